@@ -1,0 +1,27 @@
+/** Identity of Secco's objects in the Kubernetes API and in a store. */
+export const apiGroup = 'secco.dev'
+export const apiVersion = 'secco.dev/v1alpha1'
+/** Objects here apply cluster-wide. */
+export const rootNamespace = 'secco-system'
+
+/** Labels that work without a rule, chosen by a workload's author: they tighten, never weaken. */
+export const labels = {
+  profile: 'secco.dev/profile',
+  learn: 'secco.dev/learn',
+  ignore: 'secco.dev/ignore'
+} as const
+
+export const annotations = {
+  /** Audit: JSON of rule, profile and revision per container. */
+  assigned: 'secco.dev/assigned',
+  /** Seed's pod annotation; kubelets since 1.27 ignore it. */
+  legacyPod: 'seccomp.security.alpha.kubernetes.io/pod',
+  /** Seed's container annotation: prefix + container name. */
+  legacyContainerPrefix: 'container.seccomp.security.alpha.kubernetes.io/',
+  /** On an OCI container outside Kubernetes: the profile it is learned into. */
+  profile: 'secco.dev/profile'
+} as const
+
+/** RFC 1123 subdomain without '/', also the only thing that may become a path segment. */
+export const namePattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$'
+export const namespacePattern = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'

@@ -1,0 +1,194 @@
+import { type Static, Type } from 'typebox'
+import { apiVersion, namePattern, namespacePattern } from './names.js'
+
+/**
+ * Schemas of the objects users write. One home: validation, CRDs and OpenAPI derive from here.
+ * `additionalProperties: false` everywhere a user writes: an unknown key is an error, not ignored.
+ */
+const closed = { additionalProperties: false } as const
+
+export const seccompActions = [
+  'SCMP_ACT_ALLOW',
+  'SCMP_ACT_ERRNO',
+  'SCMP_ACT_LOG',
+  'SCMP_ACT_KILL_PROCESS',
+  'SCMP_ACT_KILL_THREAD',
+  'SCMP_ACT_KILL',
+  'SCMP_ACT_TRAP'
+] as const
+export type SeccompAction = (typeof seccompActions)[number]
+
+export const seccompOperators = [
+  'SCMP_CMP_NE',
+  'SCMP_CMP_LT',
+  'SCMP_CMP_LE',
+  'SCMP_CMP_EQ',
+  'SCMP_CMP_GE',
+  'SCMP_CMP_GT',
+  'SCMP_CMP_MASKED_EQ'
+] as const
+
+export const seccompArchitectures = [
+  'SCMP_ARCH_X86_64',
+  'SCMP_ARCH_X86',
+  'SCMP_ARCH_X32',
+  'SCMP_ARCH_AARCH64'
+] as const
+
+export const SeccompArg = Type.Object(
+  {
+    index: Type.Integer({ minimum: 0, maximum: 5, description: 'which argument, from 0' }),
+    value: Type.Integer({ minimum: 0, description: 'value to compare with (unsigned)' }),
+    valueTwo: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'second value, for MASKED_EQ' })
+    ),
+    op: Type.Enum([...seccompOperators])
+  },
+  closed
+)
+export type SeccompArg = Static<typeof SeccompArg>
+
+export const SeccompSyscall = Type.Object(
+  {
+    names: Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
+      minItems: 1,
+      description: 'syscall names'
+    }),
+    action: Type.Enum([...seccompActions]),
+    errnoRet: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 4095, description: 'errno that a refused call returns' })
+    ),
+    args: Type.Optional(
+      Type.Array(SeccompArg, { maxItems: 6, description: 'all must hold for the action to apply' })
+    )
+  },
+  closed
+)
+export type SeccompSyscall = Static<typeof SeccompSyscall>
+
+/** `linux.seccomp` of the OCI runtime-spec (config-linux.md#seccomp), the part Secco accepts. */
+export const LinuxSeccomp = Type.Object(
+  {
+    defaultAction: Type.Enum([...seccompActions]),
+    defaultErrnoRet: Type.Optional(Type.Integer({ minimum: 0, maximum: 4095 })),
+    architectures: Type.Optional(Type.Array(Type.Enum([...seccompArchitectures]))),
+    syscalls: Type.Optional(Type.Array(SeccompSyscall, { maxItems: 1024 }))
+  },
+  closed
+)
+export type LinuxSeccomp = Static<typeof LinuxSeccomp>
+
+export const ObjectMeta = Type.Object(
+  {
+    name: Type.String({ pattern: namePattern }),
+    namespace: Type.Optional(Type.String({ pattern: namespacePattern })),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+    annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    resourceVersion: Type.Optional(Type.String()),
+    generation: Type.Optional(Type.Integer()),
+    uid: Type.Optional(Type.String()),
+    creationTimestamp: Type.Optional(Type.String())
+  },
+  { additionalProperties: true }
+)
+export type ObjectMeta = Static<typeof ObjectMeta>
+
+export const Condition = Type.Object(
+  {
+    type: Type.String(),
+    status: Type.Enum(['True', 'False', 'Unknown']),
+    reason: Type.String(),
+    message: Type.String(),
+    lastTransitionTime: Type.String(),
+    observedGeneration: Type.Optional(Type.Integer())
+  },
+  closed
+)
+export type Condition = Static<typeof Condition>
+
+const names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }))
+export const SyscallSetSchema = Type.Object(
+  {
+    x86_64: Type.Optional(names),
+    i386: Type.Optional(names),
+    x32: Type.Optional(names),
+    aarch64: Type.Optional(names)
+  },
+  closed
+)
+
+export const WorkloadRef = Type.Object(
+  {
+    kind: Type.String({
+      description:
+        'Deployment, StatefulSet, DaemonSet, Job, CronJob, Pod, or Container outside Kubernetes'
+    }),
+    name: Type.String(),
+    container: Type.Optional(Type.String())
+  },
+  closed
+)
+export type WorkloadRef = Static<typeof WorkloadRef>
+
+/** Who approved what: one entry per approval, newest last. */
+export const Approval = Type.Object(
+  {
+    by: Type.String(),
+    at: Type.String(),
+    reason: Type.Optional(Type.String()),
+    revision: Type.String()
+  },
+  closed
+)
+
+export const SeccompProfileSpec = Type.Object(
+  {
+    extends: Type.Optional(
+      Type.Array(
+        Type.String({
+          description: 'NAME or NAMESPACE/NAME of a profile whose approved part is added'
+        })
+      )
+    ),
+    workload: Type.Optional(WorkloadRef),
+    seccomp: Type.Optional(LinuxSeccomp)
+  },
+  closed
+)
+
+export const InstanceEvidence = Type.Object(
+  {
+    id: Type.String(),
+    node: Type.String(),
+    complete: Type.Boolean(),
+    ended: Type.Boolean(),
+    lastSeen: Type.String()
+  },
+  closed
+)
+
+export const SeccompProfileStatus = Type.Object(
+  {
+    observed: Type.Optional(SyscallSetSchema),
+    instances: Type.Optional(Type.Array(InstanceEvidence)),
+    revision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
+    previousRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
+    nodes: Type.Optional(Type.Object({ ready: Type.Integer(), total: Type.Integer() }, closed)),
+    approvals: Type.Optional(Type.Array(Approval)),
+    conditions: Type.Optional(Type.Array(Condition))
+  },
+  closed
+)
+export type SeccompProfileStatus = Static<typeof SeccompProfileStatus>
+
+export const SeccompProfile = Type.Object(
+  {
+    apiVersion: Type.Literal(apiVersion),
+    kind: Type.Literal('SeccompProfile'),
+    metadata: ObjectMeta,
+    spec: SeccompProfileSpec,
+    status: Type.Optional(SeccompProfileStatus)
+  },
+  closed
+)
+export type SeccompProfile = Static<typeof SeccompProfile>

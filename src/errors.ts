@@ -1,0 +1,132 @@
+/**
+ * Secco's one error class and the one table of its codes. A code is never reused for another meaning;
+ * users script against it. The edges (HTTP, gRPC, CLI) map from this table and nowhere else.
+ */
+
+interface ErrorKind {
+  /** HTTP status at the edge. */
+  http: number
+  /** gRPC status number at the edge (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
+  grpc: number
+  /** What a person does next, when the thrower has nothing more precise to say. */
+  hint: string
+}
+
+export const errorKinds = {
+  INVALID_ARGUMENT: { http: 400, grpc: 3, hint: 'see --help for what is accepted' },
+  INVALID_DOCUMENT: {
+    http: 400,
+    grpc: 3,
+    hint: 'correct the named field and apply the document again'
+  },
+  INVALID_NAME: {
+    http: 400,
+    grpc: 3,
+    hint: "use lower-case letters, digits, '-' and '.'; start and end with a letter or digit"
+  },
+  INVALID_REVIEW: {
+    http: 400,
+    grpc: 3,
+    hint: 'send an admission.k8s.io/v1 AdmissionReview with a request'
+  },
+  TOO_LARGE: { http: 413, grpc: 8, hint: 'send less; the limit is in the message' },
+  NOT_FOUND: { http: 404, grpc: 5, hint: 'list what exists with `secco get`' },
+  CONFLICT: {
+    http: 409,
+    grpc: 10,
+    hint: 'somebody else changed it meanwhile: read it again and retry'
+  },
+  EXTENDS_CYCLE: {
+    http: 400,
+    grpc: 9,
+    hint: 'remove one of the references so that extends has an end'
+  },
+  DIGEST_MISMATCH: {
+    http: 400,
+    grpc: 15,
+    hint: 'the bytes are not what the digest names: send the revision again'
+  },
+  TRIAL_LOAD_FAILED: {
+    http: 422,
+    grpc: 9,
+    hint: 'the kernel refused the filter: run `secco render` and read the message'
+  },
+  WRITE_FAILED: {
+    http: 500,
+    grpc: 13,
+    hint: 'check space and rights of the named folder; it is retried'
+  },
+  STORE_CORRUPT: {
+    http: 500,
+    grpc: 15,
+    hint: 'mend or remove the named file; everything else goes on'
+  },
+  STORE_LOCKED: { http: 503, grpc: 14, hint: 'another process holds the lock: retry' },
+  TRACING_UNAVAILABLE: {
+    http: 501,
+    grpc: 12,
+    hint: 'run as root on Linux 5.11 or later with BTF; `secco version -o json` says what was found'
+  },
+  CONTAINER_NOT_FOUND: {
+    http: 404,
+    grpc: 5,
+    hint: 'list containers with your runtime, or use --wait to wait for one'
+  },
+  CONTAINER_AMBIGUOUS: { http: 409, grpc: 9, hint: 'use the full id, or --runtime' },
+  RUNTIME_UNREACHABLE: {
+    http: 503,
+    grpc: 14,
+    hint: 'check that the runtime runs and that its socket or --root is right'
+  },
+  COMMAND_NOT_STARTED: {
+    http: 400,
+    grpc: 3,
+    hint: 'check the command and that it can be executed'
+  },
+  CERTIFICATE_INVALID: {
+    http: 500,
+    grpc: 16,
+    hint: 'remove the pair and start again: a new one is made'
+  },
+  UNAUTHENTICATED: { http: 401, grpc: 16, hint: "present a certificate of this hub's authority" },
+  FORBIDDEN: { http: 403, grpc: 7, hint: 'the identity presented may not do this' },
+  UNAVAILABLE: { http: 503, grpc: 14, hint: 'retry; if it stays, see the logs of the component' },
+  PORT_IN_USE: { http: 500, grpc: 9, hint: 'choose another address with --listen, or port 0' },
+  INTERNAL: {
+    http: 500,
+    grpc: 13,
+    hint: 'this is a defect in Secco: report it with the output of `secco version -o json`'
+  }
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof errorKinds
+
+export interface SeccoErrorOptions {
+  /** What to do next; the table's hint otherwise. */
+  hint?: string
+  cause?: unknown
+  /** Path of the offending field, as in `spec.seccomp.syscalls[0].action`. */
+  field?: string
+}
+
+/** Any failure a user can see. `message` says what happened and names the thing it happened to. */
+export class SeccoError extends Error {
+  override readonly name = 'SeccoError'
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly field: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: SeccoErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint ?? errorKinds[code].hint
+    this.field = options.field
+  }
+}
+
+/** Wraps anything thrown as a SeccoError; what is not one already becomes INTERNAL with its cause. */
+export function toSeccoError(error: unknown): SeccoError {
+  if (error instanceof SeccoError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new SeccoError('INTERNAL', message, { cause: error })
+}

@@ -1,0 +1,57 @@
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import type { SeccompRule } from '../api/seccomp-rule.js'
+
+/** Everything a store holds, by kind. */
+export interface Objects {
+  SeccompProfile: SeccompProfile
+  SeccompRule: SeccompRule
+}
+export type Kind = keyof Objects
+export type AnyObject = Objects[Kind]
+
+export interface ObjectRef {
+  namespace: string
+  name: string
+}
+
+/** A document that could not be read. It is left as it is; everything else works. */
+export interface StoreProblem {
+  /** Where the document is, e.g. a file path. */
+  where: string
+  /** What is wrong, naming the field and what is accepted. */
+  message: string
+}
+
+export type StoreEvent =
+  | { type: 'applied'; object: AnyObject }
+  | { type: 'deleted'; kind: Kind; ref: ObjectRef }
+  | { type: 'problem'; problem: StoreProblem }
+  | { type: 'resolved'; where: string }
+
+/**
+ * Where objects live. Implementations: directory.ts (embedded), kubernetes.ts (cluster).
+ * Every write is atomic and durable when its promise resolves. Documents are validated on the way in
+ * and out (INVALID_DOCUMENT, INVALID_NAME).
+ */
+export interface Store {
+  list<K extends Kind>(kind: K): Promise<Objects[K][]>
+  get<K extends Kind>(kind: K, ref: ObjectRef): Promise<Objects[K] | undefined>
+  /** Creates the object or replaces its metadata labels/annotations and spec; status is kept. */
+  apply<K extends Kind>(kind: K, object: Objects[K]): Promise<Objects[K]>
+  /**
+   * Read–modify–write of an existing object, safe against other processes. `change` must be pure: it
+   * may be called again after a conflict. Returning the same object writes nothing. NOT_FOUND when
+   * there is none.
+   */
+  update<K extends Kind>(
+    kind: K,
+    ref: ObjectRef,
+    change: (object: Objects[K]) => Objects[K]
+  ): Promise<Objects[K]>
+  /** True when something was deleted. */
+  delete(kind: Kind, ref: ObjectRef): Promise<boolean>
+  /** Calls back for everything that exists, then for every change. Returns how to stop. */
+  watch(listener: (event: StoreEvent) => void): Promise<() => void>
+  problems(): StoreProblem[]
+  close(): Promise<void>
+}
