@@ -27,7 +27,11 @@ export function parseAttempts(text: string): Attempt[] {
   for (const line of text.split('\n')) {
     const [, call, outcome, errno] = /^(\w+) (OK|REFUSED errno (\d+))$/.exec(line) ?? []
     if (call === undefined) continue
-    attempts.push({ call, refused: outcome !== 'OK', ...(errno === undefined ? {} : { errno: Number(errno) }) })
+    attempts.push({
+      call,
+      refused: outcome !== 'OK',
+      ...(errno === undefined ? {} : { errno: Number(errno) })
+    })
   }
   return attempts
 }
