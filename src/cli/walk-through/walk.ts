@@ -46,7 +46,7 @@ const ref = { namespace: 'default', name: 'walk-through-nginx' }
 function nginxConfig(port: number): string {
   return `daemon off; worker_processes 1; error_log /dev/null; pid /run/nginx.pid;
 events { worker_connections 64; }
-http { access_log off; server { listen 127.0.0.1:${port}; root /srv; } }
+http { access_log off; sendfile on; server { listen 127.0.0.1:${port}; root /srv; } }
 `
 }
 
@@ -200,7 +200,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     await signalContainer(stage.container, 'HUP')
     await exercise(stage.port, 2)
     await clean()
-    const size = await watchLearning(options, ['exit_group', 'rt_sigreturn', 'kill'])
+    const size = await watchLearning(options, ['exit_group', 'rt_sigreturn', 'rt_sigsuspend'])
     options.say(`observed: ${size} syscalls, from the first instruction to the end`)
 
     options.step('approve, render, deliver')
