@@ -38,7 +38,10 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
     if (verdict.kind !== 'other' && container.id === verdict.id && !contradicts(slot, container)) {
       byName = container
     }
-    if (container.pid > 0 && container.mntns === slot.mntns) byMount = container
+    if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
+    // Mount namespace numbers are reused at once: alone they count only where cgroups say nothing.
+    const cgroupsSilent = container.cgroupId === undefined || slot.cgroupId <= 1n
+    if (cgroupsSilent && container.pid > 0 && container.mntns === slot.mntns) byMount = container
   }
   return byName ?? byMount
 }

@@ -64,6 +64,8 @@ export function openRegistry(
   const watchers = new Map<string, FSWatcher>()
   const silenced = new Set<string>()
   const lifecycle = { closed: false, again: false }
+  const isClosed = (): boolean => lifecycle.closed
+  const isDue = (): boolean => lifecycle.again
   let running: Promise<void> | undefined
 
   const remember = (container: Container): void => {
@@ -108,7 +110,7 @@ export function openRegistry(
   }
 
   const refresh = (): Promise<void> => {
-    if (lifecycle.closed) return Promise.resolve()
+    if (isClosed()) return Promise.resolve()
     if (running !== undefined) {
       // What started before this call may have missed what the caller waits for.
       lifecycle.again = true
@@ -118,14 +120,14 @@ export function openRegistry(
       do {
         lifecycle.again = false
         await listAll()
-      } while (lifecycle.again && !lifecycle.closed)
+      } while (isDue() && !isClosed())
       running = undefined
     })()
     return running
   }
 
   const watchFolder = (folder: string, depth: number): void => {
-    if (lifecycle.closed || watchers.has(folder)) return
+    if (isClosed() || watchers.has(folder)) return
     try {
       const watcher = watch(folder, (_event, name) => {
         if (name === null || name.endsWith('.sock')) return
