@@ -198,18 +198,23 @@ ON_ITS_OWN long claim_entry(__u64 key)
 	return -1;
 }
 
-/* When the namespace began, as a number that only grows; 0 where the kernel has none. */
+/*
+ * A number that no other mount namespace has or will have, and that grows with its youth; 0 where the
+ * kernel has none. Since 6.18 the namespace's own id is given out in batches per CPU and tells no
+ * age any more; the unique id of its root mount does.
+ */
 ALWAYS __u64 ns_id_of(struct task_struct *task)
 {
 	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
-	__u64 id = 0;
-	struct ns_common___id *common = (void *)ns;
 	struct mnt_namespace___seq *old = (void *)ns;
-	if (bpf_core_field_exists(common->ns_id)) {
-		/* ns_common is the first member of mnt_namespace wherever it has ns_id. */
-		bpf_core_read(&id, sizeof(id), &common->ns_id);
-	} else if (bpf_core_field_exists(old->seq)) {
+	struct mount *root = 0;
+	__u64 id = 0;
+
+	if (bpf_core_field_exists(old->seq)) {
 		bpf_core_read(&id, sizeof(id), &old->seq);
+	} else if (bpf_core_field_exists(root->mnt_id_unique)) {
+		bpf_core_read(&root, sizeof(root), &ns->root);
+		bpf_core_read(&id, sizeof(id), &root->mnt_id_unique);
 	}
 	return id;
 }
