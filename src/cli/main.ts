@@ -83,6 +83,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let exitCode = 0
   const context: VerbContext = {
     io,
+    streams: { stdout: process.stdout, stderr: process.stderr, isTerminal: io.isTerminal },
     argv,
     uid: process.getuid?.() ?? -1,
     user: io.env['SUDO_USER'] ?? userInfo().username,

@@ -7,6 +7,8 @@ import { type StatePaths, statePaths } from '../state.js'
 /** What every verb gets from the front door. */
 export interface VerbContext {
   io: Io
+  /** The process's own streams, for verbs that share them with a command they run. */
+  streams: { stdout: NodeJS.WritableStream; stderr: NodeJS.WritableStream; isTerminal: boolean }
   /** The raw arguments: `--` in them tells `trace -- COMMAND` from `trace CONTAINER`. */
   argv: readonly string[]
   uid: number

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
-import { parseDuration } from '../addresses.js'
 import { parseOutput } from '../output.js'
-import { runTrace } from '../trace.js'
+import { runTrace, type TraceFormat, traceFormats } from '../trace.js'
 import type { VerbContext } from './context.js'
 
 interface TraceOptions {
@@ -32,11 +31,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     .option('--root <dir>', "runc's --root")
     .option('--for <duration>', 'end after 30s, 5m, …')
     .action(async (words: string[], options: TraceOptions) => {
-      const output = parseOutput(options.output, ['table', 'json', 'yaml', 'profile']) as
-        | 'table'
-        | 'json'
-        | 'yaml'
-        | 'profile'
+      const output = parseOutput(options.output, traceFormats) as TraceFormat
       const divider = context.argv.indexOf('--')
       const command = divider < 0 ? undefined : context.argv.slice(divider + 1)
       if (
@@ -48,20 +43,8 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
           hint: 'secco trace web, or secco trace -- ls -la /'
         })
       }
-      const forMs = options.for === undefined ? undefined : parseDuration(options.for, '--for')
-      const code = await runTrace(
-        command === undefined
-          ? {
-              container: words[0] ?? '',
-              output,
-              wait: options.wait === true,
-              ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
-              ...(options.root === undefined ? {} : { root: options.root }),
-              ...(forMs === undefined ? {} : { forMs })
-            }
-          : { command, output },
-        { ...context.io, stopSignal: context.stopSignal }
-      )
+      const target = command === undefined ? { container: words[0] ?? '' } : { command }
+      const code = await runTrace({ ...options, ...target, output }, context.streams)
       context.finish(code)
     })
 }
