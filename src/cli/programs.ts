@@ -1,12 +1,11 @@
 import { mkdir } from 'node:fs/promises'
-import { ensureClientLeaf } from '../../certs/files.js'
-import { startSatellite } from '../../satellite/main.js'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
 import { parseAddress } from './addresses.js'
 import type { Io } from './io.js'
+import { type NodeOptions, startNode } from './start-node.js'
 import type { StatePaths } from './state.js'
 
 /** Resolves when the signal fires. */
@@ -57,36 +56,19 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   return 0
 }
 
-export interface SatelliteArgs {
-  paths: StatePaths
-  hub: string
-  node: string
-  seccompRoot: string
-  runcRoots: readonly string[]
-  containerdSocket: string
-  record: 'always' | 'off'
+/** `secco satellite`: the node agent. */
+export async function runSatellite(
+  io: Io,
+  options: NodeOptions,
   signal: AbortSignal
-}
-
-/** `secco satellite`: the node agent. Its certificate comes from the authority in the state folder. */
-export async function runSatellite(io: Io, logger: Logger, args: SatelliteArgs): Promise<number> {
-  await mkdir(args.paths.spool, { recursive: true, mode: 0o700 })
-  const satellite = await startSatellite({
-    node: args.node,
-    hub: args.hub,
-    tls: await ensureClientLeaf(args.paths.certs, args.node),
-    seccompRoot: args.seccompRoot,
-    spoolDir: args.paths.spool,
-    socketPath: args.paths.satelliteSocket,
-    runcRoots: args.runcRoots,
-    containerdSocket: args.containerdSocket,
-    logger,
-    record: args.record
-  })
-  io.stderr(
-    `satellite ${args.node} dials the hub at ${args.hub}; local socket ${args.paths.satelliteSocket}\n`
-  )
-  await aborted(args.signal)
+): Promise<number> {
+  const satellite = await startNode(options)
+  const { node, hub, paths } = options
+  io.stderr(`satellite ${node} dials the hub at ${hub}; local socket ${paths.satelliteSocket}\n`)
+  const { tracingUnavailable } = satellite.status()
+  if (tracingUnavailable !== '')
+    io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
+  await aborted(signal)
   await satellite.close()
   return 0
 }

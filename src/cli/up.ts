@@ -1,9 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { hostname, machine } from 'node:os'
 import { join } from 'node:path'
-import { ensureClientLeaf } from '../../certs/files.js'
 import { probeTracing } from '../../native/recorder.js'
-import { type Satellite, startSatellite } from '../../satellite/main.js'
+import type { Satellite } from '../../satellite/main.js'
 import { hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
@@ -11,7 +10,8 @@ import { writeDurable } from '../store/durable-file.js'
 import type { Store } from '../store/store.js'
 import { parseAddress } from './addresses.js'
 import { type Io, paint } from './io.js'
-import { ensureRunnable, type Addresses, type StatePaths } from './state.js'
+import { startNode } from './start-node.js'
+import { type Addresses, ensureRunnable, type StatePaths } from './state.js'
 import { walkThrough } from './walk-through/walk.js'
 
 export interface UpArgs {
@@ -83,18 +83,15 @@ async function startAll(
   closers.push(() => webhook.close())
   const seccompRoot = args.seccompRoot ?? paths.seccomp
   const runcRoots = [...args.runcRoots, join(paths.root, 'runc')]
-  const leaf = await ensureClientLeaf(paths.certs, args.node)
-  const satellite = await startSatellite({
-    node: args.node,
+  const satellite = await startNode({
+    paths,
     hub: hostPort({ host: '127.0.0.1', port: webhook.addresses.hub.port }),
-    tls: leaf,
+    node: args.node,
     seccompRoot,
-    spoolDir: paths.spool,
-    socketPath: paths.satelliteSocket,
     runcRoots,
     containerdSocket: args.containerdSocket,
-    logger: logger.child({ component: 'satellite' }),
-    record: 'always'
+    record: 'always',
+    logger: logger.child({ component: 'satellite' })
   })
   closers.push(() => satellite.close())
   return { store, webhook, satellite, seccompRoot, runcRoots }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
@@ -76,7 +76,6 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
         command: Command
       ) => {
         const paths = pathsOf(command, context)
-        const { mkdir } = await import('node:fs/promises')
         await mkdir(paths.root, { recursive: true, mode: 0o700 })
         // On a terminal the log would bury what is said to the person: it goes to a file then.
         const auditFile =
@@ -153,16 +152,20 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option('--record <when>', 'always or off', 'always')
     .action(async (options: RuntimeOptions & { hub: string; record: string }, command: Command) => {
       context.finish(
-        await runSatellite(io, createLogger('satellite'), {
-          paths: pathsOf(command, context),
-          hub: options.hub,
-          node: nodeName(options.node),
-          seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
-          runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
-          containerdSocket: options.containerdSocket,
-          record: parseOutput(options.record, ['always', 'off']) as 'always' | 'off',
-          signal: context.stopSignal()
-        })
+        await runSatellite(
+          io,
+          {
+            paths: pathsOf(command, context),
+            hub: options.hub,
+            node: nodeName(options.node),
+            seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
+            runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
+            containerdSocket: options.containerdSocket,
+            record: parseOutput(options.record, ['always', 'off']) as 'always' | 'off',
+            logger: createLogger('satellite')
+          },
+          context.stopSignal()
+        )
       )
     })
 }
