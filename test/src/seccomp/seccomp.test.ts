@@ -561,8 +561,9 @@ test('laws', (t) => {
   )
   holds(
     fc.property(names, fc.constantFrom('audit' as const, 'enforce' as const), (list, mode) => {
-      const approved = new Set(list)
-      const { seccomp } = renderProfile(allowing(list), { mode, resolve: nothing })
+      // Those that RuntimeDefault limits by arguments are in every try, or six tries would miss them.
+      const approved = new Set([...list, 'socket', 'clone', 'clone3', 'personality'])
+      const { seccomp } = renderProfile(allowing([...approved]), { mode, resolve: nothing })
       return knownSyscalls.every((each) =>
         values.every((value) => {
           const got = passes(answer(seccomp, each, [value]))
