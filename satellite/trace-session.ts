@@ -1,4 +1,5 @@
-import { rmdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { launchCommand } from '../native/launcher.js'
@@ -60,6 +61,17 @@ async function drain(folder: string): Promise<void> {
   await rmdir(folder).catch(() => undefined)
 }
 
+/** A name with a slash is executed as it is; for others the launcher looks along PATH. */
+async function checkExecutable(program: string): Promise<void> {
+  if (!program.includes('/')) return
+  await access(program, constants.X_OK).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SeccoError('COMMAND_NOT_STARTED', `cannot run ${program}: ${reason}`, {
+      cause: error
+    })
+  })
+}
+
 export interface CommandTrace {
   report: TraceReport
   /** As a shell says it: 128 + signal number for a command that a signal ended. */
@@ -77,6 +89,7 @@ export async function traceCommand(
   machine: Abi,
   onStart: (pid: number) => void = () => undefined
 ): Promise<CommandTrace> {
+  await checkExecutable(command[0] ?? '')
   const recorder = openOrExplain()
   try {
     attachOrExplain(recorder)

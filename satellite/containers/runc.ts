@@ -134,3 +134,10 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     }
   }
 }
+
+/** The libseccomp that runc was built with or loads, as it says itself; empty when it does not. */
+export async function libseccompVersion(): Promise<string> {
+  const run = promisify(execFile)
+  const output = await run('runc', ['--version'], { timeout: 5000 }).catch(() => undefined)
+  return /^libseccomp: (\S+)/m.exec(output?.stdout ?? '')?.[1] ?? ''
+}
