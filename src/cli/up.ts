@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { hostname, machine } from 'node:os'
+import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
 import type { Satellite } from '../../satellite/main.js'
@@ -10,6 +10,7 @@ import { writeDurable } from '../store/durable-file.js'
 import type { Store } from '../store/store.js'
 import { parseAddress } from './addresses.js'
 import { type Io, paint } from './io.js'
+import { nodeName } from './node-name.js'
 import { startNode } from './start-node.js'
 import { type Addresses, ensureRunnable, type StatePaths } from './state.js'
 import { walkThrough } from './walk-through/walk.js'
@@ -30,15 +31,6 @@ export interface UpArgs {
   walkThrough: boolean
   /** Aborted on SIGINT and SIGTERM. */
   signal: AbortSignal
-}
-
-/** Name of this node as certificates and objects spell it. */
-export function nodeName(given: string | undefined): string {
-  const name = (given ?? hostname())
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-  return name === '' ? 'localhost' : name
 }
 
 interface Running {

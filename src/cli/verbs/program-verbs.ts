@@ -5,8 +5,7 @@ import type { Command } from 'commander'
 import { pino } from 'pino'
 import { createLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
-import { runSatellite, runWebhook } from '../programs.js'
-import { nodeName, up } from '../up.js'
+import { nodeName } from '../node-name.js'
 import { pathsOf, type VerbContext } from './context.js'
 
 const defaultRuncRoots = [
@@ -75,6 +74,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           RuntimeOptions & { output: string; once?: boolean; walkThrough?: boolean },
         command: Command
       ) => {
+        // Loaded on use: servers and gRPC would double the start of every other verb.
+        const { up } = await import('../up.js')
         const paths = pathsOf(command, context)
         await mkdir(paths.root, { recursive: true, mode: 0o700 })
         // On a terminal the log would bury what is said to the person: it goes to a file then.
@@ -125,6 +126,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       []
     )
     .action(async (options: ListenOptions & { serverName: string[] }, command: Command) => {
+      const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createLogger('webhook'), {
           paths: pathsOf(command, context),
@@ -151,6 +153,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
     .option('--record <when>', 'always or off', 'always')
     .action(async (options: RuntimeOptions & { hub: string; record: string }, command: Command) => {
+      const { runSatellite } = await import('../programs.js')
       context.finish(
         await runSatellite(
           io,

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { runCheck } from '../check.js'
 import { parseOutput } from '../output.js'
 import { loadSnapshot } from '../load-snapshot.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
@@ -18,6 +17,7 @@ function addCheck(parent: Command, name: string, description: string, context: V
     )
     .option('-o, --output <format>', 'table, json or yaml', 'table')
     .action(async (options: { file: string; output: string }, command: Command) => {
+      const { runCheck } = await import('../check.js')
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
       await withStore(command, context, async (store) =>
         runCheck(

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { parseOutput } from '../output.js'
-import { runTrace, type TraceFormat, traceFormats } from '../trace.js'
+import type { TraceFormat } from '../trace.js'
 import type { VerbContext } from './context.js'
 
 interface TraceOptions {
@@ -31,6 +31,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     .option('--root <dir>', "runc's --root")
     .option('--for <duration>', 'end after 30s, 5m, …')
     .action(async (words: string[], options: TraceOptions) => {
+      const { runTrace, traceFormats } = await import('../trace.js')
       const output = parseOutput(options.output, traceFormats) as TraceFormat
       const divider = context.argv.indexOf('--')
       const command = divider < 0 ? undefined : context.argv.slice(divider + 1)
