@@ -11,6 +11,8 @@ export interface RecorderOptions {
   slots?: number
   /** 'auto' takes tp_btf where it loads, else raw_tp. */
   hook?: 'auto' | 'tp_btf' | 'raw_tp'
+  /** BTF file of the running kernel, where /sys/kernel/btf/vmlinux is missing. */
+  btf?: string
 }
 
 export interface RecorderCounters {

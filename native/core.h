@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The few kernel structs that the recorder reads, by name only: CO-RE finds the offsets at load.
+ * A struct NAME___x is another version's shape of NAME (libbpf drops what follows the ___).
+ */
+#ifndef SECCO_CORE_H
+#define SECCO_CORE_H
+
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef _Bool bool;
+enum { false, true };
+
+/* Of <linux/bpf.h>, which cannot be included beside these typedefs. */
+enum { BPF_MAP_TYPE_ARRAY = 2 };
+#define BPF_F_MMAPABLE (1U << 10)
+
+#define CORE __attribute__((preserve_access_index))
+
+typedef struct {
+	int counter;
+} CORE atomic_t;
+
+struct ns_common {
+	unsigned int inum;
+} CORE;
+struct ns_common___id { /* 6.18 */
+	__u64 ns_id;
+} CORE;
+struct mnt_namespace {
+	struct ns_common ns;
+} CORE;
+struct mnt_namespace___seq { /* before 6.18 */
+	__u64 seq;
+} CORE;
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+} CORE;
+
+struct kernfs_node {
+	const char *name;
+	__u64 id;
+} CORE;
+struct kernfs_node___old {
+	struct kernfs_node *parent;
+} CORE;
+struct kernfs_node___new { /* 6.15 */
+	struct kernfs_node *__parent;
+} CORE;
+struct cgroup {
+	struct kernfs_node *kn;
+} CORE;
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} CORE;
+
+struct seccomp {
+	int mode;
+	atomic_t filter_count;
+} CORE;
+struct signal_struct {
+	unsigned int flags;
+} CORE;
+struct linux_binprm {
+	const char *fdpath;
+} CORE;
+
+#if defined(__TARGET_ARCH_x86)
+
+struct thread_info {
+	__u32 status;
+} CORE;
+struct pt_regs {
+	unsigned long bx;
+	unsigned long di;
+	unsigned long orig_ax;
+} CORE;
+#define THREAD_WORD status
+#define COMPAT_BIT (1U << 1) /* TS_COMPAT */
+#define X32_BIT 0x40000000UL
+#define SYSCALL_NUMBER orig_ax
+#define NATIVE_ARGUMENT di
+#define COMPAT_ARGUMENT bx
+#define NR_RT_SIGRETURN 15
+#define NR_EXIT 60
+#define NR_EXIT_GROUP 231
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+#define NR_PRCTL 157
+#define NR_SECCOMP 317
+#define IS_FORK(nr) ((nr) - 56UL < 3 || (nr) == 435) /* clone fork vfork, clone3 */
+#define COMPAT_RT_SIGRETURN 173
+#define COMPAT_EXIT_GROUP 252
+#define COMPAT_EXECVE 11
+#define COMPAT_EXECVEAT 358
+#define COMPAT_PRCTL 172
+#define COMPAT_SECCOMP 354
+#define IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == 435)
+#define X32_EXECVE 520
+#define X32_EXECVEAT 545
+#define X32_RT_SIGRETURN 513
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct thread_info {
+	unsigned long flags;
+} CORE;
+struct pt_regs {
+	__u64 orig_x0;
+	__s32 syscallno;
+} CORE;
+#define THREAD_WORD flags
+#define COMPAT_BIT (1UL << 22) /* TIF_32BIT */
+#define X32_BIT 0UL
+#define SYSCALL_NUMBER syscallno
+#define NATIVE_ARGUMENT orig_x0
+#define COMPAT_ARGUMENT orig_x0
+#define NR_RT_SIGRETURN 139
+#define NR_EXIT 93
+#define NR_EXIT_GROUP 94
+#define NR_EXECVE 221
+#define NR_EXECVEAT 281
+#define NR_PRCTL 167
+#define NR_SECCOMP 277
+#define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
+#define COMPAT_RT_SIGRETURN 173
+#define COMPAT_EXIT_GROUP 248
+#define COMPAT_EXECVE 11
+#define COMPAT_EXECVEAT 387
+#define COMPAT_PRCTL 172
+#define COMPAT_SECCOMP 383
+#define IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == 435)
+#define X32_EXECVE 0
+#define X32_EXECVEAT 0
+#define X32_RT_SIGRETURN 0
+
+#else
+#error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
+#endif
+
+#define COMPAT_EXIT 1
+
+struct task_struct {
+	struct thread_info thread_info;
+	int exit_code;
+	char comm[16];
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct seccomp seccomp;
+	struct css_set *cgroups;
+} CORE;
+
+#endif

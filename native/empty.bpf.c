@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The recorder's hook with nothing in it: what any program there costs. For benchmarks. */
+#include "core.h"
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tp_btf/sys_exit")
+int empty(void *context)
+{
+	(void)context;
+	return 0;
+}

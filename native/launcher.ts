@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { nativeBuild } from './paths.js'
+
+export function launcherPath(): string {
+  return nativeBuild('secco-launcher')
+}
+
+export interface LaunchOptions {
+  /** Install an allow-all seccomp filter first: counting begins exactly there. */
+  filter?: boolean
+  /** A cgroup v2 folder of its own, made if missing; the caller removes it after the end. */
+  cgroup?: string
+  stdio?: 'inherit' | 'pipe' | 'ignore'
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+}
+
+/** A command that waits, in its own mount namespace, for `go()`. */
+export interface LaunchedCommand {
+  process: ChildProcess
+  pid: number
+  /** Inode number of its mount namespace. */
+  mntns: number
+  /** Lets the command start. */
+  go(): void
+  /** Its end: exit code (125 the launcher failed, 126 cannot execute, 127 not found) or signal. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+/**
+ * Prepares `command` (name and arguments) in a mount namespace of its own and holds it before its
+ * first instruction.
+ * @throws Error with the launcher's message when it cannot be prepared (`exitCode` is its code).
+ */
+export async function launchCommand(
+  command: readonly string[],
+  options: LaunchOptions = {}
+): Promise<LaunchedCommand> {
+  const stdio = options.stdio ?? 'inherit'
+  const child = spawn(
+    launcherPath(),
+    [
+      'run',
+      '--wait',
+      ...(options.filter === true ? ['--filter'] : []),
+      ...(options.cgroup === undefined ? [] : ['--cgroup', options.cgroup]),
+      '--',
+      ...command
+    ],
+    { stdio: [stdio, stdio, stdio, 'pipe', 'pipe'], cwd: options.cwd, env: options.env }
+  )
+  const ended = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null
+  }))
+  // A failed spawn rejects here and in text() below; the latter is what the caller sees.
+  ended.catch(() => undefined)
+  await once(child, 'spawn')
+  const ready = await text(child.stdio[3] as Readable)
+  const [pid, mntns] = ready.trim().split(' ').map(Number)
+  if (pid === undefined || mntns === undefined) {
+    const { code } = await ended
+    throw Object.assign(new Error(`the command was not started: ${command[0] ?? ''}`), {
+      exitCode: code
+    })
+  }
+  const gate = child.stdio[4] as Writable
+  gate.on('error', () => undefined)
+  return { process: child, pid, mntns, go: () => void gate.end('g'), ended }
+}
+
+export interface MarkerRun {
+  pid: number
+  mntns: number
+  /** The number that it called. */
+  syscall: number
+}
+
+/** Runs a filtered child that makes exactly `calls` marker calls, to its end. */
+export async function runMarker(calls: number): Promise<MarkerRun> {
+  const child = spawn(launcherPath(), ['marker', String(calls)], {
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const exit = once(child, 'close')
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  const [mntns, syscall] = out.trim().split(' ').map(Number)
+  if (child.exitCode !== 0 || mntns === undefined || syscall === undefined) {
+    throw new Error(`the marker child failed: ${err.trim()}`)
+  }
+  return { pid: child.pid ?? 0, mntns, syscall }
+}

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The package's root: the nearest folder above this module that has a package.json. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) {
+    const above = dirname(folder)
+    if (above === folder) throw new Error('no package.json above the native module')
+    folder = above
+  }
+  return folder
+}
+
+/** What `make -C native` writes: absolute path of a file in native/build. */
+export function nativeBuild(...parts: string[]): string {
+  return join(packageRoot(), 'native', 'build', ...parts)
+}

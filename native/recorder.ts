@@ -1,0 +1,176 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
+import { runMarker } from './launcher.js'
+import { nativeBuild } from './paths.js'
+import { slotReader } from './slot-view.js'
+import type { Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
+
+const kernelBtf = '/sys/kernel/btf/vmlinux'
+const markerCalls = 1000
+
+type Hook = Recorder['hook']
+
+/** One sentence for whatever the addon or the kernel answered. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { errno } = error as { errno?: unknown }
+  if (process.getuid?.() !== 0 && (errno === 1 || errno === 13)) {
+    return `loading BPF programs needs root (or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN): ${error.message}`
+  }
+  if (errno === 1) return `the kernel does not allow BPF programs here: ${error.message}`
+  return error.message
+}
+
+function openAddon(addon: Addon, slots: number, hook: Hook, btf: string): AddonRecorder {
+  const object = nativeBuild('recorder.bpf.o')
+  if (!existsSync(object)) {
+    throw new NativeUnavailable('the BPF object is not built: run `make -C native`')
+  }
+  return new addon.Recorder(object, btf, slots, hook === 'tp_btf')
+}
+
+/** The hooks to try, best first; tp_btf needs the kernel's own BTF. */
+function hooksToTry(options: RecorderOptions): Hook[] {
+  if (options.hook === 'tp_btf' || options.hook === 'raw_tp') return [options.hook]
+  return existsSync(kernelBtf) ? ['tp_btf', 'raw_tp'] : ['raw_tp']
+}
+
+function open(options: RecorderOptions): { addon: Addon; native: AddonRecorder; hook: Hook } {
+  const addon = loadAddon()
+  const slots = options.slots ?? addon.slotsDefault
+  if (!Number.isInteger(slots) || slots < 1 || slots > addon.slotsMax) {
+    throw new RangeError(`slots must be a whole number from 1 to ${addon.slotsMax}`)
+  }
+  if (!existsSync(kernelBtf) && options.btf === undefined) {
+    throw new NativeUnavailable(
+      `the kernel has no BTF (${kernelBtf} is missing): give a BTF file of this kernel`
+    )
+  }
+  let first: unknown
+  for (const hook of hooksToTry(options)) {
+    try {
+      return { addon, native: openAddon(addon, slots, hook, options.btf ?? ''), hook }
+    } catch (error) {
+      first ??= error
+    }
+  }
+  if (first instanceof NativeUnavailable) throw first
+  throw new NativeUnavailable(reasonOf(first), first)
+}
+
+/** What /proc knows of a process whose container is adopted; it may end meanwhile. */
+function describe(pid: number): {
+  comm: string
+  filtered: boolean
+  cgroupName: string
+  cgroupParent: string
+} {
+  const read = (file: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  const path = /^0::(.*)$/m.exec(read('cgroup'))?.[1] ?? '/'
+  return {
+    comm: read('comm').trimEnd(),
+    filtered: Number(/^Seccomp:\s*(\d)/m.exec(read('status'))?.[1] ?? 0) > 1,
+    cgroupName: basename(path),
+    cgroupParent: basename(dirname(path))
+  }
+}
+
+function toMap(pairs: Float64Array): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (let at = 0; at + 1 < pairs.length; at += 2) counts.set(pairs[at] ?? 0, pairs[at + 1] ?? 0)
+  return counts
+}
+
+async function selfTest(recorder: Recorder): Promise<SelfTest> {
+  const marker = await runMarker(markerCalls)
+  const slot = recorder.slots().find((one) => one.mntns === marker.mntns && one.pid === marker.pid)
+  const counted =
+    slot === undefined
+      ? 0
+      : (recorder.read(slot.index, slot.generation)?.native.get(marker.syscall) ?? 0)
+  if (slot !== undefined) recorder.release(slot.index, slot.generation)
+  return { expected: markerCalls, counted, ok: counted === markerCalls }
+}
+
+/**
+ * Loads the recorder's programs and makes its maps; nothing is counted before `attach()`.
+ * The caller owns it and calls `stop()`; a collected or crashed owner leaves nothing attached either.
+ * @throws NativeUnavailable with one sentence where the kernel, the rights or the build do not allow it;
+ *   RangeError for a wrong number of slots.
+ */
+export function openRecorder(options: RecorderOptions = {}): Recorder {
+  const { addon, native, hook } = open(options)
+  const readSlots = slotReader(addon.layout)
+  const slots = (): Slot[] => readSlots(native.snapshot())
+  return {
+    hook,
+    attach: () => {
+      try {
+        native.attach()
+      } catch (error) {
+        throw new NativeUnavailable(reasonOf(error), error)
+      }
+    },
+    detach: () => native.detach(),
+    get attached() {
+      return native.attached()
+    },
+    counters: () => native.counters(),
+    slots,
+    read: (index, generation) => {
+      const counts = native.read(index, generation)
+      if (counts === undefined) return undefined
+      const [own, compat, x32, unknown] = counts
+      return { native: toMap(own), compat: toMap(compat), x32: toMap(x32), unknown }
+    },
+    adopt: (mntns, cgroupId, pid) => {
+      const known = describe(pid)
+      const index = native.adopt(
+        mntns,
+        cgroupId,
+        pid,
+        known.filtered,
+        known.comm,
+        known.cgroupName,
+        known.cgroupParent
+      )
+      return slots().find((slot) => slot.index === index)
+    },
+    release: (index, generation) => native.release(index, generation),
+    ignore: (index, generation) => native.ignore(index, generation),
+    selfTest() {
+      return selfTest(this)
+    },
+    stop: () => native.stop()
+  }
+}
+
+export interface TracingProbe {
+  available: boolean
+  /** Set when available. */
+  hook?: Hook
+  /** One sentence, set when not available. */
+  reason?: string
+}
+
+/** Can syscalls be traced here? Only a trial load and attachment knows: it does both and undoes them. */
+export function probeTracing(): TracingProbe {
+  try {
+    const recorder = openRecorder({ slots: 1 })
+    try {
+      recorder.attach()
+      return { available: true, hook: recorder.hook }
+    } finally {
+      recorder.stop()
+    }
+  } catch (error) {
+    return { available: false, reason: reasonOf(error) }
+  }
+}

@@ -1,0 +1,61 @@
+import type { SlotLayout } from './addon.js'
+import type { Slot } from './types.js'
+
+const text = new TextDecoder()
+
+/** A zero-terminated field. */
+function cString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return text.decode(end < 0 ? bytes : bytes.subarray(0, end))
+}
+
+/**
+ * Makes Slots of the addon's snapshot bytes. Names never change while a generation lasts, so a
+ * reader decodes them once per (index, generation) and keeps them.
+ */
+export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[] {
+  const names = new Map<
+    number,
+    Pick<Slot, 'generation' | 'firstSeen' | 'comm' | 'cgroupName' | 'cgroupParent'>
+  >()
+  return (snapshot) => {
+    const view = new DataView(snapshot)
+    const slots: Slot[] = []
+    for (let at = 0; at < snapshot.byteLength; at += layout.size) {
+      const u32 = (offset: number): number => view.getUint32(at + offset, true)
+      const u64 = (offset: number): bigint => view.getBigUint64(at + offset, true)
+      const string = (offset: number, bytes: number): string =>
+        cString(new Uint8Array(snapshot, at + offset, bytes))
+      const index = u32(layout.index)
+      const generation = u32(layout.generation)
+      let known = names.get(index)
+      if (known?.generation !== generation) {
+        known = {
+          generation,
+          firstSeen: u64(layout.firstSeen),
+          comm: string(layout.comm, layout.commBytes),
+          cgroupName: string(layout.cgroupName, layout.nameBytes),
+          cgroupParent: string(layout.cgroupParent, layout.nameBytes)
+        }
+        names.set(index, known)
+      }
+      const flags = u32(layout.flags)
+      slots.push({
+        index,
+        generation,
+        mntns: u32(layout.mntns),
+        cgroupId: u64(layout.cgroupId),
+        cgroupName: known.cgroupName,
+        cgroupParent: known.cgroupParent,
+        pid: u32(layout.pid),
+        comm: known.comm,
+        firstSeen: known.firstSeen,
+        lastSeen: u64(layout.lastSeen),
+        filtered: (flags & layout.filteredFlag) !== 0,
+        complete: (flags & layout.completeFlag) !== 0,
+        distinct: Number(u64(layout.distinct))
+      })
+    }
+    return slots
+  }
+}

@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { launcherPath } from './launcher.js'
+
+/** `linux.seccomp` of the OCI runtime-spec, as far as a kernel's opinion of it goes. */
+export interface TrialProfile {
+  defaultAction: string
+  defaultErrnoRet?: number
+  architectures?: readonly string[]
+  syscalls?: readonly {
+    names: readonly string[]
+    action: string
+    errnoRet?: number
+    args?: readonly {
+      index: number
+      value: number | bigint
+      valueTwo?: number | bigint
+      op: string
+    }[]
+  }[]
+}
+
+/** `skipped`: names that this machine's libseccomp does not know; runtimes skip them too. */
+export type TrialResult = { ok: true; skipped: string[] } | { ok: false; reason: string }
+
+const eperm = 1
+
+/** The launcher's line format: one fact a line, words apart by a space (native/launcher.c). */
+export function trialLines(profile: TrialProfile): string[] {
+  const lines = [`default ${profile.defaultAction} ${profile.defaultErrnoRet ?? eperm}`]
+  for (const arch of profile.architectures ?? []) {
+    lines.push(`arch ${arch.replace(/^SCMP_ARCH_/, '').toLowerCase()}`)
+  }
+  for (const rule of profile.syscalls ?? []) {
+    const args = (rule.args ?? []).map(
+      (arg) => ` ${arg.index}:${arg.op}:${arg.value}:${arg.valueTwo ?? 0}`
+    )
+    for (const name of rule.names) {
+      lines.push(`rule ${rule.action} ${rule.errnoRet ?? eperm} ${name}${args.join('')}`)
+    }
+  }
+  return lines
+}
+
+/**
+ * Builds the profile with libseccomp, as a runtime would, and loads it in a child process.
+ * Names with blanks or line ends are refused: they would change the meaning of the lines.
+ */
+export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
+  const lines = trialLines(profile)
+  const odd = [
+    profile.defaultAction,
+    ...(profile.architectures ?? []),
+    ...(profile.syscalls ?? []).flatMap((rule) => [
+      rule.action,
+      ...rule.names,
+      ...(rule.args ?? []).map((arg) => arg.op)
+    ])
+  ].find((word) => !/^\w+$/.test(word))
+  if (odd !== undefined) return { ok: false, reason: `${JSON.stringify(odd)} is not a name` }
+
+  const child = spawn(launcherPath(), ['trial'], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const closed = once(child, 'close')
+  // It may refuse before it has read everything.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(`${lines.join('\n')}\n`)
+  try {
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+    const said = out.split('\n')
+    if (child.exitCode === 0) {
+      const skipped = said.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : []))
+      return { ok: true, skipped: [...new Set(skipped)] }
+    }
+    const reason = said.find((line) => line.startsWith('reason '))?.slice(7) ?? err.trim()
+    return { ok: false, reason: reason === '' ? 'the trial process died' : reason }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { ok: false, reason: `the trial cannot be run: ${message}` }
+  }
+}
