@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
+import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
@@ -17,13 +18,13 @@ import type { VerbContext } from './verbs/context.js'
 function processIo(): Io {
   const isTerminal = process.stdout.isTTY
   return {
-    stdout: (text) => process.stdout.write(text),
-    stderr: (text) => process.stderr.write(text),
+    stdout: (words) => process.stdout.write(words),
+    stderr: (words) => process.stderr.write(words),
     isTerminal,
     color: isTerminal && process.env['NO_COLOR'] === undefined,
     readFile: async (path) => {
       try {
-        return await readFile(path === '-' ? '/dev/stdin' : path, 'utf8')
+        return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
       } catch (cause) {
         throw new SeccoError('NOT_FOUND', `${path}: ${(cause as Error).message}`, {
           cause,
@@ -54,8 +55,8 @@ function buildProgram(context: VerbContext): Command {
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .configureOutput({
-      writeOut: (text) => context.io.stdout(text),
-      writeErr: (text) => context.io.stderr(text),
+      writeOut: (words) => context.io.stdout(words),
+      writeErr: (words) => context.io.stderr(words),
       // Said once, in our own form, by main().
       outputError: () => undefined
     })

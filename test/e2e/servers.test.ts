@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
@@ -18,6 +18,7 @@ import {
 import { buildRootfs } from '../../src/cli/walk-through/rootfs.js'
 import { exercise, untilServing } from '../../src/cli/walk-through/traffic.js'
 import { renderLearn } from '../../src/seccomp/render.js'
+import { spawnSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 
 const starts = 20
@@ -51,6 +52,8 @@ interface Server {
   args: (port: number) => string[]
   files: (port: number) => Record<string, string>
   writable: string[]
+  /** The entry point is pid 1: only a signal that it handles reaches it. */
+  stopSignal: string
   /** Resolves when it answers. */
   ready: (port: number) => Promise<unknown>
   /** True when every answer is right. */
@@ -69,6 +72,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
       '/srv/large.bin': 'x'.repeat(300_000)
     }),
     writable: ['/run', '/tmp', '/var/lib/nginx', '/var/log/nginx'],
+    stopSignal: 'QUIT',
     ready: (port) => untilServing(port, 10_000),
     works: async (port) => {
       const { asked, right } = await exercise(port, 2)
@@ -91,6 +95,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     ],
     files: () => ({}),
     writable: ['/data', '/tmp', '/run'],
+    stopSignal: 'TERM',
     ready: (port) => until('redis to answer', () => redis(port, ['PING'])),
     works: async (port) => {
       const answers = await redis(port, [
@@ -114,13 +119,7 @@ function traceUntilEnd(
   id: string,
   root: string
 ): { child: ChildProcess; ready: Promise<void>; profile: Promise<string> } {
-  const child = spawn(
-    process.execPath,
-    [join(packageRoot, 'bin/secco'), 'trace', id, '--wait', '--root', root, '-o', 'profile'],
-    {
-      stdio: ['ignore', 'pipe', 'pipe']
-    }
-  )
+  const child = spawnSecco(['trace', id, '--wait', '--root', root, '-o', 'profile'])
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   const ready = new Promise<void>((resolve, reject) => {
@@ -160,7 +159,7 @@ test('real servers: learned once, enforced every time', {
         files.push({ source, target })
       }
       const container = { id: `secco-test-${server.name}`, root: join(work, 'runc') }
-      t.teardown(() => removeContainer(container))
+      t.teardown(() => removeContainer(container, server.stopSignal))
       const start = async (seccomp: LinuxSeccomp | undefined) => {
         const bundle = await writeBundle(join(folder, 'bundle'), {
           rootfs,
@@ -185,13 +184,13 @@ test('real servers: learned once, enforced every time', {
         [false, false, false, false, false],
         'without a profile the attack succeeds'
       )
-      await removeContainer(container)
+      await removeContainer(container, server.stopSignal)
 
       const trace = traceUntilEnd(container.id, container.root)
       await trace.ready
       await start(renderLearn(machine()).seccomp)
       t.ok(await server.works(port), 'right answers while learning')
-      await removeContainer(container)
+      await removeContainer(container, server.stopSignal)
       const profile = JSON.parse(await trace.profile) as LinuxSeccomp
 
       let right = 0
@@ -206,7 +205,7 @@ test('real servers: learned once, enforced every time', {
             'under the profile it is refused on every count'
           )
         }
-        await removeContainer(container)
+        await removeContainer(container, server.stopSignal)
       }
       t.equal(right, starts, `${right} of ${starts} enforced starts with right answers`)
     })

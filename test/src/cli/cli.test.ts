@@ -1,31 +1,13 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { packageRoot } from '../../../src/cli/package-root.js'
 import { version } from '../../../src/version.js'
+import { repositoryRoot } from '../../helpers/repository.js'
+import { runSecco } from '../../helpers/secco-command.js'
 
-interface Outcome {
-  code: number
-  stdout: string
-  stderr: string
-}
-
-/** Runs the real command as a user would. */
-function secco(state: string, args: readonly string[], input?: string): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(packageRoot, 'bin/secco'), ...args], {
-      env: { ...process.env, SECCO_STATE: state, NO_COLOR: '1' }
-    })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
-    child.stdin.end(input)
-  })
-}
+const secco = (state: string, args: readonly string[], input?: string) =>
+  runSecco(args, { env: { SECCO_STATE: state }, ...(input === undefined ? {} : { input }) })
 
 const profile = (name: string, extra: string) => `apiVersion: secco.dev/v1alpha1
 kind: SeccompProfile
@@ -213,5 +195,5 @@ test('the secco command', async (t) => {
     }
   })
 
-  t.equal(JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')).version, version)
+  t.equal(JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')).version, version)
 })
