@@ -1,0 +1,35 @@
+import { type Abi, abis } from './abi.js'
+import { syscallTables } from './gen/syscalls.js'
+
+/** x32 calls carry this bit in the register; tables and this module count without it. */
+const x32Bit = 0x40000000
+
+const numberOf = new Map<Abi, ReadonlyMap<string, number>>(
+  abis.map((abi) => [abi, new Map(Object.entries(syscallTables[abi]))])
+)
+const nameOf = new Map<Abi, ReadonlyMap<number, string>>(
+  abis.map((abi) => [
+    abi,
+    new Map(Object.entries(syscallTables[abi]).map(([name, nr]) => [nr, name]))
+  ])
+)
+const known = new Set(abis.flatMap((abi) => Object.keys(syscallTables[abi])))
+
+/** The kernel's name of a number, `syscall_N` when no table knows it (nothing is dropped silently). */
+export function syscallName(abi: Abi, nr: number): string {
+  const plain = abi === 'x32' && nr >= x32Bit ? nr - x32Bit : nr
+  return nameOf.get(abi)?.get(plain) ?? `syscall_${plain}`
+}
+
+/** The number of a name in an ABI (x32 without bit 30); undefined where that ABI has no such call. */
+export function syscallNumber(abi: Abi, name: string): number | undefined {
+  return numberOf.get(abi)?.get(name)
+}
+
+/** True when at least one ABI has a call of this name. Only such names are ever emitted. */
+export function isKnownSyscall(name: string): boolean {
+  return known.has(name)
+}
+
+/** Every name of any ABI, sorted by code unit. */
+export const knownSyscalls: readonly string[] = [...known].sort()
