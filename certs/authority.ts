@@ -1,0 +1,138 @@
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { generate } from 'selfsigned'
+import { checkPair, lifetimeLeft, readCertificate, splitBundle } from './pair.js'
+import { createFile, replaceFile } from './write-file.js'
+
+const day = 86_400_000
+const lifetimeDays = 3650
+/** With a third of its lifetime left, the next authority is made and announced in the bundle. */
+const announceAt = 1 / 3
+/** With a sixth left, every bundle has the next one since years: it takes over signing. */
+const takeOverAt = 1 / 6
+
+/** Files of an authority's folder. The key and its certificate share one file, so they cannot fall apart. */
+const files = {
+  current: 'authority.pem',
+  next: 'authority-next.pem',
+  previous: 'authority-previous.crt',
+  bundle: 'ca.crt'
+} as const
+
+export interface SigningPair {
+  cert: string
+  key: string
+}
+
+export interface Authority {
+  signing: SigningPair
+  /** PEM of every authority to trust: previous, current and next, as far as they exist and are valid. */
+  bundle: string
+  bundlePath: string
+}
+
+/**
+ * Makes a certificate authority: P-256, SHA-256, only fit to sign. Its name is unique, because a
+ * verifier picks the issuer by name and two authorities overlap during a change.
+ */
+export async function createAuthority(now: Date): Promise<SigningPair> {
+  const name = `secco authority ${randomBytes(6).toString('hex')}`
+  const made = await generate([{ name: 'commonName', value: name }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(now.getTime() - 60 * 60_000),
+    notAfterDate: new Date(now.getTime() + lifetimeDays * day),
+    extensions: [
+      { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true }
+    ]
+  })
+  return { cert: made.cert, key: made.private }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function parsePair(pem: string, path: string): SigningPair {
+  const cert = splitBundle(pem)[0] ?? ''
+  const key = /-----BEGIN (?:EC )?PRIVATE KEY-----[^-]+-----END (?:EC )?PRIVATE KEY-----/.exec(pem)
+  const pair = { cert: `${cert}\n`, key: `${key?.[0] ?? ''}\n` }
+  checkPair(pair, path)
+  return pair
+}
+
+async function readPair(path: string): Promise<SigningPair | undefined> {
+  const pem = await readIfThere(path)
+  return pem === undefined ? undefined : parsePair(pem, path)
+}
+
+function serialise(pair: SigningPair): string {
+  return `${pair.cert.trimEnd()}\n${pair.key.trimEnd()}\n`
+}
+
+/** Takes what is there, or makes it; of several processes at once, all end with the same pair. */
+async function readOrCreate(path: string, now: Date): Promise<SigningPair> {
+  const existing = await readPair(path)
+  if (existing !== undefined) return existing
+  const made = await createAuthority(now)
+  if (await createFile(path, serialise(made), 0o600)) return made
+  return (await readPair(path)) ?? made
+}
+
+function left(pair: SigningPair, now: Date): number {
+  return lifetimeLeft(new X509Certificate(pair.cert), now)
+}
+
+/** The bundle's certificates, without doubles and without those that have ended. */
+function bundleOf(pems: readonly (string | undefined)[], now: Date): string {
+  const valid = pems
+    .flatMap((pem) => (pem === undefined ? [] : splitBundle(pem)))
+    .filter((pem) => lifetimeLeft(readCertificate(pem, files.bundle), now) > 0)
+  return [...new Set(valid)].map((pem) => `${pem}\n`).join('')
+}
+
+/**
+ * The authority of a folder: made once, kept at 0600, changed with overlap. Long before the current
+ * one ends its successor is announced in the bundle; only when every node has had time to learn it, it
+ * signs; and the old one stays trusted until it ends.
+ * @throws SeccoError CERTIFICATE_INVALID when the stored pair is damaged: it is never replaced silently,
+ * since every node trusts it. WRITE_FAILED when the folder cannot be written.
+ */
+export async function ensureAuthority(dir: string, now: Date = new Date()): Promise<Authority> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const path = (name: string): string => join(dir, name)
+  let current = await readOrCreate(path(files.current), now)
+  let next = await readPair(path(files.next))
+  if (left(current, now) < takeOverAt && next !== undefined) {
+    await replaceFile(path(files.previous), current.cert, 0o644)
+    await rename(path(files.next), path(files.current))
+    current = next
+    next = undefined
+  }
+  if (next === undefined && left(current, now) < announceAt) {
+    next = await readOrCreate(path(files.next), now)
+    if (left(current, now) <= 0) {
+      // Nothing can be saved by overlap any more: whoever trusted only the old one trusts nobody now.
+      await rename(path(files.next), path(files.current))
+      current = next
+      next = undefined
+    }
+  }
+  const previous = await readIfThere(path(files.previous))
+  const bundle = bundleOf([current.cert, next?.cert, previous], now)
+  if (previous !== undefined && !splitBundle(bundle).includes(splitBundle(previous)[0] ?? '')) {
+    await unlink(path(files.previous))
+  }
+  if ((await readIfThere(path(files.bundle))) !== bundle) {
+    await replaceFile(path(files.bundle), bundle, 0o644)
+  }
+  return { signing: current, bundle, bundlePath: path(files.bundle) }
+}

@@ -1,0 +1,66 @@
+import { isIP } from 'node:net'
+import { X509Certificate } from 'node:crypto'
+import { generate } from 'selfsigned'
+import { SeccoError } from '../src/errors.js'
+import type { SigningPair } from './authority.js'
+
+const day = 86_400_000
+const lifetimeDays = 90
+
+/** What a leaf certificate is for. */
+export type LeafPurpose =
+  | { kind: 'server'; names: readonly string[] }
+  | { kind: 'client'; node: string }
+
+/** A host or node name: what may stand in a subject without any escaping. */
+const plainName = /^[A-Za-z0-9*]([-A-Za-z0-9._*]{0,251}[A-Za-z0-9])?$/
+
+function checkName(name: string, what: string): void {
+  if (isIP(name) === 0 && !plainName.test(name)) {
+    const message = `${what} ${JSON.stringify(name.slice(0, 80))}: must be a host name or an address`
+    throw new SeccoError('INVALID_NAME', message)
+  }
+}
+
+function altName(name: string): { type: 2; value: string } | { type: 7; ip: string } {
+  return isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name }
+}
+
+/**
+ * Makes a leaf: P-256, SHA-256, a random serial number, key usages stated. A client's CN is its node,
+ * which is how the hub knows who speaks. It never outlives its authority.
+ * @throws SeccoError INVALID_NAME.
+ */
+export async function createLeaf(
+  purpose: LeafPurpose,
+  authority: SigningPair,
+  now: Date
+): Promise<{ cert: string; key: string }> {
+  const names = purpose.kind === 'server' ? purpose.names : [purpose.node]
+  for (const name of names) checkName(name, purpose.kind === 'server' ? 'server name' : 'node')
+  const [commonName] = names
+  if (commonName === undefined) {
+    throw new SeccoError('INVALID_ARGUMENT', 'a server certificate needs at least one name')
+  }
+  const end = Math.min(
+    now.getTime() + lifetimeDays * day,
+    Date.parse(new X509Certificate(authority.cert).validTo)
+  )
+  const made = await generate([{ name: 'commonName', value: commonName }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(now.getTime() - 5 * 60_000),
+    notAfterDate: new Date(end),
+    ca: authority,
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      purpose.kind === 'server'
+        ? { name: 'extKeyUsage', serverAuth: true }
+        : { name: 'extKeyUsage', clientAuth: true },
+      { name: 'subjectAltName', altNames: names.map(altName) }
+    ]
+  })
+  return { cert: made.cert, key: made.private }
+}

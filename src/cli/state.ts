@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SeccoError } from '../errors.js'
+import type { Io } from './io.js'
+
+/** Where one machine's Secco keeps its things. One home for every path below the state folder. */
+export interface StatePaths {
+  root: string
+  objects: string
+  certs: string
+  revisions: string
+  spool: string
+  seccomp: string
+  satelliteSocket: string
+  /** Addresses of the running programs, written when they are up. */
+  addresses: string
+}
+
+/** The state folder: --state, else SECCO_STATE, else /var/lib/secco for root and the XDG state folder for others. */
+export function statePaths(
+  io: Pick<Io, 'env'>,
+  given: string | undefined,
+  uid: number
+): StatePaths {
+  const home = io.env['XDG_STATE_HOME'] ?? join(io.env['HOME'] ?? '/', '.local', 'state')
+  const root =
+    given ?? io.env['SECCO_STATE'] ?? (uid === 0 ? '/var/lib/secco' : join(home, 'secco'))
+  return {
+    root,
+    objects: join(root, 'objects'),
+    certs: join(root, 'certs'),
+    revisions: join(root, 'revisions'),
+    spool: join(root, 'spool'),
+    seccomp: join(root, 'seccomp'),
+    satelliteSocket: join(root, 'satellite.sock'),
+    addresses: join(root, 'addresses.json')
+  }
+}
+
+/** Where the running programs listen, and who they are. */
+export interface Addresses {
+  pid: number
+  webhook: string
+  hub: string
+  ui: string
+  caBundle: string
+}
+
+/** The addresses of the running webhook program. UNAVAILABLE with how to start it when there is none. */
+export async function readAddresses(paths: StatePaths): Promise<Addresses> {
+  const hint = `start it with \`secco up --state ${paths.root}\``
+  let addresses: Addresses
+  try {
+    addresses = JSON.parse(await readFile(paths.addresses, 'utf8')) as Addresses
+  } catch (cause) {
+    throw new SeccoError('UNAVAILABLE', `no hub runs on the state folder ${paths.root}`, {
+      hint,
+      cause
+    })
+  }
+  if (!isAlive(addresses.pid)) {
+    throw new SeccoError(
+      'UNAVAILABLE',
+      `the hub on the state folder ${paths.root} (pid ${addresses.pid}) has ended`,
+      {
+        hint
+      }
+    )
+  }
+  return addresses
+}
+
+/** True while a process of that id exists (kill(2) with signal 0). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,49 @@
+// What an intruder tries first. Prints one line per call: NAME OK, or NAME REFUSED errno N.
+// Static, and it forks for nothing, so that only the calls under test meet the filter. Nothing it does
+// outlives it: namespaces, the mount and the key ring go with the process.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int refused;
+
+static void report(const char *name, long result)
+{
+	if (result >= 0) {
+		printf("%s OK\n", name);
+		return;
+	}
+	refused++;
+	printf("%s REFUSED errno %d\n", name, errno);
+}
+
+static long create_map(void)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.key_size = 4;
+	attr.value_size = 8;
+	attr.max_entries = 1;
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	report("keyctl", syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL));
+	report("bpf", create_map());
+	report("unshare", unshare(CLONE_NEWNS | CLONE_NEWUTS));
+	report("mount", mount("none", "/tmp", "tmpfs", 0, "size=4k"));
+	report("ptrace", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+	return refused == 5 ? 1 : 0;
+}

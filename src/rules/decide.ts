@@ -1,0 +1,199 @@
+import { labels } from '../api/names.js'
+import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './decision.js'
+import { allowIgnoreLabel } from './exclusions.js'
+import { containerWarning, denialMessage } from './explain.js'
+import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
+import { type Resolution, resolveWishes } from './resolve.js'
+import type { Labels } from './selector.js'
+import { namespaceLabels, type Snapshot } from './snapshot.js'
+import { type Wishes, wishesFor, wishesForContainer } from './wishes.js'
+
+function untouched(
+  decision: PodDecisionKind,
+  reason: PodReason,
+  warnings: readonly string[] = [],
+  matched: readonly string[] = []
+): Decision {
+  return {
+    decision,
+    reason,
+    allowed: true,
+    message: '',
+    podRuntimeDefault: false,
+    containers: [],
+    matched,
+    warnings
+  }
+}
+
+/** Whether the namespace lets its pods opt out. */
+function mayIgnore(snapshot: Snapshot, namespace: Labels): boolean {
+  const stated = Object.hasOwn(namespace, allowIgnoreLabel)
+    ? namespace[allowIgnoreLabel]
+    : undefined
+  return stated === undefined ? snapshot.options.allowIgnore : stated === 'true'
+}
+
+/** The tree below `secco/` is ours: a path there is an earlier decision of ours, not the author's choice. */
+function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
+  if (profile?.type !== 'Localhost') return false
+  const path = profile.localhostProfile
+  return path !== undefined && path !== '' && !path.startsWith('secco/')
+}
+
+function isUnconfined(container: ContainerFacts, facts: PodFacts): boolean {
+  return (container.seccomp ?? facts.podSeccomp)?.type === 'Unconfined'
+}
+
+/** Ephemeral containers (kubectl debug) get RuntimeDefault: a profile learned from others would break them. */
+function decideEphemeral(container: ContainerFacts): ContainerDecision {
+  const { name, kind, index } = container
+  const base = { container: name, kind, index }
+  if (container.existed) return { ...base, outcome: 'skipped', reason: 'existed' }
+  if (container.privileged) return { ...base, outcome: 'skipped', reason: 'privileged' }
+  if (isAuthorsLocalhost(container.seccomp)) {
+    return { ...base, outcome: 'kept', reason: 'author-localhost' }
+  }
+  return {
+    ...base,
+    outcome: 'runtime-default',
+    reason: 'ephemeral',
+    ...(container.seccomp?.type === 'Unconfined' ? { overrides: 'Unconfined' as const } : {})
+  }
+}
+
+function fromResolution(
+  container: ContainerFacts,
+  facts: PodFacts,
+  resolution: Resolution
+): ContainerDecision {
+  const { outcome, reason, wish, profile, revision } = resolution
+  return {
+    container: container.name,
+    kind: container.kind,
+    index: container.index,
+    outcome: outcome === 'denied' ? 'skipped' : outcome,
+    reason,
+    rule: wish.source,
+    mode: wish.mode,
+    ...(profile === undefined ? {} : { profile }),
+    ...(revision === undefined
+      ? {}
+      : { revision: revision.digest, localhostProfile: revision.path }),
+    ...(isUnconfined(container, facts) ? { overrides: 'Unconfined' as const } : {})
+  }
+}
+
+interface Verdict {
+  decision: ContainerDecision
+  denied: boolean
+}
+
+function decideContainer(
+  snapshot: Snapshot,
+  facts: PodFacts,
+  wishes: Wishes,
+  container: ContainerFacts
+): Verdict {
+  if (container.kind === 'ephemeral') {
+    return { decision: decideEphemeral(container), denied: false }
+  }
+  const { name, kind, index } = container
+  const base = { container: name, kind, index }
+  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name))
+  if (resolution === undefined) {
+    return { decision: { ...base, outcome: 'skipped', reason: 'no-rule' }, denied: false }
+  }
+  if (container.privileged) {
+    const { source, mode } = resolution.wish
+    const why = { outcome: 'skipped', reason: 'privileged', rule: source, mode } as const
+    return { decision: { ...base, ...why }, denied: false }
+  }
+  if (isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)) {
+    const why = {
+      outcome: 'kept',
+      reason: 'author-localhost',
+      rule: resolution.wish.source
+    } as const
+    return { decision: { ...base, ...why }, denied: false }
+  }
+  return {
+    decision: fromResolution(container, facts, resolution),
+    denied: resolution.outcome === 'denied'
+  }
+}
+
+function isWritten(decision: ContainerDecision): boolean {
+  return (
+    decision.outcome === 'assigned' ||
+    decision.outcome === 'learn' ||
+    decision.outcome === 'runtime-default'
+  )
+}
+
+/** RuntimeDefault at pod level where unset; an explicit Unconfined goes only when every container is covered. */
+function podBecomesRuntimeDefault(
+  facts: PodFacts,
+  containers: readonly ContainerDecision[]
+): boolean {
+  if (facts.subresource !== '') return false
+  if (facts.podSeccomp === undefined) return true
+  if (facts.podSeccomp.type !== 'Unconfined') return false
+  return containers.every((c) => c.reason !== 'no-rule')
+}
+
+/**
+ * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
+ * and a second call on its own result gives it again.
+ *
+ * Never Unconfined, never a path whose file some node lacks, never a change in an excluded namespace.
+ */
+export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
+  if (snapshot.options.excludedNamespaces.has(facts.namespace)) {
+    return untouched('excluded', 'excluded-namespace')
+  }
+  const namespace = namespaceLabels(snapshot, facts.namespace)
+  const warnings: string[] = []
+  if (Object.hasOwn(facts.labels, labels.ignore) && facts.labels[labels.ignore] === 'true') {
+    if (mayIgnore(snapshot, namespace)) return untouched('ignored', 'opt-out')
+    warnings.push(`secco: label ${labels.ignore} is not honoured in namespace ${facts.namespace}`)
+  }
+  const wishes = wishesFor(snapshot, facts, namespace)
+  const { matched } = wishes
+  if (matched.length === 0) return untouched('unmatched', 'no-rule', warnings)
+  if (facts.mirror) {
+    warnings.push(
+      'secco: mirror pod of a static pod: set its seccompProfile in the manifest on the node'
+    )
+    return untouched('skipped', 'mirror', warnings, matched)
+  }
+  if (facts.windows) {
+    warnings.push('secco: Windows pod: seccomp does not exist there')
+    return untouched('skipped', 'windows', warnings, matched)
+  }
+  const containers: ContainerDecision[] = []
+  for (const container of facts.containers) {
+    if (facts.subresource !== '' && container.kind !== 'ephemeral') continue
+    const { decision, denied } = decideContainer(snapshot, facts, wishes, container)
+    if (denied) {
+      const message = denialMessage(decision)
+      const result = untouched('denied', decision.reason, warnings, matched)
+      return { ...result, allowed: false, message, containers: [decision] }
+    }
+    containers.push(decision)
+    const warning = containerWarning(decision)
+    if (warning !== undefined) warnings.push(warning)
+  }
+  const written = containers.find(isWritten)
+  const told = written ?? containers.find((c) => c.reason !== 'no-rule') ?? containers[0]
+  return {
+    decision: written === undefined ? (told?.outcome === 'kept' ? 'kept' : 'skipped') : 'patched',
+    reason: told?.reason ?? 'no-rule',
+    allowed: true,
+    message: '',
+    podRuntimeDefault: written !== undefined && podBecomesRuntimeDefault(facts, containers),
+    containers,
+    matched,
+    warnings
+  }
+}

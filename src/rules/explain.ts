@@ -1,0 +1,54 @@
+import type { ContainerDecision } from './decision.js'
+
+function shortDigest(revision: string | undefined): string {
+  return revision === undefined ? '' : `, revision ${revision.slice(0, 'sha256:'.length + 12)}`
+}
+
+function because(decision: ContainerDecision): string {
+  return decision.rule === undefined ? '' : ` (${decision.rule})`
+}
+
+/** Why a revision cannot be used, in words, with what to do. */
+function obstacle(decision: ContainerDecision): string {
+  const profile = decision.profile ?? 'it names'
+  switch (decision.reason) {
+    case 'unknown-profile':
+      return `profile ${profile} does not exist`
+    case 'not-approved':
+      return `profile ${profile} is not approved yet`
+    default:
+      return `profile ${profile} has not reached every node yet`
+  }
+}
+
+/** One line for the person who created the pod: what the container got and why. */
+export function containerWarning(decision: ContainerDecision): string | undefined {
+  const name = `secco: ${decision.container}:`
+  const instead = decision.overrides === undefined ? '' : ' instead of Unconfined'
+  switch (decision.outcome) {
+    case 'assigned': {
+      const older = decision.reason === 'previous' ? ', the newest has not reached every node' : ''
+      const what = `${decision.mode ?? 'enforce'} ${decision.profile ?? ''}`
+      return `${name} ${what}${shortDigest(decision.revision)}${older}${instead}${because(decision)}`
+    }
+    case 'learn': {
+      const into = decision.profile === undefined ? '' : ` into ${decision.profile}`
+      return `${name} RuntimeDefault${instead}, learning${into}${because(decision)}`
+    }
+    case 'runtime-default':
+      return decision.reason === 'ephemeral'
+        ? `${name} RuntimeDefault${instead}, as every ephemeral container`
+        : `${name} RuntimeDefault${instead}: ${obstacle(decision)}${because(decision)}`
+    case 'kept':
+      return `${name} keeps its own Localhost profile${because(decision)}`
+    case 'skipped':
+      return decision.reason === 'privileged'
+        ? `${name} is privileged: the runtime applies no seccomp filter${because(decision)}`
+        : undefined
+  }
+}
+
+/** What the person is told whose pod is refused by `whenNotReady: Deny`. */
+export function denialMessage(decision: ContainerDecision): string {
+  return `secco: container ${decision.container}: ${obstacle(decision)}, and rule ${decision.rule ?? ''} says whenNotReady: Deny`
+}

@@ -1,0 +1,114 @@
+import type { Mode, SeccompRule, WhenNotReady } from '../api/seccomp-rule.js'
+import { rootNamespace } from '../api/names.js'
+import { compileContainers } from './glob.js'
+import { type CompiledSelector, compileSelector, type Labels, selectorMatches } from './selector.js'
+
+/** A SeccompRule made ready for matching. */
+export interface Rule {
+  /** `<namespace>/<name>`. */
+  key: string
+  namespace: string
+  /** In the root namespace: applies cluster-wide. Others apply to their own namespace and only tighten. */
+  root: boolean
+  mode: Mode
+  whenNotReady: WhenNotReady
+  profile: { name: string; namespace?: string } | undefined
+  pod: CompiledSelector
+  namespaceSelector: CompiledSelector
+  matchesContainer: (name: string) => boolean
+  /** Position among all rules; the smaller wins. */
+  order: number
+}
+
+/** How much a rule asks for: the more specific of two rules of equal priority wins. */
+function specificity(rule: SeccompRule): number {
+  const count = (selector: SeccompRule['spec']['podSelector']) =>
+    Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length
+  const { podSelector, namespaceSelector, containers } = rule.spec
+  return count(podSelector) + count(namespaceSelector) + (containers === undefined ? 0 : 1)
+}
+
+function compare(a: SeccompRule, b: SeccompRule): number {
+  const byPriority = (b.spec.priority ?? 0) - (a.spec.priority ?? 0)
+  if (byPriority !== 0) return byPriority
+  const bySpecificity = specificity(b) - specificity(a)
+  if (bySpecificity !== 0) return bySpecificity
+  const [keyA, keyB] = [ruleKey(a), ruleKey(b)]
+  return keyA < keyB ? -1 : keyA > keyB ? 1 : 0
+}
+
+function ruleKey(rule: SeccompRule): string {
+  return `${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`
+}
+
+export interface RuleProblem {
+  rule: string
+  message: string
+}
+
+/**
+ * Compiles rules into their order of precedence: priority (higher first), then specificity (the number
+ * of selector requirements, and one for `containers`), then `<namespace>/<name>` in byte order.
+ * A rule that is wrong selects nothing and is reported; the others work.
+ */
+export function compileRules(documents: readonly SeccompRule[]): {
+  rules: Rule[]
+  problems: RuleProblem[]
+} {
+  const problems: RuleProblem[] = []
+  const rules = [...documents].sort(compare).map((document, order): Rule => {
+    const key = ruleKey(document)
+    const namespace = document.metadata.namespace ?? rootNamespace
+    const root = namespace === rootNamespace
+    const pod = compileSelector(document.spec.podSelector, 'spec.podSelector')
+    const selected = root ? document.spec.namespaceSelector : undefined
+    const selector = compileSelector(selected, 'spec.namespaceSelector')
+    for (const message of [...pod.problems, ...selector.problems]) {
+      problems.push({ rule: key, message })
+    }
+    if (!root && document.spec.namespaceSelector !== undefined) {
+      problems.push({
+        rule: key,
+        message: `spec.namespaceSelector: ignored outside ${rootNamespace}; the rule applies to ${namespace}`
+      })
+    }
+    if (document.spec.profile === undefined && document.spec.mode !== 'learn') {
+      problems.push({
+        rule: key,
+        message: `spec.profile: mode ${document.spec.mode} needs a profile; RuntimeDefault is used`
+      })
+    }
+    const profile = document.spec.profile
+    return {
+      key,
+      namespace,
+      root,
+      mode: document.spec.mode,
+      whenNotReady: document.spec.whenNotReady ?? 'RuntimeDefault',
+      profile:
+        profile === undefined
+          ? undefined
+          : profile.namespace === undefined
+            ? { name: profile.name }
+            : { name: profile.name, namespace: profile.namespace },
+      pod: pod.selector,
+      namespaceSelector: selector.selector,
+      matchesContainer: compileContainers(document.spec.containers),
+      order
+    }
+  })
+  return { rules, problems }
+}
+
+/** Whether the rule applies to a pod with these labels in this namespace. The truth that the index must equal. */
+export function ruleMatches(
+  rule: Rule,
+  labels: Labels,
+  namespace: string,
+  namespaceLabels: Labels
+): boolean {
+  if (!rule.root && rule.namespace !== namespace) return false
+  return (
+    selectorMatches(rule.pod, labels) && selectorMatches(rule.namespaceSelector, namespaceLabels)
+  )
+}

@@ -1,0 +1,105 @@
+import { labels, namePattern, rootNamespace } from '../api/names.js'
+import type { Mode, WhenNotReady } from '../api/seccomp-rule.js'
+import type { PodFacts } from './facts.js'
+import { profileKey } from './profile-state.js'
+import type { Rule } from './rule.js'
+import type { Snapshot } from './snapshot.js'
+
+/**
+ * What one source wants for a container. There are three layers: rules of the root namespace, rules of
+ * the pod's namespace, and the pod's ready-made labels. The first is the platform's, the other two are
+ * chosen by the workload's people: they may tighten, never weaken.
+ */
+export interface Wish {
+  /** For logs: rule key or label. */
+  source: string
+  mode: Mode
+  whenNotReady: WhenNotReady
+  /** Profiles that may be meant, the first that exists is; empty when none is named. */
+  profiles: readonly string[]
+  matchesContainer: (name: string) => boolean
+}
+
+const validName = new RegExp(namePattern)
+
+/** How strict a mode is. */
+const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
+
+/**
+ * A rule's profile is looked for in its own namespace; one of the root namespace also means the
+ * profile of that name in the pod's. Outside the root, only the own and the root namespace may be named.
+ */
+function profilesOfRule(rule: Rule, namespace: string): string[] {
+  if (rule.profile === undefined) return []
+  const { name, namespace: stated } = rule.profile
+  if (stated !== undefined) {
+    const reachable = rule.root || stated === rule.namespace || stated === rootNamespace
+    return reachable ? [profileKey(stated, name)] : []
+  }
+  const own = profileKey(rule.namespace, name)
+  return rule.root && namespace !== rule.namespace ? [own, profileKey(namespace, name)] : [own]
+}
+
+function wishOfRule(rule: Rule, namespace: string): Wish {
+  return {
+    source: rule.key,
+    mode: rule.mode,
+    whenNotReady: rule.whenNotReady,
+    profiles: profilesOfRule(rule, namespace),
+    matchesContainer: rule.matchesContainer
+  }
+}
+
+/** The ready-made labels as a wish: with both, the container is learned into the named profile. */
+function wishOfLabels(facts: PodFacts): Wish | undefined {
+  const own = (key: string): string | undefined =>
+    Object.hasOwn(facts.labels, key) ? facts.labels[key] : undefined
+  const name = own(labels.profile)
+  const learn = own(labels.learn) === 'true'
+  if (name === undefined && !learn) return undefined
+  const known = name !== undefined && validName.test(name)
+  return {
+    source: `label ${learn ? labels.learn : labels.profile}`,
+    mode: learn ? 'learn' : 'enforce',
+    whenNotReady: 'RuntimeDefault',
+    profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
+    matchesContainer: () => true
+  }
+}
+
+/** All wishes for a pod, by layer; within a layer the most important first. */
+export interface Wishes {
+  layers: readonly (readonly Wish[])[]
+  matched: readonly string[]
+}
+
+const none: Wishes = { layers: [], matched: [] }
+
+/** Collects the wishes for a pod from rules and labels. */
+export function wishesFor(
+  snapshot: Snapshot,
+  facts: PodFacts,
+  namespaceLabels: Readonly<Record<string, string>>
+): Wishes {
+  const rules = snapshot.rules.match(facts.labels, facts.namespace, namespaceLabels)
+  const label = wishOfLabels(facts)
+  if (rules.length === 0 && label === undefined) return none
+  const root: Wish[] = []
+  const own: Wish[] = []
+  for (const rule of rules) (rule.root ? root : own).push(wishOfRule(rule, facts.namespace))
+  const layers = [root, own, label === undefined ? [] : [label]]
+  return { layers, matched: layers.flat().map((wish) => wish.source) }
+}
+
+/**
+ * The wishes that compete for one container, in the order they are tried: one per layer, the strictest
+ * mode first, and the platform's first among equals.
+ */
+export function wishesForContainer(wishes: Wishes, container: string): Wish[] {
+  const found: Wish[] = []
+  for (const layer of wishes.layers) {
+    const wish = layer.find((candidate) => candidate.matchesContainer(container))
+    if (wish !== undefined) found.push(wish)
+  }
+  return found.length > 1 ? found.sort((a, b) => strictness[b.mode] - strictness[a.mode]) : found
+}

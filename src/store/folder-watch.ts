@@ -1,0 +1,69 @@
+import { type FSWatcher, watch } from 'node:fs'
+
+export interface FolderWatch {
+  /** Watches exactly these folders from now on. */
+  follow(folders: readonly string[]): void
+  close(): void
+}
+
+/**
+ * Calls `changed` after something happened in one of the folders and then `debounceMs` of silence
+ * (at most four times that), and every `pollMs` in any case: inotify may be out of watches and
+ * network file systems have none.
+ */
+export function watchFolders(
+  changed: () => void,
+  { debounceMs, pollMs }: { debounceMs: number; pollMs: number }
+): FolderWatch {
+  const watchers = new Map<string, FSWatcher>()
+  let pending: NodeJS.Timeout | undefined
+  let waitingSince = 0
+
+  function stir(): void {
+    const now = Date.now()
+    if (pending === undefined) waitingSince = now
+    else if (now - waitingSince > 3 * debounceMs) return
+    clearTimeout(pending)
+    pending = setTimeout(() => {
+      pending = undefined
+      changed()
+    }, debounceMs)
+  }
+
+  function drop(folder: string): void {
+    watchers.get(folder)?.close()
+    watchers.delete(folder)
+  }
+
+  const poll = setInterval(changed, pollMs)
+  poll.unref()
+  return {
+    follow(folders) {
+      const wanted = new Set(folders)
+      for (const folder of watchers.keys()) if (!wanted.has(folder)) drop(folder)
+      for (const folder of wanted) {
+        if (watchers.has(folder)) continue
+        try {
+          const watcher = watch(folder, { persistent: false }, (_event, name) => {
+            // Our own locks and temporary files stir at every write; the rename that ends it counts.
+            if (name?.startsWith('.') !== true) stir()
+          })
+          watcher.on('error', () => {
+            drop(folder)
+            stir()
+          })
+          watchers.set(folder, watcher)
+          // Something may have come between the listing and now.
+          stir()
+        } catch {
+          // ENOSPC, EMFILE or just removed: the poll sees it.
+        }
+      }
+    },
+    close() {
+      clearTimeout(pending)
+      clearInterval(poll)
+      for (const folder of [...watchers.keys()]) drop(folder)
+    }
+  }
+}

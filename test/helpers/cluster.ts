@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ApiServerPrograms } from './api-server-programs.js'
+import { type Json, type Kube, kubeClient } from './kube.js'
+import { until } from './until.js'
+
+/** A running etcd and kube-apiserver. `stop()` ends both and removes their files. */
+export interface Cluster {
+  url: string
+  caPem: string
+  /** Bearer token of a member of system:masters. */
+  token: string
+  /** Path of a kubeconfig file for the same identity. */
+  kubeconfig: string
+  kube: Kube
+  /** Every audit event (audit.k8s.io/v1, level Metadata, pods only) so far. */
+  auditEvents(): Json[]
+  stop(): Promise<void>
+}
+
+/** A free port of loopback. Somebody else may take it before it is used: the start is tried again then. */
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port)
+        else reject(new Error('no port'))
+      })
+    })
+  })
+}
+
+interface Running {
+  child: ChildProcess
+  name: string
+  tail(): string
+  exited: Promise<void>
+}
+
+/** Starts a program that dies with this process (PR_SET_PDEATHSIG through setpriv(1), where it is there). */
+function start(name: string, program: string, args: string[]): Running {
+  const setpriv = '/usr/bin/setpriv'
+  const [command, all] = existsSync(setpriv)
+    ? [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]]
+    : [program, args]
+  const child = spawn(command, all, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => (output = (output + chunk).slice(-8000)))
+  }
+  const exited = new Promise<void>((done) => {
+    child.on('close', () => done())
+    child.on('error', (error) => {
+      output += error.message
+      done()
+    })
+  })
+  return { child, name, tail: () => output, exited }
+}
+
+function assertAlive(running: Running): void {
+  if (running.child.exitCode !== null || running.child.signalCode !== null) {
+    throw new Error(`${running.name} ended: ${running.tail().slice(-1500)}`)
+  }
+}
+
+async function end(running: Running): Promise<void> {
+  if (running.child.exitCode !== null || running.child.signalCode !== null) return
+  running.child.kill('SIGTERM')
+  const killer = setTimeout(() => running.child.kill('SIGKILL'), 10_000)
+  await running.exited
+  clearTimeout(killer)
+}
+
+/** kube-apiserver's arguments: one process, RBAC, tokens from a file, pods' audit events to a file. */
+function apiServerFlags(folder: string, port: number, etcdUrl: string, token: string): string[] {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'sec1', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' }
+  })
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 })
+    return join(folder, name)
+  }
+  const auditPolicy = {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [
+      {
+        level: 'Metadata',
+        verbs: ['create', 'update', 'patch'],
+        resources: [{ resources: ['pods', 'pods/ephemeralcontainers'] }]
+      },
+      { level: 'None' }
+    ]
+  }
+  return [
+    `--etcd-servers=${etcdUrl}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${port}`,
+    `--cert-dir=${join(folder, 'certs')}`,
+    `--token-auth-file=${file('tokens.csv', `${token},admin,admin,"system:masters"\n`)}`,
+    '--service-account-issuer=https://localhost',
+    `--service-account-key-file=${file('sa.pub', publicKey)}`,
+    `--service-account-signing-key-file=${file('sa.key', privateKey)}`,
+    '--authorization-mode=RBAC',
+    '--service-cluster-ip-range=10.0.0.0/24',
+    '--endpoint-reconciler-type=none',
+    // No controller makes the default service accounts here.
+    '--disable-admission-plugins=ServiceAccount',
+    `--audit-policy-file=${file('audit-policy.json', JSON.stringify(auditPolicy))}`,
+    `--audit-log-path=${join(folder, 'audit.log')}`
+  ]
+}
+
+function etcdFlags(folder: string, client: string, peer: string): string[] {
+  return [
+    ...['--data-dir', join(folder, 'etcd'), '--unsafe-no-fsync', '--log-level', 'error'],
+    ...['--listen-client-urls', client, '--advertise-client-urls', client],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+    ...['--initial-cluster', `default=${peer}`]
+  ]
+}
+
+function kubeconfigOf(url: string, caPem: string, token: string): string {
+  // JSON is YAML.
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name: 'test',
+        cluster: {
+          server: url,
+          'certificate-authority-data': Buffer.from(caPem).toString('base64')
+        }
+      }
+    ],
+    users: [{ name: 'admin', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    'current-context': 'test'
+  })
+}
+
+async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'secco-cluster-'))
+  mkdirSync(join(folder, 'certs'))
+  const running: Running[] = []
+  async function stop(): Promise<void> {
+    // The API server first: it complains loudly about a vanished etcd.
+    for (const one of running.splice(0).reverse()) await end(one)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const [clientPort, peerPort, port] = await Promise.all([freePort(), freePort(), freePort()])
+    const etcdUrl = `http://127.0.0.1:${clientPort}`
+    const etcd = start(
+      'etcd',
+      programs.etcd,
+      etcdFlags(folder, etcdUrl, `http://127.0.0.1:${peerPort}`)
+    )
+    running.push(etcd)
+    const token = randomBytes(16).toString('hex')
+    const flags = apiServerFlags(folder, port, etcdUrl, token)
+    const server = start('kube-apiserver', programs.apiServer, flags)
+    running.push(server)
+    const url = `https://127.0.0.1:${port}`
+    const caPem = await until(
+      'the API server to make its certificate',
+      () => {
+        for (const one of running) assertAlive(one)
+        const path = join(folder, 'certs/apiserver.crt')
+        const pem = existsSync(path) ? readFileSync(path, 'utf8') : ''
+        return pem.includes('END CERTIFICATE') ? pem : undefined
+      },
+      { timeoutMs: 120_000, everyMs: 50 }
+    )
+    const kube = kubeClient(url, caPem, token)
+    // /readyz can be true before the default namespace exists.
+    for (const path of ['/readyz', '/api/v1/namespaces/default']) {
+      await until(
+        `${path} of the API server`,
+        async () =>
+          (await kube.call('GET', path)).status === 200 ? true : (assertAlive(server), undefined),
+        { timeoutMs: 120_000, everyMs: 50 }
+      )
+    }
+    const kubeconfig = join(folder, 'kubeconfig')
+    writeFileSync(kubeconfig, kubeconfigOf(url, caPem, token), { mode: 0o600 })
+    const auditEvents = (): Json[] =>
+      readFileSync(join(folder, 'audit.log'), 'utf8')
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line) as Json)
+    return { url, caPem, token, kubeconfig, kube, auditEvents, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Starts etcd and kube-apiserver on free loopback ports and waits until they serve. */
+export async function startCluster(programs: ApiServerPrograms): Promise<Cluster> {
+  try {
+    return await startOnce(programs)
+  } catch {
+    // A port that was free may have been taken meanwhile: once more, with others.
+    return await startOnce(programs)
+  }
+}

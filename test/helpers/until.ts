@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/**
+ * Asks `probe` until it gives something, and at last says what was waited for. For the few things
+ * that offer no event (another program's readiness); everything else waits on events.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T | undefined> | T | undefined,
+  { timeoutMs = 30_000, everyMs = 20 } = {}
+): Promise<T> {
+  const end = Date.now() + timeoutMs
+  let last: unknown
+  for (;;) {
+    try {
+      const value = await probe()
+      if (value !== undefined) return value
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > end) {
+      const why = last instanceof Error ? `: ${last.message}` : ''
+      throw new Error(`waited ${timeoutMs} ms for ${what}${why}`)
+    }
+    await delay(everyMs)
+  }
+}

@@ -1,0 +1,269 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { test } from 'tap'
+import { parse } from 'yaml'
+import { SeccoError } from '../../../src/errors.js'
+import { openDirectoryStore } from '../../../src/store/directory.js'
+import type { Store } from '../../../src/store/store.js'
+import { observe, type OpenedStore, profileOf, storeContract, watchFor } from './contract.js'
+
+const quick = { debounceMs: 20, pollMs: 2000 }
+const writer = fileURLToPath(new URL('./writer.js', import.meta.url))
+
+async function openFresh(): Promise<OpenedStore & { dir: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'secco-store-'))
+  const opened: Store[] = []
+  const again = async () => {
+    const store = await openDirectoryStore(dir, quick)
+    opened.push(store)
+    return store
+  }
+  return {
+    dir,
+    store: await again(),
+    again,
+    dispose: async () => {
+      await Promise.all(opened.map(async (store) => store.close()))
+      await rm(dir, { recursive: true, force: true })
+    }
+  }
+}
+
+storeContract('directory', openFresh)
+
+const document = (namespace: string, name: string) =>
+  `apiVersion: secco.dev/v1alpha1\nkind: SeccompProfile\nmetadata: {namespace: ${namespace}, name: ${name}}\nspec: {}\n`
+
+async function errorOf(work: Promise<unknown>): Promise<SeccoError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason
+  )
+  return error instanceof SeccoError ? error : new SeccoError('INTERNAL', String(error))
+}
+
+test('directory: the folder itself', async (t) => {
+  const { dir, store, again, dispose } = await openFresh()
+  t.teardown(dispose)
+  const shop = join(dir, 'shop', 'seccompprofiles')
+
+  await t.test('a document is plain YAML that an API server would create', async (t) => {
+    await store.apply('SeccompProfile', profileOf('shop', 'plain', ['read']))
+    await store.update('SeccompProfile', { namespace: 'shop', name: 'plain' }, (p) =>
+      observe(p, ['read'])
+    )
+    const text = await readFile(join(shop, 'plain.yaml'), 'utf8')
+    const raw = parse(text) as { metadata: Record<string, unknown> }
+    t.same(Object.keys(raw.metadata).sort(), ['annotations', 'name', 'namespace'])
+    t.same((await readdir(shop)).sort(), ['plain.yaml'], 'no lock or temporary file stays')
+  })
+
+  await t.test('edits by hand are seen: new, in place, renamed over, removed', async (t) => {
+    const watched = await watchFor(store)
+    t.teardown(watched.stop)
+    const hand = join(dir, 'by-hand', 'seccompprofiles')
+    await mkdir(hand, { recursive: true })
+    await writeFile(join(hand, 'a.yaml'), document('by-hand', 'a'))
+    await watched.until((e) => e.type === 'applied' && e.object.metadata.name === 'a')
+    await writeFile(
+      join(hand, 'a.yaml'),
+      `${document('by-hand', 'a')}# in place\nstatus: {observed: {x86_64: [mmap]}}\n`
+    )
+    await watched.until((e) => e.type === 'applied' && 'status' in e.object)
+    await writeFile(join(hand, 'editor~'), document('by-hand', 'b'))
+    await rename(join(hand, 'editor~'), join(hand, 'b.yaml'))
+    await watched.until((e) => e.type === 'applied' && e.object.metadata.name === 'b')
+    const grown = await store.update('SeccompProfile', { namespace: 'by-hand', name: 'a' }, (p) =>
+      observe(p, ['brk'])
+    )
+    t.same(grown.status?.observed, { x86_64: ['brk', 'mmap'] })
+    await rm(join(dir, 'by-hand'), { recursive: true })
+    await watched.until((e) => e.type === 'deleted' && e.ref.name === 'a')
+    await watched.until((e) => e.type === 'deleted' && e.ref.name === 'b')
+  })
+
+  await t.test('a corrupt document is reported, skipped, left alone, and mended', async (t) => {
+    const watched = await watchFor(store)
+    t.teardown(watched.stop)
+    const cases: [string, string, RegExp][] = [
+      ['not-yaml', 'spec: [unclosed', /YAML|flow|document/i],
+      [
+        'wrong-type',
+        document('shop', 'wrong-type').replace('spec: {}', 'spec: {extends: 5}'),
+        /extends/
+      ],
+      [
+        'unknown-key',
+        document('shop', 'unknown-key').replace('spec: {}', 'spec: {surprise: 1}'),
+        /surprise|additional/i
+      ],
+      ['misnamed', document('shop', 'other'), /metadata\.name/],
+      ['elsewhere', document('other', 'elsewhere'), /metadata\.namespace/]
+    ]
+    for (const [name, text, expected] of cases) {
+      const path = join(shop, `${name}.yaml`)
+      await writeFile(path, text)
+      await watched.until((e) => e.type === 'problem' && e.problem.where === path)
+      const problem = store.problems().find((p) => p.where === path)
+      t.match(problem?.message, expected, name)
+      const ref = { namespace: 'shop', name }
+      t.equal(
+        (await errorOf(store.apply('SeccompProfile', profileOf('shop', name)))).code,
+        'STORE_CORRUPT'
+      )
+      t.equal((await errorOf(store.update('SeccompProfile', ref, (p) => p))).code, 'STORE_CORRUPT')
+      t.equal((await errorOf(store.delete('SeccompProfile', ref))).code, 'STORE_CORRUPT')
+      t.equal(await readFile(path, 'utf8'), text, 'left as it is')
+    }
+    const names = (await store.list('SeccompProfile')).map((p) => p.metadata.name)
+    t.same(names, ['plain'], 'the rest works')
+    for (const [name] of cases) {
+      const path = join(shop, `${name}.yaml`)
+      await writeFile(path, document('shop', name))
+      await watched.until((e) => e.type === 'resolved' && e.where === path)
+    }
+    t.same(store.problems(), [])
+  })
+
+  await t.test('links, strange names and places are not followed but reported', async (t) => {
+    const outside = await mkdtemp(join(tmpdir(), 'secco-outside-'))
+    t.teardown(() => rm(outside, { recursive: true }))
+    await writeFile(join(outside, 'secret.yaml'), document('shop', 'secret'))
+    await symlink(join(outside, 'secret.yaml'), join(shop, 'secret.yaml'))
+    await symlink(outside, join(dir, 'linked'))
+    await mkdir(join(dir, 'shop', 'pods'))
+    await writeFile(join(shop, 'note.txt'), 'hello')
+    await writeFile(join(shop, 'UPPER.yaml'), 'hello')
+    await writeFile(join(dir, 'top.yaml'), document('shop', 'top'))
+    await store.list('SeccompProfile')
+    const found = store.problems().map((p) => p.where.slice(dir.length + 1))
+    const expected = ['secret.yaml', 'note.txt', 'UPPER.yaml'].map(
+      (n) => `shop/seccompprofiles/${n}`
+    )
+    t.same(found.sort(), [...expected, 'linked', 'shop/pods', 'top.yaml'].sort())
+    const ref = { namespace: 'linked', name: 'x' }
+    t.equal(
+      (await errorOf(store.apply('SeccompProfile', profileOf('linked', 'x')))).code,
+      'STORE_CORRUPT'
+    )
+    t.equal((await errorOf(store.get('SeccompProfile', ref))).code, 'STORE_CORRUPT')
+    t.same(await readdir(outside), ['secret.yaml'])
+    for (const where of found) await rm(join(dir, where), { recursive: true })
+  })
+
+  await t.test('leftovers of killed writers are ignored, and swept when old', async (t) => {
+    const leftover = join(shop, '.tmp-1-abc')
+    await writeFile(leftover, 'half a docu')
+    await writeFile(join(shop, '.tmp-1-new'), 'half a docu')
+    await utimes(leftover, 1, 1)
+    await writeFile(
+      join(shop, '.lock-0000'),
+      ['1', '0', 'another-boot', '', '0123456789ab'].join('\n')
+    )
+    await again()
+    t.same(
+      (await readdir(shop)).filter((name) => name.startsWith('.')),
+      ['.tmp-1-new']
+    )
+    await store.list('SeccompProfile')
+    t.same(store.problems(), [])
+  })
+})
+
+test('directory: a full disk leaves the old version', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'secco-full-'))
+  const mount = spawn('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'secco-test', dir])
+  const [status] = (await once(mount, 'exit')) as [number]
+  if (status !== 0) {
+    await rm(dir, { recursive: true })
+    t.comment('skipped: mounting a small tmpfs needs root')
+    return
+  }
+  const store = await openDirectoryStore(dir, quick)
+  t.teardown(async () => {
+    await store.close()
+    await once(spawn('umount', [dir]), 'exit')
+    await rm(dir, { recursive: true })
+  })
+  await store.apply('SeccompProfile', profileOf('shop', 'small', ['read']))
+  const ref = { namespace: 'shop', name: 'small' }
+  const many = Array.from({ length: 6000 }, (_, n) => `syscall_number_${n}`)
+  const error = await errorOf(store.update('SeccompProfile', ref, (p) => observe(p, many)))
+  t.equal(error.code, 'WRITE_FAILED')
+  t.match(error.message, /ENOSPC.*|small\.yaml/)
+  t.equal((await store.get('SeccompProfile', ref))?.status, undefined)
+  t.same(
+    await readdir(join(dir, 'shop', 'seccompprofiles')),
+    ['small.yaml'],
+    'nothing half-written'
+  )
+})
+
+function startWriter(
+  dir: string,
+  prefix: string,
+  count: number
+): { child: ChildProcess; written: string[] } {
+  const child = spawn(process.execPath, [writer, dir, prefix, String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' }
+  })
+  const written: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => written.push(line))
+  return { child, written }
+}
+
+test('directory: three processes at once lose nothing; kill -9 leaves old or new', async (t) => {
+  const { dir, store, dispose } = await openFresh()
+  t.teardown(dispose)
+  const ref = { namespace: 'shop', name: 'shared' }
+  await store.apply('SeccompProfile', profileOf('shop', 'shared'))
+  const writers = ['one', 'two', 'three'].map((prefix) => startWriter(dir, prefix, 25))
+  await Promise.all(writers.map(async ({ child }) => once(child, 'close')))
+  const all = writers.flatMap(({ written }) => written)
+  t.equal(all.length, 75)
+  const after = await store.get('SeccompProfile', ref)
+  t.same(after?.status?.observed?.x86_64, all.sort())
+  t.equal(after?.metadata.resourceVersion, '76', 'every write counted once')
+
+  let seed = 20261124
+  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648
+  const acknowledged = new Set(all)
+  for (let round = 0; round < 6; round += 1) {
+    const pair = ['a', 'b'].map((letter) => startWriter(dir, `${letter}${round}`, 0))
+    await Promise.all(pair.map(async ({ child }) => once(child.stdout ?? child, 'data')))
+    const closed = pair.map(async ({ child }) => once(child, 'close'))
+    // A random moment of the write is the very thing under test.
+    for (const { child } of pair) {
+      await new Promise((resolve) => setTimeout(resolve, random() * 30))
+      child.kill('SIGKILL')
+    }
+    await Promise.all(closed)
+    for (const { written } of pair) for (const name of written) acknowledged.add(name)
+    const observed = new Set((await store.get('SeccompProfile', ref))?.status?.observed?.x86_64)
+    const lost = [...acknowledged].filter((name) => !observed.has(name))
+    t.same(lost, [], `round ${round}: what was acknowledged is there`)
+    t.ok(observed.size - acknowledged.size <= 2 * (round + 1), 'at most one write in flight each')
+  }
+  await store.update('SeccompProfile', ref, (p) => observe(p, ['last']))
+  t.same(store.problems(), [])
+  const left = (await readdir(join(dir, 'shop', 'seccompprofiles'))).filter((n) =>
+    n.startsWith('.lock')
+  )
+  t.same(left, [], 'locks of the killed were broken')
+})

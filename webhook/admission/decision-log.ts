@@ -1,0 +1,71 @@
+import type { Admission } from './admit.js'
+
+/** One container in the log line. */
+interface LoggedContainer {
+  name: string
+  kind: string
+  outcome: string
+  reason: string
+  rule?: string
+  profile?: string
+  mode?: string
+  revision?: string
+}
+
+/**
+ * The fields of the audit line; with `time`, `level`, `msg` and `component` of the logger they are the
+ * stable set that others script against. Never a body, an environment value or an annotation.
+ */
+export interface DecisionLine {
+  uid: string
+  dryRun: boolean
+  namespace: string
+  pod: string
+  owner: string
+  user: string
+  decision: string
+  rule: string | null
+  profile: string | null
+  revision: string | null
+  mode: string | null
+  containers: LoggedContainer[]
+  reason: string
+  durationMs: number
+}
+
+const maxName = 253
+const maxContainers = 64
+
+/**
+ * The audit line of one decision. `rule`, `profile`, `revision` and `mode` are those of the first
+ * container that a rule covers; `containers` has each one's own.
+ */
+export function decisionLine(admission: Admission, durationMs: number): DecisionLine {
+  const { request, facts, decision } = admission
+  const first = decision.containers.find((c) => c.rule !== undefined)
+  return {
+    uid: request.uid,
+    dryRun: request.dryRun,
+    namespace: request.namespace.slice(0, maxName),
+    pod: facts?.name.slice(0, maxName) ?? '',
+    owner: facts?.owner.slice(0, 2 * maxName) ?? '',
+    user: request.user,
+    decision: decision.decision,
+    rule: first?.rule ?? decision.matched[0] ?? null,
+    profile: first?.profile ?? null,
+    revision: first?.revision ?? null,
+    mode: first?.mode ?? null,
+    containers: decision.containers.slice(0, maxContainers).map((c) => ({
+      name: c.container.slice(0, maxName),
+      kind: c.kind,
+      outcome: c.outcome,
+      reason: c.reason,
+      ...(c.rule === undefined ? {} : { rule: c.rule }),
+      ...(c.profile === undefined ? {} : { profile: c.profile }),
+      ...(c.mode === undefined ? {} : { mode: c.mode }),
+      ...(c.revision === undefined ? {} : { revision: c.revision })
+    })),
+    reason: decision.reason,
+    durationMs: Math.round(durationMs * 1000) / 1000
+  }
+}

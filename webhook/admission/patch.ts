@@ -1,0 +1,156 @@
+import { annotations as names } from '../../src/api/names.js'
+import type { ContainerDecision, Decision } from '../../src/rules/decision.js'
+import type { ContainerFacts, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
+import { containerLists } from './pod-facts.js'
+
+/** One operation of a JSON patch (RFC 6902); `add` on a member that exists replaces it. */
+export type PatchOperation =
+  | { op: 'add'; path: string; value: unknown }
+  | { op: 'remove'; path: string }
+
+/** Above this many containers the annotations would come near the 256 KiB that a pod may carry. */
+const maxAnnotatedContainers = 256
+
+const listOf = new Map(containerLists.map(([list, kind]) => [kind, list]))
+
+/** Escapes a member's name for a JSON pointer (RFC 6901 §3). */
+export function pointerSegment(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+function profileOf(decision: ContainerDecision): ExistingProfile | undefined {
+  switch (decision.outcome) {
+    case 'assigned':
+      if (decision.localhostProfile === undefined || decision.localhostProfile === '')
+        return undefined
+      return { type: 'Localhost', localhostProfile: decision.localhostProfile }
+    case 'learn':
+    case 'runtime-default':
+      return { type: 'RuntimeDefault' }
+    default:
+      return undefined
+  }
+}
+
+function same(a: ExistingProfile | undefined, b: ExistingProfile): boolean {
+  return a?.type === b.type && a.localhostProfile === b.localhostProfile
+}
+
+/** A seccompProfile below `parent`, whose securityContext may have to be made first. */
+function setProfile(
+  parent: string,
+  hasSecurityContext: boolean,
+  profile: ExistingProfile
+): PatchOperation {
+  return hasSecurityContext
+    ? { op: 'add', path: `${parent}/securityContext/seccompProfile`, value: profile }
+    : { op: 'add', path: `${parent}/securityContext`, value: { seccompProfile: profile } }
+}
+
+/** The annotation's words for a profile; see the Kubernetes 1.18 seccomp documentation. */
+function legacyValue(profile: ExistingProfile): string | undefined {
+  if (profile.type === 'RuntimeDefault') return 'runtime/default'
+  if (profile.type === 'Localhost' && profile.localhostProfile) {
+    return `localhost/${profile.localhostProfile}`
+  }
+  return undefined
+}
+
+/** One container's entry in `secco.dev/assigned`: only what a second call would say again. */
+function assignment(decision: ContainerDecision) {
+  return {
+    ...(decision.rule === undefined ? {} : { rule: decision.rule }),
+    ...(decision.profile === undefined ? {} : { profile: decision.profile }),
+    ...(decision.mode === undefined ? {} : { mode: decision.mode }),
+    ...(decision.revision === undefined ? {} : { revision: decision.revision }),
+    outcome: decision.outcome,
+    reason: decision.reason
+  }
+}
+
+function wantedAnnotations(
+  decision: Decision,
+  podProfile: ExistingProfile | undefined,
+  legacy: boolean
+): Map<string, string> {
+  const wanted = new Map<string, string>()
+  if (decision.containers.length > maxAnnotatedContainers) return wanted
+  const pod = podProfile && legacyValue(podProfile)
+  if (legacy && pod !== undefined) wanted.set(names.legacyPod, pod)
+  const assigned: [string, unknown][] = []
+  for (const container of decision.containers) {
+    const profile = profileOf(container)
+    if (profile === undefined) continue
+    const value = legacyValue(profile)
+    if (legacy && value !== undefined) {
+      wanted.set(names.legacyContainerPrefix + container.container, value)
+    }
+    assigned.push([container.container, assignment(container)])
+  }
+  wanted.set(names.assigned, JSON.stringify(Object.fromEntries(assigned)))
+  return wanted
+}
+
+function annotationOperations(facts: PodFacts, wanted: Map<string, string>): PatchOperation[] {
+  if (wanted.size === 0) return []
+  if (facts.annotations === undefined) {
+    const value = Object.fromEntries(wanted)
+    return facts.hasMetadata
+      ? [{ op: 'add', path: '/metadata/annotations', value }]
+      : [{ op: 'add', path: '/metadata', value: { annotations: value } }]
+  }
+  const operations: PatchOperation[] = []
+  for (const [name, value] of wanted) {
+    if (Object.hasOwn(facts.annotations, name) && facts.annotations[name] === value) continue
+    operations.push({ op: 'add', path: `/metadata/annotations/${pointerSegment(name)}`, value })
+  }
+  return operations
+}
+
+/** A pod that is not ours must not say that it is: copied manifests bring the annotation along. */
+function removeStaleAssignment(facts: PodFacts): PatchOperation[] {
+  if (facts.annotations === undefined || !Object.hasOwn(facts.annotations, names.assigned))
+    return []
+  return [{ op: 'remove', path: `/metadata/annotations/${pointerSegment(names.assigned)}` }]
+}
+
+const notOurs = new Set(['unmatched', 'ignored', 'kept', 'skipped'])
+
+/**
+ * The patch that a decision means for this pod: operations at fixed paths, parents made where missing,
+ * nothing that is so already. On its own output it is empty.
+ * @param legacyAnnotations also write the annotations of kubelets before 1.27.
+ */
+export function buildPatch(
+  facts: PodFacts,
+  decision: Decision,
+  legacyAnnotations: boolean
+): PatchOperation[] {
+  const onPod = facts.subresource === ''
+  if (notOurs.has(decision.decision)) return onPod ? removeStaleAssignment(facts) : []
+  if (decision.decision !== 'patched') return []
+  const operations: PatchOperation[] = []
+  let podProfile = facts.podSeccomp
+  if (decision.podRuntimeDefault) {
+    podProfile = { type: 'RuntimeDefault' }
+    operations.push(setProfile('/spec', facts.hasPodSecurityContext, podProfile))
+  }
+  const byPlace = new Map<string, ContainerFacts>()
+  for (const container of facts.containers) {
+    byPlace.set(`${container.kind} ${container.index}`, container)
+  }
+  for (const container of decision.containers) {
+    const profile = profileOf(container)
+    const existing = byPlace.get(`${container.kind} ${container.index}`)
+    const list = listOf.get(container.kind)
+    if (profile === undefined || existing === undefined || list === undefined) continue
+    if (same(existing.seccomp, profile)) continue
+    const parent = `/spec/${list}/${container.index}`
+    operations.push(setProfile(parent, existing.hasSecurityContext, profile))
+  }
+  if (onPod) {
+    const wanted = wantedAnnotations(decision, podProfile, legacyAnnotations)
+    operations.push(...annotationOperations(facts, wanted))
+  }
+  return operations
+}

@@ -1,0 +1,152 @@
+import type {
+  ContainerFacts,
+  ContainerKind,
+  ExistingProfile,
+  PodFacts
+} from '../../src/rules/facts.js'
+import { SeccoError } from '../../src/errors.js'
+import {
+  booleanAt,
+  isObject,
+  type JsonObject,
+  listAt,
+  objectAt,
+  requiredString,
+  stringAt,
+  stringsAt
+} from './json.js'
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+/** The lists of a pod that hold containers, and what they are called in a decision. */
+export const containerLists: readonly (readonly [string, ContainerKind])[] = [
+  ['initContainers', 'init'],
+  ['containers', 'container'],
+  ['ephemeralContainers', 'ephemeral']
+]
+
+function seccompOf(context: JsonObject | undefined, field: string): ExistingProfile | undefined {
+  if (context === undefined) return undefined
+  const profile = objectAt(context, 'seccompProfile', `${field}.seccompProfile`)
+  if (profile === undefined) return undefined
+  const localhostProfile = stringAt(
+    profile,
+    'localhostProfile',
+    `${field}.seccompProfile.localhostProfile`
+  )
+  return {
+    type: stringAt(profile, 'type', `${field}.seccompProfile.type`) ?? '',
+    ...(localhostProfile === undefined ? {} : { localhostProfile })
+  }
+}
+
+function containerFacts(
+  value: unknown,
+  kind: ContainerKind,
+  index: number,
+  field: string,
+  earlier: ReadonlySet<string>
+): ContainerFacts {
+  if (!isObject(value)) {
+    throw new SeccoError('INVALID_REVIEW', `${field}: must be an object`, { field })
+  }
+  const name = requiredString(value, 'name', `${field}.name`)
+  const context = objectAt(value, 'securityContext', `${field}.securityContext`)
+  return {
+    name,
+    kind,
+    index,
+    hasSecurityContext: context !== undefined,
+    seccomp: seccompOf(context, `${field}.securityContext`),
+    privileged:
+      context !== undefined &&
+      booleanAt(context, 'privileged', `${field}.securityContext.privileged`) === true,
+    existed: kind === 'ephemeral' && earlier.has(name)
+  }
+}
+
+/** Names of the ephemeral containers that a pod has already. */
+function ephemeralNames(pod: JsonObject | undefined): ReadonlySet<string> {
+  const names = new Set<string>()
+  if (pod === undefined) return names
+  const spec = objectAt(pod, 'spec', 'oldObject.spec')
+  if (spec === undefined) return names
+  for (const entry of listAt(spec, 'ephemeralContainers', 'oldObject.spec.ephemeralContainers')) {
+    if (isObject(entry) && typeof entry['name'] === 'string') names.add(entry['name'])
+  }
+  return names
+}
+
+/** The topmost owner a pod shows: its controller, and the Deployment behind a ReplicaSet that carries its hash. */
+function ownerOf(
+  metadata: JsonObject | undefined,
+  labels: Readonly<Record<string, string>>
+): string {
+  if (metadata === undefined) return ''
+  for (const entry of listAt(metadata, 'ownerReferences', 'metadata.ownerReferences')) {
+    if (!isObject(entry) || entry['controller'] !== true) continue
+    const { kind, name } = entry
+    if (typeof kind !== 'string' || typeof name !== 'string') continue
+    const hash = Object.hasOwn(labels, 'pod-template-hash')
+      ? labels['pod-template-hash']
+      : undefined
+    if (kind === 'ReplicaSet' && hash !== undefined && name.endsWith(`-${hash}`)) {
+      return `Deployment/${name.slice(0, -hash.length - 1)}`
+    }
+    return `${kind}/${name}`
+  }
+  return ''
+}
+
+function isWindows(spec: JsonObject): boolean {
+  const os = objectAt(spec, 'os', 'spec.os')
+  if (os !== undefined && os['name'] === 'windows') return true
+  const selector = objectAt(spec, 'nodeSelector', 'spec.nodeSelector')
+  return selector !== undefined && selector['kubernetes.io/os'] === 'windows'
+}
+
+export interface PodRequest {
+  operation: 'CREATE' | 'UPDATE'
+  subresource: string
+  /** From the request: a pod made by a controller has none of its own yet. */
+  namespace: string
+  oldObject?: JsonObject | undefined
+}
+
+/**
+ * Takes from a pod (core/v1) what a decision looks at. Reads fixed paths only: never recurses into,
+ * clones or prints the pod, so depth and size cannot hurt.
+ * @throws SeccoError INVALID_REVIEW with the path of the field that has the wrong type.
+ */
+export function podFacts(pod: JsonObject, request: PodRequest): PodFacts {
+  const metadata = objectAt(pod, 'metadata', 'metadata')
+  const spec = objectAt(pod, 'spec', 'spec') ?? {}
+  const labels = (metadata && stringsAt(metadata, 'labels', 'metadata.labels')) ?? {}
+  const annotations = metadata && stringsAt(metadata, 'annotations', 'metadata.annotations')
+  const context = objectAt(spec, 'securityContext', 'spec.securityContext')
+  const earlier = ephemeralNames(request.oldObject)
+  const containers: ContainerFacts[] = []
+  for (const [list, kind] of containerLists) {
+    const entries = listAt(spec, list, `spec.${list}`)
+    for (let i = 0; i < entries.length; i++) {
+      containers.push(containerFacts(entries[i], kind, i, `spec.${list}[${i}]`, earlier))
+    }
+  }
+  const name = metadata && stringAt(metadata, 'name', 'metadata.name')
+  const generated = metadata && stringAt(metadata, 'generateName', 'metadata.generateName')
+  return {
+    operation: request.operation,
+    subresource: request.subresource,
+    namespace: request.namespace,
+    name: name ?? generated ?? '',
+    owner: ownerOf(metadata, labels),
+    labels,
+    hasMetadata: metadata !== undefined,
+    annotations,
+    hasPodSecurityContext: context !== undefined,
+    podSeccomp: seccompOf(context, 'spec.securityContext'),
+    containers,
+    windows: isWindows(spec),
+    mirror: annotations !== undefined && Object.hasOwn(annotations, mirrorAnnotation)
+  }
+}

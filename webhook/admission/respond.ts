@@ -1,0 +1,103 @@
+import type { Decision } from '../../src/rules/decision.js'
+import type { PatchOperation } from './patch.js'
+
+const maxWarning = 256
+const maxWarnings = 4096
+
+/** AdmissionReview v1 with its response, ready to be serialised. */
+export interface ReviewResponse {
+  apiVersion: 'admission.k8s.io/v1'
+  kind: 'AdmissionReview'
+  response: {
+    uid: string
+    allowed: boolean
+    patchType?: 'JSONPatch'
+    /** Base64 of the patch. */
+    patch?: string
+    warnings?: string[]
+    auditAnnotations?: Record<string, string>
+    status?: { code: number; reason: string; message: string }
+  }
+}
+
+/** Warnings become HTTP headers: printable, and never longer than clients show. */
+function printable(text: string, max: number): string {
+  const clean = text.replaceAll(/[^\x20-\x7e]/g, '?')
+  return clean.length <= max ? clean : `${clean.slice(0, max - 3)}...`
+}
+
+/** Cuts warnings to 256 characters each and 4,096 in all; what is left out is said. */
+export function limitWarnings(warnings: readonly string[]): string[] {
+  const limited: string[] = []
+  let total = 0
+  for (const [i, warning] of warnings.entries()) {
+    const text = printable(warning, maxWarning)
+    if (total + text.length > maxWarnings - 64) {
+      limited.push(`secco: and ${warnings.length - i} more; see the webhook's log`)
+      break
+    }
+    total += text.length
+    limited.push(text)
+  }
+  return limited
+}
+
+/** auditAnnotations of the API server's audit log; it puts the webhook's name before each key. */
+function auditAnnotations(decision: Decision): Record<string, string> {
+  const first = decision.containers.find((c) => c.rule !== undefined)
+  return {
+    decision: decision.decision,
+    reason: decision.reason,
+    ...(first?.rule === undefined ? {} : { rule: printable(first.rule, 512) }),
+    ...(first?.profile === undefined ? {} : { profile: printable(first.profile, 512) }),
+    ...(first?.revision === undefined ? {} : { revision: first.revision })
+  }
+}
+
+/** The answer to a review. `patchType` only goes with a patch; an empty patch is none. */
+export function respond(
+  uid: string,
+  decision: Decision,
+  patch: readonly PatchOperation[]
+): ReviewResponse {
+  const warnings = limitWarnings(decision.warnings)
+  return {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    response: {
+      uid,
+      allowed: decision.allowed,
+      ...(decision.allowed && patch.length > 0
+        ? {
+            patchType: 'JSONPatch' as const,
+            patch: Buffer.from(JSON.stringify(patch)).toString('base64')
+          }
+        : {}),
+      ...(warnings.length > 0 ? { warnings } : {}),
+      auditAnnotations: auditAnnotations(decision),
+      ...(decision.allowed
+        ? {}
+        : {
+            status: {
+              code: 403,
+              reason: 'Forbidden',
+              message: printable(decision.message, 1024)
+            }
+          })
+    }
+  }
+}
+
+/** Lets something pass that Secco does not decide about, and says why. */
+export function letPass(reason: 'unreadable' | 'not-a-pod', warning: string): Decision {
+  return {
+    decision: 'skipped',
+    reason,
+    allowed: true,
+    message: '',
+    podRuntimeDefault: false,
+    containers: [],
+    matched: [],
+    warnings: [warning]
+  }
+}

@@ -1,0 +1,74 @@
+import { SeccoError } from '../../src/errors.js'
+import {
+  booleanAt,
+  isObject,
+  type JsonObject,
+  objectAt,
+  requiredObject,
+  requiredString,
+  stringAt
+} from './json.js'
+
+const reviewVersion = 'admission.k8s.io/v1'
+
+/** What Secco reads of an AdmissionReview's request (admission.k8s.io/v1). */
+export interface ReviewRequest {
+  uid: string
+  /** `CREATE`, `UPDATE`, … */
+  operation: string
+  group: string
+  resource: string
+  /** Empty for the resource itself. */
+  subresource: string
+  namespace: string
+  dryRun: boolean
+  user: string
+  object: JsonObject | undefined
+  oldObject: JsonObject | undefined
+}
+
+/** uids are echoed and logged: a UUID has 36 characters, and nothing longer is taken. */
+const maxUid = 128
+const maxUser = 256
+
+/**
+ * Reads the envelope of a review.
+ * @throws SeccoError INVALID_REVIEW naming the field; the message never holds a value of the review.
+ */
+export function readReview(body: unknown): ReviewRequest {
+  if (!isObject(body)) {
+    throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
+  }
+  if (body['apiVersion'] !== reviewVersion || body['kind'] !== 'AdmissionReview') {
+    const message = `apiVersion, kind: must be ${reviewVersion}, AdmissionReview`
+    throw new SeccoError('INVALID_REVIEW', message, { field: 'apiVersion' })
+  }
+  const request = requiredObject(body, 'request', 'request')
+  const uid = requiredString(request, 'uid', 'request.uid')
+  if (uid.length > maxUid) {
+    const message = `request.uid: must have at most ${maxUid} characters`
+    throw new SeccoError('INVALID_REVIEW', message, { field: 'request.uid' })
+  }
+  const resource = requiredObject(request, 'resource', 'request.resource')
+  const userInfo = objectAt(request, 'userInfo', 'request.userInfo')
+  const user = userInfo && stringAt(userInfo, 'username', 'request.userInfo.username')
+  return {
+    uid,
+    operation: requiredString(request, 'operation', 'request.operation'),
+    group: stringAt(resource, 'group', 'request.resource.group') ?? '',
+    resource: requiredString(resource, 'resource', 'request.resource.resource'),
+    subresource: stringAt(request, 'subResource', 'request.subResource') ?? '',
+    namespace: stringAt(request, 'namespace', 'request.namespace') ?? '',
+    dryRun: booleanAt(request, 'dryRun', 'request.dryRun') ?? false,
+    user: (user ?? '').slice(0, maxUser),
+    object: objectAt(request, 'object', 'request.object'),
+    oldObject: objectAt(request, 'oldObject', 'request.oldObject')
+  }
+}
+
+/** Whether the review is about something that Secco changes: a new pod, or new ephemeral containers. */
+export function isAboutPod(request: ReviewRequest): boolean {
+  if (request.group !== '' || request.resource !== 'pods') return false
+  if (request.subresource === '') return request.operation === 'CREATE'
+  return request.subresource === 'ephemeralcontainers' && request.operation === 'UPDATE'
+}

@@ -1,0 +1,66 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { rootNamespace } from '../../src/api/names.js'
+import { sizeOfSet } from '../../src/seccomp/syscall-set.js'
+
+/** One workload as pages, API and CLI show it. Derived from its profile, never stored. */
+export interface WorkloadView {
+  namespace: string
+  kind: string
+  name: string
+  container: string
+  profile: string
+  /** Where it stands on the ladder: learning, approved (ready n/m) or blocked. */
+  state: 'learning' | 'approved' | 'ready'
+  observed: number
+  instances: number
+  revision: string
+  nodes: string
+}
+
+/** One node as pages, API and CLI show it. */
+export interface NodeView {
+  name: string
+  connected: boolean
+  lastSeen: string
+  kernel: string
+  arch: string
+  hook: string
+  tracingUnavailable: string
+  runtimes: string
+  revisions: number
+  losses: {
+    tableFull: number
+    unknownSyscalls: number
+    recursionMisses: number
+    unidentified: number
+  }
+  conditions: { type: string; status: string; reason: string; message: string }[]
+}
+
+/** Key by which people name an object: `namespace/name`, sorted that way. */
+export function objectKey(object: SeccompProfile | SeccompRule): string {
+  return `${object.metadata.namespace ?? rootNamespace}/${object.metadata.name}`
+}
+
+/** A profile's workload, or undefined when it learns from none. */
+export function workloadOf(profile: SeccompProfile): WorkloadView | undefined {
+  const workload = profile.spec.workload
+  if (workload === undefined) return undefined
+  const status = profile.status ?? {}
+  const nodes = status.nodes
+  const approved = profile.spec.seccomp !== undefined
+  const ready = approved && nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
+  return {
+    namespace: profile.metadata.namespace ?? rootNamespace,
+    kind: workload.kind,
+    name: workload.name,
+    container: workload.container ?? '*',
+    profile: profile.metadata.name,
+    state: ready ? 'ready' : approved ? 'approved' : 'learning',
+    observed: sizeOfSet(status.observed ?? {}),
+    instances: status.instances?.length ?? 0,
+    revision: status.revision?.slice(0, 19) ?? '-',
+    nodes: nodes === undefined ? '-' : `${nodes.ready}/${nodes.total}`
+  }
+}
