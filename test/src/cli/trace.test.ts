@@ -139,7 +139,10 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   t.match(await trace({}), { code: 1, err: /INVALID_ARGUMENT/ })
 })
 
-test('containers of runc: waited for, two at once, running', { skip, timeout: 120_000 }, async (t) => {
+test('containers of runc: waited for, two at once, running', {
+  skip,
+  timeout: 120_000
+}, async (t) => {
   const rootfs = await makeRootfs()
   const root = await mkdtemp(join(tmpdir(), 'secco-runc-'))
   t.teardown(async () => {
@@ -172,7 +175,12 @@ test('containers of runc: waited for, two at once, running', { skip, timeout: 12
   const bundle = await bundleOf('wait')
   const config = spawn('runc', ['--root', root, 'run', '--bundle', bundle, c], { stdio: 'ignore' })
   const gone = once(config, 'exit')
-  while (!(await runc('state', c).then(({ stdout }) => stdout.includes('"running"'), () => false)));
+  while (
+    !(await runc('state', c).then(
+      ({ stdout }) => stdout.includes('"running"'),
+      () => false
+    ))
+  );
   const running = await trace({ container: c.slice(0, -1), root, for: '1s', output: 'json' })
   t.equal(running.code, 0, running.err)
   const third = reportIn(`\n${running.out}`)
