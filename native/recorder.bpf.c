@@ -380,7 +380,21 @@ ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
 	__u32 stripes = config.stripes;
 	__u32 at = index * stripes + (bpf_get_smp_processor_id() & (stripes - 1));
 	struct secco_native_row *row = bpf_map_lookup_elem(&counts, &at);
-	if (row && !__sync_fetch_and_add(&row->count[nr], amount))
+	if (!row)
+		return;
+	__u64 before;
+	if (config.one_stripe_per_cpu) {
+		/*
+		 * The row is this CPU's alone, and no program is entered twice on one CPU: before 6.1
+		 * because tracepoints run with preemption off, since then by prog->active as well
+		 * (what that turns away is in recursion_misses). So a plain addition is exact.
+		 */
+		before = row->count[nr];
+		row->count[nr] = before + amount;
+	} else {
+		before = __sync_fetch_and_add(&row->count[nr], amount);
+	}
+	if (!before)
 		first_time(index, nr);
 }
 

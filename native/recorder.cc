@@ -324,7 +324,7 @@ class Maps {
       bpf_program__set_autoload(program, name.compare(name.size() - other.size(), other.size(), other) != 0);
     }
     const int cpus = std::max(1, libbpf_num_possible_cpus());
-    while (stripes_ * 2 <= static_cast<__u32>(cpus) && stripes_ < SECCO_STRIPES_MAX) stripes_ *= 2;
+    while (stripes_ < static_cast<__u32>(cpus) && stripes_ < SECCO_STRIPES_MAX) stripes_ *= 2;
 
     size_t bytes = 0;
     auto *config = static_cast<secco_config *>(
@@ -334,6 +334,7 @@ class Maps {
     config->host_mntns = inode_of("/proc/1/ns/mnt");
     if (config->host_mntns == 0) config->host_mntns = config->self_mntns;
     config->stripes = stripes_;
+    config->one_stripe_per_cpu = stripes_ >= static_cast<__u32>(cpus);
     bpf_map__set_max_entries(map("slots"), slots_);
     bpf_map__set_max_entries(map("counts"), slots_ * stripes_);
     bpf_map__set_max_entries(map("counts_compat"), slots_);

@@ -53,7 +53,7 @@ struct secco_config {
 	__u32 host_mntns;
 	__u32 self_mntns;
 	__u32 stripes; /* a power of two */
-	__u32 reserved;
+	__u32 one_stripe_per_cpu;
 };
 
 /*

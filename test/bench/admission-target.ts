@@ -54,7 +54,10 @@ function snapshotWith(count: number) {
 async function serveWebhook({ rules, cert, key }: Start): Promise<number> {
   const snapshot = snapshotWith(rules)
   // The audit lines are really written, one write per decision, as they are in production.
-  const logger = createLogger('webhook', pino.destination({ fd: openSync('/dev/null', 'w') }))
+  const logger = createLogger(
+    'webhook',
+    pino.destination({ fd: openSync('/dev/null', 'w'), sync: true })
+  )
   const server = createAdmissionServer({ tls: { cert, key }, getSnapshot: () => snapshot, logger })
   return (await server.listen({ host: '127.0.0.1', port: 0 })).port
 }

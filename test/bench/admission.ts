@@ -1,19 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { Agent, request } from 'node:https'
 import { join } from 'node:path'
+import { connect, type ConnectionOptions } from 'node:tls'
 import { createAuthority } from '../../certs/authority.js'
 import { createLeaf } from '../../certs/leaf.js'
 import { realisticReview } from '../helpers/review.js'
 import type { BenchRow } from './row.js'
 
-const connections = 8
-const requestsPerRound = 4000
+const requestsPerRound = 3000
 
 interface Target {
   name: string
   process: ChildProcess
-  port: number
+  client: Client
 }
 
 async function ask<T>(child: ChildProcess, message: object | string): Promise<T> {
@@ -22,10 +21,14 @@ async function ask<T>(child: ChildProcess, message: object | string): Promise<T>
   return (await answer)[0]
 }
 
-async function startTarget(name: string, start: object): Promise<Target> {
+async function startTarget(name: string, start: object, ca: string, body: Buffer): Promise<Target> {
   const child = fork(join(import.meta.dirname, 'admission-target.js'))
   const { port } = await ask<{ port: number }>(child, start)
-  return { name, process: child, port }
+  return { name, process: child, client: await openClient(port, ca, body) }
+}
+
+async function load(target: Target): Promise<void> {
+  for (let i = 0; i < requestsPerRound; i++) await target.client.post()
 }
 
 /** User and system time of the server so far, in µs, its collector's threads included. */
@@ -34,42 +37,38 @@ async function cpuOf(target: Target): Promise<number> {
   return cpu.user + cpu.system
 }
 
-function post(agent: Agent, port: number, ca: string, body: Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        agent,
-        host: '127.0.0.1',
-        port,
-        ca,
-        method: 'POST',
-        path: '/mutate?timeout=2s',
-        headers: { 'content-type': 'application/json', 'content-length': body.length }
-      },
-      (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => {
-          text += chunk
-        })
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(text)
-          else reject(new Error(`status ${response.statusCode ?? 0}: ${text.slice(0, 200)}`))
-        })
-      }
-    )
-    outgoing.on('error', reject)
-    outgoing.end(body)
+/** One keep-alive TLS connection that sends a ready-made request and waits for its whole answer. */
+async function openClient(port: number, ca: string, body: Buffer) {
+  const head = `POST /mutate?timeout=2s HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+  const bytes = Buffer.concat([Buffer.from(head), body])
+  const socket = connect({ host: '127.0.0.1', port, ca, noDelay: true } as ConnectionOptions)
+  await once(socket, 'secureConnect')
+  let received = ''
+  let answered: (text: string) => void = () => undefined
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    received += chunk
+    const end = received.indexOf('\r\n\r\n')
+    if (end === -1) return
+    const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
+    if (received.length < end + 4 + length) return
+    const text = received
+    received = ''
+    answered(text)
   })
+  return {
+    post: async (): Promise<string> => {
+      const answer = new Promise<string>((resolve) => (answered = resolve))
+      socket.write(bytes)
+      const text = await answer
+      if (!text.startsWith('HTTP/1.1 200')) throw new Error(text.slice(0, 300))
+      return text.slice(text.indexOf('\r\n\r\n') + 4)
+    },
+    close: () => socket.destroy()
+  }
 }
 
-async function load(target: Target, agent: Agent, ca: string, body: Buffer, count: number) {
-  let left = count
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) await post(agent, target.port, ca, body)
-  }
-  await Promise.all(Array.from({ length: connections }, worker))
-}
+type Client = Awaited<ReturnType<typeof openClient>>
 
 function summarise(values: readonly number[]): { min: number; median: number } {
   const sorted = [...values].sort((a, b) => a - b)
@@ -86,23 +85,22 @@ export async function benchAdmission({ rounds }: { rounds: number }): Promise<Be
   const purpose = { kind: 'server', names: ['127.0.0.1', 'localhost'] } as const
   const pair = await createLeaf(purpose, authority, now)
   const body = Buffer.from(JSON.stringify(realisticReview()))
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const targets: Target[] = []
+  const start = (name: string, what: object) =>
+    startTarget(name, { ...pair, ...what }, authority.cert, body)
   try {
-    const one = await startTarget('admission, 1 rule', { ...pair, rules: 1 })
+    const one = await start('admission, 1 rule', { rules: 1 })
     targets.push(one)
-    const answer = await post(agent, one.port, authority.cert, body)
+    const answer = await one.client.post()
     if (!answer.includes('JSONPatch')) throw new Error('the webhook assigned nothing')
-    targets.push(await startTarget('admission, 10,000 rules', { ...pair, rules: 10_000 }))
-    targets.unshift(await startTarget('floor: bare https', { ...pair, rules: 0, answer }))
-    for (const target of targets) {
-      await load(target, agent, authority.cert, body, requestsPerRound)
-    }
+    targets.push(await start('admission, 10,000 rules', { rules: 10_000 }))
+    targets.unshift(await start('floor: bare https', { rules: 0, answer }))
+    for (const target of targets) await load(target)
     const figures: number[][] = targets.map(() => [])
     for (let round = 0; round < rounds; round++) {
       for (const [i, target] of targets.entries()) {
         const before = await cpuOf(target)
-        await load(target, agent, authority.cert, body, requestsPerRound)
+        await load(target)
         figures[i]?.push(((await cpuOf(target)) - before) / requestsPerRound)
       }
     }
@@ -122,7 +120,9 @@ export async function benchAdmission({ rounds }: { rounds: number }): Promise<Be
       }
     })
   } finally {
-    agent.destroy()
-    for (const target of targets) target.process.disconnect()
+    for (const target of targets) {
+      target.client.close()
+      target.process.disconnect()
+    }
   }
 }

@@ -51,7 +51,7 @@ export function testReview(object: unknown, request: Record<string, unknown> = {
 
 /** A review of 6–7 KB, as a Deployment's pod gives: environment, probes, volumes and managedFields. */
 export function realisticReview() {
-  const env = Array.from({ length: 24 }, (_, i) => ({
+  const env = Array.from({ length: 30 }, (_, i) => ({
     name: `SETTING_${i}`,
     value: `value-of-setting-${i}-${'x'.repeat(20)}`
   }))
