@@ -28,8 +28,8 @@ export interface UplinkEnds {
   onRevision: (revision: Revision) => Promise<RevisionStatus>
   onDesired: (revisions: readonly RevisionRef[]) => void
   status: () => NodeStatus
-  /** Digests whose files are on this node and verified. */
-  holding: () => string[]
+  /** Files that are on this node and verified. */
+  holding: () => readonly RevisionRef[]
 }
 
 /** The stream to the hub, with its spool: an offered observation is kept until the hub has it. */
@@ -172,7 +172,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       onRevision: (revision) => keeper.install(revision),
       onDesired: (revisions) => keeper.desire(revisions),
       status,
-      holding: () => [...keeper.held()]
+      holding: () => keeper.holding()
     })
   }
 

@@ -29,7 +29,9 @@ export interface RevisionKeeperOptions {
 export interface RevisionKeeper {
   install(revision: Revision): Promise<RevisionStatus>
   desire(revisions: readonly RevisionRef[]): void
-  /** Digests on disk and verified. */
+  /** Files that are on disk and verified. */
+  holding(): readonly RevisionRef[]
+  /** Their digests. */
   held(): ReadonlySet<string>
   conditions(): Condition[]
   close(): Promise<void>
@@ -44,17 +46,18 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
   const received = new Map<string, Revision>()
   const retrying = new Map<string, Promise<void>>()
   const unwantedSince = new Map<string, number>()
-  let held = new Set<string>()
+  let held = new Map<string, RevisionRef>()
   let desired: readonly RevisionRef[] | undefined
   let failure: Condition | undefined
 
   const note = (status: RevisionStatus): void => {
     if (status.ready) {
-      held.add(status.digest)
+      const { namespace, profile, digest } = status
+      held.set(keyOf(status), { namespace, profile, digest })
       if (retrying.size === 0) failure = undefined
       return
     }
-    held.delete(status.digest)
+    held.delete(keyOf(status))
     logger.error({ ...status }, 'revision not installed')
     if (status.code !== 'WRITE_FAILED') return
     const lastTransitionTime = failure?.lastTransitionTime ?? new Date().toISOString()
@@ -132,8 +135,8 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
 
   const verify = async (): Promise<void> => {
     const installed = await verifyInstalled(root)
-    held = new Set(installed.held.map(({ digest }) => digest))
-    const present = new Set(installed.held.map(keyOf))
+    held = new Map(installed.held.map((one) => [keyOf(one), one]))
+    const present = new Set(held.keys())
     for (const path of installed.wrong)
       logger.warn({ path }, 'revision file is not what its name says')
     for (const [key, revision] of received) {
@@ -159,7 +162,8 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
     desire: (revisions) => {
       desired = revisions
     },
-    held: () => held,
+    holding: () => [...held.values()],
+    held: () => new Set([...held.values()].map(({ digest }) => digest)),
     conditions: () => (failure === undefined ? [] : [failure]),
     close: async () => {
       clearInterval(timer)
