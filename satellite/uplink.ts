@@ -170,8 +170,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     pumpTimer ??= setTimeout(pump, timing.coalesceMs)
   }
 
-  function wakeWhenEmpty(): void {
-    if (backlog.size() > 0) return
+  function wakeFlushers(): void {
     for (const wake of drained) wake()
     drained.clear()
   }
@@ -222,7 +221,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (body?.$case === 'welcome') welcome()
     else if (body?.$case === 'observationAck') {
       backlog.acked(body.value.id, body.value.sequence)
-      wakeWhenEmpty()
+      if (backlog.size() === 0) wakeFlushers()
     } else if (body?.$case === 'revision') {
       const revision = body.value
       inOrder(() => install(revision))
@@ -240,6 +239,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (welcomed && Date.now() - welcomedAt > timing.baseMs) attempt = 0
     welcomed = false
     which.cancel()
+    wakeFlushers()
     if (closed) return
     const hint = connectionHint(reason)
     // One line per change: an hour without a hub is one line, not hundreds.
@@ -297,7 +297,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
 
   /** Resolves when the hub has everything, or after `flushMs`, or at once without a hub. */
   async function untilAcked(): Promise<void> {
-    if (!welcomed || backlog.size() === 0) return
+    if (stream === undefined || backlog.size() === 0) return
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, timing.flushMs)
       drained.add(() => {

@@ -21,10 +21,7 @@ function sameCgroup(slot: Facts, container: Container): boolean {
  */
 function contradicts(slot: Facts, container: Container): boolean {
   return (
-    slot.cgroupId > 1n &&
-    container.cgroupId !== undefined &&
-    container.cgroupId !== slot.cgroupId &&
-    container.mntns !== slot.mntns
+    slot.cgroupId > 1n && container.cgroupId !== undefined && container.cgroupId !== slot.cgroupId
   )
 }
 

@@ -126,25 +126,39 @@ export function openRegistry(
     return running
   }
 
-  const watchFolder = (folder: string, depth: number): void => {
+  const readFolder = async (runtime: ContainerRuntime, folder: string): Promise<void> => {
+    const container = await runtime.read?.(folder).catch(() => undefined)
+    if (container !== undefined) remember(container)
+  }
+
+  const watchFolder = (runtime: ContainerRuntime, folder: string, depth: number): void => {
     if (isClosed() || watchers.has(folder)) return
     try {
-      const watcher = watch(folder, (_event, name) => {
+      const watcher = watch(folder, (event, name) => {
         if (name === null || name.endsWith('.sock')) return
-        if (name === 'state.json' || depth === 0) void refresh()
-        else watchFolder(join(folder, name), depth - 1)
+        if (name === 'state.json') {
+          void readFolder(runtime, folder)
+          return
+        }
+        if (depth === 0 || event !== 'rename') return
+        // Gone or made: an old watch of that name looks at a folder that no longer exists.
+        const path = join(folder, name)
+        watchers.get(path)?.close()
+        watchers.delete(path)
+        watchFolder(runtime, path, depth - 1)
       })
       const forget = (): void => {
         watcher.close()
-        watchers.delete(folder)
+        if (watchers.get(folder) === watcher) watchers.delete(folder)
       }
       watcher.on('error', forget)
       watchers.set(folder, watcher)
-      if (depth === 0) return
       void readdir(folder, { withFileTypes: true }).then((entries) => {
         for (const entry of entries) {
-          if (entry.isDirectory()) watchFolder(join(folder, entry.name), depth - 1)
-          else if (entry.name === 'state.json') void refresh()
+          if (entry.name === 'state.json') void readFolder(runtime, folder)
+          else if (depth > 0 && entry.isDirectory()) {
+            watchFolder(runtime, join(folder, entry.name), depth - 1)
+          }
         }
       }, forget)
     } catch {
@@ -152,18 +166,19 @@ export function openRegistry(
     }
   }
 
-  const roots = [...new Set(runtimes.flatMap((runtime) => runtime.watched ?? []))]
   const sweep = (): void => {
     // inotify does not tell fs.watch that the folder itself went away.
     void Promise.all(
       [...watchers].map(async ([folder, watcher]) => {
         await readdir(folder).catch(() => {
           watcher.close()
-          watchers.delete(folder)
+          if (watchers.get(folder) === watcher) watchers.delete(folder)
         })
       })
     ).then(() => {
-      for (const root of roots) watchFolder(root, 2)
+      for (const runtime of runtimes) {
+        for (const root of runtime.watched ?? []) watchFolder(runtime, root, 2)
+      }
     })
   }
   sweep()

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { access, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { isRecord, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
@@ -126,6 +126,10 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     name: 'runc',
     watched: roots,
     list,
+    read: (folder) => {
+      const root = dirname(folder)
+      return readContainer(runtimeOf(root), root, basename(folder))
+    },
     byId: async (id) => (await list()).find((container) => container.id === id),
     version: async () => {
       const run = promisify(execFile)

@@ -38,5 +38,7 @@ export interface ContainerRuntime {
   version(): Promise<string>
   /** Folders where a new entry announces a container. */
   readonly watched?: readonly string[]
+  /** Reads one container from its folder below a watched one: quick enough for those of some milliseconds. */
+  read?(folder: string): Promise<Container | undefined>
   close?(): void
 }
