@@ -1,4 +1,4 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
@@ -47,7 +47,7 @@ export function hostPort(address: Address): string {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
 }
 
-async function listenUi(app: ReturnType<typeof Fastify>, address: Address): Promise<Address> {
+async function listenUi(app: FastifyInstance, address: Address): Promise<Address> {
   try {
     await app.listen(address)
   } catch (cause) {
