@@ -94,7 +94,7 @@ export async function traceCommand(
   try {
     attachOrExplain(recorder)
     const cgroup = commandCgroup()
-    const options = { filter: true, stdio: 'inherit' as const, env: process.env }
+    const options = { filter: true, stdio: 'inherit' as const }
     const launched = await launchCommand(command, {
       ...options,
       ...(cgroup === undefined ? {} : { cgroup })

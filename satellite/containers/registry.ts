@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ErrorCode } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
@@ -88,7 +89,14 @@ export function openRegistry(
           return list
         } catch (error) {
           if (!silenced.has(runtime.name))
-            logger.warn({ runtime: runtime.name, err: error }, 'runtime does not answer')
+            logger.warn(
+              {
+                code: 'RUNTIME_UNREACHABLE' satisfies ErrorCode,
+                runtime: runtime.name,
+                err: error
+              },
+              `${runtime.name} does not answer: its containers have no names until it does`
+            )
           silenced.add(runtime.name)
           return []
         }
