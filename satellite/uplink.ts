@@ -1,0 +1,357 @@
+import { readFileSync } from 'node:fs'
+import { type ClientDuplexStream, credentials } from '@grpc/grpc-js'
+import {
+  HubClient,
+  type HubMessage,
+  type NodeStatus,
+  type Observation,
+  type Revision,
+  type RevisionRef,
+  type RevisionStatus,
+  type SatelliteMessage
+} from '../src/api/gen/hub.js'
+import { toSeccoError } from '../src/errors.js'
+import type { Logger } from '../src/log.js'
+import { revisionPath } from '../src/rules/profile-state.js'
+import { version } from '../src/version.js'
+import { openSpool } from './spool.js'
+import { backoffMs } from './uplink-backoff.js'
+import { openBacklog } from './uplink-backlog.js'
+import { connectionHint } from './uplink-hint.js'
+
+/** PEM texts: the node's certificate and key, and the authorities that may have signed the hub's. */
+export interface UplinkTls {
+  ca: string
+  cert: string
+  key: string
+}
+
+/** All in milliseconds. */
+export interface UplinkTiming {
+  /** Observations are collected this long before they are sent and spooled. */
+  coalesceMs: number
+  /** What was not acked is sent again after this long. */
+  resendMs: number
+  heartbeatMs: number
+  /** Bounds of the waits between attempts to connect. */
+  firstMs: number
+  baseMs: number
+  mostMs: number
+  /** `flush` and `close` wait for acks this long. */
+  flushMs: number
+}
+
+const defaultTiming: UplinkTiming = {
+  coalesceMs: 200,
+  resendMs: 30_000,
+  heartbeatMs: 20_000,
+  firstMs: 250,
+  baseMs: 1000,
+  mostMs: 60_000,
+  flushMs: 5000
+}
+
+export interface UplinkOptions {
+  /** `host:port` of the hub. */
+  hub: string
+  /** Must be the certificate's CN. */
+  node: string
+  tls: UplinkTls
+  spoolDir: string
+  logger: Logger
+  /** Installs a revision and says what became of it. Called one at a time, in order. */
+  onRevision: (revision: Revision) => Promise<RevisionStatus>
+  /** The complete list of what this node should hold. */
+  onDesired?: (revisions: RevisionRef[]) => Promise<void> | void
+  status: () => NodeStatus
+  /** Files that are on this node and verified; read at each connection. */
+  holding: () => readonly RevisionRef[] | Promise<readonly RevisionRef[]>
+  /** Name that the hub's certificate is checked against, when it is not the host of `hub`. */
+  serverName?: string
+  timing?: Partial<UplinkTiming>
+}
+
+/** The satellite's one connection to its hub. */
+export interface Uplink {
+  /** Takes a cumulative observation; it is sent, and spooled until acked. Never blocks or throws. */
+  offer(observation: Observation): void
+  /** Tells the hub that a file's state changed by itself (a retry worked, a file was lost). */
+  report(status: RevisionStatus): void
+  /** Sends `status()` again. */
+  statusChanged(): void
+  readonly connected: boolean
+  /** Observations that the hub has not acked, and why they cannot be spooled, when they cannot. */
+  backlog(): { waiting: number; dropped: number; problem: string | undefined }
+  /** Resolves when everything offered is acked; with the hub away (or too slow), spooled. */
+  flush(): Promise<void>
+  /** New certificate: the connection is made anew with it. */
+  setTls(tls: UplinkTls): void
+  close(): Promise<void>
+}
+
+type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Messages sent ahead of the transport at most; the rest waits for `drain`. */
+const largestMessage = 4 * 1024 * 1024
+
+/**
+ * Starts to dial the hub and goes on until closed. WRITE_FAILED when the spool folder cannot be made;
+ * everything later is logged, kept and tried again.
+ */
+export async function startUplink(options: UplinkOptions): Promise<Uplink> {
+  const { logger, node } = options
+  const timing = { ...defaultTiming, ...options.timing }
+  const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
+  /** Revisions that could not be made ready: a new hub process does not know of them. */
+  const failing = new Map<string, RevisionStatus>()
+  const drained = new Set<() => void>()
+  let tls = options.tls
+  let client: HubClient | undefined
+  let stream: Stream | undefined
+  let welcomed = false
+  let welcomedAt = 0
+  let attempt = 0
+  let heardAt = 0
+  let beats = 0
+  let closed = false
+  let complaint = ''
+  let dialTimer: NodeJS.Timeout | undefined
+  let pumpTimer: NodeJS.Timeout | undefined
+  let blocked = false
+  let installs: Promise<void> = Promise.resolve()
+
+  function newClient(): HubClient {
+    const channel = credentials.createSsl(
+      Buffer.from(tls.ca),
+      Buffer.from(tls.key),
+      Buffer.from(tls.cert)
+    )
+    return new HubClient(options.hub, channel, {
+      // The pace of attempts is ours; the channel must not add its own.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': Math.max(100, Math.min(1000, timing.mostMs)),
+      'grpc.max_receive_message_length': largestMessage,
+      'grpc.enable_retries': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      ...(options.serverName === undefined
+        ? {}
+        : { 'grpc.ssl_target_name_override': options.serverName })
+    })
+  }
+
+  function send(body: NonNullable<SatelliteMessage['body']>): void {
+    if (stream?.write({ body }) === false) blocked = true
+  }
+
+  /** Sends what is due, as far as the transport takes it, and saves it meanwhile. */
+  function pump(): void {
+    clearTimeout(pumpTimer)
+    pumpTimer = undefined
+    const now = Date.now()
+    if (welcomed) {
+      for (const observation of backlog.due(now, timing.resendMs)) {
+        if (blocked) break
+        send({ $case: 'observation', value: observation })
+        backlog.markSent(observation, now)
+      }
+    }
+    void backlog.spool()
+  }
+
+  function schedulePump(): void {
+    pumpTimer ??= setTimeout(pump, timing.coalesceMs)
+  }
+
+  function wakeFlushers(): void {
+    for (const wake of drained) wake()
+    drained.clear()
+  }
+
+  function note(status: RevisionStatus): void {
+    const path = revisionPath(status.namespace, status.profile, status.digest)
+    if (status.ready) failing.delete(path)
+    else failing.set(path, status)
+    if (welcomed) send({ $case: 'revisionStatus', value: status })
+  }
+
+  /** One at a time and in order: a list must not overtake the revision that came before it. */
+  function inOrder(work: () => Promise<void>): void {
+    installs = installs.then(work).catch((error: unknown) => {
+      const { code, message } = toSeccoError(error)
+      logger.error({ code }, message)
+    })
+  }
+
+  async function install(revision: Revision): Promise<void> {
+    const { namespace, profile, digest } = revision
+    try {
+      note(await options.onRevision(revision))
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      note({ namespace, profile, digest, ready: false, code, message })
+    }
+  }
+
+  async function desire(revisions: RevisionRef[]): Promise<void> {
+    const wanted = new Set(revisions.map((r) => revisionPath(r.namespace, r.profile, r.digest)))
+    for (const path of [...failing.keys()]) if (!wanted.has(path)) failing.delete(path)
+    await options.onDesired?.(revisions)
+  }
+
+  function welcome(): void {
+    welcomed = true
+    welcomedAt = Date.now()
+    complaint = ''
+    logger.info({ hub: options.hub }, 'connected to the hub')
+    for (const status of failing.values()) send({ $case: 'revisionStatus', value: status })
+    backlog.restart()
+    pump()
+  }
+
+  function receive({ body }: HubMessage): void {
+    heardAt = Date.now()
+    if (body?.$case === 'welcome') welcome()
+    else if (body?.$case === 'observationAck') {
+      backlog.acked(body.value.id, body.value.sequence)
+      if (backlog.size() === 0) wakeFlushers()
+    } else if (body?.$case === 'revision') {
+      const revision = body.value
+      inOrder(() => install(revision))
+    } else if (body?.$case === 'desired') {
+      const { revisions } = body.value
+      inOrder(() => desire(revisions))
+    }
+  }
+
+  function lost(which: Stream, reason: string): void {
+    if (which !== stream) return
+    stream = undefined
+    blocked = false
+    // A hub that takes us in and throws us out at once must not be hammered.
+    if (welcomed && Date.now() - welcomedAt > timing.baseMs) attempt = 0
+    welcomed = false
+    which.cancel()
+    wakeFlushers()
+    if (closed) return
+    const hint = connectionHint(reason)
+    // One line per change: an hour without a hub is one line, not hundreds.
+    if (complaint !== hint) {
+      complaint = hint
+      const waiting = backlog.size()
+      logger.warn({ code: 'UNAVAILABLE', hub: options.hub, waiting, reason }, `no hub: ${hint}`)
+    }
+    dialLater()
+  }
+
+  function dialLater(): void {
+    attempt += 1
+    clearTimeout(dialTimer)
+    dialTimer = setTimeout(() => void dial(), backoffMs(attempt, Math.random(), timing))
+  }
+
+  async function dial(): Promise<void> {
+    let held: readonly RevisionRef[] = []
+    try {
+      held = await options.holding()
+    } catch (error) {
+      logger.error({ code: toSeccoError(error).code }, toSeccoError(error).message)
+    }
+    if (closed) return
+    client ??= newClient()
+    const opened = client.connect()
+    stream = opened
+    heardAt = Date.now()
+    opened.on('data', receive)
+    opened.on('drain', () => {
+      blocked = false
+      if (opened === stream) pump()
+    })
+    opened.on('error', (error) => lost(opened, error.message))
+    opened.on('end', () => lost(opened, 'the hub ended the stream'))
+    const holding = held.map((r) => revisionPath(r.namespace, r.profile, r.digest))
+    send({
+      $case: 'hello',
+      value: { node, bootId: bootId(), version, status: options.status(), holding }
+    })
+  }
+
+  function beat(): void {
+    const current = stream
+    if (current === undefined) return
+    if (Date.now() - heardAt > 3 * timing.heartbeatMs) {
+      lost(current, 'the hub is silent')
+      return
+    }
+    beats += 1
+    if (welcomed) send({ $case: 'heartbeat', value: { sequence: beats } })
+    pump()
+  }
+
+  /** Resolves when the hub has everything, or after `flushMs`, or at once without a hub. */
+  async function untilAcked(): Promise<void> {
+    if (stream === undefined || backlog.size() === 0) return
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(resolve, timing.flushMs)
+      drained.add(() => {
+        clearTimeout(limit)
+        resolve()
+      })
+    })
+  }
+
+  async function flush(): Promise<void> {
+    pump()
+    await Promise.all([backlog.spool(), untilAcked()])
+  }
+
+  const heartbeat = setInterval(beat, timing.heartbeatMs)
+  void dial()
+
+  return {
+    offer(observation) {
+      backlog.put(observation)
+      schedulePump()
+    },
+    report: note,
+    statusChanged() {
+      if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+    },
+    get connected() {
+      return welcomed
+    },
+    backlog: () => ({
+      waiting: backlog.size(),
+      dropped: backlog.dropped(),
+      problem: backlog.problem()
+    }),
+    flush,
+    setTls(next) {
+      tls = next
+      const old = client
+      client = undefined
+      if (stream !== undefined) lost(stream, 'the certificate was renewed')
+      old?.close()
+    },
+    async close() {
+      if (closed) return
+      await flush()
+      closed = true
+      clearInterval(heartbeat)
+      clearTimeout(dialTimer)
+      clearTimeout(pumpTimer)
+      welcomed = false
+      stream?.end()
+      await installs
+      stream?.cancel()
+      client?.close()
+    }
+  }
+}

@@ -1,0 +1,478 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { test } from 'tap'
+import { ContainerRef, Observation } from '../../../src/api/gen/hub.js'
+import { SeccoError } from '../../../src/errors.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
+import type { SyscallSet } from '../../../src/seccomp/syscall-set.js'
+import { openDirectoryStore } from '../../../src/store/directory.js'
+import type { Store } from '../../../src/store/store.js'
+import { setCondition } from '../../../webhook/hub/conditions.js'
+import { mostInstances, withFindings } from '../../../webhook/hub/evidence.js'
+import { nodeView } from '../../../webhook/hub/node-view.js'
+import { createNodes, type NodeState } from '../../../webhook/hub/nodes.js'
+import { type Finding, readObservation } from '../../../webhook/hub/observations.js'
+import { createOutbox } from '../../../webhook/hub/outbox.js'
+import { createPace } from '../../../webhook/hub/pace.js'
+import { readinessOf, readyCondition } from '../../../webhook/hub/readiness.js'
+import { objectNameOf, ownerOf, targetOf } from '../../../webhook/hub/workload.js'
+import { profileOf } from '../../src/store/contract.js'
+import { collectLog, createRig, memoryInstaller, observationOf, until } from './rig.js'
+
+const time = '2026-11-24T10:00:00.000Z'
+
+test('which profile a container is learned into', (t) => {
+  const owners: [string, Record<string, string>, string, string][] = [
+    ['web-7d4b9c6f5-x2x9z', { 'pod-template-hash': '7d4b9c6f5' }, 'Deployment', 'web'],
+    [
+      'a-very-long-name-that-was-cut-x2x9z',
+      { 'pod-template-hash': 'zz' },
+      'Deployment',
+      'a-very-long-name-that-was-cut'
+    ],
+    [
+      'db-0',
+      { 'apps.kubernetes.io/pod-index': '0', 'controller-revision-hash': 'db-1' },
+      'StatefulSet',
+      'db'
+    ],
+    ['agent-kx2m9', { 'controller-revision-hash': '5d8' }, 'DaemonSet', 'agent'],
+    ['once-abcde', { 'batch.kubernetes.io/job-name': 'once' }, 'Job', 'once'],
+    ['tidy-28955340-abcde', { 'job-name': 'tidy-28955340' }, 'CronJob', 'tidy'],
+    ['bare', { app: 'x' }, 'Pod', 'bare']
+  ]
+  for (const [pod, labels, kind, name] of owners) t.same(ownerOf(pod, labels), { kind, name }, pod)
+
+  const pod = { podNamespace: 'shop', podName: 'bare', name: 'app' }
+  const refs: [Partial<ContainerRef>, string | undefined][] = [
+    [pod, 'shop/bare.app'],
+    [{ ...pod, profile: 'mine' }, 'shop/mine'],
+    [{ ...pod, profile: 'other/mine' }, 'shop/bare.app'],
+    [{ ...pod, profile: '../etc' }, 'shop/bare.app'],
+    [{ name: 'nginx' }, 'default/nginx'],
+    [{ name: 'nginx', profile: 'shop/web' }, 'shop/web'],
+    [{ name: 'nginx', profile: 'a..b' }, 'default/nginx'],
+    [{ id: 'abc123' }, 'default/abc123'],
+    [{}, undefined]
+  ]
+  for (const [container, expected] of refs) {
+    const target = targetOf(ContainerRef.fromPartial(container))
+    t.equal(target && profileKey(target.ref.namespace, target.ref.name), expected)
+  }
+  t.match(objectNameOf('My_App'), /^my-app-[0-9a-f]{8}$/)
+  t.not(objectNameOf('My_App'), objectNameOf('my_app'), 'different texts, different names')
+  fc.assert(
+    fc.property(fc.string({ maxLength: 400 }), (text) => {
+      const name = objectNameOf(text)
+      return (
+        /^[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?$/.test(name) &&
+        objectNameOf(name) === name &&
+        !name.includes('..')
+      )
+    })
+  )
+  t.end()
+})
+
+test('an observation is checked, and refused calls are not learned', (t) => {
+  const given = Observation.fromPartial({
+    id: 'n/b/1',
+    container: { name: 'web', id: 'c' },
+    abis: [
+      {
+        abi: 'x86_64',
+        syscalls: [
+          { name: 'read', count: 9 },
+          { name: 'mount', count: 2 },
+          { name: 'ptrace', count: 3 },
+          { name: 'syscall_999', count: 1 },
+          { name: '__proto__', count: 1 },
+          { name: 'BAD NAME', count: 1 }
+        ]
+      },
+      { abi: 'i386', syscalls: [{ name: 'mount', count: 1 }] },
+      { abi: 'mips', syscalls: [{ name: 'read', count: 1 }] }
+    ],
+    denied: [
+      { name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO' },
+      { name: 'ptrace', count: 3, action: 'SCMP_ACT_LOG' }
+    ]
+  })
+  const finding = readObservation(given, 'n') as Finding
+  t.same(finding.set, {
+    x86_64: ['__proto__', 'ptrace', 'read', 'syscall_999'].filter((n) => n !== '__proto__')
+  })
+  t.equal(finding.dropped.length, 2)
+  t.same(
+    finding.denials.map(({ syscall, count }) => [syscall, count]),
+    [
+      ['mount', 2],
+      ['ptrace', 3]
+    ]
+  )
+  const partly = readObservation(
+    { ...given, denied: [{ name: 'mount', count: 1, action: 'SCMP_ACT_ERRNO' }] },
+    'n'
+  )
+  t.ok(
+    (partly as Finding).set.x86_64?.includes('mount'),
+    'refused once, but let through once as well'
+  )
+  t.type(readObservation({ ...given, id: '' }, 'n'), 'string')
+  t.type(readObservation({ ...given, container: undefined }, 'n'), 'string')
+  t.end()
+})
+
+test('findings merge the same in any order, any number of times', (t) => {
+  const target = {
+    ref: { namespace: 'default', name: 'web' },
+    workload: { kind: 'Container', name: 'web' }
+  }
+  const finding = fc.record({
+    node: fc.constantFrom('a', 'b'),
+    id: fc.constantFrom('1', '2', '3'),
+    names: fc.array(fc.constantFrom('read', 'write', 'mmap', 'exit', 'futex')),
+    abi: fc.constantFrom('x86_64' as const, 'i386' as const),
+    complete: fc.boolean(),
+    ended: fc.boolean()
+  })
+  const toFinding = (g: {
+    node: string
+    id: string
+    names: string[]
+    abi: 'x86_64' | 'i386'
+    complete: boolean
+    ended: boolean
+  }) => {
+    const set: SyscallSet = g.names.length === 0 ? {} : { [g.abi]: [...new Set(g.names)].sort() }
+    const rest = { sequence: 1, lastSeen: time, denials: [], dropped: [] }
+    return {
+      node: g.node,
+      finding: {
+        target,
+        id: `${g.node}/${g.id}`,
+        set,
+        complete: g.complete,
+        ended: g.ended,
+        ...rest
+      }
+    }
+  }
+  fc.assert(
+    fc.property(fc.array(finding, { maxLength: 12 }), fc.nat(), (given, cut) => {
+      const all = given.map(toFinding)
+      const at = all.length === 0 ? 0 : cut % all.length
+      const start = profileOf('default', 'web')
+      const once = withFindings(start, all, time)
+      const turned = [...all.slice(at), ...all.slice(0, at), ...all.slice(0, at)]
+      const other = turned.reduce((profile, one) => withFindings(profile, [one], time), start)
+      t.same(other, once)
+      t.equal(withFindings(once, all, time), once, 'nothing new: the same object')
+    }),
+    { numRuns: 60 }
+  )
+  const many = Array.from({ length: 200 }, (_, n) =>
+    toFinding({
+      node: 'a',
+      id: String(n),
+      names: ['read'],
+      abi: 'x86_64',
+      complete: true,
+      ended: n > 3
+    })
+  )
+  const bounded = withFindings(profileOf('default', 'web'), many, time)
+  t.equal(bounded.status?.instances?.length, mostInstances)
+  t.match(bounded.status?.conditions, [{ type: 'Learning', reason: /Instances/ }])
+  t.end()
+})
+
+test('readiness, conditions, pace and outbox', async (t) => {
+  const nodes = createNodes([])
+  const digest = `sha256:${'a'.repeat(64)}`
+  const path = `secco/shop/web/${'a'.repeat(64)}.json`
+  const revision = { namespace: 'shop', profile: 'web', digest, ready: true, code: '', message: '' }
+  const hello = (node: string, holding: string[] = []) => ({
+    node,
+    bootId: '',
+    version: '',
+    status: undefined,
+    holding
+  })
+  const reason = (atMs = Date.parse(time)) =>
+    readyCondition(readinessOf(path, nodes.counted(atMs, 60_000)), 1).reason
+  t.equal(reason(), 'NoNodes')
+  nodes.connected(hello('one', ['nonsense', path]), time)
+  t.equal(reason(), 'AllNodesReady')
+  nodes.connected(hello('two'), time)
+  t.equal(reason(), 'WaitingForNodes')
+  t.equal(
+    nodes.revision('two', { ...revision, profile: 'twin' }),
+    true,
+    'same digest, another file'
+  )
+  t.equal(reason(), 'WaitingForNodes')
+  t.equal(
+    nodes.revision('two', {
+      ...revision,
+      ready: false,
+      code: 'WRITE_FAILED',
+      message: 'disk full'
+    }),
+    true
+  )
+  t.equal(reason(), 'NodeReportsError')
+  t.match(nodeView(nodes.get('two') as NodeState), {
+    name: 'two',
+    conditions: [{ reason: 'WRITE_FAILED' }]
+  })
+  t.equal(nodes.revision('two', revision), true)
+  t.equal(nodes.revision('two', revision), false, 'no news')
+  t.equal(reason(), 'AllNodesReady')
+  nodes.connected(hello('three'), time)
+  nodes.disconnected('three', time)
+  t.equal(reason(), 'WaitingForNodes', 'a node that is away counts for a while')
+  t.equal(reason(Date.parse(time) + 61_000), 'AllNodesReady')
+
+  const condition = { type: 'Ready', status: 'True' as const, reason: 'A', message: 'a' }
+  const first = setCondition([], condition, 'then')
+  t.equal(setCondition(first, condition, 'now'), first)
+  t.equal(setCondition(first, { ...condition, message: 'b' }, 'now')[0]?.lastTransitionTime, 'then')
+  t.equal(
+    setCondition(first, { ...condition, status: 'False' }, 'now')[0]?.lastTransitionTime,
+    'now'
+  )
+
+  const pace = createPace(10, 2)
+  t.same([pace.take(0), pace.take(0), pace.take(0)], [0, 0, 100])
+  t.equal(pace.take(1000), 0)
+
+  const taken: (() => void)[] = []
+  const outbox = createOutbox((_message, callback) => taken.push(callback))
+  let left = 3
+  outbox.send(Buffer.alloc(70_000))
+  outbox.feed(() => Promise.resolve(left-- > 0 ? Buffer.alloc(10) : undefined))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(taken.length, 1, 'a full reader is not fed')
+  t.ok(outbox.stalledMs(Date.now() + 11_000) > 10_000)
+  taken.shift()?.()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(taken.length, 3)
+  for (const callback of taken) callback()
+  t.equal(outbox.stalledMs(Date.now() + 11_000), 0)
+})
+
+test('the loop: learned, approved, delivered, ready; and again after a restart', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const ref = { namespace: 'default', name: 'web' }
+  const hub = await rig.hub()
+  const installer = memoryInstaller()
+  const desired: number[] = []
+  const uplink = await rig.uplink(hub.address.port, 'node-a', {
+    onRevision: installer.onRevision,
+    holding: installer.holding,
+    onDesired: (refs) => void desired.push(refs.length)
+  })
+  await until(
+    () => hub.nodes()[0]?.connected === true,
+    (f) => hub.onChange(f)
+  )
+  uplink.offer(observationOf('node-a/b/1', ['read', 'write'], { ended: true }))
+  uplink.offer(
+    observationOf('node-a/b/2', ['read', 'mmap'], {
+      denied: [{ name: 'mmap', count: 1, action: 'SCMP_ACT_ERRNO' }]
+    })
+  )
+  await uplink.flush()
+  t.equal(uplink.backlog().waiting, 0, 'everything acked')
+  const learned = await (await openDirectoryStore(join(rig.dir, 'objects'))).get(
+    'SeccompProfile',
+    ref
+  )
+  t.same(learned?.status?.observed, { x86_64: ['read', 'write'] }, 'durable when acked')
+  t.same(learned?.spec, { workload: { kind: 'Container', name: 'web' } })
+  t.equal(learned?.status?.instances?.length, 2)
+  t.match(learned?.status?.conditions, [{ type: 'Learning', status: 'True' }])
+  t.match(hub.denials(), [{ syscall: 'mmap', profile: 'web', node: 'node-a' }])
+  t.equal((await rig.log.seen(/"denial"/))['syscall'], 'mmap')
+  await hub.flush()
+  t.match(hub.profiles().get('default/web'), { approved: false })
+
+  const approve = (names: string[]) =>
+    rig.store.update('SeccompProfile', ref, (p) => ({
+      ...p,
+      spec: {
+        ...p.spec,
+        seccomp: {
+          defaultAction: 'SCMP_ACT_ERRNO',
+          syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }]
+        }
+      }
+    }))
+  const state = (from = hub) => from.profiles().get('default/web')
+  await approve(['read', 'write'])
+  await until(
+    () => state()?.enforce?.ready === true && state()?.audit?.ready === true,
+    (f) => hub.onChange(f)
+  )
+  const first = state()?.enforce?.digest
+  t.equal(installer.held.size, 2, 'enforce and audit')
+  await hub.flush()
+  const ready = await rig.store.get('SeccompProfile', ref)
+  t.equal(ready?.status?.revision, first)
+  t.same(ready?.status?.nodes, { ready: 1, total: 1 })
+  t.match(ready?.status?.conditions, [
+    { type: 'Learning' },
+    { type: 'Ready', status: 'True', reason: 'AllNodesReady' }
+  ])
+
+  installer.fail('WRITE_FAILED')
+  await approve(['read', 'write', 'listen'])
+  await until(
+    () => state()?.enforce?.digest !== first,
+    (f) => hub.onChange(f)
+  )
+  t.equal(state()?.enforce?.ready, false)
+  await until(
+    () => hub.nodes()[0]?.problems.length === 2,
+    (f) => hub.onChange(f)
+  )
+  await hub.flush()
+  await hub.flush()
+  t.match((await rig.store.get('SeccompProfile', ref))?.status?.conditions?.[1], {
+    reason: 'NodeReportsError',
+    message: /node-a: injected/
+  })
+  t.match(state()?.previous, { digest: first, ready: true })
+
+  await hub.close()
+  installer.fail(undefined)
+  const again = await rig.hub({ listen: hub.address })
+  t.match(
+    state(again)?.previous,
+    { digest: first, ready: true },
+    'the previous one survives a restart'
+  )
+  t.equal(state(again)?.enforce?.ready, false)
+  await until(
+    () => state(again)?.enforce?.ready === true,
+    (f) => again.onChange(f)
+  )
+  await again.flush()
+  t.match((await rig.store.get('SeccompProfile', ref))?.status, {
+    previousRevision: first,
+    nodes: { ready: 1, total: 1 }
+  })
+  t.ok(desired.includes(3), 'enforce, audit, previous')
+  uplink.offer(observationOf('node-a/b/3', ['futex']))
+  await uplink.flush()
+  t.ok((await rig.store.get('SeccompProfile', ref))?.status?.observed?.x86_64?.includes('futex'))
+
+  await writeFile(join(rig.dir, 'objects', 'default', 'seccompprofiles', 'broken.yaml'), 'spec: [')
+  await rig.log.seen(/STORE_CORRUPT.*broken/)
+  uplink.offer(
+    observationOf('node-a/b/4', ['brk'], {
+      container: ContainerRef.fromPartial({ name: 'broken' })
+    })
+  )
+  uplink.offer(observationOf('node-a/b/5', ['brk']))
+  await rig.log.seen(/observations wait.*broken/)
+  await until(
+    () => uplink.backlog().waiting === 1,
+    (f) => {
+      const timer = setInterval(f, 5)
+      return () => clearInterval(timer)
+    }
+  )
+  t.ok(
+    (await rig.store.get('SeccompProfile', ref))?.status?.observed?.x86_64?.includes('brk'),
+    'the rest goes on'
+  )
+})
+
+test('who may talk: foreign authorities, other names, no certificate', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub()
+  const { port } = hub.address
+  const foreign = join(rig.dir, 'foreign')
+  const stranger = await rig.clientTls('node-x', foreign)
+  await rig.uplink(port, 'node-x', { tls: { ...stranger, ca: rig.serverTls.ca } })
+  t.match(await rig.log.seen(/connection refused/), { code: 'UNAUTHENTICATED', peerName: 'node-x' })
+  await rig.log.seen(/no hub: the hub cut the connection/)
+
+  await rig.uplink(port, 'node-y', { tls: await rig.clientTls('node-z') })
+  t.match(await rig.log.seen(/Hello names node/), {
+    level: 'warn',
+    node: 'node-z',
+    code: 'UNAUTHENTICATED'
+  })
+  await rig.log.seen(/no hub: the hub refuses this node/)
+
+  const misled = collectLog()
+  await rig.uplink(port, 'node-w', {
+    tls: await rig.clientTls('node-w', foreign),
+    logger: misled.logger
+  })
+  await misled.seen(/not signed by this node's authority/)
+  t.same(hub.nodes(), [], 'nobody came in')
+
+  const real = await rig.uplink(port, 'node-a')
+  await until(
+    () => hub.nodes()[0]?.connected === true,
+    (f) => hub.onChange(f)
+  )
+  hub.setCertificate(rig.serverTls)
+  t.throws(() => hub.setCertificate({ ...rig.serverTls, key: stranger.key }), {
+    code: 'CERTIFICATE_INVALID'
+  })
+  t.equal(real.connected, true)
+})
+
+test('acks come after the write is durable, never before', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  let gate: (() => void) | undefined
+  let fail = true
+  const held: Store = {
+    ...rig.store,
+    update: async (kind, ref, change) => {
+      if (fail) throw new SeccoError('WRITE_FAILED', 'injected: no space')
+      const done = await rig.store.update(kind, ref, change)
+      await new Promise<void>((resolve) => (gate = resolve))
+      return done
+    }
+  }
+  const hub = await rig.hub({ store: held })
+  const uplink = await rig.uplink(hub.address.port, 'node-a', { timing: { flushMs: 100 } })
+  uplink.offer(observationOf('node-a/b/1', ['read']))
+  await rig.log.seen(/observations wait: injected/)
+  await uplink.flush()
+  t.equal(uplink.backlog().waiting, 1, 'a failed write is not acked')
+  await rig.store.apply('SeccompProfile', profileOf('default', 'web'))
+  fail = false
+  await until(
+    () => gate !== undefined,
+    (f) => {
+      const timer = setInterval(f, 5)
+      return () => clearInterval(timer)
+    }
+  )
+  t.equal(uplink.backlog().waiting, 1, 'nor is one that is not yet finished')
+  const opener = setInterval(() => gate?.(), 5)
+  t.teardown(() => clearInterval(opener))
+  await until(
+    () => uplink.backlog().waiting === 0,
+    (f) => {
+      const timer = setInterval(f, 5)
+      return () => clearInterval(timer)
+    }
+  )
+  t.same(
+    (await rig.store.get('SeccompProfile', { namespace: 'default', name: 'web' }))?.status
+      ?.observed,
+    { x86_64: ['read'] }
+  )
+})

@@ -1,0 +1,117 @@
+import { status } from '@grpc/grpc-js'
+import type { RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/log.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import type { Nodes } from './nodes.js'
+import { encode } from './outbox.js'
+import type { Revisions } from './revisions.js'
+import type { Session } from './session.js'
+
+/** The satellites that are connected, and what they are sent. */
+export interface Fleet {
+  join(session: Session): void
+  /** False when another session has taken its place already. */
+  leave(session: Session): boolean
+  /** Sends everybody what is desired now, and the bytes that they lack. */
+  distribute(): void
+  /** A node said what became of a revision. */
+  reported(session: Session, status: RevisionStatus): void
+  end(code: status, details: string): void
+}
+
+/** Streams that one turn of the event loop serves: admissions run on the same loop. */
+const slice = 250
+/** Attempts to send the same bytes to the same session. */
+const mostAttempts = 3
+
+export function createFleet({
+  nodes,
+  revisions,
+  logger
+}: {
+  nodes: Nodes
+  revisions: Revisions
+  logger: Logger
+}): Fleet {
+  const sessions = new Map<string, Session>()
+  /** By session: path → how often it was sent. */
+  const sent = new WeakMap<Session, Map<string, number>>()
+  let round = 0
+
+  function desiredMessage(): Buffer {
+    const refs = [...revisions.desired().values()]
+    return encode({ $case: 'desired', value: { revisions: refs } })
+  }
+
+  /** The next revision that a session lacks and was not sent. */
+  async function nextFor(session: Session): Promise<Buffer | undefined> {
+    const attempts = sent.get(session) ?? new Map<string, number>()
+    sent.set(session, attempts)
+    const node = nodes.get(session.node)
+    for (const [path, ref] of revisions.desired()) {
+      if (attempts.has(path) || node?.holding.has(path) === true) continue
+      attempts.set(path, 1)
+      const message = await revisionMessage(ref)
+      if (message !== undefined) return message
+    }
+    return undefined
+  }
+
+  async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
+    const json = await revisions.bytes(ref.digest)
+    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json } })
+    logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
+    return undefined
+  }
+
+  function serve(session: Session, desired: Buffer): void {
+    session.outbox.send(desired)
+    session.outbox.feed(() => nextFor(session))
+  }
+
+  return {
+    join(session) {
+      const before = sessions.get(session.node)
+      sessions.set(session.node, session)
+      // A satellite that lost its connection is often quicker than our noticing of it.
+      before?.end(status.ABORTED, 'replaced by a newer connection of this node')
+      serve(session, desiredMessage())
+    },
+    leave(session) {
+      if (sessions.get(session.node) !== session) return false
+      sessions.delete(session.node)
+      return true
+    },
+    distribute() {
+      round += 1
+      const mine = round
+      const desired = desiredMessage()
+      const all = [...sessions.values()]
+      const turn = (from: number) => {
+        // A newer list makes the rest of this round pointless.
+        if (mine !== round) return
+        for (const session of all.slice(from, from + slice)) {
+          if (sessions.get(session.node) === session) serve(session, desired)
+        }
+        if (from + slice < all.length) setImmediate(turn, from + slice)
+      }
+      turn(0)
+    },
+    reported(session, { namespace, profile, digest, ready, code }) {
+      // Its own disk and kernel a node retries by itself; bytes it can only get from here.
+      if (ready || (code !== 'DIGEST_MISMATCH' && code !== 'NOT_FOUND')) return
+      const path = revisionPath(namespace, profile, digest)
+      const ref = revisions.desired().get(path)
+      const attempts = sent.get(session)
+      const count = attempts?.get(path) ?? 0
+      if (ref === undefined || count >= mostAttempts) return
+      attempts?.set(path, count + 1)
+      void revisionMessage(ref).then((message) => {
+        if (message !== undefined) session.outbox.send(message)
+      })
+    },
+    end(code, details) {
+      for (const session of [...sessions.values()]) session.end(code, details)
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { apiVersion } from '../../src/api/names.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { SeccoError, toSeccoError } from '../../src/errors.js'
+import type { Logger } from '../../src/log.js'
+import { profileKey } from '../../src/rules/profile-state.js'
+import { unionSets } from '../../src/seccomp/syscall-set.js'
+import type { Store } from '../../src/store/store.js'
+import { withFindings } from './evidence.js'
+import type { Finding } from './observations.js'
+import type { Target } from './workload.js'
+
+interface Waiting {
+  node: string
+  finding: Finding
+  /** Called once the finding is durable. */
+  stored: () => void
+}
+
+interface Lane {
+  target: Target
+  /** By node and instance; a newer finding of the same instance takes the older one in. */
+  waiting: Map<string, Waiting>
+  timer: NodeJS.Timeout | undefined
+  running: Promise<void> | undefined
+  failures: number
+}
+
+/** Takes findings in and writes them to the store, a profile at a time. */
+export interface Intake {
+  offer(node: string, finding: Finding, stored: () => void): void
+  /** Writes what waits; resolves when it was tried. */
+  flush(): Promise<void>
+  /** The same, and takes nothing more. */
+  close(): Promise<void>
+}
+
+export interface IntakeTiming {
+  /** Findings of one profile are collected this long. */
+  coalesceMs: number
+  /** First wait after a failed write; doubles up to half a minute. */
+  retryMs: number
+}
+
+/** Instances that wait for one profile at most: what is left out is not acked, so it comes again. */
+const mostWaiting = 1024
+const longestRetryMs = 30_000
+
+/** A profile that learning began. */
+export function newProfile({ ref, workload }: Target): SeccompProfile {
+  return {
+    apiVersion,
+    kind: 'SeccompProfile',
+    // Only to create: over an object that has any version this is a CONFLICT.
+    metadata: { ...ref, resourceVersion: '0' },
+    spec: { workload }
+  }
+}
+
+async function ensureProfile(store: Store, target: Target): Promise<void> {
+  try {
+    await store.apply('SeccompProfile', newProfile(target))
+  } catch (error) {
+    // Somebody else made it first.
+    if (!(error instanceof SeccoError) || error.code !== 'CONFLICT') throw error
+  }
+}
+
+export function createIntake(store: Store, logger: Logger, timing: IntakeTiming): Intake {
+  const lanes = new Map<string, Lane>()
+  let closed = false
+
+  async function write(lane: Lane, batch: readonly Waiting[]): Promise<void> {
+    const { ref } = lane.target
+    const change = (profile: SeccompProfile) =>
+      withFindings(profile, batch, new Date().toISOString())
+    try {
+      await store.update('SeccompProfile', ref, change)
+    } catch (error) {
+      if (!(error instanceof SeccoError) || error.code !== 'NOT_FOUND') throw error
+      await ensureProfile(store, lane.target)
+      await store.update('SeccompProfile', ref, change)
+    }
+  }
+
+  async function drain(key: string, lane: Lane): Promise<void> {
+    const batch = [...lane.waiting]
+    lane.waiting.clear()
+    try {
+      await write(
+        lane,
+        batch.map(([, waiting]) => waiting)
+      )
+      lane.failures = 0
+      for (const [, { stored }] of batch) stored()
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      lane.failures += 1
+      if (lane.failures === 1) {
+        logger.error({ code, profile: key }, `observations wait: ${message}`)
+      }
+      for (const [id, waiting] of batch) take(lane, id, waiting, lane.waiting.get(id))
+    }
+    lane.running = undefined
+    if (lane.waiting.size === 0) lanes.delete(key)
+    else if (!closed) schedule(key, lane)
+  }
+
+  function run(key: string, lane: Lane): Promise<void> {
+    clearTimeout(lane.timer)
+    lane.timer = undefined
+    lane.running ??= drain(key, lane)
+    return lane.running
+  }
+
+  function schedule(key: string, lane: Lane): void {
+    if (lane.timer !== undefined || lane.running !== undefined) return
+    const wait =
+      lane.failures === 0
+        ? timing.coalesceMs
+        : Math.min(longestRetryMs, timing.retryMs * 2 ** (lane.failures - 1))
+    lane.timer = setTimeout(() => void run(key, lane), wait)
+  }
+
+  function take(lane: Lane, id: string, older: Waiting, newer: Waiting | undefined): void {
+    if (newer === undefined) {
+      lane.waiting.set(id, older)
+      return
+    }
+    const set = unionSets(older.finding.set, newer.finding.set)
+    const complete = older.finding.complete || newer.finding.complete
+    const ended = older.finding.ended || newer.finding.ended
+    lane.waiting.set(id, { ...newer, finding: { ...newer.finding, set, complete, ended } })
+  }
+
+  async function flush(): Promise<void> {
+    // A lane that is being written takes what waits behind it with the second round.
+    for (let round = 0; round < 2; round += 1) {
+      await Promise.all([...lanes].map(async ([key, lane]) => run(key, lane)))
+    }
+  }
+
+  return {
+    offer(node, finding, stored) {
+      if (closed) return
+      const { ref } = finding.target
+      const key = profileKey(ref.namespace, ref.name)
+      let lane = lanes.get(key)
+      if (lane === undefined) {
+        const { target } = finding
+        lane = { target, waiting: new Map(), timer: undefined, running: undefined, failures: 0 }
+        lanes.set(key, lane)
+      }
+      const id = `${node} ${finding.id}`
+      const older = lane.waiting.get(id)
+      if (older === undefined && lane.waiting.size >= mostWaiting) return
+      const now = { node, finding, stored }
+      take(lane, id, older ?? now, older === undefined ? undefined : now)
+      schedule(key, lane)
+    },
+    flush,
+    async close() {
+      closed = true
+      await flush()
+      for (const lane of lanes.values()) clearTimeout(lane.timer)
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { HubMessage } from '../../src/api/gen/hub.js'
+
+/** The bytes of a message; a broadcast is serialised once and shared. */
+export function encode(body: NonNullable<HubMessage['body']>): Buffer {
+  return Buffer.from(HubMessage.encode({ body }).finish())
+}
+
+/** Messages on their way to one satellite. */
+export interface Outbox {
+  send(message: Buffer): void
+  /** Sends these one after the other as the reader keeps up; a later call replaces what is left. */
+  feed(next: () => Promise<Buffer | undefined>): void
+  /** How long (ms) something has been waiting without any progress; 0 when nothing waits. */
+  stalledMs(nowMs: number): number
+  /** Bytes that were sent and not taken yet. */
+  pending(): number
+}
+
+/** While more than this is unsent, nothing is fed. */
+const highWater = 64 * 1024
+
+/** `write` calls back when the transport took the message (HTTP/2 flow control). */
+export function createOutbox(
+  write: (message: Buffer, taken: (error?: Error | null) => void) => void
+): Outbox {
+  let pending = 0
+  let progressAt = 0
+  let feeding: (() => Promise<Buffer | undefined>) | undefined
+  let fetching = false
+
+  function send(message: Buffer): void {
+    if (pending === 0) progressAt = Date.now()
+    pending += message.length
+    write(message, () => {
+      pending -= message.length
+      progressAt = Date.now()
+      void pump()
+    })
+  }
+
+  async function pump(): Promise<void> {
+    if (fetching || feeding === undefined || pending > highWater) return
+    fetching = true
+    const next = feeding
+    const message = await next().catch(() => undefined)
+    fetching = false
+    // Replaced meanwhile: that one starts over.
+    if (feeding === next) {
+      if (message === undefined) feeding = undefined
+      else send(message)
+    }
+    await pump()
+  }
+
+  return {
+    send,
+    feed(next) {
+      feeding = next
+      void pump()
+    },
+    stalledMs: (nowMs) => (pending === 0 ? 0 : nowMs - progressAt),
+    pending: () => pending
+  }
+}

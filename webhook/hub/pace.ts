@@ -1,0 +1,18 @@
+/** How many messages may come now: `perSecond` on average, `burst` at once. Times in ms. */
+export interface Pace {
+  /** Takes one; 0 when it was allowed, else how long to wait before taking more. */
+  take(nowMs: number): number
+}
+
+export function createPace(perSecond: number, burst: number): Pace {
+  let tokens = burst
+  let last: number | undefined
+  return {
+    take(nowMs) {
+      tokens = Math.min(burst, tokens + ((nowMs - (last ?? nowMs)) * perSecond) / 1000)
+      last = nowMs
+      tokens -= 1
+      return tokens >= 0 ? 0 : Math.ceil((-tokens * 1000) / perSecond)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { SeccoError } from '../../src/errors.js'
+import { setCondition } from './conditions.js'
+import { readyCondition, type Readiness } from './readiness.js'
+
+/** What the hub found out about one profile. */
+export type Verdict =
+  | { state: 'unapproved' }
+  | { state: 'failed'; error: SeccoError }
+  | { state: 'rendered'; digest: string; readiness: Readiness }
+
+function conditionOf(verdict: Verdict, generation: number) {
+  if (verdict.state === 'rendered') return readyCondition(verdict.readiness, generation)
+  const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
+  if (verdict.state === 'failed') {
+    const { code, message } = verdict.error
+    return { ...base, reason: 'RenderFailed', message: `${message} (${code})` }
+  }
+  const message = 'spec.seccomp is empty: approve the profile first'
+  return { ...base, reason: 'NotApproved', message }
+}
+
+/**
+ * The profile with the verdict in its status: revision, the one before it, nodes, Ready. Returns the
+ * same object when nothing changes.
+ */
+export function withVerdict(
+  profile: SeccompProfile,
+  verdict: Verdict,
+  now: string
+): SeccompProfile {
+  const before = profile.status ?? {}
+  // A profile that only learns has no revision and needs no condition about it.
+  if (verdict.state === 'unapproved' && before.revision === undefined) return profile
+  const status = { ...before }
+  if (verdict.state === 'rendered') {
+    if (before.revision !== undefined && before.revision !== verdict.digest) {
+      status.previousRevision = before.revision
+    }
+    const { ready, total } = verdict.readiness
+    status.revision = verdict.digest
+    if (before.nodes?.ready !== ready || before.nodes.total !== total)
+      status.nodes = { ready, total }
+  }
+  const conditions = before.conditions ?? []
+  const generation = profile.metadata.generation ?? 1
+  const set = setCondition(conditions, conditionOf(verdict, generation), now)
+  if (set !== conditions) status.conditions = [...set]
+  const same =
+    status.revision === before.revision && status.nodes === before.nodes && set === conditions
+  return same ? profile : { ...profile, status }
+}
