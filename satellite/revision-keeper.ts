@@ -31,12 +31,18 @@ export interface RevisionKeeper {
   desire(revisions: readonly RevisionRef[]): void
   /** Digests on disk and verified. */
   held(): ReadonlySet<string>
+  /** The same with the names they are filed under. */
+  holding(): RevisionRef[]
   conditions(): Condition[]
   close(): Promise<void>
 }
 
 const keyOf = (one: RevisionRef): string => `${one.namespace}/${one.profile}/${one.digest}`
 
+const digestsOf = (held: ReadonlyMap<string, RevisionRef>): Set<string> =>
+  new Set([...held.values()].map(({ digest }) => digest))
+
+/** Verifies what is on disk and goes on keeping it until closed; `root` may not exist yet. */
 export async function openRevisionKeeper(options: RevisionKeeperOptions): Promise<RevisionKeeper> {
   const { root, logger } = options
   const stop = new AbortController()
@@ -44,17 +50,21 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
   const received = new Map<string, Revision>()
   const retrying = new Map<string, Promise<void>>()
   const unwantedSince = new Map<string, number>()
+  let holding = new Map<string, RevisionRef>()
   let held = new Set<string>()
   let desired: readonly RevisionRef[] | undefined
   let failure: Condition | undefined
 
   const note = (status: RevisionStatus): void => {
+    const { namespace, profile, digest } = status
     if (status.ready) {
-      held.add(status.digest)
+      holding.set(keyOf(status), { namespace, profile, digest })
+      held.add(digest)
       if (retrying.size === 0) failure = undefined
       return
     }
-    held.delete(status.digest)
+    holding.delete(keyOf(status))
+    held = digestsOf(holding)
     logger.error({ ...status }, 'revision not installed')
     if (status.code !== 'WRITE_FAILED') return
     const lastTransitionTime = failure?.lastTransitionTime ?? new Date().toISOString()
@@ -132,8 +142,9 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
 
   const verify = async (): Promise<void> => {
     const installed = await verifyInstalled(root)
-    held = new Set(installed.held.map(({ digest }) => digest))
-    const present = new Set(installed.held.map(keyOf))
+    holding = new Map(installed.held.map((one) => [keyOf(one), one]))
+    held = digestsOf(holding)
+    const present = new Set(holding.keys())
     for (const path of installed.wrong)
       logger.warn({ path }, 'revision file is not what its name says')
     for (const [key, revision] of received) {
@@ -160,6 +171,7 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
       desired = revisions
     },
     held: () => held,
+    holding: () => [...holding.values()],
     conditions: () => (failure === undefined ? [] : [failure]),
     close: async () => {
       clearInterval(timer)
