@@ -20,32 +20,32 @@ import { libseccompVersion, runcRuntime } from './containers/runc.js'
 import { type LocalServer, serveLocally } from './local-server.js'
 import { type RecorderLoop, startRecorderLoop } from './recorder-loop.js'
 import { openRevisionKeeper } from './revision-keeper.js'
+import type { Uplink } from './uplink-types.js'
 
 const versionsEveryMs = 10 * 60_000
+
+/** A change of status (a loss, a condition) reaches the hub after at most this long. */
+const statusEveryMs = 5000
 
 /** What the satellite gives to whatever carries its words to the hub. */
 export interface UplinkEnds {
   onRevision: (revision: Revision) => Promise<RevisionStatus>
   onDesired: (revisions: readonly RevisionRef[]) => void
   status: () => NodeStatus
-  /** Files that are on this node and verified. */
-  holding: () => readonly RevisionRef[]
+  /** Revisions whose files are on this node and verified. */
+  holding: () => RevisionRef[]
 }
 
-/** The stream to the hub, with its spool: an offered observation is kept until the hub has it. */
-export interface Uplink {
-  offer(observation: Observation): void
-  /** Sends a revision's status that changed later. */
-  report?(status: RevisionStatus): void
-  readonly connected: boolean
-  flush(): Promise<void>
-  close(): Promise<void>
-}
+/** What the satellite needs of its connection: startUplink of uplink.ts gives it, tests their own. */
+export type SatelliteUplink = Pick<
+  Uplink,
+  'offer' | 'report' | 'statusChanged' | 'connected' | 'flush' | 'close'
+>
 
 export interface SatelliteOptions {
   node: string
   /** Opens the stream to the hub (startUplink with hub, node, certificates and spool folder bound). */
-  connect: (ends: UplinkEnds) => Uplink | Promise<Uplink>
+  connect: (ends: UplinkEnds) => SatelliteUplink | Promise<SatelliteUplink>
   /** e.g. /var/lib/kubelet/seccomp */
   seccompRoot: string
   /** The satellite's own service; none is offered without it. */
@@ -101,19 +101,19 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   let { reason } = opened
   let loop: RecorderLoop | undefined
   let local: LocalServer | undefined
-  let uplink: Uplink | undefined
+  let uplink: SatelliteUplink | undefined
   const keeper = await openRevisionKeeper({
     root: options.seccompRoot,
     logger,
     containers: () => registry.all(),
-    onStatus: (status) => uplink?.report?.(status)
+    onStatus: (status) => uplink?.report(status)
   })
 
   let runtimes = await registry.versions()
   const libseccomp = await libseccompVersion()
   const versions = setInterval(() => {
-    void registry.versions().then((told) => {
-      runtimes = told
+    void registry.versions().then((found) => {
+      runtimes = found
     })
   }, versionsEveryMs)
   versions.unref()
@@ -167,7 +167,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     })
   }
 
-  async function connect(): Promise<Uplink> {
+  async function connect(): Promise<SatelliteUplink> {
     return options.connect({
       onRevision: (revision) => keeper.install(revision),
       onDesired: (revisions) => keeper.desire(revisions),
@@ -177,9 +177,17 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   }
 
   const link = uplink
+  let told = JSON.stringify(status())
+  const watching = setInterval(() => {
+    const now = JSON.stringify(status())
+    if (now !== told) link.statusChanged()
+    told = now
+  }, statusEveryMs)
+  watching.unref()
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     clearInterval(versions)
+    clearInterval(watching)
     await local?.close()
     await loop?.stop()
     await link.flush()

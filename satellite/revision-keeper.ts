@@ -29,16 +29,20 @@ export interface RevisionKeeperOptions {
 export interface RevisionKeeper {
   install(revision: Revision): Promise<RevisionStatus>
   desire(revisions: readonly RevisionRef[]): void
-  /** Files that are on disk and verified. */
-  holding(): readonly RevisionRef[]
-  /** Their digests. */
+  /** Digests on disk and verified. */
   held(): ReadonlySet<string>
+  /** The same with the names they are filed under. */
+  holding(): RevisionRef[]
   conditions(): Condition[]
   close(): Promise<void>
 }
 
 const keyOf = (one: RevisionRef): string => `${one.namespace}/${one.profile}/${one.digest}`
 
+const digestsOf = (held: ReadonlyMap<string, RevisionRef>): Set<string> =>
+  new Set([...held.values()].map(({ digest }) => digest))
+
+/** Verifies what is on disk and goes on keeping it until closed; `root` may not exist yet. */
 export async function openRevisionKeeper(options: RevisionKeeperOptions): Promise<RevisionKeeper> {
   const { root, logger } = options
   const stop = new AbortController()
@@ -46,18 +50,21 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
   const received = new Map<string, Revision>()
   const retrying = new Map<string, Promise<void>>()
   const unwantedSince = new Map<string, number>()
-  let held = new Map<string, RevisionRef>()
+  let holding = new Map<string, RevisionRef>()
+  let held = new Set<string>()
   let desired: readonly RevisionRef[] | undefined
   let failure: Condition | undefined
 
   const note = (status: RevisionStatus): void => {
+    const { namespace, profile, digest } = status
     if (status.ready) {
-      const { namespace, profile, digest } = status
-      held.set(keyOf(status), { namespace, profile, digest })
+      holding.set(keyOf(status), { namespace, profile, digest })
+      held.add(digest)
       if (retrying.size === 0) failure = undefined
       return
     }
-    held.delete(keyOf(status))
+    holding.delete(keyOf(status))
+    held = digestsOf(holding)
     logger.error({ ...status }, 'revision not installed')
     if (status.code !== 'WRITE_FAILED') return
     const lastTransitionTime = failure?.lastTransitionTime ?? new Date().toISOString()
@@ -135,8 +142,9 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
 
   const verify = async (): Promise<void> => {
     const installed = await verifyInstalled(root)
-    held = new Map(installed.held.map((one) => [keyOf(one), one]))
-    const present = new Set(held.keys())
+    holding = new Map(installed.held.map((one) => [keyOf(one), one]))
+    held = digestsOf(holding)
+    const present = new Set(holding.keys())
     for (const path of installed.wrong)
       logger.warn({ path }, 'revision file is not what its name says')
     for (const [key, revision] of received) {
@@ -162,8 +170,8 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
     desire: (revisions) => {
       desired = revisions
     },
-    holding: () => [...held.values()],
-    held: () => new Set([...held.values()].map(({ digest }) => digest)),
+    held: () => held,
+    holding: () => [...holding.values()],
     conditions: () => (failure === undefined ? [] : [failure]),
     close: async () => {
       clearInterval(timer)

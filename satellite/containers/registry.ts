@@ -46,6 +46,11 @@ export function mergeContainers(older: Container, newer: Container): Container {
   }
 }
 
+/** An id of somebody's choice comes again and again: its cgroup's number tells one run from the next. */
+function instanceOf(container: Container): string {
+  return `${container.id} ${container.cgroupId ?? ''}`
+}
+
 /** True when both speak of one run of a container, not of two that had the same id one after the other. */
 function sameInstance(left: Container, right: Container): boolean {
   return (
@@ -70,13 +75,17 @@ export function openRegistry(
   let running: Promise<void> | undefined
 
   const remember = (container: Container): void => {
-    const before = known.get(container.id)
-    known.delete(container.id)
-    const merged =
-      before !== undefined && sameInstance(before, container)
-        ? mergeContainers(before, container)
-        : container
-    known.set(container.id, merged)
+    // One that a runtime only names (docker's socket) is the newest instance with its id.
+    const before =
+      known.get(instanceOf(container)) ??
+      [...known.values()].findLast((one) => one.id === container.id && sameInstance(one, container))
+    const merged = before === undefined ? container : mergeContainers(before, container)
+    if (before !== undefined) known.delete(instanceOf(before))
+    known.set(instanceOf(merged), merged)
+    for (const [key, one] of known) {
+      if (known.size <= remembered) break
+      if (one.pid === 0) known.delete(key)
+    }
   }
 
   const listAll = async (): Promise<void> => {
@@ -106,14 +115,12 @@ export function openRegistry(
       const other = seen.get(container.id)
       seen.set(container.id, other === undefined ? container : mergeContainers(other, container))
     }
-    for (const [id, container] of known) {
-      if (container.pid > 0 && !seen.has(id))
-        known.set(id, { ...container, pid: 0, status: 'stopped' })
-    }
     for (const container of seen.values()) remember(container)
-    for (const [id, container] of known) {
-      if (known.size <= remembered) break
-      if (container.pid === 0) known.delete(id)
+    const present = new Set([...seen.values()].map(({ id, pid }) => `${id} ${pid}`))
+    for (const [key, container] of known) {
+      if (container.pid > 0 && !present.has(`${container.id} ${container.pid}`)) {
+        known.set(key, { ...container, pid: 0, status: 'stopped' })
+      }
     }
   }
 

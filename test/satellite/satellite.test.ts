@@ -180,6 +180,8 @@ async function rig(options: {
           offered.push(observation)
           news.emit('offer')
         },
+        report: () => undefined,
+        statusChanged: () => undefined,
         connected: true,
         flush: () => Promise.resolve(),
         close: () => Promise.resolve()
@@ -221,7 +223,8 @@ test('without tracing it still delivers', async (t) => {
   t.match(ends.status(), { tracingUnavailable: /switched off/, hook: '', abis: ['x86_64'] })
   const one = revision(small)
   t.match(await ends.onRevision(one), { ready: true })
-  t.strictSame(ends.holding(), [one.digest])
+  const { namespace, profile, digest } = one
+  t.strictSame(ends.holding(), [{ namespace, profile, digest }])
   const client = new SatelliteClient(
     `unix:${join(folder, 'satellite.sock')}`,
     credentials.createInsecure()
