@@ -18,8 +18,13 @@ function timestamp(): string {
 
 /** JSON lines with `time` (RFC 3339), `level` as a word, `msg` and `component`; `kubectl logs` is the audit trail. */
 export function createLogger(component: string, destination?: DestinationStream): Logger {
+  return createRootLogger(destination).child({ component })
+}
+
+/** The same without a component: a program's parts are its children, each with its own. */
+export function createRootLogger(destination?: DestinationStream): Logger {
   const options = {
-    base: { component },
+    base: null,
     level: 'info',
     timestamp,
     formatters: { level: (label: string) => ({ level: label }) }

@@ -72,6 +72,7 @@ const renewalCheckMs = 3_600_000
  */
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
   const { logger, store, certsDir, serverNames } = options
+  const log = logger.child({ component: 'webhook' })
   const leaf = await ensureServerLeaf(certsDir, serverNames)
   const closers: (() => Promise<void> | void)[] = []
   const close = async () => {
@@ -93,7 +94,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const server = createAdmissionServer({
       tls: leaf,
       getSnapshot: () => feed.current(),
-      logger: logger.child({ component: 'webhook' })
+      logger: log
     })
     const webhook = await server.listen(options.listen)
     closers.push(() => server.shutdown())
@@ -104,9 +105,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       onChange: (pair) => {
         server.setCertificate(pair)
         hub.setCertificate(pair)
-        logger.info('certificate renewed')
+        log.info('certificate renewed')
       },
-      onProblem: (error) => logger.error({ code: error.code }, error.message)
+      onProblem: (error) => log.error({ code: error.code }, error.message)
     })
     const renewal = setInterval(() => {
       ensureServerLeaf(certsDir, serverNames).catch((error: unknown) => {
@@ -134,7 +135,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     )
     const uiAddress = await listenUi(ui, options.uiListen)
     closers.push(() => ui.close())
-    for (const problem of store.problems()) logger.warn({ where: problem.where }, problem.message)
+    for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
     return { addresses: { webhook, hub: hub.address, ui: uiAddress }, ca: leaf.ca, hub, close }
   } catch (error) {
     await close()

@@ -24,7 +24,8 @@ export async function startNode(options: NodeOptions): Promise<Satellite> {
   const tls = await ensureClientLeaf(paths.certs, node)
   return startSatellite({
     node,
-    connect: (ends) => startUplink({ hub, node, tls, spoolDir: paths.spool, logger, ...ends }),
+    connect: (ends) =>
+      startUplink({ hub, node, tls, spoolDir: paths.spool, logger, ...ends, ...serverName(hub) }),
     seccompRoot: options.seccompRoot,
     socketPath: paths.satelliteSocket,
     runcRoots: options.runcRoots,
@@ -32,4 +33,9 @@ export async function startNode(options: NodeOptions): Promise<Satellite> {
     record: options.record,
     logger
   })
+}
+
+/** TLS has no server names for IP addresses (RFC 6066, section 3): on this machine the hub is `localhost`. */
+function serverName(hub: string): { serverName?: string } {
+  return /^(127\.\d+\.\d+\.\d+|\[::1\]):/.test(hub) ? { serverName: 'localhost' } : {}
 }

@@ -3,7 +3,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
-import { createLogger } from '../../log.js'
+import { createLogger, createRootLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { pathsOf, type VerbContext } from './context.js'
@@ -82,8 +82,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
         const auditFile =
           options.walkThrough === true || io.isTerminal ? join(paths.root, 'secco.log') : undefined
         const file = auditFile === undefined ? undefined : await open(auditFile, 'a', 0o600)
-        const logger = createLogger(
-          'secco',
+        const logger = createRootLogger(
           file === undefined
             ? logDestination(options.output)
             : pino.destination({ fd: file.fd, sync: true })
@@ -128,7 +127,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .action(async (options: ListenOptions & { serverName: string[] }, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
-        await runWebhook(io, createLogger('webhook'), {
+        await runWebhook(io, createRootLogger(), {
           paths: pathsOf(command, context),
           listen: options.listen,
           hubListen: options.hubListen,

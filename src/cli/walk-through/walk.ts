@@ -62,10 +62,9 @@ async function freePort(): Promise<number> {
 }
 
 interface Stage {
-  container: RuncContainer
   port: number
-  start: (seccomp: LinuxSeccomp | undefined) => Promise<void>
-  attack: () => Promise<Attempt[]>
+  start: (container: RuncContainer, seccomp: LinuxSeccomp | undefined) => Promise<void>
+  attack: (container: RuncContainer) => Promise<Attempt[]>
 }
 
 /** Everything that the server needs on disk; gives how to start and attack it. */
@@ -79,12 +78,10 @@ async function setStage(options: WalkOptions): Promise<Stage> {
   await mkdir(join(files, 'srv'), { recursive: true })
   await writeFile(join(files, 'srv', 'index.html'), 'Secco says hello\n')
   await writeFile(join(files, 'srv', 'large.bin'), Buffer.alloc(4 * 1024 * 1024, 7))
-  const container = { id: ref.name, root: options.runcRoot }
   const bundle = join(options.work, 'bundle')
   return {
-    container,
     port,
-    start: async (seccomp) => {
+    start: async (container, seccomp) => {
       await writeBundle(bundle, {
         rootfs,
         args: ['/usr/sbin/nginx', '-c', '/etc/nginx/nginx.conf'],
@@ -95,7 +92,7 @@ async function setStage(options: WalkOptions): Promise<Stage> {
         ],
         writable: ['/run', '/tmp', '/var/lib/nginx', '/var/log/nginx'],
         seccomp,
-        profile: ref.name,
+        profile: container.id,
         noNewPrivileges: true,
         // Granted so that nothing but the filter stands between the attack and the kernel.
         extraCapabilities: ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
@@ -103,7 +100,8 @@ async function setStage(options: WalkOptions): Promise<Stage> {
       await startContainer(container, bundle)
       await untilServing(port, 10_000)
     },
-    attack: async () => parseAttempts((await execInContainer(container, ['/root/attack'])).stdout)
+    attack: async (container) =>
+      parseAttempts((await execInContainer(container, ['/root/attack'])).stdout)
   }
 }
 
@@ -127,8 +125,12 @@ async function learnt(options: WalkOptions): Promise<SeccompProfile | undefined>
 }
 
 /** Waits until the hub's observed set holds what is asked, and shows it growing. */
-async function watchLearning(options: WalkOptions, wanted: readonly string[]): Promise<number> {
-  let shown = 0
+async function watchLearning(
+  options: WalkOptions,
+  wanted: readonly string[],
+  before = 0
+): Promise<number> {
+  let shown = before
   return until(
     async () => {
       const profile = await learnt(options)
@@ -183,24 +185,35 @@ async function approveAndDeliver(
 export async function walkThrough(options: WalkOptions): Promise<() => Promise<void>> {
   options.step('a real server from Debian packages, under runc')
   const stage = await setStage(options)
-  const clean = () => removeContainer(stage.container)
+  // Apart from the one that teaches: a container without a filter is learned from as well, attack included.
+  const open = { id: 'walk-through-open', root: options.runcRoot }
+  const server = { id: ref.name, root: options.runcRoot }
+  const clean = async () => {
+    await removeContainer(open)
+    await removeContainer(server)
+  }
   try {
     await clean()
-    await stage.start(undefined)
-    const free = await stage.attack()
+    await stage.start(open, undefined)
+    const free = await stage.attack(open)
     options.say(`without a filter (capabilities granted on purpose): ${summary(free)}`)
     expectAttack(free, false)
     await clean()
 
     options.step('learn: nginx runs under RuntimeDefault and is recorded in the kernel')
-    await stage.start(renderLearn(options.machine).seccomp)
+    await stage.start(server, renderLearn(options.machine).seccomp)
+    const atStart = await watchLearning(options, ['listen'])
     const first = await exercise(stage.port, 4)
     options.say(`traffic: ${first.right} of ${first.asked} answers right`)
-    await watchLearning(options, ['accept4', 'epoll_wait', 'sendfile'])
-    await signalContainer(stage.container, 'HUP')
+    const serving = await watchLearning(options, ['accept4', 'epoll_wait', 'sendfile'], atStart)
+    await signalContainer(server, 'HUP')
     await exercise(stage.port, 2)
     await clean()
-    const size = await watchLearning(options, ['exit_group', 'rt_sigreturn', 'rt_sigsuspend'])
+    const size = await watchLearning(
+      options,
+      ['exit_group', 'rt_sigreturn', 'rt_sigsuspend'],
+      serving
+    )
     options.say(`observed: ${size} syscalls, from the first instruction to the end`)
 
     options.step('approve, render, deliver')
@@ -217,12 +230,12 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     for (const line of await reviewPod(options.webhook, ref)) options.say(line)
 
     options.step('enforce: the same server under the learned profile')
-    await stage.start(JSON.parse(text) as LinuxSeccomp)
+    await stage.start(server, JSON.parse(text) as LinuxSeccomp)
     const second = await exercise(stage.port, 4)
     options.say(`traffic: ${second.right} of ${second.asked} answers right`)
     if (second.right !== second.asked)
       throw new SeccoError('INTERNAL', 'the enforced server gave wrong answers')
-    const caged = await stage.attack()
+    const caged = await stage.attack(server)
     options.say(`the same attack: ${summary(caged)}`)
     expectAttack(caged, true)
     return clean
