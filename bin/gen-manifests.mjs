@@ -17,7 +17,7 @@ function document(objects, note) {
   return (
     head +
     objects
-      .map((one) => stringify(one, { aliasDuplicateObjects: false, lineWidth: 110 }))
+      .map((one) => stringify(one, { aliasDuplicateObjects: false, lineWidth: 0 }))
       .join('---\n')
   )
 }

@@ -37,6 +37,7 @@ export function createTally(report = () => {}) {
     names.length = Math.min(names.length, depth)
     const kind = (directive ?? '').toUpperCase()
     const isFile = depth === 0
+    const failedBefore = total.failed
     if (isFile && (leaf || children.passed + children.failed + children.skipped === 0)) {
       fail(depth, `${name}: no test was run${reason ? ` (${reason})` : ''}`)
     } else if (kind === 'SKIP' || kind === 'TODO') {
@@ -51,7 +52,15 @@ export function createTally(report = () => {}) {
     flush()
     total.files += 1
     const time = /^time=(.*)$/.exec(directive ?? '')?.[1] ?? ''
-    report({ kind: 'file', name, time, ...(children ?? { passed: 0, failed: 1, skipped: 0 }) })
+    const counts = children ?? { passed: 0, failed: 0, skipped: 0 }
+    // What failed at the file itself is in the total only.
+    report({
+      kind: 'file',
+      name,
+      time,
+      ...counts,
+      failed: counts.failed + total.failed - failedBefore
+    })
   }
 
   return {

@@ -83,7 +83,7 @@ async function readOrCreate(path: string, now: Date): Promise<SigningPair> {
   const existing = await readPair(path)
   if (existing !== undefined) return existing
   const made = await createAuthority(now)
-  if (await createFile(path, serialise(made), 0o600)) return made
+  await createFile(path, serialise(made), 0o600)
   return (await readPair(path)) ?? made
 }
 

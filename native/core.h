@@ -34,11 +34,12 @@ typedef struct {
 struct ns_common {
 	unsigned int inum;
 } CORE;
-struct ns_common___id { /* 6.18 */
-	__u64 ns_id;
+struct mount {
+	__u64 mnt_id_unique; /* 6.8 */
 } CORE;
 struct mnt_namespace {
 	struct ns_common ns;
+	struct mount *root;
 } CORE;
 struct mnt_namespace___seq { /* before 6.18 */
 	__u64 seq;

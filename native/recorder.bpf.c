@@ -198,18 +198,23 @@ ON_ITS_OWN long claim_entry(__u64 key)
 	return -1;
 }
 
-/* When the namespace began, as a number that only grows; 0 where the kernel has none. */
+/*
+ * A number that no other mount namespace has or will have, and that grows with its youth; 0 where the
+ * kernel has none. Since 6.18 the namespace's own id is given out in batches per CPU and tells no
+ * age any more; the unique id of its root mount does.
+ */
 ALWAYS __u64 ns_id_of(struct task_struct *task)
 {
 	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
-	__u64 id = 0;
-	struct ns_common___id *common = (void *)ns;
 	struct mnt_namespace___seq *old = (void *)ns;
-	if (bpf_core_field_exists(common->ns_id)) {
-		/* ns_common is the first member of mnt_namespace wherever it has ns_id. */
-		bpf_core_read(&id, sizeof(id), &common->ns_id);
-	} else if (bpf_core_field_exists(old->seq)) {
+	struct mount *root = 0;
+	__u64 id = 0;
+
+	if (bpf_core_field_exists(old->seq)) {
 		bpf_core_read(&id, sizeof(id), &old->seq);
+	} else if (bpf_core_field_exists(root->mnt_id_unique)) {
+		bpf_core_read(&root, sizeof(root), &ns->root);
+		bpf_core_read(&id, sizeof(id), &root->mnt_id_unique);
 	}
 	return id;
 }
@@ -240,6 +245,16 @@ ALWAYS void table_full(__u64 ns_id)
 		state.baseline_ns = ns_id;
 }
 
+/* The number of the mount namespace has a new owner, and the cgroup is the same (id 1 on cgroup v1). */
+ALWAYS bool is_stale(__u64 word, __u64 ns_id)
+{
+	__u32 index = (__u32)word - 1;
+	if (!(__u32)word)
+		return false;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	return slot && slot->ns_id && ns_id && slot->ns_id != ns_id;
+}
+
 /*
  * Gives a container its slot. `began`: the call that is being handled is where counting starts.
  * Returns entry.word, whoever made it; 0 when there is no room.
@@ -255,7 +270,7 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
 	}
 	__u64 *word = &state.entries[at & (SECCO_ENTRIES - 1)].word;
 	__u64 known = *(volatile __u64 *)word;
-	if (known)
+	if (known && !(began && is_stale(known, ns_id)))
 		return known;
 
 	long taken = take_slot();
@@ -279,13 +294,13 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
 		name_slot(slot, task);
 		made = (__u64)flags << 32 | (index + 1);
 	}
-	__u64 before = __sync_val_compare_and_swap(word, 0, made);
+	__u64 before = __sync_val_compare_and_swap(word, known, made);
 	if (taken < 0) {
-		if (!before)
+		if (before == known)
 			table_full(ns_id);
-		return before ? before : made;
+		return before == known ? made : before;
 	}
-	if (before) {
+	if (before != known) {
 		/* Somebody was quicker: the slot goes back. */
 		__sync_fetch_and_or(&state.free_slots[(taken >> 6) & (SECCO_SLOTS_MAX / 64 - 1)],
 				    1ULL << (taken & 63));
@@ -365,7 +380,21 @@ ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
 	__u32 stripes = config.stripes;
 	__u32 at = index * stripes + (bpf_get_smp_processor_id() & (stripes - 1));
 	struct secco_native_row *row = bpf_map_lookup_elem(&counts, &at);
-	if (row && !__sync_fetch_and_add(&row->count[nr], amount))
+	if (!row)
+		return;
+	__u64 before;
+	if (config.one_stripe_per_cpu) {
+		/*
+		 * The row is this CPU's alone, and no program is entered twice on one CPU: before 6.1
+		 * because tracepoints run with preemption off, since then by prog->active as well
+		 * (what that turns away is in recursion_misses). So a plain addition is exact.
+		 */
+		before = row->count[nr];
+		row->count[nr] = before + amount;
+	} else {
+		before = __sync_fetch_and_add(&row->count[nr], amount);
+	}
+	if (!before)
 		first_time(index, nr);
 }
 
@@ -407,9 +436,8 @@ ALWAYS __u32 abi_of(__u64 status, __s64 nr)
 }
 
 /*
- * Did this call put the task's first filter in place? It exits under the filter, but the filter was
- * never asked. With `slot_of` of another thread of the same process made first (TSYNC filters them
- * while the call is under way), the slot is complete all the same.
+ * The call that put the first filter in place has ended. Where another thread of the same process
+ * made the slot (TSYNC filters it while the call is under way), the slot is complete all the same.
  */
 ON_ITS_OWN int boundary(__u32 index)
 {
@@ -423,6 +451,7 @@ ON_ITS_OWN int boundary(__u32 index)
 	return 0;
 }
 
+/* Such a call exits under the filter, but the filter was never asked. */
 ALWAYS bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u32 abi, __u64 nr,
 			    __s64 ret, bool direct)
 {
@@ -467,7 +496,7 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	if (abi == X32)
 		nr &= ~X32_BIT;
 	bool installs = mode && installs_filter(task, regs, abi, nr, ret, direct);
-	if (!word)
+	if (!word || installs)
 		word = claim(mntns, cgroup, SECCO_FILTERED, installs);
 	word = word_for(task, word, mode, direct);
 	__u32 index = (__u32)word - 1;
@@ -509,7 +538,7 @@ ALWAYS int on_exec(struct linux_binprm *program, bool direct)
 	__u32 mode = GET(task, seccomp.mode);
 	__u64 cgroup = cgroup_of(task, direct);
 	__u64 word = find(key_of(mntns, cgroup));
-	if (!word && !mode && !is_runtime(comm_of(task, direct)))
+	if (!mode && !is_runtime(comm_of(task, direct)))
 		word = claim(mntns, cgroup, 0, 1);
 	if (!word)
 		return 0;

@@ -251,7 +251,8 @@ class Maps {
     gone.state = SECCO_SLOT_RELEASED;
     gone.generation++;
     secco_entry &entry = state().entries[gone.entry % SECCO_ENTRIES];
-    unlink(entry);
+    /* The entry may have gone to a later owner of the same namespace number. */
+    if (static_cast<__u32>(load(&entry.word)) == index + 1) unlink(entry);
     limbo_.push_back(index);
     return true;
   }
@@ -259,8 +260,12 @@ class Maps {
   bool ignore(__u32 index, __u32 generation) {
     if (!is(index, generation)) return false;
     __atomic_fetch_or(&slot(index).flags, SECCO_IGNORED, __ATOMIC_ACQ_REL);
-    __atomic_fetch_or(&state().entries[slot(index).entry % SECCO_ENTRIES].word,
-                      static_cast<__u64>(SECCO_IGNORED) << 32, __ATOMIC_ACQ_REL);
+    __u64 *word = &state().entries[slot(index).entry % SECCO_ENTRIES].word;
+    __u64 known = load(word);
+    while (static_cast<__u32>(known) == index + 1 &&
+           !__atomic_compare_exchange_n(word, &known, known | static_cast<__u64>(SECCO_IGNORED) << 32, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    }
     return true;
   }
 
@@ -319,7 +324,7 @@ class Maps {
       bpf_program__set_autoload(program, name.compare(name.size() - other.size(), other.size(), other) != 0);
     }
     const int cpus = std::max(1, libbpf_num_possible_cpus());
-    while (stripes_ * 2 <= static_cast<__u32>(cpus) && stripes_ < SECCO_STRIPES_MAX) stripes_ *= 2;
+    while (stripes_ < static_cast<__u32>(cpus) && stripes_ < SECCO_STRIPES_MAX) stripes_ *= 2;
 
     size_t bytes = 0;
     auto *config = static_cast<secco_config *>(
@@ -329,6 +334,7 @@ class Maps {
     config->host_mntns = inode_of("/proc/1/ns/mnt");
     if (config->host_mntns == 0) config->host_mntns = config->self_mntns;
     config->stripes = stripes_;
+    config->one_stripe_per_cpu = stripes_ >= static_cast<__u32>(cpus);
     bpf_map__set_max_entries(map("slots"), slots_);
     bpf_map__set_max_entries(map("counts"), slots_ * stripes_);
     bpf_map__set_max_entries(map("counts_compat"), slots_);

@@ -53,7 +53,7 @@ struct secco_config {
 	__u32 host_mntns;
 	__u32 self_mntns;
 	__u32 stripes; /* a power of two */
-	__u32 reserved;
+	__u32 one_stripe_per_cpu;
 };
 
 /*
@@ -70,7 +70,7 @@ struct secco_entry {
 struct secco_state {
 	__u64 table_full;
 	__u64 unknown;
-	/* Mount namespaces up to this unique id began before somebody looked (attach, table full). */
+	/* Mount namespaces up to this ns_id began before somebody looked (attach, table full). */
 	__u64 baseline_ns;
 	__u32 baseline_tid;
 	__u32 reserved;

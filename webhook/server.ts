@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify, { type FastifyError } from 'fastify'
@@ -121,13 +121,10 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     logger: false
   })
   const inFlight = inFlightCounter()
-  app.addHook('onRequest', (_request, _reply, done) => {
+  // Not Fastify's onResponse: it is not called for a request that ends half-sent.
+  app.server.on('request', (_request, response) => {
     inFlight.begin()
-    done()
-  })
-  app.addHook('onResponse', (_request, _reply, done) => {
-    inFlight.end()
-    done()
+    response.once('close', inFlight.end)
   })
   app.setErrorHandler((error, _request, reply) => {
     const { status, failure } = refusal(error)

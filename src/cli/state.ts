@@ -79,3 +79,19 @@ export function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
+
+/**
+ * Refuses a state folder that another running Secco uses: two hubs on one folder are harmless to the
+ * data, but two satellites would fight for one socket. CONFLICT names the process.
+ */
+export async function ensureRunnable(paths: StatePaths): Promise<void> {
+  const running = await readAddresses(paths).catch(() => undefined)
+  if (running === undefined || running.pid === process.pid) return
+  throw new SeccoError(
+    'CONFLICT',
+    `a Secco (pid ${running.pid}) runs on the state folder ${paths.root} already`,
+    {
+      hint: `use it (pages at ${running.ui}/), stop it, or choose another folder with --state`
+    }
+  )
+}

@@ -88,7 +88,9 @@ export function wishesFor(
   const own: Wish[] = []
   for (const rule of rules) (rule.root ? root : own).push(wishOfRule(rule, facts.namespace))
   const layers = [root, own, label === undefined ? [] : [label]]
-  return { layers, matched: layers.flat().map((wish) => wish.source) }
+  const matched: string[] = []
+  for (const layer of layers) for (const wish of layer) matched.push(wish.source)
+  return { layers, matched }
 }
 
 /**

@@ -6,10 +6,10 @@ interface LoggedContainer {
   kind: string
   outcome: string
   reason: string
-  rule?: string
-  profile?: string
-  mode?: string
-  revision?: string
+  rule: string | undefined
+  profile: string | undefined
+  mode: string | undefined
+  revision: string | undefined
 }
 
 /**
@@ -60,10 +60,10 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
       kind: c.kind,
       outcome: c.outcome,
       reason: c.reason,
-      ...(c.rule === undefined ? {} : { rule: c.rule }),
-      ...(c.profile === undefined ? {} : { profile: c.profile }),
-      ...(c.mode === undefined ? {} : { mode: c.mode }),
-      ...(c.revision === undefined ? {} : { revision: c.revision })
+      rule: c.rule,
+      profile: c.profile,
+      mode: c.mode,
+      revision: c.revision
     })),
     reason: decision.reason,
     durationMs: Math.round(durationMs * 1000) / 1000

@@ -24,8 +24,57 @@ function opensTooMuch(body: Buffer): boolean {
   return false
 }
 
+/** Lists of a pod that no decision looks at, and that make up most of it: they are passed over unparsed. */
+const passedOver = /"(?:managedFields|env)":\[/g
+
+const quote = 0x22
+const backslash = 0x5c
+const closeBracket = 0x5d
+
+/** Where the list ends that opens just before `at`; -1 when it does not. Strings are respected. */
+function endOfList(body: Uint8Array, at: number): number {
+  let depth = 1
+  for (let i = at; i < body.length; i++) {
+    const byte = body[i]
+    if (byte === quote) {
+      for (i++; i < body.length && body[i] !== quote; i++) {
+        if (body[i] === backslash) i++
+      }
+    } else if (byte === openBracket) depth++
+    else if (byte === closeBracket && --depth === 0) return i + 1
+  }
+  return -1
+}
+
 /**
- * Parses the body of a review. `__proto__` and `constructor.prototype` are refused.
+ * The text without the lists that nothing reads: the key stays, its value becomes null. A raw `"key":[`
+ * can stand in no JSON string, since a quote is escaped there; where a backslash comes before it, it is
+ * the end of some other key, and the text is left whole. This saves a third of a review's cost, and
+ * environment values are never even parsed.
+ * @param body the bytes of `text`; looked at only when they are ASCII, so that places are the same.
+ */
+export function passOver(text: string, body: Uint8Array): string {
+  if (text.length !== body.length) return text
+  let kept = ''
+  let at = 0
+  passedOver.lastIndex = 0
+  for (let match = passedOver.exec(text); match !== null; match = passedOver.exec(text)) {
+    const from = passedOver.lastIndex
+    const to = endOfList(body, from)
+    if (to === -1 || body[match.index - 1] === backslash) return text
+    kept += `${text.slice(at, from - 1)}null`
+    at = to
+    passedOver.lastIndex = to
+  }
+  return at === 0 ? text : kept + text.slice(at)
+}
+
+/** Finds where a forbidden key may be, written plainly or with escapes. */
+const suspicious = /__proto__|"constructor"|\\u00/
+
+/**
+ * Parses the body of a review. `__proto__` and `constructor.prototype` are refused anywhere.
+ * `managedFields` and `env` come out as null.
  * @throws SeccoError INVALID_REVIEW, TOO_LARGE. Neither message holds anything of the body.
  */
 export function parseBody(body: Buffer): unknown {
@@ -33,8 +82,10 @@ export function parseBody(body: Buffer): unknown {
     const message = `the body: opens more than ${maxStructures} objects and lists`
     throw new SeccoError('TOO_LARGE', message)
   }
+  const text = body.toString('utf8')
   try {
-    return secureJsonParse(body.toString('utf8')) as unknown
+    if (suspicious.test(text)) return secureJsonParse(text) as unknown
+    return JSON.parse(passOver(text, body)) as unknown
   } catch {
     throw new SeccoError('INVALID_REVIEW', 'the body: not JSON, or with a forbidden key in it')
   }

@@ -1,7 +1,6 @@
 import { annotations as names } from '../../src/api/names.js'
 import type { ContainerDecision, Decision } from '../../src/rules/decision.js'
-import type { ContainerFacts, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
-import { containerLists } from './pod-facts.js'
+import type { ContainerKind, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
 
 /** One operation of a JSON patch (RFC 6902); `add` on a member that exists replaces it. */
 export type PatchOperation =
@@ -11,10 +10,15 @@ export type PatchOperation =
 /** Above this many containers the annotations would come near the 256 KiB that a pod may carry. */
 const maxAnnotatedContainers = 256
 
-const listOf = new Map(containerLists.map(([list, kind]) => [kind, list]))
+const listOf = {
+  init: 'initContainers',
+  container: 'containers',
+  ephemeral: 'ephemeralContainers'
+} as const satisfies Record<ContainerKind, string>
 
 /** Escapes a member's name for a JSON pointer (RFC 6901 §3). */
 export function pointerSegment(name: string): string {
+  if (!name.includes('~') && !name.includes('/')) return name
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
@@ -57,15 +61,8 @@ function legacyValue(profile: ExistingProfile): string | undefined {
 }
 
 /** One container's entry in `secco.dev/assigned`: only what a second call would say again. */
-function assignment(decision: ContainerDecision) {
-  return {
-    ...(decision.rule === undefined ? {} : { rule: decision.rule }),
-    ...(decision.profile === undefined ? {} : { profile: decision.profile }),
-    ...(decision.mode === undefined ? {} : { mode: decision.mode }),
-    ...(decision.revision === undefined ? {} : { revision: decision.revision }),
-    outcome: decision.outcome,
-    reason: decision.reason
-  }
+function assignment({ rule, profile, mode, revision, outcome, reason }: ContainerDecision) {
+  return { rule, profile, mode, revision, outcome, reason }
 }
 
 function wantedAnnotations(
@@ -135,16 +132,17 @@ export function buildPatch(
     podProfile = { type: 'RuntimeDefault' }
     operations.push(setProfile('/spec', facts.hasPodSecurityContext, podProfile))
   }
-  const byPlace = new Map<string, ContainerFacts>()
-  for (const container of facts.containers) {
-    byPlace.set(`${container.kind} ${container.index}`, container)
-  }
+  // Decisions stand in the order of the facts, of which they leave some out.
+  let at = 0
   for (const container of decision.containers) {
+    let existing = facts.containers[at++]
+    while (existing?.index !== container.index || existing.kind !== container.kind) {
+      if (existing === undefined) return operations
+      existing = facts.containers[at++]
+    }
     const profile = profileOf(container)
-    const existing = byPlace.get(`${container.kind} ${container.index}`)
-    const list = listOf.get(container.kind)
-    if (profile === undefined || existing === undefined || list === undefined) continue
-    if (same(existing.seccomp, profile)) continue
+    const list = listOf[container.kind]
+    if (profile === undefined || same(existing.seccomp, profile)) continue
     const parent = `/spec/${list}/${container.index}`
     operations.push(setProfile(parent, existing.hasSecurityContext, profile))
   }

@@ -22,7 +22,7 @@ export interface ReviewResponse {
 
 /** Warnings become HTTP headers: printable, and never longer than clients show. */
 function printable(text: string, max: number): string {
-  const clean = text.replaceAll(/[^\x20-\x7e]/g, '?')
+  const clean = /[^\x20-\x7e]/.test(text) ? text.replaceAll(/[^\x20-\x7e]/g, '?') : text
   return clean.length <= max ? clean : `${clean.slice(0, max - 3)}...`
 }
 
@@ -45,13 +45,11 @@ export function limitWarnings(warnings: readonly string[]): string[] {
 /** auditAnnotations of the API server's audit log; it puts the webhook's name before each key. */
 function auditAnnotations(decision: Decision): Record<string, string> {
   const first = decision.containers.find((c) => c.rule !== undefined)
-  return {
-    decision: decision.decision,
-    reason: decision.reason,
-    ...(first?.rule === undefined ? {} : { rule: printable(first.rule, 512) }),
-    ...(first?.profile === undefined ? {} : { profile: printable(first.profile, 512) }),
-    ...(first?.revision === undefined ? {} : { revision: first.revision })
-  }
+  const audit: Record<string, string> = { decision: decision.decision, reason: decision.reason }
+  if (first?.rule !== undefined) audit['rule'] = printable(first.rule, 512)
+  if (first?.profile !== undefined) audit['profile'] = printable(first.profile, 512)
+  if (first?.revision !== undefined) audit['revision'] = first.revision
+  return audit
 }
 
 /** The answer to a review. `patchType` only goes with a patch; an empty patch is none. */
@@ -61,31 +59,17 @@ export function respond(
   patch: readonly PatchOperation[]
 ): ReviewResponse {
   const warnings = limitWarnings(decision.warnings)
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    response: {
-      uid,
-      allowed: decision.allowed,
-      ...(decision.allowed && patch.length > 0
-        ? {
-            patchType: 'JSONPatch' as const,
-            patch: Buffer.from(JSON.stringify(patch)).toString('base64')
-          }
-        : {}),
-      ...(warnings.length > 0 ? { warnings } : {}),
-      auditAnnotations: auditAnnotations(decision),
-      ...(decision.allowed
-        ? {}
-        : {
-            status: {
-              code: 403,
-              reason: 'Forbidden',
-              message: printable(decision.message, 1024)
-            }
-          })
-    }
+  const response: ReviewResponse['response'] = { uid, allowed: decision.allowed }
+  if (!decision.allowed) {
+    const message = printable(decision.message, 1024)
+    response.status = { code: 403, reason: 'Forbidden', message }
+  } else if (patch.length > 0) {
+    response.patchType = 'JSONPatch'
+    response.patch = Buffer.from(JSON.stringify(patch)).toString('base64')
   }
+  if (warnings.length > 0) response.warnings = warnings
+  response.auditAnnotations = auditAnnotations(decision)
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response }
 }
 
 /** Lets something pass that Secco does not decide about, and says why. */

@@ -59,12 +59,16 @@ export async function signalContainer(container: RuncContainer, signal: string):
   await mustRun('runc', ['--root', container.root, 'kill', container.id, signal])
 }
 
-/** Asks it to end, insists after `graceMs`, and deletes it. Does nothing when there is none. */
-export async function removeContainer(container: RuncContainer, graceMs = 5000): Promise<void> {
+/** Asks it to end by the signal that its entry point handles, insists after `graceMs`, and deletes it. Does nothing when there is none. */
+export async function removeContainer(
+  container: RuncContainer,
+  signal = 'QUIT',
+  graceMs = 5000
+): Promise<void> {
   const state = await containerState(container)
   if (state === undefined) return
   if (state.status === 'running') {
-    await run('runc', ['--root', container.root, 'kill', container.id, 'QUIT'])
+    await run('runc', ['--root', container.root, 'kill', container.id, signal])
     const deadline = Date.now() + graceMs
     while (Date.now() < deadline && (await containerState(container))?.status === 'running')
       await delay(50)

@@ -15,7 +15,8 @@ import { createLogger, type Logger } from '../../../src/log.js'
 import { digestOf } from '../../../src/seccomp/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
-import { startUplink, type Uplink, type UplinkOptions } from '../../../satellite/uplink.js'
+import { startUplink } from '../../../satellite/uplink.js'
+import type { Uplink, UplinkOptions } from '../../../satellite/uplink-types.js'
 import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js'
 
 /** Short times, so that nothing here waits long; the order of things is the same. */

@@ -1,0 +1,66 @@
+import type { Slot } from '../../native/types.js'
+import { readCgroupName } from './cgroup-name.js'
+import { isSandbox } from './labels.js'
+import type { Container } from './runtime.js'
+
+export type Identity =
+  | { kind: 'container'; container: Container }
+  /** A pod's sandbox, a service of the system, or any other filtered process: nobody's workload. */
+  | { kind: 'other' }
+
+type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'>
+
+/** Ids that both name a cgroup and are not the root's: 1n stands for "no unified hierarchy". */
+function sameCgroup(slot: Facts, container: Container): boolean {
+  return slot.cgroupId > 1n && container.cgroupId === slot.cgroupId
+}
+
+/**
+ * True when the container is known to be another instance than the slot's: an id of somebody's
+ * choice (`runc run web`) comes again and again, and its cgroup then has another number.
+ */
+function contradicts(slot: Facts, container: Container): boolean {
+  return (
+    slot.cgroupId > 1n && container.cgroupId !== undefined && container.cgroupId !== slot.cgroupId
+  )
+}
+
+/** The container a slot belongs to, among those that are known; undefined when none is. */
+export function findContainer(slot: Facts, containers: Iterable<Container>): Container | undefined {
+  const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
+  let byName: Container | undefined
+  let byMount: Container | undefined
+  for (const container of containers) {
+    if (sameCgroup(slot, container)) return container
+    if (verdict.kind !== 'other' && container.id === verdict.id && !contradicts(slot, container)) {
+      byName = container
+    }
+    if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
+    // Mount namespace numbers are reused at once: alone they count only where cgroups say nothing.
+    const cgroupsSilent = container.cgroupId === undefined || slot.cgroupId <= 1n
+    if (cgroupsSilent && container.pid > 0 && container.mntns === slot.mntns) byMount = container
+  }
+  return byName ?? byMount
+}
+
+/** A container of which only its cgroup's name is left; undefined when that name is no container's. */
+export function containerFromName(slot: Facts): Container | undefined {
+  const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
+  if (verdict.kind === 'other') return undefined
+  return {
+    id: verdict.id,
+    runtime: verdict.kind === 'container' ? (verdict.runtime ?? 'unknown') : 'unknown',
+    name: verdict.id,
+    pid: 0,
+    cgroupId: slot.cgroupId,
+    status: 'stopped',
+    labels: {}
+  }
+}
+
+/** Whose slot is it, as far as `containers` and the cgroup's name tell? */
+export function identify(slot: Facts, containers: Iterable<Container>): Identity {
+  const container = findContainer(slot, containers) ?? containerFromName(slot)
+  if (container === undefined || isSandbox(container.labels)) return { kind: 'other' }
+  return { kind: 'container', container }
+}

@@ -1,0 +1,57 @@
+import type { PodRef } from './runtime.js'
+
+/**
+ * What runtimes write on a container, by meaning. First: labels of containerd's CRI and of docker's;
+ * second: annotations of containerd's CRI in the OCI configuration; third: CRI-O's annotations.
+ */
+const keys = {
+  namespace: [
+    'io.kubernetes.pod.namespace',
+    'io.kubernetes.cri.sandbox-namespace',
+    'io.kubernetes.cri-o.Namespace'
+  ],
+  pod: ['io.kubernetes.pod.name', 'io.kubernetes.cri.sandbox-name', 'io.kubernetes.cri-o.KubeName'],
+  uid: ['io.kubernetes.pod.uid', 'io.kubernetes.cri.sandbox-uid'],
+  container: ['io.kubernetes.container.name', 'io.kubernetes.cri.container-name'],
+  name: ['nerdctl/name', 'io.podman.container.name', 'org.opencontainers.container.name'],
+  image: ['io.kubernetes.cri.image-name', 'io.kubernetes.cri-o.ImageName', 'io.podman.image.name']
+} as const
+
+/** Key and value that only the pod's sandbox (pause) carries. */
+const sandboxMarks = [
+  ['io.cri-containerd.kind', 'sandbox'],
+  ['io.kubernetes.cri.container-type', 'sandbox'],
+  ['io.kubernetes.cri-o.ContainerType', 'sandbox'],
+  ['io.kubernetes.docker.type', 'podsandbox'],
+  ['io.kubernetes.container.name', 'POD']
+] as const
+
+function first(labels: Record<string, string>, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = labels[name]
+    if (value !== undefined && value !== '') return value
+  }
+  return undefined
+}
+
+/** The pod that a container belongs to; undefined outside Kubernetes. */
+export function podOf(labels: Record<string, string>): PodRef | undefined {
+  const namespace = first(labels, keys.namespace)
+  const name = first(labels, keys.pod)
+  if (namespace === undefined || name === undefined) return undefined
+  return { namespace, name, uid: first(labels, keys.uid) ?? '' }
+}
+
+/** The container's name: the pod's word for it, else the runtime's, else its id. */
+export function nameOf(labels: Record<string, string>, id: string): string {
+  return first(labels, keys.container) ?? first(labels, keys.name) ?? id
+}
+
+export function imageOf(labels: Record<string, string>): string | undefined {
+  return first(labels, keys.image)
+}
+
+/** True for a pod's sandbox: it only holds namespaces and is nobody's workload. */
+export function isSandbox(labels: Record<string, string>): boolean {
+  return sandboxMarks.some(([key, value]) => labels[key] === value)
+}

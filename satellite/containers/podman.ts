@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { isRecord, stringsOf } from './json.js'
+import { readBundle } from './oci-config.js'
+import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
+import type { Container, ContainerRuntime } from './runtime.js'
+
+const run = promisify(execFile)
+
+async function findPodman(searchPath: string): Promise<string | undefined> {
+  for (const folder of searchPath.split(delimiter)) {
+    const path = join(folder, 'podman')
+    const there = await access(path).then(
+      () => true,
+      () => false
+    )
+    if (there) return path
+  }
+  return undefined
+}
+
+async function toContainer(value: unknown): Promise<Container | undefined> {
+  if (!isRecord(value) || typeof value['Id'] !== 'string') return undefined
+  const state = isRecord(value['State']) ? value['State'] : {}
+  const config = isRecord(value['Config']) ? value['Config'] : {}
+  const pid = typeof state['Pid'] === 'number' ? state['Pid'] : 0
+  const configPath = value['OCIConfigPath']
+  const bundle =
+    typeof configPath === 'string' ? configPath.replace(/\/config\.json$/, '') : undefined
+  const oci = bundle === undefined ? undefined : await readBundle(bundle)
+  const mntns = pid > 0 ? mntnsOf(pid) : undefined
+  const folder = pid > 0 ? cgroupFolderOf(pid) : undefined
+  const cgroupId = folder === undefined ? undefined : cgroupIdOf(folder)
+  return {
+    id: value['Id'],
+    runtime: 'podman',
+    name: typeof value['Name'] === 'string' ? value['Name'] : value['Id'],
+    pid,
+    status: pid > 0 ? 'running' : 'stopped',
+    labels: { ...oci?.annotations, ...stringsOf(config['Labels']) },
+    ...(typeof value['ImageName'] === 'string' ? { image: value['ImageName'] } : {}),
+    ...(mntns === undefined ? {} : { mntns }),
+    ...(cgroupId === undefined ? {} : { cgroupId }),
+    ...(oci?.seccomp === undefined ? {} : { seccomp: oci.seccomp }),
+    ...(bundle === undefined ? {} : { bundle })
+  }
+}
+
+/**
+ * Containers of podman, by `podman inspect`: it has no daemon to ask.
+ * @param searchPath folders where the program is looked for, separated as in PATH.
+ */
+export function podmanRuntime(
+  searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
+): ContainerRuntime {
+  const inspect = async (ids: readonly string[]): Promise<Container[]> => {
+    const podman = await findPodman(searchPath)
+    if (podman === undefined || ids.length === 0) return []
+    const options = { timeout: 10_000, maxBuffer: 64 << 20 }
+    const output = await run(podman, ['container', 'inspect', ...ids], options).catch(
+      () => undefined
+    )
+    const answer: unknown = output === undefined ? [] : JSON.parse(output.stdout)
+    const list = Array.isArray(answer) ? await Promise.all(answer.map(toContainer)) : []
+    return list.filter((container) => container !== undefined)
+  }
+  return {
+    name: 'podman',
+    list: async () => {
+      const podman = await findPodman(searchPath)
+      if (podman === undefined) return []
+      const output = await run(podman, ['ps', '-aq', '--no-trunc'], { timeout: 10_000 }).catch(
+        () => undefined
+      )
+      return inspect(output?.stdout.split('\n').filter((id) => id !== '') ?? [])
+    },
+    byId: async (id) => (await inspect([id]))[0],
+    version: async () => {
+      const podman = await findPodman(searchPath)
+      if (podman === undefined) return ''
+      const output = await run(podman, ['--version'], { timeout: 5000 }).catch(() => undefined)
+      return /version (\S+)/.exec(output?.stdout ?? '')?.[1] ?? ''
+    }
+  }
+}

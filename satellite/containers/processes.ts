@@ -1,0 +1,80 @@
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Inode number of a process' mount namespace (namespaces(7)); undefined when the process is gone. */
+export function mntnsOf(pid: number): number | undefined {
+  try {
+    const match = /^mnt:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))
+    return match?.[1] === undefined ? undefined : Number(match[1])
+  } catch {
+    return undefined
+  }
+}
+
+let mountpoint: string | undefined
+
+/** Where the unified cgroup hierarchy is mounted (cgroups(7)); undefined where only version 1 exists. */
+export function cgroupMount(): string | undefined {
+  if (mountpoint !== undefined) return mountpoint
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const [before, after] = line.split(' - ')
+    if (after?.startsWith('cgroup2 ') === true) {
+      mountpoint = before?.split(' ')[4]
+      return mountpoint
+    }
+  }
+  return undefined
+}
+
+/** Folder of a process' unified cgroup; undefined when the process is gone or there is no such hierarchy. */
+export function cgroupFolderOf(pid: number): string | undefined {
+  const mount = cgroupMount()
+  if (mount === undefined) return undefined
+  try {
+    const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1]
+    return path === undefined ? undefined : join(mount, path)
+  } catch {
+    return undefined
+  }
+}
+
+/** A cgroup's id: the inode number of its folder (kernfs node id). */
+export function cgroupIdOf(folder: string): bigint | undefined {
+  try {
+    return statSync(folder, { bigint: true }).ino
+  } catch {
+    return undefined
+  }
+}
+
+/** Folder of the cgroup with this id, looked for below the mount; undefined when it is gone. */
+export async function findCgroup(id: bigint, name: string): Promise<string | undefined> {
+  const mount = cgroupMount()
+  if (mount === undefined) return undefined
+  const pending = [mount]
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      if (!entry.isDirectory()) continue
+      const path = join(folder, entry.name)
+      if (entry.name === name && cgroupIdOf(path) === id) return path
+      pending.push(path)
+    }
+  }
+  return cgroupIdOf(mount) === id ? mount : undefined
+}
+
+/** Thread group ids in one cgroup, not in the ones below it. Empty when the cgroup is gone. */
+export async function pidsOfCgroup(folder: string): Promise<number[]> {
+  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number)
+}
+
+/** Every thread group id of the machine. */
+export async function allPids(): Promise<number[]> {
+  const names = await readdir('/proc')
+  return names.filter((name) => /^\d+$/.test(name)).map(Number)
+}

@@ -1,0 +1,44 @@
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+
+export interface PodRef {
+  namespace: string
+  name: string
+  uid: string
+}
+
+/** One container as its runtime describes it. */
+export interface Container {
+  id: string
+  /** runc, crun, containerd, docker, podman; 'unknown' when only the kernel's cgroup name told of it. */
+  runtime: string
+  /** The pod's container name, else the runtime's name for it, else the id. */
+  name: string
+  image?: string
+  /** Thread group id of its first process in this pid namespace; 0 when it has ended. */
+  pid: number
+  /** Inode number of its mount namespace, while it lives. */
+  mntns?: number
+  /** Inode number of its cgroup in the unified hierarchy, kept after the end. */
+  cgroupId?: bigint
+  status: 'created' | 'running' | 'stopped'
+  /** Labels and annotations together, as the runtime gives them. */
+  labels: Record<string, string>
+  pod?: PodRef
+  /** `linux.seccomp` of its OCI configuration: what its filter was made from. */
+  seccomp?: LinuxSeccomp
+  bundle?: string
+}
+
+/** A place that knows containers. Absence of the runtime is no error: it lists nothing. */
+export interface ContainerRuntime {
+  readonly name: string
+  list(): Promise<Container[]>
+  byId(id: string): Promise<Container | undefined>
+  /** Empty when it cannot be told. */
+  version(): Promise<string>
+  /** Folders where a new entry announces a container. */
+  readonly watched?: readonly string[]
+  /** Reads one container from its folder below a watched one: quick enough for those of some milliseconds. */
+  read?(folder: string): Promise<Container | undefined>
+  close?(): void
+}

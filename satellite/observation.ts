@@ -1,0 +1,121 @@
+import type { AbiClass, Slot, SlotCounts } from '../native/types.js'
+import type { AbiCounts, ContainerRef, Observation, SyscallCount } from '../src/api/gen/hub.js'
+import { annotations } from '../src/api/names.js'
+import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
+import type { Abi } from '../src/seccomp/abi.js'
+import { canonicalJson } from '../src/seccomp/canonical.js'
+import { deniedOf } from '../src/seccomp/denied.js'
+import { digestOf } from '../src/seccomp/digest.js'
+import { syscallName } from '../src/seccomp/syscall-table.js'
+import type { BlockedCalls } from './blocked.js'
+import type { Container } from './containers/runtime.js'
+
+const classes: readonly AbiClass[] = ['native', 'compat', 'x32']
+
+function abiOf(kind: AbiClass, machine: Abi): Abi {
+  if (kind === 'native') return machine
+  return kind === 'compat' ? 'i386' : 'x32'
+}
+
+/**
+ * Names and exact counts per ABI, sorted by name. A call that was seen blocked and has not been
+ * counted yet was made once. Calls outside the table appear as `syscall_unknown`.
+ */
+export function namedCounts(
+  counts: SlotCounts,
+  blocked: BlockedCalls | undefined,
+  machine: Abi
+): AbiCounts[] {
+  const result: AbiCounts[] = []
+  for (const kind of classes) {
+    const abi = abiOf(kind, machine)
+    const byName = new Map<string, number>()
+    for (const [number, count] of counts[kind]) byName.set(syscallName(abi, number), count)
+    for (const number of blocked?.[kind] ?? []) {
+      const name = syscallName(abi, number)
+      if (!byName.has(name)) byName.set(name, 1)
+    }
+    if (kind === 'native' && counts.unknown > 0) byName.set('syscall_unknown', counts.unknown)
+    const syscalls = [...byName]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([name, count]): SyscallCount => ({ name, count, action: '' }))
+    if (syscalls.length > 0) result.push({ abi, syscalls })
+  }
+  return result
+}
+
+/** Counted, yet not let through by the profile the container was started with; none without a profile. */
+export function deniedCounts(
+  abis: readonly AbiCounts[],
+  seccomp: LinuxSeccomp | undefined
+): SyscallCount[] {
+  if (seccomp === undefined) return []
+  const total: Record<string, number> = {}
+  for (const { name, count } of abis.flatMap(({ syscalls }) => syscalls)) {
+    total[name] = (total[name] ?? 0) + count
+  }
+  return deniedOf(total, seccomp).map(({ syscall, action, count }) => ({
+    name: syscall,
+    action,
+    count
+  }))
+}
+
+/** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
+export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
+  if (seccomp === undefined) return ''
+  try {
+    const digest = digestOf(canonicalJson(seccomp))
+    return held.has(digest) ? digest : ''
+  } catch {
+    return ''
+  }
+}
+
+export function containerRef(container: Container): ContainerRef {
+  return {
+    id: container.id,
+    runtime: container.runtime,
+    name: container.name,
+    image: container.image ?? '',
+    podNamespace: container.pod?.namespace ?? '',
+    podName: container.pod?.name ?? '',
+    podUid: container.pod?.uid ?? '',
+    labels: container.labels,
+    profile: container.labels[annotations.profile] ?? ''
+  }
+}
+
+export interface ObservationInput {
+  /** node/boot of this machine. */
+  prefix: string
+  sequence: number
+  slot: Slot
+  counts: SlotCounts
+  blocked: BlockedCalls
+  container: Container
+  machine: Abi
+  ended: boolean
+  held: ReadonlySet<string>
+  /** Turns CLOCK_MONOTONIC nanoseconds into RFC 3339. */
+  timeOf: (monotonic: bigint) => string
+}
+
+/** The message for one slot as it stands. */
+export function toObservation(input: ObservationInput): Observation {
+  const { slot, container, ended } = input
+  const abis = namedCounts(input.counts, input.blocked, input.machine)
+  return {
+    id: `${input.prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`,
+    sequence: input.sequence,
+    container: containerRef(container),
+    complete: slot.complete,
+    ended,
+    filtered: slot.filtered,
+    abis,
+    denied: deniedCounts(abis, container.seccomp),
+    revision: revisionOf(container.seccomp, input.held),
+    firstSeen: input.timeOf(slot.firstSeen),
+    lastSeen: input.timeOf(slot.lastSeen)
+  }
+}

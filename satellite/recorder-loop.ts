@@ -1,0 +1,279 @@
+import type { Recorder, Slot } from '../native/types.js'
+import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
+import type { Logger } from '../src/log.js'
+import type { Abi } from '../src/seccomp/abi.js'
+import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
+import { findContainer, identify } from './containers/identify.js'
+import type { ContainerRegistry } from './containers/registry.js'
+import type { Container } from './containers/runtime.js'
+import { isSandbox } from './containers/labels.js'
+import { toObservation } from './observation.js'
+import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
+
+/** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
+const graceMs = 3000
+/** A container that just started is looked at often, an old one once a second. */
+const youngMs = 5000
+const aliveEveryMs = 1000
+const refreshEveryMs = 500
+/** Looks for blocked calls after the last new syscall; the last one repeats. */
+const settleMs = [1000, 10_000, 60_000] as const
+const selfTestEveryMs = 10 * 60_000
+
+export interface RecorderLoopOptions {
+  recorder: Recorder
+  registry: ContainerRegistry
+  node: string
+  bootId: string
+  machine: Abi
+  logger: Logger
+  onObservation: (observation: Observation) => void
+  /** Containers to follow; the others are told to the kernel as not wanted. Default: all. */
+  only?: (container: Container) => boolean
+  /** Digests of the revisions on this node. */
+  held?: () => ReadonlySet<string>
+  /** Milliseconds between two looks at the slots (default 250). */
+  intervalMs?: number
+  selfTest?: boolean
+}
+
+export interface RecorderLoop {
+  /** What is known of every container now, counts as of this call. */
+  current(): Promise<Observation[]>
+  losses(): Losses
+  conditions(): Condition[]
+  /** A last look at everything, then detaches. The recorder is stopped. */
+  stop(): Promise<void>
+}
+
+interface Tracked extends SlotPlace {
+  slot: Slot
+  container?: Container
+  ignored: boolean
+  blocked: BlockedCalls
+  /** slot.distinct when it was last sent; -1: never. */
+  sent: number
+  sequence: number
+  met: number
+  aliveAt: number
+  /** When blocked calls are looked for next, and which step of settleMs that is. */
+  settleAt: number
+  settleStep: number
+}
+
+const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
+
+/**
+ * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
+ * what ended. Polling costs one read of the slot table; nothing else happens while nothing changes.
+ */
+export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
+  const { recorder, registry, logger } = options
+  const tracked = new Map<string, Tracked>()
+  const prefix = `${options.node}/${options.bootId}`
+  // A restarted satellite goes on above whatever it sent before: at most four a second are used.
+  const firstSequence = Date.now()
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0, tableFull: 0, testedAt: 0 }
+  const isStopped = (): boolean => state.stopped
+  let exact: Condition | undefined
+  const now = (): number => performance.now()
+  const timeOf = (monotonic: bigint): string => {
+    const age = Number((process.hrtime.bigint() - monotonic) / 1_000_000n)
+    return new Date(Date.now() - age).toISOString()
+  }
+
+  const observe = (one: Tracked, ended: boolean): Observation | undefined => {
+    const counts = recorder.read(one.slot.index, one.slot.generation)
+    if (counts === undefined || one.container === undefined) return undefined
+    const held = options.held?.() ?? new Set<string>()
+    const { slot, blocked, container, sequence } = one
+    const machine = options.machine
+    return toObservation({
+      prefix,
+      sequence,
+      slot,
+      counts,
+      blocked,
+      container,
+      machine,
+      ended,
+      held,
+      timeOf
+    })
+  }
+
+  const send = (one: Tracked, ended: boolean): void => {
+    one.sequence += 1
+    const observation = observe(one, ended)
+    one.sent = one.slot.distinct
+    if (observation !== undefined) options.onObservation(observation)
+  }
+
+  const refresh = async (): Promise<void> => {
+    if (now() - state.refreshedAt < refreshEveryMs) return
+    state.refreshedAt = now()
+    await registry.refresh()
+  }
+
+  /** Names the slot; true when it is settled what it is. `last`: no later chance. */
+  const name = async (one: Tracked, last: boolean): Promise<boolean> => {
+    if (one.ignored || one.container !== undefined) return true
+    let found = findContainer(one.slot, registry.all())
+    if (found?.cgroupId === undefined || last) {
+      if (last && found === undefined) await registry.refresh()
+      else await refresh()
+      found = findContainer(one.slot, registry.all())
+    }
+    if (found === undefined && !last && now() - one.met < graceMs) return false
+    const identity = identify(one.slot, registry.all())
+    if (identity.kind === 'other' || options.only?.(identity.container) === false) {
+      one.ignored = true
+      recorder.ignore(one.slot.index, one.slot.generation)
+      return true
+    }
+    one.container = identity.container
+    if (identity.container.runtime === 'unknown') state.unidentified += 1
+    return true
+  }
+
+  const end = async (one: Tracked): Promise<void> => {
+    await name(one, true)
+    if (!one.ignored) send(one, true)
+    recorder.release(one.slot.index, one.slot.generation)
+    tracked.delete(keyOf(one.slot))
+  }
+
+  const lookAt = async (one: Tracked): Promise<void> => {
+    const at = now()
+    const every = at - one.met < youngMs ? 0 : aliveEveryMs
+    if (at - one.aliveAt >= every) {
+      one.aliveAt = at
+      if (!(await isSlotAlive(one.slot, one))) {
+        await end(one)
+        return
+      }
+    }
+    if (!(await name(one, false)) || one.container === undefined) return
+    const changed = one.slot.distinct !== one.sent
+    if (!changed && at < one.settleAt) return
+    const pids = await pidsOfSlot(one.slot, one)
+    const added = await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+    if (changed || added > 0) send(one, false)
+    one.settleStep = changed ? 0 : Math.min(one.settleStep + 1, settleMs.length - 1)
+    one.settleAt = at + (settleMs[one.settleStep] ?? 60_000)
+  }
+
+  const takeSlots = (): void => {
+    const present = new Set<string>()
+    for (const slot of recorder.slots()) {
+      const key = keyOf(slot)
+      present.add(key)
+      const known = tracked.get(key)
+      if (known !== undefined) known.slot = slot
+      else {
+        tracked.set(key, {
+          slot,
+          ignored: false,
+          blocked: noBlockedCalls(),
+          livePid: slot.pid,
+          sent: -1,
+          sequence: firstSequence,
+          met: now(),
+          aliveAt: -Infinity,
+          settleAt: 0,
+          settleStep: 0
+        })
+      }
+    }
+    for (const key of tracked.keys()) if (!present.has(key)) tracked.delete(key)
+  }
+
+  const runSelfTest = async (): Promise<void> => {
+    state.testedAt = now()
+    try {
+      const result = await recorder.selfTest()
+      const message = `counted ${result.counted} of ${result.expected} marker calls`
+      const status = result.ok ? 'True' : 'False'
+      const reason = result.ok ? 'SelfTestPassed' : 'SelfTestFailed'
+      if (!result.ok) logger.error(result, 'the recorder does not count exactly')
+      if (exact?.status === status) return
+      const lastTransitionTime = new Date().toISOString()
+      exact = { type: 'RecorderExact', status, reason, message, lastTransitionTime }
+    } catch (error) {
+      logger.error({ err: error }, 'the self-test could not be run')
+    }
+  }
+
+  const poll = async (): Promise<void> => {
+    takeSlots()
+    for (const one of [...tracked.values()]) {
+      try {
+        await lookAt(one)
+      } catch (error) {
+        logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
+      }
+    }
+    const { tableFull } = recorder.counters()
+    if (tableFull > state.tableFull) logger.error({ tableFull }, 'containers found no free slot')
+    state.tableFull = tableFull
+    if (options.selfTest !== false && now() - state.testedAt > selfTestEveryMs) await runSelfTest()
+  }
+
+  let timer: NodeJS.Timeout | undefined
+  let running = Promise.resolve()
+  const schedule = (): void => {
+    if (isStopped()) return
+    timer = setTimeout(() => {
+      running = poll().catch((error: unknown) => logger.error({ err: error }, 'recorder loop'))
+      void running.then(schedule)
+    }, options.intervalMs ?? 250)
+  }
+
+  recorder.attach()
+  if (options.selfTest !== false) await runSelfTest()
+  await registry.refresh()
+  for (const container of registry.all()) {
+    // A created one has not begun: the kernel meets it at its first instruction.
+    if (container.status !== 'running' || container.mntns === undefined) continue
+    if (isSandbox(container.labels) || options.only?.(container) === false) continue
+    recorder.adopt(container.mntns, container.cgroupId ?? 1n, container.pid)
+  }
+  schedule()
+
+  return {
+    current: async () => {
+      await running
+      if (isStopped()) return []
+      takeSlots()
+      const all: Observation[] = []
+      for (const one of tracked.values()) {
+        const observation = observe(one, false)
+        if (observation !== undefined) all.push(observation)
+      }
+      return all
+    },
+    losses: () => {
+      const { tableFull, unknownSyscalls, recursionMisses } = recorder.counters()
+      return { tableFull, unknownSyscalls, recursionMisses, unidentified: state.unidentified }
+    },
+    conditions: () => (exact === undefined ? [] : [exact]),
+    stop: async () => {
+      if (isStopped()) return
+      state.stopped = true
+      clearTimeout(timer)
+      await running
+      takeSlots()
+      for (const one of [...tracked.values()]) {
+        if (one.ignored || !(await name(one, true)) || one.container === undefined) continue
+        if (!(await isSlotAlive(one.slot, one))) {
+          await end(one)
+          continue
+        }
+        const pids = await pidsOfSlot(one.slot, one)
+        await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+        send(one, false)
+      }
+      recorder.stop()
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Slot } from '../native/types.js'
+import {
+  allPids,
+  cgroupFolderOf,
+  cgroupIdOf,
+  findCgroup,
+  mntnsOf,
+  pidsOfCgroup
+} from './containers/processes.js'
+
+/** Where the processes of a slot are; `folder` and `livePid` are memories that make the next look cheap. */
+export interface SlotPlace {
+  folder?: string
+  livePid: number
+}
+
+async function folderOf(slot: Slot, place: SlotPlace): Promise<string | undefined> {
+  if (place.folder !== undefined) {
+    return cgroupIdOf(place.folder) === slot.cgroupId ? place.folder : undefined
+  }
+  const likely = cgroupFolderOf(place.livePid)
+  const found =
+    likely !== undefined && cgroupIdOf(likely) === slot.cgroupId
+      ? likely
+      : await findCgroup(slot.cgroupId, slot.cgroupName)
+  if (found !== undefined) place.folder = found
+  return found
+}
+
+/** Processes of the slot's cgroup that live in its mount namespace; empty means that it has ended. */
+export async function pidsOfSlot(slot: Slot, place: SlotPlace): Promise<number[]> {
+  let pids: number[]
+  if (slot.cgroupId > 1n) {
+    const folder = await folderOf(slot, place)
+    pids = folder === undefined ? [] : await pidsOfCgroup(folder)
+  } else {
+    pids = await allPids()
+  }
+  const own = pids.filter((pid) => mntnsOf(pid) === slot.mntns)
+  if (own[0] !== undefined && !own.includes(place.livePid)) place.livePid = own[0]
+  return own
+}
+
+/** Does anything of it still live? One readlink as long as the process that was seen last does. */
+export async function isSlotAlive(slot: Slot, place: SlotPlace): Promise<boolean> {
+  if (mntnsOf(place.livePid) === slot.mntns) return true
+  return (await pidsOfSlot(slot, place)).length > 0
+}

@@ -1,0 +1,185 @@
+import { Compile } from 'typebox/compile'
+import type { TLocalizedValidationError } from 'typebox/error'
+import { SeccoError } from '../errors.js'
+import type { AnyObject } from '../store/store.js'
+import { namePattern, namespacePattern, rootNamespace } from './names.js'
+import { SeccompProfile } from './seccomp-profile.js'
+import { SeccompRule } from './seccomp-rule.js'
+
+const validators = {
+  SeccompProfile: { schema: SeccompProfile, validator: Compile(SeccompProfile) },
+  SeccompRule: { schema: SeccompRule, validator: Compile(SeccompRule) }
+} as const
+
+const maxDepth = 32
+
+/** `/spec/syscalls/0/action` → `spec.syscalls[0].action`. */
+function fieldOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((path, part) => {
+      if (/^\d+$/.test(part)) return `${path}[${part}]`
+      return path === '' ? part : `${path}.${part}`
+    }, '')
+}
+
+function at(schema: unknown, schemaPath: string): unknown {
+  return schemaPath
+    .split('/')
+    .slice(1)
+    .reduce<unknown>(
+      (current, part) =>
+        typeof current === 'object' && current !== null
+          ? (current as Record<string, unknown>)[part]
+          : undefined,
+      schema
+    )
+}
+
+function acceptedKeys(schema: unknown, schemaPath: string): string {
+  const found = at(schema, schemaPath)
+  const properties =
+    typeof found === 'object' && found !== null && 'properties' in found ? found.properties : {}
+  return Object.keys(properties ?? {}).join(', ')
+}
+
+/** One error as the field and what is accepted there. */
+function explain(error: TLocalizedValidationError, schema: unknown) {
+  const field = fieldOf(error.instancePath)
+  switch (error.keyword) {
+    case 'enum':
+      return {
+        field,
+        message: `must be one of ${error.params.allowedValues.map(String).join(', ')}`
+      }
+    case 'const':
+      return { field, message: `must be ${String(error.params.allowedValue)}` }
+    case 'additionalProperties': {
+      const key = error.params.additionalProperties[0] ?? ''
+      return {
+        field: field === '' ? key : `${field}.${key}`,
+        message: `is not a known key; accepted: ${acceptedKeys(schema, error.schemaPath)}`
+      }
+    }
+    case 'required': {
+      const key = error.params.requiredProperties[0] ?? ''
+      return { field: field === '' ? key : `${field}.${key}`, message: 'is required' }
+    }
+    default:
+      return { field, message: error.message }
+  }
+}
+
+function refuse(where: string, field: string, message: string, code?: 'INVALID_NAME'): SeccoError {
+  const subject = field === '' ? 'the document' : field
+  return new SeccoError(code ?? 'INVALID_DOCUMENT', `${where}: ${subject}: ${message}`, { field })
+}
+
+/** Own `__proto__` keys, bottomless nesting and numbers that JavaScript cannot hold exactly. */
+function checkShape(value: unknown, where: string, field = '', depth = 0): void {
+  if (depth > maxDepth) throw refuse(where, field, `is nested deeper than ${maxDepth} levels`)
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw refuse(where, field, `must be at most ${Number.MAX_SAFE_INTEGER}`)
+  }
+  if (typeof value !== 'object' || value === null) return
+  for (const key of Object.keys(value)) {
+    const inner = Array.isArray(value) ? `${field}[${key}]` : field === '' ? key : `${field}.${key}`
+    if (key === '__proto__') throw refuse(where, inner, 'is not a known key')
+    checkShape((value as Record<string, unknown>)[key], where, inner, depth + 1)
+  }
+}
+
+/** Names become path segments: exactly the pattern, and never `..`. */
+function checkName(where: string, field: string, name: unknown, pattern = namePattern): void {
+  if (typeof name !== 'string') return
+  if (new RegExp(pattern).test(name) && !name.includes('..')) return
+  const shown = JSON.stringify(name.slice(0, 80))
+  throw refuse(where, field, `${shown} is not a name; it must match ${pattern}`, 'INVALID_NAME')
+}
+
+function checkNames(document: object, where: string): void {
+  const metadata = at(document, '#/metadata')
+  checkName(where, 'metadata.name', at(metadata, '#/name'))
+  checkName(where, 'metadata.namespace', at(metadata, '#/namespace'), namespacePattern)
+  checkName(where, 'spec.profile.name', at(document, '#/spec/profile/name'))
+  const namespace = at(document, '#/spec/profile/namespace')
+  checkName(where, 'spec.profile.namespace', namespace, namespacePattern)
+  const parents = at(document, '#/spec/extends')
+  if (!Array.isArray(parents)) return
+  for (const [index, parent] of parents.entries()) {
+    if (typeof parent !== 'string') continue
+    const field = `spec.extends[${index}]`
+    const [first = '', ...rest] = parent.split('/')
+    if (rest.length > 0) checkName(where, field, first, namespacePattern)
+    checkName(where, field, rest.length > 0 ? rest.join('/') : first)
+  }
+}
+
+function checkProfile(profile: SeccompProfile, where: string): void {
+  for (const [index, rule] of (profile.spec.seccomp?.syscalls ?? []).entries()) {
+    const used = new Set<number>()
+    for (const [position, arg] of (rule.args ?? []).entries()) {
+      if (used.has(arg.index)) {
+        throw refuse(
+          where,
+          `spec.seccomp.syscalls[${index}].args[${position}].index`,
+          'must differ from the other conditions of its rule: runtimes join two on one argument by OR'
+        )
+      }
+      used.add(arg.index)
+    }
+  }
+}
+
+function checkRule(rule: SeccompRule, where: string): void {
+  const { spec, metadata } = rule
+  if (spec.mode !== 'learn' && spec.profile === undefined) {
+    throw refuse(where, 'spec.profile', `is required with mode ${spec.mode}`)
+  }
+  if (spec.namespaceSelector !== undefined && metadata.namespace !== rootNamespace) {
+    throw refuse(where, 'spec.namespaceSelector', `is accepted in namespace ${rootNamespace} only`)
+  }
+  for (const selector of ['podSelector', 'namespaceSelector'] as const) {
+    for (const [index, need] of (spec[selector]?.matchExpressions ?? []).entries()) {
+      const listed = (need.values ?? []).length > 0
+      const wanted = need.operator === 'In' || need.operator === 'NotIn'
+      if (listed === wanted) continue
+      throw refuse(
+        where,
+        `spec.${selector}.matchExpressions[${index}].values`,
+        `${wanted ? 'is required' : 'must be empty'} with operator ${need.operator}`
+      )
+    }
+  }
+}
+
+/**
+ * Checks a document against the schemas of its kind, strictly: an unknown key is an error. `where`
+ * (a file, a request) begins the message. Throws SeccoError INVALID_DOCUMENT or INVALID_NAME whose
+ * message and `field` name the path of the first thing wrong and what is accepted there.
+ */
+export function validateObject(document: unknown, where: string): AnyObject {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    throw refuse(where, '', 'must be a mapping with apiVersion, kind, metadata and spec')
+  }
+  checkShape(document, where)
+  const kind: unknown = at(document, '#/kind')
+  if (kind !== 'SeccompProfile' && kind !== 'SeccompRule') {
+    throw refuse(where, 'kind', 'must be one of SeccompProfile, SeccompRule')
+  }
+  checkNames(document, where)
+  const { schema, validator } = validators[kind]
+  const errors = validator.Errors(document)
+  // "schema is false" repeats an unknown key without saying what is known.
+  const first = errors.find((error) => error.keyword !== 'boolean') ?? errors[0]
+  if (first !== undefined) {
+    const { field, message } = explain(first, schema)
+    throw refuse(where, field, message)
+  }
+  const object = document as AnyObject
+  if (object.kind === 'SeccompProfile') checkProfile(object, where)
+  else checkRule(object, where)
+  return object
+}

@@ -1,0 +1,63 @@
+import { machine } from 'node:os'
+import { rootNamespace } from '../api/names.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import { type ProfileState, type RevisionState, revisionPath } from '../rules/profile-state.js'
+import { buildSnapshot, type Snapshot } from '../rules/snapshot.js'
+import { renderProfile } from '../seccomp/render.js'
+import type { Store } from '../store/store.js'
+import { readList } from './hub-api.js'
+import { readAddresses, type StatePaths } from './state.js'
+
+/**
+ * What a profile's documents alone tell, without a hub: the revision they render to, ready as far as
+ * `status.nodes` says. A profile that does not render counts as not approved; `profile show` says why.
+ */
+function stateOf(profile: SeccompProfile, all: ReadonlyMap<string, SeccompProfile>): ProfileState {
+  const namespace = profile.metadata.namespace ?? rootNamespace
+  const { name } = profile.metadata
+  const approved = profile.spec.seccomp !== undefined
+  if (!approved) return { namespace, name, approved }
+  const nodes = profile.status?.nodes
+  const ready = nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
+  const revision = (digest: string, isReady: boolean): RevisionState => ({
+    digest,
+    path: revisionPath(namespace, name, digest),
+    ready: isReady
+  })
+  try {
+    const resolve = (otherNamespace: string, otherName: string) =>
+      all.get(`${otherNamespace}/${otherName}`)
+    const render = (mode: 'audit' | 'enforce') =>
+      renderProfile(profile, { mode, resolve, machine: machine() }).digest
+    const { status } = profile
+    return {
+      namespace,
+      name,
+      approved,
+      enforce: revision(status?.revision ?? render('enforce'), ready),
+      audit: revision(render('audit'), ready),
+      ...(status?.previousRevision === undefined
+        ? {}
+        : { previous: revision(status.previousRevision, ready) })
+    }
+  } catch {
+    return { namespace, name, approved: false }
+  }
+}
+
+/** The snapshot that decisions rest on: from the running hub when there is one, else from the documents. */
+export async function loadSnapshot(store: Store, paths: StatePaths): Promise<Snapshot> {
+  const rules = await store.list('SeccompRule')
+  const running = await readAddresses(paths).catch(() => undefined)
+  if (running !== undefined) {
+    return buildSnapshot({ rules, profiles: await readList<ProfileState>(running.ui, 'states') })
+  }
+  const profiles = await store.list('SeccompProfile')
+  const all = new Map(
+    profiles.map((each) => [
+      `${each.metadata.namespace ?? rootNamespace}/${each.metadata.name}`,
+      each
+    ])
+  )
+  return buildSnapshot({ rules, profiles: profiles.map((profile) => stateOf(profile, all)) })
+}

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { text } from 'node:stream/consumers'
+import { Command, CommanderError, Option } from 'commander'
+import { SeccoError } from '../errors.js'
+import { version } from '../version.js'
+import { addGetVerbs } from './verbs/get-verbs.js'
+import { addRenderVerb } from './verbs/render-verb.js'
+import { addProfileVerbs } from './verbs/profile-verbs.js'
+import { addProgramVerbs } from './verbs/program-verbs.js'
+import { addRuleVerbs } from './verbs/rule-verbs.js'
+import { addTraceVerb } from './verbs/trace-verb.js'
+import { addVersionVerbs } from './verbs/version-verbs.js'
+import { reportFailure } from './failure.js'
+import type { Io } from './io.js'
+import type { VerbContext } from './verbs/context.js'
+
+function processIo(): Io {
+  const isTerminal = process.stdout.isTTY
+  return {
+    stdout: (words) => process.stdout.write(words),
+    stderr: (words) => process.stderr.write(words),
+    isTerminal,
+    color: isTerminal && process.env['NO_COLOR'] === undefined,
+    readFile: async (path) => {
+      try {
+        return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
+      } catch (cause) {
+        throw new SeccoError('NOT_FOUND', `${path}: ${(cause as Error).message}`, {
+          cause,
+          hint: 'check the path given with -f'
+        })
+      }
+    },
+    env: process.env
+  }
+}
+
+/** Aborts on the first SIGINT or SIGTERM; a second one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  const stop = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+    controller.abort()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  return controller.signal
+}
+
+function buildProgram(context: VerbContext): Command {
+  const program = new Command('secco')
+    .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
+    .version(version)
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (words) => context.io.stdout(words),
+      writeErr: (words) => context.io.stderr(words),
+      // Said once, in our own form, by main().
+      outputError: () => undefined
+    })
+    .exitOverride()
+    .addOption(
+      new Option('--state <dir>', 'state folder of the embedded installation').env('SECCO_STATE')
+    )
+  addProgramVerbs(program, context)
+  addTraceVerb(program, context)
+  addGetVerbs(program, context)
+  addProfileVerbs(program, context)
+  addRuleVerbs(program, context)
+  addRenderVerb(program, context)
+  addVersionVerbs(program, context)
+  return program
+}
+
+/**
+ * The `secco` command. Exit codes: 0 done, 1 an error; for `profile diff` 0 the same, 1 they differ,
+ * 2 an error; for `trace -- COMMAND` the command's own.
+ * @param argv what follows the program's name
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const io = processIo()
+  let exitCode = 0
+  const context: VerbContext = {
+    io,
+    streams: { stdout: process.stdout, stderr: process.stderr, isTerminal: io.isTerminal },
+    argv,
+    uid: process.getuid?.() ?? -1,
+    user: io.env['SUDO_USER'] ?? userInfo().username,
+    now: () => new Date(),
+    stopSignal,
+    finish: (code) => {
+      exitCode = code
+    }
+  }
+  const failureCode = argv[0] === 'profile' && argv[1] === 'diff' ? 2 : 1
+  try {
+    await buildProgram(context).parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
+    if (error.exitCode === 0) return 0
+    if (error.code === 'commander.help') return 1
+    const message = error.message.replace(/^error: /, '')
+    return reportFailure(io, new SeccoError('INVALID_ARGUMENT', message), failureCode)
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdir } from 'node:fs/promises'
+import { hostPort, startWebhook } from '../../webhook/main.js'
+import type { Logger } from '../log.js'
+import { openDirectoryStore } from '../store/directory.js'
+import { writeDurable } from '../store/durable-file.js'
+import { parseAddress } from './addresses.js'
+import type { Io } from './io.js'
+import { type NodeOptions, startNode } from './start-node.js'
+import type { StatePaths } from './state.js'
+
+/** Resolves when the signal fires. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+export interface WebhookArgs {
+  paths: StatePaths
+  listen: string
+  hubListen: string
+  uiListen: string
+  serverNames: readonly string[]
+  legacyAnnotations: boolean
+  signal: AbortSignal
+}
+
+/** `secco webhook`: admission, hub and pages, without a satellite. */
+export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
+  await mkdir(args.paths.objects, { recursive: true, mode: 0o700 })
+  const store = await openDirectoryStore(args.paths.objects)
+  const webhook = await startWebhook({
+    store,
+    certsDir: args.paths.certs,
+    revisionsDir: args.paths.revisions,
+    serverNames: args.serverNames,
+    listen: parseAddress(args.listen, '--listen'),
+    hubListen: parseAddress(args.hubListen, '--hub-listen'),
+    uiListen: parseAddress(args.uiListen, '--ui-listen'),
+    legacyAnnotations: args.legacyAnnotations,
+    logger
+  })
+  const { addresses } = webhook
+  const record = {
+    pid: process.pid,
+    webhook: `https://${hostPort(addresses.webhook)}`,
+    hub: hostPort(addresses.hub),
+    ui: `http://${hostPort(addresses.ui)}`,
+    caBundle: Buffer.from(webhook.ca).toString('base64')
+  }
+  await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
+  io.stderr(`webhook ${record.webhook}/mutate   hub ${record.hub}   pages ${record.ui}/\n`)
+  await aborted(args.signal)
+  await webhook.close()
+  await store.close()
+  return 0
+}
+
+/** `secco satellite`: the node agent. */
+export async function runSatellite(
+  io: Io,
+  options: NodeOptions,
+  signal: AbortSignal
+): Promise<number> {
+  const satellite = await startNode(options)
+  const { node, hub, paths } = options
+  io.stderr(`satellite ${node} dials the hub at ${hub}; local socket ${paths.satelliteSocket}\n`)
+  const { tracingUnavailable } = satellite.status()
+  if (tracingUnavailable !== '')
+    io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
+  await aborted(signal)
+  await satellite.close()
+  return 0
+}

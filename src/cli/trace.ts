@@ -1,0 +1,253 @@
+import { constants, machine } from 'node:os'
+import { Writable } from 'node:stream'
+import { stringify } from 'yaml'
+import { containerdRuntime } from '../../satellite/containers/containerd.js'
+import { dockerRuntime } from '../../satellite/containers/docker.js'
+import { podmanRuntime } from '../../satellite/containers/podman.js'
+import { openRegistry } from '../../satellite/containers/registry.js'
+import type { ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { defaultRuncRoots, runcRuntime } from '../../satellite/containers/runc.js'
+import { learnedSet, type TraceReport } from '../../satellite/trace-report.js'
+import { traceCommand, traceContainer } from '../../satellite/trace-session.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import { SeccoError } from '../errors.js'
+import { createLogger } from '../log.js'
+import { abisOfMachine } from '../seccomp/abi.js'
+import { approveObserved } from '../seccomp/approve.js'
+import { renderProfile } from '../seccomp/render.js'
+
+export const traceFormats = ['table', 'json', 'yaml', 'profile'] as const
+export type TraceFormat = (typeof traceFormats)[number]
+
+export interface TraceArgs {
+  /** After `--`: the command and its arguments. Excludes `container`. */
+  command?: readonly string[]
+  /** Id, beginning of an id, or name. */
+  container?: string
+  wait?: boolean
+  /** runc, containerd, docker, podman; default: all. */
+  runtime?: string
+  /** `runc --root`, or containerd's socket with runtime containerd. */
+  root?: string
+  /** As in 30s, 5m, 1h, 500ms. */
+  for?: string
+  output?: TraceFormat
+}
+
+export interface TraceIo {
+  stdout: NodeJS.WritableStream
+  stderr: NodeJS.WritableStream
+  /** stdout is a terminal: live counters make sense. */
+  isTerminal: boolean
+}
+
+/** Milliseconds of `30s`, `5m`, `1h`, `500ms`. @throws SeccoError INVALID_ARGUMENT */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? '']
+  const value = Number(match?.[1]) * (unit ?? Number.NaN)
+  if (!(value > 0) || value > 2 ** 31 - 1) {
+    throw new SeccoError('INVALID_ARGUMENT', `--for ${text}: not a duration such as 30s, 5m or 1h`)
+  }
+  return value
+}
+
+function share(count: number, total: number): string {
+  return `${((100 * count) / total).toFixed(1)}%`
+}
+
+/** Rows of syscall, count and share, most frequent first; an ABI column only where there are several. */
+export function traceTable(report: TraceReport): string {
+  const abis = Object.entries(report.abis)
+  const rows = abis
+    .flatMap(([abi, counts]) =>
+      Object.entries(counts).map(([name, count]) => ({ abi, name, count }))
+    )
+    .sort((left, right) => right.count - left.count || (left.name < right.name ? -1 : 1))
+  const total = rows.reduce((sum, { count }) => sum + count, 0)
+  const cells = rows.map(({ abi, name, count }) => [
+    ...(abis.length > 1 ? [abi] : []),
+    name,
+    String(count),
+    share(count, total)
+  ])
+  const head = [...(abis.length > 1 ? ['ABI'] : []), 'SYSCALL', 'COUNT', 'SHARE']
+  const widths = head.map((title, at) =>
+    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0))
+  )
+  const numbers = head.length - 2
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => {
+        const width = widths[at] ?? 0
+        return at >= numbers ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
+  const state = report.complete ? 'complete' : 'not complete'
+  const denied = report.denied.map(
+    ({ syscall, action, count }) => `denied: ${syscall} ${count} (${action})`
+  )
+  const summary = `${report.container}: ${rows.length} syscalls, ${total} calls, ${state}, ${report.lost} lost`
+  return [line(head), ...cells.map(line), ...denied, summary, ''].join('\n')
+}
+
+/** The enforce profile of what was traced, as `linux.seccomp` of the OCI runtime-spec. */
+export function traceProfile(report: TraceReport, at: string): string {
+  const traced: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { name: 'trace', namespace: 'default' },
+    spec: {},
+    status: { observed: learnedSet(report) }
+  }
+  const approved = approveObserved(traced, { by: 'secco trace', at })
+  const rendering = renderProfile(approved, {
+    mode: 'enforce',
+    resolve: () => undefined,
+    machine: machine()
+  })
+  return `${JSON.stringify(rendering.seccomp, undefined, 2)}\n`
+}
+
+function format(report: TraceReport, output: TraceFormat): string {
+  if (output === 'json') return `${JSON.stringify(report, undefined, 2)}\n`
+  if (output === 'yaml') return stringify(report)
+  if (output === 'profile') return traceProfile(report, new Date().toISOString())
+  return traceTable(report)
+}
+
+function runtimesFor(args: TraceArgs): ContainerRuntime[] {
+  const roots = args.root === undefined ? defaultRuncRoots : [args.root]
+  const makers: Record<string, () => ContainerRuntime[]> = {
+    runc: () => [runcRuntime(roots)],
+    containerd: () => [runcRuntime(), containerdRuntime(args.root)],
+    docker: () => [runcRuntime(), containerdRuntime(), dockerRuntime(args.root)],
+    podman: () => [runcRuntime(), podmanRuntime()]
+  }
+  if (args.runtime === undefined) {
+    return [runcRuntime(roots), containerdRuntime(), dockerRuntime(), podmanRuntime()]
+  }
+  const make = makers[args.runtime]
+  if (make === undefined) {
+    const known = Object.keys(makers).join(', ')
+    throw new SeccoError('INVALID_ARGUMENT', `--runtime ${args.runtime}: known are ${known}`)
+  }
+  return make()
+}
+
+/** Ctrl-C goes to the whole terminal group: the command gets it by itself, and the report is still printed. */
+async function runCommand(
+  command: readonly string[],
+  args: TraceArgs,
+  io: TraceIo
+): Promise<number> {
+  const [abi] = abisOfMachine(machine())
+  if (abi === undefined)
+    throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
+  let pid = 0
+  const stay = (): void => undefined
+  const pass = (signal: NodeJS.Signals): void => {
+    if (pid > 0) process.kill(pid, signal)
+  }
+  process.on('SIGINT', stay)
+  process.on('SIGQUIT', stay)
+  process.on('SIGTERM', pass)
+  process.on('SIGHUP', pass)
+  try {
+    const trace = await traceCommand(command, abi, (started) => {
+      pid = started
+    })
+    io.stdout.write(format(trace.report, args.output ?? 'table'))
+    if (trace.signal !== null) return 128 + constants.signals[trace.signal]
+    return trace.code ?? 1
+  } finally {
+    process.off('SIGINT', stay)
+    process.off('SIGQUIT', stay)
+    process.off('SIGTERM', pass)
+    process.off('SIGHUP', pass)
+  }
+}
+
+/** Redraws in place: home of the lines written before, then erase to the end (ECMA-48 CUU, ED). */
+function liveTable(io: TraceIo): { draw: (report: TraceReport) => void; clear: () => void } {
+  let lines = 0
+  const clear = (): void => {
+    if (lines > 0) io.stderr.write(`\u001B[${lines}A\u001B[J`)
+    lines = 0
+  }
+  const draw = (report: TraceReport): void => {
+    clear()
+    const rows = traceTable(report).trimEnd().split('\n')
+    const shown = [...rows.slice(0, 16), ...rows.slice(Math.max(16, rows.length - 1))]
+    io.stderr.write(`${shown.join('\n')}\n`)
+    lines = shown.length
+  }
+  return { draw, clear }
+}
+
+async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise<number> {
+  const [abi] = abisOfMachine(machine())
+  if (abi === undefined)
+    throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
+  const duration = args.for === undefined ? undefined : parseDuration(args.for)
+  const runtimes = runtimesFor(args)
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      io.stderr.write(chunk)
+      done()
+    }
+  })
+  const logger = createLogger('trace', sink)
+  const stop = new AbortController()
+  const end = (): void => stop.abort()
+  process.on('SIGINT', end)
+  process.on('SIGTERM', end)
+  const registry = openRegistry(runtimes, logger)
+  const live = io.isTerminal ? liveTable(io) : undefined
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const report = await traceContainer({
+      word,
+      wait: args.wait === true,
+      registry,
+      machine: abi,
+      logger,
+      signal: stop.signal,
+      onReady: () => {
+        if (duration !== undefined) timer = setTimeout(end, duration)
+        io.stderr.write(args.wait === true ? `waiting for ${word}\n` : `tracing ${word}\n`)
+      },
+      ...(live === undefined ? {} : { onProgress: live.draw })
+    })
+    live?.clear()
+    io.stdout.write(format(report, args.output ?? 'table'))
+    return 0
+  } finally {
+    clearTimeout(timer)
+    registry.close()
+    process.off('SIGINT', end)
+    process.off('SIGTERM', end)
+  }
+}
+
+/**
+ * `secco trace`. @returns the exit code: the command's own, or 0 for a container.
+ * @throws SeccoError INVALID_ARGUMENT, TRACING_UNAVAILABLE, COMMAND_NOT_STARTED, CONTAINER_NOT_FOUND,
+ *   CONTAINER_AMBIGUOUS
+ */
+export async function runTrace(args: TraceArgs, io: TraceIo): Promise<number> {
+  const { command, container } = args
+  const hasCommand = command !== undefined && command.length > 0
+  if (hasCommand === (container !== undefined)) {
+    throw new SeccoError('INVALID_ARGUMENT', 'give a container, or -- and a command, not both')
+  }
+  if (args.output !== undefined && !traceFormats.includes(args.output)) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `-o ${args.output}: known are ${traceFormats.join(', ')}`
+    )
+  }
+  if (hasCommand) return runCommand(command, args, io)
+  return runContainer(container ?? '', args, io)
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import type { NodeView } from '../../../webhook/ui/view.js'
+import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../get.js'
+import { readList } from '../hub-api.js'
+import { type Output, parseOutput } from '../output.js'
+import { readAddresses } from '../state.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
+
+interface GetOptions {
+  output: string
+  namespace?: string
+  allNamespaces?: boolean
+}
+
+/** `secco get profiles|rules|workloads|nodes`. */
+export function addGetVerbs(program: Command, context: VerbContext): void {
+  const get = program.command('get').description('list profiles, rules, workloads or nodes')
+  const add = (
+    what: string,
+    alias: string,
+    description: string,
+    run: (command: Command, args: GetArgs) => Promise<void>
+  ) =>
+    get
+      .command(what)
+      .alias(alias)
+      .description(description)
+      .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+      .option('-n, --namespace <namespace>', 'only this namespace')
+      .option('-A, --all-namespaces', 'every namespace (the default)')
+      .action(async (options: GetOptions, command: Command) => {
+        const output = parseOutput(options.output) as Output
+        const namespace = options.allNamespaces === true ? undefined : options.namespace
+        await run(command, { output, namespace, now: context.now().getTime() })
+      })
+  add('profiles', 'profile', 'profiles: what was observed and what is approved', (command, args) =>
+    withStore(command, context, (store) => getProfiles(context.io, store, args))
+  )
+  add('rules', 'rule', 'rules: which pods get which profile', (command, args) =>
+    withStore(command, context, (store) => getRules(context.io, store, args))
+  )
+  add(
+    'workloads',
+    'workload',
+    'workloads and where they stand: learning, approved, ready',
+    (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
+  )
+  add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
+    const { ui } = await readAddresses(pathsOf(command, context))
+    context.finish(getNodes(context.io, await readList<NodeView>(ui, 'nodes'), args))
+  })
+}

@@ -1,0 +1,115 @@
+import type { Command } from 'commander'
+import { applyDocuments } from '../apply.js'
+import { parseOutput } from '../output.js'
+import { approveProfile, diffProfiles, exportProfile, parseRef, showProfile } from '../profile.js'
+import { type VerbContext, withStore } from './context.js'
+
+const defaultNamespace = 'default'
+type Format = 'table' | 'json' | 'yaml'
+const formats = ['table', 'json', 'yaml'] as const
+
+/** `secco profile show|approve|export|diff|apply`. */
+export function addProfileVerbs(program: Command, context: VerbContext): void {
+  const profile = program
+    .command('profile')
+    .description('look at, approve, export and compare profiles')
+  const verb = (usage: string, description: string) =>
+    profile
+      .command(usage)
+      .description(description)
+      .option('-n, --namespace <namespace>', 'namespace of a NAME without one', defaultNamespace)
+
+  verb('show <name>', 'what was observed, what is approved, and the evidence')
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(
+      async (name: string, options: { namespace: string; output: string }, command: Command) => {
+        const output = parseOutput(options.output, formats) as Format
+        const ref = parseRef(name, options.namespace)
+        await withStore(command, context, (store) =>
+          showProfile(context.io, store, ref, { output, now: context.now().getTime() })
+        )
+      }
+    )
+  verb('approve <name>', 'approve everything that was observed; the hub delivers the revision')
+    .option('--reason <text>', 'why, kept with the approval')
+    .option('--dry-run', 'show what would be added and change nothing')
+    .action(
+      async (
+        name: string,
+        options: { namespace: string; reason?: string; dryRun?: boolean },
+        command: Command
+      ) => {
+        await withStore(command, context, (store) =>
+          approveProfile(context.io, store, parseRef(name, options.namespace), {
+            by: context.user,
+            at: context.now().toISOString(),
+            reason: options.reason,
+            dryRun: options.dryRun === true
+          })
+        )
+      }
+    )
+  verb(
+    'export <name>',
+    'the rendered profile as OCI linux.seccomp JSON, or the document for another installation'
+  )
+    .option('-o, --output <format>', 'oci or yaml', 'oci')
+    .option('--mode <mode>', 'audit or enforce', 'enforce')
+    .action(
+      async (
+        name: string,
+        options: { namespace: string; output: string; mode: string },
+        command: Command
+      ) => {
+        const format = parseOutput(options.output, ['oci', 'yaml']) as 'oci' | 'yaml'
+        const mode = parseOutput(options.mode, ['audit', 'enforce']) as 'audit' | 'enforce'
+        await withStore(command, context, (store) =>
+          exportProfile(context.io, store, parseRef(name, options.namespace), { format, mode })
+        )
+      }
+    )
+  verb(
+    'diff <a> [b]',
+    'compare two profiles (names or .yaml files), or one with what was observed; exit 0 same, 1 differ, 2 error'
+  )
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(
+      async (
+        left: string,
+        right: string | undefined,
+        options: { namespace: string; output: string },
+        command: Command
+      ) => {
+        const output = parseOutput(options.output, formats) as Format
+        await withStore(command, context, (store) =>
+          diffProfiles(context.io, store, { left, right, namespace: options.namespace, output })
+        )
+      }
+    )
+  addApply(profile, context, 'SeccompProfile')
+}
+
+/** `apply -f FILE`, the same for both kinds. */
+export function addApply(
+  parent: Command,
+  context: VerbContext,
+  kind: 'SeccompProfile' | 'SeccompRule'
+): void {
+  parent
+    .command('apply')
+    .description(`create or change every ${kind} of a YAML file`)
+    .requiredOption('-f, --file <file>', "a YAML file, '-' for standard input")
+    .option('-n, --namespace <namespace>', 'namespace of documents that name none')
+    .option('--dry-run', 'check the documents and change nothing')
+    .action(
+      async (options: { file: string; namespace?: string; dryRun?: boolean }, command: Command) => {
+        await withStore(command, context, (store) =>
+          applyDocuments(context.io, store, kind, {
+            file: options.file,
+            namespace: options.namespace,
+            dryRun: options.dryRun === true
+          })
+        )
+      }
+    )
+}

@@ -1,0 +1,178 @@
+import { existsSync } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { pino } from 'pino'
+import { createLogger, createRootLogger } from '../../log.js'
+import { parseOutput } from '../output.js'
+import { nodeName } from '../node-name.js'
+import { pathsOf, type VerbContext } from './context.js'
+
+const defaultRuncRoots = [
+  '/run/runc',
+  '/run/containerd/runc/k8s.io',
+  '/run/containerd/runc/default',
+  '/run/docker/runtime-runc/moby'
+]
+const kubeletRoot = '/var/lib/kubelet'
+
+const collect = (value: string, before: string[]) => [...before, value]
+
+interface ListenOptions {
+  listen: string
+  hubListen: string
+  uiListen: string
+  legacyAnnotations: string
+}
+
+function listenOptions(command: Command): Command {
+  return command
+    .option('--listen <host:port>', "the webhook's address", '127.0.0.1:9443')
+    .option('--hub-listen <host:port>', 'where satellites dial', '127.0.0.1:9444')
+    .option('--ui-listen <host:port>', 'pages and API, loopback only', '127.0.0.1:9445')
+    .option(
+      '--legacy-annotations <on|off>',
+      'also write the annotations of kubelets before 1.27',
+      'on'
+    )
+}
+
+function runtimeOptions(command: Command): Command {
+  return command
+    .option('--node <name>', 'name of this node (default: the host name)')
+    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
+    .option(
+      '--runc-root <dir>',
+      'a runc --root to watch; repeatable (default: the usual ones)',
+      collect,
+      []
+    )
+    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+}
+
+interface RuntimeOptions {
+  node?: string
+  seccompRoot?: string
+  runcRoot: string[]
+  containerdSocket: string
+}
+
+/** `secco up|webhook|satellite`: the programs. */
+export function addProgramVerbs(program: Command, context: VerbContext): void {
+  const { io } = context
+  runtimeOptions(listenOptions(program.command('up')))
+    .description(
+      'everything on this machine: webhook, hub, pages and satellite on the embedded store'
+    )
+    .option('--state <dir>', 'state folder')
+    .option('-o, --output <format>', 'table, or json for the addresses as one line', 'table')
+    .option('--once', 'end when everything is up (and walked through)')
+    .option('--walk-through', 'walk the whole loop with a real container first')
+    .action(
+      async (
+        options: ListenOptions &
+          RuntimeOptions & { output: string; once?: boolean; walkThrough?: boolean },
+        command: Command
+      ) => {
+        // Loaded on use: servers and gRPC would double the start of every other verb.
+        const { up } = await import('../up.js')
+        const paths = pathsOf(command, context)
+        await mkdir(paths.root, { recursive: true, mode: 0o700 })
+        // On a terminal the log would bury what is said to the person: it goes to a file then.
+        const auditFile =
+          options.walkThrough === true || io.isTerminal ? join(paths.root, 'secco.log') : undefined
+        const file = auditFile === undefined ? undefined : await open(auditFile, 'a', 0o600)
+        const logger = createRootLogger(
+          file === undefined
+            ? logDestination(options.output)
+            : pino.destination({ fd: file.fd, sync: true })
+        )
+        const code = await up(
+          io,
+          logger,
+          {
+            paths,
+            listen: options.listen,
+            hubListen: options.hubListen,
+            uiListen: options.uiListen,
+            node: nodeName(options.node),
+            seccompRoot:
+              options.seccompRoot ??
+              (existsSync(kubeletRoot) && context.uid === 0
+                ? join(kubeletRoot, 'seccomp')
+                : undefined),
+            runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
+            containerdSocket: options.containerdSocket,
+            legacyAnnotations: parseOutput(options.legacyAnnotations, ['on', 'off']) === 'on',
+            output: parseOutput(options.output, ['table', 'json']) as 'table' | 'json',
+            once: options.once === true,
+            walkThrough: options.walkThrough === true,
+            signal: context.stopSignal()
+          },
+          auditFile
+        )
+        await file?.close()
+        context.finish(code)
+      }
+    )
+  listenOptions(program.command('webhook'))
+    .description('admission webhook, hub and pages')
+    .option('--state <dir>', 'state folder')
+    .option(
+      '--server-name <name>',
+      'a name or address that the certificate covers; repeatable',
+      collect,
+      []
+    )
+    .action(async (options: ListenOptions & { serverName: string[] }, command: Command) => {
+      const { runWebhook } = await import('../programs.js')
+      context.finish(
+        await runWebhook(io, createRootLogger(), {
+          paths: pathsOf(command, context),
+          listen: options.listen,
+          hubListen: options.hubListen,
+          uiListen: options.uiListen,
+          serverNames: [
+            ...new Set([
+              'localhost',
+              '127.0.0.1',
+              '::1',
+              nodeName(undefined),
+              ...options.serverName
+            ])
+          ],
+          legacyAnnotations: parseOutput(options.legacyAnnotations, ['on', 'off']) === 'on',
+          signal: context.stopSignal()
+        })
+      )
+    })
+  runtimeOptions(program.command('satellite'))
+    .description('the node agent: records, identifies, uploads, installs revisions')
+    .option('--state <dir>', 'state folder')
+    .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
+    .option('--record <when>', 'always or off', 'always')
+    .action(async (options: RuntimeOptions & { hub: string; record: string }, command: Command) => {
+      const { runSatellite } = await import('../programs.js')
+      context.finish(
+        await runSatellite(
+          io,
+          {
+            paths: pathsOf(command, context),
+            hub: options.hub,
+            node: nodeName(options.node),
+            seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
+            runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
+            containerdSocket: options.containerdSocket,
+            record: parseOutput(options.record, ['always', 'off']) as 'always' | 'off',
+            logger: createLogger('satellite')
+          },
+          context.stopSignal()
+        )
+      )
+    })
+}
+
+/** With -o json stdout belongs to the one line of addresses: the log goes to stderr. */
+function logDestination(output: string) {
+  return output === 'json' ? pino.destination({ fd: 2, sync: true }) : undefined
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import { machine } from 'node:os'
+import { renderLearn } from '../../seccomp/render.js'
+import { SeccoError } from '../../errors.js'
+import { parseOutput } from '../output.js'
+import { runRender } from '../render.js'
+import type { VerbContext } from './context.js'
+
+interface RenderOptions {
+  file?: string
+  mode: string
+  runtime?: string
+  learn?: boolean
+}
+
+/** `secco render`: documents in, what a runtime reads out. */
+export function addRenderVerb(program: Command, context: VerbContext): void {
+  program
+    .command('render')
+    .description('the OCI linux.seccomp JSON of a SeccompProfile document, on stdout')
+    .option('-f, --file <file>', "a YAML file, '-' for standard input")
+    .option('--mode <mode>', 'audit or enforce', 'enforce')
+    .option(
+      '--runtime <name@version>',
+      'only what this runtime needs, e.g. runc@1.2.8 (default: every known one)'
+    )
+    .option(
+      '--learn',
+      'RuntimeDefault for every ABI of this machine: run a container under it to learn'
+    )
+    .action(async (options: RenderOptions) => {
+      if (options.learn === true) {
+        context.io.stdout(`${renderLearn(machine()).json}\n`)
+        return
+      }
+      if (options.file === undefined) {
+        throw new SeccoError('INVALID_ARGUMENT', 'render: no document was named', {
+          hint: 'name one with -f FILE, or use --learn'
+        })
+      }
+      const mode = parseOutput(options.mode, ['audit', 'enforce']) as 'audit' | 'enforce'
+      context.finish(
+        await runRender(
+          {
+            file: options.file,
+            mode,
+            ...(options.runtime === undefined ? {} : { runtime: options.runtime })
+          },
+          context.io
+        )
+      )
+    })
+}

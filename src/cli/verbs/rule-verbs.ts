@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import { parseOutput } from '../output.js'
+import { loadSnapshot } from '../load-snapshot.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
+import { addApply } from './profile-verbs.js'
+
+type Format = 'table' | 'json' | 'yaml'
+
+/** Adds a verb that asks what the webhook would do with a pod. */
+function addCheck(parent: Command, name: string, description: string, context: VerbContext): void {
+  parent
+    .command(name)
+    .description(description)
+    .requiredOption(
+      '-f, --file <file>',
+      "YAML of a pod or of a workload with a pod template, '-' for standard input"
+    )
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(async (options: { file: string; output: string }, command: Command) => {
+      const { runCheck } = await import('../check.js')
+      const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
+      await withStore(command, context, async (store) =>
+        runCheck(
+          { file: options.file, output },
+          { ...context.io, snapshot: await loadSnapshot(store, pathsOf(command, context)) }
+        )
+      )
+    })
+}
+
+/** `secco rule apply|test` and `secco check`. */
+export function addRuleVerbs(program: Command, context: VerbContext): void {
+  const rule = program.command('rule').description('apply rules, and test which one a pod gets')
+  addApply(rule, context, 'SeccompRule')
+  addCheck(rule, 'test', 'which rule a pod gets, and what the webhook would do', context)
+  addCheck(program, 'check', 'what the webhook would do with a pod, and why', context)
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { connect, type ConnectionOptions } from 'node:tls'
+import { createAuthority } from '../../certs/authority.js'
+import { createLeaf } from '../../certs/leaf.js'
+import { realisticReview } from '../helpers/review.js'
+import type { BenchRow } from './row.js'
+
+const requestsPerRound = 3000
+
+interface Target {
+  name: string
+  process: ChildProcess
+  client: Client
+}
+
+async function ask<T>(child: ChildProcess, message: object | string): Promise<T> {
+  const answer = once(child, 'message') as Promise<[T]>
+  child.send(message)
+  return (await answer)[0]
+}
+
+async function startTarget(name: string, start: object, ca: string, body: Buffer): Promise<Target> {
+  const child = fork(join(import.meta.dirname, 'admission-target.js'))
+  const { port } = await ask<{ port: number }>(child, start)
+  return { name, process: child, client: await openClient(port, ca, body) }
+}
+
+async function load(target: Target): Promise<void> {
+  for (let i = 0; i < requestsPerRound; i++) await target.client.post()
+}
+
+/** User and system time of the server so far, in µs, its collector's threads included. */
+async function cpuOf(target: Target): Promise<number> {
+  const { cpu } = await ask<{ cpu: NodeJS.CpuUsage }>(target.process, 'usage')
+  return cpu.user + cpu.system
+}
+
+/** One keep-alive TLS connection that sends a ready-made request and waits for its whole answer. */
+async function openClient(port: number, ca: string, body: Buffer) {
+  const head = `POST /mutate?timeout=2s HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+  const bytes = Buffer.concat([Buffer.from(head), body])
+  const socket = connect({ host: '127.0.0.1', port, ca, noDelay: true } as ConnectionOptions)
+  await once(socket, 'secureConnect')
+  let received = ''
+  let answered: (text: string) => void = () => undefined
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    received += chunk
+    const end = received.indexOf('\r\n\r\n')
+    if (end === -1) return
+    const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
+    if (received.length < end + 4 + length) return
+    const text = received
+    received = ''
+    answered(text)
+  })
+  return {
+    post: async (): Promise<string> => {
+      const answer = new Promise<string>((resolve) => (answered = resolve))
+      socket.write(bytes)
+      const text = await answer
+      if (!text.startsWith('HTTP/1.1 200')) throw new Error(text.slice(0, 300))
+      return text.slice(text.indexOf('\r\n\r\n') + 4)
+    },
+    close: () => socket.destroy()
+  }
+}
+
+type Client = Awaited<ReturnType<typeof openClient>>
+
+function summarise(values: readonly number[]): { min: number; median: number } {
+  const sorted = [...values].sort((a, b) => a - b)
+  return { min: sorted[0] ?? 0, median: sorted[Math.floor(sorted.length / 2)] ?? 0 }
+}
+
+/**
+ * Server CPU (user + system) per review over keep-alive TLS, interleaved round by round with a bare
+ * Node https server. Ratios are medians of the rounds' own ratios, so a busy moment hits both sides.
+ */
+export async function benchAdmission({ rounds }: { rounds: number }): Promise<BenchRow[]> {
+  const now = new Date()
+  const authority = await createAuthority(now)
+  const purpose = { kind: 'server', names: ['127.0.0.1', 'localhost'] } as const
+  const pair = await createLeaf(purpose, authority, now)
+  const body = Buffer.from(JSON.stringify(realisticReview()))
+  const targets: Target[] = []
+  const start = (name: string, what: object) =>
+    startTarget(name, { ...pair, ...what }, authority.cert, body)
+  try {
+    const one = await start('admission, 1 rule', { rules: 1 })
+    targets.push(one)
+    const answer = await one.client.post()
+    if (!answer.includes('JSONPatch')) throw new Error('the webhook assigned nothing')
+    targets.push(await start('admission, 10,000 rules', { rules: 10_000 }))
+    targets.unshift(await start('floor: bare https', { rules: 0, answer }))
+    for (const target of targets) await load(target)
+    const figures: number[][] = targets.map(() => [])
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, target] of targets.entries()) {
+        const before = await cpuOf(target)
+        await load(target)
+        figures[i]?.push(((await cpuOf(target)) - before) / requestsPerRound)
+      }
+    }
+    const ratio = (a: number, b: number): number => {
+      const values = (figures[a] ?? []).map((value, round) => value / (figures[b]?.[round] ?? 1))
+      return Math.round(summarise(values).median * 1000) / 1000
+    }
+    return targets.map((target, i) => {
+      const { min, median } = summarise(figures[i] ?? [])
+      return {
+        case: target.name,
+        unit: 'µs CPU/review',
+        min: Math.round(min * 10) / 10,
+        median: Math.round(median * 10) / 10,
+        rounds,
+        ratio: { floor: ratio(i, 0), ...(i === 2 ? { 'one rule': ratio(2, 1) } : {}) }
+      }
+    })
+  } finally {
+    for (const target of targets) {
+      target.client.close()
+      target.process.disconnect()
+    }
+  }
+}

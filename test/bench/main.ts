@@ -1,0 +1,57 @@
+import { benchAdmission } from './admission.js'
+import { benchRecorder } from './recorder.js'
+import type { BenchRow } from './row.js'
+import { benchSatellite } from './satellite.js'
+
+/** What `npm run bench` measures, and what each row must reach (ratios; see BENCHMARKS.md). */
+const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
+  recorder: benchRecorder,
+  admission: benchAdmission,
+  satellite: benchSatellite
+}
+
+const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n`
+
+function cell(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3)
+}
+
+/** A Markdown table that a stranger can read. */
+export function benchTable(rows: readonly BenchRow[]): string {
+  const head = ['case', 'unit', 'min', 'median', 'rounds', 'ratios'] as const
+  const lines = rows.map((row) => [
+    row.case,
+    row.unit,
+    cell(row.min),
+    cell(row.median),
+    String(row.rounds),
+    Object.entries(row.ratio)
+      .map(([to, ratio]) => `${ratio.toFixed(2)} × ${to}`)
+      .join(', ') || '–'
+  ])
+  return [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |\n`).join('')
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const at = args.indexOf('--rounds')
+  const rounds = at < 0 ? 9 : Number(args[at + 1])
+  const names = args.filter((arg, index) => !arg.startsWith('--') && (at < 0 || index !== at + 1))
+  const unknown = names.filter((name) => !Object.hasOwn(benches, name))
+  if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+    process.stderr.write(
+      `error: ${unknown.length > 0 ? `no bench ${unknown.join(', ')}` : '--rounds takes a whole number'}\n${usage}`
+    )
+    return 1
+  }
+  const rows: BenchRow[] = []
+  for (const name of names.length > 0 ? names : Object.keys(benches)) {
+    process.stderr.write(`bench: ${name}, ${rounds} interleaved rounds …\n`)
+    rows.push(...((await benches[name]?.({ rounds })) ?? []))
+  }
+  process.stdout.write(
+    args.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : benchTable(rows)
+  )
+  return 0
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,8 @@
+export interface BenchRow {
+  case: string
+  unit: string
+  min: number
+  median: number
+  rounds: number
+  ratio: Record<string, number>
+}

@@ -1,0 +1,213 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createConnection, createServer } from 'node:net'
+import { machine, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { probeTracing } from '../../native/recorder.js'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { packageRoot } from '../../src/cli/package-root.js'
+import { compileAttack, parseAttempts } from '../../src/cli/walk-through/attack.js'
+import { writeBundle } from '../../src/cli/walk-through/bundle.js'
+import {
+  execInContainer,
+  removeContainer,
+  startContainer
+} from '../../src/cli/walk-through/container.js'
+import { buildRootfs } from '../../src/cli/walk-through/rootfs.js'
+import { exercise, untilServing } from '../../src/cli/walk-through/traffic.js'
+import { renderLearn } from '../../src/seccomp/render.js'
+import { spawnSecco } from '../helpers/secco-command.js'
+import { until } from '../helpers/until.js'
+
+const starts = 20
+const grants = ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** Sends commands to redis one by one and gives its answers. */
+async function redis(port: number, commands: readonly string[]): Promise<string[]> {
+  const socket = createConnection(port, '127.0.0.1')
+  await once(socket, 'connect')
+  const answers: string[] = []
+  for (const command of commands) {
+    socket.write(`${command}\r\n`)
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    answers.push(chunk.toString().trim())
+  }
+  socket.destroy()
+  return answers
+}
+
+interface Server {
+  name: string
+  packages: string[]
+  args: (port: number) => string[]
+  files: (port: number) => Record<string, string>
+  writable: string[]
+  /** The entry point is pid 1: only a signal that it handles reaches it. */
+  stopSignal: string
+  /** Resolves when it answers. */
+  ready: (port: number) => Promise<unknown>
+  /** True when every answer is right. */
+  works: (port: number) => Promise<boolean>
+}
+
+const servers: Server[] = [
+  {
+    name: 'nginx',
+    packages: ['nginx', 'nginx-common'],
+    args: () => ['/usr/sbin/nginx', '-c', '/etc/nginx/nginx.conf'],
+    files: (port) => ({
+      '/etc/nginx/nginx.conf': `daemon off; worker_processes 2; error_log /dev/null; pid /run/nginx.pid;
+events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port}; root /srv; } }\n`,
+      '/srv/index.html': 'hello\n',
+      '/srv/large.bin': 'x'.repeat(300_000)
+    }),
+    writable: ['/run', '/tmp', '/var/lib/nginx', '/var/log/nginx'],
+    stopSignal: 'QUIT',
+    ready: (port) => untilServing(port, 10_000),
+    works: async (port) => {
+      const { asked, right } = await exercise(port, 2)
+      return asked === right
+    }
+  },
+  {
+    name: 'redis',
+    packages: ['redis-server', 'redis-tools'],
+    args: (port) => [
+      '/usr/bin/redis-server',
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--dir',
+      '/data',
+      '--save',
+      ''
+    ],
+    files: () => ({}),
+    writable: ['/data', '/tmp', '/run'],
+    stopSignal: 'TERM',
+    ready: (port) => until('redis to answer', () => redis(port, ['PING'])),
+    works: async (port) => {
+      const answers = await redis(port, [
+        'PING',
+        'SET k v',
+        'GET k',
+        'INCR n',
+        'BGSAVE',
+        'EVAL "return 7" 0'
+      ])
+      return (
+        answers.join(' ').includes('+PONG +OK') &&
+        answers[5] === ':7' &&
+        answers[4]?.startsWith('+Background') === true
+      )
+    }
+  }
+]
+
+function traceUntilEnd(
+  id: string,
+  root: string
+): { child: ChildProcess; ready: Promise<void>; profile: Promise<string> } {
+  const child = spawnSecco(['trace', id, '--wait', '--root', root, '-o', 'profile'])
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString()
+      if (stderr.includes('waiting for')) resolve()
+    })
+    child.once('close', () => reject(new Error(stderr)))
+  })
+  const profile = new Promise<string>((resolve, reject) => {
+    child.once('close', (code) => (code === 0 ? resolve(stdout) : reject(new Error(stderr))))
+  })
+  profile.catch(() => undefined)
+  return { child, ready, profile }
+}
+
+const tracing = probeTracing()
+
+test('real servers: learned once, enforced every time', {
+  skip: tracing.available ? false : (tracing.reason ?? 'no tracing')
+}, async (t) => {
+  const work = await mkdtemp(join(tmpdir(), 'secco-servers-'))
+  t.teardown(() => rm(work, { recursive: true, force: true }))
+  const cache = join(packageRoot, '.cache', 'walk-through')
+  const attack = await compileAttack(cache)
+
+  for (const server of servers) {
+    await t.test(server.name, async (t) => {
+      const port = await freePort()
+      const folder = join(work, server.name)
+      const rootfs = await buildRootfs(cache, server.packages, (line) => t.comment(line))
+      const files = [{ source: attack, target: '/root/attack' }]
+      for (const [target, text] of Object.entries(server.files(port))) {
+        const source = join(folder, target.replaceAll('/', '_'))
+        await mkdir(folder, { recursive: true })
+        await writeFile(source, text)
+        files.push({ source, target })
+      }
+      const container = { id: `secco-test-${server.name}`, root: join(work, 'runc') }
+      t.teardown(() => removeContainer(container, server.stopSignal))
+      const start = async (seccomp: LinuxSeccomp | undefined) => {
+        const bundle = await writeBundle(join(folder, 'bundle'), {
+          rootfs,
+          args: server.args(port),
+          files,
+          writable: server.writable,
+          seccomp,
+          profile: server.name,
+          noNewPrivileges: true,
+          extraCapabilities: grants
+        })
+        await startContainer(container, bundle)
+        await server.ready(port)
+      }
+      const attackNow = async () =>
+        parseAttempts((await execInContainer(container, ['/root/attack'])).stdout)
+
+      await start(undefined)
+      const free = await attackNow()
+      t.same(
+        free.map((attempt) => attempt.refused),
+        [false, false, false, false, false],
+        'without a profile the attack succeeds'
+      )
+      await removeContainer(container, server.stopSignal)
+
+      const trace = traceUntilEnd(container.id, container.root)
+      await trace.ready
+      await start(renderLearn(machine()).seccomp)
+      t.ok(await server.works(port), 'right answers while learning')
+      await removeContainer(container, server.stopSignal)
+      const profile = JSON.parse(await trace.profile) as LinuxSeccomp
+
+      let right = 0
+      for (let round = 0; round < starts; round += 1) {
+        await start(profile)
+        if (await server.works(port)) right += 1
+        if (round === 0) {
+          const caged = await attackNow()
+          t.same(
+            caged.map((attempt) => attempt.refused),
+            [true, true, true, true, true],
+            'under the profile it is refused on every count'
+          )
+        }
+        await removeContainer(container, server.stopSignal)
+      }
+      t.equal(right, starts, `${right} of ${starts} enforced starts with right answers`)
+    })
+  }
+})

@@ -1,0 +1,215 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'tap'
+import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
+import { dockerRuntime } from '../../satellite/containers/docker.js'
+import { containerFromName, findContainer, identify } from '../../satellite/containers/identify.js'
+import { isSandbox, nameOf, podOf } from '../../satellite/containers/labels.js'
+import { parseOciConfig } from '../../satellite/containers/oci-config.js'
+import { mergeContainers, openRegistry } from '../../satellite/containers/registry.js'
+import { runcRuntime } from '../../satellite/containers/runc.js'
+import type { Container, ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { createLogger } from '../../src/log.js'
+import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+import { quiet } from '../helpers/quiet.js'
+
+const hex = 'ab'.repeat(32)
+const plain = (over: Partial<Container>): Container => ({
+  id: 'web',
+  runtime: 'runc',
+  name: 'web',
+  pid: 10,
+  mntns: 7,
+  cgroupId: 100n,
+  status: 'running',
+  labels: {},
+  ...over
+})
+const slot = (over: Partial<Parameters<typeof findContainer>[0]>) => ({
+  mntns: 7,
+  cgroupId: 100n,
+  cgroupName: 'web',
+  cgroupParent: '',
+  ...over
+})
+
+test('what a cgroup name says', (t) => {
+  const table: [string, string, ReturnType<typeof readCgroupName>][] = [
+    [
+      `cri-containerd-${hex}.scope`,
+      'kubepods-pod1.slice',
+      { kind: 'container', id: hex, runtime: 'containerd' }
+    ],
+    [`docker-${hex}.scope`, 'system.slice', { kind: 'container', id: hex, runtime: 'docker' }],
+    [`libpod-${hex}.scope`, 'machine.slice', { kind: 'container', id: hex, runtime: 'podman' }],
+    [`libpod-${hex}`, 'libpod_parent', { kind: 'container', id: hex, runtime: 'podman' }],
+    ['container', `libpod-${hex}.scope`, { kind: 'container', id: hex, runtime: 'podman' }],
+    ['init.scope', `docker-${hex}.scope`, { kind: 'container', id: hex, runtime: 'docker' }],
+    [hex, 'pod0-1', { kind: 'container', id: hex }],
+    ['runc-web.scope', 'system.slice', { kind: 'container', id: 'web', runtime: 'runc' }],
+    [`libpod-conmon-${hex}.scope`, 'machine.slice', { kind: 'other' }],
+    [`crio-conmon-${hex}.scope`, 'machine.slice', { kind: 'other' }],
+    ['web', '', { kind: 'perhaps', id: 'web' }],
+    ['systemd-logind.service', 'system.slice', { kind: 'other' }],
+    ['snap.firefox.hook.scope', 'app.slice', { kind: 'other' }],
+    ['user.slice', '', { kind: 'other' }],
+    ['', '', { kind: 'other' }],
+    ['/', '', { kind: 'other' }]
+  ]
+  for (const [leaf, parent, verdict] of table) {
+    t.strictSame(readCgroupName(leaf, parent), verdict, `${parent}/${leaf}`)
+  }
+  t.end()
+})
+
+test('whose slot is it', (t) => {
+  const web = plain({})
+  t.equal(findContainer(slot({}), [web]), web)
+  t.equal(findContainer(slot({ cgroupName: 'odd', mntns: 9 }), [web]), web, 'by cgroup id alone')
+  const before = plain({ cgroupId: 50n, mntns: 6 })
+  t.equal(findContainer(slot({}), [before]), undefined, 'an earlier one with that id')
+  t.equal(
+    findContainer(slot({ cgroupId: 101n, cgroupName: 'new' }), [web]),
+    undefined,
+    'mount namespace numbers are reused: the other cgroup tells'
+  )
+  t.equal(
+    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
+    web,
+    'version 1: by mount namespace'
+  )
+  t.equal(
+    findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
+    web,
+    'a cgroup of its own inside'
+  )
+  const named = containerFromName(slot({ cgroupName: `docker-${hex}.scope` }))
+  t.match(named, { id: hex, name: hex, runtime: 'docker', pid: 0 })
+  t.match(containerFromName(slot({})), { id: 'web', runtime: 'unknown' })
+  t.strictSame(identify(slot({ cgroupName: 'x.service' }), []), { kind: 'other' })
+  const pause = plain({ labels: { 'io.cri-containerd.kind': 'sandbox' } })
+  t.strictSame(identify(slot({}), [pause]), { kind: 'other' })
+  t.end()
+})
+
+test('labels, OCI configuration, and two sources of one container', (t) => {
+  const labels = {
+    'io.kubernetes.pod.namespace': 'shop',
+    'io.kubernetes.pod.name': 'checkout-1',
+    'io.kubernetes.pod.uid': 'u',
+    'io.kubernetes.container.name': 'app'
+  }
+  t.strictSame(podOf(labels), { namespace: 'shop', name: 'checkout-1', uid: 'u' })
+  t.equal(nameOf(labels, hex), 'app')
+  t.equal(nameOf({}, hex), hex)
+  const cri = {
+    'io.kubernetes.cri.sandbox-namespace': 'shop',
+    'io.kubernetes.cri.sandbox-name': 'checkout-1',
+    'io.kubernetes.cri.container-type': 'sandbox'
+  }
+  t.match(podOf(cri), { namespace: 'shop', uid: '' })
+  t.ok(isSandbox(cri))
+  t.notOk(isSandbox(labels))
+  t.equal(parseOciConfig('nonsense'), undefined)
+  t.equal(parseOciConfig('[]'), undefined)
+  t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {} })
+  t.match(
+    parseOciConfig(
+      '{"annotations":{"a":"b","c":1},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_LOG"}}}'
+    ),
+    {
+      annotations: { a: 'b' },
+      seccomp: { defaultAction: 'SCMP_ACT_LOG' }
+    }
+  )
+  const state = plain({ id: hex, name: hex, seccomp: { defaultAction: 'SCMP_ACT_LOG' } })
+  const docker = plain({
+    id: hex,
+    runtime: 'docker',
+    name: 'shop',
+    pid: 0,
+    status: 'running',
+    labels: { a: '1' }
+  })
+  for (const merged of [mergeContainers(state, docker), mergeContainers(docker, state)]) {
+    t.match(merged, { name: 'shop', runtime: 'docker', pid: 10, mntns: 7, labels: { a: '1' } })
+    t.equal(merged.seccomp, state.seccomp)
+  }
+  t.end()
+})
+
+test("docker's socket", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-docker-'))
+  const socket = join(folder, 'docker.sock')
+  t.strictSame(await dockerRuntime(socket).list(), [], 'absence is silent')
+  const server = createServer((request, response) => {
+    if (request.url === '/version') response.end('{"Version":"27.0"}')
+    else if (request.url?.startsWith('/containers/json') === true) {
+      response.end(
+        JSON.stringify([{ Id: hex, Names: ['/shop'], Image: 'i', State: 'running', Labels: {} }, 7])
+      )
+    }
+  })
+  server.listen(socket)
+  await once(server, 'listening')
+  t.teardown(async () => {
+    server.close()
+    await rm(folder, { recursive: true })
+  })
+  const docker = dockerRuntime(socket)
+  t.match(await docker.list(), [{ id: hex, name: 'shop', runtime: 'docker', image: 'i' }])
+  t.equal(await docker.version(), '27.0')
+})
+
+test('the registry: real runc state, remembered after the end, bad state survived', async (t) => {
+  if (process.getuid?.() !== 0) {
+    t.comment('not root: runc cannot run here')
+    return
+  }
+  const rootfs = await makeRootfs()
+  const root = await mkdtemp(join(tmpdir(), 'secco-runc-'))
+  const bundle = await makeBundle(rootfs, {
+    args: ['/probe', 'wait'],
+    annotations: { 'secco.dev/profile': 'shop', 'io.kubernetes.container.name': 'app' }
+  })
+  t.teardown(async () => {
+    for (const folder of [dirname(rootfs), root, bundle])
+      await rm(folder, { recursive: true, force: true })
+  })
+  await mkdir(join(root, 'broken'))
+  await writeFile(join(root, 'broken/state.json'), '{"init_process_pid": "x"')
+  const failing: ContainerRuntime = {
+    name: 'failing',
+    list: () => Promise.reject(new Error('down')),
+    byId: () => Promise.resolve(undefined),
+    version: () => Promise.reject(new Error('down'))
+  }
+  const registry = openRegistry([runcRuntime([root]), failing], createLogger('test', quiet))
+  t.teardown(() => registry.close())
+  const id = `secco-registry-${process.pid}`
+  const container = spawn('runc', ['--root', root, 'run', '--bundle', bundle, id], {
+    stdio: 'ignore'
+  })
+  const gone = once(container, 'exit')
+  const found = () => registry.all().find((one) => one.id === id)
+  while (found()?.status !== 'running') await registry.refresh()
+  t.match(found(), {
+    name: 'app',
+    runtime: 'runc',
+    bundle,
+    labels: { 'secco.dev/profile': 'shop' },
+    seccomp: { defaultAction: 'SCMP_ACT_ALLOW' }
+  })
+  t.ok((found()?.mntns ?? 0) > 0 && (found()?.cgroupId ?? 0n) > 1n)
+  const cgroup = found()?.cgroupId
+  await run('runc', ['--root', root, 'kill', id, 'KILL'])
+  await gone
+  await registry.refresh()
+  t.match(found(), { pid: 0, status: 'stopped', name: 'app' })
+  t.equal(found()?.cgroupId, cgroup, 'the cgroup id stays for sets that are named later')
+  t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
+})

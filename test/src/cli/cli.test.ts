@@ -1,0 +1,196 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { version } from '../../../src/version.js'
+import { runSecco } from '../../helpers/secco-command.js'
+
+const secco = (state: string, args: readonly string[], input?: string) =>
+  runSecco(args, { env: { SECCO_STATE: state }, ...(input === undefined ? {} : { input }) })
+
+const profile = (name: string, extra: string) => `apiVersion: secco.dev/v1alpha1
+kind: SeccompProfile
+metadata: {name: ${name}, namespace: shop}
+spec:
+  seccomp:
+    defaultAction: SCMP_ACT_ERRNO
+    syscalls: [{names: [read, write${extra}], action: SCMP_ACT_ALLOW}]
+`
+const rule = `apiVersion: secco.dev/v1alpha1
+kind: SeccompRule
+metadata: {name: web, namespace: secco-system}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  mode: learn
+`
+const pod = (label: string) => `apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: ${label}}}
+spec: {containers: [{name: app, image: web}]}
+`
+
+test('the secco command', async (t) => {
+  const state = await mkdtemp(join(tmpdir(), 'secco-cli-'))
+  t.teardown(() => rm(state, { recursive: true, force: true }))
+  const file = async (name: string, text: string) => {
+    const path = join(state, name)
+    await writeFile(path, text)
+    return path
+  }
+  const web = await file('web.yaml', profile('web', ''))
+  const wider = await file('wider.yaml', profile('wider', ', accept4'))
+
+  await t.test(
+    'bad input: error with code and next step, exit code 1, nothing written',
+    async (t) => {
+      const cases: { name: string; args: string[]; says: RegExp }[] = [
+        {
+          name: 'unknown verb',
+          args: ['nonsense'],
+          says: /unknown command 'nonsense'.*\(INVALID_ARGUMENT\)/
+        },
+        {
+          name: 'unknown option',
+          args: ['get', 'rules', '--colour'],
+          says: /unknown option '--colour'/
+        },
+        {
+          name: 'unknown output',
+          args: ['get', 'rules', '-o', 'xml'],
+          says: /-o xml.*\(INVALID_ARGUMENT\)\n {2}next: choose one of table, wide/
+        },
+        {
+          name: 'missing file',
+          args: ['rule', 'apply', '-f', join(state, 'absent.yaml')],
+          says: /absent\.yaml.*\(NOT_FOUND\)/
+        },
+        {
+          name: 'unknown profile',
+          args: ['profile', 'show', 'absent'],
+          says: /absent.*default.*\(NOT_FOUND\)/
+        },
+        {
+          name: 'no hub',
+          args: ['get', 'nodes'],
+          says: /\(UNAVAILABLE\)\n {2}next: start it with/
+        },
+        {
+          name: 'no shell',
+          args: ['completion', 'tcsh'],
+          says: /tcsh.*\n {2}next: choose one of bash, zsh, fish/
+        },
+        { name: 'trace without a target', args: ['trace'], says: /trace takes one container/ },
+        { name: 'render without a document', args: ['render'], says: /next: name one with -f/ },
+        {
+          name: 'bad address',
+          args: ['webhook', '--listen', 'here'],
+          says: /--listen here: not HOST:PORT/
+        }
+      ]
+      for (const { name, args, says } of cases) {
+        const { code, stdout, stderr } = await secco(state, args)
+        t.match({ code, stdout, stderr }, { code: 1, stdout: '', stderr: says }, name)
+      }
+    }
+  )
+
+  await t.test('documents with a wrong field name it and what is accepted', async (t) => {
+    const cases = [
+      {
+        from: 'SCMP_ACT_ALLOW',
+        to: 'ALLOW',
+        says: /spec\.seccomp\.syscalls\[0\]\.action.*SCMP_ACT_ALLOW/s
+      },
+      { from: 'name: web', to: 'name: ../web', says: /\(INVALID_NAME\)/ },
+      { from: 'spec:', to: 'specs: {}\nspec:', says: /specs/ },
+      { from: 'kind: SeccompProfile', to: 'kind: Pod', says: /kind/ }
+    ]
+    for (const { from, to, says } of cases) {
+      const bad = await file('bad.yaml', profile('web', '').replace(from, to))
+      const { code, stderr } = await secco(state, ['profile', 'apply', '-f', bad])
+      t.equal(code, 1, to)
+      t.match(stderr, says, to)
+    }
+    t.match(await secco(state, ['get', 'profiles']), {
+      code: 0,
+      stdout: '',
+      stderr: 'No profiles found.\n'
+    })
+  })
+
+  await t.test('apply, get in every output, show, export', async (t) => {
+    t.match(await secco(state, ['profile', 'apply', '-f', web, '--dry-run']), {
+      code: 0,
+      stdout: /dry run/
+    })
+    t.match(await secco(state, ['get', 'profiles']), { stderr: 'No profiles found.\n' })
+    t.match(await secco(state, ['profile', 'apply', '-f', web]), {
+      code: 0,
+      stdout: /web applied in shop/
+    })
+    t.match(await secco(state, ['rule', 'apply', '-f', '-'], rule), {
+      code: 0,
+      stdout: /web applied in secco-system/
+    })
+    t.match(await secco(state, ['get', 'profiles']), { stdout: /NAMESPACE +NAME.*\nshop +web/ })
+    t.match(await secco(state, ['get', 'profiles', '-o', 'name']), {
+      stdout: 'seccompprofile.secco.dev/web\n'
+    })
+    const listed = JSON.parse((await secco(state, ['get', 'profiles', '-o', 'json'])).stdout) as {
+      items: { metadata: { name: string } }[]
+    }
+    t.same(
+      listed.items.map((item) => item.metadata.name),
+      ['web']
+    )
+    t.match(await secco(state, ['get', 'rules', '-o', 'yaml']), { stdout: /kind: SeccompRule/ })
+    t.match(await secco(state, ['get', 'profiles', '-n', 'other']), {
+      stderr: 'No profiles found.\n',
+      code: 0
+    })
+    t.match(await secco(state, ['profile', 'show', 'shop/web']), { code: 0, stdout: /Revision:/ })
+    const oci = JSON.parse(
+      (await secco(state, ['profile', 'export', 'web', '-n', 'shop'])).stdout
+    ) as { defaultAction: string }
+    t.equal(oci.defaultAction, 'SCMP_ACT_ERRNO')
+    const rendered = await secco(state, ['render', '-f', web])
+    t.equal(
+      (JSON.parse(rendered.stdout) as { defaultAction: string }).defaultAction,
+      'SCMP_ACT_ERRNO'
+    )
+  })
+
+  await t.test('profile diff exits 0, 1 and 2', async (t) => {
+    t.match(await secco(state, ['profile', 'diff', web, web]), { code: 0, stdout: '' })
+    t.match(await secco(state, ['profile', 'diff', web, wider]), { code: 1, stdout: /\+ accept4/ })
+    t.match(await secco(state, ['profile', 'diff', web, 'absent']), {
+      code: 2,
+      stderr: /NOT_FOUND/
+    })
+  })
+
+  await t.test('check says what the webhook would do', async (t) => {
+    const labelled = await file('pod.yaml', pod('web'))
+    const other = await file('other.yaml', pod('other'))
+    const answer = await secco(state, ['check', '-f', labelled, '-o', 'json'])
+    t.equal(answer.code, 0)
+    t.match(answer.stdout, /RuntimeDefault/)
+    t.match(await secco(state, ['rule', 'test', '-f', labelled]), {
+      code: 0,
+      stdout: /secco-system\/web/
+    })
+    t.notMatch((await secco(state, ['check', '-f', other, '-o', 'json'])).stdout, /RuntimeDefault"/)
+  })
+
+  await t.test('version, help and completion', async (t) => {
+    const report = JSON.parse((await secco(state, ['version', '-o', 'json'])).stdout) as {
+      version: string
+    }
+    t.equal(report.version, version)
+    t.match(await secco(state, ['--help']), { code: 0, stdout: /trace.*profile/s })
+    t.match(await secco(state, ['trace', '--help']), { code: 0, stdout: /COMMAND ARG/ })
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      t.match(await secco(state, ['completion', shell]), { code: 0, stdout: /approve/ }, shell)
+    }
+  })
+})

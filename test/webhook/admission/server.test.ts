@@ -1,0 +1,337 @@
+import { once } from 'node:events'
+import { Agent, request } from 'node:https'
+import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { test, type Test } from 'tap'
+import { createAuthority } from '../../../certs/authority.js'
+import { ensureClientLeaf, ensureServerLeaf } from '../../../certs/files.js'
+import { createLeaf } from '../../../certs/leaf.js'
+import { watchPair } from '../../../certs/reload.js'
+import { createLogger } from '../../../src/log.js'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import { type AdmissionServerOptions, createAdmissionServer } from '../../../webhook/server.js'
+import { realisticReview, testPod, testReview } from '../../helpers/review.js'
+import { testProfile, testRule } from '../../helpers/rules.js'
+
+const snapshot = buildSnapshot({
+  rules: [
+    testRule('web', {
+      podSelector: { matchLabels: { app: 'web' } },
+      profile: { name: 'checkout.app' }
+    })
+  ],
+  profiles: [testProfile('shop', 'checkout.app')]
+})
+const good = JSON.stringify(testReview(testPod({ labels: { app: 'web' } })))
+
+interface Answer {
+  status: number
+  text: string
+}
+
+async function start(t: Test, options: Partial<AdmissionServerOptions> = {}) {
+  const dir = join(t.testdir(), 'certs')
+  const pair = await ensureServerLeaf(dir, ['localhost', '127.0.0.1'])
+  const lines: string[] = []
+  const logger = createLogger('webhook', { write: (line) => lines.push(line) })
+  const server = createAdmissionServer({
+    tls: pair,
+    getSnapshot: () => snapshot,
+    logger,
+    ...options
+  })
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
+  let stopped: Promise<void> | undefined
+  const stop = () => (stopped ??= server.shutdown())
+  t.teardown(stop)
+  const send = (
+    body: string | Buffer,
+    {
+      agent,
+      method = 'POST',
+      path = '/mutate',
+      headers = {},
+      cert,
+      key
+    }: {
+      agent?: Agent
+      method?: string
+      path?: string
+      headers?: Record<string, string>
+      cert?: string
+      key?: string
+    } = {}
+  ): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          port,
+          ca: pair.ca,
+          method,
+          path,
+          headers: { 'content-type': 'application/json', ...headers },
+          agent: agent ?? false,
+          ...(cert === undefined ? {} : { cert, key })
+        },
+        (response) => {
+          let text = ''
+          response.setEncoding('utf8')
+          response.on('data', (chunk: string) => (text += chunk))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+        }
+      )
+      outgoing.on('error', reject)
+      outgoing.end(body)
+    })
+  const open = async (): Promise<TLSSocket> => {
+    const socket = connect({ host: '127.0.0.1', port, ca: pair.ca })
+    await once(socket, 'secureConnect')
+    return socket
+  }
+  return { dir, pair, server, port, lines, stop, send, open }
+}
+
+test('a review over TLS', async (t) => {
+  const { send, lines } = await start(t)
+  const { status, text } = await send(good)
+  t.equal(status, 200)
+  t.match(JSON.parse(text), { response: { allowed: true, patchType: 'JSONPatch' } })
+  t.match(JSON.parse(lines[0] ?? ''), { msg: 'admission decision', decision: 'patched' })
+  t.equal((await send(good, { path: '/mutate?timeout=2s' })).text, text, 'the same answer again')
+})
+
+test('health and metrics', async (t) => {
+  let problem: string | undefined = 'not loaded'
+  const { send, stop } = await start(t, { checks: [{ name: 'rules', problem: () => problem }] })
+  const get = (path: string) => send('', { method: 'GET', path })
+  t.strictSame(await get('/livez'), { status: 200, text: 'ok' })
+  t.match(await get('/readyz'), { status: 503, text: /\[-\]rules failed: not loaded/ })
+  problem = undefined
+  t.strictSame(await get('/readyz'), { status: 200, text: 'ok' })
+  t.equal(
+    (await get('/readyz?verbose')).text,
+    '[+]serving ok\n[+]tls ok\n[+]rules ok\nreadyz check passed\n'
+  )
+  await send(good)
+  await send('{')
+  const { text } = await get('/metrics')
+  t.match(text, /secco_admission_requests_total\{decision="patched",reason="ready"\} 1/)
+  t.match(text, /secco_admission_refused_total\{code="INVALID_REVIEW"\} 1/)
+  t.match(text, /secco_rules 1\n/)
+  t.match(text, /secco_tls_cert_not_after_timestamp_seconds \d{10}/)
+  t.match(text, /secco_build_info\{version="[0-9.]+"\} 1/)
+  t.equal((await get('/nothing')).status, 404)
+  await stop()
+})
+
+test('bad input: an answer of 4xx, no crash, nothing of it in the log', async (t) => {
+  const { send, lines } = await start(t)
+  const secret = 'hunter2-do-not-log'
+  const deep = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","resource":{"resource":"pods"},"object":${'{"a":'.repeat(170_000)}1${'}'.repeat(170_000)}}}`
+  const table: [string, string | Buffer, Record<string, string>, number][] = [
+    ['malformed', `{"password": "${secret}"`, {}, 400],
+    ['empty', '', {}, 400],
+    ['not JSON at all', secret, {}, 400],
+    ['binary', Buffer.from([0xff, 0xfe, 0, 1, 2]), {}, 400],
+    ['wrong content type', good, { 'content-type': 'text/plain' }, 415],
+    ['no review', `{"secret": "${secret}"}`, {}, 400],
+    ['poisoned', `{"__proto__": {"secret": "${secret}"}}`, {}, 400],
+    ['poisoned, escaped', `{"\\u005f_proto__": {"secret": "${secret}"}}`, {}, 400],
+    ['poisoned constructor', `{"constructor": {"prototype": "${secret}"}}`, {}, 400],
+    ['170,000 deep', deep, {}, 200],
+    ['1,000,000 lists deep', '['.repeat(1_000_000) + ']'.repeat(1_000_000), {}, 413],
+    ['2,000,000 objects', `[${'{},'.repeat(1_999_999)}{}]`, {}, 413],
+    ['8 MiB', Buffer.alloc(8 * 2 ** 20, 0x20), {}, 413],
+    ['huge header', good, { 'x-big': 'x'.repeat(20_000) }, 431]
+  ]
+  for (const [name, body, headers, status] of table) {
+    const answer = await send(body, { headers }).catch((error: unknown) => {
+      // A body over the limit is refused before it has been read: the writer may meet a reset.
+      const { code } = error as NodeJS.ErrnoException
+      return { status: code === 'EPIPE' || code === 'ECONNRESET' ? 413 : 0, text: '' }
+    })
+    t.equal(answer.status, status, name)
+    t.notMatch(answer.text, secret, `${name}: not sent back`)
+  }
+  t.equal((await send('', { method: 'GET' })).status, 404, 'GET /mutate')
+  t.notMatch(lines.join(''), secret, 'not logged')
+  t.equal((await send(good)).status, 200, 'still serving')
+  t.equal(({} as Record<string, unknown>)['secret'], undefined, 'no prototype was touched')
+})
+
+test('slow and half-sent requests are ended, and stall nobody', async (t) => {
+  const { open, port, send } = await start(t)
+  const closes = async (socket: TLSSocket): Promise<string> => {
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    socket.on('error', () => undefined)
+    await once(socket, 'close')
+    return text.split('\r\n')[0] ?? ''
+  }
+  const partialHead = await open()
+  partialHead.write('POST /mutate HTTP/1.1\r\nHost: x\r\nContent-')
+  const partialBody = await open()
+  partialBody.write(
+    'POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"a"'
+  )
+  const dripping = await open()
+  dripping.write(
+    'POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+  )
+  const drip = setInterval(() => dripping.write('1\r\n \r\n'), 200)
+  t.teardown(() => clearInterval(drip))
+  const gone = await open()
+  gone.write(
+    'POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\nContent-Type: application/json\r\n\r\n{'
+  )
+  gone.destroy()
+  const silent = connectTcp(port, '127.0.0.1')
+  const garbage = connectTcp(port, '127.0.0.1')
+  garbage.write('GET / HTTP/1.1\r\n\r\n')
+  const closed = [silent, garbage].map((plain) => {
+    plain.on('error', () => undefined)
+    return once(plain, 'close')
+  })
+  const began = performance.now()
+  t.equal((await send(good)).status, 200, 'others are served meanwhile')
+  t.ok(performance.now() - began < 1000)
+  const [head, body, slow] = await Promise.all([
+    closes(partialHead),
+    closes(partialBody),
+    closes(dripping),
+    ...closed
+  ])
+  t.match(head, /408/, 'a partial header')
+  t.match(body, /408/, 'a partial body')
+  t.match(slow, /408|^$/, 'a body that drips')
+  t.ok(performance.now() - began < 15_000)
+  t.equal((await send(good)).status, 200)
+})
+
+test('only HTTP/1.1 and TLS from 1.2', async (t) => {
+  const { port, pair } = await start(t)
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    ca: pair.ca,
+    ALPNProtocols: ['h2', 'http/1.1']
+  })
+  await once(socket, 'secureConnect')
+  t.equal(socket.alpnProtocol, 'http/1.1')
+  socket.destroy()
+  const old = connect({
+    host: '127.0.0.1',
+    port,
+    ca: pair.ca,
+    maxVersion: 'TLSv1.1',
+    minVersion: 'TLSv1',
+    ciphers: 'DEFAULT@SECLEVEL=0'
+  })
+  await t.rejects(once(old, 'secureConnect'))
+})
+
+test('with a client authority only its callers are answered, and probes are', async (t) => {
+  const clients = join(t.testdir(), 'clients')
+  const caller = await ensureClientLeaf(clients, 'api-server')
+  const { send } = await start(t, { clientCa: caller.ca })
+  t.equal((await send(good)).status, 401)
+  t.equal((await send(good, { cert: caller.cert, key: caller.key })).status, 200)
+  const foreign = await createLeaf(
+    { kind: 'client', node: 'api-server' },
+    await createAuthority(new Date()),
+    new Date()
+  )
+  t.equal((await send(good, foreign)).status, 401)
+  t.equal((await send('', { method: 'GET', path: '/readyz' })).status, 200)
+})
+
+test('a certificate renewed while 50 connections keep sending', async (t) => {
+  const { dir, pair, port, send, server } = await start(t)
+  const agent = new Agent({ keepAlive: true, maxSockets: 50 })
+  t.teardown(() => agent.destroy())
+  let renewed: () => void = () => undefined
+  const change = new Promise<void>((resolve) => (renewed = resolve))
+  const watcher = watchPair({
+    paths: pair.paths,
+    current: pair,
+    debounceMs: 50,
+    onChange: (next) => {
+      server.setCertificate(next)
+      renewed()
+    },
+    onProblem: () => undefined
+  })
+  t.teardown(watcher.stop)
+  const seen = async (): Promise<string> => {
+    const socket = connect({ host: '127.0.0.1', port, ca: pair.ca })
+    await once(socket, 'secureConnect')
+    const { serialNumber } = socket.getPeerCertificate()
+    socket.destroy()
+    return serialNumber
+  }
+  const body = JSON.stringify(realisticReview())
+  let running = true
+  let answered = 0
+  const failed: unknown[] = []
+  const senders = Array.from({ length: 50 }, async () => {
+    while (running) {
+      try {
+        const { status } = await send(body, { agent })
+        if (status === 200) answered++
+        else failed.push(status)
+      } catch (error) {
+        failed.push(error)
+      }
+    }
+  })
+  const before = await seen()
+  const soon = new Date(Date.now() + 70 * 86_400_000)
+  const next = await ensureServerLeaf(dir, ['localhost', '127.0.0.1'], soon)
+  await change
+  // The renewed leaf begins later than now, so only its serial number is looked at, without verifying.
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const after = socket.getPeerCertificate().serialNumber
+  socket.destroy()
+  const half = answered
+  while (answered < half + 500) await new Promise((resolve) => setImmediate(resolve))
+  running = false
+  await Promise.all(senders)
+  t.strictSame(failed, [])
+  t.ok(answered > 500, `${answered} answered`)
+  t.not(after, before)
+  t.not(next.cert, pair.cert)
+  t.throws(() => server.setCertificate({ cert: next.cert, key: pair.key }), {
+    code: 'CERTIFICATE_INVALID'
+  })
+})
+
+test('shutdown under load drops nothing', async (t) => {
+  const { send, server } = await start(t)
+  const agent = new Agent({ keepAlive: true, maxSockets: 10 })
+  t.teardown(() => agent.destroy())
+  await send(good, { agent })
+  const inFlight = Array.from({ length: 10 }, () => send(good, { agent }))
+  const results = Promise.all(inFlight)
+  await Promise.race(inFlight)
+  const closing = server.shutdown({ delayMs: 20 })
+  t.match(await send('', { method: 'GET', path: '/readyz' }), {
+    status: 503,
+    text: /\[-\]serving failed/
+  })
+  t.ok((await results).every((answer) => answer.status === 200))
+  await closing
+  await t.rejects(send(good), { code: 'ECONNREFUSED' })
+})
+
+test('a port in use is said', async (t) => {
+  const { port } = await start(t)
+  const authority = await createAuthority(new Date())
+  const tls = await createLeaf({ kind: 'server', names: ['localhost'] }, authority, new Date())
+  const logger = createLogger('webhook', { write: () => undefined })
+  const second = createAdmissionServer({ tls, getSnapshot: () => snapshot, logger })
+  t.teardown(() => second.shutdown())
+  await t.rejects(second.listen({ host: '127.0.0.1', port }), { code: 'PORT_IN_USE' })
+})
