@@ -10,7 +10,7 @@ const causes: readonly [RegExp, string][] = [
   ],
   [/expired|not yet valid/i, 'a certificate is not valid now: check the clocks, then renew it'],
   [
-    /ECONNRESET|EPIPE|socket hang up|disconnected|alert|Protocol error|GOAWAY/i,
+    /ECONNRESET|EPIPE|socket hang up|disconnected|alert|Protocol error|GOAWAY|Failed to connect/i,
     "the hub cut the connection: it may be stopping, or refuse this node's certificate (its log says which)"
   ],
   [/ECONNREFUSED/, 'nothing listens there: start the hub, or correct the address'],
@@ -19,5 +19,7 @@ const causes: readonly [RegExp, string][] = [
 
 /** What a person does about a connection that failed, from what gRPC says of it. */
 export function connectionHint(reason: string): string {
-  return causes.find(([pattern]) => pattern.test(reason))?.[1] ?? reason
+  // grpc-js appends the time of the failure: without it the same failure is the same text.
+  const lasting = reason.replace(/ ?\(\d{4}-[\d:T.-]+Z\)| ?Resolution note: *$/g, '')
+  return causes.find(([pattern]) => pattern.test(lasting))?.[1] ?? lasting
 }

@@ -93,7 +93,7 @@ export async function sweepTemporary(folder: string, ageMs: number): Promise<num
     if (!isTemporaryName(basename(name))) continue
     const path = join(folder, name)
     try {
-      if (Date.now() - (await stat(path)).mtimeMs < ageMs) continue
+      if (ageMs > 0 && Date.now() - (await stat(path)).mtimeMs < ageMs) continue
       await unlink(path)
       removed += 1
     } catch {
