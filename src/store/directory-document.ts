@@ -1,4 +1,5 @@
 import { SeccoError } from '../errors.js'
+import { maxDocumentBytes } from '../seccomp/parse.js'
 import type { AnyObject, Kind, Objects } from './store.js'
 
 /** How documents become objects and back; see src/seccomp/parse.ts and src/api/validate.ts. */
@@ -96,6 +97,15 @@ export function readDocument<K extends Kind>(
   return fromDisk(checkPlace(object, place.kind, place.namespace, place.name, place.where))
 }
 
-export function writeDocument(codec: DocumentCodec, object: AnyObject): string {
-  return codec.serialize(toDisk(object))
+/** Object → text of its file. TOO_LARGE for what could not be read back. */
+export function writeDocument(codec: DocumentCodec, object: AnyObject, where: string): string {
+  const text = codec.serialize(toDisk(object))
+  const size = Buffer.byteLength(text)
+  if (size > maxDocumentBytes) {
+    throw new SeccoError(
+      'TOO_LARGE',
+      `${where}: would have ${size} bytes; at most ${maxDocumentBytes} are accepted`
+    )
+  }
+  return text
 }

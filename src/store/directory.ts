@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { validateObject } from '../api/validate.js'
 import { SeccoError } from '../errors.js'
+import { parseDocument, serializeDocument } from '../seccomp/parse.js'
 import { createCatalog } from './directory-catalog.js'
 import { checkPlace, type DocumentCodec, isKind, writeDocument } from './directory-document.js'
 import { checkRef, kindFolder, lockPath, objectPath } from './directory-layout.js'
@@ -9,7 +11,12 @@ import { copyOf, createLoader } from './directory-load.js'
 import { ensureFolder, removeDurable, writeDurable } from './durable-file.js'
 import { withFileLock } from './file-lock.js'
 import type { Kind, Objects, ObjectRef, Store } from './store.js'
-import { yamlCodec } from './yaml-codec.js'
+
+const yaml: DocumentCodec = {
+  parse: parseDocument,
+  validate: validateObject,
+  serialize: serializeDocument
+}
 
 export interface DirectoryStoreOptions {
   codec?: DocumentCodec
@@ -56,7 +63,7 @@ export async function openDirectoryStore(
   dir: string,
   options: DirectoryStoreOptions = {}
 ): Promise<Store> {
-  const codec = options.codec ?? yamlCodec
+  const codec = options.codec ?? yaml
   const lockTimeoutMs = options.lockTimeoutMs ?? 10_000
   await ensureFolder(dir)
   const root = await realpath(dir)
@@ -97,7 +104,7 @@ export async function openDirectoryStore(
   async function write<K extends Kind>(kind: K, ref: ObjectRef, object: Objects[K]) {
     const where = `${kind} ${ref.namespace}/${ref.name}`
     const valid = checkPlace(codec.validate(object, where), kind, ref.namespace, ref.name, where)
-    await writeDurable(objectPath(root, kind, ref), writeDocument(codec, valid))
+    await writeDurable(objectPath(root, kind, ref), writeDocument(codec, valid, where))
     await catalog.touch(kind, ref)
     return copyOf(valid)
   }

@@ -238,7 +238,7 @@ test('kill -9 of satellite, hub and both, 50 times at random moments', {
     }
   }
   t.same(lost, [], 'no acked observation was lost')
-  t.ok(acked.size > 50, `${acked.size} acked`)
+  t.ok(acked.size > 20, `${acked.size} acked`)
   t.comment(`${acked.size} acked, ${spooled.size} spooled when printed, ${run + 1} satellites`)
 
   // Both up and left alone: everything that was durable anywhere arrives, the last spec is delivered.
