@@ -16,6 +16,7 @@ const program = `
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,7 +36,10 @@ int main(void) {
   say("newuser", pid);
   say("clone3", syscall(SYS_clone3, attr, 0));
   say("unshare", unshare(CLONE_NEWUSER));
-  /* Last: any signal that comes later would stop a traced process for good. */
+  /* Last, with every signal blocked: one that came later would stop a traced process for good. */
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, 0);
   say("ptrace", ptrace(PTRACE_TRACEME, 0, 0, 0));
   printf("end\\n");
   return 0;
