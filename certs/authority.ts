@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import { checkPair, lifetimeLeft, readCertificate, splitBundle } from './pair.js'
-import { createFile, replaceFile } from './write-file.js'
+import { createDurable, writeDurable } from '../src/store/durable-file.js'
 
 const day = 86_400_000
 const lifetimeDays = 3650
@@ -83,7 +83,7 @@ async function readOrCreate(path: string, now: Date): Promise<SigningPair> {
   const existing = await readPair(path)
   if (existing !== undefined) return existing
   const made = await createAuthority(now)
-  await createFile(path, serialise(made), 0o600)
+  await createDurable(path, serialise(made), 0o600)
   return (await readPair(path)) ?? made
 }
 
@@ -112,7 +112,7 @@ export async function ensureAuthority(dir: string, now: Date = new Date()): Prom
   let current = await readOrCreate(path(files.current), now)
   let next = await readPair(path(files.next))
   if (left(current, now) < takeOverAt && next !== undefined) {
-    await replaceFile(path(files.previous), current.cert, 0o644)
+    await writeDurable(path(files.previous), current.cert, 0o644)
     await rename(path(files.next), path(files.current))
     current = next
     next = undefined
@@ -132,7 +132,7 @@ export async function ensureAuthority(dir: string, now: Date = new Date()): Prom
     await unlink(path(files.previous))
   }
   if ((await readIfThere(path(files.bundle))) !== bundle) {
-    await replaceFile(path(files.bundle), bundle, 0o644)
+    await writeDurable(path(files.bundle), bundle, 0o644)
   }
   return { signing: current, bundle, bundlePath: path(files.bundle) }
 }

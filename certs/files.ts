@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import { type Authority, ensureAuthority } from './authority.js'
 import { createLeaf, type LeafPurpose } from './leaf.js'
 import { type CertificatePair, checkPair, isSignedBy, lifetimeLeft } from './pair.js'
-import { replaceFile } from './write-file.js'
+import { writeDurable } from '../src/store/durable-file.js'
 
 /** A pair on disk: PEM texts, where they are, and until when they hold. */
 export interface StoredPair extends CertificatePair {
@@ -68,8 +68,8 @@ async function ensureLeaf(
   const { cert, key } = await createLeaf(purpose, authority.signing, now)
   await mkdir(dirname(paths.cert), { recursive: true, mode: 0o700 })
   // A reader between the two sees a pair that does not match, keeps its old one and reads again.
-  await replaceFile(paths.key, key, 0o600)
-  await replaceFile(paths.cert, cert, 0o644)
+  await writeDurable(paths.key, key, 0o600)
+  await writeDurable(paths.cert, cert, 0o644)
   const notAfter = new Date(new X509Certificate(cert).validTo)
   return { cert, key, ca: authority.bundle, paths, notAfter }
 }

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { access, rmdir } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { access, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { launchCommand } from '../native/launcher.js'
@@ -55,6 +55,17 @@ function commandCgroup(): string | undefined {
     : join(mount, `secco-trace-${process.pid}-${Date.now().toString(36)}`)
 }
 
+/** Takes away what traces that were killed left behind: empty cgroups whose maker is gone. */
+async function sweepCgroups(): Promise<void> {
+  const mount = cgroupMount()
+  if (mount === undefined) return
+  for (const name of await readdir(mount).catch((): string[] => [])) {
+    const maker = /^secco-trace-(\d+)-/.exec(name)?.[1]
+    if (maker === undefined || existsSync(`/proc/${maker}`)) continue
+    await rmdir(join(mount, name)).catch(() => undefined)
+  }
+}
+
 async function drain(folder: string): Promise<void> {
   const until = performance.now() + drainMs
   while ((await pidsOfCgroup(folder)).length > 0 && performance.now() < until) await delay(5)
@@ -93,6 +104,7 @@ export async function traceCommand(
   const recorder = openOrExplain()
   try {
     attachOrExplain(recorder)
+    await sweepCgroups()
     const cgroup = commandCgroup()
     const options = { filter: true, stdio: 'inherit' as const }
     const launched = await launchCommand(command, {

@@ -52,7 +52,6 @@ function buildProgram(context: VerbContext): Command {
   const program = new Command('secco')
     .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
     .version(version)
-    .enablePositionalOptions()
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (words) => context.io.stdout(words),

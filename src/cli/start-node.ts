@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { ensureClientLeaf } from '../../certs/files.js'
-import { type Satellite, startSatellite } from '../../satellite/main.js'
+import { startSatellite } from '../../satellite/main.js'
 import { startUplink } from '../../satellite/uplink.js'
+import type { Uplink } from '../../satellite/uplink-types.js'
+import type { NodeStatus } from '../api/gen/hub.js'
 import type { Logger } from '../log.js'
 import type { StatePaths } from './state.js'
 
@@ -17,15 +19,34 @@ export interface NodeOptions {
   logger: Logger
 }
 
-/** Starts this machine's satellite with a certificate of the authority in the state folder. */
-export async function startNode(options: NodeOptions): Promise<Satellite> {
+export interface RunningNode {
+  status(): NodeStatus
+  close(): Promise<void>
+}
+
+const renewalCheckMs = 3_600_000
+
+/** Starts this machine's satellite with a certificate of the authority in the state folder, renewed in time. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { paths, hub, node, logger } = options
   await mkdir(paths.spool, { recursive: true, mode: 0o700 })
-  const tls = await ensureClientLeaf(paths.certs, node)
-  return startSatellite({
+  let leaf = await ensureClientLeaf(paths.certs, node)
+  let uplink: Uplink | undefined
+  const satellite = await startSatellite({
     node,
-    connect: (ends) =>
-      startUplink({ hub, node, tls, spoolDir: paths.spool, logger, ...ends, ...serverName(hub) }),
+    connect: async (ends) => {
+      const spoolDir = paths.spool
+      uplink = await startUplink({
+        hub,
+        node,
+        tls: leaf,
+        spoolDir,
+        logger,
+        ...ends,
+        ...serverName(hub)
+      })
+      return uplink
+    },
     seccompRoot: options.seccompRoot,
     socketPath: paths.satelliteSocket,
     runcRoots: options.runcRoots,
@@ -33,6 +54,28 @@ export async function startNode(options: NodeOptions): Promise<Satellite> {
     record: options.record,
     logger
   })
+  const renew = async () => {
+    const next = await ensureClientLeaf(paths.certs, node)
+    if (next.cert === leaf.cert && next.ca === leaf.ca) return
+    leaf = next
+    uplink?.setTls(next)
+    logger.info('certificate renewed')
+  }
+  const renewal = setInterval(() => {
+    renew().catch((error: unknown) => {
+      logger.error(
+        { err: error },
+        'the certificate could not be renewed; it is tried again in an hour'
+      )
+    })
+  }, renewalCheckMs)
+  return {
+    status: () => satellite.status(),
+    close: async () => {
+      clearInterval(renewal)
+      await satellite.close()
+    }
+  }
 }
 
 /** TLS has no server names for IP addresses (RFC 6066, section 3): on this machine the hub is `localhost`. */

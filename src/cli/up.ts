@@ -2,7 +2,6 @@ import { mkdir, rm } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
-import type { Satellite } from '../../satellite/main.js'
 import { hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
@@ -11,7 +10,7 @@ import type { Store } from '../store/store.js'
 import { parseAddress } from './addresses.js'
 import { type Io, paint } from './io.js'
 import { nodeName } from './node-name.js'
-import { startNode } from './start-node.js'
+import { type RunningNode, startNode } from './start-node.js'
 import { type Addresses, ensureRunnable, type StatePaths } from './state.js'
 import { walkThrough } from './walk-through/walk.js'
 
@@ -36,7 +35,7 @@ export interface UpArgs {
 interface Running {
   store: Store
   webhook: RunningWebhook
-  satellite: Satellite
+  satellite: RunningNode
   seccompRoot: string
   runcRoots: readonly string[]
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink, link } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { SeccoError } from '../errors.js'
 
@@ -44,6 +44,31 @@ export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
   }
 }
 
+/** Writes and fsyncs a file of a temporary name beside `path`; `place` then puts it where it belongs. */
+async function writeThen(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  place: (temporary: string) => Promise<void>
+): Promise<void> {
+  const unique = `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`
+  const temporary = join(dirname(path), unique)
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(temporary, 'wx', mode)
+    await handle.writeFile(content)
+    await handle.sync()
+    await handle.close()
+    handle = undefined
+    await place(temporary)
+    await syncFolder(dirname(path))
+  } catch (error) {
+    await handle?.close().catch(() => undefined)
+    await unlink(temporary).catch(() => undefined)
+    throw writeFailed(path, error)
+  }
+}
+
 /**
  * Writes a file so that a crash at any moment leaves the old content or the new, never a part:
  * temporary name in the same folder, fsync, rename, fsync of the folder. WRITE_FAILED names the path.
@@ -53,24 +78,29 @@ export async function writeDurable(
   content: string | Uint8Array,
   mode = 0o644
 ): Promise<void> {
-  const temporary = join(
-    dirname(path),
-    `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`
-  )
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(temporary, 'wx', mode)
-    await handle.writeFile(content)
-    await handle.sync()
-    await handle.close()
-    handle = undefined
-    await rename(temporary, path)
-    await syncFolder(dirname(path))
-  } catch (error) {
-    await handle?.close().catch(() => undefined)
-    await unlink(temporary).catch(() => undefined)
-    throw writeFailed(path, error)
-  }
+  await writeThen(path, content, mode, (temporary) => rename(temporary, path))
+}
+
+/**
+ * Writes a file that must not exist yet, whole or not at all; of several processes one wins.
+ * False when there was one already. WRITE_FAILED names the path.
+ */
+export async function createDurable(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644
+): Promise<boolean> {
+  let made = true
+  await writeThen(path, content, mode, async (temporary) => {
+    try {
+      await link(temporary, path)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+      made = false
+    }
+    await unlink(temporary)
+  })
+  return made
 }
 
 /** Removes a file durably; false when there was none. */

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { packageRoot } from '../../src/cli/package-root.js'
+import { repositoryRoot } from '../helpers/repository.js'
 import type { BenchRow } from './row.js'
 
 const windowMs = 4000
@@ -29,7 +29,7 @@ function median(values: readonly number[]): number {
 
 /** A program of ours as a child; resolves when it has said that it runs. */
 async function startProgram(args: readonly string[]) {
-  const child = spawn(process.execPath, [join(packageRoot, 'bin/secco'), ...args], {
+  const child = spawn(process.execPath, [join(repositoryRoot, 'bin/secco'), ...args], {
     stdio: ['ignore', 'ignore', 'pipe']
   })
   let said = ''

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { packageRoot } from '../../src/cli/package-root.js'
+import { repositoryRoot } from '../helpers/repository.js'
 import { compileAttack, parseAttempts } from '../../src/cli/walk-through/attack.js'
 import { writeBundle } from '../../src/cli/walk-through/bundle.js'
 import {
@@ -143,7 +143,7 @@ test('real servers: learned once, enforced every time', {
 }, async (t) => {
   const work = await mkdtemp(join(tmpdir(), 'secco-servers-'))
   t.teardown(() => rm(work, { recursive: true, force: true }))
-  const cache = join(packageRoot, '.cache', 'walk-through')
+  const cache = join(repositoryRoot, '.cache', 'walk-through')
   const attack = await compileAttack(cache)
 
   for (const server of servers) {

@@ -20,6 +20,16 @@ function conditionOf(verdict: Verdict, generation: number) {
   return { ...base, reason: 'NotApproved', message }
 }
 
+/** Who approves does not know the digest yet, for it depends on the fleet: the newest approval gets it here. */
+function nameApproval(
+  approvals: NonNullable<SeccompProfile['status']>['approvals'],
+  digest: string
+): typeof approvals {
+  const last = approvals?.at(-1)
+  if (approvals === undefined || last === undefined || last.revision !== '') return approvals
+  return [...approvals.slice(0, -1), { ...last, revision: digest }]
+}
+
 /**
  * The profile with the verdict in its status: revision, the one before it, nodes, Ready. Returns the
  * same object when nothing changes.
@@ -39,6 +49,8 @@ export function withVerdict(
     }
     const { ready, total } = verdict.readiness
     status.revision = verdict.digest
+    const approvals = nameApproval(before.approvals, verdict.digest)
+    if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
   }
@@ -47,6 +59,9 @@ export function withVerdict(
   const set = setCondition(conditions, conditionOf(verdict, generation), now)
   if (set !== conditions) status.conditions = [...set]
   const same =
-    status.revision === before.revision && status.nodes === before.nodes && set === conditions
+    status.revision === before.revision &&
+    status.nodes === before.nodes &&
+    status.approvals === before.approvals &&
+    set === conditions
   return same ? profile : { ...profile, status }
 }

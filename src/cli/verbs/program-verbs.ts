@@ -64,7 +64,6 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .description(
       'everything on this machine: webhook, hub, pages and satellite on the embedded store'
     )
-    .option('--state <dir>', 'state folder')
     .option('-o, --output <format>', 'table, or json for the addresses as one line', 'table')
     .option('--once', 'end when everything is up (and walked through)')
     .option('--walk-through', 'walk the whole loop with a real container first')
@@ -117,7 +116,6 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     )
   listenOptions(program.command('webhook'))
     .description('admission webhook, hub and pages')
-    .option('--state <dir>', 'state folder')
     .option(
       '--server-name <name>',
       'a name or address that the certificate covers; repeatable',
@@ -148,7 +146,6 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     })
   runtimeOptions(program.command('satellite'))
     .description('the node agent: records, identifies, uploads, installs revisions')
-    .option('--state <dir>', 'state folder')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
     .option('--record <when>', 'always or off', 'always')
     .action(async (options: RuntimeOptions & { hub: string; record: string }, command: Command) => {

@@ -1,6 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { packageRoot } from '../package-root.js'
+import { packageRoot } from '../../../native/paths.js'
 import { mustRun } from './run.js'
 
 export interface Attempt {
@@ -14,7 +14,7 @@ export interface Attempt {
 export async function compileAttack(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true })
   const program = join(folder, 'attack')
-  const source = join(packageRoot, 'src/cli/walk-through/attack.c')
+  const source = join(packageRoot(), 'src/cli/walk-through/attack.c')
   const work = `${program}.${process.pid}`
   await mustRun('cc', ['-static', '-O1', '-Wall', '-Wextra', '-Werror', '-o', work, source])
   await rename(work, program)
