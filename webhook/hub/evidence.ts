@@ -1,7 +1,9 @@
+import type { Static } from 'typebox'
 import type { InstanceEvidence, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { mergeObserved } from '../../src/seccomp/merge.js'
-import { sizeOfSet } from '../../src/seccomp/syscall-set.js'
-import type { Static } from 'typebox'
+import type { Abi } from '../../src/seccomp/abi.js'
+import { sizeOfSet, type SyscallSet } from '../../src/seccomp/syscall-set.js'
+import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
 import { setCondition } from './conditions.js'
 import type { Finding } from './observations.js'
 
@@ -9,6 +11,8 @@ export type Evidence = Static<typeof InstanceEvidence>
 
 /** Instances that a profile remembers: the newest. */
 export const mostInstances = 64
+/** Beyond so many names in one ABI (the tables have some 380) only real syscalls are taken in. */
+const plentyNames = 2048
 /** A running instance is written again only when this much time passed: its set says what is new. */
 const restMs = 60_000
 
@@ -31,6 +35,16 @@ function newest(list: Evidence[]): Evidence[] {
     .slice(0, mostInstances)
 }
 
+/** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
+function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {
+  const result: SyscallSet = {}
+  for (const [abi, names] of Object.entries(set) as [Abi, string[]][]) {
+    const plenty = (before[abi]?.length ?? 0) + names.length > plentyNames
+    result[abi] = plenty ? names.filter(isKnownSyscall) : names
+  }
+  return result
+}
+
 /**
  * A profile with findings of nodes merged in: `status.observed` by union, the instances they come
  * from, and the Learning condition. Order, repeats and a second hub change nothing. Returns the same
@@ -45,7 +59,7 @@ export function withFindings(
   const instances = new Map((profile.status?.instances ?? []).map((one) => [one.id, one]))
   let fresher = false
   for (const { node, finding } of findings) {
-    merged = mergeObserved(merged, finding.set)
+    merged = mergeObserved(merged, bounded(finding.set, merged.status?.observed ?? {}))
     const before = instances.get(finding.id)
     const evidence: Evidence = {
       id: finding.id,

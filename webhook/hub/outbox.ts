@@ -14,6 +14,8 @@ export interface Outbox {
   stalledMs(nowMs: number): number
   /** Bytes that were sent and not taken yet. */
   pending(): number
+  /** Sends nothing more. */
+  close(): void
 }
 
 /** While more than this is unsent, nothing is fed. */
@@ -25,13 +27,17 @@ export function createOutbox(
 ): Outbox {
   let pending = 0
   let progressAt = 0
+  let over = false
   let feeding: (() => Promise<Buffer | undefined>) | undefined
   let fetching = false
 
   function send(message: Buffer): void {
+    if (over) return
     if (pending === 0) progressAt = Date.now()
     pending += message.length
-    write(message, () => {
+    write(message, (error) => {
+      // The stream is gone: whatever is left is for the next one.
+      if (error instanceof Error) over = true
       pending -= message.length
       progressAt = Date.now()
       void pump()
@@ -39,7 +45,7 @@ export function createOutbox(
   }
 
   async function pump(): Promise<void> {
-    if (fetching || feeding === undefined || pending > highWater) return
+    if (over || fetching || feeding === undefined || pending > highWater) return
     fetching = true
     const next = feeding
     const message = await next().catch(() => undefined)
@@ -59,6 +65,9 @@ export function createOutbox(
       void pump()
     },
     stalledMs: (nowMs) => (pending === 0 ? 0 : nowMs - progressAt),
-    pending: () => pending
+    pending: () => pending,
+    close: () => {
+      over = true
+    }
   }
 }

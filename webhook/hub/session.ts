@@ -66,6 +66,7 @@ export function serveSession(
   function finish(): void {
     if (done) return
     done = true
+    outbox.close()
     clearTimeout(helloTimer)
     clearInterval(heartbeat)
     clearTimeout(resume)

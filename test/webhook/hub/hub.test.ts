@@ -1,11 +1,20 @@
+import { connect } from 'node:http2'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { ContainerRef, Observation } from '../../../src/api/gen/hub.js'
+import { credentials, status } from '@grpc/grpc-js'
+import {
+  ContainerRef,
+  Hello,
+  HubClient,
+  Observation,
+  SatelliteMessage
+} from '../../../src/api/gen/hub.js'
 import { SeccoError } from '../../../src/errors.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import type { SyscallSet } from '../../../src/seccomp/syscall-set.js'
+import { digestOf } from '../../../src/seccomp/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
 import { setCondition } from '../../../webhook/hub/conditions.js'
@@ -18,7 +27,7 @@ import { createPace } from '../../../webhook/hub/pace.js'
 import { readinessOf, readyCondition } from '../../../webhook/hub/readiness.js'
 import { objectNameOf, ownerOf, targetOf } from '../../../webhook/hub/workload.js'
 import { profileOf } from '../../src/store/contract.js'
-import { collectLog, createRig, memoryInstaller, observationOf, until } from './rig.js'
+import { collectLog, createRig, memoryInstaller, nodeStatus, observationOf, until } from './rig.js'
 
 const time = '2026-11-24T10:00:00.000Z'
 
@@ -471,4 +480,88 @@ test('acks come after the write is durable, never before', async (t) => {
       ?.observed,
     { x86_64: ['read'] }
   )
+})
+
+test('peers that misbehave: stalled, silent, too large, rude, twice the same', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  await rig.store.apply('SeccompProfile', profileOf('default', 'web', ['read']))
+  const hub = await rig.hub({
+    render: (_profile, { mode }) => {
+      const json = JSON.stringify({ mode, padding: 'x'.repeat(300_000) })
+      return { json, digest: digestOf(json) }
+    },
+    timing: { stallMs: 200, heartbeatMs: 400 }
+  })
+  const open = async (node: string) => {
+    const { ca, key, cert } = await rig.clientTls(node)
+    const pem = [ca, key, cert].map((text) => Buffer.from(text))
+    const client = new HubClient(`localhost:${hub.address.port}`, credentials.createSsl(...pem))
+    const call = client.connect()
+    t.teardown(() => client.close())
+    const failed = new Promise<{ code: number }>((resolve) =>
+      call.on('error', (error) => resolve(error as unknown as { code: number }))
+    )
+    const hello = () =>
+      call.write({
+        body: { $case: 'hello', value: Hello.fromPartial({ node, status: nodeStatus }) }
+      })
+    return { call, failed, hello }
+  }
+  // grpc-js reads ahead whatever the application does: a reader that stalls is made of bare HTTP/2.
+  const { ca, key, cert } = await rig.clientTls('stalled')
+  const session = connect(`https://localhost:${hub.address.port}`, { ca, key, cert })
+  const bare = session.request({
+    ':method': 'POST',
+    ':path': '/secco.v1alpha1.Hub/Connect',
+    'content-type': 'application/grpc',
+    te: 'trailers'
+  })
+  const cut = new Promise((resolve) => bare.on('close', resolve))
+  for (const emitter of [session, bare]) emitter.on('error', () => undefined)
+  const message = SatelliteMessage.encode({
+    body: { $case: 'hello', value: Hello.fromPartial({ node: 'stalled', status: nodeStatus }) }
+  }).finish()
+  const header = Buffer.alloc(5)
+  header.writeUInt32BE(message.length, 1)
+  bare.write(Buffer.concat([header, message]))
+  t.match(await rig.log.seen(/stopped reading/), { node: 'stalled' })
+  await cut
+
+  const silent = await open('silent')
+  silent.call.resume()
+  silent.hello()
+  t.match(await rig.log.seen(/is silent/), { node: 'silent' })
+  await silent.failed
+
+  const large = await open('large')
+  large.call.resume()
+  large.hello()
+  large.call.write({
+    body: { $case: 'observation', value: observationOf('x'.repeat(2_000_000), ['read']) }
+  })
+  t.equal((await large.failed).code, status.RESOURCE_EXHAUSTED)
+
+  const rude = await open('rude')
+  rude.call.resume()
+  rude.call.write({ body: { $case: 'heartbeat', value: { sequence: 1 } } })
+  t.equal((await rude.failed).code, status.FAILED_PRECONDITION)
+
+  const first = await open('twin')
+  first.call.resume()
+  first.hello()
+  await until(
+    () => hub.nodes().some(({ name, connected }) => name === 'twin' && connected),
+    (f) => hub.onChange(f)
+  )
+  const second = await open('twin')
+  second.call.resume()
+  second.hello()
+  t.equal(
+    (await first.failed).code,
+    status.ABORTED,
+    'the newer connection of a node replaces the older'
+  )
+  t.ok(hub.nodes().some(({ name, connected }) => name === 'twin' && connected))
+  second.call.cancel()
 })
