@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { Observation } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { objectPath } from '../../src/store/directory-layout.js'
-import { readDocument } from '../../src/store/directory-document.js'
-import { yamlCodec } from '../../src/store/yaml-codec.js'
+import { parseProfileDocument } from '../../src/seccomp/parse.js'
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -66,5 +65,5 @@ export function readProfile(
   const where = objectPath(objects, 'SeccompProfile', ref)
   const bytes = read(where)
   if (bytes === undefined) return undefined
-  return readDocument(yamlCodec, bytes.toString(), { kind: 'SeccompProfile', ...ref, where })
+  return parseProfileDocument(bytes.toString(), where)
 }

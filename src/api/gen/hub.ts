@@ -60,7 +60,10 @@ export interface Hello {
   status:
     | NodeStatus
     | undefined;
-  /** revisions ("sha256:…") whose files are on this node and verified */
+  /**
+   * Paths below the seccomp root (secco/<namespace>/<profile>/<hex>.json) of verified files: two profiles
+   * with the same content share a digest, and each needs its own file.
+   */
   holding: string[];
 }
 
