@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +31,10 @@
 /* What a shell answers, and one more for the launcher's own failures (as env(1), timeout(1)). */
 enum { FAILED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
-/* Where the parent listens and speaks: native/launcher.ts opens both. */
+/*
+ * Where the parent listens and speaks: native/launcher.ts opens both. READY_FD closes when the command
+ * executes; one line after "ready", or instead of it, says why it cannot.
+ */
 enum { READY_FD = 3, GO_FD = 4 };
 
 static int fail(const char *what, const char *which)
@@ -112,11 +116,49 @@ static const char *find_program(const char *name)
 	return NULL;
 }
 
-static int cannot_run(const char *name)
+static int cannot_run(const char *name, bool wait)
 {
 	int reason = errno;
-	fprintf(stderr, "secco-launcher: cannot run '%s': %s\n", name, strerror(reason));
+	dprintf(wait ? READY_FD : STDERR_FILENO, "%scannot run '%s': %s\n", wait ? "" : "secco-launcher: ",
+		name, strerror(reason));
 	return reason == ENOENT || reason == ENOTDIR ? NOT_FOUND : CANNOT_EXECUTE;
+}
+
+/*
+ * Stays behind as the command's parent, to end as it does: Node has no names for real-time signals and
+ * takes them for a good end. They come out as a shell says them.
+ */
+static int end_as(pid_t command)
+{
+	int status;
+	close(READY_FD);
+	close(GO_FD);
+	while (waitpid(command, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail("cannot wait for the command", "");
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	int deadly = WTERMSIG(status);
+	if (deadly < SIGRTMIN) {
+		struct rlimit none = { 0, 0 };
+		setrlimit(RLIMIT_CORE, &none);
+		signal(deadly, SIG_DFL);
+		raise(deadly);
+	}
+	return 128 + deadly;
+}
+
+/* 0 in the process that becomes the command; its id in the parent, which a terminal's keys do not end. */
+static pid_t split(void)
+{
+	static const int keys[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	void (*before[4])(int);
+	for (int i = 0; i < 4; i++)
+		before[i] = signal(keys[i], SIG_IGN);
+	pid_t child = fork();
+	for (int i = 0; child == 0 && i < 4; i++)
+		signal(keys[i], before[i]);
+	return child;
 }
 
 static int run(int count, char **args)
@@ -139,6 +181,13 @@ static int run(int count, char **args)
 		return FAILED;
 	}
 	char **command = args + at + 1;
+	if (wait) {
+		pid_t child = split();
+		if (child < 0)
+			return fail("cannot fork", "");
+		if (child > 0)
+			return end_as(child);
+	}
 	int code = own_mounts();
 	if (code == 0 && cgroup)
 		code = join_cgroup(cgroup);
@@ -146,11 +195,11 @@ static int run(int count, char **args)
 		return code;
 	const char *program = find_program(command[0]);
 	if (!program)
-		return cannot_run(command[0]);
+		return cannot_run(command[0], wait);
 	if (wait) {
 		char go;
-		dprintf(READY_FD, "%d %lu\n", getpid(), own_mntns());
-		close(READY_FD);
+		fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+		dprintf(READY_FD, "ready %d %lu\n", getpid(), own_mntns());
 		/* The parent is gone when nothing can be read: then nobody wants the command. */
 		if (read(GO_FD, &go, 1) != 1)
 			return FAILED;
@@ -168,7 +217,7 @@ static int run(int count, char **args)
 			script[i + 1] = command[i];
 		execve(script[0], script, environ);
 	}
-	return cannot_run(command[0]);
+	return cannot_run(command[0], wait);
 }
 
 /* ---- trial ---- */

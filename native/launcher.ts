@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { nativeBuild } from './paths.js'
@@ -26,7 +27,12 @@ export interface LaunchedCommand {
   mntns: number
   /** Lets the command start. */
   go(): void
-  /** Its end: exit code (125 the launcher failed, 126 cannot execute, 127 not found) or signal. */
+  /** Why it could not be executed after all; undefined as soon as its first instruction runs. */
+  refused: Promise<string | undefined>
+  /**
+   * Its end: exit code (125 the launcher failed, 126 cannot execute, 127 not found, 128 + number for a
+   * real-time signal) or signal.
+   */
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
@@ -59,17 +65,30 @@ export async function launchCommand(
   // A failed spawn rejects here and in text() below; the latter is what the caller sees.
   ended.catch(() => undefined)
   await once(child, 'spawn')
-  const ready = await text(child.stdio[3] as Readable)
-  const [pid, mntns] = ready.trim().split(' ').map(Number)
+  const lines = createInterface({ input: child.stdio[3] as Readable })[Symbol.asyncIterator]()
+  const nextLine = async (): Promise<string | undefined> => {
+    const next = (await lines.next()) as IteratorResult<string, undefined>
+    return next.value
+  }
+  const first = await nextLine()
+  const [, pid, mntns] = /^ready (\d+) (\d+)$/.exec(first ?? '') ?? []
   if (pid === undefined || mntns === undefined) {
     const { code } = await ended
-    throw Object.assign(new Error(`the command was not started: ${command[0] ?? ''}`), {
+    throw Object.assign(new Error(first ?? `the command was not started: ${command[0] ?? ''}`), {
       exitCode: code
     })
   }
+  const refused = nextLine()
   const gate = child.stdio[4] as Writable
   gate.on('error', () => undefined)
-  return { process: child, pid, mntns, go: () => void gate.end('g'), ended }
+  return {
+    process: child,
+    pid: Number(pid),
+    mntns: Number(mntns),
+    go: () => void gate.end('g'),
+    refused,
+    ended
+  }
 }
 
 export interface MarkerRun {

@@ -1,5 +1,5 @@
-import { constants, existsSync } from 'node:fs'
-import { access, readdir, rmdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { launchCommand } from '../native/launcher.js'
@@ -66,25 +66,29 @@ async function sweepCgroups(): Promise<void> {
   }
 }
 
-async function drain(folder: string): Promise<void> {
+/** @returns how many processes are still there when the time is over: daemons, mostly. */
+async function drain(folder: string): Promise<number> {
   const until = performance.now() + drainMs
-  while ((await pidsOfCgroup(folder)).length > 0 && performance.now() < until) await delay(5)
+  let left = (await pidsOfCgroup(folder)).length
+  for (; left > 0 && performance.now() < until; left = (await pidsOfCgroup(folder)).length) {
+    await delay(5)
+  }
   await rmdir(folder).catch(() => undefined)
+  return left
 }
 
-/** A name with a slash is executed as it is; for others the launcher looks along PATH. */
-async function checkExecutable(program: string): Promise<void> {
-  if (!program.includes('/')) return
-  await access(program, constants.X_OK).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SeccoError('COMMAND_NOT_STARTED', `cannot run ${program}: ${reason}`, {
-      cause: error
-    })
+/** What a shell answers with when it cannot start a command: 127 not found, 126 cannot be executed. */
+function notStarted(message: string, exitCode: number | null, cause?: unknown): SeccoError {
+  return new SeccoError('COMMAND_NOT_STARTED', message, {
+    cause,
+    ...(exitCode === null ? {} : { exitCode })
   })
 }
 
 export interface CommandTrace {
   report: TraceReport
+  /** Processes that it left behind: what they do after the report is not in it. */
+  remaining: number
   /** As a shell says it: 128 + signal number for a command that a signal ended. */
   code: number | null
   signal: NodeJS.Signals | null
@@ -100,7 +104,6 @@ export async function traceCommand(
   machine: Abi,
   onStart: (pid: number) => void = () => undefined
 ): Promise<CommandTrace> {
-  await checkExecutable(command[0] ?? '')
   const recorder = openOrExplain()
   try {
     attachOrExplain(recorder)
@@ -113,12 +116,15 @@ export async function traceCommand(
     }).catch(async (error: unknown) => {
       if (cgroup !== undefined) await rmdir(cgroup).catch(() => undefined)
       const reason = error instanceof Error ? error.message : String(error)
-      throw new SeccoError('COMMAND_NOT_STARTED', reason, { cause: error })
+      const { exitCode = null } = error as { exitCode?: number | null }
+      throw notStarted(reason, exitCode, error)
     })
     onStart(launched.pid)
     launched.go()
+    const refused = await launched.refused
     const { code, signal } = await launched.ended
-    if (cgroup !== undefined) await drain(cgroup)
+    const remaining = cgroup === undefined ? 0 : await drain(cgroup)
+    if (refused !== undefined) throw notStarted(refused, code)
     const name = cgroup?.slice(cgroup.lastIndexOf('/') + 1)
     const own = (slot: Slot): boolean =>
       name === undefined
@@ -132,12 +138,12 @@ export async function traceCommand(
     const lost = lostOf(recorder)
     const report = {
       container: command.join(' '),
-      complete: lost === 0 && slots.some((slot) => slot.complete),
+      complete: lost === 0 && remaining === 0 && slots.some((slot) => slot.complete),
       lost,
       abis: sumAbis(abis),
       denied: []
     }
-    return { report, code, signal }
+    return { report, remaining, code, signal }
   } finally {
     recorder.stop()
   }

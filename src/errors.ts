@@ -107,6 +107,8 @@ export interface SeccoErrorOptions {
   cause?: unknown
   /** Path of the offending field, as in `spec.seccomp.syscalls[0].action`. */
   field?: string
+  /** What a command ends with instead of its usual code for failures. */
+  exitCode?: number
 }
 
 /** Any failure a user can see. `message` says what happened and names the thing it happened to. */
@@ -115,12 +117,14 @@ export class SeccoError extends Error {
   readonly code: ErrorCode
   readonly hint: string
   readonly field: string | undefined
+  readonly exitCode: number | undefined
 
   constructor(code: ErrorCode, message: string, options: SeccoErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.hint = options.hint ?? errorKinds[code].hint
     this.field = options.field
+    this.exitCode = options.exitCode
   }
 }
 

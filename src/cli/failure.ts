@@ -10,5 +10,5 @@ export function reportFailure(io: Io, error: unknown, exitCode = 1): number {
       : `${failure.field}: `
   io.stderr(`${paint(io, 'red', 'error:')} ${where}${failure.message} (${failure.code})\n`)
   io.stderr(`  next: ${failure.hint}\n`)
-  return exitCode
+  return failure.exitCode ?? exitCode
 }

@@ -36,6 +36,26 @@ function processIo(): Io {
   }
 }
 
+/**
+ * A reader that went away (`| head`) has what it wanted; what cannot be written otherwise ends the
+ * program with one line instead of a stack trace.
+ */
+function watchOutput(io: Io): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
+    process.exit(
+      reportFailure(
+        io,
+        new SeccoError('WRITE_FAILED', `standard output: ${error.message}`, {
+          cause: error,
+          hint: 'check the space where the output goes, and run it again'
+        })
+      )
+    )
+  })
+  process.stderr.on('error', () => undefined)
+}
+
 /** Aborts on the first SIGINT or SIGTERM; a second one ends the process at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController()
@@ -80,6 +100,7 @@ function buildProgram(context: VerbContext): Command {
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const io = processIo()
+  watchOutput(io)
   let exitCode = 0
   const context: VerbContext = {
     io,

@@ -7,14 +7,13 @@ import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import type { ContainerRuntime } from '../../satellite/containers/runtime.js'
 import { defaultRuncRoots, runcRuntime } from '../../satellite/containers/runc.js'
-import { learnedSet, type TraceReport } from '../../satellite/trace-report.js'
+import type { TraceReport } from '../../satellite/trace-report.js'
 import { traceCommand, traceContainer } from '../../satellite/trace-session.js'
-import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { createLogger } from '../log.js'
 import { abisOfMachine } from '../seccomp/abi.js'
-import { approveObserved } from '../seccomp/approve.js'
-import { renderProfile } from '../seccomp/render.js'
+import { passSignals } from './pass-signals.js'
+import { traceProfile } from './trace-profile.js'
 
 export const traceFormats = ['table', 'json', 'yaml', 'profile'] as const
 export type TraceFormat = (typeof traceFormats)[number]
@@ -32,6 +31,8 @@ export interface TraceArgs {
   /** As in 30s, 5m, 1h, 500ms. */
   for?: string
   output?: TraceFormat
+  /** Names beyond RuntimeDefault that the profile may have all the same: the user's approval. */
+  allow?: readonly string[]
 }
 
 export interface TraceIo {
@@ -92,29 +93,15 @@ export function traceTable(report: TraceReport): string {
   return [line(head), ...cells.map(line), ...denied, summary, ''].join('\n')
 }
 
-/** The enforce profile of what was traced, as `linux.seccomp` of the OCI runtime-spec. */
-export function traceProfile(report: TraceReport, at: string): string {
-  const traced: SeccompProfile = {
-    apiVersion: 'secco.dev/v1alpha1',
-    kind: 'SeccompProfile',
-    metadata: { name: 'trace', namespace: 'default' },
-    spec: {},
-    status: { observed: learnedSet(report) }
+function print(report: TraceReport, args: TraceArgs, io: TraceIo): void {
+  if (args.output === 'json') io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  else if (args.output === 'yaml') io.stdout.write(stringify(report))
+  else if (args.output !== 'profile') io.stdout.write(traceTable(report))
+  else {
+    const { json, notes } = traceProfile(report, new Date().toISOString(), args.allow)
+    for (const note of notes) io.stderr.write(`${note}\n`)
+    io.stdout.write(json)
   }
-  const approved = approveObserved(traced, { by: 'secco trace', at })
-  const rendering = renderProfile(approved, {
-    mode: 'enforce',
-    resolve: () => undefined,
-    machine: machine()
-  })
-  return `${JSON.stringify(rendering.seccomp, undefined, 2)}\n`
-}
-
-function format(report: TraceReport, output: TraceFormat): string {
-  if (output === 'json') return `${JSON.stringify(report, undefined, 2)}\n`
-  if (output === 'yaml') return stringify(report)
-  if (output === 'profile') return traceProfile(report, new Date().toISOString())
-  return traceTable(report)
 }
 
 function runtimesFor(args: TraceArgs): ContainerRuntime[] {
@@ -136,7 +123,6 @@ function runtimesFor(args: TraceArgs): ContainerRuntime[] {
   return make()
 }
 
-/** Ctrl-C goes to the whole terminal group: the command gets it by itself, and the report is still printed. */
 async function runCommand(
   command: readonly string[],
   args: TraceArgs,
@@ -145,27 +131,20 @@ async function runCommand(
   const [abi] = abisOfMachine(machine())
   if (abi === undefined)
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
-  let pid = 0
-  const stay = (): void => undefined
-  const pass = (signal: NodeJS.Signals): void => {
-    if (pid > 0) process.kill(pid, signal)
-  }
-  process.on('SIGINT', stay)
-  process.on('SIGQUIT', stay)
-  process.on('SIGTERM', pass)
-  process.on('SIGHUP', pass)
+  const signals = passSignals()
   try {
-    const trace = await traceCommand(command, abi, (started) => {
-      pid = started
-    })
-    io.stdout.write(format(trace.report, args.output ?? 'table'))
+    const trace = await traceCommand(command, abi, signals.to)
+    if (trace.remaining > 0) {
+      const verb = trace.remaining === 1 ? 'runs' : 'run'
+      io.stderr.write(
+        `note: ${trace.remaining} of its processes still ${verb}: what they do from now on is not counted\n`
+      )
+    }
+    print(trace.report, args, io)
     if (trace.signal !== null) return 128 + constants.signals[trace.signal]
     return trace.code ?? 1
   } finally {
-    process.off('SIGINT', stay)
-    process.off('SIGQUIT', stay)
-    process.off('SIGTERM', pass)
-    process.off('SIGHUP', pass)
+    signals.stop()
   }
 }
 
@@ -221,7 +200,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
       ...(live === undefined ? {} : { onProgress: live.draw })
     })
     live?.clear()
-    io.stdout.write(format(report, args.output ?? 'table'))
+    print(report, args, io)
     return 0
   } finally {
     clearTimeout(timer)
@@ -239,6 +218,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
 export async function runTrace(args: TraceArgs, io: TraceIo): Promise<number> {
   const { command, container } = args
   const hasCommand = command !== undefined && command.length > 0
+  if (container === '') throw new SeccoError('INVALID_ARGUMENT', 'the container has no name')
   if (hasCommand === (container !== undefined)) {
     throw new SeccoError('INVALID_ARGUMENT', 'give a container, or -- and a command, not both')
   }

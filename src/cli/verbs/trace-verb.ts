@@ -10,6 +10,7 @@ interface TraceOptions {
   runtime?: string
   root?: string
   for?: string
+  allow?: string
 }
 
 /** `secco trace CONTAINER` and `secco trace -- COMMAND…`. */
@@ -30,6 +31,10 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     .option('--runtime <name>', 'look in this runtime only: runc, containerd, docker, podman')
     .option('--root <dir>', "runc's --root")
     .option('--for <duration>', 'end after 30s, 5m, …')
+    .option(
+      '--allow <names>',
+      'with -o profile: approve these syscalls that RuntimeDefault refuses (comma-separated)'
+    )
     .action(async (words: string[], options: TraceOptions) => {
       const { runTrace, traceFormats } = await import('../trace.js')
       const output = parseOutput(options.output, traceFormats) as TraceFormat
@@ -45,7 +50,9 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
         })
       }
       const target = command === undefined ? { container: words[0] ?? '' } : { command }
-      const code = await runTrace({ ...options, ...target, output }, context.streams)
+      const { allow: names, ...others } = options
+      const allow = names === undefined ? {} : { allow: names.split(',') }
+      const code = await runTrace({ ...others, ...allow, ...target, output }, context.streams)
       context.finish(code)
     })
 }

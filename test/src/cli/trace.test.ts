@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { t, test } from 'tap'
 import { probeTracing } from '../../../native/recorder.js'
 import type { TraceReport } from '../../../satellite/trace-report.js'
-import { parseDuration, type TraceArgs, traceProfile, traceTable } from '../../../src/cli/trace.js'
+import { parseDuration, type TraceArgs, traceTable } from '../../../src/cli/trace.js'
+import { traceProfile } from '../../../src/cli/trace-profile.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
+import { runSecco } from '../../helpers/secco-command.js'
 import { straceCounts } from '../../helpers/strace.js'
 
 // Real containers and three rounds of strace: longer than tap's 30 s on a busy machine.
@@ -48,6 +50,11 @@ function reportIn(out: string): TraceReport {
 
 const namesOf = (report: TraceReport): string[] => Object.keys(report.abis['x86_64'] ?? {})
 
+function allowedIn(profile: string): string[] {
+  const { syscalls } = JSON.parse(profile) as { syscalls: { names: string[]; action: string }[] }
+  return syscalls.filter(({ action }) => action === 'SCMP_ACT_ALLOW').flatMap(({ names }) => names)
+}
+
 /** Resolves when the child has said this on stderr; what it says is also kept by finish(). */
 function said(child: ChildProcess, words: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -80,14 +87,10 @@ test('a report as table, as profile, and durations', (t) => {
       ''
     ].join('\n')
   )
-  const profile = JSON.parse(traceProfile(report, '2026-01-01T00:00:00Z')) as {
-    defaultAction: string
-    syscalls: { names: string[]; action: string }[]
-  }
-  t.equal(profile.defaultAction, 'SCMP_ACT_ERRNO')
-  const allowed = profile.syscalls
-    .filter(({ action }) => action === 'SCMP_ACT_ALLOW')
-    .flatMap(({ names }) => names)
+  const made = traceProfile(report, '2026-01-01T00:00:00Z')
+  t.match(JSON.parse(made.json), { defaultAction: 'SCMP_ACT_ERRNO' })
+  t.strictSame(made.notes, [])
+  const allowed = allowedIn(made.json)
   t.ok(allowed.includes('read') && allowed.includes('exit_group'))
   t.notOk(allowed.includes('unshare'), 'what a filter denied is not allowed')
   t.equal(parseDuration('30s'), 30_000)
@@ -95,6 +98,28 @@ test('a report as table, as profile, and durations', (t) => {
   for (const wrong of ['30', '-1s', 's', '', '0s', '99999h']) {
     t.throws(() => parseDuration(wrong), { code: 'INVALID_ARGUMENT' })
   }
+  t.end()
+})
+
+test('a traced profile is never weaker than RuntimeDefault, unless the user says so', (t) => {
+  const report: TraceReport = {
+    container: 'web',
+    complete: false,
+    lost: 0,
+    abis: { x86_64: { read: 3, unshare: 1, mount: 1, clone3: 1, personality: 1 } },
+    denied: []
+  }
+  const at = '2026-01-01T00:00:00Z'
+  const plain = traceProfile(report, at)
+  t.strictSame(
+    ['read', 'unshare', 'mount', 'clone3'].filter((name) => allowedIn(plain.json).includes(name)),
+    ['read']
+  )
+  t.match(plain.notes.join('\n'), /mount,unshare[^]*--allow mount,unshare[^]*not complete/)
+  const approved = traceProfile(report, at, ['unshare', 'read'])
+  t.ok(allowedIn(approved.json).includes('unshare'))
+  t.notOk(allowedIn(approved.json).includes('mount'))
+  t.match(approved.notes.join('\n'), /refuses them[^]*: mount\n[^]*--allow read: not used beyond/)
   t.end()
 })
 
@@ -121,12 +146,28 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   const failed = await trace({ command: ['bash', '-c', 'exit 7'], output: 'json' })
   t.equal(failed.code, 7)
   t.ok(namesOf(reportIn(`\n${failed.out}`)).includes('exit_group'))
-  t.equal((await trace({ command: ['bash', '-c', 'kill -TERM $$'] })).code, 143)
-  for (const command of [['/no/such'], ['no-such-program'], ['/etc/passwd']]) {
-    const result = await trace({ command })
-    t.equal(result.code, 1)
-    t.match(result.err, /COMMAND_NOT_STARTED/)
-    t.equal(result.out, '')
+  for (const [signal, code] of [
+    ['TERM', 143],
+    ['KILL', 137],
+    ['40', 168]
+  ] as const) {
+    const { code: got } = await trace({ command: ['bash', '-c', `kill -${signal} $$`] })
+    t.equal(got, code, `ended by signal ${signal}`)
+  }
+  for (const [program, code] of [
+    ['/no/such', 127],
+    ['no-such-program', 127],
+    ['', 127],
+    ['/etc/passwd', 126],
+    ['/etc', 126]
+  ] as const) {
+    const result = await runSecco(['trace', '--', program])
+    t.equal(result.code, code, `as a shell: ${program}`)
+    t.match(
+      result.stderr,
+      /^error: cannot run '.*': [^\n]* \(COMMAND_NOT_STARTED\)\n {2}next: [^\n]*\n$/
+    )
+    t.equal(result.stdout, '')
   }
   const stopped = start({ command: ['bash', '-c', 'echo up; exec sleep 60'], output: 'json' })
   const result = finish(stopped)
@@ -134,9 +175,41 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   stopped.kill('SIGTERM')
   const { code } = await result
   t.equal(code, 143, 'a signal is passed on and the report still comes')
+  const left = await trace({
+    command: ['sh', '-c', 'sleep 60 >/dev/null 2>&1 & echo $!'],
+    output: 'json'
+  })
+  process.kill(Number.parseInt(left.out, 10))
+  t.equal(reportIn(left.out).complete, false, 'a process left behind is not traced to its end')
+  t.match(left.err, /1 of its processes still runs/)
   const unknown = await trace({ container: 'no-such-container' })
   t.match(unknown, { code: 1, err: /CONTAINER_NOT_FOUND/ })
+  t.match(await trace({ container: '' }), { code: 1, err: /INVALID_ARGUMENT/ })
   t.match(await trace({}), { code: 1, err: /INVALID_ARGUMENT/ })
+})
+
+test('signals to secco alone reach the command; its output may go away', {
+  skip
+}, async (t) => {
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1'] as const) {
+    const command = ['bash', '-c', `trap 'exit 9' ${signal}; echo up; while :; do sleep 0.02; done`]
+    const child = start({ command, output: 'json' })
+    const result = finish(child)
+    if (child.stdout !== null) await once(child.stdout, 'data')
+    child.kill(signal)
+    const { code, out } = await result
+    t.equal(code, 9, signal)
+    t.ok(reportIn(out).complete)
+  }
+  const script = (words: string) => run('bash', ['-c', words])
+  const secco = join(build, '../bin/secco')
+  const { stdout, stderr } = await script(
+    `unset NODE_OPTIONS; ${secco} trace -- yes | head -1; echo "\${PIPESTATUS[0]}"`
+  )
+  t.match(stdout, /^y\n(1|141)\n$/, "head's end is no defect")
+  t.equal(stderr, '')
+  const full = await script(`unset NODE_OPTIONS; ${secco} trace -- true 2>&1 >/dev/full; echo "$?"`)
+  t.match(full.stdout, /^error: standard output: ENOSPC[^\n]*\(WRITE_FAILED\)\n {2}next: .*\n1\n$/)
 })
 
 test('containers of runc: waited for, two at once, running', {
