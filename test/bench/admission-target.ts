@@ -66,10 +66,14 @@ async function serveFloor({ cert, key, answer }: Start): Promise<number> {
   const server = createServer({ cert, key, minVersion: 'TLSv1.2' }, (request, response) => {
     request.resume()
     request.on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json' })
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(answer)
+      })
       response.end(answer)
     })
   })
+  server.keepAliveTimeout = 95_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : 0

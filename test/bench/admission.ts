@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { connect, type ConnectionOptions } from 'node:tls'
+import { connect } from 'node:tls'
 import { createAuthority } from '../../certs/authority.js'
 import { createLeaf } from '../../certs/leaf.js'
 import { realisticReview } from '../helpers/review.js'
@@ -24,7 +24,10 @@ async function ask<T>(child: ChildProcess, message: object | string): Promise<T>
 async function startTarget(name: string, start: object, ca: string, body: Buffer): Promise<Target> {
   const child = fork(join(import.meta.dirname, 'admission-target.js'))
   const { port } = await ask<{ port: number }>(child, start)
-  return { name, process: child, client: await openClient(port, ca, body) }
+  const client = await openClient(port, ca, body)
+  // At once: a connection that sends nothing is closed by the webhook.
+  await client.post()
+  return { name, process: child, client }
 }
 
 async function load(target: Target): Promise<void> {
@@ -41,16 +44,23 @@ async function cpuOf(target: Target): Promise<number> {
 async function openClient(port: number, ca: string, body: Buffer) {
   const head = `POST /mutate?timeout=2s HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
   const bytes = Buffer.concat([Buffer.from(head), body])
-  const socket = connect({ host: '127.0.0.1', port, ca, noDelay: true } as ConnectionOptions)
+  // The API server's Go client writes through a buffer of 4 KiB: so the request comes in two records.
+  const parts = [bytes.subarray(0, 4096), bytes.subarray(4096)]
+  const socket = connect({ host: '127.0.0.1', port, ca })
+  socket.setNoDelay(true)
   await once(socket, 'secureConnect')
   let received = ''
   let answered: (text: string) => void = () => undefined
+  let failed: (error: Error) => void = () => undefined
   socket.setEncoding('latin1')
+  socket.on('error', (error: Error) => failed(error))
+  socket.on('close', () => failed(new Error('the server closed the connection')))
   socket.on('data', (chunk: string) => {
     received += chunk
     const end = received.indexOf('\r\n\r\n')
     if (end === -1) return
-    const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
+    const length = Number(/content-length: (\d+)/i.exec(received)?.[1])
+    if (Number.isNaN(length)) throw new Error('an answer without its length')
     if (received.length < end + 4 + length) return
     const text = received
     received = ''
@@ -58,8 +68,12 @@ async function openClient(port: number, ca: string, body: Buffer) {
   })
   return {
     post: async (): Promise<string> => {
-      const answer = new Promise<string>((resolve) => (answered = resolve))
-      socket.write(bytes)
+      const answer = new Promise<string>((resolve, reject) => {
+        answered = resolve
+        failed = reject
+      })
+      if (socket.destroyed) throw new Error('the connection is closed')
+      for (const part of parts) socket.write(part)
       const text = await answer
       if (!text.startsWith('HTTP/1.1 200')) throw new Error(text.slice(0, 300))
       return text.slice(text.indexOf('\r\n\r\n') + 4)
