@@ -155,10 +155,13 @@ async function runCommand(
   process.on('SIGTERM', pass)
   process.on('SIGHUP', pass)
   try {
-    const trace = await traceCommand(command, abi, (started) => {
-      pid = started
-    })
-    io.stdout.write(format(trace.report, args.output ?? 'table'))
+    const output = args.output ?? 'table'
+    const started = (child: number): void => {
+      pid = child
+    }
+    // What a program reads (`> profile.json`) is the report alone: the command's words go to stderr.
+    const trace = await traceCommand(command, abi, started, output === 'table' ? undefined : 2)
+    io.stdout.write(format(trace.report, output))
     if (trace.signal !== null) return 128 + constants.signals[trace.signal]
     return trace.code ?? 1
   } finally {

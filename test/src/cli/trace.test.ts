@@ -130,10 +130,12 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   }
   const stopped = start({ command: ['bash', '-c', 'echo up; exec sleep 60'], output: 'json' })
   const result = finish(stopped)
-  if (stopped.stdout !== null) await once(stopped.stdout, 'data')
+  if (stopped.stderr !== null) await once(stopped.stderr, 'data')
   stopped.kill('SIGTERM')
-  const { code } = await result
+  const { code, out, err } = await result
   t.equal(code, 143, 'a signal is passed on and the report still comes')
+  t.match(JSON.parse(out), { lost: 0 }, 'stdout is the report alone')
+  t.match(err, /^up$/m, "the command's words are on stderr")
   const unknown = await trace({ container: 'no-such-container' })
   t.match(unknown, { code: 1, err: /CONTAINER_NOT_FOUND/ })
   t.match(await trace({}), { code: 1, err: /INVALID_ARGUMENT/ })
