@@ -15,6 +15,8 @@ export interface LaunchOptions {
   /** A cgroup v2 folder of its own, made if missing; the caller removes it after the end. */
   cgroup?: string
   stdio?: 'inherit' | 'pipe' | 'ignore'
+  /** Where its standard output goes instead: a descriptor of this process. */
+  stdout?: number
   cwd?: string
   env?: NodeJS.ProcessEnv
 }
@@ -56,7 +58,11 @@ export async function launchCommand(
       '--',
       ...command
     ],
-    { stdio: [stdio, stdio, stdio, 'pipe', 'pipe'], cwd: options.cwd, env: options.env }
+    {
+      stdio: [stdio, options.stdout ?? stdio, stdio, 'pipe', 'pipe'],
+      cwd: options.cwd,
+      env: options.env
+    }
   )
   const ended = once(child, 'exit').then(([code, signal]) => ({
     code: code as number | null,

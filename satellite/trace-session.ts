@@ -97,12 +97,14 @@ export interface CommandTrace {
 /**
  * Runs a command in a mount namespace of its own, recorded from its first instruction to its end.
  * @param onStart is given the command's pid, to pass signals on.
+ * @param stdout the descriptor that the command's standard output goes to; default: this process's own.
  * @throws SeccoError TRACING_UNAVAILABLE, COMMAND_NOT_STARTED
  */
 export async function traceCommand(
   command: readonly string[],
   machine: Abi,
-  onStart: (pid: number) => void = () => undefined
+  onStart: (pid: number) => void = () => undefined,
+  stdout?: number
 ): Promise<CommandTrace> {
   const recorder = openOrExplain()
   try {
@@ -112,6 +114,7 @@ export async function traceCommand(
     const options = { filter: true, stdio: 'inherit' as const }
     const launched = await launchCommand(command, {
       ...options,
+      ...(stdout === undefined ? {} : { stdout }),
       ...(cgroup === undefined ? {} : { cgroup })
     }).catch(async (error: unknown) => {
       if (cgroup !== undefined) await rmdir(cgroup).catch(() => undefined)

@@ -30,8 +30,9 @@ function strict(name: string): CgroupVerdict | undefined {
   return { kind: 'container', id: scope[2], runtime: scopeRuntimes[scope[1]] ?? scope[1] }
 }
 
+/** A command under `secco trace` is looked at, not deployed: it is nobody's workload. */
 const notContainers =
-  /^(|\/|.*\.(service|slice|scope|mount|socket|swap)|kubepods|burstable|besteffort|pod[0-9a-f-]{36}|system|user|init)$/
+  /^(|\/|.*\.(service|slice|scope|mount|socket|swap)|kubepods|burstable|besteffort|pod[0-9a-f-]{36}|system|user|init|secco-trace-\d+-[0-9a-z]+)$/
 
 /**
  * Reads an identity from the leaf and parent name of a cgroup: of a container that ended before

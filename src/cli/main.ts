@@ -114,9 +114,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       exitCode = code
     }
   }
-  const failureCode = argv[0] === 'profile' && argv[1] === 'diff' ? 2 : 1
+  let failureCode = 1
+  const program = buildProgram(context)
+  // --state may stand before the verb.
+  const verb = program.parseOptions([...argv]).operands
+  if (verb[0] === 'profile' && verb[1] === 'diff') failureCode = 2
   try {
-    await buildProgram(context).parseAsync([...argv], { from: 'user' })
+    await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)

@@ -6,10 +6,15 @@ import { type Io, paint, plain } from './io.js'
 export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type Output = (typeof outputs)[number]
 
-/** Checks the value of `-o`. INVALID_ARGUMENT names what is accepted. */
-export function parseOutput(text: string, accepted: readonly string[] = outputs): string {
+/** Checks the value of `-o`, or of another option with a closed list. INVALID_ARGUMENT names what is accepted. */
+export function parseOutput(
+  text: string,
+  accepted: readonly string[] = outputs,
+  option = '-o'
+): string {
   if (!accepted.includes(text)) {
-    throw new SeccoError('INVALID_ARGUMENT', `-o ${text}: not an output format`, {
+    const what = option === '-o' ? 'not an output format' : 'not accepted'
+    throw new SeccoError('INVALID_ARGUMENT', `${option} ${text}: ${what}`, {
       hint: `choose one of ${accepted.join(', ')}`
     })
   }

@@ -118,7 +118,7 @@ export async function runRender(args: RenderArgs, io: RenderIo): Promise<number>
           cause: thrown
         })
       : toSeccoError(thrown)
-    io.stderr(`error: ${error.message} (${error.code})\n  ${error.hint}\n`)
+    io.stderr(`error: ${error.message} (${error.code})\n  next: ${error.hint}\n`)
     return 1
   }
 }

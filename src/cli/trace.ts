@@ -133,7 +133,9 @@ async function runCommand(
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
   const signals = passSignals()
   try {
-    const trace = await traceCommand(command, abi, signals.to)
+    // What a program reads (`> profile.json`) is the report alone: the command's words go to stderr.
+    const stdout = (args.output ?? 'table') === 'table' ? undefined : 2
+    const trace = await traceCommand(command, abi, signals.to, stdout)
     if (trace.remaining > 0) {
       const verb = trace.remaining === 1 ? 'runs' : 'run'
       io.stderr.write(

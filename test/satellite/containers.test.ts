@@ -51,6 +51,7 @@ test('what a cgroup name says', (t) => {
     ['init.scope', `docker-${hex}.scope`, { kind: 'container', id: hex, runtime: 'docker' }],
     [hex, 'pod0-1', { kind: 'container', id: hex }],
     ['runc-web.scope', 'system.slice', { kind: 'container', id: 'web', runtime: 'runc' }],
+    ['secco-trace-4711-mwv06g38', '/', { kind: 'other' }],
     [`libpod-conmon-${hex}.scope`, 'machine.slice', { kind: 'other' }],
     [`crio-conmon-${hex}.scope`, 'machine.slice', { kind: 'other' }],
     ['web', '', { kind: 'perhaps', id: 'web' }],

@@ -102,7 +102,9 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
                 : undefined),
             runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
             containerdSocket: options.containerdSocket,
-            legacyAnnotations: parseOutput(options.legacyAnnotations, ['on', 'off']) === 'on',
+            legacyAnnotations:
+              parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
+              'on',
             output: parseOutput(options.output, ['table', 'json']) as 'table' | 'json',
             once: options.once === true,
             walkThrough: options.walkThrough === true,
@@ -139,7 +141,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
               ...options.serverName
             ])
           ],
-          legacyAnnotations: parseOutput(options.legacyAnnotations, ['on', 'off']) === 'on',
+          legacyAnnotations:
+            parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
           signal: context.stopSignal()
         })
       )

@@ -38,7 +38,7 @@ export function addRenderVerb(program: Command, context: VerbContext): void {
           hint: 'name one with -f FILE, or use --learn'
         })
       }
-      const mode = parseOutput(options.mode, ['audit', 'enforce']) as 'audit' | 'enforce'
+      const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as 'audit' | 'enforce'
       context.finish(
         await runRender(
           {

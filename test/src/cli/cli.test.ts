@@ -55,6 +55,16 @@ test('the secco command', async (t) => {
           says: /unknown option '--colour'/
         },
         {
+          name: 'unknown choice',
+          args: ['up', '--legacy-annotations', 'maybe', '--once'],
+          says: /--legacy-annotations maybe.*\n {2}next: choose one of on, off/
+        },
+        {
+          name: 'unknown runtime',
+          args: ['render', '-f', web, '--runtime', 'runc'],
+          says: /--runtime runc.*\n {2}next: write/
+        },
+        {
           name: 'unknown output',
           args: ['get', 'rules', '-o', 'xml'],
           says: /-o xml.*\(INVALID_ARGUMENT\)\n {2}next: choose one of table, wide/
@@ -167,6 +177,7 @@ test('the secco command', async (t) => {
       code: 2,
       stderr: /NOT_FOUND/
     })
+    t.match(await secco(state, ['--state', state, 'profile', 'diff', web, 'absent']), { code: 2 })
   })
 
   await t.test('check says what the webhook would do', async (t) => {

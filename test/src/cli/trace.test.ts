@@ -171,15 +171,17 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   }
   const stopped = start({ command: ['bash', '-c', 'echo up; exec sleep 60'], output: 'json' })
   const result = finish(stopped)
-  if (stopped.stdout !== null) await once(stopped.stdout, 'data')
+  if (stopped.stderr !== null) await once(stopped.stderr, 'data')
   stopped.kill('SIGTERM')
-  const { code } = await result
+  const { code, out, err } = await result
   t.equal(code, 143, 'a signal is passed on and the report still comes')
+  t.match(JSON.parse(out), { lost: 0 }, 'stdout is the report alone')
+  t.match(err, /^up$/m, "the command's words are on stderr")
   const left = await trace({
     command: ['sh', '-c', 'sleep 60 >/dev/null 2>&1 & echo $!'],
     output: 'json'
   })
-  process.kill(Number.parseInt(left.out, 10))
+  process.kill(Number.parseInt(left.err, 10))
   t.equal(reportIn(left.out).complete, false, 'a process left behind is not traced to its end')
   t.match(left.err, /1 of its processes still runs/)
   const unknown = await trace({ container: 'no-such-container' })
@@ -195,7 +197,7 @@ test('signals to secco alone reach the command; its output may go away', {
     const command = ['bash', '-c', `trap 'exit 9' ${signal}; echo up; while :; do sleep 0.02; done`]
     const child = start({ command, output: 'json' })
     const result = finish(child)
-    if (child.stdout !== null) await once(child.stdout, 'data')
+    if (child.stderr !== null) await once(child.stderr, 'data')
     child.kill(signal)
     const { code, out } = await result
     t.equal(code, 9, signal)
