@@ -10,7 +10,7 @@ import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import { cgroupMount, pidsOfCgroup } from './containers/processes.js'
-import type { ContainerRegistry } from './containers/registry.js'
+import { type ContainerRegistry, isSameRun } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { namedCounts } from './observation.js'
 import { startRecorderLoop } from './recorder-loop.js'
@@ -226,7 +226,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
     machine: options.machine,
     logger: options.logger,
     only: (container) =>
-      target === undefined ? isMeant(container, word) : container.id === target.id,
+      target === undefined ? isMeant(container, word) : isSameRun(container, target),
     intervalMs: 100,
     selfTest: false,
     onObservation: (observation) => {
@@ -236,10 +236,17 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
     }
   })
   options.onReady?.()
+  /** Ended before anything of it was seen: nothing will ever tell of its end. */
+  const isGone = async (): Promise<boolean> => {
+    if (target === undefined || seen.size > 0) return false
+    await registry.refresh()
+    return !registry.all().some((one) => one.pid > 0 && isSameRun(one, target))
+  }
   try {
     const stop = AbortSignal.any([signal, finished.signal])
     while (!stop.aborted) {
       await delay(500, undefined, { signal: stop }).catch(() => undefined)
+      if (await isGone()) break
       if (options.onProgress === undefined) continue
       for (const observation of await loop.current()) {
         if (seen.get(observation.id)?.ended !== true) seen.set(observation.id, observation)

@@ -58,6 +58,26 @@ function sameInstance(left: Container, right: Container): boolean {
   )
 }
 
+/** One run of one container, as far as ids, cgroups and processes tell: ids are unique in a namespace only. */
+export function isSameRun(left: Container, right: Container): boolean {
+  const samePid = left.pid === 0 || right.pid === 0 || left.pid === right.pid
+  return left.id === right.id && sameInstance(left, right) && samePid
+}
+
+/** Two runtimes often speak of one container: containerd, and the runc that it calls. */
+function mergeAnswers(answers: readonly Container[]): Container[] {
+  const byId = new Map<string, Container[]>()
+  for (const container of answers) {
+    const others = byId.get(container.id) ?? []
+    const at = others.findIndex((other) => isSameRun(other, container))
+    const other = others[at]
+    if (other === undefined) others.push(container)
+    else others[at] = mergeContainers(other, container)
+    byId.set(container.id, others)
+  }
+  return [...byId.values()].flat()
+}
+
 /**
  * Watches the runtimes' state folders and remembers what was there. A folder that appears is read
  * when its `state.json` does: that is before the container's first instruction.
@@ -89,7 +109,6 @@ export function openRegistry(
   }
 
   const listAll = async (): Promise<void> => {
-    const seen = new Map<string, Container>()
     const answers = await Promise.all(
       runtimes.map(async (runtime) => {
         try {
@@ -111,12 +130,9 @@ export function openRegistry(
         }
       })
     )
-    for (const container of answers.flat()) {
-      const other = seen.get(container.id)
-      seen.set(container.id, other === undefined ? container : mergeContainers(other, container))
-    }
-    for (const container of seen.values()) remember(container)
-    const present = new Set([...seen.values()].map(({ id, pid }) => `${id} ${pid}`))
+    const seen = mergeAnswers(answers.flat())
+    for (const container of seen) remember(container)
+    const present = new Set(seen.map(({ id, pid }) => `${id} ${pid}`))
     for (const [key, container] of known) {
       if (container.pid > 0 && !present.has(`${container.id} ${container.pid}`)) {
         known.set(key, { ...container, pid: 0, status: 'stopped' })

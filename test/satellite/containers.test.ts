@@ -13,8 +13,10 @@ import { parseOciConfig } from '../../satellite/containers/oci-config.js'
 import { mergeContainers, openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
 import type { Container, ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { resolveContainer, traceContainer } from '../../satellite/trace-session.js'
 import { createLogger } from '../../src/log.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+import { probeTracing } from '../../native/recorder.js'
 import { quiet } from '../helpers/quiet.js'
 
 const hex = 'ab'.repeat(32)
@@ -213,4 +215,54 @@ test('the registry: real runc state, remembered after the end, bad state survive
   t.match(found(), { pid: 0, status: 'stopped', name: 'app' })
   t.equal(found()?.cgroupId, cgroup, 'the cgroup id stays for sets that are named later')
   t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
+})
+
+test('one id in two namespaces of a runtime: two containers, and neither is taken for the other', async (t) => {
+  const [first, second] = [plain({}), plain({ pid: 11, mntns: 8, cgroupId: 101n })]
+  const fake = (name: string, list: Container[]): ContainerRuntime => ({
+    name,
+    list: () => Promise.resolve(list),
+    byId: () => Promise.resolve(undefined),
+    version: () => Promise.resolve('')
+  })
+  const named = { ...first, runtime: 'containerd', image: 'web:1' }
+  const runtimes = [fake('runc', [first, second]), fake('containerd', [named])]
+  const registry = openRegistry(runtimes, createLogger('test', quiet))
+  t.teardown(() => registry.close())
+  await registry.refresh()
+  const found = registry.all().map(({ pid, image }) => [pid, image])
+  t.strictSame(found, [
+    [10, 'web:1'],
+    [11, undefined]
+  ])
+  t.throws(() => resolveContainer(registry.all(), 'web'), { code: 'CONTAINER_AMBIGUOUS' })
+  t.equal(findContainer(slot({ cgroupId: 101n }), registry.all())?.pid, 11)
+})
+
+const probe = probeTracing()
+test('a trace of a container that ends before it was seen ends too', {
+  skip: probe.available ? false : (probe.reason ?? 'nothing can be traced'),
+  timeout: 20_000
+}, async (t) => {
+  const state = { listed: 0 }
+  const report = await traceContainer({
+    word: 'web',
+    wait: false,
+    registry: {
+      refresh: () => {
+        state.listed += 1
+        return Promise.resolve()
+      },
+      all: () => [
+        plain(state.listed > 1 ? { pid: 0, status: 'stopped' } : { cgroupId: 2n ** 40n })
+      ],
+      versions: () => Promise.resolve([]),
+      close: () => undefined
+    },
+    machine: 'x86_64',
+    logger: createLogger('test', quiet),
+    signal: AbortSignal.timeout(15_000)
+  })
+  t.match(report, { container: 'web', complete: false, abis: {} })
+  t.equal(state.listed, 3, 'ended by itself, by the first look at the runtimes')
 })
