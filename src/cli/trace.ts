@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { constants, machine } from 'node:os'
 import { Writable } from 'node:stream'
 import { stringify } from 'yaml'
@@ -111,6 +112,10 @@ function runtimesFor(args: TraceArgs): ContainerRuntime[] {
     containerd: () => [runcRuntime(), containerdRuntime(args.root)],
     docker: () => [runcRuntime(), containerdRuntime(), dockerRuntime(args.root)],
     podman: () => [runcRuntime(), podmanRuntime()]
+  }
+  const isSocket = args.runtime === 'containerd' || args.runtime === 'docker'
+  if (isSocket && args.root !== undefined && !existsSync(args.root)) {
+    throw new SeccoError('RUNTIME_UNREACHABLE', `--root ${args.root}: no socket of ${args.runtime}`)
   }
   if (args.runtime === undefined) {
     return [runcRuntime(roots), containerdRuntime(), dockerRuntime(), podmanRuntime()]
@@ -229,6 +234,16 @@ export async function runTrace(args: TraceArgs, io: TraceIo): Promise<number> {
       'INVALID_ARGUMENT',
       `-o ${args.output}: known are ${traceFormats.join(', ')}`
     )
+  }
+  const misplaced = hasCommand
+    ? (['wait', 'runtime', 'root', 'for'] as const).filter((name) => args[name] !== undefined)
+    : []
+  if (misplaced.length > 0) {
+    const list = misplaced.map((name) => `--${name}`).join(', ')
+    throw new SeccoError('INVALID_ARGUMENT', `${list}: for a container only, not for a command`)
+  }
+  if (args.allow !== undefined && args.output !== 'profile') {
+    throw new SeccoError('INVALID_ARGUMENT', '--allow: only with -o profile')
   }
   if (hasCommand) return runCommand(command, args, io)
   return runContainer(container ?? '', args, io)

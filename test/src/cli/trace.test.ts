@@ -187,6 +187,12 @@ test('a command: exit codes, signals, and what cannot be started', { skip }, asy
   const unknown = await trace({ container: 'no-such-container' })
   t.match(unknown, { code: 1, err: /CONTAINER_NOT_FOUND/ })
   t.match(await trace({ container: '' }), { code: 1, err: /INVALID_ARGUMENT/ })
+  const misplaced: [TraceArgs, RegExp][] = [
+    [{ command: ['true'], for: '1s', wait: true }, /--wait, --for: .*INVALID_ARGUMENT/],
+    [{ command: ['true'], allow: ['mount'] }, /--allow: .*INVALID_ARGUMENT/],
+    [{ container: 'x', runtime: 'containerd', root: '/no/socket' }, /RUNTIME_UNREACHABLE/]
+  ]
+  for (const [args, err] of misplaced) t.match(await trace(args), { code: 1, out: '', err })
   t.match(await trace({}), { code: 1, err: /INVALID_ARGUMENT/ })
 })
 
