@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
+import { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify, { type FastifyError } from 'fastify'
 import { Registry } from 'prom-client'
@@ -65,13 +66,20 @@ function refusal(error: unknown): { status: number; failure: SeccoError } {
   return { status: 500, failure: toSeccoError(error) }
 }
 
+/** A kept connection that asks nothing for so long during a shutdown is idle. */
+const quietMs = 250
+
 /** Counts requests in flight, and tells when there are none. */
 function inFlightCounter() {
   let count = 0
+  let begun = 0
   let waiting: (() => void)[] = []
+  const idle = (): Promise<void> =>
+    count === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
   return {
     begin: () => {
       count++
+      begun++
     },
     end: () => {
       count--
@@ -79,8 +87,14 @@ function inFlightCounter() {
       for (const resolve of waiting) resolve()
       waiting = []
     },
-    idle: (): Promise<void> =>
-      count === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
+    /** Resolves when nothing was asked for so long. */
+    quiet: async (ms: number, signal: AbortSignal): Promise<void> => {
+      for (let before = -1; before !== begun && !signal.aborted; ) {
+        before = begun
+        await idle()
+        await delay(ms, undefined, { signal }).catch(() => undefined)
+      }
+    }
   }
 }
 
@@ -122,8 +136,10 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
   })
   const inFlight = inFlightCounter()
   // Not Fastify's onResponse: it is not called for a request that ends half-sent.
-  app.server.on('request', (_request, response) => {
+  app.server.prependListener('request', (_request, response) => {
     inFlight.begin()
+    // The caller closes the connection itself, so that no request of its own crosses our closing.
+    if (draining) response.shouldKeepAlive = false
     response.once('close', inFlight.end)
   })
   app.setErrorHandler((error, _request, reply) => {
@@ -186,7 +202,11 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       await delay(delayMs)
       const stop = new AbortController()
       const limit = delay(drainMs, undefined, { signal: stop.signal }).catch(() => undefined)
-      await Promise.race([inFlight.idle(), limit])
+      // Not its own close(), which also cuts idle connections: the next request may be on its way there.
+      const closed = new Promise<void>((resolve) =>
+        Server.prototype.close.call(app.server, () => resolve())
+      )
+      await Promise.race([closed, inFlight.quiet(quietMs, stop.signal), limit])
       stop.abort()
       await app.close()
     }

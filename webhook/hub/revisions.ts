@@ -30,6 +30,8 @@ interface Followed {
     | undefined
   /** The last verdict that was written: another hub's different one is not fought over. */
   written: string
+  /** What was last said about a status that could not be written: said once. */
+  complaint: string
 }
 
 /** Profiles → revisions, their way to the nodes, and what the admission decision reads of it. */
@@ -182,11 +184,16 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         essenceOf(profile) === one.essence ? withVerdict(profile, verdict, now) : profile
       )
       one.written = said
+      one.complaint = ''
     } catch (thrown) {
       const error = toSeccoError(thrown)
       if (error.code === 'NOT_FOUND') return
-      logger.error({ code: error.code, namespace, profile: name }, `status: ${error.message}`)
-      later(options.retryMs)
+      if (one.complaint !== error.message) {
+        logger.error({ code: error.code, namespace, profile: name }, `status: ${error.message}`)
+        one.complaint = error.message
+      }
+      // A document that somebody broke comes back as an event once it is mended.
+      if (error.code !== 'STORE_CORRUPT' && error.code !== 'TOO_LARGE') later(options.retryMs)
     }
   }
 
@@ -257,8 +264,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         const before = followed.get(key)
         const essence = essenceOf(profile)
         if (before?.essence !== essence) epoch += 1
-        const { rendered, written = '' } = before ?? {}
-        followed.set(key, { profile, essence, rendered, written })
+        const { rendered, written = '', complaint = '' } = before ?? {}
+        followed.set(key, { profile, essence, rendered, written, complaint })
       } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
         followed.delete(profileKey(event.ref.namespace, event.ref.name))
         epoch += 1

@@ -57,6 +57,12 @@ async function errorOf(work: Promise<unknown>): Promise<SeccoError> {
   return error instanceof SeccoError ? error : new SeccoError('INTERNAL', String(error))
 }
 
+/** "Billion laughs": ten lists, each of nine times the one before. */
+const bomb = Array.from({ length: 10 }, (_, n) => {
+  const items = n === 0 ? 'x' : Array.from({ length: 9 }, () => `*a${n - 1}`).join(', ')
+  return `a${n}: &a${n} [${items}]\n`
+}).join('')
+
 test('directory: the folder itself', async (t) => {
   const { dir, store, again, dispose } = await openFresh()
   t.teardown(dispose)
@@ -113,6 +119,11 @@ test('directory: the folder itself', async (t) => {
         /surprise|additional/i
       ],
       ['misnamed', document('shop', 'other'), /metadata\.name/],
+      ['too-much', 'a: b\n'.repeat(800_000), /symbols/],
+      ['too-deep', '['.repeat(300_000), /symbols/],
+      ['twice', `${document('shop', 'twice')}spec: {}\n`, /line 5.*"spec".*twice/],
+      ['bomb', bomb, /alias/i],
+      ['control', 'a: "\\q\u001b[31m', /^[ -~]{1,300}$/],
       ['elsewhere', document('other', 'elsewhere'), /metadata\.namespace/]
     ]
     for (const [name, text, expected] of cases) {
@@ -183,6 +194,22 @@ test('directory: the folder itself', async (t) => {
     await store.list('SeccompProfile')
     t.same(store.problems(), [])
   })
+})
+
+test('directory: what could not be read again is not written', async (t) => {
+  const { store, dir, dispose } = await openFresh()
+  t.teardown(dispose)
+  await store.apply('SeccompProfile', profileOf('shop', 'large'))
+  const path = join(dir, 'shop', 'seccompprofiles', 'large.yaml')
+  const before = await readFile(path, 'utf8')
+  const syscalls = [
+    { names: Array.from({ length: 60_000 }, () => 'read'), action: 'SCMP_ACT_ALLOW' as const }
+  ]
+  const spec = { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls } }
+  const large = { ...profileOf('shop', 'large'), spec }
+  t.match(await errorOf(store.apply('SeccompProfile', large)), { code: 'TOO_LARGE' })
+  t.equal(await readFile(path, 'utf8'), before)
+  t.same(store.problems(), [])
 })
 
 test('directory: a full disk leaves the old version', async (t) => {

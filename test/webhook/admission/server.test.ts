@@ -326,6 +326,29 @@ test('shutdown under load drops nothing', async (t) => {
   await t.rejects(send(good), { code: 'ECONNREFUSED' })
 })
 
+test('shutdown under load: busy kept connections end between two requests, none is cut', async (t) => {
+  const { send, server } = await start(t)
+  const agent = new Agent({ keepAlive: true, maxSockets: 20 })
+  t.teardown(() => agent.destroy())
+  const ends: unknown[] = []
+  let answered = 0
+  const client = async (): Promise<void> => {
+    for (;;) {
+      const { status } = await send(good, { agent })
+      if (status !== 200) throw new Error(`status ${status}`)
+      answered += 1
+      if (answered === 200) closing = server.shutdown()
+    }
+  }
+  let closing: Promise<void> | undefined
+  const clients = Array.from({ length: 20 }, () =>
+    client().catch((error: unknown) => ends.push((error as NodeJS.ErrnoException).code))
+  )
+  await Promise.all(clients)
+  await closing
+  t.strictSame([...new Set(ends)], ['ECONNREFUSED'], 'only new connections are refused')
+})
+
 test('a port in use is said', async (t) => {
   const { port } = await start(t)
   const authority = await createAuthority(new Date())
