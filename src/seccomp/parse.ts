@@ -36,7 +36,8 @@ function readAll(text: string, where: string): unknown[] {
     const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true, strict: true })
     return [...documents].flatMap((document: Document) => {
       const [problem] = [...document.errors, ...document.warnings]
-      if (problem !== undefined) throw invalid(where, `is not YAML: ${problem.message}`, problem)
+      if (problem !== undefined)
+        throw invalid(where, `is not YAML: ${firstLine(problem.message)}`, problem)
       // Alias bombs ("billion laughs") end here: each alias may expand to 100 nodes in all.
       const value: unknown = document.toJS({ maxAliasCount: 100 })
       return value === null ? [] : [value]
@@ -44,8 +45,17 @@ function readAll(text: string, where: string): unknown[] {
   } catch (error) {
     if (error instanceof SeccoError) throw error
     const message = error instanceof Error ? error.message : String(error)
-    throw invalid(where, `is not YAML that is accepted: ${message}`, error)
+    throw invalid(where, `is not YAML that is accepted: ${firstLine(message)}`, error)
   }
+}
+
+/** What was wrong and where. The lines below it quote the document, whose bytes belong on no terminal or log. */
+function firstLine(message: string): string {
+  const [line = ''] = message.split('\n')
+  return line
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/:$/, '')
+    .slice(0, 200)
 }
 
 /**
