@@ -82,7 +82,9 @@ async function start(t: Test, options: Partial<AdmissionServerOptions> = {}) {
           response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
         }
       )
-      outgoing.on('error', reject)
+      outgoing.on('error', (error) =>
+        reject(Object.assign(error, { reused: outgoing.reusedSocket }))
+      )
       outgoing.end(body)
     })
   const open = async (): Promise<TLSSocket> => {
@@ -342,11 +344,18 @@ test('shutdown under load: busy kept connections end between two requests, none 
   }
   let closing: Promise<void> | undefined
   const clients = Array.from({ length: 20 }, () =>
-    client().catch((error: unknown) => ends.push((error as NodeJS.ErrnoException).code))
+    client().catch((error: unknown) => ends.push(error))
   )
   await Promise.all(clients)
   await closing
-  t.strictSame([...new Set(ends)], ['ECONNREFUSED'], 'only new connections are refused')
+  // A new connection may still stand in the kernel's accept queue when the listener closes.
+  for (const end of ends) {
+    t.match(
+      end,
+      { code: /^ECONN(REFUSED|RESET)$/, reused: false },
+      'only new connections are refused'
+    )
+  }
 })
 
 test('a port in use is said', async (t) => {
