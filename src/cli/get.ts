@@ -2,6 +2,7 @@ import type { NodeView, WorkloadView } from '../../webhook/ui/view.js'
 import { workloadOf } from '../../webhook/ui/view.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
+import { SeccoError } from '../errors.js'
 import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
@@ -11,7 +12,26 @@ export interface GetArgs {
   output: Output
   /** Only this namespace; undefined: all. */
   namespace: string | undefined
+  /** Only the one of this name; undefined: all. */
+  name: string | undefined
   now: number
+}
+
+/** Keeps what was asked for. NOT_FOUND when one was named and is not there. */
+function asked<Row>(
+  rows: readonly Row[],
+  args: GetArgs,
+  of: (row: Row) => { namespace?: string | undefined; name: string }
+): Row[] {
+  const kept = rows.filter((row) => {
+    const { namespace, name } = of(row)
+    return (args.namespace ?? namespace) === namespace && (args.name ?? name) === name
+  })
+  if (args.name === undefined || kept.length > 0) return kept
+  throw new SeccoError(
+    'NOT_FOUND',
+    `${args.name}: there is none of that name${args.namespace === undefined ? '' : ` in ${args.namespace}`}`
+  )
 }
 
 function condition(profile: SeccompProfile, type: string): string {
@@ -49,9 +69,7 @@ export async function getProfiles(io: Io, store: Store, args: GetArgs): Promise<
   const all = await store.list('SeccompProfile')
   return printListing(io, args.output, {
     what: 'profiles',
-    rows: all.filter(
-      (profile) => args.namespace === undefined || profile.metadata.namespace === args.namespace
-    ),
+    rows: asked(all, args, (profile) => profile.metadata),
     columns: profileColumns(args.now),
     name: (profile) => `seccompprofile.secco.dev/${profile.metadata.name}`,
     object: (profile) => profile
@@ -67,9 +85,7 @@ export async function getRules(io: Io, store: Store, args: GetArgs): Promise<num
   const all = await store.list('SeccompRule')
   return printListing(io, args.output, {
     what: 'rules',
-    rows: all.filter(
-      (rule) => args.namespace === undefined || rule.metadata.namespace === args.namespace
-    ),
+    rows: asked(all, args, (rule) => rule.metadata),
     columns: [
       { title: 'NAMESPACE', value: (rule: SeccompRule) => rule.metadata.namespace ?? '-' },
       { title: 'NAME', value: (rule) => rule.metadata.name },
@@ -96,11 +112,11 @@ export async function getRules(io: Io, store: Store, args: GetArgs): Promise<num
 /** `secco get workloads`: what is learned, from the profiles. */
 export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise<number> {
   const all = await store.list('SeccompProfile')
-  const rows = all
-    .filter(
-      (profile) => args.namespace === undefined || profile.metadata.namespace === args.namespace
-    )
-    .flatMap((profile) => workloadOf(profile) ?? [])
+  const rows = asked(
+    all.flatMap((profile) => workloadOf(profile) ?? []),
+    args,
+    (workload) => workload
+  )
   return printListing(io, args.output, {
     what: 'workloads',
     rows,
@@ -125,7 +141,7 @@ export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise
 export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): number {
   return printListing(io, args.output, {
     what: 'nodes',
-    rows: nodes,
+    rows: asked(nodes, { ...args, namespace: undefined }, (node) => ({ name: node.name })),
     columns: [
       { title: 'NAME', value: (node: NodeView) => node.name },
       { title: 'STATUS', value: (node) => (node.connected ? 'Connected' : 'Away') },

@@ -126,7 +126,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
     if (error.exitCode === 0) return 0
     if (error.code === 'commander.help') return 1
-    const message = error.message.replace(/^error: /, '')
-    return reportFailure(io, new SeccoError('INVALID_ARGUMENT', message), failureCode)
+    // commander puts its suggestion on a line of its own: that is the next step.
+    const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
+    const hint = suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') }
+    return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, hint), failureCode)
   }
 }

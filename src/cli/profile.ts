@@ -74,7 +74,7 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
     line(
       io,
       'Approved',
-      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`} (${revision.slice(0, 19)})`
+      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`} ${revision === '' ? ' (not rendered yet)' : ` (${revision.slice(0, 19)})`}`
     )
   }
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
@@ -155,14 +155,18 @@ export async function approveProfile(
       }
     )
   }
+  const plan = planApproval(before)
+  if (plan.adds.length === 0 && before.spec.seccomp !== undefined) {
+    io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
+    return 0
+  }
   const decision = {
     by: args.by,
     at: args.at,
     ...(args.reason === undefined ? {} : { reason: args.reason })
   }
   printObserved(io, diffAgainstObserved(before), 'Added')
-  for (const { name, reason } of planApproval(before).skipped)
-    io.stderr(`not approved: ${name}: ${reason}\n`)
+  for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
     return 0

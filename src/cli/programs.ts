@@ -3,7 +3,7 @@ import { hostPort, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
-import { parseAddress } from './addresses.js'
+import { parseAddress, parseLoopback } from './addresses.js'
 import type { Io } from './io.js'
 import { type NodeOptions, startNode } from './start-node.js'
 import type { StatePaths } from './state.js'
@@ -36,7 +36,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     serverNames: args.serverNames,
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
-    uiListen: parseAddress(args.uiListen, '--ui-listen'),
+    uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
     logger
   })

@@ -7,7 +7,7 @@ import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
 import type { Store } from '../store/store.js'
-import { parseAddress } from './addresses.js'
+import { parseAddress, parseLoopback } from './addresses.js'
 import { type Io, paint } from './io.js'
 import { nodeName } from './node-name.js'
 import { type RunningNode, startNode } from './start-node.js'
@@ -67,7 +67,7 @@ async function startAll(
     ],
     listen,
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
-    uiListen: parseAddress(args.uiListen, '--ui-listen'),
+    uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
     logger
   })

@@ -232,7 +232,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   return {
     address: front.address,
     profiles: () => revisions.states(),
-    nodes: () => nodes.list(),
+    nodes: () => {
+      const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
+      // What went wrong with a revision that nobody wants any more is over.
+      return nodes.list().map((node) => ({
+        ...node,
+        problems: node.problems.filter(({ digest }) => wanted.has(digest))
+      }))
+    },
     denials: () => denials.list(),
     onChange(listener) {
       listeners.add(listener)

@@ -28,10 +28,11 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
       .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
       .option('-n, --namespace <namespace>', 'only this namespace')
       .option('-A, --all-namespaces', 'every namespace (the default)')
-      .action(async (options: GetOptions, command: Command) => {
+      .argument('[name]', 'only this one')
+      .action(async (name: string | undefined, options: GetOptions, command: Command) => {
         const output = parseOutput(options.output) as Output
         const namespace = options.allNamespaces === true ? undefined : options.namespace
-        await run(command, { output, namespace, now: context.now().getTime() })
+        await run(command, { output, namespace, name, now: context.now().getTime() })
       })
   add('profiles', 'profile', 'profiles: what was observed and what is approved', (command, args) =>
     withStore(command, context, (store) => getProfiles(context.io, store, args))

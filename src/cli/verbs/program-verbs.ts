@@ -16,7 +16,7 @@ const defaultRuncRoots = [
 ]
 const kubeletRoot = '/var/lib/kubelet'
 
-const collect = (value: string, before: string[]) => [...before, value]
+const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
 
 interface ListenOptions {
   listen: string
@@ -44,8 +44,7 @@ function runtimeOptions(command: Command): Command {
     .option(
       '--runc-root <dir>',
       'a runc --root to watch; repeatable (default: the usual ones)',
-      collect,
-      []
+      collect
     )
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
 }
@@ -53,7 +52,7 @@ function runtimeOptions(command: Command): Command {
 interface RuntimeOptions {
   node?: string
   seccompRoot?: string
-  runcRoot: string[]
+  runcRoot?: string[]
   containerdSocket: string
 }
 
@@ -100,7 +99,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
               (existsSync(kubeletRoot) && context.uid === 0
                 ? join(kubeletRoot, 'seccomp')
                 : undefined),
-            runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
+            runcRoots: options.runcRoot ?? defaultRuncRoots,
             containerdSocket: options.containerdSocket,
             legacyAnnotations:
               parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
@@ -121,10 +120,9 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option(
       '--server-name <name>',
       'a name or address that the certificate covers; repeatable',
-      collect,
-      []
+      collect
     )
-    .action(async (options: ListenOptions & { serverName: string[] }, command: Command) => {
+    .action(async (options: ListenOptions & { serverName?: string[] }, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -138,7 +136,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
               '127.0.0.1',
               '::1',
               nodeName(undefined),
-              ...options.serverName
+              ...(options.serverName ?? [])
             ])
           ],
           legacyAnnotations:
@@ -161,7 +159,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             hub: options.hub,
             node: nodeName(options.node),
             seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
-            runcRoots: options.runcRoot.length > 0 ? options.runcRoot : defaultRuncRoots,
+            runcRoots: options.runcRoot ?? defaultRuncRoots,
             containerdSocket: options.containerdSocket,
             record: parseOutput(options.record, ['always', 'off']) as 'always' | 'off',
             logger: createLogger('satellite')

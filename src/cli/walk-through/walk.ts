@@ -238,6 +238,9 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     const caged = await stage.attack(server)
     options.say(`the same attack: ${summary(caged)}`)
     expectAttack(caged, true)
+    options.say(
+      `next: secco profile show ${ref.name}, or learn a server of your own under \`secco render --learn\``
+    )
     return clean
   } catch (error) {
     await clean()
