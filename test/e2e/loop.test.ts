@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:https'
@@ -117,6 +118,13 @@ test('the walk-through: the whole loop once', {
   ]) {
     t.match(stderr, said)
   }
+  const exported = await runSecco(['profile', 'export', 'walk-through-nginx', '--state', state])
+  const digest = createHash('sha256').update(exported.stdout).digest('hex')
+  t.match(
+    stderr,
+    new RegExp(`walk-through-nginx/${digest}\\.json`),
+    'what is exported is what the node has'
+  )
   const decisions = (await readFile(join(state, 'secco.log'), 'utf8'))
     .split('\n')
     .filter((line) => line.includes('"decision"'))

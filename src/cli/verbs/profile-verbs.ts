@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
 import { approveProfile, diffProfiles, exportProfile, parseRef, showProfile } from '../profile.js'
-import { type VerbContext, withStore } from './context.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
@@ -64,7 +64,11 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         const format = parseOutput(options.output, ['oci', 'yaml']) as 'oci' | 'yaml'
         const mode = parseOutput(options.mode, ['audit', 'enforce']) as 'audit' | 'enforce'
         await withStore(command, context, (store) =>
-          exportProfile(context.io, store, parseRef(name, options.namespace), { format, mode })
+          exportProfile(context.io, store, parseRef(name, options.namespace), {
+            format,
+            mode,
+            revisions: pathsOf(command, context).revisions
+          })
         )
       }
     )
