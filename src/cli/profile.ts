@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-import { stringify } from 'yaml'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../errors.js'
@@ -12,7 +10,6 @@ import {
   type SeccompDiff
 } from '../seccomp/diff.js'
 import { parseDocument } from '../seccomp/parse.js'
-import { renderProfile } from '../seccomp/render.js'
 import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { ObjectRef, Store } from '../store/store.js'
 import { type Io, paint, plain } from './io.js'
@@ -75,7 +72,7 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
     line(
       io,
       'Approved',
-      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`} ${revision === '' ? ' (not rendered yet)' : ` (${revision.slice(0, 19)})`}`
+      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`}${revision === '' ? ' (not rendered yet)' : ` (${revision.slice(0, 19)})`}`
     )
   }
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
@@ -119,16 +116,36 @@ function printDiff(io: Io, diff: SeccompDiff, left: string, right: string): void
   }
 }
 
+/** A denial as the running hub's API gives it. */
+export interface Refusal {
+  namespace: string
+  profile: string
+  container: string
+  syscall: string
+  action: string
+  count: number
+  lastSeen: string
+}
+
 /** `secco profile show NAME`. */
 export async function showProfile(
   io: Io,
   store: Store,
   ref: ObjectRef,
-  args: { output: 'table' | 'json' | 'yaml'; now: number }
+  args: { output: 'table' | 'json' | 'yaml'; now: number; refusals: readonly Refusal[] }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
-  if (args.output === 'table') describe(io, profile, args.now)
-  else printObject(io, args.output, profile)
+  if (args.output === 'table') {
+    describe(io, profile, args.now)
+    for (const { container, syscall, count, action, lastSeen } of args.refusals) {
+      if (count > 0)
+        line(
+          io,
+          'Refused',
+          `${syscall} ${count} × in ${container} (${action}), last ${age(lastSeen, args.now)} ago`
+        )
+    }
+  } else printObject(io, args.output, profile)
   return 0
 }
 
@@ -180,68 +197,6 @@ export async function approveProfile(
     `approved ${ref.namespace}/${ref.name}: ${names.size} syscalls; the hub renders and delivers the revision\n`
   )
   io.stderr(`  next: see it arrive with \`secco get profiles -n ${ref.namespace}\`\n`)
-  return 0
-}
-
-/** Resolves `extends` against everything that the store holds. */
-async function resolver(
-  store: Store
-): Promise<(namespace: string, name: string) => SeccompProfile | undefined> {
-  const all = new Map(
-    (await store.list('SeccompProfile')).map((profile) => [
-      `${profile.metadata.namespace ?? rootNamespace}/${profile.metadata.name}`,
-      profile
-    ])
-  )
-  return (namespace, name) => all.get(`${namespace}/${name}`)
-}
-
-/**
- * The very bytes that the nodes have, as long as the hub's last rendering is of the profile as it
- * stands: it knows the fleet's runtimes, a rendering made here does not.
- */
-async function deliveredBytes(
-  io: Io,
-  profile: SeccompProfile,
-  revisions: string
-): Promise<string | undefined> {
-  const { revision, conditions } = profile.status ?? {}
-  const ready = conditions?.find(({ type }) => type === 'Ready')
-  if (revision === undefined || ready?.observedGeneration !== profile.metadata.generation)
-    return undefined
-  const file = join(revisions, `${revision.replace('sha256:', '')}.json`)
-  return io.readFile(file).catch(() => undefined)
-}
-
-/** `secco profile export NAME`: the rendered OCI JSON, or the document for another installation. */
-export async function exportProfile(
-  io: Io,
-  store: Store,
-  ref: ObjectRef,
-  args: { format: 'oci' | 'yaml'; mode: 'audit' | 'enforce'; revisions: string }
-): Promise<number> {
-  const profile = await mustGetProfile(store, ref)
-  if (args.format === 'oci') {
-    const delivered =
-      args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
-    if (delivered !== undefined) {
-      io.stdout(delivered)
-      return 0
-    }
-    io.stdout(
-      `${renderProfile(profile, { mode: args.mode, resolve: await resolver(store) }).json}\n`
-    )
-    return 0
-  }
-  const { apiVersion, kind, metadata, spec } = profile
-  const { name, namespace, labels, annotations } = metadata
-  const kept = {
-    name,
-    namespace,
-    ...(labels === undefined ? {} : { labels }),
-    ...(annotations === undefined ? {} : { annotations })
-  }
-  io.stdout(stringify({ apiVersion, kind, metadata: kept, spec }))
   return 0
 }
 

@@ -1,12 +1,24 @@
 import type { Command } from 'commander'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
-import { approveProfile, diffProfiles, exportProfile, parseRef, showProfile } from '../profile.js'
+import { approveProfile, diffProfiles, parseRef, type Refusal, showProfile } from '../profile.js'
+import { exportProfile } from '../profile-export.js'
+import { readList } from '../hub-api.js'
+import { readAddresses, type StatePaths } from '../state.js'
+import type { ObjectRef } from '../../store/store.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
+
+/** What the running hub knows was refused under a profile; nothing when no hub runs. */
+async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]> {
+  const running = await readAddresses(paths).catch(() => undefined)
+  if (running === undefined) return []
+  const all = await readList<Refusal>(running.ui, 'denials')
+  return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
+}
 
 /** `secco profile show|approve|export|diff|apply`. */
 export function addProfileVerbs(program: Command, context: VerbContext): void {
@@ -25,8 +37,9 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
       async (name: string, options: { namespace: string; output: string }, command: Command) => {
         const output = parseOutput(options.output, formats) as Format
         const ref = parseRef(name, options.namespace)
+        const refusals = await refusalsOf(ref, pathsOf(command, context))
         await withStore(command, context, (store) =>
-          showProfile(context.io, store, ref, { output, now: context.now().getTime() })
+          showProfile(context.io, store, ref, { output, now: context.now().getTime(), refusals })
         )
       }
     )
