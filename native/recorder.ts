@@ -122,7 +122,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     get attached() {
       return native.attached()
     },
-    counters: () => native.counters(),
+    counters: () => ({ ...native.counters(), detailsLost: 0 }),
     slots,
     read: (index, generation) => {
       const counts = native.read(index, generation)
@@ -145,6 +145,10 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     },
     release: (index, generation) => native.release(index, generation),
     ignore: (index, generation) => native.ignore(index, generation),
+    // Until the kernel side gives them there are none.
+    readArguments: () => ({ values: [], many: [] }),
+    watchDenials: () => true,
+    denials: () => [],
     selfTest() {
       return selfTest(this)
     },

@@ -53,7 +53,8 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         lastSeen: u64(layout.lastSeen),
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
-        distinct: Number(u64(layout.distinct))
+        distinct: Number(u64(layout.distinct)),
+        part: 'entry'
       })
     }
     return slots

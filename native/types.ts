@@ -6,9 +6,21 @@
 /** Which numbering a call used: TS_COMPAT calls are `compat`, numbers with bit 30 are `x32`. */
 export type AbiClass = 'native' | 'compat' | 'x32'
 
+/**
+ * Which processes of a container a slot is about: the entry point's tree, an exec without a terminal
+ * (a probe, a health check, a script), an exec on a terminal (somebody's session).
+ */
+export type SlotPart = 'entry' | 'probe' | 'session'
+
 export interface RecorderOptions {
-  /** Containers that can be held at once (default 1024). */
+  /** Slots that can be held at once; a container takes one for each of its parts that was seen. */
   slots?: number
+  /**
+   * Folder on a bpf file system where maps and links are pinned, so that recording goes on while
+   * nobody reads. What an earlier process left there in the same layout is adopted; another layout's is
+   * drained and removed by the caller through `leftovers`.
+   */
+  pin?: string
   /** 'auto' takes tp_btf where it loads, else raw_tp. */
   hook?: 'auto' | 'tp_btf' | 'raw_tp'
   /** BTF file of the running kernel, where /sys/kernel/btf/vmlinux is missing. */
@@ -22,6 +34,8 @@ export interface RecorderCounters {
   unknownSyscalls: number
   /** Runs that the kernel skipped because the program was already running on that CPU. */
   recursionMisses: number
+  /** Argument values, denial details and rarer ABIs' rows that found no room. */
+  detailsLost: number
 }
 
 /** One container instance that the kernel side met. */
@@ -47,6 +61,39 @@ export interface Slot {
   complete: boolean
   /** Changes whenever a syscall is counted here for the first time. Cheap to poll. */
   distinct: number
+  part: SlotPart
+}
+
+/** A value that one argument of one call had in a container, masked as src/seccomp/learned-arguments.ts says. */
+export interface ArgumentValue {
+  abi: AbiClass
+  nr: number
+  /** Which argument, from 0. */
+  index: number
+  value: bigint
+}
+
+export interface Arguments {
+  values: ArgumentValue[]
+  /** Calls (abi, nr) that had more distinct values than are kept. */
+  many: { abi: AbiClass; nr: number }[]
+}
+
+/** How a refused call ended, for one number of one slot since watchDenials(). */
+export interface DenialDetail {
+  index: number
+  generation: number
+  abi: AbiClass
+  nr: number
+  count: number
+  /** The newest return value: -errno for ERRNO; the number itself for KILL and TRAP. */
+  result: number
+  /** Times it came back with success, which no filter that refuses it can give. */
+  succeeded: number
+  /** The newest caller: thread group id (host) and comm. */
+  pid: number
+  comm: string
+  at: bigint
 }
 
 /** Exact counts: number → calls, for numbers that were called at least once. */
@@ -84,7 +131,17 @@ export interface Recorder {
   release(index: number, generation: number): boolean
   /** Stops counting for a mount namespace that is no container; the slot stays taken, silent. */
   ignore(index: number, generation: number): boolean
+  /** Argument values seen in a slot; undefined when the slot has another generation now. */
+  readArguments(index: number, generation: number): Arguments | undefined
+  /**
+   * Notes how calls with these numbers end in this slot (those that its profile refuses by number).
+   * Counting does not depend on it. False when the generation is another one.
+   */
+  watchDenials(index: number, generation: number, refused: Record<AbiClass, number[]>): boolean
+  /** Details of everything watched, newest state. */
+  denials(): DenialDetail[]
   /** A filtered child makes a known number of marker calls; the count must be that number. */
   selfTest(): Promise<SelfTest>
-  stop(): void
+  /** Detaches and frees. `keep`: what is pinned goes on recording for the next process. */
+  stop(options?: { keep?: boolean }): void
 }

@@ -128,7 +128,10 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     conditions: [...(loop?.conditions() ?? []), ...keeper.conditions()],
     libseccomp,
     seccompRoot: options.seccompRoot,
-    abis
+    abis,
+    capabilities: [],
+    record: options.record ?? 'always',
+    attached: opened.recorder?.attached ?? false
   })
 
   if (opened.recorder !== undefined) {

@@ -38,7 +38,7 @@ export function namedCounts(
     if (kind === 'native' && counts.unknown > 0) byName.set('syscall_unknown', counts.unknown)
     const syscalls = [...byName]
       .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, count]): SyscallCount => ({ name, count, action: '' }))
+      .map(([name, count]): SyscallCount => ({ name, count, action: '', detail: undefined }))
     if (syscalls.length > 0) result.push({ abi, syscalls })
   }
   return result
@@ -57,7 +57,8 @@ export function deniedCounts(
   return deniedOf(total, seccomp).map(({ syscall, action, count }) => ({
     name: syscall,
     action,
-    count
+    count,
+    detail: undefined
   }))
 }
 
@@ -116,6 +117,13 @@ export function toObservation(input: ObservationInput): Observation {
     denied: deniedCounts(abis, container.seccomp),
     revision: revisionOf(container.seccomp, input.held),
     firstSeen: input.timeOf(slot.firstSeen),
-    lastSeen: input.timeOf(slot.lastSeen)
+    lastSeen: input.timeOf(slot.lastSeen),
+    part: slot.part,
+    arguments: [],
+    startup: [],
+    serving: [],
+    readyAt: '',
+    lost: 0,
+    events: []
   }
 }

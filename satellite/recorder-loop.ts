@@ -254,7 +254,14 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     },
     losses: () => {
       const { tableFull, unknownSyscalls, recursionMisses } = recorder.counters()
-      return { tableFull, unknownSyscalls, recursionMisses, unidentified: state.unidentified }
+      return {
+        tableFull,
+        unknownSyscalls,
+        recursionMisses,
+        unidentified: state.unidentified,
+        details: 0,
+        missed: 0
+      }
     },
     conditions: () => (exact === undefined ? [] : [exact]),
     stop: async () => {

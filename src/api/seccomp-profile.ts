@@ -141,6 +141,45 @@ export const Approval = Type.Object(
   closed
 )
 
+/** What of a container's life goes into `status.observed`, and which arguments are to be filtered. */
+export const Learn = Type.Object(
+  {
+    probes: Type.Optional(
+      Type.Boolean({ description: 'include exec probes and scripts; default true' })
+    ),
+    sessions: Type.Optional(
+      Type.Boolean({ description: 'include exec sessions on a terminal; default false' })
+    ),
+    arguments: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
+        description: 'calls whose learned argument values approval turns into conditions'
+      })
+    )
+  },
+  closed
+)
+
+/** When a policy may approve what was observed; without it only people approve. */
+export const Promote = Type.Object(
+  {
+    afterInstances: Type.Integer({
+      minimum: 1,
+      description: 'instances seen from their first instruction'
+    }),
+    afterQuiet: Type.String({
+      pattern: '^([0-9]+(s|m|h|d))$',
+      description: 'time without a new syscall, e.g. 24h'
+    }),
+    maxUnseen: Type.Optional(
+      Type.Number({ minimum: 0, description: 'upper end of the estimate of the unseen' })
+    ),
+    denyRisky: Type.Optional(
+      Type.Boolean({ description: 'leave risky calls to people; default true' })
+    )
+  },
+  closed
+)
+
 export const SeccompProfileSpec = Type.Object(
   {
     extends: Type.Optional(
@@ -151,25 +190,74 @@ export const SeccompProfileSpec = Type.Object(
       )
     ),
     workload: Type.Optional(WorkloadRef),
-    seccomp: Type.Optional(LinuxSeccomp)
+    seccomp: Type.Optional(LinuxSeccomp),
+    learn: Type.Optional(Learn),
+    promote: Type.Optional(Promote)
   },
   closed
 )
 
+const bitmaps = Type.String({ description: 'base64 of a bitmap over syscall numbers, bit 0 first' })
 export const InstanceEvidence = Type.Object(
   {
     id: Type.String(),
     node: Type.String(),
     complete: Type.Boolean(),
     ended: Type.Boolean(),
-    lastSeen: Type.String()
+    lastSeen: Type.String(),
+    firstSeen: Type.Optional(Type.String()),
+    part: Type.Optional(Type.Enum(['entry', 'probe', 'session'])),
+    image: Type.Optional(Type.String()),
+    kernel: Type.Optional(Type.String()),
+    runtime: Type.Optional(Type.String()),
+    lost: Type.Optional(Type.Integer()),
+    events: Type.Optional(
+      Type.Array(Type.String(), { description: 'start, serve, reload, stop, probe' })
+    ),
+    observed: Type.Optional(
+      Type.Object(
+        {
+          x86_64: Type.Optional(bitmaps),
+          i386: Type.Optional(bitmaps),
+          x32: Type.Optional(bitmaps),
+          aarch64: Type.Optional(bitmaps)
+        },
+        { ...closed, description: 'what this instance used' }
+      )
+    ),
+    serving: Type.Optional(
+      Type.Object(
+        { x86_64: Type.Optional(bitmaps), aarch64: Type.Optional(bitmaps) },
+        { ...closed, description: 'what it used after it was ready, in the native ABI' }
+      )
+    )
   },
   closed
 )
 
+/** Values that one argument of one call was seen with. */
+export const LearnedArgument = Type.Object(
+  {
+    abi: Type.Enum(['x86_64', 'i386', 'x32', 'aarch64']),
+    name: Type.String({ pattern: '^[a-z0-9_]{1,64}$' }),
+    index: Type.Integer({ minimum: 0, maximum: 5 }),
+    values: Type.Array(Type.String({ pattern: '^[0-9]{1,20}$' }), {
+      description: 'unsigned decimals, ascending by value'
+    }),
+    many: Type.Optional(Type.Boolean({ description: 'more distinct values than are kept' }))
+  },
+  closed
+)
+export type LearnedArgument = Static<typeof LearnedArgument>
+
 export const SeccompProfileStatus = Type.Object(
   {
     observed: Type.Optional(SyscallSetSchema),
+    probes: Type.Optional(SyscallSetSchema),
+    sessions: Type.Optional(SyscallSetSchema),
+    startup: Type.Optional(SyscallSetSchema),
+    serving: Type.Optional(SyscallSetSchema),
+    arguments: Type.Optional(Type.Array(LearnedArgument)),
     instances: Type.Optional(Type.Array(InstanceEvidence)),
     revision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
     previousRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),

@@ -94,6 +94,20 @@ export interface NodeStatus {
   seccompRoot: string;
   /** the ABIs of this machine */
   abis: string[];
+  capabilities: Capability[];
+  /** always, unprofiled, off */
+  record: string;
+  /** whether the hooks are attached now */
+  attached: boolean;
+}
+
+/** One thing that this kernel may or may not let a satellite do, proven by trying. */
+export interface Capability {
+  /** record, record-arguments, denials, blocked-calls, audit-log, read-filter, pin */
+  name: string;
+  works: boolean;
+  /** what it means for people, or why it does not work */
+  message: string;
 }
 
 export interface Runtime {
@@ -113,6 +127,10 @@ export interface Losses {
   recursionMisses: number;
   /** sets whose container could not be named */
   unidentified: number;
+  /** argument values and denial details that found no room */
+  details: number;
+  /** containers that ran while nothing was attached */
+  missed: number;
 }
 
 /** In the shape of metav1.Condition. */
@@ -152,6 +170,36 @@ export interface Observation {
   firstSeen: string;
   /** RFC 3339 */
   lastSeen: string;
+  /** entry, probe (exec without a terminal), session (exec on one); empty: entry */
+  part: string;
+  arguments: ArgumentValues[];
+  /** used before the container was ready; empty while it is not known */
+  startup: AbiNames[];
+  /** used after it was ready */
+  serving: AbiNames[];
+  /** RFC 3339; empty while it is not */
+  readyAt: string;
+  /** unknown numbers, recursion misses and details without room */
+  lost: number;
+  /** what the instance went through: start, serve, reload, stop, probe */
+  events: string[];
+}
+
+export interface AbiNames {
+  abi: string;
+  names: string[];
+}
+
+/** The values that one argument of one call had. Masked before they are kept, where bits decide. */
+export interface ArgumentValues {
+  abi: string;
+  name: string;
+  /** which argument, from 0 */
+  index: number;
+  /** unsigned decimal, ascending by value */
+  values: string[];
+  /** more distinct values than are kept: cannot be filtered by value */
+  many: boolean;
 }
 
 export interface ContainerRef {
@@ -189,6 +237,28 @@ export interface SyscallCount {
   count: number;
   /** for denied: the action of the profile, e.g. SCMP_ACT_ERRNO */
   action: string;
+  /** Of denied only; what the kernel side could tell, else empty. */
+  detail: DenialDetail | undefined;
+}
+
+export interface DenialDetail {
+  abi: string;
+  /** what the caller got; 0 when it was a signal or let through */
+  errno: number;
+  /** SIGSYS */
+  signal: string;
+  /** host pid of the newest caller */
+  pid: number;
+  /** its name, at most 15 bytes */
+  comm: string;
+  /** RFC 3339 */
+  at: string;
+  /** RuntimeDefault answers so on purpose (clone3 is ENOSYS) */
+  expected: boolean;
+  /** times it succeeded although refused: the profile is not the one that is enforced */
+  succeeded: number;
+  /** of the newest call, where the audit log tells */
+  arguments: string;
 }
 
 export interface ObservationAck {
@@ -734,6 +804,9 @@ function createBaseNodeStatus(): NodeStatus {
     libseccomp: "",
     seccompRoot: "",
     abis: [],
+    capabilities: [],
+    record: "",
+    attached: false,
   };
 }
 
@@ -768,6 +841,15 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.abis) {
       writer.uint32(82).string(v!);
+    }
+    for (const v of message.capabilities) {
+      Capability.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.record !== "") {
+      writer.uint32(98).string(message.record);
+    }
+    if (message.attached !== false) {
+      writer.uint32(104).bool(message.attached);
     }
     return writer;
   },
@@ -865,6 +947,30 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.abis.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.capabilities.push(Capability.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.record = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.attached = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -894,6 +1000,88 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.libseccomp = object.libseccomp ?? "";
     message.seccompRoot = object.seccompRoot ?? "";
     message.abis = object.abis?.map((e) => e) || [];
+    message.capabilities = object.capabilities?.map((e) => Capability.fromPartial(e)) || [];
+    message.record = object.record ?? "";
+    message.attached = object.attached ?? false;
+    return message;
+  },
+};
+
+function createBaseCapability(): Capability {
+  return { name: "", works: false, message: "" };
+}
+
+export const Capability: MessageFns<Capability> = {
+  encode(message: Capability, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.works !== false) {
+      writer.uint32(16).bool(message.works);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Capability {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCapability();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.works = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Capability>): Capability {
+    return Capability.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Capability>): Capability {
+    const message = createBaseCapability();
+    message.name = object.name ?? "";
+    message.works = object.works ?? false;
+    message.message = object.message ?? "";
     return message;
   },
 };
@@ -966,7 +1154,7 @@ export const Runtime: MessageFns<Runtime> = {
 };
 
 function createBaseLosses(): Losses {
-  return { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 };
+  return { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0, details: 0, missed: 0 };
 }
 
 export const Losses: MessageFns<Losses> = {
@@ -982,6 +1170,12 @@ export const Losses: MessageFns<Losses> = {
     }
     if (message.unidentified !== 0) {
       writer.uint32(32).uint64(message.unidentified);
+    }
+    if (message.details !== 0) {
+      writer.uint32(40).uint64(message.details);
+    }
+    if (message.missed !== 0) {
+      writer.uint32(48).uint64(message.missed);
     }
     return writer;
   },
@@ -1031,6 +1225,22 @@ export const Losses: MessageFns<Losses> = {
             message.unidentified = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.details = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.missed = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1052,6 +1262,8 @@ export const Losses: MessageFns<Losses> = {
     message.unknownSyscalls = object.unknownSyscalls ?? 0;
     message.recursionMisses = object.recursionMisses ?? 0;
     message.unidentified = object.unidentified ?? 0;
+    message.details = object.details ?? 0;
+    message.missed = object.missed ?? 0;
     return message;
   },
 };
@@ -1172,6 +1384,13 @@ function createBaseObservation(): Observation {
     revision: "",
     firstSeen: "",
     lastSeen: "",
+    part: "",
+    arguments: [],
+    startup: [],
+    serving: [],
+    readyAt: "",
+    lost: 0,
+    events: [],
   };
 }
 
@@ -1209,6 +1428,27 @@ export const Observation: MessageFns<Observation> = {
     }
     if (message.lastSeen !== "") {
       writer.uint32(90).string(message.lastSeen);
+    }
+    if (message.part !== "") {
+      writer.uint32(98).string(message.part);
+    }
+    for (const v of message.arguments) {
+      ArgumentValues.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.startup) {
+      AbiNames.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.serving) {
+      AbiNames.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.readyAt !== "") {
+      writer.uint32(130).string(message.readyAt);
+    }
+    if (message.lost !== 0) {
+      writer.uint32(136).uint64(message.lost);
+    }
+    for (const v of message.events) {
+      writer.uint32(146).string(v!);
     }
     return writer;
   },
@@ -1314,6 +1554,62 @@ export const Observation: MessageFns<Observation> = {
             message.lastSeen = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.part = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.arguments.push(ArgumentValues.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.startup.push(AbiNames.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.serving.push(AbiNames.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.readyAt = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.lost = longToNumber(reader.uint64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.events.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1344,6 +1640,183 @@ export const Observation: MessageFns<Observation> = {
     message.revision = object.revision ?? "";
     message.firstSeen = object.firstSeen ?? "";
     message.lastSeen = object.lastSeen ?? "";
+    message.part = object.part ?? "";
+    message.arguments = object.arguments?.map((e) => ArgumentValues.fromPartial(e)) || [];
+    message.startup = object.startup?.map((e) => AbiNames.fromPartial(e)) || [];
+    message.serving = object.serving?.map((e) => AbiNames.fromPartial(e)) || [];
+    message.readyAt = object.readyAt ?? "";
+    message.lost = object.lost ?? 0;
+    message.events = object.events?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseAbiNames(): AbiNames {
+  return { abi: "", names: [] };
+}
+
+export const AbiNames: MessageFns<AbiNames> = {
+  encode(message: AbiNames, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abi !== "") {
+      writer.uint32(10).string(message.abi);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AbiNames {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAbiNames();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.abi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AbiNames>): AbiNames {
+    return AbiNames.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AbiNames>): AbiNames {
+    const message = createBaseAbiNames();
+    message.abi = object.abi ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseArgumentValues(): ArgumentValues {
+  return { abi: "", name: "", index: 0, values: [], many: false };
+}
+
+export const ArgumentValues: MessageFns<ArgumentValues> = {
+  encode(message: ArgumentValues, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abi !== "") {
+      writer.uint32(10).string(message.abi);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.index !== 0) {
+      writer.uint32(24).uint32(message.index);
+    }
+    for (const v of message.values) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.many !== false) {
+      writer.uint32(40).bool(message.many);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ArgumentValues {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArgumentValues();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.abi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.many = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ArgumentValues>): ArgumentValues {
+    return ArgumentValues.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ArgumentValues>): ArgumentValues {
+    const message = createBaseArgumentValues();
+    message.abi = object.abi ?? "";
+    message.name = object.name ?? "";
+    message.index = object.index ?? 0;
+    message.values = object.values?.map((e) => e) || [];
+    message.many = object.many ?? false;
     return message;
   },
 };
@@ -1655,7 +2128,7 @@ export const AbiCounts: MessageFns<AbiCounts> = {
 };
 
 function createBaseSyscallCount(): SyscallCount {
-  return { name: "", count: 0, action: "" };
+  return { name: "", count: 0, action: "", detail: undefined };
 }
 
 export const SyscallCount: MessageFns<SyscallCount> = {
@@ -1668,6 +2141,9 @@ export const SyscallCount: MessageFns<SyscallCount> = {
     }
     if (message.action !== "") {
       writer.uint32(26).string(message.action);
+    }
+    if (message.detail !== undefined) {
+      DenialDetail.encode(message.detail, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1709,6 +2185,14 @@ export const SyscallCount: MessageFns<SyscallCount> = {
             message.action = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = DenialDetail.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1729,6 +2213,160 @@ export const SyscallCount: MessageFns<SyscallCount> = {
     message.name = object.name ?? "";
     message.count = object.count ?? 0;
     message.action = object.action ?? "";
+    message.detail = (object.detail !== undefined && object.detail !== null)
+      ? DenialDetail.fromPartial(object.detail)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDenialDetail(): DenialDetail {
+  return { abi: "", errno: 0, signal: "", pid: 0, comm: "", at: "", expected: false, succeeded: 0, arguments: "" };
+}
+
+export const DenialDetail: MessageFns<DenialDetail> = {
+  encode(message: DenialDetail, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abi !== "") {
+      writer.uint32(10).string(message.abi);
+    }
+    if (message.errno !== 0) {
+      writer.uint32(16).int32(message.errno);
+    }
+    if (message.signal !== "") {
+      writer.uint32(26).string(message.signal);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(32).uint32(message.pid);
+    }
+    if (message.comm !== "") {
+      writer.uint32(42).string(message.comm);
+    }
+    if (message.at !== "") {
+      writer.uint32(50).string(message.at);
+    }
+    if (message.expected !== false) {
+      writer.uint32(56).bool(message.expected);
+    }
+    if (message.succeeded !== 0) {
+      writer.uint32(64).uint64(message.succeeded);
+    }
+    if (message.arguments !== "") {
+      writer.uint32(74).string(message.arguments);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DenialDetail {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDenialDetail();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.abi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.errno = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signal = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.comm = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.at = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.expected = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.succeeded = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.arguments = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DenialDetail>): DenialDetail {
+    return DenialDetail.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DenialDetail>): DenialDetail {
+    const message = createBaseDenialDetail();
+    message.abi = object.abi ?? "";
+    message.errno = object.errno ?? 0;
+    message.signal = object.signal ?? "";
+    message.pid = object.pid ?? 0;
+    message.comm = object.comm ?? "";
+    message.at = object.at ?? "";
+    message.expected = object.expected ?? false;
+    message.succeeded = object.succeeded ?? 0;
+    message.arguments = object.arguments ?? "";
     return message;
   },
 };

@@ -104,7 +104,7 @@ test('an observation is checked, and refused calls are not learned', (t) => {
       { abi: 'mips', syscalls: [{ name: 'read', count: 1 }] }
     ],
     denied: [
-      { name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO' },
+      { name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: undefined },
       { name: 'ptrace', count: 3, action: 'SCMP_ACT_LOG' }
     ]
   })
@@ -121,7 +121,10 @@ test('an observation is checked, and refused calls are not learned', (t) => {
     ]
   )
   const partly = readObservation(
-    { ...given, denied: [{ name: 'mount', count: 1, action: 'SCMP_ACT_ERRNO' }] },
+    {
+      ...given,
+      denied: [{ name: 'mount', count: 1, action: 'SCMP_ACT_ERRNO', detail: undefined }]
+    },
     'n'
   )
   t.ok(
@@ -291,7 +294,7 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
   uplink.offer(observationOf('node-a/b/1', ['read', 'write'], { ended: true }))
   uplink.offer(
     observationOf('node-a/b/2', ['read', 'mmap'], {
-      denied: [{ name: 'mmap', count: 1, action: 'SCMP_ACT_ERRNO' }]
+      denied: [{ name: 'mmap', count: 1, action: 'SCMP_ACT_ERRNO', detail: undefined }]
     })
   )
   await uplink.flush()
