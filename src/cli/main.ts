@@ -83,6 +83,11 @@ function buildProgram(context: VerbContext): Command {
     .addOption(
       new Option('--state <dir>', 'state folder of the embedded installation').env('SECCO_STATE')
     )
+    .addOption(
+      new Option('--kubeconfig <file>', "work on a cluster's objects; `in-cluster` in a pod").env(
+        'SECCO_KUBECONFIG'
+      )
+    )
   addProgramVerbs(program, context)
   addTraceVerb(program, context)
   addGetVerbs(program, context)

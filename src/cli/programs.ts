@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
-import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
 import type { Io } from './io.js'
+import { openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
 import type { StatePaths } from './state.js'
 
@@ -17,6 +17,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 export interface WebhookArgs {
   paths: StatePaths
+  /** A kubeconfig file or `in-cluster`: the objects are a cluster's. */
+  kubeconfig: string | undefined
   listen: string
   hubListen: string
   uiListen: string
@@ -28,7 +30,11 @@ export interface WebhookArgs {
 /** `secco webhook`: admission, hub and pages, without a satellite. */
 export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
   await mkdir(args.paths.objects, { recursive: true, mode: 0o700 })
-  const store = await openDirectoryStore(args.paths.objects)
+  const store = await openStore(args.paths.objects, args.kubeconfig, {
+    onWatch: (kind, event, error) => {
+      if (event === 'failed') logger.warn({ kind, err: error }, 'a watch of the API server failed')
+    }
+  })
   const webhook = await startWebhook({
     store,
     certsDir: args.paths.certs,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { openDirectoryStore } from '../../store/directory.js'
 import type { Store } from '../../store/store.js'
 import type { Io } from '../io.js'
+import { openStore } from '../open-store.js'
 import { type StatePaths, statePaths } from '../state.js'
 
 /** What every verb gets from the front door. */
@@ -25,13 +25,18 @@ export function pathsOf(command: Command, context: VerbContext): StatePaths {
   return statePaths(context.io, command.optsWithGlobals<{ state?: string }>().state, context.uid)
 }
 
-/** Runs a verb against the store of the state folder, and closes it whatever happens. */
+/** The cluster whose objects a verb works on; undefined: those of the state folder. */
+export function kubeconfigOf(command: Command): string | undefined {
+  return command.optsWithGlobals<{ kubeconfig?: string }>().kubeconfig
+}
+
+/** Runs a verb against the store of the state folder or cluster, and closes it whatever happens. */
 export async function withStore(
   command: Command,
   context: VerbContext,
   verb: (store: Store) => Promise<number>
 ): Promise<void> {
-  const store = await openDirectoryStore(pathsOf(command, context).objects)
+  const store = await openStore(pathsOf(command, context).objects, kubeconfigOf(command))
   try {
     for (const problem of store.problems())
       context.io.stderr(`warning: ${problem.where}: ${problem.message}\n`)

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { createLogger, createRootLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
-import { pathsOf, type VerbContext } from './context.js'
+import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
 
 const defaultRuncRoots = [
   '/run/runc',
@@ -127,6 +127,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       context.finish(
         await runWebhook(io, createRootLogger(), {
           paths: pathsOf(command, context),
+          kubeconfig: kubeconfigOf(command),
           listen: options.listen,
           hubListen: options.hubListen,
           uiListen: options.uiListen,

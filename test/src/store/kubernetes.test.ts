@@ -1,0 +1,206 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { KubeConfig } from '@kubernetes/client-node'
+import { test } from 'tap'
+import { customResourceDefinitions } from '../../../src/api/crd.js'
+import { apiVersion } from '../../../src/api/names.js'
+import { SeccoError } from '../../../src/errors.js'
+import { openKubernetesStore } from '../../../src/store/kubernetes.js'
+import { type ReflectorEvent, startReflector } from '../../../src/store/kubernetes-reflector.js'
+import type { Store } from '../../../src/store/store.js'
+import { findApiServer } from '../../helpers/api-server-programs.js'
+import { type Cluster, startCluster } from '../../helpers/cluster.js'
+import { startTcpProxy } from '../../helpers/tcp-proxy.js'
+import { until } from '../../helpers/until.js'
+import { observe, profileOf, storeContract, watchFor } from './contract.js'
+
+const found = await findApiServer()
+const cluster: Cluster | undefined =
+  found.programs === undefined ? undefined : await startCluster(found.programs)
+
+function configFor(server: string, token: string, caPem?: string): KubeConfig {
+  const config = new KubeConfig()
+  config.loadFromClusterAndUser(
+    {
+      name: 'test',
+      server,
+      skipTLSVerify: caPem === undefined,
+      ...(caPem === undefined ? {} : { caData: Buffer.from(caPem).toString('base64') })
+    },
+    { name: 'admin', token }
+  )
+  return config
+}
+
+async function install({ kube }: Cluster): Promise<void> {
+  const definitions = Object.values(customResourceDefinitions())
+  for (const definition of definitions) {
+    await kube.do('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)
+  }
+  for (const name of ['shop', 'fresh', 'race', 'net']) {
+    await kube.do('POST', '/api/v1/namespaces', { metadata: { name } })
+  }
+  for (const plural of ['seccompprofiles', 'seccomprules']) {
+    await until(
+      `${plural} to be served`,
+      async () =>
+        (await kube.call('GET', `/apis/${apiVersion}/${plural}`)).status === 200 ? true : undefined,
+      { timeoutMs: 60_000, everyMs: 50 }
+    )
+  }
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'none',
+    (error: unknown) => (error instanceof SeccoError ? error.code : String(error))
+  )
+}
+
+if (cluster === undefined) {
+  test('kubernetes: the store', { skip: found.skip ?? 'no API server' }, (t) => {
+    t.end()
+  })
+} else {
+  await install(cluster)
+  const { url, token, caPem, kube } = cluster
+  const config = configFor(url, token, caPem)
+
+  storeContract('kubernetes', async () => {
+    const opened: Store[] = []
+    const again = async () => {
+      const store = await openKubernetesStore({ config })
+      opened.push(store)
+      return store
+    }
+    return {
+      store: await again(),
+      again,
+      dispose: async () => {
+        await Promise.all(opened.map(async (store) => store.close()))
+      }
+    }
+  })
+
+  test('kubernetes: what only a cluster has', async (t) => {
+    const store = await openKubernetesStore({ config })
+    t.teardown(() => store.close())
+
+    await t.test('labels of others stay, ours go when we stop wanting them', async (t) => {
+      const ref = { namespace: 'net', name: 'owned' }
+      const path = `/apis/${apiVersion}/namespaces/net/seccompprofiles/owned`
+      await store.apply('SeccompProfile', {
+        ...profileOf('net', 'owned', ['read']),
+        metadata: { ...ref, labels: { ours: 'yes' } }
+      })
+      await kube.do(
+        'PATCH',
+        path,
+        { metadata: { labels: { theirs: 'yes' } } },
+        { contentType: 'application/merge-patch+json' }
+      )
+      const applied = await store.apply('SeccompProfile', profileOf('net', 'owned', ['read']))
+      t.same(applied.metadata.labels, { theirs: 'yes' })
+    })
+
+    await t.test('refusals keep the words of the API server', async (t) => {
+      const nobody = configFor(url, 'not-a-token', caPem)
+      t.equal(await codeOf(openKubernetesStore({ config: nobody })), 'UNAUTHENTICATED')
+      const away = configFor('https://127.0.0.1:1', token, caPem)
+      t.equal(await codeOf(openKubernetesStore({ config: away })), 'UNAVAILABLE')
+      t.equal(
+        await codeOf(store.apply('SeccompProfile', profileOf('no-such-namespace', 'a'))),
+        'NOT_FOUND'
+      )
+    })
+  })
+
+  test('kubernetes: a watch outlives everything that networks do', async (t) => {
+    const proxy = await startTcpProxy(Number(new URL(url).port))
+    t.teardown(() => proxy.close())
+    const events: ReflectorEvent[] = []
+    const store = await openKubernetesStore({
+      config: configFor(`https://127.0.0.1:${proxy.port}`, token, caPem),
+      onWatch: (_kind, event) => events.push(event)
+    })
+    t.teardown(() => store.close())
+    const direct = await openKubernetesStore({ config })
+    t.teardown(() => direct.close())
+    const watched = await watchFor(store)
+    const arrives = async (name: string): Promise<void> => {
+      await direct.apply('SeccompProfile', profileOf('net', name))
+      await watched.until((e) => e.type === 'applied' && e.object.metadata.name === name)
+    }
+    await arrives('calm')
+
+    proxy.reset()
+    await arrives('after-a-reset')
+
+    proxy.refuse(true)
+    proxy.reset()
+    await until('a failed try', () => (events.includes('failed') ? true : undefined), {
+      timeoutMs: 20_000,
+      everyMs: 20
+    })
+    await direct.apply('SeccompProfile', profileOf('net', 'while-away'))
+    await direct.delete('SeccompProfile', { namespace: 'net', name: 'calm' })
+    proxy.refuse(false)
+    await watched.until((e) => e.type === 'applied' && e.object.metadata.name === 'while-away')
+    await watched.until((e) => e.type === 'deleted' && e.ref.name === 'calm')
+
+    proxy.freeze()
+    await arrives('after-a-freeze')
+    t.ok(events.filter((event) => event === 'watching').length > 4, 'watched again each time')
+
+    await direct.update('SeccompProfile', { namespace: 'net', name: 'while-away' }, (p) =>
+      observe(p, ['read'])
+    )
+    await watched.until(
+      (e) =>
+        e.type === 'applied' &&
+        e.object.kind === 'SeccompProfile' &&
+        e.object.status?.observed !== undefined
+    )
+  })
+
+  test('kubernetes: the end', async () => {
+    await cluster.stop()
+  })
+}
+
+test('kubernetes: a version that is gone lists anew', async (t) => {
+  // A fake, for no real server can be made to forget at a chosen moment.
+  let watches = 0
+  const server = createServer((request, response) => {
+    if (!request.url?.includes('watch=true')) {
+      response.end('{}')
+      return
+    }
+    watches += 1
+    response.writeHead(200, { 'content-type': 'application/json' })
+    const gone = { type: 'ERROR', object: { kind: 'Status', code: 410 } }
+    if (watches === 1) response.end(`${JSON.stringify(gone)}\n`)
+    else response.write('\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = address !== null && typeof address === 'object' ? address.port : 0
+  const events: ReflectorEvent[] = []
+  let lists = 0
+  const reflector = startReflector({
+    config: configFor(`http://127.0.0.1:${port}`, 'x'),
+    path: '/things',
+    list: () => Promise.resolve({ items: [], resourceVersion: String(++lists) }),
+    onList: () => undefined,
+    onChange: () => undefined,
+    onEvent: (event) => events.push(event),
+    firstMs: 10
+  })
+  await reflector.ready
+  await until('a second list', () => (lists === 2 && watches === 2 ? true : undefined))
+  t.same(events, ['listed', 'watching', 'expired', 'listed', 'watching'])
+  reflector.stop()
+  server.closeAllConnections()
+  server.close()
+})
