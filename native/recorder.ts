@@ -181,7 +181,11 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     },
     release: (index, generation) => native.release(index, generation),
     ignore: (index, generation) => native.ignore(index, generation),
-    seen: () => ({ words: native.seen(), stride: addon.layout.seenWords + 1, first: firstBits(addon) }),
+    seen: () => ({
+      words: native.seen(),
+      stride: addon.layout.seenWords + 1,
+      first: firstBits(addon)
+    }),
     readArguments: (index, generation) => toArguments(native.arguments(index, generation)),
     watchDenials: (index, generation, refused) =>
       native.watch(index, generation, toBits(addon, refused)),
