@@ -97,7 +97,7 @@ export interface Addon {
   attachObject(object: string): { stop(): void; events(): number }
   layout: SlotLayout
   learned: LearnedCall[]
-  sizes(slots: number, cpus: number): RecorderSizes
+  sizes: (slots: number, cpus: number) => RecorderSizes
   slotsDefault: number
   slotsMax: number
 }

@@ -14,7 +14,7 @@ export interface Loop {
 
 /** @param around words in front of the program, such as strace's. */
 export function startLoop(program: string, subject: string, around: readonly string[] = []): Loop {
-  const [command = program, ...args] = [...around, program, subject]
+  const [command, ...args] = [...around, program, subject]
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit']
   })

@@ -46,7 +46,7 @@ function reference(name: string, object: string, calls: number): Treatment {
  * All treatments, and how to free what they own.
  * @throws NativeUnavailable where nothing can be traced.
  */
-export function makeTreatments(): { list: Treatment[]; stop(): void } {
+export function makeTreatments(): { list: Treatment[]; stop: () => void } {
   const recorder = openRecorder()
   const watching = openRecorder()
 
