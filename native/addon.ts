@@ -35,7 +35,9 @@ export interface AddonRecorder {
   ): number
   release(index: number, generation: number): boolean
   ignore(index: number, generation: number): boolean
-  stop(): void
+  stop(keep: boolean): void
+  adopted(): boolean
+  leftovers(): { layout: string; slots: number; problem: string }[]
 }
 
 /** Byte offsets of a slot's fields in `snapshot()`, and the meaning of its flags. */
@@ -57,10 +59,19 @@ export interface SlotLayout {
   commBytes: number
   filteredFlag: number
   completeFlag: number
+  ignoredFlag: number
 }
 
 export interface Addon {
-  Recorder: new (object: string, btf: string, slots: number, typed: boolean) => AddonRecorder
+  Recorder: new (
+    object: string,
+    btf: string,
+    slots: number,
+    typed: boolean,
+    pin: string
+  ) => AddonRecorder
+  mountPins(folder: string): void
+  cleanPins(folder: string): string[]
   attachObject(object: string): { stop(): void }
   layout: SlotLayout
   slotsDefault: number
