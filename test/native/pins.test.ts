@@ -1,14 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  unlinkSync
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -240,7 +232,7 @@ test('pins', { skip, timeout: 90_000 }, async (t) => {
     t.notOk(existsSync(pin))
   })
 
-  await t.test('a satellite in a container of its own does not record itself', async (t) => {
+  await t.test('a satellite in a container of its own does not record itself', (t) => {
     const script = `
       const { openRecorder } = await import(${JSON.stringify(moduleUrl)})
       const { readlinkSync } = await import('node:fs')
@@ -265,5 +257,6 @@ test('pins', { skip, timeout: 90_000 }, async (t) => {
     const args = ['-p', '-f', '--mount-proc', 'sh', '-c', '"$@"; exit', 'sh', ...inner]
     t.equal(execFileSync('unshare', args, { encoding: 'utf8' }), '[[true,0]]')
     t.strictSame(layouts(), [])
+    t.end()
   })
 })

@@ -257,6 +257,7 @@ test('a trace of a container that ends before it was seen ends too', {
         plain(state.listed > 1 ? { pid: 0, status: 'stopped' } : { cgroupId: 2n ** 40n })
       ],
       versions: () => Promise.resolve([]),
+      onAppear: () => () => undefined,
       close: () => undefined
     },
     machine: 'x86_64',
