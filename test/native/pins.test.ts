@@ -39,8 +39,12 @@ test('pins', { skip, timeout: 90_000 }, async (t) => {
     join(packageRoot(), 'test', 'native', 'calls.c')
   ])
   const children: ChildProcess[] = []
-  t.teardown(() => {
-    for (const child of children) child.kill('SIGKILL')
+  t.teardown(async () => {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
     if (existsSync(pin)) cleanPins(pin)
     execFileSync('umount', [mount])
     rmSync(folder, { recursive: true })
