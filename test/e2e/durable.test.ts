@@ -296,7 +296,7 @@ test('the command: SIGTERM keeps, --clean and off do not', { skip, timeout: 30_0
   }
 })
 
-test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 280_000 }, async (t) => {
+test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 600_000 }, async (t) => {
   t.comment(`seed ${seed} (repeat with SECCO_TEST_SEED)`)
   const random = seededRandom(seed)
   const at = await place(t)
@@ -355,6 +355,7 @@ test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 280_000 }, asyn
       const id = at.id(`k${ids.length}`)
       await at.runc('run', '-b', kinds[ids.length % kinds.length] ?? '', id)
       ids.push(id)
+      await delay(250)
     }
   })()
   const began = Date.now()

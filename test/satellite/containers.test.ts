@@ -74,6 +74,7 @@ test('whose slot is it', (t) => {
   t.equal(findContainer(slot({}), [web]), web)
   t.equal(findContainer(slot({ cgroupName: 'odd', mntns: 9 }), [web]), web, 'by cgroup id alone')
   const before = plain({ cgroupId: 50n, mntns: 6 })
+  const v1 = plain({ cgroupId: 1n })
   t.equal(findContainer(slot({}), [before]), undefined, 'an earlier one with that id')
   t.equal(
     findContainer(slot({ cgroupId: 101n, cgroupName: 'new' }), [web]),
@@ -81,9 +82,14 @@ test('whose slot is it', (t) => {
     'mount namespace numbers are reused: the other cgroup tells'
   )
   t.equal(
-    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
-    web,
+    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [v1]),
+    v1,
     'version 1: by mount namespace'
+  )
+  t.equal(
+    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
+    undefined,
+    'the root cgroup is not that of a container that has its own'
   )
   t.equal(
     findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
