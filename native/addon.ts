@@ -41,7 +41,9 @@ export interface AddonRecorder {
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
   watch(index: number, generation: number, refused: BigUint64Array): boolean
   denials(): AddonDenial[]
-  stop(): void
+  stop(keep: boolean): void
+  adopted(): boolean
+  leftovers(): { layout: string; slots: number; problem: string }[]
 }
 
 /** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
@@ -89,10 +91,19 @@ export interface SlotLayout {
   commBytes: number
   filteredFlag: number
   completeFlag: number
+  ignoredFlag: number
 }
 
 export interface Addon {
-  Recorder: new (object: string, btf: string, slots: number, typed: boolean) => AddonRecorder
+  Recorder: new (
+    object: string,
+    btf: string,
+    slots: number,
+    typed: boolean,
+    pin: string
+  ) => AddonRecorder
+  mountPins(folder: string): void
+  cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */
   attachObject(object: string): { stop(): void; events(): number }
   layout: SlotLayout

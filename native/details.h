@@ -25,6 +25,10 @@ class Details {
     const __u32 at = number - 1;
     return number != 0 && number != SECCO_NO_ROW && bpf_map_lookup_elem(rows_, &at, row) == 0;
   }
+  void write_row(__u32 number, const secco_row &row) const {
+    const __u32 at = number - 1;
+    bpf_map_update_elem(rows_, &at, &row, BPF_ANY);
+  }
   void clear_row(__u32 at) const {
     static const secco_row none = {};
     bpf_map_update_elem(rows_, &at, &none, BPF_ANY);

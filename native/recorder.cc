@@ -3,7 +3,8 @@
  * meaning are in recorder.h; the kernel's half in recorder.bpf.c. The typed face is recorder.ts.
  *
  * Everything runs on the thread of its JavaScript environment, but for one wait (see Grace).
- * Nothing is pinned: when the process dies, however it dies, the kernel detaches and frees all.
+ * Without pins the kernel detaches and frees all when the process dies, however it dies; pins.h says
+ * what stays with them.
  */
 #include <linux/membarrier.h>
 #include <napi.h>
@@ -78,29 +79,42 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::seen>("seen"),
                         InstanceMethod<&Recorder::arguments>("arguments"),
                         InstanceMethod<&Recorder::watch>("watch"),
-                        InstanceMethod<&Recorder::denials>("denials"), InstanceMethod<&Recorder::stop>("stop")});
+                        InstanceMethod<&Recorder::denials>("denials"), InstanceMethod<&Recorder::stop>("stop"),
+                        InstanceMethod<&Recorder::adopted>("adopted"),
+                        InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
 
-  /* (object file, BTF file or '', slots, true for tp_btf) */
+  /* (object file, BTF file or '', slots, true for tp_btf, pin folder or '') */
   explicit Recorder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Recorder>(info), env_(info.Env()) {
     OpenOptions options;
     options.path = info[0].As<Napi::String>();
     options.btf = info[1].As<Napi::String>();
     options.slots = std::clamp<__u32>(info[2].As<Napi::Number>().Uint32Value(), 1, SECCO_SLOTS_MAX);
     options.typed = info[3].As<Napi::Boolean>();
+    options.pin = info[4].As<Napi::String>();
     try {
       maps_ = std::make_shared<Maps>(options);
+      Grace::start(env_, maps_, grace_);
     } catch (const Failure &failure) {
       raise(env_, failure);
     }
     napi_add_env_cleanup_hook(env_, end, this);
   }
 
-  ~Recorder() override { napi_remove_env_cleanup_hook(env_, end, this); }
+  ~Recorder() override {
+    napi_remove_env_cleanup_hook(env_, end, this);
+    end(this);
+  }
 
  private:
-  /* The environment ends (process exit, a worker's end) and the garbage collector may never come. */
-  static void end(void *self) { static_cast<Recorder *>(self)->maps_.reset(); }
+  /*
+   * The environment ends (process exit, a worker's end) and the garbage collector may never come.
+   * Nobody said that recording is over: what is pinned stays.
+   */
+  static void end(void *self) {
+    const std::shared_ptr<Maps> maps = std::move(static_cast<Recorder *>(self)->maps_);
+    if (maps != nullptr) maps->keep();
+  }
 
   Maps &maps() {
     if (maps_ == nullptr) throw Napi::Error::New(env_, "the recorder was stopped");
@@ -120,7 +134,25 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value attached(const Napi::CallbackInfo &) {
     return Napi::Boolean::New(env_, maps_ != nullptr && maps_->attached());
   }
-  void stop(const Napi::CallbackInfo &) { maps_.reset(); }
+  /* (true: leave what is pinned to the next process) */
+  void stop(const Napi::CallbackInfo &info) {
+    if (maps_ != nullptr && info[0].ToBoolean()) maps_->keep();
+    maps_.reset();
+  }
+  Napi::Value adopted(const Napi::CallbackInfo &) { return Napi::Boolean::New(env_, maps().adopted()); }
+
+  /* What was taken over: [{layout, slots, problem}] */
+  Napi::Value leftovers(const Napi::CallbackInfo &) {
+    Napi::Array out = Napi::Array::New(env_);
+    for (const Maps::Leftover &one : maps().take_leftovers()) {
+      Napi::Object object = Napi::Object::New(env_);
+      object.Set("layout", Napi::String::New(env_, one.layout));
+      object.Set("slots", Napi::Number::New(env_, one.slots));
+      object.Set("problem", Napi::String::New(env_, one.problem));
+      out.Set(out.Length(), object);
+    }
+    return out;
+  }
 
   Napi::Value counters(const Napi::CallbackInfo &) {
     Napi::Object out = Napi::Object::New(env_);
@@ -341,6 +373,34 @@ Napi::Value attach_object(const Napi::CallbackInfo &info) {
   return out;
 }
 
+Napi::Value mount_pins(const Napi::CallbackInfo &info) {
+  complaints.clear();
+  try {
+    mount_bpf(info[0].As<Napi::String>());
+  } catch (const Failure &failure) {
+    raise(info.Env(), failure);
+  }
+  return info.Env().Undefined();
+}
+
+/* (pin folder) → the layouts that were detached and unpinned */
+Napi::Value clean_pins(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  complaints.clear();
+  Napi::Array out = Napi::Array::New(env);
+  try {
+    const PinFolder pins(info[0].As<Napi::String>());
+    for (const std::string &name : entries_of(pins.path())) {
+      remove_pins(pins.of(name));
+      out.Set(out.Length(), Napi::String::New(env, name));
+    }
+    rmdir(pins.path().c_str());
+  } catch (const Failure &failure) {
+    raise(env, failure);
+  }
+  return out;
+}
+
 Napi::Object layout(Napi::Env env) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("size", Napi::Number::New(env, sizeof(secco_slot)));
@@ -366,6 +426,7 @@ Napi::Object layout(Napi::Env env) {
   out.Set("commBytes", Napi::Number::New(env, SECCO_COMM));
   out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
   out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
+  out.Set("ignoredFlag", Napi::Number::New(env, SECCO_IGNORED));
   return out;
 }
 
@@ -402,6 +463,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   libbpf_set_print(note_complaint);
   exports.Set("Recorder", Recorder::define(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
+  exports.Set("mountPins", Napi::Function::New(env, mount_pins));
+  exports.Set("cleanPins", Napi::Function::New(env, clean_pins));
   exports.Set("layout", layout(env));
   exports.Set("learned", learned(env));
   exports.Set("sizes", Napi::Function::New(env, sizes_of));

@@ -3,8 +3,17 @@ import { basename, dirname } from 'node:path'
 import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
+import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
 import { slotReader } from './slot-view.js'
-import type { AbiClass, Arguments, Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
+import type {
+  AbiClass,
+  Arguments,
+  Pinning,
+  Recorder,
+  RecorderOptions,
+  SelfTest,
+  Slot
+} from './types.js'
 
 const kernelBtf = '/sys/kernel/btf/vmlinux'
 const markerCalls = 1000
@@ -22,12 +31,18 @@ function reasonOf(error: unknown): string {
   return error.message
 }
 
-function openAddon(addon: Addon, slots: number, hook: Hook, btf: string): AddonRecorder {
+function openAddon(
+  addon: Addon,
+  slots: number,
+  hook: Hook,
+  btf: string,
+  pin: string
+): AddonRecorder {
   const object = nativeBuild('recorder.bpf.o')
   if (!existsSync(object)) {
     throw new NativeUnavailable('the BPF object is not built: run `make -C native`')
   }
-  return new addon.Recorder(object, btf, slots, hook === 'tp_btf')
+  return new addon.Recorder(object, btf, slots, hook === 'tp_btf', pin)
 }
 
 /** The hooks to try, best first; tp_btf needs the kernel's own BTF. */
@@ -36,7 +51,13 @@ function hooksToTry(options: RecorderOptions): Hook[] {
   return existsSync(kernelBtf) ? ['tp_btf', 'raw_tp'] : ['raw_tp']
 }
 
-function open(options: RecorderOptions): { addon: Addon; native: AddonRecorder; hook: Hook } {
+interface Opened {
+  addon: Addon
+  native: AddonRecorder
+  hook: Hook
+}
+
+function open(options: RecorderOptions, pin: string): Opened {
   const addon = loadAddon()
   const slots = options.slots ?? addon.slotsDefault
   if (!Number.isInteger(slots) || slots < 1 || slots > addon.slotsMax) {
@@ -50,13 +71,32 @@ function open(options: RecorderOptions): { addon: Addon; native: AddonRecorder; 
   let first: unknown
   for (const hook of hooksToTry(options)) {
     try {
-      return { addon, native: openAddon(addon, slots, hook, options.btf ?? ''), hook }
+      return { addon, native: openAddon(addon, slots, hook, options.btf ?? '', pin), hook }
     } catch (error) {
+      const failure = pinFailure(pin, error)
+      if (failure instanceof RecorderInUse) throw failure
       first ??= error
     }
   }
   if (first instanceof NativeUnavailable) throw first
   throw new NativeUnavailable(reasonOf(first), first)
+}
+
+/** Opens with pins where that works; else without, and says why. */
+function openPinned(options: RecorderOptions): Opened & { pinning: Pinning } {
+  const { pin } = options
+  if (pin === undefined) return { ...open(options, ''), pinning: { adopted: false } }
+  let problem = preparePins(pin)
+  if (problem === undefined) {
+    try {
+      const opened = open(options, pin)
+      return { ...opened, pinning: { folder: pin, adopted: opened.native.adopted() } }
+    } catch (error) {
+      if (error instanceof RecorderInUse) throw error
+      problem = `nothing can be pinned in ${pin}: ${reasonOf(error)}`
+    }
+  }
+  return { ...open(options, ''), pinning: { problem, adopted: false } }
 }
 
 /** What /proc knows of a process whose container is adopted; it may end meanwhile. */
@@ -136,17 +176,31 @@ async function selfTest(recorder: Recorder): Promise<SelfTest> {
 }
 
 /**
- * Loads the recorder's programs and makes its maps; nothing is counted before `attach()`.
- * The caller owns it and calls `stop()`; a collected or crashed owner leaves nothing attached either.
+ * A pinned recorder lives longer than the namespace of whoever opened it, so no number of one can be
+ * in its configuration: this process' own is a slot that counts nothing.
+ */
+function ignoreSelf(recorder: Recorder): void {
+  const own = ownPlace()
+  if (own === undefined) return
+  const slot = recorder.adopt(own.mntns, own.cgroupId, process.pid)
+  if (slot !== undefined) recorder.ignore(slot.index, slot.generation)
+}
+
+/**
+ * Loads the recorder's programs and makes its maps, or adopts pinned ones; nothing new is counted
+ * before `attach()`. The caller owns it and calls `stop()`; a collected or crashed owner leaves
+ * nothing attached either, unless `pin` was given.
  * @throws NativeUnavailable with one sentence where the kernel, the rights or the build do not allow it;
- *   RangeError for a wrong number of slots.
+ *   RangeError for a wrong number of slots; RecorderInUse when another process has the pins.
  */
 export function openRecorder(options: RecorderOptions = {}): Recorder {
-  const { addon, native, hook } = open(options)
+  const { addon, native, hook, pinning } = openPinned(options)
   const readSlots = slotReader(addon.layout)
   const slots = (): Slot[] => readSlots(native.snapshot())
-  return {
+  const recorder: Recorder = {
     hook,
+    pinning,
+    leftovers: () => native.leftovers(),
     attach: () => {
       try {
         native.attach()
@@ -194,8 +248,10 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     selfTest() {
       return selfTest(this)
     },
-    stop: () => native.stop()
+    stop: ({ keep = false } = {}) => native.stop(keep)
   }
+  if (pinning.folder !== undefined) ignoreSelf(recorder)
+  return recorder
 }
 
 export interface TracingProbe {

@@ -31,21 +31,22 @@ struct {
 } slots SEC(".maps");
 
 /*
- * Not for mmap(): the kernel would fill in every page at once, and all of it would be resident memory
- * of the process that maps it.
+ * User space reads them by lookup: mmap() would fill in every page at once, and all of it would be
+ * resident memory. Only what an earlier release counted is added through a mapping, a page at a time.
  */
-#define ROWS(name, row)                                                                            \
+#define ROWS(name, row, flags)                                                                     \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, flags);                                                          \
 		__uint(max_entries, 1);                                                            \
 		__type(key, __u32);                                                                \
 		__type(value, struct row);                                                         \
 	} name SEC(".maps")
 
-ROWS(counts, secco_native_row);
-ROWS(rows, secco_row);
-ROWS(arguments, secco_argument_row);
-ROWS(refused, secco_refused_row);
+ROWS(counts, secco_native_row, BPF_F_MMAPABLE);
+ROWS(rows, secco_row, 0);
+ROWS(arguments, secco_argument_row, 0);
+ROWS(refused, secco_refused_row, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

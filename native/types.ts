@@ -18,7 +18,7 @@ export interface RecorderOptions {
   /**
    * Folder on a bpf file system where maps and links are pinned, so that recording goes on while
    * nobody reads. What an earlier process left there in the same layout is adopted; another layout's is
-   * drained and removed by the caller through `leftovers`.
+   * taken over and removed by `leftovers()`.
    */
   pin?: string
   /** 'auto' takes tp_btf where it loads, else raw_tp. */
@@ -59,6 +59,8 @@ export interface Slot {
   filtered: boolean
   /** Counting began at the first instruction that matters (boundary call or execve seen). */
   complete: boolean
+  /** Nobody's workload, as `ignore()` was told: nothing is counted. */
+  ignored: boolean
   /** Changes whenever a syscall is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
@@ -125,7 +127,32 @@ export interface SelfTest {
 }
 
 /** Owns the kernel maps and links. `stop()` detaches and frees; calling it twice is safe. */
+/** Pins of another layout (of another release), taken over and removed. */
+export interface Leftover {
+  layout: string
+  /** Containers whose calls so far are in this recorder now. */
+  slots: number
+  /** Why it could not be read; empty when it could. Its containers are lost then. */
+  problem: string
+}
+
+/** Whether recording survives this process. */
+export interface Pinning {
+  /** Folder that holds the pins; undefined while nothing is pinned. */
+  folder?: string
+  /** One sentence when it was asked for and does not work; recording goes on without it. */
+  problem?: string
+  /** What an earlier process pinned goes on: its slots, its counts, its hooks. */
+  adopted: boolean
+}
+
 export interface Recorder {
+  readonly pinning: Pinning
+  /**
+   * Takes over what other layouts in the pin folder hold and removes them. Call it after `attach()`:
+   * then nothing is lost between the two, and what was seen from its beginning still is.
+   */
+  leftovers(): Leftover[]
   readonly hook: 'tp_btf' | 'raw_tp'
   attach(): void
   detach(): void

@@ -11,7 +11,7 @@ import {
 } from '../src/api/gen/satellite.js'
 import { errorKinds, SeccoError, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
-import type { RecorderLoop } from './recorder-loop.js'
+import type { RecorderLoop } from './recorder-loop-types.js'
 import { sumAbis } from './trace-report.js'
 
 /** Counters are sent this often while a trace runs. */
@@ -24,6 +24,8 @@ export interface LocalServerOptions {
   logger: Logger
   /** undefined: nothing can be traced here, for the reason given. */
   loop: RecorderLoop | undefined
+  /** Keeps the recorder attached until what it gives is called: a trace needs it. */
+  hold: () => Promise<() => void>
   unavailable: string
 }
 
@@ -89,7 +91,7 @@ function groupByContainer(observations: readonly Observation[]): Observation[][]
 
 /**
  * Serves `secco.v1alpha1.Satellite` on a unix socket that only its owner can open (mode 0600), from the
- * satellite's own recorder: a trace attaches nothing.
+ * satellite's own recorder: a trace attaches it where nothing else needed it.
  */
 export async function serveLocally(options: LocalServerOptions): Promise<LocalServer> {
   const { socketPath, loop, logger } = options
@@ -177,7 +179,9 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
           ? Promise.reject(
               new SeccoError('INVALID_ARGUMENT', 'container: an id or a name is needed')
             )
-          : run(trace, wait, (update) => call.write(update))
+          : options
+              .hold()
+              .then((leave) => run(trace, wait, (update) => call.write(update)).finally(leave))
       work.then(
         () => call.end(),
         (error: unknown) => call.emit('error', toServiceError(error))

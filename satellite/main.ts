@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
-import { openRecorder } from '../native/recorder.js'
-import type { Recorder } from '../native/types.js'
 import type {
   NodeStatus,
   Observation,
@@ -12,13 +10,17 @@ import type {
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import { abisOfMachine } from '../src/seccomp/abi.js'
+import { type Attachment, startAttachment } from './attachment.js'
 import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
 import { type ContainerRegistry, openRegistry } from './containers/registry.js'
 import { libseccompVersion, runcRuntime } from './containers/runc.js'
 import { type LocalServer, serveLocally } from './local-server.js'
-import { type RecorderLoop, startRecorderLoop } from './recorder-loop.js'
+import { openForSatellite } from './open-recorder.js'
+import { startRecorderLoop } from './recorder-loop.js'
+import type { RecorderLoop } from './recorder-loop-types.js'
+import type { RecordMode } from './record-mode.js'
 import { openRevisionKeeper } from './revision-keeper.js'
 import type { Uplink } from './uplink-types.js'
 
@@ -52,8 +54,14 @@ export interface SatelliteOptions {
   socketPath?: string
   runcRoots?: readonly string[]
   containerdSocket?: string
-  /** `off` delivers revisions and records nothing. */
-  record?: 'always' | 'off'
+  /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
+  record?: RecordMode
+  /** Folder on a bpf file system: recording outlives this process. Default: it ends with it. */
+  pin?: string
+  /** Slots of the recorder; its default without. */
+  slots?: number
+  /** Milliseconds for which `unprofiled` stays attached after the last need. */
+  lingerMs?: number
   logger: Logger
 }
 
@@ -64,21 +72,23 @@ export interface Satellite {
   readonly registry: ContainerRegistry
   readonly connected: boolean
   flush(): Promise<void>
-  close(): Promise<void>
+  /** `keep`: what is pinned and attached goes on recording for the next satellite. */
+  close(options?: { keep?: boolean }): Promise<void>
 }
 
-function openOrReason(record: 'always' | 'off'): { recorder?: Recorder; reason: string } {
-  if (record === 'off') return { reason: 'recording is switched off' }
-  try {
-    return { recorder: openRecorder(), reason: '' }
-  } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error) }
-  }
+/** Promise.withResolvers() of later Nodes. */
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
 }
 
 /**
  * Starts this node's agent. Where nothing can be traced it still delivers revisions, and says why in
  * its status. `close()` takes a last look at every container, sends it, and stops.
+ * @throws SeccoError RECORDER_IN_USE when another satellite has the pins.
  */
 export async function startSatellite(options: SatelliteOptions): Promise<Satellite> {
   const { logger, node } = options
@@ -97,9 +107,9 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     ],
     logger
   )
-  const opened = openOrReason(options.record ?? 'always')
-  let { reason } = opened
+  const record = options.record ?? 'always'
   let loop: RecorderLoop | undefined
+  let attachment: Attachment | undefined
   let local: LocalServer | undefined
   let uplink: SatelliteUplink | undefined
   const keeper = await openRevisionKeeper({
@@ -108,6 +118,16 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     containers: () => registry.all(),
     onStatus: (status) => uplink?.report(status)
   })
+
+  const opened = await openForSatellite(record, options.pin, options.slots, logger).catch(
+    async (error: unknown) => {
+      await keeper.close()
+      registry.close()
+      throw error
+    }
+  )
+  let { reason } = opened
+  const attached = (): boolean => opened.recorder?.attached ?? false
 
   let runtimes = await registry.versions()
   const libseccomp = await libseccompVersion()
@@ -129,14 +149,15 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,
-    capabilities: [],
-    record: options.record ?? 'always',
-    attached: opened.recorder?.attached ?? false
+    capabilities: opened.capabilities,
+    record,
+    attached: attached()
   })
 
   if (opened.recorder !== undefined) {
     try {
       const early: Observation[] = []
+      const linked = withResolvers<SatelliteUplink>()
       loop = await startRecorderLoop({
         recorder: opened.recorder,
         registry,
@@ -145,6 +166,10 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         machine: abi,
         logger,
         held: () => keeper.held(),
+        attach: record === 'always',
+        durable: async () => (await linked.promise).flush(),
+        onNamed: (container) => attachment?.named(container),
+        missed: () => attachment?.missed() ?? 0,
         onObservation: (observation) => {
           if (uplink === undefined) early.push(observation)
           else uplink.offer(observation)
@@ -153,6 +178,16 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       })
       uplink = await connect()
       for (const observation of early) uplink.offer(observation)
+      linked.resolve(uplink)
+      if (record !== 'off') {
+        attachment = startAttachment({
+          mode: record,
+          ...{ loop, attached, registry, logger },
+          held: () => keeper.held(),
+          onChange: () => uplink?.statusChanged(),
+          ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs })
+        })
+      }
     } catch (error) {
       if (loop !== undefined) throw error
       opened.recorder.stop()
@@ -166,6 +201,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       socketPath: options.socketPath,
       logger,
       loop,
+      hold: async () => (await attachment?.hold()) ?? (() => undefined),
       unavailable: reason
     })
   }
@@ -188,11 +224,12 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   }, statusEveryMs)
   watching.unref()
   let closing: Promise<void> | undefined
-  const close = async (): Promise<void> => {
+  const close = async (keep: boolean): Promise<void> => {
     clearInterval(versions)
     clearInterval(watching)
     await local?.close()
-    await loop?.stop()
+    await attachment?.close()
+    await loop?.stop({ keep })
     await link.flush()
     await link.close()
     await keeper.close()
@@ -206,8 +243,8 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       return link.connected
     },
     flush: () => link.flush(),
-    close: () => {
-      closing ??= close()
+    close: ({ keep = false } = {}) => {
+      closing ??= close(keep)
       return closing
     }
   }

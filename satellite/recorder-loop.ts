@@ -1,14 +1,14 @@
-import type { Recorder, Slot } from '../native/types.js'
-import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
-import type { Logger } from '../src/log.js'
-import type { Abi } from '../src/seccomp/abi.js'
+import type { Slot } from '../native/types.js'
+import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
 import { findContainer, identify } from './containers/identify.js'
-import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
-import { isSandbox } from './containers/labels.js'
+import { newLosses } from './losses.js'
 import { toObservation } from './observation.js'
+import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
+import { createSelfCheck } from './self-check.js'
 import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
+import { adoptRunning, takeLeftovers } from './take-over.js'
 
 /** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
 const graceMs = 3000
@@ -18,38 +18,13 @@ const aliveEveryMs = 1000
 const refreshEveryMs = 500
 /** Looks for blocked calls after the last new syscall; the last one repeats. */
 const settleMs = [1000, 10_000, 60_000] as const
-const selfTestEveryMs = 10 * 60_000
-
-export interface RecorderLoopOptions {
-  recorder: Recorder
-  registry: ContainerRegistry
-  node: string
-  bootId: string
-  machine: Abi
-  logger: Logger
-  onObservation: (observation: Observation) => void
-  /** Containers to follow; the others are told to the kernel as not wanted. Default: all. */
-  only?: (container: Container) => boolean
-  /** Digests of the revisions on this node. */
-  held?: () => ReadonlySet<string>
-  /** Milliseconds between two looks at the slots (default 250). */
-  intervalMs?: number
-  selfTest?: boolean
-}
-
-export interface RecorderLoop {
-  /** What is known of every container now, counts as of this call. */
-  current(): Promise<Observation[]>
-  losses(): Losses
-  conditions(): Condition[]
-  /** A last look at everything, then detaches. The recorder is stopped. */
-  stop(): Promise<void>
-}
 
 interface Tracked extends SlotPlace {
   slot: Slot
   container?: Container
   ignored: boolean
+  /** Its last observation was given away; the slot waits until that is durable. */
+  ended: boolean
   blocked: BlockedCalls
   /** slot.distinct when it was last sent; -1: never. */
   sent: number
@@ -73,9 +48,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0, tableFull: 0, testedAt: 0 }
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0 }
   const isStopped = (): boolean => state.stopped
-  let exact: Condition | undefined
+  const check = options.selfTest === false ? undefined : createSelfCheck(recorder, logger)
   const now = (): number => performance.now()
   const timeOf = (monotonic: bigint): string => {
     const age = Number((process.hrtime.bigint() - monotonic) / 1_000_000n)
@@ -132,15 +107,33 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       return true
     }
     one.container = identity.container
+    options.onNamed?.(identity.container)
     if (identity.container.runtime === 'unknown') state.unidentified += 1
     return true
   }
 
   const end = async (one: Tracked): Promise<void> => {
     await name(one, true)
-    if (!one.ignored) send(one, true)
+    one.ended = true
+    if (one.ignored) free(one)
+    else send(one, true)
+  }
+
+  const free = (one: Tracked): void => {
     recorder.release(one.slot.index, one.slot.generation)
     tracked.delete(keyOf(one.slot))
+  }
+
+  let freeing: Promise<void> | undefined
+  const freeEnded = (): Promise<void> => {
+    const ended = [...tracked.values()].filter((one) => one.ended)
+    if (ended.length === 0) return Promise.resolve()
+    freeing ??= (async () => {
+      await options.durable?.()
+      for (const one of ended) free(one)
+      freeing = undefined
+    })()
+    return freeing
   }
 
   const lookAt = async (one: Tracked): Promise<void> => {
@@ -173,7 +166,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       else {
         tracked.set(key, {
           slot,
-          ignored: false,
+          ignored: slot.ignored,
+          ended: false,
           blocked: noBlockedCalls(),
           livePid: slot.pid,
           sent: -1,
@@ -188,55 +182,82 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const key of tracked.keys()) if (!present.has(key)) tracked.delete(key)
   }
 
-  const runSelfTest = async (): Promise<void> => {
-    state.testedAt = now()
-    try {
-      const result = await recorder.selfTest()
-      const message = `counted ${result.counted} of ${result.expected} marker calls`
-      const status = result.ok ? 'True' : 'False'
-      const reason = result.ok ? 'SelfTestPassed' : 'SelfTestFailed'
-      if (!result.ok) logger.error(result, 'the recorder does not count exactly')
-      if (exact?.status === status) return
-      const lastTransitionTime = new Date().toISOString()
-      exact = { type: 'RecorderExact', status, reason, message, lastTransitionTime }
-    } catch (error) {
-      logger.error({ err: error }, 'the self-test could not be run')
-    }
-  }
-
   const poll = async (): Promise<void> => {
     takeSlots()
     for (const one of [...tracked.values()]) {
+      if (one.ended) continue
       try {
         await lookAt(one)
       } catch (error) {
         logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
       }
     }
-    const { tableFull } = recorder.counters()
-    if (tableFull > state.tableFull) logger.error({ tableFull }, 'containers found no free slot')
-    state.tableFull = tableFull
-    if (options.selfTest !== false && now() - state.testedAt > selfTestEveryMs) await runSelfTest()
+    void freeEnded()
+    const current = losses()
+    for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
+    lost = current
+    await check?.due()
+  }
+
+  const losses = (): Losses => {
+    const { tableFull, unknownSyscalls, recursionMisses, detailsLost } = recorder.counters()
+    const { unidentified } = state
+    const missed = options.missed?.() ?? 0
+    return {
+      tableFull,
+      unknownSyscalls,
+      recursionMisses,
+      unidentified,
+      details: detailsLost,
+      missed
+    }
+  }
+  let lost = losses()
+
+  const attach = async (): Promise<void> => {
+    recorder.attach()
+    takeLeftovers(recorder, logger)
+    await registry.refresh()
+    adoptRunning(recorder, registry.all(), options.only)
+  }
+
+  /** Everything as it stands, what blocks right now included. */
+  const lookLast = async (): Promise<void> => {
+    takeSlots()
+    for (const one of [...tracked.values()]) {
+      if (one.ended || one.ignored) continue
+      if (!(await name(one, true)) || one.container === undefined) continue
+      if (!(await isSlotAlive(one.slot, one))) {
+        await end(one)
+        continue
+      }
+      const pids = await pidsOfSlot(one.slot, one)
+      await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+      send(one, false)
+    }
   }
 
   let timer: NodeJS.Timeout | undefined
   let running = Promise.resolve()
+  /** Looks at the slots are taken one after the other. */
+  const alone = (look: () => Promise<void>): Promise<void> => {
+    running = running
+      .then(look)
+      .catch((error: unknown) => logger.error({ err: error }, 'recorder loop'))
+    return running
+  }
   const schedule = (): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
-      running = poll().catch((error: unknown) => logger.error({ err: error }, 'recorder loop'))
-      void running.then(schedule)
+      void alone(poll).then(schedule)
     }, options.intervalMs ?? 250)
   }
 
-  recorder.attach()
-  if (options.selfTest !== false) await runSelfTest()
-  await registry.refresh()
-  for (const container of registry.all()) {
-    // A created one has not begun: the kernel meets it at its first instruction.
-    if (container.status !== 'running' || container.mntns === undefined) continue
-    if (isSandbox(container.labels) || options.only?.(container) === false) continue
-    recorder.adopt(container.mntns, container.cgroupId ?? 1n, container.pid)
+  if (options.attach !== false) {
+    await attach()
+    await check?.due()
+  } else {
+    await registry.refresh()
   }
   schedule()
 
@@ -247,40 +268,33 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       takeSlots()
       const all: Observation[] = []
       for (const one of tracked.values()) {
-        const observation = observe(one, false)
+        const observation = one.ended ? undefined : observe(one, false)
         if (observation !== undefined) all.push(observation)
       }
       return all
     },
-    losses: () => {
-      const { tableFull, unknownSyscalls, recursionMisses } = recorder.counters()
-      return {
-        tableFull,
-        unknownSyscalls,
-        recursionMisses,
-        unidentified: state.unidentified,
-        details: 0,
-        missed: 0
-      }
+    losses,
+    conditions: () => {
+      const exact = check?.condition()
+      return exact === undefined ? [] : [exact]
     },
-    conditions: () => (exact === undefined ? [] : [exact]),
-    stop: async () => {
+    attach: async () => {
+      await attach()
+      // So that what was adopted has its name when this resolves.
+      await alone(poll)
+    },
+    detach: async (wanted = () => false) => {
+      await alone(lookLast)
+      if (!wanted()) recorder.detach()
+    },
+    stop: async ({ keep = false } = {}) => {
       if (isStopped()) return
       state.stopped = true
       clearTimeout(timer)
-      await running
-      takeSlots()
-      for (const one of [...tracked.values()]) {
-        if (one.ignored || !(await name(one, true)) || one.container === undefined) continue
-        if (!(await isSlotAlive(one.slot, one))) {
-          await end(one)
-          continue
-        }
-        const pids = await pidsOfSlot(one.slot, one)
-        await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
-        send(one, false)
-      }
-      recorder.stop()
+      await alone(lookLast)
+      await freeEnded()
+      // Detached there is nothing that would go on.
+      recorder.stop({ keep: keep && recorder.attached })
     }
   }
 }

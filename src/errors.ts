@@ -67,6 +67,11 @@ export const errorKinds = {
     grpc: 12,
     hint: 'run as root on Linux 5.11 or later with BTF; `secco version -o json` says what was found'
   },
+  RECORDER_IN_USE: {
+    http: 409,
+    grpc: 9,
+    hint: 'one satellite at a time records on a node: stop the other one, or give this one its own --pin'
+  },
   CONTAINER_NOT_FOUND: {
     http: 404,
     grpc: 5,

@@ -1,10 +1,12 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { Registry } from 'prom-client'
 import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Store } from '../src/store/store.js'
 import { type Hub, startHub } from './hub/hub.js'
+import { nodeMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
 import { startObjectCache } from './object-cache.js'
 import { createAdmissionServer } from './server.js'
@@ -91,8 +93,11 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     closers.push(() => hub.close())
     const feed = startSnapshotFeed(objects, hub, { legacyAnnotations: options.legacyAnnotations })
     closers.push(() => feed.stop())
+    const registry = new Registry()
+    nodeMetrics(registry, () => hub.nodes().map(nodeView))
     const server = createAdmissionServer({
       tls: leaf,
+      registry,
       getSnapshot: () => feed.current(),
       logger: log
     })

@@ -36,8 +36,9 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
       byName = container
     }
     if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
-    // Mount namespace numbers are reused at once: alone they count only where cgroups say nothing.
-    const cgroupsSilent = container.cgroupId === undefined || slot.cgroupId <= 1n
+    // Mount namespace numbers are reused at once: alone they count only where the container's cgroup is
+    // not known. A slot of the root cgroup is not one of a container that has its own.
+    const cgroupsSilent = container.cgroupId === undefined || container.cgroupId <= 1n
     if (cgroupsSilent && container.pid > 0 && container.mntns === slot.mntns) byMount = container
   }
   return byName ?? byMount

@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs'
+import { type FSWatcher, statSync, watch } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ErrorCode } from '../../src/errors.js'
@@ -16,6 +16,12 @@ export interface ContainerRegistry {
   all(): readonly Container[]
   /** Names and versions of the runtimes that answered with a version. */
   versions(): Promise<{ name: string; version: string }[]>
+  /**
+   * Calls back when a folder appears below a watched root (undefined: a runtime begins to make a
+   * container, some milliseconds before its first instruction) and when a container is met for the
+   * first time. @returns how to leave.
+   */
+  onAppear(listener: (container: Container | undefined) => void): () => void
   close(): void
 }
 
@@ -64,6 +70,10 @@ export function isSameRun(left: Container, right: Container): boolean {
   return left.id === right.id && sameInstance(left, right) && samePid
 }
 
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
 /** Two runtimes often speak of one container: containerd, and the runc that it calls. */
 function mergeAnswers(answers: readonly Container[]): Container[] {
   const byId = new Map<string, Container[]>()
@@ -89,6 +99,7 @@ export function openRegistry(
   const known = new Map<string, Container>()
   const watchers = new Map<string, FSWatcher>()
   const silenced = new Set<string>()
+  const listeners = new Set<(container: Container | undefined) => void>()
   const lifecycle = { closed: false, again: false }
   const isClosed = (): boolean => lifecycle.closed
   const isDue = (): boolean => lifecycle.again
@@ -102,6 +113,7 @@ export function openRegistry(
     const merged = before === undefined ? container : mergeContainers(before, container)
     if (before !== undefined) known.delete(instanceOf(before))
     known.set(instanceOf(merged), merged)
+    if (before === undefined) for (const listener of listeners) listener(merged)
     for (const [key, one] of known) {
       if (known.size <= remembered) break
       if (one.pid === 0) known.delete(key)
@@ -174,6 +186,9 @@ export function openRegistry(
         if (depth === 0 || event !== 'rename') return
         // Gone or made: an old watch of that name looks at a folder that no longer exists.
         const path = join(folder, name)
+        if (listeners.size > 0 && isFolder(path)) {
+          for (const listener of listeners) listener(undefined)
+        }
         watchers.get(path)?.close()
         watchers.delete(path)
         watchFolder(runtime, path, depth - 1)
@@ -227,6 +242,10 @@ export function openRegistry(
         }))
       )
       return told.filter(({ version }) => version !== '')
+    },
+    onAppear: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     close: () => {
       lifecycle.closed = true

@@ -1,5 +1,5 @@
 import type { NodeView, WorkloadView } from '../../webhook/ui/view.js'
-import { workloadOf } from '../../webhook/ui/view.js'
+import { lossesText, workloadOf } from '../../webhook/ui/view.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { SeccoError } from '../errors.js'
@@ -137,6 +137,11 @@ export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise
   })
 }
 
+function recordingOf(node: NodeView): string {
+  if (node.hook === '') return 'no'
+  return node.attached ? node.hook : 'detached'
+}
+
 /** `secco get nodes`: what the running hub knows of its satellites. */
 export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): number {
   return printListing(io, args.output, {
@@ -145,11 +150,12 @@ export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): num
     columns: [
       { title: 'NAME', value: (node: NodeView) => node.name },
       { title: 'STATUS', value: (node) => (node.connected ? 'Connected' : 'Away') },
-      { title: 'RECORDING', value: (node) => (node.hook === '' ? 'no' : node.hook) },
+      { title: 'RECORDING', value: recordingOf },
       { title: 'REVISIONS', value: (node) => String(node.revisions) },
       { title: 'KERNEL', value: (node) => node.kernel },
       { title: 'LAST SEEN', value: (node) => age(node.lastSeen, args.now) },
       { title: 'RUNTIMES', value: (node) => node.runtimes, wide: true },
+      { title: 'LOST', value: (node) => lossesText(node.losses) || '-', wide: true },
       { title: 'WHY NOT', value: (node) => node.tracingUnavailable || '-', wide: true }
     ],
     name: (node) => `node/${node.name}`,

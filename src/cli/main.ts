@@ -56,12 +56,12 @@ function watchOutput(io: Io): void {
   process.stderr.on('error', () => undefined)
 }
 
-/** Aborts on the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Aborts on the first SIGINT or SIGTERM, with its name as reason; a second one ends the process at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController()
   const stop = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
-    controller.abort()
+    controller.abort(signal)
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { ensureClientLeaf } from '../../certs/files.js'
 import { startSatellite } from '../../satellite/main.js'
+import type { RecordMode } from '../../satellite/record-mode.js'
 import { startUplink } from '../../satellite/uplink.js'
 import type { Uplink } from '../../satellite/uplink-types.js'
 import type { NodeStatus } from '../api/gen/hub.js'
@@ -15,13 +16,16 @@ export interface NodeOptions {
   seccompRoot: string
   runcRoots: readonly string[]
   containerdSocket: string
-  record: 'always' | 'off'
+  record: RecordMode
+  /** Folder on a bpf file system where recording outlives this process; undefined: nowhere. */
+  pin?: string | undefined
   logger: Logger
 }
 
 export interface RunningNode {
   status(): NodeStatus
-  close(): Promise<void>
+  /** `keep`: what is pinned goes on recording. */
+  close(options?: { keep?: boolean }): Promise<void>
 }
 
 const renewalCheckMs = 3_600_000
@@ -52,6 +56,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     runcRoots: options.runcRoots,
     containerdSocket: options.containerdSocket,
     record: options.record,
+    ...(options.pin === undefined ? {} : { pin: options.pin }),
     logger
   })
   const renew = async () => {
@@ -71,9 +76,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }, renewalCheckMs)
   return {
     status: () => satellite.status(),
-    close: async () => {
+    close: async (how) => {
       clearInterval(renewal)
-      await satellite.close()
+      await satellite.close(how)
     }
   }
 }

@@ -52,15 +52,10 @@ function startPrograms(work: string, ports: readonly number[]) {
   const seccomp = join(work, 'seccomp')
   const args: Record<Program, string[]> = {
     hub: ['webhook', '--listen', listen, '--hub-listen', hub, '--ui-listen', ui],
-    satellite: [
-      'satellite',
-      '--hub',
-      hub,
-      '--node',
-      'crash-node',
-      '--seccomp-root',
-      seccomp
-    ].concat(['--runc-root', join(work, 'runc'), '--containerd-socket', join(work, 'none.sock')])
+    satellite: ['satellite', '--hub', hub, '--node', 'crash-node', '--seccomp-root', seccomp]
+      .concat(['--runc-root', join(work, 'runc'), '--containerd-socket', join(work, 'none.sock')])
+      // test/e2e/durable.test.ts kills pinned ones.
+      .concat(['--pin', 'off'])
   }
   const running = new Map<Program, ChildProcess>()
   const ended: string[] = []

@@ -74,6 +74,7 @@ test('whose slot is it', (t) => {
   t.equal(findContainer(slot({}), [web]), web)
   t.equal(findContainer(slot({ cgroupName: 'odd', mntns: 9 }), [web]), web, 'by cgroup id alone')
   const before = plain({ cgroupId: 50n, mntns: 6 })
+  const v1 = plain({ cgroupId: 1n })
   t.equal(findContainer(slot({}), [before]), undefined, 'an earlier one with that id')
   t.equal(
     findContainer(slot({ cgroupId: 101n, cgroupName: 'new' }), [web]),
@@ -81,9 +82,14 @@ test('whose slot is it', (t) => {
     'mount namespace numbers are reused: the other cgroup tells'
   )
   t.equal(
-    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
-    web,
+    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [v1]),
+    v1,
     'version 1: by mount namespace'
+  )
+  t.equal(
+    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
+    undefined,
+    'the root cgroup is not that of a container that has its own'
   )
   t.equal(
     findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
@@ -257,6 +263,7 @@ test('a trace of a container that ends before it was seen ends too', {
         plain(state.listed > 1 ? { pid: 0, status: 'stopped' } : { cgroupId: 2n ** 40n })
       ],
       versions: () => Promise.resolve([]),
+      onAppear: () => () => undefined,
       close: () => undefined
     },
     machine: 'x86_64',

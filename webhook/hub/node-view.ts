@@ -17,7 +17,9 @@ export function nodeView(node: NodeState): NodeView {
     tableFull = 0,
     unknownSyscalls = 0,
     recursionMisses = 0,
-    unidentified = 0
+    unidentified = 0,
+    details = 0,
+    missed = 0
   } = status?.losses ?? {}
   return {
     name: node.name,
@@ -26,12 +28,14 @@ export function nodeView(node: NodeState): NodeView {
     kernel: status?.kernel ?? '',
     arch: status?.arch ?? '',
     hook: status?.hook ?? '',
+    record: status?.record ?? '',
+    attached: status?.attached ?? false,
     tracingUnavailable: status?.tracingUnavailable ?? '',
     runtimes: (status?.runtimes ?? [])
       .map(({ name, version }) => (version === '' ? name : `${name} ${version}`))
       .join(', '),
     revisions: node.holding.size,
-    losses: { tableFull, unknownSyscalls, recursionMisses, unidentified },
+    losses: { tableFull, unknownSyscalls, recursionMisses, unidentified, details, missed },
     conditions: [...reported, ...failed]
   }
 }

@@ -1,5 +1,5 @@
 import { type Markup, html } from './html.js'
-import type { NodeView, WorkloadView } from './view.js'
+import { lossesText, type NodeView, type WorkloadView } from './view.js'
 
 const style = `:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{margin:0 auto;max-width:72rem;padding:1rem}
 table{border-collapse:collapse;width:100%;margin:0 0 2rem}caption{text-align:left;font-weight:600;padding:.5rem 0}
@@ -15,13 +15,15 @@ function workloadRow(workload: WorkloadView): Markup {
 }
 
 function nodeRow(node: NodeView): Markup {
-  const recording = node.hook === '' ? `○ no: ${node.tracingUnavailable}` : `● ${node.hook}`
+  const attached = node.attached ? `● ${node.hook}, ${node.record}` : `◌ detached, ${node.record}`
+  const recording = node.hook === '' ? `○ no: ${node.tracingUnavailable}` : attached
+  const lost = lossesText(node.losses)
   const trouble = node.conditions
     .filter((condition) => condition.status !== 'True')
     .map((condition) => `${condition.type}: ${condition.message}`)
     .join('; ')
   return html`<tr><th scope="row">${node.name}</th><td>${node.connected ? '● connected' : '○ away'}</td><td>${node.kernel}</td>
-<td>${recording}</td><td>${node.runtimes}</td><td>${node.revisions}</td><td>${trouble === '' ? '–' : trouble}</td></tr>`
+<td>${recording}</td><td>${node.runtimes}</td><td>${node.revisions}</td><td>${lost === '' ? 'none' : lost}</td><td>${trouble === '' ? '–' : trouble}</td></tr>`
 }
 
 /** The page of one machine: what is learned, what is delivered, how the nodes fare. Readable without JavaScript. */
@@ -44,7 +46,7 @@ export function overviewPage(
     nodes.length === 0
       ? emptyNodes
       : html`<table><caption>Nodes</caption><thead><tr><th scope="col">Node</th><th scope="col">Connection</th><th scope="col">Kernel</th><th scope="col">Recording</th>
-<th scope="col">Runtimes</th><th scope="col">Revisions</th><th scope="col">Trouble</th></tr></thead><tbody>${nodes.map(nodeRow)}</tbody></table>`
+<th scope="col">Runtimes</th><th scope="col">Revisions</th><th scope="col">Lost</th><th scope="col">Trouble</th></tr></thead><tbody>${nodes.map(nodeRow)}</tbody></table>`
   }</section>
 <p class="note">Approve with <code>secco profile approve NAME</code>; the same data as JSON: <code>/api/v1/profiles</code>, <code>/api/v1/rules</code>,
 <code>/api/v1/workloads</code>, <code>/api/v1/nodes</code>, <code>/api/v1/denials</code>.</p></main></body></html>`

@@ -18,6 +18,22 @@ export interface WorkloadView {
   nodes: string
 }
 
+/** What a node's recorder could not keep, counted since it was made (`unidentified`, `missed`: since the satellite began). */
+export interface NodeLosses {
+  /** Containers that found no slot. */
+  tableFull: number
+  /** Calls with numbers outside of the table. */
+  unknownSyscalls: number
+  /** Runs of the hook that the kernel skipped. */
+  recursionMisses: number
+  /** Sets whose container could not be named. */
+  unidentified: number
+  /** Argument values and denial details that found no room. */
+  details: number
+  /** Containers that ran while nothing was attached. */
+  missed: number
+}
+
 /** One node as pages, API and CLI show it. */
 export interface NodeView {
   name: string
@@ -26,16 +42,31 @@ export interface NodeView {
   kernel: string
   arch: string
   hook: string
+  /** always, unprofiled or off. */
+  record: string
+  /** Whether the hooks are attached now: with `unprofiled` only while something needs them. */
+  attached: boolean
   tracingUnavailable: string
   runtimes: string
   revisions: number
-  losses: {
-    tableFull: number
-    unknownSyscalls: number
-    recursionMisses: number
-    unidentified: number
-  }
+  losses: NodeLosses
   conditions: { type: string; status: string; reason: string; message: string }[]
+}
+
+/** Words for what was lost, as in `2 missed, 1 table full`; empty when nothing was. */
+export function lossesText(losses: NodeLosses): string {
+  const words: Record<keyof NodeLosses, string> = {
+    tableFull: 'table full',
+    unknownSyscalls: 'unknown numbers',
+    recursionMisses: 'recursion misses',
+    unidentified: 'unidentified',
+    details: 'details',
+    missed: 'missed'
+  }
+  return (Object.keys(words) as (keyof NodeLosses)[])
+    .filter((kind) => losses[kind] > 0)
+    .map((kind) => `${losses[kind]} ${words[kind]}`)
+    .join(', ')
 }
 
 /** Key by which people name an object: `namespace/name`, sorted that way. */

@@ -3,6 +3,9 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
+import { bpfMount } from '../../../native/pins.js'
+import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
+import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
@@ -54,6 +57,13 @@ interface RuntimeOptions {
   seccompRoot?: string
   runcRoot?: string[]
   containerdSocket: string
+}
+
+interface SatelliteCommandOptions extends RuntimeOptions {
+  hub: string
+  record: string
+  pin: string
+  clean?: boolean
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -149,9 +159,34 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
   runtimeOptions(program.command('satellite'))
     .description('the node agent: records, identifies, uploads, installs revisions')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
-    .option('--record <when>', 'always or off', 'always')
-    .action(async (options: RuntimeOptions & { hub: string; record: string }, command: Command) => {
-      const { runSatellite } = await import('../programs.js')
+    .option(
+      '--record <when>',
+      'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
+      'always'
+    )
+    .option(
+      '--pin <dir>',
+      'where recording outlives a restart or a crash, on a bpf file system; off: it ends with the process',
+      join(bpfMount, 'secco')
+    )
+    .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
+    .action(async (options: SatelliteCommandOptions, command: Command) => {
+      const { cleanSatellite, runSatellite } = await import('../programs.js')
+      const pin = options.pin === 'off' ? undefined : options.pin
+      if (options.clean === true) {
+        if (pin === undefined) {
+          throw new SeccoError('INVALID_ARGUMENT', '--clean: --pin off names no folder', {
+            hint: 'give the folder that was pinned to, or leave --pin out'
+          })
+        }
+        context.finish(cleanSatellite(io, pin))
+        return
+      }
+      if (pin?.startsWith('/') === false) {
+        throw new SeccoError('INVALID_ARGUMENT', `--pin ${pin}: an absolute path is needed`, {
+          hint: `for example ${join(bpfMount, 'secco')}, or off`
+        })
+      }
       context.finish(
         await runSatellite(
           io,
@@ -162,7 +197,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
             runcRoots: options.runcRoot ?? defaultRuncRoots,
             containerdSocket: options.containerdSocket,
-            record: parseOutput(options.record, ['always', 'off']) as 'always' | 'off',
+            record: parseOutput(options.record, recordModes, '--record') as RecordMode,
+            pin,
             logger: createLogger('satellite')
           },
           context.stopSignal()

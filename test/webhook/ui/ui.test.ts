@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import Fastify from 'fastify'
+import { Registry } from 'prom-client'
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { html } from '../../../webhook/ui/html.js'
 import { isLoopbackHost, type UiSources, uiPlugin } from '../../../webhook/ui/plugin.js'
+import { nodeMetrics } from '../../../webhook/hub/metrics.js'
+import { overviewPage } from '../../../webhook/ui/page.js'
 import { type NodeView, workloadOf } from '../../../webhook/ui/view.js'
 
 const hostile = `<script>alert(1)</script>"'&`
@@ -27,7 +30,12 @@ const node: NodeView = {
   tracingUnavailable: hostile,
   runtimes: 'runc 1.1.5',
   revisions: 0,
-  losses: { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 },
+  record: 'off',
+  attached: false,
+  losses: {
+    ...{ tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 },
+    ...{ details: 0, missed: 0 }
+  },
   conditions: [
     { type: 'ProfilesWritable', status: 'False', reason: 'WRITE_FAILED', message: hostile }
   ]
@@ -73,6 +81,31 @@ test('where a workload stands follows from its profile', (t) => {
   t.end()
 })
 
+test('a node says whether it records and what it lost', async (t) => {
+  const idle: NodeView = { ...node, hook: 'tp_btf', record: 'unprofiled', tracingUnavailable: '' }
+  const busy: NodeView = {
+    ...idle,
+    name: 'node-2',
+    attached: true,
+    losses: { ...node.losses, tableFull: 2, missed: 1 }
+  }
+  const page = overviewPage([], [idle, busy])
+  t.match(page, /◌ detached, unprofiled/)
+  t.match(page, /● tp_btf, unprofiled/)
+  t.match(page, /2 table full, 1 missed/)
+
+  const registry = new Registry()
+  nodeMetrics(registry, () => [idle, busy])
+  for (const round of [1, 2]) {
+    const text = await registry.metrics()
+    const said = `read ${round} times`
+    t.match(text, /secco_node_losses_total\{node="node-2",kind="table_full"\} 2\n/, said)
+    t.match(text, /secco_node_losses_total\{node="node-1",kind="missed"\} 0\n/, said)
+    t.match(text, /secco_node_attached\{node="node-1"\} 0\n/, said)
+    t.match(text, /secco_node_attached\{node="node-2"\} 1\n/, said)
+  }
+})
+
 test('host names: only this machine by its loopback names', (t) => {
   for (const host of ['localhost', 'localhost:9445', '127.0.0.1:1', '[::1]:9445'])
     t.ok(isLoopbackHost(host), host)
@@ -101,6 +134,7 @@ test('the page and the API', async (t) => {
   t.notMatch(page.body, /<script/)
   t.match(page.body, /&lt;script&gt;/)
   t.match(page.body, /ProfilesWritable/)
+  t.match(page.body, /<td>none<\/td>/)
 
   t.match((await get('/ui.css')).headers['content-type'], /text\/css/)
   t.equal((await get('/', 'example.org')).statusCode, 403)

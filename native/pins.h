@@ -1,0 +1,198 @@
+/*
+ * Pins: names on a bpf file system that keep maps and links alive while nobody has them open. One
+ * folder per layout; what is in it belongs together and is only ever adopted as a whole.
+ *
+ *   <pin>/<layout>/map-NAME    every map of the object
+ *   <pin>/<layout>/about       how a later release reads the slots, whatever it makes of the rest
+ *   <pin>/<layout>/link-NAME   every attached program; none while detached
+ *   <pin>/<layout>-making/     maps that are not all there yet: killed half-way, nobody counts in them
+ *
+ * The kernel keeps names with a dot for itself (kernel/bpf/inode.c).
+ */
+#pragma once
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "mapping.h"
+#include "recorder.h"
+
+namespace {
+
+constexpr long bpf_fs_magic = 0xcafe4a11; /* linux/magic.h */
+const std::string half_made = "-making";
+
+std::string pin_name(const char *kind, const char *name) {
+  std::string out = std::string(kind) + "-";
+  for (; *name != 0; name++) out += isalnum(*name) ? *name : '_';
+  return out;
+}
+
+std::vector<std::string> entries_of(const std::string &folder) {
+  std::vector<std::string> names;
+  DIR *open = opendir(folder.c_str());
+  if (open == nullptr) return names;
+  while (const struct dirent *entry = readdir(open)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  closedir(open);
+  return names;
+}
+
+bool exists(const std::string &path) { return access(path.c_str(), F_OK) == 0; }
+
+/* The links first: nothing may count into maps that are half gone. */
+void remove_pins(const std::string &folder) {
+  const std::vector<std::string> names = entries_of(folder);
+  for (const bool links : {true, false}) {
+    for (const std::string &name : names) {
+      if ((name.rfind("link-", 0) == 0) == links) unlink((folder + "/" + name).c_str());
+    }
+  }
+  rmdir(folder.c_str());
+}
+
+/* FNV-1a. Tells layouts apart, guards nothing. */
+struct Digest {
+  __u64 value = 0xcbf29ce484222325ULL;
+  void add(const void *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) value = (value ^ static_cast<const __u8 *>(bytes)[i]) * 0x100000001b3ULL;
+  }
+  template <typename T>
+  void add(const T &fixed) {
+    add(&fixed, sizeof(fixed));
+  }
+  std::string text() const {
+    char out[17];
+    snprintf(out, sizeof(out), "%016llx", static_cast<unsigned long long>(value));
+    return out;
+  }
+};
+
+std::string content_of(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+/*
+ * The folder with the lock of its one user. The lock goes with the process, however it ends: it is
+ * on the open folder, since a bpf file system has no other files.
+ */
+class PinFolder {
+ public:
+  explicit PinFolder(const std::string &path) : path_(path) {
+    struct statfs found;
+    fd_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd_ < 0) throw Failure{"pin folder '" + path + "' cannot be opened", errno};
+    if (fstatfs(fd_, &found) != 0 || static_cast<__u32>(found.f_type) != static_cast<__u32>(bpf_fs_magic)) {
+      close(fd_);
+      throw Failure{"pin folder '" + path + "' is not on a bpf file system", EINVAL};
+    }
+    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      const int code = errno;
+      close(fd_);
+      throw Failure{"pin folder '" + path + "' has another user", code};
+    }
+  }
+  PinFolder(const PinFolder &) = delete;
+  PinFolder &operator=(const PinFolder &) = delete;
+  ~PinFolder() { close(fd_); }
+
+  const std::string &path() const { return path_; }
+  std::string of(const std::string &layout) const { return path_ + "/" + layout; }
+
+  /* What was killed while it was made was never attached: nothing is in it. */
+  void sweep() const {
+    for (const std::string &name : entries_of(path_)) {
+      if (name.size() > half_made.size() &&
+          name.compare(name.size() - half_made.size(), half_made.size(), half_made) == 0) {
+        remove_pins(of(name));
+      }
+    }
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
+/*
+ * `about`: what any release must be able to read of any other's slots. This struct's first version
+ * never changes; a new one gets a new number and the old one stays readable. Offsets are bytes in a
+ * slot. Rows are arrays of 64-bit counts, `stripes` of them for a slot, at slot * stripes; or one of a
+ * pool that the slot names.
+ */
+constexpr __u32 about_version = 1;
+
+struct AboutRows {
+  char map[32];
+  __u32 abi; /* 0 native, 1 compat, 2 x32 */
+  __u32 stripes;
+  __u32 numbers;
+  __u32 seen_at; /* first bit in `seen` */
+  __u32 by;      /* where in a slot its row's number + 1 stands; 0: rows at slot * stripes */
+};
+
+struct About {
+  __u32 version;
+  __u32 slots;
+  __u32 slot_bytes;
+  __u32 cgroup_id, ns_id, first_seen, last_seen, unknown, seen, mntns, pid, generation, state, flags, part;
+  __u32 comm, comm_bytes, cgroup_name, cgroup_parent, name_bytes;
+  __u32 used; /* `state` of an occupied slot */
+  __u32 filtered, complete, ignored; /* bits of `flags` */
+  __u32 row_kinds;
+  AboutRows rows[8];
+};
+
+About about_this(__u32 slots, __u32 stripes) {
+  About about = {};
+  about.version = about_version;
+  about.slots = slots;
+  about.slot_bytes = sizeof(secco_slot);
+#define AT(field) about.field = offsetof(secco_slot, field)
+  AT(cgroup_id), AT(ns_id), AT(first_seen), AT(last_seen), AT(unknown), AT(seen), AT(mntns), AT(pid);
+  AT(generation), AT(state), AT(flags), AT(part), AT(comm), AT(cgroup_name), AT(cgroup_parent);
+#undef AT
+  about.comm_bytes = SECCO_COMM;
+  about.name_bytes = SECCO_NAME;
+  about.used = SECCO_SLOT_USED;
+  about.filtered = SECCO_FILTERED;
+  about.complete = SECCO_COMPLETE;
+  about.ignored = SECCO_IGNORED;
+  about.row_kinds = 3;
+  about.rows[0] = {"map-counts", 0, stripes, SECCO_NATIVE_NUMBERS, 0, 0};
+  about.rows[1] = {"map-rows", 1, 1, SECCO_COMPAT_NUMBERS, SECCO_COMPAT_AT, offsetof(secco_slot, compat_row)};
+  about.rows[2] = {"map-rows", 2, 1, SECCO_X32_NUMBERS, SECCO_X32_AT, offsetof(secco_slot, x32_row)};
+  return about;
+}
+
+void pin_about(const std::string &folder, const About &about) {
+  const __u32 zero = 0;
+  const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "about", sizeof(zero), sizeof(about), 1, nullptr);
+  if (fd < 0) throw Failure{"map 'about' cannot be made", errno};
+  const bool done =
+      bpf_map_update_elem(fd, &zero, &about, BPF_ANY) == 0 && bpf_obj_pin(fd, (folder + "/about").c_str()) == 0;
+  const int code = errno;
+  close(fd);
+  if (!done) throw Failure{"map 'about' cannot be pinned", code};
+}
+
+/* Mounts a bpf file system, as systemd would. */
+void mount_bpf(const std::string &folder) {
+  if (mount("bpf", folder.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=700") != 0) {
+    throw Failure{"a bpf file system cannot be mounted on '" + folder + "'", errno};
+  }
+}
+
+}  // namespace

@@ -1,0 +1,108 @@
+import { mkdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { loadAddon, NativeUnavailable } from './addon.js'
+
+/** Where a machine's bpf file system is mounted, by convention (systemd, Kubernetes). */
+export const bpfMount = '/sys/fs/bpf'
+
+const bpfMagic = 0xcafe4a11
+const inUse = 11 // EWOULDBLOCK of flock(2)
+
+/** Another process holds this pin folder: one recorder at a time. */
+export class RecorderInUse extends Error {
+  override readonly name = 'RecorderInUse'
+  readonly folder: string
+
+  constructor(folder: string, cause?: unknown) {
+    super(
+      `another recorder uses the pins in ${folder}`,
+      cause === undefined ? undefined : { cause }
+    )
+    this.folder = folder
+  }
+}
+
+/** Names the one failure of a pin folder that callers tell from the others. */
+export function pinFailure(folder: string, error: unknown): unknown {
+  const { errno } = error as { errno?: unknown }
+  return errno === inUse ? new RecorderInUse(folder, error) : error
+}
+
+function isBpf(folder: string): boolean {
+  return statfsSync(folder).type >>> 0 === bpfMagic
+}
+
+/** The nearest folder above that exists. */
+function existing(folder: string): string {
+  let found = folder
+  for (;;) {
+    try {
+      statSync(found)
+      return found
+    } catch (error) {
+      const above = dirname(found)
+      if (above === found) throw error
+      found = above
+    }
+  }
+}
+
+/**
+ * Makes the folder, and mounts the machine's bpf file system where that is missing.
+ * @returns why nothing can be pinned there, in one sentence; undefined when it can.
+ */
+export function preparePins(folder: string): string | undefined {
+  try {
+    const isBelow = folder === bpfMount || folder.startsWith(`${bpfMount}/`)
+    if (isBelow && !isBpf(bpfMount)) loadAddon().mountPins(bpfMount)
+    const base = existing(folder)
+    if (!isBpf(base)) return `${base} is not on a bpf file system: nothing can be pinned there`
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    return undefined
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return `nothing can be pinned in ${folder}: ${message}`
+  }
+}
+
+/**
+ * Detaches and unpins everything in a pin folder and removes it: what a satellite leaves for its
+ * successor when there will be none. What was recorded and not sent is gone.
+ * @returns names of the layouts that were there; none when the folder does not exist.
+ * @throws RecorderInUse while a satellite runs, NativeUnavailable.
+ */
+export function cleanPins(folder: string): string[] {
+  if (existing(folder) !== folder) return []
+  try {
+    return loadAddon().cleanPins(folder)
+  } catch (error) {
+    const failure = pinFailure(folder, error)
+    if (failure instanceof RecorderInUse || failure instanceof NativeUnavailable) throw failure
+    throw new NativeUnavailable(error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function mountNamespaceOf(pid: string): number {
+  try {
+    return Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))?.[0] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+/**
+ * This process' own place: (mount namespace, cgroup id), when it is not the machine's own. Where pid 1
+ * does not show its namespace, this process' own counts as the machine's.
+ */
+export function ownPlace(): { mntns: number; cgroupId: bigint } | undefined {
+  const mntns = mountNamespaceOf('self')
+  const machine = mountNamespaceOf('1')
+  if (machine === 0 || mntns === machine) return undefined
+  const mount = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find((fields) => fields[2] === 'cgroup2')?.[1]
+  const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/'
+  if (mount === undefined) return { mntns, cgroupId: 1n }
+  return { mntns, cgroupId: statSync(join(mount, path), { bigint: true }).ino }
+}

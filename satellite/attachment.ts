@@ -1,0 +1,164 @@
+import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
+import type { Logger } from '../src/log.js'
+import { canonicalJson } from '../src/seccomp/canonical.js'
+import { digestOf } from '../src/seccomp/digest.js'
+import { isSandbox } from './containers/labels.js'
+import { mntnsOf } from './containers/processes.js'
+import { type ContainerRegistry, isSameRun } from './containers/registry.js'
+import type { Container } from './containers/runtime.js'
+import type { RecorderLoop } from './recorder-loop-types.js'
+
+/** Attached this long after the last need went away: containers often come one after the other. */
+const lingerMs = 10_000
+const checkEveryMs = 1000
+/** A container that ended gets this long to be named by its slot. */
+const namingMs = 5000
+
+export interface AttachmentOptions {
+  mode: 'always' | 'unprofiled'
+  loop: Pick<RecorderLoop, 'attach' | 'detach'>
+  attached: () => boolean
+  registry: ContainerRegistry
+  /** Digests of the revisions on this node. */
+  held: () => ReadonlySet<string>
+  logger: Logger
+  onChange: () => void
+  lingerMs?: number
+}
+
+/** Attaches while a container without a revision runs, one is being made, or somebody asks. */
+export interface Attachment {
+  /** Attached when it resolves, until the function it gives is called. */
+  hold(): Promise<() => void>
+  /** A container's calls are being counted. */
+  named(container: Container): void
+  /** Containers without a revision that ran while nothing was attached, unseen from start to end. */
+  missed(): number
+  close(): Promise<void>
+}
+
+/** As the revisions on this node are named; empty for what no revision can be. */
+function digestOfSeccomp(seccomp: LinuxSeccomp): string {
+  try {
+    return digestOf(canonicalJson(seccomp))
+  } catch {
+    return ''
+  }
+}
+
+interface Unseen {
+  container: Container
+  goneAt?: number
+}
+
+export function startAttachment(options: AttachmentOptions): Attachment {
+  const { loop, registry, logger } = options
+  const linger = options.lingerMs ?? lingerMs
+  const digests = new WeakMap<LinuxSeccomp, string>()
+  const unseen = new Set<Unseen>()
+  const state = { holds: 0, neededAt: -Infinity, missed: 0, closed: false }
+  let work = Promise.resolve()
+
+  /** The revision that it runs under, its digest computed once. */
+  const isProfiled = ({ seccomp }: Container): boolean => {
+    if (seccomp === undefined) return false
+    let digest = digests.get(seccomp)
+    if (digest === undefined) digests.set(seccomp, (digest = digestOfSeccomp(seccomp)))
+    return options.held().has(digest)
+  }
+  const isAlive = ({ pid, mntns }: Container): boolean =>
+    pid > 0 && (mntns === undefined || mntnsOf(pid) === mntns)
+  const matters = (container: Container): boolean =>
+    !isSandbox(container.labels) && !isProfiled(container)
+
+  const isNeeded = (): boolean => {
+    if (state.closed) return false
+    if (state.holds > 0 || registry.all().some((one) => isAlive(one) && matters(one))) {
+      state.neededAt = performance.now()
+    }
+    return performance.now() - state.neededAt < linger
+  }
+
+  const countMissed = (): void => {
+    const now = performance.now()
+    for (const one of unseen) {
+      if (isAlive(one.container)) continue
+      one.goneAt ??= now
+      if (now - one.goneAt < namingMs) continue
+      unseen.delete(one)
+      if (matters(one.container)) state.missed += 1
+    }
+  }
+
+  let attaching: Promise<void> | undefined
+  const attachNow = (): Promise<void> => {
+    if (attaching === undefined && (options.attached() || state.closed)) return Promise.resolve()
+    attaching ??= attach().finally(() => {
+      attaching = undefined
+    })
+    return attaching
+  }
+  const attach = async (): Promise<void> => {
+    try {
+      await loop.attach()
+      logger.info('attached: something is to be recorded')
+    } catch (error) {
+      logger.error({ err: error }, 'the recorder cannot be attached; it is tried again')
+    }
+    options.onChange()
+  }
+  const detachUnneeded = (): void => {
+    work = work.then(async () => {
+      if (!options.attached() || isNeeded()) return
+      await loop.detach(isNeeded)
+      if (options.attached()) return
+      logger.info('detached: nothing is to be recorded')
+      options.onChange()
+    })
+    work = work.catch((error: unknown) => logger.error({ err: error }, 'detaching failed'))
+  }
+
+  const check = (): void => {
+    countMissed()
+    if (options.mode === 'always') return
+    if (isNeeded()) void attachNow()
+    else if (options.attached()) detachUnneeded()
+  }
+
+  const leave = registry.onAppear((container) => {
+    if (container !== undefined && !options.attached() && matters(container)) {
+      unseen.add({ container })
+    }
+    if (options.mode === 'always') return
+    // Being made: whose it is, and under which profile, is known when it is too late.
+    if (container === undefined) {
+      state.neededAt = performance.now()
+      void attachNow()
+    } else check()
+  })
+  const timer = setInterval(check, Math.min(checkEveryMs, linger))
+  timer.unref()
+  check()
+
+  return {
+    hold: async () => {
+      state.holds += 1
+      let held = true
+      await attachNow()
+      return () => {
+        if (held) state.holds -= 1
+        held = false
+      }
+    },
+    named: (container) => {
+      for (const one of unseen) if (isSameRun(one.container, container)) unseen.delete(one)
+    },
+    missed: () => state.missed,
+    close: async () => {
+      state.closed = true
+      clearInterval(timer)
+      leave()
+      await work
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Losses } from '../src/api/gen/hub.js'
+
+/** What each kind of loss means, for the log. */
+const meanings: Record<keyof Losses, string> = {
+  tableFull: 'containers found no free slot',
+  unknownSyscalls: 'calls had numbers that the table does not know',
+  recursionMisses: 'runs of the hook were skipped by the kernel',
+  unidentified: 'sets belong to containers that could not be named',
+  details: 'argument values or denial details found no room',
+  missed: 'containers ran while nothing was attached'
+}
+
+/** What was lost since `before`, a sentence for each kind; empty when nothing was. */
+export function newLosses(before: Losses, now: Losses): string[] {
+  return (Object.keys(meanings) as (keyof Losses)[])
+    .filter((kind) => now[kind] > before[kind])
+    .map((kind) => `${now[kind] - before[kind]} ${meanings[kind]}`)
+}

@@ -1,0 +1,26 @@
+import type { Recorder } from '../native/types.js'
+import type { Logger } from '../src/log.js'
+import { isSandbox } from './containers/labels.js'
+import type { Container } from './containers/runtime.js'
+
+/** What another release pinned here goes on in this recorder, which is attached already. */
+export function takeLeftovers(recorder: Recorder, logger: Logger): void {
+  for (const { problem, ...taken } of recorder.leftovers()) {
+    if (problem === '') logger.info(taken, 'took over what another release recorded')
+    else logger.error({ ...taken, problem }, 'what another release recorded cannot be read')
+  }
+}
+
+/** Gives containers that run already their slots; what began before the recorder is not complete. */
+export function adoptRunning(
+  recorder: Recorder,
+  containers: readonly Container[],
+  only: ((container: Container) => boolean) | undefined
+): void {
+  for (const container of containers) {
+    // A created one has not begun: the kernel meets it at its first instruction.
+    if (container.status !== 'running' || container.mntns === undefined) continue
+    if (isSandbox(container.labels) || only?.(container) === false) continue
+    recorder.adopt(container.mntns, container.cgroupId ?? 1n, container.pid)
+  }
+}
