@@ -256,7 +256,7 @@ test('findings merge the same in any order, any number of times', (t) => {
       values: ['5'],
       lost: 0
     },
-    ...{ complete: true, ended: false, node: 'a', events: ['start'] }
+    ...{ complete: true, ended: false, node: 'a' as const, events: ['start'] }
   }
   const three = ['1', '2', '3'].map((id, at) =>
     toFinding({ ...shape, id, names: [['read'], ['write'], ['mmap']][at] ?? [] })
