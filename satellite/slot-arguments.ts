@@ -1,8 +1,11 @@
 import type { Arguments } from '../native/types.js'
 import type { ArgumentValues } from '../src/api/gen/hub.js'
 import type { Abi } from '../src/seccomp/abi.js'
+import { learnedArguments, learnedCompatArguments } from '../src/seccomp/learned-arguments.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
 import { abiOf } from './abi-of.js'
+
+const all = [...learnedArguments, ...learnedCompatArguments]
 
 /**
  * Argument values of one slot as they travel: by ABI, name and index, values ascending. A call that had
@@ -25,7 +28,11 @@ export function namedArguments(given: Arguments, machine: Abi): ArgumentValues[]
   }
   for (const one of given.values) rowOf(one, one.index).values.add(one.value)
   const withValues = new Set(given.values.map(({ abi, nr }) => `${abi} ${nr}`))
-  for (const one of given.many) if (!withValues.has(`${one.abi} ${one.nr}`)) rowOf(one, 0)
+  for (const one of given.many) {
+    if (withValues.has(`${one.abi} ${one.nr}`)) continue
+    const name = syscallName(abiOf(one.abi, machine), one.nr)
+    for (const { index } of all.filter((argument) => argument.name === name)) rowOf(one, index)
+  }
   return [...found]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([, { row, values }]) => ({

@@ -1,7 +1,6 @@
 import type { LearnedArgument } from '../api/seccomp-profile.js'
+import { learnedValues } from './learned-arguments.js'
 
-/** Distinct values of one argument that are kept; with more of them nobody would filter by value. */
-export const mostValues = 32
 /** Arguments that a profile remembers, the first by ABI, name and index: a broken satellite must not fill it. */
 export const mostArguments = 256
 
@@ -19,7 +18,7 @@ function sameValues(left: LearnedArgument, right: LearnedArgument): boolean {
 function join(left: LearnedArgument, right: LearnedArgument): LearnedArgument {
   const values = new Set([...left.values, ...right.values])
   const { abi, name, index } = left
-  const many = left.many === true || right.many === true || values.size > mostValues
+  const many = left.many === true || right.many === true || values.size > learnedValues
   return many
     ? { abi, name, index, values: [], many }
     : { abi, name, index, values: [...values].sort(byValue) }
@@ -27,7 +26,7 @@ function join(left: LearnedArgument, right: LearnedArgument): LearnedArgument {
 
 /**
  * Union of learned argument values, canonical: sorted by ABI, name and index, values ascending; more
- * than `mostValues` of one argument become `many` without values. Commutative, associative, idempotent.
+ * than `learnedValues` of one argument become `many` without values. Commutative, associative, idempotent.
  */
 export function mergeArguments(
   ...lists: readonly (readonly LearnedArgument[])[]

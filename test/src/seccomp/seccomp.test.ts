@@ -10,7 +10,8 @@ import { runRender } from '../../../src/cli/render.js'
 import { SeccoError } from '../../../src/errors.js'
 import { abis } from '../../../src/seccomp/abi.js'
 import { fromBitmap, toBitmap, unionBitmaps } from '../../../src/seccomp/bitmap.js'
-import { mergeArguments, mostValues, sameArguments } from '../../../src/seccomp/merge-arguments.js'
+import { learnedValues } from '../../../src/seccomp/learned-arguments.js'
+import { mergeArguments, sameArguments } from '../../../src/seccomp/merge-arguments.js'
 import { approveObserved, planApproval } from '../../../src/seccomp/approve.js'
 import { conditionHolds } from '../../../src/seccomp/argument-rules.js'
 import { baseNames } from '../../../src/seccomp/base.js'
@@ -672,7 +673,7 @@ test('bitmaps and learned arguments', (t) => {
       t.same(mergeArguments(all, all, c), all, 'idempotent')
       t.ok(sameArguments(all, mergeArguments(c, b, a)))
       for (const { values, many } of all) {
-        t.ok(values.length <= mostValues && (many !== true || values.length === 0))
+        t.ok(values.length <= learnedValues && (many !== true || values.length === 0))
         t.same(
           values,
           [...new Set(values)].sort((x, y) => Number(x) - Number(y))
@@ -681,7 +682,7 @@ test('bitmaps and learned arguments', (t) => {
     }),
     { numRuns: 40 }
   )
-  const plenty = Array.from({ length: mostValues + 1 }, (_, value) => String(value))
+  const plenty = Array.from({ length: learnedValues + 1 }, (_, value) => String(value))
   const one = { abi: 'x86_64' as const, name: 'ioctl', index: 1 }
   t.same(mergeArguments([{ ...one, values: plenty }]), [{ ...one, values: [], many: true }])
   t.end()
