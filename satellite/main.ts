@@ -12,6 +12,7 @@ import type {
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import { abisOfMachine } from '../src/seccomp/abi.js'
+import { openAuditLog } from './audit-log.js'
 import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
@@ -98,6 +99,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     logger
   )
   const opened = openOrReason(options.record ?? 'always')
+  const audit = opened.recorder === undefined ? undefined : await openAuditLog()
   let { reason } = opened
   let loop: RecorderLoop | undefined
   let local: LocalServer | undefined
@@ -129,7 +131,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,
-    capabilities: [],
+    capabilities: audit === undefined ? [] : [audit.capability()],
     record: options.record ?? 'always',
     attached: opened.recorder?.attached ?? false
   })
@@ -145,6 +147,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         machine: abi,
         logger,
         held: () => keeper.held(),
+        ...(audit === undefined ? {} : { audited: audit.calls }),
         onObservation: (observation) => {
           if (uplink === undefined) early.push(observation)
           else uplink.offer(observation)
@@ -193,6 +196,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     clearInterval(watching)
     await local?.close()
     await loop?.stop()
+    await audit?.stop()
     await link.flush()
     await link.close()
     await keeper.close()
