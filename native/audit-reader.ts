@@ -44,6 +44,7 @@ export async function openAuditReader(
     problem,
     lost: () => lost,
     stop: async () => {
+      child.ref()
       child.stdin.end()
       await ended
     }

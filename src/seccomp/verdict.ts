@@ -34,9 +34,6 @@ const multiplexed: Record<string, ReadonlySet<string>> = {
   )
 }
 
-const letsThrough = (action: SeccompAction): boolean =>
-  action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
-
 function verdictOf(action: SeccompAction, errnoRet: number | undefined, name: string): Verdict {
   if (action === 'SCMP_ACT_ALLOW') return { kind: 'allowed' }
   // Anything that a runtime accepts may stand in an OCI configuration: TRACE, NOTIFY decide elsewhere.
@@ -72,9 +69,7 @@ export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): Verdicts {
     const always = own.find((rule) => (rule.args ?? []).length === 0)
     if (always === undefined && abi === 'i386' && muxed.has(name)) return { kind: 'conditional' }
     const action = always?.action ?? seccomp.defaultAction
-    const depends = own.some(
-      (rule) => (rule.args ?? []).length > 0 && letsThrough(rule.action) !== letsThrough(action)
-    )
+    const depends = own.some((rule) => (rule.args ?? []).length > 0 && rule.action !== action)
     if (depends) return { kind: 'conditional' }
     return verdictOf(action, always === undefined ? seccomp.defaultErrnoRet : always.errnoRet, name)
   }

@@ -366,6 +366,11 @@ test('denied, lint, risk', (t) => {
           names: ['personality'],
           action: 'SCMP_ACT_ERRNO',
           args: [{ index: 0, op: 'SCMP_CMP_NE', value: 0 }]
+        },
+        {
+          names: ['prctl'],
+          action: 'SCMP_ACT_ALLOW',
+          args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 1 }]
         }
       ]
     },
@@ -379,6 +384,7 @@ test('denied, lint, risk', (t) => {
     ['x86_64', 'statx', { kind: 'expected', action, errno: 38 }],
     ['x86_64', 'io_uring_setup', { kind: 'refused', action, errno: 38 }],
     ['x86_64', 'personality', { kind: 'conditional' }],
+    ['x86_64', 'prctl', { kind: 'conditional' }],
     ['i386', 'socketcall', { kind: 'conditional' }],
     ['x32', 'read', { kind: 'refused', action: 'SCMP_ACT_KILL_THREAD', errno: undefined }]
   ] as const) {

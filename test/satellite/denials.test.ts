@@ -1,0 +1,253 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { t, test } from 'tap'
+import { packageRoot } from '../../native/paths.js'
+import { probeTracing } from '../../native/recorder.js'
+import { openAuditLog } from '../../satellite/audit-log.js'
+import { type Satellite, startSatellite } from '../../satellite/main.js'
+import type { Observation } from '../../src/api/gen/hub.js'
+import type { LinuxSeccomp, SeccompAction } from '../../src/api/seccomp-profile.js'
+import { createLogger } from '../../src/log.js'
+import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
+import type { Denial } from '../../webhook/hub/denial.js'
+import type { Hub } from '../../webhook/hub/hub.js'
+import { quiet } from '../helpers/quiet.js'
+import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+import { until } from '../helpers/until.js'
+import { createRig } from '../webhook/hub/rig.js'
+
+t.setTimeout(180_000)
+const probe = probeTracing()
+const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
+
+/** Everything real: runc, the recorder, a satellite, its uplink, a hub. */
+async function everything(): Promise<{
+  hub: Hub
+  satellite: Satellite
+  offered: Observation[]
+  seen: Awaited<ReturnType<typeof createRig>>['log']['seen']
+  store: Awaited<ReturnType<typeof createRig>>['store']
+  runc: (...args: string[]) => Promise<{ stdout: string }>
+  bundle: (args: string[], seccomp: LinuxSeccomp) => Promise<string>
+  root: string
+  dispose: () => Promise<void>
+}> {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-denials-'))
+  const rootfs = await makeRootfs()
+  const source = join(packageRoot(), 'test', 'satellite', 'refused.c')
+  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'refused'), source])
+  const root = join(folder, 'runc')
+  const rig = await createRig()
+  const hub = await rig.hub({ timing: { coalesceMs: 150, perSecond: 100, burst: 2000 } })
+  const offered: Observation[] = []
+  const satellite = await startSatellite({
+    node: 'n1',
+    // The times of a real node: what is measured here is what a user sees.
+    connect: async (ends) => {
+      const uplink = await rig.uplink(hub.address.port, 'n1', {
+        ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
+        onDesired: (revisions) => ends.onDesired(revisions),
+        timing: { coalesceMs: 200 }
+      })
+      return {
+        ...uplink,
+        get connected() {
+          return uplink.connected
+        },
+        offer: (observation) => {
+          offered.push(observation)
+          uplink.offer(observation)
+        }
+      }
+    },
+    seccompRoot: join(folder, 'seccomp'),
+    runcRoots: [root],
+    containerdSocket: join(folder, 'none.sock'),
+    logger: createLogger('test', quiet)
+  })
+  const bundles: string[] = []
+  return {
+    ...{ hub, satellite, offered, seen: rig.log.seen, store: rig.store, root },
+    runc: (...args) => run('runc', ['--root', root, ...args]),
+    bundle: async (args, seccomp) => {
+      const made = await makeBundle(rootfs, { args: ['/refused', ...args], seccomp })
+      bundles.push(made)
+      return made
+    },
+    dispose: async () => {
+      await satellite.close()
+      await rig.dispose()
+      for (const path of [...bundles, folder, dirname(rootfs)]) {
+        await rm(path, { recursive: true, force: true })
+      }
+    }
+  }
+}
+
+/** Refuses getpriority alone, which nothing but the test program asks. */
+const refusing = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
+  defaultAction: 'SCMP_ACT_ALLOW',
+  syscalls: [
+    { names: ['getpriority'], action, ...(errnoRet === undefined ? {} : { errnoRet }) },
+    {
+      names: ['personality'],
+      action: 'SCMP_ACT_LOG',
+      args: [{ index: 0, value: 0x20, op: 'SCMP_CMP_EQ' }]
+    }
+  ]
+})
+
+test('denials, parts and phases of real containers, up to the hub', { skip }, async (t) => {
+  const all = await everything()
+  t.teardown(() => all.dispose())
+  const { hub, offered, runc, bundle, root } = all
+  let made = 0
+  const start = async (args: string[], seccomp: LinuxSeccomp): Promise<string> => {
+    const id = `secco-denials-${process.pid}-${(made += 1)}`
+    const path = await bundle(args, seccomp)
+    const child = spawn('runc', ['--root', root, 'run', '--detach', '--bundle', path, id], {
+      stdio: 'ignore'
+    })
+    const [code] = (await once(child, 'exit')) as [number]
+    t.equal(code, 0, `${id} started`)
+    return id
+  }
+  const of = (id: string, syscall = 'getpriority'): Denial | undefined =>
+    hub.denials().find((one) => one.container === id && one.syscall === syscall)
+  const denied = (id: string, count: number, syscall?: string): Promise<Denial> =>
+    until(`${count} denials of ${id}`, () => {
+      const found = of(id, syscall)
+      return found?.count === count ? found : undefined
+    })
+  const ended = (id: string, part = 'entry'): Promise<Observation> =>
+    until(`the end of ${id}`, () =>
+      offered.findLast((one) => one.container?.id === id && one.ended && one.part === part)
+    )
+  const followed = (id: string): Promise<unknown> =>
+    until(`${id} is known`, () => offered.find((one) => one.container?.id === id))
+
+  // The container waits until the satellite knows it, so that details are there from the first call.
+  const kinds: [SeccompAction, number | undefined, string, Partial<Denial>][] = [
+    ['SCMP_ACT_ERRNO', 13, 'refused', { errno: 13, signal: '' }],
+    ['SCMP_ACT_LOG', undefined, 'refused', { errno: 0, signal: '' }],
+    ['SCMP_ACT_KILL_PROCESS', undefined, 'children', { errno: 0, signal: 'SIGSYS' }],
+    ['SCMP_ACT_KILL_THREAD', undefined, 'children', { errno: 0, signal: 'SIGSYS' }],
+    ['SCMP_ACT_TRAP', undefined, 'children', { errno: 0, signal: 'SIGSYS' }]
+  ]
+  for (const [at, [action, errno, how, detail]] of kinds.entries()) {
+    const count = 3 + at
+    const id = await start(
+      ['signal', '1', how, String(count), 'signal', '2'],
+      refusing(action, errno)
+    )
+    await followed(id)
+    await runc('kill', id, 'USR1')
+    const found = await denied(id, count)
+    t.match(found, { ...detail, action, abi: 'x86_64', comm: 'refused', expected: false }, action)
+    t.ok(found.pid > 0 && found.succeeded === 0)
+    await ended(id)
+    t.equal(of(id)?.count, count, 'no more at its end')
+    await runc('delete', '--force', id)
+  }
+  t.strictSame(
+    all.satellite.status().conditions.filter(({ type }) => type === 'FiltersMatch'),
+    []
+  )
+
+  // Allowed calls that fail by themselves, forks, an execve in between; then nothing was denied.
+  const honest = await start(
+    ['fork', '200000', 'allowed', '400000', 'exec', '-', 'allowed', '400000'],
+    { ...refusing('SCMP_ACT_ERRNO'), syscalls: [{ names: ['bpf'], action: 'SCMP_ACT_ERRNO' }] }
+  )
+  const quietEnd = await ended(honest)
+  const calls = new Map(
+    quietEnd.abis
+      .find(({ abi }) => abi === 'x86_64')
+      ?.syscalls.map(({ name, count }) => [name, count])
+  )
+  t.equal(calls.get('sethostname'), 100_000)
+  t.ok((calls.get('close') ?? 0) >= 900_000)
+  t.strictSame(quietEnd.denied, [])
+  await runc('delete', '--force', honest)
+
+  // A burst is exact and on the hub within a second.
+  const busy = await start(
+    ['signal', '1', 'refused', '10000', 'poll', '60000'],
+    refusing('SCMP_ACT_ERRNO')
+  )
+  await followed(busy)
+  const before = performance.now()
+  await runc('kill', busy, 'USR1')
+  await all.seen(new RegExp(`"container":"${busy}".*"count":10000[,}]`))
+  const took = performance.now() - before
+  t.comment(`10,000 denials on the hub after ${took.toFixed(0)} ms, runc kill included`)
+  t.ok(took < 1500, `${took.toFixed(0)} ms`)
+  t.match(of(busy), { count: 10_000, errno: 1, comm: 'refused' })
+
+  // An exec without a terminal and one on a terminal are the same container, apart.
+  await runc('exec', busy, '/probe', 'getpgid')
+  const shell = `runc --root ${root} exec -t ${busy} /probe getsid`
+  await once(spawn('script', ['-qec', shell, '/dev/null'], { stdio: 'ignore' }), 'exit')
+  const profile = await until('parts on the hub', async () => {
+    const found = await all.store.get('SeccompProfile', { namespace: 'default', name: busy })
+    const { probes, sessions } = found?.status ?? {}
+    return probes?.x86_64?.includes('getpgid') && sessions?.x86_64?.includes('getsid')
+      ? found
+      : undefined
+  })
+  const observed = profile.status?.observed?.x86_64 ?? []
+  t.ok(observed.includes('getpgid'), 'probes are learned')
+  t.notOk(observed.includes('getsid'), 'sessions are not')
+  t.notOk(observed.includes('getpriority'), 'what was refused is not')
+  t.strictSame(profile.status?.instances?.map(({ part }) => part).sort(), [
+    'entry',
+    'probe',
+    'session'
+  ])
+  const entry = offered.findLast((one) => one.container?.id === busy && one.part === 'entry')
+  t.notOk(
+    entry?.abis.some(({ syscalls }) => syscalls.some(({ name }) => name === 'getpgid')),
+    'nothing of an exec in the entry'
+  )
+  await runc('kill', busy, 'KILL')
+  const [end] = await Promise.all([ended(busy), ended(busy, 'probe'), ended(busy, 'session')])
+  t.match(end, { events: ['start', 'serve', 'stop', 'probe'], readyAt: /^20/ })
+  t.ok(end.startup.some(({ names }) => names.includes('execve')))
+  t.ok(end.serving.some(({ names }) => names.includes('poll')))
+  await runc('delete', '--force', busy)
+
+  // RuntimeDefault answers clone3 with ENOSYS: expected, apart. Rules on arguments by the audit log.
+  const audit = all.satellite.status().capabilities.find(({ name }) => name === 'audit-log')
+  t.type(audit?.message, 'string')
+  if (audit?.works === true) {
+    const logged = await start(
+      ['signal', '1', 'personality', '4', 'signal', '2'],
+      refusing('SCMP_ACT_ALLOW')
+    )
+    await followed(logged)
+    await runc('kill', logged, 'USR1')
+    t.match(await denied(logged, 4, 'personality'), {
+      ...{ action: 'SCMP_ACT_LOG', comm: 'refused', abi: 'x86_64' }
+    })
+    await ended(logged)
+    await runc('delete', '--force', logged)
+  }
+  const usual = await start(['signal', '1'], runtimeDefault())
+  await followed(usual)
+  await runc('exec', usual, '/probe', 'getpgid')
+  await runc('kill', usual, 'USR1')
+  t.strictSame(
+    (await ended(usual)).denied.filter(({ detail }) => detail?.expected !== true),
+    []
+  )
+  await runc('delete', '--force', usual)
+})
+
+test('the audit log says whether it works here', async (t) => {
+  const log = await openAuditLog()
+  t.match(log.capability(), { name: 'audit-log', message: /refusals that depend on arguments/ })
+  await log.stop()
+})
