@@ -48,10 +48,15 @@ function isExpected(denial: Denial, detail: KernelDetail | undefined): boolean {
   return denial.kind === 'refused' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
 }
 
-function errnoOf(denial: Denial, detail: KernelDetail | undefined): number {
+function errnoOf(
+  denial: Denial,
+  detail: KernelDetail | undefined,
+  profile: ProfileVerdicts
+): number {
   if (denial.action !== 'SCMP_ACT_ERRNO') return 0
-  // Without the kernel's word nothing is known: a runtime may answer ENOSYS instead (above).
-  return detail !== undefined && detail.result < 0 ? -detail.result : 0
+  if (detail !== undefined && detail.result < 0) return -detail.result
+  // Of what a profile does not name a runtime may answer ENOSYS instead (above): that is not known.
+  return detail === undefined && profile.named.has(denial.syscall) ? (denial.errno ?? 0) : 0
 }
 
 /** A refusal that came back with success; LOG lets calls through, and errno 0 is a success on purpose. */
@@ -94,7 +99,7 @@ export function createDenialWatch(options: {
       count,
       detail: {
         abi,
-        errno: errnoOf(denial, detail),
+        errno: errnoOf(denial, detail, one.profile),
         signal: isSignal ? 'SIGSYS' : '',
         pid: detail?.pid ?? 0,
         comm: detail?.comm ?? '',

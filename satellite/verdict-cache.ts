@@ -10,6 +10,8 @@ export interface ProfileVerdicts {
   of: Verdicts
   /** Numbers that it refuses or logs by number alone, as Recorder.watchDenials takes them. */
   refused: Record<AbiClass, number[]>
+  /** Names that it has rules for: what they are answered with is the profile's own word. */
+  named: ReadonlySet<string>
 }
 
 /** Numbers per class that the kernel side counts (native/recorder.h). */
@@ -32,7 +34,8 @@ function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]>
 function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
   try {
     const of = verdictsOf(seccomp, machine)
-    return { of, refused: refusedBy(of, machine) }
+    const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
+    return { of, refused: refusedBy(of, machine), named }
   } catch {
     // A configuration on disk that is no seccomp profile inside: no runtime made a filter of it.
     return undefined

@@ -6,9 +6,15 @@ import { dirname, join } from 'node:path'
 import { t, test } from 'tap'
 import { packageRoot } from '../../native/paths.js'
 import { probeTracing } from '../../native/recorder.js'
+import type { DenialDetail, Slot } from '../../native/types.js'
 import { openAuditLog } from '../../satellite/audit-log.js'
 import { type Satellite, startSatellite } from '../../satellite/main.js'
-import type { Observation } from '../../src/api/gen/hub.js'
+import { createAuditedCalls } from '../../satellite/audited-calls.js'
+import { createDenialWatch } from '../../satellite/denial-watch.js'
+import { pacedGrowth } from '../../satellite/paced-growth.js'
+import { createPhases, readyAfterMs } from '../../satellite/phases.js'
+import { namedArguments } from '../../satellite/slot-arguments.js'
+import type { AbiCounts, Observation } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp, SeccompAction } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/log.js'
 import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
@@ -250,4 +256,153 @@ test('the audit log says whether it works here', async (t) => {
   const log = await openAuditLog()
   t.match(log.capability(), { name: 'audit-log', message: /refusals that depend on arguments/ })
   await log.stop()
+})
+
+const slot = { index: 3, generation: 9, mntns: 7, cgroupId: 5n, part: 'entry', pid: 41 } as Slot
+const countsOf = (byName: Record<string, number>): AbiCounts[] => [
+  {
+    abi: 'x86_64',
+    syscalls: Object.entries(byName).map(([name, count]) => ({
+      ...{ name, count, action: '', detail: undefined }
+    }))
+  }
+]
+const container = {
+  ...{ id: 'c', runtime: 'runc', name: 'web', pid: 41, status: 'running' as const, labels: {} },
+  seccomp: {
+    ...{ defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 },
+    syscalls: [
+      { names: ['read'], action: 'SCMP_ACT_ALLOW' as const },
+      { names: ['clone3'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 38 },
+      {
+        ...{ names: ['personality'], action: 'SCMP_ACT_LOG' as const },
+        args: [{ index: 0, value: 32, op: 'SCMP_CMP_EQ' as const }]
+      }
+    ]
+  }
+}
+
+test('a refused call that succeeds is an alarm; what is on purpose is none', (t) => {
+  let details: DenialDetail[] = []
+  const watched: number[] = []
+  const watch = createDenialWatch({
+    recorder: {
+      watchDenials: (_index, _generation, refused) => watched.push(...refused.native) > 0,
+      denials: () => details
+    },
+    ...{ machine: 'x86_64', logger: createLogger('test', quiet), timeOf: String }
+  })
+  watch.follow(slot, container)
+  t.ok(watched.includes(165) && watched.includes(435), 'mount, clone3')
+  t.notOk(watched.includes(0) || watched.includes(135), 'read is allowed, personality depends')
+  const detail = {
+    ...{ index: 3, generation: 9, abi: 'native' as const, nr: 165, count: 2, result: -1 },
+    ...{ succeeded: 0, pid: 41, comm: 'sh', at: 5n }
+  }
+  const clone3 = { ...detail, nr: 435, count: 900, result: -38 }
+  details = [clone3]
+  watch.refresh()
+  t.notOk(watch.hasGrown(slot, 0), 'clone3 is no news')
+  details = [clone3, detail, { ...detail, generation: 8, count: 5000 }]
+  watch.refresh()
+  t.ok(watch.hasGrown(slot, 1000), 'and an older generation is not this slot')
+  const counts = countsOf({ read: 5, mount: 2, clone3: 900, statx: 4 })
+  t.match(watch.denied(slot, counts, container), [
+    { name: 'clone3', count: 900, detail: { errno: 38, expected: true } },
+    { name: 'statx', count: 4, detail: { errno: 0, expected: false } },
+    { name: 'mount', count: 2, detail: { errno: 1, pid: 41, comm: 'sh', expected: false } }
+  ])
+  t.strictSame(watch.conditions(), [])
+  details = [{ ...detail, count: 3, succeeded: 1, result: 0 }]
+  watch.refresh()
+  watch.denied(slot, countsOf({ mount: 3 }), container)
+  t.match(watch.conditions(), [
+    {
+      type: 'FiltersMatch',
+      status: 'False',
+      reason: 'FilterMismatch',
+      message: /mount.*succeeded 1/
+    }
+  ])
+  t.end()
+})
+
+test('records of the audit log find their container, dead or met late', (t) => {
+  const audited = createAuditedCalls({ mntnsOf: () => undefined, cgroupIdOf: () => undefined })
+  const record = (serial: number, pid: number, more: string) =>
+    `audit(1795549458.373:${serial}): auid=0 uid=0 gid=0 ses=1 pid=${pid} ${more} compat=0 ip=0x7f`
+  const call = 'sig=0 arch=c000003e syscall=135'
+  audited.record(1326, record(1, 41, `comm="sh" exe="/sh" ${call} code=0x7ffc0000`))
+  t.equal(audited.total(slot), 0)
+  audited.meet(slot, [41])
+  audited.record(1326, record(2, 41, `comm=61205D6222 exe="/sh" ${call} code=0x7ffc0000`))
+  audited.record(1300, record(2, 41, `${call} success=yes exit=0 a0=20 a1=0 a2=7f a3=0`))
+  for (const wrong of [
+    '',
+    'pid=x',
+    record(3, 41, 'arch=1 syscall=1 code=0x0'),
+    record(4, 99, call)
+  ])
+    audited.record(1326, wrong)
+  t.equal(audited.total(slot), 2)
+  const verdict = () => ({ kind: 'conditional' as const })
+  t.match(audited.join(slot, [], verdict), [
+    {
+      ...{ name: 'personality', action: 'SCMP_ACT_LOG', count: 2 },
+      detail: { pid: 41, comm: 'a ]b"', arguments: '0x20 0x0 0x7f 0x0' }
+    }
+  ])
+  t.strictSame(
+    audited.join(slot, [], () => ({ kind: 'allowed' })),
+    []
+  )
+  t.end()
+})
+
+test('phases, argument values and the pace of growth', (t) => {
+  const names = (list: readonly { names: string[] }[]) => list.flatMap((one) => one.names)
+  const phases = createPhases(true, String)
+  t.notOk(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9 }), 10))
+  t.ok(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 20), 'blocked: ready')
+  t.equal(phases.readyAt(), '20')
+  t.notOk(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 30))
+  t.ok(phases.look(countsOf({ mmap: 9, accept: 1 }), countsOf({ mmap: 9, accept: 1 }), 40))
+  t.strictSame(names(phases.startup()), ['accept', 'mmap'])
+  t.strictSame(names(phases.serving()), ['accept'], 'came back once: that serves')
+  const batch = createPhases(false, String)
+  t.notOk(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs - 1))
+  t.ok(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs + 500))
+  t.equal(batch.readyAt(), String(readyAfterMs))
+  t.strictSame(batch.startup(), [], 'its beginning was not seen')
+
+  const value = (nr: number, index: number, of: bigint) => ({
+    abi: 'native' as const,
+    nr,
+    index,
+    value: of
+  })
+  t.strictSame(
+    namedArguments(
+      {
+        values: [value(41, 0, 10n), value(41, 0, 2n), value(16, 1, 21505n)],
+        many: [
+          { abi: 'native', nr: 16 },
+          { abi: 'compat', nr: 136 }
+        ]
+      },
+      'x86_64'
+    ),
+    [
+      { abi: 'i386', name: 'personality', index: 0, values: [], many: true },
+      { abi: 'x86_64', name: 'ioctl', index: 1, values: [], many: true },
+      { abi: 'x86_64', name: 'socket', index: 0, values: ['2', '10'], many: false }
+    ]
+  )
+
+  const pace = pacedGrowth()
+  const due: number[] = []
+  for (let at = 0; at <= 10_000; at += 100) if (pace.isDue(1 + Math.min(at, 6000), at)) due.push(at)
+  t.strictSame(due.slice(0, 5), [0, 300, 600, 900, 1200], 'a burst is told at once')
+  t.ok(due.length < 12 && (due.at(-1) ?? 0) >= 6000, 'a state rarely, and to its end')
+  t.end()
 })

@@ -4,6 +4,7 @@ import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { html } from '../../../webhook/ui/html.js'
+import type { DenialView } from '../../../webhook/ui/denial-rows.js'
 import { isLoopbackHost, type UiSources, uiPlugin } from '../../../webhook/ui/plugin.js'
 import { type NodeView, workloadOf } from '../../../webhook/ui/view.js'
 
@@ -33,12 +34,29 @@ const node: NodeView = {
   ]
 }
 
+const denial: DenialView = {
+  ...{ namespace: 'shop', profile: 'checkout.app', node: 'node-1', container: 'c1', abi: 'x86_64' },
+  ...{
+    syscall: 'mount',
+    action: 'SCMP_ACT_ERRNO',
+    count: 3,
+    errno: 0,
+    signal: '',
+    pid: 7,
+    comm: 'sh'
+  },
+  ...{ at: '', lastSeen: '2026-01-01T00:00:00.000Z', succeeded: 0, expected: false }
+}
+
 const sources: UiSources = {
   profiles: () => [profile],
   rules: () => [],
   nodes: () => [node],
   states: () => [],
-  denials: () => [],
+  denials: () => [
+    { ...denial, expected: false, comm: hostile, errno: 1 },
+    { ...denial, expected: true, syscall: 'clone3', errno: 38 }
+  ],
   problems: () => [{ where: 'shop/broken.yaml', message: 'spec: is missing' }]
 }
 
@@ -101,6 +119,8 @@ test('the page and the API', async (t) => {
   t.notMatch(page.body, /<script/)
   t.match(page.body, /&lt;script&gt;/)
   t.match(page.body, /ProfilesWritable/)
+  t.match(page.body, /mount[^]*EPERM[^]*&lt;script&gt;[^]*on purpose[^]*clone3[^]*ENOSYS/)
+  t.match((await get('/api/v1/workloads')).json(), { items: [{ denied: 3, expected: 3 }] })
 
   t.match((await get('/ui.css')).headers['content-type'], /text\/css/)
   t.equal((await get('/', 'example.org')).statusCode, 403)
@@ -111,7 +131,7 @@ test('the page and the API', async (t) => {
     ['workloads', 1],
     ['nodes', 1],
     ['states', 0],
-    ['denials', 0],
+    ['denials', 2],
     ['problems', 1]
   ]
   for (const [list, length] of lists) {
