@@ -62,7 +62,8 @@ const containerKey = (slot: Slot): string => `${slot.mntns}.${slot.cgroupId}`
 export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   const { recorder, machine, timeOf, audited } = options
   const states = new Map<string, State>()
-  const probed = new Map<string, number>()
+  /** Containers by their slots: a probe that was seen stays true when its slot ends first. */
+  const containers = new Map<string, { slots: number; probed: boolean }>()
   const watch = createDenialWatch(options)
   const ageMs = (slot: Slot): number =>
     Number((process.hrtime.bigint() - slot.firstSeen) / 1_000_000n)
@@ -81,7 +82,10 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     const phases = slot.part === 'entry' ? createPhases(fromStart, timeAt) : undefined
     const made = { phases, lostBefore: lostNow(), container: containerKey(slot) }
     states.set(key, made)
-    if (slot.part === 'probe') probed.set(made.container, (probed.get(made.container) ?? 0) + 1)
+    const whole = containers.get(made.container) ?? { slots: 0, probed: false }
+    whole.slots += 1
+    whole.probed ||= slot.part === 'probe'
+    containers.set(made.container, whole)
     return made
   }
 
@@ -122,17 +126,17 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
         arguments: recorder.readArguments(slot.index, slot.generation),
         denied: (abis) => watch.denied(slot, abis, container),
         lost: counts.unknown + Math.max(0, lostNow() - lostBefore),
-        probed: slot.part !== 'session' && probed.has(key)
+        probed: slot.part !== 'session' && containers.get(key)?.probed === true
       })
     },
     forget(slot) {
       const state = states.get(keyOf(slot))
       watch.forget(slot)
       states.delete(keyOf(slot))
-      if (slot.part !== 'probe' || state === undefined) return
-      const left = (probed.get(state.container) ?? 1) - 1
-      if (left > 0) probed.set(state.container, left)
-      else probed.delete(state.container)
+      const whole = state === undefined ? undefined : containers.get(state.container)
+      if (state === undefined || whole === undefined) return
+      whole.slots -= 1
+      if (whole.slots === 0) containers.delete(state.container)
     },
     conditions: () => watch.conditions()
   }

@@ -25,7 +25,9 @@ import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { until } from '../helpers/until.js'
 import { createRig } from '../webhook/hub/rig.js'
 
-t.setTimeout(180_000)
+t.setTimeout(240_000)
+/** Others may keep this machine busy. */
+const patience = { timeoutMs: 90_000 }
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 
@@ -124,16 +126,22 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   const of = (id: string, syscall = 'getpriority'): Denial | undefined =>
     hub.denials().find((one) => one.container === id && one.syscall === syscall)
   const denied = (id: string, count: number, syscall?: string): Promise<Denial> =>
-    until(`${count} denials of ${id}`, () => {
-      const found = of(id, syscall)
-      return found?.count === count ? found : undefined
-    })
+    until(
+      `${count} denials of ${id}`,
+      () => {
+        const found = of(id, syscall)
+        return found?.count === count ? found : undefined
+      },
+      patience
+    )
   const ended = (id: string, part = 'entry'): Promise<Observation> =>
-    until(`the end of ${id}`, () =>
-      offered.findLast((one) => one.container?.id === id && one.ended && one.part === part)
+    until(
+      `the end of ${id}`,
+      () => offered.findLast((one) => one.container?.id === id && one.ended && one.part === part),
+      patience
     )
   const followed = (id: string): Promise<unknown> =>
-    until(`${id} is known`, () => offered.find((one) => one.container?.id === id))
+    until(`${id} is known`, () => offered.find((one) => one.container?.id === id), patience)
 
   // The container waits until the satellite knows it, so that details are there from the first call.
   const kinds: [SeccompAction, number | undefined, string, Partial<Denial>][] = [
@@ -145,10 +153,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   ]
   for (const [at, [action, errno, how, detail]] of kinds.entries()) {
     const count = 3 + at
-    const id = await start(
-      ['signal', '1', how, String(count), 'signal', '2'],
-      refusing(action, errno)
-    )
+    const id = await start(['signal', '1', how, String(count)], refusing(action, errno))
     await followed(id)
     await runc('kill', id, 'USR1')
     const found = await denied(id, count)
@@ -180,18 +185,24 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   await runc('delete', '--force', honest)
 
   // A burst is exact and on the hub within a second.
+  const burst = ['signal', '1', 'refused', '10000']
   const busy = await start(
-    ['signal', '1', 'refused', '10000', 'poll', '60000'],
+    [...burst, ...burst, ...burst, 'poll', '600000'],
     refusing('SCMP_ACT_ERRNO')
   )
   await followed(busy)
-  const before = performance.now()
-  await runc('kill', busy, 'USR1')
-  await all.seen(new RegExp(`"container":"${busy}".*"count":10000[,}]`))
-  const took = performance.now() - before
-  t.comment(`10,000 denials on the hub after ${took.toFixed(0)} ms, runc kill included`)
-  t.ok(took < 1500, `${took.toFixed(0)} ms`)
-  t.match(of(busy), { count: 10_000, errno: 1, comm: 'refused' })
+  const state = JSON.parse((await runc('state', busy)).stdout) as { pid: number }
+  const took: number[] = []
+  for (const count of [10_000, 20_000, 30_000]) {
+    const before = performance.now()
+    process.kill(state.pid, 'SIGUSR1')
+    await all.seen(new RegExp(`"container":"${busy}".*"count":${count}[,}]`))
+    took.push(Math.round(performance.now() - before))
+  }
+  t.comment(`10,000 denials on the hub after ${took.join(', ')} ms`)
+  // The machine may be busy with something else in one of the three, not in each.
+  t.ok(Math.min(...took) < 1000, `${took.join(', ')} ms`)
+  t.match(of(busy), { count: 30_000, errno: 1, comm: 'refused' })
 
   // An exec without a terminal and one on a terminal are the same container, apart.
   await runc('exec', busy, '/probe', 'getpgid')
@@ -230,7 +241,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   t.type(audit?.message, 'string')
   if (audit?.works === true) {
     const logged = await start(
-      ['signal', '1', 'personality', '4', 'signal', '2'],
+      ['signal', '1', 'personality', '4', 'poll', '1500'],
       refusing('SCMP_ACT_ALLOW')
     )
     await followed(logged)

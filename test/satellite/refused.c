@@ -70,9 +70,11 @@ int main(int count, char **args)
 				;
 			execv("/refused", args + at + 1);
 		}
-		if (!strcmp(args[at], "signal"))
+		if (!strcmp(args[at], "signal")) {
 			while (!told)
 				poll(NULL, 0, 50);
+			told = 0;
+		}
 	}
 	while (wait(NULL) > 0)
 		;
