@@ -93,10 +93,11 @@ export interface SlotLayout {
 
 export interface Addon {
   Recorder: new (object: string, btf: string, slots: number, typed: boolean) => AddonRecorder
-  attachObject(object: string): { stop(): void }
+  /** For comparisons; `events`: how many it has sent that were read. */
+  attachObject(object: string): { stop(): void; events(): number }
   layout: SlotLayout
   learned: LearnedCall[]
-  sizes(slots: number, cpus: number): RecorderSizes
+  sizes: (slots: number, cpus: number) => RecorderSizes
   slotsDefault: number
   slotsMax: number
 }

@@ -32,16 +32,17 @@ ON_ITS_OWN int first_time(__u32 index, __u32 at)
 	return 0;
 }
 
-ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
+/* The row of a slot's counters that belongs to a CPU. */
+ALWAYS __u32 native_row(__u32 index, __u32 cpu)
 {
-	if (nr >= SECCO_NATIVE_NUMBERS) {
-		count_unknown(index);
-		return;
-	}
 	__u32 stripes = config.stripes;
-	__u32 at = index * stripes + (bpf_get_smp_processor_id() & (stripes - 1));
+	return index * stripes + (cpu & (stripes - 1));
+}
+
+ALWAYS void count_native(__u32 index, __u32 at, __u64 nr, __s64 amount)
+{
 	struct secco_native_row *row = bpf_map_lookup_elem(&counts, &at);
-	if (!row)
+	if (!row || nr >= SECCO_NATIVE_NUMBERS)
 		return;
 	__u64 before;
 	if (config.one_stripe_per_cpu) {
@@ -57,6 +58,14 @@ ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
 	}
 	if (!before)
 		first_time(index, nr);
+}
+
+ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
+{
+	if (nr >= SECCO_NATIVE_NUMBERS)
+		count_unknown(index);
+	else
+		count_native(index, native_row(index, bpf_get_smp_processor_id()), nr, amount);
 }
 
 /* A row of the pool for a slot that has none: 1 + its number, whoever took it; else SECCO_NO_ROW. */

@@ -85,37 +85,46 @@ ALWAYS bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u3
 	return GET(task, seccomp.filter_count.counter) == 1;
 }
 
-/* The slot's word, remembered from the last call on this CPU where that was the same process's. */
+/* What this CPU's newest call belonged to, if that was the same process's; else 0. */
+ALWAYS volatile struct secco_last *remembered(struct task_struct *task, __u32 mntns, __u32 cpu,
+					      bool direct)
+{
+	volatile struct secco_last *last = &state.last[cpu & (SECCO_CPUS - 1)];
+	/* clang would make the address again for each field */
+	asm volatile("" : "+r"(last));
+	if (last->process == (__u64)GET(task, signal) &&
+	    last->filter == (__u64)GET(task, seccomp.filter) &&
+	    last->group == (__u64)GET(task, cgroups) && last->mntns == mntns &&
+	    last->epoch == *(volatile __u64 *)&state.epoch)
+		return last;
+	return 0;
+}
+
 ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 {
-	__u64 epoch = *(volatile __u64 *)&state.epoch;
-	__u64 process = (__u64)GET(task, signal);
-	__u64 filter = (__u64)GET(task, seccomp.filter);
-	__u64 group = (__u64)GET(task, cgroups);
 	__u32 cpu = bpf_get_smp_processor_id();
-	volatile struct secco_last *last = &state.last[cpu & (SECCO_CPUS - 1)];
-	if (last->epoch == epoch && last->process == process && last->filter == filter &&
-	    last->group == group && last->mntns == mntns)
+	__u64 epoch = *(volatile __u64 *)&state.epoch;
+	volatile struct secco_last *last = remembered(task, mntns, cpu, direct);
+	if (last)
 		return last->word;
 	__u64 word = resolve(ANY_CALL);
 	if (cpu < SECCO_CPUS) {
-		last->process = process;
-		last->filter = filter;
-		last->group = group;
+		last = &state.last[cpu & (SECCO_CPUS - 1)];
+		last->process = (__u64)GET(task, signal);
+		last->filter = (__u64)GET(task, seccomp.filter);
+		last->group = (__u64)GET(task, cgroups);
 		last->mntns = mntns;
 		last->word = word;
+		last->row = native_row(word - 1, cpu);
 		last->epoch = epoch;
 	}
 	return word;
 }
 
-ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
+/* Everything but the plain call of a process that was just here. */
+ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret, __u32 mntns,
+		       bool direct)
 {
-	struct task_struct *task = current_task(direct);
-	__u32 mntns = mntns_of(task, direct);
-	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
-		return 0;
-
 	__s64 called = (__s64)GET(regs, SYSCALL_NUMBER);
 	__u32 abi = abi_of(GET(task, thread_info.THREAD_WORD), called);
 	__s64 nr = abi == X32 ? called & ~X32_BIT : called;
@@ -158,6 +167,47 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	if (word >> 32 & SECCO_WATCHED)
 		watch(index, abi, nr, ret, ret >= 0 && ret != called);
 	return 0;
+}
+
+/* Apart, so that the plain call below needs few registers and no stack. */
+static __attribute__((noinline)) int any_call_btf(struct task_struct *task, struct pt_regs *regs,
+						  __s64 ret, __u32 mntns)
+{
+	return on_any_call(task, regs, ret, mntns, true);
+}
+
+static __attribute__((noinline)) int any_call_raw(struct task_struct *task, struct pt_regs *regs,
+						  __s64 ret, __u32 mntns)
+{
+	return on_any_call(task, regs, ret, mntns, false);
+}
+
+ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
+{
+	struct task_struct *task = current_task(direct);
+	__u32 mntns = mntns_of(task, direct);
+	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+		return 0;
+
+	/* No number that is negative, or x32's, is below the limit. */
+	__u64 nr = GET(regs, SYSCALL_NUMBER);
+	if (GET(task, thread_info.THREAD_WORD) & COMPAT_BIT || nr >= SECCO_NATIVE_NUMBERS ||
+	    config.native[nr])
+		goto any;
+	volatile struct secco_last *last = remembered(task, mntns, bpf_get_smp_processor_id(), direct);
+	if (!last)
+		goto any;
+	__u64 word = last->word;
+	if (!(__u32)word)
+		return 0;
+	if (!last->filter && is_runc_init(comm_of(task, direct)))
+		return 0;
+	count_native((__u32)word - 1, last->row, nr, 1);
+	if (word >> 32 & SECCO_WATCHED)
+		watch((__u32)word - 1, NATIVE, nr, ret, ret >= 0 && ret != (__s64)nr);
+	return 0;
+any:
+	return direct ? any_call_btf(task, regs, ret, mntns) : any_call_raw(task, regs, ret, mntns);
 }
 
 ALWAYS __u64 *exec_place(struct task_struct *task)

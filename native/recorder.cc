@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "kernel-maps.h"
+#include "reference.h"
 
 namespace {
 
@@ -321,32 +322,22 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   std::shared_ptr<bool> grace_ = std::make_shared<bool>(false);
 };
 
-/* Any object with all its programs attached, for comparisons: attachObject(file) → {stop()}. */
-struct Attached {
-  struct bpf_object *object = nullptr;
-  std::vector<struct bpf_link *> links;
-  ~Attached() {
-    for (auto *link : links) bpf_link__destroy(link);
-    bpf_object__close(object);
-  }
-};
-
+/* For comparisons: attachObject(file) → {stop(), events()}. */
 Napi::Value attach_object(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   complaints.clear();
-  auto attached = std::make_shared<Attached>();
-  const std::string path = info[0].As<Napi::String>();
-  attached->object = bpf_object__open_file(path.c_str(), nullptr);
-  if (attached->object == nullptr) raise(env, {"cannot open '" + path + "'", errno});
-  if (const int code = bpf_object__load(attached->object); code != 0) raise(env, {"cannot load '" + path + "'", -code});
-  struct bpf_program *program;
-  bpf_object__for_each_program(program, attached->object) {
-    struct bpf_link *link = bpf_program__attach(program);
-    if (link == nullptr) raise(env, {std::string("cannot attach '") + bpf_program__name(program) + "'", errno});
-    attached->links.push_back(link);
+  std::shared_ptr<Attached> attached;
+  try {
+    attached = std::make_shared<Attached>(info[0].As<Napi::String>());
+  } catch (const Failure &failure) {
+    raise(env, failure);
   }
+  auto kept = std::make_shared<std::shared_ptr<Attached>>(std::move(attached));
   Napi::Object out = Napi::Object::New(env);
-  out.Set("stop", Napi::Function::New(env, [attached](const Napi::CallbackInfo &) mutable { attached.reset(); }));
+  out.Set("stop", Napi::Function::New(env, [kept](const Napi::CallbackInfo &) { kept->reset(); }));
+  out.Set("events", Napi::Function::New(env, [kept](const Napi::CallbackInfo &call) {
+            return Napi::Number::New(call.Env(), *kept == nullptr ? 0 : (*kept)->events());
+          }));
   return out;
 }
 

@@ -104,7 +104,8 @@ struct secco_last {
 	__u64 group; /* css_set */
 	__u64 word;
 	__u32 mntns;
-	__u32 reserved[5];
+	__u32 row; /* of counts */
+	__u32 reserved[4];
 };
 
 struct secco_state {

@@ -1,6 +1,7 @@
 /*
  * One process of the recorder's bench. `loop plain|filter|deny`: for each number that comes in on
- * stdin, that many getppid calls, then their cost in ns of this thread's CPU time on stdout.
+ * stdin, that many getppid calls, then their cost in ns of this thread's CPU time, and of the clock on
+ * the wall, on stdout.
  * filter: in a mount namespace of its own under an allow-all filter; deny: getppid is refused.
  */
 #define _GNU_SOURCE
@@ -15,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now(void)
+static double now(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
@@ -41,10 +42,11 @@ int main(int count, char **args)
 	}
 	unsigned long calls;
 	while (scanf("%lu", &calls) == 1) {
-		double before = now();
+		double wall = now(CLOCK_MONOTONIC), before = now(CLOCK_THREAD_CPUTIME_ID);
 		for (unsigned long i = 0; i < calls; i++)
 			syscall(SYS_getppid);
-		printf("%f\n", (now() - before) / calls);
+		double after = now(CLOCK_THREAD_CPUTIME_ID);
+		printf("%f %f\n", (after - before) / calls, (now(CLOCK_MONOTONIC) - wall) / calls);
 		fflush(stdout);
 	}
 	return 0;

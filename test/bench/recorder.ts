@@ -1,136 +1,123 @@
-import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
-import { loadAddon } from '../../native/addon.js'
-import { nativeBuild, packageRoot } from '../../native/paths.js'
+import { packageRoot } from '../../native/paths.js'
 import { openRecorder } from '../../native/recorder.js'
+import { type Loop, startLoop } from './loop.js'
 import type { BenchRow } from './row.js'
+import { makeTreatments, type Subject, subjects, type Treatment } from './treatments.js'
 
-const calls = 100_000
-
-/** What is attached to sys_exit while a cell is measured. */
-const treatments = ['untraced', 'empty', 'recorder'] as const
-type Treatment = (typeof treatments)[number]
-
-const subjects = {
-  plain: 'process outside any container',
-  filter: 'container with a filter',
-  deny: 'denied call in a container'
-} as const
-type Subject = keyof typeof subjects
-
-interface Loop {
-  child: ChildProcessByStdio<Writable, Readable, null>
-  /** ns of CPU per call. */
-  measure(): Promise<number>
-}
-
-function startLoop(program: string, subject: Subject): Loop {
-  const child = spawn(program, [subject], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return {
-    child,
-    async measure() {
-      child.stdin.write(`${calls}\n`)
-      const line = await lines.next()
-      if (line.done === true) throw new Error(`the loop '${subject}' ended: it needs root`)
-      return Number(line.value)
-    }
-  }
-}
-
-/** Attaches a treatment; returns how to take it off again. */
-function attacher(): { attach(treatment: Treatment): () => void; stop(): void } {
-  const addon = loadAddon()
-  const recorder = openRecorder()
-  return {
-    attach(treatment) {
-      if (treatment === 'untraced') return () => undefined
-      if (treatment === 'empty') {
-        const empty = addon.attachObject(nativeBuild('empty.bpf.o'))
-        return () => {
-          empty.stop()
-        }
-      }
-      recorder.attach()
-      return () => {
-        recorder.detach()
-      }
-    },
-    stop: () => {
-      recorder.stop()
-    }
-  }
-}
+const straceCalls = 1000
+const containers = 1000
 
 const round3 = (value: number): number => Math.round(value * 1000) / 1000
+const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b)
+const least = (values: readonly number[]): number => sorted(values)[0] ?? Number.NaN
 
 function toRow(
-  subject: Subject,
-  treatment: Treatment,
-  cells: Map<Treatment, number[]>,
-  rounds: number
+  name: string,
+  unit: string,
+  values: readonly number[],
+  ratio: Record<string, number> = {}
 ): BenchRow {
-  const sorted = (which: Treatment): number[] => [...(cells.get(which) ?? [])].sort((a, b) => a - b)
-  const least = (which: Treatment): number => sorted(which)[0] ?? Number.NaN
-  const own = sorted(treatment)
+  const own = sorted(values)
   return {
-    case: `${subjects[subject]}, ${treatment}`,
-    unit: 'ns',
-    min: round3(least(treatment)),
+    case: name,
+    unit,
+    min: round3(own[0] ?? Number.NaN),
     median: round3(own[own.length >> 1] ?? Number.NaN),
-    rounds,
-    ratio: {
-      ...(treatment === 'recorder' && { empty: round3(least('recorder') / least('empty')) }),
-      ...(treatment !== 'untraced' && { untraced: round3(least(treatment) / least('untraced')) })
-    }
+    rounds: own.length,
+    ratio
   }
+}
+
+/** µs to read which calls each of 1,000 containers has used. */
+function benchSets(rounds: number): BenchRow {
+  const recorder = openRecorder()
+  try {
+    for (let at = 1; at <= containers; at += 1) recorder.adopt(at, BigInt(at), process.pid)
+    const values: number[] = []
+    for (let round = 0; round < rounds * 10; round += 1) {
+      const before = process.hrtime.bigint()
+      const { words, stride } = recorder.seen()
+      values.push(Number(process.hrtime.bigint() - before) / 1000)
+      if (words.length !== containers * stride) throw new Error('not all sets were read')
+    }
+    return toRow(`the sets of ${containers} containers, read`, 'µs', values)
+  } finally {
+    recorder.stop()
+  }
+}
+
+type Cells = Map<Subject, Map<string, number[]>>
+
+function cellRows(list: readonly Treatment[], cells: Cells): BenchRow[] {
+  const of = (subject: Subject, name: string): number[] => cells.get(subject)?.get(name) ?? []
+  return (Object.keys(subjects) as Subject[]).flatMap((subject) =>
+    list
+      .filter((treatment) => treatment.subjects.includes(subject))
+      .map(({ name, against }) => {
+        const values = of(subject, name)
+        const ratio = against.map((other) => [
+          other,
+          round3(least(values) / least(of(subject, other)))
+        ])
+        return toRow(
+          `${subjects[subject]}, ${name}`,
+          'ns',
+          values,
+          Object.fromEntries(ratio) as Record<string, number>
+        )
+      })
+  )
 }
 
 /**
- * ns of thread CPU time per getppid call: three subjects times three treatments, every cell once a
- * round, so that what disturbs the machine disturbs all alike. Ratios compare the minima.
+ * ns of thread CPU time per getppid call: three subjects times the treatments, every cell once a
+ * round, so that what disturbs the machine disturbs all alike. Ratios compare the minima. strace's
+ * own work is on the wall only, so its row has that. Then the time to read 1,000 containers' sets.
  * @throws NativeUnavailable where nothing can be traced.
  */
 export async function benchRecorder(options: { rounds: number }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'secco-bench-'))
   const program = join(folder, 'loop')
   execFileSync('cc', ['-O2', '-o', program, join(packageRoot(), 'test', 'bench', 'loop.c')])
-  const tracing = attacher()
+  const { list, stop } = makeTreatments()
   const loops = new Map<Subject, Loop>()
-  const cells = new Map<Subject, Map<Treatment, number[]>>()
+  const strace = startLoop(program, 'filter', ['strace', '-f', '-c', '-o', '/dev/null'])
+  const straced: number[] = []
+  const cells: Cells = new Map()
   try {
     for (const subject of Object.keys(subjects) as Subject[]) {
       loops.set(subject, startLoop(program, subject))
-      cells.set(subject, new Map(treatments.map((treatment) => [treatment, []])))
+      cells.set(subject, new Map(list.map(({ name }) => [name, []])))
     }
-    for (let round = 0; round < options.rounds; round++) {
+    for (let round = 0; round < options.rounds; round += 1) {
       // The order turns, so that no treatment always follows the same one.
-      for (let turn = 0; turn < treatments.length; turn++) {
-        const treatment = treatments[(turn + round) % treatments.length] ?? 'untraced'
-        const detach = tracing.attach(treatment)
-        for (const [subject, loop] of loops) {
-          cells
-            .get(subject)
-            ?.get(treatment)
-            ?.push(await loop.measure())
+      for (let turn = 0; turn < list.length; turn += 1) {
+        const treatment = list[(turn + round) % list.length]
+        if (treatment === undefined) continue
+        const detach = await treatment.attach(loops)
+        for (const subject of treatment.subjects) {
+          const cost = await loops.get(subject)?.measure(treatment.calls)
+          if (cost !== undefined) cells.get(subject)?.get(treatment.name)?.push(cost.cpu)
         }
         detach()
       }
+      straced.push((await strace.measure(straceCalls)).wall)
     }
   } finally {
-    tracing.stop()
-    for (const { child } of loops.values()) {
-      child.stdin.end()
-      if (child.exitCode === null) await once(child, 'exit')
-    }
+    stop()
+    for (const loop of [...loops.values(), strace]) await loop.stop()
     rmSync(folder, { recursive: true })
   }
-  return [...cells].flatMap(([subject, of]) =>
-    treatments.map((treatment) => toRow(subject, treatment, of, options.rounds))
-  )
+  const untraced = cells.get('filter')?.get('untraced') ?? []
+  return [
+    ...cellRows(list, cells),
+    toRow(`${subjects.filter}, reference: strace -f -c (wall)`, 'ns', straced, {
+      untraced: round3(least(straced) / least(untraced))
+    }),
+    benchSets(options.rounds)
+  ]
 }

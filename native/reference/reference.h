@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the reference objects share: other recorders' designs, rebuilt as small as they go, for the bench. */
+#pragma once
+
+#include "../core.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+enum { BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4, BPF_MAP_TYPE_RINGBUF = 27 };
+#define BPF_F_CURRENT_CPU 0xFFFFFFFFULL
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load by native/reference.h. */
+const volatile __u32 host_mntns = 0;
+
+/* As much as such a recorder tells of one call. */
+struct event {
+	__u64 time;
+	__u64 cgroup;
+	__u32 mntns;
+	__u32 pid;
+	__u32 nr;
+	__u32 reserved;
+	char comm[16];
+};
+
+/* 0: the host's, which nobody records. */
+static __always_inline __u32 recorded_mntns(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	return mntns == host_mntns ? 0 : mntns;
+}
+
+static __always_inline void fill(struct event *event, __u32 mntns, __u64 nr)
+{
+	event->time = bpf_ktime_get_ns();
+	event->cgroup = bpf_get_current_cgroup_id();
+	event->mntns = mntns;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->nr = nr;
+	event->reserved = 0;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+}
