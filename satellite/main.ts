@@ -11,6 +11,7 @@ import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import { abisOfMachine } from '../src/seccomp/abi.js'
 import { type Attachment, startAttachment } from './attachment.js'
+import { openAuditLog } from './audit-log.js'
 import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
@@ -126,6 +127,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       throw error
     }
   )
+  const audit = opened.recorder === undefined ? undefined : await openAuditLog()
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false
 
@@ -149,7 +151,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,
-    capabilities: opened.capabilities,
+    capabilities: [...opened.capabilities, ...(audit === undefined ? [] : [audit.capability()])],
     record,
     attached: attached()
   })
@@ -166,6 +168,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         machine: abi,
         logger,
         held: () => keeper.held(),
+        ...(audit === undefined ? {} : { audited: audit.calls }),
         attach: record === 'always',
         durable: async () => (await linked.promise).flush(),
         onNamed: (container) => attachment?.named(container),
@@ -230,6 +233,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     await local?.close()
     await attachment?.close()
     await loop?.stop({ keep })
+    await audit?.stop()
     await link.flush()
     await link.close()
     await keeper.close()

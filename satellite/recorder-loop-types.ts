@@ -2,6 +2,7 @@ import type { Recorder } from '../native/types.js'
 import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
+import type { AuditedCalls } from './audited-calls.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 
@@ -20,6 +21,8 @@ export interface RecorderLoopOptions {
   /** Milliseconds between two looks at the slots (default 250). */
   intervalMs?: number
   selfTest?: boolean
+  /** What the audit log tells of denials, where it can be read. */
+  audited?: AuditedCalls
   /** False: begins detached, until `attach()`. */
   attach?: boolean
   /**

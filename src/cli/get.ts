@@ -129,6 +129,13 @@ export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise
       { title: 'SYSCALLS', value: (workload) => String(workload.observed) },
       { title: 'INSTANCES', value: (workload) => String(workload.instances) },
       { title: 'NODES', value: (workload) => workload.nodes },
+      { title: 'PROBES', value: (workload) => String(workload.probes), wide: true },
+      { title: 'SESSIONS', value: (workload) => String(workload.sessions), wide: true },
+      {
+        title: 'STARTUP ONLY',
+        value: ({ startupOnly }) => (startupOnly === undefined ? '-' : String(startupOnly)),
+        wide: true
+      },
       { title: 'PROFILE', value: (workload) => workload.profile, wide: true },
       { title: 'REVISION', value: (workload) => workload.revision, wide: true }
     ],

@@ -10,7 +10,8 @@ import {
   type SeccompDiff
 } from '../seccomp/diff.js'
 import { parseDocument } from '../seccomp/parse.js'
-import { sizeOfSet } from '../seccomp/syscall-set.js'
+import { errnoName } from '../seccomp/errno-name.js'
+import { sizeOfSet, subtractSets, type SyscallSet } from '../seccomp/syscall-set.js'
 import type { ObjectRef, Store } from '../store/store.js'
 import { type Io, paint, plain } from './io.js'
 import { age, printObject } from './output.js'
@@ -40,6 +41,18 @@ function line(io: Io, label: string, value: string): void {
   io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(14))}${plain(value)}\n`)
 }
 
+function printSet(io: Io, label: string, set: SyscallSet | undefined, note: string): void {
+  for (const [abi, names] of Object.entries(set ?? {})) {
+    if (names.length > 0) line(io, label, `${names.length} on ${abi} (${note}): ${names.join(' ')}`)
+  }
+}
+
+/** Flags and requests are read in hexadecimal, small numbers as they are. */
+function shortHex(value: string): string {
+  const number = BigInt(value)
+  return number < 10n ? value : `0x${number.toString(16)}`
+}
+
 function describe(io: Io, profile: SeccompProfile, now: number): void {
   const { metadata, spec, status } = profile
   line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
@@ -61,7 +74,20 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
   for (const [abi, names] of Object.entries(status?.observed ?? {})) {
     line(io, `Observed`, `${names.length} on ${abi}: ${names.join(' ')}`)
   }
-  const instances = status?.instances ?? []
+  const { startup, serving, probes, sessions } = status ?? {}
+  const learnsProbes = spec.learn?.probes !== false
+  printSet(io, 'Probes', probes, learnsProbes ? 'in the profile' : 'not in the profile')
+  const learnsSessions = spec.learn?.sessions === true
+  printSet(io, 'Sessions', sessions, learnsSessions ? 'in the profile' : 'not in the profile')
+  printSet(io, 'Serving', serving, 'used after it was ready')
+  if (startup !== undefined && serving !== undefined) {
+    printSet(io, 'Startup only', subtractSets(startup, serving), 'never used after it was ready')
+  }
+  for (const { abi, name, index, values, many } of status?.arguments ?? []) {
+    const seen = many === true ? 'too many values to list' : values.map(shortHex).join(' ')
+    line(io, 'Argument', `${name} ${index} on ${abi}: ${seen}`)
+  }
+  const instances = (status?.instances ?? []).filter(({ part }) => (part ?? 'entry') === 'entry')
   const whole = instances.filter((instance) => instance.complete).length
   line(
     io,
@@ -125,6 +151,20 @@ export interface Refusal {
   action: string
   count: number
   lastSeen: string
+  errno: number
+  signal: string
+  pid: number
+  comm: string
+  expected: boolean
+  succeeded: number
+}
+
+function refusalText(refusal: Refusal, now: number): string {
+  const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = refusal
+  const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
+  const caller = pid > 0 ? `, newest by ${comm} (pid ${pid})` : ''
+  const wrong = refusal.succeeded > 0 ? `, YET IT SUCCEEDED ${refusal.succeeded} ×` : ''
+  return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
 }
 
 /** `secco profile show NAME`. */
@@ -137,13 +177,10 @@ export async function showProfile(
   const profile = await mustGetProfile(store, ref)
   if (args.output === 'table') {
     describe(io, profile, args.now)
-    for (const { container, syscall, count, action, lastSeen } of args.refusals) {
-      if (count > 0)
-        line(
-          io,
-          'Refused',
-          `${syscall} ${count} × in ${container} (${action}), last ${age(lastSeen, args.now)} ago`
-        )
+    for (const refusal of args.refusals) {
+      if (refusal.count <= 0) continue
+      const label = refusal.expected ? 'On purpose' : 'Refused'
+      line(io, label, refusalText(refusal, args.now))
     }
   } else printObject(io, args.output, profile)
   return 0

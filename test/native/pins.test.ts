@@ -100,7 +100,7 @@ test('pins', { skip, timeout: 90_000 }, async (t) => {
   await t.test('kill -9, and everything goes on', async (t) => {
     const first = await hold()
     const [layout = ''] = layouts()
-    t.equal(pinsIn(layout).filter((name) => name.startsWith('link-')).length, 3)
+    t.ok(pinsIn(layout).filter((name) => name.startsWith('link-')).length >= 3)
     const cat = await startCat()
     const early = await call(11)
     await kill(first)

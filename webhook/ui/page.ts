@@ -1,4 +1,5 @@
 import { type Markup, html } from './html.js'
+import { denialTables, type DenialView } from './denial-rows.js'
 import { lossesText, type NodeView, type WorkloadView } from './view.js'
 
 const style = `:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{margin:0 auto;max-width:72rem;padding:1rem}
@@ -11,7 +12,7 @@ const shapes = { learning: '◌', approved: '◐', ready: '●' } as const
 function workloadRow(workload: WorkloadView): Markup {
   return html`<tr><td>${workload.namespace}</td><th scope="row">${workload.name}</th><td>${workload.container}</td>
 <td>${shapes[workload.state]} ${workload.state}</td><td>${workload.observed}</td><td>${workload.instances}</td>
-<td><code>${workload.revision}</code></td><td>${workload.nodes}</td></tr>`
+<td>${workload.denied}</td><td><code>${workload.revision}</code></td><td>${workload.nodes}</td></tr>`
 }
 
 function nodeRow(node: NodeView): Markup {
@@ -29,7 +30,8 @@ function nodeRow(node: NodeView): Markup {
 /** The page of one machine: what is learned, what is delivered, how the nodes fare. Readable without JavaScript. */
 export function overviewPage(
   workloads: readonly WorkloadView[],
-  nodes: readonly NodeView[]
+  nodes: readonly NodeView[],
+  denials: readonly DenialView[]
 ): string {
   const emptyWorkloads = html`<p class="note">Nothing learned yet. Start a container under a filter, for example the one of
 <code>secco render --learn</code>, or trace one: <code>secco trace CONTAINER</code>.</p>`
@@ -40,9 +42,9 @@ export function overviewPage(
     workloads.length === 0
       ? emptyWorkloads
       : html`<table><caption>Workloads</caption><thead><tr><th scope="col">Namespace</th><th scope="col">Workload</th><th scope="col">Container</th>
-<th scope="col">State</th><th scope="col">Syscalls</th><th scope="col">Instances</th><th scope="col">Revision</th><th scope="col">Nodes</th></tr></thead><tbody>${workloads.map(workloadRow)}</tbody></table>`
+<th scope="col">State</th><th scope="col">Syscalls</th><th scope="col">Instances</th><th scope="col">Denials</th><th scope="col">Revision</th><th scope="col">Nodes</th></tr></thead><tbody>${workloads.map(workloadRow)}</tbody></table>`
   }</section>
-<section class="wrap">${
+${denialTables(denials)}<section class="wrap">${
     nodes.length === 0
       ? emptyNodes
       : html`<table><caption>Nodes</caption><thead><tr><th scope="col">Node</th><th scope="col">Connection</th><th scope="col">Kernel</th><th scope="col">Recording</th>

@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { StoreProblem } from '../../src/store/store.js'
+import type { DenialView } from './denial-rows.js'
 import { overviewPage, pageStyle } from './page.js'
 import { type NodeView, workloadOf } from './view.js'
 
@@ -13,7 +14,7 @@ export interface UiSources {
   nodes: () => readonly NodeView[]
   /** What the admission decision knows of each profile. */
   states: () => readonly ProfileState[]
-  denials: () => readonly unknown[]
+  denials: () => readonly DenialView[]
   problems: () => readonly StoreProblem[]
 }
 
@@ -41,9 +42,12 @@ export function uiPlugin(sources: UiSources): (app: FastifyInstance) => Promise<
           .send({ code: 'FORBIDDEN', message: 'open this page by its loopback address' })
       }
     })
-    const workloads = () => sources.profiles().flatMap((profile) => workloadOf(profile) ?? [])
+    const workloads = () =>
+      sources.profiles().flatMap((profile) => workloadOf(profile, sources.denials()) ?? [])
     app.get('/', (_request, reply) =>
-      reply.type('text/html; charset=utf-8').send(overviewPage(workloads(), sources.nodes()))
+      reply
+        .type('text/html; charset=utf-8')
+        .send(overviewPage(workloads(), sources.nodes(), sources.denials()))
     )
     app.get('/ui.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(pageStyle))
     const list = (path: string, items: () => readonly unknown[]) =>

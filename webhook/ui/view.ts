@@ -1,7 +1,7 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../src/api/names.js'
-import { sizeOfSet } from '../../src/seccomp/syscall-set.js'
+import { sizeOfSet, subtractSets, type SyscallSet } from '../../src/seccomp/syscall-set.js'
 
 /** One workload as pages, API and CLI show it. Derived from its profile, never stored. */
 export interface WorkloadView {
@@ -14,6 +14,14 @@ export interface WorkloadView {
   state: 'learning' | 'approved' | 'ready'
   observed: number
   instances: number
+  /** Syscalls of exec probes and of sessions, as far as they were seen. */
+  probes: number
+  sessions: number
+  /** Used before an instance was ready and never after; undefined while nothing served. */
+  startupOnly: number | undefined
+  /** Refused (or would-be refused) calls that the hub knows of; what is refused on purpose apart. */
+  denied: number
+  expected: number
   revision: string
   nodes: string
 }
@@ -74,13 +82,42 @@ export function objectKey(object: SeccompProfile | SeccompRule): string {
   return `${object.metadata.namespace ?? rootNamespace}/${object.metadata.name}`
 }
 
+/** What a view needs to know of a denial. */
+export interface DenialCount {
+  namespace: string
+  profile: string
+  count: number
+  expected: boolean
+}
+
+function sumOf(
+  profile: SeccompProfile,
+  denials: readonly DenialCount[],
+  expected: boolean
+): number {
+  const key = objectKey(profile)
+  return denials
+    .filter((one) => one.expected === expected && `${one.namespace}/${one.profile}` === key)
+    .reduce((sum, { count }) => sum + count, 0)
+}
+
+/** Syscalls that only start-up needs; undefined while no instance was seen to serve. */
+export function startupOnly(profile: SeccompProfile): SyscallSet | undefined {
+  const { startup, serving } = profile.status ?? {}
+  return serving === undefined || startup === undefined ? undefined : subtractSets(startup, serving)
+}
+
 /** A profile's workload, or undefined when it learns from none. */
-export function workloadOf(profile: SeccompProfile): WorkloadView | undefined {
+export function workloadOf(
+  profile: SeccompProfile,
+  denials: readonly DenialCount[] = []
+): WorkloadView | undefined {
   const workload = profile.spec.workload
   if (workload === undefined) return undefined
   const status = profile.status ?? {}
   const nodes = status.nodes
   const approved = profile.spec.seccomp !== undefined
+  const early = startupOnly(profile)
   const ready = approved && nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
   return {
     namespace: profile.metadata.namespace ?? rootNamespace,
@@ -90,7 +127,12 @@ export function workloadOf(profile: SeccompProfile): WorkloadView | undefined {
     profile: profile.metadata.name,
     state: ready ? 'ready' : approved ? 'approved' : 'learning',
     observed: sizeOfSet(status.observed ?? {}),
-    instances: status.instances?.length ?? 0,
+    instances: (status.instances ?? []).filter(({ part }) => (part ?? 'entry') === 'entry').length,
+    probes: sizeOfSet(status.probes ?? {}),
+    sessions: sizeOfSet(status.sessions ?? {}),
+    startupOnly: early === undefined ? undefined : sizeOfSet(early),
+    denied: sumOf(profile, denials, false),
+    expected: sumOf(profile, denials, true),
     revision: status.revision?.slice(0, 19) ?? '-',
     nodes: nodes === undefined ? '-' : `${nodes.ready}/${nodes.total}`
   }

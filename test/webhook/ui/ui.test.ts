@@ -5,6 +5,7 @@ import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { html } from '../../../webhook/ui/html.js'
+import type { DenialView } from '../../../webhook/ui/denial-rows.js'
 import { isLoopbackHost, type UiSources, uiPlugin } from '../../../webhook/ui/plugin.js'
 import { nodeMetrics } from '../../../webhook/hub/metrics.js'
 import { overviewPage } from '../../../webhook/ui/page.js'
@@ -41,12 +42,29 @@ const node: NodeView = {
   ]
 }
 
+const denial: DenialView = {
+  ...{ namespace: 'shop', profile: 'checkout.app', node: 'node-1', container: 'c1', abi: 'x86_64' },
+  ...{
+    syscall: 'mount',
+    action: 'SCMP_ACT_ERRNO',
+    count: 3,
+    errno: 0,
+    signal: '',
+    pid: 7,
+    comm: 'sh'
+  },
+  ...{ at: '', lastSeen: '2026-01-01T00:00:00.000Z', succeeded: 0, expected: false }
+}
+
 const sources: UiSources = {
   profiles: () => [profile],
   rules: () => [],
   nodes: () => [node],
   states: () => [],
-  denials: () => [],
+  denials: () => [
+    { ...denial, expected: false, comm: hostile, errno: 1 },
+    { ...denial, expected: true, syscall: 'clone3', errno: 38 }
+  ],
   problems: () => [{ where: 'shop/broken.yaml', message: 'spec: is missing' }]
 }
 
@@ -89,7 +107,7 @@ test('a node says whether it records and what it lost', async (t) => {
     attached: true,
     losses: { ...node.losses, tableFull: 2, missed: 1 }
   }
-  const page = overviewPage([], [idle, busy])
+  const page = overviewPage([], [idle, busy], [])
   t.match(page, /◌ detached, unprofiled/)
   t.match(page, /● tp_btf, unprofiled/)
   t.match(page, /2 table full, 1 missed/)
@@ -135,6 +153,8 @@ test('the page and the API', async (t) => {
   t.match(page.body, /&lt;script&gt;/)
   t.match(page.body, /ProfilesWritable/)
   t.match(page.body, /<td>none<\/td>/)
+  t.match(page.body, /mount[^]*EPERM[^]*&lt;script&gt;[^]*on purpose[^]*clone3[^]*ENOSYS/)
+  t.match((await get('/api/v1/workloads')).json(), { items: [{ denied: 3, expected: 3 }] })
 
   t.match((await get('/ui.css')).headers['content-type'], /text\/css/)
   t.equal((await get('/', 'example.org')).statusCode, 403)
@@ -145,7 +165,7 @@ test('the page and the API', async (t) => {
     ['workloads', 1],
     ['nodes', 1],
     ['states', 0],
-    ['denials', 0],
+    ['denials', 2],
     ['problems', 1]
   ]
   for (const [list, length] of lists) {

@@ -1,0 +1,82 @@
+/* A container's program that makes known numbers of refused and of allowed calls. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <poll.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t told;
+
+static void tell(int number)
+{
+	told = number;
+}
+
+static void refused(long calls)
+{
+	for (long at = 0; at < calls; at++)
+		syscall(SYS_getpriority, 0, 0);
+}
+
+/* Each in a child of its own: it may not come back. */
+static void in_children(long children)
+{
+	for (long at = 0; at < children; at++) {
+		pid_t child = fork();
+		if (child == 0) {
+			refused(1);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+}
+
+/* EBADF and EPERM by themselves, not by a filter. */
+static void allowed(long calls)
+{
+	for (long at = 0; at < calls; at++) {
+		if (at % 10)
+			close(-1);
+		else
+			sethostname("x", 1);
+	}
+}
+
+int main(int count, char **args)
+{
+	signal(SIGUSR1, tell);
+	for (int at = 1; at + 1 < count; at += 2) {
+		long number = atol(args[at + 1]);
+		if (!strcmp(args[at], "refused"))
+			refused(number);
+		if (!strcmp(args[at], "children"))
+			in_children(number);
+		if (!strcmp(args[at], "allowed"))
+			allowed(number);
+		if (!strcmp(args[at], "fork") && fork() == 0) {
+			allowed(number);
+			_exit(0);
+		}
+		if (!strcmp(args[at], "personality"))
+			for (long call = 0; call < number; call++)
+				syscall(SYS_personality, 0x20);
+		if (!strcmp(args[at], "poll"))
+			poll(NULL, 0, number);
+		if (!strcmp(args[at], "exec")) {
+			while (wait(NULL) > 0)
+				;
+			execv("/refused", args + at + 1);
+		}
+		if (!strcmp(args[at], "signal")) {
+			while (!told)
+				poll(NULL, 0, 50);
+			told = 0;
+		}
+	}
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
