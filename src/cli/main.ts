@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
+import { addImportVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
@@ -89,6 +90,7 @@ function buildProgram(context: VerbContext): Command {
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)
   addRenderVerb(program, context)
+  addImportVerb(program, context)
   addVersionVerbs(program, context)
   return program
 }
