@@ -6,12 +6,13 @@ import { approveObserved, planApproval } from '../seccomp/approve.js'
 import type { Format } from '../seccomp/import/detect.js'
 import { type Imported, importSources, type Source } from '../seccomp/import/import.js'
 import { limits } from '../seccomp/import/limits.js'
-import type { Loss } from '../seccomp/import/loss.js'
 import { decodeText } from '../seccomp/import/text.js'
 import { mergeObserved } from '../seccomp/merge.js'
 import { serializeDocument } from '../seccomp/parse.js'
+import { type SyscallSet, unionSets } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
-import { type Io, paint, plain } from './io.js'
+import type { Io } from './io.js'
+import { type FoundLoss, sayLosses } from './losses.js'
 import { type InputFile, inputFiles, readBytes } from './read-input.js'
 
 export interface ImportArgs {
@@ -26,8 +27,6 @@ export interface ImportArgs {
   /** Traces: put what was seen into spec.seccomp, as this person at this time. */
   approve?: { by: string; at: string; allow: readonly string[] }
 }
-
-type FoundLoss = Loss & { where: string }
 
 /** Secco's own revisions in a kubelet's folder: their profiles are in the store already. */
 const ownRevision = /(?:^|\/)secco\/[^/]+\/[^/]+\/[0-9a-f]{64}\.json$/
@@ -74,62 +73,62 @@ async function readSources(args: ImportArgs): Promise<{ sources: Source[]; losse
   return { sources, losses }
 }
 
-/** What was seen becomes what is approved, except what RuntimeDefault refuses and nobody said. */
-function approved(
-  { profile, kind }: Imported,
-  approve: NonNullable<ImportArgs['approve']>,
-  lose: (loss: Loss) => void
-): SeccompProfile {
-  if (kind === 'profile') return profile
-  const observed = profile.status?.observed ?? {}
-  const refused = planApproval(profile).beyond.filter((name) => !approve.allow.includes(name))
-  if (refused.length > 0) {
-    lose({
-      path: 'status.observed',
-      what: refused.join(', '),
-      why: 'RuntimeDefault refuses them, and a trace is no approval of them',
-      mend: `not approved; if the workload needs them: --allow ${refused.join(',')}`
-    })
+type Approve = NonNullable<ImportArgs['approve']>
+
+/** What of a trace nobody may approve unseen: RuntimeDefault refuses it, and it was not said. */
+function refusedOf(observed: SyscallSet, allow: readonly string[]): string[] {
+  const traced: SeccompProfile = {
+    apiVersion,
+    kind: 'SeccompProfile',
+    metadata: { name: 'trace' },
+    spec: {},
+    status: { observed }
   }
+  return planApproval(traced).beyond.filter((name) => !allow.includes(name))
+}
+
+/** The profile with the rest of what was seen approved, beside what it had approved before. */
+function approveTrace(
+  profile: SeccompProfile,
+  observed: SyscallSet,
+  { by, at, allow }: Approve
+): SeccompProfile {
+  const refused = refusedOf(observed, allow)
   const kept = Object.fromEntries(
     abis.flatMap((abi) => {
       const names = observed[abi]?.filter((name) => !refused.includes(name))
       return names === undefined ? [] : [[abi, names] as const]
     })
   )
-  const { by, at } = approve
-  const result = approveObserved({ ...profile, status: { observed: kept } }, { by, at })
-  return { ...result, status: { ...result.status, observed } }
+  const approved = approveObserved(
+    { ...profile, status: { ...profile.status, observed: kept } },
+    { by, at }
+  )
+  const all = unionSets(profile.status?.observed ?? {}, observed)
+  return { ...approved, status: { ...approved.status, observed: all } }
 }
 
-function sayLosses(io: Io, losses: readonly FoundLoss[]): void {
-  for (const { where, path, what, why, mend } of losses) {
-    const at = path === '' ? where : `${where}: ${path}`
-    io.stderr(
-      `${paint(io, 'yellow', 'lost:')} ${plain(`${at}: ${what}: ${why}`)}\n  next: ${plain(mend)}\n`
-    )
-  }
-}
-
-async function applyAll(io: Io, store: Store, all: readonly Imported[]): Promise<void> {
+async function applyAll(
+  io: Io,
+  store: Store,
+  all: readonly Imported[],
+  approve: Approve | undefined
+): Promise<void> {
   for (const { profile, kind } of all) {
     const ref = { namespace: profile.metadata.namespace ?? 'default', name: profile.metadata.name }
     const { status, ...rest } = profile
     const before = await store.get('SeccompProfile', ref)
     // A trace adds to what is there; only a profile, or an approval, says what is approved.
-    if (kind === 'profile' || before === undefined) await store.apply('SeccompProfile', rest)
-    await store.update('SeccompProfile', ref, (current) => {
-      const merged = mergeObserved(current, status?.observed ?? {})
-      const { approvals = [] } = status ?? {}
-      if (kind === 'profile' || approvals.length === 0) return merged
-      const known = merged.status?.approvals ?? []
-      const { seccomp } = profile.spec
-      return {
-        ...merged,
-        spec: { ...merged.spec, ...(seccomp === undefined ? {} : { seccomp }) },
-        status: { ...merged.status, approvals: [...known, ...approvals] }
-      }
-    })
+    if (kind === 'profile') await store.apply('SeccompProfile', rest)
+    else {
+      if (before === undefined) await store.apply('SeccompProfile', { ...rest, spec: {} })
+      const observed = status?.observed ?? {}
+      await store.update('SeccompProfile', ref, (current) =>
+        approve === undefined
+          ? mergeObserved(current, observed)
+          : approveTrace(current, observed, approve)
+      )
+    }
     const what = kind === 'profile' ? 'approved part' : 'observations'
     io.stderr(`seccompprofile.secco.dev/${ref.name}: ${what} applied in ${ref.namespace}\n`)
   }
@@ -147,13 +146,23 @@ export async function importFiles(
   const { sources, losses } = await readSources(args)
   const result = importSources(sources, args)
   const all = [...losses, ...result.losses]
-  const imported = result.imported.map((one): Imported => {
-    if (args.approve === undefined) return one
-    const where = one.profile.metadata.name
-    return { ...one, profile: approved(one, args.approve, (loss) => all.push({ where, ...loss })) }
+  const { approve } = args
+  if (store !== undefined) await applyAll(io, store, result.imported, approve)
+  const profiles = result.imported.map(({ profile, kind }) => {
+    if (approve === undefined || kind === 'profile') return profile
+    const observed = profile.status?.observed ?? {}
+    const refused = refusedOf(observed, approve.allow)
+    if (refused.length > 0) {
+      all.push({
+        where: profile.metadata.name,
+        path: 'status.observed',
+        what: refused.join(', '),
+        why: 'RuntimeDefault refuses them, and a trace is no approval of them',
+        mend: `not approved; if the workload needs them: --allow ${refused.join(',')}`
+      })
+    }
+    return approveTrace(profile, observed, approve)
   })
-  const profiles = imported.map(({ profile }) => profile)
-  if (store !== undefined) await applyAll(io, store, imported)
   if (args.output === 'yaml') io.stdout(profiles.map(serializeDocument).join('---\n'))
   else {
     const [only] = profiles

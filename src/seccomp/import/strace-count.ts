@@ -54,5 +54,11 @@ export function importStraceCount(
       'record it with `strace -f -c -o FILE -- COMMAND`'
     )
   }
+  lose({
+    path: place.path,
+    what: 'exit, exit_group and calls that did not return',
+    why: 'strace -c counts a call when it returns',
+    mend: 'rendering adds the exits; calls that were interrupted by the end are missing'
+  })
   return tally.finish(place.path, lose)
 }
