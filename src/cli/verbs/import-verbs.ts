@@ -98,3 +98,34 @@ export function addImportVerb(program: Command, context: VerbContext): void {
       await withStore(command, context, (store) => importFiles(context.io, store, args))
     })
 }
+
+/** `secco migrate`: retired annotations become fields. */
+export function addMigrateVerb(program: Command, context: VerbContext): void {
+  program
+    .command('migrate')
+    .description(
+      'retired seccomp annotations in manifests of pods and workloads become securityContext fields: a unified diff on stdout, and what is left for a person on stderr. Nothing changes without --write. Exit code 0: nothing to do; 1: something would change, or is left for a person; 2: a file could not be read'
+    )
+    .requiredOption(
+      '-f, --file <path>',
+      'a YAML or JSON file, or a folder of them; repeatable',
+      collect
+    )
+    .argument('[paths...]', 'more of them')
+    .option('--write', 'change the files (each whole or not at all)')
+    .option('-o, --output <format>', 'diff or json', 'diff')
+    .action(
+      async (paths: string[], options: { file: string[]; write?: boolean; output: string }) => {
+        const { migrateFiles } = await import('../migrate.js')
+        const write = options.write === true
+        const files = [...options.file, ...paths]
+        if (write && files.includes('-')) {
+          throw new SeccoError('INVALID_ARGUMENT', 'standard input cannot be written to', {
+            hint: 'leave --write out, and apply the diff with patch(1)'
+          })
+        }
+        const output = parseOutput(options.output, ['diff', 'json']) as 'diff' | 'json'
+        context.finish(await migrateFiles(context.io, { files, write, output }))
+      }
+    )
+}

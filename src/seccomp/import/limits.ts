@@ -5,6 +5,8 @@
 export const limits = {
   /** Bytes of one JSON or YAML document; what Secco's own documents may have (parse.ts). */
   documentBytes: 1024 * 1024,
+  /** Bytes of one file of manifests; only those that speak of seccomp are parsed. */
+  manifestBytes: 4 * 1024 * 1024,
   /** Bytes of one trace: they are read line by line and only names are kept. */
   traceBytes: 64 * 1024 * 1024,
   /** Lines of one trace. */

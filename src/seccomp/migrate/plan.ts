@@ -32,7 +32,8 @@ export function showPath(path: Path): string {
 
 export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>((current, part) => {
-    if (typeof part === 'number') return Array.isArray(current) ? (current[part] as unknown) : undefined
+    if (typeof part === 'number')
+      return Array.isArray(current) ? (current[part] as unknown) : undefined
     return isMapping(current) ? current[part] : undefined
   }, value)
 }
@@ -120,10 +121,15 @@ function planOperator(object: Mapping, at: Path, plan: Plan): void {
 }
 
 function planUnder(pod: unknown, at: Path, plan: Plan): void {
-  for (const owner of [['spec'], ...lists.flatMap((key) => {
-    const containers = valueAt(pod, ['spec', key])
-    return Array.isArray(containers) ? containers.map((_, index) => ['spec', key, index] as Path) : []
-  })] as Path[]) {
+  for (const owner of [
+    ['spec'],
+    ...lists.flatMap((key) => {
+      const containers = valueAt(pod, ['spec', key])
+      return Array.isArray(containers)
+        ? containers.map((_, index) => ['spec', key, index] as Path)
+        : []
+    })
+  ] as Path[]) {
     const path: Path = [...owner, 'securityContext', 'seccompProfile', 'localhostProfile']
     const profile = valueAt(pod, path)
     const [, name] = /^operator\/(?:[^/]+\/)?([^/]+?)\.json$/.exec(String(profile)) ?? []
@@ -137,7 +143,11 @@ function planUnder(pod: unknown, at: Path, plan: Plan): void {
 }
 
 /** What has to change in one document; `at` is where it stands (an item of a list). Pure. */
-export function planDocument(value: unknown, at: Path = [], plan: Plan = { changes: [], findings: [] }): Plan {
+export function planDocument(
+  value: unknown,
+  at: Path = [],
+  plan: Plan = { changes: [], findings: [] }
+): Plan {
   const object = valueAt(value, at)
   if (!isMapping(object)) return plan
   const { kind } = object
@@ -146,7 +156,8 @@ export function planDocument(value: unknown, at: Path = [], plan: Plan = { chang
     return plan
   }
   planOperator(object, at, plan)
-  const podPath = typeof kind === 'string' && Object.hasOwn(podPaths, kind) ? podPaths[kind] : undefined
+  const podPath =
+    typeof kind === 'string' && Object.hasOwn(podPaths, kind) ? podPaths[kind] : undefined
   if (podPath === undefined) return plan
   const pod = valueAt(object, podPath)
   planPod(pod, [...at, ...podPath], plan)
