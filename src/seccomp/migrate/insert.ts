@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, type Pair, stringify, type YAMLMap } from 'yaml'
-import { type Edit, indentAt, lineEnd } from './edits.js'
+import { type Edit, indentAt, lineEnd, lineStart } from './edits.js'
 import type { SeccompField } from './legacy.js'
 import { endOf, entryOf, mapAt, startOf } from './nodes.js'
 import type { Path } from './plan.js'
@@ -59,11 +59,12 @@ function beforeFirst(
     return { start, end: start, text: `${inFlow(name, field, isQuoted(first))},${gap}` }
   }
   if (indent === undefined) return undefined
-  return {
-    start,
-    end: start,
-    text: `${inBlock(name, field, indent).join(eol).trimStart()}${eol}${indent}`
+  // Above the comments that belong to the first entry.
+  let at = lineStart(text, start)
+  while (at > 0 && /^[ \t]*#/.test(text.slice(lineStart(text, at - 1), at))) {
+    at = lineStart(text, at - 1)
   }
+  return { start: at, end: at, text: `${inBlock(name, field, indent).join(eol)}${eol}` }
 }
 
 /** After a one-line entry of a block mapping, at the depth of its siblings. */
@@ -72,7 +73,7 @@ function after(text: string, pair: Pair, field: SeccompField, eol: string): Edit
   const end = endOf(pair)
   if (start === undefined || end === undefined || !isScalar(pair.value)) return undefined
   if (text.slice(start, end).includes('\n')) return undefined
-  const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start)
+  const line = text.slice(lineStart(text, start), start)
   // `- image: x` puts its siblings below `image`.
   if (!/^[ -]*$/.test(line)) return undefined
   const at = lineEnd(text, end)

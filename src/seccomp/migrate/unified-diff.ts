@@ -66,7 +66,8 @@ export function unifiedDiff(path: string, text: string, edits: readonly Edit[]):
   const hunks = hunksOf(text, edits).filter(({ from, to, added }) => to > from || added.length > 0)
   if (hunks.length === 0) return ''
   const lines = linesOf(text)
-  let out = `--- a/${path}\n+++ b/${path}\n`
+  const name = path.replace(/^\/+/, '')
+  let out = `--- a/${name}\n+++ b/${name}\n`
   let shift = 0
   for (let index = 0; index < hunks.length; ) {
     const group = [hunks[index++] as Hunk]
