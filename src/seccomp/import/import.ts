@@ -46,11 +46,22 @@ type Draft = { words: string; own?: string; namespace?: string | undefined } & (
   | { observed: SyscallSet }
 )
 
+type Documents = { value: unknown; place: Place }[]
+type ReadDocuments = (source: Source) => Documents
+
+/** Parses each source once, however often it is asked for. */
+function createReader(): ReadDocuments {
+  const known = new Map<Source, Documents>()
+  return (source) => {
+    const documents =
+      known.get(source) ?? documentsOf(readValues(source.text, source.where), source.where)
+    known.set(source, documents)
+    return documents
+  }
+}
+
 /** Items of lists (`kubectl get -o yaml`) as documents of their own. */
-function documentsOf(
-  values: readonly unknown[],
-  where: string
-): { value: unknown; place: Place }[] {
+function documentsOf(values: readonly unknown[], where: string): Documents {
   const many = values.length > 1
   return values.flatMap((value, index) => {
     const place = { where: many ? `${where} (document ${index + 1})` : where, path: '' }
@@ -86,28 +97,31 @@ function formatOf(format: Format | 'auto', value: unknown, place: Place): ValueF
   return format as ValueFormat
 }
 
-function readValueDrafts(source: Source, options: ImportOptions, all: SpoSource[], lose: Lose) {
-  return documentsOf(readValues(source.text, source.where), source.where).map(
-    ({ value, place }) =>
-      (): Draft => {
-        const { words } = source
-        switch (formatOf(options.format ?? 'auto', value, place)) {
-          case 'oci':
-            return { words, seccomp: importOci(value, place, lose) }
-          case 'config.json':
-            return { words, seccomp: importConfigJson(value, place, lose) }
-          case 'docker':
-            return { words, seccomp: importDocker(value, place, lose, options) }
-          case 'spo': {
-            if (!isSpoProfile(value)) {
-              throw refused(place, "is not an operator's SeccompProfile (apiVersion, kind)")
-            }
-            const { name, namespace, seccomp } = importSpo({ value, place }, all, lose)
-            return { words, own: name, namespace, seccomp }
-          }
+function readValueDrafts(
+  source: Source,
+  read: ReadDocuments,
+  options: ImportOptions,
+  all: SpoSource[],
+  lose: Lose
+) {
+  return read(source).map(({ value, place }) => (): Draft => {
+    const { words } = source
+    switch (formatOf(options.format ?? 'auto', value, place)) {
+      case 'oci':
+        return { words, seccomp: importOci(value, place, lose) }
+      case 'config.json':
+        return { words, seccomp: importConfigJson(value, place, lose) }
+      case 'docker':
+        return { words, seccomp: importDocker(value, place, lose, options) }
+      case 'spo': {
+        if (!isSpoProfile(value)) {
+          throw refused(place, "is not an operator's SeccompProfile (apiVersion, kind)")
         }
+        const { name, namespace, seccomp } = importSpo({ value, place }, all, lose)
+        return { words, own: name, namespace, seccomp }
       }
-  )
+    }
+  })
 }
 
 function readTrace(
@@ -133,11 +147,11 @@ function readTrace(
 }
 
 /** The operator's profiles among all texts: any of them may be the base of another. */
-function spoSources(sources: readonly Source[]): SpoSource[] {
+function spoSources(sources: readonly Source[], read: ReadDocuments): SpoSource[] {
   return sources.flatMap((source) => {
     if (detectText(source.text) !== undefined) return []
-    return documentsOf(readValues(source.text, source.where), source.where).flatMap(
-      ({ value, place }) => (isSpoProfile(value) ? [{ value, place }] : [])
+    return read(source).flatMap(({ value, place }) =>
+      isSpoProfile(value) ? [{ value, place }] : []
     )
   })
 }
@@ -194,8 +208,9 @@ export function importSources(
 ): ImportResult {
   const losses: ImportResult['losses'] = []
   const format = options.format ?? 'auto'
+  const read = createReader()
   const spo =
-    format === 'spo' || format === 'auto' || format === 'kubelet' ? spoSources(sources) : []
+    format === 'spo' || format === 'auto' || format === 'kubelet' ? spoSources(sources, read) : []
   const drafts = sources.flatMap((source): Draft[] => {
     const seen = new Set<string>()
     const lose: Lose = (loss) => {
@@ -207,9 +222,9 @@ export function importSources(
     if (textual === 'strace' || textual === 'strace-count' || textual === 'gadget') {
       return readTrace(source, textual, options, lose)
     }
-    const values = readValueDrafts(source, options, spo, lose)
+    const values = readValueDrafts(source, read, options, spo, lose)
     if (values.length === 0) throw refused({ where: source.where, path: '' }, 'is empty')
-    return values.map((read) => read())
+    return values.map((make) => make())
   })
   if (
     options.name !== undefined &&

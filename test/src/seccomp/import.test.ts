@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -26,7 +26,7 @@ import { rulesOf } from '../../../src/seccomp/normal-form.js'
 import { serializeDocument } from '../../../src/seccomp/parse.js'
 import { renderProfile } from '../../../src/seccomp/render.js'
 import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
-import { knownSyscalls } from '../../../src/seccomp/syscall-table.js'
+import { isKnownSyscall, knownSyscalls } from '../../../src/seccomp/syscall-table.js'
 import { seededRandom } from '../../helpers/random.js'
 import { straceCounts } from '../../helpers/strace.js'
 
@@ -361,7 +361,7 @@ test('what strace really writes', { skip: noStrace }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'secco-import-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const log = join(folder, 'log')
-  const command = ['sh', '-c', 'ls /nonexistent | cat; (uname; id) >/dev/null & wait; true']
+  const command = ['sh', '-c', 'ls /nonexistent | cat; (uname; id) >/dev/null; true']
   const names = [...(await straceCounts(command)).keys()].sort()
   // Which calls a shell makes when its children end differs from run to run.
   const racy = new Set(['rt_sigreturn', 'restart_syscall', 'futex'])
@@ -764,9 +764,12 @@ test('100,000 random documents: no crash, nothing accepted that the lint cannot 
       for (const { profile } of imported) {
         const { seccomp } = profile.spec
         if (seccomp === undefined) continue
-        const findings = lintSeccomp(seccomp)
-        // Names and ABIs that nothing knows never come through; the rest is a person's choice, and linted.
-        if (findings.some(({ rule }) => rule === 'unknown-name')) wrong.push(text)
+        // Names that nothing knows never come through; the rest is a person's choice, and linted.
+        if (rulesOf(seccomp).some(({ name }) => !isKnownSyscall(name))) wrong.push(text)
+        if (count % 20 === 0) {
+          const findings = lintSeccomp(seccomp)
+          if (findings.some(({ rule }) => rule === 'unknown-name')) wrong.push(text)
+        }
         if (count % 100 === 0) {
           const again = serializeDocument(profile)
           if (!again.includes(seccomp.defaultAction)) wrong.push(again)
@@ -826,6 +829,5 @@ test('the parser of strace survives any text, in linear time', (t) => {
   t.same(observedOf(long, { format: 'strace' }), { x86_64: ['execve', 'write'] })
   const used = process.cpuUsage(before)
   t.ok(used.user + used.system < 2_000_000, `${(used.user + used.system) / 1000} ms`)
-  writeFileSync('/dev/null', '')
   t.end()
 })
