@@ -1,11 +1,22 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { rootNamespace } from '../api/names.js'
-import type { SeccompProfile } from '../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
+import { SeccoError } from '../errors.js'
+import { revisionPath } from '../rules/profile-state.js'
+import { digestOf } from '../seccomp/digest.js'
+import { exportAdmissionPolicy } from '../seccomp/export/admission-policy.js'
+import { exportArtifact } from '../seccomp/export/oci-artifact.js'
+import { exportSpo } from '../seccomp/export/spo.js'
 import { renderProfile } from '../seccomp/render.js'
 import type { ObjectRef, Store } from '../store/store.js'
+import { ensureFolder, writeDurable } from '../store/durable-file.js'
 import type { Io } from './io.js'
+import { sayLosses } from './losses.js'
 import { mustGetProfile } from './profile.js'
+
+export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as const
+export type ExportFormat = (typeof exportFormats)[number]
 
 /** Resolves `extends` against everything that the store holds. */
 async function resolver(
@@ -37,27 +48,18 @@ async function deliveredBytes(
   return io.readFile(file).catch(() => undefined)
 }
 
-/** `secco profile export NAME`: the rendered OCI JSON, or the document for another installation. */
-export async function exportProfile(
-  io: Io,
-  store: Store,
-  ref: ObjectRef,
-  args: { format: 'oci' | 'yaml'; mode: 'audit' | 'enforce'; revisions: string }
-): Promise<number> {
-  const profile = await mustGetProfile(store, ref)
-  if (args.format === 'oci') {
-    const delivered =
-      args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
-    if (delivered !== undefined) {
-      io.stdout(delivered)
-      return 0
-    }
-    io.stdout(
-      `${renderProfile(profile, { mode: args.mode, resolve: await resolver(store) }).json}\n`
-    )
-    return 0
-  }
-  const { apiVersion, kind, metadata, spec } = profile
+export interface ExportArgs {
+  format: ExportFormat
+  mode: 'audit' | 'enforce'
+  revisions: string
+  /** Folder to write into instead of stdout; an artifact needs one. */
+  out?: string
+  /** `map`: labels of the pods; default `secco.dev/profile: NAME`. */
+  matchLabels?: Readonly<Record<string, string>>
+}
+
+/** The document for another installation: what people say, without what this one knows. */
+function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): string {
   const { name, namespace, labels, annotations } = metadata
   const kept = {
     name,
@@ -65,6 +67,111 @@ export async function exportProfile(
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations })
   }
-  io.stdout(stringify({ apiVersion, kind, metadata: kept, spec }))
-  return 0
+  return stringify({ apiVersion, kind, metadata: kept, spec })
+}
+
+function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: ExportArgs): string {
+  const { name, namespace = rootNamespace } = profile.metadata
+  const { nodes, revision } = profile.status ?? {}
+  const digest = digestOf(bytes)
+  if (revision !== digest || nodes === undefined || nodes.ready < nodes.total) {
+    const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
+    const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
+    io.stderr(
+      `warning: the file of revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, and pods wait for a file that is missing\n`
+    )
+  }
+  const container = profile.spec.workload?.container
+  return exportAdmissionPolicy({
+    namespace,
+    name,
+    localhostProfile: revisionPath(namespace, name, digest),
+    ...(args.matchLabels === undefined ? {} : { matchLabels: args.matchLabels }),
+    ...(container === undefined ? {} : { containers: [container] })
+  })
+    .map((document) => stringify(document, { lineWidth: 0 }))
+    .join('---\n')
+}
+
+async function emit(io: Io, out: string | undefined, name: string, text: string): Promise<void> {
+  if (out === undefined) {
+    io.stdout(text)
+    return
+  }
+  await ensureFolder(out)
+  await writeDurable(join(out, name), text)
+  io.stderr(`${join(out, name)} written\n`)
+}
+
+/** `secco profile export NAME`: the rendered profile for other tools, or the document for another installation. */
+export async function exportProfile(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  args: ExportArgs
+): Promise<number> {
+  const profile = await mustGetProfile(store, ref)
+  const { name, namespace = rootNamespace, labels } = profile.metadata
+  const { format, out } = args
+  if (format === 'yaml') {
+    await emit(io, out, `${name}.yaml`, ownDocument(profile))
+    return 0
+  }
+  const delivered =
+    args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
+  const bytes =
+    delivered ?? renderProfile(profile, { mode: args.mode, resolve: await resolver(store) }).json
+  const seccomp = JSON.parse(bytes) as LinuxSeccomp
+  switch (format) {
+    case 'oci':
+      // To a terminal or a pipe a line; what was delivered is the very bytes that its digest names.
+      await emit(
+        io,
+        out,
+        `${name}.json`,
+        delivered === undefined && out === undefined ? `${bytes}\n` : bytes
+      )
+      return 0
+    case 'spo': {
+      const { object, losses } = exportSpo(seccomp, {
+        name,
+        namespace,
+        ...(labels === undefined ? {} : { labels })
+      })
+      await emit(io, out, `${name}.yaml`, stringify(object, { lineWidth: 0 }))
+      sayLosses(
+        io,
+        losses.map((loss) => ({ where: name, ...loss }))
+      )
+      return 0
+    }
+    case 'map':
+      await emit(io, out, `${name}.yaml`, policyDocument(io, profile, bytes, args))
+      return 0
+    case 'oci-artifact': {
+      if (out === undefined) {
+        throw new SeccoError(
+          'INVALID_ARGUMENT',
+          'an OCI artifact is a folder, and none was named',
+          {
+            hint: 'name one with --out DIR'
+          }
+        )
+      }
+      const artifact = exportArtifact(bytes, 'latest', `${namespace}/${name}`)
+      for (const [path, text] of artifact.files) {
+        await ensureFolder(dirname(join(out, path)))
+        await writeDurable(join(out, path), text)
+      }
+      sayLosses(
+        io,
+        artifact.losses.map((loss) => ({ where: name, ...loss }))
+      )
+      io.stdout(`${artifact.digest}\n`)
+      io.stderr(
+        `${out} written; push it with \`oras copy --from-oci-layout ${out}:latest REGISTRY/NAME:TAG\`\n`
+      )
+      return 0
+    }
+  }
 }

@@ -12,6 +12,7 @@ import { customResourceDefinitions } from '../../src/api/crd.js'
 import { createLogger } from '../../src/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
+import { exportAdmissionPolicy } from '../../src/seccomp/export/admission-policy.js'
 import {
   finalStatePolicy,
   mutatingWebhookConfiguration
@@ -376,6 +377,79 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       })
       t.equal(warned.status, 201)
       t.match(warned.warnings.join(), /secco: no seccomp filter on container app, sidecar/)
+    }
+  )
+
+  await t.test(
+    'an exported MutatingAdmissionPolicy puts the profile on pods by itself',
+    async (t) => {
+      const [policy, binding, parameters] = exportAdmissionPolicy({
+        namespace: 'shop',
+        name: 'web.app',
+        localhostProfile: path,
+        matchLabels: { tier: 'map' }
+      })
+      const api = '/apis/admissionregistration.k8s.io/v1beta1'
+      const strict = '?fieldValidation=Strict'
+      await kube.do('POST', `/api/v1/namespaces/shop/configmaps${strict}`, parameters)
+      await kube.do('POST', `${api}/mutatingadmissionpolicies${strict}`, policy)
+      await kube.do('POST', `${api}/mutatingadmissionpolicybindings${strict}`, binding)
+      const other = { type: 'Localhost', localhostProfile: 'mine.json' }
+      const given = (labels: Record<string, string>) => ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'by-policy', labels },
+        spec: {
+          initContainers: [{ name: 'init', image: 'i' }],
+          containers: [
+            {
+              name: 'app',
+              image: 'nginx',
+              env: [{ name: 'A', value: '1' }],
+              securityContext: { runAsUser: 1, seccompProfile: { type: 'RuntimeDefault' } }
+            },
+            { name: 'root', image: 'r', securityContext: { privileged: true } },
+            { name: 'own', image: 'o', securityContext: { seccompProfile: other } }
+          ]
+        }
+      })
+      const dry = `${pods}?dryRun=All`
+      const profilesOf = (pod: Pod) =>
+        pod.spec.containers.map((one) => one.securityContext?.seccompProfile)
+      const answer = await until('the policy to take effect', async () => {
+        const tried = await kube.call('POST', dry, given({ tier: 'map' }))
+        const [first] = tried.status === 201 ? profilesOf(asPod(tried)) : []
+        return first?.['type'] === 'Localhost' ? tried : undefined
+      })
+      const pod = asPod(answer)
+      t.same(profilesOf(pod), [localhost, undefined, other], 'privileged and own files stay')
+      t.match(pod.spec.containers[0], {
+        image: 'nginx',
+        env: [{ name: 'A', value: '1' }],
+        securityContext: { runAsUser: 1 }
+      })
+      t.match(pod.spec, {
+        initContainers: [{ name: 'init', securityContext: { seccompProfile: localhost } }]
+      })
+      const unlabelled = asPod(await kube.call('POST', dry, given({ tier: 'other' })))
+      t.same(profilesOf(unlabelled)[0], { type: 'RuntimeDefault' })
+      const ignored = asPod(
+        await kube.call('POST', dry, given({ tier: 'map', 'secco.dev/ignore': 'true' }))
+      )
+      t.same(profilesOf(ignored)[0], { type: 'RuntimeDefault' })
+      const without = given({ tier: 'map' })
+      const bare = { ...without, spec: { containers: [{ name: 'app', image: 'nginx' }] } }
+      t.same(
+        profilesOf(asPod(await kube.call('POST', dry, bare))),
+        [localhost],
+        'no init containers'
+      )
+      await kube.do('DELETE', '/api/v1/namespaces/shop/configmaps/secco.shop.web.app')
+      const after = await until('the parameters to be gone', async () => {
+        const tried = await kube.call('POST', dry, bare)
+        return profilesOf(asPod(tried))[0] === undefined ? tried : undefined
+      })
+      t.equal(after.status, 201, 'without parameters pods stay as they are')
     }
   )
 })

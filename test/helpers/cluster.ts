@@ -116,8 +116,13 @@ function apiServerFlags(folder: string, port: number, etcdUrl: string, token: st
     `--service-account-key-file=${file('sa.pub', publicKey)}`,
     `--service-account-signing-key-file=${file('sa.key', privateKey)}`,
     '--authorization-mode=RBAC',
+    // Pods that a policy has to leave alone.
+    '--allow-privileged=true',
     '--service-cluster-ip-range=10.0.0.0/24',
     '--endpoint-reconciler-type=none',
+    // Beta and off by default in 1.34: `secco profile export --format map` writes such policies.
+    '--feature-gates=MutatingAdmissionPolicy=true',
+    '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
     // No controller makes the default service accounts here.
     '--disable-admission-plugins=ServiceAccount',
     `--audit-policy-file=${file('audit-policy.json', JSON.stringify(auditPolicy))}`,

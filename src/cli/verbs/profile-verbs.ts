@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
 import { approveProfile, diffProfiles, parseRef, type Refusal, showProfile } from '../profile.js'
-import { exportProfile } from '../profile-export.js'
 import { readList } from '../hub-api.js'
 import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
+import { addExportVerb } from './export-verb.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
@@ -62,29 +62,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         )
       }
     )
-  verb(
-    'export <name>',
-    'the rendered profile as OCI linux.seccomp JSON, or the document for another installation'
-  )
-    .option('-o, --output <format>', 'oci or yaml', 'oci')
-    .option('--mode <mode>', 'audit or enforce', 'enforce')
-    .action(
-      async (
-        name: string,
-        options: { namespace: string; output: string; mode: string },
-        command: Command
-      ) => {
-        const format = parseOutput(options.output, ['oci', 'yaml']) as 'oci' | 'yaml'
-        const mode = parseOutput(options.mode, ['audit', 'enforce']) as 'audit' | 'enforce'
-        await withStore(command, context, (store) =>
-          exportProfile(context.io, store, parseRef(name, options.namespace), {
-            format,
-            mode,
-            revisions: pathsOf(command, context).revisions
-          })
-        )
-      }
-    )
+  addExportVerb(profile, context)
   verb(
     'diff <a> [b]',
     'compare two profiles (names or .yaml files), or one with what was observed; exit 0 same, 1 differ, 2 error'

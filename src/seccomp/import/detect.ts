@@ -1,0 +1,64 @@
+import { apiGroup } from '../../api/names.js'
+import { SeccoError } from '../../errors.js'
+import { isMapping, shown } from './fields.js'
+import { looksLikeGadget } from './gadget.js'
+import { looksLikeSeccomp } from './seccomp-object.js'
+import { isSpoProfile } from './spo.js'
+import { looksLikeStrace } from './strace.js'
+import { looksLikeStraceCount } from './strace-count.js'
+
+export const formats = [
+  ...(['oci', 'docker', 'spo', 'kubelet', 'config.json'] as const),
+  ...(['strace', 'strace-count', 'gadget'] as const)
+] as const
+export type Format = (typeof formats)[number]
+
+/** What a text is before it is parsed; undefined for JSON and YAML. */
+export function detectText(text: string): 'strace' | 'strace-count' | 'gadget' | undefined {
+  if (looksLikeGadget(text)) return 'gadget'
+  if (looksLikeStraceCount(text)) return 'strace-count'
+  // Every JSON or YAML document of ours begins with a brace, a dash, a key or a comment.
+  if (/^\s*(?:\{|---)/.test(text)) return undefined
+  return looksLikeStrace(text) ? 'strace' : undefined
+}
+
+function hasDockerKeys(value: Readonly<Record<string, unknown>>): boolean {
+  const rules = Array.isArray(value['syscalls']) ? (value['syscalls'] as unknown[]) : []
+  const keys = ['includes', 'excludes', 'comment', 'name', 'errno']
+  return (
+    'archMap' in value ||
+    'defaultErrno' in value ||
+    rules.some((rule) => isMapping(rule) && keys.some((key) => key in rule))
+  )
+}
+
+/** What a parsed document is. INVALID_DOCUMENT says what was looked for and what was found. */
+export function detectValue(
+  value: unknown,
+  where: string
+): 'oci' | 'docker' | 'spo' | 'config.json' {
+  if (isSpoProfile(value)) return 'spo'
+  if (isMapping(value)) {
+    const { apiVersion, kind } = value
+    if (typeof apiVersion === 'string' && apiVersion.startsWith(`${apiGroup}/`)) {
+      throw new SeccoError('INVALID_DOCUMENT', `${where}: is Secco's own ${shown(kind)} already`, {
+        field: 'apiVersion',
+        hint: 'apply it with `secco profile apply -f FILE`'
+      })
+    }
+    if ('ociVersion' in value || (isMapping(value['linux']) && 'seccomp' in value['linux'])) {
+      return 'config.json'
+    }
+    if (looksLikeSeccomp(value)) return hasDockerKeys(value) ? 'docker' : 'oci'
+  }
+  const found = isMapping(value)
+    ? `a mapping with ${Object.keys(value).slice(0, 6).map(shown).join(', ') || 'no key'}`
+    : Array.isArray(value)
+      ? 'a list'
+      : `only ${shown(value)}`
+  throw new SeccoError(
+    'INVALID_DOCUMENT',
+    `${where}: is ${found}; looked for an OCI or docker profile (defaultAction), a config.json (ociVersion, linux.seccomp), an operator's SeccompProfile (apiVersion), and lines of strace, strace -c and gadget output`,
+    { field: '', hint: `say what it is with --format ${formats.join('|')}` }
+  )
+}

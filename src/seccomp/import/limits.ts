@@ -1,0 +1,32 @@
+/**
+ * What any document that comes from outside may be at most. One home: every reader of `import` and
+ * `migrate` takes its bounds from here, so that time and memory stay bounded whatever is given.
+ */
+export const limits = {
+  /** Bytes of one JSON or YAML document; what Secco's own documents may have (parse.ts). */
+  documentBytes: 1024 * 1024,
+  /** Bytes of one file of manifests; only those that speak of seccomp are parsed. */
+  manifestBytes: 4 * 1024 * 1024,
+  /** Bytes of one trace: they are read line by line and only names are kept. */
+  traceBytes: 64 * 1024 * 1024,
+  /** Lines of one trace. */
+  traceLines: 2_000_000,
+  /** Levels of nesting. */
+  depth: 64,
+  /** Mappings, lists and scalars of one document, aliases expanded. */
+  nodes: 100_000,
+  /** Nodes that aliases may expand to in all (YAML's "billion laughs"). */
+  aliases: 100,
+  /** Documents in one stream. */
+  documents: 1000,
+  /** Rules of one profile (the schema of SeccompProfile). */
+  rules: 1024,
+  /** Names of one rule: no table has that many. */
+  names: 4096,
+  /** Files of one folder. */
+  files: 1000,
+  /** Bytes of all files together. */
+  folderBytes: 128 * 1024 * 1024,
+  /** Levels of base profiles; what the operator accepts. */
+  bases: 15
+} as const
