@@ -4,6 +4,7 @@ import { mergeObserved } from '../../src/seccomp/merge.js'
 import type { Abi } from '../../src/seccomp/abi.js'
 import { sizeOfSet, type SyscallSet } from '../../src/seccomp/syscall-set.js'
 import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
+import { plural } from '../../src/plural.js'
 import { setCondition } from './conditions.js'
 import type { Finding } from './observations.js'
 
@@ -84,9 +85,13 @@ export function withFindings(
       type: 'Learning',
       status: running > 0 ? 'True' : 'False',
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
-      message: `${size} syscalls observed in ${list.length} instances, ${complete} of them from the first instruction`
+      message: `${plural(size, 'syscall')} observed in ${plural(list.length, 'instance')}, ${complete} of them from the first instruction`
     },
     now
   )
-  return { ...merged, status: { ...merged.status, instances: list, conditions: [...conditions] } }
+  const grew = merged === profile ? {} : { lastNew: later(profile.status?.lastNew ?? '', now) }
+  return {
+    ...merged,
+    status: { ...merged.status, ...grew, instances: list, conditions: [...conditions] }
+  }
 }
