@@ -7,7 +7,7 @@ export interface RuntimeVersion {
 }
 
 /** Compares the leading dotted numbers (1.1.5+ds1 counts as 1.1.5): negative, 0 or positive. */
-function compareVersions(left: string, right: string): number {
+export function compareVersions(left: string, right: string): number {
   const parts = (text: string) =>
     (/^v?(\d+(?:\.\d+)*)/.exec(text)?.[1] ?? '0').split('.').map(Number)
   const [a, b] = [parts(left), parts(right)]

@@ -1,7 +1,13 @@
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { plural } from '../plural.js'
 import { abis } from './abi.js'
-import { entryInstances, type EvidenceItem, evidenceOf, type Instance, namesOf } from './evidence.js'
+import {
+  entryInstances,
+  type EvidenceItem,
+  evidenceOf,
+  type Instance,
+  namesOf
+} from './evidence.js'
 import { type Estimate, estimateUnseen } from './unseen.js'
 
 /** How complete what was observed is: evidence first, then the estimate. */
@@ -28,12 +34,17 @@ export function completenessOf(profile: SeccompProfile, now: number): Completene
   const { startup, serving } = strata(whole)
   const observed = profile.status?.observed ?? {}
   const known = abis.flatMap((abi) =>
-    (observed[abi] ?? []).map((name) => (abi === 'x86_64' || abi === 'aarch64' ? name : `${abi} ${name}`))
+    (observed[abi] ?? []).map((name) =>
+      abi === 'x86_64' || abi === 'aarch64' ? name : `${abi} ${name}`
+    )
   )
   return {
     evidence: evidenceOf(profile, now),
     estimate: {
-      all: estimateUnseen(whole.map((one) => namesOf(one.observed)), known),
+      all: estimateUnseen(
+        whole.map((one) => namesOf(one.observed)),
+        known
+      ),
       startup: estimateUnseen(startup),
       serving: estimateUnseen(serving)
     }

@@ -42,7 +42,8 @@ export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[]
 export function lastNewMs(profile: SeccompProfile): number | undefined {
   const { lastNew, instances = [] } = profile.status ?? {}
   // Documents of before lastNew: new was at most the newest moment at which anything was seen.
-  const text = lastNew ?? instances.reduce((last, one) => (one.lastSeen > last ? one.lastSeen : last), '')
+  const text =
+    lastNew ?? instances.reduce((last, one) => (one.lastSeen > last ? one.lastSeen : last), '')
   const ms = Date.parse(text)
   return Number.isNaN(ms) ? undefined : ms
 }
@@ -93,7 +94,9 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
     item(
       'kernels',
       kernels.length > 0,
-      kernels.length === 0 ? 'kernel unknown' : `on ${plural(kernels.length, 'kernel')}: ${kernels.join(', ')}`,
+      kernels.length === 0
+        ? 'kernel unknown'
+        : `on ${plural(kernels.length, 'kernel')}: ${kernels.join(', ')}`,
       'upgrade the satellites: the kernel an instance ran on was not reported'
     ),
     item(
@@ -112,15 +115,24 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
 const phases = [
   ['start', 'start', 'restart it while its nodes record'],
   ['serve', 'serving', 'send it the traffic that it will have, its test suite for example'],
-  ['reload', 'a reload', 'let it reload its configuration (often SIGHUP); if it cannot, nothing is missing'],
+  [
+    'reload',
+    'a reload',
+    'let it reload its configuration (often SIGHUP); if it cannot, nothing is missing'
+  ],
   ['stop', 'a stop', 'stop one instance the way the runtime does (SIGTERM), and wait for its end'],
-  ['probe', 'a probe', 'let its exec probes run, or a health check; if it has none, nothing is missing']
+  [
+    'probe',
+    'a probe',
+    'let its exec probes run, or a health check; if it has none, nothing is missing'
+  ]
 ] as const
 
 function ofPhases(profile: SeccompProfile): EvidenceItem[] {
   const { instances = [], probes } = profile.status ?? {}
   const seen = new Set(instances.flatMap(({ events }) => events ?? []))
-  if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry')) seen.add('start')
+  if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry'))
+    seen.add('start')
   if (instances.some(({ serving }) => serving !== undefined)) seen.add('serve')
   if (instances.some(({ part }) => part === 'probe') || probes !== undefined) seen.add('probe')
   return phases.map(([phase, what, next]) =>

@@ -55,9 +55,7 @@ function variance(m: number, q1: number, q2: number, total: number): number {
   }
   return Math.max(
     0,
-    (a * q1 * (q1 - 1)) / 2 +
-      (a * a * q1 * (2 * q1 - 1) ** 2) / 4 -
-      (a * a * q1 ** 4) / (4 * total)
+    (a * q1 * (q1 - 1)) / 2 + (a * a * q1 * (2 * q1 - 1) ** 2) / 4 - (a * a * q1 ** 4) / (4 * total)
   )
 }
 
@@ -84,7 +82,10 @@ export function estimateUnseen(
   }
   const counts = [...seenIn.values()]
   const incidences = counts.reduce((sum, count) => sum + count, 0)
-  const [q1, q2] = [1, 2].map((n) => counts.filter((count) => count === n).length) as [number, number]
+  const [q1, q2] = [1, 2].map((n) => counts.filter((count) => count === n).length) as [
+    number,
+    number
+  ]
   const expected = chao2(m, q1, q2)
   // Without a second singleton the interval has no width; what the count itself may hide gives one.
   const floor = chao2(m, poissonUpper(q1), Math.max(q2, 1))
@@ -108,7 +109,10 @@ export function estimateUnseen(
  * New calls that `more` instances are expected to bring (Chao et al. 2009, Colwell et al. 2012):
  * for comparing an estimate with what later instances really brought.
  */
-export function expectedFrom(unseen: Pick<Unseen, 'instances' | 'once' | 'expected'>, more: number): number {
+export function expectedFrom(
+  unseen: Pick<Unseen, 'instances' | 'once' | 'expected'>,
+  more: number
+): number {
   const { instances: m, once: q1, expected: q0 } = unseen
   if (q0 <= 0) return Math.min(q1, 1) * Math.min(1, more / m)
   return q0 * (1 - (1 - q1 / (m * q0 + q1)) ** more)

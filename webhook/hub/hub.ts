@@ -12,6 +12,7 @@ import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import { type Denial, readObservation } from './observations.js'
 import { encode } from './outbox.js'
+import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
@@ -28,6 +29,8 @@ export interface HubTiming {
   graceMs: number
   /** A node that is away longer is forgotten. */
   forgetMs: number
+  /** Between two looks at which profiles their policies approve. */
+  promoteMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
@@ -41,6 +44,7 @@ const defaultTiming: HubTiming = {
   stallMs: 10_000,
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
+  promoteMs: 30_000,
   perSecond: 100,
   burst: 2000
 }
@@ -116,6 +120,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
+  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
 
   function nodesChanged(): void {
     saver.changed()
@@ -191,6 +196,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
     }
     revisions.event(event)
+    promotions.event(event)
   })
   await revisions.settle()
   const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
@@ -211,6 +217,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   async function flush(): Promise<void> {
     await intake.flush()
+    await promotions.look()
     await revisions.settle()
   }
 
@@ -219,6 +226,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     clearInterval(ageing)
     await intake.close()
     stopWatching()
+    await promotions.close()
     await revisions.close()
     fleet.end(status.UNAVAILABLE, 'the hub is stopping')
     await new Promise((resolve) => setImmediate(resolve))
