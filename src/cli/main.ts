@@ -6,6 +6,7 @@ import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
+import { addReviewVerbs } from './verbs/review-verbs.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
@@ -89,12 +90,13 @@ function buildProgram(context: VerbContext): Command {
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)
   addRenderVerb(program, context)
+  addReviewVerbs(program, context)
   addVersionVerbs(program, context)
   return program
 }
 
 /**
- * The `secco` command. Exit codes: 0 done, 1 an error; for `profile diff` 0 the same, 1 they differ,
+ * The `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 they differ,
  * 2 an error; for `trace -- COMMAND` the command's own.
  * @param argv what follows the program's name
  */
@@ -118,7 +120,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = buildProgram(context)
   // --state may stand before the verb.
   const verb = program.parseOptions([...argv]).operands
-  if (verb[0] === 'profile' && verb[1] === 'diff') failureCode = 2
+  if (verb[0] === 'diff' || (verb[0] === 'profile' && verb[1] === 'diff')) failureCode = 2
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode

@@ -8,7 +8,7 @@ import type { Io } from './io.js'
 import { mustGetProfile } from './profile.js'
 
 /** Resolves `extends` against everything that the store holds. */
-async function resolver(
+export async function resolver(
   store: Store
 ): Promise<(namespace: string, name: string) => SeccompProfile | undefined> {
   const all = new Map(

@@ -158,7 +158,7 @@ function lintSiblings(seccomp: LinuxSeccomp, verdicts: Verdicts, use: LintUse): 
     for (const [older, newer] of successors) {
       if (!verdicts.sometimes(older) || verdicts.sometimes(newer)) continue
       found.push({
-        severity: 'warning',
+        severity: older === 'open' ? 'warning' : 'note',
         rule: older === 'open' ? 'open-without-openat' : 'older-only',
         subject: older,
         message: `is allowed and ${newer} is not: newer libraries call ${newer} for the same`,
