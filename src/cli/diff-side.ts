@@ -6,6 +6,7 @@ import { approvalOf, type DiffSide } from '../seccomp/diff-report.js'
 import { imageSide, imagesOf, observedSide } from '../seccomp/observed-sides.js'
 import { parseDocument, parseProfileDocument } from '../seccomp/parse.js'
 import { renderProfile } from '../seccomp/render.js'
+import { whyLines } from '../seccomp/why.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
 import { mustGetProfile, parseRef } from './profile.js'
@@ -119,7 +120,7 @@ async function rendered({ store }: SideContext, side: Side): Promise<Side> {
     all.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
   const subject = { ...side.profile, spec: { ...side.profile.spec, seccomp: side.seccomp } }
   const { seccomp, provenance } = renderProfile(subject, { mode: 'enforce', resolve })
-  return { ...side, seccomp, provenance, rendered: true }
+  return { ...side, seccomp, provenance: whyLines(provenance), rendered: true }
 }
 
 /**

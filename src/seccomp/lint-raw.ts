@@ -2,9 +2,10 @@ import { apiVersion } from '../api/names.js'
 import type { LinuxSeccomp } from '../api/seccomp-profile.js'
 import { validateObject } from '../api/validate.js'
 import { SeccoError } from '../errors.js'
-import { compareVersions, type RuntimeVersion } from './base.js'
+import type { RuntimeVersion } from './base.js'
 import { bySeverity, type Finding, type LintUse } from './lint-finding.js'
 import { lintSeccomp } from './lint.js'
+import { compareVersions } from './version-order.js'
 
 type Bag = Readonly<Record<string, unknown>>
 

@@ -7,6 +7,7 @@ import { type Completeness, completenessOf } from './completeness.js'
 import { type Promotion, promotionOf } from './promotion.js'
 import { renderProfile } from './render.js'
 import { type RiskReport, riskReport } from './risk-score.js'
+import { whyLines } from './why.js'
 import { abis } from './abi.js'
 
 export type RiskOf = RiskReport & { of: 'approved' | 'observed' }
@@ -23,7 +24,7 @@ export interface Review extends Completeness {
 }
 
 /** Reasons of a rendering that need no observation: the start, siblings, and what others say. */
-const needed = /^(base:|family|extends:|ENOSYS)/
+const needed = /^(base:|family|extends:|enosys|ENOSYS)/
 
 function riskOfProfile(profile: SeccompProfile, resolve: Resolve): RiskOf {
   const observed = abis.flatMap((abi) => profile.status?.observed?.[abi] ?? [])
@@ -41,7 +42,7 @@ function riskOfProfile(profile: SeccompProfile, resolve: Resolve): RiskOf {
         }
       }
   const { seccomp, provenance } = renderProfile(subject, { mode: 'enforce', resolve })
-  const there = Object.entries(provenance)
+  const there = Object.entries(whyLines(provenance))
     .filter(([, reasons]) => reasons.some((reason) => needed.test(reason)))
     .map(([name]) => name)
   return {

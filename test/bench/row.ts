@@ -5,4 +5,19 @@ export interface BenchRow {
   median: number
   rounds: number
   ratio: Record<string, number>
+  /** Of completeness-estimate only: what was said beside what was so. */
+  estimate?: {
+    seen: number
+    once: number
+    twice: number
+    lower: number
+    expected: number
+    upper: number
+    coverage: number
+    truth: number
+    within: boolean
+    fromHidden: number
+    next: number
+    nextTruth: number
+  }
 }
