@@ -17,7 +17,8 @@ export interface Completeness {
   estimate: { all: Estimate; startup: Estimate; serving: Estimate }
 }
 
-const isWhole = (instance: Instance) => instance.complete && instance.observed !== undefined
+const isWhole = ({ complete, observed = {} }: Instance) =>
+  complete && Object.keys(observed).length > 0
 
 /** Calls that only start-up needs, and calls of serving, by instance. */
 function strata(instances: readonly Instance[]): { startup: string[][]; serving: string[][] } {

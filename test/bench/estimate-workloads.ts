@@ -130,7 +130,7 @@ export const estimateWorkloads: readonly EstimateWorkload[] = [
     name: 'sqlite3',
     command: (pick, dir) => [
       'sqlite3',
-      `${dir}/db`,
+      `${dir}/db-${Math.floor(pick() * 1e9)}`,
       [
         'create table if not exists t(a, b);',
         ...some(pick, [
@@ -140,7 +140,7 @@ export const estimateWorkloads: readonly EstimateWorkload[] = [
           [0.2, 'vacuum;'],
           [0.15, 'pragma journal_mode=wal; insert into t values(3, 4);'],
           [0.1, 'pragma mmap_size=1048576; select * from t limit 1;'],
-          [0.05, `vacuum into "${dir}/copy-" || hex(randomblob(8));`]
+          [0.05, `vacuum into '${dir}/copy-' || hex(randomblob(8));`]
         ] as const)
       ].join('\n')
     ]

@@ -33,6 +33,27 @@ async function setsOf(
   return sets
 }
 
+/** Whole syscalls: a range of 0.4 to 2.3 speaks of 0 to 3. */
+const inRange = (truth: number, lower: number, upper: number) =>
+  truth >= Math.floor(lower) && truth <= Math.ceil(upper)
+
+/** How often the truth is in the range when other runs are hidden: one order alone is chance. */
+function shareInRange(sets: readonly (readonly string[])[], shown: number, orders: number): number {
+  const random = seededRandom(shown)
+  let hits = 0
+  for (let order = 0; order < orders; order += 1) {
+    const keyed = sets.map((set) => ({ set, key: random() })).sort((a, b) => a.key - b.key)
+    const shuffled = keyed.map(({ set }) => set)
+    const estimate = estimateUnseen(shuffled.slice(0, shown))
+    if ('tooFew' in estimate) continue
+    const seen = new Set(shuffled.slice(0, shown).flat())
+    const hidden = shuffled.slice(shown).flat()
+    const truth = new Set(hidden.filter((call) => !seen.has(call))).size
+    if (inRange(truth, estimate.lower, estimate.upper)) hits += 1
+  }
+  return hits / orders
+}
+
 /** The estimate from the first `shown` runs beside what the hidden ones really brought. */
 function compare(name: string, sets: readonly (readonly string[])[], shown: number): BenchRow[] {
   const estimate = estimateUnseen(sets.slice(0, shown))
@@ -56,8 +77,8 @@ function compare(name: string, sets: readonly (readonly string[])[], shown: numb
       ratio: {},
       estimate: {
         ...{ seen: seen.size, once, twice, lower, expected, upper, coverage, truth },
-        // Whole syscalls: a range of 0.4 to 2.3 speaks of 0 to 3.
-        within: truth >= Math.floor(lower) && truth <= Math.ceil(upper),
+        within: inRange(truth, lower, upper),
+        withinShare: shareInRange(sets, shown, 200),
         fromHidden: expectedFrom(estimate, runs - shown),
         next: next.expected,
         nextTruth
@@ -96,6 +117,7 @@ export function estimateTable(rows: readonly BenchRow[]): string {
     'unseen (95 %)',
     'really unseen',
     'in range',
+    'in range, 200 orders',
     'said of the hidden runs',
     'next run: said',
     'was'
@@ -113,6 +135,7 @@ export function estimateTable(rows: readonly BenchRow[]): string {
             ],
             ...[
               e.within ? 'yes' : 'no',
+              `${Math.round(100 * e.withinShare)} %`,
               e.fromHidden.toFixed(1),
               e.next.toFixed(2),
               String(e.nextTruth)
@@ -121,6 +144,8 @@ export function estimateTable(rows: readonly BenchRow[]): string {
         ]
   )
   const hits = rows.filter(({ estimate }) => estimate?.within === true).length
+  const share = rows.reduce((sum, { estimate }) => sum + (estimate?.withinShare ?? 0), 0)
+  const percent = Math.round((100 * share) / lines.length)
   const table = [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |\n`)
-  return `${table.join('')}\nthe truth lay in the range ${hits} of ${lines.length} times\n`
+  return `${table.join('')}\nthe truth lay in the range ${hits} of ${lines.length} times, and ${percent} % of the time when other runs are hidden\n`
 }

@@ -16,6 +16,8 @@ export interface BenchRow {
     coverage: number
     truth: number
     within: boolean
+    /** Share of 200 random orders of the runs in which it was. */
+    withinShare: number
     fromHidden: number
     next: number
     nextTruth: number
