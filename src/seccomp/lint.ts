@@ -61,8 +61,9 @@ function lintStart(seccomp: LinuxSeccomp, verdicts: Verdicts, use: LintUse): Fin
       .flatMap((rule) => rule.names)
   )
   return base.flatMap(([name, reason]): Finding[] => {
-    if (verdicts.always(name) || (use === 'spec' && !refused.has(name))) return []
-    const partly = verdicts.sometimes(name)
+    // In a spec a refusal wins over an allowance of the same name.
+    if (use === 'spec' ? !refused.has(name) : verdicts.always(name)) return []
+    const partly = use === 'oci' && verdicts.sometimes(name)
     const how = partly ? 'is allowed for some arguments only' : 'is not allowed'
     const serious = !partly && vital.includes(name)
     return [
