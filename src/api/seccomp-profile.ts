@@ -259,6 +259,9 @@ export const SeccompProfileStatus = Type.Object(
     serving: Type.Optional(SyscallSetSchema),
     arguments: Type.Optional(Type.Array(LearnedArgument)),
     instances: Type.Optional(Type.Array(InstanceEvidence)),
+    lastNew: Type.Optional(
+      Type.String({ description: 'when observed grew last, RFC 3339, by the clock of the hub' })
+    ),
     revision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
     previousRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
     nodes: Type.Optional(Type.Object({ ready: Type.Integer(), total: Type.Integer() }, closed)),

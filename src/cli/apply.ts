@@ -1,5 +1,6 @@
 import { SeccoError } from '../errors.js'
 import { rootNamespace } from '../api/names.js'
+import { acceptProfile } from '../seccomp/accept.js'
 import { parseDocuments } from '../seccomp/parse.js'
 import type { Kind, Store } from '../store/store.js'
 import type { Io } from './io.js'
@@ -28,6 +29,7 @@ export async function applyDocuments(
         { field: 'kind' }
       )
     }
+    if (document.kind === 'SeccompProfile') acceptProfile(document, args.file)
   }
   for (const document of documents) {
     const namespace = document.metadata.namespace ?? args.namespace ?? rootNamespace

@@ -7,6 +7,7 @@ import { version } from '../version.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
+import { addReviewVerbs } from './verbs/review-verbs.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
@@ -97,13 +98,14 @@ function buildProgram(context: VerbContext): Command {
   addRenderVerb(program, context)
   addImportVerb(program, context)
   addMigrateVerb(program, context)
+  addReviewVerbs(program, context)
   addVersionVerbs(program, context)
   return program
 }
 
 /**
- * The `secco` command. Exit codes: 0 done, 1 an error; for `profile diff` 0 the same, 1 they differ,
- * 2 an error; for `migrate` 0 nothing to do, 1 something is, 2 an error; for `trace -- COMMAND` the command's own.
+ * The `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 they differ, 2 an error;
+ * for `migrate` 0 nothing to do, 1 something is, 2 an error; for `trace -- COMMAND` the command's own.
  * @param argv what follows the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -126,7 +128,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = buildProgram(context)
   // --state may stand before the verb.
   const verb = program.parseOptions([...argv]).operands
-  if (verb[0] === 'migrate' || (verb[0] === 'profile' && verb[1] === 'diff')) failureCode = 2
+  if (
+    ['diff', 'migrate'].includes(verb[0] ?? '') ||
+    (verb[0] === 'profile' && verb[1] === 'diff')
+  ) {
+    failureCode = 2
+  }
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode

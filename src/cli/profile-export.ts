@@ -19,7 +19,7 @@ export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as co
 export type ExportFormat = (typeof exportFormats)[number]
 
 /** Resolves `extends` against everything that the store holds. */
-async function resolver(
+export async function resolver(
   store: Store
 ): Promise<(namespace: string, name: string) => SeccompProfile | undefined> {
   const all = new Map(

@@ -23,7 +23,8 @@ export interface RenderIo {
   readFile: (path: string) => Promise<string>
 }
 
-function runtimesOf(text: string | undefined): RuntimeVersion[] {
+/** The value of --runtime. INVALID_ARGUMENT when it is not NAME@VERSION. */
+export function runtimesOf(text: string | undefined): RuntimeVersion[] {
   if (text === undefined) return []
   const [, name, version] = /^([a-z0-9-]+)@(\d[\w.+~-]*)$/.exec(text) ?? []
   if (name === undefined || version === undefined) {

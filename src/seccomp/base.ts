@@ -1,21 +1,10 @@
 import { anyRuntime, runtimeBases } from './data/base.js'
+import { compareVersions } from './version-order.js'
 
 /** A runtime as a node reports it. `version` may be empty when it cannot be told. */
 export interface RuntimeVersion {
   name: string
   version: string
-}
-
-/** Compares the leading dotted numbers (1.1.5+ds1 counts as 1.1.5): negative, 0 or positive. */
-function compareVersions(left: string, right: string): number {
-  const parts = (text: string) =>
-    (/^v?(\d+(?:\.\d+)*)/.exec(text)?.[1] ?? '0').split('.').map(Number)
-  const [a, b] = [parts(left), parts(right)]
-  for (let index = 0; index < Math.max(a.length, b.length); index++) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return 0
 }
 
 const ociRuntimes = new Set(runtimeBases.map((entry) => entry.runtime))

@@ -1,4 +1,5 @@
 import { benchAdmission } from './admission.js'
+import { benchEstimate, estimateTable } from './estimate.js'
 import { benchRecorder } from './recorder.js'
 import type { BenchRow } from './row.js'
 import { benchSatellite } from './satellite.js'
@@ -7,7 +8,8 @@ import { benchSatellite } from './satellite.js'
 const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
   recorder: benchRecorder,
   admission: benchAdmission,
-  satellite: benchSatellite
+  satellite: benchSatellite,
+  'completeness-estimate': benchEstimate
 }
 
 const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n`
@@ -48,8 +50,15 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`bench: ${name}, ${rounds} interleaved rounds …\n`)
     rows.push(...((await benches[name]?.({ rounds })) ?? []))
   }
+  const [timed, estimates] = [true, false].map((is) =>
+    rows.filter(({ estimate }) => (estimate === undefined) === is)
+  ) as [BenchRow[], BenchRow[]]
+  const tables = [
+    ...(timed.length > 0 ? [benchTable(timed)] : []),
+    ...(estimates.length > 0 ? [estimateTable(estimates)] : [])
+  ]
   process.stdout.write(
-    args.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : benchTable(rows)
+    args.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : tables.join('\n')
   )
   return 0
 }

@@ -4,6 +4,7 @@ import { type Abi, abis } from '../../src/seccomp/abi.js'
 import { toBitmap, unionBitmaps } from '../../src/seccomp/bitmap.js'
 import { canonicalJson } from '../../src/seccomp/canonical.js'
 import { sizeOfSet, type SyscallSet } from '../../src/seccomp/syscall-set.js'
+import { plural } from '../../src/plural.js'
 import { setCondition } from './conditions.js'
 import { earlier, joinEvents, later } from './finding-join.js'
 import { withLearned } from './learned-status.js'
@@ -116,9 +117,14 @@ export function withFindings(
       type: 'Learning',
       status: running > 0 ? 'True' : 'False',
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
-      message: `${size} syscalls observed in ${entries.length} instances, ${complete} of them from the first instruction`
+      message: `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}, ${complete} of them from the first instruction`
     },
     now
   )
-  return { ...profile, status: { ...learned, instances: list, conditions: [...conditions] } }
+  const grew =
+    learned.observed === status.observed ? {} : { lastNew: later(status.lastNew ?? '', now) }
+  return {
+    ...profile,
+    status: { ...learned, ...grew, instances: list, conditions: [...conditions] }
+  }
 }

@@ -13,6 +13,7 @@ import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
 import { readObservation } from './observations.js'
 import { encode } from './outbox.js'
+import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
@@ -29,6 +30,8 @@ export interface HubTiming {
   graceMs: number
   /** A node that is away longer is forgotten. */
   forgetMs: number
+  /** Between two looks at which profiles their policies approve. */
+  promoteMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
@@ -42,6 +45,7 @@ const defaultTiming: HubTiming = {
   stallMs: 10_000,
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
+  promoteMs: 30_000,
   perSecond: 100,
   burst: 2000
 }
@@ -117,6 +121,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
+  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
 
   function nodesChanged(): void {
     saver.changed()
@@ -192,6 +197,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
     }
     revisions.event(event)
+    promotions.event(event)
   })
   await revisions.settle()
   const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
@@ -212,6 +218,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   async function flush(): Promise<void> {
     await intake.flush()
+    await promotions.look()
     await revisions.settle()
   }
 
@@ -220,6 +227,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     clearInterval(ageing)
     await intake.close()
     stopWatching()
+    await promotions.close()
     await revisions.close()
     fleet.end(status.UNAVAILABLE, 'the hub is stopping')
     await new Promise((resolve) => setImmediate(resolve))

@@ -1,4 +1,5 @@
 import type { Condition } from '../../src/api/seccomp-profile.js'
+import { plural } from '../../src/plural.js'
 import { type NodeState, problemOf } from './nodes.js'
 
 /** How far a revision came among the nodes that count. */
@@ -45,7 +46,7 @@ export function readyCondition(
   const base = { type: 'Ready', observedGeneration: generation }
   const [first] = failed
   if (first !== undefined) {
-    const others = failed.length > 1 ? ` (and ${failed.length - 1} more nodes)` : ''
+    const others = failed.length > 1 ? ` (and ${plural(failed.length - 1, 'more node')})` : ''
     const message = `${first.node}: ${first.message} (${first.code})${others}`
     return { ...base, status: 'False', reason: 'NodeReportsError', message }
   }
@@ -54,8 +55,13 @@ export function readyCondition(
     return { ...base, status: 'False', reason: 'NoNodes', message }
   }
   if (ready < total) {
-    const message = `${ready} of ${total} nodes have the revision; waiting for ${some(waiting)}`
+    const message = `${ready} of ${plural(total, 'node')} ${ready === 1 ? 'has' : 'have'} the revision; waiting for ${some(waiting)}`
     return { ...base, status: 'False', reason: 'WaitingForNodes', message }
   }
-  return { ...base, status: 'True', reason: 'AllNodesReady', message: `all ${total} nodes have it` }
+  return {
+    ...base,
+    status: 'True',
+    reason: 'AllNodesReady',
+    message: total === 1 ? 'the one node has it' : `all ${total} nodes have it`
+  }
 }

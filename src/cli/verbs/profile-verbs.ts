@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
-import { approveProfile, diffProfiles, parseRef, type Refusal, showProfile } from '../profile.js'
+import { approveProfile, parseRef } from '../profile.js'
+import { type Refusal, showProfile } from '../profile-show.js'
 import { readList } from '../hub-api.js'
 import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
 import { addExportVerb } from './export-verb.js'
+import { addDiff } from './review-verbs.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
@@ -63,24 +65,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
       }
     )
   addExportVerb(profile, context)
-  verb(
-    'diff <a> [b]',
-    'compare two profiles (names or .yaml files), or one with what was observed; exit 0 same, 1 differ, 2 error'
-  )
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
-    .action(
-      async (
-        left: string,
-        right: string | undefined,
-        options: { namespace: string; output: string },
-        command: Command
-      ) => {
-        const output = parseOutput(options.output, formats) as Format
-        await withStore(command, context, (store) =>
-          diffProfiles(context.io, store, { left, right, namespace: options.namespace, output })
-        )
-      }
-    )
+  addDiff(profile, context)
   addApply(profile, context, 'SeccompProfile')
 }
 

@@ -180,6 +180,63 @@ test('the secco command', async (t) => {
     t.match(await secco(state, ['--state', state, 'profile', 'diff', web, 'absent']), { code: 2 })
   })
 
+  await t.test(
+    'diff: names with why and risk; lint: exit codes; show: the next step',
+    async (t) => {
+      t.match(await secco(state, ['diff', web, wider]), {
+        code: 1,
+        stdout: /1 added.*\n\+ accept4/
+      })
+      t.match(await secco(state, ['diff', 'shop/web', 'shop/web@approved']), {
+        code: 0,
+        stdout: ''
+      })
+      const report = JSON.parse(
+        (await secco(state, ['diff', web, wider, '-o', 'json'])).stdout
+      ) as {
+        entries: { name: string; change: string }[]
+      }
+      t.match(report.entries, [{ name: 'accept4', change: 'added' }])
+      t.match(await secco(state, ['diff', 'shop/web', 'shop/web@observed']), {
+        code: 1,
+        stdout: /\n- read/
+      })
+      for (const wrong of ['absent', 'shop/web@beef', 'shop/web@previous', 'shop/web@image:x']) {
+        t.match(await secco(state, ['diff', web, wrong]), { code: 2, stderr: /NOT_FOUND/ }, wrong)
+      }
+      const oci = await file('oci.json', (await secco(state, ['render', '-f', web])).stdout)
+      t.match(await secco(state, ['diff', oci, 'shop/web']), { code: 0 }, 'the other is rendered')
+      t.match(await secco(state, ['lint', '-f', oci]), { code: 0, stderr: /0 errors/ })
+      t.match(await secco(state, ['lint', 'shop/web']), { code: 0 })
+      const flags = '{"defaultAction":"SCMP_ACT_ERRNO","flags":["SECCOMP_FILTER_FLAG_LOG"]}'
+      const bad = await file('bad.json', flags)
+      t.match(await secco(state, ['lint', '-f', bad, '-o', 'json', '--runtime', 'runc@1.1.5']), {
+        code: 1,
+        stdout: /runc 1\.1\.5 refuses/
+      })
+      const loose = await file('loose.yaml', profile('loose', ', mount'))
+      t.match(await secco(state, ['lint', '-f', loose]), { code: 0, stdout: /warning mount/ })
+      t.match(await secco(state, ['lint', '-f', loose, '--strict']), { code: 1 })
+      t.match(await secco(state, ['lint']), { code: 1, stderr: /takes a NAME, or a file/ })
+      const invented = await file('invented.yaml', profile('invented', ', nonsense'))
+      t.match(await secco(state, ['lint', '-f', invented]), { code: 1, stdout: /error nonsense/ })
+      t.match(await secco(state, ['profile', 'apply', '-f', invented]), {
+        code: 1,
+        stderr: /nonsense.*lint: unknown-name.*INVALID_DOCUMENT/
+      })
+      t.match(await secco(state, ['profile', 'show', 'shop/web']), {
+        stdout:
+          /0 instances seen.*cannot be estimated yet \(0 instances\).*Risk: .* of 100.*\nNext: /s
+      })
+      const shown = JSON.parse(
+        (await secco(state, ['profile', 'show', 'shop/web', '-o', 'json'])).stdout
+      ) as {
+        review: Record<string, unknown>
+      }
+      t.same(Object.keys(shown.review).sort(), ['estimate', 'evidence', 'next', 'risk'])
+    }
+  )
+
   await t.test('check says what the webhook would do', async (t) => {
     const labelled = await file('pod.yaml', pod('web'))
     const other = await file('other.yaml', pod('other'))

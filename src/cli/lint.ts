@@ -1,0 +1,91 @@
+import { parseAllDocuments } from 'yaml'
+import { SeccoError } from '../errors.js'
+import type { RuntimeVersion } from '../seccomp/base.js'
+import { bySeverity, type Finding, forbidden } from '../seccomp/lint-finding.js'
+import { lintRaw } from '../seccomp/lint-raw.js'
+import { maxDocumentBytes } from '../seccomp/parse.js'
+import { plural } from '../plural.js'
+import type { ObjectRef, Store } from '../store/store.js'
+import { type Io, paint, plain } from './io.js'
+import { printObject } from './output.js'
+import { mustGetProfile } from './profile.js'
+
+export interface LintArgs {
+  output: 'table' | 'json' | 'yaml'
+  strict: boolean
+  runtime?: RuntimeVersion
+}
+
+const colors = { error: 'red', warning: 'yellow', note: 'dim' } as const
+
+/** The documents of a YAML or JSON text as they are, before any key is left out. */
+function rawDocuments(text: string, where: string): unknown[] {
+  if (Buffer.byteLength(text) > maxDocumentBytes) {
+    throw new SeccoError('TOO_LARGE', `${where}: at most ${maxDocumentBytes} bytes are accepted`)
+  }
+  try {
+    return [...parseAllDocuments(text, { uniqueKeys: true })].flatMap((document) => {
+      const [problem] = document.errors
+      if (problem !== undefined) throw problem
+      const value: unknown = document.toJS({ maxAliasCount: 100 })
+      return value === null ? [] : [value]
+    })
+  } catch (cause) {
+    const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : ''
+    throw new SeccoError(
+      'INVALID_DOCUMENT',
+      `${where}: is not YAML: ${plain(message.slice(0, 200))}`,
+      {
+        field: '',
+        cause
+      }
+    )
+  }
+}
+
+/** Prints findings, the most serious first. 1 when any is an error, or with `strict` a warning. */
+function report(io: Io, where: string, findings: readonly Finding[], args: LintArgs): number {
+  const sorted = bySeverity(findings)
+  const warnings = sorted.filter(({ severity }) => severity === 'warning').length
+  const errors = forbidden(sorted).length
+  if (args.output !== 'table') printObject(io, args.output, { where, findings: sorted })
+  else {
+    for (const { severity, rule, subject, message, mend } of sorted) {
+      io.stdout(
+        `${paint(io, colors[severity], severity)} ${plain(`${subject}: ${message}`)} [${rule}]\n`
+      )
+      if (severity !== 'note') io.stdout(`  next: ${mend}\n`)
+    }
+    const notes = sorted.length - errors - warnings
+    io.stderr(
+      `${where}: ${plural(errors, 'error')}, ${plural(warnings, 'warning')}, ${plural(notes, 'note')}\n`
+    )
+  }
+  return errors > 0 || (args.strict && warnings > 0) ? 1 : 0
+}
+
+/** `secco lint -f FILE`: an OCI profile, a config.json, or SeccompProfile documents. */
+export async function lintFile(io: Io, file: string, args: LintArgs): Promise<number> {
+  const documents = rawDocuments(await io.readFile(file), file)
+  if (documents.length === 0) {
+    throw new SeccoError('INVALID_DOCUMENT', `${file}: holds no document`, { field: '' })
+  }
+  const options = args.runtime === undefined ? {} : { runtime: args.runtime }
+  return report(
+    io,
+    file,
+    documents.flatMap((document) => lintRaw(document, options)),
+    args
+  )
+}
+
+/** `secco lint NAME`: the approved part of a profile in the store. */
+export async function lintStored(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  args: LintArgs
+): Promise<number> {
+  const profile = await mustGetProfile(store, ref)
+  return report(io, `${ref.namespace}/${ref.name}`, lintRaw(profile), args)
+}
