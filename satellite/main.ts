@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
+import { probeCapabilities } from '../native/capabilities.js'
 import { openRecorder } from '../native/recorder.js'
 import type { Recorder } from '../native/types.js'
 import type {
@@ -97,6 +98,8 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     ],
     logger
   )
+  // Before anything is recorded: its children are nobody's containers.
+  const capabilities = await probeCapabilities()
   const opened = openOrReason(options.record ?? 'always')
   let { reason } = opened
   let loop: RecorderLoop | undefined
@@ -129,7 +132,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,
-    capabilities: [],
+    capabilities,
     record: options.record ?? 'always',
     attached: opened.recorder?.attached ?? false
   })

@@ -7,6 +7,7 @@ import { findContainer, identify } from './containers/identify.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { isSandbox } from './containers/labels.js'
+import { createExactness } from './exactness.js'
 import { toObservation } from './observation.js'
 import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
 
@@ -18,7 +19,6 @@ const aliveEveryMs = 1000
 const refreshEveryMs = 500
 /** Looks for blocked calls after the last new syscall; the last one repeats. */
 const settleMs = [1000, 10_000, 60_000] as const
-const selfTestEveryMs = 10 * 60_000
 
 export interface RecorderLoopOptions {
   recorder: Recorder
@@ -50,6 +50,8 @@ interface Tracked extends SlotPlace {
   slot: Slot
   container?: Container
   ignored: boolean
+  /** It lived while the recorder did not count exactly. */
+  inexact: boolean
   blocked: BlockedCalls
   /** slot.distinct when it was last sent; -1: never. */
   sent: number
@@ -73,9 +75,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0, tableFull: 0, testedAt: 0 }
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0, tableFull: 0 }
   const isStopped = (): boolean => state.stopped
-  let exact: Condition | undefined
+  const exactness = createExactness((at) => new Date(performance.timeOrigin + at).toISOString())
   const now = (): number => performance.now()
   const timeOf = (monotonic: bigint): string => {
     const age = Number((process.hrtime.bigint() - monotonic) / 1_000_000n)
@@ -86,7 +88,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const counts = recorder.read(one.slot.index, one.slot.generation)
     if (counts === undefined || one.container === undefined) return undefined
     const held = options.held?.() ?? new Set<string>()
-    const { slot, blocked, container, sequence } = one
+    const { blocked, container, sequence } = one
+    const slot = { ...one.slot, complete: one.slot.complete && !one.inexact }
     const machine = options.machine
     return toObservation({
       prefix,
@@ -174,6 +177,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         tracked.set(key, {
           slot,
           ignored: false,
+          inexact: !exactness.isExact(),
           blocked: noBlockedCalls(),
           livePid: slot.pid,
           sent: -1,
@@ -188,24 +192,34 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const key of tracked.keys()) if (!present.has(key)) tracked.delete(key)
   }
 
+  /** Everything that lives now may lack calls; said again, with `complete` off. */
+  const markInexact = (): void => {
+    if (exactness.isExact()) return
+    for (const one of tracked.values()) {
+      if (one.inexact) continue
+      one.inexact = true
+      one.sent = -1
+    }
+  }
+
   const runSelfTest = async (): Promise<void> => {
-    state.testedAt = now()
+    const wasExact = exactness.isExact()
     try {
       const result = await recorder.selfTest()
-      const message = `counted ${result.counted} of ${result.expected} marker calls`
-      const status = result.ok ? 'True' : 'False'
-      const reason = result.ok ? 'SelfTestPassed' : 'SelfTestFailed'
-      if (!result.ok) logger.error(result, 'the recorder does not count exactly')
-      if (exact?.status === status) return
-      const lastTransitionTime = new Date().toISOString()
-      exact = { type: 'RecorderExact', status, reason, message, lastTransitionTime }
+      exactness.noteTest(result, recorder.counters().recursionMisses, now())
+      if (!exactness.isExact()) logger.error(result, 'the recorder does not count exactly')
+      else if (!wasExact) logger.info(result, 'the recorder counts exactly again')
     } catch (error) {
+      exactness.noteUntested(error instanceof Error ? error.message : String(error), now())
       logger.error({ err: error }, 'the self-test could not be run')
     }
   }
 
   const poll = async (): Promise<void> => {
     takeSlots()
+    exactness.noteMisses(recorder.counters().recursionMisses, now())
+    if (options.selfTest !== false && exactness.isDue(now())) await runSelfTest()
+    markInexact()
     for (const one of [...tracked.values()]) {
       try {
         await lookAt(one)
@@ -216,7 +230,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const { tableFull } = recorder.counters()
     if (tableFull > state.tableFull) logger.error({ tableFull }, 'containers found no free slot')
     state.tableFull = tableFull
-    if (options.selfTest !== false && now() - state.testedAt > selfTestEveryMs) await runSelfTest()
   }
 
   let timer: NodeJS.Timeout | undefined
@@ -263,7 +276,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         missed: 0
       }
     },
-    conditions: () => (exact === undefined ? [] : [exact]),
+    conditions: () => exactness.conditions(),
     stop: async () => {
       if (isStopped()) return
       state.stopped = true
