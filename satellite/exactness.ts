@@ -2,6 +2,8 @@ import type { SelfTest } from '../native/types.js'
 import type { Condition } from '../src/api/gen/hub.js'
 
 const selfTestEveryMs = 10 * 60_000
+/** After a failure: long enough for the condition to be seen, short enough to learn on. */
+const retestAfterMs = 60_000
 
 /** What is known of the recorder's exactness. Pure: times are the caller's, in milliseconds. */
 export interface Exactness {
@@ -21,7 +23,7 @@ export interface Exactness {
 /** @param timeOf RFC 3339 of a time */
 export function createExactness(timeOf: (at: number) => string): Exactness {
   let current: Condition | undefined
-  let testedAt = -Infinity
+  let dueAt = -Infinity
   let known = 0
 
   const set = (status: string, reason: string, message: string, at: number): void => {
@@ -33,25 +35,25 @@ export function createExactness(timeOf: (at: number) => string): Exactness {
 
   return {
     isExact: () => current?.status !== 'False',
-    isDue: (at) => at - testedAt > selfTestEveryMs,
+    isDue: (at) => at >= dueAt,
     noteMisses: (misses, at) => {
       if (misses <= known) return
       set('False', 'RecursionMisses', missed(misses - known), at)
       known = misses
       // Only a test without further misses makes it exact again.
-      testedAt = -Infinity
+      dueAt = Math.min(dueAt, at + retestAfterMs)
     },
     noteTest: (result, misses, at) => {
-      testedAt = at
       const more = misses - known
       known = Math.max(known, misses)
       const counted = `counted ${result.counted} of ${result.expected} marker calls`
       if (!result.ok) set('False', 'SelfTestFailed', counted, at)
       else if (more > 0) set('False', 'RecursionMisses', missed(more), at)
       else set('True', 'SelfTestPassed', counted, at)
+      dueAt = at + (current?.status === 'True' ? selfTestEveryMs : retestAfterMs)
     },
     noteUntested: (reason, at) => {
-      testedAt = at
+      dueAt = at + selfTestEveryMs
       // What failed before has not been refuted.
       if (current?.status === 'False') return
       set('Unknown', 'SelfTestNotRun', `the self-test could not be run: ${reason}`, at)

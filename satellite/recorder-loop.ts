@@ -218,6 +218,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const poll = async (): Promise<void> => {
     takeSlots()
     exactness.noteMisses(recorder.counters().recursionMisses, now())
+    markInexact()
     if (options.selfTest !== false && exactness.isDue(now())) await runSelfTest()
     markInexact()
     for (const one of [...tracked.values()]) {
