@@ -86,8 +86,9 @@ test('whose slot is it', (t) => {
     'version 1: by mount namespace'
   )
   const [first, second] = [11, 12].map((firstPid) => {
-    const { cgroupId: _, ...rest } = { ...web, id: `v1-${firstPid}`, pid: 0, firstPid }
-    return rest
+    const gone = { ...web, id: `v1-${firstPid}`, pid: 0, firstPid }
+    Reflect.deleteProperty(gone, 'cgroupId')
+    return gone
   })
   if (first === undefined || second === undefined) throw new Error('no containers')
   const onV1 = { cgroupId: 1n, cgroupName: '' }
