@@ -71,6 +71,7 @@ struct seccomp {
 } CORE;
 struct signal_struct {
 	unsigned int flags;
+	int group_exit_code;
 } CORE;
 struct linux_binprm {
 	const char *fdpath;

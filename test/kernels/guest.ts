@@ -3,6 +3,7 @@
  * a line on stdout: {"check", "ok", "detail"}. Arguments: folder with the compiled programs, checks to run.
  */
 import { execFile } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import { join } from 'node:path'
 import { readFile, rm, writeFile } from 'node:fs/promises'
@@ -120,22 +121,31 @@ interface Wanted {
 
 const root = '/run/secco-runc'
 
-async function runContainer({ name, own, filter }: Wanted): Promise<void> {
-  const bundle = await makeBundle(join(programs, 'rootfs'), { args: ['/probe', own] })
+/** @param last the container stays until it is killed */
+async function runContainer({ name, own, filter }: Wanted, last = false): Promise<void> {
+  const args = ['/probe', own, ...(last ? ['wait'] : [])]
+  const bundle = await makeBundle(join(programs, 'rootfs'), { args })
   if (!filter) {
     const path = join(bundle, 'config.json')
     const config = JSON.parse(await readFile(path, 'utf8')) as { linux: { seccomp?: unknown } }
     delete config.linux.seccomp
     await writeFile(path, JSON.stringify(config))
   }
-  await execute('runc', ['--root', root, 'run', '--bundle', bundle, name])
+  const ran = execute('runc', ['--root', root, 'run', '--bundle', bundle, name])
+  // Killed, it ends with 137.
+  await (last ? ran.catch(() => undefined) : ran)
 }
 
 /** Runs containers under the satellite's own loop: each named, complete, with its own calls and nobody else's. */
-async function learned(all: readonly Wanted[], start: () => Promise<void>): Promise<string> {
+async function learned(
+  all: readonly Wanted[],
+  start: (lasting: boolean) => Promise<void>,
+  lasting = false
+): Promise<string> {
   const logger = createLogger('guest', quiet)
   const registry = openRegistry([runcRuntime([root])], logger)
   const ended = new Map<string, Observation>()
+  const news = new EventEmitter()
   const loop = await startRecorderLoop({
     recorder: openRecorder({ hook: 'tp_btf' }),
     registry,
@@ -144,13 +154,21 @@ async function learned(all: readonly Wanted[], start: () => Promise<void>): Prom
     machine: 'x86_64',
     logger,
     onObservation: (one) => {
-      if (one.ended) ended.set(one.container?.name ?? '', one)
+      const name = one.container?.name ?? ''
+      // Seen and named: it may end.
+      if (lasting && !one.ended)
+        void execute('runc', ['--root', root, 'kill', name, 'KILL']).catch(() => undefined)
+      if (!one.ended) return
+      ended.set(name, one)
+      news.emit('ended')
     }
   })
   try {
-    await start()
-    const until = performance.now() + 20_000
-    while (ended.size < all.length && performance.now() < until) await loop.current()
+    await start(lasting)
+    const patience = AbortSignal.timeout(30_000)
+    while (ended.size < all.length && !patience.aborted) {
+      await once(news, 'ended', { signal: patience }).catch(() => undefined)
+    }
   } finally {
     await loop.stop()
     registry.close()
@@ -172,26 +190,34 @@ async function learned(all: readonly Wanted[], start: () => Promise<void>): Prom
   return names.join(', ')
 }
 
-const sideBySide: Check = () => {
+const sideBySide = (last: boolean): Promise<string> => {
   const all = [
     { name: 'filtered', own: 'getsid', filter: true },
     { name: 'unfiltered', own: 'getpriority', filter: false }
   ]
-  return learned(all, async () => {
-    await Promise.all(all.map(runContainer))
-  })
+  return learned(
+    all,
+    async (lasting) => {
+      await Promise.all(all.map((one) => runContainer(one, lasting)))
+    },
+    last
+  )
 }
 
 /** The mount namespace's number comes again at once: only what else is known tells them apart. */
-const oneAfterTheOther: Check = () => {
+const oneAfterTheOther = (last: boolean): Promise<string> => {
   const all = [
     { name: 'first', own: 'getsid', filter: true },
     { name: 'second', own: 'getpriority', filter: true },
     { name: 'third', own: 'getpgid', filter: false }
   ]
-  return learned(all, async () => {
-    for (const one of all) await runContainer(one)
-  })
+  return learned(
+    all,
+    async (lasting) => {
+      for (const one of all) await runContainer(one, lasting)
+    },
+    last
+  )
 }
 
 const checks: Record<string, Check> = {
@@ -206,8 +232,10 @@ const checks: Record<string, Check> = {
   'denials by count': denials,
   'ABIs apart': abis,
   'no less than strace': strace,
-  'runc, side by side': sideBySide,
-  'runc, one after the other': oneAfterTheOther
+  'runc, side by side': () => sideBySide(false),
+  'runc, one after the other': () => oneAfterTheOther(false),
+  'runc, lasting, side by side': () => sideBySide(true),
+  'runc, lasting, one by one': () => oneAfterTheOther(true)
 }
 
 for (const name of wanted) {
