@@ -107,7 +107,8 @@ function testFiles() {
 }
 
 /** Programs, kernel and containers want the machine for themselves; the rest may run side by side. */
-const isAlone = (path) => /^build\/test\/(native|satellite|e2e|bench|browser|src\/cli)\//.test(path)
+const isAlone = (path) =>
+  /^build\/test\/(native|satellite|e2e|bench|browser|kernels|src\/cli)\//.test(path)
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {

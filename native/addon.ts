@@ -120,7 +120,9 @@ export interface Addon {
 export function loadAddon(): Addon {
   const file = nativeBuild('Release', 'secco_recorder.node')
   if (process.platform !== 'linux') {
-    throw new NativeUnavailable(`syscalls are traced on Linux only, this is ${process.platform}`)
+    throw new NativeUnavailable(
+      `syscalls are traced on Linux only, this is ${process.platform}: run it on a Linux node`
+    )
   }
   if (!existsSync(file)) {
     throw new NativeUnavailable('the native addon is not built: run `make -C native`')
@@ -129,6 +131,9 @@ export function loadAddon(): Addon {
     return createRequire(import.meta.url)(file) as Addon
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    throw new NativeUnavailable(`the native addon cannot be loaded: ${message}`, error)
+    throw new NativeUnavailable(
+      `the native addon cannot be loaded: ${message}; install libbpf and libseccomp, then run \`make -C native\``,
+      error
+    )
   }
 }

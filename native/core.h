@@ -78,6 +78,7 @@ struct tty_struct;
 struct signal_struct {
 	atomic_t live;
 	unsigned int flags;
+	int group_exit_code;
 	struct tty_struct *tty;
 } CORE;
 struct linux_binprm {

@@ -340,10 +340,13 @@ ALWAYS int on_process_exit(bool direct)
 				   : nr == NR_EXIT || nr == NR_EXIT_GROUP;
 	/*
 	 * KILL_THREAD among other threads dies inside the filter. KILL_PROCESS, and the last thread,
-	 * come by sys_exit first and then take the whole group down (kernel/seccomp.c, since 5.16).
+	 * come by sys_exit first and then take the whole group down (kernel/seccomp.c, since 5.16). A
+	 * group that ends for another reason meanwhile (whoever joined the thread exits) is not that.
 	 */
-	bool killed = (task->exit_code & 0x7f) == SIGSYS &&
-		      !(task->signal->flags & SIGNAL_GROUP_EXIT);
+	struct signal_struct *signal = task->signal;
+	bool group_killed = signal->flags & SIGNAL_GROUP_EXIT &&
+			    (signal->group_exit_code & 0x7f) == SIGSYS;
+	bool killed = (task->exit_code & 0x7f) == SIGSYS && !group_killed;
 	if (!exits && !killed)
 		return 0;
 	add((__u32)word - 1, abi, nr, 1);

@@ -20,15 +20,28 @@ const markerCalls = 1000
 
 type Hook = Recorder['hook']
 
-/** One sentence for whatever the addon or the kernel answered. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { errno } = error as { errno?: unknown }
-  if (process.getuid?.() !== 0 && (errno === 1 || errno === 13)) {
-    return `loading BPF programs needs root (or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN): ${error.message}`
+/** What to do next about a refusal of the kernel's, by errno (bpf(2), kernel_lockdown(7)). */
+function adviceFor(errno: unknown): string {
+  const isRoot = process.getuid?.() === 0
+  if ((errno === 1 || errno === 13) && !isRoot) {
+    return 'run it as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN'
   }
-  if (errno === 1) return `the kernel does not allow BPF programs here: ${error.message}`
-  return error.message
+  if (errno === 1 || errno === 13) {
+    return 'the kernel forbids BPF here: give the container CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN and a seccomp profile that allows bpf, or boot without lockdown=confidentiality'
+  }
+  if (errno === 12) return 'free memory, or raise the memory limit of this cgroup'
+  if (errno === 38 || errno === 22 || errno === 95) {
+    return 'use Linux 5.11 or later with CONFIG_BPF_SYSCALL and CONFIG_DEBUG_INFO_BTF'
+  }
+  return '`secco doctor --node` shows what this kernel gives'
+}
+
+/** One sentence for whatever the addon or the kernel answered, with the next step in it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error instanceof NativeUnavailable) return error.message
+  const { errno } = error as { errno?: unknown }
+  return errno === undefined ? error.message : `${error.message}: ${adviceFor(errno)}`
 }
 
 function openAddon(
@@ -65,7 +78,7 @@ function open(options: RecorderOptions, pin: string): Opened {
   }
   if (!existsSync(kernelBtf) && options.btf === undefined) {
     throw new NativeUnavailable(
-      `the kernel has no BTF (${kernelBtf} is missing): give a BTF file of this kernel`
+      `the kernel has no BTF (${kernelBtf} is missing): boot one with CONFIG_DEBUG_INFO_BTF=y, or give a BTF file of this kernel`
     )
   }
   let first: unknown

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
+import { probeCapabilities } from '../native/capabilities.js'
 import type {
+  Capability,
   NodeStatus,
   Observation,
   Revision,
@@ -37,6 +39,11 @@ export interface UplinkEnds {
   status: () => NodeStatus
   /** Revisions whose files are on this node and verified. */
   holding: () => RevisionRef[]
+}
+
+/** What is in use says more than the trial before it. */
+function newestOf(capabilities: readonly Capability[]): Capability[] {
+  return [...new Map(capabilities.map((one) => [one.name, one])).values()]
 }
 
 /** What the satellite needs of its connection: startUplink of uplink.ts gives it, tests their own. */
@@ -109,6 +116,8 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     logger
   )
   const record = options.record ?? 'always'
+  // Before anything is recorded: its children are nobody's containers.
+  const probed = await probeCapabilities()
   let loop: RecorderLoop | undefined
   let attachment: Attachment | undefined
   let local: LocalServer | undefined
@@ -151,7 +160,11 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,
-    capabilities: [...opened.capabilities, ...(audit === undefined ? [] : [audit.capability()])],
+    capabilities: newestOf([
+      ...probed,
+      ...opened.capabilities,
+      ...(audit === undefined ? [] : [audit.capability()])
+    ]),
     record,
     attached: attached()
   })

@@ -1,14 +1,13 @@
-import type { Slot } from '../native/types.js'
 import type { Losses, Observation } from '../src/api/gen/hub.js'
-import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
+import { addBlockedCalls } from './blocked.js'
 import { findContainer, identify } from './containers/identify.js'
-import type { Container } from './containers/runtime.js'
 import { newLosses } from './losses.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
 import { createSlotObserver } from './slot-observer.js'
-import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
+import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
+import { exactly, isNamed, keyOf, type Named, track, type Tracked } from './tracked.js'
 
 /** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
 const graceMs = 3000
@@ -18,27 +17,6 @@ const aliveEveryMs = 1000
 const refreshEveryMs = 500
 /** Looks for blocked calls after the last new syscall; the last one repeats. */
 const settleMs = [1000, 10_000, 60_000] as const
-
-interface Tracked extends SlotPlace {
-  slot: Slot
-  container?: Container
-  ignored: boolean
-  /** Its last observation was given away; the slot waits until that is durable. */
-  ended: boolean
-  blocked: BlockedCalls
-  /** slot.distinct when it was last sent; -1: never. */
-  sent: number
-  sequence: number
-  met: number
-  aliveAt: number
-  /** When blocked calls are looked for next, and which step of settleMs that is. */
-  settleAt: number
-  settleStep: number
-}
-
-const isNamed = (one: Tracked): one is Tracked & { container: Container } =>
-  one.container !== undefined && !one.ignored
-const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 
 /**
  * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
@@ -52,7 +30,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const firstSequence = Date.now()
   const state = { stopped: false, unidentified: 0, refreshedAt: 0 }
   const isStopped = (): boolean => state.stopped
-  const check = options.selfTest === false ? undefined : createSelfCheck(recorder, logger)
+  const check = createSelfCheck(recorder, logger, options.selfTest !== false)
   const now = (): number => performance.now()
   const timeOf = (monotonic: bigint): string => {
     const age = Number((process.hrtime.bigint() - monotonic) / 1_000_000n)
@@ -65,10 +43,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     ...(options.audited === undefined ? {} : { audited: options.audited })
   })
   const observe = (one: Tracked, ended: boolean): Observation | undefined =>
-    isNamed(one) ? observer.observe(one, ended) : undefined
+    isNamed(one) ? observer.observe(exactly(one), ended) : undefined
 
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
-  const readBlocked = async (one: Tracked & { container: Container }): Promise<number> => {
+  const readBlocked = async (one: Named): Promise<number> => {
     const pids = await observer.ownPids(one.slot, one.container, await pidsOfSlot(one.slot, one))
     return addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
   }
@@ -172,27 +150,27 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       const known = tracked.get(key)
       if (known !== undefined) known.slot = slot
       else {
-        tracked.set(key, {
-          slot,
-          ignored: slot.ignored,
-          ended: false,
-          blocked: noBlockedCalls(),
-          livePid: slot.pid,
-          sent: -1,
-          sequence: firstSequence,
-          met: now(),
-          aliveAt: -Infinity,
-          settleAt: 0,
-          settleStep: 0
-        })
+        tracked.set(key, track(slot, !check.isExact(), firstSequence, now()))
       }
     }
     for (const [key, one] of tracked) if (!present.has(key)) forget(one)
     observer.refresh()
   }
 
+  /** Everything that lives now may lack calls; said again, with `complete` off. */
+  const markInexact = (): void => {
+    if (check.isExact()) return
+    for (const one of tracked.values()) {
+      if (one.inexact || one.ended) continue
+      one.inexact = true
+      one.sent = -1
+    }
+  }
+
   const poll = async (): Promise<void> => {
     takeSlots()
+    await check.due()
+    markInexact()
     for (const one of [...tracked.values()]) {
       if (one.ended) continue
       try {
@@ -205,7 +183,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const current = losses()
     for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
     lost = current
-    await check?.due()
   }
 
   const losses = (): Losses => {
@@ -263,7 +240,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   if (options.attach !== false) {
     await attach()
-    await check?.due()
+    await check.due()
   } else {
     await registry.refresh()
   }
@@ -282,10 +259,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       return all
     },
     losses,
-    conditions: () => {
-      const exact = check?.condition()
-      return [...(exact === undefined ? [] : [exact]), ...observer.conditions()]
-    },
+    conditions: () => [...check.conditions(), ...observer.conditions()],
     attach: async () => {
       await attach()
       // So that what was adopted has its name when this resolves.

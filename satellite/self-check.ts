@@ -1,36 +1,40 @@
 import type { Recorder } from '../native/types.js'
 import type { Condition } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
-
-const everyMs = 10 * 60_000
+import { createExactness } from './exactness.js'
 
 /** The recorder's proof that it counts exactly, repeated while it is attached. */
 export interface SelfCheck {
-  /** Tests when the last test is too long ago. Never rejects. */
+  /** Looks at what the kernel skipped, and tests when the last test is too long ago. Never rejects. */
   due(): Promise<void>
-  condition(): Condition | undefined
+  /** False: what is learned now may lack calls, and so may everything that is alive now. */
+  isExact(): boolean
+  conditions(): Condition[]
 }
 
-export function createSelfCheck(recorder: Recorder, logger: Logger): SelfCheck {
-  let testedAt = -Infinity
-  let exact: Condition | undefined
+/** @param tests false: skipped runs of the hook alone are looked at. */
+export function createSelfCheck(recorder: Recorder, logger: Logger, tests: boolean): SelfCheck {
+  const exactness = createExactness((at) => new Date(performance.timeOrigin + at).toISOString())
+  const misses = (): number => recorder.counters().recursionMisses
   return {
     due: async () => {
-      if (!recorder.attached || performance.now() - testedAt < everyMs) return
-      testedAt = performance.now()
+      exactness.noteMisses(misses(), performance.now())
+      if (!tests || !recorder.attached || !exactness.isDue(performance.now())) return
+      const wasExact = exactness.isExact()
       try {
         const result = await recorder.selfTest()
-        const message = `counted ${result.counted} of ${result.expected} marker calls`
-        const status = result.ok ? 'True' : 'False'
-        const reason = result.ok ? 'SelfTestPassed' : 'SelfTestFailed'
-        if (!result.ok) logger.error(result, 'the recorder does not count exactly')
-        if (exact?.status === status) return
-        const lastTransitionTime = new Date().toISOString()
-        exact = { type: 'RecorderExact', status, reason, message, lastTransitionTime }
+        exactness.noteTest(result, misses(), performance.now())
+        if (!exactness.isExact()) logger.error(result, 'the recorder does not count exactly')
+        else if (!wasExact) logger.info(result, 'the recorder counts exactly again')
       } catch (error) {
+        exactness.noteUntested(
+          error instanceof Error ? error.message : String(error),
+          performance.now()
+        )
         logger.error({ err: error }, 'the self-test could not be run')
       }
     },
-    condition: () => exact
+    isExact: () => exactness.isExact(),
+    conditions: () => exactness.conditions()
   }
 }

@@ -8,7 +8,8 @@ export type Identity =
   /** A pod's sandbox, a service of the system, or any other filtered process: nobody's workload. */
   | { kind: 'other' }
 
-type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'>
+type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'> &
+  Partial<Pick<Slot, 'pid'>>
 
 /** Ids that both name a cgroup and are not the root's: 1n stands for "no unified hierarchy". */
 function sameCgroup(slot: Facts, container: Container): boolean {
@@ -39,7 +40,11 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
     // Mount namespace numbers are reused at once: alone they count only where the container's cgroup is
     // not known. A slot of the root cgroup is not one of a container that has its own.
     const cgroupsSilent = container.cgroupId === undefined || container.cgroupId <= 1n
-    if (cgroupsSilent && container.pid > 0 && container.mntns === slot.mntns) byMount = container
+    if (!cgroupsSilent) continue
+    // With cgroup v1 only, nothing else is left of one that has ended: the task that was met first was its first.
+    const sameMount = container.mntns === undefined || container.mntns === slot.mntns
+    if (sameMount && slot.pid !== undefined && container.firstPid === slot.pid) return container
+    if (container.pid > 0 && container.mntns === slot.mntns) byMount = container
   }
   return byName ?? byMount
 }

@@ -35,6 +35,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const pod = pick('pod')?.pod
   const seccomp = pick('seccomp')?.seccomp
   const bundle = pick('bundle')?.bundle
+  const firstPid = live.firstPid ?? pick('firstPid')?.firstPid
   const cgroupId = live.cgroupId ?? pick('cgroupId')?.cgroupId
   return {
     id: newer.id,
@@ -43,6 +44,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
     pid: live.pid,
     status: live.status,
     labels: { ...older.labels, ...newer.labels },
+    ...(firstPid === undefined ? {} : { firstPid }),
     ...(live.mntns === undefined ? {} : { mntns: live.mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
     ...(image === undefined ? {} : { image }),

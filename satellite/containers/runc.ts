@@ -82,6 +82,7 @@ async function readContainer(
     runtime,
     name: nameOf(labels, id),
     pid: alive ? state.pid : 0,
+    firstPid: state.pid,
     status: !alive ? 'stopped' : created ? 'created' : 'running',
     labels,
     ...(image === undefined ? {} : { image }),

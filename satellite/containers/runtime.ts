@@ -16,6 +16,8 @@ export interface Container {
   image?: string
   /** Thread group id of its first process in this pid namespace; 0 when it has ended. */
   pid: number
+  /** The same, kept after the end: with its mount namespace it tells runs apart where cgroups do not. */
+  firstPid?: number
   /** Inode number of its mount namespace, while it lives. */
   mntns?: number
   /** Inode number of its cgroup in the unified hierarchy, kept after the end. */

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
+import { addDoctorVerb } from './verbs/doctor-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
@@ -99,6 +100,7 @@ function buildProgram(context: VerbContext): Command {
   addImportVerb(program, context)
   addMigrateVerb(program, context)
   addReviewVerbs(program, context)
+  addDoctorVerb(program, context)
   addVersionVerbs(program, context)
   return program
 }

@@ -202,6 +202,15 @@ int main(int count, char **args)
 		refuse_getsid(SECCOMP_RET_ERRNO | 13);
 		for (long i = 0; i < number; i++)
 			syscall(SYS_getsid, 0);
+	} else if (strcmp(mode, "log") == 0) {
+		refuse_getsid(SECCOMP_RET_LOG);
+		for (long i = 0; i < number; i++)
+			syscall(SYS_getsid, 0);
+	} else if (strcmp(mode, "trap") == 0) {
+		signal(SIGSYS, handler);
+		refuse_getsid(SECCOMP_RET_TRAP);
+		for (long i = 0; i < number; i++)
+			syscall(SYS_getsid, 0);
 	} else if (strcmp(mode, "kill") == 0) {
 		refuse_getsid(SECCOMP_RET_KILL_PROCESS);
 		call_getsid(NULL);

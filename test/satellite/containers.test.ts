@@ -86,6 +86,17 @@ test('whose slot is it', (t) => {
     v1,
     'version 1: by mount namespace'
   )
+  const [first, second] = [11, 12].map((firstPid) => {
+    const gone = { ...web, id: `v1-${firstPid}`, pid: 0, firstPid }
+    Reflect.deleteProperty(gone, 'cgroupId')
+    return gone
+  })
+  if (first === undefined || second === undefined) throw new Error('no containers')
+  const onV1 = { cgroupId: 1n, cgroupName: '' }
+  t.equal(findContainer(slot({ ...onV1, pid: 11 }), [first, second]), first, 'v1, after the end')
+  t.equal(findContainer(slot({ ...onV1, pid: 12 }), [first, second]), second, 'v1, same mntns')
+  t.equal(findContainer(slot({ ...onV1, pid: 13 }), [first, second]), undefined)
+  t.equal(findContainer(slot({ ...onV1, pid: 11, mntns: 9 }), [first]), undefined)
   t.equal(
     findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
     undefined,

@@ -1,0 +1,50 @@
+import type { Slot } from '../native/types.js'
+import { type BlockedCalls, noBlockedCalls } from './blocked.js'
+import type { Container } from './containers/runtime.js'
+import type { SlotPlace } from './slot-processes.js'
+
+/** What the recorder loop remembers of one slot. */
+export interface Tracked extends SlotPlace {
+  slot: Slot
+  container?: Container
+  ignored: boolean
+  /** Its last observation was given away; the slot waits until that is durable. */
+  ended: boolean
+  /** It lived while the recorder did not count exactly. */
+  inexact: boolean
+  blocked: BlockedCalls
+  /** slot.distinct when it was last sent; -1: never. */
+  sent: number
+  sequence: number
+  met: number
+  aliveAt: number
+  /** When blocked calls are looked for next, and which step of settleMs that is. */
+  settleAt: number
+  settleStep: number
+}
+
+export type Named = Tracked & { container: Container }
+
+export const isNamed = (one: Tracked): one is Named => one.container !== undefined && !one.ignored
+
+export const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
+
+/** A slot that was met now. @param at performance.now() */
+export function track(slot: Slot, inexact: boolean, sequence: number, at: number): Tracked {
+  return {
+    ...{ slot, inexact, sequence, met: at },
+    ignored: slot.ignored,
+    ended: false,
+    blocked: noBlockedCalls(),
+    livePid: slot.pid,
+    sent: -1,
+    aliveAt: -Infinity,
+    settleAt: 0,
+    settleStep: 0
+  }
+}
+
+/** The same, and not complete where the recorder did not count exactly. */
+export function exactly(one: Named): Named {
+  return one.inexact ? { ...one, slot: { ...one.slot, complete: false } } : one
+}

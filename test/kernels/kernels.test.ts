@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process'
+import { test } from 'tap'
+import { runKernels } from './run-kernels.js'
+
+const missing = ['qemu-system-x86_64', 'cpio', 'depmod', 'busybox', 'dpkg-deb'].filter(
+  (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0
+)
+const reasons = [
+  ...(process.arch === 'x64' ? [] : [`the kernels are for x86_64, this is ${process.arch}`]),
+  ...(process.getuid?.() === 0 ? [] : ['not root: a guest reads the files of this machine']),
+  ...(missing.length === 0 ? [] : [`not installed: ${missing.join(', ')}`])
+]
+const skip = reasons.length === 0 ? false : reasons.join('; ')
+
+// The guests run without hardware help: a boot takes 10 s on an idle machine, more beside others.
+test("the recorder on Debian's kernels", { skip, timeout: 900_000 }, async (t) => {
+  for (const { title, release, seconds, missing: absent, checks } of await runKernels(300_000)) {
+    const name = `${title} (${release}, ${seconds.toFixed(0)} s)`
+    await t.test(absent === undefined ? name : title, { skip: absent ?? false }, (t) => {
+      for (const { check, ok, detail } of checks) t.ok(ok, `${check}: ${detail}`)
+      t.end()
+    })
+  }
+})
