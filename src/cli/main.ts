@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
+import { addBaseVerbs } from './verbs/base-verbs.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
@@ -89,6 +90,7 @@ function buildProgram(context: VerbContext): Command {
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)
   addRenderVerb(program, context)
+  addBaseVerbs(program, context)
   addVersionVerbs(program, context)
   return program
 }
