@@ -167,6 +167,10 @@ async function measureOne(place: Place, setting: Setting, id: string): Promise<S
     for (const [nr, count] of countsOf(recorder, own, from)) {
       if (count > (before.get(nr) ?? 0)) names.add(syscallName(options.machine, nr))
     }
+    for (const slot of recorder.slots()) {
+      const isOurs = slot.mntns === own.mntns || slot.cgroupId === own.cgroupId
+      if (isOurs) recorder.release(slot.index, slot.generation)
+    }
     return names
   } finally {
     await runtime(place, 'delete', ['--force', id]).catch(() => undefined)
@@ -201,7 +205,7 @@ export async function measureBase(options: MeasureOptions): Promise<Measured> {
   let recorder: Recorder | undefined
   try {
     try {
-      recorder = openRecorder()
+      recorder = openRecorder({ slots: 4096 })
       recorder.attach()
     } catch (cause) {
       throw unavailable(cause)
@@ -216,7 +220,12 @@ export async function measureBase(options: MeasureOptions): Promise<Measured> {
         const id = `secco-base-${process.pid}-${measured.starts}`
         const names = await measureOne(place, setting, id)
         if (names.size === 0) {
-          throw unavailable(`${options.binary} loaded no filter that the recorder could see`)
+          const { tableFull } = recorder.counters()
+          throw unavailable(
+            tableFull > 0
+              ? 'more containers start on this machine than the recorder can hold'
+              : `${options.binary} loaded no filter that the recorder could see`
+          )
         }
         measured.starts += 1
         for (const name of names) {
