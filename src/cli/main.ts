@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
 import { addBaseVerbs } from './verbs/base-verbs.js'
+import { addBlockVerb } from './verbs/block-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
@@ -91,6 +92,7 @@ function buildProgram(context: VerbContext): Command {
   addRuleVerbs(program, context)
   addRenderVerb(program, context)
   addBaseVerbs(program, context)
+  addBlockVerb(program, context)
   addVersionVerbs(program, context)
   return program
 }

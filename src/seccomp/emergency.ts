@@ -3,7 +3,8 @@ import type { SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import type { Refusal, Resolve } from './approved.js'
 import { type Alternatives, subtractConditions } from './argument-algebra.js'
 import { normalConditions } from './argument-rules.js'
-import { decidingCalls } from './learned-arguments.js'
+import { emergencyTemplates } from './data/emergency-templates.js'
+import { decidingCalls, wholeMask } from './deciding-calls.js'
 import { rulesOf } from './normal-form.js'
 import type { Reason } from './reason.js'
 
@@ -22,7 +23,8 @@ export function isEmergency(profile: SeccompProfile): boolean {
 /** What is taken out now. */
 export interface Emergency {
   refusals: ReadonlyMap<string, readonly Refusal[]>
-  reason: Reason
+  /** Who took a name (or some of its arguments) out, when and why. */
+  reasonOf: (name: string) => Reason
 }
 
 /** Calls that do the same behind a pointer or a multiplexer, where no condition can tell. */
@@ -42,9 +44,9 @@ const doubles: Readonly<Record<string, readonly string[]>> = {
  */
 function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
   return normalConditions(args).map((arg) => {
-    const known = decidingCalls[name]?.arguments.find(({ index }) => index === arg.index)
-    if (known?.narrow !== true || arg.op !== 'SCMP_CMP_EQ' || arg.value > 0xffffffff) return arg
-    const mask = known.mask ?? 0xffffffff
+    const known = decidingCalls.get(name)?.arguments.find(({ index }) => index === arg.index)
+    if (known === undefined || arg.op !== 'SCMP_CMP_EQ' || arg.value > wholeMask) return arg
+    const { mask } = known
     return {
       index: arg.index,
       op: 'SCMP_CMP_MASKED_EQ',
@@ -54,12 +56,26 @@ function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
   })
 }
 
-const none: Emergency = { refusals: new Map(), reason: { kind: 'emergency', text: '' } }
+/** The newest decision that speaks of a name; approvals of an overlay say `blocked WHAT: …` (block.ts). */
+function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
+  const speaks = (reason: string | undefined) => {
+    const what = /^blocked ([\w-]+)/.exec(reason ?? '')?.[1]
+    const template = emergencyTemplates.find((each) => each.name === what)
+    const names = template?.rules.flatMap((rule) => rule.names) ?? [what]
+    return names.some((each) => each === name || doubles[each ?? '']?.includes(name) === true)
+  }
+  const decision = profile?.status?.approvals?.findLast(({ reason }) => speaks(reason))
+  const text = `taken out by ${emergencyLabel}`
+  if (decision === undefined) return { kind: 'emergency', text }
+  const { by, at, reason = '' } = decision
+  return { kind: 'emergency', text: `${text}: ${reason}`, by, at }
+}
 
 /** What a profile that serves as emergency overlay takes out. Rules that let through say nothing here. */
 export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
-  if (profile?.spec.seccomp === undefined) return none
   const refusals = new Map<string, Refusal[]>()
+  const reasonOf = (name: string) => reasonFor(profile, name)
+  if (profile?.spec.seccomp === undefined) return { refusals, reasonOf }
   const add = (name: string, refusal: Refusal) => {
     const list = refusals.get(name) ?? []
     refusals.set(name, refusal.args.length === 0 ? [refusal] : [...list, refusal])
@@ -71,17 +87,7 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
     add(name, { ...refusal, args: asKernelSees(name, args) })
     for (const other of doubles[name] ?? []) add(other, { ...refusal, args: [] })
   }
-  const last = profile.status?.approvals?.at(-1)
-  const why = last?.reason === undefined ? '' : `: ${last.reason}`
-  const text = `taken out by ${emergencyLabel}${why}`
-  return {
-    refusals,
-    reason: {
-      kind: 'emergency',
-      text,
-      ...(last === undefined ? {} : { by: last.by, at: last.at })
-    }
-  }
+  return { refusals, reasonOf }
 }
 
 /** The overlay that is in force where `resolve` looks. */

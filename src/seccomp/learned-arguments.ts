@@ -1,71 +1,48 @@
 /**
- * The arguments that decide power and are no pointers: what the recorder keeps values of, and what
- * approval can turn into conditions. Masked as the kernel masks them before it looks at them.
+ * Arguments whose values the recorder learns, because they decide how much power a call has: the
+ * mirror of native/arguments.h, which has the reasons; a test in test/native compares the two.
+ *
+ * A learned value is the argument under its mask, so a condition made of it is
+ * `SCMP_CMP_MASKED_EQ` with that mask: the kernel reads 32 bits of these arguments, a filter 64.
  */
-export interface DecidingArgument {
+export interface LearnedArgument {
+  readonly name: string
   /** Which argument, from 0. */
-  index: number
-  /** What it is, as its manual page calls it. */
-  name: string
-  /** Bits that decide; undefined: all of them. */
-  mask?: number
-  /** The kernel takes an int: bits above 31 are dropped after the filter has looked at all 64. */
-  narrow: boolean
+  readonly index: number
+  readonly mask: number
 }
 
-export interface DecidingCall {
-  /** A policy or `--arguments default` filters it; the others only by name. */
-  byDefault: boolean
-  arguments: readonly DecidingArgument[]
-}
+const all = 0xffffffff
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
+const namespaces = 0x7e020000
+const newTime = 0x80
+/** Without SOCK_CLOEXEC and SOCK_NONBLOCK. */
+const socketType = 0xf
 
-/** Namespace bits of clone; CLONE_NEWTIME (0x80) lies in the byte that clone takes as a signal. */
-export const cloneNamespaces = 0x7e020000
-
-const socketArguments: readonly DecidingArgument[] = [
-  { index: 0, name: 'domain', narrow: true },
-  // SOCK_NONBLOCK and SOCK_CLOEXEC travel in the higher bits (socket(2)).
-  { index: 1, name: 'type', mask: 0xf, narrow: true },
-  { index: 2, name: 'protocol', narrow: true }
+/** Of the native and the compat ABI alike; x32 calls' arguments are not learned. */
+export const learnedArguments: readonly LearnedArgument[] = [
+  { name: 'clone', index: 0, mask: namespaces },
+  { name: 'fcntl', index: 1, mask: all },
+  { name: 'ioctl', index: 1, mask: all },
+  { name: 'personality', index: 0, mask: all },
+  { name: 'prctl', index: 0, mask: all },
+  { name: 'setns', index: 1, mask: all },
+  { name: 'setsockopt', index: 1, mask: all },
+  { name: 'setsockopt', index: 2, mask: all },
+  { name: 'socket', index: 0, mask: all },
+  { name: 'socket', index: 1, mask: socketType },
+  { name: 'socket', index: 2, mask: all },
+  { name: 'socketpair', index: 0, mask: all },
+  { name: 'socketpair', index: 1, mask: socketType },
+  { name: 'socketpair', index: 2, mask: all },
+  { name: 'unshare', index: 0, mask: namespaces | newTime }
 ]
 
-export const decidingCalls: Readonly<Record<string, DecidingCall>> = {
-  socket: { byDefault: true, arguments: socketArguments },
-  socketpair: { byDefault: true, arguments: socketArguments },
-  clone: {
-    byDefault: true,
-    arguments: [{ index: 0, name: 'flags', mask: cloneNamespaces, narrow: false }]
-  },
-  unshare: {
-    byDefault: true,
-    arguments: [{ index: 0, name: 'flags', mask: cloneNamespaces + 0x80, narrow: false }]
-  },
-  prctl: { byDefault: true, arguments: [{ index: 0, name: 'option', narrow: true }] },
-  personality: { byDefault: true, arguments: [{ index: 0, name: 'persona', narrow: true }] },
-  ioctl: { byDefault: false, arguments: [{ index: 1, name: 'request', narrow: true }] },
-  fcntl: { byDefault: false, arguments: [{ index: 1, name: 'cmd', narrow: true }] },
-  setsockopt: {
-    byDefault: false,
-    arguments: [
-      { index: 1, name: 'level', narrow: true },
-      { index: 2, name: 'optname', narrow: true }
-    ]
-  }
-}
+/** Calls that only the compat ABI (i386, 32-bit ARM) has. */
+export const learnedCompatArguments: readonly LearnedArgument[] = [
+  { name: 'fcntl64', index: 1, mask: all },
+  { name: 'socketcall', index: 0, mask: all }
+]
 
-/** Names for values, where people think in names (address families of socket(2)). */
-export const addressFamilies: Readonly<Record<string, number>> = {
-  AF_UNIX: 1,
-  AF_INET: 2,
-  AF_INET6: 10,
-  AF_NETLINK: 16,
-  AF_PACKET: 17,
-  AF_RDS: 21,
-  AF_CAN: 29,
-  AF_TIPC: 30,
-  AF_BLUETOOTH: 31,
-  AF_ALG: 38,
-  AF_NFC: 39,
-  AF_VSOCK: 40,
-  AF_XDP: 44
-}
+/** At most this many distinct values of one argument are kept for a container. */
+export const learnedValues = 32

@@ -1,7 +1,7 @@
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { type Abi, abis } from './abi.js'
+import { decodeBitmap } from './bitmap.js'
 import type { Reason } from './reason.js'
-import { syscallName } from './syscall-table.js'
 
 /** Who saw a syscall, as far as a profile's evidence tells. */
 export interface Sighting {
@@ -17,21 +17,11 @@ export interface Sighting {
 
 type Instance = NonNullable<NonNullable<SeccompProfile['status']>['instances']>[number]
 
-/** Syscall numbers whose bit is set: bit 0 of byte 0 first. */
-export function numbersOfBitmap(base64: string): number[] {
-  const numbers: number[] = []
-  for (const [at, byte] of Buffer.from(base64, 'base64').entries()) {
-    for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) numbers.push(at * 8 + bit)
-  }
-  return numbers
-}
-
 function namesOf(instance: Instance): Set<string> {
   const names = new Set<string>()
   for (const abi of abis) {
     const bitmap = instance.observed?.[abi]
-    if (bitmap === undefined) continue
-    for (const nr of numbersOfBitmap(bitmap)) names.add(syscallName(abi, nr))
+    if (bitmap !== undefined) for (const name of decodeBitmap(abi, bitmap)) names.add(name)
   }
   return names
 }

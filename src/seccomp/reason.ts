@@ -28,8 +28,11 @@ export interface Reason {
 /** Syscall name → its reasons. */
 export type Provenance = Record<string, Reason[]>
 
-/** One line for people. */
+/** One line for people; the word before the first colon or space is the kind. */
 export function reasonText({ kind, text, at, by }: Reason): string {
-  const who = by === undefined ? '' : `, by ${by}`
-  return `${kind}: ${text}${who}${at === undefined ? '' : `, ${at}`}`
+  if (kind === 'family') return `family of ${text}`
+  if (kind === 'enosys') return text
+  if (kind === 'extends' && by !== undefined) return `extends: ${by}`
+  const who = by === undefined ? '' : kind === 'observed' ? ` on ${by}` : ` by ${by}`
+  return `${kind}: ${text}${who}${at === undefined ? '' : ` at ${at}`}`
 }

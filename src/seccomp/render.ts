@@ -20,7 +20,7 @@ import { widen } from './families.js'
 import { commonAction } from './fleet-keys.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
-import type { Provenance, Reason } from './reason.js'
+import { type Provenance, type Reason, reasonText } from './reason.js'
 import { runtimeDefault, runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 
@@ -42,7 +42,9 @@ export interface Rendering {
   /** `sha256:<hex>` of `json` in UTF-8. */
   digest: `sha256:${string}`
   /** Why each syscall that a rule names is there, and what the emergency overlay took; sorted by name. */
-  provenance: Provenance
+  reasons: Provenance
+  /** The same as lines for people. */
+  provenance: Record<string, string[]>
 }
 
 /** The floor is the union over machines: a name that a machine lacks cannot be called there. */
@@ -61,7 +63,13 @@ type Why = Map<string, Reason[]>
 function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
   const json = canonicalJson(seccomp)
   const sorted = [...why].sort(([left], [right]) => (left < right ? -1 : 1))
-  return { seccomp, json, digest: digestOf(json), provenance: Object.fromEntries(sorted) }
+  return {
+    seccomp,
+    json,
+    digest: digestOf(json),
+    reasons: Object.fromEntries(sorted),
+    provenance: Object.fromEntries(sorted.map(([name, list]) => [name, list.map(reasonText)]))
+  }
 }
 
 interface Wanted {
@@ -105,7 +113,7 @@ function afterEmergency(
   const { left, exact } = withoutEmergency(name, asAlternatives(alternatives), emergency)
   if (left.length === 0) return undefined
   const part = exact ? 'some arguments' : 'some arguments, and what filters cannot tell from them,'
-  const { reason } = emergency
+  const reason = emergency.reasonOf(name)
   return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
 }
 
@@ -285,7 +293,7 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
   for (const name of emergency.refusals.keys()) {
     const known = why.get(name) ?? []
     if (isKnownSyscall(name) && !known.some(({ kind }) => kind === 'emergency')) {
-      why.set(name, [...known, emergency.reason])
+      why.set(name, [...known, emergency.reasonOf(name)])
     }
   }
   return finish({ ...fallback, architectures, syscalls }, why)

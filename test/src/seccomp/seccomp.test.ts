@@ -159,7 +159,7 @@ test('base and families', (t) => {
 })
 
 test('enforce', (t) => {
-  const { seccomp, json, digest, provenance } = renderProfile(
+  const { seccomp, json, digest, reasons, provenance } = renderProfile(
     allowing([
       'read',
       'socket',
@@ -193,12 +193,13 @@ test('enforce', (t) => {
   ] as const) {
     t.equal(says(name, ...args), expected, `${name} ${args.join()}`)
   }
-  t.match(provenance['mount'], [
+  t.match(reasons['mount'], [
     { kind: 'person', text: 'spec.seccomp' },
     { kind: 'person', text: 'beyond RuntimeDefault' }
   ])
-  t.match(provenance['exit'], [{ kind: 'base' }])
-  t.match(provenance['epoll_pwait2'], [{ kind: 'family', text: /^epoll_wait: / }])
+  t.match(reasons['exit'], [{ kind: 'base' }])
+  t.match(provenance['exit'], [/^base: /])
+  t.match(reasons['epoll_pwait2'], [{ kind: 'family', text: /^epoll_wait: / }])
   t.same(seccomp.architectures, ['SCMP_ARCH_X86_64'])
   t.notMatch(json, /syscall_500|flags|includes|excludes|archMap|listenerPath|comment/)
   t.equal(json, canonicalJson(seccomp))
@@ -263,7 +264,7 @@ test('extends', (t) => {
   }
   const options = { ...enforce, resolve: (ns: string, name: string) => parents[`${ns}/${name}`] }
   const render = (entries: string[]) => renderProfile(profileOf({ extends: entries }), options)
-  t.same(render(['base']).provenance['sysinfo'], [
+  t.same(render(['base']).reasons['sysinfo'], [
     { kind: 'extends', text: 'approved in a profile that it extends', by: 'shop/base' }
   ])
   t.equal(answer(render(['base']).seccomp, 'read', []), 'SCMP_ACT_ALLOW')
