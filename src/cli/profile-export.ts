@@ -1,24 +1,11 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { renderProfile } from '../seccomp/render.js'
 import type { ObjectRef, Store } from '../store/store.js'
 import type { Io } from './io.js'
 import { mustGetProfile } from './profile.js'
-
-/** Resolves `extends` against everything that the store holds. */
-async function resolver(
-  store: Store
-): Promise<(namespace: string, name: string) => SeccompProfile | undefined> {
-  const all = new Map(
-    (await store.list('SeccompProfile')).map((profile) => [
-      `${profile.metadata.namespace ?? rootNamespace}/${profile.metadata.name}`,
-      profile
-    ])
-  )
-  return (namespace, name) => all.get(`${namespace}/${name}`)
-}
+import { storeResolver } from './store-resolver.js'
 
 /**
  * The very bytes that the nodes have, as long as the hub's last rendering is of the profile as it
@@ -53,7 +40,7 @@ export async function exportProfile(
       return 0
     }
     io.stdout(
-      `${renderProfile(profile, { mode: args.mode, resolve: await resolver(store) }).json}\n`
+      `${renderProfile(profile, { mode: args.mode, resolve: await storeResolver(store) }).json}\n`
     )
     return 0
   }

@@ -81,6 +81,16 @@ function withNames(rules: readonly SeccompSyscall[], adds: readonly string[]): S
   return rules.map((rule, index) => (index === at ? { ...rule, names } : rule))
 }
 
+/** The next approval filters the same calls: new values come as new conditions. */
+function learnOf(
+  { spec }: SeccompProfile,
+  options: ApproveOptions,
+  calls: readonly string[]
+): Pick<SeccompProfile['spec'], 'learn'> {
+  if ((options.arguments ?? []).length === 0) return {}
+  return { learn: { ...spec.learn, arguments: [...calls] } }
+}
+
 /**
  * Puts everything observed into spec.seccomp as ALLOW rules, names sorted, with the ABIs it was observed in, and
  * appends the approval. Of calls whose arguments are filtered, the learned values become conditions
@@ -118,7 +128,10 @@ export function approveObserved(profile: SeccompProfile, options: ApproveOptions
     architectures.size === (before.architectures ?? []).length
   const approved: SeccompProfile = unchanged
     ? profile
-    : { ...profile, spec: { ...profile.spec, seccomp: filtered } }
+    : {
+        ...profile,
+        spec: { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
+      }
   const revision = options.digestOf?.(approved) ?? ''
   const approvals = profile.status?.approvals ?? []
   const last = approvals.at(-1)

@@ -1,5 +1,10 @@
 import type { SeccompArg } from '../api/seccomp-profile.js'
-import { type Conditions, conditionHolds, normalConditions, sameConditions } from './argument-rules.js'
+import {
+  type Conditions,
+  conditionHolds,
+  normalConditions,
+  sameConditions
+} from './argument-rules.js'
 
 /**
  * Sets of calls by their arguments: a list of alternatives, each a list of conditions that must all

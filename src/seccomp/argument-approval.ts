@@ -33,7 +33,11 @@ export const defaultCalls: readonly string[] = [...decidingCalls]
   .map(([name]) => name)
   .sort()
 
-function conditionOf({ index, mask }: DecidingArgument, value: number, limited: boolean): SeccompArg {
+function conditionOf(
+  { index, mask }: DecidingArgument,
+  value: number,
+  limited: boolean
+): SeccompArg {
   // Some libcs sign-extend (musl's ioctl): then the upper half says nothing. RuntimeDefault's own
   // conditions compare all 64 bits, and nothing may be wider than they are.
   if (mask === wholeMask && (value < 0x80000000 || limited)) {
@@ -58,7 +62,10 @@ function conditionsFor(
   const sorted = values.sort((a, b) => a - b)
   const conditions = sorted.map((value) => conditionOf(argument, value, limited))
   const distinct = conditions.filter(
-    (one, at) => conditions.findIndex((other) => other.valueTwo === one.valueTwo && other.value === one.value) === at
+    (one, at) =>
+      conditions.findIndex(
+        (other) => other.valueTwo === one.valueTwo && other.value === one.value
+      ) === at
   )
   return distinct.length > mostValues ? `${distinct.length} distinct values` : distinct
 }
@@ -90,19 +97,11 @@ export function planArguments(profile: SeccompProfile, name: string): ArgumentPl
   }
   for (const args of lists) {
     if (args.length === 0) continue
-    const within =
-      limits === undefined || limits.length === 0 || conditionsWithin(args, limits) || isInside(args, limits)
+    const within = limits === undefined || limits.length === 0 || conditionsWithin(args, limits)
     if (within) plan.alternatives.push(args)
     else plan.refused.push(args.map(({ valueTwo, value }) => String(valueTwo ?? value)).join('/'))
   }
   return plan
-}
-
-/** One alternative of RuntimeDefault whose conditions all hold wherever these do. */
-function isInside(args: readonly SeccompArg[], limits: readonly SeccompArg[][]): boolean {
-  return limits.some((limit) =>
-    limit.every((need) => args.some((have) => conditionsWithin([have], [[need]])))
-  )
 }
 
 /** The calls whose arguments a profile filters: those that it lists, and those that an approval names. */
@@ -127,7 +126,9 @@ function approvedAlternatives(seccomp: LinuxSeccomp, name: string): SeccompArg[]
   return (seccomp.syscalls ?? [])
     .filter(
       (rule) =>
-        rule.action === 'SCMP_ACT_ALLOW' && rule.names.includes(name) && (rule.args ?? []).length > 0
+        rule.action === 'SCMP_ACT_ALLOW' &&
+        rule.names.includes(name) &&
+        (rule.args ?? []).length > 0
     )
     .map((rule) => rule.args ?? [])
 }
@@ -144,7 +145,9 @@ export function withArguments(
   calls: readonly string[]
 ): { seccomp: LinuxSeccomp; plans: ArgumentPlan[] } {
   const observed = new Set(abis.flatMap((abi) => profile.status?.observed?.[abi] ?? []))
-  const plans = calls.filter((name) => observed.has(name)).map((name) => planArguments(profile, name))
+  const plans = calls
+    .filter((name) => observed.has(name))
+    .map((name) => planArguments(profile, name))
   let changed = seccomp
   for (const { name, alternatives } of plans) {
     if (alternatives.length === 0) continue

@@ -17,12 +17,16 @@ export interface Block {
 
 function wrong(text: string, message: string, hint?: string): SeccoError {
   return new SeccoError('INVALID_ARGUMENT', `${text}: ${message}`, {
-    hint: hint ?? 'write a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; `secco block` lists templates'
+    hint:
+      hint ??
+      'write a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; `secco block` lists templates'
   })
 }
 
 function numberOf(text: string, whole: string): number {
-  const value = addressFamilies[text.toUpperCase()] ?? (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN)
+  const value =
+    addressFamilies[text.toUpperCase()] ??
+    (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN)
   if (Number.isSafeInteger(value)) return value
   throw wrong(whole, `${JSON.stringify(text)} is not a number or a known name (AF_ALG, …)`)
 }
@@ -33,7 +37,10 @@ function indexOf(name: string, text: string, whole: string): number {
   const found = known.find((each) => each.name === text)
   if (found !== undefined) return found.index
   const names = known.map((each) => each.name).join(', ')
-  throw wrong(whole, `argument ${JSON.stringify(text)} is not 0 to 5${names === '' ? '' : ` or one of ${names}`}`)
+  throw wrong(
+    whole,
+    `argument ${JSON.stringify(text)} is not 0 to 5${names === '' ? '' : ` or one of ${names}`}`
+  )
 }
 
 function conditionOf(name: string, text: string, whole: string): SeccompArg {
@@ -64,7 +71,8 @@ export function parseBlock(text: string): Block {
     }
   }
   const [, name = '', conditions] = /^([a-z0-9_]+)(?::(.+))?$/.exec(text) ?? []
-  if (!isKnownSyscall(name)) throw wrong(text, 'neither a template nor a syscall that a table knows')
+  if (!isKnownSyscall(name))
+    throw wrong(text, 'neither a template nor a syscall that a table knows')
   const args = (conditions?.split(',') ?? []).map((each) => conditionOf(name, each, text))
   if (new Set(args.map(({ index }) => index)).size < args.length) {
     throw wrong(text, 'two conditions on one argument, which runtimes join by OR')

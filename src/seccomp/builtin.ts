@@ -32,3 +32,11 @@ export function builtinProfile(namespace: string, name: string): SeccompProfile 
   if (namespace !== rootNamespace) return undefined
   return builtinProfiles.find((profile) => profile.metadata.name === name)
 }
+
+/** Everything that a shipped profile and those it extends approve. */
+export function curatedNames(name: string): Set<string> {
+  const found = curated.find((each) => each.name === name)
+  if (found === undefined) return new Set()
+  const inherited = found.extends === undefined ? [] : curatedNames(found.extends)
+  return new Set([...found.names, ...inherited])
+}

@@ -1,21 +1,12 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { type Abi, abis, abisOfMachine, type ScmpArch, scmpArchOf } from './abi.js'
-import {
-  type Approved,
-  approvedOf,
-  type Grant,
-  type Refusal,
-  type Resolve
-} from './approved.js'
+import { type Approved, approvedOf, type Grant, type Refusal, type Resolve } from './approved.js'
+import { conditionHolds } from './argument-rules.js'
 import { type RuntimeVersion, baseNames } from './base.js'
 import { canonicalJson } from './canonical.js'
 import { digestOf } from './digest.js'
 import { asAlternatives, asList, type Effective, effectiveOf, remainderOf } from './effective.js'
-import {
-  type Emergency,
-  resolveEmergency,
-  withoutEmergency
-} from './emergency.js'
+import { type Emergency, resolveEmergency, withoutEmergency } from './emergency.js'
 import { widen } from './families.js'
 import { commonAction } from './fleet-keys.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
@@ -78,6 +69,16 @@ interface Wanted {
   reasons: Reason[]
 }
 
+/**
+ * Has a grant its family's whole power? By name it has; clone for some flags has what fork and vfork
+ * can do as long as it may have no flags but SIGCHLD.
+ */
+function isWide(name: string, { byName, alternatives }: Grant): boolean {
+  const forks = (args: readonly SeccompArg[]) =>
+    args.every((arg) => arg.index === 0 && conditionHolds(arg, 17n))
+  return byName || (name === 'clone' && alternatives.some(forks))
+}
+
 /** approved ∪ extends ∪ base ∪ families, each with its reasons. A person's own words come first. */
 function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>()
@@ -90,14 +91,15 @@ function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): M
     wanted.set(name, { grant, logged: grant.logged, reasons: [...grant.reasons] })
   }
   for (const [name, text] of baseNames(runtimes)) add(name, { kind: 'base', text })
-  const byName = [...approved.grants].filter(([, grant]) => grant.byName).map(([name]) => name)
-  for (const [name, text] of widen(byName)) {
+  const wide = [...approved.grants].filter(([name, grant]) => isWide(name, grant))
+  for (const [name, text] of widen(wide.map(([name]) => name))) {
     if (floor.has(name)) add(name, { kind: 'family', text })
   }
   if (approved.everything !== undefined) {
     const logged = approved.everything === 'SCMP_ACT_LOG'
     for (const name of floor.keys()) {
-      if (!wanted.has(name)) add(name, { kind: 'person', text: 'spec.seccomp.defaultAction' }, logged)
+      if (!wanted.has(name))
+        add(name, { kind: 'person', text: 'spec.seccomp.defaultAction' }, logged)
     }
   }
   return wanted
@@ -202,11 +204,7 @@ function enforceRules(
   return rules
 }
 
-function auditRules(
-  allowed: ReadonlyMap<string, Allowed>,
-  emergency: Emergency,
-  why: Why
-): Rule[] {
+function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency, why: Why): Rule[] {
   const rules: Rule[] = []
   for (const [name, { alternatives, reasons }] of allowed) {
     const limits = floor.get(name)

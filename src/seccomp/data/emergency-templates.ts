@@ -6,7 +6,10 @@ export interface EmergencyTemplate {
   readonly reason: string
   /** Published weaknesses that were used through it, and where the reason comes from. */
   readonly sources: readonly string[]
-  readonly rules: readonly { readonly names: readonly string[]; readonly args?: readonly SeccompArg[] }[]
+  readonly rules: readonly {
+    readonly names: readonly string[]
+    readonly args?: readonly SeccompArg[]
+  }[]
 }
 
 const equal = (index: number, value: number): SeccompArg => ({ index, op: 'SCMP_CMP_EQ', value })
@@ -88,9 +91,7 @@ export const emergencyTemplates: readonly EmergencyTemplate[] = [
     name: 'ptrace',
     reason: 'reads and changes other processes',
     sources: ['CVE-2019-13272'],
-    rules: [
-      { names: ['pidfd_getfd', 'process_vm_readv', 'process_vm_writev', 'ptrace'] }
-    ]
+    rules: [{ names: ['pidfd_getfd', 'process_vm_readv', 'process_vm_writev', 'ptrace'] }]
   },
   {
     name: 'user-namespaces',

@@ -57,7 +57,9 @@ function allowing(names: string[], more: LinuxSeccomp['syscalls'] = []): Seccomp
 /** Resolves nothing but an emergency overlay with these rules. */
 function overlay(syscalls: LinuxSeccomp['syscalls']) {
   const emergency = profileOf(
-    { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', ...(syscalls === undefined ? {} : { syscalls }) } },
+    {
+      seccomp: { defaultAction: 'SCMP_ACT_ERRNO', ...(syscalls === undefined ? {} : { syscalls }) }
+    },
     'emergency',
     'secco-system'
   )
