@@ -177,6 +177,8 @@ export function subtractConditions(
       })
     )
   })
+  // Looking for what is covered costs its square: what is far too long is not looked at.
+  if (left.length > 2 * mostAlternatives) return { left: [], exact: false }
   const some = withoutCovered(left)
   if (some.length > mostAlternatives) return { left: [], exact: false }
   return { left: some, exact }

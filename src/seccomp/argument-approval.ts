@@ -6,7 +6,7 @@ import type {
   SeccompSyscall
 } from '../api/seccomp-profile.js'
 import { abis } from './abi.js'
-import { type Alternatives, mostAlternatives, withoutCovered } from './argument-algebra.js'
+import { mostAlternatives, withoutCovered } from './argument-algebra.js'
 import { conditionsWithin, normalConditions } from './argument-rules.js'
 import { type DecidingArgument, decidingCalls, wholeMask } from './deciding-calls.js'
 import { runtimeDefaultRules } from './runtime-default.js'
@@ -152,7 +152,7 @@ export function withArguments(
   for (const { name, alternatives } of plans) {
     if (alternatives.length === 0) continue
     const before = approvedAlternatives(changed, name)
-    const fresh = (withoutCovered([...before, ...alternatives]) as Alternatives).filter(
+    const fresh = (withoutCovered([...before, ...alternatives])).filter(
       (args) => !before.some((other) => conditionsWithin(args, [other]))
     )
     const rules = withoutName(changed.syscalls ?? [], name)
