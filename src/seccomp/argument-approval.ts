@@ -152,7 +152,7 @@ export function withArguments(
   for (const { name, alternatives } of plans) {
     if (alternatives.length === 0) continue
     const before = approvedAlternatives(changed, name)
-    const fresh = (withoutCovered([...before, ...alternatives])).filter(
+    const fresh = withoutCovered([...before, ...alternatives]).filter(
       (args) => !before.some((other) => conditionsWithin(args, [other]))
     )
     const rules = withoutName(changed.syscalls ?? [], name)

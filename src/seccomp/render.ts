@@ -1,5 +1,5 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
-import { type Abi, abis, abisOfMachine, type ScmpArch, scmpArchOf } from './abi.js'
+import { type ScmpArch, scmpArchOf } from './abi.js'
 import { type Approved, approvedOf, type Grant, type Refusal, type Resolve } from './approved.js'
 import { conditionHolds } from './argument-rules.js'
 import { type RuntimeVersion, baseNames } from './base.js'
@@ -9,6 +9,7 @@ import { asAlternatives, asList, type Effective, effectiveOf, remainderOf } from
 import { type Emergency, resolveEmergency, withoutEmergency } from './emergency.js'
 import { widen } from './families.js'
 import { commonAction } from './fleet-keys.js'
+import { listedAbis } from './listed-abis.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
 import { type Provenance, type Reason, reasonText } from './reason.js'
@@ -141,23 +142,6 @@ function allowedNames(
     allowed.set(name, { alternatives: rest.left, beyond: effective.beyond, logged, reasons })
   }
   return allowed
-}
-
-function listedAbis(profile: SeccompProfile, approved: Approved, options: RenderOptions): Abi[] {
-  const observed = abis.filter((abi) => (profile.status?.observed?.[abi]?.length ?? 0) > 0)
-  const named = abis.filter((abi) => approved.architectures.has(scmpArchOf[abi]))
-  const seen = named.length > 0 ? named : observed
-  const machines = new Set(
-    options.machine === undefined
-      ? [...seen, ...observed].map((abi) => (abi === 'aarch64' ? 'aarch64' : 'x86_64'))
-      : [options.machine]
-  )
-  if (machines.size === 0) machines.add('x86_64')
-  const native = [...machines].flatMap((machine) => {
-    const all = abisOfMachine(machine)
-    return options.mode === 'audit' ? all : all.slice(0, 1)
-  })
-  return abis.filter((abi) => native.includes(abi) || seen.includes(abi))
 }
 
 function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omit<Rule, 'name'>) {
