@@ -117,7 +117,21 @@ function checkNames(document: object, where: string): void {
   }
 }
 
+/** The emergency overlay (src/seccomp/emergency.ts) takes out and never lets through. */
+function checkEmergency({ metadata, spec }: SeccompProfile, where: string): void {
+  if (metadata.namespace !== rootNamespace || metadata.name !== 'emergency') return
+  const message = `must refuse: ${rootNamespace}/emergency takes calls out of every profile and lets none through`
+  const lets = (action: string) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
+  if (spec.seccomp !== undefined && lets(spec.seccomp.defaultAction)) {
+    throw refuse(where, 'spec.seccomp.defaultAction', message)
+  }
+  for (const [index, rule] of (spec.seccomp?.syscalls ?? []).entries()) {
+    if (lets(rule.action)) throw refuse(where, `spec.seccomp.syscalls[${index}].action`, message)
+  }
+}
+
 function checkProfile(profile: SeccompProfile, where: string): void {
+  checkEmergency(profile, where)
   for (const [index, rule] of (profile.spec.seccomp?.syscalls ?? []).entries()) {
     const used = new Set<number>()
     for (const [position, arg] of (rule.args ?? []).entries()) {

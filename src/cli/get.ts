@@ -3,6 +3,7 @@ import { lossesText, workloadOf } from '../../webhook/ui/view.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { SeccoError } from '../errors.js'
+import { builtinProfiles } from '../seccomp/builtin.js'
 import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
@@ -65,8 +66,12 @@ function profileColumns(now: number): Column<SeccompProfile>[] {
 }
 
 /** `secco get profiles`. */
-export async function getProfiles(io: Io, store: Store, args: GetArgs): Promise<number> {
-  const all = await store.list('SeccompProfile')
+export async function getProfiles(
+  io: Io,
+  store: Store,
+  args: GetArgs & { builtin?: boolean }
+): Promise<number> {
+  const all = args.builtin === true ? builtinProfiles : await store.list('SeccompProfile')
   return printListing(io, args.output, {
     what: 'profiles',
     rows: asked(all, args, (profile) => profile.metadata),

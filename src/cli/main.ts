@@ -5,6 +5,8 @@ import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
 import { addDoctorVerb } from './verbs/doctor-verb.js'
+import { addBaseVerbs } from './verbs/base-verbs.js'
+import { addBlockVerb } from './verbs/block-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
@@ -101,6 +103,8 @@ function buildProgram(context: VerbContext): Command {
   addMigrateVerb(program, context)
   addReviewVerbs(program, context)
   addDoctorVerb(program, context)
+  addBaseVerbs(program, context)
+  addBlockVerb(program, context)
   addVersionVerbs(program, context)
   return program
 }

@@ -14,22 +14,10 @@ import { ensureFolder, writeDurable } from '../store/durable-file.js'
 import type { Io } from './io.js'
 import { sayLosses } from './losses.js'
 import { mustGetProfile } from './profile.js'
+import { storeResolver } from './store-resolver.js'
 
 export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as const
 export type ExportFormat = (typeof exportFormats)[number]
-
-/** Resolves `extends` against everything that the store holds. */
-export async function resolver(
-  store: Store
-): Promise<(namespace: string, name: string) => SeccompProfile | undefined> {
-  const all = new Map(
-    (await store.list('SeccompProfile')).map((profile) => [
-      `${profile.metadata.namespace ?? rootNamespace}/${profile.metadata.name}`,
-      profile
-    ])
-  )
-  return (namespace, name) => all.get(`${namespace}/${name}`)
-}
 
 /**
  * The very bytes that the nodes have, as long as the hub's last rendering is of the profile as it
@@ -120,7 +108,8 @@ export async function exportProfile(
   const delivered =
     args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
   const bytes =
-    delivered ?? renderProfile(profile, { mode: args.mode, resolve: await resolver(store) }).json
+    delivered ??
+    renderProfile(profile, { mode: args.mode, resolve: await storeResolver(store) }).json
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
   switch (format) {
     case 'oci':

@@ -10,7 +10,8 @@ import type { ObjectRef, Store } from '../store/store.js'
 import { type Io, paint, plain } from './io.js'
 import { age, printObject } from './output.js'
 import { mustGetProfile, printObserved } from './profile.js'
-import { resolver } from './profile-export.js'
+import { explainRendering } from './profile-rendering.js'
+import { storeResolver } from './store-resolver.js'
 
 function line(io: Io, label: string, value: string): void {
   io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(14))}${plain(value)}\n`)
@@ -156,16 +157,20 @@ export async function showProfile(
   args: { output: 'table' | 'json' | 'yaml'; now: number; refusals: readonly Refusal[] }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
-  const review = reviewOf(profile, args.now, await resolver(store))
+  const resolve = await storeResolver(store)
+  const review = reviewOf(profile, args.now, resolve)
+  const rendering = explainRendering(profile, resolve)
   if (args.output === 'table') {
     describe(io, profile, args.now)
     describeReview(io, review)
+    for (const { subject, reason } of rendering.limits)
+      line(io, 'Not decidable', `${subject}: ${reason}`)
     for (const refusal of args.refusals) {
       if (refusal.count <= 0) continue
       const label = refusal.expected ? 'On purpose' : 'Refused'
       line(io, label, refusalText(refusal, args.now))
     }
     line(io, 'Next', review.next)
-  } else printObject(io, args.output, { ...profile, review })
+  } else printObject(io, args.output, { ...profile, review, rendering })
   return 0
 }

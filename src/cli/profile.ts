@@ -1,10 +1,12 @@
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { approveObserved, planApproval } from '../seccomp/approve.js'
+import { filteredCallsOf, planArguments } from '../seccomp/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../seccomp/diff.js'
 import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { ObjectRef, Store } from '../store/store.js'
 import { type Io, paint } from './io.js'
+import { ruleText } from './rule-text.js'
 
 /** `NAMESPACE/NAME`, or NAME in the given namespace. */
 export function parseRef(text: string, namespace: string): ObjectRef {
@@ -55,6 +57,20 @@ export interface ApproveArgs {
   at: string
   reason: string | undefined
   dryRun: boolean
+  /** Calls whose learned arguments become conditions; `default` is a list of them. */
+  arguments?: readonly string[]
+}
+
+/** The conditions that a call gets, and what cannot be filtered. */
+function printPlan(io: Io, profile: SeccompProfile, name: string): void {
+  if (!Object.values(profile.status?.observed ?? {}).some((names) => names.includes(name))) return
+  const { alternatives, refused, notes } = planArguments(profile, name)
+  for (const args of alternatives)
+    io.stdout(`${paint(io, 'green', `+ ${ruleText({ name, args })}`)}\n`)
+  if (alternatives.length === 0) io.stderr(`${name}: stays without conditions\n`)
+  for (const value of refused)
+    io.stderr(`${name} with ${value}: RuntimeDefault refuses it, left out\n`)
+  for (const note of notes) io.stderr(`${name}: ${note}\n`)
 }
 
 /** `secco profile approve NAME`: what was observed becomes what is approved. */
@@ -75,16 +91,19 @@ export async function approveProfile(
     )
   }
   const plan = planApproval(before)
-  if (plan.adds.length === 0 && before.spec.seccomp !== undefined) {
-    io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
-    return 0
-  }
   const decision = {
     by: args.by,
     at: args.at,
+    arguments: args.arguments ?? [],
     ...(args.reason === undefined ? {} : { reason: args.reason })
   }
+  const isNew = approveObserved(before, decision).spec !== before.spec
+  if (!isNew && before.spec.seccomp !== undefined) {
+    io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
+    return 0
+  }
   printObserved(io, diffAgainstObserved(before), 'Added')
+  for (const name of filteredCallsOf(before, decision.arguments)) printPlan(io, before, name)
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')

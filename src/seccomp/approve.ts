@@ -1,5 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../api/seccomp-profile.js'
 import { abis, scmpArchOf } from './abi.js'
+import { filteredCallsOf, withArguments } from './argument-approval.js'
 import { runtimeDefault, runtimeDefaultNames } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 
@@ -17,6 +18,8 @@ export interface ApproveOptions {
    * should skip them. Default approve.
    */
   beyondRuntimeDefault?: 'approve' | 'skip'
+  /** Calls whose learned arguments become conditions, beside those of spec.learn.arguments; `default` is a list. */
+  arguments?: readonly string[]
 }
 
 export interface Skipped {
@@ -78,9 +81,20 @@ function withNames(rules: readonly SeccompSyscall[], adds: readonly string[]): S
   return rules.map((rule, index) => (index === at ? { ...rule, names } : rule))
 }
 
+/** The next approval filters the same calls: new values come as new conditions. */
+function learnOf(
+  { spec }: SeccompProfile,
+  options: ApproveOptions,
+  calls: readonly string[]
+): Pick<SeccompProfile['spec'], 'learn'> {
+  if ((options.arguments ?? []).length === 0) return {}
+  return { learn: { ...spec.learn, arguments: [...calls] } }
+}
+
 /**
  * Puts everything observed into spec.seccomp as ALLOW rules, names sorted, with the ABIs it was observed in, and
- * appends the approval. A person's own rules (other actions, arguments) stay, and win: names they
+ * appends the approval. Of calls whose arguments are filtered, the learned values become conditions
+ * (argument-approval.ts). A person's own rules (other actions, arguments) stay, and win: names they
  * speak of are not added. Names that no table knows are never approved (planApproval says which).
  * The same object when that changes nothing and the same approver had approved this revision last.
  */
@@ -105,13 +119,19 @@ export function approveObserved(profile: SeccompProfile, options: ApproveOptions
         }),
     syscalls: withNames(before?.syscalls ?? [], adds)
   }
+  const calls = filteredCallsOf(profile, options.arguments ?? [])
+  const filtered = withArguments(seccomp, profile, calls).seccomp
   const unchanged =
     adds.length === 0 &&
+    filtered === seccomp &&
     before !== undefined &&
     architectures.size === (before.architectures ?? []).length
   const approved: SeccompProfile = unchanged
     ? profile
-    : { ...profile, spec: { ...profile.spec, seccomp } }
+    : {
+        ...profile,
+        spec: { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
+      }
   const revision = options.digestOf?.(approved) ?? ''
   const approvals = profile.status?.approvals ?? []
   const last = approvals.at(-1)

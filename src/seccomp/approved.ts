@@ -2,8 +2,11 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompAction, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { normalConditions, sameConditions } from './argument-rules.js'
+import { builtinProfile } from './builtin.js'
 import { canonicalJson } from './canonical.js'
 import { rulesOf } from './normal-form.js'
+import { observedReason, sightingsOf } from './observed-by.js'
+import type { Reason } from './reason.js'
 
 /** What people let through for one name. */
 export interface Grant {
@@ -13,7 +16,7 @@ export interface Grant {
   alternatives: SeccompArg[][]
   /** Let through, and logged (SCMP_ACT_LOG) unless something else lets it through silently. */
   logged: boolean
-  reasons: string[]
+  reasons: Reason[]
 }
 
 /** What people refused for one name; `args` empty: always. */
@@ -41,14 +44,17 @@ export function extendsRef(entry: string, namespace: string): { namespace: strin
     : { namespace: entry.slice(0, slash), name: entry.slice(slash + 1) }
 }
 
-function why(profile: SeccompProfile, name: string): string {
-  const seenIn = Object.entries(profile.status?.observed ?? {})
-    .filter(([, names]) => names.includes(name))
-    .map(([abi]) => abi)
-    .sort()
+/** Who saw it, and who said yes. */
+function reasonsOf(profile: SeccompProfile, name: string): Reason[] {
+  const sighting = sightingsOf(profile).get(name)
   const approval = profile.status?.approvals?.at(-1)
-  const by = approval === undefined ? '' : `, approved by ${approval.by} at ${approval.at}`
-  return seenIn.length > 0 ? `observed: ${seenIn.join(', ')}${by}` : `person: spec.seccomp${by}`
+  const person: Reason = {
+    kind: 'person',
+    text: approval?.reason ?? (approval === undefined ? 'spec.seccomp' : 'approved'),
+    ...(approval === undefined ? {} : { by: approval.by, at: approval.at })
+  }
+  if (sighting === undefined) return [person]
+  return [observedReason(sighting), ...(approval === undefined ? [] : [person])]
 }
 
 const everywhere = (refusal: Refusal) => refusal.args.length === 0
@@ -91,7 +97,7 @@ function ownApproved(profile: SeccompProfile): Approved {
       byName: args.length === 0 || grant?.byName === true,
       alternatives: [...(grant?.alternatives ?? []), ...(args.length === 0 ? [] : [args])],
       logged: rule.action === 'SCMP_ACT_LOG' && grant?.logged !== false,
-      reasons: [why(profile, rule.name)]
+      reasons: reasonsOf(profile, rule.name)
     })
   }
   const fallback = seccomp?.defaultAction
@@ -124,7 +130,10 @@ function combine(
         byName: grant.byName || known?.byName === true,
         alternatives: [...(known?.alternatives ?? []), ...grant.alternatives],
         logged: grant.logged && known?.logged !== false,
-        reasons: [...(known?.reasons ?? []), `extends: ${label}`]
+        reasons: [
+          ...(known?.reasons ?? []),
+          { kind: 'extends', text: 'approved in a profile that it extends', by: label }
+        ]
       })
     }
     for (const [name, refusals] of approved.refusals) {
@@ -150,7 +159,8 @@ function combine(
 
 /**
  * What people approved for this profile: its own spec and, by union, everything it extends.
- * Throws EXTENDS_CYCLE and NOT_FOUND (field `spec.extends[n]`).
+ * A name that `resolve` does not have may be a shipped one. Throws EXTENDS_CYCLE and NOT_FOUND (field
+ * `spec.extends[n]`).
  */
 export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved {
   const done = new Map<string, Approved>()
@@ -168,7 +178,7 @@ export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved 
     const parents = (current.spec.extends ?? []).map((entry, index) => {
       const ref = extendsRef(entry, namespace)
       const label = `${ref.namespace}/${ref.name}`
-      const parent = resolve(ref.namespace, ref.name)
+      const parent = resolve(ref.namespace, ref.name) ?? builtinProfile(ref.namespace, ref.name)
       if (parent === undefined) {
         throw new SeccoError('NOT_FOUND', `profile ${key} extends ${label}, which does not exist`, {
           field: `spec.extends[${index}]`

@@ -83,6 +83,15 @@ export function finiteValues(
   return index === undefined ? undefined : { index, values: [...values].sort((a, b) => a - b) }
 }
 
+/** True when `need` holds for every value that `have` holds for; false when unsure. */
+function implies(have: SeccompArg, need: SeccompArg): boolean {
+  if (have.index !== need.index) return false
+  if (sameConditions([have], [need])) return true
+  return (
+    finiteValues([[have]])?.values.every((value) => conditionHolds(need, BigInt(value))) ?? false
+  )
+}
+
 /** True when every call that `inner` lets through is one that some alternative of `outer` lets through; false when unsure. */
 export function conditionsWithin(inner: Conditions, outer: readonly Conditions[]): boolean {
   if (outer.some((conditions) => sameConditions(conditions, inner))) return true
@@ -97,6 +106,6 @@ export function conditionsWithin(inner: Conditions, outer: readonly Conditions[]
     )
   }
   return outer.some((conditions) =>
-    conditions.every((need) => inner.some((have) => sameConditions([have], [need])))
+    conditions.every((need) => inner.some((have) => implies(have, need)))
   )
 }

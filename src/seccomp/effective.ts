@@ -1,13 +1,8 @@
 import type { SeccompArg } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import type { Grant, Refusal } from './approved.js'
-import {
-  complementOf,
-  conditionHolds,
-  conditionsWithin,
-  finiteValues,
-  sameConditions
-} from './argument-rules.js'
+import { type Alternatives, subtractConditions, withoutCovered } from './argument-algebra.js'
+import { conditionsWithin } from './argument-rules.js'
 
 /** What a rendering lets through for one name. `alternatives` empty: with any arguments. */
 export interface Effective {
@@ -16,45 +11,11 @@ export interface Effective {
   beyond: boolean
 }
 
-function inexpressible(name: string): SeccoError {
-  return new SeccoError(
-    'INVALID_DOCUMENT',
-    `spec.seccomp: ${name}: runtimes cannot express "allowed, except for these arguments" here`,
-    {
-      field: 'spec.seccomp.syscalls',
-      hint: `allow ${name} with the arguments that it may have, instead of refusing some`
-    }
-  )
-}
-
-function withoutDuplicates(alternatives: readonly SeccompArg[][]): SeccompArg[][] {
-  return alternatives.filter(
-    (args, index) => alternatives.findIndex((other) => sameConditions(other, args)) === index
-  )
-}
-
-function subtractOne(
-  name: string,
-  alternatives: readonly SeccompArg[][],
-  refusal: Refusal
-): SeccompArg[][] {
-  const [refused] = refusal.args
-  if (refused === undefined || refusal.args.length > 1) throw inexpressible(name)
-  const rest = complementOf(refusal.args)
-  const finite = finiteValues(alternatives)
-  if (finite?.index === refused.index) {
-    return finite.values
-      .filter((value) => !conditionHolds(refused, BigInt(value)))
-      .map((value) => [{ index: finite.index, op: 'SCMP_CMP_EQ' as const, value }])
-  }
-  if (rest === undefined) throw inexpressible(name)
-  if (alternatives.length === 0) return [rest]
-  return alternatives.map((args) => {
-    // A second condition on one argument would be joined by OR (runc, crun), which is weaker.
-    if (args.some((arg) => arg.index === refused.index)) throw inexpressible(name)
-    return [...args, ...rest]
-  })
-}
+/** In this module's callers "no alternatives" means any arguments; the algebra writes that as `[[]]`. */
+export const asAlternatives = (list: readonly SeccompArg[][]): Alternatives =>
+  list.length === 0 ? [[]] : list
+export const asList = (alternatives: Alternatives): SeccompArg[][] =>
+  alternatives.some((args) => args.length === 0) ? [] : alternatives.map((args) => [...args])
 
 /**
  * What a grant lets through once RuntimeDefault's argument rules are intersected and a person's
@@ -63,6 +24,8 @@ function subtractOne(
  * - by name: RuntimeDefault's rules for the name, if it has any; what RuntimeDefault answers itself
  *   (`answered`: clone3 → ENOSYS) stays so
  * - by arguments: a person's explicit conditions, honoured as they stand
+ *
+ * Throws INVALID_DOCUMENT for a refusal that runtimes cannot express.
  */
 export function effectiveOf(
   name: string,
@@ -72,46 +35,47 @@ export function effectiveOf(
   answered: ReadonlySet<string>
 ): Effective | undefined {
   const limits = floor.get(name)
-  let alternatives = grant.alternatives
-  let beyond = alternatives.some(
+  let alternatives: Alternatives = grant.alternatives
+  let beyond = grant.alternatives.some(
     (args) => limits === undefined || (limits.length > 0 && !conditionsWithin(args, limits))
   )
   if (grant.byName && !answered.has(name)) {
     if (limits === undefined) beyond = true
-    alternatives = limits === undefined || limits.length === 0 ? [] : [...limits, ...alternatives]
+    alternatives = [...asAlternatives([...(limits ?? [])]), ...alternatives]
   } else if (alternatives.length === 0) {
     return undefined
   }
-  let left = withoutDuplicates(alternatives)
+  let left = withoutCovered(alternatives)
   for (const refusal of refusals) {
     if (refusal.args.length === 0) return undefined
-    left = subtractOne(name, left, refusal)
+    const rest = subtractConditions(left, refusal.args)
+    if (!rest.exact) {
+      throw new SeccoError(
+        'INVALID_DOCUMENT',
+        `spec.seccomp: ${name}: runtimes cannot express "allowed, except for these arguments" here`,
+        {
+          field: 'spec.seccomp.syscalls',
+          hint: `allow ${name} with the arguments that it may have, instead of refusing some`
+        }
+      )
+    }
+    left = rest.left
     if (left.length === 0) return undefined
   }
-  return { alternatives: left, beyond }
+  return { alternatives: asList(left), beyond }
 }
 
 /**
- * What RuntimeDefault lets through for a name beyond `allowed`, for audit to log. `'all'`: it cannot be
- * told apart by argument rules, so audit lets the whole name through (never weaker, never stricter
- * than RuntimeDefault, only less is reported).
+ * What `limits` let through beyond `allowed`, for audit to log. `'all'`: it cannot be told apart by
+ * conditions, so audit lets everything within the limits through (never weaker, never stricter than
+ * RuntimeDefault, only less is reported).
  */
-export function remainderOf(
-  allowed: readonly SeccompArg[][],
-  limits: readonly SeccompArg[][]
-): SeccompArg[][] | 'all' {
-  if (allowed.length === 0) return []
-  if (limits.length === 0) {
-    const [only, ...others] = allowed
-    const rest = only === undefined || others.length > 0 ? undefined : complementOf(only)
-    return rest === undefined ? 'all' : [rest]
+export function remainderOf(allowed: Alternatives, limits: Alternatives): Alternatives | 'all' {
+  let left = limits
+  for (const args of allowed) {
+    const rest = subtractConditions(left, args)
+    if (!rest.exact) return 'all'
+    left = rest.left
   }
-  const inside = finiteValues(allowed)
-  const outside = finiteValues(limits)
-  if (inside !== undefined && outside?.index === inside.index) {
-    return outside.values
-      .filter((value) => !inside.values.includes(value))
-      .map((value) => [{ index: outside.index, op: 'SCMP_CMP_EQ' as const, value }])
-  }
-  return limits.filter((args) => !allowed.some((other) => sameConditions(other, args)))
+  return left
 }

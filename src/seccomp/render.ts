@@ -1,26 +1,29 @@
-import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
-import { type Abi, abis, abisOfMachine, type ScmpArch, scmpArchOf } from './abi.js'
-import { type Approved, approvedOf, type Grant, type Resolve } from './approved.js'
+import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
+import { type ScmpArch, scmpArchOf } from './abi.js'
+import { type Approved, approvedOf, type Grant, type Refusal, type Resolve } from './approved.js'
+import { conditionHolds } from './argument-rules.js'
 import { type RuntimeVersion, baseNames } from './base.js'
 import { canonicalJson } from './canonical.js'
 import { digestOf } from './digest.js'
-import { type Effective, effectiveOf, remainderOf } from './effective.js'
+import { asAlternatives, asList, type Effective, effectiveOf, remainderOf } from './effective.js'
+import { type Emergency, resolveEmergency, withoutEmergency } from './emergency.js'
 import { widen } from './families.js'
+import { commonAction } from './fleet-keys.js'
+import { listedAbis } from './listed-abis.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
+import { type Provenance, type Reason, reasonText } from './reason.js'
 import { runtimeDefault, runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 
 export interface RenderOptions {
   mode: 'audit' | 'enforce'
-  /** Profiles that spec.extends names. */
+  /** Profiles that spec.extends names, and the emergency overlay (emergency.ts), where they are. */
   resolve: Resolve
   /** Runtimes of the fleet; none: every runtime that is known. */
   runtimes?: readonly RuntimeVersion[]
   /** `uname -m` of the nodes; default: what was observed, else x86_64. */
   machine?: string
-  /** Syscall names refused whatever a profile says. */
-  emergencyDeny?: readonly string[]
 }
 
 /** One immutable rendering (a revision is one in enforce mode). */
@@ -30,7 +33,9 @@ export interface Rendering {
   json: string
   /** `sha256:<hex>` of `json` in UTF-8. */
   digest: `sha256:${string}`
-  /** Why each syscall that a rule names is there, sorted by name. */
+  /** Why each syscall that a rule names is there, and what the emergency overlay took; sorted by name. */
+  reasons: Provenance
+  /** The same as lines for people. */
   provenance: Record<string, string[]>
 }
 
@@ -42,31 +47,43 @@ const stricterDefaults = ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KI
 
 interface Allowed extends Effective {
   logged: boolean
-  reasons: string[]
+  reasons: Reason[]
 }
 
-function finish(seccomp: LinuxSeccomp, provenance: Map<string, string[]>): Rendering {
+type Why = Map<string, Reason[]>
+
+function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
   const json = canonicalJson(seccomp)
+  const sorted = [...why].sort(([left], [right]) => (left < right ? -1 : 1))
   return {
     seccomp,
     json,
     digest: digestOf(json),
-    provenance: Object.fromEntries(
-      [...provenance].sort(([left], [right]) => (left < right ? -1 : 1))
-    )
+    reasons: Object.fromEntries(sorted),
+    provenance: Object.fromEntries(sorted.map(([name, list]) => [name, list.map(reasonText)]))
   }
 }
 
 interface Wanted {
   grant: Pick<Grant, 'byName' | 'alternatives'>
   logged: boolean
-  reasons: string[]
+  reasons: Reason[]
+}
+
+/**
+ * Has a grant its family's whole power? By name it has; clone for some flags has what fork and vfork
+ * can do as long as it may have no flags but SIGCHLD.
+ */
+function isWide(name: string, { byName, alternatives }: Grant): boolean {
+  const forks = (args: readonly SeccompArg[]) =>
+    args.every((arg) => arg.index === 0 && conditionHolds(arg, 17n))
+  return byName || (name === 'clone' && alternatives.some(forks))
 }
 
 /** approved ∪ extends ∪ base ∪ families, each with its reasons. A person's own words come first. */
 function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>()
-  const add = (name: string, reason: string, logged = false) => {
+  const add = (name: string, reason: Reason, logged = false) => {
     const known = wanted.get(name)
     if (known !== undefined) known.reasons.push(reason)
     else wanted.set(name, { grant: { byName: true, alternatives: [] }, logged, reasons: [reason] })
@@ -74,53 +91,57 @@ function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): M
   for (const [name, grant] of approved.grants) {
     wanted.set(name, { grant, logged: grant.logged, reasons: [...grant.reasons] })
   }
-  for (const [name, reason] of baseNames(runtimes)) add(name, `base: ${reason}`)
-  const byName = [...approved.grants].filter(([, grant]) => grant.byName).map(([name]) => name)
-  for (const [name, reason] of widen(byName)) {
-    if (floor.has(name)) add(name, `family of ${reason}`)
+  for (const [name, text] of baseNames(runtimes)) add(name, { kind: 'base', text })
+  const wide = [...approved.grants].filter(([name, grant]) => isWide(name, grant))
+  for (const [name, text] of widen(wide.map(([name]) => name))) {
+    if (floor.has(name)) add(name, { kind: 'family', text })
   }
   if (approved.everything !== undefined) {
     const logged = approved.everything === 'SCMP_ACT_LOG'
     for (const name of floor.keys()) {
-      if (!wanted.has(name)) add(name, 'person: spec.seccomp.defaultAction', logged)
+      if (!wanted.has(name))
+        add(name, { kind: 'person', text: 'spec.seccomp.defaultAction' }, logged)
     }
   }
   return wanted
 }
 
+/** What the emergency leaves of a name, and why it took what it took. */
+function afterEmergency(
+  name: string,
+  alternatives: readonly SeccompArg[][],
+  emergency: Emergency
+): { left: SeccompArg[][]; reasons: Reason[] } | undefined {
+  if (!emergency.refusals.has(name)) return { left: [...alternatives], reasons: [] }
+  const { left, exact } = withoutEmergency(name, asAlternatives(alternatives), emergency)
+  if (left.length === 0) return undefined
+  const part = exact ? 'some arguments' : 'some arguments, and what filters cannot tell from them,'
+  const reason = emergency.reasonOf(name)
+  return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
+}
+
 /** What is wanted − refusals − emergency denies, within RuntimeDefault. */
-function allowedNames(approved: Approved, options: RenderOptions): Map<string, Allowed> {
-  const denied = new Set(options.emergencyDeny)
+function allowedNames(
+  approved: Approved,
+  emergency: Emergency,
+  options: RenderOptions
+): Map<string, Allowed> {
   const allowed = new Map<string, Allowed>()
   for (const [name, { grant, logged, reasons }] of wantedNames(approved, options.runtimes ?? [])) {
-    if (denied.has(name) || !isKnownSyscall(name)) continue
+    if (!isKnownSyscall(name)) continue
     const refusals = approved.refusals.get(name) ?? []
     const effective = effectiveOf(name, grant, refusals, floor, answered)
     if (effective === undefined) continue
-    if (effective.beyond) reasons.push('person: beyond RuntimeDefault')
-    if (grant.byName && effective.alternatives.length > 0) {
-      reasons.push("runtime-default: only with RuntimeDefault's arguments")
+    const rest = afterEmergency(name, effective.alternatives, emergency)
+    if (rest === undefined) continue
+    if (effective.beyond) reasons.push({ kind: 'person', text: 'beyond RuntimeDefault' })
+    if (grant.byName && (floor.get(name) ?? []).length > 0) {
+      reasons.push({ kind: 'runtime-default', text: "only with RuntimeDefault's arguments" })
     }
-    allowed.set(name, { ...effective, logged, reasons })
+    reasons.push(...rest.reasons)
+    allowed.set(name, { alternatives: rest.left, beyond: effective.beyond, logged, reasons })
   }
   return allowed
-}
-
-function listedAbis(profile: SeccompProfile, approved: Approved, options: RenderOptions): Abi[] {
-  const observed = abis.filter((abi) => (profile.status?.observed?.[abi]?.length ?? 0) > 0)
-  const named = abis.filter((abi) => approved.architectures.has(scmpArchOf[abi]))
-  const seen = named.length > 0 ? named : observed
-  const machines = new Set(
-    options.machine === undefined
-      ? [...seen, ...observed].map((abi) => (abi === 'aarch64' ? 'aarch64' : 'x86_64'))
-      : [options.machine]
-  )
-  if (machines.size === 0) machines.add('x86_64')
-  const native = [...machines].flatMap((machine) => {
-    const all = abisOfMachine(machine)
-    return options.mode === 'audit' ? all : all.slice(0, 1)
-  })
-  return abis.filter((abi) => native.includes(abi) || seen.includes(abi))
 }
 
 function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omit<Rule, 'name'>) {
@@ -130,10 +151,16 @@ function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omi
   )
 }
 
+/** Does a refusal say how the call is to end, other than as rendering would end it? */
+function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
+  return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
+}
+
 function enforceRules(
   allowed: ReadonlyMap<string, Allowed>,
   approved: Approved,
-  why: Map<string, string[]>
+  emergency: Emergency,
+  why: Why
 ): Rule[] {
   const rules: Rule[] = []
   for (const [name, { alternatives, logged, reasons }] of allowed) {
@@ -142,46 +169,63 @@ function enforceRules(
     why.set(name, reasons)
   }
   for (const [name, refusals] of approved.refusals) {
+    // Two answers for one call cannot be loaded; the emergency's is the one that counts.
+    if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
     for (const { args, ...refusal } of refusals) {
       rules.push({ name, ...refusal, ...(args.length === 0 ? {} : { args }) })
     }
-    why.set(name, [...(why.get(name) ?? []), 'person: refused in spec.seccomp'])
+    const refused: Reason = { kind: 'person', text: 'refused in spec.seccomp' }
+    why.set(name, [...(why.get(name) ?? []), refused])
   }
-  for (const [name, reason] of enosysNames) {
+  // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
+  // named, so that the border lies at the end of our knowledge and not somewhere below it.
+  for (const [name, text] of enosysNames) {
     if (allowed.has(name) || approved.refusals.has(name)) continue
+    if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
     rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
-    why.set(name, [reason])
+    why.set(name, [{ kind: 'enosys', text }])
   }
   return rules
 }
 
-function auditRules(
-  allowed: ReadonlyMap<string, Allowed>,
-  denied: ReadonlySet<string>,
-  why: Map<string, string[]>
-): Rule[] {
+function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency, why: Why): Rule[] {
   const rules: Rule[] = []
   for (const [name, { alternatives, reasons }] of allowed) {
     const limits = floor.get(name)
-    const rest = limits === undefined ? [] : remainderOf(alternatives, limits)
-    rules.push(...rulesFor(name, rest === 'all' ? [] : alternatives, { action: 'SCMP_ACT_ALLOW' }))
+    const within = limits === undefined ? undefined : afterEmergency(name, [...limits], emergency)
+    const own = asAlternatives(alternatives)
+    const rest = within === undefined ? [] : remainderOf(own, asAlternatives(within.left))
+    const silent = rest === 'all' ? [...own, ...asAlternatives(within?.left ?? [])] : own
+    rules.push(...rulesFor(name, asList(silent), { action: 'SCMP_ACT_ALLOW' }))
     if (rest !== 'all' && rest.length > 0) {
-      rules.push(...rulesFor(name, rest, { action: 'SCMP_ACT_LOG' }))
+      rules.push(...rulesFor(name, asList(rest), { action: 'SCMP_ACT_LOG' }))
     }
     why.set(name, reasons)
   }
   for (const [name, limits] of floor) {
-    if (allowed.has(name) || denied.has(name)) continue
-    rules.push(...rulesFor(name, limits, { action: 'SCMP_ACT_LOG' }))
-    why.set(name, ['runtime-default: let through and logged, because it is not approved'])
+    if (allowed.has(name)) continue
+    const within = afterEmergency(name, [...limits], emergency)
+    if (within === undefined) continue
+    rules.push(...rulesFor(name, within.left, { action: 'SCMP_ACT_LOG' }))
+    const text = 'let through and logged, because it is not approved'
+    why.set(name, [{ kind: 'runtime-default', text }, ...within.reasons])
   }
   for (const { names, ...answer } of answers) {
     for (const name of names.filter((each) => !allowed.has(each))) {
       rules.push({ name, ...answer })
-      why.set(name, ['runtime-default: answers for it'])
+      why.set(name, [{ kind: 'runtime-default', text: 'answers for it' }])
     }
   }
   return rules
+}
+
+/** The emergency's refusals as rules, where they say how a call is to end. */
+function emergencyRules(emergency: Emergency): Rule[] {
+  return [...emergency.refusals].flatMap(([name, refusals]) =>
+    refusals
+      .filter(hasAnswer)
+      .map(({ args, ...refusal }) => ({ name, ...refusal, ...(args.length === 0 ? {} : { args }) }))
+  )
 }
 
 /**
@@ -195,29 +239,45 @@ function auditRules(
  * audit: what is allowed; RuntimeDefault's remainder is logged; the rest is refused as RuntimeDefault
  * does. Lists every ABI.
  *
+ * What the emergency overlay refuses is refused in both, names and arguments, before anything else.
+ *
  * Throws EXTENDS_CYCLE, NOT_FOUND, and INVALID_DOCUMENT for a refusal that runtimes cannot express.
  */
 export function renderProfile(profile: SeccompProfile, options: RenderOptions): Rendering {
   const approved = approvedOf(profile, options.resolve)
-  // Audit refuses nothing that RuntimeDefault lets through, so refusals come out as logged.
-  const allowed = allowedNames(approved, options)
-  const why = new Map<string, string[]>()
+  const emergency = resolveEmergency(options.resolve)
+  // Audit refuses nothing that RuntimeDefault lets through, so a person's refusals come out as logged.
+  const allowed = allowedNames(approved, emergency, options)
+  const why: Why = new Map()
   const wanted = profile.spec.seccomp?.defaultAction
   const stricter =
     options.mode === 'enforce' && wanted !== undefined && stricterDefaults.includes(wanted)
+  const runtimes = options.runtimes ?? []
   const fallback = stricter
-    ? { defaultAction: wanted }
+    ? { defaultAction: commonAction(runtimes, wanted) }
     : { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }
   const rules =
     options.mode === 'enforce'
-      ? enforceRules(allowed, approved, why)
-      : auditRules(allowed, new Set(options.emergencyDeny), why)
+      ? enforceRules(allowed, approved, emergency, why)
+      : auditRules(allowed, emergency, why)
   const architectures: ScmpArch[] = listedAbis(profile, approved, options).map(
     (abi) => scmpArchOf[abi]
   )
-  const syscalls = groupRules(rules, fallback)
+  const syscalls = groupRules(
+    [...rules, ...emergencyRules(emergency)].map((rule) => ({
+      ...rule,
+      action: commonAction(runtimes, rule.action)
+    })),
+    fallback
+  )
   const named = new Set(syscalls.flatMap((rule) => rule.names))
   for (const name of why.keys()) if (!named.has(name)) why.delete(name)
+  for (const name of emergency.refusals.keys()) {
+    const known = why.get(name) ?? []
+    if (isKnownSyscall(name) && !known.some(({ kind }) => kind === 'emergency')) {
+      why.set(name, [...known, emergency.reasonOf(name)])
+    }
+  }
   return finish({ ...fallback, architectures, syscalls }, why)
 }
 
@@ -231,6 +291,6 @@ export function renderLearn(machine: string): Rendering {
   const names = syscalls.flatMap((rule) => rule.names)
   return finish(
     { ...seccomp, syscalls },
-    new Map(names.map((name) => [name, ['runtime-default: learn mode']]))
+    new Map(names.map((name) => [name, [{ kind: 'runtime-default', text: 'learn mode' }]]))
   )
 }

@@ -116,7 +116,11 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
   return {
     pinning: { adopted: false },
     leftovers: () => [],
-    seen: () => [],
+    seen: () => ({
+      words: new BigUint64Array(),
+      stride: 1,
+      first: { native: 0, compat: 0, x32: 0 }
+    }),
     hook: 'tp_btf',
     attached: true,
     attach: () => undefined,

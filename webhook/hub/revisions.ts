@@ -8,6 +8,7 @@ import {
   revisionPath,
   type RevisionState
 } from '../../src/rules/profile-state.js'
+import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import type { Store, StoreEvent } from '../../src/store/store.js'
 import type { NodeState } from './nodes.js'
@@ -108,10 +109,10 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   async function renderBoth(
     one: Followed,
     fleet: Pick<RenderOptions, 'runtimes' | 'machine'>,
-    fleetKey: string
+    surroundings: string
   ): Promise<NonNullable<Followed['rendered']>> {
     const others = (one.profile.spec.extends ?? []).length > 0 ? epoch : 0
-    const key = `${others} ${fleetKey} ${one.essence}`
+    const key = `${others} ${surroundings} ${one.essence}`
     if (one.rendered?.key === key) return one.rendered
     try {
       const enforce = render(one.profile, { ...fleet, mode: 'enforce', resolve })
@@ -200,13 +201,17 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   async function pass(): Promise<void> {
     const nodes = options.nodes()
     const fleet = fleetOf(nodes.known)
-    const fleetKey = JSON.stringify(fleet)
+    // What every rendering depends on: the fleet, and what the emergency overlay takes out.
+    const overlay = followed.get(emergencyLabel)?.essence ?? ''
+    const surroundings = `${JSON.stringify(fleet)} ${overlay}`
     const newStates = new Map<string, ProfileState>()
     const newDesired = new Map<string, RevisionRef>()
     const verdicts: [Followed, Verdict][] = []
     for (const [key, one] of [...followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // The overlay is part of every rendering and none itself.
+      if (key === emergencyLabel) continue
       const approved = one.profile.spec.seccomp !== undefined
-      const rendered = approved ? await renderBoth(one, fleet, fleetKey) : undefined
+      const rendered = approved ? await renderBoth(one, fleet, surroundings) : undefined
       const { state, verdict, wanted } = await judge(one, nodes.counted, rendered)
       newStates.set(key, state)
       for (const ref of wanted) {

@@ -35,8 +35,13 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
         await run(command, { output, namespace, name, now: context.now().getTime() })
       })
   add('profiles', 'profile', 'profiles: what was observed and what is approved', (command, args) =>
-    withStore(command, context, (store) => getProfiles(context.io, store, args))
-  )
+    withStore(command, context, (store) =>
+      getProfiles(context.io, store, {
+        ...args,
+        builtin: command.opts<{ builtin?: boolean }>().builtin === true
+      })
+    )
+  ).option('--builtin', 'those that come with Secco, for spec.extends')
   add('rules', 'rule', 'rules: which pods get which profile', (command, args) =>
     withStore(command, context, (store) => getRules(context.io, store, args))
   )

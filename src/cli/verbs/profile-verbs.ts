@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { SeccoError } from '../../errors.js'
+import { decidingCalls } from '../../seccomp/deciding-calls.js'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
 import { approveProfile, parseRef } from '../profile.js'
@@ -20,6 +22,17 @@ async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]>
   if (running === undefined) return []
   const all = await readList<Refusal>(running.ui, 'denials')
   return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
+}
+
+/** The calls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one whose arguments decide nothing */
+function parseCalls(text: string | undefined): string[] {
+  const calls = text === undefined ? [] : text.split(',').map((call) => call.trim())
+  const known = ['default', ...decidingCalls.keys()]
+  const unknown = calls.find((call) => !known.includes(call))
+  if (unknown === undefined) return calls
+  throw new SeccoError('INVALID_ARGUMENT', `--arguments ${unknown}: has no argument to filter`, {
+    hint: `choose from ${known.join(', ')}`
+  })
 }
 
 /** `secco profile show|approve|export|diff|apply`. */
@@ -48,10 +61,14 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
   verb('approve <name>', 'approve everything that was observed; the hub delivers the revision')
     .option('--reason <text>', 'why, kept with the approval')
     .option('--dry-run', 'show what would be added and change nothing')
+    .option(
+      '--arguments <calls>',
+      'let these calls through with their learned arguments only: a comma-separated list, or default'
+    )
     .action(
       async (
         name: string,
-        options: { namespace: string; reason?: string; dryRun?: boolean },
+        options: { namespace: string; reason?: string; dryRun?: boolean; arguments?: string },
         command: Command
       ) => {
         await withStore(command, context, (store) =>
@@ -59,7 +76,8 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
             by: context.user,
             at: context.now().toISOString(),
             reason: options.reason,
-            dryRun: options.dryRun === true
+            dryRun: options.dryRun === true,
+            arguments: parseCalls(options.arguments)
           })
         )
       }

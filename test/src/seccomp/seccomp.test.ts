@@ -63,6 +63,19 @@ function allowing(names: string[], more: LinuxSeccomp['syscalls'] = []): Seccomp
   return profileOf({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls } })
 }
 
+/** Resolves nothing but an emergency overlay with these rules. */
+function overlay(syscalls: LinuxSeccomp['syscalls']) {
+  const emergency = profileOf(
+    {
+      seccomp: { defaultAction: 'SCMP_ACT_ERRNO', ...(syscalls === undefined ? {} : { syscalls }) }
+    },
+    'emergency',
+    'secco-system'
+  )
+  return (namespace: string, name: string) =>
+    namespace === 'secco-system' && name === 'emergency' ? emergency : undefined
+}
+
 /** What a filter answers: alternatives of one name are joined by OR, as libseccomp does. */
 function answer(seccomp: LinuxSeccomp, name: string, args: readonly bigint[]): string {
   const hit = rulesOf(seccomp).filter(
@@ -157,7 +170,7 @@ test('base and families', (t) => {
 })
 
 test('enforce', (t) => {
-  const { seccomp, json, digest, provenance } = renderProfile(
+  const { seccomp, json, digest, reasons, provenance } = renderProfile(
     allowing([
       'read',
       'socket',
@@ -191,9 +204,13 @@ test('enforce', (t) => {
   ] as const) {
     t.equal(says(name, ...args), expected, `${name} ${args.join()}`)
   }
-  t.match(provenance['mount'], [/person/, 'person: beyond RuntimeDefault'])
+  t.match(reasons['mount'], [
+    { kind: 'person', text: 'spec.seccomp' },
+    { kind: 'person', text: 'beyond RuntimeDefault' }
+  ])
+  t.match(reasons['exit'], [{ kind: 'base' }])
   t.match(provenance['exit'], [/^base: /])
-  t.match(provenance['epoll_pwait2'], [/^family of epoll_wait/])
+  t.match(reasons['epoll_pwait2'], [{ kind: 'family', text: /^epoll_wait: / }])
   t.same(seccomp.architectures, ['SCMP_ARCH_X86_64'])
   t.notMatch(json, /syscall_500|flags|includes|excludes|archMap|listenerPath|comment/)
   t.equal(json, canonicalJson(seccomp))
@@ -237,7 +254,10 @@ test('what a person says is honoured', (t) => {
   const everything = renderProfile(allowAll, enforce).seccomp
   t.equal(answer(everything, 'mount', []), 'SCMP_ACT_ERRNO/1', 'allow-all is RuntimeDefault')
   t.equal(answer(everything, 'ptrace', []), 'SCMP_ACT_ALLOW')
-  const denied = renderProfile(allowing(['read']), { ...enforce, emergencyDeny: ['read', 'futex'] })
+  const denied = renderProfile(allowing(['read']), {
+    ...enforce,
+    resolve: overlay([{ names: ['read', 'futex'], action: 'SCMP_ACT_ERRNO' }])
+  })
   t.equal(answer(denied.seccomp, 'read', []), 'SCMP_ACT_ERRNO/1')
   t.equal(answer(denied.seccomp, 'futex', []), 'SCMP_ACT_ERRNO/1')
   const twice = [...arg(1), ...arg(2)]
@@ -255,7 +275,9 @@ test('extends', (t) => {
   }
   const options = { ...enforce, resolve: (ns: string, name: string) => parents[`${ns}/${name}`] }
   const render = (entries: string[]) => renderProfile(profileOf({ extends: entries }), options)
-  t.same(render(['base']).provenance['sysinfo'], ['extends: shop/base'])
+  t.same(render(['base']).reasons['sysinfo'], [
+    { kind: 'extends', text: 'approved in a profile that it extends', by: 'shop/base' }
+  ])
   t.equal(answer(render(['base']).seccomp, 'read', []), 'SCMP_ACT_ALLOW')
   t.match(
     codeOf(() => render(['missing'])),

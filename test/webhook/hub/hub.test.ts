@@ -489,6 +489,54 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
   )
 })
 
+test('what every revision depends on: the emergency overlay and the runtimes', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  let runtimes = [{ name: 'runc', version: '1.1.5' }]
+  const hub = await rig.hub()
+  const uplink = await rig.uplink(hub.address.port, 'node-a', {
+    status: () => ({ ...nodeStatus, runtimes })
+  })
+  const digest = () => hub.profiles().get('shop/web')?.enforce?.digest ?? ''
+  const document = (
+    namespace: string,
+    name: string,
+    action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO'
+  ) => {
+    const { apiVersion, kind } = profileOf('shop', 'x')
+    const syscalls = [{ names: ['socket'], action }]
+    return {
+      apiVersion,
+      kind,
+      metadata: { namespace, name },
+      spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls } }
+    }
+  }
+  const changes = async (from: string, what: string) => {
+    await until(
+      () => digest() !== '' && digest() !== from,
+      (f) => hub.onChange(f)
+    )
+    t.pass(what)
+    return digest()
+  }
+  await until(
+    () => hub.nodes()[0]?.connected === true,
+    (f) => hub.onChange(f)
+  )
+  await rig.store.apply('SeccompProfile', document('shop', 'web', 'SCMP_ACT_ALLOW'))
+  const first = await changes('', 'rendered')
+  await rig.store.apply('SeccompProfile', document('secco-system', 'emergency', 'SCMP_ACT_ERRNO'))
+  const second = await changes(first, 'an emergency renders everything anew')
+  t.notOk(hub.profiles().has('secco-system/emergency'), 'and is no revision itself')
+  await rig.store.delete('SeccompProfile', { namespace: 'secco-system', name: 'emergency' })
+  t.equal(await changes(second, 'its end too'), first, 'to what was before')
+  runtimes = [{ name: 'runc', version: '1.3.3' }]
+  await uplink.close()
+  await rig.uplink(hub.address.port, 'node-a', { status: () => ({ ...nodeStatus, runtimes }) })
+  await changes(first, 'a new runtime makes a new revision')
+})
+
 test('who may talk: foreign authorities, other names, no certificate', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())

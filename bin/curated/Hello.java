@@ -1,0 +1,1 @@
+class Hello { public static void main(String[] args) { System.out.println("hello"); } }

@@ -1,0 +1,125 @@
+import { rootNamespace } from '../api/names.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import { SeccoError } from '../errors.js'
+import { type Block, emptyOverlay, needed, parseBlock, withBlock } from '../seccomp/block.js'
+import { emergencyTemplates } from '../seccomp/data/emergency-templates.js'
+import { emergencyLabel, emergencyName, isEmergency } from '../seccomp/emergency.js'
+import { rulesOf } from '../seccomp/normal-form.js'
+import type { Resolve } from '../seccomp/approved.js'
+import { renderProfile } from '../seccomp/render.js'
+import type { Store } from '../store/store.js'
+import type { Io } from './io.js'
+import { printListing, type Output } from './output.js'
+import { ruleText } from './rule-text.js'
+
+export interface BlockArgs {
+  /** A template or SYSCALL[:ARG=VALUE]. */
+  what: string
+  remove: boolean
+  dryRun: boolean
+  /** Block even what every container needs. */
+  force: boolean
+  reason: string | undefined
+  by: string
+  at: string
+}
+
+const ref = { namespace: rootNamespace, name: emergencyName }
+
+/** Profiles whose enforce rendering differs between two overlays; those that do not render are left out. */
+function affected(
+  profiles: readonly SeccompProfile[],
+  before: SeccompProfile | undefined,
+  after: SeccompProfile
+): string[] {
+  const key = ({ metadata }: SeccompProfile) => `${metadata.namespace ?? ''}/${metadata.name}`
+  const all = new Map(profiles.map((profile) => [key(profile), profile]))
+  const digest = (profile: SeccompProfile, overlay: SeccompProfile | undefined) => {
+    const resolve: Resolve = (namespace, name) =>
+      `${namespace}/${name}` === emergencyLabel ? overlay : all.get(`${namespace}/${name}`)
+    try {
+      return renderProfile(profile, { mode: 'enforce', resolve }).digest
+    } catch {
+      return ''
+    }
+  }
+  return profiles
+    .filter((profile) => profile.spec.seccomp !== undefined && !isEmergency(profile))
+    .filter((profile) => digest(profile, before) !== digest(profile, after))
+    .map(key)
+    .sort()
+}
+
+function checkNeeded(block: Block, args: BlockArgs): void {
+  const names = needed(block)
+  if (names.length === 0 || args.remove || args.force) return
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${args.what}: every container needs ${names.join(', ')} to start, run or end`,
+    { hint: 'block some of its arguments, or say --force: pods then do not start any more' }
+  )
+}
+
+/** `secco block WHAT`: takes a call or some of its arguments out of every profile, or gives it back. */
+export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promise<number> {
+  const block = parseBlock(args.what)
+  checkNeeded(block, args)
+  const existing = await store.get('SeccompProfile', ref)
+  const reason = args.reason === undefined ? block.reason : `${block.reason}: ${args.reason}`
+  const decision = { by: args.by, at: args.at, reason }
+  const change = (overlay: SeccompProfile) => withBlock(overlay, block, decision, args.remove)
+  const before = existing ?? emptyOverlay()
+  const after = change(before)
+  if (after === before) {
+    io.stderr(`${args.what}: ${args.remove ? 'is not blocked' : 'is blocked already'}\n`)
+    return 0
+  }
+  for (const rule of rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })) {
+    io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
+  }
+  const hit = affected(await store.list('SeccompProfile'), existing, after)
+  io.stderr(
+    hit.length === 0
+      ? 'no approved profile changes\n'
+      : `${hit.length} approved profiles change: ${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}\n`
+  )
+  if (args.dryRun) {
+    io.stderr('dry run: nothing was changed\n')
+    return 0
+  }
+  if (existing === undefined) await store.apply('SeccompProfile', emptyOverlay())
+  await store.update('SeccompProfile', ref, change)
+  io.stderr(`${emergencyLabel} changed; the hub renders and delivers every profile anew\n`)
+  io.stderr(
+    `  next: see it arrive with \`secco get profiles -A\`; running containers keep their filter until they restart\n`
+  )
+  return 0
+}
+
+/** `secco block` without a word: the templates, and which of them are in force. */
+export async function listBlocks(io: Io, store: Store, output: Output): Promise<number> {
+  const overlay = (await store.get('SeccompProfile', ref)) ?? emptyOverlay()
+  const none = { by: '', at: '', reason: '' }
+  const rows = emergencyTemplates.map((template) => {
+    const block = parseBlock(template.name)
+    const inForce = withBlock(overlay, block, none, false) === overlay
+    return { ...template, blocked: inForce }
+  })
+  const code = printListing(io, output, {
+    what: 'templates',
+    rows,
+    columns: [
+      { title: 'TEMPLATE', value: (row) => row.name },
+      { title: 'BLOCKED', value: (row) => (row.blocked ? 'yes' : 'no') },
+      { title: 'REASON', value: (row) => row.reason },
+      { title: 'SOURCES', value: (row) => row.sources.join(', '), wide: true }
+    ],
+    name: (row) => row.name,
+    object: (row) => row
+  })
+  const rules = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
+  if (output === 'table' || output === 'wide') {
+    for (const rule of rules) io.stderr(`blocked now: ${ruleText(rule)}\n`)
+  }
+  return code
+}

@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import { parseOutput, type Output } from '../output.js'
+import { type VerbContext, withStore } from './context.js'
+
+interface BlockOptions {
+  remove?: boolean
+  dryRun?: boolean
+  force?: boolean
+  reason?: string
+  output: string
+}
+
+/** `secco block [WHAT]`. */
+export function addBlockVerb(program: Command, context: VerbContext): void {
+  program
+    .command('block')
+    .description('take a syscall, or some of its arguments, out of every profile at once')
+    .argument(
+      '[what]',
+      'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: the templates'
+    )
+    .option('--remove', 'give it back')
+    .option('--dry-run', 'show what would change and change nothing')
+    .option('--force', 'even what every container needs to start')
+    .option('--reason <text>', 'why, kept with the decision')
+    .option('-o, --output <format>', 'of the list: table, wide, json, yaml or name', 'table')
+    .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
+      const { blockCommand, listBlocks } = await import('../block.js')
+      await withStore(command, context, (store) =>
+        what === undefined
+          ? listBlocks(context.io, store, parseOutput(options.output) as Output)
+          : blockCommand(context.io, store, {
+              what,
+              remove: options.remove === true,
+              dryRun: options.dryRun === true,
+              force: options.force === true,
+              reason: options.reason,
+              by: context.user,
+              at: context.now().toISOString()
+            })
+      )
+    })
+}
