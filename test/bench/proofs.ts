@@ -1,9 +1,12 @@
+import { benchCompleteness } from './completeness.js'
 import { benchSoak } from './soak.js'
 
 export interface ProofArgs {
   rounds: number
   minutes: number
   json: boolean
+  /** A part of the names of the workloads to be run; default: all. */
+  only?: string
 }
 
 export interface ProofResult {
@@ -14,6 +17,7 @@ export interface ProofResult {
 
 /** Benches whose result is right or wrong. They run by name only: each takes minutes. */
 const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
+  completeness: benchCompleteness,
   soak: benchSoak
 }
 
@@ -28,13 +32,20 @@ function option(args: readonly string[], name: string): number {
   return value
 }
 
-/** `bench PROOF [--rounds N] [--minutes N] [--json]`. @returns the exit code. */
+/** `bench PROOF [--rounds N] [--minutes N] [--only WORD] [--json]`. @returns the exit code. */
 export async function runProof(name: string, args: readonly string[]): Promise<number> {
   const proof = proofs[name]
   if (proof === undefined) throw new RangeError(`no proof ${name}`)
   const rounds = option(args, 'rounds')
   const minutes = option(args, 'minutes')
-  const { text, holds } = await proof({ rounds, minutes, json: args.includes('--json') })
+  const at = args.indexOf('--only')
+  const only = at < 0 ? undefined : args[at + 1]
+  const { text, holds } = await proof({
+    rounds,
+    minutes,
+    json: args.includes('--json'),
+    ...(only === undefined ? {} : { only })
+  })
   process.stdout.write(text)
   return holds ? 0 : 1
 }

@@ -175,7 +175,8 @@ export async function benchSoak(args: {
   json: boolean
 }): Promise<{ text: string; holds: boolean }> {
   const result = await soak(args.minutes, (line) => process.stderr.write(`${line}\n`))
-  const { minutes, containers, slope, firstMb, lastMb, lost, others, unseen, wrong, cpuShare } = result
+  const { minutes, containers, slope, firstMb, lastMb, lost, others, unseen, wrong, cpuShare } =
+    result
   const table = [
     '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | lost | unseen | wrong sets | others on the machine | share of a core |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
