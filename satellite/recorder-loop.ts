@@ -3,7 +3,7 @@ import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
-import { findContainer, identify } from './containers/identify.js'
+import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { isSandbox } from './containers/labels.js'
@@ -126,6 +126,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
     const identity = identify(one.slot, registry.all())
+    if (found === undefined && identity.kind === 'other' && isNamelessContainer(one.slot)) {
+      state.unidentified += 1
+      logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
+    }
     if (identity.kind === 'other' || options.only?.(identity.container) === false) {
       one.ignored = true
       recorder.ignore(one.slot.index, one.slot.generation)

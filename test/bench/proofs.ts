@@ -1,4 +1,5 @@
 import { benchCompleteness } from './completeness.js'
+import { benchShortLived } from './short-lived.js'
 import { benchSoak } from './soak.js'
 
 export interface ProofArgs {
@@ -18,6 +19,7 @@ export interface ProofResult {
 /** Benches whose result is right or wrong. They run by name only: each takes minutes. */
 const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
   completeness: benchCompleteness,
+  'short-lived': benchShortLived,
   soak: benchSoak
 }
 

@@ -70,16 +70,22 @@ function abiOf(nr: number, name: string): Abi | undefined {
   return native ? 'x86_64' : 'i386'
 }
 
+interface Birth {
+  parent: number
+  /** The child's own first line came before that one. */
+  overtaken: boolean
+}
+
 /** Which tasks made which, in the order of the log: a number that comes again is another task. */
-function parents(lines: readonly Line[]): Map<number, number[]> {
-  const made = new Map<number, number[]>()
-  for (const { tid, child } of lines) {
-    if (child === undefined) continue
-    const list = made.get(child) ?? []
-    list.push(tid)
-    made.set(child, list)
+function birthsIn(lines: readonly (Line | undefined)[]): Map<number, Birth[]> {
+  const births = new Map<number, Birth[]>()
+  for (const line of lines) {
+    if (line?.child === undefined) continue
+    const list = births.get(line.child) ?? []
+    list.push({ parent: line.tid, overtaken: false })
+    births.set(line.child, list)
   }
-  return made
+  return births
 }
 
 const installs =
@@ -94,7 +100,7 @@ const installs =
 export function readStraceLog(log: string): CallCounts {
   const texts = log.split('\n')
   const lines = texts.map(parse)
-  const made = parents(lines.filter((line) => line !== undefined))
+  const births = birthsIn(lines)
   const tasks = new Map<number, Task>()
   /** Forks under way: what their child's first line may be overtaking. */
   const forking = new Set<number>()
@@ -105,8 +111,12 @@ export function readStraceLog(log: string): CallCounts {
   }
 
   const meet = (tid: number): Task => {
-    const parent = made.get(tid)?.shift()
-    if (parent !== undefined) return { ...(tasks.get(parent) ?? outside), exec: undefined }
+    const birth = births.get(tid)?.find(({ overtaken }) => !overtaken)
+    if (birth !== undefined) {
+      // Its parent is still inside the fork, so what the parent has now is what the child was given.
+      birth.overtaken = true
+      return { ...(tasks.get(birth.parent) ?? outside), exec: undefined }
+    }
     if (tasks.size === 0) return { ...outside }
     // Its parent was killed inside the fork and never said its number: any fork under way may be it.
     const origins = [...forking].map((one) => tasks.get(one) ?? outside)
@@ -154,6 +164,12 @@ export function readStraceLog(log: string): CallCounts {
       if (certain === 'x86_64' || certain === 'i386') task.abi = certain
       const abi = certain ?? task.abi
       count(`${abi}:${syscallName(abi, nr >= x32Bit ? nr - x32Bit : nr)}`, 1)
+    }
+    if (line.child !== undefined) {
+      const [birth, ...later] = births.get(line.child) ?? []
+      births.set(line.child, later)
+      // From now on the parent may get a filter that this child does not have.
+      if (birth?.overtaken === false) tasks.set(line.child, { ...task, exec: undefined })
     }
     if (name === 'execve' && result === 0) task.exec = task.abi
     if (!resumed && installs.test(text)) installing.add(tid)

@@ -8,13 +8,13 @@ export interface Place {
 
 export interface Running extends Place {
   /** Sends a signal to the container's first process. */
-  signal(name: string): Promise<void>
+  signal: (name: string) => Promise<void>
   /** `runc exec`, also under strace; gives what was printed. Rejects when it fails. */
-  exec(args: readonly string[]): Promise<string>
+  exec: (args: readonly string[]) => Promise<string>
   /** Waits until a task of the container is blocked in this call. */
-  blocked(call: string): Promise<void>
+  blocked: (call: string) => Promise<void>
   /** Waits until the container has printed these words. */
-  prints(words: string): Promise<void>
+  prints: (words: string) => Promise<void>
 }
 
 /** A program as people run it, with a traffic of its own. */
