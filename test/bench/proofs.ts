@@ -1,3 +1,4 @@
+import { benchChurn } from './churn.js'
 import { benchCompleteness } from './completeness.js'
 import { benchShortLived } from './short-lived.js'
 import { benchSoak } from './soak.js'
@@ -18,6 +19,7 @@ export interface ProofResult {
 
 /** Benches whose result is right or wrong. They run by name only: each takes minutes. */
 const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
+  churn: benchChurn,
   completeness: benchCompleteness,
   'short-lived': benchShortLived,
   soak: benchSoak
