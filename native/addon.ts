@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { nativeBuild } from './paths.js'
+import type { DenialDetail, RecorderCounters } from './types.js'
 
 /** Tracing cannot work here. `reason` is one sentence that says why. */
 export class NativeUnavailable extends Error {
@@ -18,7 +19,7 @@ export interface AddonRecorder {
   attach(): void
   detach(): void
   attached(): boolean
-  counters(): { tableFull: number; unknownSyscalls: number; recursionMisses: number }
+  counters(): RecorderCounters
   snapshot(): ArrayBuffer
   read(
     index: number,
@@ -35,7 +36,33 @@ export interface AddonRecorder {
   ): number
   release(index: number, generation: number): boolean
   ignore(index: number, generation: number): boolean
+  seen(): BigUint64Array
+  /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
+  arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
+  watch(index: number, generation: number, refused: BigUint64Array): boolean
+  denials(): AddonDenial[]
   stop(): void
+}
+
+/** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
+export type AddonDenial = Omit<DenialDetail, 'abi'> & { abi: number }
+
+/** A row of native/arguments.h. `masks`: of arguments 0 to 2; 0 is not learned. */
+export interface LearnedCall {
+  abi: number
+  nr: number
+  name: string
+  firstSet: number
+  masks: [number, number, number]
+}
+
+/** What native/sizes.h makes of slots and possible CPUs. `bytes`: kernel memory in all. */
+export interface RecorderSizes {
+  stripes: number
+  oneStripePerCpu: boolean
+  rows: number
+  denials: number
+  bytes: number
 }
 
 /** Byte offsets of a slot's fields in `snapshot()`, and the meaning of its flags. */
@@ -53,6 +80,11 @@ export interface SlotLayout {
   lastSeen: number
   flags: number
   distinct: number
+  part: number
+  /** 64-bit words of `seen()` a slot, and the first bits of compat and x32 in them. */
+  seenWords: number
+  compatAt: number
+  x32At: number
   nameBytes: number
   commBytes: number
   filteredFlag: number
@@ -63,6 +95,8 @@ export interface Addon {
   Recorder: new (object: string, btf: string, slots: number, typed: boolean) => AddonRecorder
   attachObject(object: string): { stop(): void }
   layout: SlotLayout
+  learned: LearnedCall[]
+  sizes(slots: number, cpus: number): RecorderSizes
   slotsDefault: number
   slotsMax: number
 }

@@ -22,7 +22,8 @@ typedef _Bool bool;
 enum { false, true };
 
 /* Of <linux/bpf.h>, which cannot be included beside these typedefs. */
-enum { BPF_MAP_TYPE_ARRAY = 2 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 #define BPF_F_MMAPABLE (1U << 10)
 
 #define CORE __attribute__((preserve_access_index))
@@ -65,12 +66,19 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 } CORE;
 
+struct seccomp_filter {
+	struct seccomp_filter *prev;
+} CORE;
 struct seccomp {
 	int mode;
 	atomic_t filter_count;
+	struct seccomp_filter *filter;
 } CORE;
+struct tty_struct;
 struct signal_struct {
+	atomic_t live;
 	unsigned int flags;
+	struct tty_struct *tty;
 } CORE;
 struct linux_binprm {
 	const char *fdpath;
@@ -83,6 +91,9 @@ struct thread_info {
 } CORE;
 struct pt_regs {
 	unsigned long bx;
+	unsigned long cx;
+	unsigned long dx;
+	unsigned long si;
 	unsigned long di;
 	unsigned long orig_ax;
 } CORE;
@@ -90,8 +101,13 @@ struct pt_regs {
 #define COMPAT_BIT (1U << 1) /* TS_COMPAT */
 #define X32_BIT 0x40000000UL
 #define SYSCALL_NUMBER orig_ax
-#define NATIVE_ARGUMENT di
-#define COMPAT_ARGUMENT bx
+/* They still have the values of the call's beginning when it ends; only ax has its result. */
+#define NATIVE_ARGUMENT_0 di
+#define NATIVE_ARGUMENT_1 si
+#define NATIVE_ARGUMENT_2 dx
+#define COMPAT_ARGUMENT_0 bx
+#define COMPAT_ARGUMENT_1 cx
+#define COMPAT_ARGUMENT_2 dx
 #define NR_RT_SIGRETURN 15
 #define NR_EXIT 60
 #define NR_EXIT_GROUP 231
@@ -99,17 +115,17 @@ struct pt_regs {
 #define NR_EXECVEAT 322
 #define NR_PRCTL 157
 #define NR_SECCOMP 317
-#define IS_FORK(nr) ((nr) - 56UL < 3 || (nr) == 435) /* clone fork vfork, clone3 */
+/* What arguments.h has no row for. */
+#define MORE_NATIVE                                                                                \
+	[NR_SECCOMP] = SECCO_INSTALLS, [57] = SECCO_FORKS, [58] = SECCO_FORKS, [435] = SECCO_FORKS
 #define COMPAT_RT_SIGRETURN 173
 #define COMPAT_EXIT_GROUP 252
 #define COMPAT_EXECVE 11
 #define COMPAT_EXECVEAT 358
 #define COMPAT_PRCTL 172
 #define COMPAT_SECCOMP 354
-#define IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == 435)
-#define X32_EXECVE 520
-#define X32_EXECVEAT 545
 #define X32_RT_SIGRETURN 513
+#define X32_EXECVEAT 545
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -117,6 +133,7 @@ struct thread_info {
 	unsigned long flags;
 } CORE;
 struct pt_regs {
+	__u64 regs[31];
 	__u64 orig_x0;
 	__s32 syscallno;
 } CORE;
@@ -124,8 +141,12 @@ struct pt_regs {
 #define COMPAT_BIT (1UL << 22) /* TIF_32BIT */
 #define X32_BIT 0UL
 #define SYSCALL_NUMBER syscallno
-#define NATIVE_ARGUMENT orig_x0
-#define COMPAT_ARGUMENT orig_x0
+#define NATIVE_ARGUMENT_0 orig_x0
+#define NATIVE_ARGUMENT_1 regs[1]
+#define NATIVE_ARGUMENT_2 regs[2]
+#define COMPAT_ARGUMENT_0 orig_x0
+#define COMPAT_ARGUMENT_1 regs[1]
+#define COMPAT_ARGUMENT_2 regs[2]
 #define NR_RT_SIGRETURN 139
 #define NR_EXIT 93
 #define NR_EXIT_GROUP 94
@@ -133,28 +154,31 @@ struct pt_regs {
 #define NR_EXECVEAT 281
 #define NR_PRCTL 167
 #define NR_SECCOMP 277
-#define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
+#define MORE_NATIVE [NR_SECCOMP] = SECCO_INSTALLS, [435] = SECCO_FORKS
 #define COMPAT_RT_SIGRETURN 173
 #define COMPAT_EXIT_GROUP 248
 #define COMPAT_EXECVE 11
 #define COMPAT_EXECVEAT 387
 #define COMPAT_PRCTL 172
 #define COMPAT_SECCOMP 383
-#define IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == 435)
-#define X32_EXECVE 0
-#define X32_EXECVEAT 0
 #define X32_RT_SIGRETURN 0
+#define X32_EXECVEAT 0
 
 #else
 #error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
 #endif
 
 #define COMPAT_EXIT 1
+#define MORE_COMPAT                                                                                \
+	[COMPAT_SECCOMP] = SECCO_INSTALLS, [2] = SECCO_FORKS, [190] = SECCO_FORKS,                 \
+	[435] = SECCO_FORKS
 
 struct task_struct {
 	struct thread_info thread_info;
 	int exit_code;
 	char comm[16];
+	struct task_struct *real_parent;
+	int tgid;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct seccomp seccomp;

@@ -59,22 +59,61 @@ ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
 		first_time(index, nr);
 }
 
-/* The ABIs that few containers use: one counter per number. */
+/* A row of the pool for a slot that has none: 1 + its number, whoever took it; else SECCO_NO_ROW. */
+ON_ITS_OWN __u32 take_row(__u32 index, __u32 which)
+{
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot)
+		return SECCO_NO_ROW;
+	__u32 taken = SECCO_NO_ROW;
+	for (__u32 i = 0; i < SECCO_ROWS_MAX / 64 * 2; i++) {
+		__u64 *word = &state.free_rows[(i >> 1) & (SECCO_ROWS_MAX / 64 - 1)];
+		__u64 free = *(volatile __u64 *)word;
+		if (!free)
+			continue;
+		__u64 bit = free & -free;
+		if (__sync_fetch_and_and(word, ~bit) & bit) {
+			taken = (i >> 1) * 64 + lowest_bit(bit) + 1;
+			break;
+		}
+	}
+	__u32 *place = &slot->compat_row;
+	if (which == X32)
+		place = &slot->x32_row;
+	else if (which == COMPAT_VALUES)
+		place = &slot->compat_arguments;
+	__u32 before = __sync_val_compare_and_swap(place, 0, taken);
+	if (!before)
+		return taken;
+	if (taken != SECCO_NO_ROW)
+		__sync_fetch_and_or(&state.free_rows[((taken - 1) >> 6) & (SECCO_ROWS_MAX / 64 - 1)],
+				    1ULL << ((taken - 1) & 63));
+	return before;
+}
+
+/* Without a row the bit is kept and the count is not: the set stays right, and what is lost is told. */
 ON_ITS_OWN int add_other(__u32 index, __u32 abi, __u64 nr, __s64 amount)
 {
-	if (abi == COMPAT) {
-		struct secco_compat_row *row = bpf_map_lookup_elem(&counts_compat, &index);
-		if (nr >= SECCO_COMPAT_NUMBERS)
-			count_unknown(index);
-		else if (row && !__sync_fetch_and_add(&row->count[nr], amount))
-			first_time(index, SECCO_COMPAT_AT + nr);
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot)
+		return 0;
+	if (nr >= (abi == COMPAT ? SECCO_COMPAT_NUMBERS : SECCO_X32_NUMBERS)) {
+		count_unknown(index);
 		return 0;
 	}
-	struct secco_x32_row *row = bpf_map_lookup_elem(&counts_x32, &index);
-	if (nr >= SECCO_X32_NUMBERS)
-		count_unknown(index);
-	else if (row && !__sync_fetch_and_add(&row->count[nr], amount))
-		first_time(index, SECCO_X32_AT + nr);
+	__u32 number = abi == COMPAT ? slot->compat_row : slot->x32_row;
+	if (!number)
+		number = take_row(index, abi);
+	__u32 at = number - 1;
+	struct secco_row *row = bpf_map_lookup_elem(&rows, &at);
+	__u32 bit = (abi == COMPAT ? SECCO_COMPAT_AT : SECCO_X32_AT) + nr;
+	if (!row) {
+		__sync_fetch_and_add(&slot->unknown, 1);
+		__sync_fetch_and_add(&state.details_lost, 1);
+		first_time(index, bit);
+	} else if (nr < SECCO_X32_NUMBERS && !__sync_fetch_and_add(&row->count[nr], amount)) {
+		first_time(index, bit);
+	}
 	return 0;
 }
 

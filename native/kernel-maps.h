@@ -15,7 +15,8 @@
 #include <vector>
 
 #include "mapping.h"
-#include "recorder.h"
+#include "details.h"
+#include "sizes.h"
 
 namespace {
 
@@ -65,13 +66,13 @@ class Maps {
     detach();
     state_.close();
     slot_memory_.close();
-    counts_.close();
     bpf_object__close(object_);
   }
 
   void attach() {
     if (attached()) return;
     complaints.clear();
+    forget_execs();
     /* Calls were missed while nothing was attached. */
     for (__u32 i = 0; i < slots_; i++) {
       if (slot(i).state == SECCO_SLOT_USED) {
@@ -102,18 +103,23 @@ class Maps {
   secco_state &state() const { return *state_.as<secco_state>(); }
   secco_slot &slot(__u32 index) const { return slot_memory_.as<secco_slot>()[index]; }
 
-  __u64 count(__u32 index, __u32 nr) const {
-    const secco_native_row *rows = counts_.as<secco_native_row>() + static_cast<size_t>(index) * stripes_;
-    __u64 sum = 0;
-    for (__u32 i = 0; i < stripes_; i++) sum += __atomic_load_n(&rows[i].count[nr], __ATOMIC_RELAXED);
+  /*
+   * A slot's counters, summed over the stripes. Copied by the kernel: a mapping of all counters would
+   * make every page of them resident memory of this process.
+   */
+  std::vector<__u64> counts(__u32 index) const {
+    std::vector<__u64> sum(SECCO_NATIVE_NUMBERS);
+    secco_native_row row;
+    for (__u32 stripe = 0; stripe < sizes_.stripes; stripe++) {
+      const __u32 at = index * sizes_.stripes + stripe;
+      if (bpf_map_lookup_elem(counts_fd_, &at, &row) != 0) continue;
+      for (__u32 nr = 0; nr < SECCO_NATIVE_NUMBERS; nr++) sum[nr] += row.count[nr];
+    }
     return sum;
   }
 
-  /* Rows that are not mapped: few containers have them, and mapped pages are resident memory. */
-  bool compat(__u32 index, secco_compat_row *row) const {
-    return bpf_map_lookup_elem(compat_fd_, &index, row) == 0;
-  }
-  bool x32(__u32 index, secco_x32_row *row) const { return bpf_map_lookup_elem(x32_fd_, &index, row) == 0; }
+  const secco_sizes &sizes() const { return sizes_; }
+  const Details &details() const { return details_; }
 
   /* The slot of a key, made if there is none; -1: table full. The kernel's claim(), from here. */
   long adopt(const Adopted &container) {
@@ -121,7 +127,7 @@ class Maps {
     if (at < 0) return full();
     secco_entry &entry = state().entries[at];
     __u64 known = load(&entry.word);
-    if (static_cast<__u32>(known) != 0) return static_cast<__u32>(known) - 1;
+    if (static_cast<__u32>(known) != 0) return take_over(static_cast<__u32>(known) - 1, entry, container);
     /* An entry that got no slot before may get one now. */
     const long taken = take_slot();
     if (taken < 0) {
@@ -150,6 +156,7 @@ class Maps {
       return static_cast<__u32>(known) - 1;
     }
     __atomic_store_n(&made.state, SECCO_SLOT_USED, __ATOMIC_RELEASE);
+    forget_last();
     return taken;
   }
 
@@ -167,19 +174,22 @@ class Maps {
     secco_entry &entry = state().entries[gone.entry % SECCO_ENTRIES];
     /* The entry may have gone to a later owner of the same namespace number. */
     if (static_cast<__u32>(load(&entry.word)) == index + 1) unlink(entry);
+    forget_last();
     limbo_.push_back(index);
     return true;
   }
 
   bool ignore(__u32 index, __u32 generation) {
     if (!is(index, generation)) return false;
-    __atomic_fetch_or(&slot(index).flags, SECCO_IGNORED, __ATOMIC_ACQ_REL);
-    __u64 *word = &state().entries[slot(index).entry % SECCO_ENTRIES].word;
-    __u64 known = load(word);
-    while (static_cast<__u32>(known) == index + 1 &&
-           !__atomic_compare_exchange_n(word, &known, known | static_cast<__u64>(SECCO_IGNORED) << 32, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-    }
+    mark(index, SECCO_IGNORED);
+    return true;
+  }
+
+  /* The numbers first: whoever sees the flag finds them. */
+  bool watch(__u32 index, __u32 generation, const secco_refused_row &refused) {
+    if (!is(index, generation)) return false;
+    details_.refuse(index, refused);
+    mark(index, SECCO_WATCHED);
     return true;
   }
 
@@ -188,15 +198,16 @@ class Maps {
 
   /* After the grace period: nobody can count in these any more. */
   void reuse(const std::vector<__u32> &indices) {
-    static const secco_compat_row no_compat = {};
-    static const secco_x32_row no_x32 = {};
+    static const secco_native_row no_counts = {};
     for (__u32 index : indices) {
       secco_slot &gone = slot(index);
       const __u32 generation = gone.generation;
-      memset(counts_.as<secco_native_row>() + static_cast<size_t>(index) * stripes_, 0,
-             sizeof(secco_native_row) * stripes_);
-      if (any(gone, SECCO_COMPAT_AT, SECCO_X32_AT)) bpf_map_update_elem(compat_fd_, &index, &no_compat, BPF_ANY);
-      if (any(gone, SECCO_X32_AT, SECCO_SEEN_WORDS * 64)) bpf_map_update_elem(x32_fd_, &index, &no_x32, BPF_ANY);
+      for (__u32 stripe = 0; stripe < sizes_.stripes; stripe++) {
+        const __u32 at = index * sizes_.stripes + stripe;
+        bpf_map_update_elem(counts_fd_, &at, &no_counts, BPF_ANY);
+      }
+      for (const __u32 row : {gone.compat_row, gone.x32_row, gone.compat_arguments}) give_row(row);
+      details_.forget(index, (gone.flags & SECCO_WATCHED) != 0);
       memset(&gone, 0, sizeof(gone));
       gone.generation = generation;
       give_slot(index);
@@ -216,13 +227,6 @@ class Maps {
     return sum;
   }
 
-  static bool any(const secco_slot &slot, __u32 from, __u32 to) {
-    for (__u32 word = from / 64; word < to / 64; word++) {
-      if (load(&slot.seen[word]) != 0) return true;
-    }
-    return false;
-  }
-
  private:
   struct bpf_map *map(const char *name) const {
     struct bpf_map *found = bpf_object__find_map_by_name(object_, name);
@@ -237,8 +241,9 @@ class Maps {
       const std::string name = bpf_program__name(program);
       bpf_program__set_autoload(program, name.compare(name.size() - other.size(), other.size(), other) != 0);
     }
-    const int cpus = std::max(1, libbpf_num_possible_cpus());
-    while (stripes_ < static_cast<__u32>(cpus) && stripes_ < SECCO_STRIPES_MAX) stripes_ *= 2;
+    const bool sees_execveat = libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object_, "prepare_exec"), sees_execveat);
+    sizes_ = secco_sizes_of(slots_, std::max(1, libbpf_num_possible_cpus()));
 
     size_t bytes = 0;
     auto *config = static_cast<secco_config *>(
@@ -247,12 +252,15 @@ class Maps {
     config->self_mntns = inode_of("/proc/self/ns/mnt");
     config->host_mntns = inode_of("/proc/1/ns/mnt");
     if (config->host_mntns == 0) config->host_mntns = config->self_mntns;
-    config->stripes = stripes_;
-    config->one_stripe_per_cpu = stripes_ >= static_cast<__u32>(cpus);
+    config->stripes = sizes_.stripes;
+    config->one_stripe_per_cpu = sizes_.one_stripe_per_cpu;
+    config->sees_execveat = sees_execveat;
     bpf_map__set_max_entries(map("slots"), slots_);
-    bpf_map__set_max_entries(map("counts"), slots_ * stripes_);
-    bpf_map__set_max_entries(map("counts_compat"), slots_);
-    bpf_map__set_max_entries(map("counts_x32"), slots_);
+    bpf_map__set_max_entries(map("counts"), slots_ * sizes_.stripes);
+    bpf_map__set_max_entries(map("rows"), sizes_.rows);
+    bpf_map__set_max_entries(map("arguments"), slots_);
+    bpf_map__set_max_entries(map("refused"), slots_);
+    bpf_map__set_max_entries(map("denials"), sizes_.denials);
 
     if (const int code = bpf_object__load(object_); code != 0) {
       std::string first = "an object part";
@@ -269,10 +277,12 @@ class Maps {
   void map_memory() {
     state_.open(bpf_map__fd(map(".bss")), sizeof(secco_state), ".bss");
     slot_memory_.open(bpf_map__fd(map("slots")), sizeof(secco_slot) * slots_, "slots");
-    counts_.open(bpf_map__fd(map("counts")), sizeof(secco_native_row) * slots_ * stripes_, "counts");
-    compat_fd_ = bpf_map__fd(map("counts_compat"));
-    x32_fd_ = bpf_map__fd(map("counts_x32"));
+    counts_fd_ = bpf_map__fd(map("counts"));
+    details_ = {bpf_map__fd(map("rows")), bpf_map__fd(map("arguments")), bpf_map__fd(map("refused")),
+                bpf_map__fd(map("denials"))};
     for (__u32 i = 0; i < slots_; i++) give_slot(i);
+    for (__u32 i = 0; i < sizes_.rows; i++) give_row(i + 1);
+    state().epoch = 1;
   }
 
   /*
@@ -294,6 +304,50 @@ class Maps {
   long full() {
     __atomic_fetch_add(&state().table_full, 1, __ATOMIC_ACQ_REL);
     return -1;
+  }
+
+  /* Filters and processes that were noted may have ended unseen, and others have their addresses and numbers. */
+  void forget_execs() {
+    for (auto &filter : state().filters) __atomic_store_n(&filter, 0, __ATOMIC_RELEASE);
+    for (auto &process : state().processes) __atomic_store_n(&process, 0, __ATOMIC_RELEASE);
+    forget_last();
+  }
+
+  /* What the kernel side remembers of a CPU's newest call may be wrong from now on. */
+  void forget_last() { __atomic_fetch_add(&state().epoch, 1, __ATOMIC_ACQ_REL); }
+
+  /* A flag that the kernel side finds in the entry's word. */
+  void mark(__u32 index, __u32 flag) {
+    __atomic_fetch_or(&slot(index).flags, flag, __ATOMIC_ACQ_REL);
+    __u64 *word = &state().entries[slot(index).entry % SECCO_ENTRIES].word;
+    __u64 known = load(word);
+    while (static_cast<__u32>(known) == index + 1 &&
+           !__atomic_compare_exchange_n(word, &known, known | static_cast<__u64>(flag) << 32, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    }
+    forget_last();
+  }
+
+  /*
+   * The kernel side met a container that is not new, and cannot know who of it was met: an exec may have
+   * come before the entry point's next call. The runtime knows, so its word counts.
+   */
+  long take_over(__u32 index, secco_entry &entry, const Adopted &container) {
+    secco_slot &known = slot(index);
+    if (known.flags & (SECCO_COMPLETE | SECCO_ADOPTED) || known.pid == container.pid) return index;
+    known.pid = container.pid;
+    put(known.comm, container.comm);
+    __atomic_store_n(&entry.filter, 0, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&known.flags, SECCO_ADOPTED, __ATOMIC_ACQ_REL);
+    forget_last();
+    return index;
+  }
+
+  /* As in slot.compat_row: one more than the row's number. */
+  void give_row(__u32 row) {
+    if (row == 0 || row == SECCO_NO_ROW) return;
+    details_.clear_row(row - 1);
+    __atomic_fetch_or(&state().free_rows[(row - 1) / 64], 1ULL << ((row - 1) % 64), __ATOMIC_ACQ_REL);
   }
 
   void give_slot(__u32 index) {
@@ -340,21 +394,24 @@ class Maps {
       if (load(&entry.word) != static_cast<__u64>(SECCO_FULL) << 32) continue;
       unlink(entry);
     }
+    forget_last();
   }
 
   /* In this order: nobody claims a removed entry before its word is 0. */
   static void unlink(secco_entry &entry) {
     __atomic_store_n(&entry.key, SECCO_KEY_REMOVED, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry.filter, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&entry.word, 0, __ATOMIC_RELEASE);
   }
 
   struct bpf_object *object_ = nullptr;
   std::vector<struct bpf_link *> links_;
   std::vector<__u32> limbo_;
-  Mapping state_, slot_memory_, counts_;
-  int compat_fd_ = -1, x32_fd_ = -1;
+  Mapping state_, slot_memory_;
+  Details details_;
+  int counts_fd_ = -1;
   __u32 slots_;
-  __u32 stripes_ = 1;
+  secco_sizes sizes_ = {};
 };
 
 }  // namespace

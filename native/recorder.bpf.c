@@ -12,13 +12,15 @@
  * a file). `direct` is a constant wherever it is used.
  */
 #include "counters.bpf.h"
-#include "slots.bpf.h"
+#include "details.bpf.h"
+#include "parts.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* seccomp.h; prctl(2), seccomp(2). */
 #define PR_SET_SECCOMP 22
 #define SECCOMP_SET_MODE_FILTER 1
+#define SECCOMP_MODE_DEAD 3 /* kernel/seccomp.c, since 5.16: the filter has killed it */
 #define SIGSYS 31
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
@@ -63,36 +65,47 @@ ON_ITS_OWN int boundary(__u32 index)
 	if (!slot || slot->flags & (SECCO_COMPLETE | SECCO_ADOPTED))
 		return 0;
 	__u64 ns_id = ns_id_of(task);
-	if (slot->pid == bpf_get_current_pid_tgid() >> 32 && (!ns_id || ns_id > state.baseline_ns))
+	if (slot->pid == bpf_get_current_pid_tgid() >> 32 &&
+	    (slot->part || !ns_id || ns_id > state.baseline_ns))
 		__sync_fetch_and_or(&slot->flags, SECCO_COMPLETE);
 	return 0;
 }
+
+#define ARGUMENT(number)                                                                           \
+	(abi == COMPAT ? (__u32)GET(regs, COMPAT_ARGUMENT_##number)                                \
+		       : GET(regs, NATIVE_ARGUMENT_##number))
 
 /* Such a call exits under the filter, but the filter was never asked. */
 ALWAYS bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u32 abi, __u64 nr,
 			    __s64 ret, bool direct)
 {
 	bool by_prctl = nr == (abi == COMPAT ? COMPAT_PRCTL : NR_PRCTL);
-	bool by_seccomp = nr == (abi == COMPAT ? COMPAT_SECCOMP : NR_SECCOMP);
-	if (!by_prctl && !by_seccomp)
-		return false;
-	__u64 operation = abi == COMPAT ? (__u32)GET(regs, COMPAT_ARGUMENT) : GET(regs, NATIVE_ARGUMENT);
-	if (operation != (by_prctl ? PR_SET_SECCOMP : SECCOMP_SET_MODE_FILTER) || ret < 0)
+	if (ARGUMENT(0) != (by_prctl ? PR_SET_SECCOMP : SECCOMP_SET_MODE_FILTER) || ret < 0)
 		return false;
 	return GET(task, seccomp.filter_count.counter) == 1;
 }
 
-/* What a task that is not of the host may count in; 0: nothing. */
-ALWAYS __u64 word_for(struct task_struct *task, __u64 word, __u32 mode, bool direct)
+/* The slot's word, remembered from the last call on this CPU where that was the same process's. */
+ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 {
-	__u32 flags = word >> 32;
-	if (flags & (SECCO_IGNORED | SECCO_FULL))
-		return 0;
-	/* runtime's threads and set-up calls, which no filter will ever be asked about */
-	if (flags & SECCO_FILTERED)
-		return mode ? word : 0;
-	if (!mode && is_runc_init(comm_of(task, direct)))
-		return 0;
+	__u64 epoch = *(volatile __u64 *)&state.epoch;
+	__u64 process = (__u64)GET(task, signal);
+	__u64 filter = (__u64)GET(task, seccomp.filter);
+	__u64 group = (__u64)GET(task, cgroups);
+	__u32 cpu = bpf_get_smp_processor_id();
+	volatile struct secco_last *last = &state.last[cpu & (SECCO_CPUS - 1)];
+	if (last->epoch == epoch && last->process == process && last->filter == filter &&
+	    last->group == group && last->mntns == mntns)
+		return last->word;
+	__u64 word = resolve(ANY_CALL);
+	if (cpu < SECCO_CPUS) {
+		last->process = process;
+		last->filter = filter;
+		last->group = group;
+		last->mntns = mntns;
+		last->word = word;
+		last->epoch = epoch;
+	}
 	return word;
 }
 
@@ -102,43 +115,105 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	__u32 mntns = mntns_of(task, direct);
 	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
 		return 0;
-	__u32 mode = GET(task, seccomp.mode);
-	__u64 cgroup = cgroup_of(task, direct);
-	__u64 word = find(key_of(mntns, cgroup));
-	if (!word && !mode)
-		return 0;
 
-	__s64 nr = (__s64)GET(regs, SYSCALL_NUMBER);
-	__u32 abi = abi_of(GET(task, thread_info.THREAD_WORD), nr);
-	if (abi == X32)
-		nr &= ~X32_BIT;
-	bool installs = mode && installs_filter(task, regs, abi, nr, ret, direct);
-	if (!word || installs)
-		word = claim(mntns, cgroup, SECCO_FILTERED, installs);
-	word = word_for(task, word, mode, direct);
-	__u32 index = (__u32)word - 1;
-	if (!(__u32)word)
-		return 0;
-
-	if (installs && word >> 32 & SECCO_FILTERED) {
-		boundary(index);
-		return 0;
-	}
-	if (abi == NATIVE) {
-		/* the kernel forgets the number on the way out of a signal handler */
-		if (nr < 0)
-			nr = NR_RT_SIGRETURN;
-		/* the child's half of a call that its parent made */
-		if (!ret && IS_FORK((__u64)nr))
-			return 0;
-		add_native(index, nr, 1);
-		return 0;
-	}
+	__s64 called = (__s64)GET(regs, SYSCALL_NUMBER);
+	__u32 abi = abi_of(GET(task, thread_info.THREAD_WORD), called);
+	__s64 nr = abi == X32 ? called & ~X32_BIT : called;
+	/* the kernel forgets the number on the way out of a signal handler */
 	if (nr < 0)
-		nr = abi == COMPAT ? COMPAT_RT_SIGRETURN : X32_RT_SIGRETURN;
-	if (!ret && (abi == COMPAT ? IS_COMPAT_FORK(nr) : IS_FORK((__u64)nr)))
+		nr = abi == NATIVE   ? NR_RT_SIGRETURN
+		     : abi == COMPAT ? COMPAT_RT_SIGRETURN
+				     : X32_RT_SIGRETURN;
+	__u32 traits = 0;
+	if ((__u64)nr < SECCO_NATIVE_NUMBERS)
+		traits = abi == COMPAT ? config.compat[nr] : config.native[nr];
+
+	__u32 mode = GET(task, seccomp.mode);
+	if (traits & SECCO_MOVES)
+		forget_last();
+	if (traits & SECCO_INSTALLS && mode && installs_filter(task, regs, abi, nr, ret, direct)) {
+		__u64 word = resolve(INSTALLS);
+		if (!(__u32)word)
+			return 0;
+		if (word >> 32 & SECCO_FILTERED) {
+			boundary((__u32)word - 1);
+			return 0;
+		}
+	}
+	__u64 word = word_of(task, mntns, direct);
+	__u32 index = (__u32)word - 1;
+	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
 		return 0;
-	add_other(index, abi, nr, 1);
+	/* the child's half of a call that its parent made */
+	if (traits & SECCO_FORKS && !ret)
+		return 0;
+	add(index, abi, nr, 1);
+	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD && teaches(ret)) {
+		__u32 call = (traits & SECCO_CALL_BITS) - 1;
+		if (abi == COMPAT)
+			learn_compat(index, call, ARGUMENT(0), ARGUMENT(1), ARGUMENT(2));
+		else
+			learn_native(index, call, ARGUMENT(0), ARGUMENT(1), ARGUMENT(2));
+	}
+	if (word >> 32 & SECCO_WATCHED)
+		watch(index, abi, nr, ret, ret >= 0 && ret != called);
+	return 0;
+}
+
+ALWAYS __u64 *exec_place(struct task_struct *task)
+{
+	return &state.execs[((__u64)task * SECCO_HASH) >> 58 & (SECCO_EXECS - 1)];
+}
+
+/*
+ * The last moment before an exec at which the caller is still itself: its own name, and the number that
+ * it called. From here on an exec succeeds or is the process's end.
+ */
+ALWAYS int on_prepare_exec(void)
+{
+	struct task_struct *typed = (struct task_struct *)bpf_get_current_task_btf();
+	__u32 mntns = mntns_of(typed, true);
+	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+		return 0;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)typed);
+	__s64 nr = (__s64)regs->SYSCALL_NUMBER;
+	__u32 abi = abi_of(typed->thread_info.THREAD_WORD, nr);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 note = (__u64)task;
+	if (abi == X32 ? (nr & ~X32_BIT) == X32_EXECVEAT
+		       : nr == (abi == COMPAT ? COMPAT_EXECVEAT : NR_EXECVEAT))
+		note |= SECCO_BY_EXECVEAT;
+	if (is_runtime(comm_of(typed, true)))
+		note |= SECCO_BY_RUNTIME;
+	*exec_place(task) = note;
+	return 0;
+}
+
+/*
+ * How the current task's exec was asked for. Before 6.10 only an execveat by descriptor can be told
+ * from an execve, and a runtime's process by its parent, which is not in the container.
+ */
+ON_ITS_OWN __u32 exec_asked(__u32 fdpath)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	if (config.sees_execveat) {
+		__u64 note = *exec_place(task);
+		return (note & ~3ULL) == (__u64)task ? note & 3 : 0;
+	}
+	__u32 own = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	__u32 parents = BPF_CORE_READ(task, real_parent, nsproxy, mnt_ns, ns.inum);
+	return (fdpath ? SECCO_BY_EXECVEAT : 0) | (own != parents ? SECCO_BY_RUNTIME : 0);
+}
+
+/* An exec into a container without a filter: marks the process, whose children follow it. */
+ON_ITS_OWN int mark_exec(__u64 word)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 index = (__u32)word - 1;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (slot && !(slot->flags & SECCO_FILTERED) && slot->pid != tgid)
+		note_process(tgid, part_by_terminal(task));
 	return 0;
 }
 
@@ -154,13 +229,21 @@ ALWAYS int on_exec(struct linux_binprm *program, bool direct)
 		return 0;
 	__u32 mode = GET(task, seccomp.mode);
 	__u64 cgroup = cgroup_of(task, direct);
-	__u64 word = find(key_of(mntns, cgroup));
-	if (!mode && !is_runtime(comm_of(task, direct)))
-		word = claim(mntns, cgroup, 0, 1);
-	if (!word)
+	__u32 fdpath = 0;
+	if (!config.sees_execveat && bpf_core_field_exists(program->fdpath))
+		fdpath = GET(program, fdpath) != 0;
+	__u32 asked = exec_asked(fdpath);
+	if (!mode && !is_runtime(comm_of(task, direct))) {
+		__u64 word = find(key_of(mntns, cgroup));
+		__u64 began = claim(mntns, cgroup, 0, 1, SECCO_ENTRY_POINT);
+		if (word == began && asked & SECCO_BY_RUNTIME)
+			mark_exec(word);
+	}
+	forget_last();
+	if (!(asked & SECCO_BY_EXECVEAT))
 		return 0;
-	word = word_for(task, word, mode, direct);
-	if (!(__u32)word || !bpf_core_field_exists(program->fdpath) || !GET(program, fdpath))
+	__u64 word = resolve(ANY_CALL);
+	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
 		return 0;
 	/* sys_exit will add one execve: taken off here, so that both counts are exact after it. */
 	__u32 index = (__u32)word - 1;
@@ -184,9 +267,15 @@ ALWAYS int on_process_exit(bool direct)
 	}
 	if (mntns == config.self_mntns)
 		return 0;
-	__u64 word = find(key_of(mntns, cgroup_of(task, direct)));
-	if (word)
-		word = word_for(task, word, GET(task, seccomp.mode), direct);
+	__u64 word = 0;
+	__u32 mode = GET(task, seccomp.mode);
+	if (mode || !is_runc_init(comm_of(task, direct)))
+		word = resolve(KNOWN_ONLY);
+	struct signal_struct *process = GET(task, signal);
+	if (GET(process, live.counter) == 0)
+		forget_process(bpf_get_current_pid_tgid() >> 32);
+	/* Its namespaces, its groups and its filter may be gone, and their addresses another's, after this. */
+	forget_last();
 	/* Without BTF there is no way to the registers: exit and exit_group stay base there. */
 	if (!(__u32)word || !direct)
 		return 0;
@@ -205,8 +294,11 @@ ALWAYS int on_process_exit(bool direct)
 	 */
 	bool killed = (task->exit_code & 0x7f) == SIGSYS &&
 		      !(task->signal->flags & SIGNAL_GROUP_EXIT);
-	if (exits || killed)
-		add((__u32)word - 1, abi, nr, 1);
+	if (!exits && !killed)
+		return 0;
+	add((__u32)word - 1, abi, nr, 1);
+	if (killed && word >> 32 & SECCO_WATCHED)
+		watch((__u32)word - 1, abi, nr, nr, false);
 	return 0;
 }
 
@@ -214,6 +306,14 @@ SEC("tp_btf/sys_exit")
 int sys_exit_btf(__u64 *context)
 {
 	return on_sys_exit((struct pt_regs *)context[0], context[1], true);
+}
+
+/* Loaded where the kernel has this tracepoint, by both variants. */
+SEC("tp_btf/sched_prepare_exec")
+int prepare_exec(__u64 *context)
+{
+	(void)context;
+	return on_prepare_exec();
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -15,6 +15,13 @@
 
 namespace {
 
+#define CALL(abi, name, number, set, m0, m1, m2, traits) {number, abi, set, {m0, m1, m2}},
+constexpr secco_call calls[] = {SECCO_LEARNED_NATIVE(CALL) SECCO_LEARNED_COMPAT(CALL)};
+#undef CALL
+#define NAME(abi, name, ...) #name,
+constexpr const char *call_names[] = {SECCO_LEARNED_NATIVE(NAME) SECCO_LEARNED_COMPAT(NAME)};
+#undef NAME
+
 /*
  * Waits, off the main thread, until every CPU has left the programs that were running when it
  * began (membarrier's GLOBAL command is an RCU grace period), then lets released slots be reused.
@@ -66,7 +73,11 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::counters>("counters"),
                         InstanceMethod<&Recorder::snapshot>("snapshot"), InstanceMethod<&Recorder::read>("read"),
                         InstanceMethod<&Recorder::adopt>("adopt"), InstanceMethod<&Recorder::release>("release"),
-                        InstanceMethod<&Recorder::ignore>("ignore"), InstanceMethod<&Recorder::stop>("stop")});
+                        InstanceMethod<&Recorder::ignore>("ignore"),
+                        InstanceMethod<&Recorder::seen>("seen"),
+                        InstanceMethod<&Recorder::arguments>("arguments"),
+                        InstanceMethod<&Recorder::watch>("watch"),
+                        InstanceMethod<&Recorder::denials>("denials"), InstanceMethod<&Recorder::stop>("stop")});
   }
 
   /* (object file, BTF file or '', slots, true for tp_btf) */
@@ -114,19 +125,44 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     Napi::Object out = Napi::Object::New(env_);
     out.Set("tableFull", Napi::Number::New(env_, load(&maps().state().table_full)));
     out.Set("unknownSyscalls", Napi::Number::New(env_, load(&maps().state().unknown)));
+    out.Set("detailsLost", Napi::Number::New(env_, load(&maps().state().details_lost)));
     out.Set("recursionMisses", Napi::Number::New(env_, maps().recursion_misses()));
     return out;
   }
 
+  /* Asks the bitmap first: a page that is never touched is no memory of this process. */
+  std::vector<__u32> used() {
+    std::vector<__u32> found;
+    for (__u32 from = 0; from < maps().slots(); from += 64) {
+      for (__u64 taken = ~load(&maps().state().free_slots[from / 64]); taken != 0; taken &= taken - 1) {
+        const __u32 index = from + __builtin_ctzll(taken);
+        if (index >= maps().slots()) break;
+        if (__atomic_load_n(&maps().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED) found.push_back(index);
+      }
+    }
+    return found;
+  }
+
   /* The occupied slots' structs, one after the other; `layout` says what is where. */
   Napi::Value snapshot(const Napi::CallbackInfo &) {
-    std::vector<__u32> used;
-    for (__u32 i = 0; i < maps().slots(); i++) {
-      if (__atomic_load_n(&maps().slot(i).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED) used.push_back(i);
-    }
-    Napi::ArrayBuffer out = Napi::ArrayBuffer::New(env_, used.size() * sizeof(secco_slot));
+    const std::vector<__u32> indices = used();
+    Napi::ArrayBuffer out = Napi::ArrayBuffer::New(env_, indices.size() * sizeof(secco_slot));
     auto *to = static_cast<secco_slot *>(out.Data());
-    for (__u32 index : used) memcpy(to++, &maps().slot(index), sizeof(secco_slot));
+    for (__u32 index : indices) memcpy(to++, &maps().slot(index), sizeof(secco_slot));
+    return out;
+  }
+
+  /* Of each occupied slot: index and generation in one word, then its bits, SECCO_SEEN_WORDS of them. */
+  Napi::Value seen(const Napi::CallbackInfo &) {
+    const std::vector<__u32> indices = used();
+    Napi::BigUint64Array out = Napi::BigUint64Array::New(env_, indices.size() * (1 + SECCO_SEEN_WORDS));
+    auto *to = reinterpret_cast<__u64 *>(out.Data());
+    for (__u32 index : indices) {
+      const secco_slot &slot = maps().slot(index);
+      *to++ = static_cast<__u64>(slot.generation) << 32 | index;
+      memcpy(to, slot.seen, sizeof(slot.seen));
+      to += SECCO_SEEN_WORDS;
+    }
     return out;
   }
 
@@ -136,24 +172,34 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     if (!maps().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
     const secco_slot &slot = maps().slot(index);
     Napi::Array out = Napi::Array::New(env_, 4);
-    out.Set(0U, pairs(slot, 0, SECCO_COMPAT_AT, [&](__u32 nr) { return maps().count(index, nr); }));
-    secco_compat_row compat;
-    const bool has_compat = Maps::any(slot, SECCO_COMPAT_AT, SECCO_X32_AT) && maps().compat(index, &compat);
-    out.Set(1U, pairs(slot, SECCO_COMPAT_AT, has_compat ? SECCO_X32_AT : SECCO_COMPAT_AT,
-                      [&](__u32 nr) { return compat.count[nr]; }));
-    secco_x32_row x32;
-    const bool has_x32 = Maps::any(slot, SECCO_X32_AT, SECCO_SEEN_WORDS * 64) && maps().x32(index, &x32);
-    out.Set(2U, pairs(slot, SECCO_X32_AT, has_x32 ? SECCO_SEEN_WORDS * 64 : SECCO_X32_AT,
-                      [&](__u32 nr) { return x32.count[nr]; }));
+    /* Bits before counts: whatever has a bit has been counted. */
+    const secco_refused_row bits = bits_of(slot);
+    const std::vector<__u64> own = maps().counts(index);
+    out.Set(0U, pairs(bits, 0, SECCO_COMPAT_AT, [&](__u32 nr) { return own[nr]; }));
+    out.Set(1U, other(bits, slot.compat_row, SECCO_COMPAT_AT, SECCO_X32_AT));
+    out.Set(2U, other(bits, slot.x32_row, SECCO_X32_AT, SECCO_SEEN_WORDS * 64));
     out.Set(3U, Napi::Number::New(env_, load(&slot.unknown)));
     return out;
   }
 
+  static secco_refused_row bits_of(const secco_slot &slot) {
+    secco_refused_row bits;
+    for (__u32 at = 0; at < SECCO_SEEN_WORDS; at++) bits.word[at] = load(&slot.seen[at]);
+    return bits;
+  }
+
+  /* A slot that found no row has bits all the same; each says that there was at least one call. */
+  Napi::Value other(const secco_refused_row &bits, __u32 number, __u32 from, __u32 to) {
+    secco_row row;
+    const bool has = maps().details().row(number, &row);
+    return pairs(bits, from, to, [&](__u32 nr) { return has ? row.count[nr] : 1; });
+  }
+
   template <typename Count>
-  Napi::Value pairs(const secco_slot &slot, __u32 from, __u32 to, Count count) {
+  Napi::Value pairs(const secco_refused_row &seen, __u32 from, __u32 to, Count count) {
     std::vector<double> found;
     for (__u32 at = from; at < to; at += 64) {
-      for (__u64 bits = load(&slot.seen[at / 64]); bits != 0; bits &= bits - 1) {
+      for (__u64 bits = seen.word[at / 64]; bits != 0; bits &= bits - 1) {
         const __u32 nr = at + __builtin_ctzll(bits) - from;
         /* -1 for a moment while an execveat is under way */
         const auto calls = static_cast<long long>(count(nr));
@@ -162,8 +208,86 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
         found.push_back(static_cast<double>(calls));
       }
     }
-    Napi::Float64Array out = Napi::Float64Array::New(env_, found.size());
-    std::copy(found.begin(), found.end(), out.Data());
+    return array(found);
+  }
+
+  Napi::Value array(const std::vector<double> &from) {
+    Napi::Float64Array out = Napi::Float64Array::New(env_, from.size());
+    std::copy(from.begin(), from.end(), out.Data());
+    return out;
+  }
+
+  /* abi, number, argument, value …; and abi, number … of the calls that had more values than are kept */
+  Napi::Value arguments(const Napi::CallbackInfo &info) {
+    const __u32 index = info[0].As<Napi::Number>();
+    if (!maps().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
+    const secco_slot &slot = maps().slot(index);
+    secco_argument_row own = {};
+    secco_row compat = {};
+    maps().details().arguments(index, &own);
+    maps().details().row(slot.compat_arguments, &compat);
+    std::vector<double> values, many;
+    for (const secco_call &call : calls) {
+      const secco_value_set *sets = (call.abi == 0 ? own.sets : compat.sets) + call.first_set;
+      const bool lost = call.abi == 1 && slot.compat_arguments == SECCO_NO_ROW &&
+                        load(&slot.seen[(SECCO_COMPAT_AT + call.nr) / 64]) >> (call.nr % 64) & 1;
+      bool full = lost;
+      for (__u32 argument = 0; argument < 3; argument++) {
+        if (call.masks[argument] != 0) full |= add_values(call, argument, *sets++, &values);
+      }
+      if (full) many.insert(many.end(), {static_cast<double>(call.abi), static_cast<double>(call.nr)});
+    }
+    Napi::Array out = Napi::Array::New(env_, 2);
+    out.Set(0U, array(values));
+    out.Set(1U, array(many));
+    return out;
+  }
+
+  /* True: there were more. */
+  static bool add_values(const secco_call &call, __u32 argument, const secco_value_set &set,
+                         std::vector<double> *values) {
+    __u32 found = 0;
+    const auto add = [&](__u32 value) {
+      if (found++ >= SECCO_VALUES) return;
+      for (const __u32 one : {static_cast<__u32>(call.abi), static_cast<__u32>(call.nr), argument, value}) {
+        values->push_back(one);
+      }
+    };
+    if (set.flags & SECCO_HAS_ZERO) add(0);
+    for (const __u32 value : set.values) {
+      if (value != 0) add(value);
+    }
+    return found > SECCO_VALUES || set.flags & SECCO_MANY;
+  }
+
+  /* (index, generation, refused numbers of the three ABIs as one row of bits) */
+  Napi::Value watch(const Napi::CallbackInfo &info) {
+    secco_refused_row refused = {};
+    const auto words = info[2].As<Napi::BigUint64Array>();
+    for (__u32 at = 0; at < SECCO_SEEN_WORDS && at < words.ElementLength(); at++) refused.word[at] = words[at];
+    return Napi::Boolean::New(env_, maps().watch(info[0].As<Napi::Number>().Uint32Value(),
+                                                 info[1].As<Napi::Number>().Uint32Value(), refused));
+  }
+
+  Napi::Value denials(const Napi::CallbackInfo &) {
+    const std::vector<Details::Denial> all = maps().details().denials();
+    Napi::Array out = Napi::Array::New(env_);
+    __u32 length = 0;
+    for (const auto &[key, denial] : all) {
+      if (!maps().is(key.index, key.generation)) continue;
+      Napi::Object one = Napi::Object::New(env_);
+      one.Set("index", Napi::Number::New(env_, key.index));
+      one.Set("generation", Napi::Number::New(env_, key.generation));
+      one.Set("abi", Napi::Number::New(env_, key.abi));
+      one.Set("nr", Napi::Number::New(env_, key.nr));
+      one.Set("count", Napi::Number::New(env_, denial.count));
+      one.Set("result", Napi::Number::New(env_, denial.result));
+      one.Set("succeeded", Napi::Number::New(env_, denial.succeeded));
+      one.Set("pid", Napi::Number::New(env_, denial.pid));
+      one.Set("comm", Napi::String::New(env_, denial.comm, strnlen(denial.comm, sizeof(denial.comm))));
+      one.Set("at", Napi::BigInt::New(env_, static_cast<uint64_t>(denial.at)));
+      out.Set(length++, one);
+    }
     return out;
   }
 
@@ -242,11 +366,44 @@ Napi::Object layout(Napi::Env env) {
   FIELD("lastSeen", last_seen);
   FIELD("flags", flags);
   FIELD("distinct", distinct);
+  FIELD("part", part);
 #undef FIELD
+  out.Set("seenWords", Napi::Number::New(env, SECCO_SEEN_WORDS));
+  out.Set("compatAt", Napi::Number::New(env, SECCO_COMPAT_AT));
+  out.Set("x32At", Napi::Number::New(env, SECCO_X32_AT));
   out.Set("nameBytes", Napi::Number::New(env, SECCO_NAME));
   out.Set("commBytes", Napi::Number::New(env, SECCO_COMM));
   out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
   out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
+  return out;
+}
+
+/* [{abi, nr, name, firstSet, masks}]: the kernel side's own table, for whoever mirrors it. */
+Napi::Array learned(Napi::Env env) {
+  Napi::Array out = Napi::Array::New(env);
+  for (__u32 at = 0; at < SECCO_CALLS; at++) {
+    Napi::Object one = Napi::Object::New(env);
+    Napi::Array masks = Napi::Array::New(env, 3);
+    for (__u32 i = 0; i < 3; i++) masks.Set(i, Napi::Number::New(env, calls[at].masks[i]));
+    one.Set("abi", Napi::Number::New(env, calls[at].abi));
+    one.Set("nr", Napi::Number::New(env, calls[at].nr));
+    one.Set("name", Napi::String::New(env, call_names[at]));
+    one.Set("firstSet", Napi::Number::New(env, calls[at].first_set));
+    one.Set("masks", masks);
+    out.Set(at, one);
+  }
+  return out;
+}
+
+/* (slots, possible CPUs): see sizes.h */
+Napi::Value sizes_of(const Napi::CallbackInfo &info) {
+  const secco_sizes sizes = secco_sizes_of(info[0].As<Napi::Number>(), info[1].As<Napi::Number>());
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("stripes", Napi::Number::New(info.Env(), sizes.stripes));
+  out.Set("oneStripePerCpu", Napi::Boolean::New(info.Env(), sizes.one_stripe_per_cpu != 0));
+  out.Set("rows", Napi::Number::New(info.Env(), sizes.rows));
+  out.Set("denials", Napi::Number::New(info.Env(), sizes.denials));
+  out.Set("bytes", Napi::Number::New(info.Env(), sizes.bytes));
   return out;
 }
 
@@ -255,6 +412,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("Recorder", Recorder::define(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
   exports.Set("layout", layout(env));
+  exports.Set("learned", learned(env));
+  exports.Set("sizes", Napi::Function::New(env, sizes_of));
   exports.Set("slotsDefault", Napi::Number::New(env, SECCO_SLOTS_DEFAULT));
   exports.Set("slotsMax", Napi::Number::New(env, SECCO_SLOTS_MAX));
   return exports;

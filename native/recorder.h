@@ -3,18 +3,15 @@
  * What the kernel side and the addon share, byte for byte. Fixed widths only: __u32 and __u64 are
  * typedefs of core.h in BPF and of <linux/types.h> in user space.
  *
- * Memory of one recorder, in kernel pages that are taken when it is opened:
- *   counts   slots * stripes * 4 KiB   1024 slots: 8 MiB on 2 CPUs, 64 MiB on 16 and more
- *   compat   slots * 4 KiB             1024 slots: 4 MiB
- *   x32      slots * 4.5 KiB           1024 slots: 4.5 MiB
- *   slots    slots * 0.5 KiB, and the table of 256 KiB
+ * Memory of one recorder: sizes.h.
  */
 #ifndef SECCO_RECORDER_H
 #define SECCO_RECORDER_H
 
-#define SECCO_SLOTS_DEFAULT 1024
+#include "arguments.h"
+
+#define SECCO_SLOTS_DEFAULT 4096
 #define SECCO_SLOTS_MAX 4096
-#define SECCO_STRIPES_MAX 16
 
 /* Numbers per ABI. x32 has its own calls from 512 on (arch/x86/entry/syscalls/syscall_64.tbl). */
 #define SECCO_NATIVE_NUMBERS 512
@@ -34,16 +31,35 @@
 #define SECCO_KEY_EMPTY 0ULL
 #define SECCO_KEY_REMOVED 1ULL
 
+/*
+ * The processes of a container that came in by an exec have slots of their own. Their keys are the
+ * container's with one bit turned: mount namespace numbers are 0xEFFFFFF8 and above
+ * (include/linux/proc_fs.h), so no container has such a key.
+ */
+#define SECCO_ENTRY_POINT 0
+#define SECCO_PROBE 1 /* without a terminal */
+#define SECCO_SESSION 2 /* on a terminal */
+#define SECCO_PART_KEY(part) ((__u64)(part) << 62)
+
 /* Upper half of entry.word; the same bits in slot.flags. */
 #define SECCO_FILTERED (1U << 0)
 #define SECCO_COMPLETE (1U << 1)
 #define SECCO_ADOPTED (1U << 2)
 #define SECCO_IGNORED (1U << 3)
 #define SECCO_FULL (1U << 4) /* the entry has a key and got no slot */
+#define SECCO_WATCHED (1U << 5) /* refused_row says which numbers its filter refuses */
 
 #define SECCO_SLOT_FREE 0
 #define SECCO_SLOT_USED 1
 #define SECCO_SLOT_RELEASED 2 /* unlinked, waits until no CPU can still be counting in it */
+
+/* Filters and processes of execs that are remembered; a clash only costs a second look. */
+#define SECCO_FILTERS_BITS 10
+#define SECCO_PROCESSES 4096
+#define SECCO_EXECS 64
+/* CPUs above it look their containers up each time. */
+#define SECCO_CPUS 1024
+#define SECCO_ROWS_MAX 1024 /* see sizes.h */
 
 #define SECCO_COMM 16
 #define SECCO_NAME 128
@@ -54,6 +70,12 @@ struct secco_config {
 	__u32 self_mntns;
 	__u32 stripes; /* a power of two */
 	__u32 one_stripe_per_cpu;
+	__u32 rows;
+	__u32 sees_execveat; /* the program at sched_prepare_exec is loaded (6.10) */
+	/* SECCO_FORKS … by number; what is not in it is only counted */
+	__u8 native[SECCO_NATIVE_NUMBERS];
+	__u8 compat[SECCO_COMPAT_NUMBERS];
+	struct secco_call calls[SECCO_CALL_BITS + 1];
 };
 
 /*
@@ -61,10 +83,28 @@ struct secco_config {
  * thousand million cgroups have been made, so two containers cannot have one key before that.
  * One word, so that one compare-and-swap claims it.
  * word: slot + 1, flags in the upper half; 0 while nobody has given it a slot.
+ * filter: the outermost seccomp filter of the entry point's tree, which fork hands down and every exec
+ * has another of; 0 while it is not known (adopted), SECCO_NO_FILTER when it is gone.
  */
 struct secco_entry {
 	__u64 key;
 	__u64 word;
+	__u64 filter;
+};
+#define SECCO_NO_FILTER 1ULL
+
+/*
+ * What the CPU's newest counted call belonged to. All its keys are addresses or numbers that can be
+ * given to somebody else once their owner is gone, and nobody goes without `epoch` moving on.
+ */
+struct secco_last {
+	__u64 epoch;
+	__u64 process; /* signal_struct */
+	__u64 filter;
+	__u64 group; /* css_set */
+	__u64 word;
+	__u32 mntns;
+	__u32 reserved[5];
 };
 
 struct secco_state {
@@ -75,8 +115,19 @@ struct secco_state {
 	__u32 baseline_tid;
 	__u32 reserved;
 	__u64 free_slots[SECCO_SLOTS_MAX / 64]; /* bit set: free */
+	__u64 free_rows[SECCO_ROWS_MAX / 64];
 	struct secco_entry entries[SECCO_ENTRIES];
+	__u64 details_lost;
+	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
+	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs only */
+	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
+	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
+	__u64 epoch __attribute__((aligned(64)));
+	struct secco_last last[SECCO_CPUS] __attribute__((aligned(64)));
 };
+
+#define SECCO_BY_EXECVEAT 1ULL
+#define SECCO_BY_RUNTIME 2ULL
 
 struct secco_slot {
 	__u64 cgroup_id;
@@ -93,6 +144,11 @@ struct secco_slot {
 	__u32 state;
 	__u32 flags;
 	__u32 index;
+	__u32 part;
+	/* Rows of the pool + 1; 0: none yet, SECCO_NO_ROW: none was left. */
+	__u32 compat_row;
+	__u32 x32_row;
+	__u32 compat_arguments;
 	__u32 reserved;
 	char comm[SECCO_COMM];
 	char cgroup_name[SECCO_NAME];
@@ -102,11 +158,36 @@ struct secco_slot {
 struct secco_native_row {
 	__u64 count[SECCO_NATIVE_NUMBERS];
 };
-struct secco_compat_row {
-	__u64 count[SECCO_COMPAT_NUMBERS];
+
+/* A slot takes one when it first needs it: for compat calls, for x32 calls, for compat arguments. */
+struct secco_row {
+	union {
+		__u64 count[SECCO_X32_NUMBERS];
+		struct secco_value_set sets[SECCO_COMPAT_SETS];
+	};
 };
-struct secco_x32_row {
-	__u64 count[SECCO_X32_NUMBERS];
+#define SECCO_NO_ROW 0xFFFFFFFFU
+
+/* Numbers that a slot's profile refuses, in the order of `seen`. */
+struct secco_refused_row {
+	__u64 word[SECCO_SEEN_WORDS];
+};
+
+struct secco_denial_key {
+	__u32 index;
+	__u32 generation;
+	__u32 abi;
+	__u32 nr;
+};
+
+struct secco_denial {
+	__u64 count;
+	__u64 succeeded;
+	__s64 result;
+	__u64 at;
+	__u32 pid;
+	__u32 reserved;
+	char comm[SECCO_COMM];
 };
 
 #endif

@@ -4,7 +4,7 @@ import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
 import { slotReader } from './slot-view.js'
-import type { Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
+import type { AbiClass, Arguments, Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
 
 const kernelBtf = '/sys/kernel/btf/vmlinux'
 const markerCalls = 1000
@@ -88,6 +88,42 @@ function toMap(pairs: Float64Array): Map<number, number> {
   return counts
 }
 
+/** By the numbers of native/slots.bpf.h. */
+const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
+
+function firstBits(addon: Addon): Record<AbiClass, number> {
+  return { native: 0, compat: addon.layout.compatAt, x32: addon.layout.x32At }
+}
+
+/** Numbers outside the table are left out: nothing that is not counted can be watched. */
+function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
+  const { compatAt, x32At, seenWords } = addon.layout
+  const words = new BigUint64Array(seenWords)
+  const ends = { native: compatAt, compat: x32At, x32: seenWords * 64 }
+  for (const [abi, first] of Object.entries(firstBits(addon)) as [AbiClass, number][]) {
+    for (const number of numbers[abi]) {
+      const bit = first + number
+      if (number < 0 || bit >= ends[abi]) continue
+      words[bit >> 6] = (words[bit >> 6] ?? 0n) | (1n << BigInt(bit & 63))
+    }
+  }
+  return words
+}
+
+function toArguments(found: [Float64Array, Float64Array] | undefined): Arguments | undefined {
+  if (found === undefined) return undefined
+  const [values, many] = found
+  const rows: Arguments = { values: [], many: [] }
+  for (let at = 0; at < values.length; at += 4) {
+    const [abi = 0, nr = 0, index = 0, value = 0] = values.subarray(at, at + 4)
+    rows.values.push({ abi: abis[abi] ?? 'native', nr, index, value: BigInt(value) })
+  }
+  for (let at = 0; at < many.length; at += 2) {
+    rows.many.push({ abi: abis[many[at] ?? 0] ?? 'native', nr: many[at + 1] ?? 0 })
+  }
+  return rows
+}
+
 async function selfTest(recorder: Recorder): Promise<SelfTest> {
   const marker = await runMarker(markerCalls)
   const slot = recorder.slots().find((one) => one.mntns === marker.mntns && one.pid === marker.pid)
@@ -122,7 +158,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     get attached() {
       return native.attached()
     },
-    counters: () => ({ ...native.counters(), detailsLost: 0 }),
+    counters: () => native.counters(),
     slots,
     read: (index, generation) => {
       const counts = native.read(index, generation)
@@ -145,10 +181,16 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     },
     release: (index, generation) => native.release(index, generation),
     ignore: (index, generation) => native.ignore(index, generation),
-    // Until the kernel side gives them there are none.
-    readArguments: () => ({ values: [], many: [] }),
-    watchDenials: () => true,
-    denials: () => [],
+    seen: () => ({
+      words: native.seen(),
+      stride: addon.layout.seenWords + 1,
+      first: firstBits(addon)
+    }),
+    readArguments: (index, generation) => toArguments(native.arguments(index, generation)),
+    watchDenials: (index, generation, refused) =>
+      native.watch(index, generation, toBits(addon, refused)),
+    denials: () =>
+      native.denials().map((denial) => ({ ...denial, abi: abis[denial.abi] ?? 'native' })),
     selfTest() {
       return selfTest(this)
     },

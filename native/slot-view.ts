@@ -1,7 +1,10 @@
 import type { SlotLayout } from './addon.js'
-import type { Slot } from './types.js'
+import type { Slot, SlotPart } from './types.js'
 
 const text = new TextDecoder()
+
+/** By the numbers of native/recorder.h. */
+const parts: readonly SlotPart[] = ['entry', 'probe', 'session']
 
 /** A zero-terminated field. */
 function cString(bytes: Uint8Array): string {
@@ -54,7 +57,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
-        part: 'entry'
+        part: parts[u32(layout.part)] ?? 'entry'
       })
     }
     return slots

@@ -10,10 +10,18 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-const volatile struct secco_config config = { .stripes = 1 };
+#define TRAITS(abi, name, number, set, m0, m1, m2, traits)                                         \
+	[number] = (SECCO_CALL_##abi##_##name + 1) | (traits),
+#define CALL(abi, name, number, set, m0, m1, m2, traits) { number, abi, set, { m0, m1, m2 } },
+const volatile struct secco_config config = {
+	.stripes = 1,
+	.native = { SECCO_LEARNED_NATIVE(TRAITS) MORE_NATIVE },
+	.compat = { SECCO_LEARNED_COMPAT(TRAITS) MORE_COMPAT },
+	.calls = { SECCO_LEARNED_NATIVE(CALL) SECCO_LEARNED_COMPAT(CALL) },
+};
 struct secco_state state;
 
-/* User space sets max_entries of all four before load. */
+/* User space sets max_entries of all before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -22,29 +30,31 @@ struct {
 	__type(value, struct secco_slot);
 } slots SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct secco_native_row);
-} counts SEC(".maps");
+/*
+ * Not for mmap(): the kernel would fill in every page at once, and all of it would be resident memory
+ * of the process that maps it.
+ */
+#define ROWS(name, row)                                                                            \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, struct row);                                                         \
+	} name SEC(".maps")
+
+ROWS(counts, secco_native_row);
+ROWS(rows, secco_row);
+ROWS(arguments, secco_argument_row);
+ROWS(refused, secco_refused_row);
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct secco_compat_row);
-} counts_compat SEC(".maps");
+	__type(key, struct secco_denial_key);
+	__type(value, struct secco_denial);
+} denials SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct secco_x32_row);
-} counts_x32 SEC(".maps");
-
-enum abi { NATIVE, COMPAT, X32 };
+enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
 
 #define ALWAYS static __always_inline
 /* A global function: the verifier looks at it once, not once per path that leads to it. */
@@ -241,15 +251,39 @@ ALWAYS bool is_stale(__u64 word, __u64 ns_id)
 	return slot && slot->ns_id && ns_id && slot->ns_id != ns_id;
 }
 
+/* What was remembered of any call's owner may be wrong from now on. */
+ALWAYS void forget_last(void)
+{
+	__sync_fetch_and_add(&state.epoch, 1);
+}
+
 /*
- * Gives a container its slot. `began`: the call that is being handled is where counting starts.
- * Returns entry.word, whoever made it; 0 when there is no room.
+ * The oldest filter of the current task, by its address; 0: none, or too many to look at (then the
+ * process decides). Freed on the way out of a process since 6.11.
  */
-ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
+ON_ITS_OWN __u64 outermost_filter(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
+	for (int i = 0; filter && i < 128; i++) {
+		struct seccomp_filter *older = 0;
+		bpf_core_read(&older, sizeof(older), &filter->prev);
+		if (!older)
+			return (__u64)filter;
+		filter = older;
+	}
+	return 0;
+}
+
+/*
+ * Gives a container's part its slot. `began`: the call that is being handled is where counting
+ * starts. Returns entry.word, whoever made it; 0 when there is no room.
+ */
+ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 ns_id = ns_id_of(task);
-	long at = claim_entry(key_of(mntns, cgroup));
+	long at = claim_entry(key_of(mntns, cgroup) ^ SECCO_PART_KEY(part));
 	if (at < 0) {
 		table_full(ns_id);
 		return 0;
@@ -266,7 +300,8 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
 		struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 		if (!slot)
 			return 0;
-		if (began && (!ns_id || ns_id > state.baseline_ns))
+		/* an exec that is seen beginning is complete, however old its container is */
+		if (began && (part || !ns_id || ns_id > state.baseline_ns))
 			flags |= SECCO_COMPLETE;
 		slot->cgroup_id = cgroup;
 		slot->mntns = mntns;
@@ -275,6 +310,7 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
 		slot->pid = bpf_get_current_pid_tgid() >> 32;
 		slot->entry = at;
 		slot->index = index;
+		slot->part = part;
 		slot->flags = flags;
 		bpf_get_current_comm(slot->comm, sizeof(slot->comm));
 		name_slot(slot, task);
@@ -292,9 +328,13 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began)
 				    1ULL << (taken & 63));
 		return before;
 	}
+	/* Another thread that asks before it is there takes itself for the entry point's: it is. */
+	if (flags & SECCO_FILTERED && !part)
+		state.entries[at & (SECCO_ENTRIES - 1)].filter = outermost_filter();
 	__u32 index = taken;
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (slot)
 		__sync_lock_test_and_set(&slot->state, SECCO_SLOT_USED);
+	forget_last();
 	return made;
 }

@@ -101,8 +101,21 @@ export interface SlotCounts {
   native: Map<number, number>
   compat: Map<number, number>
   x32: Map<number, number>
-  /** Calls with a number outside the table. */
+  /**
+   * Calls with a number outside the table, and those of the rarer ABIs that found no room for their
+   * counts (their numbers are there with a count of 1).
+   */
   unknown: number
+}
+
+/** Which numbers every slot has used, without names and counts: cheap enough to read all of a node at once. */
+export interface SeenSets {
+  /** A slot's index in the lower half and its generation in the upper half, then its words; slot after slot. */
+  words: BigUint64Array
+  /** Words of one slot, the first one included. */
+  stride: number
+  /** The bit, from the second word on, with which each ABI begins. */
+  first: Record<AbiClass, number>
 }
 
 export interface SelfTest {
@@ -120,6 +133,8 @@ export interface Recorder {
   counters(): RecorderCounters
   /** All occupied slots. */
   slots(): Slot[]
+  /** The sets of all occupied slots. */
+  seen(): SeenSets
   /** undefined when the slot has another generation now. */
   read(index: number, generation: number): SlotCounts | undefined
   /**

@@ -12,7 +12,7 @@ import {
 import { errorKinds, SeccoError, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { RecorderLoop } from './recorder-loop.js'
-import { sumAbis } from './trace-report.js'
+import { isLearned, sumAbis } from './trace-report.js'
 
 /** Counters are sent this often while a trace runs. */
 const updateMs = 1000
@@ -59,10 +59,12 @@ function toUpdate(
     complete: lost === 0 && observations.length > 0 && observations.every((one) => one.complete),
     ended: observations.length > 0 && observations.every((one) => one.ended),
     lost,
-    abis: Object.entries(sumAbis(observations.map((one) => one.abis))).map(([abi, counts]) => ({
-      abi,
-      counts
-    }))
+    abis: Object.entries(sumAbis(observations.filter(isLearned).map((one) => one.abis))).map(
+      ([abi, counts]) => ({
+        abi,
+        counts
+      })
+    )
   }
 }
 

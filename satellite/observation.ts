@@ -1,21 +1,16 @@
-import type { AbiClass, Slot, SlotCounts } from '../native/types.js'
+import type { Arguments, Slot, SlotCounts } from '../native/types.js'
 import type { AbiCounts, ContainerRef, Observation, SyscallCount } from '../src/api/gen/hub.js'
 import { annotations } from '../src/api/names.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import { canonicalJson } from '../src/seccomp/canonical.js'
-import { deniedOf } from '../src/seccomp/denied.js'
 import { digestOf } from '../src/seccomp/digest.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
+import { abiClasses, abiOf } from './abi-of.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
-
-const classes: readonly AbiClass[] = ['native', 'compat', 'x32']
-
-function abiOf(kind: AbiClass, machine: Abi): Abi {
-  if (kind === 'native') return machine
-  return kind === 'compat' ? 'i386' : 'x32'
-}
+import { eventsOf, type Phases } from './phases.js'
+import { namedArguments } from './slot-arguments.js'
 
 /**
  * Names and exact counts per ABI, sorted by name. A call that was seen blocked and has not been
@@ -27,7 +22,7 @@ export function namedCounts(
   machine: Abi
 ): AbiCounts[] {
   const result: AbiCounts[] = []
-  for (const kind of classes) {
+  for (const kind of abiClasses) {
     const abi = abiOf(kind, machine)
     const byName = new Map<string, number>()
     for (const [number, count] of counts[kind]) byName.set(syscallName(abi, number), count)
@@ -42,24 +37,6 @@ export function namedCounts(
     if (syscalls.length > 0) result.push({ abi, syscalls })
   }
   return result
-}
-
-/** Counted, yet not let through by the profile the container was started with; none without a profile. */
-export function deniedCounts(
-  abis: readonly AbiCounts[],
-  seccomp: LinuxSeccomp | undefined
-): SyscallCount[] {
-  if (seccomp === undefined) return []
-  const total: Record<string, number> = {}
-  for (const { name, count } of abis.flatMap(({ syscalls }) => syscalls)) {
-    total[name] = (total[name] ?? 0) + count
-  }
-  return deniedOf(total, seccomp).map(({ syscall, action, count }) => ({
-    name: syscall,
-    action,
-    count,
-    detail: undefined
-  }))
 }
 
 /** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
@@ -100,30 +77,50 @@ export interface ObservationInput {
   held: ReadonlySet<string>
   /** Turns CLOCK_MONOTONIC nanoseconds into RFC 3339. */
   timeOf: (monotonic: bigint) => string
+  /** Of the entry point alone; taken up to now. */
+  phases: Phases | undefined
+  arguments: Arguments | undefined
+  denied: (abis: readonly AbiCounts[]) => SyscallCount[]
+  /** What found no room since this slot was met, and what no table knows. */
+  lost: number
+  /** A probe was seen in the same container. */
+  probed: boolean
+}
+
+/** Parts of a container are observed apart: each has an id of its own. */
+export function observationId(prefix: string, slot: Slot): string {
+  const own = `${prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`
+  return slot.part === 'entry' ? own : `${own}.${slot.part}`
 }
 
 /** The message for one slot as it stands. */
 export function toObservation(input: ObservationInput): Observation {
   const { slot, container, ended } = input
   const abis = namedCounts(input.counts, input.blocked, input.machine)
+  const serving = input.phases?.serving() ?? []
   return {
-    id: `${input.prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`,
+    id: observationId(input.prefix, slot),
     sequence: input.sequence,
     container: containerRef(container),
     complete: slot.complete,
     ended,
     filtered: slot.filtered,
     abis,
-    denied: deniedCounts(abis, container.seccomp),
+    denied: input.denied(abis),
     revision: revisionOf(container.seccomp, input.held),
     firstSeen: input.timeOf(slot.firstSeen),
     lastSeen: input.timeOf(slot.lastSeen),
     part: slot.part,
-    arguments: [],
-    startup: [],
-    serving: [],
-    readyAt: '',
-    lost: 0,
-    events: []
+    arguments: input.arguments === undefined ? [] : namedArguments(input.arguments, input.machine),
+    startup: input.phases?.startup() ?? [],
+    serving,
+    readyAt: input.phases?.readyAt() ?? '',
+    lost: input.lost,
+    events: eventsOf({
+      complete: slot.complete && slot.part === 'entry',
+      serves: serving.length > 0,
+      ended,
+      probed: input.probed
+    })
   }
 }

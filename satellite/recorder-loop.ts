@@ -2,12 +2,13 @@ import type { Recorder, Slot } from '../native/types.js'
 import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
+import type { AuditedCalls } from './audited-calls.js'
 import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
-import { findContainer, identify } from './containers/identify.js'
+import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { isSandbox } from './containers/labels.js'
-import { toObservation } from './observation.js'
+import { createSlotObserver } from './slot-observer.js'
 import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
 
 /** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
@@ -35,6 +36,8 @@ export interface RecorderLoopOptions {
   /** Milliseconds between two looks at the slots (default 250). */
   intervalMs?: number
   selfTest?: boolean
+  /** What the audit log tells of denials, where it can be read. */
+  audited?: AuditedCalls
 }
 
 export interface RecorderLoop {
@@ -61,6 +64,8 @@ interface Tracked extends SlotPlace {
   settleStep: number
 }
 
+const isNamed = (one: Tracked): one is Tracked & { container: Container } =>
+  one.container !== undefined && !one.ignored
 const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 
 /**
@@ -82,24 +87,18 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return new Date(Date.now() - age).toISOString()
   }
 
-  const observe = (one: Tracked, ended: boolean): Observation | undefined => {
-    const counts = recorder.read(one.slot.index, one.slot.generation)
-    if (counts === undefined || one.container === undefined) return undefined
-    const held = options.held?.() ?? new Set<string>()
-    const { slot, blocked, container, sequence } = one
-    const machine = options.machine
-    return toObservation({
-      prefix,
-      sequence,
-      slot,
-      counts,
-      blocked,
-      container,
-      machine,
-      ended,
-      held,
-      timeOf
-    })
+  const observer = createSlotObserver({
+    ...{ recorder, prefix, machine: options.machine, logger, timeOf },
+    held: () => options.held?.() ?? new Set<string>(),
+    ...(options.audited === undefined ? {} : { audited: options.audited })
+  })
+  const observe = (one: Tracked, ended: boolean): Observation | undefined =>
+    isNamed(one) ? observer.observe(one, ended) : undefined
+
+  /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
+  const readBlocked = async (one: Tracked & { container: Container }): Promise<number> => {
+    const pids = await observer.ownPids(one.slot, one.container, await pidsOfSlot(one.slot, one))
+    return addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
   }
 
   const send = (one: Tracked, ended: boolean): void => {
@@ -126,6 +125,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
     const identity = identify(one.slot, registry.all())
+    if (found === undefined && identity.kind === 'other' && isNamelessContainer(one.slot)) {
+      state.unidentified += 1
+      logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
+    }
     if (identity.kind === 'other' || options.only?.(identity.container) === false) {
       one.ignored = true
       recorder.ignore(one.slot.index, one.slot.generation)
@@ -136,11 +139,18 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return true
   }
 
+  const forget = (one: Tracked): void => {
+    observer.forget(one.slot)
+    tracked.delete(keyOf(one.slot))
+  }
+
   const end = async (one: Tracked): Promise<void> => {
     await name(one, true)
+    if (isNamed(one)) observer.follow(one.slot, one.container)
+    observer.refresh()
     if (!one.ignored) send(one, true)
     recorder.release(one.slot.index, one.slot.generation)
-    tracked.delete(keyOf(one.slot))
+    forget(one)
   }
 
   const lookAt = async (one: Tracked): Promise<void> => {
@@ -153,12 +163,17 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         return
       }
     }
-    if (!(await name(one, false)) || one.container === undefined) return
-    const changed = one.slot.distinct !== one.sent
-    if (!changed && at < one.settleAt) return
-    const pids = await pidsOfSlot(one.slot, one)
-    const added = await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
-    if (changed || added > 0) send(one, false)
+    if (!(await name(one, false)) || !isNamed(one)) return
+    observer.follow(one.slot, one.container)
+    const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
+    const refused = observer.isDue(one.slot, at)
+    if (!changed && at < one.settleAt) {
+      if (refused) send(one, false)
+      return
+    }
+    const added = await readBlocked(one)
+    const moved = observer.moved(one)
+    if (changed || refused || moved || added > 0) send(one, false)
     one.settleStep = changed ? 0 : Math.min(one.settleStep + 1, settleMs.length - 1)
     one.settleAt = at + (settleMs[one.settleStep] ?? 60_000)
   }
@@ -185,7 +200,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         })
       }
     }
-    for (const key of tracked.keys()) if (!present.has(key)) tracked.delete(key)
+    for (const [key, one] of tracked) if (!present.has(key)) forget(one)
+    observer.refresh()
   }
 
   const runSelfTest = async (): Promise<void> => {
@@ -259,11 +275,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         unknownSyscalls,
         recursionMisses,
         unidentified: state.unidentified,
-        details: 0,
+        details: recorder.counters().detailsLost,
         missed: 0
       }
     },
-    conditions: () => (exact === undefined ? [] : [exact]),
+    conditions: () => [...(exact === undefined ? [] : [exact]), ...observer.conditions()],
     stop: async () => {
       if (isStopped()) return
       state.stopped = true
@@ -271,13 +287,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       await running
       takeSlots()
       for (const one of [...tracked.values()]) {
-        if (one.ignored || !(await name(one, true)) || one.container === undefined) continue
+        if (one.ignored || !(await name(one, true)) || !isNamed(one)) continue
         if (!(await isSlotAlive(one.slot, one))) {
           await end(one)
           continue
         }
-        const pids = await pidsOfSlot(one.slot, one)
-        await addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+        await readBlocked(one)
         send(one, false)
       }
       recorder.stop()

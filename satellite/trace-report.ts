@@ -8,9 +8,19 @@ export interface TraceReport {
   complete: boolean
   /** Calls and containers that could not be counted. */
   lost: number
-  /** ABI → syscall → exact number of calls. */
+  /** ABI → syscall → exact number of calls, of what goes into a profile: the entry point and probes. */
   abis: Record<string, Record<string, number>>
   denied: { syscall: string; action: string; count: number }[]
+  /**
+   * What came into the container by an exec, apart: `probe` (no terminal; in `abis` as well) and
+   * `session` (on a terminal; not in `abis`). Only those that were seen.
+   */
+  parts: Partial<Record<'probe' | 'session', Record<string, Record<string, number>>>>
+}
+
+/** By default a profile is learned from the entry point and from probes, not from people's sessions. */
+export function isLearned({ part }: Pick<Observation, 'part'>): boolean {
+  return part !== 'session'
 }
 
 /** Adds up counts of the same ABI and name. */
@@ -32,7 +42,9 @@ export function sumAbis(
 
 function sumDenied(parts: readonly (readonly SyscallCount[])[]): TraceReport['denied'] {
   const total = new Map<string, { syscall: string; action: string; count: number }>()
-  for (const { name, action, count } of parts.flat()) {
+  for (const { name, action, count, detail } of parts.flat()) {
+    // RuntimeDefault's clone3 and the like: refused on purpose, in every container.
+    if (detail?.expected === true) continue
     const key = `${name} ${action}`
     const known = total.get(key)
     if (known === undefined) total.set(key, { syscall: name, action, count })
@@ -41,6 +53,15 @@ function sumDenied(parts: readonly (readonly SyscallCount[])[]): TraceReport['de
   return [...total.values()].sort(
     (left, right) => right.count - left.count || (left.syscall < right.syscall ? -1 : 1)
   )
+}
+
+function partsOf(observations: readonly Observation[]): TraceReport['parts'] {
+  const parts: TraceReport['parts'] = {}
+  for (const part of ['probe', 'session'] as const) {
+    const own = observations.filter((one) => one.part === part)
+    if (own.length > 0) parts[part] = sumAbis(own.map((one) => one.abis))
+  }
+  return parts
 }
 
 /** One report from all observations of one container: its namespaces inside each have their own. */
@@ -53,8 +74,9 @@ export function reportOf(
     container,
     complete: lost === 0 && observations.length > 0 && observations.every((one) => one.complete),
     lost,
-    abis: sumAbis(observations.map((one) => one.abis)),
-    denied: sumDenied(observations.map((one) => one.denied))
+    abis: sumAbis(observations.filter(isLearned).map((one) => one.abis)),
+    denied: sumDenied(observations.map((one) => one.denied)),
+    parts: partsOf(observations)
   }
 }
 

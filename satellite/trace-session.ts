@@ -144,7 +144,8 @@ export async function traceCommand(
       complete: lost === 0 && remaining === 0 && slots.some((slot) => slot.complete),
       lost,
       abis: sumAbis(abis),
-      denied: []
+      denied: [],
+      parts: {}
     }
     return { report, remaining, code, signal }
   } finally {

@@ -1,15 +1,58 @@
-import type { AbiCounts, Observation, SyscallCount } from '../src/api/gen/hub.js'
+import type {
+  AbiCounts,
+  AbiNames,
+  ArgumentValues,
+  Observation,
+  SyscallCount
+} from '../src/api/gen/hub.js'
 
+/** Of denials each ABI, and each answer that arguments decide, is another count. */
+function keyOf({ name, action, detail }: SyscallCount): string {
+  return `${name} ${detail?.abi ?? ''} ${action}`
+}
+
+/** The higher count; of equal ones the later, which may tell more. */
 function mergeCounts(
   left: readonly SyscallCount[],
   right: readonly SyscallCount[]
 ): SyscallCount[] {
-  const byName = new Map<string, SyscallCount>()
+  const byKey = new Map<string, SyscallCount>()
   for (const one of [...left, ...right]) {
-    const before = byName.get(one.name)
-    if (before === undefined || one.count > before.count) byName.set(one.name, one)
+    const before = byKey.get(keyOf(one))
+    if (before === undefined || one.count >= before.count) byKey.set(keyOf(one), one)
   }
-  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, one]) => one)
+}
+
+function mergeNames(left: readonly AbiNames[], right: readonly AbiNames[]): AbiNames[] {
+  const byAbi = new Map<string, Set<string>>()
+  for (const { abi, names } of [...left, ...right]) {
+    byAbi.set(abi, new Set([...(byAbi.get(abi) ?? []), ...names]))
+  }
+  return [...byAbi]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([abi, names]) => ({ abi, names: [...names].sort() }))
+}
+
+/** By ABI, name and index; which values there are too many of is the hub's to decide. */
+function mergeValues(
+  left: readonly ArgumentValues[],
+  right: readonly ArgumentValues[]
+): ArgumentValues[] {
+  const byKey = new Map<string, ArgumentValues>()
+  for (const one of [...left, ...right]) {
+    const key = `${one.abi} ${one.name} ${one.index}`
+    const before = byKey.get(key)
+    const many = one.many || before?.many === true
+    const values = [...new Set([...(before?.values ?? []), ...one.values])]
+    byKey.set(key, { ...one, many, values: many ? [] : values.sort(byValue) })
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+}
+
+function byValue(left: string, right: string): number {
+  const [a, b] = [BigInt(left), BigInt(right)]
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function mergeAbis(left: readonly AbiCounts[], right: readonly AbiCounts[]): AbiCounts[] {
@@ -44,6 +87,12 @@ export function mergeObservations(older: Observation, newer: Observation): Obser
     denied: mergeCounts(older.denied, newer.denied),
     revision: newer.revision === '' ? older.revision : newer.revision,
     firstSeen: earlier(older.firstSeen, newer.firstSeen),
-    lastSeen: older.lastSeen < newer.lastSeen ? newer.lastSeen : older.lastSeen
+    lastSeen: older.lastSeen < newer.lastSeen ? newer.lastSeen : older.lastSeen,
+    arguments: mergeValues(older.arguments, newer.arguments),
+    startup: mergeNames(older.startup, newer.startup),
+    serving: mergeNames(older.serving, newer.serving),
+    readyAt: earlier(older.readyAt, newer.readyAt),
+    lost: Math.max(older.lost, newer.lost),
+    events: [...new Set([...older.events, ...newer.events])]
   }
 }

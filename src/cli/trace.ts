@@ -90,8 +90,13 @@ export function traceTable(report: TraceReport): string {
   const denied = report.denied.map(
     ({ syscall, action, count }) => `denied: ${syscall} ${count} (${action})`
   )
+  const apart = Object.entries(report.parts).map(([part, abis]) => {
+    const names = new Set(Object.values(abis).flatMap((counts) => Object.keys(counts)))
+    const where = part === 'session' ? 'not in the table above' : 'in the table above'
+    return `${part}: ${names.size} syscalls (${where}): ${[...names].sort().join(' ')}`
+  })
   const summary = `${report.container}: ${rows.length} syscalls, ${total} calls, ${state}, ${report.lost} lost`
-  return [line(head), ...cells.map(line), ...denied, summary, ''].join('\n')
+  return [line(head), ...cells.map(line), ...denied, ...apart, summary, ''].join('\n')
 }
 
 function print(report: TraceReport, args: TraceArgs, io: TraceIo): void {

@@ -1,5 +1,8 @@
 import type { LinuxSeccomp, SeccompAction } from '../api/seccomp-profile.js'
+import type { Abi } from './abi.js'
 import { rulesOf } from './normal-form.js'
+import type { SyscallCounts } from './syscall-set.js'
+import type { Verdicts } from './verdict.js'
 
 const letThrough = (action: SeccompAction) =>
   action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
@@ -23,27 +26,29 @@ export function isAllowed(
 }
 
 export interface Denial {
+  abi: Abi
   syscall: string
+  /** `expected`: on purpose, alarms nobody. */
+  kind: 'logged' | 'refused' | 'expected'
   action: SeccompAction
+  /** What the profile answers; undefined for a signal, and for what is let through. */
+  errno: number | undefined
   count: number
 }
 
 /**
  * Denials: counted, yet not let through by the profile it ran under; most frequent first. A call that
- * SCMP_ACT_LOG let through is one too (audit: would be refused). Left out: rules on arguments (a
- * number does not decide them) and what a profile answers with ENOSYS on purpose for clone3 (every
- * libc asks, is told to fall back, and does).
+ * SCMP_ACT_LOG let through is one too (audit: would be refused). Left out: what the number alone does
+ * not decide.
  */
-export function deniedOf(counts: Record<string, number>, seccomp: LinuxSeccomp): Denial[] {
-  const answersClone3 = rulesOf(seccomp).some(
-    (rule) => rule.name === 'clone3' && rule.action === 'SCMP_ACT_ERRNO' && rule.errnoRet === 38
-  )
-  return Object.entries(counts)
-    .flatMap(([syscall, count]) => {
-      const action = isAllowed(seccomp, syscall)
-      if (count <= 0 || action === 'allowed' || action === 'conditional') return []
-      if (syscall === 'clone3' && answersClone3) return []
-      return [{ syscall, action, count }]
-    })
+export function deniedOf(counts: SyscallCounts, verdicts: Verdicts): Denial[] {
+  return (Object.entries(counts) as [Abi, Record<string, number>][])
+    .flatMap(([abi, byName]) =>
+      Object.entries(byName).flatMap(([syscall, count]): Denial[] => {
+        const verdict = verdicts(abi, syscall)
+        if (count <= 0 || verdict.kind === 'allowed' || verdict.kind === 'conditional') return []
+        return [{ abi, syscall, ...verdict, count }]
+      })
+    )
     .sort((a, b) => b.count - a.count || (a.syscall < b.syscall ? -1 : 1))
 }

@@ -50,3 +50,6 @@ export const enosysNames: ReadonlyMap<string, string> = new Map(
         : 'ENOSYS: newer than the profile, so that callers fall back'
     ])
 )
+
+/** Names that libc or a common library tries first: ENOSYS is an answer that it expects. */
+export const probedNames: ReadonlySet<string> = new Set(probed)

@@ -1,4 +1,5 @@
 import { benchAdmission } from './admission.js'
+import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
 import type { BenchRow } from './row.js'
 import { benchSatellite } from './satellite.js'
@@ -10,7 +11,7 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   satellite: benchSatellite
 }
 
-const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n`
+const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`
 
 function cell(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3)
@@ -54,4 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
   return 0
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const [first = '', ...rest] = process.argv.slice(2)
+process.exitCode = proofNames.includes(first)
+  ? await runProof(first, rest)
+  : await main(process.argv.slice(2))

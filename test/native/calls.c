@@ -1,6 +1,7 @@
 /* Makes known system calls, so that the recorder's counts can be compared. `calls MODE [N [M]]` */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -8,7 +9,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,11 +36,11 @@ static void handler(int signal)
 	(void)signal;
 }
 
-static int refuse_getsid(unsigned action)
+static int refuse(unsigned nr, unsigned action)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -45,11 +48,95 @@ static int refuse_getsid(unsigned action)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-static long compat(long nr)
+static int refuse_getsid(unsigned action)
+{
+	return refuse(SYS_getsid, action);
+}
+
+static long compat_with(long nr, long first, long second, long third)
 {
 	long result;
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(0), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(first), "c"(second), "d"(third) : "memory", "r8", "r9", "r10", "r11");
 	return result;
+}
+
+static long compat(long nr)
+{
+	return compat_with(nr, 0, 0, 0);
+}
+
+static void *call_getsid_often(void *none)
+{
+	for (long i = 0; i < number; i++)
+		syscall(SYS_getsid, 0);
+	return none;
+}
+
+static void in_threads(long threads, void *(*work)(void *))
+{
+	pthread_t all[64];
+	for (long i = 0; i < threads; i++)
+		pthread_create(&all[i], NULL, work, NULL);
+	for (long i = 0; i < threads; i++)
+		pthread_join(all[i], NULL);
+}
+
+/* Tells that it is there, and goes on when it is told to. */
+static void meet(void)
+{
+	char byte = 'r';
+	if (write(1, &byte, 1) != 1 || read(0, &byte, 1) != 1)
+		_exit(3);
+}
+
+static volatile int filtered;
+
+static void *call_when_filtered(void *none)
+{
+	while (!filtered)
+		syscall(SYS_getsid, 0);
+	return call_priority(none);
+}
+
+static void filter_all_threads(long threads)
+{
+	struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { 1, allow };
+	pthread_t all[64];
+	if (unshare(CLONE_NEWNS))
+		_exit(3);
+	for (long i = 0; i < threads; i++)
+		pthread_create(&all[i], NULL, call_when_filtered, NULL);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program))
+		_exit(4);
+	filtered = 1;
+	for (long i = 0; i < threads; i++)
+		pthread_join(all[i], NULL);
+}
+
+/* One call of each kind whose arguments are learned, then `number` kinds of ioctl in both ABIs. */
+static void call_with_values(void)
+{
+	int one = 1, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), pair[2];
+	setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
+	socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+	personality(0xffffffff);
+	fcntl(fd, F_GETFL);
+	prctl(PR_GET_DUMPABLE);
+	syscall(SYS_unshare, 0);
+	syscall(SYS_setns, -1, CLONE_NEWNET);
+	unshare(CLONE_NEWUTS | CLONE_FILES);
+	if (syscall(SYS_clone, CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0) == 0)
+		_exit(0);
+	wait(NULL);
+	for (long i = 0; i < number; i++) {
+		syscall(SYS_ioctl, -1, 0x5400 + i);
+		compat_with(54, -1, 0x5400 + i, 0);
+	}
+	compat_with(359, AF_UNIX, SOCK_STREAM, 0);
+	compat_with(221, -1, F_GETFD, 0);
+	refuse(SYS_socket, SECCOMP_RET_ERRNO | 1);
+	socket(AF_NETLINK, SOCK_RAW, 5);
 }
 
 int main(int count, char **args)
@@ -60,11 +147,44 @@ int main(int count, char **args)
 	if (strcmp(mode, "native") == 0) {
 		call_priority(NULL);
 	} else if (strcmp(mode, "threads") == 0) {
-		pthread_t all[64];
-		for (long i = 0; i < threads; i++)
-			pthread_create(&all[i], NULL, call_priority, NULL);
-		for (long i = 0; i < threads; i++)
-			pthread_join(all[i], NULL);
+		in_threads(threads, call_priority);
+	} else if (strcmp(mode, "serve") == 0) {
+		/* getpriority for each SIGUSR1, until SIGTERM */
+		sigset_t wanted;
+		int got = 0;
+		sigemptyset(&wanted);
+		sigaddset(&wanted, SIGUSR1);
+		sigaddset(&wanted, SIGTERM);
+		sigprocmask(SIG_BLOCK, &wanted, NULL);
+		call_priority(NULL);
+		number = 1;
+		while (sigwait(&wanted, &got) == 0 && got == SIGUSR1)
+			call_priority(NULL);
+	} else if (strcmp(mode, "stack") == 0) {
+		for (long i = 0; i < number; i++)
+			refuse_getsid(SECCOMP_RET_ALLOW);
+		if (fork() == 0) {
+			call_priority(NULL);
+			_exit(0);
+		}
+		pause();
+	} else if (strcmp(mode, "tsync") == 0) {
+		filter_all_threads(threads);
+	} else if (strcmp(mode, "values") == 0) {
+		call_with_values();
+	} else if (strcmp(mode, "meet") == 0) {
+		/* refuses getsid as args[4] says and asks for it in `threads` threads, `number` times each */
+		signal(SIGSYS, handler);
+		meet();
+		refuse_getsid(strcmp(args[4], "errno") == 0 ? SECCOMP_RET_ERRNO | 13 :
+			      strcmp(args[4], "trap") == 0  ? SECCOMP_RET_TRAP :
+			      strcmp(args[4], "log") == 0   ? SECCOMP_RET_LOG :
+			      strcmp(args[4], "kill") == 0  ? SECCOMP_RET_KILL_PROCESS :
+							      SECCOMP_RET_KILL_THREAD);
+		if (threads)
+			in_threads(threads, call_getsid_often);
+		else
+			call_getsid_often(NULL);
 	} else if (strcmp(mode, "compat") == 0) {
 		for (long i = 0; i < number; i++)
 			compat(20);
@@ -103,7 +223,12 @@ int main(int count, char **args)
 			raise(SIGUSR1);
 	} else if (strcmp(mode, "execveat") == 0) {
 		char *next[] = { args[0], "native", "1", NULL };
-		syscall(SYS_execveat, open(args[0], O_RDONLY), "", next, environ, 0x1000);
+		if (number == 1) /* by an absolute path */
+			syscall(SYS_execveat, -1, args[0], next, environ, 0);
+		else if (number == 2)
+			syscall(SYS_execveat, AT_FDCWD, args[0], next, environ, 0);
+		else
+			syscall(SYS_execveat, open(args[0], O_RDONLY), "", next, environ, 0x1000);
 		return 1;
 	} else if (strcmp(mode, "exec") == 0) {
 		execv(args[2], args + 2);

@@ -1,5 +1,5 @@
 import type { Logger } from '../../src/log.js'
-import type { Denial } from './observations.js'
+import type { Denial } from './denial.js'
 
 /** Refused syscalls, the newest of them, with a log line for each that is new or has grown. */
 export interface Denials {
@@ -10,18 +10,29 @@ export interface Denials {
 
 const most = 1000
 
+function keyOf({ node, instance, abi, syscall, action }: Denial): string {
+  return `${node} ${instance} ${abi} ${syscall} ${action}`
+}
+
 export function createDenials(logger: Logger): Denials {
   const known = new Map<string, Denial>()
   return {
     note(denials) {
       for (const denial of denials) {
-        const key = `${denial.node} ${denial.instance} ${denial.syscall}`
+        const key = keyOf(denial)
         const before = known.get(key)
         // Counts are cumulative: a repeat of an older message must not look like news.
-        if (before !== undefined && before.count >= denial.count) continue
+        if (before !== undefined && before.count >= denial.count) {
+          // The audit log may tell later who it was.
+          const tells = before.count === denial.count && before.pid === 0 && denial.pid > 0
+          if (tells) known.set(key, denial)
+          continue
+        }
         known.delete(key)
         known.set(key, denial)
-        logger.warn(denial, 'denial')
+        // What a profile refuses on purpose happens in every container.
+        if (denial.expected) logger.debug(denial, 'expected denial')
+        else logger.warn(denial, 'denial')
         const [oldest] = known.keys()
         if (known.size > most && oldest !== undefined) known.delete(oldest)
       }

@@ -1,29 +1,27 @@
 import type { Static } from 'typebox'
 import type { InstanceEvidence, SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { mergeObserved } from '../../src/seccomp/merge.js'
-import type { Abi } from '../../src/seccomp/abi.js'
+import { type Abi, abis } from '../../src/seccomp/abi.js'
+import { toBitmap, unionBitmaps } from '../../src/seccomp/bitmap.js'
+import { canonicalJson } from '../../src/seccomp/canonical.js'
 import { sizeOfSet, type SyscallSet } from '../../src/seccomp/syscall-set.js'
-import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
 import { setCondition } from './conditions.js'
+import { earlier, joinEvents, later } from './finding-join.js'
+import { withLearned } from './learned-status.js'
 import type { Finding } from './observations.js'
 
 export type Evidence = Static<typeof InstanceEvidence>
 
 /** Instances that a profile remembers: the newest. */
 export const mostInstances = 64
-/** Beyond so many names in one ABI (the tables have some 380) only real syscalls are taken in. */
-const plentyNames = 2048
 /** A running instance is written again only when this much time passed: its set says what is new. */
 const restMs = 60_000
 
-function later(left: string, right: string): string {
-  return left < right ? right : left
-}
-
 function isFresher(before: Evidence, now: Evidence): boolean {
-  if (before.complete !== now.complete || before.ended !== now.ended) return true
-  if (before.lastSeen === now.lastSeen) return false
-  return Date.parse(now.lastSeen) - Date.parse(before.lastSeen || '1970-01-01T00:00:00Z') >= restMs
+  const { lastSeen, ...rest } = now
+  const { lastSeen: seenBefore, ...restBefore } = before
+  if (canonicalJson(rest) !== canonicalJson(restBefore)) return true
+  if (seenBefore === lastSeen) return false
+  return Date.parse(lastSeen) - Date.parse(seenBefore || '1970-01-01T00:00:00Z') >= restMs
 }
 
 /** Newest first by time, then by id, at most `mostInstances`: the same whatever the order of arrival. */
@@ -35,14 +33,52 @@ function newest(list: Evidence[]): Evidence[] {
     .slice(0, mostInstances)
 }
 
-/** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
-function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {
-  const result: SyscallSet = {}
-  for (const [abi, names] of Object.entries(set) as [Abi, string[]][]) {
-    const plenty = (before[abi]?.length ?? 0) + names.length > plentyNames
-    result[abi] = plenty ? names.filter(isKnownSyscall) : names
+type Bitmaps = NonNullable<Evidence['observed']>
+
+function withBitmaps(
+  before: Bitmaps | undefined,
+  set: SyscallSet,
+  wanted: readonly Abi[]
+): Bitmaps | undefined {
+  const all: Bitmaps = { ...before }
+  for (const abi of wanted) {
+    const joined = unionBitmaps(before?.[abi] ?? '', toBitmap(abi, set[abi] ?? []))
+    if (joined !== '') all[abi] = joined
   }
-  return result
+  return Object.keys(all).length === 0 ? undefined : all
+}
+
+/** Members that say nothing are left out: the object is stored sixty-four times in each profile. */
+function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(members).filter(
+      ([, value]) =>
+        value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0)
+    )
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}
+
+/** What is known of one instance, with a finding of it taken in: the same in any order. */
+function evidenceOf(node: string, finding: Finding, before: Evidence | undefined): Evidence {
+  const lost = Math.max(finding.lost, before?.lost ?? 0)
+  return {
+    id: finding.id,
+    node,
+    complete: finding.complete || before?.complete === true,
+    ended: finding.ended || before?.ended === true,
+    lastSeen: later(before?.lastSeen ?? '', finding.lastSeen),
+    part: finding.part,
+    ...present({
+      firstSeen: earlier(before?.firstSeen ?? '', finding.firstSeen),
+      image: later(before?.image ?? '', finding.image),
+      kernel: later(before?.kernel ?? '', finding.kernel),
+      runtime: later(before?.runtime ?? '', finding.runtime),
+      lost: lost > 0 ? lost : undefined,
+      events: joinEvents(before?.events ?? [], finding.events),
+      observed: withBitmaps(before?.observed, finding.set, abis),
+      serving: withBitmaps(before?.serving, finding.serving, ['x86_64', 'aarch64'])
+    })
+  }
 }
 
 /**
@@ -55,38 +91,34 @@ export function withFindings(
   findings: readonly { node: string; finding: Finding }[],
   now: string
 ): SeccompProfile {
-  let merged = profile
+  const status = profile.status ?? {}
+  let learned = status
   const instances = new Map((profile.status?.instances ?? []).map((one) => [one.id, one]))
   let fresher = false
   for (const { node, finding } of findings) {
-    merged = mergeObserved(merged, bounded(finding.set, merged.status?.observed ?? {}))
+    learned = withLearned(profile.spec, learned, finding)
     const before = instances.get(finding.id)
-    const evidence: Evidence = {
-      id: finding.id,
-      node,
-      complete: finding.complete || before?.complete === true,
-      ended: finding.ended || before?.ended === true,
-      lastSeen: later(before?.lastSeen ?? '', finding.lastSeen)
-    }
+    const evidence = evidenceOf(node, finding, before)
     if (before === undefined || isFresher(before, evidence)) {
       instances.set(finding.id, evidence)
       fresher = true
     }
   }
-  if (merged === profile && !fresher) return profile
+  if (learned === status && !fresher) return profile
   const list = newest([...instances.values()])
+  const entries = list.filter((one) => (one.part ?? 'entry') === 'entry')
   const running = list.filter(({ ended }) => !ended).length
-  const complete = list.filter((one) => one.complete).length
-  const size = sizeOfSet(merged.status?.observed ?? {})
+  const complete = entries.filter((one) => one.complete).length
+  const size = sizeOfSet(learned.observed ?? {})
   const conditions = setCondition(
-    merged.status?.conditions ?? [],
+    learned.conditions ?? [],
     {
       type: 'Learning',
       status: running > 0 ? 'True' : 'False',
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
-      message: `${size} syscalls observed in ${list.length} instances, ${complete} of them from the first instruction`
+      message: `${size} syscalls observed in ${entries.length} instances, ${complete} of them from the first instruction`
     },
     now
   )
-  return { ...merged, status: { ...merged.status, instances: list, conditions: [...conditions] } }
+  return { ...profile, status: { ...learned, instances: list, conditions: [...conditions] } }
 }

@@ -10,7 +10,8 @@ import { createFleet } from './fleet.js'
 import { createIntake } from './intake.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
-import { type Denial, readObservation } from './observations.js'
+import type { Denial } from './denial.js'
+import { readObservation } from './observations.js'
 import { encode } from './outbox.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
@@ -137,7 +138,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       nodesChanged()
     } else if (body.$case === 'observation') {
       const { id, sequence } = body.value
-      const finding = readObservation(body.value, node)
+      const finding = readObservation(body.value, node, nodes.get(node)?.status)
       if (typeof finding === 'string') {
         logger.warn({ node, id: id.slice(0, 128) }, `observation refused: ${finding}`)
         return

@@ -3,9 +3,9 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey } from '../../src/rules/profile-state.js'
-import { unionSets } from '../../src/seccomp/syscall-set.js'
 import type { Store } from '../../src/store/store.js'
 import { withFindings } from './evidence.js'
+import { joinFindings } from './finding-join.js'
 import type { Finding } from './observations.js'
 import type { Target } from './workload.js'
 
@@ -126,10 +126,7 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
       lane.waiting.set(id, older)
       return
     }
-    const set = unionSets(older.finding.set, newer.finding.set)
-    const complete = older.finding.complete || newer.finding.complete
-    const ended = older.finding.ended || newer.finding.ended
-    lane.waiting.set(id, { ...newer, finding: { ...newer.finding, set, complete, ended } })
+    lane.waiting.set(id, { ...newer, finding: joinFindings(older.finding, newer.finding) })
   }
 
   async function flush(): Promise<void> {

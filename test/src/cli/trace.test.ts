@@ -73,7 +73,8 @@ test('a report as table, as profile, and durations', (t) => {
     complete: true,
     lost: 0,
     abis: { x86_64: { read: 3, write: 1, unshare: 1 } },
-    denied: [{ syscall: 'unshare', action: 'SCMP_ACT_ERRNO', count: 1 }]
+    denied: [{ syscall: 'unshare', action: 'SCMP_ACT_ERRNO', count: 1 }],
+    parts: { session: { x86_64: { kill: 2, read: 1 } } }
   }
   t.equal(
     traceTable(report),
@@ -83,6 +84,7 @@ test('a report as table, as profile, and durations', (t) => {
       'unshare      1  20.0%',
       'write        1  20.0%',
       'denied: unshare 1 (SCMP_ACT_ERRNO)',
+      'session: 2 syscalls (not in the table above): kill read',
       'web: 3 syscalls, 5 calls, complete, 0 lost',
       ''
     ].join('\n')
@@ -107,7 +109,8 @@ test('a traced profile is never weaker than RuntimeDefault, unless the user says
     complete: false,
     lost: 0,
     abis: { x86_64: { read: 3, unshare: 1, mount: 1, clone3: 1, personality: 1 } },
-    denied: []
+    denied: [],
+    parts: {}
   }
   const at = '2026-01-01T00:00:00Z'
   const plain = traceProfile(report, at)

@@ -1,9 +1,17 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { validateObject } from '../../../src/api/validate.js'
-import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type {
+  LearnedArgument,
+  LinuxSeccomp,
+  SeccompProfile
+} from '../../../src/api/seccomp-profile.js'
 import { runRender } from '../../../src/cli/render.js'
 import { SeccoError } from '../../../src/errors.js'
+import { abis } from '../../../src/seccomp/abi.js'
+import { fromBitmap, toBitmap, unionBitmaps } from '../../../src/seccomp/bitmap.js'
+import { learnedValues } from '../../../src/seccomp/learned-arguments.js'
+import { mergeArguments, sameArguments } from '../../../src/seccomp/merge-arguments.js'
 import { approveObserved, planApproval } from '../../../src/seccomp/approve.js'
 import { conditionHolds } from '../../../src/seccomp/argument-rules.js'
 import { baseNames } from '../../../src/seccomp/base.js'
@@ -29,6 +37,7 @@ import {
   runtimeDefaultRules
 } from '../../../src/seccomp/runtime-default.js'
 import { riskOf } from '../../../src/seccomp/risk.js'
+import { verdictsOf } from '../../../src/seccomp/verdict.js'
 import { unionSets } from '../../../src/seccomp/syscall-set.js'
 import {
   isKnownSyscall,
@@ -338,10 +347,45 @@ test('merge, approval, diff', (t) => {
 test('denied, lint, risk', (t) => {
   const { seccomp } = renderProfile(allowing(['socket']), enforce)
   const counts = { read: 5, socket: 3, clone3: 9, mount: 2, ptrace: 7, sysinfo: 0 }
-  t.same(deniedOf(counts, seccomp), [
-    { syscall: 'ptrace', action: 'SCMP_ACT_ERRNO', count: 7 },
-    { syscall: 'mount', action: 'SCMP_ACT_ERRNO', count: 2 }
+  const action = 'SCMP_ACT_ERRNO'
+  const refused = { abi: 'x86_64', kind: 'refused', action, errno: 1 }
+  t.same(deniedOf({ x86_64: counts }, verdictsOf(seccomp, 'x86_64')), [
+    { ...refused, syscall: 'clone3', kind: 'expected', errno: 38, count: 9 },
+    { ...refused, syscall: 'ptrace', count: 7 },
+    { ...refused, syscall: 'mount', count: 2 }
   ])
+  const verdicts = verdictsOf(
+    {
+      defaultAction: 'SCMP_ACT_LOG',
+      architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'],
+      syscalls: [
+        { names: ['read', 'socket'], action: 'SCMP_ACT_ALLOW' },
+        { names: ['keyctl'], action: 'SCMP_ACT_KILL_PROCESS' },
+        { names: ['statx', 'io_uring_setup'], action, errnoRet: 38 },
+        {
+          names: ['personality'],
+          action: 'SCMP_ACT_ERRNO',
+          args: [{ index: 0, op: 'SCMP_CMP_NE', value: 0 }]
+        }
+      ]
+    },
+    'x86_64'
+  )
+  for (const [abi, name, expected] of [
+    ['x86_64', 'read', { kind: 'allowed' }],
+    ['x86_64', 'mount', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
+    ['x86_64', 'syscall_500', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
+    ['i386', 'keyctl', { kind: 'refused', action: 'SCMP_ACT_KILL_PROCESS', errno: undefined }],
+    ['x86_64', 'statx', { kind: 'expected', action, errno: 38 }],
+    ['x86_64', 'io_uring_setup', { kind: 'refused', action, errno: 38 }],
+    ['x86_64', 'personality', { kind: 'conditional' }],
+    ['i386', 'socketcall', { kind: 'conditional' }],
+    ['x32', 'read', { kind: 'refused', action: 'SCMP_ACT_KILL_THREAD', errno: undefined }]
+  ] as const) {
+    t.same(verdicts(abi, name), expected, `${abi} ${name}`)
+  }
+  const traced = { defaultAction: 'SCMP_ACT_TRACE' } as unknown as LinuxSeccomp
+  t.same(verdictsOf(traced, 'x86_64')('x86_64', 'read'), { kind: 'conditional' })
   t.equal(isAllowed(seccomp, 'socket'), 'conditional')
   t.equal(isAllowed(seccomp, 'futex'), 'allowed')
   const rules = (s: LinuxSeccomp) => new Set(lintSeccomp(s).map((finding) => finding.rule))
@@ -589,5 +633,57 @@ test('laws', (t) => {
     'diff(a, a) is empty; parse ∘ serialize is the identity',
     50
   )
+  t.end()
+})
+
+test('bitmaps and learned arguments', (t) => {
+  const abi = fc.constantFrom(...abis)
+  fc.assert(
+    fc.property(abi, fc.array(fc.nat(600)), fc.array(fc.nat(600)), (one, some, others) => {
+      const namesOf = (numbers: number[]) =>
+        [...new Set(numbers.map((nr) => syscallName(one, nr)))].sort()
+      const [left, right] = [toBitmap(one, namesOf(some)), toBitmap(one, namesOf(others))]
+      t.same(fromBitmap(one, left), namesOf(some))
+      t.equal(unionBitmaps(left, right), toBitmap(one, namesOf([...some, ...others])))
+      t.equal(unionBitmaps(right, left), unionBitmaps(left, right))
+    }),
+    { numRuns: 40 }
+  )
+  t.equal(toBitmap('x86_64', ['read', 'write', 'no_such_call', 'syscall_9999']), 'Aw==')
+  t.equal(toBitmap('x86_64', []), '')
+  t.same(fromBitmap('x86_64', 'not base64 at all'.repeat(200)).length > 0, true, 'bounded')
+
+  const argument = fc.record({
+    abi,
+    name: fc.constantFrom('socket', 'prctl'),
+    index: fc.nat(1),
+    values: fc.array(fc.nat(40).map(String), { maxLength: 24 }),
+    many: fc.constantFrom(undefined, true)
+  })
+  const list = fc.array(
+    argument.map(
+      ({ many, ...one }): LearnedArgument => (many === undefined ? one : { ...one, many })
+    ),
+    { maxLength: 8 }
+  )
+  fc.assert(
+    fc.property(list, list, list, (a, b, c) => {
+      const all = mergeArguments(a, b, c)
+      t.same(mergeArguments(mergeArguments(b, c), a), all, 'associative and commutative')
+      t.same(mergeArguments(all, all, c), all, 'idempotent')
+      t.ok(sameArguments(all, mergeArguments(c, b, a)))
+      for (const { values, many } of all) {
+        t.ok(values.length <= learnedValues && (many !== true || values.length === 0))
+        t.same(
+          values,
+          [...new Set(values)].sort((x, y) => Number(x) - Number(y))
+        )
+      }
+    }),
+    { numRuns: 40 }
+  )
+  const plenty = Array.from({ length: learnedValues + 1 }, (_, value) => String(value))
+  const one = { abi: 'x86_64' as const, name: 'ioctl', index: 1 }
+  t.same(mergeArguments([{ ...one, values: plenty }]), [{ ...one, values: [], many: true }])
   t.end()
 })

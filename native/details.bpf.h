@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Beside the counts: values of the arguments that decide power, and how refused calls ended. */
+#pragma once
+
+#include "counters.bpf.h"
+
+#define EPERM 1
+#define ENOSYS 38
+
+/*
+ * Places are filled from the first on and never emptied while the slot lasts, so a value is where it
+ * is found first or nowhere, and a race for one place has one winner.
+ */
+ALWAYS void learn_value(struct secco_value_set *set, __u32 value)
+{
+	if (!value) {
+		if (!(set->flags & SECCO_HAS_ZERO))
+			__sync_fetch_and_or(&set->flags, SECCO_HAS_ZERO);
+		return;
+	}
+	for (__u32 i = 0; i < SECCO_VALUES; i++) {
+		__u32 there = *(volatile __u32 *)&set->values[i];
+		if (!there)
+			there = __sync_val_compare_and_swap(&set->values[i], 0, value);
+		if (!there || there == value)
+			return;
+	}
+	if (!(set->flags & SECCO_MANY))
+		__sync_fetch_and_or(&set->flags, SECCO_MANY);
+}
+
+ON_ITS_OWN int learn_native(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
+{
+	struct secco_argument_row *row = bpf_map_lookup_elem(&arguments, &index);
+	if (!row || number >= SECCO_CALLS)
+		return 0;
+	__u32 set = config.calls[number].first_set;
+	for (__u32 i = 0; i < 3; i++) {
+		__u32 mask = config.calls[number].masks[i];
+		__u64 value = i == 0 ? first : i == 1 ? second : third;
+		if (!mask || set >= SECCO_NATIVE_SETS)
+			continue;
+		learn_value(&row->sets[set++], value & mask);
+	}
+	return 0;
+}
+
+ON_ITS_OWN int learn_compat(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
+{
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot || number >= SECCO_CALLS)
+		return 0;
+	__u32 at = slot->compat_arguments;
+	if (!at)
+		at = take_row(index, COMPAT_VALUES);
+	at--;
+	struct secco_row *row = bpf_map_lookup_elem(&rows, &at);
+	if (!row) {
+		__sync_fetch_and_add(&state.details_lost, 1);
+		return 0;
+	}
+	__u32 set = config.calls[number].first_set;
+	for (__u32 i = 0; i < 3; i++) {
+		__u32 mask = config.calls[number].masks[i];
+		__u64 value = i == 0 ? first : i == 1 ? second : third;
+		if (!mask || set >= SECCO_COMPAT_SETS)
+			continue;
+		learn_value(&row->sets[set++], value & mask);
+	}
+	return 0;
+}
+
+/*
+ * A filter that refuses by argument answers EPERM or ENOSYS in every profile of a runtime: such a
+ * call's values are not learned. One that fails with these by itself has no need of them either.
+ */
+ALWAYS bool teaches(__s64 result)
+{
+	return result != -EPERM && result != -ENOSYS;
+}
+
+ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
+{
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot)
+		return 0;
+	struct secco_denial_key key = { index, slot->generation, abi, nr };
+	struct secco_denial *denial = bpf_map_lookup_elem(&denials, &key);
+	if (!denial) {
+		struct secco_denial none = {};
+		bpf_map_update_elem(&denials, &key, &none, BPF_NOEXIST);
+		denial = bpf_map_lookup_elem(&denials, &key);
+	}
+	if (!denial) {
+		__sync_fetch_and_add(&state.details_lost, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&denial->count, 1);
+	if (succeeded)
+		__sync_fetch_and_add(&denial->succeeded, 1);
+	denial->result = result;
+	denial->at = bpf_ktime_get_ns();
+	denial->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
+	return 0;
+}
+
+/*
+ * Called for slots that are watched. TRAP and KILL leave the number where the result is; whoever gets
+ * another number that is no error was let through.
+ */
+ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
+{
+	struct secco_refused_row *row = bpf_map_lookup_elem(&refused, &index);
+	__u32 at = nr;
+	if (abi == COMPAT)
+		at += SECCO_COMPAT_AT;
+	else if (abi == X32)
+		at += SECCO_X32_AT;
+	if (!row || at >= SECCO_SEEN_WORDS * 64)
+		return;
+	/* volatile: see first_time() */
+	volatile __u32 word = at >> 6;
+	__u32 checked = word;
+	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1)
+		note_denial(index, abi, nr, result, passed);
+}

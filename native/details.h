@@ -1,0 +1,73 @@
+/*
+ * The maps beside the counts, as seen from here: rows of the rarer ABIs, argument values, refused numbers
+ * and how refused calls ended. Nothing of them is mapped; recorder.h has their layout.
+ */
+#pragma once
+
+#include <bpf/bpf.h>
+#include <linux/types.h>
+
+#include <utility>
+#include <vector>
+
+#include "recorder.h"
+
+namespace {
+
+class Details {
+ public:
+  Details() = default;
+  Details(int rows, int arguments, int refused, int denials)
+      : rows_(rows), arguments_(arguments), refused_(refused), denials_(denials) {}
+
+  /* `number`: as in slot.compat_row. False: the slot has none. */
+  bool row(__u32 number, secco_row *row) const {
+    const __u32 at = number - 1;
+    return number != 0 && number != SECCO_NO_ROW && bpf_map_lookup_elem(rows_, &at, row) == 0;
+  }
+  void clear_row(__u32 at) const {
+    static const secco_row none = {};
+    bpf_map_update_elem(rows_, &at, &none, BPF_ANY);
+  }
+
+  bool arguments(__u32 index, secco_argument_row *row) const {
+    return bpf_map_lookup_elem(arguments_, &index, row) == 0;
+  }
+
+  void refuse(__u32 index, const secco_refused_row &numbers) const {
+    bpf_map_update_elem(refused_, &index, &numbers, BPF_ANY);
+  }
+
+  using Denial = std::pair<secco_denial_key, secco_denial>;
+
+  /* One walk; an element that is removed meanwhile may end it early, and only this process removes. */
+  std::vector<Denial> denials() const {
+    std::vector<Denial> all;
+    Denial one = {};
+    const secco_denial_key *before = nullptr;
+    secco_denial_key key = {};
+    while (bpf_map_get_next_key(denials_, before, &one.first) == 0) {
+      if (bpf_map_lookup_elem(denials_, &one.first, &one.second) == 0) all.push_back(one);
+      key = one.first;
+      before = &key;
+    }
+    return all;
+  }
+
+  /* When nobody can count in the slot any more: its next owner finds nothing of it. */
+  void forget(__u32 index, bool watched) const {
+    static const secco_argument_row no_arguments = {};
+    static const secco_refused_row no_numbers = {};
+    bpf_map_update_elem(arguments_, &index, &no_arguments, BPF_ANY);
+    if (!watched) return;
+    bpf_map_update_elem(refused_, &index, &no_numbers, BPF_ANY);
+    for (const Denial &denial : denials()) {
+      if (denial.first.index == index) bpf_map_delete_elem(denials_, &denial.first);
+    }
+  }
+
+ private:
+  int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1;
+};
+
+}  // namespace

@@ -1,0 +1,30 @@
+import { openAuditReader } from '../native/audit-reader.js'
+import type { Capability } from '../src/api/gen/hub.js'
+import { type AuditedCalls, createAuditedCalls } from './audited-calls.js'
+
+/** The kernel's audit log as far as it tells of seccomp. */
+export interface AuditLog {
+  calls: AuditedCalls
+  capability(): Capability
+  stop(): Promise<void>
+}
+
+/** Opens it by trying; where it cannot be read, `calls` stay empty and the capability says why. */
+export async function openAuditLog(): Promise<AuditLog> {
+  const calls = createAuditedCalls()
+  const reader = await openAuditReader((type, text) => calls.record(type, text))
+  const works = reader.problem === undefined
+  const loss = () =>
+    reader.lost() === 0 ? '' : `; it overflowed ${reader.lost()} times: such counts are too low`
+  return {
+    calls,
+    capability: () => ({
+      name: 'audit-log',
+      works,
+      message: works
+        ? `refusals that depend on arguments are told where they log or kill${loss()}`
+        : `refusals that depend on arguments are not seen: ${reader.problem ?? ''}`
+    }),
+    stop: () => reader.stop()
+  }
+}

@@ -1,0 +1,160 @@
+import type { DenialDetail as KernelDetail, Recorder, Slot } from '../native/types.js'
+import type { AbiCounts, Condition, SyscallCount } from '../src/api/gen/hub.js'
+import type { Logger } from '../src/log.js'
+import type { Abi } from '../src/seccomp/abi.js'
+import { deniedOf, type Denial } from '../src/seccomp/denied.js'
+import { probedNames } from '../src/seccomp/probes.js'
+import type { SyscallCounts } from '../src/seccomp/syscall-set.js'
+import { syscallName } from '../src/seccomp/syscall-table.js'
+import { abiOf } from './abi-of.js'
+import type { AuditedCalls } from './audited-calls.js'
+import type { Container } from './containers/runtime.js'
+import { pacedGrowth } from './paced-growth.js'
+import { createVerdictCache, type ProfileVerdicts } from './verdict-cache.js'
+
+const ENOSYS = 38
+
+/** What is refused in every slot, with what the kernel side and the audit log can tell of it. */
+export interface DenialWatch {
+  /** The container's configuration is known now: the kernel is told what its profile refuses. */
+  follow(slot: Slot, container: Container): void
+  /** Reads what the kernel side noted since; to be called once per look at all slots. */
+  refresh(): void
+  /** True when refused calls grew since `denied`, and it is time to say so. */
+  hasGrown(slot: Slot, nowMs: number): boolean
+  /** Exact counts of what was refused, or let through and logged, per ABI and name. */
+  denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
+  forget(slot: Slot): void
+  /** A refused call that succeeded: another filter is enforced than the one that is configured. */
+  conditions(): Condition[]
+}
+
+interface Followed {
+  profile: ProfileVerdicts
+  /** `abi name` → newest from the kernel. */
+  details: Map<string, KernelDetail>
+  /** Refused calls, the expected ones left out. */
+  total: number
+  growth: ReturnType<typeof pacedGrowth>
+  name: string
+}
+
+const keyOf = (slot: { index: number; generation: number }): string =>
+  `${slot.index}.${slot.generation}`
+
+function isExpected(denial: Denial, detail: KernelDetail | undefined): boolean {
+  if (denial.kind === 'expected') return true
+  // runc answers ENOSYS by itself for numbers above the highest one that a profile names.
+  return denial.kind === 'refused' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
+}
+
+function errnoOf(denial: Denial, detail: KernelDetail | undefined): number {
+  if (denial.action !== 'SCMP_ACT_ERRNO') return 0
+  // Without the kernel's word nothing is known: a runtime may answer ENOSYS instead (above).
+  return detail !== undefined && detail.result < 0 ? -detail.result : 0
+}
+
+/** A refusal that came back with success; LOG lets calls through, and errno 0 is a success on purpose. */
+function isMismatch(denial: Denial, detail: KernelDetail | undefined): boolean {
+  return denial.kind !== 'logged' && denial.errno !== 0 && (detail?.succeeded ?? 0) > 0
+}
+
+export function createDenialWatch(options: {
+  recorder: Pick<Recorder, 'watchDenials' | 'denials'>
+  machine: Abi
+  logger: Logger
+  timeOf: (monotonic: bigint) => string
+  /** What the audit log told of a slot: refusals that depend on arguments. */
+  audited?: AuditedCalls
+}): DenialWatch {
+  const { recorder, machine, logger, timeOf, audited } = options
+  const followed = new Map<string, Followed>()
+  const verdicts = createVerdictCache(machine)
+  const mismatches = new Map<string, Condition>()
+
+  function alarm(one: Followed, denial: Denial, succeeded: number): void {
+    const key = `${one.name} ${denial.abi} ${denial.syscall}`
+    if (mismatches.has(key)) return
+    const message = `${denial.syscall} (${denial.abi}) succeeded ${succeeded} times in ${one.name}, whose profile answers ${denial.action}: another filter is in force`
+    const lastTransitionTime = new Date().toISOString()
+    const status = 'False'
+    const reason = 'FilterMismatch'
+    mismatches.set(key, { type: 'FiltersMatch', status, reason, message, lastTransitionTime })
+    logger.error({ reason, syscall: denial.syscall, abi: denial.abi }, message)
+  }
+
+  function toCount(denial: Denial, one: Followed): SyscallCount {
+    const { abi, syscall, action, count } = denial
+    const detail = one.details.get(`${abi} ${syscall}`)
+    if (isMismatch(denial, detail)) alarm(one, denial, detail?.succeeded ?? 0)
+    const isSignal = denial.kind === 'refused' && action !== 'SCMP_ACT_ERRNO'
+    return {
+      name: syscall,
+      action,
+      count,
+      detail: {
+        abi,
+        errno: errnoOf(denial, detail),
+        signal: isSignal ? 'SIGSYS' : '',
+        pid: detail?.pid ?? 0,
+        comm: detail?.comm ?? '',
+        at: detail === undefined ? '' : timeOf(detail.at),
+        expected: isExpected(denial, detail),
+        succeeded: denial.kind === 'logged' ? 0 : (detail?.succeeded ?? 0),
+        arguments: ''
+      }
+    }
+  }
+
+  return {
+    follow(slot, container) {
+      const key = keyOf(slot)
+      if (container.seccomp === undefined || followed.has(key)) return
+      const profile = verdicts(container.seccomp)
+      if (profile === undefined) return
+      const { name } = container
+      followed.set(key, { profile, details: new Map(), total: 0, growth: pacedGrowth(), name })
+      recorder.watchDenials(slot.index, slot.generation, profile.refused)
+    },
+    refresh() {
+      const totals = new Map<Followed, number>()
+      for (const detail of recorder.denials()) {
+        const one = followed.get(keyOf(detail))
+        if (one === undefined) continue
+        const abi = abiOf(detail.abi, machine)
+        const name = syscallName(abi, detail.nr)
+        one.details.set(`${abi} ${name}`, detail)
+        if (one.profile.of(abi, name).kind === 'expected') continue
+        totals.set(one, (totals.get(one) ?? 0) + detail.count)
+      }
+      for (const [one, total] of totals) one.total = total
+    },
+    hasGrown(slot, nowMs) {
+      const one = followed.get(keyOf(slot))
+      const more = audited?.total(slot) ?? 0
+      return one?.growth.isDue(one.total + more, nowMs) ?? false
+    },
+    denied(slot, abis, container) {
+      if (container.seccomp === undefined) return []
+      const profile = verdicts(container.seccomp)
+      if (profile === undefined) return []
+      const one = followed.get(keyOf(slot)) ?? {
+        ...{ profile, details: new Map<string, KernelDetail>(), total: 0 },
+        ...{ growth: pacedGrowth(), name: container.name }
+      }
+      const counts = Object.fromEntries(
+        abis.map(({ abi, syscalls }) => [
+          abi,
+          Object.fromEntries(syscalls.map(({ name, count }) => [name, count]))
+        ])
+      ) as SyscallCounts
+      const byNumber = deniedOf(counts, profile.of).map((denial) => toCount(denial, one))
+      return audited?.join(slot, byNumber, profile.of) ?? byNumber
+    },
+    forget: (slot) => {
+      followed.delete(keyOf(slot))
+      audited?.forget(slot)
+    },
+    conditions: () => [...mismatches.values()].slice(0, 16)
+  }
+}

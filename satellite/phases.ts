@@ -1,0 +1,114 @@
+import type { AbiCounts, AbiNames } from '../src/api/gen/hub.js'
+
+/** Calls in which a service waits for work: seen, the instance is ready. */
+const waits = new Set(
+  `accept accept4 epoll_wait epoll_pwait epoll_pwait2 poll ppoll ppoll_time64 select _newselect pselect6
+  pselect6_time64`.split(/\s+/)
+)
+/** Who has not waited for work until then is ready by age: batch programs, busy loops. */
+export const readyAfterMs = 30_000
+
+/** What an instance used before it was ready and after. */
+export interface Phases {
+  /**
+   * Takes in what is known now.
+   * @param counts exact counts; a call that is blocked right now is not in them.
+   * @param names counted or blocked.
+   * @returns whether anything is new: it became ready, or a name serves for the first time.
+   */
+  look(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean
+  readonly ready: boolean
+  /** Empty until it is ready; empty for ever when the beginning was not seen. */
+  startup(): AbiNames[]
+  /** Names that are called after it was ready. */
+  serving(): AbiNames[]
+  /** RFC 3339; empty until it is ready. */
+  readyAt(): string
+}
+
+type Counted = Map<string, Map<string, number>>
+
+function tableOf(abis: readonly AbiCounts[]): Counted {
+  return new Map(
+    abis.map(({ abi, syscalls }) => [abi, new Map(syscalls.map((one) => [one.name, one.count]))])
+  )
+}
+
+/** Only ABIs with at least one name. */
+function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
+  return [...table]
+    .map(([abi, names]) => ({ abi, names: [...names].sort() }))
+    .filter(({ names }) => names.length > 0)
+    .sort((a, b) => (a.abi < b.abi ? -1 : 1))
+}
+
+/**
+ * @param fromStart the beginning was seen, so that what comes before readiness is all of start-up.
+ * @param timeOf RFC 3339 of the age in milliseconds at which something happened.
+ */
+export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
+  let readyAt = ''
+  let started: Counted = new Map()
+  let baseline: Counted = new Map()
+  const serving = new Map<string, Set<string>>()
+
+  function becomeReady(counts: readonly AbiCounts[], names: readonly AbiCounts[], at: number) {
+    readyAt = timeOf(at)
+    baseline = tableOf(counts)
+    started = tableOf(names)
+  }
+
+  /** Called again since, or for the first time: then it need not even have come back. */
+  function grow(counts: readonly AbiCounts[], names: readonly AbiCounts[]): boolean {
+    let grew = false
+    const exact = tableOf(counts)
+    for (const { abi, syscalls } of names) {
+      const known = serving.get(abi) ?? new Set<string>()
+      serving.set(abi, known)
+      for (const { name } of syscalls) {
+        if (known.has(name)) continue
+        const before = baseline.get(abi)?.get(name) ?? 0
+        const more = (exact.get(abi)?.get(name) ?? 0) > before
+        if (!more && started.get(abi)?.has(name) === true) continue
+        known.add(name)
+        grew = true
+      }
+    }
+    return grew
+  }
+
+  return {
+    look(counts, names, ageMs) {
+      if (readyAt !== '') return grow(counts, names)
+      const waiting = names.some(({ syscalls }) => syscalls.some(({ name }) => waits.has(name)))
+      if (!waiting && ageMs < readyAfterMs) return false
+      becomeReady(counts, names, waiting ? ageMs : readyAfterMs)
+      return true
+    },
+    get ready() {
+      return readyAt !== ''
+    },
+    startup: () =>
+      fromStart ? namesOf(new Map([...started].map(([abi, byName]) => [abi, byName.keys()]))) : [],
+    serving: () => namesOf(serving),
+    readyAt: () => readyAt
+  }
+}
+
+/**
+ * What an instance went through, of start, serve, stop and probe. `reload` is never said: the kernel
+ * side counts calls, and no call proves that a SIGHUP was handled (rt_sigreturn ends every handler).
+ */
+export function eventsOf(facts: {
+  complete: boolean
+  serves: boolean
+  ended: boolean
+  probed: boolean
+}): string[] {
+  return [
+    ...(facts.complete ? ['start'] : []),
+    ...(facts.serves ? ['serve'] : []),
+    ...(facts.ended ? ['stop'] : []),
+    ...(facts.probed ? ['probe'] : [])
+  ]
+}

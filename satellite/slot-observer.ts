@@ -1,0 +1,139 @@
+import type { Recorder, Slot } from '../native/types.js'
+import type { Condition, Observation } from '../src/api/gen/hub.js'
+import type { Logger } from '../src/log.js'
+import type { Abi } from '../src/seccomp/abi.js'
+import type { AuditedCalls } from './audited-calls.js'
+import type { BlockedCalls } from './blocked.js'
+import type { Container } from './containers/runtime.js'
+import { createDenialWatch } from './denial-watch.js'
+import { namedCounts, toObservation } from './observation.js'
+import { createPhases, type Phases, readyAfterMs } from './phases.js'
+import { pidsOfPart } from './slot-parts.js'
+
+/** What the recorder loop knows of a slot that has a name. */
+export interface Named {
+  slot: Slot
+  container: Container
+  blocked: BlockedCalls
+  sequence: number
+}
+
+/** Makes observations of slots, and says when one is due although no new syscall was counted. */
+export interface SlotObserver {
+  /** Reads what the kernel side noted of denials; once per look at all slots. */
+  refresh(): void
+  /** To be told of a slot as soon as its container is known. */
+  follow(slot: Slot, container: Container): void
+  /** Refused calls grew, and it is time to say so. */
+  isDue(slot: Slot, nowMs: number): boolean
+  /** It is time to look whether a slot that waits for nothing is ready by age. */
+  isReadyByAge(slot: Slot): boolean
+  /** Its processes that belong to the slot's part, for blocked calls. */
+  ownPids(slot: Slot, container: Container, pids: readonly number[]): Promise<number[]>
+  /** True when it became ready, or a syscall served for the first time. */
+  moved(one: Named): boolean
+  observe(one: Named, ended: boolean): Observation | undefined
+  forget(slot: Slot): void
+  conditions(): Condition[]
+}
+
+export interface SlotObserverOptions {
+  recorder: Recorder
+  /** node/boot of this machine. */
+  prefix: string
+  machine: Abi
+  logger: Logger
+  held: () => ReadonlySet<string>
+  timeOf: (monotonic: bigint) => string
+  audited?: AuditedCalls
+}
+
+interface State {
+  phases: Phases | undefined
+  /** Losses of the whole recorder when the slot was met: what comes later may be the slot's. */
+  lostBefore: number
+  /** The same for all parts of one container. */
+  container: string
+}
+
+const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
+const containerKey = (slot: Slot): string => `${slot.mntns}.${slot.cgroupId}`
+
+export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
+  const { recorder, machine, timeOf, audited } = options
+  const states = new Map<string, State>()
+  const probed = new Map<string, number>()
+  const watch = createDenialWatch(options)
+  const ageMs = (slot: Slot): number =>
+    Number((process.hrtime.bigint() - slot.firstSeen) / 1_000_000n)
+  const lostNow = (): number => {
+    const { recursionMisses, detailsLost } = recorder.counters()
+    return recursionMisses + detailsLost
+  }
+
+  function stateOf(slot: Slot): State {
+    const key = keyOf(slot)
+    const known = states.get(key)
+    if (known !== undefined) return known
+    // Met late (an adopted one, a restart of the satellite): what it used to get ready is not known.
+    const fromStart = slot.complete && ageMs(slot) < readyAfterMs
+    const timeAt = (age: number) => timeOf(slot.firstSeen + BigInt(Math.round(age)) * 1_000_000n)
+    const phases = slot.part === 'entry' ? createPhases(fromStart, timeAt) : undefined
+    const made = { phases, lostBefore: lostNow(), container: containerKey(slot) }
+    states.set(key, made)
+    if (slot.part === 'probe') probed.set(made.container, (probed.get(made.container) ?? 0) + 1)
+    return made
+  }
+
+  /** Takes the phases up to now. */
+  function look(one: Named): boolean {
+    const { phases } = stateOf(one.slot)
+    const counts = phases && recorder.read(one.slot.index, one.slot.generation)
+    if (phases === undefined || counts === undefined) return false
+    const names = namedCounts(counts, one.blocked, machine)
+    return phases.look(namedCounts(counts, undefined, machine), names, ageMs(one.slot))
+  }
+
+  return {
+    refresh: () => watch.refresh(),
+    follow(slot, container) {
+      stateOf(slot)
+      audited?.meet(slot, [slot.pid])
+      watch.follow(slot, container)
+    },
+    isDue: (slot, nowMs) => watch.hasGrown(slot, nowMs),
+    isReadyByAge: (slot) => stateOf(slot).phases?.ready === false && ageMs(slot) >= readyAfterMs,
+    async ownPids(slot, container, pids) {
+      const entry = container.pid > 0 ? container.pid : slot.part === 'entry' ? slot.pid : 0
+      const own = await pidsOfPart(pids, slot.part, entry)
+      audited?.meet(slot, own)
+      return own
+    },
+    moved: look,
+    observe(one, ended) {
+      const { slot, container, blocked, sequence } = one
+      look(one)
+      const counts = recorder.read(slot.index, slot.generation)
+      if (counts === undefined) return undefined
+      const { phases, lostBefore, container: key } = stateOf(slot)
+      return toObservation({
+        ...{ prefix: options.prefix, sequence, slot, counts, blocked, container, machine, ended },
+        ...{ held: options.held(), timeOf, phases },
+        arguments: recorder.readArguments(slot.index, slot.generation),
+        denied: (abis) => watch.denied(slot, abis, container),
+        lost: counts.unknown + Math.max(0, lostNow() - lostBefore),
+        probed: slot.part !== 'session' && probed.has(key)
+      })
+    },
+    forget(slot) {
+      const state = states.get(keyOf(slot))
+      watch.forget(slot)
+      states.delete(keyOf(slot))
+      if (slot.part !== 'probe' || state === undefined) return
+      const left = (probed.get(state.container) ?? 1) - 1
+      if (left > 0) probed.set(state.container, left)
+      else probed.delete(state.container)
+    },
+    conditions: () => watch.conditions()
+  }
+}

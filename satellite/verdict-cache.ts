@@ -1,0 +1,63 @@
+import type { AbiClass } from '../native/types.js'
+import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
+import type { Abi } from '../src/seccomp/abi.js'
+import { syscallName } from '../src/seccomp/syscall-table.js'
+import { type Verdicts, verdictsOf } from '../src/seccomp/verdict.js'
+import { abiClasses, abiOf } from './abi-of.js'
+
+/** What a profile says of every number, worked out once for all containers that run under it. */
+export interface ProfileVerdicts {
+  of: Verdicts
+  /** Numbers that it refuses or logs by number alone, as Recorder.watchDenials takes them. */
+  refused: Record<AbiClass, number[]>
+}
+
+/** Numbers per class that the kernel side counts (native/recorder.h). */
+const numbers: Record<AbiClass, number> = { native: 512, compat: 512, x32: 576 }
+/** A node runs few profiles, thousands of containers. */
+const mostProfiles = 256
+
+function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]> {
+  const refused: Record<AbiClass, number[]> = { native: [], compat: [], x32: [] }
+  for (const kind of abiClasses) {
+    const abi = abiOf(kind, machine)
+    for (let nr = 0; nr < numbers[kind]; nr += 1) {
+      const { kind: verdict } = verdicts(abi, syscallName(abi, nr))
+      if (verdict !== 'allowed' && verdict !== 'conditional') refused[kind].push(nr)
+    }
+  }
+  return refused
+}
+
+function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
+  try {
+    const of = verdictsOf(seccomp, machine)
+    return { of, refused: refusedBy(of, machine) }
+  } catch {
+    // A configuration on disk that is no seccomp profile inside: no runtime made a filter of it.
+    return undefined
+  }
+}
+
+/** Gives a profile's verdicts; the same text of a profile is worked out once. */
+export function createVerdictCache(
+  machine: Abi
+): (seccomp: LinuxSeccomp) => ProfileVerdicts | undefined {
+  const byObject = new WeakMap<LinuxSeccomp, ProfileVerdicts>()
+  const byText = new Map<string, ProfileVerdicts>()
+  return (seccomp) => {
+    const known = byObject.get(seccomp)
+    if (known !== undefined) return known
+    const text = JSON.stringify(seccomp)
+    let found = byText.get(text)
+    if (found === undefined) {
+      found = work(seccomp, machine)
+      if (found === undefined) return undefined
+      byText.set(text, found)
+      const [oldest] = byText.keys()
+      if (byText.size > mostProfiles && oldest !== undefined) byText.delete(oldest)
+    }
+    byObject.set(seccomp, found)
+    return found
+  }
+}

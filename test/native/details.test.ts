@@ -1,0 +1,334 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { type LearnedCall, loadAddon } from '../../native/addon.js'
+import { launchCommand } from '../../native/launcher.js'
+import { packageRoot } from '../../native/paths.js'
+import { openRecorder, probeTracing } from '../../native/recorder.js'
+import type { ArgumentValue, Recorder, Slot } from '../../native/types.js'
+import {
+  type LearnedArgument,
+  learnedArguments,
+  learnedCompatArguments,
+  learnedValues
+} from '../../src/seccomp/learned-arguments.js'
+
+const nr = { getsid: 124, ioctl: 16, getpid: 39, execve: 59, execveat: 322 }
+const compatGetpid = 20
+const megabyte = 1 << 20
+
+const probe = probeTracing()
+const skip = probe.available ? false : `nothing can be traced here: ${probe.reason ?? ''}`
+const folder = mkdtempSync(join(tmpdir(), 'secco-details-'))
+const calls = join(folder, 'calls')
+
+async function run(...args: string[]): Promise<number> {
+  const launched = await launchCommand([calls, ...args], { filter: true, stdio: 'ignore' })
+  launched.go()
+  await launched.ended
+  return launched.pid
+}
+
+function slotOf(recorder: Recorder, pid: number): Slot {
+  const found = recorder.slots().find((slot) => slot.pid === pid)
+  if (found === undefined) throw new Error(`no slot of ${pid}`)
+  return found
+}
+
+const release = (recorder: Recorder, slot: Slot): boolean =>
+  recorder.release(slot.index, slot.generation)
+
+test('memory is bounded whatever the number of CPUs', { skip }, (t) => {
+  const { sizes } = loadAddon()
+  const table: [number, number, number, boolean][] = [
+    // slots, possible CPUs, stripes, one for each CPU
+    [4096, 1, 1, true],
+    [4096, 2, 2, true],
+    [4096, 16, 2, false],
+    [4096, 128, 2, false],
+    [4096, 512, 2, false],
+    [1024, 1, 1, true],
+    [1024, 6, 8, true],
+    [1024, 16, 8, false],
+    [256, 16, 16, true],
+    [256, 128, 32, false],
+    [1, 1, 1, true],
+    [1, 512, 64, false]
+  ]
+  for (const [slots, cpus, stripes, oneStripePerCpu] of table) {
+    const found = sizes(slots, cpus)
+    t.match(found, { stripes, oneStripePerCpu }, `${slots} slots, ${cpus} CPUs`)
+    t.ok(found.bytes <= 64 * megabyte, `${(found.bytes / megabyte).toFixed(1)} MiB`)
+    t.ok(found.rows >= 1 && found.denials >= slots)
+  }
+
+  // What the kernel says of it: fdinfo's memlock of each map that this process has open.
+  const recorder = openRecorder()
+  let real = 0
+  for (const fd of readdirSync('/proc/self/fdinfo')) {
+    let info = ''
+    try {
+      info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+    } catch {
+      continue // the folder's own descriptor
+    }
+    if (/^map_type:/m.test(info)) real += Number(/^memlock:\s*(\d+)/m.exec(info)?.[1] ?? 0)
+  }
+  recorder.stop()
+  const possible = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim().split('-')
+  const expected = sizes(4096, Number(possible.at(-1)) + 1).bytes
+  t.ok(real > expected * 0.8 && real <= expected * 1.05, `${real} of ${expected}`)
+  t.ok(real <= 64 * megabyte)
+  t.end()
+})
+
+test('a table of 4096 slots is no resident memory of its reader', { skip }, (t) => {
+  const resident = (): number =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+  // The first one brings in the libraries.
+  openRecorder().stop()
+  const before = resident()
+  const recorder = openRecorder()
+  recorder.attach()
+  recorder.slots()
+  recorder.seen()
+  const grown = resident() - before
+  recorder.stop()
+  t.ok(grown < 12 * 1024, `${grown} KiB`)
+  t.end()
+})
+
+test('one table of learned arguments', { skip }, (t) => {
+  const { learned } = loadAddon()
+  const rows = (abi: number): LearnedCall[] => learned.filter((call) => call.abi === abi)
+  const list = (all: LearnedCall[]): string[] =>
+    all.flatMap((call) =>
+      call.masks.flatMap((mask, index) => (mask === 0 ? [] : [`${call.name} ${index} ${mask}`]))
+    )
+  const mirror = (all: readonly LearnedArgument[]): string[] =>
+    all.map(({ name, index, mask }) => `${name} ${index} ${mask}`)
+  t.same(list(rows(0)).sort(), mirror(learnedArguments).sort())
+  t.same(list(rows(1)).sort(), mirror([...learnedArguments, ...learnedCompatArguments]).sort())
+  for (const abi of [0, 1]) {
+    // Sets lie side by side: a hole wastes memory, an overlap mixes two arguments.
+    let next = 0
+    for (const call of rows(abi)) {
+      t.equal(call.firstSet, next, call.name)
+      next += call.masks.filter((mask) => mask !== 0).length
+    }
+    t.equal(new Set(rows(abi).map((call) => call.nr)).size, rows(abi).length)
+  }
+  t.end()
+})
+
+test('details', { skip }, async (t) => {
+  execFileSync('cc', [
+    '-O1',
+    '-pthread',
+    '-o',
+    calls,
+    join(packageRoot(), 'test', 'native', 'calls.c')
+  ])
+  const recorder = openRecorder()
+  recorder.attach()
+  t.teardown(() => {
+    recorder.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  await t.test('argument values', async (t) => {
+    const numbers = new Map(
+      loadAddon().learned.map((call) => [
+        `${call.abi === 0 ? 'native' : 'compat'} ${call.nr}`,
+        call.name
+      ])
+    )
+    const slot = slotOf(recorder, await run('values', '9'))
+    const found = recorder.readArguments(slot.index, slot.generation)
+    const of = (name: string, index: number, abi = 'native'): number[] =>
+      (found?.values ?? [])
+        .filter((one) => numbers.get(`${abi} ${one.nr}`) === name)
+        .filter((one: ArgumentValue) => one.abi === abi && one.index === index)
+        .map((one) => Number(one.value))
+    t.same(found?.many, [])
+    // The socket that a filter refused (16, 3, 5) is not in it.
+    t.same(
+      [0, 1, 2].map((index) => of('socket', index)),
+      [[1], [2], [0]]
+    )
+    t.same(
+      [0, 1, 2].map((index) => of('socketpair', index)),
+      [[1], [5], [0]]
+    )
+    t.same(
+      [1, 2].map((index) => of('setsockopt', index)),
+      [[1], [16]]
+    )
+    t.same(of('personality', 0), [0xffffffff])
+    t.same(of('clone', 0), [0x08000000])
+    t.same(of('unshare', 0), [0, 0x04000000])
+    t.same(of('setns', 1), [0x40000000])
+    t.ok(of('fcntl', 1).includes(3))
+    // PR_GET_DUMPABLE, and the application's own PR_SET_SECCOMP.
+    t.ok([3, 22].every((option) => of('prctl', 0).includes(option)))
+    const requests = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((at) => 0x5400 + at)
+    t.same(of('ioctl', 1), requests)
+    t.same(of('ioctl', 1, 'compat'), requests)
+    t.same(
+      [0, 1, 2].map((index) => of('socket', index, 'compat')),
+      [[1], [1], [0]]
+    )
+    t.same(of('fcntl64', 1, 'compat'), [1])
+    t.ok(release(recorder, slot))
+    t.equal(recorder.readArguments(slot.index, slot.generation), undefined)
+  })
+
+  await t.test('more values than are kept', async (t) => {
+    for (const [kinds, many] of [
+      [learnedValues, []],
+      [learnedValues + 1, [nr.ioctl]]
+    ] as const) {
+      const slot = slotOf(recorder, await run('values', String(kinds)))
+      const found = recorder.readArguments(slot.index, slot.generation)
+      t.same(
+        found?.many.filter((one) => one.abi === 'native').map((one) => one.nr),
+        many
+      )
+      t.equal(
+        found?.values.filter((one) => one.abi === 'native' && one.nr === nr.ioctl).length,
+        learnedValues
+      )
+      release(recorder, slot)
+    }
+  })
+
+  const none = { native: [], compat: [], x32: [] }
+  const refused = { ...none, native: [nr.getsid, 100_000, -1] }
+  // action, threads (0: the main thread), calls of each → what is noted
+  const table: [string, number, number, object][] = [
+    ['errno', 0, 1, { count: 1, result: -13, succeeded: 0 }],
+    ['errno', 8, 5000, { count: 40_000, result: -13, succeeded: 0 }],
+    ['trap', 4, 500, { count: 2000, result: nr.getsid, succeeded: 0 }],
+    ['log', 4, 50, { count: 200, succeeded: 200 }],
+    ['kill', 0, 1, { count: 1, result: nr.getsid, succeeded: 0 }],
+    ['kill-thread', 0, 1, { count: 1, result: nr.getsid, succeeded: 0 }],
+    ['kill-thread', 8, 1, { count: 8, result: nr.getsid, succeeded: 0 }]
+  ]
+  for (const [action, threads, times, expected] of table) {
+    await t.test(`denials: ${action}, ${threads} threads`, async (t) => {
+      const command = [calls, 'meet', String(times), String(threads), action]
+      const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
+      const { stdin, stdout } = launched.process
+      if (stdin === null || stdout === null) throw new Error('no pipes')
+      const ready = once(stdout, 'data')
+      launched.go()
+      await ready
+      const slot = slotOf(recorder, launched.pid)
+      t.ok(recorder.watchDenials(slot.index, slot.generation, refused))
+      t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
+      stdin.write('g')
+      await launched.ended
+      const mine = recorder
+        .denials()
+        .filter((one) => one.index === slot.index && one.generation === slot.generation)
+      t.equal(mine.length, 1)
+      t.match(mine[0], {
+        abi: 'native',
+        nr: nr.getsid,
+        pid: launched.pid,
+        comm: 'calls',
+        ...expected
+      })
+      t.ok((mine[0]?.at ?? 0n) > slot.firstSeen)
+      t.equal(
+        recorder.read(slot.index, slot.generation)?.native.get(nr.getsid),
+        mine[0]?.count,
+        'as many as were counted'
+      )
+      t.ok(release(recorder, slot))
+      t.notOk(recorder.denials().some((one) => one.index === slot.index))
+    })
+  }
+
+  await t.test('what nobody watches leaves no details', async (t) => {
+    const slot = slotOf(recorder, await run('errno', '5'))
+    t.notOk(recorder.denials().some((one) => one.index === slot.index))
+    t.ok(recorder.watchDenials(slot.index, slot.generation, none))
+    release(recorder, slot)
+  })
+
+  await t.test(
+    'execveat by a path',
+    { skip: hasPrepareExec() ? false : 'since 6.10' },
+    async (t) => {
+      for (const how of ['0', '1', '2']) {
+        const slot = slotOf(recorder, await run('execveat', how))
+        const counts = recorder.read(slot.index, slot.generation)?.native
+        t.same([counts?.get(nr.execve), counts?.get(nr.execveat)], [1, 1], how)
+        release(recorder, slot)
+      }
+    }
+  )
+
+  await t.test(
+    "no room for a rarer ABI's counts: the set stays right, the loss is told",
+    async (t) => {
+      const small = openRecorder({ slots: 8 }) // and 2 rows
+      small.attach()
+      const pids: number[] = []
+      for (let i = 0; i < 3; i += 1) {
+        // Other containers of this machine may take slots too: each of ours that got one is looked at.
+        pids.push(await run('compat', '5'))
+      }
+      const met = pids.flatMap((pid) => small.slots().filter((slot) => slot.pid === pid))
+      const read = met.map((slot) => small.read(slot.index, slot.generation))
+      t.ok(met.length === 3)
+      t.same(
+        read.map((counts) => [counts?.compat.get(compatGetpid), counts?.unknown]),
+        [
+          [5, 0],
+          [5, 0],
+          [1, 5]
+        ]
+      )
+      t.equal(small.counters().detailsLost, 5)
+      // A row comes back with its slot, empty.
+      const first = met[0]
+      if (first !== undefined) release(small, first)
+      await once(spawn('true'), 'exit')
+      for (let i = 0; i < 200 && small.slots().length > 7; i += 1) await once(spawn('true'), 'exit')
+      const again = slotOf(small, await run('compat', '7'))
+      t.equal(small.read(again.index, again.generation)?.compat.get(compatGetpid), 7)
+      small.stop()
+      for (const slot of recorder.slots()) if (pids.includes(slot.pid)) release(recorder, slot)
+    }
+  )
+
+  await t.test('the sets of all slots', async (t) => {
+    const slot = slotOf(recorder, await run('x32', '1'))
+    const { words, stride, first } = recorder.seen()
+    const starts = Array.from({ length: words.length / stride }, (_, at) => at * stride)
+    const mine = starts.find(
+      (at) => words[at] === ((BigInt(slot.generation) << 32n) | BigInt(slot.index))
+    )
+    const has = (bit: number): boolean =>
+      ((words[(mine ?? 0) + 1 + (bit >> 6)] ?? 0n) >> BigInt(bit & 63)) % 2n === 1n
+    const counts = recorder.read(slot.index, slot.generation)
+    for (let number = 0; number < 512; number += 1) {
+      if (has(first.native + number) !== (counts?.native.has(number) ?? false))
+        t.fail(String(number))
+    }
+    t.ok(has(first.x32 + nr.getpid))
+    t.notOk(has(first.compat + compatGetpid))
+    t.equal(starts.length, recorder.slots().length)
+    release(recorder, slot)
+  })
+})
+
+/** sched_prepare_exec (6.10): only there can an execveat by a path be told from an execve. */
+function hasPrepareExec(): boolean {
+  return readFileSync('/sys/kernel/btf/vmlinux').includes('btf_trace_sched_prepare_exec')
+}

@@ -1,0 +1,213 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'tap'
+import { packageRoot } from '../../native/paths.js'
+import { openRecorder, probeTracing } from '../../native/recorder.js'
+import type { Recorder, Slot, SlotPart } from '../../native/types.js'
+import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+
+const nr = { getpriority: 140, fork: 57, vfork: 58, execve: 59, exitGroup: 231, socket: 41 }
+
+const probe = probeTracing()
+const skip = probe.available ? false : `nothing can be traced here: ${probe.reason ?? ''}`
+
+interface Container {
+  id: string
+  pid: number
+  mntns: number
+  /** Inode of its folder in the unified hierarchy. */
+  cgroup: bigint
+  exec(...args: string[]): Promise<void>
+  /** The same on a terminal of its own. */
+  session(...args: string[]): Promise<void>
+  stop(): Promise<void>
+}
+
+let made = 0
+
+function cgroupOf(pid: number): bigint {
+  const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '/'
+  const unified = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .find((mount) => mount.split(' ')[2] === 'cgroup2')
+  return statSync(join(unified?.split(' ')[1] ?? '', path), { bigint: true }).ino
+}
+
+/** A real container of runc around test/native/calls.c. */
+async function startContainer(
+  rootfs: string,
+  args: string[],
+  filtered: boolean
+): Promise<Container> {
+  const bundle = await makeBundle(rootfs, { args: ['/calls', ...args] })
+  if (!filtered) {
+    const path = join(bundle, 'config.json')
+    const config = JSON.parse(await readFile(path, 'utf8')) as { linux: { seccomp?: unknown } }
+    delete config.linux.seccomp
+    await writeFile(path, JSON.stringify(config))
+  }
+  const id = `secco-parts-${process.pid}-${(made += 1)}`
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn('runc', ['run', '--detach', '--bundle', bundle, id], { stdio: 'ignore' })
+    child.once('exit', (code) => {
+      if (code === 0) resolve()
+      else reject(new Error(`runc run ended with ${String(code)}`))
+    })
+  })
+  const state = JSON.parse((await run('runc', ['state', id])).stdout) as { pid: number }
+  const ended = async (child: ChildProcess): Promise<void> => {
+    const [code] = (await once(child, 'exit')) as [number]
+    if (code !== 0) throw new Error(`exec ended with ${code}`)
+  }
+  return {
+    id,
+    pid: state.pid,
+    mntns: statSync(`/proc/${state.pid}/ns/mnt`).ino,
+    cgroup: cgroupOf(state.pid),
+    exec: (...call) => ended(spawn('runc', ['exec', id, '/calls', ...call], { stdio: 'ignore' })),
+    session: (...call) => {
+      const command = `runc exec -t ${id} /calls ${call.join(' ')}`
+      return ended(spawn('script', ['-qec', command, '/dev/null'], { stdio: 'ignore' }))
+    },
+    stop: async () => {
+      await run('runc', ['delete', '--force', id])
+      await rm(bundle, { recursive: true })
+    }
+  }
+}
+
+/** Mount namespace numbers are used again at once, by other people's containers too. */
+const slotsOf = (recorder: Recorder, of: Container): Slot[] =>
+  recorder.slots().filter((slot) => slot.mntns === of.mntns && slot.cgroupId === of.cgroup)
+
+/** Calls of one number by part; parts that were not met are absent. */
+function byPart(
+  recorder: Recorder,
+  of: Container,
+  number: number
+): Partial<Record<SlotPart, number>> {
+  return Object.fromEntries(
+    slotsOf(recorder, of).map((slot) => [
+      slot.part,
+      recorder.read(slot.index, slot.generation)?.native.get(number) ?? 0
+    ])
+  )
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !holds(); i += 1) await delay(10)
+}
+
+test('parts of a container', { skip, timeout: 90_000 }, async (t) => {
+  const rootfs = await makeRootfs()
+  const source = join(packageRoot(), 'test', 'native', 'calls.c')
+  execFileSync('cc', ['-O1', '-pthread', '-static', '-o', join(rootfs, 'calls'), source])
+  t.teardown(() => rm(dirname(rootfs), { recursive: true }))
+
+  for (const hook of ['tp_btf', 'raw_tp'] as const) {
+    for (const filtered of [true, false]) {
+      const name = `${hook}, ${filtered ? 'with' : 'without'} a filter`
+      await t.test(`${name}: entry, exec, exec on a terminal`, async (t) => {
+        const recorder = openRecorder({ hook })
+        recorder.attach()
+        const container = await startContainer(rootfs, ['serve', '7'], filtered)
+        await until(() => byPart(recorder, container, nr.getpriority).entry === 7)
+        t.same(byPart(recorder, container, nr.getpriority), { entry: 7 })
+        await container.exec('native', '11')
+        await container.exec('native', '100')
+        t.same(byPart(recorder, container, nr.getpriority), { entry: 7, probe: 111 })
+        await container.session('native', '13')
+        t.same(byPart(recorder, container, nr.getpriority), { entry: 7, probe: 111, session: 13 })
+        // An exec's own children, and what it becomes, stay with it.
+        await container.exec('exec', '/calls', 'fork', '4')
+        t.same(byPart(recorder, container, nr.vfork), { entry: 0, probe: 2, session: 0 })
+        t.same(byPart(recorder, container, nr.execve), { entry: 1, probe: 4, session: 1 })
+        // Without BTF a process's last call cannot be read.
+        if (hook === 'tp_btf') {
+          await until(() => (byPart(recorder, container, nr.exitGroup).probe ?? 0) >= 7)
+          t.same(byPart(recorder, container, nr.exitGroup), { entry: 0, probe: 7, session: 1 })
+        }
+        process.kill(container.pid, 'SIGUSR1')
+        await until(() => byPart(recorder, container, nr.getpriority).entry === 8)
+        t.same(byPart(recorder, container, nr.getpriority), { entry: 8, probe: 111, session: 13 })
+        const slots = slotsOf(recorder, container)
+        t.same(
+          slots.map((slot) => [slot.part, slot.complete, slot.filtered]).sort(),
+          ['entry', 'probe', 'session'].map((part) => [part, true, filtered])
+        )
+        t.equal(new Set(slots.map((slot) => slot.cgroupId)).size, 1)
+        t.equal(new Set(slots.map((slot) => slot.index)).size, 3)
+        for (const slot of slots) t.ok(recorder.release(slot.index, slot.generation))
+        await container.stop()
+        recorder.stop()
+      })
+    }
+  }
+
+  const recorder = openRecorder()
+  t.teardown(() => {
+    recorder.stop()
+  })
+  recorder.attach()
+
+  await t.test('filters that the application stacks stay in the entry point', async (t) => {
+    const container = await startContainer(rootfs, ['stack', '9'], true)
+    const met = (): Slot[] => slotsOf(recorder, container)
+    await until(() => byPart(recorder, container, nr.getpriority).entry === 9)
+    t.same(
+      met().map((slot) => slot.part),
+      ['entry']
+    )
+    t.same(byPart(recorder, container, nr.getpriority), { entry: 9 })
+    for (const slot of met()) recorder.release(slot.index, slot.generation)
+    await container.stop()
+  })
+
+  for (const execFirst of [false, true]) {
+    const order = execFirst ? 'adopted after an exec was met' : 'adopted, then an exec'
+    await t.test(`a container from before: ${order}`, async (t) => {
+      recorder.detach()
+      const container = await startContainer(rootfs, ['serve', '7'], true)
+      // It has made its calls before anything is attached again.
+      const waits = (): boolean =>
+        /^128 /.test(readFileSync(`/proc/${container.pid}/syscall`, 'utf8'))
+      await until(waits)
+      recorder.attach()
+      const adopt = (): Slot | undefined =>
+        recorder.adopt(container.mntns, container.cgroup, container.pid)
+      if (execFirst) await container.exec('native', '5')
+      t.match(adopt(), { part: 'entry', complete: false, pid: container.pid })
+      if (!execFirst) await container.exec('native', '5')
+      process.kill(container.pid, 'SIGUSR1')
+      const wanted = execFirst ? 6 : 1
+      await until(() => byPart(recorder, container, nr.getpriority).entry === wanted)
+      await container.exec('native', '20')
+      t.same(byPart(recorder, container, nr.getpriority), {
+        entry: wanted,
+        probe: execFirst ? 20 : 25
+      })
+      for (const slot of slotsOf(recorder, container)) {
+        recorder.release(slot.index, slot.generation)
+      }
+      await container.stop()
+    })
+  }
+
+  await t.test('threads that a filter reaches through another one', async (t) => {
+    const child = spawn(join(rootfs, 'calls'), ['tsync', '3000', '4'], { stdio: 'ignore' })
+    const [code] = (await once(child, 'exit')) as [number]
+    t.equal(code, 0)
+    const slots = recorder.slots().filter((slot) => slot.pid === child.pid)
+    t.same(
+      slots.map((slot) => [slot.part, slot.complete]),
+      [['entry', true]]
+    )
+    const counts = slots.map((slot) => recorder.read(slot.index, slot.generation)?.native)
+    t.equal(counts[0]?.get(nr.getpriority), 12_000)
+    for (const slot of slots) recorder.release(slot.index, slot.generation)
+  })
+})
