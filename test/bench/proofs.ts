@@ -1,5 +1,9 @@
 import { benchChurn } from './churn.js'
 import { benchCompleteness } from './completeness.js'
+import { benchAttacks } from './enforced/attacks.js'
+import { benchAudit } from './enforced/audit-table.js'
+import { benchStarts } from './enforced/starts.js'
+import { benchUpgrades } from './enforced/upgrades.js'
 import { benchShortLived } from './short-lived.js'
 import { benchSoak } from './soak.js'
 
@@ -22,7 +26,11 @@ const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
   churn: benchChurn,
   completeness: benchCompleteness,
   'short-lived': benchShortLived,
-  soak: benchSoak
+  soak: benchSoak,
+  starts: benchStarts,
+  attacks: benchAttacks,
+  upgrades: benchUpgrades,
+  audit: benchAudit
 }
 
 export const proofNames = Object.keys(proofs)
