@@ -82,7 +82,8 @@ export interface AttackRow {
   through: string[]
 }
 
-async function attackServer(
+/** Learns a server once, and attacks it without a filter and under its profile. */
+export async function attackServer(
   work: string,
   server: (typeof servers)[number],
   rootfs: string,

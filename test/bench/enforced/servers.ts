@@ -179,7 +179,8 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
   {
     name: 'php',
     packages: ['php-cli', 'coreutils', 'dash'],
-    args: (port) => ['/usr/bin/php', '-S', `127.0.0.1:${port}`, '/srv/index.php'],
+    // The name without a version is made by a maintainer script.
+    args: (port) => ['/bin/sh', '-c', `exec /usr/bin/php8.* -S 127.0.0.1:${port} /srv/index.php`],
     files: () => ({ '/srv/index.php': php }),
     stopSignal: 'INT',
     ready: (port) => untilServing(port, 20_000),
