@@ -1,6 +1,6 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
-import { findContainer, identify } from './containers/identify.js'
+import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
 import { newLosses } from './losses.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
@@ -75,6 +75,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
     const identity = identify(one.slot, registry.all())
+    if (found === undefined && identity.kind === 'other' && isNamelessContainer(one.slot)) {
+      state.unidentified += 1
+      logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
+    }
     if (identity.kind === 'other' || options.only?.(identity.container) === false) {
       one.ignored = true
       recorder.ignore(one.slot.index, one.slot.generation)

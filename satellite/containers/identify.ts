@@ -70,3 +70,14 @@ export function identify(slot: Facts, containers: Iterable<Container>): Identity
   if (container === undefined || isSandbox(container.labels)) return { kind: 'other' }
   return { kind: 'container', container }
 }
+
+/** What a runtime's own process is called when it makes a container (native/recorder.bpf.c has the same list). */
+const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
+
+/**
+ * True for a slot that nobody can name and that was a container all the same: a runtime's process
+ * began it, and its cgroup is the root's, whose name says nothing. To be counted, not to be passed over.
+ */
+export function isNamelessContainer(slot: Facts & Pick<Slot, 'comm'>): boolean {
+  return slot.cgroupId <= 1n && runtimeComm.test(slot.comm)
+}

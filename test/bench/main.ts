@@ -1,5 +1,6 @@
 import { benchAdmission } from './admission.js'
 import { benchEstimate, estimateTable } from './estimate.js'
+import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
 import type { BenchRow } from './row.js'
 import { benchSatellite } from './satellite.js'
@@ -12,7 +13,7 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   'completeness-estimate': benchEstimate
 }
 
-const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n`
+const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`
 
 function cell(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3)
@@ -63,4 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
   return 0
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const [first = '', ...rest] = process.argv.slice(2)
+process.exitCode = proofNames.includes(first)
+  ? await runProof(first, rest)
+  : await main(process.argv.slice(2))

@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { idsOf, openFleet, signatureCalls } from './container-fleet.js'
+import { cpuSeconds, residentMb, startRig } from './satellite-rig.js'
+import { lossesOf } from './soak.js'
+
+const staying = 1000
+const startsAMinute = 1000
+const idleMs = 30_000
+const limits = { memoryMb: 100, churnShare: 1 }
+/** Starts at once while the fleet comes up: more would only wait for the two CPUs. */
+const atOnce = 8
+
+export interface ChurnResult {
+  staying: number
+  /** Percent of one core with nothing but live containers. */
+  idleShare: number
+  /** The same while containers start and end, and how many a minute that were. */
+  churnShare: number
+  startsAMinute: number
+  /** CPU milliseconds per container that came and went, the idle share taken off. */
+  msPerStart: number
+  /** Resident, at the end of the churn and at most. */
+  memoryMb: number
+  mostMb: number
+  lost: number
+}
+
+/** The satellite with 1,000 live runc containers, idle and while 1,000 a minute come and go. */
+export async function churn(
+  say: (line: string) => void,
+  nodeOptions: readonly string[] = []
+): Promise<ChurnResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-churn-'))
+  const fleet = await openFleet(folder, 'default/churn')
+  const rig = await startRig({ runcRoots: [fleet.root], nodeOptions })
+  const idOf = idsOf('churn')
+  const maskOf = (n: number): number => n % 2 ** signatureCalls.length
+  let mostMb = 0
+  const share = async (work: () => Promise<void>): Promise<number> => {
+    const [before, begin] = [await cpuSeconds(rig.pid), performance.now()]
+    await work()
+    const seconds = (performance.now() - begin) / 1000
+    mostMb = Math.max(mostMb, await residentMb(rig.pid))
+    return (((await cpuSeconds(rig.pid)) - before) / seconds) * 100
+  }
+  try {
+    let next = 0
+    await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        while (next < staying) {
+          const n = next++
+          await fleet.stay(idOf(n), maskOf(n))
+        }
+      })
+    )
+    say(
+      `${staying} containers live; the satellite has ${(await residentMb(rig.pid)).toFixed(1)} MB`
+    )
+    await delay(10_000)
+    const idleShare = await share(() => delay(idleMs).then(() => undefined))
+    say(`idle: ${idleShare.toFixed(2)} % of a core`)
+    let started = 0
+    const begin = performance.now()
+    const churnShare = await share(async () => {
+      const pending = new Set<Promise<void>>()
+      while (started < startsAMinute) {
+        const id = idOf(next)
+        const work = fleet.live(id, maskOf(next)).then(() => undefined)
+        next += 1
+        started += 1
+        pending.add(work)
+        void work.finally(() => pending.delete(work))
+        const due = begin + (started * 60_000) / startsAMinute
+        await delay(Math.max(0, due - performance.now()))
+      }
+      await Promise.all(pending)
+    })
+    const minutes = (performance.now() - begin) / 60_000
+    const { lost } = await lossesOf(rig)
+    return {
+      staying,
+      idleShare,
+      churnShare,
+      startsAMinute: started / minutes,
+      msPerStart: ((churnShare - idleShare) / 100) * ((minutes * 60_000) / started),
+      memoryMb: await residentMb(rig.pid),
+      mostMb,
+      lost
+    }
+  } finally {
+    await rig.close()
+    await fleet.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** `bench churn`. */
+export async function benchChurn(args: {
+  json: boolean
+}): Promise<{ text: string; holds: boolean }> {
+  const profile = process.env['SECCO_BENCH_CPU_PROFILE']
+  const nodeOptions = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
+  const result = await churn((line) => process.stderr.write(`${line}\n`), nodeOptions)
+  const table = [
+    '| live containers | idle, % of a core | starts a minute | under churn, % of a core | CPU per start, ms | RSS, MB | most, MB | lost |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${result.staying} | ${result.idleShare.toFixed(2)} | ${result.startsAMinute.toFixed(0)} | ${result.churnShare.toFixed(2)} | ${result.msPerStart.toFixed(2)} | ${result.memoryMb.toFixed(1)} | ${result.mostMb.toFixed(1)} | ${result.lost} |`
+  ]
+  const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')
+  const holds =
+    result.mostMb <= limits.memoryMb && result.churnShare <= limits.churnShare && result.lost === 0
+  return { text: `${text}\n`, holds }
+}
