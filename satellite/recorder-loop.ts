@@ -48,7 +48,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0 }
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0, polledAt: 0 }
   const isStopped = (): boolean => state.stopped
   const check = options.selfTest === false ? undefined : createSelfCheck(recorder, logger)
   const now = (): number => performance.now()
@@ -84,8 +84,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (observation !== undefined) options.onObservation(observation)
   }
 
-  const refresh = async (): Promise<void> => {
-    if (now() - state.refreshedAt < refreshEveryMs) return
+  /** Asks the runtimes, unless they were asked since: hundreds of ends at once share one answer. */
+  const refresh = async (since: number): Promise<void> => {
+    if (state.refreshedAt >= since) return
     state.refreshedAt = now()
     await registry.refresh()
   }
@@ -95,8 +96,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (one.ignored || one.container !== undefined) return true
     let found = findContainer(one.slot, registry.all())
     if (found?.cgroupId === undefined || last) {
-      if (last && found === undefined) await registry.refresh()
-      else await refresh()
+      await refresh(last && found === undefined ? state.polledAt : now() - refreshEveryMs)
       found = findContainer(one.slot, registry.all())
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
@@ -115,8 +115,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const end = async (one: Tracked): Promise<void> => {
     await name(one, true)
     one.ended = true
-    if (one.ignored) free(one)
-    else send(one, true)
+    if (one.ignored) {
+      free(one)
+      return
+    }
+    send(one, true)
+    void freeEnded()
   }
 
   const free = (one: Tracked): void => {
@@ -157,6 +161,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const takeSlots = (): void => {
+    state.polledAt = now()
     const present = new Set<string>()
     for (const slot of recorder.slots()) {
       const key = keyOf(slot)
@@ -274,10 +279,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       return all
     },
     losses,
-    conditions: () => {
-      const exact = check?.condition()
-      return exact === undefined ? [] : [exact]
-    },
+    conditions: () => check?.conditions() ?? [],
     attach: async () => {
       await attach()
       // So that what was adopted has its name when this resolves.

@@ -8,7 +8,8 @@ const everyMs = 10 * 60_000
 export interface SelfCheck {
   /** Tests when the last test is too long ago. Never rejects. */
   due(): Promise<void>
-  condition(): Condition | undefined
+  /** What the last test said; none before the first. */
+  conditions(): Condition[]
 }
 
 export function createSelfCheck(recorder: Recorder, logger: Logger): SelfCheck {
@@ -31,6 +32,6 @@ export function createSelfCheck(recorder: Recorder, logger: Logger): SelfCheck {
         logger.error({ err: error }, 'the self-test could not be run')
       }
     },
-    condition: () => exact
+    conditions: () => (exact === undefined ? [] : [exact])
   }
 }
