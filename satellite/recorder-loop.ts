@@ -1,14 +1,13 @@
-import type { Slot } from '../native/types.js'
 import type { Losses, Observation } from '../src/api/gen/hub.js'
-import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
+import { addBlockedCalls } from './blocked.js'
 import { findContainer, identify } from './containers/identify.js'
-import type { Container } from './containers/runtime.js'
 import { newLosses } from './losses.js'
 import { toObservation } from './observation.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
-import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
+import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
+import { keyOf, track, type Tracked } from './tracked.js'
 
 /** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
 const graceMs = 3000
@@ -18,25 +17,6 @@ const aliveEveryMs = 1000
 const refreshEveryMs = 500
 /** Looks for blocked calls after the last new syscall; the last one repeats. */
 const settleMs = [1000, 10_000, 60_000] as const
-
-interface Tracked extends SlotPlace {
-  slot: Slot
-  container?: Container
-  ignored: boolean
-  /** Its last observation was given away; the slot waits until that is durable. */
-  ended: boolean
-  blocked: BlockedCalls
-  /** slot.distinct when it was last sent; -1: never. */
-  sent: number
-  sequence: number
-  met: number
-  aliveAt: number
-  /** When blocked calls are looked for next, and which step of settleMs that is. */
-  settleAt: number
-  settleStep: number
-}
-
-const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 
 /**
  * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
@@ -48,7 +28,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0, polledAt: 0 }
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0, deadAt: 0 }
   const isStopped = (): boolean => state.stopped
   const check = options.selfTest === false ? undefined : createSelfCheck(recorder, logger)
   const now = (): number => performance.now()
@@ -96,7 +76,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (one.ignored || one.container !== undefined) return true
     let found = findContainer(one.slot, registry.all())
     if (found?.cgroupId === undefined || last) {
-      await refresh(last && found === undefined ? state.polledAt : now() - refreshEveryMs)
+      await refresh(last && found === undefined ? state.deadAt : now() - refreshEveryMs)
       found = findContainer(one.slot, registry.all())
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
@@ -140,16 +120,25 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return freeing
   }
 
-  const lookAt = async (one: Tracked): Promise<void> => {
-    const at = now()
-    const every = at - one.met < youngMs ? 0 : aliveEveryMs
-    if (at - one.aliveAt >= every) {
-      one.aliveAt = at
-      if (!(await isSlotAlive(one.slot, one))) {
-        await end(one)
-        return
-      }
+  const findDead = async (): Promise<void> => {
+    for (const one of tracked.values()) {
+      if (one.ended || now() - one.aliveAt < (now() - one.met < youngMs ? 0 : aliveEveryMs))
+        continue
+      one.aliveAt = now()
+      one.dead = !(await isSlotAlive(one.slot, one))
+      // Its runtime may be removing the state that names it: begun now, waited for later.
+      if (one.dead && !one.ignored && one.container === undefined) void registry.refresh()
     }
+    // What the runtimes say from now on is of a time when these had written all they ever would.
+    state.deadAt = now()
+  }
+
+  const lookAt = async (one: Tracked): Promise<void> => {
+    if (one.dead) {
+      await end(one)
+      return
+    }
+    const at = now()
     if (!(await name(one, false)) || one.container === undefined) return
     const changed = one.slot.distinct !== one.sent
     if (!changed && at < one.settleAt) return
@@ -161,34 +150,20 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const takeSlots = (): void => {
-    state.polledAt = now()
     const present = new Set<string>()
     for (const slot of recorder.slots()) {
       const key = keyOf(slot)
       present.add(key)
       const known = tracked.get(key)
       if (known !== undefined) known.slot = slot
-      else {
-        tracked.set(key, {
-          slot,
-          ignored: slot.ignored,
-          ended: false,
-          blocked: noBlockedCalls(),
-          livePid: slot.pid,
-          sent: -1,
-          sequence: firstSequence,
-          met: now(),
-          aliveAt: -Infinity,
-          settleAt: 0,
-          settleStep: 0
-        })
-      }
+      else tracked.set(key, track(slot, firstSequence, now()))
     }
     for (const key of tracked.keys()) if (!present.has(key)) tracked.delete(key)
   }
 
   const poll = async (): Promise<void> => {
     takeSlots()
+    await findDead()
     for (const one of [...tracked.values()]) {
       if (one.ended) continue
       try {
@@ -229,6 +204,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** Everything as it stands, what blocks right now included. */
   const lookLast = async (): Promise<void> => {
     takeSlots()
+    state.deadAt = now()
     for (const one of [...tracked.values()]) {
       if (one.ended || one.ignored) continue
       if (!(await name(one, true)) || one.container === undefined) continue
