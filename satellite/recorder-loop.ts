@@ -28,7 +28,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0 }
+  const state = { stopped: false, unidentified: 0, refreshedAt: 0, deadAt: 0 }
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, options.selfTest !== false)
   const now = (): number => performance.now()
@@ -58,8 +58,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (observation !== undefined) options.onObservation(observation)
   }
 
-  const refresh = async (): Promise<void> => {
-    if (now() - state.refreshedAt < refreshEveryMs) return
+  /** Asks the runtimes, unless they were asked since: hundreds of ends at once share one answer. */
+  const refresh = async (since: number): Promise<void> => {
+    if (state.refreshedAt >= since) return
     state.refreshedAt = now()
     await registry.refresh()
   }
@@ -69,8 +70,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (one.ignored || one.container !== undefined) return true
     let found = findContainer(one.slot, registry.all())
     if (found?.cgroupId === undefined || last) {
-      if (last && found === undefined) await registry.refresh()
-      else await refresh()
+      await refresh(last && found === undefined ? state.deadAt : now() - refreshEveryMs)
       found = findContainer(one.slot, registry.all())
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
@@ -100,8 +100,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (isNamed(one)) observer.follow(one.slot, one.container)
     observer.refresh()
     one.ended = true
-    if (one.ignored) free(one)
-    else send(one, true)
+    if (one.ignored) {
+      free(one)
+      return
+    }
+    send(one, true)
+    void freeEnded()
   }
 
   const free = (one: Tracked): void => {
@@ -114,23 +118,37 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const ended = [...tracked.values()].filter((one) => one.ended)
     if (ended.length === 0) return Promise.resolve()
     freeing ??= (async () => {
-      await options.durable?.()
-      for (const one of ended) free(one)
-      freeing = undefined
+      try {
+        await options.durable?.()
+        for (const one of ended) free(one)
+      } catch (error) {
+        logger.error({ err: error }, 'what ended is not durable yet: its slots are kept')
+      } finally {
+        freeing = undefined
+      }
     })()
     return freeing
   }
 
-  const lookAt = async (one: Tracked): Promise<void> => {
-    const at = now()
-    const every = at - one.met < youngMs ? 0 : aliveEveryMs
-    if (at - one.aliveAt >= every) {
-      one.aliveAt = at
-      if (!(await isSlotAlive(one.slot, one))) {
-        await end(one)
-        return
-      }
+  const findDead = async (): Promise<void> => {
+    for (const one of tracked.values()) {
+      if (one.ended || now() - one.aliveAt < (now() - one.met < youngMs ? 0 : aliveEveryMs))
+        continue
+      one.aliveAt = now()
+      one.dead = !(await isSlotAlive(one.slot, one))
+      // Its runtime may be removing the state that names it: begun now, waited for later.
+      if (one.dead && !one.ignored && one.container === undefined) void registry.refresh()
     }
+    // What the runtimes say from now on is of a time when these had written all they ever would.
+    state.deadAt = now()
+  }
+
+  const lookAt = async (one: Tracked): Promise<void> => {
+    if (one.dead) {
+      await end(one)
+      return
+    }
+    const at = now()
     if (!(await name(one, false)) || !isNamed(one)) return
     observer.follow(one.slot, one.container)
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
@@ -175,6 +193,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     takeSlots()
     await check.due()
     markInexact()
+    await findDead()
     for (const one of [...tracked.values()]) {
       if (one.ended) continue
       try {
@@ -190,16 +209,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const losses = (): Losses => {
-    const { tableFull, unknownSyscalls, recursionMisses, detailsLost } = recorder.counters()
-    const { unidentified } = state
-    const missed = options.missed?.() ?? 0
+    const { detailsLost: details, ...counted } = recorder.counters()
     return {
-      tableFull,
-      unknownSyscalls,
-      recursionMisses,
-      unidentified,
-      details: detailsLost,
-      missed
+      ...counted,
+      details,
+      unidentified: state.unidentified,
+      missed: options.missed?.() ?? 0
     }
   }
   let lost = losses()
@@ -214,6 +229,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** Everything as it stands, what blocks right now included. */
   const lookLast = async (): Promise<void> => {
     takeSlots()
+    state.deadAt = now()
     for (const one of [...tracked.values()]) {
       if (one.ended || one.ignored) continue
       if (!(await name(one, true)) || !isNamed(one)) continue

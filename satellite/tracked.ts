@@ -8,6 +8,8 @@ export interface Tracked extends SlotPlace {
   slot: Slot
   container?: Container
   ignored: boolean
+  /** No process of it was found. */
+  dead: boolean
   /** Its last observation was given away; the slot waits until that is durable. */
   ended: boolean
   /** It lived while the recorder did not count exactly. */
@@ -34,6 +36,7 @@ export function track(slot: Slot, inexact: boolean, sequence: number, at: number
   return {
     ...{ slot, inexact, sequence, met: at },
     ignored: slot.ignored,
+    dead: false,
     ended: false,
     blocked: noBlockedCalls(),
     livePid: slot.pid,

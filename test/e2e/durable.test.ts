@@ -34,7 +34,7 @@ const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 const logger = createLogger('test', quiet)
 const kills = Number(process.env['SECCO_TEST_KILLS'] ?? 100)
 /** As test/satellite/pinned-child.ts has it. */
-const slots = 512
+const slots = 2048
 const seed = Number(process.env['SECCO_TEST_SEED'] ?? Date.now() % 1_000_000)
 
 interface Place {

@@ -31,7 +31,7 @@ await startSatellite({
   runcRoots: [join(dir, 'runc')],
   containerdSocket: join(dir, 'none.sock'),
   pin,
-  slots: 512,
+  slots: 2048,
   logger
 })
 process.stdout.write('recording\n')
