@@ -100,12 +100,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (isNamed(one)) observer.follow(one.slot, one.container)
     observer.refresh()
     one.ended = true
-    if (one.ignored) {
-      free(one)
-      return
-    }
-    send(one, true)
-    void freeEnded()
+    if (!one.ignored) send(one, true)
+    if (one.ignored) free(one)
+    else void freeEnded()
   }
 
   const free = (one: Tracked): void => {
