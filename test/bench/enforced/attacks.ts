@@ -14,7 +14,7 @@ import { allPackages, servers } from './servers.js'
 const run = promisify(execFile)
 
 /** Every capability that Linux 6.1 has: the filter alone has to hold. */
-const everyCapability = [
+export const everyCapability = [
   ...[
     'CAP_AUDIT_CONTROL',
     'CAP_AUDIT_READ',
@@ -57,7 +57,7 @@ export async function compileAttacks(
 type Ending = string
 
 /** Tries everything in a running container, each attempt in an exec of its own. */
-async function attackAll(rig: Rig, names: readonly string[]): Promise<Ending[]> {
+export async function attackAll(rig: Rig, names: readonly string[]): Promise<Ending[]> {
   const endings: Ending[] = []
   for (const [at, name] of names.entries()) {
     const done = await execInContainer(rig.container, ['/root/attacks', 'run', String(at)])
@@ -70,7 +70,9 @@ async function attackAll(rig: Rig, names: readonly string[]): Promise<Ending[]> 
   return endings
 }
 
-const refused = (ending: Ending): boolean => ['errno 1', 'errno 38', 'killed'].includes(ending)
+/** Refused by the filter: no kernel answers these calls so by itself to somebody with all capabilities. */
+export const isRefused = (ending: Ending): boolean =>
+  ['errno 1', 'errno 38', 'killed'].includes(ending)
 
 export interface AttackRow {
   workload: string
@@ -108,9 +110,9 @@ export async function attackServer(
   return {
     workload: server.name,
     attempts: program.names.length,
-    possible: free.filter((ending) => !refused(ending)).length,
-    refused: caged.filter(refused).length,
-    through: program.names.filter((_, at) => !refused(caged[at] ?? ''))
+    possible: free.filter((ending) => !isRefused(ending)).length,
+    refused: caged.filter(isRefused).length,
+    through: program.names.filter((_, at) => !isRefused(caged[at] ?? ''))
   }
 }
 
