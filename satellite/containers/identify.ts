@@ -37,14 +37,16 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
       byName = container
     }
     if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
-    // Mount namespace numbers are reused at once: alone they count only where the container's cgroup is
-    // not known. A slot of the root cgroup is not one of a container that has its own.
-    const cgroupsSilent = container.cgroupId === undefined || container.cgroupId <= 1n
-    if (!cgroupsSilent) continue
-    // With cgroup v1 only, nothing else is left of one that has ended: the task that was met first was its first.
+    if (container.cgroupId !== undefined && slot.cgroupId > 1n) continue
+    // Of one that ended on cgroup v1, or whose processes are in the root cgroup, nothing else is left:
+    // the task that was met first was its first.
     const sameMount = container.mntns === undefined || container.mntns === slot.mntns
-    if (sameMount && slot.pid !== undefined && container.firstPid === slot.pid) return container
-    if (container.pid > 0 && container.mntns === slot.mntns) byMount = container
+    const isFirst = container.firstPid === slot.pid || container.pid === slot.pid
+    if (sameMount && slot.pid !== undefined && isFirst) return container
+    // Mount namespace numbers are reused at once: alone they count only where no cgroup is known. A
+    // slot of the root cgroup is not one of a container that has its own.
+    const hasOwnCgroup = container.cgroupId !== undefined && container.cgroupId > 1n
+    if (!hasOwnCgroup && container.pid > 0 && container.mntns === slot.mntns) byMount = container
   }
   return byName ?? byMount
 }
