@@ -1,8 +1,14 @@
 import type { SeccompArg } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import type { Grant, Refusal } from './approved.js'
-import { type Alternatives, subtractConditions, withoutCovered } from './argument-algebra.js'
-import { conditionsWithin } from './argument-rules.js'
+import {
+  type Alternatives,
+  intersectConditions,
+  isLoadable,
+  subtractConditions,
+  withoutCovered
+} from './argument-algebra.js'
+import { type Conditions, conditionsWithin } from './argument-rules.js'
 
 /** What a rendering lets through for one name. `alternatives` empty: with any arguments. */
 export interface Effective {
@@ -49,7 +55,7 @@ export function effectiveOf(
   for (const refusal of refusals) {
     if (refusal.args.length === 0) return undefined
     const rest = subtractConditions(left, refusal.args)
-    if (!rest.exact) {
+    if (!rest.exact || !isLoadable(rest.left)) {
       throw new SeccoError(
         'INVALID_DOCUMENT',
         `spec.seccomp: ${name}: runtimes cannot express "allowed, except for these arguments" here`,
@@ -66,16 +72,31 @@ export function effectiveOf(
 }
 
 /**
- * What `limits` let through beyond `allowed`, for audit to log. `'all'`: it cannot be told apart by
- * conditions, so audit lets everything within the limits through (never weaker, never stricter than
- * RuntimeDefault, only less is reported).
+ * What `limits` let through beyond `allowed`, for audit to log, and what audit lets through silently:
+ * never weaker and never stricter than RuntimeDefault. Two rules of one name with different actions must
+ * not overlap nor be each other's opposite on one of several arguments (libseccomp: EEXIST), so a limit
+ * that shares calls with what is allowed is divided only where one condition decides; elsewhere it is let
+ * through whole, and less is reported.
  */
-export function remainderOf(allowed: Alternatives, limits: Alternatives): Alternatives | 'all' {
-  let left = limits
-  for (const args of allowed) {
-    const rest = subtractConditions(left, args)
-    if (!rest.exact) return 'all'
-    left = rest.left
+export function auditAlternatives(
+  allowed: Alternatives,
+  limits: Alternatives
+): { silent: Alternatives; logged: Alternatives } {
+  const apart = (left: Conditions, right: Conditions) =>
+    intersectConditions(left, right)?.length === 0
+  const single = [...allowed, ...limits].every((args) => args.length <= 1)
+  const indexes = new Set([...allowed, ...limits].flat().map(({ index }) => index))
+  if (single && indexes.size <= 1) {
+    let left = limits
+    let exact = true
+    for (const args of allowed) {
+      const rest = subtractConditions(left, args)
+      left = rest.left
+      exact &&= rest.exact
+    }
+    if (exact) return { silent: allowed, logged: left }
   }
-  return left
+  const shared = limits.filter((limit) => !allowed.every((args) => apart(limit, args)))
+  const logged = limits.filter((limit) => !shared.includes(limit))
+  return { silent: withoutCovered([...allowed, ...shared]), logged }
 }

@@ -1,11 +1,11 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import type { Refusal, Resolve } from './approved.js'
-import { type Alternatives, subtractConditions } from './argument-algebra.js'
+import { type Alternatives, isLoadable, subtractConditions } from './argument-algebra.js'
 import { normalConditions } from './argument-rules.js'
 import { emergencyTemplates } from './data/emergency-templates.js'
 import { decidingCalls, wholeMask } from './deciding-calls.js'
-import { rulesOf } from './normal-form.js'
+import { type Rule, rulesOf } from './normal-form.js'
 import type { Reason } from './reason.js'
 
 /**
@@ -112,5 +112,19 @@ export function withoutEmergency(
     left = next.left
     exact &&= next.exact
   }
-  return { left, exact }
+  return isLoadable(left) ? { left, exact } : { left: [], exact: false }
+}
+
+/** Does a refusal say how the call is to end, other than as rendering would end it? */
+export function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
+  return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
+}
+
+/** The emergency's refusals as rules, where they say how a call is to end. */
+export function emergencyRules(emergency: Emergency): Rule[] {
+  return [...emergency.refusals].flatMap(([name, refusals]) =>
+    refusals
+      .filter(hasAnswer)
+      .map(({ args, ...refusal }) => ({ name, ...refusal, ...(args.length === 0 ? {} : { args }) }))
+  )
 }

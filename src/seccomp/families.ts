@@ -1,3 +1,7 @@
+import type { SeccompArg } from '../api/seccomp-profile.js'
+import type { Grant } from './approved.js'
+import { conditionHolds } from './argument-rules.js'
+
 /**
  * Families of equal power (DESIGN §7): a libc or an application that is upgraded asks another member
  * of the same family for the same thing. Each is narrow: whoever may do one member's work gains
@@ -106,4 +110,14 @@ export function widen(names: Iterable<string>): Map<string, string> {
     }
   }
   return added
+}
+
+/**
+ * Has a grant its family's whole power? By name it has; clone for some flags has what fork and vfork
+ * can do as long as it may have no flags but SIGCHLD.
+ */
+export function isWide(name: string, { byName, alternatives }: Grant): boolean {
+  const forks = (args: readonly SeccompArg[]) =>
+    args.every((arg) => arg.index === 0 && conditionHolds(arg, 17n))
+  return byName || (name === 'clone' && alternatives.some(forks))
 }

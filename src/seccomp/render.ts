@@ -1,13 +1,25 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { type ScmpArch, scmpArchOf } from './abi.js'
-import { type Approved, approvedOf, type Grant, type Refusal, type Resolve } from './approved.js'
-import { conditionHolds } from './argument-rules.js'
+import { type Approved, approvedOf, type Grant, type Resolve } from './approved.js'
 import { type RuntimeVersion, baseNames } from './base.js'
 import { canonicalJson } from './canonical.js'
+import { baseArguments } from './data/base/arguments.js'
 import { digestOf } from './digest.js'
-import { asAlternatives, asList, type Effective, effectiveOf, remainderOf } from './effective.js'
-import { type Emergency, resolveEmergency, withoutEmergency } from './emergency.js'
-import { widen } from './families.js'
+import {
+  asAlternatives,
+  asList,
+  auditAlternatives,
+  type Effective,
+  effectiveOf
+} from './effective.js'
+import {
+  type Emergency,
+  emergencyRules,
+  hasAnswer,
+  resolveEmergency,
+  withoutEmergency
+} from './emergency.js'
+import { isWide, widen } from './families.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
@@ -70,16 +82,6 @@ interface Wanted {
   reasons: Reason[]
 }
 
-/**
- * Has a grant its family's whole power? By name it has; clone for some flags has what fork and vfork
- * can do as long as it may have no flags but SIGCHLD.
- */
-function isWide(name: string, { byName, alternatives }: Grant): boolean {
-  const forks = (args: readonly SeccompArg[]) =>
-    args.every((arg) => arg.index === 0 && conditionHolds(arg, 17n))
-  return byName || (name === 'clone' && alternatives.some(forks))
-}
-
 /** approved ∪ extends ∪ base ∪ families, each with its reasons. A person's own words come first. */
 function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>()
@@ -91,7 +93,18 @@ function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): M
   for (const [name, grant] of approved.grants) {
     wanted.set(name, { grant, logged: grant.logged, reasons: [...grant.reasons] })
   }
-  for (const [name, text] of baseNames(runtimes)) add(name, { kind: 'base', text })
+  for (const [name, text] of baseNames(runtimes)) {
+    add(name, { kind: 'base', text })
+    const one = wanted.get(name)
+    if (one === undefined || one.grant.byName) continue
+    // Conditions of a profile must not keep the runtime from starting it.
+    const own = baseArguments[name]?.map((args) => [...args])
+    const { alternatives } = one.grant
+    one.grant =
+      own === undefined
+        ? { byName: true, alternatives }
+        : { byName: false, alternatives: [...alternatives, ...own] }
+  }
   const wide = [...approved.grants].filter(([name, grant]) => isWide(name, grant))
   for (const [name, text] of widen(wide.map(([name]) => name))) {
     if (floor.has(name)) add(name, { kind: 'family', text })
@@ -151,11 +164,6 @@ function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omi
   )
 }
 
-/** Does a refusal say how the call is to end, other than as rendering would end it? */
-function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
-  return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
-}
-
 function enforceRules(
   allowed: ReadonlyMap<string, Allowed>,
   approved: Approved,
@@ -193,12 +201,13 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
   for (const [name, { alternatives, reasons }] of allowed) {
     const limits = floor.get(name)
     const within = limits === undefined ? undefined : afterEmergency(name, [...limits], emergency)
-    const own = asAlternatives(alternatives)
-    const rest = within === undefined ? [] : remainderOf(own, asAlternatives(within.left))
-    const silent = rest === 'all' ? [...own, ...asAlternatives(within?.left ?? [])] : own
-    rules.push(...rulesFor(name, asList(silent), { action: 'SCMP_ACT_ALLOW' }))
-    if (rest !== 'all' && rest.length > 0) {
-      rules.push(...rulesFor(name, asList(rest), { action: 'SCMP_ACT_LOG' }))
+    const parts = auditAlternatives(
+      asAlternatives(alternatives),
+      within === undefined ? [] : asAlternatives(within.left)
+    )
+    rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
+    if (parts.logged.length > 0) {
+      rules.push(...rulesFor(name, asList(parts.logged), { action: 'SCMP_ACT_LOG' }))
     }
     why.set(name, reasons)
   }
@@ -217,15 +226,6 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
     }
   }
   return rules
-}
-
-/** The emergency's refusals as rules, where they say how a call is to end. */
-function emergencyRules(emergency: Emergency): Rule[] {
-  return [...emergency.refusals].flatMap(([name, refusals]) =>
-    refusals
-      .filter(hasAnswer)
-      .map(({ args, ...refusal }) => ({ name, ...refusal, ...(args.length === 0 ? {} : { args }) }))
-  )
 }
 
 /**

@@ -109,7 +109,7 @@ function codeOf(run: () => unknown): string {
 
 test('conditions as sets', (t) => {
   const law = (property: fc.IRawProperty<unknown>, what: string) =>
-    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: 3000 }), what)
+    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: 1000 }), what)
   law(
     fc.property(conditions, conditions, callArguments, (left, right, call) => {
       const both = intersectConditions(left, right)
@@ -243,6 +243,7 @@ const learned = (name: string, index: number, values: number[], more = {}) => ({
 })
 
 test('learned arguments become conditions', (t) => {
+  const runtimes = [{ name: 'runc', version: '1.1.5' }]
   const profile = profileOf(
     { learn: { arguments: ['clone'] } },
     {
@@ -262,7 +263,7 @@ test('learned arguments become conditions', (t) => {
   const one = approve(profile, ['default', 'ioctl'])
   validateObject(one, 'approved')
   for (const mode of modes) {
-    const { seccomp, reasons } = renderProfile(one, { mode, resolve: nothing })
+    const { seccomp, reasons } = renderProfile(one, { mode, resolve: nothing, runtimes })
     const silent = (name: string, ...call: number[]) =>
       rulesOf(seccomp).some(
         (rule) =>
@@ -273,15 +274,16 @@ test('learned arguments become conditions', (t) => {
     for (const [name, call, expected] of [
       ['socket', [2, 1, 0], true],
       ['socket', [1, 1 + 0o2004000, 6], true],
-      ['socket', [2, 2, 0], false],
+      // Where several arguments decide, audit tells families apart and not what is asked within one.
+      ['socket', [2, 2, 0], mode === 'audit'],
       ['socket', [16, 1, 0], false],
       ['socket', [38, 1, 0], false],
       ['clone', [0x1200011], true],
       ['clone', [0x10000011], false],
       ['ioctl', [0, 21505], true],
       ['ioctl', [0, 0x80045430], true],
-      // NE and a mask on one argument cannot be told apart in one rule: audit then logs none of them.
       ['ioctl', [0, 5], mode === 'audit'],
+      ['clone', [0x11], true],
       ['personality', [0xffffffff], true],
       ['personality', [0], false],
       ['read', [1], true],
@@ -294,9 +296,23 @@ test('learned arguments become conditions', (t) => {
     t.notOk(reasons['socket']?.some(({ text }) => text === 'beyond RuntimeDefault'))
   }
   t.ok(
-    passes(renderProfile(one, enforce).seccomp, 'ioctl', [0n, 0xffffffff80045430n]),
+    passes(renderProfile(one, { ...enforce, runtimes }).seccomp, 'ioctl', [
+      0n,
+      0xffffffff80045430n
+    ]),
     'sign-extended, as musl does'
   )
+  const prctl = { index: 0, op: 'SCMP_CMP_EQ' as const, value: 99 }
+  const limited = profileOf({
+    seccomp: {
+      defaultAction: 'SCMP_ACT_ERRNO',
+      syscalls: [{ names: ['exit_group', 'prctl'], action: 'SCMP_ACT_ALLOW', args: [prctl] }]
+    }
+  })
+  const starts = renderProfile(limited, { ...enforce, runtimes }).seccomp
+  t.ok(passes(starts, 'exit_group', [0n]), 'what every container needs is let through whole')
+  t.ok(passes(starts, 'prctl', [8n]) && passes(starts, 'prctl', [99n]), "the runtime's own options")
+  t.notOk(passes(starts, 'prctl', [31n]), 'and no others')
   t.same(planArguments(profile, 'socket').refused, ['38/1/0', '38/1/6'])
   t.same(one.spec.learn?.arguments?.includes('socket'), true, 'the next approval does the same')
   t.equal(approve(one, []), one, 'nothing new')
