@@ -11,7 +11,7 @@ import {
 } from '../src/api/gen/satellite.js'
 import { errorKinds, SeccoError, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
-import type { RecorderLoop } from './recorder-loop.js'
+import type { RecorderLoop } from './recorder-loop-types.js'
 import { isLearned, sumAbis } from './trace-report.js'
 
 /** Counters are sent this often while a trace runs. */

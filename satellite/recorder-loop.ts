@@ -1,53 +1,18 @@
-import type { Recorder, Slot } from '../native/types.js'
-import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
-import type { Logger } from '../src/log.js'
-import type { Abi } from '../src/seccomp/abi.js'
-import type { AuditedCalls } from './audited-calls.js'
+import type { Slot } from '../native/types.js'
+import type { Condition, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls, type BlockedCalls, noBlockedCalls } from './blocked.js'
 import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
-import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { isSandbox } from './containers/labels.js'
+import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSlotObserver } from './slot-observer.js'
+import { aliveMs, settleMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot, type SlotPlace } from './slot-processes.js'
 
 /** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
 const graceMs = 3000
-/** A container that just started is looked at often, an old one once a second. */
-const youngMs = 5000
-const aliveEveryMs = 1000
 const refreshEveryMs = 500
-/** Looks for blocked calls after the last new syscall; the last one repeats. */
-const settleMs = [1000, 10_000, 60_000] as const
 const selfTestEveryMs = 10 * 60_000
-
-export interface RecorderLoopOptions {
-  recorder: Recorder
-  registry: ContainerRegistry
-  node: string
-  bootId: string
-  machine: Abi
-  logger: Logger
-  onObservation: (observation: Observation) => void
-  /** Containers to follow; the others are told to the kernel as not wanted. Default: all. */
-  only?: (container: Container) => boolean
-  /** Digests of the revisions on this node. */
-  held?: () => ReadonlySet<string>
-  /** Milliseconds between two looks at the slots (default 250). */
-  intervalMs?: number
-  selfTest?: boolean
-  /** What the audit log tells of denials, where it can be read. */
-  audited?: AuditedCalls
-}
-
-export interface RecorderLoop {
-  /** What is known of every container now, counts as of this call. */
-  current(): Promise<Observation[]>
-  losses(): Losses
-  conditions(): Condition[]
-  /** A last look at everything, then detaches. The recorder is stopped. */
-  stop(): Promise<void>
-}
 
 interface Tracked extends SlotPlace {
   slot: Slot
@@ -59,6 +24,8 @@ interface Tracked extends SlotPlace {
   sequence: number
   met: number
   aliveAt: number
+  /** When it was first seen to have ended. */
+  goneAt?: number
   /** When blocked calls are looked for next, and which step of settleMs that is. */
   settleAt: number
   settleStep: number
@@ -66,6 +33,9 @@ interface Tracked extends SlotPlace {
 
 const isNamed = (one: Tracked): one is Tracked & { container: Container } =>
   one.container !== undefined && !one.ignored
+/** The slot's cgroup as the container's runtime tells it; another instance's is another number. */
+const folderIn = (container: Container | undefined, slot: Slot): string | undefined =>
+  container?.cgroupId === slot.cgroupId ? container.cgroupFolder : undefined
 const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 
 /**
@@ -119,8 +89,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (one.ignored || one.container !== undefined) return true
     let found = findContainer(one.slot, registry.all())
     if (found?.cgroupId === undefined || last) {
-      if (last && found === undefined) await registry.refresh()
-      else await refresh()
+      if (last && found === undefined && isStopped()) await registry.refresh()
+      else if (!last || found !== undefined) await refresh()
       found = findContainer(one.slot, registry.all())
     }
     if (found === undefined && !last && now() - one.met < graceMs) return false
@@ -153,13 +123,30 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     forget(one)
   }
 
+  /** Most looks find nothing to do: that has to cost nothing. */
+  const isQuiet = (one: Tracked, at: number): boolean =>
+    isNamed(one) &&
+    at < one.settleAt &&
+    at - one.aliveAt < aliveMs(at - one.met) &&
+    one.slot.distinct === one.sent &&
+    !observer.isReadyByAge(one.slot) &&
+    !observer.isDue(one.slot, at)
+
+  const isUnnamed = (one: Tracked): boolean =>
+    !one.ignored && one.container === undefined && !findContainer(one.slot, registry.all())
+
   const lookAt = async (one: Tracked): Promise<void> => {
     const at = now()
-    const every = at - one.met < youngMs ? 0 : aliveEveryMs
-    if (at - one.aliveAt >= every) {
+    if (at - one.aliveAt >= aliveMs(at - one.met)) {
       one.aliveAt = at
+      // Known folders need no search through the whole hierarchy.
+      one.folder ??= folderIn(one.container ?? findContainer(one.slot, registry.all()), one.slot)
       if (!(await isSlotAlive(one.slot, one))) {
-        await end(one)
+        one.goneAt ??= at
+        // The slot keeps everything: one look at the runtimes serves all that ended since the last one.
+        if (isUnnamed(one) && state.refreshedAt < one.goneAt) await refresh()
+        if (isUnnamed(one) && state.refreshedAt < one.goneAt) one.aliveAt = -Infinity
+        else await end(one)
         return
       }
     }
@@ -174,8 +161,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const added = await readBlocked(one)
     const moved = observer.moved(one)
     if (changed || refused || moved || added > 0) send(one, false)
-    one.settleStep = changed ? 0 : Math.min(one.settleStep + 1, settleMs.length - 1)
-    one.settleAt = at + (settleMs[one.settleStep] ?? 60_000)
+    one.settleStep = changed ? 0 : one.settleStep + 1
+    one.settleAt = at + settleMs(one.settleStep)
   }
 
   const takeSlots = (): void => {
@@ -222,7 +209,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   const poll = async (): Promise<void> => {
     takeSlots()
+    const at = now()
     for (const one of [...tracked.values()]) {
+      if (isQuiet(one, at)) continue
       try {
         await lookAt(one)
       } catch (error) {

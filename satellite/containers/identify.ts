@@ -8,7 +8,8 @@ export type Identity =
   /** A pod's sandbox, a service of the system, or any other filtered process: nobody's workload. */
   | { kind: 'other' }
 
-type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'>
+type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'> &
+  Partial<Pick<Slot, 'pid' | 'part'>>
 
 /** Ids that both name a cgroup and are not the root's: 1n stands for "no unified hierarchy". */
 function sameCgroup(slot: Facts, container: Container): boolean {
@@ -25,6 +26,17 @@ function contradicts(slot: Facts, container: Container): boolean {
   )
 }
 
+/**
+ * The same mount namespace number, and the same process: one that the number was given to since then
+ * began with another. An exec begins with a process of its own: for it the number has to do, where
+ * the container has no cgroup that it would have to be in.
+ */
+function isOnItsMount(slot: Facts, container: Container): boolean {
+  if (container.pid === 0 || container.mntns !== slot.mntns) return false
+  if (slot.pid === undefined || slot.pid === container.pid) return true
+  return slot.part !== undefined && slot.part !== 'entry' && container.cgroupId === undefined
+}
+
 /** The container a slot belongs to, among those that are known; undefined when none is. */
 export function findContainer(slot: Facts, containers: Iterable<Container>): Container | undefined {
   const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
@@ -38,7 +50,7 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
     if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
     // Mount namespace numbers are reused at once: alone they count only where cgroups say nothing.
     const cgroupsSilent = container.cgroupId === undefined || slot.cgroupId <= 1n
-    if (cgroupsSilent && container.pid > 0 && container.mntns === slot.mntns) byMount = container
+    if (cgroupsSilent && isOnItsMount(slot, container)) byMount = container
   }
   return byName ?? byMount
 }

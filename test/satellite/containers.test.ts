@@ -85,6 +85,17 @@ test('whose slot is it', (t) => {
     web,
     'version 1: by mount namespace'
   )
+  const root = { cgroupId: 1n, cgroupName: '' }
+  t.equal(
+    findContainer(slot({ ...root, pid: web.pid, part: 'entry' }), [web]),
+    web,
+    'and by the process that it began with'
+  )
+  t.equal(
+    findContainer(slot({ ...root, pid: web.pid + 1, part: 'entry' }), [web]),
+    undefined,
+    'a mount namespace number alone may have a new owner'
+  )
   t.equal(
     findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
     web,
@@ -264,5 +275,6 @@ test('a trace of a container that ends before it was seen ends too', {
     signal: AbortSignal.timeout(15_000)
   })
   t.match(report, { container: 'web', complete: false, abis: {} })
-  t.equal(state.listed, 3, 'ended by itself, by the first look at the runtimes')
+  // More where other containers of this machine come and go meanwhile.
+  t.ok(state.listed >= 3, 'ended by itself, by the first look at the runtimes')
 })
