@@ -21,6 +21,8 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
     number,
     Pick<Slot, 'generation' | 'firstSeen' | 'comm' | 'cgroupName' | 'cgroupParent'>
   >()
+  /** By index; what changes in a slot changes `distinct` or its flags with it. */
+  const last = new Map<number, { slot: Slot; flags: number; distinct: number }>()
   return (snapshot) => {
     const view = new DataView(snapshot)
     const slots: Slot[] = []
@@ -31,6 +33,17 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         cString(new Uint8Array(snapshot, at + offset, bytes))
       const index = u32(layout.index)
       const generation = u32(layout.generation)
+      const flags = u32(layout.flags)
+      const low = u32(layout.distinct)
+      const before = last.get(index)
+      if (
+        before?.slot.generation === generation &&
+        before.flags === flags &&
+        before.distinct === low
+      ) {
+        slots.push(before.slot)
+        continue
+      }
       let known = names.get(index)
       if (known?.generation !== generation) {
         known = {
@@ -42,8 +55,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         }
         names.set(index, known)
       }
-      const flags = u32(layout.flags)
-      slots.push({
+      const slot: Slot = {
         index,
         generation,
         mntns: u32(layout.mntns),
@@ -59,7 +71,9 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry'
-      })
+      }
+      last.set(index, { slot, flags, distinct: low })
+      slots.push(slot)
     }
     return slots
   }

@@ -5,18 +5,10 @@ import { newLosses } from './losses.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
 import { createSlotObserver } from './slot-observer.js'
+import { aliveMs, graceMs, refreshEveryMs, settleMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
-import { exactly, isNamed, keyOf, type Named, track, type Tracked } from './tracked.js'
-
-/** How long a slot may wait for a runtime to name it before its cgroup's name must do. */
-const graceMs = 3000
-/** A container that just started is looked at often, an old one once a second. */
-const youngMs = 5000
-const aliveEveryMs = 1000
-const refreshEveryMs = 500
-/** Looks for blocked calls after the last new syscall; the last one repeats. */
-const settleMs = [1000, 10_000, 60_000] as const
+import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } from './tracked.js'
 
 /**
  * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
@@ -129,9 +121,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   const findDead = async (): Promise<void> => {
     for (const one of tracked.values()) {
-      if (one.ended || now() - one.aliveAt < (now() - one.met < youngMs ? 0 : aliveEveryMs))
-        continue
+      if (one.ended || now() - one.aliveAt < aliveMs(now() - one.met)) continue
       one.aliveAt = now()
+      // Known folders need no search through the whole hierarchy.
+      one.folder ??= folderIn(one.container ?? findContainer(one.slot, registry.all()), one.slot)
       one.dead = !(await isSlotAlive(one.slot, one))
       // Its runtime may be removing the state that names it: begun now, waited for later.
       if (one.dead && !one.ignored && one.container === undefined) void registry.refresh()
@@ -139,6 +132,15 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     // What the runtimes say from now on is of a time when these had written all they ever would.
     state.deadAt = now()
   }
+
+  /** Most looks find nothing to do: that has to cost nothing. */
+  const isQuiet = (one: Tracked, at: number): boolean =>
+    isNamed(one) &&
+    !one.dead &&
+    at < one.settleAt &&
+    one.slot.distinct === one.sent &&
+    !observer.isReadyByAge(one.slot) &&
+    !observer.isDue(one.slot, at)
 
   const lookAt = async (one: Tracked): Promise<void> => {
     if (one.dead) {
@@ -157,8 +159,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const added = await readBlocked(one)
     const moved = observer.moved(one)
     if (changed || refused || moved || added > 0) send(one, false)
-    one.settleStep = changed ? 0 : Math.min(one.settleStep + 1, settleMs.length - 1)
-    one.settleAt = at + (settleMs[one.settleStep] ?? 60_000)
+    one.settleStep = changed ? 0 : one.settleStep + 1
+    one.settleAt = at + settleMs(one.settleStep)
   }
 
   const takeSlots = (): void => {
@@ -191,8 +193,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     await check.due()
     markInexact()
     await findDead()
+    const at = now()
     for (const one of [...tracked.values()]) {
-      if (one.ended) continue
+      if (one.ended || isQuiet(one, at)) continue
       try {
         await lookAt(one)
       } catch (error) {

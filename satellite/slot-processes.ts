@@ -10,7 +10,7 @@ import {
 
 /** Where the processes of a slot are; `folder` and `livePid` are memories that make the next look cheap. */
 export interface SlotPlace {
-  folder?: string
+  folder?: string | undefined
   livePid: number
 }
 

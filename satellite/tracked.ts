@@ -31,6 +31,10 @@ export const isNamed = (one: Tracked): one is Named => one.container !== undefin
 
 export const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 
+/** The slot's cgroup as the container's runtime tells it; another instance's is another number. */
+export const folderIn = (container: Container | undefined, slot: Slot): string | undefined =>
+  container?.cgroupId === slot.cgroupId ? container.cgroupFolder : undefined
+
 /** A slot that was met now. @param at performance.now() */
 export function track(slot: Slot, inexact: boolean, sequence: number, at: number): Tracked {
   return {

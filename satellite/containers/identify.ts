@@ -9,7 +9,7 @@ export type Identity =
   | { kind: 'other' }
 
 type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'> &
-  Partial<Pick<Slot, 'pid'>>
+  Partial<Pick<Slot, 'pid' | 'part'>>
 
 /** Ids that both name a cgroup and are not the root's: 1n stands for "no unified hierarchy". */
 function sameCgroup(slot: Facts, container: Container): boolean {
@@ -26,6 +26,23 @@ function contradicts(slot: Facts, container: Container): boolean {
   )
 }
 
+/**
+ * The same mount namespace number, and the same process: one that the number was given to since then
+ * began with another. An exec begins with a process of its own: for it the number has to do, where
+ * the container has no cgroup that it would have to be in.
+ */
+function isOnItsMount(slot: Facts, container: Container): boolean {
+  if (container.pid === 0 || container.mntns !== slot.mntns) return false
+  if (slot.pid === undefined || slot.pid === container.pid) return true
+  return slot.part !== undefined && slot.part !== 'entry' && container.cgroupId === undefined
+}
+
+/** With cgroup v1 only, nothing else is left of one that has ended: the task that was met first was its first. */
+function wasMetFirst(slot: Facts, container: Container): boolean {
+  const sameMount = container.mntns === undefined || container.mntns === slot.mntns
+  return sameMount && slot.pid !== undefined && container.firstPid === slot.pid
+}
+
 /** The container a slot belongs to, among those that are known; undefined when none is. */
 export function findContainer(slot: Facts, containers: Iterable<Container>): Container | undefined {
   const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
@@ -38,15 +55,9 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
     }
     if (container.id === slot.cgroupParent && container.mntns === slot.mntns) byName ??= container
     if (container.cgroupId !== undefined && slot.cgroupId > 1n) continue
-    // Of one that ended on cgroup v1, or whose processes are in the root cgroup, nothing else is left:
-    // the task that was met first was its first.
-    const sameMount = container.mntns === undefined || container.mntns === slot.mntns
-    const isFirst = container.firstPid === slot.pid || container.pid === slot.pid
-    if (sameMount && slot.pid !== undefined && isFirst) return container
-    // Mount namespace numbers are reused at once: alone they count only where no cgroup is known. A
-    // slot of the root cgroup is not one of a container that has its own.
-    const hasOwnCgroup = container.cgroupId !== undefined && container.cgroupId > 1n
-    if (!hasOwnCgroup && container.pid > 0 && container.mntns === slot.mntns) byMount = container
+    if (wasMetFirst(slot, container)) return container
+    // Mount namespace numbers are reused at once: alone they count only where cgroups say nothing.
+    if (isOnItsMount(slot, container)) byMount = container
   }
   return byName ?? byMount
 }

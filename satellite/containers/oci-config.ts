@@ -31,10 +31,25 @@ export function parseOciConfig(text: string): OciConfig | undefined {
   }
 }
 
+/** The newest texts and what is in them: a node's containers mostly differ in little but their names. */
+const parsed = new Map<string, OciConfig | undefined>()
+const parsedAtMost = 32
+
+function parseOnce(text: string): OciConfig | undefined {
+  if (parsed.has(text)) return parsed.get(text)
+  const config = parseOciConfig(text)
+  parsed.set(text, config)
+  for (const oldest of parsed.keys()) {
+    if (parsed.size <= parsedAtMost) break
+    parsed.delete(oldest)
+  }
+  return config
+}
+
 /** `config.json` of a bundle; undefined when there is none or it cannot be read. */
 export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
   try {
-    return parseOciConfig(await readFile(join(bundle, 'config.json'), 'utf8'))
+    return parseOnce(await readFile(join(bundle, 'config.json'), 'utf8'))
   } catch {
     return undefined
   }

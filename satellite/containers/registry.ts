@@ -8,6 +8,9 @@ import type { Container, ContainerRuntime } from './runtime.js'
 /** Containers kept after their end, so that what is learned of short ones keeps its name and labels. */
 const remembered = 2048
 
+/** A container's folder is watched for so long after its state was written. */
+const settledMs = 5000
+
 /** Everything that is known of containers now and was known lately. */
 export interface ContainerRegistry {
   /** Asks every runtime; calls that arrive meanwhile share the answer. Never rejects. */
@@ -37,6 +40,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const bundle = pick('bundle')?.bundle
   const firstPid = live.firstPid ?? pick('firstPid')?.firstPid
   const cgroupId = live.cgroupId ?? pick('cgroupId')?.cgroupId
+  const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')?.cgroupFolder
   return {
     id: newer.id,
     runtime: specific.runtime,
@@ -47,6 +51,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
     ...(firstPid === undefined ? {} : { firstPid }),
     ...(live.mntns === undefined ? {} : { mntns: live.mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
+    ...(cgroupFolder === undefined ? {} : { cgroupFolder }),
     ...(image === undefined ? {} : { image }),
     ...(pod === undefined ? {} : { pod }),
     ...(seccomp === undefined ? {} : { seccomp }),
@@ -100,6 +105,8 @@ export function openRegistry(
 ): ContainerRegistry {
   const known = new Map<string, Container>()
   const watchers = new Map<string, FSWatcher>()
+  /** Folders whose state was read, and when: runc writes no news into them. */
+  const settled = new Map<string, number>()
   const silenced = new Set<string>()
   const listeners = new Set<(container: Container | undefined) => void>()
   const lifecycle = { closed: false, again: false }
@@ -183,6 +190,7 @@ export function openRegistry(
         if (name === null || name.endsWith('.sock')) return
         if (name === 'state.json') {
           void readFolder(runtime, folder)
+          settled.set(folder, performance.now())
           return
         }
         if (depth === 0 || event !== 'rename') return
@@ -203,8 +211,10 @@ export function openRegistry(
       watchers.set(folder, watcher)
       void readdir(folder, { withFileTypes: true }).then((entries) => {
         for (const entry of entries) {
-          if (entry.name === 'state.json') void readFolder(runtime, folder)
-          else if (depth > 0 && entry.isDirectory()) {
+          if (entry.name === 'state.json') {
+            void readFolder(runtime, folder)
+            settled.set(folder, performance.now())
+          } else if (depth > 0 && entry.isDirectory()) {
             watchFolder(runtime, join(folder, entry.name), depth - 1)
           }
         }
@@ -215,6 +225,12 @@ export function openRegistry(
   }
 
   const sweep = (): void => {
+    for (const [folder, at] of settled) {
+      if (performance.now() - at < settledMs) continue
+      watchers.get(folder)?.close()
+      watchers.delete(folder)
+      settled.delete(folder)
+    }
     // inotify does not tell fs.watch that the folder itself went away.
     void Promise.all(
       [...watchers].map(async ([folder, watcher]) => {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { access, readdir, readFile } from 'node:fs/promises'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { isRecord, parseRecord, stringsOf } from './json.js'
@@ -47,62 +48,129 @@ function parseState(text: string): RuncState | undefined {
 }
 
 /** Start time of a live, not yet reaped process (proc_pid_stat(5), field 22). */
-async function startTimeOf(pid: number): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return undefined
-  return Number(fields[19])
+function startTimeOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  } catch {
+    return undefined
+  }
 }
 
-/** Reads `<root>/<id>/state.json` without running runc. undefined when there is no such container. */
-async function readContainer(
+/** What was read of one state file, as long as that file stays the same. */
+interface Remembered {
+  stamp: string
+  state: RuncState
+  /** Without what the process alone can tell. */
+  container: Container
+  /** Its own program runs: neither that nor its mount namespace changes any more. */
+  started: Container | undefined
+}
+
+/** Of one run of a file from the next: runc replaces its state file as a whole. */
+function stampOf(path: string): string | undefined {
+  try {
+    const { ino, mtimeMs, size } = statSync(path)
+    return `${ino} ${mtimeMs} ${size}`
+  } catch {
+    return undefined
+  }
+}
+
+async function readState(
   runtime: string,
   root: string,
-  id: string
-): Promise<Container | undefined> {
+  id: string,
+  stamp: string
+): Promise<Remembered | undefined> {
   const text = await readFile(join(root, id, 'state.json'), 'utf8').catch(() => undefined)
   const state = text === undefined ? undefined : parseState(text)
   if (state === undefined) return undefined
   const bundle = state.labels['bundle']
-  // While the state is fresh: for a container of some milliseconds each of these may be gone at once.
+  // While the state is fresh: for a container of some milliseconds it may be gone at once.
   const cgroupId = state.cgroup === undefined ? undefined : cgroupIdOf(state.cgroup)
-  const mntns = mntnsOf(state.pid)
-  const alive = (await startTimeOf(state.pid)) === state.startTime
-  // The fifo is there from `runc create` to `runc start`.
-  const created = await access(join(root, id, 'exec.fifo')).then(
-    () => true,
-    () => false
-  )
   const config = bundle === undefined ? undefined : await readBundle(bundle)
   const labels = { ...config?.annotations, ...state.labels }
   const image = imageOf(labels)
   const pod = podOf(labels)
-  return {
+  const container: Container = {
     id,
     runtime,
     name: nameOf(labels, id),
-    pid: alive ? state.pid : 0,
+    pid: 0,
     firstPid: state.pid,
-    status: !alive ? 'stopped' : created ? 'created' : 'running',
+    status: 'stopped',
     labels,
     ...(image === undefined ? {} : { image }),
-    ...(alive && mntns !== undefined ? { mntns } : {}),
-    ...(cgroupId === undefined ? {} : { cgroupId }),
+    ...(cgroupId === undefined ? {} : { cgroupId, cgroupFolder: state.cgroup }),
     ...(pod === undefined ? {} : { pod }),
     ...(config?.seccomp === undefined ? {} : { seccomp: config.seccomp }),
     ...(bundle === undefined ? {} : { bundle })
   }
+  return { stamp, state, container, started: undefined }
+}
+
+/** The container as its process is now. */
+function asOfNow(known: Remembered, folder: string): Container {
+  const { state, container } = known
+  if (startTimeOf(state.pid) !== state.startTime) return container
+  if (known.started !== undefined) return known.started
+  const mntns = mntnsOf(state.pid)
+  // The fifo is there from `runc create` to `runc start`.
+  const status = existsSync(join(folder, 'exec.fifo')) ? 'created' : 'running'
+  const alive: Container = {
+    ...container,
+    pid: state.pid,
+    status,
+    ...(mntns === undefined ? {} : { mntns })
+  }
+  if (status === 'running' && mntns !== undefined) known.started = alive
+  return alive
+}
+
+/** Reads `<root>/<id>/state.json` without running runc, and again only when that file is another one. */
+function createReader(runtimeOf: (root: string) => string) {
+  const remembered = new Map<string, Remembered>()
+  return {
+    /** undefined when there is no such container. */
+    async read(root: string, id: string): Promise<Container | undefined> {
+      const folder = join(root, id)
+      const stamp = stampOf(join(folder, 'state.json'))
+      if (stamp === undefined) {
+        remembered.delete(folder)
+        return undefined
+      }
+      let known = remembered.get(folder)
+      if (known?.stamp !== stamp) {
+        known = await readState(runtimeOf(root), root, id, stamp)
+        if (known === undefined) return undefined
+        remembered.set(folder, known)
+      }
+      return asOfNow(known, folder)
+    },
+    knows: (folder: string): boolean => remembered.has(folder),
+    /** Forgets every container whose folder is gone. */
+    keepOnly(folders: ReadonlySet<string>): void {
+      for (const folder of remembered.keys()) if (!folders.has(folder)) remembered.delete(folder)
+    }
+  }
 }
 
 /** The ids below a root; a folder without state.json is looked into once (containerd's namespaces). */
-async function idsBelow(root: string, deep: boolean): Promise<{ root: string; id: string }[]> {
+async function idsBelow(
+  root: string,
+  deep: boolean,
+  knows: (folder: string) => boolean
+): Promise<{ root: string; id: string }[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
   const found: { root: string; id: string }[] = []
   for (const entry of entries) {
     if (!entry.isDirectory()) continue
-    const inside = await readdir(join(root, entry.name)).catch((): string[] => [])
-    if (inside.includes('state.json')) found.push({ root, id: entry.name })
-    else if (deep) found.push(...(await idsBelow(join(root, entry.name), false)))
+    const folder = join(root, entry.name)
+    if (knows(folder) || existsSync(join(folder, 'state.json')))
+      found.push({ root, id: entry.name })
+    else if (deep) found.push(...(await idsBelow(folder, false, knows)))
   }
   return found
 }
@@ -116,21 +184,18 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     if (root.startsWith('/run/docker/') || root.endsWith('/moby')) return 'docker'
     return root.startsWith('/run/containerd/') ? 'containerd' : 'runc'
   }
+  const reader = createReader(runtimeOf)
   const list = async (): Promise<Container[]> => {
-    const ids = (await Promise.all(roots.map((root) => idsBelow(root, true)))).flat()
-    const read = await Promise.all(
-      ids.map(({ root, id }) => readContainer(runtimeOf(root), root, id))
-    )
+    const ids = (await Promise.all(roots.map((root) => idsBelow(root, true, reader.knows)))).flat()
+    reader.keepOnly(new Set(ids.map(({ root, id }) => join(root, id))))
+    const read = await Promise.all(ids.map(({ root, id }) => reader.read(root, id)))
     return read.filter((container) => container !== undefined)
   }
   return {
     name: 'runc',
     watched: roots,
     list,
-    read: (folder) => {
-      const root = dirname(folder)
-      return readContainer(runtimeOf(root), root, basename(folder))
-    },
+    read: (folder) => reader.read(dirname(folder), basename(folder)),
     byId: async (id) => (await list()).find((container) => container.id === id),
     version: async () => {
       const run = promisify(execFile)

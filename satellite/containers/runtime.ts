@@ -22,6 +22,8 @@ export interface Container {
   mntns?: number
   /** Inode number of its cgroup in the unified hierarchy, kept after the end. */
   cgroupId?: bigint
+  /** Folder of that cgroup, where the runtime tells it. */
+  cgroupFolder?: string | undefined
   status: 'created' | 'running' | 'stopped'
   /** Labels and annotations together, as the runtime gives them. */
   labels: Record<string, string>

@@ -27,6 +27,8 @@ export interface ChurnResult {
   memoryMb: number
   mostMb: number
   lost: number
+  /** Of the last 200 that came and went: those whose whole set the satellite does not have. */
+  unseen: number
 }
 
 /** The satellite with 1,000 live runc containers, idle and while 1,000 a minute come and go. */
@@ -81,6 +83,13 @@ export async function churn(
     })
     const minutes = (performance.now() - begin) / 60_000
     const { lost } = await lossesOf(rig)
+    const ended = Array.from({ length: 200 }, (_, n) => idOf(next - 1 - n))
+    await delay(2000)
+    const seen = new Set(
+      (await rig.containers())
+        .filter((one) => one.ended && one.complete)
+        .map(({ container }) => container)
+    )
     return {
       staying,
       idleShare,
@@ -89,7 +98,8 @@ export async function churn(
       msPerStart: ((churnShare - idleShare) / 100) * ((minutes * 60_000) / started),
       memoryMb: await residentMb(rig.pid),
       mostMb,
-      lost
+      lost,
+      unseen: [...ended].filter((id) => !seen.has(id)).length
     }
   } finally {
     await rig.close()
@@ -102,16 +112,19 @@ export async function churn(
 export async function benchChurn(args: {
   json: boolean
 }): Promise<{ text: string; holds: boolean }> {
-  const profile = process.env['SECCO_BENCH_CPU_PROFILE']
-  const nodeOptions = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
+  // Such as `--import FILE` of something that profiles. Not --cpu-prof: the verifier gives up a program whose
+  // loader is signalled (EAGAIN).
+  const nodeOptions = (process.env['SECCO_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean)
   const result = await churn((line) => process.stderr.write(`${line}\n`), nodeOptions)
   const table = [
-    '| live containers | idle, % of a core | starts a minute | under churn, % of a core | CPU per start, ms | RSS, MB | most, MB | lost |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${result.staying} | ${result.idleShare.toFixed(2)} | ${result.startsAMinute.toFixed(0)} | ${result.churnShare.toFixed(2)} | ${result.msPerStart.toFixed(2)} | ${result.memoryMb.toFixed(1)} | ${result.mostMb.toFixed(1)} | ${result.lost} |`
+    '| live containers | idle, % of a core | starts a minute | under churn, % of a core | CPU per start, ms | RSS, MB | most, MB | lost | unseen |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${result.staying} | ${result.idleShare.toFixed(2)} | ${result.startsAMinute.toFixed(0)} | ${result.churnShare.toFixed(2)} | ${result.msPerStart.toFixed(2)} | ${result.memoryMb.toFixed(1)} | ${result.mostMb.toFixed(1)} | ${result.lost} | ${result.unseen} |`
   ]
   const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')
   const holds =
-    result.mostMb <= limits.memoryMb && result.churnShare <= limits.churnShare && result.lost === 0
+    result.mostMb <= limits.memoryMb &&
+    result.churnShare <= limits.churnShare &&
+    result.lost + result.unseen === 0
   return { text: `${text}\n`, holds }
 }

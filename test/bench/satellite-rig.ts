@@ -8,6 +8,7 @@ import { SatelliteClient, type TraceUpdate } from '../../src/api/gen/satellite.j
 import { readList } from '../../src/cli/hub-api.js'
 import type { NodeView } from '../../webhook/ui/view.js'
 import { repositoryRoot } from '../helpers/repository.js'
+import { until } from '../helpers/until.js'
 
 const ticksPerSecond = 100
 
@@ -73,9 +74,14 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
   )
   const socket = /local socket (\S+)/.exec(satellite.said)?.[1] ?? ''
   const client = new SatelliteClient(`unix:${socket}`, credentials.createInsecure())
+  const node = async () =>
+    (await readList<NodeView>(ui, 'nodes')).find(({ name }) => name === 'bench')
+  const view = await until('the satellite at the hub', node)
+  // One that records nothing would measure well.
+  if (view.tracingUnavailable !== '') throw new Error(view.tracingUnavailable)
   return {
     pid: satellite.pid,
-    node: async () => (await readList<NodeView>(ui, 'nodes')).find(({ name }) => name === 'bench'),
+    node,
     containers: () =>
       new Promise((resolve, reject) => {
         client.listContainers({}, (error, answer) => {

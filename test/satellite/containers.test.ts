@@ -97,10 +97,16 @@ test('whose slot is it', (t) => {
   t.equal(findContainer(slot({ ...onV1, pid: 12 }), [first, second]), second, 'v1, same mntns')
   t.equal(findContainer(slot({ ...onV1, pid: 13 }), [first, second]), undefined)
   t.equal(findContainer(slot({ ...onV1, pid: 11, mntns: 9 }), [first]), undefined)
+  const root = { cgroupId: 1n, cgroupName: '' }
   t.equal(
-    findContainer(slot({ cgroupId: 1n, cgroupName: '' }), [web]),
+    findContainer(slot({ ...root, pid: web.pid, part: 'entry' }), [web]),
+    web,
+    'and by the process that it began with'
+  )
+  t.equal(
+    findContainer(slot({ ...root, pid: web.pid + 1, part: 'entry' }), [web]),
     undefined,
-    'the root cgroup is not that of a container that has its own'
+    'a mount namespace number alone may have a new owner'
   )
   t.equal(
     findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
@@ -282,5 +288,6 @@ test('a trace of a container that ends before it was seen ends too', {
     signal: AbortSignal.timeout(15_000)
   })
   t.match(report, { container: 'web', complete: false, abis: {} })
-  t.equal(state.listed, 3, 'ended by itself, by the first look at the runtimes')
+  // More where other containers of this machine come and go meanwhile.
+  t.ok(state.listed >= 3, 'ended by itself, by the first look at the runtimes')
 })
