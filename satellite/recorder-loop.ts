@@ -2,6 +2,7 @@ import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
 import { newLosses } from './losses.js'
+import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
 import { createSlotObserver } from './slot-observer.js'
@@ -24,10 +25,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, options.selfTest !== false)
   const now = (): number => performance.now()
-  const timeOf = (monotonic: bigint): string => {
-    const age = Number((process.hrtime.bigint() - monotonic) / 1_000_000n)
-    return new Date(Date.now() - age).toISOString()
-  }
 
   const observer = createSlotObserver({
     ...{ recorder, prefix, machine: options.machine, logger, timeOf },
@@ -86,15 +83,17 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     observer.forget(one.slot)
     tracked.delete(keyOf(one.slot))
   }
-
   const end = async (one: Tracked): Promise<void> => {
     await name(one, true)
     if (isNamed(one)) observer.follow(one.slot, one.container)
     observer.refresh()
     one.ended = true
-    if (!one.ignored) send(one, true)
-    if (one.ignored) free(one)
-    else void freeEnded()
+    if (one.ignored) {
+      free(one)
+      return
+    }
+    send(one, true)
+    void freeEnded()
   }
 
   const free = (one: Tracked): void => {

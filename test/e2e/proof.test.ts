@@ -288,9 +288,9 @@ test('what is lost is said', { skip }, async (t) => {
       await fleet.end(staying)
       await recorded.ended(staying)
 
-      // No state folder of it is watched, and its cgroup is the root's: nothing can ever name it.
+      // Its cgroup is the root's: its first process names it, where its state was read in time.
       const before = recorded.losses().unidentified
-      const gone = `gone-${own}`
+      const gone = `${own}-gone`
       await inRootCgroup(gone, ['/life', '3'], [])
       await until(`${gone} to be counted`, () =>
         recorded.losses().unidentified > before || recorded.of(gone).length > 0 ? true : undefined
