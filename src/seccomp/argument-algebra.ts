@@ -80,7 +80,10 @@ function bothOf(left: SeccompArg, right: SeccompArg): SeccompArg[] | undefined {
         .filter(([from, to]) => from <= to)
     )
     for (const [arg, own] of [[left, a] as const, [right, b] as const]) {
-      if (JSON.stringify(own.map(String)) === JSON.stringify(common.map(String))) return [arg]
+      const same =
+        own.length === common.length &&
+        own.every(([low, high], at) => low === common[at]?.[0] && high === common[at][1])
+      if (same) return [arg]
     }
     return argsOf(index, common)
   }

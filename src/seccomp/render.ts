@@ -99,6 +99,12 @@ function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): M
     if (one === undefined || one.grant.byName) continue
     // Conditions of a profile must not keep the runtime from starting it.
     const own = baseArguments[name]?.map((args) => [...args])
+    if (own === undefined) {
+      one.reasons.push({
+        kind: 'base',
+        text: 'let through whole, whatever conditions are approved'
+      })
+    }
     const { alternatives } = one.grant
     one.grant =
       own === undefined

@@ -229,7 +229,7 @@ test('what a person says is honoured', (t) => {
         { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: 97, args: arg(16) },
         { names: ['personality'], action: 'SCMP_ACT_ERRNO', args: arg(8) },
         { names: ['fchmod'], action: 'SCMP_ACT_KILL_PROCESS' },
-        { names: ['ioctl'], action: 'SCMP_ACT_ALLOW', args: arg(21505) },
+        { names: ['setsockopt'], action: 'SCMP_ACT_ALLOW', args: arg(21505) },
         { names: ['sysinfo'], action: 'SCMP_ACT_LOG' },
         { names: ['getrandom'], action: 'SCMP_ACT_ERRNO', args: arg(7) }
       ]
@@ -245,8 +245,8 @@ test('what a person says is honoured', (t) => {
   t.equal(says('personality', 0), 'SCMP_ACT_ALLOW')
   t.equal(says('fchmod', 0), 'SCMP_ACT_KILL_PROCESS', 'against the family of chmod')
   t.equal(says('fchmodat', 0), 'SCMP_ACT_ALLOW')
-  t.equal(says('ioctl', 21505), 'SCMP_ACT_ALLOW')
-  t.equal(says('ioctl', 1), 'SCMP_ACT_ERRNO/1')
+  t.equal(says('setsockopt', 21505), 'SCMP_ACT_ALLOW')
+  t.equal(says('setsockopt', 1), 'SCMP_ACT_ERRNO/1')
   t.equal(says('sysinfo', 0), 'SCMP_ACT_LOG')
   t.equal(says('getrandom', 7), 'SCMP_ACT_ERRNO/1')
   t.equal(says('getrandom', 1), 'SCMP_ACT_ALLOW')
@@ -261,7 +261,7 @@ test('what a person says is honoured', (t) => {
   t.equal(answer(denied.seccomp, 'read', []), 'SCMP_ACT_ERRNO/1')
   t.equal(answer(denied.seccomp, 'futex', []), 'SCMP_ACT_ERRNO/1')
   const twice = [...arg(1), ...arg(2)]
-  const or = allowing([], [{ names: ['ioctl'], action: 'SCMP_ACT_ALLOW', args: twice }])
+  const or = allowing([], [{ names: ['setsockopt'], action: 'SCMP_ACT_ALLOW', args: twice }])
   t.equal(codeOf(() => renderProfile(or, enforce)).code, 'INVALID_DOCUMENT')
   t.end()
 })
@@ -302,7 +302,7 @@ test('audit', (t) => {
         args: [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }]
       },
       {
-        names: ['ioctl'],
+        names: ['setsockopt'],
         action: 'SCMP_ACT_ALLOW',
         args: [{ index: 1, value: 9, op: 'SCMP_CMP_EQ' }]
       }
@@ -315,8 +315,8 @@ test('audit', (t) => {
     ['socket', [1], 'SCMP_ACT_ALLOW'],
     ['socket', [2], 'SCMP_ACT_LOG'],
     ['socket', [38], 'SCMP_ACT_ERRNO/1'],
-    ['ioctl', [0, 9], 'SCMP_ACT_ALLOW'],
-    ['ioctl', [0, 8], 'SCMP_ACT_LOG'],
+    ['setsockopt', [0, 9], 'SCMP_ACT_ALLOW'],
+    ['setsockopt', [0, 8], 'SCMP_ACT_LOG'],
     ['mount', [], 'SCMP_ACT_ERRNO/1'],
     ['clone3', [], 'SCMP_ACT_ERRNO/38'],
     ['io_uring_setup', [], 'SCMP_ACT_ERRNO/1']
