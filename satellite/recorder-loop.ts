@@ -169,9 +169,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       present.add(key)
       const known = tracked.get(key)
       if (known !== undefined) known.slot = slot
-      else {
-        tracked.set(key, track(slot, !check.isExact(), firstSequence, now()))
-      }
+      else tracked.set(key, track(slot, !check.isExact(), firstSequence, now()))
     }
     for (const [key, one] of tracked) if (!present.has(key)) forget(one)
     observer.refresh()
