@@ -412,7 +412,11 @@ test('what every revision depends on: the emergency overlay and the runtimes', a
     status: () => ({ ...nodeStatus, runtimes })
   })
   const digest = () => hub.profiles().get('shop/web')?.enforce?.digest ?? ''
-  const document = (namespace: string, name: string, action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO') => {
+  const document = (
+    namespace: string,
+    name: string,
+    action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO'
+  ) => {
     const { apiVersion, kind } = profileOf('shop', 'x')
     const syscalls = [{ names: ['socket'], action }]
     return {
