@@ -1,9 +1,8 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { type ScmpArch, scmpArchOf } from './abi.js'
-import { type Approved, approvedOf, type Grant, type Resolve } from './approved.js'
-import { type RuntimeVersion, baseNames } from './base.js'
+import { type Approved, approvedOf, type Resolve } from './approved.js'
+import type { RuntimeVersion } from './base.js'
 import { canonicalJson } from './canonical.js'
-import { baseArguments } from './data/base/arguments.js'
 import { digestOf } from './digest.js'
 import {
   asAlternatives,
@@ -19,7 +18,6 @@ import {
   resolveEmergency,
   withoutEmergency
 } from './emergency.js'
-import { isWide, widen } from './families.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
@@ -27,6 +25,7 @@ import { enosysNames } from './probes.js'
 import { type Provenance, type Reason, reasonText } from './reason.js'
 import { runtimeDefault, runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
+import { wantedNames } from './wanted-names.js'
 
 export interface RenderOptions {
   mode: 'audit' | 'enforce'
@@ -74,55 +73,6 @@ function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
     reasons: Object.fromEntries(sorted),
     provenance: Object.fromEntries(sorted.map(([name, list]) => [name, list.map(reasonText)]))
   }
-}
-
-interface Wanted {
-  grant: Pick<Grant, 'byName' | 'alternatives'>
-  logged: boolean
-  reasons: Reason[]
-}
-
-/** approved ∪ extends ∪ base ∪ families, each with its reasons. A person's own words come first. */
-function wantedNames(approved: Approved, runtimes: readonly RuntimeVersion[]): Map<string, Wanted> {
-  const wanted = new Map<string, Wanted>()
-  const add = (name: string, reason: Reason, logged = false) => {
-    const known = wanted.get(name)
-    if (known !== undefined) known.reasons.push(reason)
-    else wanted.set(name, { grant: { byName: true, alternatives: [] }, logged, reasons: [reason] })
-  }
-  for (const [name, grant] of approved.grants) {
-    wanted.set(name, { grant, logged: grant.logged, reasons: [...grant.reasons] })
-  }
-  for (const [name, text] of baseNames(runtimes)) {
-    add(name, { kind: 'base', text })
-    const one = wanted.get(name)
-    if (one === undefined || one.grant.byName) continue
-    // Conditions of a profile must not keep the runtime from starting it.
-    const own = baseArguments[name]?.map((args) => [...args])
-    if (own === undefined) {
-      one.reasons.push({
-        kind: 'base',
-        text: 'let through whole, whatever conditions are approved'
-      })
-    }
-    const { alternatives } = one.grant
-    one.grant =
-      own === undefined
-        ? { byName: true, alternatives }
-        : { byName: false, alternatives: [...alternatives, ...own] }
-  }
-  const wide = [...approved.grants].filter(([name, grant]) => isWide(name, grant))
-  for (const [name, text] of widen(wide.map(([name]) => name))) {
-    if (floor.has(name)) add(name, { kind: 'family', text })
-  }
-  if (approved.everything !== undefined) {
-    const logged = approved.everything === 'SCMP_ACT_LOG'
-    for (const name of floor.keys()) {
-      if (!wanted.has(name))
-        add(name, { kind: 'person', text: 'spec.seccomp.defaultAction' }, logged)
-    }
-  }
-  return wanted
 }
 
 /** What the emergency leaves of a name, and why it took what it took. */
