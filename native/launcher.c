@@ -392,6 +392,8 @@ static int trial(void)
 {
 	scmp_filter_ctx filter = NULL;
 	struct sock_fprog program;
+	/* For who started it and died; trial-load.ts is less patient. */
+	alarm(30);
 	if (!build(&filter, stdin) || !compile(filter, &program))
 		return 1;
 	fflush(stdout);

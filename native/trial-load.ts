@@ -25,6 +25,8 @@ export interface TrialProfile {
 export type TrialResult = { ok: true; skipped: string[] } | { ok: false; reason: string }
 
 const eperm = 1
+/** libseccomp may need forever for many conditions on one call; so would every container's start. */
+const longestMs = 20_000
 
 /** The launcher's line format: one fact a line, words apart by a space (native/launcher.c). */
 export function trialLines(profile: TrialProfile): string[] {
@@ -60,7 +62,11 @@ export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
   ].find((word) => !/^\w+$/.test(word))
   if (odd !== undefined) return { ok: false, reason: `${JSON.stringify(odd)} is not a name` }
 
-  const child = spawn(launcherPath(), ['trial'], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(launcherPath(), ['trial'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: longestMs,
+    killSignal: 'SIGKILL'
+  })
   const closed = once(child, 'close')
   // It may refuse before it has read everything.
   child.stdin.on('error', () => undefined)
@@ -71,6 +77,9 @@ export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
     if (child.exitCode === 0) {
       const skipped = said.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : []))
       return { ok: true, skipped: [...new Set(skipped)] }
+    }
+    if (child.signalCode === 'SIGKILL') {
+      return { ok: false, reason: `building the filter took longer than ${longestMs / 1000} s` }
     }
     const reason = said.find((line) => line.startsWith('reason '))?.slice(7) ?? err.trim()
     return { ok: false, reason: reason === '' ? 'the trial process died' : reason }

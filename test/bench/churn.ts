@@ -84,12 +84,14 @@ export async function churn(
     const minutes = (performance.now() - begin) / 60_000
     const { lost } = await lossesOf(rig)
     const ended = Array.from({ length: 200 }, (_, n) => idOf(next - 1 - n))
-    await delay(2000)
-    const seen = new Set(
-      (await rig.containers())
-        .filter((one) => one.ended && one.complete)
-        .map(({ container }) => container)
-    )
+    const seen = new Set<string>()
+    const until = performance.now() + 30_000
+    while (seen.size < ended.length && performance.now() < until) {
+      for (const { container, ended: gone, complete } of await rig.containers()) {
+        if (gone && complete && ended.includes(container)) seen.add(container)
+      }
+      await delay(500)
+    }
     return {
       staying,
       idleShare,
@@ -99,7 +101,7 @@ export async function churn(
       memoryMb: await residentMb(rig.pid),
       mostMb,
       lost,
-      unseen: [...ended].filter((id) => !seen.has(id)).length
+      unseen: ended.length - seen.size
     }
   } finally {
     await rig.close()
