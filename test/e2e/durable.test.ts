@@ -169,17 +169,16 @@ test('a restart loses nothing, and a second satellite is refused', {
     string
   ]
   const first = await rig(at, 'always')
-  t.match(first.status(), {
-    attached: true,
-    record: 'always',
-    capabilities: [{ name: 'pin', works: true }]
-  })
+  t.match(first.status(), { attached: true, record: 'always' })
+  const [pinned, ...others] = first.status().capabilities.filter(({ name }) => name === 'pin')
+  t.match(pinned, { works: true })
+  t.same(others, [])
   await at.runc('run', '-d', '-b', await at.bundleOf(['/probe', 'getsid', 'wait']), living)
   const before = await first.seen((one) => isOf(living)(one) && namesIn(one).includes('pause'))
   t.match(before, { complete: true, ended: false })
   await t.rejects(rig(at, 'always'), { code: 'RECORDER_IN_USE' })
   await first.satellite.close({ keep: true })
-  t.equal(links(at.pin).length, 3, 'recording goes on')
+  t.ok(links(at.pin).length >= 3, 'recording goes on')
 
   await at.runc('run', '-b', await at.bundleOf(['/probe', 'getpriority']), unseen)
   const second = await rig(at, 'always')
@@ -276,14 +275,14 @@ test('the command: SIGTERM keeps, --clean and off do not', { skip, timeout: 30_0
   const clean = () => runSecco(['satellite', '--clean', '--pin', at.pin])
 
   t.match(await ends(satellite(), 'SIGTERM'), /Recording goes on .*--clean/)
-  t.equal(links(at.pin).length, 3)
+  t.ok(links(at.pin).length >= 3)
   t.match(await clean(), { code: 0, stdout: /removed 1/ })
   t.notOk(existsSync(at.pin))
   t.match(await clean(), { code: 0, stdout: /nothing is pinned/ })
   await ends(satellite(), 'SIGINT')
   t.strictSame(links(at.pin), [], 'Ctrl-C leaves nothing')
   await ends(satellite(), 'SIGTERM')
-  t.equal(links(at.pin).length, 3)
+  t.ok(links(at.pin).length >= 3)
   await ends(satellite('--record', 'off'), 'SIGTERM')
   t.strictSame(links(at.pin), [], 'off detaches what was pinned')
   for (const wrong of [
