@@ -138,10 +138,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     !one.dead &&
     at < one.settleAt &&
     one.slot.distinct === one.sent &&
-    !observer.isReadyByAge(one.slot) &&
-    !observer.isDue(one.slot, at)
+    !observer.isReadyByAge(one.slot)
 
-  const lookAt = async (one: Tracked): Promise<void> => {
+  const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
     if (one.dead) {
       await end(one)
       return
@@ -150,7 +149,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (!(await name(one, false)) || !isNamed(one)) return
     observer.follow(one.slot, one.container)
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
-    const refused = observer.isDue(one.slot, at)
     if (!changed && at < one.settleAt) {
       if (refused) send(one, false)
       return
@@ -192,9 +190,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     await findDead()
     const at = now()
     for (const one of [...tracked.values()]) {
-      if (one.ended || isQuiet(one, at)) continue
+      // Asked once: what is due is due until it is asked.
+      const refused = isNamed(one) && !one.ended && observer.isDue(one.slot, at)
+      if (one.ended || (isQuiet(one, at) && !refused)) continue
       try {
-        await lookAt(one)
+        await lookAt(one, refused)
       } catch (error) {
         logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
       }
