@@ -181,6 +181,24 @@ async function approveAndDeliver(
   return { path, digest, text }
 }
 
+/** What the webhook decides follows the node's acknowledgement within a moment, not in the same one. */
+async function reviewWhenReady({ webhook, signal }: WalkOptions): Promise<string[]> {
+  let failure: unknown
+  const answer = async () => {
+    try {
+      return await reviewPod(webhook, ref)
+    } catch (error) {
+      failure = error
+      return undefined
+    }
+  }
+  try {
+    return await until(answer, { limitMs: 5000, what: 'the patch', signal })
+  } catch (error) {
+    throw failure ?? error
+  }
+}
+
 /** Walks the whole loop once on this machine, with real values at each step. Throws at the first that fails. */
 export async function walkThrough(options: WalkOptions): Promise<() => Promise<void>> {
   options.step('a real server from Debian packages, under runc')
@@ -231,7 +249,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     options.say(`  ${bytes} bytes, mode ${(mode & 0o777).toString(8)}, sha256 equals its name`)
 
     options.step('admission: a labelled pod is sent to the webhook')
-    for (const line of await reviewPod(options.webhook, ref)) options.say(line)
+    for (const line of await reviewWhenReady(options)) options.say(line)
 
     options.step('enforce: the same server under the learned profile')
     await stage.start(server, JSON.parse(text) as LinuxSeccomp)
