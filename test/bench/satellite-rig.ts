@@ -69,7 +69,8 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
   const roots = (options.runcRoots ?? []).flatMap((root) => ['--runc-root', root])
   const own = ['--seccomp-root', join(state, 'seccomp'), '--node', 'bench']
   const satellite = await startProgram(
-    ['satellite', '--state', state, '--hub', hub, ...own, ...roots],
+    // Nothing of an earlier run is taken over, and nothing is left behind.
+    ['satellite', '--state', state, '--hub', hub, '--pin', 'off', ...own, ...roots],
     options.nodeOptions
   )
   const socket = /local socket (\S+)/.exec(satellite.said)?.[1] ?? ''
