@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createConnection, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { machine, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -16,10 +16,9 @@ import {
   startContainer
 } from '../../src/cli/walk-through/container.js'
 import { buildRootfs } from '../../src/cli/walk-through/rootfs.js'
-import { exercise, untilServing } from '../../src/cli/walk-through/traffic.js'
 import { renderLearn } from '../../src/seccomp/render.js'
+import { servers as allServers } from '../bench/enforced/servers.js'
 import { spawnSecco } from '../helpers/secco-command.js'
-import { until } from '../helpers/until.js'
 
 const starts = 20
 const grants = ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
@@ -32,88 +31,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** Sends commands to redis one by one and gives its answers. */
-async function redis(port: number, commands: readonly string[]): Promise<string[]> {
-  const socket = createConnection(port, '127.0.0.1')
-  await once(socket, 'connect')
-  const answers: string[] = []
-  for (const command of commands) {
-    socket.write(`${command}\r\n`)
-    const [chunk] = (await once(socket, 'data')) as [Buffer]
-    answers.push(chunk.toString().trim())
-  }
-  socket.destroy()
-  return answers
-}
-
-interface Server {
-  name: string
-  packages: string[]
-  args: (port: number) => string[]
-  files: (port: number) => Record<string, string>
-  writable: string[]
-  /** The entry point is pid 1: only a signal that it handles reaches it. */
-  stopSignal: string
-  /** Resolves when it answers. */
-  ready: (port: number) => Promise<unknown>
-  /** True when every answer is right. */
-  works: (port: number) => Promise<boolean>
-}
-
-const servers: Server[] = [
-  {
-    name: 'nginx',
-    packages: ['nginx', 'nginx-common'],
-    args: () => ['/usr/sbin/nginx', '-c', '/etc/nginx/nginx.conf'],
-    files: (port) => ({
-      '/etc/nginx/nginx.conf': `daemon off; worker_processes 2; error_log /dev/null; pid /run/nginx.pid;
-events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port}; root /srv; } }\n`,
-      '/srv/index.html': 'hello\n',
-      '/srv/large.bin': 'x'.repeat(300_000)
-    }),
-    writable: ['/run', '/tmp', '/var/lib/nginx', '/var/log/nginx'],
-    stopSignal: 'QUIT',
-    ready: (port) => untilServing(port, 10_000),
-    works: async (port) => {
-      const { asked, right } = await exercise(port, 2)
-      return asked === right
-    }
-  },
-  {
-    name: 'redis',
-    packages: ['redis-server', 'redis-tools'],
-    args: (port) => [
-      '/usr/bin/redis-server',
-      '--bind',
-      '127.0.0.1',
-      '--port',
-      String(port),
-      '--dir',
-      '/data',
-      '--save',
-      ''
-    ],
-    files: () => ({}),
-    writable: ['/data', '/tmp', '/run'],
-    stopSignal: 'TERM',
-    ready: (port) => until('redis to answer', () => redis(port, ['PING'])),
-    works: async (port) => {
-      const answers = await redis(port, [
-        'PING',
-        'SET k v',
-        'GET k',
-        'INCR n',
-        'BGSAVE',
-        'EVAL "return 7" 0'
-      ])
-      return (
-        answers.join(' ').includes('+PONG +OK') &&
-        answers[5] === ':7' &&
-        answers[4]?.startsWith('+Background') === true
-      )
-    }
-  }
-]
+const servers = allServers.filter(({ name }) => name === 'nginx' || name === 'redis')
+/** Empty folders that either of them writes to. */
+const writable = ['/run', '/tmp', '/data', '/var/lib/nginx', '/var/log/nginx']
 
 function traceUntilEnd(
   id: string,
@@ -152,7 +72,7 @@ test('real servers: learned once, enforced every time', {
       const folder = join(work, server.name)
       const rootfs = await buildRootfs(cache, server.packages, (line) => t.comment(line))
       const files = [{ source: attack, target: '/root/attack' }]
-      for (const [target, text] of Object.entries(server.files(port))) {
+      for (const [target, text] of Object.entries(server.files?.(port) ?? {})) {
         const source = join(folder, target.replaceAll('/', '_'))
         await mkdir(folder, { recursive: true })
         await writeFile(source, text)
@@ -165,7 +85,7 @@ test('real servers: learned once, enforced every time', {
           rootfs,
           args: server.args(port),
           files,
-          writable: server.writable,
+          writable,
           seccomp,
           profile: server.name,
           noNewPrivileges: true,
