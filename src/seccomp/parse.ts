@@ -3,23 +3,14 @@ import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { validateObject } from '../api/validate.js'
 import { SeccoError } from '../errors.js'
 import type { AnyObject } from '../store/store.js'
+import { limits } from './import/limits.js'
+import { checkNesting } from './import/read-value.js'
 
 /** Longest text that is read, in bytes of UTF-8. */
-export const maxDocumentBytes = 1024 * 1024
-const maxNesting = 64
+export const maxDocumentBytes = limits.documentBytes
 
 function invalid(where: string, message: string, cause?: unknown): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${message}`, { field: '', cause })
-}
-
-/** Flow nesting that a recursive parser would pay for with its stack. */
-function checkNesting(text: string, where: string): void {
-  let depth = 0
-  for (const character of text) {
-    if (character === '[' || character === '{') depth++
-    else if (character === ']' || character === '}') depth = Math.max(0, depth - 1)
-    if (depth > maxNesting) throw invalid(where, `is nested deeper than ${maxNesting} levels`)
-  }
 }
 
 function readAll(text: string, where: string): unknown[] {

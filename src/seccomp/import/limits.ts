@@ -1,9 +1,9 @@
 /**
- * What any document that comes from outside may be at most. One home: every reader of `import` and
- * `migrate` takes its bounds from here, so that time and memory stay bounded whatever is given.
+ * What any document that comes from outside may be at most. One home: every reader of documents,
+ * `import` and `migrate` included, takes its bounds from here, so that time and memory stay bounded whatever is given.
  */
 export const limits = {
-  /** Bytes of one JSON or YAML document; what Secco's own documents may have (parse.ts). */
+  /** Bytes of one JSON or YAML document, Secco's own included. */
   documentBytes: 1024 * 1024,
   /** Bytes of one file of manifests; only those that speak of seccomp are parsed. */
   manifestBytes: 4 * 1024 * 1024,
