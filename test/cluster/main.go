@@ -1,7 +1,8 @@
-// The command cluster is etcd, kube-apiserver or kubectl, by the name it is called with (a symbolic link) or by its first argument.
+// The command cluster is etcd or one of Kubernetes' programs, by the name it is called with (a symbolic link) or by its first argument.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,9 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -25,7 +29,7 @@ func main() {
 			return
 		}
 	}
-	fmt.Fprintln(os.Stderr, "call this binary as etcd, kube-apiserver or kubectl (by a link's name or the first argument)")
+	fmt.Fprintln(os.Stderr, "call this binary as etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet or kubectl (by a link's name or the first argument)")
 	os.Exit(2)
 }
 
@@ -37,6 +41,12 @@ func run(name string) bool {
 		os.Exit(0)
 	case "kube-apiserver":
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
+	case "kube-controller-manager":
+		os.Exit(cli.Run(controllers.NewControllerManagerCommand()))
+	case "kube-scheduler":
+		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case "kubelet":
+		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
 	case "kubectl":
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 			kubectlutil.CheckErr(err)
