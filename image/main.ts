@@ -42,8 +42,7 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const known = error instanceof SeccoError
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
-  if (known && error.hint !== undefined) process.stderr.write(`next: ${error.hint}\n`)
+  if (error instanceof SeccoError) process.stderr.write(`next: ${error.hint}\n`)
   process.exitCode = 1
 }
