@@ -40,6 +40,8 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
+  /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
+  lacking?: readonly string[]
   /** The author's explicit Unconfined does not stand. */
   overrides?: 'Unconfined'
 }
