@@ -3,6 +3,8 @@ import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './
 import { allowIgnoreLabel } from './exclusions.js'
 import { containerWarning, denialMessage } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
+import { isObserved, observedOnly } from './observe.js'
+import { createReach, type Reach } from './reach.js'
 import { type Resolution, resolveWishes } from './resolve.js'
 import type { Labels } from './selector.js'
 import { namespaceLabels, type Snapshot } from './snapshot.js'
@@ -62,10 +64,18 @@ function decideEphemeral(container: ContainerFacts): ContainerDecision {
   }
 }
 
+/** Names of nodes for people: a few, and a sign when there are more. */
+function lackingOf({ missing }: Resolution, reach: Reach): { lacking?: readonly string[] } {
+  if (missing === undefined) return {}
+  const { names, more } = reach.lacking(missing)
+  return names.length === 0 ? {} : { lacking: more ? [...names, '…'] : names }
+}
+
 function fromResolution(
   container: ContainerFacts,
   facts: PodFacts,
-  resolution: Resolution
+  resolution: Resolution,
+  reach: Reach
 ): ContainerDecision {
   const { outcome, reason, wish, profile, revision } = resolution
   return {
@@ -80,6 +90,7 @@ function fromResolution(
     ...(revision === undefined
       ? {}
       : { revision: revision.digest, localhostProfile: revision.path }),
+    ...lackingOf(resolution, reach),
     ...(isUnconfined(container, facts) ? { overrides: 'Unconfined' as const } : {})
   }
 }
@@ -93,14 +104,15 @@ function decideContainer(
   snapshot: Snapshot,
   facts: PodFacts,
   wishes: Wishes,
-  container: ContainerFacts
+  container: ContainerFacts,
+  reach: Reach
 ): Verdict {
   if (container.kind === 'ephemeral') {
     return { decision: decideEphemeral(container), denied: false }
   }
   const { name, kind, index } = container
   const base = { container: name, kind, index }
-  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name))
+  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name), reach)
   if (resolution === undefined) {
     return { decision: { ...base, outcome: 'skipped', reason: 'no-rule' }, denied: false }
   }
@@ -118,7 +130,7 @@ function decideContainer(
     return { decision: { ...base, ...why }, denied: false }
   }
   return {
-    decision: fromResolution(container, facts, resolution),
+    decision: fromResolution(container, facts, resolution, reach),
     denied: resolution.outcome === 'denied'
   }
 }
@@ -144,11 +156,19 @@ function podBecomesRuntimeDefault(
 
 /**
  * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
- * and a second call on its own result gives it again.
+ * and a second call on its own result gives it again. Where only observed is asked for, it is told and not done.
  *
- * Never Unconfined, never a path whose file some node lacks, never a change in an excluded namespace.
+ * Never Unconfined, never a path whose file a node lacks that could run the pod, never a change in an excluded namespace.
  */
 export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
+  const decision = decideFully(snapshot, facts)
+  const { mode } = snapshot.options
+  return isObserved(mode, namespaceLabels(snapshot, facts.namespace))
+    ? observedOnly(decision, facts.namespace)
+    : decision
+}
+
+function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
   if (snapshot.options.excludedNamespaces.has(facts.namespace)) {
     return untouched('excluded', 'excluded-namespace')
   }
@@ -171,10 +191,12 @@ export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push('secco: Windows pod: seccomp does not exist there')
     return untouched('skipped', 'windows', warnings, matched)
   }
+  const { joinTainted } = snapshot.options
+  const reach = createReach({ nodes: snapshot.nodes, joinTainted }, facts.placement)
   const containers: ContainerDecision[] = []
   for (const container of facts.containers) {
     if (facts.subresource !== '' && container.kind !== 'ephemeral') continue
-    const { decision, denied } = decideContainer(snapshot, facts, wishes, container)
+    const { decision, denied } = decideContainer(snapshot, facts, wishes, container, reach)
     if (denied) {
       const message = denialMessage(decision)
       const result = untouched('denied', decision.reason, warnings, matched)

@@ -40,12 +40,16 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
+  /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
+  lacking?: readonly string[]
   /** The author's explicit Unconfined does not stand. */
   overrides?: 'Unconfined'
 }
 
 export type PodDecisionKind =
   | 'patched'
+  /** Would be patched or denied, but the namespace or the installation only observes. */
+  | 'observed'
   | 'kept'
   | 'unmatched'
   | 'ignored'

@@ -1,6 +1,8 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { alwaysExcludedNamespaces } from './exclusions.js'
+import type { NodeFacts } from './node-facts.js'
+import type { InstallMode } from './observe.js'
 import { type ProfileState, profileKey, type RevisionState, revisionPath } from './profile-state.js'
 import { compileRules, type RuleProblem } from './rule.js'
 import { buildRuleIndex, type RuleIndex } from './rule-index.js'
@@ -15,6 +17,10 @@ export interface SnapshotOptions {
   allowIgnore: boolean
   /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
   excludedNamespaces: ReadonlySet<string>
+  /** New nodes carry the start-up taint until they have every file; default false. */
+  joinTainted: boolean
+  /** `observe`: decisions are told and logged, and no pod is changed, until its namespace is enabled; default enforce. */
+  mode: InstallMode
 }
 
 /** Everything a decision rests on. Immutable: a change makes a new snapshot, swapped in one assignment. */
@@ -24,6 +30,8 @@ export interface Snapshot {
   profiles: ReadonlyMap<string, ProfileState>
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
+  /** Nodes by name; empty outside a cluster: then a revision is ready for all or for none. */
+  nodes: ReadonlyMap<string, NodeFacts>
   options: SnapshotOptions
   /** Objects that could not be used as they are; everything else works. */
   problems: readonly RuleProblem[]
@@ -34,11 +42,15 @@ export interface SnapshotSource {
   profiles?: readonly ProfileState[]
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
+  /** A map that does not change any more. */
+  nodes?: ReadonlyMap<string, NodeFacts>
   options?: {
     legacyAnnotations?: boolean
     ownNamespace?: string
     allowIgnore?: boolean
     excludedNamespaces?: readonly string[]
+    joinTainted?: boolean
+    mode?: InstallMode
   }
 }
 
@@ -88,6 +100,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
     rules: buildRuleIndex(rules),
     profiles,
     namespaces,
+    nodes: source.nodes ?? new Map<string, NodeFacts>(),
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,
       ownNamespace,
@@ -96,7 +109,9 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
         ...alwaysExcludedNamespaces,
         ownNamespace,
         ...(source.options?.excludedNamespaces ?? [])
-      ])
+      ]),
+      joinTainted: source.options?.joinTainted ?? false,
+      mode: source.options?.mode ?? 'enforce'
     },
     problems
   }

@@ -7,6 +7,7 @@ import { bpfMount } from '../../../native/pins.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
+import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -57,6 +58,11 @@ interface RuntimeOptions {
   seccompRoot?: string
   runcRoot?: string[]
   containerdSocket: string
+}
+
+interface WebhookCommandOptions extends ListenOptions {
+  serverName?: string[]
+  mode: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -132,7 +138,12 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'a name or address that the certificate covers; repeatable',
       collect
     )
-    .action(async (options: ListenOptions & { serverName?: string[] }, command: Command) => {
+    .option(
+      '--mode <observe|enforce>',
+      'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
+      'enforce'
+    )
+    .action(async (options: WebhookCommandOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -152,6 +163,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
           signal: context.stopSignal()
         })
       )
