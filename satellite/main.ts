@@ -50,7 +50,8 @@ function newestOf(capabilities: readonly Capability[]): Capability[] {
 export type SatelliteUplink = Pick<
   Uplink,
   'offer' | 'report' | 'statusChanged' | 'connected' | 'flush' | 'close'
->
+> &
+  Partial<Pick<Uplink, 'conditions'>>
 
 export interface SatelliteOptions {
   node: string
@@ -156,7 +157,11 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     hook: loop === undefined ? '' : (opened.recorder?.hook ?? ''),
     tracingUnavailable: reason,
     losses: loop?.losses(),
-    conditions: [...(loop?.conditions() ?? []), ...keeper.conditions()],
+    conditions: [
+      ...(loop?.conditions() ?? []),
+      ...keeper.conditions(),
+      ...(uplink?.conditions?.() ?? [])
+    ],
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,

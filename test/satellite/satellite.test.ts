@@ -35,7 +35,8 @@ const logger = createLogger('test', quiet)
 
 function revision(seccomp: LinuxSeccomp, over: Partial<Revision> = {}): Revision {
   const json = Buffer.from(canonicalJson(seccomp))
-  return { namespace: 'shop', profile: 'checkout.app', digest: digestOf(json), json, ...over }
+  const ref = { namespace: 'shop', profile: 'checkout.app', digest: digestOf(json) }
+  return { ...ref, json, origin: undefined, ...over }
 }
 const small: LinuxSeccomp = {
   defaultAction: 'SCMP_ACT_ERRNO',

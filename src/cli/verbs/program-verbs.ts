@@ -64,6 +64,18 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  tokenFile?: string
+  hubCa?: string
+}
+
+/** `--token-file` and `--hub-ca`, both or none. @throws SeccoError INVALID_ARGUMENT */
+function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
+  if (tokenFile === undefined && hubCa === undefined) return undefined
+  if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
+  const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
+  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
+    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+  })
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -160,6 +172,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .description('the node agent: records, identifies, uploads, installs revisions')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
     .option(
+      '--token-file <file>',
+      "in a cluster: this pod's ServiceAccount token (audience secco-hub) instead of a certificate"
+    )
+    .option('--hub-ca <file>', 'authorities that sign the certificate of the hub, PEM')
+    .option(
       '--record <when>',
       'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
       'always'
@@ -199,6 +216,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             containerdSocket: options.containerdSocket,
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
+            token: tokenOptions(options),
             logger: createLogger('satellite')
           },
           context.stopSignal()
