@@ -21,6 +21,7 @@ import { type ContainerRegistry, openRegistry } from './containers/registry.js'
 import { libseccompVersion, runcRuntime } from './containers/runc.js'
 import { type LocalServer, serveLocally } from './local-server.js'
 import { openForSatellite } from './open-recorder.js'
+import type { Floor } from './floor.js'
 import { startRecorderLoop } from './recorder-loop.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
 import type { RecordMode } from './record-mode.js'
@@ -65,6 +66,8 @@ export interface SatelliteOptions {
   containerdSocket?: string
   /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
   record?: RecordMode
+  /** What revisions may never go below; default `approved`. */
+  floor?: Floor
   /** Folder on a bpf file system: recording outlives this process. Default: it ends with it. */
   pin?: string
   /** Slots of the recorder; its default without. */
@@ -126,6 +129,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   const keeper = await openRevisionKeeper({
     root: options.seccompRoot,
     logger,
+    ...(options.floor === undefined ? {} : { floor: options.floor }),
     containers: () => registry.all(),
     onStatus: (status) => uplink?.report(status)
   })

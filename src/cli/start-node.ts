@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { ensureClientLeaf } from '../../certs/files.js'
+import type { Floor } from '../../satellite/floor.js'
 import { startSatellite } from '../../satellite/main.js'
 import type { RecordMode } from '../../satellite/record-mode.js'
 import { checkToken, watchFile } from '../../satellite/token-file.js'
@@ -21,6 +22,7 @@ export interface NodeOptions {
   record: RecordMode
   /** Folder on a bpf file system where recording outlives this process; undefined: nowhere. */
   pin?: string | undefined
+  floor?: Floor
   /** In a cluster: the ServiceAccount's token and the hub's authority, read again when they change. */
   token?: { tokenFile: string; caFile: string } | undefined
   logger: Logger
@@ -131,6 +133,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     runcRoots: options.runcRoots,
     containerdSocket: options.containerdSocket,
     record: options.record,
+    ...(options.floor === undefined ? {} : { floor: options.floor }),
     ...(options.pin === undefined ? {} : { pin: options.pin }),
     logger
   }).catch((error: unknown) => {

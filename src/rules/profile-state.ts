@@ -6,6 +6,8 @@ export interface RevisionState {
   path: string
   /** Every node that could run a pod has acknowledged the file. */
   ready: boolean
+  /** It lets nothing through that RuntimeDefault refuses; absent: nobody has looked. */
+  withinDefault?: boolean
 }
 
 export interface ProfileState {

@@ -66,17 +66,3 @@ export function resolveWish(snapshot: Snapshot, wish: Wish): Resolution {
   const reason = state.approved && revision !== undefined ? 'not-ready' : 'not-approved'
   return { outcome: fallback, reason, wish, profile }
 }
-
-/**
- * Resolves competing wishes in their order. The first that gives a revision or denies wins; a fallback
- * to RuntimeDefault gives way to a later wish that achieves more.
- */
-export function resolveWishes(snapshot: Snapshot, wishes: readonly Wish[]): Resolution | undefined {
-  let first: Resolution | undefined
-  for (const wish of wishes) {
-    const resolution = resolveWish(snapshot, wish)
-    if (resolution.outcome === 'assigned' || resolution.outcome === 'denied') return resolution
-    first ??= resolution
-  }
-  return first
-}

@@ -11,7 +11,7 @@ export interface SnapshotOptions {
   legacyAnnotations: boolean
   /** Namespace that Secco runs in: untouched. */
   ownNamespace: string
-  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default true. */
+  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default false: a label alone never weakens. */
   allowIgnore: boolean
   /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
   excludedNamespaces: ReadonlySet<string>
@@ -22,6 +22,8 @@ export interface Snapshot {
   rules: RuleIndex
   /** By `<namespace>/<name>`; see `profileKey`. */
   profiles: ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: everything the first lets through, the second does too. False when unsure. */
+  within: (inner: string, outer: string) => boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
   options: SnapshotOptions
@@ -32,6 +34,8 @@ export interface Snapshot {
 export interface SnapshotSource {
   rules?: readonly SeccompRule[]
   profiles?: readonly ProfileState[]
+  /** Pure and quick; without it no two different revisions compare. */
+  within?: (inner: string, outer: string) => boolean
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
   options?: {
@@ -87,11 +91,12 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
   return {
     rules: buildRuleIndex(rules),
     profiles,
+    within: source.within ?? (() => false),
     namespaces,
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,
       ownNamespace,
-      allowIgnore: source.options?.allowIgnore ?? true,
+      allowIgnore: source.options?.allowIgnore ?? false,
       excludedNamespaces: new Set([
         ...alwaysExcludedNamespaces,
         ownNamespace,

@@ -7,8 +7,8 @@ import type { Finding, Part } from './observations.js'
 
 type SetField = 'observed' | 'probes' | 'sessions' | 'startup' | 'serving'
 
-/** Names that no table knows, of one ABI: newer calls than ours are some, a flood of inventions is not. */
-const mostUnknown = 64
+/** Names that no table knows, of one ABI: newer calls than ours are few, a flood of inventions is not. */
+const mostUnknown = 2048
 
 /** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
 function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {

@@ -42,6 +42,16 @@ export interface Refusals {
   counts(): Readonly<Record<RefusalReason, number>>
 }
 
+/** Those that end the stream: who speaks is not who they say. */
+const proofs: ReadonlySet<RefusalReason> = new Set([
+  'no-credentials',
+  'token-expired',
+  'wrong-audience',
+  'token-invalid',
+  'wrong-account',
+  'no-node-claim',
+  'node-mismatch'
+])
 const repeatMs = 10_000
 const mostRemembered = 4096
 
@@ -66,7 +76,8 @@ export function createRefusals(logger: Logger, now: () => number = Date.now): Re
       said.set(key, { at, unsaid: 0 })
       const more = before === undefined || before.unsaid === 0 ? {} : { unsaid: before.unsaid }
       const who = { ...(node && { node }), ...(peer && { peer }), ...(id && { id: id.slice(0, 128) }) }
-      logger.warn({ ...who, reason, ...more }, `refused: ${message.slice(0, 512)}`)
+      const code = proofs.has(reason) ? { code: 'UNAUTHENTICATED' } : {}
+      logger.warn({ ...code, ...who, reason, ...more }, `refused: ${message.slice(0, 512)}`)
     },
     count: (reason) => void (counts[reason] += 1),
     counts: () => counts

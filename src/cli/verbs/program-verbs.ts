@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
+import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
@@ -64,6 +65,7 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  floor: string
   tokenFile?: string
   hubCa?: string
 }
@@ -186,6 +188,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'where recording outlives a restart or a crash, on a bpf file system; off: it ends with the process',
       join(bpfMount, 'secco')
     )
+    .option(
+      '--floor <floor>',
+      'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
+      'approved'
+    )
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
       const { cleanSatellite, runSatellite } = await import('../programs.js')
@@ -217,6 +224,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
             token: tokenOptions(options),
+            floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },
           context.stopSignal()
