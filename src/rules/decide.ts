@@ -3,6 +3,7 @@ import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './
 import { allowIgnoreLabel } from './exclusions.js'
 import { containerWarning, denialMessage, looseningWarnings } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
+import { createReach, type Reach } from './reach.js'
 import type { Resolution } from './resolve.js'
 import type { Labels } from './selector.js'
 import { namespaceLabels, type Snapshot } from './snapshot.js'
@@ -64,10 +65,18 @@ function decideEphemeral(container: ContainerFacts): ContainerDecision {
   }
 }
 
+/** Names of nodes for people: a few, and a sign when there are more. */
+function lackingOf({ missing }: Resolution, reach: Reach): { lacking?: readonly string[] } {
+  if (missing === undefined) return {}
+  const { names, more } = reach.lacking(missing)
+  return names.length === 0 ? {} : { lacking: more ? [...names, '…'] : names }
+}
+
 function fromResolution(
   container: ContainerFacts,
   facts: PodFacts,
-  { resolution, loosening }: Tightened & { resolution: Resolution }
+  { resolution, loosening }: Tightened & { resolution: Resolution },
+  reach: Reach
 ): ContainerDecision {
   const { outcome, reason, wish, profile, revision } = resolution
   const overrides = isUnconfined(container, facts)
@@ -87,6 +96,7 @@ function fromResolution(
     ...(revision === undefined
       ? {}
       : { revision: revision.digest, localhostProfile: revision.path }),
+    ...lackingOf(resolution, reach),
     ...(overrides === undefined ? {} : { overrides }),
     ...(loosening.length === 0 ? {} : { loosening })
   }
@@ -101,7 +111,8 @@ function decideContainer(
   snapshot: Snapshot,
   facts: PodFacts,
   wishes: Wishes,
-  container: ContainerFacts
+  container: ContainerFacts,
+  reach: Reach
 ): Verdict {
   if (container.kind === 'ephemeral') {
     return { decision: decideEphemeral(container), denied: false }
@@ -112,7 +123,8 @@ function decideContainer(
   const tightened = resolveLayers(
     snapshot,
     wishesForContainer(wishes, name),
-    author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined'
+    author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
+    reach
   )
   const { resolution } = tightened
   if (resolution === undefined) {
@@ -133,7 +145,7 @@ function decideContainer(
     return { decision: { ...base, ...why }, denied: false }
   }
   return {
-    decision: fromResolution(container, facts, { ...tightened, resolution }),
+    decision: fromResolution(container, facts, { ...tightened, resolution }, reach),
     denied: resolution.outcome === 'denied'
   }
 }
@@ -170,7 +182,7 @@ function podBecomesRuntimeDefault(
  * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
  * and a second call on its own result gives it again.
  *
- * Never Unconfined, never a path whose file some node lacks, never a change in an excluded namespace.
+ * Never Unconfined, never a path whose file a node lacks that could run the pod, never a change in an excluded namespace.
  */
 export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
   if (snapshot.options.excludedNamespaces.has(facts.namespace)) {
@@ -200,10 +212,12 @@ export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push('secco: Windows pod: seccomp does not exist there')
     return untouched('skipped', 'windows', warnings, matched)
   }
+  const { joinTainted } = snapshot.options
+  const reach = createReach({ nodes: snapshot.nodes, joinTainted }, facts.placement)
   const containers: ContainerDecision[] = []
   for (const container of facts.containers) {
     if (facts.subresource !== '' && container.kind !== 'ephemeral') continue
-    const { decision, denied } = decideContainer(snapshot, facts, wishes, container)
+    const { decision, denied } = decideContainer(snapshot, facts, wishes, container, reach)
     if (denied) {
       const message = denialMessage(decision)
       const result = untouched('denied', decision.reason, warnings, matched)

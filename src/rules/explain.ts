@@ -9,6 +9,14 @@ function because(decision: ContainerDecision): string {
   return decision.rule === undefined ? '' : ` (${decision.rule})`
 }
 
+/** Which nodes lack the newest revision; without nodes as objects it is said of all. */
+function missingAt({ lacking = [] }: ContainerDecision): string {
+  if (lacking.length === 0) return 'every node'
+  const more = lacking.at(-1) === '…'
+  const names = (more ? lacking.slice(0, -1) : lacking).join(', ')
+  return `${names}${more ? ' and others' : ''}`
+}
+
 /** Why a revision cannot be used, in words, with what to do. */
 function obstacle(decision: ContainerDecision): string {
   const profile = decision.profile ?? 'it names'
@@ -20,7 +28,7 @@ function obstacle(decision: ContainerDecision): string {
     case 'not-approved':
       return `profile ${profile} is not approved yet`
     default:
-      return `profile ${profile} has not reached every node yet`
+      return `profile ${profile} has not reached ${missingAt(decision)} yet`
   }
 }
 
@@ -35,7 +43,8 @@ export function containerWarning(decision: ContainerDecision): string | undefine
         : ' instead of its own Localhost profile'
   switch (decision.outcome) {
     case 'assigned': {
-      const older = decision.reason === 'previous' ? ', the newest has not reached every node' : ''
+      const older =
+        decision.reason === 'previous' ? `, the newest has not reached ${missingAt(decision)}` : ''
       const what = `${decision.mode ?? 'enforce'} ${decision.profile ?? ''}`
       return `${name} ${what}${shortDigest(decision.revision)}${older}${instead}${because(decision)}`
     }

@@ -1,6 +1,7 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { alwaysExcludedNamespaces } from './exclusions.js'
+import type { NodeFacts } from './node-facts.js'
 import { type ProfileState, profileKey, type RevisionState, revisionPath } from './profile-state.js'
 import { compileRules, type RuleProblem } from './rule.js'
 import { buildRuleIndex, type RuleIndex } from './rule-index.js'
@@ -15,6 +16,8 @@ export interface SnapshotOptions {
   allowIgnore: boolean
   /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
   excludedNamespaces: ReadonlySet<string>
+  /** New nodes carry the start-up taint until they have every file; default false. */
+  joinTainted: boolean
 }
 
 /** Everything a decision rests on. Immutable: a change makes a new snapshot, swapped in one assignment. */
@@ -26,6 +29,8 @@ export interface Snapshot {
   within: (inner: string, outer: string) => boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
+  /** Nodes by name; empty outside a cluster: then a revision is ready for all or for none. */
+  nodes: ReadonlyMap<string, NodeFacts>
   options: SnapshotOptions
   /** Objects that could not be used as they are; everything else works. */
   problems: readonly RuleProblem[]
@@ -38,11 +43,14 @@ export interface SnapshotSource {
   within?: (inner: string, outer: string) => boolean
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
+  /** A map that does not change any more. */
+  nodes?: ReadonlyMap<string, NodeFacts>
   options?: {
     legacyAnnotations?: boolean
     ownNamespace?: string
     allowIgnore?: boolean
     excludedNamespaces?: readonly string[]
+    joinTainted?: boolean
   }
 }
 
@@ -93,6 +101,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
     profiles,
     within: source.within ?? (() => false),
     namespaces,
+    nodes: source.nodes ?? new Map<string, NodeFacts>(),
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,
       ownNamespace,
@@ -101,7 +110,8 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
         ...alwaysExcludedNamespaces,
         ownNamespace,
         ...(source.options?.excludedNamespaces ?? [])
-      ])
+      ]),
+      joinTainted: source.options?.joinTainted ?? false
     },
     problems
   }

@@ -1,3 +1,4 @@
+import type { Reach } from './reach.js'
 import { type Resolution, resolveWish } from './resolve.js'
 import type { Snapshot } from './snapshot.js'
 import { type ContainerWishes, strictness, type Wish } from './wishes.js'
@@ -50,8 +51,8 @@ function withoutRevision({ wish, profile }: Resolution): Resolution {
 }
 
 /** The platform's own wish; profiles it did not name with their namespace count only within RuntimeDefault. */
-function resolveRoot(snapshot: Snapshot, wish: Wish): Resolution {
-  const resolution = resolveWish(snapshot, wish)
+function resolveRoot(snapshot: Snapshot, wish: Wish, reach: Reach): Resolution {
+  const resolution = resolveWish(snapshot, wish, reach)
   const { profile, revision } = resolution
   if (revision === undefined || profile === undefined || !wish.bounded.includes(profile)) {
     return resolution
@@ -67,16 +68,17 @@ function resolveRoot(snapshot: Snapshot, wish: Wish): Resolution {
 export function resolveLayers(
   snapshot: Snapshot,
   { root, tenants }: ContainerWishes,
-  author: 'unconfined' | 'runtime-default'
+  author: 'unconfined' | 'runtime-default',
+  reach: Reach
 ): Tightened {
   const loosening: string[] = []
-  let current = root === undefined ? undefined : resolveRoot(snapshot, root)
+  let current = root === undefined ? undefined : resolveRoot(snapshot, root, reach)
   const enforcedByRoot =
     current?.outcome === 'denied' ||
     (current?.outcome === 'assigned' && current.wish.mode === 'enforce')
   if (current?.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }
   for (const wish of tenants) {
-    const candidate = resolveWish(snapshot, wish)
+    const candidate = resolveWish(snapshot, wish, reach)
     if (candidate.outcome === 'denied') return { resolution: candidate, loosening, enforcedByRoot }
     const limit: Width = current === undefined ? author : widthOf(current)
     if (!isNotWider(snapshot, widthOf(candidate), limit)) {

@@ -4,6 +4,7 @@ import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.j
 import { decide } from '../../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../../src/rules/facts.js'
 import { compileContainers, compileGlob } from '../../../src/rules/glob.js'
+import { anywhere } from '../../../src/rules/placement.js'
 import { compileRules, ruleMatches } from '../../../src/rules/rule.js'
 import { buildRuleIndex } from '../../../src/rules/rule-index.js'
 import { compileSelector, selectorMatches } from '../../../src/rules/selector.js'
@@ -203,6 +204,7 @@ function pod(change: Partial<PodFacts> = {}): PodFacts {
     hasPodSecurityContext: false,
     podSeccomp: undefined,
     containers: [container()],
+    placement: anywhere,
     windows: false,
     mirror: false,
     ...change
