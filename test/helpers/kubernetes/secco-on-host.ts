@@ -1,4 +1,4 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import type { NodeView } from '../../../webhook/ui/view.js'
 import { repositoryRoot } from '../repository.js'
 import { spawnSecco } from '../secco-command.js'
 import { until } from '../until.js'
+import type { RealNode } from './node.js'
 import type { RealCluster } from './real-cluster.js'
 
 /** Secco at work for a cluster, whichever way it was installed. */
@@ -21,18 +22,28 @@ export interface SeccoAtWork {
   stop(): Promise<void>
 }
 
+const program = join(repositoryRoot, 'bin/secco')
+
 interface Started {
   child: ChildProcessWithoutNullStreams
   output: () => string
 }
 
-function startSecco(args: readonly string[]): Started {
-  const child = spawnSecco(args)
+function collect(child: ChildProcessWithoutNullStreams): Started {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-200_000)))
   }
   return { child, output: () => output }
+}
+
+/** Starts `secco` where the node's folders are the usual ones, as its own service would be. */
+function startOnNode({ mountsOf }: RealNode, args: readonly string[]): Started {
+  const secco = ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath, program, ...args]
+  const child = spawn('nsenter', [`--mount=/proc/${mountsOf}/ns/mnt`, ...secco], {
+    env: { ...process.env, NO_COLOR: '1' }
+  })
+  return collect(child)
 }
 
 async function endSecco({ child }: Started): Promise<void> {
@@ -61,11 +72,13 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
   try {
     await cluster.kubectl('apply', '-k', join(repositoryRoot, 'manifests/base'))
     const common = ['--state', state]
-    const webhook = startSecco([
-      ...common,
-      ...['--kubeconfig', cluster.kubeconfig, 'webhook', '--listen', '127.0.0.1:0'],
-      ...['--hub-listen', '127.0.0.1:0', '--ui-listen', '127.0.0.1:0']
-    ])
+    const webhook = collect(
+      spawnSecco([
+        ...common,
+        ...['--kubeconfig', cluster.kubeconfig, 'webhook', '--listen', '127.0.0.1:0'],
+        ...['--hub-listen', '127.0.0.1:0', '--ui-listen', '127.0.0.1:0']
+      ])
+    )
     programs.push(webhook)
     const addresses = await until('the webhook to be up', async () => {
       if (webhook.child.exitCode !== null) throw new Error(`it ended: ${webhook.output()}`)
@@ -75,14 +88,9 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
         : (JSON.parse(text) as { webhook: string; hub: string; ui: string; caBundle: string })
     })
     for (const node of cluster.nodes) {
-      programs.push(
-        startSecco([
-          // A state of its own would need a certificate of the hub's authority: they share the folder.
-          ...['--state', state, 'satellite', '--hub', addresses.hub, '--node', node.name],
-          ...['--seccomp-root', node.seccompRoot, '--runc-root', node.runcRoot],
-          ...['--containerd-socket', node.containerdSocket, '--pin', 'off']
-        ])
-      )
+      // A state of its own would need a certificate of the hub's authority: they share the folder.
+      const args = ['--state', state, 'satellite', '--hub', addresses.hub, '--node', node.name]
+      programs.push(startOnNode(node, args))
     }
     const clientConfig = { url: `${addresses.webhook}/mutate`, caBundle: addresses.caBundle }
     await cluster.kube.do(
