@@ -3,20 +3,38 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DenialView } from '../../../webhook/ui/denial-rows.js'
-import type { NodeView } from '../../../webhook/ui/view.js'
 import { repositoryRoot } from '../repository.js'
 import { spawnSecco } from '../secco-command.js'
 import { until } from '../until.js'
 import type { RealNode } from './node.js'
 import type { RealCluster } from './real-cluster.js'
 
+/** A denial as the HTTP API gives it, as far as tests look. */
+export interface SeenDenial {
+  namespace: string
+  profile: string
+  node: string
+  container: string
+  syscall: string
+  action: string
+  count: number
+}
+
+/** A node as the HTTP API gives it, as far as tests look. */
+export interface SeenNode {
+  name: string
+  connected: boolean
+  attached: boolean
+}
+
 /** Secco at work for a cluster, whichever way it was installed. */
 export interface SeccoAtWork {
   /** State folder for `secco --state`. */
   state: string
-  denials(): Promise<DenialView[]>
-  nodes(): Promise<NodeView[]>
+  /** Pages and HTTP API, on loopback. */
+  ui: string
+  denials(): Promise<SeenDenial[]>
+  nodes(): Promise<SeenNode[]>
   /** What the programs said, for a failing test. */
   logs(): string
   stop(): Promise<void>
@@ -99,12 +117,19 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
       [{ op: 'replace', path: '/webhooks/0/clientConfig', value: clientConfig }],
       { contentType: 'application/json-patch+json' }
     )
-    const nodes = (): Promise<NodeView[]> => list<NodeView>(addresses.ui, 'nodes')
+    const nodes = (): Promise<SeenNode[]> => list<SeenNode>(addresses.ui, 'nodes')
     await until('every satellite to be connected', async () => {
       const known = await nodes()
       return known.length === cluster.nodes.length ? true : undefined
     })
-    return { state, nodes, denials: () => list<DenialView>(addresses.ui, 'denials'), logs, stop }
+    return {
+      state,
+      ui: addresses.ui,
+      nodes,
+      denials: () => list<SeenDenial>(addresses.ui, 'denials'),
+      logs,
+      stop
+    }
   } catch (error) {
     const said = logs().slice(-3000)
     await stop()
