@@ -16,13 +16,19 @@ export function startSnapshotFeed(
   objects: ObjectCache,
   hub: {
     profiles(): ReadonlyMap<string, ProfileState>
+    within(inner: string, outer: string): boolean
     onChange(listener: () => void): () => void
   },
   options: NonNullable<SnapshotSource['options']>,
   debounceMs = 20
 ): SnapshotFeed {
   const build = () =>
-    buildSnapshot({ rules: objects.rules(), profiles: [...hub.profiles().values()], options })
+    buildSnapshot({
+      rules: objects.rules(),
+      profiles: [...hub.profiles().values()],
+      within: (inner, outer) => hub.within(inner, outer),
+      options
+    })
   let snapshot = build()
   let timer: NodeJS.Timeout | undefined
   const rebuild = () => {

@@ -136,9 +136,26 @@ export const Approval = Type.Object(
     by: Type.String(),
     at: Type.String(),
     reason: Type.Optional(Type.String()),
-    revision: Type.String()
+    revision: Type.String(),
+    digest: Type.Optional(
+      Type.String({ description: 'of spec.seccomp and spec.extends as they were approved' })
+    )
   },
   closed
+)
+
+/** An approval that goes with what it is about: who wrote it is checked by the API server. */
+export const SpecApproval = Type.Object(
+  {
+    digest: Type.String({
+      pattern: '^sha256:[0-9a-f]{64}$',
+      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
+    }),
+    by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
+    at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
+    reason: Type.Optional(Type.String({ maxLength: 2048 }))
+  },
+  { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
 )
 
 /** What of a container's life goes into `status.observed`, and which arguments are to be filtered. */
@@ -192,7 +209,8 @@ export const SeccompProfileSpec = Type.Object(
     workload: Type.Optional(WorkloadRef),
     seccomp: Type.Optional(LinuxSeccomp),
     learn: Type.Optional(Learn),
-    promote: Type.Optional(Promote)
+    promote: Type.Optional(Promote),
+    approval: Type.Optional(SpecApproval)
   },
   closed
 )

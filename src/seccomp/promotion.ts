@@ -101,18 +101,25 @@ export function promotionOf(profile: SeccompProfile, now: number): Promotion {
 
 /**
  * The profile as approved by policy, with the reasons in its approval; the same object when the policy
- * may not. What was observed stays as it was.
+ * may not. What was observed stays as it was. `approver`: the user name that writes it, where approvals
+ * are bound to who writes them.
  */
-export function promote(profile: SeccompProfile, now: number): SeccompProfile {
+export function promote(
+  profile: SeccompProfile,
+  now: number,
+  approver?: string
+): SeccompProfile {
   const { ready, reasons, left } = promotionOf(profile, now)
   if (!ready) return profile
   const people =
     left.length === 0 ? '' : `; left to a person: ${left.map(({ name }) => name).join(', ')}`
   const { view } = forPolicy(profile)
+  const reason = `${reasons.join(', ')}${people}`
   const approved = approveObserved(view, {
-    by: policyName,
     at: new Date(now).toISOString(),
-    reason: `${reasons.join(', ')}${people}`
+    ...(approver === undefined
+      ? { by: policyName, reason }
+      : { by: approver, reason: `${policyName}: ${reason}`, bind: true })
   })
   const { observed } = profile.status ?? {}
   return {

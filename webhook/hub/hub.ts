@@ -80,6 +80,8 @@ export interface HubOptions {
   /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
   plainContainers?: PlainContainers
   limits?: Partial<HubLimits>
+  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
+  approver?: string
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -87,6 +89,8 @@ export interface Hub {
   address: Address
   /** By `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
+  within(inner: string, outer: string): boolean
   nodes(): NodeState[]
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
@@ -148,10 +152,12 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    recordEdits: options.approver !== undefined,
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
+  const approver = options.approver === undefined ? {} : { approver: options.approver }
+  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now, ...approver })
 
   function nodesChanged(): void {
     saver.changed()
@@ -287,6 +293,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   return {
     address: front.address,
     profiles: () => revisions.states(),
+    within: (inner, outer) => revisions.within(inner, outer),
     nodes: () => {
       const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
       // What went wrong with a revision that nobody wants any more is over.

@@ -13,6 +13,7 @@ import { type Rendering, renderProfile, type RenderOptions } from '../../src/sec
 import type { Store, StoreEvent } from '../../src/store/store.js'
 import type { NodeState } from './nodes.js'
 import { originOf } from './revision-origin.js'
+import { createPassSets } from './pass-sets.js'
 import { type Verdict, withVerdict } from './profile-status.js'
 import { isReady, readinessOf } from './readiness.js'
 import type { RevisionFiles } from './revision-files.js'
@@ -42,6 +43,8 @@ export interface Revisions {
   /** Everything a node should hold, by path. */
   desired(): ReadonlyMap<string, RevisionRef>
   bytes(digest: string): Promise<Buffer | undefined>
+  /** Of two digests (`runtime-default`: RuntimeDefault): what the first lets through, the second does too. */
+  within(inner: string, outer: string): boolean
   /** Where a profile's revisions come from, for nodes to judge. */
   origin(ref: RevisionRef): RevisionOrigin | undefined
   event(event: StoreEvent): void
@@ -65,6 +68,8 @@ export interface RevisionsOptions {
   /** After a failed write. */
   retryMs: number
   render?: Render
+  /** People write specs past Secco (kubectl edit): their changes are recorded among the approvals. */
+  recordEdits?: boolean
 }
 
 /** The fleet's runtimes and, when all nodes have the same, its machine: part of every rendering. */
@@ -88,12 +93,13 @@ export function fleetOf(nodes: readonly NodeState[]): Pick<RenderOptions, 'runti
 
 function essenceOf(profile: SeccompProfile): string {
   const abis = Object.keys(profile.status?.observed ?? {}).sort()
-  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis])
+  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
+  const passSets = createPassSets()
   const followed = new Map<string, Followed>()
   let states: ReadonlyMap<string, ProfileState> = new Map()
   let desired: ReadonlyMap<string, RevisionRef> = new Map()
@@ -122,6 +128,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       const audit = render(one.profile, { ...fleet, mode: 'audit', resolve })
       await files.keep(enforce.digest, enforce.json)
       await files.keep(audit.digest, audit.json)
+      passSets.put(enforce.digest, enforce.json)
+      passSets.put(audit.digest, audit.json)
       one.rendered = { key, enforce: enforce.digest, audit: audit.digest }
     } catch (thrown) {
       const error = toSeccoError(thrown)
@@ -149,10 +157,15 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     const revision = (digest: string): RevisionState => {
       const path = revisionPath(namespace, name, digest)
       wanted.push({ namespace, profile: name, digest })
-      return { digest, path, ready: isReady(readinessOf(path, counted)) }
+      const withinDefault = passSets.withinDefault(digest)
+      return { digest, path, ready: isReady(readinessOf(path, counted)), withinDefault }
     }
-    const kept = async (digest: string | undefined) =>
-      digest !== undefined && (await files.has(digest)) ? revision(digest) : undefined
+    const kept = async (digest: string | undefined) => {
+      if (digest === undefined || !(await files.has(digest))) return undefined
+      const bytes = passSets.has(digest) ? undefined : await files.read(digest)
+      if (bytes !== undefined) passSets.put(digest, bytes.toString('utf8'))
+      return revision(digest)
+    }
     const state: ProfileState = { namespace, name, approved: rendered !== undefined }
     if (rendered === undefined) return { state, verdict: { state: 'unapproved' }, wanted }
     if ('error' in rendered) {
@@ -185,7 +198,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       const now = new Date().toISOString()
       await store.update('SeccompProfile', { namespace, name }, (profile) =>
         // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
-        essenceOf(profile) === one.essence ? withVerdict(profile, verdict, now) : profile
+        essenceOf(profile) === one.essence ? withVerdict(profile, verdict, now, options.recordEdits) : profile
       )
       one.written = said
       one.complaint = ''
@@ -265,6 +278,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     states: () => states,
     desired: () => desired,
     bytes: (digest) => files.read(digest),
+    within: (inner, outer) => passSets.within(inner, outer),
     origin(ref) {
       const profile = resolve(ref.namespace, ref.profile)
       return profile === undefined ? undefined : originOf(profile, resolve)
