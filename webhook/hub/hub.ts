@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import { HubService, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import { HubService, type RevisionRef, type SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import { createDenials } from './denials.js'
 import { createFleet } from './fleet.js'
+import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
+import { localFleet } from './local-fleet.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
@@ -16,12 +18,12 @@ import { encode } from './outbox.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
+import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming {
-  coalesceMs: number
+export interface HubTiming extends RhythmTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -32,12 +34,15 @@ export interface HubTiming {
   forgetMs: number
   /** Between two looks at which profiles their policies approve. */
   promoteMs: number
+  /** Between two writes of a profile's status about the number of nodes alone. */
+  countMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
 }
 
 const defaultTiming: HubTiming = {
+  ...steadyRhythm,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,
@@ -46,6 +51,7 @@ const defaultTiming: HubTiming = {
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
+  countMs: 0,
   perSecond: 100,
   burst: 2000
 }
@@ -59,6 +65,8 @@ export interface HubOptions {
   logger: Logger
   render?: Render
   timing?: Partial<HubTiming>
+  /** In a cluster: what the API server and the other hubs know. */
+  cluster?: HubCluster
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -67,6 +75,12 @@ export interface Hub {
   /** By `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
   nodes(): NodeState[]
+  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
+  covered(): ReadonlySet<string> | undefined
+  /** Everything that its nodes should hold, by path. */
+  desired(): ReadonlyMap<string, RevisionRef>
+  /** Whether the node is connected and holds all of it that can be had. */
+  isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
   /** Called after profiles or nodes changed. Returns how to stop. */
@@ -94,13 +108,13 @@ const passthrough = {
  * Observations are acked only after the store has them durably.
  */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { store, logger } = options
+  const { store, logger, cluster } = options
   const timing = { ...defaultTiming, ...options.timing }
   const files = await openRevisionFiles(options.revisionsDir)
   const nodesPath = join(options.revisionsDir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
-  const intake = createIntake(store, logger, timing)
+  const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
   const denials = createDenials(logger)
   const listeners = new Set<() => void>()
   const tell = () => {
@@ -111,17 +125,35 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     store,
     files,
     logger,
-    nodes: () => ({ known: nodes.list(), counted: nodes.counted(Date.now(), timing.graceMs) }),
+    fleet: () => {
+      const own = nodes.list()
+      return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
+    },
+    referred: () => cluster?.referred() ?? [],
+    mayWrite: () => cluster?.mayWrite() !== false,
     changed: () => {
       fleet.distribute()
       tell()
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    countMs: timing.countMs,
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
+  const promotions = createPromotions({
+    store,
+    logger,
+    everyMs: timing.promoteMs,
+    now: Date.now,
+    mayWrite: () => cluster?.mayWrite() !== false
+  })
+  const stopCluster = cluster?.onChange((what) => {
+    if (what === 'writer') {
+      revisions.writesBegin()
+      void promotions.look()
+    } else revisions.nodesChanged()
+  })
 
   function nodesChanged(): void {
     saver.changed()
@@ -143,7 +175,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       nodesChanged()
     } else if (body.$case === 'observation') {
       const { id, sequence } = body.value
-      const finding = readObservation(body.value, node, nodes.get(node)?.status)
+      const pod = cluster?.podOf(body.value.container?.podUid ?? '')
+      const finding = readObservation(body.value, node, nodes.get(node)?.status, pod)
       if (typeof finding === 'string') {
         logger.warn({ node, id: id.slice(0, 128) }, `observation refused: ${finding}`)
         return
@@ -225,6 +258,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     clearInterval(ageing)
+    stopCluster?.()
     await intake.close()
     stopWatching()
     await promotions.close()
@@ -248,6 +282,16 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         ...node,
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
+    },
+    covered: () => revisions.covered(),
+    desired: () => revisions.desired(),
+    isComplete(name) {
+      const node = nodes.get(name)
+      if (node?.connected !== true) return false
+      const unavailable = revisions.unavailable()
+      return [...revisions.desired().keys()].every(
+        (path) => node.holding.has(path) || unavailable.has(path)
+      )
     },
     denials: () => denials.list(),
     onChange(listener) {

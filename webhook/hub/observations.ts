@@ -5,6 +5,7 @@ import { mergeArguments } from '../../src/seccomp/merge-arguments.js'
 import { setOfCounts, type SyscallCounts, type SyscallSet } from '../../src/seccomp/syscall-set.js'
 import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
 import { type Denial, denialsOf } from './denial.js'
+import type { KnownPod } from './hub-cluster.js'
 import { type Target, targetOf } from './workload.js'
 
 export const parts = ['entry', 'probe', 'session'] as const
@@ -141,12 +142,13 @@ function runtimeOf(name: string, status: NodeStatus | undefined): string {
 export function readObservation(
   observation: Observation,
   node: string,
-  status?: NodeStatus
+  status?: NodeStatus,
+  pod?: KnownPod
 ): Finding | string {
   const { id, container } = observation
   if (id === '' || id.length > longestText) return `id: accepted are 1 to ${longestText} characters`
   if (container === undefined) return 'container: is missing'
-  const target = targetOf(container)
+  const target = targetOf(container, pod)
   if (target === undefined) return 'container: has neither a name nor an id'
   const dropped: string[] = []
   const counts = countsOf(observation, dropped)
