@@ -4,7 +4,7 @@ import { version } from '../../src/version.js'
 
 /** What the admission server counts. Labels come from closed sets: no pod, namespace or user. */
 export interface AdmissionMetrics {
-  decided: (decision: Decision, seconds: number) => void
+  decided: (decision: Decision, seconds: number, repeated: boolean) => void
   refused: (code: string) => void
   certificate: (notAfter: Date) => void
 }
@@ -44,6 +44,11 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
     labelNames: ['reason', 'instead'] as const,
     registers
   })
+  const repeats = new Counter({
+    name: 'secco_admission_repeated_total',
+    help: 'Reviews answered like an earlier one of the same text, without a decision of their own.',
+    registers
+  })
   const refused = new Counter({
     name: 'secco_admission_refused_total',
     help: 'Requests that got a 4xx or 5xx, by error code.',
@@ -73,7 +78,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
   }
   const byDecision = new Map<string, Counter.Internal>()
   return {
-    decided: (decision, seconds) => {
+    decided: (decision, seconds, repeated) => {
       const key = `${decision.decision} ${decision.reason}`
       let counter = byDecision.get(key)
       if (counter === undefined) {
@@ -86,6 +91,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
         const instead = insteadOf(container, decision.allowed)
         if (instead !== undefined) fallbacks.inc({ reason: container.reason, instead })
       }
+      if (repeated) repeats.inc()
     },
     refused: (code) => refused.inc({ code }),
     certificate: (end) => notAfter.set(end.getTime() / 1000)
