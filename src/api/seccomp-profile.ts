@@ -282,6 +282,7 @@ export const SeccompProfileStatus = Type.Object(
     ),
     revision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
     previousRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
+    auditRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
     nodes: Type.Optional(Type.Object({ ready: Type.Integer(), total: Type.Integer() }, closed)),
     approvals: Type.Optional(Type.Array(Approval)),
     conditions: Type.Optional(Type.Array(Condition))

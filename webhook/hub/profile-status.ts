@@ -8,7 +8,7 @@ import { readyCondition, type Readiness } from './readiness.js'
 export type Verdict =
   | { state: 'unapproved' }
   | { state: 'failed'; error: SeccoError }
-  | { state: 'rendered'; digest: string; readiness: Readiness }
+  | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
 
 function conditionOf(verdict: Verdict, generation: number) {
   if (verdict.state === 'rendered') return readyCondition(verdict.readiness, generation)
@@ -53,6 +53,7 @@ export function withVerdict(
     }
     const { ready, total } = verdict.readiness
     status.revision = verdict.digest
+    status.auditRevision = verdict.audit
     const approvals = nameApproval(recordedApprovals(profile, now, edits), verdict.digest)
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
@@ -64,6 +65,7 @@ export function withVerdict(
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
+    status.auditRevision === before.auditRevision &&
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions

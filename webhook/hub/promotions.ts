@@ -21,6 +21,8 @@ export interface PromotionsOptions {
   now: () => number
   /** Whose approvals these are, where the API server asks. */
   approver?: string
+  /** Whether it is this hub that approves; default: it is. */
+  mayWrite?: () => boolean
 }
 
 export function createPromotions(options: PromotionsOptions): Promotions {
@@ -32,7 +34,7 @@ export function createPromotions(options: PromotionsOptions): Promotions {
 
   async function approve(profile: SeccompProfile): Promise<void> {
     const { namespace = '', name } = profile.metadata
-    if (closed || !promotionOf(profile, now()).ready) return
+    if (closed || options.mayWrite?.() === false || !promotionOf(profile, now()).ready) return
     try {
       const after = await store.update('SeccompProfile', { namespace, name }, (current) =>
         promote(current, now(), approver)

@@ -53,6 +53,13 @@ function runtimeOptions(command: Command): Command {
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
 }
 
+interface WebhookVerbOptions extends ListenOptions {
+  serverName?: string[]
+  roles: string
+  replica?: string
+  joinTaint: string
+}
+
 interface RuntimeOptions {
   node?: string
   seccompRoot?: string
@@ -146,7 +153,21 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'a name or address that the certificate covers; repeatable',
       collect
     )
-    .action(async (options: ListenOptions & { serverName?: string[] }, command: Command) => {
+    .option(
+      '--roles <list>',
+      'what this replica does: admission, hub, ui; in a cluster they can be taken apart',
+      'admission,hub,ui'
+    )
+    .option(
+      '--replica <name>',
+      "name of this replica in a cluster (default: the pod's, its host name)"
+    )
+    .option(
+      '--join-taint <on|off>',
+      'on: new nodes register with the taint secco.dev/not-ready:NoSchedule, which is removed once they have every file',
+      'off'
+    )
+    .action(async (options: WebhookVerbOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -166,6 +187,9 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          roles: options.roles,
+          replica: options.replica ?? nodeName(undefined),
+          joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
           signal: context.stopSignal()
         })
       )
