@@ -6,8 +6,9 @@ import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Store } from '../src/store/store.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
-import { type Hub, startHub } from './hub/hub.js'
-import { nodeMetrics } from './hub/metrics.js'
+import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
+import { type Hub, type HubOptions, startHub } from './hub/hub.js'
+import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
 import { sparingRhythm } from './hub/rhythm.js'
 import { startObjectCache } from './object-cache.js'
@@ -42,6 +43,8 @@ export interface WebhookOptions {
   roles?: ReadonlySet<Role>
   /** In a cluster; else the store is all there is. */
   cluster?: ClusterOptions
+  /** In a cluster: whose tokens satellites present, and what becomes of containers outside pods. */
+  trust?: HubTrustOptions
   /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
   joinTainted?: boolean
   /** Served at /metrics; with what was counted before the start. */
@@ -94,6 +97,18 @@ function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: stri
 /** In a cluster the API server is shared: fewer writes, and those about counts of nodes fewer still. */
 const clusterTiming = { ...sparingRhythm, coalesceMs: 200, countMs: 30_000 }
 
+/** What a hub in a cluster goes by: other hubs, the pods' places, and satellites' tokens. */
+async function clusterHub(
+  { cluster: given, trust }: WebhookOptions,
+  cluster: JoinedCluster | undefined
+): Promise<Partial<HubOptions>> {
+  if (given === undefined || cluster?.hub === undefined) return {}
+  return {
+    ...{ cluster: cluster.hub, timing: clusterTiming, pods: cluster.view },
+    ...(await hubTrust(given.config, trust))
+  }
+}
+
 /**
  * Starts the central service: admission, hub and pages of one store. Resolves when all listen that
  * this replica's roles ask for.
@@ -122,7 +137,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           tls: leaf,
           revisionsDir: options.revisionsDir,
           logger: hubLog,
-          ...(cluster?.hub === undefined ? {} : { cluster: cluster.hub, timing: clusterTiming })
+          ...(await clusterHub(options, cluster))
         })
       : undefined
     if (hub !== undefined) closers.push(() => hub.close())
@@ -147,6 +162,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     }
     const registry = options.registry ?? new Registry()
     nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
+    if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
     const server = createAdmissionServer({
       tls: leaf,
       admission: roles.has('admission'),

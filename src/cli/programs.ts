@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
+import type { HubTrustOptions } from '../../webhook/cluster/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch-metrics.js'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import { parseRoles } from '../../webhook/roles.js'
@@ -37,6 +38,7 @@ export interface WebhookArgs {
   /** Name of this replica in a cluster: its pod's. */
   replica: string
   joinTainted: boolean
+  trust: HubTrustOptions
   signal: AbortSignal
 }
 
@@ -69,6 +71,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
     joinTainted: args.joinTainted,
+    trust: args.trust,
     roles,
     registry,
     ...(cluster === undefined ? {} : { cluster }),

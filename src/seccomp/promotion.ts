@@ -5,6 +5,7 @@ import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from './duration.js'
 import { entryInstances, lastNewMs } from './evidence.js'
+import { lonelyCalls } from './quorum.js'
 import { riskOf } from './risk.js'
 
 /** Whether spec.promote lets a policy approve now, and why or why not. */
@@ -25,7 +26,7 @@ const native: readonly Abi[] = ['x86_64', 'aarch64']
 
 /**
  * What of the observed a policy may approve. Never: names beyond RuntimeDefault, names of high risk,
- * and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
+ * risky ones that only one node reports, and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
  */
 function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promotion['left'] } {
   const plan = planApproval(profile)
@@ -37,6 +38,9 @@ function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promo
     if (beyond.has(name)) left.set(name, 'RuntimeDefault refuses it')
     else if (risk?.level === 'high' || (risk !== undefined && denyRisky))
       left.set(name, risk.reason)
+  }
+  for (const { name, node, reason } of lonelyCalls(profile)) {
+    left.set(name, node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`)
   }
   const observed = profile.status?.observed ?? {}
   const taken: NonNullable<SeccompProfile['status']>['observed'] = {}

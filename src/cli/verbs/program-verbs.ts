@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
 import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
+import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
@@ -54,6 +55,9 @@ function runtimeOptions(command: Command): Command {
 }
 
 interface WebhookVerbOptions extends ListenOptions {
+  satelliteAccount: string
+  hubAudience: string
+  plainContainers: string
   serverName?: string[]
   roles: string
   replica?: string
@@ -167,6 +171,17 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'on: new nodes register with the taint secco.dev/not-ready:NoSchedule, which is removed once they have every file',
       'off'
     )
+    .option(
+      '--satellite-account <user>',
+      "in a cluster: user name of the satellites' ServiceAccount",
+      `system:serviceaccount:${rootNamespace}:secco-satellite`
+    )
+    .option('--hub-audience <audience>', "in a cluster: audience of satellites' tokens", 'secco-hub')
+    .option(
+      '--plain-containers <refuse|apart>',
+      'in a cluster: what becomes of containers that belong to no pod; apart: profiles plain.NODE.NAME',
+      'refuse'
+    )
     .action(async (options: WebhookVerbOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
@@ -190,6 +205,15 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          trust: {
+            account: options.satelliteAccount,
+            audience: options.hubAudience,
+            plainContainers: parseOutput(
+              options.plainContainers,
+              ['refuse', 'apart'],
+              '--plain-containers'
+            ) as 'refuse' | 'apart'
+          },
           signal: context.stopSignal()
         })
       )
