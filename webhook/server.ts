@@ -19,6 +19,8 @@ export interface AdmissionServerOptions {
   /** PEM of the authority of callers; when given, `/mutate` answers only those with its certificate. */
   clientCa?: string
   getSnapshot: () => Snapshot
+  /** Whether `/mutate` is served; default: it is. Health and metrics are in any case. */
+  admission?: boolean
   logger: Logger
   /** Shared with the program's other parts; served at `/metrics`. */
   registry?: Registry
@@ -157,12 +159,14 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
     reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
   })
-  app.register(admissionPlugin, {
-    getSnapshot,
-    logger,
-    metrics,
-    requireClientCertificate: clientCa !== undefined
-  })
+  if (options.admission !== false) {
+    app.register(admissionPlugin, {
+      getSnapshot,
+      logger,
+      metrics,
+      requireClientCertificate: clientCa !== undefined
+    })
+  }
   addHealthRoutes(app, [
     { name: 'serving', problem: () => (draining ? 'shutting down' : undefined) },
     {

@@ -166,9 +166,26 @@ export const Approval = Type.Object(
     by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
     at: Type.String({ description: 'when, RFC 3339' }),
     reason: Type.Optional(Type.String({ description: 'why, in the words of who approved' })),
-    revision: Type.String({ description: 'digest of the first rendering of what was approved' })
+    revision: Type.String({ description: 'digest of the first rendering of what was approved' }),
+    digest: Type.Optional(
+      Type.String({ description: 'of spec.seccomp and spec.extends as they were approved' })
+    )
   },
   { ...closed, description: 'who approved what, and when' }
+)
+
+/** An approval that goes with what it is about: who wrote it is checked by the API server. */
+export const SpecApproval = Type.Object(
+  {
+    digest: Type.String({
+      pattern: '^sha256:[0-9a-f]{64}$',
+      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
+    }),
+    by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
+    at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
+    reason: Type.Optional(Type.String({ maxLength: 2048 }))
+  },
+  { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
 )
 
 export const SeccompProfileSpec = Type.Object(
@@ -188,7 +205,8 @@ export const SeccompProfileSpec = Type.Object(
     workload: Type.Optional(WorkloadRef),
     seccomp: Type.Optional(LinuxSeccomp),
     learn: Type.Optional(Learn),
-    promote: Type.Optional(Promote)
+    promote: Type.Optional(Promote),
+    approval: Type.Optional(SpecApproval)
   },
   {
     ...closed,
@@ -223,6 +241,12 @@ export const SeccompProfileStatus = Type.Object(
       Type.String({
         pattern: '^sha256:[0-9a-f]{64}$',
         description: 'the rendering before it, for whenNotReady: Previous'
+      })
+    ),
+    auditRevision: Type.Optional(
+      Type.String({
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description: 'digest of the newest rendering for audit'
       })
     ),
     nodes: Type.Optional(

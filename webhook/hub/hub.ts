@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import type { SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
@@ -10,23 +10,25 @@ import { type HubLimits, createCardinality, defaultLimits } from './cardinality.
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
 import { cachedReview, type ReviewToken } from './identity.js'
+import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
+import { localFleet } from './local-fleet.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
 import { createObserver } from './observer.js'
 import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
-import { createPodCheck, type KnownPods, type PlainContainers } from './pod-check.js'
+import { createPodCheck, type PlacedPods, type PlainContainers } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
+import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming {
-  coalesceMs: number
+export interface HubTiming extends RhythmTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -37,6 +39,8 @@ export interface HubTiming {
   forgetMs: number
   /** Between two looks at which profiles their policies approve. */
   promoteMs: number
+  /** Between two writes of a profile's status about the number of nodes alone. */
+  countMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
@@ -47,6 +51,7 @@ export interface HubTiming {
 }
 
 const defaultTiming: HubTiming = {
+  ...steadyRhythm,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,
@@ -55,6 +60,7 @@ const defaultTiming: HubTiming = {
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
+  countMs: 0,
   perSecond: 100,
   burst: 2000,
   reviewMs: 300_000,
@@ -76,10 +82,14 @@ export interface HubOptions {
    * The pods of the cluster: observations count only for those that run on the node that speaks.
    * Without it (no cluster) a satellite is believed.
    */
-  pods?: KnownPods
+  pods?: PlacedPods
   /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
   plainContainers?: PlainContainers
   limits?: Partial<HubLimits>
+  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
+  approver?: string
+  /** In a cluster: what the API server and the other hubs know. */
+  cluster?: HubCluster
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -87,7 +97,15 @@ export interface Hub {
   address: Address
   /** By `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
+  within(inner: string, outer: string): boolean
   nodes(): NodeState[]
+  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
+  covered(): ReadonlySet<string> | undefined
+  /** Everything that its nodes should hold, by path. */
+  desired(): ReadonlyMap<string, RevisionRef>
+  /** Whether the node is connected and holds all of it that can be had. */
+  isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
   /** How often something that satellites sent was refused, by reason. */
@@ -108,13 +126,13 @@ type Body = NonNullable<SatelliteMessage['body']>
  * Observations are acked only after the store has them durably.
  */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { store, logger } = options
+  const { store, logger, cluster } = options
   const timing = { ...defaultTiming, ...options.timing }
   const files = await openRevisionFiles(options.revisionsDir)
   const nodesPath = join(options.revisionsDir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
-  const intake = createIntake(store, logger, timing)
+  const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
   const denials = createDenials(logger)
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
@@ -130,6 +148,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const observe = createObserver({
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
+    podOf: (uid) => cluster?.podOf(uid),
     status: (node) => nodes.get(node)?.status
   })
   const listeners = new Set<() => void>()
@@ -141,17 +160,37 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     store,
     files,
     logger,
-    nodes: () => ({ known: nodes.list(), counted: nodes.counted(Date.now(), timing.graceMs) }),
+    fleet: () => {
+      const own = nodes.list()
+      return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
+    },
+    referred: () => cluster?.referred() ?? [],
+    mayWrite: () => cluster?.mayWrite() !== false,
     changed: () => {
       fleet.distribute()
       tell()
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    recordEdits: options.approver !== undefined,
+    countMs: timing.countMs,
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
+  const promotions = createPromotions({
+    store,
+    logger,
+    everyMs: timing.promoteMs,
+    now: Date.now,
+    mayWrite: () => cluster?.mayWrite() !== false,
+    ...(options.approver === undefined ? {} : { approver: options.approver })
+  })
+  const stopCluster = cluster?.onChange((what) => {
+    if (what === 'writer') {
+      revisions.writesBegin()
+      void promotions.look()
+    } else revisions.nodesChanged()
+  })
 
   function nodesChanged(): void {
     saver.changed()
@@ -193,7 +232,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     'grpc.max_concurrent_streams': 4,
     interceptors: [
       refusingOversized((peer) => {
-        refusals.note({ reason: 'too-large', message: `a message over ${largestMessage} bytes` }, { peer })
+        refusals.note(
+          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
+          { peer }
+        )
       })
     ]
   })
@@ -271,6 +313,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   async function close(): Promise<void> {
     clearInterval(ageing)
     podCheck?.close()
+    stopCluster?.()
     await intake.close()
     stopWatching()
     await promotions.close()
@@ -287,6 +330,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   return {
     address: front.address,
     profiles: () => revisions.states(),
+    within: (inner, outer) => revisions.within(inner, outer),
     nodes: () => {
       const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
       // What went wrong with a revision that nobody wants any more is over.
@@ -294,6 +338,16 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         ...node,
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
+    },
+    covered: () => revisions.covered(),
+    desired: () => revisions.desired(),
+    isComplete(name) {
+      const node = nodes.get(name)
+      if (node?.connected !== true) return false
+      const unavailable = revisions.unavailable()
+      return [...revisions.desired().keys()].every(
+        (path) => node.holding.has(path) || unavailable.has(path)
+      )
     },
     denials: () => denials.list(),
     refused: () => refusals.counts(),
