@@ -11,6 +11,8 @@ import { nodeView } from './hub/node-view.js'
 import { startObjectCache } from './object-cache.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
+import { truthMetrics } from './truth/metrics.js'
+import { startTruth } from './truth/truth.js'
 import { uiPlugin } from './ui/plugin.js'
 
 export interface Address {
@@ -95,6 +97,15 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     closers.push(() => feed.stop())
     const registry = new Registry()
     nodeMetrics(registry, () => hub.nodes().map(nodeView))
+    const truth = startTruth({
+      ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
+      onProfiles: (listener) => objects.onChange(listener),
+      pod: () => undefined,
+      logger: logger.child({ component: 'truth' }),
+      now: Date.now
+    })
+    closers.push(() => truth.close())
+    truthMetrics(registry, () => truth.views.list(), hub.denialRows)
     const server = createAdmissionServer({
       tls: leaf,
       registry,
@@ -135,7 +146,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         nodes: () => hub.nodes().map(nodeView),
         states: () => [...hub.profiles().values()],
         denials: () => hub.denials(),
-        problems: () => objects.problems()
+        problems: () => objects.problems(),
+        truth
       })
     )
     const uiAddress = await listenUi(ui, options.uiListen)

@@ -41,6 +41,12 @@ function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
   return path !== undefined && path !== '' && !path.startsWith('secco/')
 }
 
+/** A path that an earlier decision of ours gave. */
+function ownPath(profile: ExistingProfile | undefined): string | undefined {
+  const path = profile?.type === 'Localhost' ? profile.localhostProfile : undefined
+  return path?.startsWith('secco/') === true ? path : undefined
+}
+
 function isUnconfined(container: ContainerFacts, facts: PodFacts): boolean {
   return (container.seccomp ?? facts.podSeccomp)?.type === 'Unconfined'
 }
@@ -67,7 +73,7 @@ function fromResolution(
   facts: PodFacts,
   resolution: Resolution
 ): ContainerDecision {
-  const { outcome, reason, wish, profile, revision } = resolution
+  const { outcome, reason, wish, profile, revision, mode = wish.mode, canary } = resolution
   return {
     container: container.name,
     kind: container.kind,
@@ -75,7 +81,8 @@ function fromResolution(
     outcome: outcome === 'denied' ? 'skipped' : outcome,
     reason,
     rule: wish.source,
-    mode: wish.mode,
+    mode,
+    ...(canary === true ? { canary: true as const } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(revision === undefined
       ? {}
@@ -100,7 +107,12 @@ function decideContainer(
   }
   const { name, kind, index } = container
   const base = { container: name, kind, index }
-  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name))
+  const given = ownPath(container.seccomp)
+  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name), {
+    name: facts.name,
+    ...(facts.turn === undefined ? {} : { turn: facts.turn }),
+    ...(given === undefined ? {} : { given })
+  })
   if (resolution === undefined) {
     return { decision: { ...base, outcome: 'skipped', reason: 'no-rule' }, denied: false }
   }

@@ -40,6 +40,8 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
+  /** It gets the revision that is tried on a share of the workload's pods. */
+  canary?: true
   /** The author's explicit Unconfined does not stand. */
   overrides?: 'Unconfined'
 }

@@ -36,6 +36,8 @@ export interface PodFacts {
   hasPodSecurityContext: boolean
   podSeccomp: ExistingProfile | undefined
   containers: readonly ContainerFacts[]
+  /** How many pods of its workload came before it, where only that tells them apart; for canaries. */
+  turn?: number
   windows: boolean
   mirror: boolean
 }

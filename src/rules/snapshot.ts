@@ -22,6 +22,8 @@ export interface Snapshot {
   rules: RuleIndex
   /** By `<namespace>/<name>`; see `profileKey`. */
   profiles: ReadonlyMap<string, ProfileState>
+  /** Some profile is tried on a share of its pods: their turns have to be counted. */
+  canaries: boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
   options: SnapshotOptions
@@ -51,8 +53,19 @@ function trusted(state: ProfileState, revision: RevisionState | undefined): bool
   )
 }
 
+/** A ladder with a path that is not its digest's is none: rules count then. */
+function trustedLadder(state: ProfileState, problems: RuleProblem[]): ProfileState['ladder'] {
+  const { ladder } = state
+  const named = [ladder?.revision, ladder?.canary?.from.revision].filter((one) => one !== undefined)
+  if (named.every((one) => trusted(state, one))) return ladder
+  const message = 'ladder: path and digest do not belong together; not used'
+  problems.push({ rule: profileKey(state.namespace, state.name), message })
+  return undefined
+}
+
 function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileState {
   const { enforce, audit, previous } = state
+  const ladder = trustedLadder(state, problems)
   for (const [name, revision] of Object.entries({ enforce, audit, previous })) {
     if (revision !== undefined && !trusted(state, revision)) {
       const message = `${name}: path and digest do not belong together; not used`
@@ -65,7 +78,8 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
     approved: state.approved,
     ...(enforce !== undefined && trusted(state, enforce) ? { enforce } : {}),
     ...(audit !== undefined && trusted(state, audit) ? { audit } : {}),
-    ...(previous !== undefined && trusted(state, previous) ? { previous } : {})
+    ...(previous !== undefined && trusted(state, previous) ? { previous } : {}),
+    ...(ladder === undefined ? {} : { ladder })
   }
 }
 
@@ -87,6 +101,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
   return {
     rules: buildRuleIndex(rules),
     profiles,
+    canaries: [...profiles.values()].some(({ ladder }) => ladder?.canary !== undefined),
     namespaces,
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,

@@ -18,6 +18,8 @@ export interface Wish {
   /** Profiles that may be meant, the first that exists is; empty when none is named. */
   profiles: readonly string[]
   matchesContainer: (name: string) => boolean
+  /** A rule of the root namespace: the platform's word, which others only tighten. */
+  platform: boolean
 }
 
 const validName = new RegExp(namePattern)
@@ -46,7 +48,8 @@ function wishOfRule(rule: Rule, namespace: string): Wish {
     mode: rule.mode,
     whenNotReady: rule.whenNotReady,
     profiles: profilesOfRule(rule, namespace),
-    matchesContainer: rule.matchesContainer
+    matchesContainer: rule.matchesContainer,
+    platform: rule.root
   }
 }
 
@@ -63,7 +66,8 @@ function wishOfLabels(facts: PodFacts): Wish | undefined {
     mode: learn ? 'learn' : 'enforce',
     whenNotReady: 'RuntimeDefault',
     profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
-    matchesContainer: () => true
+    matchesContainer: () => true,
+    platform: false
   }
 }
 

@@ -3,7 +3,8 @@ import { TLSSocket } from 'node:tls'
 import { SeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { admit } from './admit.js'
+import { type Admission, admit } from './admit.js'
+import { createTurns } from './turns.js'
 import { decisionLine } from './decision-log.js'
 import type { AdmissionMetrics } from './metrics.js'
 import { bodyLimit, parseBody } from './parse-body.js'
@@ -14,6 +15,8 @@ export interface AdmissionPluginOptions {
   metrics: AdmissionMetrics
   /** Answer only callers whose client certificate the listener could verify. */
   requireClientCertificate: boolean
+  /** To be told of every decision, after it was answered. */
+  onDecision?: ((admission: Admission) => void) | undefined
 }
 
 function checkClient(request: FastifyRequest): void {
@@ -31,7 +34,8 @@ export function admissionPlugin(
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, logger, metrics } = options
+  const { getSnapshot, logger, metrics, onDecision } = options
+  const turns = createTurns()
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     'application/json',
@@ -49,12 +53,13 @@ export function admissionPlugin(
     if (request.body === undefined) {
       throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
     }
-    const admission = admit(getSnapshot(), parseBody(request.body))
+    const admission = admit(getSnapshot(), parseBody(request.body), turns)
     const answer = JSON.stringify(admission.response)
     const durationMs = performance.now() - start
     metrics.decided(admission.decision, durationMs / 1000)
     logger.info(decisionLine(admission, durationMs), 'admission decision')
     reply.type('application/json').send(answer)
+    onDecision?.(admission)
   })
   done()
 }

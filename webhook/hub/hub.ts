@@ -5,9 +5,12 @@ import { HubService, type SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
+import { denialsOf } from './denial.js'
+import { createDenialRows, type DenialRows } from './denial-rows.js'
 import { createDenials } from './denials.js'
 import { createFleet } from './fleet.js'
 import { createIntake } from './intake.js'
+import { createInventory, type FleetInventory } from './inventory.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
@@ -18,6 +21,8 @@ import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
+import { createFleetSets, type FleetSets } from './used-sets.js'
+import { targetOf } from './workload.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming {
@@ -69,6 +74,14 @@ export interface Hub {
   nodes(): NodeState[]
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** The same, added up by who asked what; with news as they come. */
+  readonly denialRows: DenialRows
+  /** Every container that runs on any node. */
+  readonly inventory: FleetInventory
+  /** The calls that they used so far. */
+  readonly sets: FleetSets
+  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
+  bytes(digest: string): Promise<Buffer | undefined>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -101,7 +114,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing)
-  const denials = createDenials(logger)
+  const denialRows = createDenialRows()
+  const denials = createDenials(logger, (denial, added) =>
+    denialRows.grow(denial, added, new Date().toISOString())
+  )
+  const inventory = createInventory()
+  const sets = createFleetSets()
+  inventory.onChange(({ gone }) => {
+    for (const { id } of gone) sets.drop(id)
+  })
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -141,6 +162,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
+    } else if (body.$case === 'inventory') {
+      inventory.take(node, body.value, new Date().toISOString())
+    } else if (body.$case === 'used') {
+      for (const set of body.value.sets) {
+        const id = `${node}/${set.key}`
+        if (inventory.get(id) !== undefined) sets.put(id, set)
+      }
+    } else if (body.$case === 'refused') {
+      const now = new Date().toISOString()
+      for (const { instance: id, container, revision, denied } of body.value.containers) {
+        const target = container === undefined ? undefined : targetOf(container)
+        if (target === undefined || id === '' || id.length > 512) continue
+        denials.note(
+          denialsOf({ id, container, revision, denied }, { target, node, lastSeen: now })
+        )
+      }
     } else if (body.$case === 'observation') {
       const { id, sequence } = body.value
       const finding = readObservation(body.value, node, nodes.get(node)?.status)
@@ -208,7 +245,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     () => {
       const now = Date.now()
       for (const { name, connected, lastSeen } of nodes.list()) {
-        if (!connected && now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+        if (connected) continue
+        // What ran there is not known any more; the node itself is remembered longer.
+        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
     },
@@ -250,6 +290,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       }))
     },
     denials: () => denials.list(),
+    ...{ denialRows, inventory, sets },
+    bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
