@@ -1,3 +1,4 @@
+import { anywhere } from '../../src/rules/placement.js'
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../src/api/names.js'
 import type { PodFacts } from '../../src/rules/facts.js'
@@ -61,6 +62,6 @@ export function factsOf(running: Running, who: Who): PodFacts {
         ...{ privileged: running.privileged, existed: false }
       }
     ],
-    ...{ placement: {}, windows: false, mirror: false }
+    ...{ placement: anywhere, windows: false, mirror: false }
   }
 }
