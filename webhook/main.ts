@@ -110,6 +110,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       tls: leaf,
       registry,
       getSnapshot: () => feed.current(),
+      onDecision: (admission) => truth.answers.note(admission, new Date().toISOString()),
       logger: log
     })
     const webhook = await server.listen(options.listen)

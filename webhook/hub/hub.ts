@@ -5,12 +5,11 @@ import { HubService, type SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
-import { denialsOf } from './denial.js'
-import { createDenialRows, type DenialRows } from './denial-rows.js'
-import { createDenials } from './denials.js'
+import type { DenialRows } from './denial-rows.js'
 import { createFleet } from './fleet.js'
 import { createIntake } from './intake.js'
-import { createInventory, type FleetInventory } from './inventory.js'
+import type { FleetInventory } from './inventory.js'
+import { createLive } from './live.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
@@ -21,8 +20,7 @@ import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
-import { createFleetSets, type FleetSets } from './used-sets.js'
-import { targetOf } from './workload.js'
+import type { FleetSets } from './used-sets.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming {
@@ -114,15 +112,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing)
-  const denialRows = createDenialRows()
-  const denials = createDenials(logger, (denial, added) =>
-    denialRows.grow(denial, added, new Date().toISOString())
-  )
-  const inventory = createInventory()
-  const sets = createFleetSets()
-  inventory.onChange(({ gone }) => {
-    for (const { id } of gone) sets.drop(id)
-  })
+  const live = createLive(logger)
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -152,7 +142,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   function receive(session: Session, body: NonNullable<SatelliteMessage['body']>): void {
     const { node } = session
-    nodes.seen(node, new Date().toISOString())
+    const now = new Date().toISOString()
+    nodes.seen(node, now)
+    if (live.take(node, body, now)) return
     if (body.$case === 'nodeStatus') {
       nodes.status(node, body.value)
       nodesChanged()
@@ -162,22 +154,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'inventory') {
-      inventory.take(node, body.value, new Date().toISOString())
-    } else if (body.$case === 'used') {
-      for (const set of body.value.sets) {
-        const id = `${node}/${set.key}`
-        if (inventory.get(id) !== undefined) sets.put(id, set)
-      }
-    } else if (body.$case === 'refused') {
-      const now = new Date().toISOString()
-      for (const { instance: id, container, revision, denied } of body.value.containers) {
-        const target = container === undefined ? undefined : targetOf(container)
-        if (target === undefined || id === '' || id.length > 512) continue
-        denials.note(
-          denialsOf({ id, container, revision, denied }, { target, node, lastSeen: now })
-        )
-      }
     } else if (body.$case === 'observation') {
       const { id, sequence } = body.value
       const finding = readObservation(body.value, node, nodes.get(node)?.status)
@@ -191,7 +167,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           'parts of an observation dropped'
         )
       }
-      denials.note(finding.denials)
+      live.denials.note(finding.denials)
       intake.offer(node, finding, () =>
         session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } }))
       )
@@ -247,7 +223,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       for (const { name, connected, lastSeen } of nodes.list()) {
         if (connected) continue
         // What ran there is not known any more; the node itself is remembered longer.
-        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.graceMs) live.inventory.forget(name)
         if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
@@ -289,8 +265,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
     },
-    denials: () => denials.list(),
-    ...{ denialRows, inventory, sets },
+    denials: () => live.denials.list(),
+    ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
     bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)

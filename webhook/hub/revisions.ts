@@ -3,7 +3,6 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
-  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -12,6 +11,7 @@ import {
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import type { Store, StoreEvent } from '../../src/store/store.js'
+import { ladderOf } from './ladder-state.js'
 import type { NodeState } from './nodes.js'
 import { type Verdict, withVerdict } from './profile-status.js'
 import { isReady, readinessOf } from './readiness.js'
@@ -87,29 +87,6 @@ export function fleetOf(nodes: readonly NodeState[]): Pick<RenderOptions, 'runti
 function essenceOf(profile: SeccompProfile): string {
   const abis = Object.keys(profile.status?.observed ?? {}).sort()
   return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis])
-}
-
-/** What people chose, with the revisions that they named, as far as their bytes are kept. */
-async function ladderOf(
-  ladder: SeccompProfile['spec']['ladder'],
-  kept: (digest: string | undefined) => Promise<RevisionState | undefined>
-): Promise<LadderState | undefined> {
-  if (ladder === undefined) return undefined
-  const { mode, canary } = ladder
-  const revision = await kept(ladder.revision)
-  const from = await kept(canary?.from.revision)
-  return {
-    mode,
-    ...(revision === undefined ? {} : { revision }),
-    ...(canary === undefined
-      ? {}
-      : {
-          canary: {
-            percent: canary.percent,
-            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
-          }
-        })
-  }
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {
