@@ -15,6 +15,7 @@ import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addPsVerb } from './verbs/ps-verb.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
+import { addTruthVerbs } from './verbs/truth-verbs.js'
 import { addTraceVerb } from './verbs/trace-verb.js'
 import { addVersionVerbs } from './verbs/version-verbs.js'
 import { reportFailure } from './failure.js'
@@ -97,6 +98,7 @@ function buildProgram(context: VerbContext): Command {
   addProgramVerbs(program, context)
   addTraceVerb(program, context)
   addPsVerb(program, context)
+  addTruthVerbs(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)
