@@ -8,7 +8,13 @@ import { test } from 'tap'
 import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
 import { containerFromName, findContainer, identify } from '../../satellite/containers/identify.js'
-import { isSandbox, nameOf, podOf } from '../../satellite/containers/labels.js'
+import {
+  isHalfTold,
+  isSandbox,
+  nameOf,
+  podOf,
+  sharedLabels
+} from '../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../satellite/containers/oci-config.js'
 import { mergeContainers, openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
@@ -139,6 +145,19 @@ test('labels, OCI configuration, and two sources of one container', (t) => {
   }
   t.match(podOf(cri), { namespace: 'shop', uid: '' })
   t.ok(isSandbox(cri))
+  const byRunc = { ...cri, 'io.kubernetes.cri.container-type': 'container' }
+  t.ok(isHalfTold(byRunc), 'its pod is known, not its labels')
+  t.notOk(isHalfTold({ ...byRunc, 'io.cri-containerd.kind': 'container' }))
+  t.notOk(isHalfTold(labels))
+  t.same(
+    sharedLabels({
+      'pod-template-hash': 'x',
+      'io.kubernetes.cri.container-type': 'sandbox',
+      a: 'b'
+    }),
+    { 'pod-template-hash': 'x' },
+    'nothing that a pod could hide behind'
+  )
   t.notOk(isSandbox(labels))
   t.equal(parseOciConfig('nonsense'), undefined)
   t.equal(parseOciConfig('[]'), undefined)
