@@ -1,7 +1,6 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
-import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
-import { isHalfTold } from './containers/labels.js'
+import { findContainer, identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
 import { newLosses } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'

@@ -76,17 +76,6 @@ export function imageOf(labels: Record<string, string>): string | undefined {
   return first(labels, keys.image)
 }
 
-/**
- * True for a container of containerd's CRI of which only runc has told yet: its pod's labels, by which its
- * workload is known, are in containerd.
- */
-export function isHalfTold(labels: Record<string, string>): boolean {
-  return (
-    labels['io.kubernetes.cri.container-type'] === 'container' &&
-    labels['io.cri-containerd.kind'] === undefined
-  )
-}
-
 /** True for a pod's sandbox: it only holds namespaces and is nobody's workload. */
 export function isSandbox(labels: Record<string, string>): boolean {
   return sandboxMarks.some(([key, value]) => labels[key] === value)

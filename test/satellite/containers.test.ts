@@ -7,14 +7,13 @@ import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
-import { containerFromName, findContainer, identify } from '../../satellite/containers/identify.js'
 import {
-  isHalfTold,
-  isSandbox,
-  nameOf,
-  podOf,
-  sharedLabels
-} from '../../satellite/containers/labels.js'
+  containerFromName,
+  findContainer,
+  identify,
+  isHalfTold
+} from '../../satellite/containers/identify.js'
+import { isSandbox, nameOf, podOf, sharedLabels } from '../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../satellite/containers/oci-config.js'
 import { mergeContainers, openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
