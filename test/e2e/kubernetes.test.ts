@@ -73,7 +73,8 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 300_00
       const denial = await until(`the denial of ${syscall}`, async () =>
         (await secco.denials()).find((one) => one.syscall === syscall && one.container === own)
       )
-      t.match(denial, { namespace: 'shop', node: 'node-1', count: 1 }, syscall)
+      const who = { pod: pod.metadata.name, containerName: 'app', profile: 'web.app' }
+      t.match(denial, { ...who, namespace: 'shop', node: 'node-1', count: 1 }, syscall)
     }
   })
 })
