@@ -160,7 +160,7 @@ test('labels, OCI configuration, and two sources of one container', (t) => {
   t.notOk(isSandbox(labels))
   t.equal(parseOciConfig('nonsense'), undefined)
   t.equal(parseOciConfig('[]'), undefined)
-  t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {} })
+  t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {}, privileged: false })
   t.match(
     parseOciConfig(
       '{"annotations":{"a":"b","c":1},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_LOG"}}}'
