@@ -1,4 +1,7 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
@@ -11,7 +14,11 @@ import { nodeView } from './hub/node-view.js'
 import { startObjectCache } from './object-cache.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
-import { uiPlugin } from './ui/plugin.js'
+import { openAuditTrail } from './ui/audit-trail.js'
+import { createProfiler } from './ui/profiler.js'
+import { localIdentity, localRights } from './ui/rights.js'
+import { createUiServer } from './ui/server.js'
+import { createSessions } from './ui/sessions.js'
 
 export interface Address {
   host: string
@@ -32,6 +39,10 @@ export interface WebhookOptions {
   hubListen: Address
   /** Pages and API; loopback only. */
   uiListen: Address
+  /** What the command line shows to the API; without one nobody but holders of links comes in. */
+  uiToken?: string
+  /** Socket of the satellite on this machine, for the profiler; it may start later. */
+  satelliteSocket?: string
   legacyAnnotations: boolean
   logger: Logger
 }
@@ -41,6 +52,8 @@ export interface RunningWebhook {
   /** PEM of the authorities that clients should trust. */
   ca: string
   hub: Hub
+  /** Path of a new one-time link that opens an administrator's session. */
+  link(user: string): string
   close(): Promise<void>
 }
 
@@ -127,21 +140,56 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       pairs.stop()
     })
 
-    const ui = Fastify({ logger: false, forceCloseConnections: true })
-    await ui.register(
-      uiPlugin({
+    const now = () => Date.now()
+    const sessions = createSessions(now)
+    const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), log)
+    closers.push(() => audit.close())
+    const { satelliteSocket } = options
+    const profiler =
+      satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
+    closers.push(() => profiler?.close())
+    const changed = new Set<() => void>()
+    const tell = () => {
+      for (const listener of changed) listener()
+    }
+    objects.onChange(tell)
+    hub.onChange(tell)
+    const ui = await createUiServer({
+      sources: {
         profiles: () => objects.profiles(),
         rules: () => objects.rules(),
         nodes: () => hub.nodes().map(nodeView),
         states: () => [...hub.profiles().values()],
         denials: () => hub.denials(),
-        problems: () => objects.problems()
-      })
-    )
+        problems: () => objects.problems(),
+        snapshot: () => feed.current(),
+        revision: (digest) => hub.revision(digest),
+        discovery: hub.discovery,
+        inventory: () => undefined,
+        onChange: (listener) => {
+          changed.add(listener)
+          return () => void changed.delete(listener)
+        }
+      },
+      store,
+      sessions,
+      rights: localRights(options.uiToken ?? randomBytes(32).toString('base64url')),
+      audit,
+      profiler,
+      place: hostname(),
+      now,
+      logger: logger.child({ component: 'ui' })
+    })
     const uiAddress = await listenUi(ui, options.uiListen)
     closers.push(() => ui.close())
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
-    return { addresses: { webhook, hub: hub.address, ui: uiAddress }, ca: leaf.ca, hub, close }
+    return {
+      addresses: { webhook, hub: hub.address, ui: uiAddress },
+      ca: leaf.ca,
+      hub,
+      link: (user) => `/login/${sessions.link(localIdentity(user, 'admin'))}`,
+      close
+    }
   } catch (error) {
     await close()
     throw error

@@ -9,7 +9,7 @@ import { parseAddress, parseLoopback } from './addresses.js'
 import type { Io } from './io.js'
 import { openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
-import type { StatePaths } from './state.js'
+import { ensureUiToken, type StatePaths } from './state.js'
 
 /** Resolves when the signal fires. */
 function aborted(signal: AbortSignal): Promise<void> {
@@ -27,6 +27,8 @@ export interface WebhookArgs {
   uiListen: string
   serverNames: readonly string[]
   legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
   signal: AbortSignal
 }
 
@@ -46,6 +48,8 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(args.paths),
+    satelliteSocket: args.paths.satelliteSocket,
     legacyAnnotations: args.legacyAnnotations,
     logger
   })
@@ -59,6 +63,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   }
   await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
   io.stderr(`webhook ${record.webhook}/mutate   hub ${record.hub}   pages ${record.ui}/\n`)
+  io.stderr(`log in once by ${record.ui}${webhook.link(args.user)}   (another: secco ui link)\n`)
   await aborted(args.signal)
   await webhook.close()
   await store.close()

@@ -6,6 +6,8 @@ import type { Logger } from '../../src/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import { createDenials } from './denials.js'
+import { createDiscovery, type Discovery } from './discovery.js'
+import { createDiscoverySaver, loadDiscovery } from './discovery-file.js'
 import { createFleet } from './fleet.js'
 import { createIntake } from './intake.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
@@ -69,6 +71,10 @@ export interface Hub {
   nodes(): NodeState[]
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** When which instance brought which call, and how often each was made. */
+  discovery: Discovery
+  /** The bytes of a revision, while they are kept. */
+  revision(digest: string): Promise<Buffer | undefined>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -102,6 +108,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing)
   const denials = createDenials(logger)
+  const discoveryPath = join(options.revisionsDir, 'discovery.json')
+  const discovery = createDiscovery(await loadDiscovery(discoveryPath, logger))
+  const discoverySaver = createDiscoverySaver(discoveryPath, discovery, 30_000, logger)
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -155,6 +164,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         )
       }
       denials.note(finding.denials)
+      discovery.note(body.value, finding)
+      discoverySaver.changed()
       intake.offer(node, finding, () =>
         session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } }))
       )
@@ -235,6 +246,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     injector.destroy()
     server.forceShutdown()
     await saver.flush()
+    await discoverySaver.flush()
     listeners.clear()
   }
 
@@ -250,6 +262,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       }))
     },
     denials: () => denials.list(),
+    discovery,
+    revision: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

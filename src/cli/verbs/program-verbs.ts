@@ -114,6 +114,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             legacyAnnotations:
               parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
               'on',
+            user: context.user,
             output: parseOutput(options.output, ['table', 'json']) as 'table' | 'json',
             once: options.once === true,
             walkThrough: options.walkThrough === true,
@@ -152,6 +153,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          user: context.user,
           signal: context.stopSignal()
         })
       )
