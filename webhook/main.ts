@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type Hub, startHub } from './hub/hub.js'
 import { nodeMetrics } from './hub/metrics.js'
@@ -14,11 +12,8 @@ import { nodeView } from './hub/node-view.js'
 import { startObjectCache } from './object-cache.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
-import { openAuditTrail } from './ui/audit-trail.js'
-import { createProfiler } from './ui/profiler.js'
-import { localIdentity, localRights } from './ui/rights.js'
-import { createUiServer } from './ui/server.js'
-import { createSessions } from './ui/sessions.js'
+import type { Rights } from './ui/rights.js'
+import { startUi } from './ui/start.js'
 
 export interface Address {
   host: string
@@ -41,9 +36,13 @@ export interface WebhookOptions {
   uiListen: Address
   /** What the command line shows to the API; without one nobody but holders of links comes in. */
   uiToken?: string
+  /** Who may do what on the pages; default: the machine's own token and links. */
+  rights?: Rights
   /** Socket of the satellite on this machine, for the profiler; it may start later. */
   satelliteSocket?: string
   legacyAnnotations: boolean
+  /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
+  mode?: InstallMode
   logger: Logger
 }
 
@@ -52,8 +51,8 @@ export interface RunningWebhook {
   /** PEM of the authorities that clients should trust. */
   ca: string
   hub: Hub
-  /** Path of a new one-time link that opens an administrator's session. */
-  link(user: string): string
+  /** Path of a new one-time link that opens an administrator's session; undefined where people have tokens of their own. */
+  link: (user: string) => string | undefined
   close(): Promise<void>
 }
 
@@ -104,7 +103,10 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       logger: logger.child({ component: 'hub' })
     })
     closers.push(() => hub.close())
-    const feed = startSnapshotFeed(objects, hub, { legacyAnnotations: options.legacyAnnotations })
+    const feed = startSnapshotFeed(objects, hub, {
+      legacyAnnotations: options.legacyAnnotations,
+      mode: options.mode ?? 'enforce'
+    })
     closers.push(() => feed.stop())
     const registry = new Registry()
     nodeMetrics(registry, () => hub.nodes().map(nodeView))
@@ -140,54 +142,22 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       pairs.stop()
     })
 
-    const now = () => Date.now()
-    const sessions = createSessions(now)
-    const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), log)
-    closers.push(() => audit.close())
-    const { satelliteSocket } = options
-    const profiler =
-      satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
-    closers.push(() => profiler?.close())
-    const changed = new Set<() => void>()
-    const tell = () => {
-      for (const listener of changed) listener()
-    }
-    objects.onChange(tell)
-    hub.onChange(tell)
-    const ui = await createUiServer({
-      sources: {
-        profiles: () => objects.profiles(),
-        rules: () => objects.rules(),
-        nodes: () => hub.nodes().map(nodeView),
-        states: () => [...hub.profiles().values()],
-        denials: () => hub.denials(),
-        problems: () => objects.problems(),
-        snapshot: () => feed.current(),
-        revision: (digest) => hub.revision(digest),
-        discovery: hub.discovery,
-        inventory: () => undefined,
-        onChange: (listener) => {
-          changed.add(listener)
-          return () => void changed.delete(listener)
-        }
-      },
-      store,
-      sessions,
-      rights: localRights(options.uiToken ?? randomBytes(32).toString('base64url')),
-      audit,
-      profiler,
-      place: hostname(),
-      now,
-      logger: logger.child({ component: 'ui' })
+    const pages = await startUi({
+      ...{ store, objects, hub, logger: logger.child({ component: 'ui' }) },
+      snapshot: () => feed.current(),
+      revisionsDir: options.revisionsDir,
+      ...(options.uiToken === undefined ? {} : { token: options.uiToken }),
+      ...(options.rights === undefined ? {} : { rights: options.rights }),
+      ...(options.satelliteSocket === undefined ? {} : { satelliteSocket: options.satelliteSocket })
     })
-    const uiAddress = await listenUi(ui, options.uiListen)
-    closers.push(() => ui.close())
+    closers.push(() => pages.close())
+    const uiAddress = await listenUi(pages.app, options.uiListen)
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
     return {
       addresses: { webhook, hub: hub.address, ui: uiAddress },
       ca: leaf.ca,
       hub,
-      link: (user) => `/login/${sessions.link(localIdentity(user, 'admin'))}`,
+      link: pages.link,
       close
     }
   } catch (error) {

@@ -6,8 +6,10 @@ import { SeccoError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
+import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
-import { openStore } from './open-store.js'
+import type { Rights } from '../../webhook/ui/rights.js'
+import { loadKubeConfig, openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
 import { ensureUiToken, type StatePaths } from './state.js'
 
@@ -29,7 +31,16 @@ export interface WebhookArgs {
   legacyAnnotations: boolean
   /** Who the printed link is for. */
   user: string
+  mode: InstallMode
   signal: AbortSignal
+}
+
+/** In a cluster people come by their own tokens, and may what the cluster lets them. */
+async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Rights }> {
+  if (kubeconfig === undefined) return {}
+  // Loaded on use: the client takes longer to load than most verbs to run.
+  const { clusterRights } = await import('../../webhook/cluster/rights.js')
+  return { rights: clusterRights(await loadKubeConfig(kubeconfig)) }
 }
 
 /** `secco webhook`: admission, hub and pages, without a satellite. */
@@ -50,7 +61,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     uiToken: await ensureUiToken(args.paths),
     satelliteSocket: args.paths.satelliteSocket,
+    ...(await rightsOf(args.kubeconfig)),
     legacyAnnotations: args.legacyAnnotations,
+    mode: args.mode,
     logger
   })
   const { addresses } = webhook
@@ -63,7 +76,12 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   }
   await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
   io.stderr(`webhook ${record.webhook}/mutate   hub ${record.hub}   pages ${record.ui}/\n`)
-  io.stderr(`log in once by ${record.ui}${webhook.link(args.user)}   (another: secco ui link)\n`)
+  const link = webhook.link(args.user)
+  io.stderr(
+    link === undefined
+      ? 'log in with your own token of the cluster\n'
+      : `log in once by ${record.ui}${link}   (another: secco ui link)\n`
+  )
   await aborted(args.signal)
   await webhook.close()
   await store.close()

@@ -153,13 +153,13 @@ function announce(io: Io, args: UpArgs, running: Running, auditFile: string | un
   const addresses = addressesOf(running)
   if (args.output === 'json') {
     io.stdout(
-      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user)}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
+      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
     )
     return
   }
   io.stderr(`webhook    ${addresses.webhook}/mutate   (/livez /readyz /metrics)\n`)
   io.stderr(`hub        ${addresses.hub}   (gRPC, mutual TLS)\n`)
-  io.stderr(`pages      ${addresses.ui}${running.webhook.link(args.user)}\n`)
+  io.stderr(`pages      ${addresses.ui}${running.webhook.link(args.user) ?? '/'}\n`)
   io.stderr(
     `           (opens one session, once; another: secco ui link; API ${addresses.ui}/openapi.json)\n`
   )

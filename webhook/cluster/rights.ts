@@ -40,7 +40,8 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
         body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }
       })
       const { username, groups = [], uid, extra } = status?.user ?? {}
-      if (status?.authenticated !== true || username === undefined || username === '') return undefined
+      if (status?.authenticated !== true || username === undefined || username === '')
+        return undefined
       return {
         username,
         groups,
