@@ -12,7 +12,7 @@ import { until } from '../helpers/until.js'
 export const pictures = join(repositoryRoot, 'build', 'pictures')
 
 export async function openBrowser(): Promise<Browser> {
-  await mkdir(pictures, { recursive: true })
+  await mkdir(join(pictures, 'docs'), { recursive: true })
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu']
@@ -115,6 +115,9 @@ export async function violationsOf(page: Page): Promise<string[]> {
   )
 }
 
+/** Of these the beginning is kept for the README and the guides (`npm run pictures` copies them). */
+const shownInDocs = new Set(['fleet', 'workload', 'review', 'denials', 'trace'])
+
 /** The page in light and in dark, as files; its full height, but no more than some screens of it. */
 export async function picture(page: Page, name: string): Promise<void> {
   for (const scheme of ['light', 'dark'] as const) {
@@ -122,4 +125,10 @@ export async function picture(page: Page, name: string): Promise<void> {
     await page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), fullPage: true })
   }
   await page.emulateMedia({ colorScheme: 'light' })
+  if (!shownInDocs.has(name)) return
+  const before = page.viewportSize()
+  await page.setViewportSize({ width: 1200, height: 780 })
+  await page.evaluate('scrollTo(0, 0)')
+  await page.screenshot({ path: join(pictures, 'docs', `${name}.png`) })
+  if (before !== null) await page.setViewportSize(before)
 }

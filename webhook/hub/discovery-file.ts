@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import { errnoOf, writeDurable } from '../../src/store/durable-file.js'
-import type { Discovery, SavedDiscovery } from './discovery.js'
+import { createDiscovery, type Discovery, type SavedDiscovery } from './discovery.js'
+
+const waitMs = 30_000
 
 /** What an earlier hub remembered; nothing when there is no file, or it cannot be read (said). */
-export async function loadDiscovery(path: string, logger: Logger): Promise<SavedDiscovery> {
+async function load(path: string, logger: Logger): Promise<SavedDiscovery> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'))
     if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -21,13 +23,12 @@ export async function loadDiscovery(path: string, logger: Logger): Promise<Saved
   }
 }
 
-/** Saves what is remembered at most once in `waitMs` after a change. Failures are said; nothing depends on it. */
-export function createDiscoverySaver(
+/** A discovery that is saved at most every 30 s, and at the end. Failures are said; nothing depends on it. */
+export async function openDiscovery(
   path: string,
-  discovery: Discovery,
-  waitMs: number,
   logger: Logger
-): { changed(): void; flush(): Promise<void> } {
+): Promise<Discovery & { flush: () => Promise<void> }> {
+  const discovery = createDiscovery(await load(path, logger))
   let timer: NodeJS.Timeout | undefined
   async function flush(): Promise<void> {
     if (timer === undefined) return
@@ -41,7 +42,9 @@ export function createDiscoverySaver(
     }
   }
   return {
-    changed: () => {
+    ...discovery,
+    note(observation, finding) {
+      discovery.note(observation, finding)
       timer ??= setTimeout(() => void flush(), waitMs)
       timer.unref()
     },

@@ -31,9 +31,9 @@ export interface WorkloadDiscovery {
  * sets, not numbers. Bounded, and lost with the hub but for what `saved` brings back.
  */
 export interface Discovery {
-  note(observation: Observation, finding: Finding): void
-  of(namespace: string, name: string): WorkloadDiscovery
-  saved(): SavedDiscovery
+  note: (observation: Observation, finding: Finding) => void
+  of: (namespace: string, name: string) => WorkloadDiscovery
+  saved: () => SavedDiscovery
 }
 
 export type SavedDiscovery = Record<

@@ -6,8 +6,8 @@ import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import { createDenials } from './denials.js'
-import { createDiscovery, type Discovery } from './discovery.js'
-import { createDiscoverySaver, loadDiscovery } from './discovery-file.js'
+import type { Discovery } from './discovery.js'
+import { openDiscovery } from './discovery-file.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
@@ -122,9 +122,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing)
   const denials = createDenials(logger)
-  const discoveryPath = join(options.revisionsDir, 'discovery.json')
-  const discovery = createDiscovery(await loadDiscovery(discoveryPath, logger))
-  const discoverySaver = createDiscoverySaver(discoveryPath, discovery, 30_000, logger)
+  const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -140,10 +138,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
     status: (node) => nodes.get(node)?.status,
-    noted: (observation, finding) => {
-      discovery.note(observation, finding)
-      discoverySaver.changed()
-    }
+    noted: discovery.note
   })
   const listeners = new Set<() => void>()
   const tell = () => {
@@ -297,7 +292,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     injector.destroy()
     server.forceShutdown()
     await saver.flush()
-    await discoverySaver.flush()
+    await discovery.flush()
     listeners.clear()
   }
 

@@ -12,13 +12,15 @@ import { addChanges } from './changes.js'
 import type { Call, Ui } from './context.js'
 import { failureOf } from './failures.js'
 import { addGate, wantsPage } from './gate.js'
-import { type Chrome, pageDocument } from './layout.js'
+import { html } from './html.js'
+import { type Chrome, messageDocument, pageDocument } from './layout.js'
 import { addLogin } from './login.js'
 import { failureView } from './messages.js'
 import { needsOf } from './model/workloads.js'
 import { pages } from './pages/registry.js'
 import type { View } from './pages/page.js'
-import type { Identity } from './rights.js'
+import type { Identity, Resource, Verb } from './rights.js'
+import { scopeOf } from './scope.js'
 
 const contentPolicy = {
   useDefaults: false,
@@ -47,8 +49,11 @@ function strings(value: unknown): Record<string, string> {
   )
 }
 
-function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Call {
-  return { ui, identity, params: strings(request.params), query: strings(request.query) }
+/** What the request is about, by who may see how much of it. @throws SeccoError FORBIDDEN */
+async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Promise<Call> {
+  const scoped = await scopeOf(ui, identity)
+  if (scoped === undefined) throw refused(identity, 'list', 'seccompprofiles')
+  return { ui: scoped, identity, params: strings(request.params), query: strings(request.query) }
 }
 
 function mustIdentify(request: FastifyRequest): Identity {
@@ -56,15 +61,21 @@ function mustIdentify(request: FastifyRequest): Identity {
   return request.identity
 }
 
+function refused({ user }: Identity, verb: Verb, resource: Resource): SeccoError {
+  return new SeccoError('FORBIDDEN', `${user} may not ${verb} ${resource}`, {
+    hint: 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
+  })
+}
+
+/** Lists of everything are of what somebody may see (scope.ts): nothing more is asked for them. */
 async function mustBeAllowed(
   identity: Identity,
   { verb, resource }: Route['needs'],
   params: Readonly<Record<string, string>> = {}
 ): Promise<void> {
+  if (verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource)) return
   if (await identity.can(verb, resource, params['namespace'], params['name'])) return
-  throw new SeccoError('FORBIDDEN', `${identity.user} may not ${verb} ${resource}`, {
-    hint: 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
-  })
+  throw refused(identity, verb, resource)
 }
 
 function paramsOf(url: string) {
@@ -104,7 +115,7 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     },
     handler: async (request, reply) => {
       const identity = mustIdentify(request)
-      const call = callOf(ui, request, identity)
+      const call = await callOf(ui, request, identity)
       await mustBeAllowed(identity, needs, call.params)
       return reply.send(await route.handle(call, request.body))
     },
@@ -177,7 +188,15 @@ export function uiPlugin(
       const { error, status } = failureOf(thrown)
       if (status >= 500) ui.log.error({ err: thrown, url: request.url }, 'request failed')
       if (wantsPage(request) && request.identity !== undefined) {
-        return sendPage(ui, request, reply, '', failureView(error, status))
+        const scoped = await scopeOf(ui, request.identity).catch(() => undefined)
+        if (scoped === undefined) {
+          const page = messageDocument(
+            'Not permitted',
+            html`<p>${error.message}</p><p>${error.hint}</p>`
+          )
+          return reply.code(status).type('text/html; charset=utf-8').send(page)
+        }
+        return sendPage(scoped, request, reply, '', failureView(error, status))
       }
       const { code, message, hint } = error
       return reply.code(status).send({ code, message, hint })
@@ -205,9 +224,9 @@ export function uiPlugin(
     for (const page of pages) {
       app.get(page.path, { schema: { hide: true } }, async (request, reply) => {
         const identity = mustIdentify(request)
-        const call = callOf(ui, request, identity)
+        const call = await callOf(ui, request, identity)
         await mustBeAllowed(identity, page.needs, call.params)
-        return sendPage(ui, request, reply, page.path, await page.render(call))
+        return sendPage(call.ui, request, reply, page.path, await page.render(call))
       })
     }
   }

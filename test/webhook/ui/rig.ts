@@ -9,7 +9,7 @@ import { createDiscovery } from '../../../webhook/hub/discovery.js'
 import { openAuditTrail } from '../../../webhook/ui/audit-trail.js'
 import type { Ui, UiSources } from '../../../webhook/ui/context.js'
 import type { DenialView } from '../../../webhook/ui/denial-view.js'
-import { localIdentity, localRights, type Role } from '../../../webhook/ui/rights.js'
+import { localIdentity, localRights, type Rights, type Role } from '../../../webhook/ui/rights.js'
 import { createUiServer } from '../../../webhook/ui/server.js'
 import { createSessions } from '../../../webhook/ui/sessions.js'
 import type { NodeView } from '../../../webhook/ui/view.js'
@@ -113,11 +113,12 @@ export interface UiRig {
 export interface RigOptions extends Partial<UiSources> {
   objects?: readonly AnyObject[]
   extensions?: readonly ((app: FastifyInstance) => void)[]
+  rights?: Rights
 }
 
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
-  const { objects: given = [profile], extensions = [], ...sources } = options
+  const { objects: given = [profile], extensions = [], rights, ...sources } = options
   const objects = new Map(
     given.map((each) => [
       `${each.kind} ${each.metadata.namespace ?? ''}/${each.metadata.name}`,
@@ -153,7 +154,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     },
     store,
     sessions,
-    rights: localRights(token),
+    rights: rights ?? localRights(token),
     audit,
     profiler: undefined,
     place: 'here',

@@ -18,7 +18,7 @@ import { ruleLines } from '../../../webhook/ui/model/rules.js'
 import { pages } from '../../../webhook/ui/pages/registry.js'
 import { ageText, countText, shortDigest } from '../../../webhook/ui/parts.js'
 import { createSessions } from '../../../webhook/ui/sessions.js'
-import { localIdentity } from '../../../webhook/ui/rights.js'
+import { type Identity, localIdentity, type Rights } from '../../../webhook/ui/rights.js'
 import { lossesText, type NodeView, workloadOf } from '../../../webhook/ui/view.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { denial, hostile, node, profile, startUiRig } from './rig.js'
@@ -357,6 +357,57 @@ test('a viewer sees no buttons that would be refused, and what is not offered ha
     t.equal(forms((await plain.get(path)).body), 0, `${path}: not offered`)
   t.equal((await rig.send('POST', '/api/v1/block', {}, { role: 'viewer' })).statusCode, 403)
   t.equal((await rig.send('POST', '/api/v1/block', {})).statusCode, 200)
+})
+
+test('who may see one namespace sees nothing of another', async (t) => {
+  const other: SeccompProfile = {
+    ...profile,
+    metadata: { namespace: 'bank', name: 'vault.app' },
+    spec: { workload: { kind: 'Deployment', name: 'vault' } }
+  }
+  const named = (namespaces: readonly string[]): Identity => ({
+    user: 'anna',
+    can: (verb, _resource, namespace) =>
+      Promise.resolve(
+        verb !== 'approve' && namespace !== undefined && namespaces.includes(namespace)
+      )
+  })
+  const rights: Rights = {
+    kind: 'cluster',
+    ofToken: (token) => Promise.resolve(token === 'none' ? undefined : named(token.split('+')))
+  }
+  const { app } = await startUiRig({
+    objects: [profile, other],
+    denials: () => [denial, { ...denial, namespace: 'bank', profile: 'vault.app' }],
+    rights
+  })
+  t.teardown(() => app.close())
+  const get = (url: string, token: string) =>
+    app.inject({ url, headers: { host: 'localhost', authorization: `Bearer ${token}` } })
+  for (const path of [
+    '/',
+    '/workloads',
+    '/denials',
+    '/profiles',
+    '/audit',
+    '/compare',
+    '/api/v1/profiles',
+    '/api/v1/denials',
+    '/api/v1/workloads'
+  ]) {
+    const { statusCode, body } = await get(path, 'shop')
+    t.equal(statusCode, 200, path)
+    t.notMatch(body, /vault|bank/, path)
+    t.match(
+      (await get(path, 'shop+bank')).body,
+      path === '/compare' ? /Choose two/ : /vault|bank/,
+      path
+    )
+  }
+  t.equal((await get('/workloads/bank/vault.app', 'shop')).statusCode, 403)
+  t.equal((await get('/api/v1/profiles/bank/vault.app', 'shop')).statusCode, 403)
+  t.match(await get('/', 'elsewhere'), { statusCode: 403, body: /anna may not list/ })
+  t.equal((await get('/', 'none')).statusCode, 401)
 })
 
 test('profiles and rules: written, extended, imported, exported, compared, tried', async (t) => {

@@ -220,7 +220,7 @@ export const profileRoutes: readonly Route[] = [
     url: '/api/v1/diff',
     operationId: 'compareProfiles',
     summary: 'What changes from one side to another, why, by whom and how risky',
-    needs: { verb: 'get', resource: 'seccompprofiles' },
+    needs: { verb: 'list', resource: 'seccompprofiles' },
     cli: 'secco diff A B -o json',
     pages: ['/compare', '/review/:namespace/:name'],
     query: Type.Object({ left: Type.String(), right: Type.String() }),

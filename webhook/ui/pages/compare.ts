@@ -30,6 +30,6 @@ async function render({ ui, query }: Call) {
 export const comparePage: Page = {
   path: '/compare',
   under: '/profiles',
-  needs: { verb: 'get', resource: 'seccompprofiles' },
+  needs: { verb: 'list', resource: 'seccompprofiles' },
   render
 }
