@@ -58,10 +58,14 @@ export async function startSecco(): Promise<RunningSecco> {
     await rm(state, { recursive: true, force: true })
   }
   try {
-    const printed = await until('secco up', () => {
-      if (child.exitCode !== null) throw new Error(logged)
-      return said.includes('\n') ? (JSON.parse(said) as Printed) : undefined
-    })
+    const printed = await until(
+      'secco up',
+      () => {
+        if (child.exitCode !== null) throw new Error(logged)
+        return said.includes('\n') ? (JSON.parse(said) as Printed) : undefined
+      },
+      { timeoutMs: 90_000 }
+    )
     return { state, ...printed, token: await uiToken(state), stop }
   } catch (error) {
     child.kill('SIGKILL')
@@ -77,6 +81,7 @@ export async function logIn(
 ): Promise<{ context: BrowserContext; page: Page; complaints: string[] }> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, ...options })
   const page = await context.newPage()
+  page.setDefaultTimeout(90_000)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {

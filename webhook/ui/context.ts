@@ -62,4 +62,6 @@ export interface Call {
   identity: Identity
   params: Readonly<Record<string, string>>
   query: Readonly<Record<string, string>>
+  /** The query with what was said more than once. */
+  all: Readonly<Record<string, string | string[] | undefined>>
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { SeccoError } from '../../src/errors.js'
 import { version } from '../../src/version.js'
+import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import type { Route } from './api/route.js'
 import { addAssets } from './assets.js'
@@ -53,7 +54,8 @@ function strings(value: unknown): Record<string, string> {
 async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Promise<Call> {
   const scoped = await scopeOf(ui, identity)
   if (scoped === undefined) throw refused(identity, 'list', 'seccompprofiles')
-  return { ui: scoped, identity, params: strings(request.params), query: strings(request.query) }
+  const all = (request.query ?? {}) as Call['all']
+  return { ui: scoped, identity, params: strings(request.params), query: strings(all), all }
 }
 
 function mustIdentify(request: FastifyRequest): Identity {
@@ -161,7 +163,8 @@ async function sendPage(
 /** Pages and API of one installation, behind its gate. */
 export function uiPlugin(
   ui: Ui,
-  extensions: readonly ((app: FastifyInstance) => void)[]
+  extensions: readonly ((app: FastifyInstance) => void)[],
+  foreign: readonly ForeignRoute[] = []
 ): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     await app.register(helmet, {
@@ -218,7 +221,7 @@ export function uiPlugin(
     addChanges(app, ui.sources)
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     for (const extend of extensions) extend(app)
-    for (const route of routes) {
+    for (const route of [...foreign.map(routeOf), ...routes]) {
       if (!app.hasRoute({ method: route.method, url: route.url })) addRoute(app, ui, route)
     }
     for (const page of pages) {

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/log.js'
+import type { ForeignRoute } from './api/foreign.js'
 import type { Ui, UiSources } from './context.js'
 import { workloadLines, type WorkloadLine } from './model/workloads.js'
 import { uiPlugin } from './plugin.js'
@@ -25,6 +26,8 @@ export interface UiServerOptions extends Omit<Ui, 'lines' | 'log' | 'offers'> {
   logger: Logger
   /** Endpoints that other parts of the hub bring; they are behind the same gate. */
   extensions?: readonly ((app: FastifyInstance) => void)[]
+  /** The same with rights, audit and description: one that is given here takes the place of our own of its address. */
+  foreign?: readonly ForeignRoute[]
 }
 
 /** The server of pages and API; the caller lets it listen, and closes it. */
@@ -38,13 +41,13 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     routerOptions: { maxParamLength: 512 }
   })
-  const { logger, extensions = [], ...rest } = options
+  const { logger, extensions = [], foreign = [], ...rest } = options
   const ui: Ui = {
     ...rest,
     log: logger,
     lines: linesOf(rest.sources, rest.now),
     offers: (method: 'GET' | 'POST', url: string) => app.hasRoute({ method, url })
   }
-  await app.register(uiPlugin(ui, extensions))
+  await app.register(uiPlugin(ui, extensions, foreign))
   return app
 }

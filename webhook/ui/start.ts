@@ -11,7 +11,8 @@ import type { ObjectCache } from '../object-cache.js'
 import { openAuditTrail } from './audit-trail.js'
 import { createProfiler } from './profiler.js'
 import { localIdentity, localRights, type Rights } from './rights.js'
-import { createUiServer } from './server.js'
+import type { UiSources } from './context.js'
+import { createUiServer, type UiServerOptions } from './server.js'
 import { createSessions } from './sessions.js'
 
 export interface UiOptions {
@@ -26,6 +27,11 @@ export interface UiOptions {
   /** Default: that token, and links. */
   rights?: Rights
   satelliteSocket?: string
+  /** Every container and what its kernel enforces, where satellites report it. */
+  inventory?: UiSources['inventory']
+  /** Endpoints that other parts of the hub bring, behind the same gate; `request.identity` says who asks. */
+  extensions?: UiServerOptions['extensions']
+  foreign?: UiServerOptions['foreign']
   logger: Logger
 }
 
@@ -62,13 +68,15 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       snapshot: options.snapshot,
       revision: (digest) => hub.revision(digest),
       discovery: hub.discovery,
-      inventory: () => undefined,
+      inventory: options.inventory ?? (() => undefined),
       onChange: (listener) => {
         changed.add(listener)
         return () => void changed.delete(listener)
       }
     },
     ...{ store, sessions, rights, audit, profiler, now, logger },
+    ...(options.extensions === undefined ? {} : { extensions: options.extensions }),
+    ...(options.foreign === undefined ? {} : { foreign: options.foreign }),
     place: hostname()
   })
   return {

@@ -46,7 +46,7 @@ const roles = [
 ]
 
 test('people by their own tokens, allowed what the cluster allows them', {
-  skip: found.programs === undefined ? found.reason : false
+  skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)

@@ -7,6 +7,7 @@ import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import type { AnyObject, Kind, Objects, ObjectRef } from '../../../src/store/store.js'
 import { createDiscovery } from '../../../webhook/hub/discovery.js'
 import { openAuditTrail } from '../../../webhook/ui/audit-trail.js'
+import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
 import type { Ui, UiSources } from '../../../webhook/ui/context.js'
 import type { DenialView } from '../../../webhook/ui/denial-view.js'
 import { localIdentity, localRights, type Rights, type Role } from '../../../webhook/ui/rights.js'
@@ -114,11 +115,12 @@ export interface RigOptions extends Partial<UiSources> {
   objects?: readonly AnyObject[]
   extensions?: readonly ((app: FastifyInstance) => void)[]
   rights?: Rights
+  foreign?: readonly ForeignRoute[]
 }
 
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
-  const { objects: given = [profile], extensions = [], rights, ...sources } = options
+  const { objects: given = [profile], extensions = [], foreign = [], rights, ...sources } = options
   const objects = new Map(
     given.map((each) => [
       `${each.kind} ${each.metadata.namespace ?? ''}/${each.metadata.name}`,
@@ -160,7 +162,8 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     place: 'here',
     now: () => clock,
     logger,
-    extensions
+    extensions,
+    foreign
   })
   await app.ready()
   // Requests of inject() come from port 0.

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import fc from 'fast-check'
-import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { t, test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -10,6 +9,7 @@ import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { syscallTables } from '../../../src/seccomp/gen/syscalls.js'
 import { nodeMetrics } from '../../../webhook/hub/metrics.js'
+import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
 import { routes } from '../../../webhook/ui/api/registry.js'
 import { isLoopbackHost } from '../../../webhook/ui/gate.js'
 import { html } from '../../../webhook/ui/html.js'
@@ -332,12 +332,19 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
 })
 
 test('a viewer sees no buttons that would be refused, and what is not offered has none', async (t) => {
-  const extend = (app: FastifyInstance) => {
-    for (const url of ['/api/v1/block', '/api/v1/mute', '/api/v1/promote'])
-      app.post(url, (_request, reply) => reply.send({}))
-  }
+  const actors: string[] = []
+  const foreign = ['block', 'mute', 'promote'].map(
+    (word): ForeignRoute => ({
+      ...{ method: 'POST', url: `/api/v1/${word}`, summary: word, cli: `secco ${word}` },
+      needs: { verb: 'update', resource: 'seccompprofiles' },
+      handle: ({ actor }) => {
+        actors.push(actor)
+        return {}
+      }
+    })
+  )
   const plain = await startUiRig()
-  const rig = await startUiRig({ extensions: [extend] })
+  const rig = await startUiRig({ foreign })
   t.teardown(() => Promise.all([plain.app.close(), rig.app.close()]))
   const forms = (body: string) => body.match(/data-action|data-import|data-rule/g)?.length ?? 0
   const offered = ['/emergency', '/denials']
@@ -357,6 +364,8 @@ test('a viewer sees no buttons that would be refused, and what is not offered ha
     t.equal(forms((await plain.get(path)).body), 0, `${path}: not offered`)
   t.equal((await rig.send('POST', '/api/v1/block', {}, { role: 'viewer' })).statusCode, 403)
   t.equal((await rig.send('POST', '/api/v1/block', {})).statusCode, 200)
+  t.same(actors, ['admin'])
+  t.match(rig.ui.audit.list()[0], { action: 'postBlock', user: 'admin', status: 200 })
 })
 
 test('who may see one namespace sees nothing of another', async (t) => {
