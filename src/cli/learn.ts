@@ -51,7 +51,7 @@ export function parseBaseline(text: string, path: string): SyscallSet {
     status?: { observed?: unknown }
     observed?: unknown
   }
-  const raw = (status?.observed ?? observed ?? value) as Record<string, unknown>
+  const raw = (status?.observed ?? observed ?? value ?? {}) as Record<string, unknown>
   const set: SyscallSet = {}
   for (const abi of abis) {
     const names = raw[abi]

@@ -74,9 +74,14 @@ const text = (page: Page) => page.locator('main').innerText()
 
 /** What the page says in the end: it follows the server by itself. */
 async function untilSaid(page: Page, words: RegExp): Promise<void> {
-  await until(`${page.url()} to say ${String(words)}`, async () =>
-    words.test(await text(page)) ? true : undefined
-  )
+  let said = ''
+  const heard = async () => {
+    said = await text(page)
+    return words.test(said) ? true : undefined
+  }
+  await until(`${page.url()} to say ${String(words)}`, heard).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it says: ${said.slice(0, 1500)}`)
+  })
 }
 
 test('a developer: record, traffic, stop, approve, enforce, attack, denial, allow, new revision', {
@@ -260,22 +265,20 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   t.equal((await download).suggestedFilename(), 'web.json')
 
   await open('/rules')
-  await page.getByLabel('Namespace', { exact: true }).fill('shop')
   await page.getByLabel('Name', { exact: true }).fill('web')
   await page.getByLabel('Pod labels').fill('app=web')
   await page.getByLabel('Mode').selectOption('enforce')
-  await page.getByLabel('Profile').fill('web')
+  await page.getByLabel('Profile').fill('shop/web')
   await page.getByRole('button', { name: 'Save the rule' }).click()
+  await untilSaid(page, /shop\/web[^]*enforce/)
   await until('the webhook to assign it', async () => {
     await open(`/rules?document=${encodeURIComponent(pod('app: web'))}`)
     return /secco\/shop\/web\/[0-9a-f]{64}\.json/.test(await text(page)) ? true : undefined
   })
   await open('/rules')
   page.on('dialog', (dialog) => void dialog.accept())
-  await page.getByRole('button', { name: 'Delete web' }).first().click()
-  await until('one rule fewer', async () =>
-    (await page.locator('tbody tr').count()) === 1 ? true : undefined
-  )
+  await page.getByRole('button', { name: 'Delete web' }).click()
+  await untilSaid(page, /There is no rule yet/)
   t.same(complaints, [], 'the browser complains of nothing')
 
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string) =>

@@ -66,6 +66,24 @@ function refresh(region: Element, fresh: Element): void {
   for (const gone of known.values()) if (!isBusy(gone)) gone.remove()
 }
 
+/**
+ * Where something appeared for the first time (a table in the place of "nothing yet"), there is no region
+ * that could take it: the whole page is taken over then, unless a person is at work in it.
+ */
+function replaceMain(fresh: Document): boolean {
+  const names = (root: ParentNode) =>
+    [...root.querySelectorAll('[data-live]')]
+      .map((one) => one.getAttribute('data-live'))
+      .sort()
+      .join()
+  const [main, other] = [document.querySelector('main'), fresh.querySelector('main')]
+  if (main === null || other === null || names(main) === names(other)) return false
+  if (main.querySelector('input:focus, textarea:focus, select:focus') !== null) return false
+  main.replaceChildren(...[...other.childNodes].map((node) => document.importNode(node, true)))
+  document.dispatchEvent(new Event(replaced))
+  return true
+}
+
 let loading = false
 let again = false
 
@@ -81,6 +99,7 @@ export async function reloadRegions(address = location.href, only?: string): Pro
     if (response.status === 401) location.reload()
     if (!response.ok) return false
     const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
+    if (only === undefined && replaceMain(fresh)) return true
     for (const region of document.querySelectorAll('[data-live]')) {
       const name = region.getAttribute('data-live') ?? ''
       if (only !== undefined && name !== only) continue

@@ -1,5 +1,5 @@
 import type { Call } from '../context.js'
-import { html } from '../html.js'
+import { html, nothing } from '../html.js'
 import { keyOf } from '../model/derived.js'
 import { commandPanel, empty, moment, numberText, pager, tag, table } from '../parts.js'
 import type { Page } from './page.js'
@@ -17,7 +17,7 @@ interface Line {
 }
 
 /** What people did here, approvals by whatever way, and which satellite saw what. */
-function linesOf({ ui }: Call): Line[] {
+function linesOf({ ui, query }: Call): Line[] {
   const actions = ui.audit.list().map(
     ({ at, user, action, object, detail, status }): Line => ({
       at,
@@ -53,12 +53,13 @@ function linesOf({ ui }: Call): Line[] {
       })
     )
   )
-  return [...actions, ...approvals, ...uploads].sort((a, b) => (a.at < b.at ? 1 : -1))
+  const shown = query['kind'] === 'all' ? uploads : []
+  return [...actions, ...approvals, ...shown].sort((a, b) => (a.at < b.at ? 1 : -1))
 }
 
 function render(call: Call) {
   const { ui, query } = call
-  const { q = '' } = query
+  const { q = '', kind = '' } = query
   const words = q.toLowerCase()
   const all = linesOf(call).filter(
     (line) =>
@@ -82,12 +83,12 @@ function render(call: Call) {
   const list =
     rows.length === 0
       ? html`<div class="body">${empty('Nothing is recorded like that.', 'Every action of a page or of the API, every approval and every upload is kept here.')}</div>`
-      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason or detail' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, page: String(to) }) })}`
+      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason or detail' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
   return {
     title: 'Audit',
     facts: [`${numberText(all.length)} entries`],
     actions: html`<button class="btn" type="button" data-print>Print</button>`,
-    body: html`<section class="panel"><form class="filters" role="search" aria-label="Filter the audit" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="who, what, profile"></label><button class="btn" type="submit">Filter</button></form></section><section class="panel">${list}</section>${commandPanel('h-cli', 'secco ui audit')}`
+    body: html`<section class="panel"><form class="filters" role="search" aria-label="Filter the audit" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="who, what, profile"></label><label class="field">Show<select name="kind"><option value="">what people did</option><option value="all"${kind === 'all' ? html` selected` : nothing}>and what satellites uploaded</option></select></label><button class="btn" type="submit">Filter</button></form></section><section class="panel">${list}</section>${commandPanel('h-cli', 'secco ui audit')}`
   }
 }
 
