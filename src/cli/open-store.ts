@@ -11,10 +11,10 @@ export const inCluster = 'in-cluster'
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * The cluster that --kubeconfig names: a file, or `in-cluster`.
- * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT
+ * The identity that `--kubeconfig` names.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
  */
-export async function loadKubeConfig(kubeconfig: string): Promise<KubeConfig> {
+export async function loadKubeconfig(kubeconfig: string): Promise<KubeConfig> {
   // Loaded on use: the client takes longer to load than most verbs to run.
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
@@ -48,9 +48,7 @@ export async function openStore(
   options: Omit<KubernetesStoreOptions, 'config'> = {}
 ): Promise<Store> {
   if (kubeconfig === undefined) return openDirectoryStore(folder)
-  const [config, { openKubernetesStore }] = await Promise.all([
-    loadKubeConfig(kubeconfig),
-    import('../store/kubernetes.js')
-  ])
+  const config = await loadKubeconfig(kubeconfig)
+  const { openKubernetesStore } = await import('../store/kubernetes.js')
   return openKubernetesStore({ config, ...options })
 }

@@ -1,6 +1,7 @@
+import { type RhythmTiming, steadyRhythm } from './rhythm.js'
+
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming {
-  coalesceMs: number
+export interface HubTiming extends RhythmTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -11,6 +12,8 @@ export interface HubTiming {
   forgetMs: number
   /** Between two looks at which profiles their policies approve. */
   promoteMs: number
+  /** Between two writes of a profile's status about the number of nodes alone. */
+  countMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
@@ -21,6 +24,7 @@ export interface HubTiming {
 }
 
 export const defaultTiming: HubTiming = {
+  ...steadyRhythm,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,
@@ -29,6 +33,7 @@ export const defaultTiming: HubTiming = {
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
+  countMs: 0,
   perSecond: 100,
   burst: 2000,
   reviewMs: 300_000,

@@ -73,9 +73,11 @@ function refused({ user }: Identity, verb: Verb, resource: Resource): SeccoError
 async function mustBeAllowed(
   identity: Identity,
   { verb, resource }: Route['needs'],
-  params: Readonly<Record<string, string>> = {}
+  params: Readonly<Record<string, string>> = {},
+  wide = false
 ): Promise<void> {
-  if (verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource)) return
+  if (!wide && verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource))
+    return
   if (await identity.can(verb, resource, params['namespace'], params['name'])) return
   throw refused(identity, verb, resource)
 }
@@ -118,7 +120,7 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     handler: async (request, reply) => {
       const identity = mustIdentify(request)
       const call = await callOf(ui, request, identity)
-      await mustBeAllowed(identity, needs, call.params)
+      await mustBeAllowed(identity, needs, call.params, route.wide)
       return reply.send(await route.handle(call, request.body))
     },
     ...(isWrite

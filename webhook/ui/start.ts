@@ -5,20 +5,26 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store } from '../../src/store/store.js'
+import { createDiscovery } from '../hub/discovery.js'
 import type { Hub } from '../hub/hub.js'
 import { nodeView } from '../hub/node-view.js'
 import type { ObjectCache } from '../object-cache.js'
+import type { StateSource } from '../state-source.js'
+import type { Truth } from '../truth/truth.js'
+import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './audit-trail.js'
 import { createProfiler } from './profiler.js'
 import { localIdentity, localRights, type Rights } from './rights.js'
-import type { UiSources } from './context.js'
-import { createUiServer, type UiServerOptions } from './server.js'
+import { createUiServer } from './server.js'
 import { createSessions } from './sessions.js'
 
 export interface UiOptions {
   store: Store
   objects: ObjectCache
-  hub: Hub
+  /** Of this replica; without one, what only a hub knows is empty. */
+  hub: Hub | undefined
+  states: StateSource
+  truth: Truth | undefined
   snapshot: () => Snapshot
   /** The audit trail is kept here. */
   revisionsDir: string
@@ -27,11 +33,6 @@ export interface UiOptions {
   /** Default: that token, and links. */
   rights?: Rights
   satelliteSocket?: string
-  /** Every container and what its kernel enforces, where satellites report it. */
-  inventory?: UiSources['inventory']
-  /** Endpoints that other parts of the hub bring, behind the same gate; `request.identity` says who asks. */
-  extensions?: UiServerOptions['extensions']
-  foreign?: UiServerOptions['foreign']
   logger: Logger
 }
 
@@ -44,7 +45,7 @@ export interface RunningUi {
 
 /** Pages and API of a running hub. The caller lets the server listen. */
 export async function startUi(options: UiOptions): Promise<RunningUi> {
-  const { store, objects, hub, logger, satelliteSocket } = options
+  const { store, objects, hub, states, truth, logger, satelliteSocket } = options
   const now = () => Date.now()
   const sessions = createSessions(now)
   const rights =
@@ -56,27 +57,27 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     for (const listener of changed) listener()
   }
   objects.onChange(tell)
-  const leave = hub.onChange(tell)
+  const leave = [hub?.onChange(tell), truth?.views.onChange(tell)]
   const app = await createUiServer({
     sources: {
       profiles: () => objects.profiles(),
       rules: () => objects.rules(),
-      nodes: () => hub.nodes().map(nodeView),
-      states: () => [...hub.profiles().values()],
-      denials: () => hub.denials(),
+      nodes: () => hub?.nodes().map(nodeView) ?? [],
+      states: () => [...states.profiles().values()],
+      denials: () => hub?.denials() ?? [],
       problems: () => objects.problems(),
       snapshot: options.snapshot,
-      revision: (digest) => hub.revision(digest),
-      discovery: hub.discovery,
-      inventory: options.inventory ?? (() => undefined),
+      revision: async (digest) => hub?.bytes(digest),
+      discovery: hub?.discovery ?? createDiscovery(),
+      inventory: () => truth?.views.list(),
       onChange: (listener) => {
         changed.add(listener)
         return () => void changed.delete(listener)
       }
     },
     ...{ store, sessions, rights, audit, profiler, now, logger },
-    ...(options.extensions === undefined ? {} : { extensions: options.extensions }),
-    ...(options.foreign === undefined ? {} : { foreign: options.foreign }),
+    foreign: truth === undefined ? [] : allRoutes(truth),
+    extensions: truth === undefined ? [] : [(app) => truthStreams(app, truth)],
     place: hostname()
   })
   return {
@@ -84,7 +85,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     link: (user) =>
       rights.kind === 'local' ? `/login/${sessions.link(localIdentity(user, 'admin'))}` : undefined,
     async close() {
-      leave()
+      for (const stop of leave) stop?.()
       await app.close()
       profiler?.close()
       await audit.close()

@@ -398,7 +398,7 @@ test('who may see one namespace sees nothing of another', async (t) => {
     '/workloads',
     '/denials',
     '/profiles',
-    '/audit',
+    '/audit?kind=all',
     '/compare',
     '/api/v1/profiles',
     '/api/v1/denials',

@@ -46,6 +46,7 @@ export function routeOf(foreign: ForeignRoute): Route {
     operationId: operationOf(foreign),
     pages: pagesOf[word] ?? ['/'],
     response: AnyObject,
+    wide: true,
     ...(foreign.method === 'POST' ? { body: AnyObject } : {}),
     handle: ({ all, identity }, body) =>
       foreign.handle({ query: all, body, actor: identity.user }) ?? {}

@@ -12,6 +12,8 @@ export interface Route {
   summary: string
   /** Who may: asked before the handler, with `namespace` and `name` of the path. */
   needs: { verb: Verb; resource: Resource }
+  /** Its answer is not cut to what somebody may see (scope.ts): the right is asked for everything. */
+  wide?: boolean
   /** The verb of the command line that does the same. */
   cli: string
   /** Paths of the pages that show or do it. */
