@@ -52,8 +52,7 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
   }
 }
 
-const widthOf = (page: Page) =>
-  page.evaluate('document.documentElement.scrollWidth') as Promise<number>
+const widthOf = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth')
 
 test('every page: seen in light and dark, axe finds nothing, no page scrolls sideways from 320 px on', async (t) => {
   const rig = await serve(town)

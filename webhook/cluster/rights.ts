@@ -36,12 +36,17 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
 
   async function review(token: string): Promise<User | undefined> {
     try {
-      const { status } = await authentication.createTokenReview({
-        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }
-      })
-      const { username, groups = [], uid, extra } = status?.user ?? {}
-      if (status?.authenticated !== true || username === undefined || username === '')
+      const body = {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenReview',
+        metadata: {},
+        spec: { token }
+      }
+      const { status } = await authentication.createTokenReview({ body })
+      const user = status?.user
+      if (status?.authenticated !== true || user?.username === undefined || user.username === '')
         return undefined
+      const { username, groups = [], uid, extra } = user
       return {
         username,
         groups,
@@ -62,23 +67,19 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
   ): Promise<boolean> {
     const { username, ...others } = user
     try {
-      const { status } = await authorization.createSubjectAccessReview({
-        body: {
-          apiVersion: 'authorization.k8s.io/v1',
-          kind: 'SubjectAccessReview',
-          spec: {
-            user: username,
-            ...others,
-            resourceAttributes: {
-              group: apiGroup,
-              ...resourceOf[resource],
-              verb,
-              ...(namespace === undefined ? {} : { namespace }),
-              ...(name === undefined ? {} : { name })
-            }
-          }
-        }
-      })
+      const resourceAttributes = {
+        group: apiGroup,
+        ...resourceOf[resource],
+        verb,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(name === undefined ? {} : { name })
+      }
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SubjectAccessReview',
+        spec: { user: username, ...others, resourceAttributes }
+      }
+      const { status } = await authorization.createSubjectAccessReview({ body })
       return status?.allowed === true && status.denied !== true
     } catch (error) {
       throw fromApiServer(error, 'SubjectAccessReview')

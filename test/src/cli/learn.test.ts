@@ -44,7 +44,7 @@ async function gate(more: Partial<LearnArgs>, found: SeccompProfile | null = pro
     stderr: (text) => (stderr += text)
   }
   const store: Pick<Store, 'get'> = {
-    get: ((_kind: string) => Promise.resolve(found ?? undefined)) as Store['get']
+    get: (() => Promise.resolve(found ?? undefined)) as Store['get']
   }
   const code = await runLearn(
     {
