@@ -46,9 +46,9 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
       const user = status?.user
       if (status?.authenticated !== true || user?.username === undefined || user.username === '')
         return undefined
-      const { username, groups = [], uid, extra } = user
+      const { groups = [], uid, extra } = user
       return {
-        username,
+        username: user.username,
         groups,
         ...(uid === undefined ? {} : { uid }),
         ...(extra === undefined ? {} : { extra })
