@@ -1,4 +1,10 @@
-import { AuthenticationV1Api, AuthorizationV1Api, type KubeConfig } from '@kubernetes/client-node'
+import {
+  AuthenticationV1Api,
+  AuthorizationV1Api,
+  type KubeConfig,
+  V1SubjectAccessReview,
+  V1TokenReview
+} from '@kubernetes/client-node'
 import { apiGroup } from '../../src/api/names.js'
 import { fromApiServer } from '../../src/store/kubernetes-errors.js'
 import type { Identity, Resource, Rights, Verb } from '../ui/rights.js'
@@ -42,7 +48,9 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
         metadata: {},
         spec: { token }
       }
-      const { status } = await authentication.createTokenReview({ body })
+      const { status } = await authentication.createTokenReview({
+        body: Object.assign(new V1TokenReview(), body)
+      })
       const user = status?.user
       if (status?.authenticated !== true || user?.username === undefined || user.username === '')
         return undefined
@@ -79,7 +87,9 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
         kind: 'SubjectAccessReview',
         spec: { user: username, ...others, resourceAttributes }
       }
-      const { status } = await authorization.createSubjectAccessReview({ body })
+      const { status } = await authorization.createSubjectAccessReview({
+        body: Object.assign(new V1SubjectAccessReview(), body)
+      })
       return status?.allowed === true && status.denied !== true
     } catch (error) {
       throw fromApiServer(error, 'SubjectAccessReview')
