@@ -6,6 +6,8 @@ import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import type { DenialRows } from './denial-rows.js'
+import type { Discovery } from './discovery.js'
+import { openDiscovery } from './discovery-file.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
@@ -26,50 +28,10 @@ import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
-import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
+import { defaultTiming, type HubTiming } from './timing.js'
 import { type Address, openTlsFront } from './tls-front.js'
 import type { FleetSets } from './used-sets.js'
-
-/** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming extends RhythmTiming {
-  retryMs: number
-  debounceMs: number
-  heartbeatMs: number
-  stallMs: number
-  /** A node that is away counts for readiness this long. */
-  graceMs: number
-  /** A node that is away longer is forgotten. */
-  forgetMs: number
-  /** Between two looks at which profiles their policies approve. */
-  promoteMs: number
-  /** Between two writes of a profile's status about the number of nodes alone. */
-  countMs: number
-  /** Observations a second from one node, and at once. */
-  perSecond: number
-  burst: number
-  /** Between two reviews of the same token. */
-  reviewMs: number
-  /** A pod that is not known yet is waited for so long. */
-  podWaitMs: number
-}
-
-const defaultTiming: HubTiming = {
-  ...steadyRhythm,
-  coalesceMs: 150,
-  retryMs: 1000,
-  debounceMs: 100,
-  heartbeatMs: 20_000,
-  stallMs: 10_000,
-  graceMs: 300_000,
-  forgetMs: 7 * 86_400_000,
-  promoteMs: 30_000,
-  countMs: 0,
-  perSecond: 100,
-  burst: 2000,
-  reviewMs: 300_000,
-  podWaitMs: 15_000
-}
 
 export interface HubOptions {
   store: Store
@@ -112,6 +74,8 @@ export interface Hub {
   isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** When which instance brought which call, and how often each was made. */
+  discovery: Discovery
   /** How often something that satellites sent was refused, by reason. */
   refused(): Readonly<Record<RefusalReason, number>>
   /** The same, added up by who asked what; with news as they come. */
@@ -147,6 +111,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
   const live = createLive(logger)
   const { denials } = live
+  const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -167,7 +132,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
     podOf,
-    status: (node) => nodes.get(node)?.status
+    status: (node) => nodes.get(node)?.status,
+    noted: discovery.note
   })
   const listeners = new Set<() => void>()
   const tell = () => {
@@ -346,6 +312,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     injector.destroy()
     server.forceShutdown()
     await saver.flush()
+    await discovery.flush()
     listeners.clear()
   }
 
@@ -372,6 +339,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       )
     },
     denials: () => denials.list(),
+    discovery,
     refused: () => refusals.counts(),
     ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
     bytes: (digest) => revisions.bytes(digest),
