@@ -20,6 +20,8 @@ export interface AdmissionServerOptions {
   /** PEM of the authority of callers; when given, `/mutate` answers only those with its certificate. */
   clientCa?: string
   getSnapshot: () => Snapshot
+  /** Whether `/mutate` is served; default: it is. Health and metrics are in any case. */
+  admission?: boolean
   logger: Logger
   /** To be told of every decision, after it was answered. */
   onDecision?: (admission: Admission) => void
@@ -160,13 +162,15 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
     reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
   })
-  app.register(admissionPlugin, {
-    getSnapshot,
-    logger,
-    metrics,
-    onDecision: options.onDecision,
-    requireClientCertificate: clientCa !== undefined
-  })
+  if (options.admission !== false) {
+    app.register(admissionPlugin, {
+      getSnapshot,
+      logger,
+      metrics,
+      onDecision: options.onDecision,
+      requireClientCertificate: clientCa !== undefined
+    })
+  }
   addHealthRoutes(app, [
     { name: 'serving', problem: () => (draining ? 'shutting down' : undefined) },
     {

@@ -3,6 +3,7 @@ import type { Reason } from './decision.js'
 import type { PodFacts } from './facts.js'
 import { rootNamespace } from '../api/names.js'
 import type { ProfileState, RevisionState, Rung } from './profile-state.js'
+import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
 import type { Wish } from './wishes.js'
 
@@ -14,6 +15,8 @@ export interface Resolution {
   /** Key of the profile; for an unknown one, the first that was looked for. */
   profile?: string
   revision?: RevisionState
+  /** The newest revision, where it could not be used because nodes lack it. */
+  missing?: RevisionState
   /** The ladder's mode, where it is not the wish's. */
   mode?: Rung
   canary?: boolean
@@ -80,13 +83,15 @@ function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
 }
 
 /**
- * Resolves a wish. A revision is used only when every node has its file; else `whenNotReady` decides.
+ * Resolves a wish. A revision is used only when every node that could run the pod has its file; else
+ * `whenNotReady` decides.
  * Previous stands in for enforce only: in audit it could refuse what audit promises to let pass.
  */
 export function resolveWish(
   snapshot: Snapshot,
   wish: Wish,
-  pod: Candidate = { name: '' }
+  reach: Reach,
+  pod: Candidate
 ): Resolution {
   if (wish.mode === 'learn' && findProfile(snapshot, wish)?.[1].ladder === undefined) {
     return resolveLearn(snapshot, wish)
@@ -106,36 +111,25 @@ export function resolveWish(
   const { mode, revision, canary } = chooseRung(wish, state, pod)
   const moved = { ...(mode === wish.mode ? {} : { mode }), ...(canary ? { canary } : {}) }
   if (mode === 'learn') return { ...resolveLearn(snapshot, wish), ...moved }
-  if (state.approved && revision?.ready === true) {
+  if (state.approved && revision !== undefined && reach.has(revision)) {
     return { outcome: 'assigned', reason: 'ready', wish, profile, revision, ...moved }
   }
+  const missing = revision === undefined ? {} : { missing: revision }
   if (
     wish.whenNotReady === 'Previous' &&
     mode === 'enforce' &&
     state.approved &&
-    state.previous?.ready === true
+    state.previous !== undefined &&
+    reach.has(state.previous)
   ) {
     const { previous } = state
-    return { outcome: 'assigned', reason: 'previous', wish, profile, revision: previous, ...moved }
+    return {
+      ...{ outcome: 'assigned', reason: 'previous', wish, profile },
+      revision: previous,
+      ...missing,
+      ...moved
+    }
   }
   const reason = state.approved && revision !== undefined ? 'not-ready' : 'not-approved'
-  return { outcome: fallback, reason, wish, profile, ...moved }
-}
-
-/**
- * Resolves competing wishes in their order. The first that gives a revision or denies wins; a fallback
- * to RuntimeDefault gives way to a later wish that achieves more.
- */
-export function resolveWishes(
-  snapshot: Snapshot,
-  wishes: readonly Wish[],
-  pod?: Candidate
-): Resolution | undefined {
-  let first: Resolution | undefined
-  for (const wish of wishes) {
-    const resolution = resolveWish(snapshot, wish, pod)
-    if (resolution.outcome === 'assigned' || resolution.outcome === 'denied') return resolution
-    first ??= resolution
-  }
-  return first
+  return { outcome: fallback, reason, wish, profile, ...missing, ...moved }
 }

@@ -1,5 +1,5 @@
 import type { UsedSet } from '../../src/api/gen/hub.js'
-import type { LearnedArgument } from '../../src/api/seccomp-profile.js'
+import type { LearnedArgument } from '../../src/api/evidence-schema.js'
 import { type Abi, abis } from '../../src/seccomp/abi.js'
 import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
 

@@ -5,7 +5,7 @@ import { letsThrough } from '../../src/seccomp/filter-answers.js'
 import { rulesOf } from '../../src/seccomp/normal-form.js'
 import { syscallName, syscallNumber } from '../../src/seccomp/syscall-table.js'
 import { verdictsOf } from '../../src/seccomp/verdict.js'
-import type { LearnedArgument } from '../../src/api/seccomp-profile.js'
+import type { LearnedArgument } from '../../src/api/evidence-schema.js'
 import { type FleetSets, rowWords } from '../hub/used-sets.js'
 
 /** What is tried on what containers did: a profile, or calls taken out. */
