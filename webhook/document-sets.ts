@@ -76,7 +76,11 @@ export function createDocumentSets(): DocumentSets {
       const extended = new Set(profiles.flatMap(({ spec }) => spec.extends ?? []))
       const around = JSON.stringify([
         all.get(emergencyLabel)?.spec,
-        ...[...extended].sort().map((entry) => profiles.filter((one) => keyOf(one).endsWith(entry)).map(({ spec }) => spec))
+        ...[...extended]
+          .sort()
+          .map((entry) =>
+            profiles.filter((one) => keyOf(one).endsWith(entry)).map(({ spec }) => spec)
+          )
       ])
       if (around !== surroundings) rendered.clear()
       surroundings = around

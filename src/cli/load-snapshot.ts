@@ -3,12 +3,7 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { type ProfileState, type RevisionState, revisionPath } from '../rules/profile-state.js'
 import { buildSnapshot, type Snapshot } from '../rules/snapshot.js'
-import {
-  isWithin,
-  type PassSet,
-  passSetOf,
-  runtimeDefaultPassSet
-} from '../seccomp/pass-set.js'
+import { isWithin, type PassSet, passSetOf, runtimeDefaultPassSet } from '../seccomp/pass-set.js'
 import { renderProfile } from '../seccomp/render.js'
 import type { Store } from '../store/store.js'
 import { readList } from './hub-api.js'

@@ -119,8 +119,14 @@ function describeReview(io: Io, review: Review): void {
   }
   describeRisk(io, review)
   for (const { name, node, others, reason } of lonely) {
-    const against = others === 0 ? 'no other runs it' : `${plural(others, 'other')} ${others === 1 ? 'does' : 'do'} not`
-    const who = node === '' ? 'no instance that is remembered reports it' : `node ${node} alone reports it, ${against}`
+    const against =
+      others === 0
+        ? 'no other runs it'
+        : `${plural(others, 'other')} ${others === 1 ? 'does' : 'do'} not`
+    const who =
+      node === ''
+        ? 'no instance that is remembered reports it'
+        : `node ${node} alone reports it, ${against}`
     line(io, 'One witness', `${name}: ${who}; ${reason}`)
   }
   if (promotion === undefined) return

@@ -56,9 +56,7 @@ export function recordedApprovals(
   const { approval } = spec
   if (approval !== undefined) {
     const { digest, by, at } = approval
-    const isKnown = known?.some(
-      (one) => one.digest === digest && one.by === by && one.at === at
-    )
+    const isKnown = known?.some((one) => one.digest === digest && one.by === by && one.at === at)
     return isKnown === true ? known : [...(known ?? []), { ...approval, revision: '' }]
   }
   const digest = approvedDigest(spec)

@@ -145,7 +145,9 @@ export function approveObserved(profile: SeccompProfile, options: ApproveOptions
           ...profile,
           spec: {
             ...spec,
-            ...(bound ? { approval: boundApproval(spec, { by, at, ...(reason && { reason }) }) } : {})
+            ...(bound
+              ? { approval: boundApproval(spec, { by, at, ...(reason && { reason }) }) }
+              : {})
           }
         }
   if (options.bind === true) return approved

@@ -40,7 +40,10 @@ function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promo
       left.set(name, risk.reason)
   }
   for (const { name, node, reason } of lonelyCalls(profile)) {
-    left.set(name, node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`)
+    left.set(
+      name,
+      node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`
+    )
   }
   const observed = profile.status?.observed ?? {}
   const taken: NonNullable<SeccompProfile['status']>['observed'] = {}
@@ -108,11 +111,7 @@ export function promotionOf(profile: SeccompProfile, now: number): Promotion {
  * may not. What was observed stays as it was. `approver`: the user name that writes it, where approvals
  * are bound to who writes them.
  */
-export function promote(
-  profile: SeccompProfile,
-  now: number,
-  approver?: string
-): SeccompProfile {
+export function promote(profile: SeccompProfile, now: number, approver?: string): SeccompProfile {
   const { ready, reasons, left } = promotionOf(profile, now)
   if (!ready) return profile
   const people =

@@ -72,8 +72,7 @@ export function approvalPolicy(): readonly object[] {
           reason: 'Forbidden'
         },
         {
-          expression:
-            '!variables.content || !has(object.spec.approval) || variables.approval',
+          expression: '!variables.content || !has(object.spec.approval) || variables.approval',
           message:
             'secco: spec.approval is about what was there before: take it out, or approve with `secco profile approve`',
           reason: 'Invalid'
@@ -82,7 +81,7 @@ export function approvalPolicy(): readonly object[] {
       auditAnnotations: [
         {
           key: 'approved-by',
-          valueExpression: 'variables.guarded ? request.userInfo.username : null'
+          valueExpression: "variables.guarded ? request.userInfo.username : ''"
         }
       ]
     }

@@ -46,8 +46,7 @@ export function createObserver(options: ObserverOptions): Observer {
   function take(session: Session, observation: Observation, given: Target | undefined): void {
     const { node } = session
     const { id, sequence, container } = observation
-    const target =
-      given ?? (container && targetOf(container, options.podOf(container.podUid)))
+    const target = given ?? (container && targetOf(container, options.podOf(container.podUid)))
     const finding = readObservation(observation, node, options.status(node), target)
     if (typeof finding === 'string') {
       refuse(session, observation, { reason: 'unreadable', message: finding })

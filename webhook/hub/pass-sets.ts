@@ -1,5 +1,10 @@
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { isWithin, type PassSet, passSetOf, runtimeDefaultPassSet } from '../../src/seccomp/pass-set.js'
+import {
+  isWithin,
+  type PassSet,
+  passSetOf,
+  runtimeDefaultPassSet
+} from '../../src/seccomp/pass-set.js'
 
 /** What revisions let through, by digest, and how they compare: worked out once, asked at each admission. */
 export interface PassSets {

@@ -224,7 +224,9 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       const now = new Date().toISOString()
       await store.update('SeccompProfile', { namespace, name }, (profile) =>
         // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
-        essenceOf(profile) === one.essence ? withVerdict(profile, verdict, now, options.recordEdits) : profile
+        essenceOf(profile) === one.essence
+          ? withVerdict(profile, verdict, now, options.recordEdits)
+          : profile
       )
       Object.assign(one, { written: said, told, toldAt: Date.now(), complaint: '' })
     } catch (thrown) {

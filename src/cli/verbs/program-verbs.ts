@@ -86,9 +86,13 @@ function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
   if (tokenFile === undefined && hubCa === undefined) return undefined
   if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
   const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
-  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
-    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
-  })
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${missing} is missing: a token goes to a hub that is known`,
+    {
+      hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+    }
+  )
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -176,7 +180,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       "in a cluster: user name of the satellites' ServiceAccount",
       `system:serviceaccount:${rootNamespace}:secco-satellite`
     )
-    .option('--hub-audience <audience>', "in a cluster: audience of satellites' tokens", 'secco-hub')
+    .option(
+      '--hub-audience <audience>',
+      "in a cluster: audience of satellites' tokens",
+      'secco-hub'
+    )
     .option(
       '--plain-containers <refuse|apart>',
       'in a cluster: what becomes of containers that belong to no pod; apart: profiles plain.NODE.NAME',
