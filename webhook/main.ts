@@ -4,6 +4,7 @@ import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
@@ -38,6 +39,8 @@ export interface WebhookOptions {
   /** Pages and API; loopback only. */
   uiListen: Address
   legacyAnnotations: boolean
+  /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
+  mode?: InstallMode
   logger: Logger
   /** What this replica does; default: everything. See `checkRoles`. */
   roles?: ReadonlySet<Role>
@@ -148,7 +151,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const feed = startSnapshotFeed(
       objects,
       states,
-      { legacyAnnotations, joinTainted, ...namespaceOf(options.cluster) },
+      {
+        legacyAnnotations,
+        joinTainted,
+        mode: options.mode ?? 'enforce',
+        ...namespaceOf(options.cluster)
+      },
       cluster?.view
     )
     closers.push(() => feed.stop())

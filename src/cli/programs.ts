@@ -11,6 +11,7 @@ import { SeccoError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
+import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
 import { pluralOf } from '../store/directory-layout.js'
 import { loadKubeconfig, openStore } from './open-store.js'
@@ -33,6 +34,7 @@ export interface WebhookArgs {
   uiListen: string
   serverNames: readonly string[]
   legacyAnnotations: boolean
+  mode: InstallMode
   /** `admission,hub,ui` or some of them. */
   roles: string
   /** Name of this replica in a cluster: its pod's. */
@@ -70,6 +72,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
+    mode: args.mode,
     joinTainted: args.joinTainted,
     trust: args.trust,
     roles,

@@ -3,6 +3,7 @@ import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './
 import { allowIgnoreLabel } from './exclusions.js'
 import { containerWarning, denialMessage, looseningWarnings } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
+import { isObserved, observedOnly } from './observe.js'
 import { createReach, type Reach } from './reach.js'
 import type { Resolution } from './resolve.js'
 import type { Labels } from './selector.js'
@@ -180,11 +181,19 @@ function podBecomesRuntimeDefault(
 
 /**
  * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
- * and a second call on its own result gives it again.
+ * and a second call on its own result gives it again. Where only observed is asked for, it is told and not done.
  *
  * Never Unconfined, never a path whose file a node lacks that could run the pod, never a change in an excluded namespace.
  */
 export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
+  const decision = decideFully(snapshot, facts)
+  const { mode } = snapshot.options
+  return isObserved(mode, namespaceLabels(snapshot, facts.namespace))
+    ? observedOnly(decision, facts.namespace)
+    : decision
+}
+
+function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
   if (snapshot.options.excludedNamespaces.has(facts.namespace)) {
     return untouched('excluded', 'excluded-namespace')
   }

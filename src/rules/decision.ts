@@ -51,6 +51,8 @@ export interface ContainerDecision {
 
 export type PodDecisionKind =
   | 'patched'
+  /** Would be patched or denied, but the namespace or the installation only observes. */
+  | 'observed'
   | 'kept'
   | 'unmatched'
   | 'ignored'

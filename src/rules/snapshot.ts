@@ -2,6 +2,7 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { alwaysExcludedNamespaces } from './exclusions.js'
 import type { NodeFacts } from './node-facts.js'
+import type { InstallMode } from './observe.js'
 import { type ProfileState, profileKey, type RevisionState, revisionPath } from './profile-state.js'
 import { compileRules, type RuleProblem } from './rule.js'
 import { buildRuleIndex, type RuleIndex } from './rule-index.js'
@@ -18,6 +19,8 @@ export interface SnapshotOptions {
   excludedNamespaces: ReadonlySet<string>
   /** New nodes carry the start-up taint until they have every file; default false. */
   joinTainted: boolean
+  /** `observe`: decisions are told and logged, and no pod is changed, until its namespace is enabled; default enforce. */
+  mode: InstallMode
 }
 
 /** Everything a decision rests on. Immutable: a change makes a new snapshot, swapped in one assignment. */
@@ -51,6 +54,7 @@ export interface SnapshotSource {
     allowIgnore?: boolean
     excludedNamespaces?: readonly string[]
     joinTainted?: boolean
+    mode?: InstallMode
   }
 }
 
@@ -111,7 +115,8 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
         ownNamespace,
         ...(source.options?.excludedNamespaces ?? [])
       ]),
-      joinTainted: source.options?.joinTainted ?? false
+      joinTainted: source.options?.joinTainted ?? false,
+      mode: source.options?.mode ?? 'enforce'
     },
     problems
   }

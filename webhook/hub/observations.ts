@@ -1,5 +1,5 @@
 import type { AbiNames, NodeStatus, Observation } from '../../src/api/gen/hub.js'
-import type { LearnedArgument } from '../../src/api/seccomp-profile.js'
+import type { LearnedArgument } from '../../src/api/evidence-schema.js'
 import { type Abi, abis } from '../../src/seccomp/abi.js'
 import { mergeArguments } from '../../src/seccomp/merge-arguments.js'
 import { setOfCounts, type SyscallCounts, type SyscallSet } from '../../src/seccomp/syscall-set.js'

@@ -3,6 +3,7 @@ import type { SeccoError } from '../../src/errors.js'
 import { recordedApprovals } from '../../src/seccomp/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from './readiness.js'
+import { withSummary } from './summary.js'
 
 /** What the hub found out about one profile. */
 export type Verdict =
@@ -33,7 +34,8 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready.
+ * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready (always
+ * there, so that `kubectl wait` works) and summary.
  * `edits`: what was written into the spec without an approval is recorded as well. Returns the same
  * object when nothing changes.
  */
@@ -44,8 +46,6 @@ export function withVerdict(
   edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
-  // A profile that only learns has no revision and needs no condition about it.
-  if (verdict.state === 'unapproved' && before.revision === undefined) return profile
   const status = { ...before }
   if (verdict.state === 'rendered') {
     if (before.revision !== undefined && before.revision !== verdict.digest) {
@@ -69,5 +69,5 @@ export function withVerdict(
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions
-  return same ? profile : { ...profile, status }
+  return withSummary(same ? profile : { ...profile, status })
 }

@@ -9,6 +9,7 @@ import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
+import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -58,6 +59,7 @@ interface WebhookVerbOptions extends ListenOptions {
   satelliteAccount: string
   hubAudience: string
   plainContainers: string
+  mode: string
   serverName?: string[]
   roles: string
   replica?: string
@@ -162,6 +164,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       collect
     )
     .option(
+      '--mode <observe|enforce>',
+      'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
+      'enforce'
+    )
+    .option(
       '--roles <list>',
       'what this replica does: admission, hub, ui; in a cluster they can be taken apart',
       'admission,hub,ui'
@@ -210,6 +217,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
