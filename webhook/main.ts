@@ -17,6 +17,8 @@ import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
 import { type StateSource, startApiStates } from './state-source.js'
+import { truthMetrics } from './truth/metrics.js'
+import { startTruth } from './truth/truth.js'
 import { uiPlugin } from './ui/plugin.js'
 
 export interface Address {
@@ -171,6 +173,19 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const registry = options.registry ?? new Registry()
     nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
     if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
+    const truth =
+      hub &&
+      startTruth({
+        ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
+        onProfiles: (listener) => objects.onChange(listener),
+        pod: (uid) => cluster?.view.pod(uid),
+        logger: logger.child({ component: 'truth' }),
+        now: Date.now
+      })
+    if (hub !== undefined && truth !== undefined) {
+      closers.push(() => truth.close())
+      truthMetrics(registry, () => truth.views.list(), hub.denialRows)
+    }
     const server = createAdmissionServer({
       tls: leaf,
       admission: roles.has('admission'),
@@ -215,7 +230,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           nodes: () => hub?.nodes().map(nodeView) ?? [],
           states: () => [...states.profiles().values()],
           denials: () => hub?.denials() ?? [],
-          problems: () => objects.problems()
+          problems: () => objects.problems(),
+          ...(truth === undefined ? {} : { truth })
         })
       )
       addresses.ui = await listenUi(ui, options.uiListen)

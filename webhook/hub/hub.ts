@@ -5,6 +5,8 @@ import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
+import { denialsOf } from './denial.js'
+import { createDenialRows, type DenialRows } from './denial-rows.js'
 import { createDenials } from './denials.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
@@ -13,6 +15,8 @@ import { cachedReview, type ReviewToken } from './identity.js'
 import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
+import { createInventory, type FleetInventory } from './inventory.js'
+import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
@@ -26,6 +30,8 @@ import { createRevisions, type Render } from './revisions.js'
 import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
+import { createFleetSets, type FleetSets } from './used-sets.js'
+import { targetOf } from './workload.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming extends RhythmTiming {
@@ -110,6 +116,14 @@ export interface Hub {
   denials(): Denial[]
   /** How often something that satellites sent was refused, by reason. */
   refused(): Readonly<Record<RefusalReason, number>>
+  /** The same, added up by who asked what; with news as they come. */
+  readonly denialRows: DenialRows
+  /** Every container that runs on any node. */
+  readonly inventory: FleetInventory
+  /** The calls that they used so far. */
+  readonly sets: FleetSets
+  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
+  bytes(digest: string): Promise<Buffer | undefined>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -133,7 +147,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const denials = createDenials(logger)
+  const denialRows = createDenialRows()
+  const denials = createDenials(logger, (denial, added) =>
+    denialRows.grow(denial, added, new Date().toISOString())
+  )
+  const inventory = createInventory()
+  const sets = createFleetSets()
+  inventory.onChange(({ gone }) => {
+    for (const { id } of gone) sets.drop(id)
+  })
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -145,10 +167,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           plain: options.plainContainers ?? 'refuse',
           waitMs: timing.podWaitMs
         })
+  const podOf = (uid: string) => cluster?.podOf(uid)
+  const report = createReports({
+    ...{ inventory, sets, denials, refusals, podOf },
+    ...(podCheck === undefined ? {} : { podCheck })
+  })
   const observe = createObserver({
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
-    podOf: (uid) => cluster?.podOf(uid),
+    podOf,
     status: (node) => nodes.get(node)?.status
   })
   const listeners = new Set<() => void>()
@@ -225,6 +252,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       fleet.reported(session, body.value)
       nodesChanged()
     } else if (body.$case === 'observation') observe(session, body.value)
+    else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({
@@ -295,7 +323,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     () => {
       const now = Date.now()
       for (const { name, connected, lastSeen } of nodes.list()) {
-        if (!connected && now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+        if (connected) continue
+        // What ran there is not known any more; the node itself is remembered longer.
+        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
     },
@@ -351,6 +382,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     denials: () => denials.list(),
     refused: () => refusals.counts(),
+    ...{ denialRows, inventory, sets },
+    bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
+  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -101,6 +102,29 @@ function gistOf(verdict: Verdict): unknown {
   return [digest, audit, isReady(readiness), readiness.failed]
 }
 
+/** What people chose, with the revisions that they named, as far as their bytes are kept. */
+async function ladderOf(
+  ladder: SeccompProfile['spec']['ladder'],
+  kept: (digest: string | undefined) => Promise<RevisionState | undefined>
+): Promise<LadderState | undefined> {
+  if (ladder === undefined) return undefined
+  const { mode, canary } = ladder
+  const revision = await kept(ladder.revision)
+  const from = await kept(canary?.from.revision)
+  return {
+    mode,
+    ...(revision === undefined ? {} : { revision }),
+    ...(canary === undefined
+      ? {}
+      : {
+          canary: {
+            percent: canary.percent,
+            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
+          }
+        })
+  }
+}
+
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
@@ -182,6 +206,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       return revision(digest)
     }
     const state: ProfileState = { namespace, name, approved: rendered !== undefined }
+    const ladder = await ladderOf(one.profile.spec.ladder, kept)
+    if (ladder !== undefined) state.ladder = ladder
     if (rendered === undefined) return { state, verdict: { state: 'unapproved' }, wanted }
     if ('error' in rendered) {
       // What was approved and rendered before goes on serving.
