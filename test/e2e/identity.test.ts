@@ -470,6 +470,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 500_000 }
     const closed = once(child, 'exit')
     child.kill('SIGINT')
     await closed
+    await satellite('node-b', tokenB)
   })
 
   await t.test('who may approve', async (t) => {

@@ -1,6 +1,7 @@
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../src/api/names.js'
 import type { PodFacts } from '../../src/rules/facts.js'
+import { anywhere } from '../../src/rules/placement.js'
 import type { Labels } from '../../src/rules/selector.js'
 import type { Running } from '../hub/inventory.js'
 import { plainNamespace, targetOf } from '../hub/workload.js'
@@ -61,6 +62,6 @@ export function factsOf(running: Running, who: Who): PodFacts {
         ...{ privileged: running.privileged, existed: false }
       }
     ],
-    ...{ placement: {}, windows: false, mirror: false }
+    ...{ placement: anywhere, windows: false, mirror: false }
   }
 }
