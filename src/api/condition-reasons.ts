@@ -42,7 +42,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'False',
     reason: 'ApprovalInvalid',
-    meaning: 'spec.approval is about another content than the spec has; what was approved before goes on serving',
+    meaning:
+      'spec.approval is about another content than the spec has; what was approved before goes on serving',
     next: 'look at what is there now, and approve that: secco profile approve NAME'
   },
   {

@@ -5,7 +5,6 @@ import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
-import { denialsOf } from './denial.js'
 import { createDenialRows, type DenialRows } from './denial-rows.js'
 import { createDenials } from './denials.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
@@ -31,7 +30,6 @@ import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
 import { createFleetSets, type FleetSets } from './used-sets.js'
-import { targetOf } from './workload.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming extends RhythmTiming {
