@@ -1,4 +1,3 @@
-import { anywhere } from '../../src/rules/placement.js'
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../src/api/names.js'
 import type { PodFacts } from '../../src/rules/facts.js'
