@@ -17,6 +17,7 @@ import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addPsVerb } from './verbs/ps-verb.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
+import { addTruthVerbs } from './verbs/truth-verbs.js'
 import { addTraceVerb } from './verbs/trace-verb.js'
 import { addVersionVerbs } from './verbs/version-verbs.js'
 import { reportFailure } from './failure.js'
@@ -102,6 +103,7 @@ export function buildProgram(context: VerbContext): Command {
   addLearnVerb(program, context)
   addUiVerbs(program, context)
   addPsVerb(program, context)
+  addTruthVerbs(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)

@@ -1,28 +1,53 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SeccoError } from '../../../src/errors.js'
 import { chosen, containerRoutes } from '../../truth/container-routes.js'
+import { denialRoutes, streamDenials } from '../../truth/denial-routes.js'
 import { openEventStream } from '../../truth/event-stream.js'
+import { explainRoutes } from '../../truth/explain.js'
+import { ladderRoutes } from '../../truth/ladder-routes.js'
+import { radiusRoutes } from '../../truth/radius-routes.js'
 import type { TruthRoute } from '../../truth/route.js'
 import type { Truth } from '../../truth/truth.js'
+import type { Resource } from '../rights.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** The endpoints of webhook/truth; pages and their rights are put around them (foreign.ts). */
+/** The endpoints of webhook/truth; the gate, rights and audit are put around them (foreign.ts). */
 export function allRoutes(truth: Truth): TruthRoute[] {
-  return [...containerRoutes(truth)]
+  return [
+    ...containerRoutes(truth),
+    ...denialRoutes(truth),
+    ...radiusRoutes(truth),
+    ...ladderRoutes(truth),
+    ...explainRoutes(truth)
+  ]
 }
 
-/** Its streams: what runs now, then what changes. */
+async function mustList(request: FastifyRequest, resource: Resource): Promise<void> {
+  if ((await request.identity?.can('list', resource)) === true) return
+  throw new SeccoError('FORBIDDEN', `you may not list ${resource}`)
+}
+
+/** What the gate and helmet have set, for an answer that is written by hand. */
+function headersOf(reply: FastifyReply): Record<string, string> {
+  const entries = Object.entries(reply.getHeaders())
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}
+
+/** Its streams: what there is, then what changes. */
 export function truthStreams(app: FastifyInstance, truth: Truth): void {
-  app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
-    if ((await request.identity?.can('list', 'containers')) !== true) {
-      throw new SeccoError('FORBIDDEN', 'you may not list containers')
-    }
+  app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
+    await mustList(request, 'denials')
+    streamDenials(truth, request.query as Query, reply.raw, headersOf(reply))
     reply.hijack()
+  })
+  app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
+    await mustList(request, 'containers')
     const query = request.query as Query
-    const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])
-    const stream = openEventStream(reply.raw, Object.fromEntries(headers) as Record<string, string>)
-    stream.send('snapshot', { items: chosen(truth, truth.views.list(), query) })
+    const items = chosen(truth, truth.views.list(), query)
+    reply.hijack()
+    const stream = openEventStream(reply.raw, headersOf(reply))
+    stream.send('snapshot', { items })
     const leave = truth.views.onChange((changed, gone) => {
       const data = {
         changed: chosen(truth, changed, query),
