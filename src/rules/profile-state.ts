@@ -6,6 +6,8 @@ export interface RevisionState {
   path: string
   /** Every node has acknowledged the file. */
   ready: boolean
+  /** It lets nothing through that RuntimeDefault refuses; absent: nobody has looked. */
+  withinDefault?: boolean
   /** Names of the nodes that lack it; absent where nodes are not known as objects of a cluster. */
   lacking?: readonly string[]
 }

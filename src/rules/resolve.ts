@@ -77,21 +77,3 @@ export function resolveWish(snapshot: Snapshot, wish: Wish, reach: Reach): Resol
   const reason = state.approved && revision !== undefined ? 'not-ready' : 'not-approved'
   return { outcome: fallback, reason, wish, profile, ...missing }
 }
-
-/**
- * Resolves competing wishes in their order. The first that gives a revision or denies wins; a fallback
- * to RuntimeDefault gives way to a later wish that achieves more.
- */
-export function resolveWishes(
-  snapshot: Snapshot,
-  wishes: readonly Wish[],
-  reach: Reach
-): Resolution | undefined {
-  let first: Resolution | undefined
-  for (const wish of wishes) {
-    const resolution = resolveWish(snapshot, wish, reach)
-    if (resolution.outcome === 'assigned' || resolution.outcome === 'denied') return resolution
-    first ??= resolution
-  }
-  return first
-}

@@ -13,7 +13,7 @@ export interface SnapshotOptions {
   legacyAnnotations: boolean
   /** Namespace that Secco runs in: untouched. */
   ownNamespace: string
-  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default true. */
+  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default false: a label alone never weakens. */
   allowIgnore: boolean
   /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
   excludedNamespaces: ReadonlySet<string>
@@ -28,6 +28,8 @@ export interface Snapshot {
   rules: RuleIndex
   /** By `<namespace>/<name>`; see `profileKey`. */
   profiles: ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: everything the first lets through, the second does too. False when unsure. */
+  within: (inner: string, outer: string) => boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
   /** Nodes by name; empty outside a cluster: then a revision is ready for all or for none. */
@@ -40,6 +42,8 @@ export interface Snapshot {
 export interface SnapshotSource {
   rules?: readonly SeccompRule[]
   profiles?: readonly ProfileState[]
+  /** Pure and quick; without it no two different revisions compare. */
+  within?: (inner: string, outer: string) => boolean
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
   /** A map that does not change any more. */
@@ -99,12 +103,13 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
   return {
     rules: buildRuleIndex(rules),
     profiles,
+    within: source.within ?? (() => false),
     namespaces,
     nodes: source.nodes ?? new Map<string, NodeFacts>(),
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,
       ownNamespace,
-      allowIgnore: source.options?.allowIgnore ?? true,
+      allowIgnore: source.options?.allowIgnore ?? false,
       excludedNamespaces: new Set([
         ...alwaysExcludedNamespaces,
         ownNamespace,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
+import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
@@ -70,6 +71,19 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  floor: string
+  tokenFile?: string
+  hubCa?: string
+}
+
+/** `--token-file` and `--hub-ca`, both or none. @throws SeccoError INVALID_ARGUMENT */
+function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
+  if (tokenFile === undefined && hubCa === undefined) return undefined
+  if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
+  const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
+  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
+    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+  })
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -172,6 +186,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .description('the node agent: records, identifies, uploads, installs revisions')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
     .option(
+      '--token-file <file>',
+      "in a cluster: this pod's ServiceAccount token (audience secco-hub) instead of a certificate"
+    )
+    .option('--hub-ca <file>', 'authorities that sign the certificate of the hub, PEM')
+    .option(
       '--record <when>',
       'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
       'always'
@@ -180,6 +199,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       '--pin <dir>',
       'where recording outlives a restart or a crash, on a bpf file system; off: it ends with the process',
       join(bpfMount, 'secco')
+    )
+    .option(
+      '--floor <floor>',
+      'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
+      'approved'
     )
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
@@ -211,6 +235,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             containerdSocket: options.containerdSocket,
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
+            token: tokenOptions(options),
+            floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },
           context.stopSignal()
