@@ -8,6 +8,7 @@ import { addDoctorVerb } from './verbs/doctor-verb.js'
 import { addBaseVerbs } from './verbs/base-verbs.js'
 import { addBlockVerb } from './verbs/block-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
+import { addInstallVerbs } from './verbs/install-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addReviewVerbs } from './verbs/review-verbs.js'
@@ -94,6 +95,7 @@ function buildProgram(context: VerbContext): Command {
       )
     )
   addProgramVerbs(program, context)
+  addInstallVerbs(program, context)
   addTraceVerb(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)

@@ -30,12 +30,7 @@ const dns = { ports: [{ protocol: 'UDP', port: 53 }, tcp(53)] }
 const scrapeLabel = 'secco.dev/scrape'
 const scrapers = { namespaceSelector: { matchLabels: { [scrapeLabel]: 'true' } } }
 
-function policy(
-  name: string,
-  podSelector: object,
-  ingress: object[],
-  egress: object[]
-): Manifest {
+function policy(name: string, podSelector: object, ingress: object[], egress: object[]): Manifest {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',

@@ -28,7 +28,7 @@ export const defaultOptions = {
   layout: 'small',
   mode: 'observe',
   tls: 'selfsigned',
-  record: 'unprofiled',
+  record: 'always',
   startupTaint: false,
   readFilters: false
 } as const satisfies Omit<InstallOptions, 'image'>

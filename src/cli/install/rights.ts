@@ -130,11 +130,7 @@ export function programRights(options: InstallOptions): Manifest[] {
     account(names.webhook, true),
     account(names.hub, true),
     satellite,
-    ...bound(
-      names.webhook,
-      [...admissionRules, ...certificateRules.cluster],
-      certificateRules.own
-    ),
+    ...bound(names.webhook, [...admissionRules, ...certificateRules.cluster], certificateRules.own),
     ...bound(names.hub, hub.cluster, hub.own)
   ]
 }
@@ -147,9 +143,7 @@ export function peopleRights(): Manifest[] {
   const kinds = ['seccompprofiles', 'seccomprules']
   const role = (name: string, rules: PolicyRule[], into: string[]): Manifest => {
     const metadata = clusterNamed(name, 'rights')
-    const aggregated = Object.fromEntries(
-      into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true'])
-    )
+    const aggregated = Object.fromEntries(into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true']))
     return {
       apiVersion: `${rbac}/v1`,
       kind: 'ClusterRole',
@@ -164,6 +158,10 @@ export function peopleRights(): Manifest[] {
       [rule(apiGroup, kinds, ['create', 'delete', 'patch', 'update'])],
       ['edit', 'admin']
     ),
-    role('secco-approve', [rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'patch', 'update'])], [])
+    role(
+      'secco-approve',
+      [rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'patch', 'update'])],
+      []
+    )
   ]
 }

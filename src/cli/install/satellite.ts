@@ -100,9 +100,7 @@ export function satellite(options: InstallOptions): Manifest {
                 '--health-listen',
                 `0.0.0.0:${ports.satellite}`
               ],
-              env: [
-                { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }
-              ],
+              env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
               ports: [{ name: 'health', containerPort: ports.satellite }],
               startupProbe: probe('/livez', 12),
               livenessProbe: probe('/livez', 6),
@@ -154,3 +152,45 @@ export function satellite(options: InstallOptions): Manifest {
 
 /** What a kubelet is started with so that its node waits for its files (`--register-with-taints`). */
 export const startupTaintArgument = `--register-with-taints=${startupTaint}=:NoSchedule`
+
+/** A DaemonSet that detaches on each node what the given one's satellites left pinned there. */
+export function cleaner(of: Manifest): Manifest {
+  const { spec } = of as {
+    spec: {
+      template: { spec: { containers: Record<string, unknown>[]; volumes: { name: string }[] } }
+    }
+  }
+  const pod = spec.template.spec
+  const [container] = pod.containers
+  const name = `${names.satellite}-clean`
+  const matchLabels = { 'app.kubernetes.io/instance': name }
+  const volumes = pod.volumes.filter((volume) => volume.name === 'bpf' || volume.name === 'tmp')
+  const kept = new Set(volumes.map((volume) => volume.name))
+  const mounts = container?.['volumeMounts'] as { name: string }[]
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: named(name, 'satellite'),
+    spec: {
+      selector: { matchLabels },
+      template: {
+        metadata: { labels: { ...named(name, 'satellite').labels, ...matchLabels } },
+        spec: {
+          ...pod,
+          terminationGracePeriodSeconds: 0,
+          containers: [
+            {
+              name: 'clean',
+              image: container?.['image'],
+              imagePullPolicy: container?.['imagePullPolicy'],
+              securityContext: container?.['securityContext'],
+              args: ['satellite', '--clean'],
+              volumeMounts: mounts.filter((mount) => kept.has(mount.name))
+            }
+          ],
+          volumes
+        }
+      }
+    }
+  }
+}

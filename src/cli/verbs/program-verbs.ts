@@ -81,9 +81,13 @@ function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
   if (tokenFile === undefined && hubCa === undefined) return undefined
   if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
   const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
-  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
-    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
-  })
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${missing} is missing: a token goes to a hub that is known`,
+    {
+      hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+    }
+  )
 }
 
 /** `secco up|webhook|satellite`: the programs. */
