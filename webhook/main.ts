@@ -1,11 +1,10 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
-import { ensureServerLeaf } from '../certs/files.js'
-import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
+import { type CertificateSource, folderCertificates } from './certificate-source.js'
 import { type Hub, startHub } from './hub/hub.js'
 import { nodeMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
@@ -27,6 +26,8 @@ export interface WebhookOptions {
   revisionsDir: string
   /** Names and addresses that the serving certificate must cover. */
   serverNames: readonly string[]
+  /** Where the certificate comes from instead of `certsDir`; closed with the program. */
+  certificates?: CertificateSource
   /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
   listen: Address
   /** gRPC for satellites, mutual TLS. */
@@ -69,8 +70,6 @@ async function listenUi(app: FastifyInstance, address: Address): Promise<Address
   }
 }
 
-const renewalCheckMs = 3_600_000
-
 /**
  * Starts the central service: admission, hub and pages of one store. Resolves when all three listen.
  * @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED.
@@ -78,8 +77,10 @@ const renewalCheckMs = 3_600_000
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
   const { logger, store, certsDir, serverNames } = options
   const log = logger.child({ component: 'webhook' })
-  const leaf = await ensureServerLeaf(certsDir, serverNames)
-  const closers: (() => Promise<void> | void)[] = []
+  const certificates =
+    options.certificates ?? (await folderCertificates(certsDir, serverNames, log))
+  const leaf = certificates.current()
+  const closers: (() => Promise<void> | void)[] = [() => certificates.close()]
   const close = async () => {
     for (const step of closers.splice(0).reverse()) await step()
   }
@@ -110,27 +111,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const webhook = await server.listen(options.listen)
     closers.push(() => server.shutdown())
 
-    const pairs = watchPair({
-      paths: leaf.paths,
-      current: leaf,
-      onChange: (pair) => {
-        server.setCertificate(pair)
-        hub.setCertificate(pair)
-        log.info('certificate renewed')
-      },
-      onProblem: (error) => log.error({ code: error.code }, error.message)
-    })
-    const renewal = setInterval(() => {
-      ensureServerLeaf(certsDir, serverNames).catch((error: unknown) => {
-        logger.error(
-          { err: error },
-          'the certificate could not be renewed; it is tried again in an hour'
-        )
-      })
-    }, renewalCheckMs)
-    closers.push(() => {
-      clearInterval(renewal)
-      pairs.stop()
+    certificates.onChange((pair) => {
+      server.setCertificate(pair)
+      hub.setCertificate(pair)
     })
 
     const ui = Fastify({ logger: false, forceCloseConnections: true })
@@ -147,7 +130,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const uiAddress = await listenUi(ui, options.uiListen)
     closers.push(() => ui.close())
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
-    return { addresses: { webhook, hub: hub.address, ui: uiAddress }, ca: leaf.ca, hub, close }
+    return {
+      addresses: { webhook, hub: hub.address, ui: uiAddress },
+      ca: certificates.current().ca,
+      hub,
+      close
+    }
   } catch (error) {
     await close()
     throw error

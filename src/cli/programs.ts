@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import { SeccoError } from '../errors.js'
@@ -8,6 +9,7 @@ import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
 import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
+import { openCertificates } from './open-certificates.js'
 import { openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
 import type { StatePaths } from './state.js'
@@ -26,7 +28,11 @@ export interface WebhookArgs {
   listen: string
   hubListen: string
   uiListen: string
+  /** What --server-name says, and this machine's own names beside it. */
   serverNames: readonly string[]
+  ownNames: readonly string[]
+  tlsSecret: string | undefined
+  tlsDir: string | undefined
   legacyAnnotations: boolean
   mode: InstallMode
   signal: AbortSignal
@@ -40,11 +46,22 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
       if (event === 'failed') logger.warn({ kind, err: error }, 'a watch of the API server failed')
     }
   })
+  const certificates = await openCertificates({
+    secret: args.tlsSecret,
+    dir: args.tlsDir,
+    kubeconfig: args.kubeconfig,
+    // Of no replica alone: all serve with the same certificate.
+    serverNames: ['localhost', '127.0.0.1', ...args.serverNames],
+    renews: true,
+    identity: hostname(),
+    logger: logger.child({ component: 'webhook' })
+  })
   const webhook = await startWebhook({
     store,
     certsDir: args.paths.certs,
     revisionsDir: args.paths.revisions,
-    serverNames: args.serverNames,
+    serverNames: [...new Set([...args.ownNames, ...args.serverNames])],
+    ...(certificates === undefined ? {} : { certificates }),
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),

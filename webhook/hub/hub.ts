@@ -193,7 +193,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     'grpc.max_concurrent_streams': 4,
     interceptors: [
       refusingOversized((peer) => {
-        refusals.note({ reason: 'too-large', message: `a message over ${largestMessage} bytes` }, { peer })
+        refusals.note(
+          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
+          { peer }
+        )
       })
     ]
   })

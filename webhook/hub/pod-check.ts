@@ -111,7 +111,10 @@ export function createPodCheck({ pods, plain, waitMs }: PodCheckOptions): PodChe
   }
 
   /** Resolves with the verdict once there is one, or with undefined when time is over. */
-  async function wait(node: string, container: ContainerRef): Promise<Target | Refused | undefined> {
+  async function wait(
+    node: string,
+    container: ContainerRef
+  ): Promise<Target | Refused | undefined> {
     return new Promise((resolve) => {
       const done = (verdict: Target | Refused | undefined) => {
         wakers.delete(look)

@@ -75,16 +75,16 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
             `--timeout ${flags.timeout}: must be seconds above 0`
           )
         }
-        const [{ runUninstall }, { loadKubeConfig }, { createApiCall }] = await Promise.all([
+        const [{ runUninstall }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
           import('../install/uninstall.js'),
-          import('../load-kubeconfig.js'),
+          import('../open-store.js'),
           import('../../store/kubernetes-call.js')
         ])
         const file =
           kubeconfigOf(command) ??
           context.io.env['KUBECONFIG'] ??
           join(homedir(), '.kube', 'config')
-        const call = createApiCall(await loadKubeConfig(file))
+        const call = createApiCall(await loadKubeconfig(file))
         const options = { all: flags.all === true, dryRun: flags.dryRun === true }
         context.finish(
           await runUninstall(context.io, call, { ...options, timeoutMs: seconds * 1000 })

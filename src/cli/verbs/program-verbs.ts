@@ -63,6 +63,8 @@ interface RuntimeOptions {
 
 interface WebhookCommandOptions extends ListenOptions {
   serverName?: string[]
+  tlsSecret?: string
+  tlsDir?: string
   mode: string
 }
 
@@ -157,6 +159,14 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       collect
     )
     .option(
+      '--tls-secret <namespace/name>',
+      "the cluster's Secret with authority and certificate: made, renewed and spread by one replica"
+    )
+    .option(
+      '--tls-dir <dir>',
+      'tls.crt, tls.key and ca.crt that somebody else renews, e.g. a mounted Secret of cert-manager'
+    )
+    .option(
       '--mode <observe|enforce>',
       'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
       'enforce'
@@ -170,15 +180,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           listen: options.listen,
           hubListen: options.hubListen,
           uiListen: options.uiListen,
-          serverNames: [
-            ...new Set([
-              'localhost',
-              '127.0.0.1',
-              '::1',
-              nodeName(undefined),
-              ...(options.serverName ?? [])
-            ])
-          ],
+          serverNames: options.serverName ?? [],
+          ownNames: ['localhost', '127.0.0.1', '::1', nodeName(undefined)],
+          tlsSecret: options.tlsSecret,
+          tlsDir: options.tlsDir,
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
           mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
