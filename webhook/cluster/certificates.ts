@@ -141,11 +141,17 @@ export async function startClusterCertificates(
     await delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
   }
 
-  while (current === undefined) {
-    await look()
-    if (current === undefined) await pause(Math.min(everyMs, 1000))
+  async function firstPair(): Promise<CertificatePair> {
+    for (;;) {
+      await look()
+      // Through a function: what look() changes, the compiler does not see.
+      const pair = serving()
+      if (pair !== undefined) return pair
+      await pause(Math.min(everyMs, 1000))
+    }
   }
-  const first: CertificatePair = current
+  const serving = (): CertificatePair | undefined => current
+  const first = await firstPair()
   const follow = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       // A new leader has something to do at once: the first look came before the lease.

@@ -37,7 +37,7 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
-    ...(options.startupTaint ? ['--startup-taint'] : [])
+    ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
 

@@ -27,6 +27,8 @@ const admissionRules: PolicyRule[] = [
   rule(apiGroup, ['seccompprofiles', 'seccomprules'], read),
   rule('', ['namespaces', 'nodes'], read)
 ]
+/** What hubs tell of their nodes. */
+const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read)]
 
 /** The authority in its Secret, the bundle for satellites, the caBundle: one configuration, by name. */
 const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
@@ -63,7 +65,7 @@ function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: Policy
     own: [
       rule('', ['secrets'], read, [names.certificates]),
       // What replicas tell each other.
-      rule('', ['configmaps'], [...read, 'create', 'patch', 'update']),
+      rule('', ['configmaps'], [...read, 'create', 'delete', 'patch', 'update']),
       rule('coordination.k8s.io', ['leases'], [...read, 'create', 'patch', 'update'])
     ]
   }
@@ -130,7 +132,11 @@ export function programRights(options: InstallOptions): Manifest[] {
     account(names.webhook, true),
     account(names.hub, true),
     satellite,
-    ...bound(names.webhook, [...admissionRules, ...certificateRules.cluster], certificateRules.own),
+    ...bound(
+      names.webhook,
+      [...admissionRules, ...certificateRules.cluster],
+      [...certificateRules.own, ...summaryRules]
+    ),
     ...bound(names.hub, hub.cluster, hub.own)
   ]
 }

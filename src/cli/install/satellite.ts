@@ -140,8 +140,17 @@ export function satellite(options: InstallOptions): Manifest {
                 ]
               }
             },
-            // Made by the webhook: a pod waits for it rather than start without.
-            { name: 'authority', configMap: { name: names.authority } },
+            // Made by the webhook (or cert-manager): a pod waits for it rather than start without.
+            options.tls === 'cert-manager'
+              ? {
+                  name: 'authority',
+                  // Of the pair only the authority: the key is not for satellites.
+                  secret: {
+                    secretName: names.certificates,
+                    items: [{ key: 'ca.crt', path: 'ca.crt' }]
+                  }
+                }
+              : { name: 'authority', configMap: { name: names.authority } },
             { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } }
           ]
         }

@@ -9,6 +9,7 @@ import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
+import { parseAddress } from '../addresses.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -73,6 +74,7 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  healthListen?: string
   floor: string
   tokenFile?: string
   hubCa?: string
@@ -214,6 +216,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
       'approved'
     )
+    .option('--health-listen <host:port>', 'plain HTTP for /livez, /readyz and /metrics')
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
       const { cleanSatellite, runSatellite } = await import('../programs.js')
@@ -245,6 +248,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
             token: tokenOptions(options),
+            healthListen:
+              options.healthListen === undefined
+                ? undefined
+                : parseAddress(options.healthListen, '--health-listen'),
             floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },
