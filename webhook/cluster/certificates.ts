@@ -141,22 +141,23 @@ export async function startClusterCertificates(
     await delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
   }
 
+  const serving = (): CertificatePair | undefined => current
   async function firstPair(): Promise<CertificatePair> {
-    for (;;) {
+    for (let wait = 0; ; wait = Math.min(everyMs, 1000)) {
+      if (wait > 0) await pause(wait)
       await look()
       // Through a function: what look() changes, the compiler does not see.
       const pair = serving()
       if (pair !== undefined) return pair
-      await pause(Math.min(everyMs, 1000))
     }
   }
-  const serving = (): CertificatePair | undefined => current
   const first = await firstPair()
   const follow = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
+    for (;;) {
       // A new leader has something to do at once: the first look came before the lease.
       await pause(trusted === '' && leader !== undefined ? Math.min(everyMs, 500) : everyMs)
-      if (!stopped.signal.aborted) await look()
+      if (stopped.signal.aborted) return
+      await look()
     }
   }
   const running = follow()
