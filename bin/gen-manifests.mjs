@@ -29,16 +29,18 @@ const image = `secco:${version}`
 const layout = (name) => {
   const parts = installParts({ ...defaultOptions, layout: name, image })
   const isPeople = (one) => /^secco-(view|edit|approve)$/.test(one.metadata.name)
+  const isApproval = (one) => one.metadata.name.startsWith('secco-approval')
   return {
     base: {
       'namespace.yaml': parts.namespace,
       'people-rights.yaml': parts.rights.filter(isPeople),
-      'services.yaml': parts.network.filter((one) => one.kind === 'Service'),
-      'satellite.yaml': parts.satellite,
-      'final-state-policy.yaml': parts.admission.slice(0, -1),
+      'approval-policy.yaml': parts.admission.filter(isApproval),
+      'final-state-policy.yaml': parts.admission.slice(0, -1).filter((one) => !isApproval(one)),
       'mutating-webhook.yaml': parts.admission.slice(-1)
     },
     overlay: {
+      'satellite.yaml': parts.satellite,
+      'services.yaml': parts.network.filter((one) => one.kind === 'Service'),
       'rights.yaml': parts.rights.filter((one) => !isPeople(one)),
       'network-policies.yaml': parts.network.filter((one) => one.kind !== 'Service'),
       'programs.yaml': parts.programs

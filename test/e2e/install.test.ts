@@ -15,8 +15,7 @@ import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 
 const found = await findNodePrograms()
-const skip =
-  found.skip ?? false
+const skip = found.skip ?? false
 
 const documentsOf = (text: string): Manifest[] =>
   parseAllDocuments(text).map((one) => one.toJS() as Manifest)
@@ -151,7 +150,8 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
       ['secco-hub', ['update', 'seccompprofiles', '--subresource=status', '-A'], true],
       ['secco-hub', ['update', 'secret/secco-certificates', ...n], false],
       ['secco-hub', ['patch', 'mutatingwebhookconfigurations/secco'], false],
-      ['secco-hub', ['approve', 'seccompprofiles', '-A'], false]
+      ['secco-hub', ['approve', 'seccompprofiles', '-A'], true],
+      ['secco-webhook', ['approve', 'seccompprofiles', '-A'], false]
     ]
     for (const [account, what, allowed] of table) {
       t.equal(await can(account, ...what), allowed, `${account}: ${what.join(' ')}`)

@@ -1,3 +1,4 @@
+import { approvalPolicy } from '../../../webhook/admission/approval-policy.js'
 import {
   finalStatePolicy,
   mutatingWebhookConfiguration
@@ -46,7 +47,7 @@ function webhookConfiguration(options: InstallOptions): Manifest {
 
 function policies(): Manifest[] {
   const { policy, bindings } = finalStatePolicy()
-  return [policy, ...bindings]
+  return [...approvalPolicy().map((one) => one as Manifest), policy, ...bindings]
 }
 
 /** The parts of an installation, in the order in which they are applied. */

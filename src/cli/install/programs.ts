@@ -20,6 +20,8 @@ type Role = 'admission' | 'hub' | 'ui'
 function args(options: InstallOptions, roles: readonly Role[]): string[] {
   return [
     'webhook',
+    '--state',
+    '/var/lib/secco',
     '--kubeconfig',
     'in-cluster',
     '--roles',

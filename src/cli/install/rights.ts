@@ -53,7 +53,8 @@ const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
 function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } {
   return {
     cluster: [
-      rule(apiGroup, ['seccompprofiles'], [...read, 'create', 'patch', 'update']),
+      // `approve`: it carries out spec.promote, which only somebody who may approve can have written.
+      rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'create', 'patch', 'update']),
       rule(apiGroup, ['seccomprules'], read),
       rule(apiGroup, ['seccompprofiles/status', 'seccomprules/status'], ['patch', 'update']),
       rule('', ['namespaces', 'nodes', 'pods'], read),

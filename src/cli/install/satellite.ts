@@ -87,6 +87,8 @@ export function satellite(options: InstallOptions): Manifest {
               imagePullPolicy: 'IfNotPresent',
               args: [
                 'satellite',
+                '--state',
+                '/var/lib/secco',
                 '--hub',
                 `${names.hub}.${namespace}.svc:9444`,
                 '--hub-ca',

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
 import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
+import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
@@ -13,60 +14,27 @@ import { parseAddress } from '../addresses.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
+import {
+  collect,
+  defaultRuncRoots,
+  kubeletRoot,
+  type ListenOptions,
+  listenOptions,
+  type RuntimeOptions,
+  runtimeOptions
+} from './program-options.js'
 
-const defaultRuncRoots = [
-  '/run/runc',
-  '/run/containerd/runc/k8s.io',
-  '/run/containerd/runc/default',
-  '/run/docker/runtime-runc/moby'
-]
-const kubeletRoot = '/var/lib/kubelet'
-
-const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
-
-interface ListenOptions {
-  listen: string
-  hubListen: string
-  uiListen: string
-  legacyAnnotations: string
-}
-
-function listenOptions(command: Command): Command {
-  return command
-    .option('--listen <host:port>', "the webhook's address", '127.0.0.1:9443')
-    .option('--hub-listen <host:port>', 'where satellites dial', '127.0.0.1:9444')
-    .option('--ui-listen <host:port>', 'pages and API, loopback only', '127.0.0.1:9445')
-    .option(
-      '--legacy-annotations <on|off>',
-      'also write the annotations of kubelets before 1.27',
-      'on'
-    )
-}
-
-function runtimeOptions(command: Command): Command {
-  return command
-    .option('--node <name>', 'name of this node (default: the host name)')
-    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
-    .option(
-      '--runc-root <dir>',
-      'a runc --root to watch; repeatable (default: the usual ones)',
-      collect
-    )
-    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
-}
-
-interface RuntimeOptions {
-  node?: string
-  seccompRoot?: string
-  runcRoot?: string[]
-  containerdSocket: string
-}
-
-interface WebhookCommandOptions extends ListenOptions {
+interface WebhookVerbOptions extends ListenOptions {
+  satelliteAccount: string
+  hubAudience: string
+  plainContainers: string
+  mode: string
   serverName?: string[]
   tlsSecret?: string
   tlsDir?: string
-  mode: string
+  roles: string
+  replica?: string
+  joinTaint: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -173,7 +141,36 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
       'enforce'
     )
-    .action(async (options: WebhookCommandOptions, command: Command) => {
+    .option(
+      '--roles <list>',
+      'what this replica does: admission, hub, ui; in a cluster they can be taken apart',
+      'admission,hub,ui'
+    )
+    .option(
+      '--replica <name>',
+      "name of this replica in a cluster (default: the pod's, its host name)"
+    )
+    .option(
+      '--join-taint <on|off>',
+      'on: new nodes register with the taint secco.dev/not-ready:NoSchedule, which is removed once they have every file',
+      'off'
+    )
+    .option(
+      '--satellite-account <user>',
+      "in a cluster: user name of the satellites' ServiceAccount",
+      `system:serviceaccount:${rootNamespace}:secco-satellite`
+    )
+    .option(
+      '--hub-audience <audience>',
+      "in a cluster: audience of satellites' tokens",
+      'secco-hub'
+    )
+    .option(
+      '--plain-containers <refuse|apart>',
+      'in a cluster: what becomes of containers that belong to no pod; apart: profiles plain.NODE.NAME',
+      'refuse'
+    )
+    .action(async (options: WebhookVerbOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -189,6 +186,18 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
           mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
+          roles: options.roles,
+          replica: options.replica ?? nodeName(undefined),
+          joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          trust: {
+            account: options.satelliteAccount,
+            audience: options.hubAudience,
+            plainContainers: parseOutput(
+              options.plainContainers,
+              ['refuse', 'apart'],
+              '--plain-containers'
+            ) as 'refuse' | 'apart'
+          },
           signal: context.stopSignal()
         })
       )
