@@ -142,7 +142,7 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
       ['secco-webhook', ['get', 'secret/other', ...n], false],
       ['secco-webhook', ['get', 'secret/secco-certificates', '-n', 'default'], false],
       ['secco-hub', ['list', 'pods', '-A'], true],
-      ['secco-hub', ['get', 'pods/log', '-A'], false],
+      ['secco-hub', ['get', 'pods', '--subresource=log', '-A'], false],
       ['secco-hub', ['create', 'pods', '-A'], false],
       ['secco-hub', ['create', 'tokenreviews'], true],
       ['secco-hub', ['create', 'subjectaccessreviews'], true],
@@ -236,7 +236,7 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
     for (let round = 0; round < 10; round += 1) {
       const began = Date.now()
       await install(round % 2 === 0 ? '--small' : '--ha')
-      const done = await secco('uninstall', '--all', '--timeout', '30')
+      const done = await secco('uninstall', '--all', '--timeout', '90')
       t.equal(done.code, 0, `${round}: ${done.stderr}`)
       t.same(await leftovers(), [], `round ${round}`)
       times.push(Date.now() - began)

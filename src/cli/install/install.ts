@@ -23,10 +23,10 @@ export function nameOf(object: Manifest): string {
   return `${String(object['kind'])} ${where}${metadata.name}`
 }
 
-/** Objects as one stream of YAML documents. No anchors: kubectl reads them, people do not. */
+/** Objects as one stream of YAML 1.1 documents (`on` is quoted: kubectl reads it as true). No anchors: people do not read them. */
 export function toYaml(objects: readonly Manifest[]): string {
   return objects
-    .map((one) => stringify(one, { aliasDuplicateObjects: false, lineWidth: 0 }))
+    .map((one) => stringify(one, { aliasDuplicateObjects: false, lineWidth: 0, version: '1.1' }))
     .join('---\n')
 }
 
