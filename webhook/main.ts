@@ -9,7 +9,7 @@ import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/
 import { type Hub, startHub } from './hub/hub.js'
 import { nodeMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
-import { sparingRhythm } from './hub/rhythm.js'
+import { clusterTiming } from './hub/hub-timing.js'
 import { startObjectCache } from './object-cache.js'
 import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
@@ -90,9 +90,6 @@ function inCluster(cluster: JoinedCluster | undefined): JoinedCluster {
 function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: string } {
   return cluster === undefined ? {} : { ownNamespace: cluster.namespace }
 }
-
-/** In a cluster the API server is shared: fewer writes, and those about counts of nodes fewer still. */
-const clusterTiming = { ...sparingRhythm, coalesceMs: 200, countMs: 30_000 }
 
 /**
  * Starts the central service: admission, hub and pages of one store. Resolves when all listen that

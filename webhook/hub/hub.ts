@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/store.js'
 import { createDenials } from './denials.js'
 import { createFleet } from './fleet.js'
 import type { HubCluster } from './hub-cluster.js'
+import { defaultTiming, type HubTiming } from './hub-timing.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
@@ -18,43 +19,8 @@ import { encode } from './outbox.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRevisions, type Render } from './revisions.js'
-import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
-
-/** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming extends RhythmTiming {
-  retryMs: number
-  debounceMs: number
-  heartbeatMs: number
-  stallMs: number
-  /** A node that is away counts for readiness this long. */
-  graceMs: number
-  /** A node that is away longer is forgotten. */
-  forgetMs: number
-  /** Between two looks at which profiles their policies approve. */
-  promoteMs: number
-  /** Between two writes of a profile's status about the number of nodes alone. */
-  countMs: number
-  /** Observations a second from one node, and at once. */
-  perSecond: number
-  burst: number
-}
-
-const defaultTiming: HubTiming = {
-  ...steadyRhythm,
-  coalesceMs: 150,
-  retryMs: 1000,
-  debounceMs: 100,
-  heartbeatMs: 20_000,
-  stallMs: 10_000,
-  graceMs: 300_000,
-  forgetMs: 7 * 86_400_000,
-  promoteMs: 30_000,
-  countMs: 0,
-  perSecond: 100,
-  burst: 2000
-}
 
 export interface HubOptions {
   store: Store

@@ -14,6 +14,8 @@ export interface SessionTiming {
   /** Observations of one node: on average, and at once. */
   perSecond: number
   burst: number
+  /** What satellites are told of when to send again; 0: as they like. */
+  resendMs: number
 }
 
 /** One satellite's stream, from an accepted Hello to its end. */
@@ -103,7 +105,9 @@ export function serveSession(
     }
     clearTimeout(helloTimer)
     session = { node, outbox, end }
-    outbox.send(encode({ $case: 'welcome', value: { hub: 'hub', version } }))
+    outbox.send(
+      encode({ $case: 'welcome', value: { hub: 'hub', version, resendMs: timing.resendMs } })
+    )
     events.opened(session, hello)
   }
 
