@@ -119,7 +119,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           tls: leaf,
           revisionsDir: options.revisionsDir,
           logger: hubLog,
-          ...(cluster?.hub === undefined ? {} : { cluster: cluster.hub, timing: clusterTiming })
+          ...(cluster?.hub === undefined
+            ? {}
+            : {
+                cluster: cluster.hub,
+                timing: { ...clusterTiming, ...options.cluster?.timing?.hub }
+              })
         })
       : undefined
     if (hub !== undefined) closers.push(() => hub.close())
