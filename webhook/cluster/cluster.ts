@@ -174,7 +174,9 @@ export async function joinCluster(
         }),
         onFleetChange(() => taints.look()),
         onSnapshot(() => writer.look()),
-        leader.onChange(() => writer.look())
+        leader.onChange((leads) => {
+          if (leads) writer.begin()
+        })
       ]
       const tidy = setInterval(() => {
         if (leader.isLeader()) void removeExpired()
@@ -184,7 +186,7 @@ export async function joinCluster(
         for (const stop of stops) stop()
       })
       taints.look()
-      writer.look()
+      if (leader.isLeader()) writer.begin()
     }
 
     /** Summaries of hubs that will not come back. */
