@@ -161,15 +161,18 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
       }
     })
     let open = true
-    const { close } = running
-    running.close = async () => {
-      if (!open) return
-      open = false
-      await close()
-      await store.close()
+    const close = () => running.close()
+    const replica: RunningWebhook = {
+      ...running,
+      close: async () => {
+        if (!open) return
+        open = false
+        await close()
+        await store.close()
+      }
     }
-    closers.push(() => running.close())
-    return running
+    closers.push(() => replica.close())
+    return replica
   }
   const one = await replica('one', ['admission', 'hub', 'ui'])
   const two = await replica('two', ['hub'])
@@ -469,10 +472,8 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
     )
     const next = await until('the next revision', async () => {
       const { status } = await profile('web.app')
-      return status?.revision !== digest &&
-        status?.conditions?.some(({ reason }) => reason === 'AllNodesReady')
-        ? status?.revision
-        : undefined
+      const isReady = status?.conditions?.some(({ reason }) => reason === 'AllNodesReady')
+      return isReady === true && status?.revision !== digest ? status?.revision : undefined
     })
     await kube.do(
       'PATCH',
@@ -482,15 +483,13 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
     )
     const last = await until('the one after', async () => {
       const { status } = await profile('web.app')
-      return status?.revision !== next &&
-        status?.conditions?.some(({ reason }) => reason === 'AllNodesReady')
-        ? status?.revision
-        : undefined
+      const isReady = status?.conditions?.some(({ reason }) => reason === 'AllNodesReady')
+      return isReady === true && status?.revision !== next ? status?.revision : undefined
     })
     for (const { hub } of [one, two]) {
       const wanted = await until('what nodes should hold', () => {
         const paths = [...(hub?.desired().keys() ?? [])]
-        return paths.some((each) => each.includes((last ?? '').slice(7))) ? paths : undefined
+        return paths.some((each) => each.includes(last.slice(7))) ? paths : undefined
       })
       t.ok(wanted.includes(path), 'the first revision: fifty pods refer to it')
     }
@@ -544,10 +543,10 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
         })
       }
       t.equal(await review(), 1)
-      let asking = true
+      const asking = new AbortController()
       const answers: number[] = []
       const asker = (async () => {
-        while (asking) {
+        while (!asking.signal.aborted) {
           answers.push(await review())
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
@@ -560,7 +559,7 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
         await create('after.app', ['read', 'futex'])
         await untilReady('after.app', 'AllNodesReady')
       } finally {
-        asking = false
+        asking.abort()
       }
       await asker
       t.ok(answers.length > 100)
