@@ -183,8 +183,18 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
   }
 
+  /** Before anything that takes time: somebody may be watching. */
+  const tellRefused = (): void => {
+    if (options.onRefused === undefined) return
+    const calls = [...tracked.values()].flatMap((one) =>
+      isNamed(one) && !one.ended && !one.ignored ? (observer.refused(exactly(one)) ?? []) : []
+    )
+    if (calls.length > 0) options.onRefused(calls)
+  }
+
   const poll = async (): Promise<void> => {
     takeSlots()
+    tellRefused()
     await check.due()
     markInexact()
     await findDead()

@@ -4,10 +4,12 @@ import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
-import { type Hub, startHub } from './hub/hub.js'
-import { nodeMetrics } from './hub/metrics.js'
+import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
+import { type Hub, type HubOptions, startHub } from './hub/hub.js'
+import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
 import { clusterTiming } from './hub/hub-timing.js'
 import { startObjectCache } from './object-cache.js'
@@ -15,6 +17,8 @@ import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
 import { type StateSource, startApiStates } from './state-source.js'
+import { truthMetrics } from './truth/metrics.js'
+import { startTruth } from './truth/truth.js'
 import { uiPlugin } from './ui/plugin.js'
 
 export interface Address {
@@ -37,11 +41,15 @@ export interface WebhookOptions {
   /** Pages and API; loopback only. */
   uiListen: Address
   legacyAnnotations: boolean
+  /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
+  mode?: InstallMode
   logger: Logger
   /** What this replica does; default: everything. See `checkRoles`. */
   roles?: ReadonlySet<Role>
   /** In a cluster; else the store is all there is. */
   cluster?: ClusterOptions
+  /** In a cluster: whose tokens satellites present, and what becomes of containers outside pods. */
+  trust?: HubTrustOptions
   /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
   joinTainted?: boolean
   /** Served at /metrics; with what was counted before the start. */
@@ -91,6 +99,22 @@ function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: stri
   return cluster === undefined ? {} : { ownNamespace: cluster.namespace }
 }
 
+/** What a hub in a cluster goes by: other hubs, the pods' places, and satellites' tokens. */
+async function clusterHub(
+  { cluster: given, trust }: WebhookOptions,
+  cluster: JoinedCluster | undefined
+): Promise<Partial<HubOptions>> {
+  if (given === undefined || cluster?.hub === undefined) return {}
+  return {
+    ...{
+      cluster: cluster.hub,
+      timing: { ...clusterTiming, ...given.timing?.hub },
+      pods: cluster.view
+    },
+    ...(await hubTrust(given.config, trust))
+  }
+}
+
 /**
  * Starts the central service: admission, hub and pages of one store. Resolves when all listen that
  * this replica's roles ask for.
@@ -119,12 +143,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           tls: leaf,
           revisionsDir: options.revisionsDir,
           logger: hubLog,
-          ...(cluster?.hub === undefined
-            ? {}
-            : {
-                cluster: cluster.hub,
-                timing: { ...clusterTiming, ...options.cluster?.timing?.hub }
-              })
+          ...(await clusterHub(options, cluster))
         })
       : undefined
     if (hub !== undefined) closers.push(() => hub.close())
@@ -135,7 +154,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const feed = startSnapshotFeed(
       objects,
       states,
-      { legacyAnnotations, joinTainted, ...namespaceOf(options.cluster) },
+      {
+        legacyAnnotations,
+        joinTainted,
+        mode: options.mode ?? 'enforce',
+        ...namespaceOf(options.cluster)
+      },
       cluster?.view
     )
     closers.push(() => feed.stop())
@@ -149,6 +173,20 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     }
     const registry = options.registry ?? new Registry()
     nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
+    if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
+    const truth =
+      hub &&
+      startTruth({
+        ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
+        onProfiles: (listener) => objects.onChange(listener),
+        pod: (uid) => cluster?.view.pod(uid),
+        logger: logger.child({ component: 'truth' }),
+        now: Date.now
+      })
+    if (hub !== undefined && truth !== undefined) {
+      closers.push(() => truth.close())
+      truthMetrics(registry, () => truth.views.list(), hub.denialRows)
+    }
     const server = createAdmissionServer({
       tls: leaf,
       admission: roles.has('admission'),
@@ -193,7 +231,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           nodes: () => hub?.nodes().map(nodeView) ?? [],
           states: () => [...states.profiles().values()],
           denials: () => hub?.denials() ?? [],
-          problems: () => objects.problems()
+          problems: () => objects.problems(),
+          ...(truth === undefined ? {} : { truth })
         })
       )
       addresses.ui = await listenUi(ui, options.uiListen)

@@ -8,6 +8,7 @@ import { type CertificatePair, checkPair } from '../certs/pair.js'
 import { SeccoError, errorKinds, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
+import type { Admission } from './admission/admit.js'
 import { admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
@@ -22,6 +23,8 @@ export interface AdmissionServerOptions {
   /** Whether `/mutate` is served; default: it is. Health and metrics are in any case. */
   admission?: boolean
   logger: Logger
+  /** To be told of every decision, after it was answered. */
+  onDecision?: (admission: Admission) => void
   /** Shared with the program's other parts; served at `/metrics`. */
   registry?: Registry
   /** Beside the server's own: `tls`, and `serving`, which fails as soon as a shutdown begins. */
@@ -164,6 +167,7 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       getSnapshot,
       logger,
       metrics,
+      onDecision: options.onDecision,
       requireClientCertificate: clientCa !== undefined
     })
   }

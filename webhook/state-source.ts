@@ -1,6 +1,7 @@
 import type { ProfileState } from '../src/rules/profile-state.js'
 import { apiStates } from './cluster/api-states.js'
 import type { JoinedCluster } from './cluster/cluster.js'
+import { createDocumentSets } from './document-sets.js'
 import type { ObjectCache } from './object-cache.js'
 
 /** Where decisions get the states of profiles from: the hub of this process, or the API's objects. */
@@ -9,6 +10,8 @@ export interface StateSource {
   profiles(): ReadonlyMap<string, ProfileState>
   /** Nodes that the states take account of; undefined outside a cluster. */
   covered(): ReadonlySet<string> | undefined
+  /** Of two revisions' digests: what the first lets through, the second does too. False when unsure. */
+  within(inner: string, outer: string): boolean
   onChange(listener: () => void): () => void
 }
 
@@ -21,12 +24,14 @@ export function startApiStates(
   let states: ReadonlyMap<string, ProfileState> = new Map()
   let covered: ReadonlySet<string> | undefined
   let timer: NodeJS.Timeout | undefined
+  const sets = createDocumentSets()
   const listeners = new Set<() => void>()
 
   function work(): void {
     timer = undefined
     const fleet = cluster.fleet([])
-    states = apiStates(objects.profiles(), fleet)
+    const profiles = objects.profiles()
+    states = sets.judged(profiles, apiStates(profiles, fleet))
     covered = fleet.nodes
     for (const listener of [...listeners]) listener()
   }
@@ -38,6 +43,7 @@ export function startApiStates(
   return {
     profiles: () => states,
     covered: () => covered,
+    within: (inner, outer) => sets.within(inner, outer),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -12,6 +12,7 @@ import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addReviewVerbs } from './verbs/review-verbs.js'
 import { addProfileVerbs } from './verbs/profile-verbs.js'
+import { addPsVerb } from './verbs/ps-verb.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
 import { addTraceVerb } from './verbs/trace-verb.js'
@@ -95,6 +96,7 @@ function buildProgram(context: VerbContext): Command {
     )
   addProgramVerbs(program, context)
   addTraceVerb(program, context)
+  addPsVerb(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
+import type { HubTrustOptions } from '../../webhook/cluster/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch-metrics.js'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import { parseRoles } from '../../webhook/roles.js'
@@ -10,6 +11,7 @@ import { SeccoError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
+import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
 import { pluralOf } from '../store/directory-layout.js'
 import { loadKubeconfig, openStore } from './open-store.js'
@@ -32,11 +34,13 @@ export interface WebhookArgs {
   uiListen: string
   serverNames: readonly string[]
   legacyAnnotations: boolean
+  mode: InstallMode
   /** `admission,hub,ui` or some of them. */
   roles: string
   /** Name of this replica in a cluster: its pod's. */
   replica: string
   joinTainted: boolean
+  trust: HubTrustOptions
   signal: AbortSignal
 }
 
@@ -68,7 +72,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
+    mode: args.mode,
     joinTainted: args.joinTainted,
+    trust: args.trust,
     roles,
     registry,
     ...(cluster === undefined ? {} : { cluster }),

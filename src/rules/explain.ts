@@ -1,3 +1,4 @@
+import { rootNamespace } from '../api/names.js'
 import type { ContainerDecision } from './decision.js'
 
 function shortDigest(revision: string | undefined): string {
@@ -22,6 +23,8 @@ function obstacle(decision: ContainerDecision): string {
   switch (decision.reason) {
     case 'unknown-profile':
       return `profile ${profile} does not exist`
+    case 'wider':
+      return `profile ${profile} lets through more than RuntimeDefault, which only a rule of ${rootNamespace} that names its namespace may give`
     case 'not-approved':
       return `profile ${profile} is not approved yet`
     default:
@@ -32,7 +35,12 @@ function obstacle(decision: ContainerDecision): string {
 /** One line for the person who created the pod: what the container got and why. */
 export function containerWarning(decision: ContainerDecision): string | undefined {
   const name = `secco: ${decision.container}:`
-  const instead = decision.overrides === undefined ? '' : ' instead of Unconfined'
+  const instead =
+    decision.overrides === undefined
+      ? ''
+      : decision.overrides === 'Unconfined'
+        ? ' instead of Unconfined'
+        : ' instead of its own Localhost profile'
   switch (decision.outcome) {
     case 'assigned': {
       const older =
@@ -60,4 +68,12 @@ export function containerWarning(decision: ContainerDecision): string | undefine
 /** What the person is told whose pod is refused by `whenNotReady: Deny`. */
 export function denialMessage(decision: ContainerDecision): string {
   return `secco: container ${decision.container}: ${obstacle(decision)}, and rule ${decision.rule ?? ''} says whenNotReady: Deny`
+}
+
+/** One line for each rule or label that was not followed because it would have loosened. */
+export function looseningWarnings({ container, loosening = [] }: ContainerDecision): string[] {
+  return loosening.map(
+    (source) =>
+      `secco: ${container}: ${source} is not followed: it lets through more than what applies without it`
+  )
 }

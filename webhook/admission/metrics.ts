@@ -76,6 +76,11 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       registers
     }).set({ version }, 1)
   }
+  const loosening = new Counter({
+    name: 'secco_admission_loosening_total',
+    help: 'Rules and labels of the workload’s people that were not followed because they would have loosened.',
+    registers
+  })
   const byDecision = new Map<string, Counter.Internal>()
   return {
     decided: (decision, seconds, repeated) => {
@@ -89,6 +94,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       duration.observe(seconds)
       for (const container of decision.containers) {
         const instead = insteadOf(container, decision.allowed)
+        if (container.loosening !== undefined) loosening.inc(container.loosening.length)
         if (instead !== undefined) fallbacks.inc({ reason: container.reason, instead })
       }
       if (repeated) repeats.inc()

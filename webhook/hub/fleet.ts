@@ -4,7 +4,7 @@ import type { Logger } from '../../src/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Nodes } from './nodes.js'
 import { encode } from './outbox.js'
-import type { Revisions } from './revisions.js'
+import type { Revisions } from './revisions-types.js'
 import type { Session } from './session.js'
 
 /** The satellites that are connected, and what they are sent. */
@@ -60,7 +60,8 @@ export function createFleet({
 
   async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
     const json = await revisions.bytes(ref.digest)
-    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json } })
+    const origin = revisions.origin(ref)
+    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json, origin } })
     logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
     return undefined
   }

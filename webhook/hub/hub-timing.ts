@@ -17,6 +17,10 @@ export interface HubTiming extends RhythmTiming {
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
+  /** Between two reviews of the same token. */
+  reviewMs: number
+  /** A pod that is not known yet is waited for so long. */
+  podWaitMs: number
   /** Longer than anything waits here before it is written; see Welcome in hub.proto. */
   resendMs: number
 }
@@ -34,6 +38,8 @@ export const defaultTiming: HubTiming = {
   countMs: 0,
   perSecond: 100,
   burst: 2000,
+  reviewMs: 300_000,
+  podWaitMs: 15_000,
   resendMs: 0
 }
 

@@ -1,73 +1,42 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import { HubService, type RevisionRef, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
-import type { ProfileState } from '../../src/rules/profile-state.js'
+import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
+import { denialsOf } from './denial.js'
+import { createDenialRows, type DenialRows } from './denial-rows.js'
 import { createDenials } from './denials.js'
+import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
+import { createGate } from './gate.js'
+import { cachedReview, type ReviewToken } from './identity.js'
 import type { HubCluster } from './hub-cluster.js'
 import { defaultTiming, type HubTiming } from './hub-timing.js'
+import type { Hub, HubOptions } from './hub-types.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
+import { createInventory, type FleetInventory } from './inventory.js'
+import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
-import { readObservation } from './observations.js'
-import { encode } from './outbox.js'
+import { createObserver } from './observer.js'
+import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
+import { createPodCheck, type PlacedPods, type PlainContainers } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
+import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
+import { createFleetSets, type FleetSets } from './used-sets.js'
+import { targetOf } from './workload.js'
 
-export interface HubOptions {
-  store: Store
-  listen: Address
-  tls: CertificatePair
-  /** Folder for the bytes of revisions and the nodes known. */
-  revisionsDir: string
-  logger: Logger
-  render?: Render
-  timing?: Partial<HubTiming>
-  /** In a cluster: what the API server and the other hubs know. */
-  cluster?: HubCluster
-}
+type Body = NonNullable<SatelliteMessage['body']>
 
-/** The service that collects observations and distributes revisions. */
-export interface Hub {
-  address: Address
-  /** By `profileKey`; a new map after each change. */
-  profiles(): ReadonlyMap<string, ProfileState>
-  nodes(): NodeState[]
-  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
-  covered(): ReadonlySet<string> | undefined
-  /** Everything that its nodes should hold, by path. */
-  desired(): ReadonlyMap<string, RevisionRef>
-  /** Whether the node is connected and holds all of it that can be had. */
-  isComplete(node: string): boolean
-  /** Refused syscalls, newest last; the hub remembers a thousand. */
-  denials(): Denial[]
-  /** Called after profiles or nodes changed. Returns how to stop. */
-  onChange(listener: () => void): () => void
-  /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
-  setCertificate(pair: CertificatePair): void
-  /** Resolves when everything received is written and every profile's state is worked out. */
-  flush(): Promise<void>
-  close(): Promise<void>
-}
-
-/** gRPC's limit for what a satellite sends: a full observation has some 60 KiB. */
-const largestMessage = 1024 * 1024
-
-const passthrough = {
-  connect: {
-    ...HubService.connect,
-    // A broadcast is serialised once, not per stream.
-    responseSerialize: (message: Buffer) => message
-  }
-}
+export type { Hub, HubOptions } from './hub-types.js'
 
 /**
  * Starts the hub. Errors: PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
@@ -81,7 +50,37 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const denials = createDenials(logger)
+  const denialRows = createDenialRows()
+  const denials = createDenials(logger, (denial, added) =>
+    denialRows.grow(denial, added, new Date().toISOString())
+  )
+  const inventory = createInventory()
+  const sets = createFleetSets()
+  inventory.onChange(({ gone }) => {
+    for (const { id } of gone) sets.drop(id)
+  })
+  const refusals = createRefusals(logger)
+  const limits = { ...defaultLimits, ...options.limits }
+  const cardinality = createCardinality(limits)
+  const podCheck =
+    options.pods === undefined
+      ? undefined
+      : createPodCheck({
+          pods: options.pods,
+          plain: options.plainContainers ?? 'refuse',
+          waitMs: timing.podWaitMs
+        })
+  const podOf = (uid: string) => cluster?.podOf(uid)
+  const report = createReports({
+    ...{ inventory, sets, denials, refusals, podOf },
+    ...(podCheck === undefined ? {} : { podCheck })
+  })
+  const observe = createObserver({
+    ...{ intake, denials, refusals, cardinality, logger },
+    ...(podCheck === undefined ? {} : { podCheck }),
+    podOf,
+    status: (node) => nodes.get(node)?.status
+  })
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -103,6 +102,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    recordEdits: options.approver !== undefined,
     countMs: timing.countMs,
     ...(options.render === undefined ? {} : { render: options.render })
   })
@@ -112,7 +112,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     logger,
     everyMs: timing.promoteMs,
     now: Date.now,
-    mayWrite: () => cluster?.mayWrite() !== false
+    mayWrite: () => cluster?.mayWrite() !== false,
+    ...(options.approver === undefined ? {} : { approver: options.approver })
   })
   const stopCluster = cluster?.onChange((what) => {
     if (what === 'writer') {
@@ -127,9 +128,23 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     tell()
   }
 
-  function receive(session: Session, body: NonNullable<SatelliteMessage['body']>): void {
+  function refuseSize(session: Session, body: Body, bytes: number): void {
+    const { node } = session
+    const isObservation = body.$case === 'observation'
+    const reason = isObservation ? 'too-large' : 'status-too-large'
+    const refused = { reason, message: `${body.$case} of ${bytes} bytes` } as const
+    if (isObservation) observe.refuse(session, body.value, refused)
+    else refusals.note(refused, { node })
+  }
+
+  function receive(session: Session, body: Body): void {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
+    const size = messageSize(body.value)
+    if (size > limits[body.$case === 'observation' ? 'observationBytes' : 'statusBytes']) {
+      refuseSize(session, body, size)
+      return
+    }
     if (body.$case === 'nodeStatus') {
       nodes.status(node, body.value)
       nodesChanged()
@@ -139,32 +154,24 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'observation') {
-      const { id, sequence } = body.value
-      const pod = cluster?.podOf(body.value.container?.podUid ?? '')
-      const finding = readObservation(body.value, node, nodes.get(node)?.status, pod)
-      if (typeof finding === 'string') {
-        logger.warn({ node, id: id.slice(0, 128) }, `observation refused: ${finding}`)
-        return
-      }
-      if (finding.dropped.length > 0) {
-        logger.warn(
-          { node, id, dropped: finding.dropped.slice(0, 5) },
-          'parts of an observation dropped'
-        )
-      }
-      denials.note(finding.denials)
-      intake.offer(node, finding, () =>
-        session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } }))
-      )
-    }
+    } else if (body.$case === 'observation') observe(session, body.value)
+    else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({
     'grpc.max_receive_message_length': largestMessage,
-    'grpc.max_concurrent_streams': 4
+    'grpc.max_concurrent_streams': 4,
+    interceptors: [
+      refusingOversized((peer) => {
+        refusals.note(
+          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
+          { peer }
+        )
+      })
+    ]
   })
   const sessionEvents = {
+    proven: (peer: string) => front.proven(peer),
     opened(session: Session, hello: Parameters<typeof nodes.connected>[0]) {
       nodes.connected(hello, new Date().toISOString())
       logger.info({ node: session.node, version: hello.version }, 'satellite connected')
@@ -180,20 +187,32 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     cut: (peer: string) => front.cut(peer)
   }
-  server.addService(passthrough, {
-    connect: (call: Call) => serveSession(call, timing, sessionEvents, logger)
+  const gate = createGate(
+    options.reviewToken === undefined ? undefined : cachedReview(options.reviewToken)
+  )
+  server.addService(streamService, {
+    connect: (call: Call) =>
+      serveSession(call, { timing, events: sessionEvents, gate, refusals, logger })
   })
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const front = await openTlsFront({
     listen: options.listen,
     tls: options.tls,
     logger,
-    onConnection: (socket) => injector.injectConnection(socket)
+    tokens: options.reviewToken !== undefined,
+    onConnection: (socket) => injector.injectConnection(socket),
+    onRefused: () => refusals.count('certificate')
   })
 
   const stopWatching = await store.watch((event) => {
     if (event.type === 'problem') {
       logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
+    }
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      const { namespace = '', name } = event.object.metadata
+      cardinality.known(profileKey(namespace, name))
+    } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+      cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
     }
     revisions.event(event)
     promotions.event(event)
@@ -207,7 +226,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     () => {
       const now = Date.now()
       for (const { name, connected, lastSeen } of nodes.list()) {
-        if (!connected && now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+        if (connected) continue
+        // What ran there is not known any more; the node itself is remembered longer.
+        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
     },
@@ -224,6 +246,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     clearInterval(ageing)
+    podCheck?.close()
     stopCluster?.()
     await intake.close()
     stopWatching()
@@ -241,6 +264,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   return {
     address: front.address,
     profiles: () => revisions.states(),
+    within: (inner, outer) => revisions.within(inner, outer),
     nodes: () => {
       const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
       // What went wrong with a revision that nobody wants any more is over.
@@ -260,6 +284,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       )
     },
     denials: () => denials.list(),
+    refused: () => refusals.counts(),
+    ...{ denialRows, inventory, sets },
+    bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

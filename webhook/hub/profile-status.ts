@@ -1,7 +1,9 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../src/errors.js'
+import { recordedApprovals } from '../../src/seccomp/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from './readiness.js'
+import { withSummary } from './summary.js'
 
 /** What the hub found out about one profile. */
 export type Verdict =
@@ -14,7 +16,8 @@ function conditionOf(verdict: Verdict, generation: number) {
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (verdict.state === 'failed') {
     const { code, message } = verdict.error
-    return { ...base, reason: 'RenderFailed', message: `${message} (${code})` }
+    const reason = code === 'APPROVAL_INVALID' ? 'ApprovalInvalid' : 'RenderFailed'
+    return { ...base, reason, message: `${message} (${code})` }
   }
   const message = 'spec.seccomp is empty: approve the profile first'
   return { ...base, reason: 'NotApproved', message }
@@ -31,17 +34,18 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, Ready. Returns the
- * same object when nothing changes.
+ * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready (always
+ * there, so that `kubectl wait` works) and summary.
+ * `edits`: what was written into the spec without an approval is recorded as well. Returns the same
+ * object when nothing changes.
  */
 export function withVerdict(
   profile: SeccompProfile,
   verdict: Verdict,
-  now: string
+  now: string,
+  edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
-  // A profile that only learns has no revision and needs no condition about it.
-  if (verdict.state === 'unapproved' && before.revision === undefined) return profile
   const status = { ...before }
   if (verdict.state === 'rendered') {
     if (before.revision !== undefined && before.revision !== verdict.digest) {
@@ -50,7 +54,7 @@ export function withVerdict(
     const { ready, total } = verdict.readiness
     status.revision = verdict.digest
     status.auditRevision = verdict.audit
-    const approvals = nameApproval(before.approvals, verdict.digest)
+    const approvals = nameApproval(recordedApprovals(profile, now, edits), verdict.digest)
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
@@ -65,5 +69,5 @@ export function withVerdict(
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions
-  return same ? profile : { ...profile, status }
+  return withSummary(same ? profile : { ...profile, status })
 }

@@ -19,12 +19,14 @@ export interface PromotionsOptions {
   /** Between two looks at the clock. */
   everyMs: number
   now: () => number
+  /** Whose approvals these are, where the API server asks. */
+  approver?: string
   /** Whether it is this hub that approves; default: it is. */
   mayWrite?: () => boolean
 }
 
 export function createPromotions(options: PromotionsOptions): Promotions {
-  const { store, logger, everyMs, now } = options
+  const { store, logger, everyMs, now, approver } = options
   const followed = new Map<string, SeccompProfile>()
   let running: Promise<void> | undefined
   let asked = 0
@@ -35,9 +37,9 @@ export function createPromotions(options: PromotionsOptions): Promotions {
     if (closed || options.mayWrite?.() === false || !promotionOf(profile, now()).ready) return
     try {
       const after = await store.update('SeccompProfile', { namespace, name }, (current) =>
-        promote(current, now())
+        promote(current, now(), approver)
       )
-      const approval = after.status?.approvals?.at(-1)
+      const approval = after.spec.approval ?? after.status?.approvals?.at(-1)
       if (approval !== undefined) {
         const { by, reason } = approval
         logger.info({ namespace, profile: name, by, reason }, 'approved by policy')

@@ -1,8 +1,9 @@
-import type { RevisionRef } from '../../src/api/gen/hub.js'
+import type { RevisionOrigin, RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
+  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -11,9 +12,13 @@ import {
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import type { Store, StoreEvent } from '../../src/store/store.js'
+import { createPassSets } from './pass-sets.js'
+import { originOf } from './revision-origin.js'
 import type { Verdict } from './profile-status.js'
 import { type FleetState, isReady } from './readiness.js'
+import { ladderOf } from './ladder-state.js'
 import type { RevisionFiles } from './revision-files.js'
+import type { Revisions } from './revisions-types.js'
 import { createVerdictWriter, unwritten, type Written } from './verdict-writer.js'
 
 export type Render = (
@@ -29,28 +34,6 @@ interface Followed extends Written {
     | { key: string; enforce: string; audit: string }
     | { key: string; error: SeccoError }
     | undefined
-}
-
-/** Profiles → revisions, their way to the nodes, and what the admission decision reads of it. */
-export interface Revisions {
-  states(): ReadonlyMap<string, ProfileState>
-  /** Everything a node should hold, by path. */
-  desired(): ReadonlyMap<string, RevisionRef>
-  /** Of those, what nodes may keep but cannot get: pods refer to it, and its bytes are gone. */
-  unavailable(): ReadonlySet<string>
-  bytes(digest: string): Promise<Buffer | undefined>
-  /** The profile as the store told of it last, by `profileKey`. */
-  profile(key: string): SeccompProfile | undefined
-  /** Nodes that the states take account of; undefined where nodes are no objects. */
-  covered(): ReadonlySet<string> | undefined
-  event(event: StoreEvent): void
-  /** Nodes changed: readiness and, with other runtimes, renderings may too. */
-  nodesChanged(): void
-  /** Verdicts are this hub's to write from now on: whatever it wrote before may have been overtaken. */
-  writesBegin(): void
-  /** Resolves when nothing is left to do. */
-  settle(): Promise<void>
-  close(): Promise<void>
 }
 
 export interface RevisionsOptions {
@@ -72,16 +55,19 @@ export interface RevisionsOptions {
   /** Between two writes about nothing but the number of nodes; 0: each is written. */
   countMs: number
   render?: Render
+  /** People write specs past Secco (kubectl edit): their changes are recorded among the approvals. */
+  recordEdits?: boolean
 }
 
 function essenceOf(profile: SeccompProfile): string {
   const abis = Object.keys(profile.status?.observed ?? {}).sort()
-  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis])
+  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
+  const passSets = createPassSets()
   const followed = new Map<string, Followed>()
   let states: ReadonlyMap<string, ProfileState> = new Map()
   let desired: ReadonlyMap<string, RevisionRef> = new Map()
@@ -101,6 +87,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     countMs: options.countMs,
     isCurrent: (one, profile) => essenceOf(profile) === one.essence,
     again: (ms) => later(ms),
+    ...(options.recordEdits === undefined ? {} : { recordEdits: options.recordEdits }),
     retryMs: options.retryMs
   })
 
@@ -121,6 +108,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       const audit = render(one.profile, { ...fleet, mode: 'audit', resolve })
       await files.keep(enforce.digest, enforce.json)
       await files.keep(audit.digest, audit.json)
+      passSets.put(enforce.digest, enforce.json)
+      passSets.put(audit.digest, audit.json)
       one.rendered = { key, enforce: enforce.digest, audit: audit.digest }
     } catch (thrown) {
       const error = toSeccoError(thrown)
@@ -154,12 +143,19 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         digest,
         path,
         ready: isReady(readiness),
+        withinDefault: passSets.withinDefault(digest),
         ...(lacking === undefined ? {} : { lacking })
       }
     }
-    const kept = async (digest: string | undefined) =>
-      digest !== undefined && (await files.has(digest)) ? revision(digest) : undefined
+    const kept = async (digest: string | undefined) => {
+      if (digest === undefined || !(await files.has(digest))) return undefined
+      const bytes = passSets.has(digest) ? undefined : await files.read(digest)
+      if (bytes !== undefined) passSets.put(digest, bytes.toString('utf8'))
+      return revision(digest)
+    }
     const state: ProfileState = { namespace, name, approved: rendered !== undefined }
+    const ladder = await ladderOf(one.profile.spec.ladder, kept)
+    if (ladder !== undefined) state.ladder = ladder
     if (rendered === undefined) return { state, verdict: { state: 'unapproved' }, wanted }
     if ('error' in rendered) {
       // What was approved and rendered before goes on serving.
@@ -256,6 +252,11 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     profile: (key) => followed.get(key)?.profile,
     covered: () => covered,
     bytes: (digest) => files.read(digest),
+    within: (inner, outer) => passSets.within(inner, outer),
+    origin(ref) {
+      const profile = resolve(ref.namespace, ref.profile)
+      return profile === undefined ? undefined : originOf(profile, resolve)
+    },
     event(event) {
       if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
         const profile = event.object

@@ -42,6 +42,8 @@ export function createVerdictWriter<One extends Written & { profile: SeccompProf
   retryMs: number
   /** Whether the verdict is about this spec. */
   isCurrent: (one: One, profile: SeccompProfile) => boolean
+  /** See `withVerdict`. */
+  recordEdits?: boolean
   /** Asks for another pass. */
   again: (ms: number) => void
 }): { write(one: One, verdict: Verdict): Promise<void>; close(): void } {
@@ -71,7 +73,9 @@ export function createVerdictWriter<One extends Written & { profile: SeccompProf
         const now = new Date().toISOString()
         await store.update('SeccompProfile', { namespace, name }, (profile) =>
           // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
-          options.isCurrent(one, profile) ? withVerdict(profile, verdict, now) : profile
+          options.isCurrent(one, profile)
+            ? withVerdict(profile, verdict, now, options.recordEdits)
+            : profile
         )
         Object.assign(one, { written, told, toldAt: Date.now(), complaint: '' })
       } catch (thrown) {
