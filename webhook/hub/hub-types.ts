@@ -1,7 +1,7 @@
 import type { CertificatePair } from '../../certs/pair.js'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
-import type { profileKey, ProfileState } from '../../src/rules/profile-state.js'
+import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import type { DenialRows } from './denial-rows.js'
 import type { HubLimits } from './cardinality.js'

@@ -1,9 +1,8 @@
-import type { RevisionOrigin, RevisionRef } from '../../src/api/gen/hub.js'
+import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
-  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -11,7 +10,7 @@ import {
 } from '../../src/rules/profile-state.js'
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
-import type { Store, StoreEvent } from '../../src/store/store.js'
+import type { Store } from '../../src/store/store.js'
 import { createPassSets } from './pass-sets.js'
 import { originOf } from './revision-origin.js'
 import type { Verdict } from './profile-status.js'
