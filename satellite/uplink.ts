@@ -8,7 +8,8 @@ import {
   type Revision,
   type RevisionRef,
   type RevisionStatus,
-  type SatelliteMessage
+  type SatelliteMessage,
+  type Welcome
 } from '../src/api/gen/hub.js'
 import { toSeccoError } from '../src/errors.js'
 import { revisionPath } from '../src/rules/profile-state.js'
@@ -34,6 +35,8 @@ function bootId(): string {
 const largestObservation = 512 * 1024
 /** Messages sent ahead of the transport at most; the rest waits for `drain`. */
 const largestMessage = 4 * 1024 * 1024
+/** A hub may ask for patience, not for good. */
+const longestResendMs = 4 * 3_600_000
 
 /**
  * Starts to dial the hub and goes on until closed. WRITE_FAILED when the spool folder cannot be made;
@@ -54,6 +57,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let welcomed = false
   let welcomedAt = 0
   let attempt = 0
+  let resendMs = timing.resendMs
   let heardAt = 0
   let beats = 0
   let closed = false
@@ -111,7 +115,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     pumpTimer = undefined
     const now = Date.now()
     if (welcomed) {
-      for (const observation of backlog.due(now, timing.resendMs)) {
+      for (const observation of backlog.due(now, resendMs)) {
         if (blocked) break
         if (isTooLarge(observation)) continue
         send({ $case: 'observation', value: observation })
@@ -161,8 +165,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     await options.onDesired?.(revisions)
   }
 
-  function welcome(): void {
+  function welcome(hub: Welcome): void {
     welcomed = true
+    resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
@@ -174,7 +179,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
 
   function receive({ body }: HubMessage): void {
     heardAt = Date.now()
-    if (body?.$case === 'welcome') welcome()
+    if (body?.$case === 'welcome') welcome(body.value)
     else if (body?.$case === 'observationAck') {
       backlog.acked(body.value.id, body.value.sequence)
       if (backlog.size() === 0) wakeFlushers()

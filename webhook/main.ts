@@ -10,7 +10,7 @@ import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
-import { sparingRhythm } from './hub/rhythm.js'
+import { clusterTiming } from './hub/hub-timing.js'
 import { startObjectCache } from './object-cache.js'
 import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
@@ -107,9 +107,6 @@ function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: stri
   return cluster === undefined ? {} : { ownNamespace: cluster.namespace }
 }
 
-/** In a cluster the API server is shared: fewer writes, and those about counts of nodes fewer still. */
-const clusterTiming = { ...sparingRhythm, coalesceMs: 200, countMs: 30_000 }
-
 /** What a hub in a cluster goes by: other hubs, the pods' places, and satellites' tokens. */
 async function clusterHub(
   { cluster: given, trust }: WebhookOptions,
@@ -117,7 +114,11 @@ async function clusterHub(
 ): Promise<Partial<HubOptions>> {
   if (given === undefined || cluster?.hub === undefined) return {}
   return {
-    ...{ cluster: cluster.hub, timing: clusterTiming, pods: cluster.view },
+    ...{
+      cluster: cluster.hub,
+      timing: { ...clusterTiming, ...given.timing?.hub },
+      pods: cluster.view
+    },
     ...(await hubTrust(given.config, trust))
   }
 }

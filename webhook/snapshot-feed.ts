@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../src/rules/node-facts.js'
-import type { ProfileState, RevisionState } from '../src/rules/profile-state.js'
+import type { LadderState, ProfileState, RevisionState } from '../src/rules/profile-state.js'
 import { buildSnapshot, type Snapshot, type SnapshotSource } from '../src/rules/snapshot.js'
 import type { ClusterView } from './cluster/cluster-view.js'
 import type { ObjectCache } from './object-cache.js'
@@ -25,15 +25,32 @@ export function withNewcomers(
   const without = (revision: RevisionState | undefined): RevisionState | undefined =>
     revision && { ...revision, ready: false, lacking: [...(revision.lacking ?? []), ...newcomers] }
   return states.map((state) => {
-    const { enforce, audit, previous, ...rest } = state
+    const { enforce, audit, previous, ladder, ...rest } = state
     const lacking = {
       enforce: without(enforce),
       audit: without(audit),
-      previous: without(previous)
+      previous: without(previous),
+      ladder: ladder && withoutLadder(ladder, without)
     }
-    const present = Object.entries(lacking).filter(([, revision]) => revision !== undefined)
+    const present = Object.entries(lacking).filter(([, part]) => part !== undefined)
     return { ...rest, ...(Object.fromEntries(present) as Partial<ProfileState>) }
   })
+}
+
+function withoutLadder(
+  ladder: LadderState,
+  without: (revision: RevisionState | undefined) => RevisionState | undefined
+): LadderState {
+  const revision = without(ladder.revision)
+  const { canary } = ladder
+  const from = without(canary?.from.revision)
+  return {
+    ...ladder,
+    ...(revision === undefined ? {} : { revision }),
+    ...(canary === undefined || from === undefined
+      ? {}
+      : { canary: { ...canary, from: { ...canary.from, revision: from } } })
+  }
 }
 
 /**

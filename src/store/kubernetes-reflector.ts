@@ -44,7 +44,7 @@ type End = 'again' | 'relist'
  * and a new watch from the last version make that harmless), 410 Gone lists anew.
  */
 export function startReflector(options: ReflectorOptions): Reflector {
-  const { firstMs = 200, longestMs = 30_000 } = options
+  const { firstMs = 200, longestMs = 10_000 } = options
   const watch = new Watch(options.config)
   const stopped = new AbortController()
   let version = ''

@@ -18,6 +18,9 @@ export interface Cluster {
   kube: Kube
   /** Every audit event (audit.k8s.io/v1, level Metadata, pods only) so far. */
   auditEvents(): Json[]
+  /** The API server alone: kill -9, and start again on the same port and the same etcd. */
+  killApiServer(): Promise<void>
+  startApiServer(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -133,6 +136,23 @@ async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
       { timeoutMs: 120_000, everyMs: 50 }
     )
     const kube = kubeClient(url, caPem, token)
+    async function killApiServer(): Promise<void> {
+      const last = running.pop()
+      last?.child.kill('SIGKILL')
+      await last?.exited
+    }
+    async function startApiServer(): Promise<void> {
+      const again = start('kube-apiserver', programs.apiServer, flags)
+      running.push(again)
+      await until(
+        'the API server to be ready again',
+        async () =>
+          (await kube.call('GET', '/readyz')).status === 200
+            ? true
+            : (assertAlive(again), undefined),
+        { timeoutMs: 120_000, everyMs: 50 }
+      )
+    }
     // /readyz can be true before the default namespace exists.
     for (const path of ['/readyz', '/api/v1/namespaces/default']) {
       await until(
@@ -149,7 +169,7 @@ async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
         .split('\n')
         .filter((line) => line.endsWith('}'))
         .map((line) => JSON.parse(line) as Json)
-    return { url, caPem, token, kubeconfig, kube, auditEvents, stop }
+    return { url, caPem, token, kubeconfig, kube, auditEvents, killApiServer, startApiServer, stop }
   } catch (error) {
     await stop()
     throw error

@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import {
+  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -7,6 +8,29 @@ import {
 } from '../../src/rules/profile-state.js'
 import { isEmergency } from '../../src/seccomp/emergency.js'
 import { type FleetState, isReady } from '../hub/readiness.js'
+
+/** Where people put the workload. A hub leaves out what it has no bytes of; here such a file is on no node. */
+function ladderOf(
+  ladder: SeccompProfile['spec']['ladder'],
+  revisionOf: (digest: string | undefined) => RevisionState | undefined
+): LadderState | undefined {
+  if (ladder === undefined) return undefined
+  const { mode, canary } = ladder
+  const revision = revisionOf(ladder.revision)
+  const from = revisionOf(canary?.from.revision)
+  return {
+    mode,
+    ...(revision === undefined ? {} : { revision }),
+    ...(canary === undefined
+      ? {}
+      : {
+          canary: {
+            percent: canary.percent,
+            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
+          }
+        })
+  }
+}
 
 /**
  * What the admission decision knows of profiles, from the API's objects alone: which revisions there
@@ -32,11 +56,13 @@ export function apiStates(
     const enforce = revisionOf(status?.revision)
     const audit = revisionOf(status?.auditRevision)
     const previous = revisionOf(status?.previousRevision)
+    const ladder = ladderOf(profile.spec.ladder, revisionOf)
     states.set(profileKey(namespace, name), {
       ...{ namespace, name, approved: profile.spec.seccomp !== undefined },
       ...(enforce === undefined ? {} : { enforce }),
       ...(audit === undefined ? {} : { audit }),
-      ...(previous === undefined ? {} : { previous })
+      ...(previous === undefined ? {} : { previous }),
+      ...(ladder === undefined ? {} : { ladder })
     })
   }
   return states

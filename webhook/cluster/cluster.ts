@@ -6,6 +6,7 @@ import { type ApiCall, createApiCall } from '../../src/store/kubernetes-call.js'
 import type { Store } from '../../src/store/store.js'
 import type { Hub } from '../hub/hub.js'
 import type { HubCluster } from '../hub/hub-cluster.js'
+import type { HubTiming } from '../hub/hub-timing.js'
 import type { NodeState } from '../hub/nodes.js'
 import type { FleetState } from '../hub/readiness.js'
 import { clusterFleet } from './cluster-fleet.js'
@@ -34,6 +35,7 @@ export interface ClusterOptions {
     renewMs?: number
     leaseMs?: number
     retryMs?: number
+    hub?: Partial<HubTiming>
   } & Pick<SummaryFeedOptions, 'deadMs' | 'forgetMs'>
 }
 
@@ -172,7 +174,9 @@ export async function joinCluster(
         }),
         onFleetChange(() => taints.look()),
         onSnapshot(() => writer.look()),
-        leader.onChange(() => writer.look())
+        leader.onChange((leads) => {
+          if (leads) writer.begin()
+        })
       ]
       const tidy = setInterval(() => {
         if (leader.isLeader()) void removeExpired()
@@ -182,7 +186,7 @@ export async function joinCluster(
         for (const stop of stops) stop()
       })
       taints.look()
-      writer.look()
+      if (leader.isLeader()) writer.begin()
     }
 
     /** Summaries of hubs that will not come back. */

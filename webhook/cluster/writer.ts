@@ -5,7 +5,7 @@ import type { Logger } from '../../src/log.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store } from '../../src/store/store.js'
-import type { ClusterView } from './cluster-view.js'
+import type { ClusterPod, ClusterView } from './cluster-view.js'
 import type { EventRecorder } from './events.js'
 import { podEvents } from './pod-events.js'
 import { profileEvents } from './profile-events.js'
@@ -15,6 +15,8 @@ import { withRuleConditions } from './rule-status.js'
 export interface Writer {
   /** Rules or the states of profiles may have changed. */
   look(): void
+  /** This hub writes from now on: pods that came while nobody did are told about. */
+  begin(): void
   close(): Promise<void>
 }
 
@@ -57,12 +59,15 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
   })
   listed = true
 
-  const leave = view.onChange((change) => {
-    if (change.kind !== 'pod' || change.after === undefined || change.before !== undefined) return
-    if (!mayWrite()) return
-    const told = podEvents(change.after, Date.now())
+  function tellOf(pod: ClusterPod): void {
+    const told = podEvents(pod, Date.now())
     if (told === undefined) return
     for (const text of told.texts) events.record(told.regarding, text)
+  }
+
+  const leave = view.onChange((change) => {
+    if (change.kind !== 'pod' || change.after === undefined || change.before !== undefined) return
+    if (mayWrite()) tellOf(change.after)
   })
 
   async function pass(): Promise<void> {
@@ -102,6 +107,10 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
 
   return {
     look,
+    begin() {
+      for (const pod of view.pods().values()) tellOf(pod)
+      look()
+    },
     async close() {
       closed = true
       clearTimeout(timer)

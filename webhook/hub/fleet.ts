@@ -4,7 +4,7 @@ import type { Logger } from '../../src/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Nodes } from './nodes.js'
 import { encode } from './outbox.js'
-import type { Revisions } from './revisions.js'
+import type { Revisions } from './revisions-types.js'
 import type { Session } from './session.js'
 
 /** The satellites that are connected, and what they are sent. */

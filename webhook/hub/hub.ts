@@ -1,101 +1,33 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
-import type { CertificatePair } from '../../certs/pair.js'
-import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
-import type { Logger } from '../../src/log.js'
-import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
-import type { Store } from '../../src/store/store.js'
-import type { DenialRows } from './denial-rows.js'
-import type { Discovery } from './discovery.js'
+import type { SatelliteMessage } from '../../src/api/gen/hub.js'
+import { profileKey } from '../../src/rules/profile-state.js'
 import { openDiscovery } from './discovery-file.js'
-import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
+import { createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
-import { cachedReview, type ReviewToken } from './identity.js'
-import type { HubCluster } from './hub-cluster.js'
+import { cachedReview } from './identity.js'
+import { defaultTiming } from './hub-timing.js'
+import type { Hub, HubOptions } from './hub-types.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
-import type { FleetInventory } from './inventory.js'
 import { createLive } from './live.js'
 import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
-import { createNodes, type NodeState } from './nodes.js'
-import type { Denial } from './denial.js'
+import { createNodes } from './nodes.js'
 import { createObserver } from './observer.js'
 import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
-import { createPodCheck, type PlacedPods, type PlainContainers } from './pod-check.js'
+import { createPodCheck } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
-import { createRefusals, type RefusalReason } from './refusals.js'
-import { createRevisions, type Render } from './revisions.js'
+import { createRefusals } from './refusals.js'
+import { createRevisions } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
-import { defaultTiming, type HubTiming } from './timing.js'
-import { type Address, openTlsFront } from './tls-front.js'
-import type { FleetSets } from './used-sets.js'
-
-export interface HubOptions {
-  store: Store
-  listen: Address
-  tls: CertificatePair
-  /** Folder for the bytes of revisions and the nodes known. */
-  revisionsDir: string
-  logger: Logger
-  render?: Render
-  timing?: Partial<HubTiming>
-  /** Reviews satellites' tokens; without it only client certificates count. They count in any case. */
-  reviewToken?: ReviewToken
-  /**
-   * The pods of the cluster: observations count only for those that run on the node that speaks.
-   * Without it (no cluster) a satellite is believed.
-   */
-  pods?: PlacedPods
-  /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
-  plainContainers?: PlainContainers
-  limits?: Partial<HubLimits>
-  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
-  approver?: string
-  /** In a cluster: what the API server and the other hubs know. */
-  cluster?: HubCluster
-}
-
-/** The service that collects observations and distributes revisions. */
-export interface Hub {
-  address: Address
-  /** By `profileKey`; a new map after each change. */
-  profiles(): ReadonlyMap<string, ProfileState>
-  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
-  within(inner: string, outer: string): boolean
-  nodes(): NodeState[]
-  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
-  covered(): ReadonlySet<string> | undefined
-  /** Everything that its nodes should hold, by path. */
-  desired(): ReadonlyMap<string, RevisionRef>
-  /** Whether the node is connected and holds all of it that can be had. */
-  isComplete(node: string): boolean
-  /** Refused syscalls, newest last; the hub remembers a thousand. */
-  denials(): Denial[]
-  /** When which instance brought which call, and how often each was made. */
-  discovery: Discovery
-  /** How often something that satellites sent was refused, by reason. */
-  refused(): Readonly<Record<RefusalReason, number>>
-  /** The same, added up by who asked what; with news as they come. */
-  readonly denialRows: DenialRows
-  /** Every container that runs on any node. */
-  readonly inventory: FleetInventory
-  /** The calls that they used so far. */
-  readonly sets: FleetSets
-  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
-  bytes(digest: string): Promise<Buffer | undefined>
-  /** Called after profiles or nodes changed. Returns how to stop. */
-  onChange(listener: () => void): () => void
-  /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
-  setCertificate(pair: CertificatePair): void
-  /** Resolves when everything received is written and every profile's state is worked out. */
-  flush(): Promise<void>
-  close(): Promise<void>
-}
+import { openTlsFront } from './tls-front.js'
 
 type Body = NonNullable<SatelliteMessage['body']>
+
+export type { Hub, HubOptions } from './hub-types.js'
 
 /**
  * Starts the hub. Errors: PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).

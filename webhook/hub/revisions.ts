@@ -1,4 +1,4 @@
-import type { RevisionOrigin, RevisionRef } from '../../src/api/gen/hub.js'
+import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
@@ -10,20 +10,22 @@ import {
 } from '../../src/rules/profile-state.js'
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
-import type { Store, StoreEvent } from '../../src/store/store.js'
+import type { Store } from '../../src/store/store.js'
 import { createPassSets } from './pass-sets.js'
 import { originOf } from './revision-origin.js'
-import { ladderOf } from './ladder-state.js'
-import { type Verdict, withVerdict } from './profile-status.js'
+import type { Verdict } from './profile-status.js'
 import { type FleetState, isReady } from './readiness.js'
+import { ladderOf } from './ladder-state.js'
 import type { RevisionFiles } from './revision-files.js'
+import type { Revisions } from './revisions-types.js'
+import { createVerdictWriter, unwritten, type Written } from './verdict-writer.js'
 
 export type Render = (
   profile: SeccompProfile,
   options: RenderOptions
 ) => Pick<Rendering, 'json' | 'digest'>
 
-interface Followed {
+interface Followed extends Written {
   profile: SeccompProfile
   /** What a rendering depends on of the profile itself. */
   essence: string
@@ -31,39 +33,6 @@ interface Followed {
     | { key: string; enforce: string; audit: string }
     | { key: string; error: SeccoError }
     | undefined
-  /** The last verdict that was written: another hub's different one is not fought over. */
-  written: string
-  /** The same without the number of nodes, and when it was written (ms). */
-  told: string
-  toldAt: number
-  /** What was last said about a status that could not be written: said once. */
-  complaint: string
-}
-
-/** Profiles → revisions, their way to the nodes, and what the admission decision reads of it. */
-export interface Revisions {
-  states(): ReadonlyMap<string, ProfileState>
-  /** Everything a node should hold, by path. */
-  desired(): ReadonlyMap<string, RevisionRef>
-  /** Of those, what nodes may keep but cannot get: pods refer to it, and its bytes are gone. */
-  unavailable(): ReadonlySet<string>
-  bytes(digest: string): Promise<Buffer | undefined>
-  /** Of two digests (`runtime-default`: RuntimeDefault): what the first lets through, the second does too. */
-  within(inner: string, outer: string): boolean
-  /** Where a profile's revisions come from, for nodes to judge. */
-  origin(ref: RevisionRef): RevisionOrigin | undefined
-  /** The profile as the store told of it last, by `profileKey`. */
-  profile(key: string): SeccompProfile | undefined
-  /** Nodes that the states take account of; undefined where nodes are no objects. */
-  covered(): ReadonlySet<string> | undefined
-  event(event: StoreEvent): void
-  /** Nodes changed: readiness and, with other runtimes, renderings may too. */
-  nodesChanged(): void
-  /** Verdicts are this hub's to write from now on: whatever it wrote before may have been overtaken. */
-  writesBegin(): void
-  /** Resolves when nothing is left to do. */
-  settle(): Promise<void>
-  close(): Promise<void>
 }
 
 export interface RevisionsOptions {
@@ -94,14 +63,6 @@ function essenceOf(profile: SeccompProfile): string {
   return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
 }
 
-/** What of a verdict is told at once; how many nodes are ready so far can wait. */
-function gistOf(verdict: Verdict): unknown {
-  if (verdict.state === 'failed') return verdict.error.message
-  if (verdict.state === 'unapproved') return verdict.state
-  const { digest, audit, readiness } = verdict
-  return [digest, audit, isReady(readiness), readiness.failed]
-}
-
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
@@ -115,10 +76,19 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   let epoch = 0
   let published = ''
   let timer: NodeJS.Timeout | undefined
-  let countTimer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
   let closed = false
+
+  const verdicts = createVerdictWriter<Followed>({
+    store,
+    logger,
+    countMs: options.countMs,
+    isCurrent: (one, profile) => essenceOf(profile) === one.essence,
+    again: (ms) => later(ms),
+    ...(options.recordEdits === undefined ? {} : { recordEdits: options.recordEdits }),
+    retryMs: options.retryMs
+  })
 
   function resolve(namespace: string, name: string): SeccompProfile | undefined {
     return followed.get(profileKey(namespace, name))?.profile
@@ -205,45 +175,6 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     return { state, verdict: { state: 'rendered', digest: enforce, audit, readiness }, wanted }
   }
 
-  async function write(one: Followed, verdict: Verdict): Promise<void> {
-    const said = JSON.stringify([
-      one.profile.metadata.uid,
-      one.profile.metadata.generation,
-      verdict.state === 'failed' ? verdict.error.message : verdict
-    ])
-    if (one.written === said) return
-    const told = JSON.stringify([
-      one.profile.metadata.uid,
-      one.profile.metadata.generation,
-      gistOf(verdict)
-    ])
-    const wait = one.toldAt + options.countMs - Date.now()
-    if (one.written !== '' && one.told === told && wait > 0) {
-      laterCount(wait)
-      return
-    }
-    const { namespace = '', name } = one.profile.metadata
-    try {
-      const now = new Date().toISOString()
-      await store.update('SeccompProfile', { namespace, name }, (profile) =>
-        // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
-        essenceOf(profile) === one.essence
-          ? withVerdict(profile, verdict, now, options.recordEdits)
-          : profile
-      )
-      Object.assign(one, { written: said, told, toldAt: Date.now(), complaint: '' })
-    } catch (thrown) {
-      const error = toSeccoError(thrown)
-      if (error.code === 'NOT_FOUND') return
-      if (one.complaint !== error.message) {
-        logger.error({ code: error.code, namespace, profile: name }, `status: ${error.message}`)
-        one.complaint = error.message
-      }
-      // A document that somebody broke comes back as an event once it is mended.
-      if (error.code !== 'STORE_CORRUPT' && error.code !== 'TOO_LARGE') later(options.retryMs)
-    }
-  }
-
   async function pass(): Promise<void> {
     const fleet = options.fleet()
     // What every rendering depends on: the fleet, and what the emergency overlay takes out.
@@ -251,7 +182,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     const surroundings = `${JSON.stringify(fleet.rendering)} ${overlay}`
     const newStates = new Map<string, ProfileState>()
     const newDesired = new Map<string, RevisionRef>()
-    const verdicts: [Followed, Verdict][] = []
+    const found: [Followed, Verdict][] = []
     for (const [key, one] of [...followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The overlay is part of every rendering and none itself.
       if (key === emergencyLabel) continue
@@ -262,7 +193,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       for (const ref of wanted) {
         newDesired.set(revisionPath(ref.namespace, ref.profile, ref.digest), ref)
       }
-      verdicts.push([one, verdict])
+      found.push([one, verdict])
     }
     const newUnavailable = new Set<string>()
     for (const ref of options.referred()) {
@@ -281,7 +212,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       options.changed()
     }
     if (!options.mayWrite()) return
-    for (const [one, verdict] of verdicts) await write(one, verdict)
+    for (const [one, verdict] of found) await verdicts.write(one, verdict)
   }
 
   async function work(): Promise<void> {
@@ -313,15 +244,6 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     timer ??= setTimeout(() => void start(), ms)
   }
 
-  /** Beside `timer`, which must not be kept waiting by this longer one. */
-  function laterCount(ms: number): void {
-    if (closed) return
-    countTimer ??= setTimeout(() => {
-      countTimer = undefined
-      later(0)
-    }, ms)
-  }
-
   return {
     states: () => states,
     desired: () => desired,
@@ -341,8 +263,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         const before = followed.get(key)
         const essence = essenceOf(profile)
         if (before?.essence !== essence) epoch += 1
-        const fresh = { rendered: undefined, written: '', told: '', toldAt: 0, complaint: '' }
-        followed.set(key, { ...fresh, ...before, profile, essence })
+        followed.set(key, { rendered: undefined, ...unwritten, ...before, profile, essence })
       } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
         followed.delete(profileKey(event.ref.namespace, event.ref.name))
         epoch += 1
@@ -360,7 +281,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     async close() {
       closed = true
       clearTimeout(timer)
-      clearTimeout(countTimer)
+      verdicts.close()
       timer = undefined
       await (following ?? running)
     }

@@ -17,6 +17,8 @@ export interface SessionTiming {
   /** Observations of one node: on average, and at once. */
   perSecond: number
   burst: number
+  /** What satellites are told of when to send again; 0: as they like. */
+  resendMs: number
   /** A token is reviewed again after so long: a pod that was deleted must not speak on. */
   reviewMs: number
 }
@@ -150,7 +152,9 @@ export function serveSession(call: Call, services: SessionServices): void {
     }
     clearTimeout(helloTimer)
     session = { node, outbox, end }
-    outbox.send(encode({ $case: 'welcome', value: { hub: 'hub', version } }))
+    outbox.send(
+      encode({ $case: 'welcome', value: { hub: 'hub', version, resendMs: timing.resendMs } })
+    )
     events.opened(session, hello)
   }
 

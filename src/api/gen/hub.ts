@@ -84,6 +84,11 @@ export interface Hello {
 export interface Welcome {
   hub: string;
   version: string;
+  /**
+   * The hub may hold an observation for so long before it is durable and acked; sending it again
+   * sooner helps nobody. A new stream begins anew in any case. 0: the satellite's own time.
+   */
+  resendMs: number;
 }
 
 export interface Heartbeat {
@@ -945,7 +950,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { hub: "", version: "" };
+  return { hub: "", version: "", resendMs: 0 };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -955,6 +960,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.version !== "") {
       writer.uint32(18).string(message.version);
+    }
+    if (message.resendMs !== 0) {
+      writer.uint32(400).uint32(message.resendMs);
     }
     return writer;
   },
@@ -988,6 +996,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.version = reader.string();
             continue;
           }
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.resendMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1007,6 +1023,7 @@ export const Welcome: MessageFns<Welcome> = {
     const message = createBaseWelcome();
     message.hub = object.hub ?? "";
     message.version = object.version ?? "";
+    message.resendMs = object.resendMs ?? 0;
     return message;
   },
 };

@@ -1,4 +1,4 @@
-import { type RhythmTiming, steadyRhythm } from './rhythm.js'
+import { sparingRhythm, type RhythmTiming, steadyRhythm } from './rhythm.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming extends RhythmTiming {
@@ -21,6 +21,8 @@ export interface HubTiming extends RhythmTiming {
   reviewMs: number
   /** A pod that is not known yet is waited for so long. */
   podWaitMs: number
+  /** Longer than anything waits here before it is written; see Welcome in hub.proto. */
+  resendMs: number
 }
 
 export const defaultTiming: HubTiming = {
@@ -37,5 +39,14 @@ export const defaultTiming: HubTiming = {
   perSecond: 100,
   burst: 2000,
   reviewMs: 300_000,
-  podWaitMs: 15_000
+  podWaitMs: 15_000,
+  resendMs: 0
 }
+
+/** In a cluster the API server is shared: fewer writes, and those about counts of nodes fewer still. */
+export const clusterTiming = {
+  ...sparingRhythm,
+  coalesceMs: 200,
+  countMs: 30_000,
+  resendMs: 2 * sparingRhythm.longestIdleMs
+} as const
