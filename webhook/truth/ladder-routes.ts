@@ -129,7 +129,10 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
       async handle(call) {
         const { profile: key, dryRun, ...options } = bodyOf(bodies.promote, call)
         const before = mustHave(truth, key)
-        const current = currentMode(containersOf(truth, key))
+        const own = containersOf(truth, key)
+        // With nothing running, a revision before the newest one says that it was served already.
+        const wasServed = before.status?.previousRevision !== undefined
+        const current = own.length === 0 && wasServed ? options.mode : currentMode(own)
         const evidence = evidenceText(ladderView(truth, before))
         const edit = (profile: SeccompProfile) =>
           promoteLadder(profile, { ...options, by: call.actor, at: at(), current, evidence })
