@@ -137,11 +137,9 @@ export function rollbackLadder(
   action: 'rollback' | 'return' = 'rollback'
 ): SeccompProfile {
   const { ladder } = profile.spec
-  const enforceAfter = ladder?.enforceAfter
-  // What a policy took up must not go up by the same policy at once: people decide then.
-  const kept = enforceAfter === undefined || action === 'rollback' ? {} : {}
+  // Without its policy: what was taken back must not go up by itself again, people decide then.
   const step = (from: string, to: Place) =>
-    withStep(withLadder(profile, { ...to, ...kept }), {
+    withStep(withLadder(profile, to), {
       ...{ at: decision.at, by: decision.by, action, from, to: placeText(to) },
       ...{ reason: decision.reason, ...evidenceOf(decision) }
     })
@@ -218,8 +216,9 @@ export function withMute(
   const after = remove
     ? before.filter((one) => !isSame(one))
     : [...before, { ...mute, by, at, ...(reason === '' ? {} : { reason }) }].slice(-256)
-  const { mute: _old, ...spec } = profile.spec
-  const changed = { ...profile, spec: after.length === 0 ? spec : { ...spec, mute: after } }
+  const spec = { ...profile.spec, mute: after }
+  if (after.length === 0) delete (spec as Partial<typeof spec>).mute
+  const changed = { ...profile, spec }
   const who = mute.comm === undefined ? '' : ` of ${mute.comm}`
   return withStep(changed, {
     ...{ at, by, action: 'mute', from: remove ? 'muted' : 'heard', to: remove ? 'heard' : 'muted' },

@@ -151,7 +151,7 @@ export function ladderView(truth: Truth, profile: SeccompProfile): LadderView {
         ? null
         : {
             ...{ percent: canary.percent, startedAt: canary.startedAt, quietFor: canary.quietFor },
-            from: canary.from as { mode: Rung; revision?: string },
+            from: canary.from,
             to: { mode: ladder.mode, revision: trial.to },
             until: new Date(Date.parse(canary.startedAt) + trial.figures.quietMs).toISOString(),
             ...{ containers: trial.figures.containers, others: trial.figures.others },

@@ -27,6 +27,11 @@ export interface WouldBeRefused {
   certain: boolean
 }
 
+/** Names by number, looked up once: a simulation asks for very many. */
+const names = Object.fromEntries(
+  abis.map((abi) => [abi, Array.from({ length: rowWords * 32 }, (_, nr) => syscallName(abi, nr))])
+) as unknown as Record<Abi, readonly string[]>
+
 interface Judgement {
   argument: string
   certain: boolean
@@ -183,17 +188,19 @@ export function simulate(
       const used = rows[abi][row * rowWords + at] ?? 0
       const refused = used & (plan.refused[abi][at] ?? 0)
       const maybe = used & (plan.conditional[abi][at] ?? 0) & ~refused
-      for (let bit = 0; (refused | maybe) !== 0 && bit < 32; bit += 1) {
-        const mask = 1 << bit
-        if (((refused | maybe) & mask) === 0) continue
+      // The lowest bit that is left, again and again: most words have none or few.
+      for (let left = refused | maybe; left !== 0; left &= left - 1) {
+        const bit = 31 - Math.clz32(left & -left)
         const nr = at * 32 + bit
-        const syscall = syscallName(abi, nr)
-        const verdict =
-          (refused & mask) !== 0
-            ? { argument: '', certain: true }
-            : judge(abi, syscall, sets.argumentsOf(row))
+        const syscall = names[abi][nr] ?? ''
+        const count = sets.countOf(row, abi, nr)
+        if (((refused >>> bit) & 1) === 1) {
+          found.push({ abi, syscall, argument: '', count, certain: true })
+          continue
+        }
+        const verdict = judge(abi, syscall, sets.argumentsOf(row))
         if (verdict === undefined) continue
-        found.push({ abi, syscall, ...verdict, count: sets.countOf(row, abi, nr) })
+        found.push({ abi, syscall, argument: verdict.argument, count, certain: verdict.certain })
       }
     }
     return found
