@@ -7,10 +7,19 @@ import process from 'node:process'
 process.chdir(join(import.meta.dirname, '..'))
 const from = (path) => import(new URL(`../build/${path}.js`, import.meta.url).href)
 const { buildProgram } = await from('src/cli/main')
-const { routes } = await from('webhook/ui/api/registry')
+const { routes: own } = await from('webhook/ui/api/registry')
+const { routeOf } = await from('webhook/ui/api/foreign')
+const { allRoutes } = await from('webhook/ui/api/truth-routes')
 const { pages } = await from('webhook/ui/pages/registry')
 const { SeccompProfile } = await from('src/api/seccomp-profile')
 const { SeccompRule } = await from('src/api/seccomp-rule')
+
+// Only what routes say of themselves is read: nothing behind them is called.
+const nothing = new Proxy(() => nothing, { get: () => nothing })
+const others = allRoutes(nothing).map(routeOf)
+const addressOf = ({ method, url }) => `${method} ${url}`
+const taken = new Set(others.map(addressOf))
+const routes = [...own.filter((route) => !taken.has(addressOf(route))), ...others]
 
 const head = (title, source) =>
   `# ${title}\n\nMade by \`npm run gen\` from ${source}: do not edit.\n`
