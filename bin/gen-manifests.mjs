@@ -2,11 +2,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
+import { conditionsPage } from '../build/src/api/condition-reasons.js'
 import { customResourceDefinitions } from '../build/src/api/crd.js'
 import { rootNamespace } from '../build/src/api/names.js'
 import { builtinProfiles } from '../build/src/seccomp/builtin.js'
 import { familiesPage } from '../build/src/seccomp/families-page.js'
 import { serializeDocument } from '../build/src/seccomp/parse.js'
+import { approvalPolicy } from '../build/webhook/admission/approval-policy.js'
 import {
   finalStatePolicy,
   mutatingWebhookConfiguration
@@ -44,9 +46,14 @@ const files = {
     ])
   ),
   'docs/families.md': familiesPage(),
+  'docs/reference/conditions.md': conditionsPage(),
   'manifests/base/mutating-webhook.yaml': document(
     [webhook],
     'The webhook itself puts its caBundle in and keeps it there.'
+  ),
+  'manifests/base/approval-policy.yaml': document(
+    approvalPolicy(),
+    'Who approves a profile needs the verb `approve` on seccompprofiles.secco.dev, and signs with their own name.'
   ),
   'manifests/base/final-state-policy.yaml': document([policy, ...bindings])
 }

@@ -20,6 +20,8 @@ export interface DenialWatch {
   follow(slot: Slot, container: Container): void
   /** Reads what the kernel side noted since; to be called once per look at all slots. */
   refresh(): void
+  /** True when refused calls grew since it was asked last, however little. */
+  hasMore(slot: Slot): boolean
   /** True when refused calls grew since `denied`, and it is time to say so. */
   hasGrown(slot: Slot, nowMs: number): boolean
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
@@ -35,6 +37,8 @@ interface Followed {
   details: Map<string, KernelDetail>
   /** Refused calls, the expected ones left out. */
   total: number
+  /** What `hasMore` saw last. */
+  told: number
   growth: ReturnType<typeof pacedGrowth>
   name: string
 }
@@ -118,7 +122,14 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      followed.set(key, { profile, details: new Map(), total: 0, growth: pacedGrowth(), name })
+      followed.set(key, {
+        profile,
+        details: new Map(),
+        total: 0,
+        told: 0,
+        growth: pacedGrowth(),
+        name
+      })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
@@ -134,6 +145,13 @@ export function createDenialWatch(options: {
       }
       for (const [one, total] of totals) one.total = total
     },
+    hasMore(slot) {
+      const one = followed.get(keyOf(slot))
+      const total = (one?.total ?? 0) + (audited?.total(slot) ?? 0)
+      if (one === undefined || total <= one.told) return false
+      one.told = total
+      return true
+    },
     hasGrown(slot, nowMs) {
       const one = followed.get(keyOf(slot))
       const more = audited?.total(slot) ?? 0
@@ -144,7 +162,7 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return []
       const one = followed.get(keyOf(slot)) ?? {
-        ...{ profile, details: new Map<string, KernelDetail>(), total: 0 },
+        ...{ profile, details: new Map<string, KernelDetail>(), total: 0, told: 0 },
         ...{ growth: pacedGrowth(), name: container.name }
       }
       const counts = Object.fromEntries(

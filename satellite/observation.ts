@@ -3,13 +3,12 @@ import type { AbiCounts, ContainerRef, Observation, SyscallCount } from '../src/
 import { annotations } from '../src/api/names.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
-import { canonicalJson } from '../src/seccomp/canonical.js'
-import { digestOf } from '../src/seccomp/digest.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
 import { abiClasses, abiOf } from './abi-of.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import { eventsOf, type Phases } from './phases.js'
+import { digestOfSeccomp } from './seccomp-digest.js'
 import { namedArguments } from './slot-arguments.js'
 
 /**
@@ -42,12 +41,8 @@ export function namedCounts(
 /** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
 export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
   if (seccomp === undefined) return ''
-  try {
-    const digest = digestOf(canonicalJson(seccomp))
-    return held.has(digest) ? digest : ''
-  } catch {
-    return ''
-  }
+  const digest = digestOfSeccomp(seccomp)
+  return held.has(digest) ? digest : ''
 }
 
 export function containerRef(container: Container): ContainerRef {

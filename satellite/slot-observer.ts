@@ -1,12 +1,18 @@
 import type { Recorder, Slot } from '../native/types.js'
-import type { Condition, Observation } from '../src/api/gen/hub.js'
+import type { Condition, Observation, RefusedCalls } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import type { AuditedCalls } from './audited-calls.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import { createDenialWatch } from './denial-watch.js'
-import { namedCounts, toObservation } from './observation.js'
+import {
+  containerRef,
+  namedCounts,
+  observationId,
+  revisionOf,
+  toObservation
+} from './observation.js'
 import { createPhases, type Phases, readyAfterMs } from './phases.js'
 import { pidsOfPart } from './slot-parts.js'
 
@@ -26,6 +32,8 @@ export interface SlotObserver {
   follow(slot: Slot, container: Container): void
   /** Refused calls grew, and it is time to say so. */
   isDue(slot: Slot, nowMs: number): boolean
+  /** What was refused in a slot, cumulative, when it is more than at the last call. */
+  refused(one: Named): RefusedCalls | undefined
   /** It is time to look whether a slot that waits for nothing is ready by age. */
   isReadyByAge(slot: Slot): boolean
   /** Its processes that belong to the slot's part, for blocked calls. */
@@ -106,6 +114,17 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       watch.follow(slot, container)
     },
     isDue: (slot, nowMs) => watch.hasGrown(slot, nowMs),
+    refused({ slot, container, blocked }) {
+      if (!watch.hasMore(slot)) return undefined
+      const counts = recorder.read(slot.index, slot.generation)
+      if (counts === undefined) return undefined
+      return {
+        instance: observationId(options.prefix, slot),
+        container: containerRef(container),
+        revision: revisionOf(container.seccomp, options.held()),
+        denied: watch.denied(slot, namedCounts(counts, blocked, machine), container)
+      }
+    },
     isReadyByAge: (slot) => stateOf(slot).phases?.ready === false && ageMs(slot) >= readyAfterMs,
     async ownPids(slot, container, pids) {
       const entry = container.pid > 0 ? container.pid : slot.part === 'entry' ? slot.pid : 0

@@ -11,6 +11,8 @@ interface Item {
   /** Sequence that this stream was sent, and when. */
   sent: number
   sentAt: number
+  /** Not sent before this time (ms): the hub asked to wait. */
+  notBefore: number
 }
 
 /** What the hub has not acked yet, in memory and on disk. */
@@ -19,6 +21,8 @@ export interface Backlog {
   put(observation: Observation): void
   /** The hub has this instance durably up to that sequence. */
   acked(id: string, sequence: number): void
+  /** The hub does not take this instance before that time. */
+  holdBack(id: string, untilMs: number): void
   /** A new stream: nothing of it was sent. */
   restart(): void
   /** What has to be sent now, oldest first; what was sent longer than `resendMs` ago again. */
@@ -56,7 +60,7 @@ export async function openBacklog(
   }
   for (const observation of observations) {
     const { id, sequence } = observation
-    items.set(id, { observation, spooled: sequence, sent: 0, sentAt: 0 })
+    items.set(id, { observation, spooled: sequence, sent: 0, sentAt: 0, notBefore: 0 })
     sequences.set(id, sequence)
     onDisk.add(id)
   }
@@ -116,7 +120,7 @@ export async function openBacklog(
         return
       }
       makeRoom()
-      items.set(id, { observation, spooled: 0, sent: 0, sentAt: 0 })
+      items.set(id, { observation, spooled: 0, sent: 0, sentAt: 0, notBefore: 0 })
     },
     acked(id, sequence) {
       const item = items.get(id)
@@ -125,14 +129,18 @@ export async function openBacklog(
       if (item.observation.ended) sequences.delete(id)
       settleLater(id)
     },
+    holdBack(id, untilMs) {
+      const item = items.get(id)
+      if (item !== undefined) item.notBefore = untilMs
+    },
     restart() {
       for (const item of items.values()) item.sent = 0
     },
     due(nowMs, resendMs) {
       return [...items.values()]
         .filter(
-          ({ observation, sent, sentAt }) =>
-            sent < observation.sequence || nowMs - sentAt >= resendMs
+          ({ observation, sent, sentAt, notBefore }) =>
+            nowMs >= notBefore && (sent < observation.sequence || nowMs - sentAt >= resendMs)
         )
         .map(({ observation }) => observation)
     },

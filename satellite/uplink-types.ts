@@ -1,17 +1,22 @@
 import type {
+  Condition,
   NodeStatus,
   Observation,
   Revision,
   RevisionRef,
-  RevisionStatus
+  RevisionStatus,
+  SatelliteMessage
 } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 
-/** PEM texts: the node's certificate and key, and the authorities that may have signed the hub's. */
+/**
+ * PEM texts: the authorities that may have signed the hub's certificate, and the node's own pair where
+ * that is its proof.
+ */
 export interface UplinkTls {
   ca: string
-  cert: string
-  key: string
+  cert?: string
+  key?: string
 }
 
 /** All in milliseconds. */
@@ -42,9 +47,11 @@ export const defaultTiming: UplinkTiming = {
 export interface UplinkOptions {
   /** `host:port` of the hub. */
   hub: string
-  /** Must be the certificate's CN. */
+  /** Must be the certificate's CN, or the node of the token's pod. */
   node: string
   tls: UplinkTls
+  /** ServiceAccount token instead of a certificate of the node. */
+  token?: string
   spoolDir: string
   logger: Logger
   /** Installs a revision and says what became of it. Called one at a time, in order. */
@@ -54,6 +61,8 @@ export interface UplinkOptions {
   status: () => NodeStatus
   /** Files that are on this node and verified; read at each connection. */
   holding: () => readonly RevisionRef[] | Promise<readonly RevisionRef[]>
+  /** The hub took this node in: what it keeps in memory only can be told from the beginning. */
+  onWelcome?: () => void
   /** Name that the hub's certificate is checked against, when it is not the host of `hub`. */
   serverName?: string
   timing?: Partial<UplinkTiming>
@@ -65,6 +74,8 @@ export interface Uplink {
   offer(observation: Observation): void
   /** Tells the hub that a file's state changed by itself (a retry worked, a file was lost). */
   report(status: RevisionStatus): void
+  /** Sends something that is not kept: false while no hub listens. */
+  tell(message: NonNullable<SatelliteMessage['body']>): boolean
   /** Sends `status()` again. */
   statusChanged(): void
   readonly connected: boolean
@@ -74,5 +85,9 @@ export interface Uplink {
   flush(): Promise<void>
   /** New certificate: the connection is made anew with it. */
   setTls(tls: UplinkTls): void
+  /** New token: the hub is told, the stream stays. */
+  setToken(token: string): void
+  /** What the hub refused for good, for the node's status. */
+  conditions(): Condition[]
   close(): Promise<void>
 }

@@ -38,6 +38,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const pod = pick('pod')?.pod
   const seccomp = pick('seccomp')?.seccomp
   const bundle = pick('bundle')?.bundle
+  const privileged = pick('privileged')?.privileged
   const firstPid = live.firstPid ?? pick('firstPid')?.firstPid
   const cgroupId = live.cgroupId ?? pick('cgroupId')?.cgroupId
   const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')?.cgroupFolder
@@ -55,7 +56,8 @@ export function mergeContainers(older: Container, newer: Container): Container {
     ...(image === undefined ? {} : { image }),
     ...(pod === undefined ? {} : { pod }),
     ...(seccomp === undefined ? {} : { seccomp }),
-    ...(bundle === undefined ? {} : { bundle })
+    ...(bundle === undefined ? {} : { bundle }),
+    ...(privileged === undefined ? {} : { privileged })
   }
 }
 

@@ -106,6 +106,7 @@ async function readState(
     ...(cgroupId === undefined ? {} : { cgroupId, cgroupFolder: state.cgroup }),
     ...(pod === undefined ? {} : { pod }),
     ...(config?.seccomp === undefined ? {} : { seccomp: config.seccomp }),
+    ...(config === undefined ? {} : { privileged: config.privileged }),
     ...(bundle === undefined ? {} : { bundle })
   }
   return { stamp, state, container, started: undefined }

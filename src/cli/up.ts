@@ -2,7 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
-import { hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
+import type { Hub } from '../../webhook/hub/hub.js'
+import { type Address, hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
@@ -11,7 +12,7 @@ import { parseAddress, parseLoopback } from './addresses.js'
 import { type Io, paint } from './io.js'
 import { nodeName } from './node-name.js'
 import { type RunningNode, startNode } from './start-node.js'
-import { type Addresses, ensureRunnable, type StatePaths } from './state.js'
+import { type Addresses, ensureRunnable, ensureUiToken, type StatePaths } from './state.js'
 import { walkThrough } from './walk-through/walk.js'
 
 export interface UpArgs {
@@ -24,6 +25,8 @@ export interface UpArgs {
   runcRoots: readonly string[]
   containerdSocket: string
   legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
   output: 'table' | 'json'
   /** End after everything is up (and walked through, when asked). */
   once: boolean
@@ -32,9 +35,20 @@ export interface UpArgs {
   signal: AbortSignal
 }
 
+type WholeWebhook = RunningWebhook & {
+  hub: Hub
+  addresses: { hub: Address; ui: Address }
+}
+
+/** What runs here has every role. */
+function isWhole(webhook: RunningWebhook): webhook is WholeWebhook {
+  const { hub, ui } = webhook.addresses
+  return webhook.hub !== undefined && hub !== undefined && ui !== undefined
+}
+
 interface Running {
   store: Store
-  webhook: RunningWebhook
+  webhook: WholeWebhook
   satellite: RunningNode
   seccompRoot: string
   runcRoots: readonly string[]
@@ -68,10 +82,13 @@ async function startAll(
     listen,
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(paths),
+    satelliteSocket: paths.satelliteSocket,
     legacyAnnotations: args.legacyAnnotations,
     logger
   })
   closers.push(() => webhook.close())
+  if (!isWhole(webhook)) throw new Error('started without a hub')
   const seccompRoot = args.seccompRoot ?? paths.seccomp
   const runcRoots = [...args.runcRoots, join(paths.root, 'runc')]
   const satellite = await startNode({
@@ -149,13 +166,16 @@ function announce(io: Io, args: UpArgs, running: Running, auditFile: string | un
   const addresses = addressesOf(running)
   if (args.output === 'json') {
     io.stdout(
-      `${JSON.stringify({ ...addresses, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
+      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
     )
     return
   }
   io.stderr(`webhook    ${addresses.webhook}/mutate   (/livez /readyz /metrics)\n`)
   io.stderr(`hub        ${addresses.hub}   (gRPC, mutual TLS)\n`)
-  io.stderr(`pages, API ${addresses.ui}/   (${addresses.ui}/api/v1/profiles)\n`)
+  io.stderr(`pages      ${addresses.ui}${running.webhook.link(args.user) ?? '/'}\n`)
+  io.stderr(
+    `           (opens one session, once; another: secco ui link; API ${addresses.ui}/openapi.json)\n`
+  )
   io.stderr(`state      ${args.paths.root}   seccomp files below ${running.seccompRoot}\n`)
   io.stderr(
     `audit      one JSON line per decision ${auditFile === undefined ? 'on stdout' : `in ${auditFile}`}\n`

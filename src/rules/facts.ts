@@ -1,3 +1,4 @@
+import type { Placement } from './placement.js'
 import type { Labels } from './selector.js'
 
 /** seccompProfile of a securityContext, as the author (or an earlier call of ours) wrote it. */
@@ -36,6 +37,10 @@ export interface PodFacts {
   hasPodSecurityContext: boolean
   podSeccomp: ExistingProfile | undefined
   containers: readonly ContainerFacts[]
+  /** Where it could run. */
+  placement: Placement
+  /** How many pods of its workload came before it, where only that tells them apart; for canaries. */
+  turn?: number
   windows: boolean
   mirror: boolean
 }

@@ -4,8 +4,12 @@ export interface RevisionState {
   digest: string
   /** What goes into `localhostProfile`: `secco/<namespace>/<profile>/<hex>.json`. */
   path: string
-  /** Every node that could run a pod has acknowledged the file. */
+  /** Every node has acknowledged the file. */
   ready: boolean
+  /** It lets nothing through that RuntimeDefault refuses; absent: nobody has looked. */
+  withinDefault?: boolean
+  /** Names of the nodes that lack it; absent where nodes are not known as objects of a cluster. */
+  lacking?: readonly string[]
 }
 
 export interface ProfileState {
@@ -17,6 +21,18 @@ export interface ProfileState {
   audit?: RevisionState
   /** The enforce revision before the newest one, for whenNotReady: Previous. */
   previous?: RevisionState
+  ladder?: LadderState
+}
+
+export type Rung = 'learn' | 'audit' | 'enforce'
+
+/** Where people put a workload, resolved to revisions. */
+export interface LadderState {
+  mode: Rung
+  /** Instead of the newest one of that mode. */
+  revision?: RevisionState
+  /** So many percent of the new pods get `mode`; the others what was before. */
+  canary?: { percent: number; from: { mode: Rung; revision?: RevisionState } }
 }
 
 /** Key of a profile in maps: `<namespace>/<name>`. */

@@ -163,7 +163,8 @@ export function intersectConditions(left: Conditions, right: Conditions): Altern
   return lists.map(normalConditions)
 }
 
-function isWithin(inner: Conditions, outer: Conditions): boolean {
+/** Whatever `inner` holds for, `outer` holds for; false when unsure. */
+export function conditionImplies(inner: Conditions, outer: Conditions): boolean {
   return outer.every((need) =>
     inner.some((have) => {
       if (have.index !== need.index) return false
@@ -179,7 +180,9 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
     (inner, at) =>
       !alternatives.some(
         (outer, index) =>
-          index !== at && isWithin(inner, outer) && (!isWithin(outer, inner) || index < at)
+          index !== at &&
+          conditionImplies(inner, outer) &&
+          (!conditionImplies(outer, inner) || index < at)
       )
   )
 }

@@ -1,3 +1,4 @@
+import type { Logger } from '../../src/log.js'
 import type { Admission } from './admit.js'
 
 /** One container in the log line. */
@@ -10,6 +11,8 @@ interface LoggedContainer {
   profile: string | undefined
   mode: string | undefined
   revision: string | undefined
+  /** Rules and labels that were not followed, for they would have loosened. */
+  loosening: readonly string[] | undefined
 }
 
 /**
@@ -63,9 +66,30 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
       rule: c.rule,
       profile: c.profile,
       mode: c.mode,
-      revision: c.revision
+      revision: c.revision,
+      loosening: c.loosening
     })),
     reason: decision.reason,
     durationMs: Math.round(durationMs * 1000) / 1000
   }
+}
+
+/** Writes the audit line of one review: its uid and how long the decision took, in ms. */
+export type WriteDecision = (uid: string, durationMs: number) => void
+
+const message = 'admission decision'
+
+/** Writes the line of a decision that is made once. */
+export function decisionWriter(logger: Logger, admission: Admission): WriteDecision {
+  return (_uid, durationMs) => logger.info(decisionLine(admission, durationMs), message)
+}
+
+/** The same for a decision that is made again and again: all but uid and duration is put into words once. */
+export function repeatedDecisionWriter(logger: Logger, admission: Admission): WriteDecision {
+  const line: Partial<DecisionLine> = decisionLine(admission, 0)
+  delete line.uid
+  delete line.durationMs
+  const child = logger.child(line)
+  return (uid, durationMs) =>
+    child.info({ uid, durationMs: Math.round(durationMs * 1000) / 1000 }, message)
 }

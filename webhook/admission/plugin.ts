@@ -3,10 +3,10 @@ import { TLSSocket } from 'node:tls'
 import { SeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { admit } from './admit.js'
-import { decisionLine } from './decision-log.js'
+import type { Admission } from './admit.js'
+import { createAnswers } from './answers.js'
 import type { AdmissionMetrics } from './metrics.js'
-import { bodyLimit, parseBody } from './parse-body.js'
+import { bodyLimit, bodyText } from './parse-body.js'
 
 export interface AdmissionPluginOptions {
   getSnapshot: () => Snapshot
@@ -14,6 +14,8 @@ export interface AdmissionPluginOptions {
   metrics: AdmissionMetrics
   /** Answer only callers whose client certificate the listener could verify. */
   requireClientCertificate: boolean
+  /** To be told of every decision, after it was answered. */
+  onDecision?: ((admission: Admission) => void) | undefined
 }
 
 function checkClient(request: FastifyRequest): void {
@@ -31,7 +33,8 @@ export function admissionPlugin(
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, logger, metrics } = options
+  const { getSnapshot, logger, metrics, onDecision } = options
+  const answers = createAnswers(logger)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     'application/json',
@@ -49,12 +52,12 @@ export function admissionPlugin(
     if (request.body === undefined) {
       throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
     }
-    const admission = admit(getSnapshot(), parseBody(request.body))
-    const answer = JSON.stringify(admission.response)
+    const made = answers.answer(getSnapshot(), bodyText(request.body))
     const durationMs = performance.now() - start
-    metrics.decided(admission.decision, durationMs / 1000)
-    logger.info(decisionLine(admission, durationMs), 'admission decision')
-    reply.type('application/json').send(answer)
+    metrics.decided(made.admission.decision, durationMs / 1000, made.repeated)
+    made.log(made.uid, durationMs)
+    reply.type('application/json').send(made.answer)
+    onDecision?.(made.admission)
   })
   done()
 }

@@ -50,6 +50,7 @@ export function createFleet({
     const node = nodes.get(session.node)
     for (const [path, ref] of revisions.desired()) {
       if (attempts.has(path) || node?.holding.has(path) === true) continue
+      if (revisions.unavailable().has(path)) continue
       attempts.set(path, 1)
       const message = await revisionMessage(ref)
       if (message !== undefined) return message
@@ -59,7 +60,8 @@ export function createFleet({
 
   async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
     const json = await revisions.bytes(ref.digest)
-    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json } })
+    const origin = revisions.origin(ref)
+    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json, origin } })
     logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
     return undefined
   }

@@ -1,54 +1,37 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import { HubService, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
-import type { ProfileState } from '../../src/rules/profile-state.js'
+import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
-import { createDenials } from './denials.js'
+import type { DenialRows } from './denial-rows.js'
+import type { Discovery } from './discovery.js'
+import { openDiscovery } from './discovery-file.js'
+import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
+import { createGate } from './gate.js'
+import { cachedReview, type ReviewToken } from './identity.js'
+import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
+import { localFleet } from './local-fleet.js'
+import type { FleetInventory } from './inventory.js'
+import { createLive } from './live.js'
+import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
-import { readObservation } from './observations.js'
-import { encode } from './outbox.js'
+import { createObserver } from './observer.js'
+import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
+import { createPodCheck, type PlacedPods, type PlainContainers } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
+import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
+import { defaultTiming, type HubTiming } from './timing.js'
 import { type Address, openTlsFront } from './tls-front.js'
-
-/** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming {
-  coalesceMs: number
-  retryMs: number
-  debounceMs: number
-  heartbeatMs: number
-  stallMs: number
-  /** A node that is away counts for readiness this long. */
-  graceMs: number
-  /** A node that is away longer is forgotten. */
-  forgetMs: number
-  /** Between two looks at which profiles their policies approve. */
-  promoteMs: number
-  /** Observations a second from one node, and at once. */
-  perSecond: number
-  burst: number
-}
-
-const defaultTiming: HubTiming = {
-  coalesceMs: 150,
-  retryMs: 1000,
-  debounceMs: 100,
-  heartbeatMs: 20_000,
-  stallMs: 10_000,
-  graceMs: 300_000,
-  forgetMs: 7 * 86_400_000,
-  promoteMs: 30_000,
-  perSecond: 100,
-  burst: 2000
-}
+import type { FleetSets } from './used-sets.js'
 
 export interface HubOptions {
   store: Store
@@ -59,6 +42,20 @@ export interface HubOptions {
   logger: Logger
   render?: Render
   timing?: Partial<HubTiming>
+  /** Reviews satellites' tokens; without it only client certificates count. They count in any case. */
+  reviewToken?: ReviewToken
+  /**
+   * The pods of the cluster: observations count only for those that run on the node that speaks.
+   * Without it (no cluster) a satellite is believed.
+   */
+  pods?: PlacedPods
+  /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
+  plainContainers?: PlainContainers
+  limits?: Partial<HubLimits>
+  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
+  approver?: string
+  /** In a cluster: what the API server and the other hubs know. */
+  cluster?: HubCluster
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -66,9 +63,29 @@ export interface Hub {
   address: Address
   /** By `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
+  within(inner: string, outer: string): boolean
   nodes(): NodeState[]
+  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
+  covered(): ReadonlySet<string> | undefined
+  /** Everything that its nodes should hold, by path. */
+  desired(): ReadonlyMap<string, RevisionRef>
+  /** Whether the node is connected and holds all of it that can be had. */
+  isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** When which instance brought which call, and how often each was made. */
+  discovery: Discovery
+  /** How often something that satellites sent was refused, by reason. */
+  refused(): Readonly<Record<RefusalReason, number>>
+  /** The same, added up by who asked what; with news as they come. */
+  readonly denialRows: DenialRows
+  /** Every container that runs on any node. */
+  readonly inventory: FleetInventory
+  /** The calls that they used so far. */
+  readonly sets: FleetSets
+  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
+  bytes(digest: string): Promise<Buffer | undefined>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -78,30 +95,46 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/** gRPC's limit for what a satellite sends: a full observation has some 60 KiB. */
-const largestMessage = 1024 * 1024
-
-const passthrough = {
-  connect: {
-    ...HubService.connect,
-    // A broadcast is serialised once, not per stream.
-    responseSerialize: (message: Buffer) => message
-  }
-}
+type Body = NonNullable<SatelliteMessage['body']>
 
 /**
  * Starts the hub. Errors: PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
  * Observations are acked only after the store has them durably.
  */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { store, logger } = options
+  const { store, logger, cluster } = options
   const timing = { ...defaultTiming, ...options.timing }
   const files = await openRevisionFiles(options.revisionsDir)
   const nodesPath = join(options.revisionsDir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
-  const intake = createIntake(store, logger, timing)
-  const denials = createDenials(logger)
+  const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
+  const live = createLive(logger)
+  const { denials } = live
+  const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
+  const refusals = createRefusals(logger)
+  const limits = { ...defaultLimits, ...options.limits }
+  const cardinality = createCardinality(limits)
+  const podCheck =
+    options.pods === undefined
+      ? undefined
+      : createPodCheck({
+          pods: options.pods,
+          plain: options.plainContainers ?? 'refuse',
+          waitMs: timing.podWaitMs
+        })
+  const podOf = (uid: string) => cluster?.podOf(uid)
+  const report = createReports({
+    ...{ inventory: live.inventory, sets: live.sets, denials, refusals, podOf },
+    ...(podCheck === undefined ? {} : { podCheck })
+  })
+  const observe = createObserver({
+    ...{ intake, denials, refusals, cardinality, logger },
+    ...(podCheck === undefined ? {} : { podCheck }),
+    podOf,
+    status: (node) => nodes.get(node)?.status,
+    noted: discovery.note
+  })
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -111,17 +144,37 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     store,
     files,
     logger,
-    nodes: () => ({ known: nodes.list(), counted: nodes.counted(Date.now(), timing.graceMs) }),
+    fleet: () => {
+      const own = nodes.list()
+      return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
+    },
+    referred: () => cluster?.referred() ?? [],
+    mayWrite: () => cluster?.mayWrite() !== false,
     changed: () => {
       fleet.distribute()
       tell()
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    recordEdits: options.approver !== undefined,
+    countMs: timing.countMs,
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
+  const promotions = createPromotions({
+    store,
+    logger,
+    everyMs: timing.promoteMs,
+    now: Date.now,
+    mayWrite: () => cluster?.mayWrite() !== false,
+    ...(options.approver === undefined ? {} : { approver: options.approver })
+  })
+  const stopCluster = cluster?.onChange((what) => {
+    if (what === 'writer') {
+      revisions.writesBegin()
+      void promotions.look()
+    } else revisions.nodesChanged()
+  })
 
   function nodesChanged(): void {
     saver.changed()
@@ -129,9 +182,23 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     tell()
   }
 
-  function receive(session: Session, body: NonNullable<SatelliteMessage['body']>): void {
+  function refuseSize(session: Session, body: Body, bytes: number): void {
+    const { node } = session
+    const isObservation = body.$case === 'observation'
+    const reason = isObservation ? 'too-large' : 'status-too-large'
+    const refused = { reason, message: `${body.$case} of ${bytes} bytes` } as const
+    if (isObservation) observe.refuse(session, body.value, refused)
+    else refusals.note(refused, { node })
+  }
+
+  function receive(session: Session, body: Body): void {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
+    const size = messageSize(body.value)
+    if (size > limits[body.$case === 'observation' ? 'observationBytes' : 'statusBytes']) {
+      refuseSize(session, body, size)
+      return
+    }
     if (body.$case === 'nodeStatus') {
       nodes.status(node, body.value)
       nodesChanged()
@@ -141,31 +208,24 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'observation') {
-      const { id, sequence } = body.value
-      const finding = readObservation(body.value, node, nodes.get(node)?.status)
-      if (typeof finding === 'string') {
-        logger.warn({ node, id: id.slice(0, 128) }, `observation refused: ${finding}`)
-        return
-      }
-      if (finding.dropped.length > 0) {
-        logger.warn(
-          { node, id, dropped: finding.dropped.slice(0, 5) },
-          'parts of an observation dropped'
-        )
-      }
-      denials.note(finding.denials)
-      intake.offer(node, finding, () =>
-        session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } }))
-      )
-    }
+    } else if (body.$case === 'observation') observe(session, body.value)
+    else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({
     'grpc.max_receive_message_length': largestMessage,
-    'grpc.max_concurrent_streams': 4
+    'grpc.max_concurrent_streams': 4,
+    interceptors: [
+      refusingOversized((peer) => {
+        refusals.note(
+          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
+          { peer }
+        )
+      })
+    ]
   })
   const sessionEvents = {
+    proven: (peer: string) => front.proven(peer),
     opened(session: Session, hello: Parameters<typeof nodes.connected>[0]) {
       nodes.connected(hello, new Date().toISOString())
       logger.info({ node: session.node, version: hello.version }, 'satellite connected')
@@ -181,20 +241,32 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     cut: (peer: string) => front.cut(peer)
   }
-  server.addService(passthrough, {
-    connect: (call: Call) => serveSession(call, timing, sessionEvents, logger)
+  const gate = createGate(
+    options.reviewToken === undefined ? undefined : cachedReview(options.reviewToken)
+  )
+  server.addService(streamService, {
+    connect: (call: Call) =>
+      serveSession(call, { timing, events: sessionEvents, gate, refusals, logger })
   })
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const front = await openTlsFront({
     listen: options.listen,
     tls: options.tls,
     logger,
-    onConnection: (socket) => injector.injectConnection(socket)
+    tokens: options.reviewToken !== undefined,
+    onConnection: (socket) => injector.injectConnection(socket),
+    onRefused: () => refusals.count('certificate')
   })
 
   const stopWatching = await store.watch((event) => {
     if (event.type === 'problem') {
       logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
+    }
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      const { namespace = '', name } = event.object.metadata
+      cardinality.known(profileKey(namespace, name))
+    } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+      cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
     }
     revisions.event(event)
     promotions.event(event)
@@ -208,7 +280,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     () => {
       const now = Date.now()
       for (const { name, connected, lastSeen } of nodes.list()) {
-        if (!connected && now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+        if (connected) continue
+        // What ran there is not known any more; the node itself is remembered longer.
+        if (now - Date.parse(lastSeen) > timing.graceMs) live.inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
     },
@@ -225,6 +300,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     clearInterval(ageing)
+    podCheck?.close()
+    stopCluster?.()
     await intake.close()
     stopWatching()
     await promotions.close()
@@ -235,12 +312,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     injector.destroy()
     server.forceShutdown()
     await saver.flush()
+    await discovery.flush()
     listeners.clear()
   }
 
   return {
     address: front.address,
     profiles: () => revisions.states(),
+    within: (inner, outer) => revisions.within(inner, outer),
     nodes: () => {
       const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
       // What went wrong with a revision that nobody wants any more is over.
@@ -249,7 +328,21 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
     },
+    covered: () => revisions.covered(),
+    desired: () => revisions.desired(),
+    isComplete(name) {
+      const node = nodes.get(name)
+      if (node?.connected !== true) return false
+      const unavailable = revisions.unavailable()
+      return [...revisions.desired().keys()].every(
+        (path) => node.holding.has(path) || unavailable.has(path)
+      )
+    },
     denials: () => denials.list(),
+    discovery,
+    refused: () => refusals.counts(),
+    ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
+    bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

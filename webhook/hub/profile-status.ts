@@ -1,20 +1,23 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../src/errors.js'
+import { recordedApprovals } from '../../src/seccomp/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from './readiness.js'
+import { withSummary } from './summary.js'
 
 /** What the hub found out about one profile. */
 export type Verdict =
   | { state: 'unapproved' }
   | { state: 'failed'; error: SeccoError }
-  | { state: 'rendered'; digest: string; readiness: Readiness }
+  | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
 
 function conditionOf(verdict: Verdict, generation: number) {
   if (verdict.state === 'rendered') return readyCondition(verdict.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (verdict.state === 'failed') {
     const { code, message } = verdict.error
-    return { ...base, reason: 'RenderFailed', message: `${message} (${code})` }
+    const reason = code === 'APPROVAL_INVALID' ? 'ApprovalInvalid' : 'RenderFailed'
+    return { ...base, reason, message: `${message} (${code})` }
   }
   const message = 'spec.seccomp is empty: approve the profile first'
   return { ...base, reason: 'NotApproved', message }
@@ -31,17 +34,18 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, Ready. Returns the
- * same object when nothing changes.
+ * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready (always
+ * there, so that `kubectl wait` works) and summary.
+ * `edits`: what was written into the spec without an approval is recorded as well. Returns the same
+ * object when nothing changes.
  */
 export function withVerdict(
   profile: SeccompProfile,
   verdict: Verdict,
-  now: string
+  now: string,
+  edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
-  // A profile that only learns has no revision and needs no condition about it.
-  if (verdict.state === 'unapproved' && before.revision === undefined) return profile
   const status = { ...before }
   if (verdict.state === 'rendered') {
     if (before.revision !== undefined && before.revision !== verdict.digest) {
@@ -49,7 +53,8 @@ export function withVerdict(
     }
     const { ready, total } = verdict.readiness
     status.revision = verdict.digest
-    const approvals = nameApproval(before.approvals, verdict.digest)
+    status.auditRevision = verdict.audit
+    const approvals = nameApproval(recordedApprovals(profile, now, edits), verdict.digest)
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
@@ -60,8 +65,9 @@ export function withVerdict(
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
+    status.auditRevision === before.auditRevision &&
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions
-  return same ? profile : { ...profile, status }
+  return withSummary(same ? profile : { ...profile, status })
 }

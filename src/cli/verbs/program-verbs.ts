@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
+import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
+import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
+import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -52,6 +55,17 @@ function runtimeOptions(command: Command): Command {
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
 }
 
+interface WebhookVerbOptions extends ListenOptions {
+  satelliteAccount: string
+  hubAudience: string
+  plainContainers: string
+  mode: string
+  serverName?: string[]
+  roles: string
+  replica?: string
+  joinTaint: string
+}
+
 interface RuntimeOptions {
   node?: string
   seccompRoot?: string
@@ -64,6 +78,23 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  floor: string
+  tokenFile?: string
+  hubCa?: string
+}
+
+/** `--token-file` and `--hub-ca`, both or none. @throws SeccoError INVALID_ARGUMENT */
+function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
+  if (tokenFile === undefined && hubCa === undefined) return undefined
+  if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
+  const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${missing} is missing: a token goes to a hub that is known`,
+    {
+      hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+    }
+  )
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -114,6 +145,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             legacyAnnotations:
               parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
               'on',
+            user: context.user,
             output: parseOutput(options.output, ['table', 'json']) as 'table' | 'json',
             once: options.once === true,
             walkThrough: options.walkThrough === true,
@@ -132,7 +164,41 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'a name or address that the certificate covers; repeatable',
       collect
     )
-    .action(async (options: ListenOptions & { serverName?: string[] }, command: Command) => {
+    .option(
+      '--mode <observe|enforce>',
+      'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
+      'enforce'
+    )
+    .option(
+      '--roles <list>',
+      'what this replica does: admission, hub, ui; in a cluster they can be taken apart',
+      'admission,hub,ui'
+    )
+    .option(
+      '--replica <name>',
+      "name of this replica in a cluster (default: the pod's, its host name)"
+    )
+    .option(
+      '--join-taint <on|off>',
+      'on: new nodes register with the taint secco.dev/not-ready:NoSchedule, which is removed once they have every file',
+      'off'
+    )
+    .option(
+      '--satellite-account <user>',
+      "in a cluster: user name of the satellites' ServiceAccount",
+      `system:serviceaccount:${rootNamespace}:secco-satellite`
+    )
+    .option(
+      '--hub-audience <audience>',
+      "in a cluster: audience of satellites' tokens",
+      'secco-hub'
+    )
+    .option(
+      '--plain-containers <refuse|apart>',
+      'in a cluster: what becomes of containers that belong to no pod; apart: profiles plain.NODE.NAME',
+      'refuse'
+    )
+    .action(async (options: WebhookVerbOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -152,6 +218,20 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          user: context.user,
+          mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
+          roles: options.roles,
+          replica: options.replica ?? nodeName(undefined),
+          joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          trust: {
+            account: options.satelliteAccount,
+            audience: options.hubAudience,
+            plainContainers: parseOutput(
+              options.plainContainers,
+              ['refuse', 'apart'],
+              '--plain-containers'
+            ) as 'refuse' | 'apart'
+          },
           signal: context.stopSignal()
         })
       )
@@ -159,6 +239,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
   runtimeOptions(program.command('satellite'))
     .description('the node agent: records, identifies, uploads, installs revisions')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
+    .option(
+      '--token-file <file>',
+      "in a cluster: this pod's ServiceAccount token (audience secco-hub) instead of a certificate"
+    )
+    .option('--hub-ca <file>', 'authorities that sign the certificate of the hub, PEM')
     .option(
       '--record <when>',
       'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
@@ -168,6 +253,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       '--pin <dir>',
       'where recording outlives a restart or a crash, on a bpf file system; off: it ends with the process',
       join(bpfMount, 'secco')
+    )
+    .option(
+      '--floor <floor>',
+      'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
+      'approved'
     )
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
@@ -199,6 +289,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             containerdSocket: options.containerdSocket,
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
+            token: tokenOptions(options),
+            floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },
           context.stopSignal()

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { buildPatch } from '../../../webhook/admission/patch.js'
 import { decide } from '../../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../../src/rules/facts.js'
 import { compileContainers, compileGlob } from '../../../src/rules/glob.js'
+import { anywhere } from '../../../src/rules/placement.js'
 import { compileRules, ruleMatches } from '../../../src/rules/rule.js'
 import { buildRuleIndex } from '../../../src/rules/rule-index.js'
 import { compileSelector, selectorMatches } from '../../../src/rules/selector.js'
@@ -203,6 +205,7 @@ function pod(change: Partial<PodFacts> = {}): PodFacts {
     hasPodSecurityContext: false,
     podSeccomp: undefined,
     containers: [container()],
+    placement: anywhere,
     windows: false,
     mirror: false,
     ...change
@@ -394,10 +397,22 @@ test('decisions for one container', (t) => {
         rules: [
           testRule('web', { ...toCheckout, mode: 'audit' }),
           testRule('mine', toCheckout, 'shop')
-        ]
+        ],
+        within: () => true
       },
       {},
       'patched ready: assigned ready shop/mine sha256:aa'
+    ],
+    [
+      'a namespace rule that cannot be compared does not tighten',
+      {
+        rules: [
+          testRule('web', { ...toCheckout, mode: 'audit' }),
+          testRule('mine', toCheckout, 'shop')
+        ]
+      },
+      {},
+      'patched ready: assigned ready secco-system/web sha256:bb'
     ],
     [
       'a tighter wish that is not ready gives way',
@@ -505,8 +520,14 @@ test('decisions for one container', (t) => {
       'excluded excluded-namespace'
     ],
     [
-      'opt-out',
+      'opt-out that nobody allows',
       { rules: [testRule('web', toCheckout)] },
+      labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
+      'patched ready: assigned ready secco-system/web sha256:aa'
+    ],
+    [
+      'opt-out that the installation allows',
+      { rules: [testRule('web', toCheckout)], options: { allowIgnore: true } },
       labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
       'ignored opt-out'
     ],
@@ -520,6 +541,7 @@ test('decisions for one container', (t) => {
       'opt-out that the namespace forbids',
       {
         rules: [testRule('web', toCheckout)],
+        options: { allowIgnore: true },
         namespaces: new Map([['shop', { 'secco.dev/allow-ignore': 'false' }]])
       },
       labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
@@ -545,15 +567,21 @@ test('decisions for one container', (t) => {
     ],
     [
       "the author's own file",
-      { rules: [testRule('web', toCheckout)] },
+      { rules: [testRule('web', { ...toCheckout, mode: 'audit' })] },
       { containers: [container({ seccomp: { type: 'Localhost', localhostProfile: 'my.json' } })] },
       'kept author-localhost: kept author-localhost secco-system/web'
     ],
     [
-      "the author's own file at pod level",
+      "the author's own file under a rule of the root that enforces",
       { rules: [testRule('web', toCheckout)] },
+      { containers: [container({ seccomp: { type: 'Localhost', localhostProfile: 'my.json' } })] },
+      'patched ready: assigned ready secco-system/web sha256:aa'
+    ],
+    [
+      "the author's own file at pod level",
+      { rules: [testRule('web', toCheckout, 'shop')] },
       { podSeccomp: { type: 'Localhost', localhostProfile: 'my.json' } },
-      'kept author-localhost: kept author-localhost secco-system/web'
+      'kept author-localhost: kept author-localhost shop/web'
     ],
     [
       'an older revision of ours is replaced',
@@ -561,7 +589,10 @@ test('decisions for one container', (t) => {
       {
         containers: [
           container({
-            seccomp: { type: 'Localhost', localhostProfile: 'secco/shop/checkout.app/old.json' }
+            seccomp: {
+              type: 'Localhost',
+              localhostProfile: `secco/shop/checkout.app/${'0'.repeat(64)}.json`
+            }
           })
         ]
       },
@@ -646,6 +677,52 @@ test('what the person is told', (t) => {
     told({ rules, options: { allowIgnore: false } }, { labels: { 'secco.dev/ignore': 'true' } }),
     ['secco: label secco.dev/ignore is not honoured in namespace shop']
   )
+  t.end()
+})
+
+test('observe: everything is told, nothing is done', (t) => {
+  const rules = [
+    testRule('web', { podSelector: { matchLabels: { app: 'web' } }, profile: { name: 'ready' } }),
+    testRule('strict', {
+      podSelector: { matchLabels: { app: 'strict' } },
+      profile: { name: 'unknown' },
+      whenNotReady: 'Deny'
+    })
+  ]
+  const namespaces = new Map([
+    ['shop', {}],
+    ['on', { 'secco.dev/mode': 'enabled' }],
+    ['off', { 'secco.dev/mode': 'observe' }],
+    ['odd', { 'secco.dev/mode': 'maybe' }]
+  ])
+  const profiles = [testProfile('secco-system', 'ready')]
+  const facts = (namespace: string, app: string) =>
+    pod({ namespace, labels: { app }, containers: [container({ name: 'app' })] })
+  const cases: [mode: 'observe' | 'enforce', namespace: string, app: string, decision: string][] = [
+    ['observe', 'shop', 'web', 'observed'],
+    ['observe', 'unheard-of', 'web', 'observed'],
+    ['observe', 'on', 'web', 'patched'],
+    ['observe', 'odd', 'web', 'observed'],
+    ['observe', 'shop', 'strict', 'observed'],
+    ['observe', 'on', 'strict', 'denied'],
+    ['observe', 'shop', 'other', 'unmatched'],
+    ['observe', 'kube-system', 'web', 'excluded'],
+    ['enforce', 'shop', 'web', 'patched'],
+    ['enforce', 'off', 'web', 'observed'],
+    ['enforce', 'off', 'strict', 'observed'],
+    ['enforce', 'odd', 'web', 'patched']
+  ]
+  for (const [mode, namespace, app, expected] of cases) {
+    const what = `${mode} ${namespace} ${app}`
+    const snapshot = buildSnapshot({ rules, profiles, namespaces, options: { mode } })
+    const decision = decide(snapshot, facts(namespace, app))
+    t.equal(decision.decision, expected, what)
+    if (expected !== 'observed') continue
+    t.equal(decision.allowed, true, what)
+    t.same(buildPatch(facts(namespace, app), decision, true), [], `${what}: no patch`)
+    t.match(decision.warnings.at(-1), /kubectl label namespace \S+ secco\.dev\/mode=enabled/)
+    t.match(decision.warnings[0], app === 'web' ? /^secco would: app: enforce/ : /would: .*Deny/)
+  }
   t.end()
 })
 
