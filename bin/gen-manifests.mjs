@@ -4,15 +4,12 @@ import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { conditionsPage } from '../build/src/api/condition-reasons.js'
 import { customResourceDefinitions } from '../build/src/api/crd.js'
-import { rootNamespace } from '../build/src/api/names.js'
 import { builtinProfiles } from '../build/src/seccomp/builtin.js'
 import { familiesPage } from '../build/src/seccomp/families-page.js'
 import { serializeDocument } from '../build/src/seccomp/parse.js'
-import { approvalPolicy } from '../build/webhook/admission/approval-policy.js'
-import {
-  finalStatePolicy,
-  mutatingWebhookConfiguration
-} from '../build/webhook/admission/webhook-configuration.js'
+import { installParts } from '../build/src/cli/install/objects.js'
+import { defaultOptions } from '../build/src/cli/install/options.js'
+import { version } from '../build/src/version.js'
 
 const root = join(import.meta.dirname, '..')
 
@@ -27,11 +24,65 @@ function document(objects, note) {
   )
 }
 
-const webhook = mutatingWebhookConfiguration({
-  target: { service: { name: 'secco-webhook', namespace: rootNamespace } },
-  caBundle: ''
+const image = `secco:${version}`
+/** An overlay's own part; the rest is the base, which both share. */
+const layout = (name) => {
+  const parts = installParts({ ...defaultOptions, layout: name, image })
+  const isPeople = (one) => /^secco-(view|edit|approve)$/.test(one.metadata.name)
+  const isApproval = (one) => one.metadata.name.startsWith('secco-approval')
+  return {
+    base: {
+      'namespace.yaml': parts.namespace,
+      'people-rights.yaml': parts.rights.filter(isPeople),
+      'approval-policy.yaml': parts.admission.filter(isApproval),
+      'final-state-policy.yaml': parts.admission.slice(0, -1).filter((one) => !isApproval(one)),
+      'mutating-webhook.yaml': parts.admission.slice(-1)
+    },
+    overlay: {
+      'satellite.yaml': parts.satellite,
+      'services.yaml': parts.network.filter((one) => one.kind === 'Service'),
+      'rights.yaml': parts.rights.filter((one) => !isPeople(one)),
+      'network-policies.yaml': parts.network.filter((one) => one.kind !== 'Service'),
+      'programs.yaml': parts.programs
+    }
+  }
+}
+const notes = {
+  'mutating-webhook.yaml': 'The webhook itself puts its caBundle in and keeps it there.',
+  'namespace.yaml':
+    'Objects in this namespace apply cluster-wide; the webhook never touches pods in it.'
+}
+const kustomization = (resources, more = {}) =>
+  document([
+    { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources, ...more }
+  ])
+const kustomize = (folder, parts, before) => ({
+  ...Object.fromEntries(
+    Object.entries(parts).map(([name, objects]) => [
+      `manifests/${folder}/${name}`,
+      document(objects, notes[name])
+    ])
+  ),
+  [`manifests/${folder}/kustomization.yaml`]: kustomization([...before, ...Object.keys(parts)])
 })
-const { policy, bindings } = finalStatePolicy()
+const { base, overlay: small } = layout('small')
+const args = small['programs.yaml'][0].spec.template.spec.containers[0].args
+const enforce = {
+  apiVersion: 'kustomize.config.k8s.io/v1alpha1',
+  kind: 'Component',
+  patches: [
+    {
+      target: { kind: 'Deployment', labelSelector: 'app.kubernetes.io/name=secco' },
+      patch: stringify([
+        {
+          op: 'replace',
+          path: `/spec/template/spec/containers/0/args/${args.indexOf('--mode') + 1}`,
+          value: 'enforce'
+        }
+      ])
+    }
+  ]
+}
 const files = {
   ...Object.fromEntries(
     Object.entries(customResourceDefinitions()).map(([name, crd]) => [
@@ -47,15 +98,13 @@ const files = {
   ),
   'docs/families.md': familiesPage(),
   'docs/reference/conditions.md': conditionsPage(),
-  'manifests/base/mutating-webhook.yaml': document(
-    [webhook],
-    'The webhook itself puts its caBundle in and keeps it there.'
-  ),
-  'manifests/base/approval-policy.yaml': document(
-    approvalPolicy(),
-    'Who approves a profile needs the verb `approve` on seccompprofiles.secco.dev, and signs with their own name.'
-  ),
-  'manifests/base/final-state-policy.yaml': document([policy, ...bindings])
+  ...kustomize('base', base, ['../crds']),
+  ...kustomize('overlays/small', small, ['../../base']),
+  ...kustomize('overlays/ha', layout('ha').overlay, ['../../base']),
+  'manifests/components/enforce/kustomization.yaml': document(
+    [enforce],
+    'Without it nothing is changed until a namespace is enabled: see `secco install --mode`.'
+  )
 }
 
 const read = (path) => {

@@ -8,9 +8,9 @@ import { createDurable, writeDurable } from '../src/store/durable-file.js'
 const day = 86_400_000
 const lifetimeDays = 3650
 /** With a third of its lifetime left, the next authority is made and announced in the bundle. */
-const announceAt = 1 / 3
+export const announceAt = 1 / 3
 /** With a sixth left, every bundle has the next one since years: it takes over signing. */
-const takeOverAt = 1 / 6
+export const takeOverAt = 1 / 6
 
 /** Files of an authority's folder. The key and its certificate share one file, so they cannot fall apart. */
 const files = {
@@ -61,7 +61,8 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-function parsePair(pem: string, path: string): SigningPair {
+/** An authority's certificate and key from one PEM. @throws SeccoError CERTIFICATE_INVALID. */
+export function parsePair(pem: string, path: string): SigningPair {
   const cert = splitBundle(pem)[0] ?? ''
   const key = /-----BEGIN (?:EC )?PRIVATE KEY-----[^-]+-----END (?:EC )?PRIVATE KEY-----/.exec(pem)
   const pair = { cert: `${cert}\n`, key: `${key?.[0] ?? ''}\n` }
@@ -74,7 +75,8 @@ async function readPair(path: string): Promise<SigningPair | undefined> {
   return pem === undefined ? undefined : parsePair(pem, path)
 }
 
-function serialise(pair: SigningPair): string {
+/** Certificate and key in one PEM, so that they cannot fall apart. */
+export function serialise(pair: SigningPair): string {
   return `${pair.cert.trimEnd()}\n${pair.key.trimEnd()}\n`
 }
 

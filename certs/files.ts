@@ -19,10 +19,11 @@ export interface PairPaths {
   ca: string
 }
 
-const renewAt = 1 / 3
+/** A leaf is renewed when less of its life is left. */
+export const renewAt = 1 / 3
 
 /** Whether the certificate names all of these, as a TLS client would check them. */
-function covers(certificate: X509Certificate, names: readonly string[]): boolean {
+export function covers(certificate: X509Certificate, names: readonly string[]): boolean {
   return names.every((name) =>
     isIP(name) === 0
       ? certificate.checkHost(name) !== undefined

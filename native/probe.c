@@ -84,7 +84,8 @@ static int refused(const char *text)
 	struct stat found;
 	char go;
 	unsigned long calls = strtoul(text, NULL, 10);
-	if (unshare(CLONE_NEWNS) != 0 || stat("/proc/self/ns/mnt", &found) != 0)
+	if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
+	    stat("/proc/self/ns/mnt", &found) != 0)
 		return reason("cannot make a mount namespace");
 	if (load_filter(SECCOMP_RET_ERRNO | EACCES) != 0)
 		return reason("cannot install a filter");

@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
-import { ensureServerLeaf } from '../certs/files.js'
-import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
+import { type CertificateSource, folderCertificates } from './certificate-source.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
@@ -35,6 +34,8 @@ export interface WebhookOptions {
   revisionsDir: string
   /** Names and addresses that the serving certificate must cover. */
   serverNames: readonly string[]
+  /** Where the certificate comes from instead of `certsDir`; closed with the program. */
+  certificates?: CertificateSource
   /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
   listen: Address
   /** gRPC for satellites, mutual TLS. */
@@ -96,8 +97,6 @@ async function listenUi(app: FastifyInstance, address: Address): Promise<Address
   }
 }
 
-const renewalCheckMs = 3_600_000
-
 /** A replica without a hub learns from the API's objects what nodes hold. */
 function inCluster(cluster: JoinedCluster | undefined): JoinedCluster {
   if (cluster !== undefined) return cluster
@@ -131,8 +130,10 @@ async function clusterHub(
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
   const { logger, store, certsDir, serverNames, roles = new Set(allRoles) } = options
   const log = logger.child({ component: 'webhook' })
-  const leaf = await ensureServerLeaf(certsDir, serverNames)
-  const closers: (() => Promise<void> | void)[] = []
+  const certificates =
+    options.certificates ?? (await folderCertificates(certsDir, serverNames, log))
+  const leaf = certificates.current()
+  const closers: (() => Promise<void> | void)[] = [() => certificates.close()]
   const close = async () => {
     for (const step of closers.splice(0).reverse()) await step()
   }
@@ -206,27 +207,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const webhook = await server.listen(options.listen)
     closers.push(() => server.shutdown())
 
-    const pairs = watchPair({
-      paths: leaf.paths,
-      current: leaf,
-      onChange: (pair) => {
-        server.setCertificate(pair)
-        hub?.setCertificate(pair)
-        log.info('certificate renewed')
-      },
-      onProblem: (error) => log.error({ code: error.code }, error.message)
-    })
-    const renewal = setInterval(() => {
-      ensureServerLeaf(certsDir, serverNames).catch((error: unknown) => {
-        logger.error(
-          { err: error },
-          'the certificate could not be renewed; it is tried again in an hour'
-        )
-      })
-    }, renewalCheckMs)
-    closers.push(() => {
-      clearInterval(renewal)
-      pairs.stop()
+    certificates.onChange((pair) => {
+      server.setCertificate(pair)
+      hub?.setCertificate(pair)
     })
 
     const addresses: RunningWebhook['addresses'] = { webhook }
@@ -248,7 +231,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       link = pages.link
     }
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
-    return { addresses, ca: leaf.ca, hub, link, close }
+    return { addresses, ca: certificates.current().ca, hub, link, close }
   } catch (error) {
     await close()
     throw error

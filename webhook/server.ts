@@ -12,7 +12,8 @@ import type { Admission } from './admission/admit.js'
 import { admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
-import { addHealthRoutes, type ReadinessCheck } from './health.js'
+import type { ReadinessCheck } from '../src/health.js'
+import { addHealthRoutes } from './health.js'
 
 export interface AdmissionServerOptions {
   /** Serving pair; P-256 keeps handshakes cheap. */

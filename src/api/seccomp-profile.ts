@@ -184,7 +184,9 @@ export const SpecApproval = Type.Object(
     }),
     by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
     at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
-    reason: Type.Optional(Type.String({ maxLength: 2048 }))
+    reason: Type.Optional(
+      Type.String({ maxLength: 2048, description: 'why, in the words of the approver' })
+    )
   },
   { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
 )

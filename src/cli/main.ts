@@ -10,6 +10,7 @@ import { addBlockVerb } from './verbs/block-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addLearnVerb } from './verbs/learn-verb.js'
 import { addUiVerbs } from './verbs/ui-verbs.js'
+import { addInstallVerbs } from './verbs/install-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addReviewVerbs } from './verbs/review-verbs.js'
@@ -99,6 +100,7 @@ export function buildProgram(context: VerbContext): Command {
       )
     )
   addProgramVerbs(program, context)
+  addInstallVerbs(program, context)
   addTraceVerb(program, context)
   addLearnVerb(program, context)
   addUiVerbs(program, context)

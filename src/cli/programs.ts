@@ -15,6 +15,7 @@ import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
 import type { Rights } from '../../webhook/ui/rights.js'
 import { pluralOf } from '../store/directory-layout.js'
+import { openCertificates } from './open-certificates.js'
 import { loadKubeconfig, openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
 import { ensureUiToken, type StatePaths } from './state.js'
@@ -33,7 +34,11 @@ export interface WebhookArgs {
   listen: string
   hubListen: string
   uiListen: string
+  /** What --server-name says, and this machine's own names beside it. */
   serverNames: readonly string[]
+  ownNames: readonly string[]
+  tlsSecret: string | undefined
+  tlsDir: string | undefined
   legacyAnnotations: boolean
   /** Who the printed link is for. */
   user: string
@@ -74,11 +79,23 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
           id: args.replica,
           onWatch
         }
+  const certificates = await openCertificates({
+    secret: args.tlsSecret,
+    dir: args.tlsDir,
+    kubeconfig,
+    // Of no replica alone: all serve with the same certificate.
+    serverNames: ['localhost', '127.0.0.1', ...args.serverNames],
+    // The hub alone follows: it has no right to more.
+    renews: roles.has('admission'),
+    identity: args.replica,
+    logger: logger.child({ component: 'webhook' })
+  })
   const webhook = await startWebhook({
     store,
     certsDir: args.paths.certs,
     revisionsDir: args.paths.revisions,
-    serverNames: args.serverNames,
+    serverNames: [...new Set([...args.ownNames, ...args.serverNames])],
+    ...(certificates === undefined ? {} : { certificates }),
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),

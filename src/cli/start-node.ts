@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { ensureClientLeaf } from '../../certs/files.js'
 import type { Floor } from '../../satellite/floor.js'
-import { startSatellite } from '../../satellite/main.js'
+import { type HealthServer, serveHealth } from '../../satellite/health-server.js'
+import { startSatellite, type UplinkEnds } from '../../satellite/main.js'
 import type { RecordMode } from '../../satellite/record-mode.js'
 import { checkToken, watchFile } from '../../satellite/token-file.js'
 import { startUplink } from '../../satellite/uplink.js'
@@ -25,6 +26,8 @@ export interface NodeOptions {
   floor?: Floor
   /** In a cluster: the ServiceAccount's token and the hub's authority, read again when they change. */
   token?: { tokenFile: string; caFile: string } | undefined
+  /** Plain HTTP for /livez, /readyz and /metrics; undefined: not offered. */
+  healthListen?: { host: string; port: number } | undefined
   logger: Logger
 }
 
@@ -116,13 +119,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   await mkdir(paths.spool, { recursive: true, mode: 0o700 })
   const { token: files } = options
   const proof = await (files === undefined ? certificateProof(options) : tokenProof(files, logger))
+  let ends: UplinkEnds | undefined
+  let uplink: Uplink | undefined
   const satellite = await startSatellite({
     node,
-    connect: async (ends) => {
-      const uplink = await startUplink({
+    connect: async (given) => {
+      ends = given
+      uplink = await startUplink({
         ...{ hub, node, logger, tls: proof.tls, spoolDir: paths.spool },
         ...(proof.token === undefined ? {} : { token: proof.token }),
-        ...ends,
+        ...given,
         ...serverName(hub)
       })
       proof.follow(uplink)
@@ -140,10 +146,26 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     proof.stop()
     throw error
   })
+  let health: HealthServer | undefined
+  try {
+    if (options.healthListen !== undefined) {
+      health = await serveHealth(options.healthListen, {
+        status: () => satellite.status(),
+        connected: () => satellite.connected,
+        waiting: () => uplink?.backlog().waiting ?? 0,
+        held: () => ends?.holding().length ?? 0
+      })
+    }
+  } catch (error) {
+    proof.stop()
+    await satellite.close()
+    throw error
+  }
   return {
     status: () => satellite.status(),
     close: async (how) => {
       proof.stop()
+      await health?.close()
       await satellite.close(how)
     }
   }

@@ -132,7 +132,7 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' })
   if (!shownInDocs.has(name)) return
   const before = page.viewportSize()
-  await page.setViewportSize({ width: 1200, height: 780 })
+  await page.setViewportSize({ width: 1200, height: 700 })
   await page.evaluate('scrollTo(0, 0)')
   await page.screenshot({ path: join(pictures, 'docs', `${name}.png`) })
   if (before !== null) await page.setViewportSize(before)

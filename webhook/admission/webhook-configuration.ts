@@ -8,7 +8,10 @@ export type WebhookTarget =
 
 export interface WebhookConfigurationOptions {
   target: WebhookTarget
-  /** Base64 of the PEM bundle that signs the webhook's certificate; see certs/files.ts `caBundle`. */
+  /**
+   * Base64 of the PEM bundle that signs the webhook's certificate; see certs/files.ts `caBundle`. Empty:
+   * the field is left out, so that applying the object again leaves what somebody else put there.
+   */
   caBundle: string
   /** Name of the configuration object; default `secco`. */
   name?: string
@@ -34,9 +37,10 @@ function namespaceSelector(
 }
 
 function clientConfig(target: WebhookTarget, caBundle: string) {
-  if ('url' in target) return { url: target.url, caBundle }
+  const bundle = caBundle === '' ? {} : { caBundle }
+  if ('url' in target) return { url: target.url, ...bundle }
   const { name, namespace, port } = target.service
-  return { service: { name, namespace, path: '/mutate', port: port ?? 443 }, caBundle }
+  return { service: { name, namespace, path: '/mutate', port: port ?? 443 }, ...bundle }
 }
 
 /** The two things the webhook reviews. `kubectl debug` arrives as UPDATE of `pods/ephemeralcontainers`. */
@@ -60,7 +64,8 @@ const reviewedResources = [
 /**
  * The MutatingWebhookConfiguration (admissionregistration.k8s.io/v1) as a plain object to apply.
  * Opt-outs, mirror and Windows pods are decided in code, where they are reported, and not by a
- * matchCondition; the one condition keeps Secco's own service accounts from depending on Secco.
+ * matchCondition. The own namespace is kept out by the selector, by a condition and by decide(): who
+ * edits one of them has not yet made Secco depend on itself.
  * @param options.target a URL must end in `/mutate`.
  */
 export function mutatingWebhookConfiguration(options: WebhookConfigurationOptions) {
@@ -80,6 +85,7 @@ export function mutatingWebhookConfiguration(options: WebhookConfigurationOption
         rules: reviewedResources,
         namespaceSelector: namespaceSelector(options),
         matchConditions: [
+          { name: 'not-own-namespace', expression: `request.namespace != '${own}'` },
           {
             name: 'not-own-service-accounts',
             expression: `!request.userInfo.username.startsWith('system:serviceaccount:${own}:')`

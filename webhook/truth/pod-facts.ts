@@ -1,7 +1,7 @@
+import { anywhere } from '../../src/rules/placement.js'
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../src/api/names.js'
 import type { PodFacts } from '../../src/rules/facts.js'
-import { anywhere } from '../../src/rules/placement.js'
 import type { Labels } from '../../src/rules/selector.js'
 import type { Running } from '../hub/inventory.js'
 import { plainNamespace, targetOf } from '../hub/workload.js'

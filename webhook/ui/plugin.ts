@@ -97,6 +97,15 @@ function detailOf(body: unknown): string {
   return JSON.stringify(body).slice(0, 200)
 }
 
+/** The profile that a body names as `namespace/name`: the right is asked for it alone. */
+function profileIn(body: unknown): Record<string, string> {
+  const named =
+    typeof body === 'object' && body !== null && 'profile' in body ? body.profile : undefined
+  const [namespace, name] =
+    typeof named === 'string' ? (named.split('@')[0]?.split('/', 2) ?? []) : []
+  return namespace === undefined || name === undefined ? {} : { namespace, name }
+}
+
 function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
   const { method, url, operationId, summary, query, body, response, needs } = route
   const isWrite = method !== 'GET'
@@ -120,7 +129,8 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     handler: async (request, reply) => {
       const identity = mustIdentify(request)
       const call = await callOf(ui, request, identity)
-      await mustBeAllowed(identity, needs, call.params, route.wide)
+      const target = route.wide === true ? profileIn(request.body) : call.params
+      await mustBeAllowed(identity, needs, target, route.wide)
       return reply.send(await route.handle(call, request.body))
     },
     ...(isWrite

@@ -10,50 +10,19 @@ import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
+import { parseAddress } from '../addresses.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
-
-const defaultRuncRoots = [
-  '/run/runc',
-  '/run/containerd/runc/k8s.io',
-  '/run/containerd/runc/default',
-  '/run/docker/runtime-runc/moby'
-]
-const kubeletRoot = '/var/lib/kubelet'
-
-const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
-
-interface ListenOptions {
-  listen: string
-  hubListen: string
-  uiListen: string
-  legacyAnnotations: string
-}
-
-function listenOptions(command: Command): Command {
-  return command
-    .option('--listen <host:port>', "the webhook's address", '127.0.0.1:9443')
-    .option('--hub-listen <host:port>', 'where satellites dial', '127.0.0.1:9444')
-    .option('--ui-listen <host:port>', 'pages and API, loopback only', '127.0.0.1:9445')
-    .option(
-      '--legacy-annotations <on|off>',
-      'also write the annotations of kubelets before 1.27',
-      'on'
-    )
-}
-
-function runtimeOptions(command: Command): Command {
-  return command
-    .option('--node <name>', 'name of this node (default: the host name)')
-    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
-    .option(
-      '--runc-root <dir>',
-      'a runc --root to watch; repeatable (default: the usual ones)',
-      collect
-    )
-    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
-}
+import {
+  collect,
+  defaultRuncRoots,
+  kubeletRoot,
+  type ListenOptions,
+  listenOptions,
+  type RuntimeOptions,
+  runtimeOptions
+} from './program-options.js'
 
 interface WebhookVerbOptions extends ListenOptions {
   satelliteAccount: string
@@ -61,16 +30,11 @@ interface WebhookVerbOptions extends ListenOptions {
   plainContainers: string
   mode: string
   serverName?: string[]
+  tlsSecret?: string
+  tlsDir?: string
   roles: string
   replica?: string
   joinTaint: string
-}
-
-interface RuntimeOptions {
-  node?: string
-  seccompRoot?: string
-  runcRoot?: string[]
-  containerdSocket: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -78,6 +42,7 @@ interface SatelliteCommandOptions extends RuntimeOptions {
   record: string
   pin: string
   clean?: boolean
+  healthListen?: string
   floor: string
   tokenFile?: string
   hubCa?: string
@@ -165,6 +130,14 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       collect
     )
     .option(
+      '--tls-secret <namespace/name>',
+      "the cluster's Secret with authority and certificate: made, renewed and spread by one replica"
+    )
+    .option(
+      '--tls-dir <dir>',
+      'tls.crt, tls.key and ca.crt that somebody else renews, e.g. a mounted Secret of cert-manager'
+    )
+    .option(
       '--mode <observe|enforce>',
       'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
       'enforce'
@@ -207,15 +180,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           listen: options.listen,
           hubListen: options.hubListen,
           uiListen: options.uiListen,
-          serverNames: [
-            ...new Set([
-              'localhost',
-              '127.0.0.1',
-              '::1',
-              nodeName(undefined),
-              ...(options.serverName ?? [])
-            ])
-          ],
+          serverNames: options.serverName ?? [],
+          ownNames: ['localhost', '127.0.0.1', '::1', nodeName(undefined)],
+          tlsSecret: options.tlsSecret,
+          tlsDir: options.tlsDir,
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
           user: context.user,
@@ -259,6 +227,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
       'approved'
     )
+    .option('--health-listen <host:port>', 'plain HTTP for /livez, /readyz and /metrics')
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
       const { cleanSatellite, runSatellite } = await import('../programs.js')
@@ -290,6 +259,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
             token: tokenOptions(options),
+            healthListen:
+              options.healthListen === undefined
+                ? undefined
+                : parseAddress(options.healthListen, '--health-listen'),
             floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },

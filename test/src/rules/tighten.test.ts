@@ -184,10 +184,10 @@ test('whatever the workload’s people write, nothing becomes wider than without
         return isSubset(after, before)
       }
     ),
-    { numRuns: 20_000 }
+    { numRuns: 4000 }
   )
-  t.ok(tightened > 500, `${tightened} became narrower`)
-  t.ok(refused > 200, `${refused} had a rule or label that would have loosened`)
+  t.ok(tightened > 100, `${tightened} became narrower`)
+  t.ok(refused > 40, `${refused} had a rule or label that would have loosened`)
   t.end()
 })
 

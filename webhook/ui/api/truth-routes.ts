@@ -8,10 +8,11 @@ import { ladderRoutes } from '../../truth/ladder-routes.js'
 import { radiusRoutes } from '../../truth/radius-routes.js'
 import type { TruthRoute } from '../../truth/route.js'
 import type { Truth } from '../../truth/truth.js'
+import type { Resource } from '../rights.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** The endpoints of webhook/truth; pages and their rights are put around them (foreign.ts). */
+/** The endpoints of webhook/truth; the gate, rights and audit are put around them (foreign.ts). */
 export function allRoutes(truth: Truth): TruthRoute[] {
   return [
     ...containerRoutes(truth),
@@ -22,21 +23,18 @@ export function allRoutes(truth: Truth): TruthRoute[] {
   ]
 }
 
-/** What helmet and the gate have put on a reply, for a stream that is written past Fastify. */
-function headersOf(reply: FastifyReply): Record<string, string> {
-  const headers = Object.entries(reply.getHeaders())
-  return Object.fromEntries(headers.map(([name, value]) => [name, String(value)]))
-}
-
-async function mustList(
-  request: FastifyRequest,
-  resource: 'containers' | 'denials'
-): Promise<void> {
+async function mustList(request: FastifyRequest, resource: Resource): Promise<void> {
   if ((await request.identity?.can('list', resource)) === true) return
   throw new SeccoError('FORBIDDEN', `you may not list ${resource}`)
 }
 
-/** Its streams: what is there now, then what changes. */
+/** What the gate and helmet have set, for an answer that is written by hand. */
+function headersOf(reply: FastifyReply): Record<string, string> {
+  const entries = Object.entries(reply.getHeaders())
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}
+
+/** Its streams: what there is, then what changes. */
 export function truthStreams(app: FastifyInstance, truth: Truth): void {
   app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
     await mustList(request, 'denials')

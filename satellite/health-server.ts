@@ -1,0 +1,89 @@
+import { createServer } from 'node:http'
+import { SeccoError } from '../src/errors.js'
+import { aliveChecks, healthReport, type ReadinessCheck } from '../src/health.js'
+import { satelliteMetrics, type SatelliteState } from './metrics.js'
+
+export interface HealthServer {
+  address: { host: string; port: number }
+  close(): Promise<void>
+}
+
+/** Ready: the hub knows this node, and what is to be recorded can be. */
+export function satelliteChecks(state: SatelliteState): ReadinessCheck[] {
+  return [
+    { name: 'hub', problem: () => (state.connected() ? undefined : 'no stream to the hub') },
+    {
+      name: 'recorder',
+      problem: () => {
+        const { record, tracingUnavailable } = state.status()
+        return record === 'off' || tracingUnavailable === '' ? undefined : tracingUnavailable
+      }
+    },
+    {
+      name: 'seccomp-folder',
+      problem: () =>
+        state
+          .status()
+          .conditions.find(
+            ({ type, status: value }) => type === 'ProfilesWritable' && value === 'False'
+          )?.message
+    }
+  ]
+}
+
+/**
+ * Plain HTTP for kubelet and Prometheus: `GET /livez /readyz /metrics`, nothing to write and nothing of
+ * any workload.
+ * @throws SeccoError PORT_IN_USE.
+ */
+export async function serveHealth(
+  listen: { host: string; port: number },
+  state: SatelliteState
+): Promise<HealthServer> {
+  const registry = satelliteMetrics(state)
+  const ready = satelliteChecks(state)
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const send = (code: number, text: string, type = 'text/plain; charset=utf-8') =>
+      response.writeHead(code, { 'content-type': type }).end(text)
+    if (request.method !== 'GET' && request.method !== 'HEAD') send(405, 'only GET\n')
+    else if (url.pathname === '/livez' || url.pathname === '/readyz') {
+      const path = url.pathname.slice(1)
+      const checks = path === 'livez' ? aliveChecks : ready
+      const { status, text } = healthReport(path, checks, url.searchParams.has('verbose'))
+      send(status, text)
+    } else if (url.pathname === '/metrics') {
+      registry.metrics().then(
+        (text) => send(200, text, registry.contentType),
+        () => send(500, 'metrics could not be collected\n')
+      )
+    } else send(404, 'GET /livez, /readyz, /metrics\n')
+  })
+  server.headersTimeout = 3000
+  server.requestTimeout = 5000
+  server.maxConnections = 64
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = `${listen.host}:${listen.port}`
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new SeccoError('PORT_IN_USE', `${where}: in use already`, {
+              cause,
+              hint: 'choose another with --health-listen, or port 0'
+            })
+          : cause
+      )
+    })
+    server.listen(listen.port, listen.host, resolve)
+  })
+  const bound = server.address()
+  const port = bound !== null && typeof bound === 'object' ? bound.port : listen.port
+  return {
+    address: { host: listen.host, port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+  }
+}

@@ -1,0 +1,72 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { NodeStatus } from '../src/api/gen/hub.js'
+import { version } from '../src/version.js'
+
+/** What the satellite's metrics and health look at. */
+export interface SatelliteState {
+  status(): NodeStatus
+  connected(): boolean
+  /** Observations that the hub has not acked. */
+  waiting(): number
+  /** Revisions whose files are on this node, verified. */
+  held(): number
+}
+
+/** Metrics' words for the kinds of loss; a closed set, as labels have to be. */
+const kinds = {
+  tableFull: 'table_full',
+  unknownSyscalls: 'unknown_syscalls',
+  recursionMisses: 'recursion_misses',
+  unidentified: 'unidentified',
+  details: 'details',
+  missed: 'missed'
+} as const
+
+/** The satellite's registry: read when somebody asks, no series per pod or container. */
+export function satelliteMetrics(state: SatelliteState): Registry {
+  const registry = new Registry()
+  const registers = [registry]
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      }
+    })
+  gauge('secco_satellite_hub_connected', '1 while the stream to the hub is up.', () =>
+    state.connected() ? 1 : 0
+  )
+  gauge('secco_satellite_recording', '1 while the recorder is attached.', () =>
+    state.status().attached ? 1 : 0
+  )
+  gauge(
+    'secco_satellite_observations_waiting',
+    'Observations that the hub has not acknowledged.',
+    () => state.waiting()
+  )
+  gauge('secco_satellite_revisions_held', 'Revisions whose files are on this node, verified.', () =>
+    state.held()
+  )
+  new Counter({
+    name: 'secco_satellite_losses_total',
+    help: 'What was recorded and could not be kept, by kind.',
+    labelNames: ['kind'] as const,
+    registers,
+    collect() {
+      this.reset()
+      const losses = state.status().losses
+      for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+        this.inc({ kind: kinds[kind] }, losses?.[kind] ?? 0)
+      }
+    }
+  })
+  new Gauge({
+    name: 'secco_build_info',
+    help: 'Always 1; the version is in the label.',
+    labelNames: ['version'] as const,
+    registers
+  }).set({ version }, 1)
+  return registry
+}

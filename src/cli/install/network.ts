@@ -1,0 +1,122 @@
+import { names, named, namespace, ports, roleLabels } from './names.js'
+import type { InstallOptions, Manifest } from './options.js'
+
+function service(name: string, role: string, port: number, target: string): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: named(name, name.replace('secco-', '')),
+    spec: {
+      type: 'ClusterIP',
+      selector: { 'app.kubernetes.io/name': 'secco', [role]: 'true' },
+      ports: [{ name: target, port, targetPort: target, protocol: 'TCP' }]
+    }
+  }
+}
+
+/** Services select by role, so they are the same whether one process plays it or several. */
+export function services(): Manifest[] {
+  return [
+    service(names.webhook, roleLabels.admission, 443, 'webhook'),
+    service(names.hub, roleLabels.hub, ports.hub, 'hub'),
+    // The pages listen on their pod's loopback: kubectl -n secco-system port-forward svc/secco-pages 9445:80
+    service(names.pages, roleLabels.hub, 80, 'pages')
+  ]
+}
+
+const tcp = (port: number) => ({ protocol: 'TCP', port })
+const dns = { ports: [{ protocol: 'UDP', port: 53 }, tcp(53)] }
+/** Namespaces whose pods may read metrics carry this label. */
+const scrapeLabel = 'secco.dev/scrape'
+const scrapers = { namespaceSelector: { matchLabels: { [scrapeLabel]: 'true' } } }
+
+function policy(name: string, podSelector: object, ingress: object[], egress: object[]): Manifest {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: named(name, 'network'),
+    spec: { podSelector, policyTypes: ['Ingress', 'Egress'], ingress, egress }
+  }
+}
+
+/**
+ * Who may speak to whom. The API server is no pod and has an address that nobody knows here, so the
+ * webhook's port is open to all and its egress is by port; everything else names its peer.
+ */
+export function networkPolicies(options: InstallOptions): Manifest[] {
+  const satellites = { podSelector: { matchLabels: { [roleLabels.satellite]: 'true' } } }
+  const hubs = { podSelector: { matchLabels: { [roleLabels.hub]: 'true' } } }
+  const apiServer = { ports: [tcp(443), tcp(6443)] }
+  const webhookIn = { ports: [tcp(ports.webhook)] }
+  const hubIn = { from: [satellites], ports: [tcp(ports.hub)] }
+  const select = (role: string) => ({ matchLabels: { [role]: 'true' } })
+  const central =
+    options.layout === 'small'
+      ? [policy(names.both, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, dns])]
+      : [
+          policy(names.webhook, select(roleLabels.admission), [webhookIn], [apiServer, dns]),
+          policy(names.hub, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, dns])
+        ]
+  return [
+    policy('secco-default', {}, [], []),
+    ...central,
+    policy(
+      names.satellite,
+      select(roleLabels.satellite),
+      [{ from: [scrapers], ports: [tcp(ports.satellite)] }],
+      [{ to: [hubs], ports: [tcp(ports.hub)] }, dns]
+    )
+  ]
+}
+
+/** cert-manager's part: an issuer of its own, and the pair in the Secret that the webhook mounts. */
+export function certManagerObjects(dnsNames: readonly string[]): Manifest[] {
+  const api = 'cert-manager.io/v1'
+  return [
+    {
+      apiVersion: api,
+      kind: 'Issuer',
+      metadata: named(`${names.issuer}-selfsigned`, 'certificates'),
+      spec: { selfSigned: {} }
+    },
+    {
+      apiVersion: api,
+      kind: 'Certificate',
+      metadata: named(names.authority, 'certificates'),
+      spec: {
+        isCA: true,
+        commonName: 'secco authority',
+        secretName: names.authority,
+        duration: '87600h',
+        privateKey: { algorithm: 'ECDSA', size: 256 },
+        issuerRef: { name: `${names.issuer}-selfsigned`, kind: 'Issuer' }
+      }
+    },
+    {
+      apiVersion: api,
+      kind: 'Issuer',
+      metadata: named(names.issuer, 'certificates'),
+      spec: { ca: { secretName: names.authority } }
+    },
+    {
+      apiVersion: api,
+      kind: 'Certificate',
+      metadata: named(names.certificates, 'certificates'),
+      spec: {
+        secretName: names.certificates,
+        duration: '2160h',
+        // Two thirds of its life.
+        renewBefore: '720h',
+        dnsNames: [...dnsNames],
+        privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
+        usages: ['server auth', 'digital signature'],
+        issuerRef: { name: names.issuer, kind: 'Issuer' }
+      }
+    }
+  ]
+}
+
+/** On the webhook configuration: cert-manager's injector keeps the caBundle. */
+export const injectAnnotation = {
+  'cert-manager.io/inject-ca-from': `${namespace}/${names.certificates}`
+} as const

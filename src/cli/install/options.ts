@@ -1,0 +1,34 @@
+import type { RecordMode } from '../../../satellite/record-mode.js'
+import type { InstallMode } from '../../rules/observe.js'
+
+/** A Kubernetes object as it is applied. */
+export type Manifest = Record<string, unknown>
+
+/** One process for everything, or webhook and hub apart, two replicas each. */
+export const layouts = ['small', 'ha'] as const
+export type Layout = (typeof layouts)[number]
+
+export const tlsModes = ['selfsigned', 'cert-manager'] as const
+export type TlsMode = (typeof tlsModes)[number]
+
+/** What an installation may be told; everything else is the same everywhere. */
+export interface InstallOptions {
+  layout: Layout
+  image: string
+  mode: InstallMode
+  tls: TlsMode
+  record: RecordMode
+  /** New nodes keep other pods out until they have every file. */
+  startupTaint: boolean
+  /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
+  readFilters: boolean
+}
+
+export const defaultOptions = {
+  layout: 'small',
+  mode: 'observe',
+  tls: 'selfsigned',
+  record: 'always',
+  startupTaint: false,
+  readFilters: false
+} as const satisfies Omit<InstallOptions, 'image'>

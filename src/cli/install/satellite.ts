@@ -1,0 +1,207 @@
+import { hardened } from './programs.js'
+import { names, named, namespace, ports, roleLabels, startupTaint, tokenAudience } from './names.js'
+import type { InstallOptions, Manifest } from './options.js'
+
+/**
+ * What the satellite may do beyond an ordinary process, each found by taking it away
+ * (test/satellite/rights.test.ts):
+ * - BPF, PERFMON: load the recorder and attach it to sys_exit;
+ * - SYS_PTRACE: /proc/PID/{exe,ns,task/TID/syscall} of processes of other users.
+ */
+export const satelliteCapabilities: readonly string[] = ['BPF', 'PERFMON', 'SYS_PTRACE']
+
+interface HostPath {
+  name: string
+  hostPath: string
+  type: string
+  readOnly: boolean
+  mountPropagation?: 'HostToContainer'
+}
+
+/** All that the satellite sees of its node's file system. */
+export const hostPaths: readonly HostPath[] = [
+  { name: 'btf', hostPath: '/sys/kernel/btf', type: 'Directory', readOnly: true },
+  {
+    name: 'bpf',
+    hostPath: '/sys/fs/bpf',
+    type: 'DirectoryOrCreate',
+    readOnly: false,
+    mountPropagation: 'HostToContainer'
+  },
+  { name: 'cgroup', hostPath: '/sys/fs/cgroup', type: 'Directory', readOnly: true },
+  {
+    name: 'seccomp',
+    hostPath: '/var/lib/kubelet/seccomp',
+    type: 'DirectoryOrCreate',
+    readOnly: false
+  },
+  // The folder, not the socket: a runtime that restarts makes a new one.
+  { name: 'containerd', hostPath: '/run/containerd', type: 'DirectoryOrCreate', readOnly: true },
+  // Observations that the hub has not acked: they outlive the pod.
+  { name: 'state', hostPath: '/var/lib/secco', type: 'DirectoryOrCreate', readOnly: false }
+]
+
+const probe = (path: string, failureThreshold: number) => ({
+  httpGet: { path, port: 'health' },
+  periodSeconds: 10,
+  timeoutSeconds: 2,
+  failureThreshold
+})
+
+/** The agent of each node. */
+export function satellite(options: InstallOptions): Manifest {
+  const { labels } = named(names.satellite, 'satellite')
+  const matchLabels = { 'app.kubernetes.io/instance': names.satellite }
+  const add = [...satelliteCapabilities, ...(options.readFilters ? ['SYS_ADMIN'] : [])]
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: named(names.satellite, 'satellite'),
+    spec: {
+      revisionHistoryLimit: 3,
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '10%' } },
+      selector: { matchLabels },
+      template: {
+        metadata: { labels: { ...labels, ...matchLabels, [roleLabels.satellite]: 'true' } },
+        spec: {
+          serviceAccountName: names.satellite,
+          automountServiceAccountToken: false,
+          priorityClassName: 'system-node-critical',
+          // Whose process is it? Only the node's own process ids tell.
+          hostPID: true,
+          terminationGracePeriodSeconds: 20,
+          nodeSelector: { 'kubernetes.io/os': 'linux' },
+          // Every node, the new and the troubled ones too: a pod there needs its file.
+          tolerations: [{ operator: 'Exists' }],
+          securityContext: {
+            runAsUser: 0,
+            runAsGroup: 0,
+            seccompProfile: options.readFilters
+              ? { type: 'Unconfined' }
+              : { type: 'RuntimeDefault' }
+          },
+          containers: [
+            {
+              name: 'satellite',
+              image: options.image,
+              imagePullPolicy: 'IfNotPresent',
+              args: [
+                'satellite',
+                '--state',
+                '/var/lib/secco',
+                '--hub',
+                `${names.hub}.${namespace}.svc:9444`,
+                '--hub-ca',
+                '/run/secco/authority/ca.crt',
+                '--token-file',
+                '/run/secco/token/token',
+                '--node',
+                '$(NODE_NAME)',
+                '--record',
+                options.record,
+                '--health-listen',
+                `0.0.0.0:${ports.satellite}`
+              ],
+              env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+              ports: [{ name: 'health', containerPort: ports.satellite }],
+              startupProbe: probe('/livez', 12),
+              livenessProbe: probe('/livez', 6),
+              readinessProbe: probe('/readyz', 1),
+              resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
+              securityContext: { ...hardened, capabilities: { drop: ['ALL'], add } },
+              volumeMounts: [
+                ...hostPaths.map(({ name, hostPath, readOnly, mountPropagation }) => ({
+                  name,
+                  mountPath: hostPath,
+                  ...(readOnly ? { readOnly } : {}),
+                  ...(mountPropagation === undefined ? {} : { mountPropagation })
+                })),
+                { name: 'token', mountPath: '/run/secco/token', readOnly: true },
+                { name: 'authority', mountPath: '/run/secco/authority', readOnly: true },
+                { name: 'tmp', mountPath: '/tmp' }
+              ]
+            }
+          ],
+          volumes: [
+            ...hostPaths.map(({ name, hostPath, type }) => ({
+              name,
+              hostPath: { path: hostPath, type }
+            })),
+            {
+              name: 'token',
+              projected: {
+                defaultMode: 0o400,
+                sources: [
+                  {
+                    serviceAccountToken: {
+                      audience: tokenAudience,
+                      expirationSeconds: 600,
+                      path: 'token'
+                    }
+                  }
+                ]
+              }
+            },
+            // Made by the webhook (or cert-manager): a pod waits for it rather than start without.
+            options.tls === 'cert-manager'
+              ? {
+                  name: 'authority',
+                  // Of the pair only the authority: the key is not for satellites.
+                  secret: {
+                    secretName: names.certificates,
+                    items: [{ key: 'ca.crt', path: 'ca.crt' }]
+                  }
+                }
+              : { name: 'authority', configMap: { name: names.authority } },
+            { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } }
+          ]
+        }
+      }
+    }
+  }
+}
+
+/** What a kubelet is started with so that its node waits for its files (`--register-with-taints`). */
+export const startupTaintArgument = `--register-with-taints=${startupTaint}=:NoSchedule`
+
+/** A DaemonSet that detaches on each node what the given one's satellites left pinned there. */
+export function cleaner(of: Manifest): Manifest {
+  const { spec } = of as {
+    spec: {
+      template: { spec: { containers: Record<string, unknown>[]; volumes: { name: string }[] } }
+    }
+  }
+  const pod = spec.template.spec
+  const [container] = pod.containers
+  const name = `${names.satellite}-clean`
+  const matchLabels = { 'app.kubernetes.io/instance': name }
+  const volumes = pod.volumes.filter((volume) => volume.name === 'bpf' || volume.name === 'tmp')
+  const kept = new Set(volumes.map((volume) => volume.name))
+  const mounts = container?.['volumeMounts'] as { name: string }[]
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: named(name, 'satellite'),
+    spec: {
+      selector: { matchLabels },
+      template: {
+        metadata: { labels: { ...named(name, 'satellite').labels, ...matchLabels } },
+        spec: {
+          ...pod,
+          terminationGracePeriodSeconds: 0,
+          containers: [
+            {
+              name: 'clean',
+              image: container?.['image'],
+              imagePullPolicy: container?.['imagePullPolicy'],
+              securityContext: container?.['securityContext'],
+              args: ['satellite', '--clean'],
+              volumeMounts: mounts.filter((mount) => kept.has(mount.name))
+            }
+          ],
+          volumes
+        }
+      }
+    }
+  }
+}

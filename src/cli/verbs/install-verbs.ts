@@ -1,0 +1,94 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { recordModes, type RecordMode } from '../../../satellite/record-mode.js'
+import { SeccoError } from '../../errors.js'
+import { type InstallMode, installModes } from '../../rules/observe.js'
+import { version } from '../../version.js'
+import { defaultOptions, type TlsMode, tlsModes } from '../install/options.js'
+import { parseOutput } from '../output.js'
+import { kubeconfigOf, type VerbContext } from './context.js'
+
+interface InstallFlags {
+  mode: string
+  ha?: boolean
+  small?: boolean
+  image: string
+  tls: string
+  record: string
+  startupTaint?: boolean
+  readFilters?: boolean
+  dryRun?: boolean
+}
+
+/** `secco install | kubectl apply -f -` and `secco uninstall`. */
+export function addInstallVerbs(program: Command, context: VerbContext): void {
+  program
+    .command('install')
+    .description(
+      'print what a cluster needs, for `kubectl apply -f -`; what it will touch goes to stderr'
+    )
+    .option(
+      '--mode <observe|enforce>',
+      'observe: no pod is changed until its namespace has the label secco.dev/mode=enabled',
+      defaultOptions.mode
+    )
+    .option('--small', 'one process for webhook, hub and pages (default)')
+    .option('--ha', 'webhook and hub apart, two replicas each, with disruption budgets')
+    .option('--image <name>', "Secco's image", `secco:${version}`)
+    .option('--tls <selfsigned|cert-manager>', 'who makes certificates', defaultOptions.tls)
+    .option('--record <when>', recordModes.join(', '), defaultOptions.record)
+    .option('--startup-taint', 'new nodes take no pods until they have every file')
+    .option(
+      '--read-filters',
+      'satellites get CAP_SYS_ADMIN and no filter, to read the filters of processes back from the kernel'
+    )
+    .option('--dry-run', 'only say what it would touch')
+    .action(async (flags: InstallFlags) => {
+      if (flags.ha === true && flags.small === true) {
+        throw new SeccoError('INVALID_ARGUMENT', '--ha and --small exclude each other')
+      }
+      const { runInstall } = await import('../install/install.js')
+      const options = {
+        layout: flags.ha === true ? ('ha' as const) : ('small' as const),
+        image: flags.image,
+        mode: parseOutput(flags.mode, installModes, '--mode') as InstallMode,
+        tls: parseOutput(flags.tls, tlsModes, '--tls') as TlsMode,
+        record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
+        startupTaint: flags.startupTaint === true,
+        readFilters: flags.readFilters === true
+      }
+      context.finish(runInstall(context.io, options, flags.dryRun === true))
+    })
+  program
+    .command('uninstall')
+    .description('remove Secco from a cluster: the webhook configuration first, then the rest')
+    .option('--all', 'also the CRDs with every profile and rule, and the namespace')
+    .option('--dry-run', 'only say what would be deleted')
+    .option('--timeout <seconds>', 'how long each object is waited for', '60')
+    .action(
+      async (flags: { all?: boolean; dryRun?: boolean; timeout: string }, command: Command) => {
+        const seconds = Number(flags.timeout)
+        if (!Number.isFinite(seconds) || seconds <= 0) {
+          throw new SeccoError(
+            'INVALID_ARGUMENT',
+            `--timeout ${flags.timeout}: must be seconds above 0`
+          )
+        }
+        const [{ runUninstall }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
+          import('../install/uninstall.js'),
+          import('../open-store.js'),
+          import('../../store/kubernetes-call.js')
+        ])
+        const file =
+          kubeconfigOf(command) ??
+          context.io.env['KUBECONFIG'] ??
+          join(homedir(), '.kube', 'config')
+        const call = createApiCall(await loadKubeconfig(file))
+        const options = { all: flags.all === true, dryRun: flags.dryRun === true }
+        context.finish(
+          await runUninstall(context.io, call, { ...options, timeoutMs: seconds * 1000 })
+        )
+      }
+    )
+}
