@@ -2,11 +2,14 @@ import { machine } from 'node:os'
 import { learnedSet, type TraceReport } from '../../satellite/trace-report.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { approveObserved, planApproval } from '../seccomp/approve.js'
+import type { Provenance } from '../seccomp/reason.js'
 import { renderProfile } from '../seccomp/render.js'
 
 export interface TraceProfile {
   /** `linux.seccomp` of the OCI runtime-spec. */
   json: string
+  /** Why each name is there. */
+  reasons: Provenance
   /** What the user should know before using it. */
   notes: string[]
 }
@@ -40,7 +43,7 @@ export function traceProfile(
     { ...traced, status: { observed: left } },
     { by: 'secco trace', at }
   )
-  const { seccomp } = renderProfile(approved, {
+  const { seccomp, reasons } = renderProfile(approved, {
     mode: 'enforce',
     resolve: () => undefined,
     machine: machine()
@@ -48,6 +51,7 @@ export function traceProfile(
   const list = refused.join(',')
   const unused = allow.filter((name) => !beyond.includes(name)).join(',')
   return {
+    reasons,
     json: `${JSON.stringify(seccomp, undefined, 2)}\n`,
     notes: [
       ...(refused.length === 0

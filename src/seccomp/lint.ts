@@ -1,5 +1,6 @@
 import type { LinuxSeccomp } from '../api/seccomp-profile.js'
 import { baseNames } from './base.js'
+import { lintArguments } from './lint-arguments.js'
 import { bySeverity, type Finding, type LintUse } from './lint-finding.js'
 import { lintNames } from './lint-names.js'
 import { letsThrough, type FilterAnswers, answersOf } from './filter-answers.js'
@@ -190,6 +191,7 @@ export function lintSeccomp(seccomp: LinuxSeccomp, use: LintUse = 'oci'): Findin
     ...lintStart(seccomp, verdicts, use),
     ...lintNames(seccomp, verdicts, use),
     ...lintArchitectures(seccomp, verdicts),
-    ...lintSiblings(seccomp, verdicts, use)
+    ...lintSiblings(seccomp, verdicts, use),
+    ...lintArguments(seccomp, use)
   ])
 }

@@ -14,6 +14,8 @@ import {
 import { type Emergency, hasAnswer, resolveEmergency, withoutEmergency } from './emergency.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
+import { letsThrough } from './filter-answers.js'
+import { withinSize } from './filter-size.js'
 import { loadable } from './loadable.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
@@ -178,11 +180,28 @@ function refused(
   })
 }
 
+/** Multiplexers that no rule lets through are answered explicitly, where i386 is listed. */
+function withMultiplexers(rules: readonly Rule[], listed: readonly Abi[], why: Why): Rule[] {
+  if (!listed.includes('i386')) return [...rules]
+  let all = [...rules]
+  for (const [name, text] of multiplexers) {
+    const own = all.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
+    // A rule that only repeats the default is none.
+    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
+    const passing = all.some((rule) => rule.name === name && letsThrough(rule.action))
+    if (passing || own.some((rule) => !plain(rule))) continue
+    all = all.filter((rule) => rule.name !== name)
+    all.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
+    why.set(name, [...(why.get(name) ?? []), { kind: 'enosys', text }])
+  }
+  return all
+}
+
 function enforceRules(
   allowed: ReadonlyMap<string, Allowed>,
   approved: Approved,
   emergency: Emergency,
-  { listed, why }: { listed: readonly Abi[]; why: Why }
+  why: Why
 ): Rule[] {
   const rules: Rule[] = []
   for (const [name, { alternatives, logged, reasons }] of allowed) {
@@ -197,15 +216,6 @@ function enforceRules(
   }
   // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
   // named, so that the border lies at the end of our knowledge and not somewhere below it.
-  for (const [name, text] of listed.includes('i386') ? multiplexers : []) {
-    const own = rules.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
-    // A rule that only repeats the default is none.
-    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
-    if (allowed.has(name) || own.some((rule) => !plain(rule))) continue
-    for (const rule of own) rules.splice(rules.indexOf(rule), 1)
-    rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
-    why.set(name, [...(why.get(name) ?? []), { kind: 'enosys', text }])
-  }
   for (const [name, text] of enosysNames) {
     if (allowed.has(name) || approved.refusals.has(name)) continue
     if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
@@ -280,11 +290,13 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
     : { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }
   const rules =
     options.mode === 'enforce'
-      ? enforceRules(allowed, approved, emergency, { listed, why })
+      ? enforceRules(allowed, approved, emergency, why)
       : auditRules(allowed, emergency, why)
   const architectures = listed.map((abi) => scmpArchOf[abi])
+  const { kept, cut } = withinSize(withMultiplexers(rules, listed, why), listed)
+  for (const name of cut) why.set(name, [...(why.get(name) ?? []), leftOut])
   const syscalls = groupRules(
-    rules.map((rule) => ({
+    kept.map((rule) => ({
       ...rule,
       action: commonAction(runtimes, rule.action)
     })),

@@ -2,6 +2,7 @@ import { benchChurn } from './churn.js'
 import { benchCompleteness } from './completeness.js'
 import { benchAttacks } from './enforced/attacks.js'
 import { benchAudit } from './enforced/audit-table.js'
+import { benchRenderings } from './enforced/renderings.js'
 import { benchStarts } from './enforced/starts.js'
 import { benchUpgrades } from './enforced/upgrades.js'
 import { benchShortLived } from './short-lived.js'
@@ -30,7 +31,8 @@ const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
   starts: benchStarts,
   attacks: benchAttacks,
   upgrades: benchUpgrades,
-  audit: benchAudit
+  audit: benchAudit,
+  renderings: benchRenderings
 }
 
 export const proofNames = Object.keys(proofs)

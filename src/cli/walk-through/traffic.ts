@@ -6,11 +6,17 @@ export interface Answer {
   body: string
 }
 
-/** One HTTP request to loopback. Rejects when nobody answers within 3 s. */
-export function ask(port: number, path: string, method = 'GET', body?: string): Promise<Answer> {
+/** One HTTP request to loopback. Rejects when nobody answers within `timeoutMs`. */
+export function ask(
+  port: number,
+  path: string,
+  method = 'GET',
+  body?: string,
+  timeoutMs = 3000
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const call = request(
-      { host: '127.0.0.1', port, path, method, timeout: 3000, agent: false },
+      { host: '127.0.0.1', port, path, method, timeout: timeoutMs, agent: false },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -24,7 +30,9 @@ export function ask(port: number, path: string, method = 'GET', body?: string): 
         })
       }
     )
-    call.once('timeout', () => call.destroy(new Error(`no answer to ${method} ${path} within 3 s`)))
+    call.once('timeout', () =>
+      call.destroy(new Error(`no answer to ${method} ${path} within ${timeoutMs / 1000} s`))
+    )
     call.once('error', reject)
     call.end(body)
   })

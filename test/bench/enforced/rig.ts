@@ -31,7 +31,7 @@ export interface Rig {
   start(seccomp: LinuxSeccomp | undefined): Promise<void>
   /** Starts it under RuntimeDefault, traced from its first instruction, used once, and ended. */
   learn(): Promise<TraceReport>
-  /** Starts it under a profile and uses it; false when it does not start or an answer is wrong. */
+  /** Starts it under a profile and uses it; false when it does not start or an answer is wrong (why: on stderr). */
   tryUnder(seccomp: LinuxSeccomp): Promise<boolean>
   stop(): Promise<void>
 }
@@ -129,7 +129,10 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
         await start(seccomp)
         await server.ready(port)
         return await server.works(port)
-      } catch {
+      } catch (error) {
+        process.stderr.write(
+          `${container.id}: ${error instanceof Error ? error.message : String(error)}\n`
+        )
         return false
       } finally {
         await stop()
@@ -142,6 +145,23 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
 /** The profile of one trace as `secco trace -o profile` renders it. */
 export function profileOf(report: TraceReport): LinuxSeccomp {
   return JSON.parse(traceProfile(report, new Date().toISOString()).json) as LinuxSeccomp
+}
+
+/** The same profile with EPERM for everything that it refuses, and without these names. */
+export function withoutNames(seccomp: LinuxSeccomp, names: ReadonlySet<string>): LinuxSeccomp {
+  const syscalls = (seccomp.syscalls ?? [])
+    .filter(({ action }) => action !== 'SCMP_ACT_ERRNO')
+    .map((rule) => ({ ...rule, names: rule.names.filter((name) => !names.has(name)) }))
+    .filter((rule) => rule.names.length > 0)
+  return { ...seccomp, syscalls }
+}
+
+/** Names that are in a rendering through a family alone. */
+export function familyNames(report: TraceReport): Set<string> {
+  const { reasons } = traceProfile(report, new Date().toISOString())
+  return new Set(
+    Object.keys(reasons).filter((name) => reasons[name]?.every(({ kind }) => kind === 'family'))
+  )
 }
 
 /** What a recorder that only lists names gives: no base, no families, EPERM for everything else. */

@@ -17,10 +17,13 @@ export interface Server {
   works: (port: number) => Promise<boolean>
 }
 
+/** A busy machine is slow, not wrong. */
+const patienceMs = 60_000
+
 /** Sends lines one after the other on one connection and gives what came back to each. */
 async function talk(port: number, lines: readonly string[]): Promise<string[]> {
   const socket = createConnection(port, '127.0.0.1')
-  socket.setTimeout(5000, () => socket.destroy(new Error('no answer within 5 s')))
+  socket.setTimeout(patienceMs, () => socket.destroy(new Error('no answer')))
   try {
     await once(socket, 'connect')
     const answers: string[] = []
@@ -38,7 +41,7 @@ async function talk(port: number, lines: readonly string[]): Promise<string[]> {
 /** A page server in a language: every answer names what the program did for it. */
 async function pages(port: number, expected: RegExp): Promise<boolean> {
   const answers = await Promise.allSettled(
-    Array.from({ length: 12 }, async (_, i) => ask(port, `/${i}`))
+    Array.from({ length: 12 }, async (_, i) => ask(port, `/${i}`, 'GET', undefined, patienceMs))
   )
   return answers.every(
     (answer) =>
@@ -112,7 +115,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
       '/srv/large.bin': 'x'.repeat(300_000)
     }),
     stopSignal: 'QUIT',
-    ready: (port) => untilServing(port, 20_000),
+    ready: (port) => untilServing(port, patienceMs),
     works: async (port) => {
       const { asked, right } = await exercise(port, 2)
       return asked === right
@@ -126,7 +129,8 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
       ...['--dir', '/data', '--save', '']
     ],
     stopSignal: 'TERM',
-    ready: (port) => until('redis to answer', () => talk(port, ['PING'])),
+    ready: (port) =>
+      until('redis to answer', () => talk(port, ['PING']), { timeoutMs: patienceMs }),
     works: async (port) => {
       const asked = ['PING', 'SET k v', 'GET k', 'INCR n', 'BGSAVE', 'EVAL "return 7" 0']
       const answers = await talk(port, asked)
@@ -142,7 +146,8 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     packages: ['memcached'],
     args: (port) => ['/usr/bin/memcached', '-u', 'nobody', '-l', '127.0.0.1', '-p', String(port)],
     stopSignal: 'INT',
-    ready: (port) => until('memcached to answer', () => talk(port, ['version'])),
+    ready: (port) =>
+      until('memcached to answer', () => talk(port, ['version']), { timeoutMs: patienceMs }),
     works: async (port) => {
       const answers = await talk(port, ['set a 0 0 1\r\nx', 'get a', 'stats settings', 'flush_all'])
       return (
@@ -157,7 +162,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     packages: ['python3', 'coreutils'],
     args: (port) => ['/usr/bin/python3', '-c', python(port)],
     stopSignal: 'TERM',
-    ready: (port) => untilServing(port, 20_000),
+    ready: (port) => untilServing(port, patienceMs),
     works: (port) => pages(port, /"thread": 499500, "child": "child", "size": 100000/)
   },
   {
@@ -165,7 +170,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     packages: ['nodejs', 'coreutils'],
     args: (port) => ['/usr/bin/node', '-e', node(port)],
     stopSignal: 'TERM',
-    ready: (port) => untilServing(port, 20_000),
+    ready: (port) => untilServing(port, patienceMs),
     works: (port) => pages(port, /"child":"child","worker":42/)
   },
   {
@@ -173,7 +178,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     packages: ['perl', 'coreutils', 'dash'],
     args: (port) => ['/usr/bin/perl', '-e', perl(port)],
     stopSignal: 'TERM',
-    ready: (port) => untilServing(port, 20_000),
+    ready: (port) => untilServing(port, patienceMs),
     works: (port) => pages(port, /"child":"child"/)
   },
   {
@@ -183,7 +188,7 @@ events {} http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
     args: (port) => ['/bin/sh', '-c', `exec /usr/bin/php8.* -S 127.0.0.1:${port} /srv/index.php`],
     files: () => ({ '/srv/index.php': php }),
     stopSignal: 'INT',
-    ready: (port) => untilServing(port, 20_000),
+    ready: (port) => untilServing(port, patienceMs),
     works: (port) => pages(port, /"child":"child","size":100000,"hash":true/)
   }
 ]

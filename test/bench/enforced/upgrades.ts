@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { debianRootfs, type Suite } from '../../helpers/debian-rootfs.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import type { ProofArgs, ProofResult } from '../proofs.js'
-import { makeRig, namesOnly, profileOf } from './rig.js'
+import type { TraceReport } from '../../../satellite/trace-report.js'
+import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
+import { families } from '../../../src/seccomp/families.js'
+import { familyNames, makeRig, namesOnly, profileOf, type Rig, withoutNames } from './rig.js'
 import { allPackages, servers } from './servers.js'
 
 interface Row {
@@ -14,7 +17,12 @@ interface Row {
   /** Calls in the trace. */
   learned: number
   serves: boolean
+  /** The same without families, and with EPERM for everything refused. */
+  plainServes: boolean
   namesOnlyServes: boolean
+  /** Families without which it does not serve; those that only lend a name that is asked for. */
+  needed: string[]
+  used: string[]
 }
 
 const ways: readonly (readonly [Suite, Suite])[] = [
@@ -25,15 +33,38 @@ const ways: readonly (readonly [Suite, Suite])[] = [
 function table(rows: readonly Row[]): string {
   const lines = rows.map(
     (row) =>
-      `| ${row.workload} | ${row.from} → ${row.to} | ${row.learned} | ${row.serves ? 'serves' : 'FAILS'} | ${row.namesOnlyServes ? 'serves' : 'fails'} |\n`
+      `| ${row.workload} | ${row.from} → ${row.to} | ${row.learned} | ${row.serves ? 'serves' : 'FAILS'} | ${row.plainServes ? 'serves' : 'fails'} | ${row.namesOnlyServes ? 'serves' : 'fails'} | ${row.needed.join('; ') || '–'} | ${row.used.join('; ') || '–'} |\n`
   )
   const failed = rows.filter(({ serves }) => !serves).length
+  const plain = rows.filter(({ plainServes }) => !plainServes).length
   const others = rows.filter(({ namesOnlyServes }) => !namesOnlyServes).length
   return [
-    '| workload | learned on → enforced on | calls learned | our profile | names only, EPERM |\n| --- | --- | --- | --- | --- |\n',
+    '| workload | learned on → enforced on | calls learned | our profile | no families, EPERM for all | names only, EPERM | fails without | asked for through a family |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n',
     ...lines,
-    `\n${failed} of ${rows.length} fail with our profile, ${others} of ${rows.length} with the names alone\n`
+    `\n${failed} of ${rows.length} fail with our profile, ${plain} of ${rows.length} without families and with EPERM for everything refused, ${others} of ${rows.length} with the names alone\n`
   ].join('')
+}
+
+/** Families that lend a name which the other release asks for, and those without which it fails. */
+async function familiesThatMatter(
+  rig: Rig,
+  profile: LinuxSeccomp,
+  lent: ReadonlySet<string>,
+  target: TraceReport
+): Promise<{ needed: string[]; used: string[] }> {
+  const asked = new Set(Object.values(target.abis).flatMap((counts) => Object.keys(counts)))
+  const [needed, used]: [string[], string[]] = [[], []]
+  for (const { members } of families) {
+    const names = members.filter((name) => lent.has(name) && asked.has(name))
+    if (names.length === 0) continue
+    // The rest of the profile stays as it is: one family at a time.
+    const syscalls = (profile.syscalls ?? [])
+      .map((rule) => ({ ...rule, names: rule.names.filter((name) => !names.includes(name)) }))
+      .filter((rule) => rule.names.length > 0)
+    const serves = await rig.tryUnder({ ...profile, syscalls })
+    ;(serves ? used : needed).push(names.join(' '))
+  }
+  return { needed, used }
 }
 
 /**
@@ -56,11 +87,18 @@ export async function benchUpgrades(args: ProofArgs): Promise<ProofResult> {
         const rig = (suite: Suite) =>
           makeRig({ work, server, rootfs: roots.get(suite) ?? '', suffix: suite })
         const [before, after] = [await rig(from), await rig(to)]
-        const report = await before.learn()
-        const serves = await after.tryUnder(profileOf(report))
+        const [report, target] = [await before.learn(), await after.learn()]
+        const profile = profileOf(report)
+        const serves = await after.tryUnder(profile)
+        const lent = familyNames(report)
+        const plainServes = await after.tryUnder(withoutNames(profile, lent))
+        const { needed, used } = await familiesThatMatter(after, profile, lent, target)
         const namesOnlyServes = await after.tryUnder(namesOnly(report))
         const learned = Object.keys(report.abis['x86_64'] ?? {}).length
-        rows.push({ workload: server.name, from, to, learned, serves, namesOnlyServes })
+        rows.push({
+          ...{ workload: server.name, from, to, learned, serves },
+          ...{ plainServes, namesOnlyServes, needed, used }
+        })
         process.stderr.write(
           `upgrades: ${server.name} ${from} → ${to}: ${serves ? 'serves' : 'FAILS'}\n`
         )

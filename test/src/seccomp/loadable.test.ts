@@ -8,6 +8,7 @@ import { type Conditions, conditionHolds } from '../../../src/seccomp/argument-r
 import { parseBlock } from '../../../src/seccomp/block.js'
 import { emergencyTemplates } from '../../../src/seccomp/data/emergency-templates.js'
 import { answersOf } from '../../../src/seccomp/filter-answers.js'
+import { lintSeccomp } from '../../../src/seccomp/lint.js'
 import { isLoadable, loadable } from '../../../src/seccomp/loadable.js'
 import { rulesOf } from '../../../src/seccomp/normal-form.js'
 import { askFilter, compileOracle } from '../../helpers/filter-oracle.js'
@@ -139,6 +140,32 @@ test('a block of many values leaves the others', (t) => {
     t.notOk(answers.passes('socket', [2n, 1n, protocol]), `SCTP ${protocol}`)
   }
   t.match(rendered?.provenance['socket']?.join(), /what filters cannot tell from them/)
+  t.end()
+})
+
+test('lint says what is built wrongly, and what base misses', (t) => {
+  const says = (seccomp: LinuxSeccomp, use: 'oci' | 'spec') =>
+    lintSeccomp(seccomp, use)
+      .filter(({ rule }) => /misbuilt|partly/.test(rule))
+      .map(({ rule, subject, severity }) => `${severity} ${rule} ${subject}`)
+  const spec = (syscalls: SeccompSyscall[]) => profileOf(syscalls).spec.seccomp
+  for (const [what, list] of misbuilt) {
+    const rules = spec(list.map((args) => allow(['mincore'], args)))
+    t.same(says(rules, 'oci'), ['error misbuilt-arguments mincore'], what)
+    const rendered = tryRender(profileOf(rules.syscalls), 'enforce')
+    t.same(says(rendered?.seccomp ?? rulesless, 'oci'), [], `rendered: ${what}`)
+    const left = says(rules, 'spec')
+    const said = rendered?.provenance['mincore']?.join().includes('filter:') === true
+    t.equal(left.length === 1, said, `a spec: ${what}`)
+  }
+  const refuse = (names: string[], args: SeccompArg[]): SeccompSyscall => ({
+    names,
+    action: 'SCMP_ACT_ERRNO',
+    errnoRet: 13,
+    args
+  })
+  const partly = spec([allow(['read']), refuse(['futex', 'prctl', 'bind'], [on(1, 'EQ', 1)])])
+  t.same(says(partly, 'spec'), ['warning base-partly-refused futex'])
   t.end()
 })
 
