@@ -1,6 +1,6 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
-import { findContainer, identify, isNamelessContainer } from './containers/identify.js'
+import { findContainer, identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
 import { newLosses } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
@@ -58,11 +58,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const name = async (one: Tracked, last: boolean): Promise<boolean> => {
     if (one.ignored || one.container !== undefined) return true
     let found = findContainer(one.slot, registry.all())
-    if (found?.cgroupId === undefined || last) {
+    if (found?.cgroupId === undefined || last || isHalfTold(found.labels)) {
       await refresh(last && found === undefined ? state.deadAt : now() - refreshEveryMs)
       found = findContainer(one.slot, registry.all())
     }
-    if (found === undefined && !last && now() - one.met < graceMs) return false
+    if ((found === undefined || isHalfTold(found.labels)) && !last && now() - one.met < graceMs)
+      return false
     const identity = identify(one.slot, registry.all())
     if (found === undefined && identity.kind === 'other' && isNamelessContainer(one.slot)) {
       state.unidentified += 1

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
@@ -18,7 +18,8 @@ import { startSnapshotFeed } from './snapshot-feed.js'
 import { type StateSource, startApiStates } from './state-source.js'
 import { truthMetrics } from './truth/metrics.js'
 import { startTruth } from './truth/truth.js'
-import { uiPlugin } from './ui/plugin.js'
+import type { Rights } from './ui/rights.js'
+import { startUi } from './ui/start.js'
 
 export interface Address {
   host: string
@@ -41,6 +42,12 @@ export interface WebhookOptions {
   hubListen: Address
   /** Pages and API; loopback only. */
   uiListen: Address
+  /** What the command line shows to the API; without one nobody but holders of links comes in. */
+  uiToken?: string
+  /** Who may do what on the pages; default: the machine's own token and links. */
+  rights?: Rights
+  /** Socket of the satellite on this machine, for the profiler; it may start later. */
+  satelliteSocket?: string
   legacyAnnotations: boolean
   /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
   mode?: InstallMode
@@ -63,6 +70,8 @@ export interface RunningWebhook {
   /** PEM of the authorities that clients should trust. */
   ca: string
   hub: Hub | undefined
+  /** Path of a new one-time link that opens an administrator's session; undefined where people have tokens of their own. */
+  link: (user: string) => string | undefined
   close(): Promise<void>
 }
 
@@ -192,6 +201,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       admission: roles.has('admission'),
       registry,
       getSnapshot: () => feed.current(),
+      onDecision: (admission) => truth?.answers.note(admission, new Date().toISOString()),
       logger: log
     })
     const webhook = await server.listen(options.listen)
@@ -204,24 +214,24 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
 
     const addresses: RunningWebhook['addresses'] = { webhook }
     if (hub !== undefined) addresses.hub = hub.address
+    let link: RunningWebhook['link'] = () => undefined
     if (roles.has('ui')) {
-      const ui = Fastify({ logger: false, forceCloseConnections: true })
-      await ui.register(
-        uiPlugin({
-          profiles: () => objects.profiles(),
-          rules: () => objects.rules(),
-          nodes: () => hub?.nodes().map(nodeView) ?? [],
-          states: () => [...states.profiles().values()],
-          denials: () => hub?.denials() ?? [],
-          problems: () => objects.problems(),
-          ...(truth === undefined ? {} : { truth })
-        })
-      )
-      addresses.ui = await listenUi(ui, options.uiListen)
-      closers.push(() => ui.close())
+      const pages = await startUi({
+        ...{ store, objects, hub, states, truth, logger: logger.child({ component: 'ui' }) },
+        snapshot: () => feed.current(),
+        revisionsDir: options.revisionsDir,
+        ...(options.uiToken === undefined ? {} : { token: options.uiToken }),
+        ...(options.rights === undefined ? {} : { rights: options.rights }),
+        ...(options.satelliteSocket === undefined
+          ? {}
+          : { satelliteSocket: options.satelliteSocket })
+      })
+      closers.push(() => pages.close())
+      addresses.ui = await listenUi(pages.app, options.uiListen)
+      link = pages.link
     }
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
-    return { addresses, ca: certificates.current().ca, hub, close }
+    return { addresses, ca: certificates.current().ca, hub, link, close }
   } catch (error) {
     await close()
     throw error

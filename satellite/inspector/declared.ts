@@ -51,7 +51,7 @@ function refOf({ profile, revision }: Assigned): RevisionRef | undefined {
 /** `known`: revisions that this node holds or held, by digest. */
 export function declaredOf(
   container: Container,
-  known: (digest: string) => RevisionRef | undefined
+  known: (digest: string) => readonly RevisionRef[]
 ): Declared {
   const assigned = assignedOf(container.labels[annotations.assigned], container.name)
   const promised = assigned === undefined ? undefined : refOf(assigned)
@@ -60,7 +60,10 @@ export function declaredOf(
     return { kind: 'none', digest: '', mode: '', file: promised, assigned }
   }
   const { digest, kind, mode } = factsOf(seccomp)
-  const own = known(digest)
+  const files = known(digest)
+  // Profiles of equal content share a digest, and each has its own file.
+  const learned = container.labels[annotations.profile] ?? container.name
+  const own = files.find(({ profile }) => profile === learned) ?? files[0]
   const isRevision = own !== undefined || promised?.digest === digest
   return {
     kind: isRevision ? 'revision' : kind,

@@ -108,7 +108,7 @@ export function startInspector(options: InspectorOptions): Inspector {
   const keys = new WeakMap<Container, string>()
   const disk = createDiskFiles(options.seccompRoot)
   const checks = createFilterChecks(options.abis)
-  const known = new Map<string, RevisionRef>()
+  const known = new Map<string, RevisionRef[]>()
   const state = {
     closed: false,
     rescannedAt: performance.now(),
@@ -120,7 +120,13 @@ export function startInspector(options: InspectorOptions): Inspector {
   const now = (): number => performance.now()
 
   function learnRevisions(): void {
-    for (const ref of options.holding()) known.set(ref.digest, ref)
+    for (const ref of options.holding()) {
+      const list = known.get(ref.digest) ?? []
+      const isNew = !list.some(
+        ({ namespace, profile }) => namespace === ref.namespace && profile === ref.profile
+      )
+      if (isNew) known.set(ref.digest, [...list, ref])
+    }
   }
 
   /** The container's facts as of now; undefined when its process is gone. */
@@ -132,7 +138,7 @@ export function startInspector(options: InspectorOptions): Inspector {
       one.readFilters = -1
       one.check = undefined
     }
-    const declared = declaredOf(one.container, (digest) => known.get(digest))
+    const declared = declaredOf(one.container, (digest) => known.get(digest) ?? [])
     const file = declared.file === undefined ? undefined : disk.look(declared.file)
     return factsOf(one, declared, file, status)
   }
@@ -177,9 +183,10 @@ export function startInspector(options: InspectorOptions): Inspector {
       if (one !== undefined) news.add(one)
     }
     for (const one of tracked.values()) {
+      const isYoung = needsLook(one, at)
+      if (!lookAtDisk && !isYoung && !news.has(one)) continue
       const isThere = exists(one.container.pid)
-      const isDue =
-        all || news.has(one) || needsLook(one, at) || (lookAtDisk && one.facts.disk !== '')
+      const isDue = all || news.has(one) || isYoung || (lookAtDisk && one.facts.disk !== '')
       if (isThere && !isDue) continue
       const facts = isThere ? inspect(one) : undefined
       if (facts === undefined) {

@@ -72,7 +72,7 @@ export async function loadSnapshot(store: Store, paths: StatePaths): Promise<Sna
   const rules = await store.list('SeccompRule')
   const running = await readAddresses(paths).catch(() => undefined)
   if (running !== undefined) {
-    return buildSnapshot({ rules, profiles: await readList<ProfileState>(running.ui, 'states') })
+    return buildSnapshot({ rules, profiles: await readList<ProfileState>(running, 'states') })
   }
   const profiles = await store.list('SeccompProfile')
   const all = new Map(

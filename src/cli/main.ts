@@ -9,6 +9,8 @@ import { addBaseVerbs } from './verbs/base-verbs.js'
 import { addBlockVerb } from './verbs/block-verb.js'
 import { addGetVerbs } from './verbs/get-verbs.js'
 import { addInstallVerbs } from './verbs/install-verbs.js'
+import { addLearnVerb } from './verbs/learn-verb.js'
+import { addUiVerbs } from './verbs/ui-verbs.js'
 import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
 import { addRenderVerb } from './verbs/render-verb.js'
 import { addReviewVerbs } from './verbs/review-verbs.js'
@@ -16,6 +18,7 @@ import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addPsVerb } from './verbs/ps-verb.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
 import { addRuleVerbs } from './verbs/rule-verbs.js'
+import { addTruthVerbs } from './verbs/truth-verbs.js'
 import { addTraceVerb } from './verbs/trace-verb.js'
 import { addVersionVerbs } from './verbs/version-verbs.js'
 import { reportFailure } from './failure.js'
@@ -75,7 +78,8 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-function buildProgram(context: VerbContext): Command {
+/** Every verb, with its help. The reference and the completion are made from it. */
+export function buildProgram(context: VerbContext): Command {
   const program = new Command('secco')
     .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
     .version(version)
@@ -98,7 +102,10 @@ function buildProgram(context: VerbContext): Command {
   addProgramVerbs(program, context)
   addInstallVerbs(program, context)
   addTraceVerb(program, context)
+  addLearnVerb(program, context)
+  addUiVerbs(program, context)
   addPsVerb(program, context)
+  addTruthVerbs(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)

@@ -13,11 +13,12 @@ import { writeDurable } from '../store/durable-file.js'
 import { parseAddress, parseLoopback } from './addresses.js'
 import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
+import type { Rights } from '../../webhook/ui/rights.js'
 import { pluralOf } from '../store/directory-layout.js'
 import { openCertificates } from './open-certificates.js'
 import { loadKubeconfig, openStore } from './open-store.js'
 import { type NodeOptions, startNode } from './start-node.js'
-import type { StatePaths } from './state.js'
+import { ensureUiToken, type StatePaths } from './state.js'
 
 /** Resolves when the signal fires. */
 function aborted(signal: AbortSignal): Promise<void> {
@@ -39,6 +40,8 @@ export interface WebhookArgs {
   tlsSecret: string | undefined
   tlsDir: string | undefined
   legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
   mode: InstallMode
   /** `admission,hub,ui` or some of them. */
   roles: string
@@ -47,6 +50,14 @@ export interface WebhookArgs {
   joinTainted: boolean
   trust: HubTrustOptions
   signal: AbortSignal
+}
+
+/** In a cluster people come by their own tokens, and may what the cluster lets them. */
+async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Rights }> {
+  if (kubeconfig === undefined) return {}
+  // Loaded on use: the client takes longer to load than most verbs to run.
+  const { clusterRights } = await import('../../webhook/cluster/rights.js')
+  return { rights: clusterRights(await loadKubeconfig(kubeconfig)) }
 }
 
 /** `secco webhook`: admission, hub and pages, without a satellite. */
@@ -88,6 +99,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(args.paths),
+    satelliteSocket: args.paths.satelliteSocket,
+    ...(await rightsOf(args.kubeconfig)),
     legacyAnnotations: args.legacyAnnotations,
     mode: args.mode,
     joinTainted: args.joinTainted,
@@ -112,6 +126,14 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     record.ui === '' ? '' : `pages ${record.ui}/`
   ]
   io.stderr(`${lines.filter((line) => line !== '').join('   ')}\n`)
+  const link = webhook.link(args.user)
+  if (record.ui !== '') {
+    io.stderr(
+      link === undefined
+        ? 'log in with your own token of the cluster\n'
+        : `log in once by ${record.ui}${link}   (another: secco ui link)\n`
+    )
+  }
   await aborted(args.signal)
   await webhook.close()
   await store.close()

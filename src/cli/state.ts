@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SeccoError } from '../errors.js'
+import { createDurable } from '../store/durable-file.js'
 import type { Io } from './io.js'
 
 /** Where one machine's Secco keeps its things. One home for every path below the state folder. */
@@ -14,6 +16,8 @@ export interface StatePaths {
   satelliteSocket: string
   /** Addresses of the running programs, written when they are up. */
   addresses: string
+  /** What the command line shows to the API of the hub; mode 0600. */
+  uiToken: string
 }
 
 /** The state folder: --state, else SECCO_STATE, else /var/lib/secco for root and the XDG state folder for others. */
@@ -33,7 +37,8 @@ export function statePaths(
     spool: join(root, 'spool'),
     seccomp: join(root, 'seccomp'),
     satelliteSocket: join(root, 'satellite.sock'),
-    addresses: join(root, 'addresses.json')
+    addresses: join(root, 'addresses.json'),
+    uiToken: join(root, 'ui-token')
   }
 }
 
@@ -46,8 +51,19 @@ export interface Addresses {
   caBundle: string
 }
 
+/** Where the API is, and what it wants to see. */
+export interface ApiAccess extends Addresses {
+  token: string
+}
+
+/** The token of the API: the one of the state folder, made when there is none. WRITE_FAILED. */
+export async function ensureUiToken(paths: StatePaths): Promise<string> {
+  await createDurable(paths.uiToken, `${randomBytes(32).toString('base64url')}\n`, 0o600)
+  return (await readFile(paths.uiToken, 'utf8')).trim()
+}
+
 /** The addresses of the running webhook program. UNAVAILABLE with how to start it when there is none. */
-export async function readAddresses(paths: StatePaths): Promise<Addresses> {
+export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
   const hint = `start it with \`secco up --state ${paths.root}\``
   let addresses: Addresses
   try {
@@ -67,7 +83,8 @@ export async function readAddresses(paths: StatePaths): Promise<Addresses> {
       }
     )
   }
-  return addresses
+  const token = await readFile(paths.uiToken, 'utf8').catch(() => '')
+  return { ...addresses, token: token.trim() }
 }
 
 /** True while a process of that id exists (kill(2) with signal 0). */

@@ -12,7 +12,7 @@ import { parseAddress, parseLoopback } from './addresses.js'
 import { type Io, paint } from './io.js'
 import { nodeName } from './node-name.js'
 import { type RunningNode, startNode } from './start-node.js'
-import { type Addresses, ensureRunnable, type StatePaths } from './state.js'
+import { type Addresses, ensureRunnable, ensureUiToken, type StatePaths } from './state.js'
 import { walkThrough } from './walk-through/walk.js'
 
 export interface UpArgs {
@@ -25,6 +25,8 @@ export interface UpArgs {
   runcRoots: readonly string[]
   containerdSocket: string
   legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
   output: 'table' | 'json'
   /** End after everything is up (and walked through, when asked). */
   once: boolean
@@ -80,6 +82,8 @@ async function startAll(
     listen,
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(paths),
+    satelliteSocket: paths.satelliteSocket,
     legacyAnnotations: args.legacyAnnotations,
     logger
   })
@@ -162,13 +166,16 @@ function announce(io: Io, args: UpArgs, running: Running, auditFile: string | un
   const addresses = addressesOf(running)
   if (args.output === 'json') {
     io.stdout(
-      `${JSON.stringify({ ...addresses, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
+      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
     )
     return
   }
   io.stderr(`webhook    ${addresses.webhook}/mutate   (/livez /readyz /metrics)\n`)
   io.stderr(`hub        ${addresses.hub}   (gRPC, mutual TLS)\n`)
-  io.stderr(`pages, API ${addresses.ui}/   (${addresses.ui}/api/v1/profiles)\n`)
+  io.stderr(`pages      ${addresses.ui}${running.webhook.link(args.user) ?? '/'}\n`)
+  io.stderr(
+    `           (opens one session, once; another: secco ui link; API ${addresses.ui}/openapi.json)\n`
+  )
   io.stderr(`state      ${args.paths.root}   seccomp files below ${running.seccompRoot}\n`)
   io.stderr(
     `audit      one JSON line per decision ${auditFile === undefined ? 'on stdout' : `in ${auditFile}`}\n`

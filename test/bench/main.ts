@@ -1,16 +1,22 @@
 import { benchAdmission } from './admission.js'
 import { benchEstimate, estimateTable } from './estimate.js'
+import { benchDenialLatency } from './denial-latency.js'
+import { benchInventory } from './inventory.js'
 import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
 import type { BenchRow } from './row.js'
 import { benchSatellite } from './satellite.js'
+import { benchSimulation } from './simulation.js'
 
 /** What `npm run bench` measures, and what each row must reach (ratios; see BENCHMARKS.md). */
 const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
   recorder: benchRecorder,
   admission: benchAdmission,
   satellite: benchSatellite,
-  'completeness-estimate': benchEstimate
+  'completeness-estimate': benchEstimate,
+  inventory: benchInventory,
+  'denial-latency': benchDenialLatency,
+  simulation: benchSimulation
 }
 
 const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`

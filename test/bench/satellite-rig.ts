@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
 import { SatelliteClient, type TraceUpdate } from '../../src/api/gen/satellite.js'
 import { readList } from '../../src/cli/hub-api.js'
+import { uiToken } from '../helpers/state-folder.js'
 import type { NodeView } from '../../webhook/ui/view.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
@@ -76,7 +77,9 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
   const socket = /local socket (\S+)/.exec(satellite.said)?.[1] ?? ''
   const client = new SatelliteClient(`unix:${socket}`, credentials.createInsecure())
   const node = async () =>
-    (await readList<NodeView>(ui, 'nodes')).find(({ name }) => name === 'bench')
+    (await readList<NodeView>({ ui, token: await uiToken(state) }, 'nodes')).find(
+      ({ name }) => name === 'bench'
+    )
   const view = await until('the satellite at the hub', node)
   // One that records nothing would measure well.
   if (view.tracingUnavailable !== '') throw new Error(view.tracingUnavailable)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Observation } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
@@ -66,4 +67,9 @@ export function readProfile(
   const bytes = read(where)
   if (bytes === undefined) return undefined
   return parseProfileDocument(bytes.toString(), where)
+}
+
+/** The token by which the command line enters the API of a state folder's hub. */
+export async function uiToken(state: string): Promise<string> {
+  return (await readFile(join(state, 'ui-token'), 'utf8')).trim()
 }

@@ -1,6 +1,6 @@
-import { AuthenticationV1Api, AuthorizationV1Api, type KubeConfig } from '@kubernetes/client-node'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { apiGroup } from '../../src/api/names.js'
-import { fromApiServer } from '../../src/store/kubernetes-errors.js'
+import { createApiCall } from '../../src/store/kubernetes-call.js'
 import type { ObjectRef } from '../../src/store/store.js'
 
 /** Somebody as the API server knows them. */
@@ -21,41 +21,30 @@ export interface AccessReviewer {
 
 /** Asks the API server each time: rights that are taken away are gone at once. Rejects with UNAVAILABLE, FORBIDDEN. */
 export function createAccessReviewer(config: KubeConfig): AccessReviewer {
+  const call = createApiCall(config)
   return {
     async mayProfile({ username, groups }, verb, { namespace, name }) {
-      const api = config.makeApiClient(AuthorizationV1Api)
-      const resourceAttributes = {
-        group: apiGroup,
-        resource: 'seccompprofiles',
-        verb,
-        namespace,
-        name
-      }
-      const body = {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SubjectAccessReview',
-        spec: {
-          user: username,
-          ...(groups === undefined ? {} : { groups: [...groups] }),
-          resourceAttributes
+      const resource = { group: apiGroup, resource: 'seccompprofiles' }
+      const { status } = (await call('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        body: {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SubjectAccessReview',
+          spec: {
+            user: username,
+            ...(groups === undefined ? {} : { groups: [...groups] }),
+            resourceAttributes: { ...resource, verb, namespace, name }
+          }
         }
-      }
-      try {
-        const { status } = await api.createSubjectAccessReview({ body })
-        return status?.allowed === true && status.denied !== true
-      } catch (error) {
-        throw fromApiServer(error, 'SubjectAccessReview')
-      }
+      })) as { status?: { allowed?: boolean; denied?: boolean } }
+      return status?.allowed === true && status.denied !== true
     },
     async self() {
-      const api = config.makeApiClient(AuthenticationV1Api)
-      try {
-        const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
-        const { status } = await api.createSelfSubjectReview({ body })
-        return status?.userInfo?.username ?? ''
-      } catch (error) {
-        throw fromApiServer(error, 'SelfSubjectReview')
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+      const { status } = (await call('POST', path, { body })) as {
+        status?: { userInfo?: { username?: string } }
       }
+      return status?.userInfo?.username ?? ''
     }
   }
 }

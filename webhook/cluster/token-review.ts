@@ -1,6 +1,6 @@
-import { AuthenticationV1Api, type KubeConfig, type V1TokenReview } from '@kubernetes/client-node'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { rootNamespace } from '../../src/api/names.js'
-import { fromApiServer } from '../../src/store/kubernetes-errors.js'
+import { createApiCall } from '../../src/store/kubernetes-call.js'
 import type { Identity, ReviewToken } from '../hub/identity.js'
 import type { Refused } from '../hub/refusals.js'
 
@@ -21,6 +21,14 @@ export interface TokenReviewOptions {
   audience?: string
   /** User name that satellites' tokens must have. */
   account?: string
+}
+
+/** `status` of a TokenReview (authentication.k8s.io/v1): every member may be absent. */
+interface TokenStatus {
+  authenticated?: boolean
+  audiences?: string[]
+  error?: string
+  user?: { username?: string; extra?: Record<string, string[]> }
 }
 
 interface Unproven {
@@ -46,7 +54,7 @@ export function readUnproven(token: string): Unproven | undefined {
 
 /** What a reviewed token comes to. */
 function judge(
-  status: V1TokenReview['status'],
+  status: TokenStatus | undefined,
   token: Unproven,
   { audience, account }: { audience: string; account: string }
 ): Identity | Refused {
@@ -57,7 +65,8 @@ function judge(
   if (status.audiences?.includes(audience) !== true) {
     return { reason: 'wrong-audience', message: `token: not for audience ${audience}` }
   }
-  const { username = '', extra = {} } = status.user ?? {}
+  const username = status.user?.username ?? ''
+  const extra = status.user?.extra ?? {}
   if (username !== account) {
     return { reason: 'wrong-account', message: `token: of ${username}, satellites are ${account}` }
   }
@@ -79,7 +88,7 @@ function judge(
  */
 export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
   const { audience = hubAudience, account = satelliteAccount } = options
-  const api = options.config.makeApiClient(AuthenticationV1Api)
+  const call = createApiCall(options.config)
   return async (token) => {
     const unproven = readUnproven(token)
     if (unproven === undefined) return { reason: 'token-invalid', message: 'token: not a JWT' }
@@ -91,17 +100,13 @@ export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
       const named = unproven.audiences.join(', ').slice(0, 128)
       return { reason: 'wrong-audience', message: `token: for ${named}, not for ${audience}` }
     }
-    try {
-      const body = {
+    const { status } = (await call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+      body: {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenReview',
-        metadata: {},
         spec: { token, audiences: [audience] }
       }
-      const { status } = await api.createTokenReview({ body })
-      return judge(status, unproven, { audience, account })
-    } catch (error) {
-      throw fromApiServer(error, 'TokenReview')
-    }
+    })) as { status?: TokenStatus }
+    return judge(status, unproven, { audience, account })
   }
 }

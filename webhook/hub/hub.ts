@@ -5,9 +5,9 @@ import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
-import { denialsOf } from './denial.js'
-import { createDenialRows, type DenialRows } from './denial-rows.js'
-import { createDenials } from './denials.js'
+import type { DenialRows } from './denial-rows.js'
+import type { Discovery } from './discovery.js'
+import { openDiscovery } from './discovery-file.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
@@ -15,7 +15,8 @@ import { cachedReview, type ReviewToken } from './identity.js'
 import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
-import { createInventory, type FleetInventory } from './inventory.js'
+import type { FleetInventory } from './inventory.js'
+import { createLive } from './live.js'
 import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
@@ -27,51 +28,10 @@ import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
-import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
+import { defaultTiming, type HubTiming } from './timing.js'
 import { type Address, openTlsFront } from './tls-front.js'
-import { createFleetSets, type FleetSets } from './used-sets.js'
-import { targetOf } from './workload.js'
-
-/** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming extends RhythmTiming {
-  retryMs: number
-  debounceMs: number
-  heartbeatMs: number
-  stallMs: number
-  /** A node that is away counts for readiness this long. */
-  graceMs: number
-  /** A node that is away longer is forgotten. */
-  forgetMs: number
-  /** Between two looks at which profiles their policies approve. */
-  promoteMs: number
-  /** Between two writes of a profile's status about the number of nodes alone. */
-  countMs: number
-  /** Observations a second from one node, and at once. */
-  perSecond: number
-  burst: number
-  /** Between two reviews of the same token. */
-  reviewMs: number
-  /** A pod that is not known yet is waited for so long. */
-  podWaitMs: number
-}
-
-const defaultTiming: HubTiming = {
-  ...steadyRhythm,
-  coalesceMs: 150,
-  retryMs: 1000,
-  debounceMs: 100,
-  heartbeatMs: 20_000,
-  stallMs: 10_000,
-  graceMs: 300_000,
-  forgetMs: 7 * 86_400_000,
-  promoteMs: 30_000,
-  countMs: 0,
-  perSecond: 100,
-  burst: 2000,
-  reviewMs: 300_000,
-  podWaitMs: 15_000
-}
+import type { FleetSets } from './used-sets.js'
 
 export interface HubOptions {
   store: Store
@@ -114,6 +74,8 @@ export interface Hub {
   isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** When which instance brought which call, and how often each was made. */
+  discovery: Discovery
   /** How often something that satellites sent was refused, by reason. */
   refused(): Readonly<Record<RefusalReason, number>>
   /** The same, added up by who asked what; with news as they come. */
@@ -147,15 +109,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const denialRows = createDenialRows()
-  const denials = createDenials(logger, (denial, added) =>
-    denialRows.grow(denial, added, new Date().toISOString())
-  )
-  const inventory = createInventory()
-  const sets = createFleetSets()
-  inventory.onChange(({ gone }) => {
-    for (const { id } of gone) sets.drop(id)
-  })
+  const live = createLive(logger)
+  const { denials } = live
+  const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -169,14 +125,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         })
   const podOf = (uid: string) => cluster?.podOf(uid)
   const report = createReports({
-    ...{ inventory, sets, denials, refusals, podOf },
+    ...{ inventory: live.inventory, sets: live.sets, denials, refusals, podOf },
     ...(podCheck === undefined ? {} : { podCheck })
   })
   const observe = createObserver({
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
     podOf,
-    status: (node) => nodes.get(node)?.status
+    status: (node) => nodes.get(node)?.status,
+    noted: discovery.note
   })
   const listeners = new Set<() => void>()
   const tell = () => {
@@ -325,7 +282,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       for (const { name, connected, lastSeen } of nodes.list()) {
         if (connected) continue
         // What ran there is not known any more; the node itself is remembered longer.
-        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.graceMs) live.inventory.forget(name)
         if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
@@ -355,6 +312,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     injector.destroy()
     server.forceShutdown()
     await saver.flush()
+    await discovery.flush()
     listeners.clear()
   }
 
@@ -381,8 +339,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       )
     },
     denials: () => denials.list(),
+    discovery,
     refused: () => refusals.counts(),
-    ...{ denialRows, inventory, sets },
+    ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
     bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)

@@ -5,7 +5,7 @@ import type { Cardinality } from './cardinality.js'
 import type { Denials } from './denials.js'
 import type { KnownPod } from './hub-cluster.js'
 import type { Intake } from './intake.js'
-import { readObservation } from './observations.js'
+import { type Finding, readObservation } from './observations.js'
 import { encode } from './outbox.js'
 import type { PodCheck } from './pod-check.js'
 import type { Refusals, Refused } from './refusals.js'
@@ -22,6 +22,8 @@ export interface ObserverOptions {
   /** What is known of a pod otherwise; undefined: the observation's own words. */
   podOf: (uid: string) => KnownPod | undefined
   status: (node: string) => NodeStatus | undefined
+  /** Told of everything that was taken in, with the numbers that the store does not keep. */
+  noted: (observation: Observation, finding: Finding) => void
   logger: Logger
 }
 
@@ -64,6 +66,7 @@ export function createObserver(options: ObserverOptions): Observer {
       logger.warn({ node, id, dropped }, 'parts of an observation dropped')
     }
     denials.note(finding.denials)
+    options.noted(observation, finding)
     intake.offer(
       node,
       finding,

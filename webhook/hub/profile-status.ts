@@ -16,8 +16,10 @@ function conditionOf(verdict: Verdict, generation: number) {
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (verdict.state === 'failed') {
     const { code, message } = verdict.error
-    const reason = code === 'APPROVAL_INVALID' ? 'ApprovalInvalid' : 'RenderFailed'
-    return { ...base, reason, message: `${message} (${code})` }
+    const failed = { ...base, message: `${message} (${code})` }
+    return code === 'APPROVAL_INVALID'
+      ? { ...failed, reason: 'ApprovalInvalid' }
+      : { ...failed, reason: 'RenderFailed' }
   }
   const message = 'spec.seccomp is empty: approve the profile first'
   return { ...base, reason: 'NotApproved', message }

@@ -32,7 +32,7 @@ export function refusingOversized(told: (peer: string) => void): ServerIntercept
   return (_method, call) => {
     const send = call.sendStatus.bind(call)
     call.sendStatus = (given) => {
-      if (given.code === status.RESOURCE_EXHAUSTED && /larger than/.test(given.details ?? '')) {
+      if (given.code === status.RESOURCE_EXHAUSTED && /larger than/.test(given.details)) {
         told(call.getPeer())
       }
       send(given)

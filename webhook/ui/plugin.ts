@@ -1,69 +1,238 @@
-import type { FastifyInstance } from 'fastify'
-import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import type { SeccompRule } from '../../src/api/seccomp-rule.js'
-import type { ProfileState } from '../../src/rules/profile-state.js'
-import type { StoreProblem } from '../../src/store/store.js'
-import type { Truth } from '../truth/truth.js'
-import { truthRoutes } from './api/truth-routes.js'
-import type { DenialView } from './denial-rows.js'
-import { overviewPage, pageStyle } from './page.js'
-import { type NodeView, workloadOf } from './view.js'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { SeccoError } from '../../src/errors.js'
+import { version } from '../../src/version.js'
+import { type ForeignRoute, routeOf } from './api/foreign.js'
+import { routes } from './api/registry.js'
+import type { Route } from './api/route.js'
+import { addAssets } from './assets.js'
+import { addChanges } from './changes.js'
+import type { Call, Ui } from './context.js'
+import { failureOf } from './failures.js'
+import { addGate, wantsPage } from './gate.js'
+import { html } from './html.js'
+import { type Chrome, messageDocument, pageDocument } from './layout.js'
+import { addLogin } from './login.js'
+import { failureView } from './messages.js'
+import { needsOf } from './model/workloads.js'
+import { pages } from './pages/registry.js'
+import type { View } from './pages/page.js'
+import type { Identity, Resource, Verb } from './rights.js'
+import { scopeOf } from './scope.js'
 
-/** Where the pages and the API read from. Everything is read-only here. */
-export interface UiSources {
-  profiles: () => readonly SeccompProfile[]
-  rules: () => readonly SeccompRule[]
-  nodes: () => readonly NodeView[]
-  /** What the admission decision knows of each profile. */
-  states: () => readonly ProfileState[]
-  denials: () => readonly DenialView[]
-  problems: () => readonly StoreProblem[]
-  /** What really runs; undefined in tests of the pages alone. */
-  truth?: Truth
+const contentPolicy = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    formAction: ["'self'"],
+    baseUri: ["'none'"],
+    frameAncestors: ["'none'"]
+  }
 }
 
-const headers = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store'
+/** Writes of one session a minute; a person never comes near. */
+const mostWrites = 120
+
+function strings(value: unknown): Record<string, string> {
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>)
+  return Object.fromEntries(
+    entries.flatMap(([key, each]) => {
+      const first: unknown = Array.isArray(each) ? each[0] : each
+      return typeof first === 'string' ? [[key, first.slice(0, 16_384)] as const] : []
+    })
+  )
 }
 
-/** True for a Host header that names this machine itself: any other name is a rebinding attempt. */
-export function isLoopbackHost(host: string | undefined): boolean {
-  return host !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
+/** What the request is about, by who may see how much of it. @throws SeccoError FORBIDDEN */
+async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Promise<Call> {
+  const scoped = await scopeOf(ui, identity)
+  if (scoped === undefined) throw refused(identity, 'list', 'seccompprofiles')
+  const all = (request.query ?? {}) as Call['all']
+  return { ui: scoped, identity, params: strings(request.params), query: strings(all), all }
 }
 
-/** Routes of the pages and of the JSON API behind them. */
-export function uiPlugin(sources: UiSources): (app: FastifyInstance) => Promise<void> {
+function mustIdentify(request: FastifyRequest): Identity {
+  if (request.identity === undefined) throw new SeccoError('UNAUTHENTICATED', 'no session')
+  return request.identity
+}
+
+function refused({ user }: Identity, verb: Verb, resource: Resource): SeccoError {
+  return new SeccoError('FORBIDDEN', `${user} may not ${verb} ${resource}`, {
+    hint: 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
+  })
+}
+
+/** Lists of everything are of what somebody may see (scope.ts): nothing more is asked for them. */
+async function mustBeAllowed(
+  identity: Identity,
+  { verb, resource }: Route['needs'],
+  params: Readonly<Record<string, string>> = {},
+  wide = false
+): Promise<void> {
+  if (!wide && verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource))
+    return
+  if (await identity.can(verb, resource, params['namespace'], params['name'])) return
+  throw refused(identity, verb, resource)
+}
+
+function paramsOf(url: string) {
+  const names = [...url.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '')
+  const text = Type.String({ minLength: 1, maxLength: 253 })
+  return names.length === 0
+    ? {}
+    : { params: Type.Object(Object.fromEntries(names.map((name) => [name, text]))) }
+}
+
+/** What the audit trail keeps of a body: its reason, else its beginning. Never a token. */
+function detailOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null) return ''
+  if ('reason' in body && typeof body.reason === 'string') return body.reason
+  return JSON.stringify(body).slice(0, 200)
+}
+
+function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
+  const { method, url, operationId, summary, query, body, response, needs } = route
+  const isWrite = method !== 'GET'
+  app.route({
+    method,
+    url,
+    ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
+    config: {
+      own: true,
+      ...(isWrite ? { rateLimit: { max: mostWrites, timeWindow: 60_000 } } : {})
+    },
+    schema: {
+      operationId,
+      summary,
+      description: `On the command line: ${route.cli}`,
+      ...paramsOf(url),
+      ...(query === undefined ? {} : { querystring: query }),
+      ...(body === undefined ? {} : { body }),
+      response: { 200: response }
+    },
+    handler: async (request, reply) => {
+      const identity = mustIdentify(request)
+      const call = await callOf(ui, request, identity)
+      await mustBeAllowed(identity, needs, call.params, route.wide)
+      return reply.send(await route.handle(call, request.body))
+    },
+    ...(isWrite
+      ? {
+          onResponse: (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+            const { namespace = '', name = '' } = strings(request.params)
+            ui.audit.note({
+              at: new Date(ui.now()).toISOString(),
+              user: request.identity?.user ?? 'nobody',
+              action: operationId,
+              object: name === '' ? '' : `${namespace}/${name}`,
+              detail: url.endsWith('/session') ? '' : detailOf(request.body),
+              status: reply.statusCode
+            })
+            done()
+          }
+        }
+      : {})
+  })
+}
+
+async function sendPage(
+  ui: Ui,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  view: View
+): Promise<FastifyReply> {
+  const chrome: Chrome = {
+    pages,
+    path,
+    needs: needsOf(ui.sources, ui.lines()),
+    place: ui.place,
+    user: mustIdentify(request).user
+  }
+  return reply
+    .code(view.status ?? 200)
+    .type('text/html; charset=utf-8')
+    .send(pageDocument(chrome, view))
+}
+
+/** Pages and API of one installation, behind its gate. */
+export function uiPlugin(
+  ui: Ui,
+  extensions: readonly ((app: FastifyInstance) => void)[],
+  foreign: readonly ForeignRoute[] = []
+): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
-    app.addHook('onRequest', async (request, reply) => {
-      reply.headers(headers)
-      if (!isLoopbackHost(request.headers.host)) {
-        await reply
-          .code(403)
-          .send({ code: 'FORBIDDEN', message: 'open this page by its loopback address' })
+    await app.register(helmet, {
+      contentSecurityPolicy: contentPolicy,
+      // Loopback without TLS: a browser that remembered it would never come back.
+      strictTransportSecurity: false,
+      referrerPolicy: { policy: 'no-referrer' },
+      frameguard: { action: 'deny' }
+    })
+    await app.register(rateLimit, { global: false })
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: 'Secco', version, description: 'What the pages and the command line use.' },
+        components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+        security: [{ token: [] }]
       }
     })
-    const workloads = () =>
-      sources.profiles().flatMap((profile) => workloadOf(profile, sources.denials()) ?? [])
-    app.get('/', (_request, reply) =>
-      reply
-        .type('text/html; charset=utf-8')
-        .send(overviewPage(workloads(), sources.nodes(), sources.denials()))
-    )
-    app.get('/ui.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(pageStyle))
-    const list = (path: string, items: () => readonly unknown[]) =>
-      app.get(path, (_request, reply) => reply.send({ items: items() }))
-    list('/api/v1/profiles', () => sources.profiles())
-    list('/api/v1/rules', () => sources.rules())
-    list('/api/v1/workloads', () => workloads())
-    list('/api/v1/nodes', () => sources.nodes())
-    list('/api/v1/states', () => sources.states())
-    list('/api/v1/denials', () => sources.denials())
-    list('/api/v1/problems', () => sources.problems())
-    if (sources.truth !== undefined) truthRoutes(app, sources.truth, headers)
-    await Promise.resolve()
+    // Only JSON changes anything: what a cross-site form can send is not even read.
+    app.removeContentTypeParser('text/plain')
+    // Schemas describe answers; they are no filter for them.
+    app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+    app.setErrorHandler(async (thrown, request, reply) => {
+      const { error, status } = failureOf(thrown)
+      if (status >= 500) ui.log.error({ err: thrown, url: request.url }, 'request failed')
+      if (wantsPage(request) && request.identity !== undefined) {
+        const scoped = await scopeOf(ui, request.identity).catch(() => undefined)
+        if (scoped === undefined) {
+          const page = messageDocument(
+            'Not permitted',
+            html`<p>${error.message}</p><p>${error.hint}</p>`
+          )
+          return reply.code(status).type('text/html; charset=utf-8').send(page)
+        }
+        return sendPage(scoped, request, reply, '', failureView(error, status))
+      }
+      const { code, message, hint } = error
+      return reply.code(status).send({ code, message, hint })
+    })
+    app.setNotFoundHandler(() => {
+      throw new SeccoError('NOT_FOUND', 'there is no page or endpoint of this address', {
+        hint: 'go to /, or see /openapi.json'
+      })
+    })
+    addGate(app, ui)
+    // What extensions change needs the right to change profiles, unless they ask for more.
+    app.addHook('preHandler', async (request) => {
+      const { own = false, open = false } = request.routeOptions.config
+      if (own || open || request.method === 'GET' || request.is404) return
+      await mustBeAllowed(mustIdentify(request), { verb: 'update', resource: 'seccompprofiles' })
+    })
+    addAssets(app)
+    addLogin(app, ui)
+    addChanges(app, ui.sources)
+    app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+    for (const extend of extensions) extend(app)
+    for (const route of [...foreign.map(routeOf), ...routes]) {
+      if (!app.hasRoute({ method: route.method, url: route.url })) addRoute(app, ui, route)
+    }
+    for (const page of pages) {
+      app.get(page.path, { schema: { hide: true } }, async (request, reply) => {
+        const identity = mustIdentify(request)
+        const call = await callOf(ui, request, identity)
+        await mustBeAllowed(identity, page.needs, call.params)
+        return sendPage(call.ui, request, reply, page.path, await page.render(call))
+      })
+    }
   }
 }

@@ -2,12 +2,14 @@ import { SeccoError } from '../../errors.js'
 
 /**
  * Static programs whose own calls are known to the last one, made without a compiler: `nothing` ends
- * at once (exit_group), `wait` stays in one call for ever (pause; ppoll where there is no pause).
+ * at once (exit_group), `wait` stays in one call for ever (pause; ppoll where there is no pause), `ask`
+ * calls getsid once before that.
  */
 export interface TinyPrograms {
   nothing: Buffer
   wait: Buffer
-  /** Every call that the two make. */
+  ask: Buffer
+  /** Every call that the first two make. */
   own: readonly string[]
 }
 
@@ -53,6 +55,14 @@ export function tinyPrograms(machine: string): TinyPrograms {
       nothing: elf(62, Uint8Array.of(0xb8, 231, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05)),
       // again: mov eax, 34; syscall; jmp again
       wait: elf(62, Uint8Array.of(0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7)),
+      // mov eax, 124; xor edi, edi; syscall; then as above
+      ask: elf(
+        62,
+        Uint8Array.of(
+          ...[0xb8, 124, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05],
+          ...[0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]
+        )
+      ),
       own: ['exit_group', 'pause']
     }
   }
@@ -63,6 +73,14 @@ export function tinyPrograms(machine: string): TinyPrograms {
       nothing: elf(183, words(0xd2800bc8, 0xd2800000, 0xd4000001)),
       // again: mov x8, 73; x0 … x3 = 0; svc 0; b again
       wait: elf(183, words(0xd2800928, ...zero, 0xd4000001, 0x17fffffa)),
+      // mov x8, 156; mov x0, 0; svc 0; then as above
+      ask: elf(
+        183,
+        words(
+          ...[0xd2801388, 0xd2800000, 0xd4000001],
+          ...[0xd2800928, ...zero, 0xd4000001, 0x17fffffa]
+        )
+      ),
       own: ['exit_group', 'ppoll']
     }
   }

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { SeccoError } from '../../errors.js'
 import { createLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
-import { pathsOf, type VerbContext } from './context.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
 
 /** The same folder as `secco up` takes: the kubelet's where there is one. */
 const kubeletRoot = '/var/lib/kubelet'
@@ -16,11 +15,13 @@ interface DoctorFlags {
   containerdSocket: string
 }
 
-/** `secco doctor --node`: what this machine lets Secco do, by trying it. */
+/** `secco doctor`: the whole chain, proven; `--node`: what this machine lets Secco do, by trying it. */
 export function addDoctorVerb(program: Command, context: VerbContext): void {
   program
     .command('doctor')
-    .description('try what this node lets Secco do, and say what each thing means')
+    .description(
+      'prove the whole chain with a real canary: webhook, patch, file, kernel, denial; --node: what this node can do'
+    )
     .option('--node', 'this node: kernel, hooks, runtimes, folders')
     .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
@@ -31,9 +32,15 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
         | 'json'
         | 'yaml'
       if (flags.node !== true) {
-        throw new SeccoError('INVALID_ARGUMENT', 'doctor looks at one thing: give --node', {
-          hint: 'secco doctor --node'
-        })
+        const { runChainDoctor } = await import('../doctor-chain.js')
+        const paths = pathsOf(command, context)
+        await withStore(command, context, (store) =>
+          runChainDoctor(context.io, store, {
+            ...{ output, paths, user: context.user, seccompRoot: flags.seccompRoot },
+            now: () => context.now()
+          })
+        )
+        return
       }
       const seccompRoot =
         flags.seccompRoot ??

@@ -52,7 +52,7 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
     (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
   )
   add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
-    const { ui } = await readAddresses(pathsOf(command, context))
-    context.finish(getNodes(context.io, await readList<NodeView>(ui, 'nodes'), args))
+    const running = await readAddresses(pathsOf(command, context))
+    context.finish(getNodes(context.io, await readList<NodeView>(running, 'nodes'), args))
   })
 }

@@ -10,6 +10,7 @@ import { loadKubeconfig } from '../open-store.js'
 import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
 import { addDiff } from './review-verbs.js'
 
@@ -21,7 +22,7 @@ const formats = ['table', 'json', 'yaml'] as const
 async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]> {
   const running = await readAddresses(paths).catch(() => undefined)
   if (running === undefined) return []
-  const all = await readList<Refusal>(running.ui, 'denials')
+  const all = await readList<Refusal>(running, 'denials')
   return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
 }
 
@@ -103,6 +104,9 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
   addExportVerb(profile, context)
   addDiff(profile, context)
   addApply(profile, context, 'SeccompProfile')
+  addCallVerb(profile, context)
+  addExtendVerb(profile, context)
+  addDelete(profile, context, 'SeccompProfile', defaultNamespace)
 }
 
 /** `apply -f FILE`, the same for both kinds. */

@@ -110,6 +110,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             legacyAnnotations:
               parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
               'on',
+            user: context.user,
             output: parseOutput(options.output, ['table', 'json']) as 'table' | 'json',
             once: options.once === true,
             walkThrough: options.walkThrough === true,
@@ -185,6 +186,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           tlsDir: options.tlsDir,
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          user: context.user,
           mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),

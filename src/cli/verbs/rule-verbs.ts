@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { parseOutput } from '../output.js'
 import { loadSnapshot } from '../load-snapshot.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
+import { rootNamespace } from '../../api/names.js'
+import { addDelete } from './change-verbs.js'
 import { addApply } from './profile-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
@@ -32,6 +34,7 @@ function addCheck(parent: Command, name: string, description: string, context: V
 export function addRuleVerbs(program: Command, context: VerbContext): void {
   const rule = program.command('rule').description('apply rules, and test which one a pod gets')
   addApply(rule, context, 'SeccompRule')
+  addDelete(rule, context, 'SeccompRule', rootNamespace)
   addCheck(rule, 'test', 'which rule a pod gets, and what the webhook would do', context)
   addCheck(program, 'check', 'what the webhook would do with a pod, and why', context)
 }

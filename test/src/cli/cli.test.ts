@@ -233,7 +233,9 @@ test('the secco command', async (t) => {
       ) as {
         review: Record<string, unknown>
       }
-      t.same(Object.keys(shown.review).sort(), ['estimate', 'evidence', 'next', 'risk'])
+      t.same(Object.keys(shown.review).sort(), [
+        ...['estimate', 'evidence', 'lonely', 'next', 'risk']
+      ])
     }
   )
 

@@ -1,11 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { validateObject } from '../../../src/api/validate.js'
-import type {
-  LinuxSeccomp,
-  SeccompArg,
-  SeccompProfile,
-} from '../../../src/api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/errors.js'
 import { abis } from '../../../src/seccomp/abi.js'
 import { approveObserved } from '../../../src/seccomp/approve.js'

@@ -18,6 +18,7 @@ import { lintSeccomp } from '../../../src/seccomp/lint.js'
 import { imageSide, observedSide } from '../../../src/seccomp/observed-sides.js'
 import { parseDocuments } from '../../../src/seccomp/parse.js'
 import { promote, promotionOf } from '../../../src/seccomp/promotion.js'
+import { lonelyCalls } from '../../../src/seccomp/quorum.js'
 import { renderProfile } from '../../../src/seccomp/render.js'
 import { reviewOf } from '../../../src/seccomp/review.js'
 import { riskReport } from '../../../src/seccomp/risk-score.js'
@@ -331,11 +332,33 @@ test('promotion by policy', (t) => {
   const risky = edit({
     observed: { x86_64: ['chroot', 'mount', 'ptrace', 'read'], i386: ['write'], x32: ['brk'] }
   })
-  for (const [denyRisky, adds] of [
-    [true, ['read']],
-    [false, ['chroot', 'read']]
+  const witnessedBy = (nodes: readonly string[]) => ({
+    ...risky.status,
+    instances: [
+      ...(risky.status?.instances ?? []),
+      ...nodes.map((node) => ({
+        ...instance(0, ['chroot', 'mount', 'ptrace', 'read']),
+        ...{ id: `witness-${node}`, node }
+      }))
+    ]
+  })
+  for (const [denyRisky, nodes, adds] of [
+    [true, ['a', 'b'], ['read']],
+    [false, ['a', 'b'], ['chroot', 'read']],
+    [false, ['a'], ['read']],
+    [false, [], ['read']]
   ] as const) {
-    const profile = { ...risky, spec: { promote: { ...policy, denyRisky } } }
+    const profile = {
+      ...risky,
+      spec: { promote: { ...policy, denyRisky } },
+      status: witnessedBy(nodes)
+    }
+    const lonely = lonelyCalls(profile)
+    t.same(
+      lonely.map(({ name, node }) => [name, node]),
+      nodes.length === 2 ? [] : ['chroot', 'mount', 'ptrace'].map((name) => [name, nodes[0] ?? '']),
+      'marked, with the node, until a second one agrees'
+    )
     const after = promote(profile, now)
     t.same(after.spec.seccomp?.syscalls, [{ names: adds, action: 'SCMP_ACT_ALLOW' }])
     t.same(after.spec.seccomp?.architectures, ['SCMP_ARCH_X86_64'], 'no other ABI')

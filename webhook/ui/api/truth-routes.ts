@@ -1,59 +1,55 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { errorKinds, SeccoError, toSeccoError } from '../../../src/errors.js'
+import { SeccoError } from '../../../src/errors.js'
 import { chosen, containerRoutes } from '../../truth/container-routes.js'
+import { denialRoutes, streamDenials } from '../../truth/denial-routes.js'
 import { openEventStream } from '../../truth/event-stream.js'
+import { explainRoutes } from '../../truth/explain.js'
+import { ladderRoutes } from '../../truth/ladder-routes.js'
+import { radiusRoutes } from '../../truth/radius-routes.js'
 import type { TruthRoute } from '../../truth/route.js'
 import type { Truth } from '../../truth/truth.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** Who asks, as far as the listener knows. */
-const nobodyElse = 'loopback'
-
-/** No form of another site can send this header, nor JSON, without being asked first. */
-function checkOrigin(request: FastifyRequest): void {
-  if (request.headers['x-secco'] === '1') return
-  throw new SeccoError('FORBIDDEN', 'a change needs the header x-secco: 1', {
-    hint: 'send it with content-type: application/json'
-  })
-}
-
-function fail(reply: FastifyReply, error: unknown): void {
-  const { code, message, hint } = toSeccoError(error)
-  reply.code(errorKinds[code].http).send({ code, message, hint })
-}
-
+/** The endpoints of webhook/truth; pages and their rights are put around them (foreign.ts). */
 export function allRoutes(truth: Truth): TruthRoute[] {
-  return [...containerRoutes(truth)]
+  return [
+    ...containerRoutes(truth),
+    ...denialRoutes(truth),
+    ...radiusRoutes(truth),
+    ...ladderRoutes(truth),
+    ...explainRoutes(truth)
+  ]
 }
 
-/** Registers the endpoints of webhook/truth, streams included. */
-export function truthRoutes(
-  app: FastifyInstance,
-  truth: Truth,
-  headers: Readonly<Record<string, string>>
-): void {
-  for (const route of allRoutes(truth)) {
-    app.route({
-      method: route.method,
-      url: route.url,
-      async handler(request, reply) {
-        try {
-          if (route.method === 'POST') checkOrigin(request)
-          const query = request.query as Query
-          const body: unknown = request.body
-          reply.send((await route.handle({ query, body, actor: nobodyElse })) ?? {})
-        } catch (error) {
-          fail(reply, error)
-        }
-      }
-    })
-  }
-  app.get('/api/v1/containers/stream', (request, reply) => {
+/** What helmet and the gate have put on a reply, for a stream that is written past Fastify. */
+function headersOf(reply: FastifyReply): Record<string, string> {
+  const headers = Object.entries(reply.getHeaders())
+  return Object.fromEntries(headers.map(([name, value]) => [name, String(value)]))
+}
+
+async function mustList(
+  request: FastifyRequest,
+  resource: 'containers' | 'denials'
+): Promise<void> {
+  if ((await request.identity?.can('list', resource)) === true) return
+  throw new SeccoError('FORBIDDEN', `you may not list ${resource}`)
+}
+
+/** Its streams: what is there now, then what changes. */
+export function truthStreams(app: FastifyInstance, truth: Truth): void {
+  app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
+    await mustList(request, 'denials')
+    streamDenials(truth, request.query as Query, reply.raw, headersOf(reply))
     reply.hijack()
+  })
+  app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
+    await mustList(request, 'containers')
     const query = request.query as Query
-    const stream = openEventStream(reply.raw, headers)
-    stream.send('snapshot', { items: chosen(truth, truth.views.list(), query) })
+    const items = chosen(truth, truth.views.list(), query)
+    reply.hijack()
+    const stream = openEventStream(reply.raw, headersOf(reply))
+    stream.send('snapshot', { items })
     const leave = truth.views.onChange((changed, gone) => {
       const data = {
         changed: chosen(truth, changed, query),

@@ -1,0 +1,196 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { apiVersion } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { createLogger } from '../../../src/log.js'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import type { AnyObject, Kind, Objects, ObjectRef } from '../../../src/store/store.js'
+import { createDiscovery } from '../../../webhook/hub/discovery.js'
+import { openAuditTrail } from '../../../webhook/ui/audit-trail.js'
+import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
+import type { Ui, UiSources } from '../../../webhook/ui/context.js'
+import type { DenialView } from '../../../webhook/ui/denial-view.js'
+import { localIdentity, localRights, type Rights, type Role } from '../../../webhook/ui/rights.js'
+import { createUiServer } from '../../../webhook/ui/server.js'
+import { createSessions } from '../../../webhook/ui/sessions.js'
+import type { NodeView } from '../../../webhook/ui/view.js'
+
+/** Everything that an attacker would like to see interpreted, in one name. */
+export const hostile = `<script>alert(1)</script>"'&javascript:alert(1)\u202e\u0007`
+
+export const profile: SeccompProfile = {
+  apiVersion,
+  kind: 'SeccompProfile',
+  metadata: { namespace: 'shop', name: 'checkout.app' },
+  spec: { workload: { kind: 'Deployment', name: hostile, container: 'app' } },
+  status: {
+    observed: { x86_64: ['accept4', 'ptrace', 'read'] },
+    lastNew: '2026-01-01T00:00:00.000Z',
+    instances: [
+      {
+        ...{ id: `node-1/boot/${hostile}`, node: hostile, complete: true, ended: false },
+        ...{ lastSeen: '2026-01-01T00:00:00.000Z', image: hostile, kernel: hostile }
+      }
+    ],
+    arguments: [{ abi: 'x86_64', name: 'socket', index: 0, values: ['1', '38'] }]
+  }
+}
+
+export const node: NodeView = {
+  name: 'node-1',
+  connected: true,
+  lastSeen: '2026-01-01T00:00:00.000Z',
+  kernel: '6.1',
+  arch: 'x86_64',
+  hook: '',
+  tracingUnavailable: hostile,
+  runtimes: 'runc 1.1.5',
+  revisions: 0,
+  record: 'off',
+  attached: false,
+  losses: {
+    ...{ tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 },
+    ...{ details: 0, missed: 0 }
+  },
+  conditions: [
+    { type: 'ProfilesWritable', status: 'False', reason: 'WRITE_FAILED', message: hostile }
+  ]
+}
+
+export const denial: DenialView = {
+  ...{ namespace: 'shop', profile: 'checkout.app', node: 'node-1', container: 'c1', abi: 'x86_64' },
+  ...{ syscall: 'mount', action: 'SCMP_ACT_ERRNO', count: 3, errno: 1, signal: '', pid: 7 },
+  ...{ comm: hostile.slice(0, 15), at: '', lastSeen: '2026-01-01T00:00:00.000Z' },
+  ...{ succeeded: 0, expected: false }
+}
+
+const origin = 'http://localhost'
+
+/** A store of a few objects in memory, with the one promise that matters here: changes are seen. */
+function smallStore(objects: Map<string, AnyObject>): Ui['store'] {
+  const keyOf = (kind: Kind, ref: Partial<ObjectRef>) =>
+    `${kind} ${ref.namespace ?? ''}/${ref.name ?? ''}`
+  return {
+    get: <K extends Kind>(kind: K, ref: ObjectRef) =>
+      Promise.resolve(objects.get(keyOf(kind, ref)) as Objects[K] | undefined),
+    apply: <K extends Kind>(kind: K, object: Objects[K]) => {
+      const before = objects.get(keyOf(kind, object.metadata)) as Objects[K] | undefined
+      const after = before?.status === undefined ? object : { ...object, status: before.status }
+      objects.set(keyOf(kind, object.metadata), after)
+      return Promise.resolve(after)
+    },
+    update: <K extends Kind>(
+      kind: K,
+      ref: ObjectRef,
+      change: (object: Objects[K]) => Objects[K]
+    ) => {
+      const after = change(objects.get(keyOf(kind, ref)) as Objects[K])
+      objects.set(keyOf(kind, ref), after)
+      return Promise.resolve(after)
+    },
+    delete: (kind, ref) => Promise.resolve(objects.delete(keyOf(kind, ref)))
+  }
+}
+
+export interface UiRig {
+  app: FastifyInstance
+  ui: Pick<Ui, 'sessions' | 'audit' | 'store'>
+  token: string
+  /** Moves the clock. */
+  pass: (ms: number) => void
+  profiles: () => SeccompProfile[]
+  /** A cookie of a session of that role. */
+  cookie: (role: Role) => string
+  get: (url: string, headers?: Record<string, string>) => Promise<LightMyRequestResponse>
+  /** As a page of this origin would, with a session. */
+  send: (
+    method: 'POST' | 'PUT' | 'DELETE',
+    url: string,
+    body?: object,
+    more?: { role?: Role; headers?: Record<string, string | undefined> }
+  ) => Promise<LightMyRequestResponse>
+}
+
+export interface RigOptions extends Partial<UiSources> {
+  objects?: readonly AnyObject[]
+  extensions?: readonly ((app: FastifyInstance) => void)[]
+  rights?: Rights
+  foreign?: readonly ForeignRoute[]
+}
+
+/** The real server of pages and API on sources that a test gives. */
+export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
+  const { objects: given = [profile], extensions = [], foreign = [], rights, ...sources } = options
+  const objects = new Map(
+    given.map((each) => [
+      `${each.kind} ${each.metadata.namespace ?? ''}/${each.metadata.name}`,
+      each
+    ])
+  )
+  let clock = Date.parse('2026-01-02T00:00:00.000Z')
+  const listeners = new Set<() => void>()
+  const of = <K extends Kind>(kind: K) =>
+    [...objects.values()].filter((each): each is Objects[K] => each.kind === kind)
+  const token = 'the-token-of-the-machine'
+  const sessions = createSessions(() => clock)
+  const logger = createLogger('test', { write: () => undefined })
+  const audit = await openAuditTrail(undefined, logger)
+  const store = smallStore(objects)
+  const app = await createUiServer({
+    sources: {
+      profiles: () => of('SeccompProfile'),
+      rules: (): SeccompRule[] => of('SeccompRule'),
+      nodes: () => [node],
+      states: () => [],
+      denials: () => [denial],
+      problems: () => [{ where: 'shop/broken.yaml', message: 'spec: is missing' }],
+      snapshot: () => buildSnapshot({ rules: of('SeccompRule') }),
+      revision: () => Promise.resolve(undefined),
+      discovery: createDiscovery(),
+      inventory: () => undefined,
+      onChange: (listener) => {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
+      ...sources
+    },
+    store,
+    sessions,
+    rights: rights ?? localRights(token),
+    audit,
+    profiler: undefined,
+    place: 'here',
+    now: () => clock,
+    logger,
+    extensions,
+    foreign
+  })
+  await app.ready()
+  // Requests of inject() come from port 0.
+  const cookie = (role: Role) => `secco-0=${sessions.open(localIdentity(role, role))}`
+  return {
+    app,
+    ui: { sessions, audit, store },
+    token,
+    pass: (ms) => {
+      clock += ms
+    },
+    profiles: () => of('SeccompProfile'),
+    cookie,
+    get: (url, headers = {}) =>
+      app.inject({ url, headers: { host: 'localhost', cookie: cookie('admin'), ...headers } }),
+    send: (method, url, body, { role = 'admin', headers = {} } = {}) => {
+      const all = new Map(Object.entries({ host: 'localhost', origin, cookie: cookie(role) }))
+      for (const [key, value] of Object.entries(headers)) {
+        if (value === undefined) all.delete(key)
+        else all.set(key, value)
+      }
+      return app.inject({
+        method,
+        url,
+        headers: Object.fromEntries(all),
+        ...(body === undefined ? {} : { payload: body })
+      })
+    }
+  }
+}

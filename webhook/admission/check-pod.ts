@@ -1,0 +1,132 @@
+import { parseAllDocuments } from 'yaml'
+import { SeccoError } from '../../src/errors.js'
+import type { ContainerDecision } from '../../src/rules/decision.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import { admit } from './admit.js'
+import { isObject, type JsonObject } from './json.js'
+import type { PatchOperation } from './patch.js'
+
+/** What `-o json` prints for one pod: a stable interface. */
+export interface CheckResult {
+  /** `<kind>/<name>` of the document. */
+  object: string
+  namespace: string
+  decision: string
+  reason: string
+  allowed: boolean
+  /** All rules that match, the most important first. */
+  matchedRules: readonly string[]
+  containers: readonly ContainerDecision[]
+  patch: readonly PatchOperation[]
+  warnings: readonly string[]
+}
+
+const templatePaths: Readonly<Record<string, readonly string[]>> = {
+  Pod: [],
+  Deployment: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template']
+}
+
+function invalid(field: string, message: string): SeccoError {
+  return new SeccoError('INVALID_DOCUMENT', `${field}: ${message}`, { field })
+}
+
+/** The objects of a YAML stream, lists taken apart. @throws SeccoError INVALID_DOCUMENT */
+export function readObjects(text: string, file: string): JsonObject[] {
+  const objects: JsonObject[] = []
+  for (const document of parseAllDocuments(text)) {
+    const [problem] = document.errors
+    if (problem !== undefined) {
+      throw new SeccoError('INVALID_DOCUMENT', `${file}: ${problem.message}`)
+    }
+    let value: unknown
+    try {
+      value = document.toJS()
+    } catch (cause) {
+      throw new SeccoError('INVALID_DOCUMENT', `${file}: not readable as YAML`, { cause })
+    }
+    if (value === null) continue
+    if (!isObject(value)) throw new SeccoError('INVALID_DOCUMENT', `${file}: must hold objects`)
+    const items = value['kind'] === 'List' ? value['items'] : undefined
+    if (Array.isArray(items)) objects.push(...(items as unknown[]).filter(isObject))
+    else objects.push(value)
+  }
+  return objects
+}
+
+function metadataOf(object: JsonObject): JsonObject {
+  const metadata = object['metadata']
+  return isObject(metadata) ? metadata : {}
+}
+
+/** The pod that a document makes, as its controller would send it; undefined for other kinds. */
+function podOf(object: JsonObject, kind: string): JsonObject | undefined {
+  const path = Object.hasOwn(templatePaths, kind) ? templatePaths[kind] : undefined
+  if (path === undefined) return undefined
+  let at: unknown = object
+  for (const [i, key] of path.entries()) {
+    at = isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined
+    if (!isObject(at)) throw invalid(path.slice(0, i + 1).join('.'), 'must be an object')
+  }
+  const pod = at as JsonObject
+  const containers = isObject(pod['spec']) ? pod['spec']['containers'] : undefined
+  const field = [...path, 'spec', 'containers'].join('.')
+  if (!Array.isArray(containers) || containers.length === 0) {
+    throw invalid(field, 'must be a list with at least one container')
+  }
+  if (path.length === 0) return pod
+  const { name } = metadataOf(object)
+  const owner = { apiVersion: object['apiVersion'], kind, name, controller: true }
+  const metadata = { ...metadataOf(pod), ownerReferences: [owner] }
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: pod['spec'] }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/**
+ * What the webhook would do with the pod that a document is or makes; undefined for other kinds.
+ * @throws SeccoError INVALID_DOCUMENT naming the field
+ */
+export function checkObject(
+  snapshot: Snapshot,
+  object: JsonObject,
+  defaultNamespace: string
+): CheckResult | undefined {
+  const kind = text(object['kind'])
+  if (kind === undefined) throw invalid('kind', 'must say what the document is, e.g. Pod')
+  const pod = podOf(object, kind)
+  if (pod === undefined) return undefined
+  const metadata = metadataOf(object)
+  const namespace = text(metadata['namespace']) ?? defaultNamespace
+  const { decision, patch } = admit(snapshot, {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'check',
+      operation: 'CREATE',
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      namespace,
+      object: pod
+    }
+  })
+  if (decision.reason === 'unreadable') {
+    throw new SeccoError('INVALID_DOCUMENT', decision.warnings.join('; '))
+  }
+  return {
+    object: `${kind}/${text(metadata['name']) ?? text(metadata['generateName']) ?? ''}`,
+    namespace,
+    decision: decision.decision,
+    reason: decision.reason,
+    allowed: decision.allowed,
+    matchedRules: decision.matched,
+    containers: decision.containers,
+    patch,
+    warnings: decision.allowed ? decision.warnings : [decision.message, ...decision.warnings]
+  }
+}

@@ -1,0 +1,233 @@
+import { Type } from 'typebox'
+import { stringify } from 'yaml'
+import { namePattern, namespacePattern } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../../src/errors.js'
+import { acceptProfile } from '../../../src/seccomp/accept.js'
+import { withParents } from '../../../src/seccomp/extend.js'
+import { exportSpo } from '../../../src/seccomp/export/spo.js'
+import { importSources } from '../../../src/seccomp/import/import.js'
+import type { Resolve } from '../../../src/seccomp/approved.js'
+import { mergeObserved } from '../../../src/seccomp/merge.js'
+import { parseProfileDocument, serializeDocument } from '../../../src/seccomp/parse.js'
+import { renderProfile } from '../../../src/seccomp/render.js'
+import type { Call } from '../context.js'
+import { compareSides } from '../model/compare.js'
+import { derivedOf } from '../model/derived.js'
+import { AnyObject, reading, type Route, writing } from './route.js'
+
+function refOf({ params }: Call) {
+  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
+}
+
+async function mustGet(call: Call): Promise<SeccompProfile> {
+  const ref = refOf(call)
+  const profile = await call.ui.store.get('SeccompProfile', ref)
+  if (profile !== undefined) return profile
+  throw new SeccoError('NOT_FOUND', `there is no profile ${ref.namespace}/${ref.name}`)
+}
+
+const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
+const Parent = Type.String({ pattern: '^([a-z0-9-]{1,63}/)?[a-z0-9][-a-z0-9.]{0,251}$' })
+
+/** What a missing parent or a cycle would say at the next rendering, said before it is stored. */
+function checkParents(profile: SeccompProfile, resolve: Resolve): void {
+  if ((profile.spec.extends ?? []).length > 0) renderProfile(profile, { mode: 'enforce', resolve })
+}
+
+async function exported(call: Call): Promise<unknown> {
+  const profile = await mustGet(call)
+  const format = call.query['format'] ?? 'oci'
+  const result = derivedOf(call.ui.sources, call.ui.now()).rendering(profile)
+  if (format === 'yaml') {
+    const { apiVersion: version, kind, metadata, spec } = profile
+    const { name, namespace } = metadata
+    const own = {
+      apiVersion: version,
+      kind,
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+      spec
+    }
+    return { file: `${name}.yaml`, text: serializeDocument(own) }
+  }
+  if (result.rendering === undefined) throw new SeccoError('INVALID_DOCUMENT', result.problem)
+  const { namespace = '', name } = profile.metadata
+  if (format === 'spo') {
+    const { object } = exportSpo(result.rendering.seccomp, { name, namespace })
+    return { file: `${name}.spo.yaml`, text: stringify(object) }
+  }
+  const { revision } = profile.status ?? {}
+  const bytes = revision === undefined ? undefined : await call.ui.sources.revision(revision)
+  return { file: `${name}.json`, text: bytes?.toString() ?? result.rendering.json }
+}
+
+/** One profile: read, written, extended, exported, imported, compared. */
+export const profileRoutes: readonly Route[] = [
+  reading({
+    url: '/api/v1/profiles/:namespace/:name',
+    operationId: 'getProfile',
+    summary: 'A profile with its review and its rendering',
+    needs: { verb: 'get', resource: 'seccompprofiles' },
+    cli: 'secco profile show NAME -o json',
+    pages: ['/profiles/:namespace/:name', '/workloads/:namespace/:name'],
+    response: AnyObject,
+    async handle(call) {
+      const profile = await mustGet(call)
+      const derived = derivedOf(call.ui.sources, call.ui.now())
+      const { rendering, problem } = derived.rendering(profile)
+      return {
+        ...profile,
+        review: derived.review(profile),
+        rendering:
+          rendering === undefined
+            ? { problem }
+            : { digest: rendering.digest, reasons: rendering.reasons }
+      }
+    }
+  }),
+  writing({
+    method: 'PUT',
+    url: '/api/v1/profiles/:namespace/:name',
+    operationId: 'applyProfile',
+    summary: 'Creates a profile or replaces its spec, from a YAML document',
+    needs: { verb: 'update', resource: 'seccompprofiles' },
+    cli: 'secco profile apply -f FILE',
+    pages: ['/profiles'],
+    bodyLimit: 2 * 1024 * 1024,
+    body: Type.Object({ document: Type.String({ minLength: 1 }) }, { additionalProperties: false }),
+    response: Done,
+    async handle(call, { document }) {
+      const ref = refOf(call)
+      const parsed = parseProfileDocument(document, 'document')
+      if (parsed.metadata.name !== ref.name) {
+        throw new SeccoError(
+          'INVALID_DOCUMENT',
+          `metadata.name: is ${parsed.metadata.name}, the address says ${ref.name}`
+        )
+      }
+      acceptProfile(parsed, 'document')
+      await call.ui.store.apply('SeccompProfile', {
+        ...parsed,
+        metadata: { ...parsed.metadata, ...ref }
+      })
+      return ref
+    }
+  }),
+  {
+    method: 'DELETE',
+    url: '/api/v1/profiles/:namespace/:name',
+    operationId: 'deleteProfile',
+    summary: 'Deletes a profile; running containers keep their filter',
+    needs: { verb: 'delete', resource: 'seccompprofiles' },
+    cli: 'secco profile delete NAME',
+    pages: ['/profiles/:namespace/:name'],
+    response: Done,
+    async handle(call) {
+      const ref = refOf(call)
+      if (await call.ui.store.delete('SeccompProfile', ref)) return ref
+      throw new SeccoError('NOT_FOUND', `there is no profile ${ref.namespace}/${ref.name}`)
+    }
+  },
+  writing({
+    method: 'POST',
+    url: '/api/v1/profiles/:namespace/:name/extends',
+    operationId: 'extendProfile',
+    summary: 'Adds or takes away profiles that it is built on',
+    needs: { verb: 'update', resource: 'seccompprofiles' },
+    cli: 'secco profile extend NAME --add PARENT --remove PARENT',
+    pages: ['/profiles/:namespace/:name'],
+    body: Type.Object(
+      { add: Type.Optional(Type.Array(Parent)), remove: Type.Optional(Type.Array(Parent)) },
+      { additionalProperties: false }
+    ),
+    response: Done,
+    async handle(call, { add = [], remove = [] }) {
+      const ref = refOf(call)
+      const { resolve } = derivedOf(call.ui.sources, call.ui.now())
+      await call.ui.store.update('SeccompProfile', ref, (profile) => {
+        const after = withParents(profile, add, remove)
+        checkParents(after, resolve)
+        return after
+      })
+      return ref
+    }
+  }),
+  reading({
+    url: '/api/v1/profiles/:namespace/:name/export',
+    operationId: 'exportProfile',
+    summary: 'The profile as a file: oci (what nodes get), yaml (ours), spo',
+    needs: { verb: 'get', resource: 'seccompprofiles' },
+    cli: 'secco profile export NAME',
+    pages: ['/profiles/:namespace/:name'],
+    query: Type.Object({ format: Type.Optional(Type.Enum(['oci', 'yaml', 'spo'])) }),
+    response: Type.Object({ file: Type.String(), text: Type.String() }),
+    handle: exported
+  }),
+  writing({
+    method: 'POST',
+    url: '/api/v1/import',
+    operationId: 'importProfiles',
+    summary: 'Reads foreign profiles and traces; stores them unless dryRun',
+    needs: { verb: 'create', resource: 'seccompprofiles' },
+    cli: 'secco import -f FILE',
+    pages: ['/profiles'],
+    bodyLimit: 4 * 1024 * 1024,
+    body: Type.Object(
+      {
+        files: Type.Array(
+          Type.Object({ name: Type.String({ maxLength: 255 }), text: Type.String() }),
+          {
+            minItems: 1,
+            maxItems: 50
+          }
+        ),
+        namespace: Type.Optional(Type.String({ pattern: namespacePattern })),
+        name: Type.Optional(Type.String({ pattern: namePattern })),
+        dryRun: Type.Optional(Type.Boolean())
+      },
+      { additionalProperties: false }
+    ),
+    response: AnyObject,
+    async handle({ ui }, { files, namespace = 'default', name, dryRun = false }) {
+      const sources = files.map((file) => ({ where: file.name, text: file.text, words: file.name }))
+      const given = { namespace, ...(name === undefined || name === '' ? {} : { name }) }
+      const { imported, losses } = importSources(sources, given)
+      const results = []
+      for (const { profile, kind } of imported) {
+        const placed: SeccompProfile & { metadata: { namespace: string } } = {
+          ...profile,
+          metadata: { ...profile.metadata, namespace: profile.metadata.namespace ?? namespace }
+        }
+        acceptProfile(placed, profile.metadata.name)
+        const names = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
+        const observed = Object.values(profile.status?.observed ?? {}).flat()
+        results.push({
+          ...placed.metadata,
+          kind,
+          calls: kind === 'trace' ? observed.length : names.size
+        })
+        if (dryRun) continue
+        const { observed: seen } = profile.status ?? {}
+        await ui.store.apply('SeccompProfile', placed)
+        const ref = { namespace: placed.metadata.namespace, name: placed.metadata.name }
+        if (seen !== undefined)
+          await ui.store.update('SeccompProfile', ref, (current) => mergeObserved(current, seen))
+      }
+      return { imported: results, losses, dryRun }
+    }
+  }),
+  reading({
+    url: '/api/v1/diff',
+    operationId: 'compareProfiles',
+    summary: 'What changes from one side to another, why, by whom and how risky',
+    needs: { verb: 'list', resource: 'seccompprofiles' },
+    cli: 'secco diff A B -o json',
+    pages: ['/compare', '/review/:namespace/:name'],
+    query: Type.Object({ left: Type.String(), right: Type.String() }),
+    response: AnyObject,
+    handle: async ({ ui, query }) => {
+      const derived = derivedOf(ui.sources, ui.now())
+      return compareSides(ui.sources, derived, query['left'] ?? '', query['right'] ?? '')
+    }
+  })
+]

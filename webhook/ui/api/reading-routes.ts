@@ -1,0 +1,96 @@
+import { Type } from 'typebox'
+import { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { workloadOf } from '../view.js'
+import { AnyObject, listOf, reading, type Route } from './route.js'
+
+const get = { verb: 'list' } as const
+
+/** The lists that need no work: what is in memory, as it is. */
+export const readingRoutes: readonly Route[] = [
+  reading({
+    url: '/api/v1/profiles',
+    operationId: 'listProfiles',
+    summary: 'Every SeccompProfile',
+    needs: { ...get, resource: 'seccompprofiles' },
+    cli: 'secco get profiles -A -o json',
+    pages: ['/profiles'],
+    response: listOf(SeccompProfile),
+    handle: ({ ui }) => ({ items: ui.sources.profiles() })
+  }),
+  reading({
+    url: '/api/v1/rules',
+    operationId: 'listRules',
+    summary: 'Every SeccompRule',
+    needs: { ...get, resource: 'seccomprules' },
+    cli: 'secco get rules -A -o json',
+    pages: ['/rules'],
+    response: listOf(SeccompRule),
+    handle: ({ ui }) => ({ items: ui.sources.rules() })
+  }),
+  reading({
+    url: '/api/v1/workloads',
+    operationId: 'listWorkloads',
+    summary: 'What is learned, by workload',
+    needs: { ...get, resource: 'seccompprofiles' },
+    cli: 'secco get workloads -A -o json',
+    pages: ['/', '/workloads', '/review'],
+    response: listOf(AnyObject),
+    handle: ({ ui }) => {
+      const denials = ui.sources.denials()
+      return {
+        items: ui.sources.profiles().flatMap((profile) => workloadOf(profile, denials) ?? [])
+      }
+    }
+  }),
+  reading({
+    url: '/api/v1/nodes',
+    operationId: 'listNodes',
+    summary: 'The nodes and how they fare',
+    needs: { ...get, resource: 'nodes' },
+    cli: 'secco get nodes -o json',
+    pages: ['/nodes', '/'],
+    response: listOf(AnyObject),
+    handle: ({ ui }) => ({ items: ui.sources.nodes() })
+  }),
+  reading({
+    url: '/api/v1/states',
+    operationId: 'listStates',
+    summary: 'What the admission decision knows of each profile',
+    needs: { ...get, resource: 'seccompprofiles' },
+    cli: 'secco check -f POD.yaml',
+    pages: ['/rules'],
+    response: listOf(AnyObject),
+    handle: ({ ui }) => ({ items: ui.sources.states() })
+  }),
+  reading({
+    url: '/api/v1/denials',
+    operationId: 'listDenials',
+    summary: 'Refused calls, newest last',
+    needs: { ...get, resource: 'denials' },
+    cli: 'secco profile show NAME',
+    pages: ['/denials', '/workloads/:namespace/:name'],
+    response: listOf(AnyObject),
+    handle: ({ ui }) => ({ items: ui.sources.denials() })
+  }),
+  reading({
+    url: '/api/v1/problems',
+    operationId: 'listProblems',
+    summary: 'Documents of the store that cannot be read',
+    needs: { ...get, resource: 'seccompprofiles' },
+    cli: 'secco get profiles -A',
+    pages: ['/doctor'],
+    response: listOf(Type.Object({ where: Type.String(), message: Type.String() })),
+    handle: ({ ui }) => ({ items: ui.sources.problems() })
+  }),
+  reading({
+    url: '/api/v1/audit',
+    operationId: 'listActions',
+    summary: 'Who did what by pages and API, newest first',
+    needs: { ...get, resource: 'seccompprofiles' },
+    cli: 'secco ui audit -o json',
+    pages: ['/audit'],
+    response: listOf(AnyObject),
+    handle: ({ ui }) => ({ items: ui.audit.list() })
+  })
+]

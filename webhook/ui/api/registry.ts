@@ -1,0 +1,17 @@
+import { approveRoutes } from './approve.js'
+import { doctorRoutes } from './doctor.js'
+import { profileRoutes } from './profiles.js'
+import { readingRoutes } from './reading-routes.js'
+import { ruleRoutes } from './rules.js'
+import type { Route } from './route.js'
+import { traceRoutes } from './traces.js'
+
+/** Every endpoint: what is served, described in /openapi.json, and held against verbs and pages by a test. */
+export const routes: readonly Route[] = [
+  ...readingRoutes,
+  ...profileRoutes,
+  ...approveRoutes,
+  ...ruleRoutes,
+  ...traceRoutes,
+  ...doctorRoutes
+]

@@ -1,0 +1,100 @@
+import { Type } from 'typebox'
+import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
+import { apiVersion, namespacePattern } from '../../../src/api/names.js'
+import { SeccoError } from '../../../src/errors.js'
+import { limits } from '../../../src/seccomp/import/limits.js'
+import { checkObject, readObjects } from '../../admission/check-pod.js'
+import type { Call } from '../context.js'
+import { AnyObject, listOf, reading, type Route, writing } from './route.js'
+
+function refOf({ params }: Call) {
+  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
+}
+
+const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
+
+/** Rules: read, written, tried on a pod. */
+export const ruleRoutes: readonly Route[] = [
+  reading({
+    url: '/api/v1/rules/:namespace/:name',
+    operationId: 'getRule',
+    summary: 'One rule',
+    needs: { verb: 'get', resource: 'seccomprules' },
+    cli: 'secco get rules NAME -o yaml',
+    pages: ['/rules'],
+    response: SeccompRule,
+    async handle(call) {
+      const ref = refOf(call)
+      const rule = await call.ui.store.get('SeccompRule', ref)
+      if (rule !== undefined) return rule
+      throw new SeccoError('NOT_FOUND', `there is no rule ${ref.namespace}/${ref.name}`)
+    }
+  }),
+  writing({
+    method: 'PUT',
+    url: '/api/v1/rules/:namespace/:name',
+    operationId: 'applyRule',
+    summary: 'Creates a rule or replaces its spec',
+    needs: { verb: 'update', resource: 'seccomprules' },
+    cli: 'secco rule apply -f FILE',
+    pages: ['/rules'],
+    body: Type.Object({ spec: SeccompRuleSpec }, { additionalProperties: false }),
+    response: Done,
+    async handle(call, { spec }) {
+      const ref = refOf(call)
+      await call.ui.store.apply('SeccompRule', {
+        apiVersion,
+        kind: 'SeccompRule',
+        metadata: ref,
+        spec
+      })
+      return ref
+    }
+  }),
+  {
+    method: 'DELETE',
+    url: '/api/v1/rules/:namespace/:name',
+    operationId: 'deleteRule',
+    summary: 'Deletes a rule; running pods keep what they have',
+    needs: { verb: 'delete', resource: 'seccomprules' },
+    cli: 'secco rule delete NAME',
+    pages: ['/rules'],
+    response: Done,
+    async handle(call) {
+      const ref = refOf(call)
+      if (await call.ui.store.delete('SeccompRule', ref)) return ref
+      throw new SeccoError('NOT_FOUND', `there is no rule ${ref.namespace}/${ref.name}`)
+    }
+  },
+  writing({
+    method: 'POST',
+    url: '/api/v1/rules/test',
+    operationId: 'testPod',
+    summary: 'What the webhook would do with a pod; nothing is created',
+    needs: { verb: 'list', resource: 'seccomprules' },
+    cli: 'secco check -f POD.yaml',
+    pages: ['/rules'],
+    bodyLimit: limits.documentBytes,
+    body: Type.Object(
+      {
+        document: Type.String({
+          minLength: 1,
+          description: 'YAML of a pod, or of anything with a pod template'
+        }),
+        namespace: Type.Optional(Type.String({ pattern: namespacePattern }))
+      },
+      { additionalProperties: false }
+    ),
+    response: listOf(AnyObject),
+    handle({ ui }, { document, namespace = 'default' }) {
+      const objects = readObjects(document, 'pod')
+      const items = objects.flatMap(
+        (each) => checkObject(ui.sources.snapshot(), each, namespace) ?? []
+      )
+      if (items.length > 0) return { items }
+      throw new SeccoError('INVALID_DOCUMENT', 'kind: none of the documents makes a pod', {
+        hint: 'paste a Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob'
+      })
+    }
+  })
+]

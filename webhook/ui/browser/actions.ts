@@ -1,0 +1,137 @@
+import { type Answer, ask, failureText, notice } from './api.js'
+
+type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement
+
+function valueOf(field: Field): unknown {
+  switch (field.dataset['kind']) {
+    case 'number':
+      return Number(field.value)
+    case 'boolean':
+      return field.value === 'true'
+    default:
+      return field.value
+  }
+}
+
+/** The form as the JSON that its endpoint takes. Lists gather every checked field of their name. */
+export function bodyOf(
+  form: HTMLFormElement,
+  submitter: HTMLElement | null
+): Record<string, unknown> {
+  const body: Record<string, unknown> = {}
+  for (const element of form.elements) {
+    const isField =
+      element instanceof HTMLInputElement ||
+      element instanceof HTMLSelectElement ||
+      element instanceof HTMLTextAreaElement ||
+      element instanceof HTMLButtonElement
+    if (!isField || element.name === '' || element.disabled) continue
+    if (element instanceof HTMLButtonElement && element !== submitter) continue
+    const choice =
+      element instanceof HTMLInputElement && ['checkbox', 'radio'].includes(element.type)
+    const on = !choice || element.checked
+    if (element.dataset['kind'] === 'list') {
+      const list = (body[element.name] ??= []) as string[]
+      if (on) list.push(element.value)
+    } else if (on && element.value !== '') body[element.name] = valueOf(element)
+  }
+  return body
+}
+
+function showError(form: HTMLFormElement, text: string): void {
+  const place = form.querySelector('.form-error')
+  if (place !== null) place.textContent = text
+  else notice(text)
+}
+
+/** Nested answers as indented lines: every value is text. */
+function lines(value: unknown, depth = 0): string[] {
+  const pad = '  '.repeat(depth)
+  if (Array.isArray(value)) {
+    const list = value as unknown[]
+    const plain = list.every((one) => typeof one !== 'object')
+    if (plain)
+      return [`${pad}${list.length === 0 ? 'none' : list.slice(0, 12).map(String).join(', ')}`]
+    return list.slice(0, 8).flatMap((one) => lines(one, depth))
+  }
+  if (typeof value !== 'object' || value === null) return [`${pad}${String(value)}`]
+  return Object.entries(value).flatMap(([key, one]) =>
+    typeof one === 'object' && one !== null
+      ? [`${pad}${key}:`, ...lines(one, depth + 1)]
+      : [`${pad}${key}: ${String(one)}`]
+  )
+}
+
+function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void {
+  let place = form.querySelector<HTMLElement>('pre.answer')
+  if (place === null) {
+    place = document.createElement('pre')
+    place.className = 'doc answer'
+    place.tabIndex = 0
+    form.append(place)
+  }
+  place.textContent = ['Tried, nothing was changed:', ...lines(data)].join('\n')
+}
+
+/** Where to go: a path whose `:name` parts the answer fills. */
+function follow(then: string, data: Record<string, unknown>): void {
+  if (then === 'reload') location.reload()
+  else
+    location.assign(
+      then.replace(/:(\w+)/g, (_whole, name: string) => encodeURIComponent(String(data[name])))
+    )
+}
+
+function confirmed(form: HTMLFormElement): boolean {
+  const wanted = form.dataset['confirm']
+  if (wanted === undefined) return true
+  const field = form.querySelector<HTMLInputElement>('[data-confirm-field]')
+  if (field === null) return window.confirm(`${wanted}: really?`)
+  if (field.value === wanted) return true
+  showError(form, `type ${wanted} to go on`)
+  field.focus()
+  return false
+}
+
+async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promise<void> {
+  if (!confirmed(form)) return
+  const { url = '', method = 'POST', then = 'reload' } = form.dataset
+  const buttons = [...form.querySelectorAll('button')]
+  const body = bodyOf(form, submitter)
+  showError(form, '')
+  for (const button of buttons) button.disabled = true
+  const answer: Answer = await ask(method, url, method === 'DELETE' ? undefined : body)
+  for (const button of buttons) button.disabled = false
+  if (!answer.ok) showError(form, failureText(answer.failure))
+  else if (body['dryRun'] === true) showAnswer(form, answer.data)
+  else {
+    sessionStorage.setItem('notice', 'Done.')
+    follow(then, answer.data)
+  }
+}
+
+/** Forms that change something: JSON to their endpoint, the answer or error beside them. */
+export function startActions(): void {
+  document.addEventListener('submit', (event) => {
+    const form = event.target
+    if (!(form instanceof HTMLFormElement) || form.dataset['action'] === undefined) return
+    event.preventDefault()
+    void send(form, event.submitter)
+  })
+  // Another choice is another revision: what was shown is not what would be approved any more.
+  document.addEventListener('change', (event) => {
+    const field = event.target
+    if (!(field instanceof HTMLInputElement) || field.type !== 'checkbox' || field.form === null)
+      return
+    const expect = field.form.querySelector<HTMLInputElement>('[data-expect]')
+    if (expect === null) return
+    expect.value = ''
+    const shown = field.form.querySelector('[data-digest]')
+    if (shown !== null) shown.textContent = 'the ticked calls'
+  })
+  const told = sessionStorage.getItem('notice')
+  if (told !== null) {
+    sessionStorage.removeItem('notice')
+    notice(told)
+  }
+}

@@ -1,0 +1,47 @@
+/** What the server said went wrong, or that it said nothing. */
+export interface Failure {
+  code: string
+  message: string
+  hint: string
+}
+
+export type Answer = { ok: true; data: Record<string, unknown> } | { ok: false; failure: Failure }
+
+const silent: Failure = {
+  code: 'UNAVAILABLE',
+  message: 'the hub does not answer',
+  hint: 'see whether it runs, then try again'
+}
+
+/** One request of the API. Bodies are JSON; the header is one that no cross-site form can send. */
+export async function ask(method: string, url: string, body?: unknown): Promise<Answer> {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        'x-secco': '1',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' })
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    const data = (await response.json()) as Record<string, unknown>
+    if (response.ok) return { ok: true, data }
+    if (response.status === 401) location.reload()
+    return { ok: false, failure: { ...silent, ...(data as Partial<Failure>) } }
+  } catch {
+    return { ok: false, failure: silent }
+  }
+}
+
+export function failureText({ code, message, hint }: Failure): string {
+  return `${message} (${code}). ${hint}`
+}
+
+/** Says something in passing, to eyes and screen readers. */
+export function notice(text: string, stays = false): void {
+  const place = document.getElementById('notice')
+  if (place === null) return
+  place.textContent = text
+  place.classList.toggle('on', text !== '')
+  if (!stays && text !== '') setTimeout(() => place.textContent === text && notice(''), 6000)
+}

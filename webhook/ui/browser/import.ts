@@ -1,0 +1,104 @@
+import { ask, failureText } from './api.js'
+
+const largest = 4 * 1024 * 1024
+
+async function filesOf(list: FileList | null): Promise<{ name: string; text: string }[]> {
+  const files = [...(list ?? [])]
+  return Promise.all(files.map(async (file) => ({ name: file.name, text: await file.text() })))
+}
+
+interface Imported {
+  namespace: string
+  name: string
+  kind: string
+  calls: number
+}
+interface Loss {
+  where: string
+  what: string
+  why: string
+  mend: string
+}
+
+function line(text: string): HTMLElement {
+  const item = document.createElement('li')
+  item.textContent = text
+  return item
+}
+
+function show(
+  place: Element,
+  imported: readonly Imported[],
+  losses: readonly Loss[],
+  dryRun: boolean
+): void {
+  const list = document.createElement('ul')
+  list.className = 'list tight'
+  for (const { namespace, name, kind, calls } of imported) {
+    list.append(
+      line(`${dryRun ? 'would make' : 'made'} ${namespace}/${name}: a ${kind} of ${calls} calls`)
+    )
+  }
+  for (const { where, what, why, mend } of losses)
+    list.append(line(`${where}: ${what}: ${why}; ${mend}`))
+  place.replaceChildren(list)
+}
+
+async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
+  const field = form.querySelector<HTMLInputElement>('input[type=file]')
+  const error = form.querySelector('.form-error')
+  const place = form.querySelector('[data-import-result]')
+  const say = (text: string) => {
+    if (error !== null) error.textContent = text
+  }
+  say('')
+  const files = await filesOf(field?.files ?? null)
+  const size = files.reduce((sum, { text }) => sum + text.length, 0)
+  if (files.length === 0 || size > largest) {
+    say(
+      files.length === 0
+        ? 'choose a file first'
+        : 'too large: 4 MB at most; use secco import -f FILE'
+    )
+    return
+  }
+  const value = (name: string) => {
+    const given = new FormData(form).get(name)
+    return typeof given === 'string' ? given : ''
+  }
+  const body = {
+    files,
+    namespace: value('namespace'),
+    ...(value('name') === '' ? {} : { name: value('name') }),
+    dryRun: !keep
+  }
+  const answer = await ask('POST', '/api/v1/import', body)
+  if (!answer.ok) {
+    say(failureText(answer.failure))
+    return
+  }
+  const { imported, losses } = answer.data as { imported: Imported[]; losses: Loss[] }
+  if (place !== null) show(place, imported, losses, !keep)
+}
+
+/** Import by dropping files. */
+export function startImport(): void {
+  const form = document.querySelector<HTMLFormElement>('[data-import]')
+  if (form === null) return
+  const drop = form.querySelector<HTMLElement>('[data-drop]')
+  const field = form.querySelector<HTMLInputElement>('input[type=file]')
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const button = event.submitter
+    void send(form, button instanceof HTMLButtonElement && button.value === 'keep')
+  })
+  for (const kind of ['dragover', 'dragleave', 'drop'] as const) {
+    drop?.addEventListener(kind, (event) => {
+      event.preventDefault()
+      drop.classList.toggle('over', kind === 'dragover')
+      if (kind !== 'drop' || field === null || event.dataTransfer === null) return
+      field.files = event.dataTransfer.files
+      void send(form, false)
+    })
+  }
+}

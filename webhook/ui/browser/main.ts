@@ -1,0 +1,16 @@
+import { startActions } from './actions.js'
+import { startGrid } from './grid.js'
+import { startImport } from './import.js'
+import { startLive } from './live.js'
+import { startButtons, startRules, startSimulation, startSliders, startTour } from './small.js'
+
+document.documentElement.classList.add('js')
+startActions()
+startButtons()
+startGrid()
+startImport()
+startLive()
+startRules()
+startSliders()
+startTour()
+void startSimulation()

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify'
+import type { UiSources } from './context.js'
+
+/** No more often than this does a page hear of changes, whatever goes on. */
+const beatMs = 1000
+/** Comments keep proxies from cutting a silent stream. */
+const silenceMs = 15_000
+const mostListeners = 100
+
+/**
+ * `GET /api/v1/changes` (server-sent events): says that something changed, not what. A page then asks for
+ * itself again, so that there is one home for how a thing looks, and a burst costs one rendering a second.
+ */
+export function addChanges(app: FastifyInstance, sources: UiSources): void {
+  const listeners = new Set<(text: string) => void>()
+  let changed = false
+  let silent = 0
+  let stamp = ''
+  const stop = sources.onChange(() => {
+    changed = true
+  })
+  const denialStamp = () => {
+    const denials = sources.denials()
+    const last = denials.at(-1)
+    return `${denials.length} ${last?.container ?? ''} ${last?.syscall ?? ''} ${last?.count ?? 0}`
+  }
+  const beat = setInterval(() => {
+    if (listeners.size === 0) return
+    const now = denialStamp()
+    const denied = now !== stamp
+    stamp = now
+    silent += beatMs
+    if (!changed && !denied && silent < silenceMs) return
+    const text = changed || denied ? `event: change\ndata: {"denials":${denied}}\n\n` : ': beat\n\n'
+    changed = false
+    silent = 0
+    for (const listener of listeners) listener(text)
+  }, beatMs)
+  beat.unref()
+  app.addHook('onClose', async () => {
+    clearInterval(beat)
+    stop()
+    await Promise.resolve()
+  })
+  app.get('/api/v1/changes', { schema: { hide: true } }, (request, reply) => {
+    if (listeners.size >= mostListeners) return reply.code(503).send()
+    reply.hijack()
+    const headers = reply.getHeaders()
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) reply.raw.setHeader(name, value)
+    }
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    reply.raw.write(': open\n\n')
+    const listener = (text: string) => {
+      // Who does not read any more is let go: it comes back by itself.
+      if (reply.raw.writableLength > 65_536) reply.raw.destroy()
+      else reply.raw.write(text)
+    }
+    listeners.add(listener)
+    request.raw.once('close', () => listeners.delete(listener))
+    return reply
+  })
+}

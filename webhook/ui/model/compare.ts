@@ -1,0 +1,86 @@
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../../src/errors.js'
+import { builtinProfile } from '../../../src/seccomp/builtin.js'
+import {
+  approvalOf,
+  type DiffReport,
+  diffReport,
+  type DiffSide
+} from '../../../src/seccomp/diff-report.js'
+import { observedSide } from '../../../src/seccomp/observed-sides.js'
+import { parseProfileDocument } from '../../../src/seccomp/parse.js'
+import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
+import type { UiSources } from '../context.js'
+import { type Derived, keyOf } from './derived.js'
+
+const parts = ['approved', 'observed', 'previous'] as const
+
+/** What can stand on either side, for a list to choose from. */
+export function sideNames(sources: UiSources): string[] {
+  const own = sources.profiles().flatMap((profile) => {
+    const key = keyOf(profile)
+    const { revision, previousRevision, observed } = profile.status ?? {}
+    return [
+      ...(profile.spec.seccomp === undefined ? [] : [key]),
+      ...(observed === undefined ? [] : [`${key}@observed`]),
+      ...(previousRevision === undefined || revision === undefined ? [] : [`${key}@previous`])
+    ]
+  })
+  return ['RuntimeDefault', ...own]
+}
+
+/** `linux.seccomp` of a revision's bytes, checked as any document. */
+function ociOf(text: string, where: string): LinuxSeccomp {
+  const wrapped = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { name: 'revision' },
+    spec: { seccomp: JSON.parse(text) as unknown }
+  }
+  const { seccomp } = parseProfileDocument(JSON.stringify(wrapped), where).spec
+  return seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' }
+}
+
+function renderedSide(profile: SeccompProfile, derived: Derived, label: string): DiffSide {
+  const { rendering, problem } = derived.rendering(profile)
+  if (rendering === undefined) throw new SeccoError('INVALID_DOCUMENT', `${label}: ${problem}`)
+  const { seccomp, provenance } = rendering
+  const last = profile.status?.approvals?.at(-1)
+  return { label, seccomp, provenance, ...(last === undefined ? {} : { by: last }) }
+}
+
+async function sideOf(sources: UiSources, derived: Derived, text: string): Promise<DiffSide> {
+  if (text === 'RuntimeDefault') return { label: text, seccomp: runtimeDefault() }
+  const [key = '', asked = 'approved'] = text.split('@', 2)
+  const [namespace = '', name = ''] = key.split('/', 2)
+  const profile = derived.byKey.get(key) ?? builtinProfile(namespace, name)
+  if (profile === undefined) {
+    throw new SeccoError('NOT_FOUND', `${key}: there is no such profile`, {
+      hint: 'choose one of the list, as NAMESPACE/NAME, NAMESPACE/NAME@observed or RuntimeDefault'
+    })
+  }
+  const part = parts.find((each) => each === asked)
+  if (part === 'observed') return observedSide(profile, text)
+  if (part === 'approved') return renderedSide(profile, derived, text)
+  const digest = part === 'previous' ? profile.status?.previousRevision : asked
+  const bytes = digest === undefined ? undefined : await sources.revision(digest)
+  if (digest === undefined || bytes === undefined) {
+    throw new SeccoError('NOT_FOUND', `${text}: the hub does not have this revision any more`)
+  }
+  const by = approvalOf(profile, digest)
+  return {
+    label: text,
+    seccomp: ociOf(bytes.toString(), text),
+    ...(by === undefined ? {} : { by })
+  }
+}
+
+/** Any two: profiles as they render, what was observed, earlier revisions, RuntimeDefault. */
+export async function compareSides(
+  sources: UiSources,
+  derived: Derived,
+  left: string,
+  right: string
+): Promise<DiffReport> {
+  return diffReport(await sideOf(sources, derived, left), await sideOf(sources, derived, right))
+}

@@ -1,0 +1,114 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import { toSeccoError } from '../../../src/errors.js'
+import { type ApprovalPlan, planApproval } from '../../../src/seccomp/approve.js'
+import type { Resolve } from '../../../src/seccomp/approved.js'
+import { isEmergency } from '../../../src/seccomp/emergency.js'
+import { renderProfile, type Rendering } from '../../../src/seccomp/render.js'
+import { type Review, reviewOf } from '../../../src/seccomp/review.js'
+import type { UiSources } from '../context.js'
+
+/** `namespace/name` of a profile. */
+export function keyOf(profile: SeccompProfile): string {
+  return `${profile.metadata.namespace ?? rootNamespace}/${profile.metadata.name}`
+}
+
+/** Path of a profile's page. */
+export function profileHref(key: string): string {
+  const [namespace = '', name = ''] = key.split('/')
+  return `/profiles/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`
+}
+
+/** Path of the page of the workload that a profile learns from. */
+export function workloadHref(key: string): string {
+  const [namespace = '', name = ''] = key.split('/')
+  return `/workloads/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`
+}
+
+/** Profiles are never changed in place: what was worked out for one holds as long as its parents do. */
+interface Memo<Value> {
+  parents: [string, string, SeccompProfile | undefined][]
+  at: number
+  value: Value
+}
+
+function remembered<Value>(
+  memory: WeakMap<SeccompProfile, Memo<Value>>,
+  profile: SeccompProfile,
+  resolve: Resolve,
+  now: number,
+  freshMs: number,
+  work: (resolve: Resolve) => Value
+): Value {
+  const known = memory.get(profile)
+  const holds =
+    known !== undefined &&
+    now - known.at < freshMs &&
+    known.parents.every(([namespace, name, parent]) => resolve(namespace, name) === parent)
+  if (holds) return known.value
+  const parents: Memo<Value>['parents'] = []
+  const value = work((namespace, name) => {
+    const parent = resolve(namespace, name)
+    parents.push([namespace, name, parent])
+    return parent
+  })
+  memory.set(profile, { parents, at: now, value })
+  return value
+}
+
+const plans = new WeakMap<SeccompProfile, ApprovalPlan>()
+const reviews = new WeakMap<SeccompProfile, Memo<Review>>()
+const renderings = new WeakMap<SeccompProfile, Memo<RenderingResult>>()
+const reviewFreshMs = 60_000
+
+/** What approving everything observed would do. */
+export function planOf(profile: SeccompProfile): ApprovalPlan {
+  const known = plans.get(profile)
+  if (known !== undefined) return known
+  const plan = planApproval(profile)
+  plans.set(profile, plan)
+  return plan
+}
+
+export type RenderingResult =
+  | { rendering: Rendering; problem?: undefined }
+  | { rendering?: undefined; problem: string }
+
+/** Something a page asks of all profiles at once. */
+export interface Derived {
+  byKey: ReadonlyMap<string, SeccompProfile>
+  resolve: Resolve
+  review(profile: SeccompProfile): Review
+  /** As it renders for enforce; the problem when it cannot. */
+  rendering(profile: SeccompProfile): RenderingResult
+}
+
+/** Everything that pages work out of the profiles as they are now; what did not change is remembered. */
+export function derivedOf(sources: UiSources, now: number): Derived {
+  const byKey = new Map(sources.profiles().map((profile) => [keyOf(profile), profile]))
+  const resolve: Resolve = (namespace, name) => byKey.get(`${namespace}/${name}`)
+  return {
+    byKey,
+    resolve,
+    review: (profile) =>
+      remembered(reviews, profile, resolve, now, reviewFreshMs, (find) =>
+        reviewOf(profile, now, find)
+      ),
+    rendering: (profile) =>
+      remembered(renderings, profile, resolve, now, Number.POSITIVE_INFINITY, (find) => {
+        try {
+          return { rendering: renderProfile(profile, { mode: 'enforce', resolve: find }) }
+        } catch (error) {
+          return { problem: toSeccoError(error).message }
+        }
+      })
+  }
+}
+
+/** Profiles that teach or serve a workload: the emergency overlay is none. */
+export function isWorkload(profile: SeccompProfile): boolean {
+  return (
+    !isEmergency(profile) &&
+    (profile.spec.workload !== undefined || profile.status?.observed !== undefined)
+  )
+}

@@ -1,0 +1,85 @@
+import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import { compileRules } from '../../../src/rules/rule.js'
+
+/** A rule in its place, with what stands against it. */
+export interface RuleLine {
+  key: string
+  rule: SeccompRule
+  /** An earlier rule that takes every pod and container this one could; undefined: none does. */
+  shadowedBy: string | undefined
+  problems: string[]
+}
+
+function requirements(selector: LabelSelector | undefined): Set<string> {
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(
+    ([key, value]) => `${key} in ${value}`
+  )
+  const expressions = (selector?.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) =>
+      `${key} ${operator === 'In' && values.length === 1 ? 'in' : operator} ${[...values].sort().join(',')}`
+  )
+  return new Set([...labels, ...expressions])
+}
+
+/** True when whoever meets `narrow` meets `wide` too, as far as their requirements alone tell. */
+function covers(wide: LabelSelector | undefined, narrow: LabelSelector | undefined): boolean {
+  const own = requirements(narrow)
+  return [...requirements(wide)].every((each) => own.has(each))
+}
+
+function coversContainers(
+  wide: readonly string[] | undefined,
+  narrow: readonly string[] | undefined
+): boolean {
+  if (wide === undefined || wide.includes('*')) return true
+  return narrow !== undefined && narrow.every((name) => wide.includes(name))
+}
+
+function shadows(first: SeccompRule, later: SeccompRule): boolean {
+  const home = (rule: SeccompRule) => rule.metadata.namespace ?? rootNamespace
+  const samePlace = home(first) === rootNamespace ? true : home(first) === home(later)
+  // A rule elsewhere only tightens what the root gives: it is asked whatever comes before it.
+  if (!samePlace || (home(later) !== rootNamespace && home(first) === rootNamespace)) return false
+  return (
+    covers(first.spec.podSelector, later.spec.podSelector) &&
+    covers(first.spec.namespaceSelector, later.spec.namespaceSelector) &&
+    coversContainers(first.spec.containers, later.spec.containers)
+  )
+}
+
+/** Rules in the order in which they are asked; what can never win is marked. Pure. */
+export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
+  const byKey = new Map(
+    rules.map((rule) => [`${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`, rule])
+  )
+  const { rules: ordered, problems } = compileRules(rules)
+  const before: SeccompRule[] = []
+  return ordered.flatMap(({ key }): RuleLine[] => {
+    const rule = byKey.get(key)
+    if (rule === undefined) return []
+    const shadow = before.find((first) => shadows(first, rule))
+    before.push(rule)
+    return [
+      {
+        key,
+        rule,
+        shadowedBy: shadow?.metadata.name,
+        problems: problems.filter((one) => one.rule === key).map(({ message }) => message)
+      }
+    ]
+  })
+}
+
+/** A selector in words: `app: web, tier not in db`. */
+export function selectorText(selector: LabelSelector | undefined): string {
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(
+    ([key, value]) => `${key}: ${value}`
+  )
+  const words = { In: 'in', NotIn: 'not in', Exists: 'is set', DoesNotExist: 'is not set' } as const
+  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) =>
+    `${key} ${words[operator]} ${values.join(', ')}`.trim()
+  )
+  const all = [...labels, ...expressions]
+  return all.length === 0 ? 'every pod' : all.join(', ')
+}

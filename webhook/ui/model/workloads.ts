@@ -1,0 +1,174 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import { sizeOfSet } from '../../../src/seccomp/syscall-set.js'
+import type { UiSources } from '../context.js'
+import type { DenialView } from '../denial-view.js'
+import { profileOf, type InventoryItem, stateOf } from '../inventory.js'
+import type { State } from '../parts.js'
+import { type Derived, isWorkload, keyOf, planOf } from './derived.js'
+
+/** What a list says of a workload without working anything out. */
+export interface WorkloadLine {
+  key: string
+  profile: SeccompProfile
+  namespace: string
+  kind: string
+  name: string
+  container: string
+  state: State
+  containers: number
+  stale: number
+  drifted: number
+  observed: number
+  /** Calls that wait for a decision; 0 while the workload only learns. */
+  toReview: number
+  denials: number
+  /** Something waits for a person. */
+  attention: '' | 'warn' | 'bad'
+  /** When it last changed, RFC 3339; empty when nothing tells. */
+  changed: string
+}
+
+const modeRank: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
+
+/** The strongest mode that a rule gives to each profile. */
+export function modesByProfile(rules: readonly SeccompRule[]): Map<string, Mode> {
+  const modes = new Map<string, Mode>()
+  for (const { metadata, spec } of rules) {
+    if (spec.profile === undefined) continue
+    const key = `${spec.profile.namespace ?? metadata.namespace ?? rootNamespace}/${spec.profile.name}`
+    const before = modes.get(key)
+    if (before === undefined || modeRank[spec.mode] > modeRank[before]) modes.set(key, spec.mode)
+  }
+  return modes
+}
+
+function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+const rank: readonly State[] = ['unconfined', 'default', 'learn', 'audit', 'enforce', 'none']
+
+/** The weakest of what its containers are under: a workload is as confined as its least confined container. */
+function weakest(items: readonly InventoryItem[]): State | undefined {
+  const found = new Set(items.map(stateOf))
+  return rank.find((state) => found.has(state))
+}
+
+function changedAt(profile: SeccompProfile): string {
+  const { lastNew = '', approvals = [] } = profile.status ?? {}
+  const approved = approvals.at(-1)?.at ?? ''
+  return lastNew > approved ? lastNew : approved
+}
+
+function countOf(denials: readonly DenialView[]): number {
+  return denials.reduce((sum, { count, expected }) => sum + (expected ? 0 : count), 0)
+}
+
+/** One line for each workload; what needs a person first, then what changed last. */
+export function workloadLines(sources: UiSources): WorkloadLine[] {
+  const modes = modesByProfile(sources.rules())
+  const denials = groupBy(sources.denials(), ({ namespace, profile }) => `${namespace}/${profile}`)
+  const containers = groupBy(sources.inventory() ?? [], profileOf)
+  const lines = sources
+    .profiles()
+    .filter(isWorkload)
+    .map((profile): WorkloadLine => {
+      const key = keyOf(profile)
+      const own = containers.get(key) ?? []
+      const running = (profile.status?.instances ?? []).filter(
+        ({ ended, part }) => !ended && (part ?? 'entry') === 'entry'
+      ).length
+      const approved = profile.spec.seccomp !== undefined
+      const toReview = approved ? planOf(profile).adds.length : 0
+      const drifted = own.filter(({ drift }) => drift.length > 0).length
+      const stale = own.filter((item) => item.stale).length
+      const refused = countOf(denials.get(key) ?? [])
+      const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
+      return {
+        ...{ key, profile, kind, container, toReview, drifted, stale },
+        namespace: profile.metadata.namespace ?? rootNamespace,
+        name: name ?? profile.metadata.name,
+        state: weakest(own) ?? modes.get(key) ?? (approved ? 'enforce' : 'learn'),
+        containers: own.length > 0 ? own.length : running,
+        observed: sizeOfSet(profile.status?.observed ?? {}),
+        denials: refused,
+        attention: drifted > 0 || refused > 0 ? 'bad' : toReview > 0 ? 'warn' : '',
+        changed: changedAt(profile)
+      }
+    })
+  const weight = { bad: 0, warn: 1, '': 2 }
+  return lines.sort(
+    (a, b) =>
+      weight[a.attention] - weight[b.attention] ||
+      (a.changed === b.changed ? (a.key < b.key ? -1 : 1) : a.changed < b.changed ? 1 : -1)
+  )
+}
+
+export interface WorkloadDetail extends WorkloadLine {
+  met: number
+  evidence: number
+  /** `0–19`, or why there is none. */
+  unseen: string
+  risk: { score: number; runtimeDefault: number; fewer: number; beyond: number } | undefined
+}
+
+/** The costly rest, for the lines that are shown. */
+export function detailOf(line: WorkloadLine, derived: Derived): WorkloadDetail {
+  const review = derived.review(line.profile)
+  const { all } = review.estimate
+  const { risk } = review
+  return {
+    ...line,
+    met: review.evidence.filter(({ ok }) => ok).length,
+    evidence: review.evidence.length,
+    unseen:
+      'tooFew' in all ? 'too few instances' : `${Math.floor(all.lower)}–${Math.ceil(all.upper)}`,
+    risk:
+      risk === undefined
+        ? undefined
+        : {
+            score: risk.score,
+            runtimeDefault: risk.runtimeDefault,
+            fewer: risk.fewerThanRuntimeDefault,
+            beyond: risk.beyondRuntimeDefault.length
+          }
+  }
+}
+
+/** What waits for a person, for the header. */
+export interface Needs {
+  review: number
+  denials: number
+  nodes: number
+}
+
+export function needsOf(sources: UiSources, lines: readonly WorkloadLine[]): Needs {
+  const nodes = sources.nodes().filter(nodeNeedsPerson).length
+  const drifted = lines.reduce((sum, line) => sum + line.drifted, 0)
+  return {
+    review: lines.filter(({ toReview }) => toReview > 0).length,
+    denials: new Set(
+      sources
+        .denials()
+        .filter(({ expected }) => !expected)
+        .map(({ namespace, profile, syscall }) => `${namespace}/${profile} ${syscall}`)
+    ).size,
+    nodes: nodes + drifted
+  }
+}
+
+/** A node that is away, cannot record or lacks a file. */
+export function nodeNeedsPerson(node: {
+  connected: boolean
+  conditions: readonly { status: string }[]
+}): boolean {
+  return !node.connected || node.conditions.some(({ status }) => status === 'False')
+}

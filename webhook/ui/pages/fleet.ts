@@ -1,0 +1,184 @@
+import { plural } from '../../../src/plural.js'
+import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
+import { riskReport } from '../../../src/seccomp/risk-score.js'
+import { barView } from '../bar-view.js'
+import type { Call, Ui } from '../context.js'
+import { groupDenials } from '../denial-view.js'
+import { html, type Markup, nothing } from '../html.js'
+import { type Icon, icon } from '../icons.js'
+import { stateOf } from '../inventory.js'
+import { derivedOf } from '../model/derived.js'
+import { detailOf, needsOf, nodeNeedsPerson, type WorkloadLine } from '../model/workloads.js'
+import { command, empty, numberText, type State, states } from '../parts.js'
+import { lossesText } from '../view.js'
+import { workloadTable } from '../workload-table.js'
+import { tour } from '../tour-view.js'
+import type { Page } from './page.js'
+
+const shown = 10
+const mostTodo = 5
+
+/** RuntimeDefault's own score, which every other is measured against. */
+export const runtimeDefaultScore = riskReport(runtimeDefault()).score
+
+/** Containers by what they are under; without reports of satellites, what their rules and profiles say. */
+export function countStates(ui: Ui): {
+  counts: Record<State, number>
+  total: number
+  real: boolean
+} {
+  const counts = Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>
+  const inventory = ui.sources.inventory()
+  if (inventory === undefined) {
+    for (const line of ui.lines()) counts[line.state] += line.containers
+  } else for (const item of inventory) counts[stateOf(item)] += 1
+  const total = states.reduce((sum, state) => sum + counts[state], 0)
+  return { counts, total, real: inventory !== undefined }
+}
+
+interface Todo {
+  shape: Icon
+  tone: 'warn' | 'bad'
+  title: string
+  detail: string
+  href: string
+  verb: string
+}
+
+const titleOf = ({ name, container }: WorkloadLine) =>
+  container === '' ? name : `${name} · ${container}`
+
+function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
+  const drifted = lines
+    .filter((line) => line.drifted > 0)
+    .map(
+      (line): Todo => ({
+        shape: 'drift',
+        tone: 'bad',
+        title: `${titleOf(line)} drifted`,
+        detail: `${line.drifted} of ${line.containers} containers are not under what was decided`,
+        href: '/nodes#containers',
+        verb: 'Inspect'
+      })
+    )
+  const denials = groupDenials(ui.sources.denials())
+    .filter(({ expected }) => !expected)
+    .map(
+      (one): Todo => ({
+        shape: one.logged ? 'open' : 'x',
+        tone: one.logged ? 'warn' : 'bad',
+        title: `${one.syscall} ${one.logged ? 'logged' : 'refused'}`,
+        detail: `${one.namespace}/${one.profile}, ${plural(one.count, 'time')}, by ${one.comm === '' ? 'an unknown caller' : one.comm}`,
+        href: `/denials?q=${encodeURIComponent(one.syscall)}`,
+        verb: 'Decide'
+      })
+    )
+  const reviews = lines
+    .filter(({ toReview }) => toReview > 0)
+    .map(
+      (line): Todo => ({
+        shape: 'open',
+        tone: 'warn',
+        title: `${titleOf(line)} to review`,
+        detail: `${line.toReview} calls were observed since the last approval`,
+        href: `/review/${line.key}`,
+        verb: 'Review'
+      })
+    )
+  const nodes = ui.sources.nodes().filter(nodeNeedsPerson)
+  const nodeTodos = nodes.map(
+    (node): Todo => ({
+      shape: 'drift',
+      tone: 'warn',
+      title: node.connected ? `${node.name} complains` : `${node.name} is away`,
+      detail:
+        node.conditions.find(({ status }) => status === 'False')?.message ??
+        'its satellite is not connected',
+      href: '/nodes',
+      verb: 'Inspect'
+    })
+  )
+  return [...drifted, ...denials, ...nodeTodos, ...reviews]
+}
+
+function todoList(todos: readonly Todo[], total: number): Markup {
+  if (todos.length === 0)
+    return html`<div class="body">${empty('Nothing waits for you.', 'Denials, drift and calls to review turn up here.')}</div>`
+  return html`<ul class="todo">${todos.slice(0, mostTodo).map(({ shape, tone, title, detail, href, verb }) => html`<li>${icon(shape, tone)}<div><span class="strong"><bdi>${title}</bdi></span><p><bdi>${detail}</bdi></p></div><a class="btn s" href="${href}">${verb}<span class="vh"> ${title}</span></a></li>`)}</ul>${total > mostTodo ? html`<footer>and ${total - mostTodo} more in <a href="/denials">denials</a>, <a href="/review">review</a> and <a href="/nodes">nodes</a></footer>` : nothing}`
+}
+
+function figure(term: string, value: string, note: string): Markup {
+  return html`<div><dt>${term}</dt><dd>${value}</dd><dd>${note}</dd></div>`
+}
+
+function render({ ui }: Call) {
+  const lines = ui.lines()
+  const nodes = ui.sources.nodes()
+  const derived = derivedOf(ui.sources, ui.now())
+  const { counts, total, real } = countStates(ui)
+  const needs = needsOf(ui.sources, lines)
+  const waiting = needs.review + needs.denials + needs.nodes
+  const enforced = total === 0 ? 0 : Math.round((100 * counts.enforce) / total)
+  const connected = nodes.filter((node) => node.connected).length
+  const approved = lines.filter(({ profile }) => profile.spec.seccomp !== undefined)
+  const ready = approved.filter(
+    ({ profile: { status } }) =>
+      status?.nodes !== undefined &&
+      status.nodes.total > 0 &&
+      status.nodes.ready === status.nodes.total
+  )
+  const denials = ui.sources.denials()
+  const open = denials.filter(({ expected }) => !expected)
+  const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '')
+  const todos = todosOf(ui, lines)
+  const body = html`${tour(lines, nodes.length)}<div class="cols equal"><div class="stack">
+<section class="panel" aria-labelledby="h-state"><header><h2 id="h-state">${real ? 'What is really enforced' : 'What was decided'}</h2><p>${real ? 'read from the kernel of every node, not from pod specs' : 'from rules and profiles: satellites do not report kernels yet'}</p></header><div class="body stack" data-live="bar"><div class="stack" data-key="bar">${barView(counts, 'containers')}</div></div></section>
+<section class="panel grow" aria-label="Figures"><dl class="figures" data-live="figures">${[
+    figure('Enforced', `${enforced} %`, `${counts.enforce} of ${total} containers`),
+    figure(
+      'Profiles on nodes',
+      `${ready.length} / ${approved.length}`,
+      `${connected} of ${nodes.length} nodes connected`
+    ),
+    figure(
+      'Refused calls',
+      numberText(open.reduce((sum, { count }) => sum + count, 0)),
+      `${needs.denials} different, ${denials.length - open.length} refused on purpose`
+    ),
+    figure(
+      'Records lost',
+      lossy.length === 0 ? '0' : String(lossy.length),
+      lossy.length === 0 ? 'no counter of any node moved' : 'nodes lost something: see Nodes'
+    )
+  ]}</dl></section></div>
+<section class="panel" id="needs-you" aria-labelledby="h-needs"><header><h2 id="h-needs">Needs you: ${waiting}</h2></header><div data-live="todo"><div data-key="todo">${todoList(todos, todos.length)}</div></div></section></div>
+<section class="panel">${
+    lines.length === 0
+      ? html`<div class="body">${empty('Nothing is learned yet.', html`Start a container under a filter, for example that of <code>secco render --learn</code>, label pods <code>secco.dev/learn: "true"</code>, or record one that runs in the <a href="/profiler">profiler</a>.`)}</div>`
+      : workloadTable({
+          lines: lines.slice(0, shown).map((line) => detailOf(line, derived)),
+          note: `${Math.min(shown, lines.length)} of ${numberText(lines.length)}, what needs you and what changed first`,
+          runtimeDefault: runtimeDefaultScore,
+          live: 'workloads'
+        })
+  }</section><section class="panel" aria-labelledby="h-cli"><header><h2 id="h-cli">The same on the command line</h2></header><div class="body">${command('secco get workloads -A')}</div></section>`
+  return {
+    title: 'Fleet',
+    facts: [
+      html`<bdi>${ui.place}</bdi>`,
+      plural(total, 'container'),
+      plural(lines.length, 'workload'),
+      plural(nodes.length, 'node'),
+      `as of ${new Date(ui.now()).toISOString().slice(11, 19)} UTC`
+    ],
+    actions: html`<a class="btn" href="/profiler">Record a container</a><a class="btn" href="/rules#new">Learn a namespace</a>`,
+    body
+  }
+}
+
+export const fleetPage: Page = {
+  path: '/',
+  nav: 'Fleet',
+  needs: { verb: 'list', resource: 'seccompprofiles' },
+  render
+}

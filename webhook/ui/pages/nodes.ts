@@ -1,0 +1,145 @@
+import type { Call } from '../context.js'
+import { html, nothing } from '../html.js'
+import type { InventoryItem } from '../inventory.js'
+import {
+  commandPanel,
+  digestMark,
+  empty,
+  moment,
+  numberText,
+  pager,
+  type Row,
+  stateMark,
+  tag,
+  table
+} from '../parts.js'
+import { stateOf } from '../inventory.js'
+import { lossesText, type NodeView } from '../view.js'
+import type { Page } from './page.js'
+import { hrefWith, pageOf } from './workloads.js'
+
+const perPage = 50
+
+function recording(node: NodeView) {
+  if (node.hook === '')
+    return html`${tag(node.record === 'off' ? 'off' : 'cannot record', node.record === 'off' ? '' : 'bad', 'none')}<span class="sub">${node.tracingUnavailable}</span>`
+  return html`${tag(node.attached ? 'recording' : 'ready', 'ok', 'yes')}<span class="sub">${node.hook}, ${node.record}</span>`
+}
+
+function nodeRow(node: NodeView, now: number): Row {
+  const wrong = node.conditions.filter(({ status }) => status === 'False')
+  const lost = lossesText(node.losses)
+  return {
+    key: node.name,
+    attention: !node.connected || wrong.length > 0 ? 'bad' : lost === '' ? '' : 'warn',
+    cells: [
+      html`<bdi>${node.name}</bdi>`,
+      html`${node.connected ? tag('connected', 'ok', 'yes') : tag('away', 'bad', 'open')}<span class="sub">${moment(node.lastSeen, now)}</span>`,
+      html`<bdi>${node.kernel}</bdi><span class="sub">${node.arch}</span>`,
+      html`<bdi>${node.runtimes === '' ? 'none found' : node.runtimes}</bdi>`,
+      recording(node),
+      html`${numberText(node.revisions)}`,
+      html`${lost === '' ? 'none' : html`<span class="warn">${lost}</span>`}`,
+      wrong.length === 0
+        ? tag('in step', 'ok', 'yes')
+        : html`${tag('drift', 'bad', 'drift')}${wrong.slice(0, 3).map(({ reason, message }) => html`<span class="sub bad"><bdi>${reason}: ${message}</bdi></span>`)}`
+    ]
+  }
+}
+
+function verdict(item: InventoryItem) {
+  const [drift] = item.drift
+  if (drift !== undefined)
+    return html`${tag('drift', 'bad', 'drift')}<span class="sub bad"><bdi>${drift.message}</bdi></span>`
+  if (item.unprotected !== null)
+    return html`${tag('not protected', 'bad', 'unconfined')}<span class="sub bad"><bdi>${item.unprotected.message}</bdi></span>`
+  if (item.stale)
+    return html`${tag('stale', 'warn', 'open')}<span class="sub">started before the newest revision</span>`
+  if (item.revision === '' && item.profile === '' && item.learned === '')
+    return html`${tag('nothing decided', '', 'none')}<span class="sub">no rule covers it</span>`
+  return tag('same', 'ok', 'yes')
+}
+
+const weight = (item: InventoryItem) =>
+  item.drift.length > 0 ? 0 : item.unprotected !== null ? 1 : item.stale ? 2 : 3
+
+function render({ ui, query }: Call) {
+  const now = ui.now()
+  const nodes = ui.sources.nodes()
+  const { q = '' } = query
+  const inventory = ui.sources.inventory()
+  const words = q.toLowerCase()
+  const matching = (inventory ?? []).filter(
+    (item) =>
+      words === '' ||
+      `${item.namespace}/${item.workload} ${item.name} ${item.pod} ${item.node}`
+        .toLowerCase()
+        .includes(words)
+  )
+  // Four bins, not a sort: there may be a hundred thousand.
+  const bins: InventoryItem[][] = [[], [], [], []]
+  for (const item of matching) bins[weight(item)]?.push(item)
+  const found = bins.flat()
+  const pages = Math.ceil(found.length / perPage)
+  const page = pageOf(query['page'], pages)
+  const rows = found.slice((page - 1) * perPage, page * perPage).map(
+    (item): Row => ({
+      key: item.key,
+      attention: weight(item) < 2 ? 'bad' : item.stale ? 'warn' : '',
+      cells: [
+        html`<bdi>${item.namespace}/${item.workload}</bdi> · <bdi>${item.name}</bdi><span class="sub mono"><bdi>${item.pod === '' ? item.id.slice(0, 12) : item.pod}</bdi></span>`,
+        html`<bdi>${item.node}</bdi><span class="sub">${item.runtime}</span>`,
+        digestMark(item.wanted, 'nothing'),
+        digestMark(item.revision, 'none'),
+        html`${stateMark(stateOf(item))}<span class="sub"><bdi>${item.why}</bdi></span>`,
+        verdict(item),
+        moment(item.startedAt, now, 'unknown')
+      ]
+    })
+  )
+  const table1 =
+    nodes.length === 0
+      ? html`<div class="body">${empty('No satellite has connected yet.', html`Start one: <code>secco satellite</code>, or everything on this machine with <code>secco up</code>.`)}</div>`
+      : table({
+          caption: 'Nodes',
+          note: 'what every satellite reports',
+          columns: [
+            { title: 'Node' },
+            { title: 'Connection' },
+            { title: 'Kernel' },
+            { title: 'Runtimes' },
+            { title: 'Recording' },
+            { title: 'Files', num: true },
+            { title: 'Lost' },
+            { title: 'State' }
+          ],
+          rows: nodes.map((node) => nodeRow(node, now)),
+          live: 'nodes'
+        })
+  const containers =
+    inventory === undefined
+      ? html`<div class="body">${empty('Satellites do not report their containers yet.', 'What is enforced is on the pages of the workloads; on a node: secco trace, secco doctor --node.')}</div>`
+      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found.length, what: 'containers', href: (to) => hrefWith('/nodes', { q, page: String(to) }) })}`}`
+  const connected = nodes.filter((node) => node.connected).length
+  return {
+    title: 'Nodes',
+    facts: [
+      `${connected} of ${nodes.length} connected`,
+      inventory === undefined ? nothing : `${numberText(inventory.length)} containers`
+    ],
+    actions: html`<a class="btn" href="/doctor">Run doctor</a>`,
+    body: html`<section class="panel">${table1}</section><section class="panel" id="containers">${containers}</section>${commandPanel(
+      'h-cli',
+      'secco get nodes -o wide',
+      ...(ui.offers('GET', '/api/v1/containers') ? ['secco ps'] : [])
+    )}`
+  }
+}
+
+export const nodesPage: Page = {
+  path: '/nodes',
+  nav: 'Nodes',
+  count: 'nodes',
+  needs: { verb: 'list', resource: 'nodes' },
+  render
+}

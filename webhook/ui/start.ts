@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from '../../src/log.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import type { Store } from '../../src/store/store.js'
+import { createDiscovery } from '../hub/discovery.js'
+import type { Hub } from '../hub/hub.js'
+import { nodeView } from '../hub/node-view.js'
+import type { ObjectCache } from '../object-cache.js'
+import type { StateSource } from '../state-source.js'
+import type { Truth } from '../truth/truth.js'
+import { allRoutes, truthStreams } from './api/truth-routes.js'
+import { openAuditTrail } from './audit-trail.js'
+import { createProfiler } from './profiler.js'
+import { localIdentity, localRights, type Rights } from './rights.js'
+import { createUiServer } from './server.js'
+import { createSessions } from './sessions.js'
+
+export interface UiOptions {
+  store: Store
+  objects: ObjectCache
+  /** Of this replica; without one, what only a hub knows is empty. */
+  hub: Hub | undefined
+  states: StateSource
+  truth: Truth | undefined
+  snapshot: () => Snapshot
+  /** The audit trail is kept here. */
+  revisionsDir: string
+  /** What the command line shows; without one nobody but holders of links comes in. */
+  token?: string
+  /** Default: that token, and links. */
+  rights?: Rights
+  satelliteSocket?: string
+  logger: Logger
+}
+
+export interface RunningUi {
+  app: FastifyInstance
+  /** Path of a new one-time link; undefined where people have tokens of their own. */
+  link: (user: string) => string | undefined
+  close(): Promise<void>
+}
+
+/** Pages and API of a running hub. The caller lets the server listen. */
+export async function startUi(options: UiOptions): Promise<RunningUi> {
+  const { store, objects, hub, states, truth, logger, satelliteSocket } = options
+  const now = () => Date.now()
+  const sessions = createSessions(now)
+  const rights =
+    options.rights ?? localRights(options.token ?? randomBytes(32).toString('base64url'))
+  const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
+  const profiler = satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
+  const changed = new Set<() => void>()
+  const tell = () => {
+    for (const listener of changed) listener()
+  }
+  objects.onChange(tell)
+  const leave = [hub?.onChange(tell), truth?.views.onChange(tell)]
+  const app = await createUiServer({
+    sources: {
+      profiles: () => objects.profiles(),
+      rules: () => objects.rules(),
+      nodes: () => hub?.nodes().map(nodeView) ?? [],
+      states: () => [...states.profiles().values()],
+      denials: () => hub?.denials() ?? [],
+      problems: () => objects.problems(),
+      snapshot: options.snapshot,
+      revision: async (digest) => hub?.bytes(digest),
+      discovery: hub?.discovery ?? createDiscovery(),
+      inventory: () => truth?.views.list(),
+      onChange: (listener) => {
+        changed.add(listener)
+        return () => void changed.delete(listener)
+      }
+    },
+    ...{ store, sessions, rights, audit, profiler, now, logger },
+    foreign: truth === undefined ? [] : allRoutes(truth),
+    extensions: truth === undefined ? [] : [(app) => truthStreams(app, truth)],
+    place: hostname()
+  })
+  return {
+    app,
+    link: (user) =>
+      rights.kind === 'local' ? `/login/${sessions.link(localIdentity(user, 'admin'))}` : undefined,
+    async close() {
+      for (const stop of leave) stop?.()
+      await app.close()
+      profiler?.close()
+      await audit.close()
+    }
+  }
+}
