@@ -22,6 +22,7 @@
 #include "details.h"
 #include "pins.h"
 #include "sizes.h"
+#include "undisturbed.h"
 
 namespace {
 
@@ -451,7 +452,7 @@ class Maps {
   }
 
   void load_object() {
-    if (const int code = bpf_object__load(object_); code != 0) {
+    if (const int code = load_undisturbed(object_); code != 0) {
       std::string first = "an object part";
       struct bpf_program *program;
       bpf_object__for_each_program(program, object_) {
