@@ -319,6 +319,7 @@ class Maps {
       if (bpf_program__autoload(program)) add(bpf_program__fd(program));
     }
     /* Adopted links run the programs of the process that attached them. */
+    if (!adopted_) return sum;
     for (struct bpf_link *link : links_) {
       struct bpf_link_info info = {};
       __u32 length = sizeof(info);

@@ -1,11 +1,10 @@
-import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Logger } from '../src/log.js'
-import { canonicalJson } from '../src/seccomp/canonical.js'
-import { digestOf } from '../src/seccomp/digest.js'
 import { isSandbox } from './containers/labels.js'
 import { mntnsOf } from './containers/processes.js'
-import { type ContainerRegistry, isSameRun } from './containers/registry.js'
+import { isSameRun } from './containers/merge.js'
+import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
+import { digestOfSeccomp } from './observation.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
 
 /** Attached this long after the last need went away: containers often come one after the other. */
@@ -37,15 +36,6 @@ export interface Attachment {
   close(): Promise<void>
 }
 
-/** As the revisions on this node are named; empty for what no revision can be. */
-function digestOfSeccomp(seccomp: LinuxSeccomp): string {
-  try {
-    return digestOf(canonicalJson(seccomp))
-  } catch {
-    return ''
-  }
-}
-
 interface Unseen {
   container: Container
   goneAt?: number
@@ -54,18 +44,13 @@ interface Unseen {
 export function startAttachment(options: AttachmentOptions): Attachment {
   const { loop, registry, logger } = options
   const linger = options.lingerMs ?? lingerMs
-  const digests = new WeakMap<LinuxSeccomp, string>()
   const unseen = new Set<Unseen>()
   const state = { holds: 0, neededAt: -Infinity, missed: 0, closed: false }
   let work = Promise.resolve()
 
-  /** The revision that it runs under, its digest computed once. */
-  const isProfiled = ({ seccomp }: Container): boolean => {
-    if (seccomp === undefined) return false
-    let digest = digests.get(seccomp)
-    if (digest === undefined) digests.set(seccomp, (digest = digestOfSeccomp(seccomp)))
-    return options.held().has(digest)
-  }
+  /** Does it run under a revision? */
+  const isProfiled = ({ seccomp }: Container): boolean =>
+    seccomp !== undefined && options.held().has(digestOfSeccomp(seccomp))
   const isAlive = ({ pid, mntns }: Container): boolean =>
     pid > 0 && (mntns === undefined || mntnsOf(pid) === mntns)
   const matters = (container: Container): boolean =>

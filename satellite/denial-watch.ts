@@ -20,8 +20,8 @@ export interface DenialWatch {
   follow(slot: Slot, container: Container): void
   /** Reads what the kernel side noted since; to be called once per look at all slots. */
   refresh(): void
-  /** True when refused calls grew since `denied`, and it is time to say so. */
-  hasGrown(slot: Slot, nowMs: number): boolean
+  /** Slots whose refused calls grew since they were given last, and it is time to say so: `index.generation`. */
+  grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
   denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
   forget(slot: Slot): void
@@ -30,6 +30,7 @@ export interface DenialWatch {
 }
 
 interface Followed {
+  key: string
   profile: ProfileVerdicts
   /** `abi name` → newest from the kernel. */
   details: Map<string, KernelDetail>
@@ -74,6 +75,8 @@ export function createDenialWatch(options: {
 }): DenialWatch {
   const { recorder, machine, logger, timeOf, audited } = options
   const followed = new Map<string, Followed>()
+  /** Those of them that the kernel side noted something of. */
+  const refusing = new Set<string>()
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
 
@@ -118,7 +121,8 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      followed.set(key, { profile, details: new Map(), total: 0, growth: pacedGrowth(), name })
+      const details = new Map<string, KernelDetail>()
+      followed.set(key, { key, profile, details, total: 0, growth: pacedGrowth(), name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
@@ -132,12 +136,17 @@ export function createDenialWatch(options: {
         if (one.profile.of(abi, name).kind === 'expected') continue
         totals.set(one, (totals.get(one) ?? 0) + detail.count)
       }
-      for (const [one, total] of totals) one.total = total
+      for (const [one, total] of totals) {
+        one.total = total
+        refusing.add(one.key)
+      }
     },
-    hasGrown(slot, nowMs) {
-      const one = followed.get(keyOf(slot))
-      const more = audited?.total(slot) ?? 0
-      return one?.growth.isDue(one.total + more, nowMs) ?? false
+    grown(nowMs) {
+      const audits = audited?.totals() ?? new Map<string, number>()
+      return [...new Set([...refusing, ...audits.keys()])].filter((key) => {
+        const one = followed.get(key)
+        return one?.growth.isDue(one.total + (audits.get(key) ?? 0), nowMs) ?? false
+      })
     },
     denied(slot, abis, container) {
       if (container.seccomp === undefined) return []
@@ -145,7 +154,7 @@ export function createDenialWatch(options: {
       if (profile === undefined) return []
       const one = followed.get(keyOf(slot)) ?? {
         ...{ profile, details: new Map<string, KernelDetail>(), total: 0 },
-        ...{ growth: pacedGrowth(), name: container.name }
+        ...{ growth: pacedGrowth(), name: container.name, key: keyOf(slot) }
       }
       const counts = Object.fromEntries(
         abis.map(({ abi, syscalls }) => [
@@ -158,6 +167,7 @@ export function createDenialWatch(options: {
     },
     forget: (slot) => {
       followed.delete(keyOf(slot))
+      refusing.delete(keyOf(slot))
       audited?.forget(slot)
     },
     conditions: () => [...mismatches.values()].slice(0, 16)

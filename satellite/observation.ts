@@ -39,15 +39,27 @@ export function namedCounts(
   return result
 }
 
+/** Containers share their profiles: each is worked out once. */
+const digests = new WeakMap<LinuxSeccomp, string>()
+
+/** As the revisions on this node are named; empty for what no revision can be. */
+export function digestOfSeccomp(seccomp: LinuxSeccomp): string {
+  const known = digests.get(seccomp)
+  if (known !== undefined) return known
+  let digest = ''
+  try {
+    digest = digestOf(canonicalJson(seccomp))
+  } catch {
+    // Something that has no canonical form is nothing that a hub rendered.
+  }
+  digests.set(seccomp, digest)
+  return digest
+}
+
 /** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
 export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
-  if (seccomp === undefined) return ''
-  try {
-    const digest = digestOf(canonicalJson(seccomp))
-    return held.has(digest) ? digest : ''
-  } catch {
-    return ''
-  }
+  const digest = seccomp === undefined ? '' : digestOfSeccomp(seccomp)
+  return held.has(digest) ? digest : ''
 }
 
 export function containerRef(container: Container): ContainerRef {
@@ -69,8 +81,8 @@ export interface ObservationInput {
   prefix: string
   sequence: number
   slot: Slot
-  counts: SlotCounts
-  blocked: BlockedCalls
+  /** Counted and blocked, by name. */
+  abis: AbiCounts[]
   container: Container
   machine: Abi
   ended: boolean
@@ -95,8 +107,7 @@ export function observationId(prefix: string, slot: Slot): string {
 
 /** The message for one slot as it stands. */
 export function toObservation(input: ObservationInput): Observation {
-  const { slot, container, ended } = input
-  const abis = namedCounts(input.counts, input.blocked, input.machine)
+  const { slot, container, ended, abis } = input
   const serving = input.phases?.serving() ?? []
   return {
     id: observationId(input.prefix, slot),

@@ -53,6 +53,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let complaint = ''
   let dialTimer: NodeJS.Timeout | undefined
   let pumpTimer: NodeJS.Timeout | undefined
+  let saveTimer: NodeJS.Timeout | undefined
   let blocked = false
   let installs: Promise<void> = Promise.resolve()
 
@@ -79,7 +80,23 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (stream?.write({ body }) === false) blocked = true
   }
 
-  /** Sends what is due, as far as the transport takes it, and saves it meanwhile. */
+  /**
+   * Saves what waits for its ack too long. A hub that answers at once is the disk: nothing has to be
+   * written for what it took.
+   */
+  function saveLater(): void {
+    if (!welcomed) {
+      void backlog.spool()
+      return
+    }
+    saveTimer ??= setTimeout(() => {
+      saveTimer = undefined
+      void backlog.spool(timing.saveMs / 2)
+      if (backlog.size() > 0) saveLater()
+    }, timing.saveMs)
+  }
+
+  /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
     pumpTimer = undefined
@@ -91,7 +108,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
         backlog.markSent(observation, now)
       }
     }
-    void backlog.spool()
+    if (backlog.size() > 0) saveLater()
   }
 
   function schedulePump(): void {
@@ -169,6 +186,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     which.cancel()
     wakeFlushers()
     if (closed) return
+    // Nobody acks now: what was sent and not yet saved is.
+    saveLater()
     const hint = connectionHint(reason)
     // One line per change: an hour without a hub is one line, not hundreds.
     if (complaint !== hint) {
@@ -261,6 +280,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       problem: backlog.problem()
     }),
     flush,
+    durable() {
+      pump()
+      return backlog.durable()
+    },
     setTls(next) {
       tls = next
       const old = client
@@ -275,6 +298,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearInterval(heartbeat)
       clearTimeout(dialTimer)
       clearTimeout(pumpTimer)
+      clearTimeout(saveTimer)
       welcomed = false
       stream?.end()
       await installs

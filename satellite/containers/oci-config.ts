@@ -13,9 +13,7 @@ export interface OciConfig {
  * The seccomp part as the runtime has it. It is what a filter was made from, so anything a runtime
  * accepts is kept as it is; only its outer shape is checked.
  */
-function seccompOf(config: Record<string, unknown>): LinuxSeccomp | undefined {
-  const linux = config['linux']
-  const seccomp = isRecord(linux) ? linux['seccomp'] : undefined
+export function seccompOf(seccomp: unknown): LinuxSeccomp | undefined {
   if (!isRecord(seccomp) || typeof seccomp['defaultAction'] !== 'string') return undefined
   return seccomp as LinuxSeccomp
 }
@@ -24,7 +22,8 @@ function seccompOf(config: Record<string, unknown>): LinuxSeccomp | undefined {
 export function parseOciConfig(text: string): OciConfig | undefined {
   const config = parseRecord(text)
   if (config === undefined) return undefined
-  const seccomp = seccompOf(config)
+  const linux = config['linux']
+  const seccomp = seccompOf(isRecord(linux) ? linux['seccomp'] : undefined)
   return {
     annotations: stringsOf(config['annotations']),
     ...(seccomp === undefined ? {} : { seccomp })
