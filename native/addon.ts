@@ -96,6 +96,7 @@ export interface SlotLayout {
   distinct: number
   part: number
   exits: number
+  compatRow: number
   /** 64-bit words of `seen()` a slot, and the first bits of compat and x32 in them. */
   seenWords: number
   compatAt: number
@@ -118,6 +119,8 @@ export interface Addon {
   StateWatch: new (roots: string[]) => AddonStateWatch
   /** undefined: it cannot be asked by number here. */
   cgroupMembers(mount: string, id: bigint): number[] | undefined
+  /** pid, tid, 1 for a 32-bit program, number; call after call. */
+  blockedCalls(pids: readonly number[], mntns: number, mayBeCompat: boolean): Float64Array
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */

@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "blocked-calls.h"
 #include "cgroup-members.h"
 #include "faces.h"
 #include "kernel-maps.h"
@@ -454,6 +455,24 @@ Napi::Value cgroup_members(const Napi::CallbackInfo &info) {
   return out;
 }
 
+/* (thread group ids, mount namespace, whether 32-bit programs may be among them) → pid, tid, compat, number … */
+Napi::Value blocked(const Napi::CallbackInfo &info) {
+  const auto given = info[0].As<Napi::Array>();
+  std::vector<int> pids;
+  for (uint32_t at = 0; at < given.Length(); at++) pids.push_back(given.Get(at).As<Napi::Number>().Int32Value());
+  const std::vector<BlockedCall> found =
+      blocked_calls(pids, info[1].As<Napi::Number>().Uint32Value(), info[2].ToBoolean());
+  Napi::Float64Array out = Napi::Float64Array::New(info.Env(), found.size() * 4);
+  double *to = out.Data();
+  for (const BlockedCall &one : found) {
+    *to++ = one.pid;
+    *to++ = one.tid;
+    *to++ = one.compat;
+    *to++ = static_cast<double>(one.nr);
+  }
+  return out;
+}
+
 Napi::Value mount_pins(const Napi::CallbackInfo &info) {
   complaints.clear();
   try {
@@ -500,6 +519,7 @@ Napi::Object layout(Napi::Env env) {
   FIELD("distinct", distinct);
   FIELD("part", part);
   FIELD("exits", exits);
+  FIELD("compatRow", compat_row);
 #undef FIELD
   out.Set("seenWords", Napi::Number::New(env, SECCO_SEEN_WORDS));
   out.Set("compatAt", Napi::Number::New(env, SECCO_COMPAT_AT));
@@ -546,6 +566,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("Recorder", Recorder::define(env));
   exports.Set("StateWatch", state_watch_face(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
+  exports.Set("blockedCalls", Napi::Function::New(env, blocked));
   exports.Set("cgroupMembers", Napi::Function::New(env, cgroup_members));
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));

@@ -75,7 +75,8 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',
-        exits
+        exits,
+        hasCompat: u32(layout.compatRow) !== 0
       }
       last.set(index, { slot, flags, distinct: low, pid })
       slots.push(slot)

@@ -66,6 +66,8 @@ export interface Slot {
   part: SlotPart
   /** Moves when a process of the container ends: the time to look whether any is left. */
   exits: number
+  /** Calls of 32-bit programs were counted. */
+  hasCompat: boolean
 }
 
 /** A value that one argument of one call had in a container, masked as src/seccomp/learned-arguments.ts says. */

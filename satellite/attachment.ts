@@ -110,17 +110,20 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     else if (options.attached()) detachUnneeded()
   }
 
-  const leave = registry.onAppear((container) => {
-    if (container !== undefined && !options.attached() && matters(container)) {
-      unseen.add({ container })
-    }
-    if (options.mode === 'always') return
+  const leave = [
+    registry.onAppear((container) => {
+      if (!options.attached() && matters(container)) unseen.add({ container })
+      if (options.mode !== 'always') check()
+    })
+  ]
+  if (options.mode !== 'always') {
     // Being made: whose it is, and under which profile, is known when it is too late.
-    if (container === undefined) {
+    const begins = registry.onBegin(() => {
       state.neededAt = performance.now()
       void attachNow()
-    } else check()
-  })
+    })
+    leave.push(begins)
+  }
   const timer = setInterval(check, Math.min(checkEveryMs, linger))
   timer.unref()
   check()
@@ -142,7 +145,7 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     close: async () => {
       state.closed = true
       clearInterval(timer)
-      leave()
+      for (const one of leave) one()
       await work
     }
   }

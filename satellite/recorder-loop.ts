@@ -48,7 +48,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
   const readBlocked = async (one: Named): Promise<number> => {
     const pids = await observer.ownPids(one.slot, one.container, await pidsOfSlot(one.slot, one))
-    return addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+    return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
   const send = (one: Tracked, ended: boolean): void => {

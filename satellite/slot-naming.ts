@@ -1,6 +1,7 @@
 import type { Recorder } from '../native/types.js'
 import type { Logger } from '../src/log.js'
 import { identify, isNamelessContainer } from './containers/identify.js'
+import { cgroupMount } from './containers/processes.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { askEveryMs, graceMs } from './slot-pace.js'
@@ -34,6 +35,9 @@ export function createSlotNaming(options: {
     const now = performance.now()
     if (!last && now - one.askedAt < askEveryMs) return found
     one.askedAt = now
+    // Where there is a unified hierarchy, who is in its root is in no container.
+    const isHost = one.slot.cgroupId <= 1n && cgroupMount() !== undefined
+    if (isHost && !isNamelessContainer(one.slot)) return found
     await registry.ask(one.slot)
     return registry.find(one.slot)
   }

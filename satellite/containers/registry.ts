@@ -8,8 +8,10 @@ import { mergeAnswers } from './merge.js'
 import { mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
-/** Between two rounds of looks whether what is known as live still is, and so many at a time. */
-const sweepEveryMs = 60_000
+/** News are taken at least this often, whoever else takes them: they are memory. */
+const takeEveryMs = 5000
+/** Rounds of that between two looks whether what is known as live still is, and so many at a time. */
+const sweepEvery = 12
 const sweptAtOnce = 50
 
 /** Everything that is known of containers now and was known lately. */
@@ -26,11 +28,13 @@ export interface ContainerRegistry {
   all(): readonly Container[]
   /** Names and versions of the runtimes that answered with a version. */
   versions(): Promise<{ name: string; version: string }[]>
+  /** Calls back when a container is met for the first time. @returns how to leave. */
+  onAppear(listener: (container: Container) => void): () => void
   /**
-   * Calls back when a runtime begins to make a container, some milliseconds before its first instruction
-   * (undefined), and when a container is met for the first time. @returns how to leave.
+   * Calls back when a runtime begins to make a container, some milliseconds before its first instruction:
+   * a wake-up for each. @returns how to leave.
    */
-  onAppear(listener: (container: Container | undefined) => void): () => void
+  onBegin(listener: () => void): () => void
   close(): void
 }
 
@@ -44,7 +48,8 @@ export function openRegistry(
 ): ContainerRegistry {
   const index = createContainerIndex()
   const silenced = new Set<string>()
-  const listeners = new Set<(container: Container | undefined) => void>()
+  const listeners = new Set<(container: Container) => void>()
+  const beginners = new Set<() => void>()
   const lifecycle = { closed: false, again: false, missed: false }
   const isClosed = (): boolean => lifecycle.closed
   const isDue = (): boolean => lifecycle.again
@@ -145,14 +150,16 @@ export function openRegistry(
   }
 
   const appeared = (): void => {
-    for (const listener of listeners) listener(undefined)
+    for (const listener of beginners) listener()
     take()
   }
   for (const runtime of runtimes) runtime.follow?.(appeared)
+  let round = 0
   const sweeping = setInterval(() => {
     take()
-    void sweep()
-  }, sweepEveryMs)
+    round += 1
+    if (round % sweepEvery === 0) void sweep()
+  }, takeEveryMs)
   sweeping.unref()
 
   return {
@@ -172,10 +179,14 @@ export function openRegistry(
     },
     onAppear: (listener) => {
       listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    onBegin: (listener) => {
+      beginners.add(listener)
       for (const runtime of runtimes) runtime.tell?.(true)
       return () => {
-        listeners.delete(listener)
-        if (listeners.size === 0) for (const runtime of runtimes) runtime.tell?.(false)
+        beginners.delete(listener)
+        if (beginners.size === 0) for (const runtime of runtimes) runtime.tell?.(false)
       }
     },
     close: () => {

@@ -4,18 +4,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
-import { addDoctorVerb } from './verbs/doctor-verb.js'
-import { addBaseVerbs } from './verbs/base-verbs.js'
-import { addBlockVerb } from './verbs/block-verb.js'
-import { addGetVerbs } from './verbs/get-verbs.js'
-import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
-import { addRenderVerb } from './verbs/render-verb.js'
-import { addReviewVerbs } from './verbs/review-verbs.js'
-import { addProfileVerbs } from './verbs/profile-verbs.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
-import { addRuleVerbs } from './verbs/rule-verbs.js'
-import { addTraceVerb } from './verbs/trace-verb.js'
-import { addVersionVerbs } from './verbs/version-verbs.js'
 import { reportFailure } from './failure.js'
 import type { Io } from './io.js'
 import type { VerbContext } from './verbs/context.js'
@@ -73,7 +62,7 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-function buildProgram(context: VerbContext): Command {
+async function buildProgram(context: VerbContext): Promise<Command> {
   const program = new Command('secco')
     .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
     .version(version)
@@ -94,18 +83,11 @@ function buildProgram(context: VerbContext): Command {
       )
     )
   addProgramVerbs(program, context)
-  addTraceVerb(program, context)
-  addGetVerbs(program, context)
-  addProfileVerbs(program, context)
-  addRuleVerbs(program, context)
-  addRenderVerb(program, context)
-  addImportVerb(program, context)
-  addMigrateVerb(program, context)
-  addReviewVerbs(program, context)
-  addDoctorVerb(program, context)
-  addBaseVerbs(program, context)
-  addBlockVerb(program, context)
-  addVersionVerbs(program, context)
+  // An agent runs for months: it does not carry what the other verbs need.
+  if (!context.argv.includes('satellite')) {
+    const { addFurtherVerbs } = await import('./verbs/further-verbs.js')
+    addFurtherVerbs(program, context)
+  }
   return program
 }
 
@@ -131,7 +113,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
   }
   let failureCode = 1
-  const program = buildProgram(context)
+  const program = await buildProgram(context)
   // --state may stand before the verb.
   const verb = program.parseOptions([...argv]).operands
   if (

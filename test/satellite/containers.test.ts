@@ -285,6 +285,7 @@ test('a trace of a container that ends before it was seen ends too', {
       ask: () => Promise.resolve(),
       find: () => undefined,
       onAppear: () => () => undefined,
+      onBegin: () => () => undefined,
       close: () => undefined
     },
     machine: 'x86_64',

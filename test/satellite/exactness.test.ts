@@ -112,7 +112,8 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
     distinct: next.distinct,
     part: 'entry',
     ignored: false,
-    exits: 0
+    exits: 0,
+    hasCompat: false
   })
   let given = -1
   return {
