@@ -132,11 +132,18 @@ export interface Addon {
   slotsMax: number
 }
 
+let loaded: Addon | undefined
+
 /**
  * The addon, loaded at first use.
  * @throws NativeUnavailable where it is not built or its libraries are missing.
  */
 export function loadAddon(): Addon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Addon {
   const file = nativeBuild('Release', 'secco_recorder.node')
   if (process.platform !== 'linux') {
     throw new NativeUnavailable(

@@ -199,9 +199,7 @@ export async function openBacklog(
     size: () => items.size,
     spool(ageMs = 0) {
       const now = performance.now()
-      const waiting = [...items].filter(
-        ([, item]) => !isDurable(item) && now - item.since >= ageMs
-      )
+      const waiting = [...items].filter(([, item]) => !isDurable(item) && now - item.since >= ageMs)
       return settleLater(waiting.map(([id]) => id))
     },
     durable() {

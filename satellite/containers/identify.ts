@@ -44,7 +44,10 @@ function wasMetFirst(slot: SlotFacts, container: Container): boolean {
 }
 
 /** The container a slot belongs to, among those that are known; undefined when none is. */
-export function findContainer(slot: SlotFacts, containers: Iterable<Container>): Container | undefined {
+export function findContainer(
+  slot: SlotFacts,
+  containers: Iterable<Container>
+): Container | undefined {
   const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
   let byName: Container | undefined
   let byMount: Container | undefined

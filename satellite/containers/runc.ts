@@ -35,7 +35,7 @@ function startTimeOf(pid: number): number | undefined {
 
 /** What was read of one state file, as long as that file stays the same. */
 interface Remembered {
-  state: RuncStateText
+  state: Pick<RuncStateText, 'stamp' | 'pid' | 'startTime'>
   /** Without what the process alone can tell. */
   container: Container
   /** Its own program runs: neither that nor its mount namespace changes any more. */
@@ -121,7 +121,9 @@ function createReader(runtimeOf: (root: string) => string) {
       let known = remembered.get(folder)
       if (known?.state.stamp !== state.stamp) {
         const container = toContainer(runtimeOf(root), folder, state, seccomp)
-        known = { state, container, started: undefined }
+        // Its texts are in the container now.
+        const { stamp, pid, startTime } = state
+        known = { state: { stamp, pid, startTime }, container, started: undefined }
         remembered.set(folder, known)
       }
       return asOfNow(known, folder)

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
+import { collectOnce } from '../../satellite/small-heap.js'
 import { SeccoError } from '../errors.js'
 import { aborted } from './aborted.js'
 import type { Io } from './io.js'
 import { type NodeOptions, startNode } from './start-node.js'
+
+const settledMs = 15_000
 
 /**
  * `secco satellite`: the node agent. SIGTERM is how a service is restarted or upgraded: what is pinned
@@ -20,7 +23,11 @@ export async function runSatellite(
   const { tracingUnavailable } = satellite.status()
   if (tracingUnavailable !== '')
     io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
+  // What was needed to start, and what ran already, is taken in by then.
+  const settled = setTimeout(collectOnce, settledMs)
+  settled.unref()
   await aborted(signal)
+  clearTimeout(settled)
   const keep = signal.reason === 'SIGTERM'
   await satellite.close({ keep })
   const still = pin !== undefined && existsSync(pin) && readdirSync(pin).length > 0

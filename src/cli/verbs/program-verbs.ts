@@ -171,6 +171,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     )
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
+      const { keepHeapSmall } = await import('../../../satellite/small-heap.js')
+      keepHeapSmall()
       const { cleanSatellite, runSatellite } = await import('../satellite-program.js')
       const pin = options.pin === 'off' ? undefined : options.pin
       if (options.clean === true) {
