@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
+import { conditionsPage } from '../build/src/api/condition-reasons.js'
 import { customResourceDefinitions } from '../build/src/api/crd.js'
 import { rootNamespace } from '../build/src/api/names.js'
 import { builtinProfiles } from '../build/src/seccomp/builtin.js'
@@ -44,6 +45,7 @@ const files = {
     ])
   ),
   'docs/families.md': familiesPage(),
+  'docs/reference/conditions.md': conditionsPage(),
   'manifests/base/mutating-webhook.yaml': document(
     [webhook],
     'The webhook itself puts its caBundle in and keeps it there.'

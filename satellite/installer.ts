@@ -25,6 +25,8 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constan
 export interface InstallDependencies {
   /** Loads the profile in a child process; default: the launcher of native/. */
   trial?: (seccomp: LinuxSeccomp) => Promise<TrialResult>
+  /** The node's word before anything is written. @throws SeccoError */
+  accept?: (revision: Revision, seccomp: LinuxSeccomp) => void
   /** A file on disk was not what its name says and has been written again. */
   onDrift?: (path: string) => void
 }
@@ -164,6 +166,7 @@ async function install(
   const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
   const before = await readPlain(path)
   if (before instanceof Buffer && digestOf(before) === revision.digest) return
+  dependencies.accept?.(revision, seccomp)
   const trial = await (dependencies.trial ?? trialLoad)(seccomp)
   if (!trial.ok) {
     throw new SeccoError(

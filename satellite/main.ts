@@ -21,6 +21,7 @@ import { type ContainerRegistry, openRegistry } from './containers/registry.js'
 import { libseccompVersion, runcRuntime } from './containers/runc.js'
 import { type LocalServer, serveLocally } from './local-server.js'
 import { openForSatellite } from './open-recorder.js'
+import type { Floor } from './floor.js'
 import { startRecorderLoop } from './recorder-loop.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
 import type { RecordMode } from './record-mode.js'
@@ -50,7 +51,8 @@ function newestOf(capabilities: readonly Capability[]): Capability[] {
 export type SatelliteUplink = Pick<
   Uplink,
   'offer' | 'report' | 'statusChanged' | 'connected' | 'durable' | 'flush' | 'close'
->
+> &
+  Partial<Pick<Uplink, 'conditions'>>
 
 export interface SatelliteOptions {
   node: string
@@ -64,6 +66,8 @@ export interface SatelliteOptions {
   containerdSocket?: string
   /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
   record?: RecordMode
+  /** What revisions may never go below; default `approved`. */
+  floor?: Floor
   /** Folder on a bpf file system: recording outlives this process. Default: it ends with it. */
   pin?: string
   /** Slots of the recorder; its default without. */
@@ -125,6 +129,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   const keeper = await openRevisionKeeper({
     root: options.seccompRoot,
     logger,
+    ...(options.floor === undefined ? {} : { floor: options.floor }),
     containers: () => registry.all(),
     onStatus: (status) => uplink?.report(status)
   })
@@ -156,7 +161,11 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     hook: loop === undefined ? '' : (opened.recorder?.hook ?? ''),
     tracingUnavailable: reason,
     losses: loop?.losses(),
-    conditions: [...(loop?.conditions() ?? []), ...keeper.conditions()],
+    conditions: [
+      ...(loop?.conditions() ?? []),
+      ...keeper.conditions(),
+      ...(uplink?.conditions?.() ?? [])
+    ],
     libseccomp,
     seccompRoot: options.seccompRoot,
     abis,

@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Condition, Revision, RevisionRef, RevisionStatus } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Container } from './containers/runtime.js'
+import { checkFloor, type Floor } from './floor.js'
+import { openGenerations } from './generations.js'
 import {
   collectRevisions,
   type InstallDependencies,
@@ -23,6 +25,8 @@ export interface RevisionKeeperOptions {
   /** A status that changed later than its revision came: a retry that worked, drift that was mended. */
   onStatus: (status: RevisionStatus) => void
   dependencies?: InstallDependencies
+  /** Default `approved`. */
+  floor?: Floor
 }
 
 /** Keeps the revisions of this node: installs, retries, verifies, mends, and removes what nobody wants. */
@@ -45,6 +49,7 @@ const digestsOf = (held: ReadonlyMap<string, RevisionRef>): Set<string> =>
 /** Verifies what is on disk and goes on keeping it until closed; `root` may not exist yet. */
 export async function openRevisionKeeper(options: RevisionKeeperOptions): Promise<RevisionKeeper> {
   const { root, logger } = options
+  const generations = await openGenerations(root, logger)
   const stop = new AbortController()
   const isStopped = (): boolean => stop.signal.aborted
   const received = new Map<string, Revision>()
@@ -74,10 +79,21 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
 
   const attempt = async (revision: Revision): Promise<RevisionStatus> => {
     const status = await installRevision(root, revision, {
+      accept: (given, seccomp) => {
+        generations.check(given)
+        const { namespace, profile, origin } = given
+        const beyond = checkFloor(given, seccomp, options.floor ?? 'approved')
+        if (beyond.length > 0) {
+          const { approvedBy, approvedAt } = origin ?? {}
+          const who = { namespace, profile, beyond, approvedBy, approvedAt }
+          logger.warn(who, 'a revision goes beyond RuntimeDefault, as approved')
+        }
+      },
       ...options.dependencies,
       onDrift: (path) => logger.warn({ path }, 'revision file had been changed: written again')
     })
     note(status)
+    if (status.ready) generations.note(revision)
     return status
   }
 
@@ -176,7 +192,7 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
     close: async () => {
       clearInterval(timer)
       stop.abort()
-      await Promise.all([running, ...retrying.values()])
+      await Promise.all([running, ...retrying.values(), generations.flush()])
     }
   }
 }

@@ -14,6 +14,8 @@ interface Item {
   /** Sequence that this stream was sent, and when. */
   sent: number
   sentAt: number
+  /** Not sent before this time (ms): the hub asked to wait. */
+  notBefore: number
 }
 
 /** What the hub has not acked yet, in memory and on disk. */
@@ -22,6 +24,8 @@ export interface Backlog {
   put(observation: Observation): void
   /** The hub has this instance durably up to that sequence. */
   acked(id: string, sequence: number): void
+  /** The hub does not take this instance before that time. */
+  holdBack(id: string, untilMs: number): void
   /** A new stream: nothing of it was sent. */
   restart(): void
   /** What has to be sent now, oldest first; what was sent longer than `resendMs` ago again. */
@@ -47,6 +51,8 @@ interface Waiter {
   resolve: () => void
   reject: (error: SeccoError) => void
 }
+
+const unsent = { sent: 0, sentAt: 0, notBefore: 0 }
 
 /** Instances that wait at most; a full observation has some 20 KiB. */
 export const mostItems = 4096
@@ -76,7 +82,7 @@ export async function openBacklog(
   }
   for (const observation of observations) {
     const { id, sequence } = observation
-    items.set(id, { observation, spooled: sequence, since: 0, sent: 0, sentAt: 0 })
+    items.set(id, { ...unsent, observation, spooled: sequence, since: 0 })
     sequences.set(id, sequence)
     onDisk.add(id)
   }
@@ -169,7 +175,7 @@ export async function openBacklog(
         return
       }
       makeRoom()
-      items.set(id, { observation, spooled: 0, since: performance.now(), sent: 0, sentAt: 0 })
+      items.set(id, { ...unsent, observation, spooled: 0, since: performance.now() })
     },
     acked(id, sequence) {
       const item = items.get(id)
@@ -179,14 +185,18 @@ export async function openBacklog(
       noteDurable(id, sequence)
       if (onDisk.has(id)) void settleLater([id])
     },
+    holdBack(id, untilMs) {
+      const item = items.get(id)
+      if (item !== undefined) item.notBefore = untilMs
+    },
     restart() {
       for (const item of items.values()) item.sent = 0
     },
     due(nowMs, resendMs) {
       return [...items.values()]
         .filter(
-          ({ observation, sent, sentAt }) =>
-            sent < observation.sequence || nowMs - sentAt >= resendMs
+          ({ observation, sent, sentAt, notBefore }) =>
+            nowMs >= notBefore && (sent < observation.sequence || nowMs - sentAt >= resendMs)
         )
         .map(({ observation }) => observation)
     },

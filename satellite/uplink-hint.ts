@@ -1,4 +1,8 @@
 const causes: readonly [RegExp, string][] = [
+  [
+    /UNAUTHENTICATED.*token/,
+    "the hub refuses this node's token: it must be the satellites' ServiceAccount's, for audience secco-hub, bound to this pod (the hub's log says what is wrong)"
+  ],
   [/UNAUTHENTICATED/, "the hub refuses this node: its certificate's CN is another name"],
   [
     /self.signed|unable to (get|verify)|certificate signature|issuer/i,

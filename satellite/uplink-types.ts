@@ -1,4 +1,5 @@
 import type {
+  Condition,
   NodeStatus,
   Observation,
   Revision,
@@ -7,11 +8,14 @@ import type {
 } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 
-/** PEM texts: the node's certificate and key, and the authorities that may have signed the hub's. */
+/**
+ * PEM texts: the authorities that may have signed the hub's certificate, and the node's own pair where
+ * that is its proof.
+ */
 export interface UplinkTls {
   ca: string
-  cert: string
-  key: string
+  cert?: string
+  key?: string
 }
 
 /** All in milliseconds. */
@@ -45,9 +49,11 @@ export const defaultTiming: UplinkTiming = {
 export interface UplinkOptions {
   /** `host:port` of the hub. */
   hub: string
-  /** Must be the certificate's CN. */
+  /** Must be the certificate's CN, or the node of the token's pod. */
   node: string
   tls: UplinkTls
+  /** ServiceAccount token instead of a certificate of the node. */
+  token?: string
   spoolDir: string
   logger: Logger
   /** Installs a revision and says what became of it. Called one at a time, in order. */
@@ -79,5 +85,9 @@ export interface Uplink {
   flush(): Promise<void>
   /** New certificate: the connection is made anew with it. */
   setTls(tls: UplinkTls): void
+  /** New token: the hub is told, the stream stays. */
+  setToken(token: string): void
+  /** What the hub refused for good, for the node's status. */
+  conditions(): Condition[]
   close(): Promise<void>
 }

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { type ClientDuplexStream, credentials } from '@grpc/grpc-js'
+import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js'
 import {
   HubClient,
   type HubMessage,
+  type Observation,
+  type ObservationRefused,
   type Revision,
   type RevisionRef,
   type RevisionStatus,
@@ -15,6 +17,8 @@ import { openSpool } from './spool.js'
 import { backoffMs } from './uplink-backoff.js'
 import { openBacklog } from './uplink-backlog.js'
 import { connectionHint } from './uplink-hint.js'
+import { createUplinkRefusals } from './uplink-refusals.js'
+import { bytesAbove } from './uplink-size.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
 type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
@@ -27,6 +31,8 @@ function bootId(): string {
   }
 }
 
+/** The hub takes no larger observation: it would be sent for ever. */
+const largestObservation = 512 * 1024
 /** Messages sent ahead of the transport at most; the rest waits for `drain`. */
 const largestMessage = 4 * 1024 * 1024
 
@@ -40,8 +46,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
   /** Revisions that could not be made ready: a new hub process does not know of them. */
   const failing = new Map<string, RevisionStatus>()
+  const refusals = createUplinkRefusals(logger)
   const drained = new Set<() => void>()
   let tls = options.tls
+  let token = options.token
   let client: HubClient | undefined
   let stream: Stream | undefined
   let welcomed = false
@@ -60,8 +68,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function newClient(): HubClient {
     const channel = credentials.createSsl(
       Buffer.from(tls.ca),
-      Buffer.from(tls.key),
-      Buffer.from(tls.cert)
+      tls.key === undefined ? null : Buffer.from(tls.key),
+      tls.cert === undefined ? null : Buffer.from(tls.cert)
     )
     return new HubClient(options.hub, channel, {
       // The pace of attempts is ours; the channel must not add its own.
@@ -96,6 +104,25 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     }, timing.saveMs)
   }
 
+  /** Given up, and said: what the hub would refuse each time is not sent at all. */
+  function isTooLarge(observation: Observation): boolean {
+    const bytes = bytesAbove(observation, largestObservation)
+    if (bytes === undefined) return false
+    const { id, sequence } = observation
+    const message = `${bytes} bytes, at most ${largestObservation} are taken`
+    refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
+    return true
+  }
+
+  function refused(refusal: ObservationRefused): void {
+    const { id, sequence, retryAfterSeconds } = refusal
+    refusals.note(refusal)
+    if (retryAfterSeconds > 0) backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000)
+    else backlog.acked(id, sequence)
+    if (backlog.size() === 0) wakeFlushers()
+    if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+  }
+
   /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
@@ -104,6 +131,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (welcomed) {
       for (const observation of backlog.due(now, timing.resendMs)) {
         if (blocked) break
+        if (isTooLarge(observation)) continue
         send({ $case: 'observation', value: observation })
         backlog.markSent(observation, now)
       }
@@ -167,7 +195,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     else if (body?.$case === 'observationAck') {
       backlog.acked(body.value.id, body.value.sequence)
       if (backlog.size() === 0) wakeFlushers()
-    } else if (body?.$case === 'revision') {
+    } else if (body?.$case === 'observationRefused') refused(body.value)
+    else if (body?.$case === 'revision') {
       const revision = body.value
       inOrder(() => install(revision))
     } else if (body?.$case === 'desired') {
@@ -213,7 +242,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     }
     if (closed) return
     client ??= newClient()
-    const opened = client.connect()
+    const metadata = new Metadata()
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
+    const opened = client.connect(metadata)
     stream = opened
     heardAt = Date.now()
     opened.on('data', receive)
@@ -291,6 +322,11 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       if (stream !== undefined) lost(stream, 'the certificate was renewed')
       old?.close()
     },
+    setToken(next) {
+      token = next
+      if (stream !== undefined) send({ $case: 'credentials', value: { token: next } })
+    },
+    conditions: () => refusals.conditions(),
     async close() {
       if (closed) return
       await flush()

@@ -93,6 +93,21 @@ export const errorKinds = {
     grpc: 16,
     hint: 'remove the pair and start again: a new one is made'
   },
+  APPROVAL_INVALID: {
+    http: 409,
+    grpc: 9,
+    hint: 'look at what is there now, and approve that: `secco profile approve`'
+  },
+  WEAKER_THAN_FLOOR: {
+    http: 403,
+    grpc: 9,
+    hint: 'a person has to approve by name what RuntimeDefault refuses; with --floor runtime-default nobody can'
+  },
+  OLDER_GENERATION: {
+    http: 409,
+    grpc: 9,
+    hint: 'this node has seen a newer approval of the profile: see which hub still serves the older one'
+  },
   UNAUTHENTICATED: { http: 401, grpc: 16, hint: "present a certificate of this hub's authority" },
   FORBIDDEN: { http: 403, grpc: 7, hint: 'the identity presented may not do this' },
   UNAVAILABLE: { http: 503, grpc: 14, hint: 'retry; if it stays, see the logs of the component' },

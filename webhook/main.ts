@@ -4,6 +4,7 @@ import { ensureServerLeaf } from '../certs/files.js'
 import { watchPair } from '../certs/reload.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type Hub, startHub } from './hub/hub.js'
 import { nodeMetrics } from './hub/metrics.js'
@@ -33,6 +34,8 @@ export interface WebhookOptions {
   /** Pages and API; loopback only. */
   uiListen: Address
   legacyAnnotations: boolean
+  /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
+  mode?: InstallMode
   logger: Logger
 }
 
@@ -91,7 +94,10 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       logger: logger.child({ component: 'hub' })
     })
     closers.push(() => hub.close())
-    const feed = startSnapshotFeed(objects, hub, { legacyAnnotations: options.legacyAnnotations })
+    const feed = startSnapshotFeed(objects, hub, {
+      legacyAnnotations: options.legacyAnnotations,
+      mode: options.mode ?? 'enforce'
+    })
     closers.push(() => feed.stop())
     const registry = new Registry()
     nodeMetrics(registry, () => hub.nodes().map(nodeView))

@@ -11,7 +11,7 @@ import { RuntimeServiceClient } from './gen/cri.js'
 import { NamespacesClient } from './gen/namespaces.js'
 import { type Process, Status, TasksClient } from './gen/tasks.js'
 import { VersionClient } from './gen/version.js'
-import { nameOf, podOf } from './labels.js'
+import { isSandbox, nameOf, podOf, sharedLabels } from './labels.js'
 import { parseOciConfig } from './oci-config.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
@@ -66,6 +66,20 @@ function toContainer(
   }
 }
 
+/** CRI writes a pod's labels on its sandbox only: the pod's containers get those that tell whose they are. */
+function withPodLabels(containers: readonly Container[]): Container[] {
+  const byPod = new Map<string, Record<string, string>>()
+  for (const { pod, labels } of containers) {
+    if (pod !== undefined && isSandbox(labels)) byPod.set(pod.uid, sharedLabels(labels))
+  }
+  return containers.map((container) => {
+    const shared = byPod.get(container.pod?.uid ?? '')
+    return shared === undefined
+      ? container
+      : { ...container, labels: { ...shared, ...container.labels } }
+  })
+}
+
 /**
  * Containers and tasks of containerd, all namespaces (docker's is `moby`, Kubernetes' `k8s.io`).
  * @param socket its gRPC socket; when it does not exist nothing is listed.
@@ -106,8 +120,8 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
     ])
     // A task's own id is its container's; CONTAINER_ID stays empty in older versions.
     const taskOf = new Map(tasks.tasks.map((task) => [task.containerId || task.id, task]))
-    return stored.containers.map((each) =>
-      toContainer(each, taskOf.get(each.id), namespace === 'moby')
+    return withPodLabels(
+      stored.containers.map((each) => toContainer(each, taskOf.get(each.id), namespace === 'moby'))
     )
   }
   const list = async (): Promise<Container[]> => {

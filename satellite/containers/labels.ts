@@ -17,6 +17,31 @@ const keys = {
   image: ['io.kubernetes.cri.image-name', 'io.kubernetes.cri-o.ImageName', 'io.podman.image.name']
 } as const
 
+/**
+ * Labels of a pod that its containers are told by, when only its sandbox carries them: what controllers
+ * write (of pods of theirs) and the profile it names. Never a runtime's own keys: a pod's author could
+ * make a container look like a sandbox.
+ */
+const podKeys = [
+  'pod-template-hash',
+  'controller-revision-hash',
+  'statefulset.kubernetes.io/pod-name',
+  'apps.kubernetes.io/pod-index',
+  'batch.kubernetes.io/job-name',
+  'job-name',
+  'secco.dev/profile'
+] as const
+
+/** Those of a sandbox's labels that its pod's containers share. */
+export function sharedLabels(sandbox: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    podKeys.flatMap((key) => {
+      const value = sandbox[key]
+      return value === undefined ? [] : [[key, value]]
+    })
+  )
+}
+
 /** Key and value that only the pod's sandbox (pause) carries. */
 const sandboxMarks = [
   ['io.cri-containerd.kind', 'sandbox'],

@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox'
 import { apiGroup, apiVersion } from './names.js'
 import { SeccompProfileSpec, SeccompProfileStatus } from './seccomp-profile.js'
 import { SeccompRule, SeccompRuleSpec } from './seccomp-rule.js'
+import { type FieldRule, profileFieldRules, ruleFieldRules } from './crd-rules.js'
 
 /** A JSON value that is an object. */
 type Json = Record<string, unknown>
@@ -22,8 +23,8 @@ interface Definition {
   description: string
   spec: TSchema
   status: TSchema
-  /** CEL rules on `spec` (x-kubernetes-validations). */
-  specRules: { rule: string; message: string }[]
+  /** CEL rules by the path of the schema they stand on; '' is the whole object. */
+  fieldRules: readonly FieldRule[]
   columns: PrinterColumn[]
 }
 
@@ -44,18 +45,36 @@ const definitions: Definition[] = [
       'A seccomp profile: spec is what people approved, status.observed is what was seen to be used.',
     spec: SeccompProfileSpec,
     status: SeccompProfileStatus,
-    specRules: [],
+    fieldRules: profileFieldRules,
     columns: [
       ready,
       {
         name: 'Nodes',
-        type: 'integer',
-        jsonPath: '.status.nodes.ready',
-        description: 'nodes that have the newest revision'
+        type: 'string',
+        jsonPath: '.status.summary.nodes',
+        description: 'nodes that have the newest revision / nodes that count'
       },
-      { name: 'Of', type: 'integer', jsonPath: '.status.nodes.total' },
+      {
+        name: 'Syscalls',
+        type: 'string',
+        jsonPath: '.status.summary.syscalls',
+        description: 'approved / observed'
+      },
+      {
+        name: 'Source',
+        type: 'string',
+        jsonPath: '.status.summary.source',
+        description: 'learned from a workload, or written'
+      },
       { name: 'Workload', type: 'string', jsonPath: '.spec.workload.name', priority: 1 },
+      { name: 'Container', type: 'string', jsonPath: '.spec.workload.container', priority: 1 },
       { name: 'Revision', type: 'string', jsonPath: '.status.revision', priority: 1 },
+      {
+        name: 'Reason',
+        type: 'string',
+        jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+        priority: 1
+      },
       age
     ]
   },
@@ -66,17 +85,13 @@ const definitions: Definition[] = [
     description: 'Says which pods get which profile, and in which mode.',
     spec: SeccompRuleSpec,
     status: SeccompRule.properties.status,
-    specRules: [
-      {
-        rule: "self.mode == 'learn' || has(self.profile)",
-        message: 'modes audit and enforce need spec.profile'
-      }
-    ],
+    fieldRules: ruleFieldRules,
     columns: [
       { name: 'Mode', type: 'string', jsonPath: '.spec.mode' },
       { name: 'Profile', type: 'string', jsonPath: '.spec.profile.name' },
-      { name: 'Priority', type: 'integer', jsonPath: '.spec.priority', priority: 1 },
       ready,
+      { name: 'Priority', type: 'integer', jsonPath: '.spec.priority', priority: 1 },
+      { name: 'WhenNotReady', type: 'string', jsonPath: '.spec.whenNotReady', priority: 1 },
       age
     ]
   }
@@ -127,9 +142,36 @@ export function toStructuralSchema(schema: unknown): Json {
   return result
 }
 
+/** The node of a structural schema at a path as in `spec.extends[]`; throws on one that is not there. */
+function schemaAt(schema: Json, path: string): Json {
+  let node: Json | undefined = schema
+  for (const part of path.replaceAll('[]', '.[]').split('.').filter(Boolean)) {
+    const next: unknown =
+      part === '[]' ? node['items'] : (node['properties'] as Json | undefined)?.[part]
+    if (!isObject(next)) throw new Error(`no schema at ${path}`)
+    node = next
+  }
+  return node
+}
+
 function crdOf(definition: Definition): Json {
-  const spec = toStructuralSchema(definition.spec)
-  const rules = definition.specRules
+  const schema: Json = {
+    type: 'object',
+    description: definition.description,
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string', description: apiVersion },
+      kind: { type: 'string', description: definition.kind },
+      metadata: { type: 'object' },
+      spec: toStructuralSchema(definition.spec),
+      status: toStructuralSchema(definition.status)
+    }
+  }
+  for (const { path, ...rule } of definition.fieldRules) {
+    const node = schemaAt(schema, path)
+    const before = (node['x-kubernetes-validations'] as unknown[] | undefined) ?? []
+    node['x-kubernetes-validations'] = [...before, rule]
+  }
   const [, version] = apiVersion.split('/')
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -153,20 +195,7 @@ function crdOf(definition: Definition): Json {
           storage: true,
           subresources: { status: {} },
           additionalPrinterColumns: definition.columns,
-          schema: {
-            openAPIV3Schema: {
-              type: 'object',
-              description: definition.description,
-              required: ['spec'],
-              properties: {
-                apiVersion: { type: 'string' },
-                kind: { type: 'string' },
-                metadata: { type: 'object' },
-                spec: rules.length === 0 ? spec : { ...spec, 'x-kubernetes-validations': rules },
-                status: toStructuralSchema(definition.status)
-              }
-            }
-          }
+          schema: { openAPIV3Schema: schema }
         }
       ]
     }

@@ -1,4 +1,7 @@
 import { type Static, Type } from 'typebox'
+import { limits } from '../seccomp/import/limits.js'
+import { InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
+import { Learn, Promote } from './learning-schema.js'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
 import { seccompActions, seccompArchitectures, seccompOperators } from './seccomp-words.js'
 
@@ -17,7 +20,9 @@ export const SeccompArg = Type.Object(
     valueTwo: Type.Optional(
       Type.Integer({ minimum: 0, description: 'second value, for MASKED_EQ' })
     ),
-    op: Type.Enum([...seccompOperators])
+    op: Type.Enum([...seccompOperators], {
+      description: 'how to compare; MASKED_EQ: (argument & value) == valueTwo'
+    })
   },
   closed
 )
@@ -27,9 +32,13 @@ export const SeccompSyscall = Type.Object(
   {
     names: Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
       minItems: 1,
-      description: 'syscall names'
+      maxItems: limits.names,
+      description: 'syscall names, as in /usr/include/asm/unistd.h without the prefix'
     }),
-    action: Type.Enum([...seccompActions]),
+    action: Type.Enum([...seccompActions], {
+      description:
+        'what the kernel does with these calls: ALLOW, ERRNO (refuse), LOG (allow and log), KILL_*, TRAP'
+    }),
     errnoRet: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 4095, description: 'errno that a refused call returns' })
     ),
@@ -44,12 +53,35 @@ export type SeccompSyscall = Static<typeof SeccompSyscall>
 /** `linux.seccomp` of the OCI runtime-spec (config-linux.md#seccomp), the part Secco accepts. */
 export const LinuxSeccomp = Type.Object(
   {
-    defaultAction: Type.Enum([...seccompActions]),
-    defaultErrnoRet: Type.Optional(Type.Integer({ minimum: 0, maximum: 4095 })),
-    architectures: Type.Optional(Type.Array(Type.Enum([...seccompArchitectures]))),
-    syscalls: Type.Optional(Type.Array(SeccompSyscall, { maxItems: 1024 }))
+    defaultAction: Type.Enum([...seccompActions], {
+      description:
+        'for every call that no entry of syscalls names; a learned profile says SCMP_ACT_ERRNO'
+    }),
+    defaultErrnoRet: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 4095,
+        description: 'errno of calls that the default action refuses; 1 (EPERM) without it'
+      })
+    ),
+    architectures: Type.Optional(
+      Type.Array(Type.Enum([...seccompArchitectures]), {
+        maxItems: 16,
+        description: 'ABIs that the profile speaks of; a call in any other kills the process'
+      })
+    ),
+    syscalls: Type.Optional(
+      Type.Array(SeccompSyscall, {
+        maxItems: limits.rules,
+        description: 'what differs from the default action'
+      })
+    )
   },
-  closed
+  {
+    ...closed,
+    description:
+      "the approved part, in the shape of the OCI runtime-spec's linux.seccomp; what the node needs beyond it (runtime, base, families) is added when it is rendered"
+  }
 )
 export type LinuxSeccomp = Static<typeof LinuxSeccomp>
 
@@ -70,27 +102,20 @@ export type ObjectMeta = Static<typeof ObjectMeta>
 
 export const Condition = Type.Object(
   {
-    type: Type.String(),
-    status: Type.Enum(['True', 'False', 'Unknown']),
-    reason: Type.String(),
-    message: Type.String(),
-    lastTransitionTime: Type.String(),
-    observedGeneration: Type.Optional(Type.Integer())
+    type: Type.String({ description: 'what it is about, e.g. Ready' }),
+    status: Type.Enum(['True', 'False', 'Unknown'], { description: 'True, False or Unknown' }),
+    reason: Type.String({
+      description: 'one word, for programs; docs/reference/conditions.md lists them all'
+    }),
+    message: Type.String({ description: 'the same for people, with names and numbers' }),
+    lastTransitionTime: Type.String({ description: 'when status changed last, RFC 3339' }),
+    observedGeneration: Type.Optional(
+      Type.Integer({ description: 'metadata.generation that this was worked out for' })
+    )
   },
-  closed
+  { ...closed, description: 'one aspect of the state, in the form of metav1.Condition' }
 )
 export type Condition = Static<typeof Condition>
-
-const names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }))
-export const SyscallSetSchema = Type.Object(
-  {
-    x86_64: Type.Optional(names),
-    i386: Type.Optional(names),
-    x32: Type.Optional(names),
-    aarch64: Type.Optional(names)
-  },
-  closed
-)
 
 export const WorkloadRef = Type.Object(
   {
@@ -98,61 +123,27 @@ export const WorkloadRef = Type.Object(
       description:
         'Deployment, StatefulSet, DaemonSet, Job, CronJob, Pod, or Container outside Kubernetes'
     }),
-    name: Type.String(),
-    container: Type.Optional(Type.String())
+    name: Type.String({ description: 'name of the topmost owner, or of the bare pod' }),
+    container: Type.Optional(
+      Type.String({ description: 'name of the container; without it every container of the pod' })
+    )
   },
-  closed
+  {
+    ...closed,
+    description: 'whose containers are learned into this profile; without it nothing is learned'
+  }
 )
 export type WorkloadRef = Static<typeof WorkloadRef>
 
 /** Who approved what: one entry per approval, newest last. */
 export const Approval = Type.Object(
   {
-    by: Type.String(),
-    at: Type.String(),
-    reason: Type.Optional(Type.String()),
-    revision: Type.String()
+    by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
+    at: Type.String({ description: 'when, RFC 3339' }),
+    reason: Type.Optional(Type.String({ description: 'why, in the words of who approved' })),
+    revision: Type.String({ description: 'digest of the first rendering of what was approved' })
   },
-  closed
-)
-
-/** What of a container's life goes into `status.observed`, and which arguments are to be filtered. */
-export const Learn = Type.Object(
-  {
-    probes: Type.Optional(
-      Type.Boolean({ description: 'include exec probes and scripts; default true' })
-    ),
-    sessions: Type.Optional(
-      Type.Boolean({ description: 'include exec sessions on a terminal; default false' })
-    ),
-    arguments: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
-        description: 'calls whose learned argument values approval turns into conditions'
-      })
-    )
-  },
-  closed
-)
-
-/** When a policy may approve what was observed; without it only people approve. */
-export const Promote = Type.Object(
-  {
-    afterInstances: Type.Integer({
-      minimum: 1,
-      description: 'instances seen from their first instruction'
-    }),
-    afterQuiet: Type.String({
-      pattern: '^([0-9]+(s|m|h|d))$',
-      description: 'time without a new syscall, e.g. 24h'
-    }),
-    maxUnseen: Type.Optional(
-      Type.Number({ minimum: 0, description: 'upper end of the estimate of the unseen' })
-    ),
-    denyRisky: Type.Optional(
-      Type.Boolean({ description: 'leave risky calls to people; default true' })
-    )
-  },
-  closed
+  { ...closed, description: 'who approved what, and when' }
 )
 
 export const SeccompProfileSpec = Type.Object(
@@ -160,8 +151,13 @@ export const SeccompProfileSpec = Type.Object(
     extends: Type.Optional(
       Type.Array(
         Type.String({
+          maxLength: 317,
           description: 'NAME or NAMESPACE/NAME of a profile whose approved part is added'
-        })
+        }),
+        {
+          maxItems: 32,
+          description: 'profiles whose approved parts are added when this one is rendered'
+        }
       )
     ),
     workload: Type.Optional(WorkloadRef),
@@ -169,81 +165,73 @@ export const SeccompProfileSpec = Type.Object(
     learn: Type.Optional(Learn),
     promote: Type.Optional(Promote)
   },
-  closed
-)
-
-const bitmaps = Type.String({ description: 'base64 of a bitmap over syscall numbers, bit 0 first' })
-export const InstanceEvidence = Type.Object(
   {
-    id: Type.String(),
-    node: Type.String(),
-    complete: Type.Boolean(),
-    ended: Type.Boolean(),
-    lastSeen: Type.String(),
-    firstSeen: Type.Optional(Type.String()),
-    part: Type.Optional(Type.Enum(['entry', 'probe', 'session'])),
-    image: Type.Optional(Type.String()),
-    kernel: Type.Optional(Type.String()),
-    runtime: Type.Optional(Type.String()),
-    lost: Type.Optional(Type.Integer()),
-    events: Type.Optional(
-      Type.Array(Type.String(), { description: 'start, serve, reload, stop, probe' })
-    ),
-    observed: Type.Optional(
-      Type.Object(
-        {
-          x86_64: Type.Optional(bitmaps),
-          i386: Type.Optional(bitmaps),
-          x32: Type.Optional(bitmaps),
-          aarch64: Type.Optional(bitmaps)
-        },
-        { ...closed, description: 'what this instance used' }
-      )
-    ),
-    serving: Type.Optional(
-      Type.Object(
-        { x86_64: Type.Optional(bitmaps), aarch64: Type.Optional(bitmaps) },
-        { ...closed, description: 'what it used after it was ready, in the native ABI' }
-      )
-    )
-  },
-  closed
+    ...closed,
+    description: 'what people want: where to learn from, what is approved, who may approve more'
+  }
 )
-
-/** Values that one argument of one call was seen with. */
-export const LearnedArgument = Type.Object(
-  {
-    abi: Type.Enum(['x86_64', 'i386', 'x32', 'aarch64']),
-    name: Type.String({ pattern: '^[a-z0-9_]{1,64}$' }),
-    index: Type.Integer({ minimum: 0, maximum: 5 }),
-    values: Type.Array(Type.String({ pattern: '^[0-9]{1,20}$' }), {
-      description: 'unsigned decimals, ascending by value'
-    }),
-    many: Type.Optional(Type.Boolean({ description: 'more distinct values than are kept' }))
-  },
-  closed
-)
-export type LearnedArgument = Static<typeof LearnedArgument>
 
 export const SeccompProfileStatus = Type.Object(
   {
-    observed: Type.Optional(SyscallSetSchema),
-    probes: Type.Optional(SyscallSetSchema),
-    sessions: Type.Optional(SyscallSetSchema),
-    startup: Type.Optional(SyscallSetSchema),
-    serving: Type.Optional(SyscallSetSchema),
-    arguments: Type.Optional(Type.Array(LearnedArgument)),
-    instances: Type.Optional(Type.Array(InstanceEvidence)),
+    observed: Type.Optional(setOf('everything that was seen to be used; grows only')),
+    probes: Type.Optional(setOf('what exec probes and scripts used')),
+    sessions: Type.Optional(setOf('what exec sessions on a terminal used')),
+    startup: Type.Optional(setOf('what was used before an instance was ready')),
+    serving: Type.Optional(setOf('what was used after an instance was ready')),
+    arguments: Type.Optional(
+      Type.Array(LearnedArgument, { description: 'argument values of the calls that are watched' })
+    ),
+    instances: Type.Optional(
+      Type.Array(InstanceEvidence, { description: 'where it was seen: the newest instances' })
+    ),
     lastNew: Type.Optional(
       Type.String({ description: 'when observed grew last, RFC 3339, by the clock of the hub' })
     ),
-    revision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
-    previousRevision: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
-    nodes: Type.Optional(Type.Object({ ready: Type.Integer(), total: Type.Integer() }, closed)),
-    approvals: Type.Optional(Type.Array(Approval)),
-    conditions: Type.Optional(Type.Array(Condition))
+    revision: Type.Optional(
+      Type.String({
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description:
+          'digest of the newest rendering; nodes hold it as secco/NAMESPACE/NAME/DIGEST.json'
+      })
+    ),
+    previousRevision: Type.Optional(
+      Type.String({
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description: 'the rendering before it, for whenNotReady: Previous'
+      })
+    ),
+    nodes: Type.Optional(
+      Type.Object(
+        {
+          ready: Type.Integer({ description: 'nodes that hold the revision, verified' }),
+          total: Type.Integer({ description: 'nodes that count' })
+        },
+        { ...closed, description: 'how far the revision came' }
+      )
+    ),
+    approvals: Type.Optional(
+      Type.Array(Approval, { description: 'one entry per approval, newest last' })
+    ),
+    summary: Type.Optional(
+      Type.Object(
+        {
+          nodes: Type.Optional(Type.String({ description: 'ready/total, as in 3/3' })),
+          syscalls: Type.String({ description: 'approved/observed, as in 48/50' }),
+          source: Type.Enum(['Learned', 'Written'], {
+            description: 'Learned: from a workload; Written: by hand or imported'
+          })
+        },
+        { ...closed, description: 'what `kubectl get` shows: derived from the rest, never read' }
+      )
+    ),
+    conditions: Type.Optional(
+      Type.Array(Condition, {
+        description:
+          'Ready: every node holds the revision (kubectl wait --for=condition=Ready); the others are in docs/reference/conditions.md'
+      })
+    )
   },
-  closed
+  { ...closed, description: 'what was observed and how far the revision came; written by the hub' }
 )
 export type SeccompProfileStatus = Static<typeof SeccompProfileStatus>
 

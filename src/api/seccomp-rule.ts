@@ -1,28 +1,45 @@
 import { type Static, Type } from 'typebox'
-import { apiVersion, namePattern } from './names.js'
+import { apiVersion, namePattern, namespacePattern } from './names.js'
 import { Condition, ObjectMeta } from './seccomp-profile.js'
 
 const closed = { additionalProperties: false } as const
 
-/** metav1.LabelSelector. */
-export const LabelSelector = Type.Object(
-  {
-    matchLabels: Type.Optional(Type.Record(Type.String(), Type.String())),
-    matchExpressions: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            key: Type.String(),
-            operator: Type.Enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-            values: Type.Optional(Type.Array(Type.String()))
-          },
-          closed
+const label = (description: string) => Type.String({ maxLength: 317, description })
+
+const selectorOf = (description: string) =>
+  Type.Object(
+    {
+      matchLabels: Type.Optional(
+        Type.Record(Type.String(), Type.String({ maxLength: 63 }), {
+          description: 'labels that must all be there with these values'
+        })
+      ),
+      matchExpressions: Type.Optional(
+        Type.Array(
+          Type.Object(
+            {
+              key: label('label key'),
+              operator: Type.Enum(['In', 'NotIn', 'Exists', 'DoesNotExist'], {
+                description: 'In and NotIn need values, Exists and DoesNotExist have none'
+              }),
+              values: Type.Optional(
+                Type.Array(Type.String({ maxLength: 63 }), {
+                  maxItems: 256,
+                  description: 'values to compare with'
+                })
+              )
+            },
+            closed
+          ),
+          { maxItems: 64, description: 'requirements that must all hold' }
         )
       )
-    )
-  },
-  closed
-)
+    },
+    { ...closed, description }
+  )
+
+/** metav1.LabelSelector. */
+export const LabelSelector = selectorOf('metav1.LabelSelector')
 export type LabelSelector = Static<typeof LabelSelector>
 
 export const modes = ['learn', 'audit', 'enforce'] as const
@@ -33,25 +50,57 @@ export type WhenNotReady = (typeof whenNotReadyChoices)[number]
 
 export const SeccompRuleSpec = Type.Object(
   {
-    podSelector: Type.Optional(LabelSelector),
-    namespaceSelector: Type.Optional(LabelSelector),
+    podSelector: Type.Optional(selectorOf('which pods; every pod without it')),
+    namespaceSelector: Type.Optional(
+      selectorOf('which namespaces; only in the root namespace, every namespace without it')
+    ),
     containers: Type.Optional(
       Type.Array(Type.String({ pattern: '^[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?$' }), {
         minItems: 1,
+        maxItems: 64,
         description: "container names; '*' stands for any characters; default: all"
       })
     ),
     profile: Type.Optional(
       Type.Object(
-        { name: Type.String({ pattern: namePattern }), namespace: Type.Optional(Type.String()) },
-        closed
+        {
+          name: Type.String({
+            maxLength: 253,
+            pattern: namePattern,
+            description: 'name of a SeccompProfile'
+          }),
+          namespace: Type.Optional(
+            Type.String({
+              maxLength: 63,
+              pattern: namespacePattern,
+              description: "its namespace; the rule's own without it, then the pod's"
+            })
+          )
+        },
+        { ...closed, description: 'the profile to assign, or in mode learn the one to learn into' }
       )
     ),
-    mode: Type.Enum([...modes]),
-    whenNotReady: Type.Optional(Type.Enum([...whenNotReadyChoices])),
-    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 }))
+    mode: Type.Enum([...modes], {
+      description:
+        'learn: RuntimeDefault, and what is used is recorded; audit: what enforce would refuse is logged; enforce: the profile'
+    }),
+    whenNotReady: Type.Optional(
+      Type.Enum([...whenNotReadyChoices], {
+        default: 'RuntimeDefault',
+        description:
+          'what a pod gets while a node lacks the revision: RuntimeDefault, the Previous revision, or Deny: the pod is refused'
+      })
+    ),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: -1000,
+        maximum: 1000,
+        default: 0,
+        description: 'the highest wins where several rules cover a container'
+      })
+    )
   },
-  closed
+  { ...closed, description: 'which containers of which pods get which profile, in which mode' }
 )
 
 export const SeccompRule = Type.Object(
@@ -60,7 +109,16 @@ export const SeccompRule = Type.Object(
     kind: Type.Literal('SeccompRule'),
     metadata: ObjectMeta,
     spec: SeccompRuleSpec,
-    status: Type.Optional(Type.Object({ conditions: Type.Optional(Type.Array(Condition)) }, closed))
+    status: Type.Optional(
+      Type.Object(
+        {
+          conditions: Type.Optional(
+            Type.Array(Condition, { description: 'Ready: the rule is in use' })
+          )
+        },
+        { ...closed, description: 'whether the rule is in use; written by the hub' }
+      )
+    )
   },
   closed
 )

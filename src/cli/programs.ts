@@ -4,6 +4,7 @@ import type { Logger } from '../log.js'
 import { writeDurable } from '../store/durable-file.js'
 import { aborted } from './aborted.js'
 import { parseAddress, parseLoopback } from './addresses.js'
+import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
 import { openStore } from './open-store.js'
 import type { StatePaths } from './state.js'
@@ -17,6 +18,7 @@ export interface WebhookArgs {
   uiListen: string
   serverNames: readonly string[]
   legacyAnnotations: boolean
+  mode: InstallMode
   signal: AbortSignal
 }
 
@@ -37,6 +39,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     legacyAnnotations: args.legacyAnnotations,
+    mode: args.mode,
     logger
   })
   const { addresses } = webhook

@@ -1,11 +1,15 @@
 import { labels } from '../api/names.js'
 import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './decision.js'
 import { allowIgnoreLabel } from './exclusions.js'
-import { containerWarning, denialMessage } from './explain.js'
+import { containerWarning, denialMessage, looseningWarnings } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
-import { type Resolution, resolveWishes } from './resolve.js'
+import { isObserved, observedOnly } from './observe.js'
+import { createReach, type Reach } from './reach.js'
+import type { Resolution } from './resolve.js'
 import type { Labels } from './selector.js'
 import { namespaceLabels, type Snapshot } from './snapshot.js'
+import { isOurs, isStrange } from './secco-path.js'
+import { resolveLayers, type Tightened } from './tighten.js'
 import { type Wishes, wishesFor, wishesForContainer } from './wishes.js'
 
 function untouched(
@@ -38,7 +42,7 @@ function mayIgnore(snapshot: Snapshot, namespace: Labels): boolean {
 function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
   if (profile?.type !== 'Localhost') return false
   const path = profile.localhostProfile
-  return path !== undefined && path !== '' && !path.startsWith('secco/')
+  return path !== undefined && path !== '' && !isOurs(path)
 }
 
 function isUnconfined(container: ContainerFacts, facts: PodFacts): boolean {
@@ -62,12 +66,25 @@ function decideEphemeral(container: ContainerFacts): ContainerDecision {
   }
 }
 
+/** Names of nodes for people: a few, and a sign when there are more. */
+function lackingOf({ missing }: Resolution, reach: Reach): { lacking?: readonly string[] } {
+  if (missing === undefined) return {}
+  const { names, more } = reach.lacking(missing)
+  return names.length === 0 ? {} : { lacking: more ? [...names, '…'] : names }
+}
+
 function fromResolution(
   container: ContainerFacts,
   facts: PodFacts,
-  resolution: Resolution
+  { resolution, loosening }: Tightened & { resolution: Resolution },
+  reach: Reach
 ): ContainerDecision {
   const { outcome, reason, wish, profile, revision } = resolution
+  const overrides = isUnconfined(container, facts)
+    ? 'Unconfined'
+    : isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)
+      ? 'Localhost'
+      : undefined
   return {
     container: container.name,
     kind: container.kind,
@@ -80,7 +97,9 @@ function fromResolution(
     ...(revision === undefined
       ? {}
       : { revision: revision.digest, localhostProfile: revision.path }),
-    ...(isUnconfined(container, facts) ? { overrides: 'Unconfined' as const } : {})
+    ...lackingOf(resolution, reach),
+    ...(overrides === undefined ? {} : { overrides }),
+    ...(loosening.length === 0 ? {} : { loosening })
   }
 }
 
@@ -93,14 +112,22 @@ function decideContainer(
   snapshot: Snapshot,
   facts: PodFacts,
   wishes: Wishes,
-  container: ContainerFacts
+  container: ContainerFacts,
+  reach: Reach
 ): Verdict {
   if (container.kind === 'ephemeral') {
     return { decision: decideEphemeral(container), denied: false }
   }
   const { name, kind, index } = container
   const base = { container: name, kind, index }
-  const resolution = resolveWishes(snapshot, wishesForContainer(wishes, name))
+  const author = container.seccomp ?? facts.podSeccomp
+  const tightened = resolveLayers(
+    snapshot,
+    wishesForContainer(wishes, name),
+    author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
+    reach
+  )
+  const { resolution } = tightened
   if (resolution === undefined) {
     return { decision: { ...base, outcome: 'skipped', reason: 'no-rule' }, denied: false }
   }
@@ -109,7 +136,8 @@ function decideContainer(
     const why = { outcome: 'skipped', reason: 'privileged', rule: source, mode } as const
     return { decision: { ...base, ...why }, denied: false }
   }
-  if (isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)) {
+  // Nobody knows what their file lets through: it stands, but not against an enforcing rule of the root.
+  if (isAuthorsLocalhost(author) && !tightened.enforcedByRoot) {
     const why = {
       outcome: 'kept',
       reason: 'author-localhost',
@@ -118,7 +146,7 @@ function decideContainer(
     return { decision: { ...base, ...why }, denied: false }
   }
   return {
-    decision: fromResolution(container, facts, resolution),
+    decision: fromResolution(container, facts, { ...tightened, resolution }, reach),
     denied: resolution.outcome === 'denied'
   }
 }
@@ -129,6 +157,15 @@ function isWritten(decision: ContainerDecision): boolean {
     decision.outcome === 'learn' ||
     decision.outcome === 'runtime-default'
   )
+}
+
+/** Who names a path below `secco/` that Secco never writes: a container, or the pod itself. */
+function strangeContainer(facts: PodFacts): string | undefined {
+  if (isStrange(facts.podSeccomp?.localhostProfile)) return 'the pod'
+  const one = facts.containers.find(
+    (container) => !container.existed && isStrange(container.seccomp?.localhostProfile)
+  )
+  return one === undefined ? undefined : `container ${one.name}`
 }
 
 /** RuntimeDefault at pod level where unset; an explicit Unconfined goes only when every container is covered. */
@@ -144,13 +181,26 @@ function podBecomesRuntimeDefault(
 
 /**
  * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
- * and a second call on its own result gives it again.
+ * and a second call on its own result gives it again. Where only observed is asked for, it is told and not done.
  *
- * Never Unconfined, never a path whose file some node lacks, never a change in an excluded namespace.
+ * Never Unconfined, never a path whose file a node lacks that could run the pod, never a change in an excluded namespace.
  */
 export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
+  const decision = decideFully(snapshot, facts)
+  const { mode } = snapshot.options
+  return isObserved(mode, namespaceLabels(snapshot, facts.namespace))
+    ? observedOnly(decision, facts.namespace)
+    : decision
+}
+
+function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
   if (snapshot.options.excludedNamespaces.has(facts.namespace)) {
     return untouched('excluded', 'excluded-namespace')
+  }
+  const strange = strangeContainer(facts)
+  if (strange !== undefined) {
+    const message = `secco: ${strange}: localhostProfile is no path that Secco writes; below secco/ there is nothing else to point at`
+    return { ...untouched('denied', 'strange-path'), allowed: false, message }
   }
   const namespace = namespaceLabels(snapshot, facts.namespace)
   const warnings: string[] = []
@@ -171,10 +221,12 @@ export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push('secco: Windows pod: seccomp does not exist there')
     return untouched('skipped', 'windows', warnings, matched)
   }
+  const { joinTainted } = snapshot.options
+  const reach = createReach({ nodes: snapshot.nodes, joinTainted }, facts.placement)
   const containers: ContainerDecision[] = []
   for (const container of facts.containers) {
     if (facts.subresource !== '' && container.kind !== 'ephemeral') continue
-    const { decision, denied } = decideContainer(snapshot, facts, wishes, container)
+    const { decision, denied } = decideContainer(snapshot, facts, wishes, container, reach)
     if (denied) {
       const message = denialMessage(decision)
       const result = untouched('denied', decision.reason, warnings, matched)
@@ -183,6 +235,7 @@ export function decide(snapshot: Snapshot, facts: PodFacts): Decision {
     containers.push(decision)
     const warning = containerWarning(decision)
     if (warning !== undefined) warnings.push(warning)
+    warnings.push(...looseningWarnings(decision))
   }
   const written = containers.find(isWritten)
   const told = written ?? containers.find((c) => c.reason !== 'no-rule') ?? containers[0]

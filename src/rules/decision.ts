@@ -19,6 +19,7 @@ export type Reason =
   | 'not-ready'
   | 'not-approved'
   | 'unknown-profile'
+  | 'wider'
   | 'ephemeral'
   | 'author-localhost'
   | 'privileged'
@@ -40,12 +41,18 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
-  /** The author's explicit Unconfined does not stand. */
-  overrides?: 'Unconfined'
+  /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
+  lacking?: readonly string[]
+  /** The author's explicit Unconfined, or their own file under an enforcing rule of the root, does not stand. */
+  overrides?: 'Unconfined' | 'Localhost'
+  /** Rules and labels of the workload's people that would have loosened what this container gets. */
+  loosening?: readonly string[]
 }
 
 export type PodDecisionKind =
   | 'patched'
+  /** Would be patched or denied, but the namespace or the installation only observes. */
+  | 'observed'
   | 'kept'
   | 'unmatched'
   | 'ignored'
@@ -60,6 +67,7 @@ export type PodReason =
   | 'windows'
   | 'mirror'
   | 'unreadable'
+  | 'strange-path'
   | 'not-a-pod'
 
 export interface Decision {

@@ -1,3 +1,4 @@
+import { rootNamespace } from '../api/names.js'
 import type { ContainerDecision } from './decision.js'
 
 function shortDigest(revision: string | undefined): string {
@@ -8,26 +9,42 @@ function because(decision: ContainerDecision): string {
   return decision.rule === undefined ? '' : ` (${decision.rule})`
 }
 
+/** Which nodes lack the newest revision; without nodes as objects it is said of all. */
+function missingAt({ lacking = [] }: ContainerDecision): string {
+  if (lacking.length === 0) return 'every node'
+  const more = lacking.at(-1) === '…'
+  const names = (more ? lacking.slice(0, -1) : lacking).join(', ')
+  return `${names}${more ? ' and others' : ''}`
+}
+
 /** Why a revision cannot be used, in words, with what to do. */
 function obstacle(decision: ContainerDecision): string {
   const profile = decision.profile ?? 'it names'
   switch (decision.reason) {
     case 'unknown-profile':
       return `profile ${profile} does not exist`
+    case 'wider':
+      return `profile ${profile} lets through more than RuntimeDefault, which only a rule of ${rootNamespace} that names its namespace may give`
     case 'not-approved':
       return `profile ${profile} is not approved yet`
     default:
-      return `profile ${profile} has not reached every node yet`
+      return `profile ${profile} has not reached ${missingAt(decision)} yet`
   }
 }
 
 /** One line for the person who created the pod: what the container got and why. */
 export function containerWarning(decision: ContainerDecision): string | undefined {
   const name = `secco: ${decision.container}:`
-  const instead = decision.overrides === undefined ? '' : ' instead of Unconfined'
+  const instead =
+    decision.overrides === undefined
+      ? ''
+      : decision.overrides === 'Unconfined'
+        ? ' instead of Unconfined'
+        : ' instead of its own Localhost profile'
   switch (decision.outcome) {
     case 'assigned': {
-      const older = decision.reason === 'previous' ? ', the newest has not reached every node' : ''
+      const older =
+        decision.reason === 'previous' ? `, the newest has not reached ${missingAt(decision)}` : ''
       const what = `${decision.mode ?? 'enforce'} ${decision.profile ?? ''}`
       return `${name} ${what}${shortDigest(decision.revision)}${older}${instead}${because(decision)}`
     }
@@ -51,4 +68,12 @@ export function containerWarning(decision: ContainerDecision): string | undefine
 /** What the person is told whose pod is refused by `whenNotReady: Deny`. */
 export function denialMessage(decision: ContainerDecision): string {
   return `secco: container ${decision.container}: ${obstacle(decision)}, and rule ${decision.rule ?? ''} says whenNotReady: Deny`
+}
+
+/** One line for each rule or label that was not followed because it would have loosened. */
+export function looseningWarnings({ container, loosening = [] }: ContainerDecision): string[] {
+  return loosening.map(
+    (source) =>
+      `secco: ${container}: ${source} is not followed: it lets through more than what applies without it`
+  )
 }

@@ -1,3 +1,4 @@
+import type { Placement } from './placement.js'
 import type { Labels } from './selector.js'
 
 /** seccompProfile of a securityContext, as the author (or an earlier call of ours) wrote it. */
@@ -36,6 +37,8 @@ export interface PodFacts {
   hasPodSecurityContext: boolean
   podSeccomp: ExistingProfile | undefined
   containers: readonly ContainerFacts[]
+  /** Where it could run. */
+  placement: Placement
   windows: boolean
   mirror: boolean
 }

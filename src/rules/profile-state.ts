@@ -4,8 +4,12 @@ export interface RevisionState {
   digest: string
   /** What goes into `localhostProfile`: `secco/<namespace>/<profile>/<hex>.json`. */
   path: string
-  /** Every node that could run a pod has acknowledged the file. */
+  /** Every node has acknowledged the file. */
   ready: boolean
+  /** It lets nothing through that RuntimeDefault refuses; absent: nobody has looked. */
+  withinDefault?: boolean
+  /** Names of the nodes that lack it; absent where nodes are not known as objects of a cluster. */
+  lacking?: readonly string[]
 }
 
 export interface ProfileState {

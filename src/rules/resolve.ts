@@ -1,5 +1,6 @@
 import type { Reason } from './decision.js'
 import type { ProfileState, RevisionState } from './profile-state.js'
+import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
 import type { Wish } from './wishes.js'
 
@@ -11,6 +12,8 @@ export interface Resolution {
   /** Key of the profile; for an unknown one, the first that was looked for. */
   profile?: string
   revision?: RevisionState
+  /** The newest revision, where it could not be used because nodes lack it. */
+  missing?: RevisionState
 }
 
 function findProfile(snapshot: Snapshot, wish: Wish): [string, ProfileState] | undefined {
@@ -34,10 +37,11 @@ function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
 }
 
 /**
- * Resolves a wish. A revision is used only when every node has its file; else `whenNotReady` decides.
+ * Resolves a wish. A revision is used only when every node that could run the pod has its file; else
+ * `whenNotReady` decides.
  * Previous stands in for enforce only: in audit it could refuse what audit promises to let pass.
  */
-export function resolveWish(snapshot: Snapshot, wish: Wish): Resolution {
+export function resolveWish(snapshot: Snapshot, wish: Wish, reach: Reach): Resolution {
   if (wish.mode === 'learn') return resolveLearn(snapshot, wish)
   const fallback = wish.whenNotReady === 'Deny' ? 'denied' : 'runtime-default'
   const known = findProfile(snapshot, wish)
@@ -52,31 +56,24 @@ export function resolveWish(snapshot: Snapshot, wish: Wish): Resolution {
   }
   const [profile, state] = known
   const revision = state[wish.mode]
-  if (state.approved && revision?.ready === true) {
+  if (state.approved && revision !== undefined && reach.has(revision)) {
     return { outcome: 'assigned', reason: 'ready', wish, profile, revision }
   }
+  const missing = revision === undefined ? {} : { missing: revision }
   if (
     wish.whenNotReady === 'Previous' &&
     wish.mode === 'enforce' &&
     state.approved &&
-    state.previous?.ready === true
+    state.previous !== undefined &&
+    reach.has(state.previous)
   ) {
-    return { outcome: 'assigned', reason: 'previous', wish, profile, revision: state.previous }
+    const { previous } = state
+    return {
+      ...{ outcome: 'assigned', reason: 'previous', wish, profile },
+      revision: previous,
+      ...missing
+    }
   }
   const reason = state.approved && revision !== undefined ? 'not-ready' : 'not-approved'
-  return { outcome: fallback, reason, wish, profile }
-}
-
-/**
- * Resolves competing wishes in their order. The first that gives a revision or denies wins; a fallback
- * to RuntimeDefault gives way to a later wish that achieves more.
- */
-export function resolveWishes(snapshot: Snapshot, wishes: readonly Wish[]): Resolution | undefined {
-  let first: Resolution | undefined
-  for (const wish of wishes) {
-    const resolution = resolveWish(snapshot, wish)
-    if (resolution.outcome === 'assigned' || resolution.outcome === 'denied') return resolution
-    first ??= resolution
-  }
-  return first
+  return { outcome: fallback, reason, wish, profile, ...missing }
 }

@@ -1,6 +1,8 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { alwaysExcludedNamespaces } from './exclusions.js'
+import type { NodeFacts } from './node-facts.js'
+import type { InstallMode } from './observe.js'
 import { type ProfileState, profileKey, type RevisionState, revisionPath } from './profile-state.js'
 import { compileRules, type RuleProblem } from './rule.js'
 import { buildRuleIndex, type RuleIndex } from './rule-index.js'
@@ -11,10 +13,14 @@ export interface SnapshotOptions {
   legacyAnnotations: boolean
   /** Namespace that Secco runs in: untouched. */
   ownNamespace: string
-  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default true. */
+  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default false: a label alone never weakens. */
   allowIgnore: boolean
   /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
   excludedNamespaces: ReadonlySet<string>
+  /** New nodes carry the start-up taint until they have every file; default false. */
+  joinTainted: boolean
+  /** `observe`: decisions are told and logged, and no pod is changed, until its namespace is enabled; default enforce. */
+  mode: InstallMode
 }
 
 /** Everything a decision rests on. Immutable: a change makes a new snapshot, swapped in one assignment. */
@@ -22,8 +28,12 @@ export interface Snapshot {
   rules: RuleIndex
   /** By `<namespace>/<name>`; see `profileKey`. */
   profiles: ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: everything the first lets through, the second does too. False when unsure. */
+  within: (inner: string, outer: string) => boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
+  /** Nodes by name; empty outside a cluster: then a revision is ready for all or for none. */
+  nodes: ReadonlyMap<string, NodeFacts>
   options: SnapshotOptions
   /** Objects that could not be used as they are; everything else works. */
   problems: readonly RuleProblem[]
@@ -32,13 +42,19 @@ export interface Snapshot {
 export interface SnapshotSource {
   rules?: readonly SeccompRule[]
   profiles?: readonly ProfileState[]
+  /** Pure and quick; without it no two different revisions compare. */
+  within?: (inner: string, outer: string) => boolean
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
+  /** A map that does not change any more. */
+  nodes?: ReadonlyMap<string, NodeFacts>
   options?: {
     legacyAnnotations?: boolean
     ownNamespace?: string
     allowIgnore?: boolean
     excludedNamespaces?: readonly string[]
+    joinTainted?: boolean
+    mode?: InstallMode
   }
 }
 
@@ -87,16 +103,20 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
   return {
     rules: buildRuleIndex(rules),
     profiles,
+    within: source.within ?? (() => false),
     namespaces,
+    nodes: source.nodes ?? new Map<string, NodeFacts>(),
     options: {
       legacyAnnotations: source.options?.legacyAnnotations ?? true,
       ownNamespace,
-      allowIgnore: source.options?.allowIgnore ?? true,
+      allowIgnore: source.options?.allowIgnore ?? false,
       excludedNamespaces: new Set([
         ...alwaysExcludedNamespaces,
         ownNamespace,
         ...(source.options?.excludedNamespaces ?? [])
-      ])
+      ]),
+      joinTainted: source.options?.joinTainted ?? false,
+      mode: source.options?.mode ?? 'enforce'
     },
     problems
   }

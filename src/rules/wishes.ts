@@ -17,13 +17,24 @@ export interface Wish {
   whenNotReady: WhenNotReady
   /** Profiles that may be meant, the first that exists is; empty when none is named. */
   profiles: readonly string[]
+  /**
+   * Those of them that the platform's rule did not name with their namespace: their content is the
+   * workload's people's, so they count only within RuntimeDefault.
+   */
+  bounded: readonly string[]
   matchesContainer: (name: string) => boolean
 }
 
 const validName = new RegExp(namePattern)
 
 /** How strict a mode is. */
-const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
+export const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
+
+/** Profiles of the pod's own namespace that a root rule means without naming that namespace. */
+function boundedOfRule(rule: Rule, namespace: string): string[] {
+  if (!rule.root || rule.profile === undefined || rule.profile.namespace !== undefined) return []
+  return namespace === rule.namespace ? [] : [profileKey(namespace, rule.profile.name)]
+}
 
 /**
  * A rule's profile is looked for in its own namespace; one of the root namespace also means the
@@ -46,6 +57,7 @@ function wishOfRule(rule: Rule, namespace: string): Wish {
     mode: rule.mode,
     whenNotReady: rule.whenNotReady,
     profiles: profilesOfRule(rule, namespace),
+    bounded: boundedOfRule(rule, namespace),
     matchesContainer: rule.matchesContainer
   }
 }
@@ -63,6 +75,7 @@ function wishOfLabels(facts: PodFacts): Wish | undefined {
     mode: learn ? 'learn' : 'enforce',
     whenNotReady: 'RuntimeDefault',
     profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
+    bounded: [],
     matchesContainer: () => true
   }
 }
@@ -93,15 +106,17 @@ export function wishesFor(
   return { layers, matched }
 }
 
-/**
- * The wishes that compete for one container, in the order they are tried: one per layer, the strictest
- * mode first, and the platform's first among equals.
- */
-export function wishesForContainer(wishes: Wishes, container: string): Wish[] {
-  const found: Wish[] = []
-  for (const layer of wishes.layers) {
-    const wish = layer.find((candidate) => candidate.matchesContainer(container))
-    if (wish !== undefined) found.push(wish)
-  }
-  return found.length > 1 ? found.sort((a, b) => strictness[b.mode] - strictness[a.mode]) : found
+/** What each layer wants for one container: the platform, then the namespace's rules, then the labels. */
+export interface ContainerWishes {
+  root: Wish | undefined
+  /** In the order of their weight; they may tighten what comes before them, never loosen it. */
+  tenants: readonly Wish[]
+}
+
+/** The first wish of each layer that is about this container. */
+export function wishesForContainer(wishes: Wishes, container: string): ContainerWishes {
+  const [root, ...tenants] = wishes.layers.map((layer) =>
+    layer.find((candidate) => candidate.matchesContainer(container))
+  )
+  return { root, tenants: tenants.filter((wish) => wish !== undefined) }
 }

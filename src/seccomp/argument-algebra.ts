@@ -2,9 +2,12 @@ import type { SeccompArg } from '../api/seccomp-profile.js'
 import {
   type Conditions,
   conditionHolds,
+  inOnePlace,
+  isEquality,
   normalConditions,
   sameConditions
 } from './argument-rules.js'
+import { wholeMask } from './deciding-calls.js'
 
 /**
  * Sets of calls by their arguments: a list of alternatives, each a list of conditions that must all
@@ -64,6 +67,20 @@ function argsOf(index: number, ranges: readonly Range[]): SeccompArg[] | undefin
   return args.some((arg) => arg === undefined) ? undefined : (args as SeccompArg[])
 }
 
+/** The values of a comparison one by one, where they are few. */
+export function fewValues(arg: SeccompArg): SeccompArg[] | undefined {
+  const ranges = rangesOf(arg)
+  return ranges === undefined || !isFinite(ranges) ? undefined : valuesOf(arg.index, ranges)
+}
+
+function valuesOf(index: number, ranges: readonly Range[]): SeccompArg[] | undefined {
+  const args: (SeccompArg | undefined)[] = []
+  for (const [low, high] of ranges) {
+    for (let value = low; value <= high; value++) args.push(argOf(index, 'SCMP_CMP_EQ', value))
+  }
+  return args.some((arg) => arg === undefined) ? undefined : (args as SeccompArg[])
+}
+
 function isFinite(ranges: readonly Range[]): boolean {
   return ranges.every(([low, high]) => high - low < BigInt(mostValues))
 }
@@ -96,8 +113,7 @@ function bothOf(left: SeccompArg, right: SeccompArg): SeccompArg[] | undefined {
     return arg === undefined ? undefined : [arg]
   }
   if (!isFinite(ranges)) return undefined
-  const values = argsOf(index, ranges)
-  return values?.filter((arg) => conditionHolds(other, BigInt(arg.value)))
+  return valuesOf(index, ranges)?.filter((arg) => conditionHolds(other, BigInt(arg.value)))
 }
 
 const opposite = {
@@ -128,6 +144,13 @@ function othersThan(arg: SeccompArg): SeccompArg[] {
   return args
 }
 
+/** Fewer than that, where one bit at a time is too much: what is smaller. */
+function fewOthersThan(arg: SeccompArg): SeccompArg[] {
+  if (arg.op !== 'SCMP_CMP_MASKED_EQ' || arg.value !== wholeMask) return othersThan(arg)
+  const value = arg.valueTwo ?? 0
+  return value === 0 ? [] : [{ index: arg.index, op: 'SCMP_CMP_LT', value }]
+}
+
 /** What both let through. */
 export function intersectConditions(left: Conditions, right: Conditions): Alternatives | undefined {
   let lists: SeccompArg[][] = [left.filter((arg) => !right.some((r) => r.index === arg.index))]
@@ -140,7 +163,8 @@ export function intersectConditions(left: Conditions, right: Conditions): Altern
   return lists.map(normalConditions)
 }
 
-function isWithin(inner: Conditions, outer: Conditions): boolean {
+/** Whatever `inner` holds for, `outer` holds for; false when unsure. */
+export function conditionImplies(inner: Conditions, outer: Conditions): boolean {
   return outer.every((need) =>
     inner.some((have) => {
       if (have.index !== need.index) return false
@@ -156,47 +180,52 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
     (inner, at) =>
       !alternatives.some(
         (outer, index) =>
-          index !== at && isWithin(inner, outer) && (!isWithin(outer, inner) || index < at)
+          index !== at && conditionImplies(inner, outer) && (!conditionImplies(outer, inner) || index < at)
       )
   )
 }
 
 /**
- * Does libseccomp build a filter of it in short time? Its tree doubles for each alternative beside one
- * that does not ask for the lowest argument (2.5.4: minutes of CPU with 91 of them; no container starts).
- */
-export function isLoadable(alternatives: Alternatives): boolean {
-  const lowest = Math.min(...alternatives.flat().map(({ index }) => index))
-  const several = alternatives.some((args) => args.length > 1)
-  return (
-    alternatives.length <= 24 ||
-    !several ||
-    alternatives.every((args) => args.some(({ index }) => index === lowest))
-  )
-}
-
-/**
  * What `from` lets through and `refused` does not hold for. `exact` is false when something could not
- * be expressed: that part is left out as well.
+ * be expressed, or only by more than `mostAlternatives`: that part is left out as well.
  */
 export function subtractConditions(
   from: Alternatives,
   refused: Conditions
 ): { left: Alternatives; exact: boolean } {
+  for (const complement of [othersThan, fewOthersThan]) {
+    const { left, exact } = subtractWith(complement, from, refused)
+    // Looking for what is covered costs its square: what is far too long is not looked at.
+    const some = left.length > 2 * mostAlternatives ? left : withoutCovered(left)
+    if (some.length <= mostAlternatives) {
+      return { left: some, exact: exact && complement === othersThan }
+    }
+  }
+  return { left: [], exact: false }
+}
+
+function subtractWith(
+  complement: (arg: SeccompArg) => SeccompArg[],
+  from: Alternatives,
+  refused: Conditions
+): { left: Alternatives; exact: boolean } {
   let exact = true
+  const ordered = normalConditions(refused)
   const left = from.flatMap((conditions): Alternatives => {
     if (intersectConditions(conditions, refused)?.length === 0) return [conditions]
-    return refused.flatMap((arg) =>
-      othersThan(arg).flatMap((other): Alternatives => {
+    return ordered.flatMap((arg, at) => {
+      const before = ordered.slice(0, at).filter(isEquality)
+      return complement(arg).flatMap((other): Alternatives => {
         const both = intersectConditions(conditions, [other])
-        if (both === undefined) exact = false
-        return both ?? []
+        if (both?.every(inOnePlace) === true) return both
+        // The same calls, told apart at the arguments before: libseccomp builds those right.
+        const apart =
+          before.length === 0 ? both : intersectConditions(conditions, [...before, other])
+        const chosen = apart?.every(inOnePlace) === true ? apart : (both ?? apart)
+        if (chosen === undefined) exact = false
+        return chosen ?? []
       })
-    )
+    })
   })
-  // Looking for what is covered costs its square: what is far too long is not looked at.
-  if (left.length > 2 * mostAlternatives) return { left: [], exact: false }
-  const some = withoutCovered(left)
-  if (some.length > mostAlternatives) return { left: [], exact: false }
-  return { left: some, exact }
+  return { left, exact }
 }

@@ -1,5 +1,5 @@
+import type { LearnedArgument } from '../api/evidence-schema.js'
 import type {
-  LearnedArgument,
   LinuxSeccomp,
   SeccompArg,
   SeccompProfile,

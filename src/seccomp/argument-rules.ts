@@ -16,6 +16,16 @@ export function normalConditions(args: Conditions): SeccompArg[] {
     .sort((a, b) => a.index - b.index || (canonicalJson(a) < canonicalJson(b) ? -1 : 1))
 }
 
+export function isEquality({ op }: SeccompArg): boolean {
+  return op === 'SCMP_CMP_EQ' || op === 'SCMP_CMP_MASKED_EQ'
+}
+
+/** Equalities, but for the condition on the highest argument: see loadable.ts. */
+export function inOnePlace(conditions: Conditions): boolean {
+  const last = Math.max(...conditions.map(({ index }) => index))
+  return conditions.every((arg) => arg.index === last || isEquality(arg))
+}
+
 function sameCondition(left: SeccompArg, right: SeccompArg): boolean {
   if (left.index !== right.index || left.op !== right.op || left.value !== right.value) return false
   return left.op !== 'SCMP_CMP_MASKED_EQ' || (left.valueTwo ?? 0) === (right.valueTwo ?? 0)

@@ -4,10 +4,10 @@ import type { Grant, Refusal } from './approved.js'
 import {
   type Alternatives,
   intersectConditions,
-  isLoadable,
   subtractConditions,
   withoutCovered
 } from './argument-algebra.js'
+import { canStandBeside, spelledOut } from './loadable.js'
 import { type Conditions, conditionsWithin } from './argument-rules.js'
 
 /** What a rendering lets through for one name. `alternatives` empty: with any arguments. */
@@ -55,7 +55,7 @@ export function effectiveOf(
   for (const refusal of refusals) {
     if (refusal.args.length === 0) return undefined
     const rest = subtractConditions(left, refusal.args)
-    if (!rest.exact || !isLoadable(rest.left)) {
+    if (!rest.exact) {
       throw new SeccoError(
         'INVALID_DOCUMENT',
         `spec.seccomp: ${name}: runtimes cannot express "allowed, except for these arguments" here`,
@@ -74,7 +74,7 @@ export function effectiveOf(
 /**
  * What `limits` let through beyond `allowed`, for audit to log, and what audit lets through silently:
  * never weaker and never stricter than RuntimeDefault. Two rules of one name with different actions must
- * not overlap nor be each other's opposite on one of several arguments (libseccomp: EEXIST), so a limit
+ * not overlap (libseccomp: EEXIST), so a limit
  * that shares calls with what is allowed is divided only where one condition decides; elsewhere it is let
  * through whole, and less is reported.
  */
@@ -82,8 +82,6 @@ export function auditAlternatives(
   allowed: Alternatives,
   limits: Alternatives
 ): { silent: Alternatives; logged: Alternatives } {
-  const apart = (left: Conditions, right: Conditions) =>
-    intersectConditions(left, right)?.length === 0
   const single = [...allowed, ...limits].every((args) => args.length <= 1)
   const indexes = new Set([...allowed, ...limits].flat().map(({ index }) => index))
   if (single && indexes.size <= 1) {
@@ -96,7 +94,14 @@ export function auditAlternatives(
     }
     if (exact) return { silent: allowed, logged: left }
   }
-  const shared = limits.filter((limit) => !allowed.every((args) => apart(limit, args)))
-  const logged = limits.filter((limit) => !shared.includes(limit))
-  return { silent: withoutCovered([...allowed, ...shared]), logged }
+  const fits = canStandBeside([...allowed, ...limits])
+  let [silent, logged] = fits ? [allowed, limits] : [spelledOut(allowed), spelledOut(limits)]
+  for (;;) {
+    const apart = (limit: Conditions) =>
+      silent.every((args) => intersectConditions(limit, args)?.length === 0)
+    const rest = canStandBeside([...silent, ...logged]) ? logged.filter(apart) : []
+    if (rest.length === logged.length) return { silent: withoutCovered(silent), logged }
+    silent = [...silent, ...logged.filter((limit) => !rest.includes(limit))]
+    logged = rest
+  }
 }

@@ -1,11 +1,11 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import type { Refusal, Resolve } from './approved.js'
-import { type Alternatives, isLoadable, subtractConditions } from './argument-algebra.js'
+import { type Alternatives, subtractConditions } from './argument-algebra.js'
 import { normalConditions } from './argument-rules.js'
 import { emergencyTemplates } from './data/emergency-templates.js'
 import { decidingCalls, wholeMask } from './deciding-calls.js'
-import { type Rule, rulesOf } from './normal-form.js'
+import { rulesOf } from './normal-form.js'
 import type { Reason } from './reason.js'
 
 /**
@@ -27,7 +27,10 @@ export interface Emergency {
   reasonOf: (name: string) => Reason
 }
 
-/** Calls that do the same behind a pointer or a multiplexer, where no condition can tell. */
+/**
+ * Calls that do the same behind a pointer or a multiplexer, where no condition can tell. They are answered
+ * explicitly: libseccomp opens socketcall(2) and ipc(2) by itself for every call behind them.
+ */
 const doubles: Readonly<Record<string, readonly string[]>> = {
   clone: ['clone3'],
   socket: ['socketcall'],
@@ -37,6 +40,8 @@ const doubles: Readonly<Record<string, readonly string[]>> = {
   semget: ['ipc'],
   msgget: ['ipc']
 }
+
+const enosys = 38
 
 /**
  * A refused value of an int argument is refused with whatever stands in the upper 32 bits: the kernel
@@ -85,7 +90,8 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
     if (refusals.get(name)?.some((refusal) => refusal.args.length === 0) === true) continue
     const refusal = { action, ...(errnoRet === undefined ? {} : { errnoRet }) }
     add(name, { ...refusal, args: asKernelSees(name, args) })
-    for (const other of doubles[name] ?? []) add(other, { ...refusal, args: [] })
+    const answer = hasAnswer(refusal) ? refusal : { action, errnoRet: enosys }
+    for (const other of doubles[name] ?? []) add(other, { ...answer, args: [] })
   }
   return { refusals, reasonOf }
 }
@@ -112,19 +118,10 @@ export function withoutEmergency(
     left = next.left
     exact &&= next.exact
   }
-  return isLoadable(left) ? { left, exact } : { left: [], exact: false }
+  return { left, exact }
 }
 
 /** Does a refusal say how the call is to end, other than as rendering would end it? */
 export function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
   return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
-}
-
-/** The emergency's refusals as rules, where they say how a call is to end. */
-export function emergencyRules(emergency: Emergency): Rule[] {
-  return [...emergency.refusals].flatMap(([name, refusals]) =>
-    refusals
-      .filter(hasAnswer)
-      .map(({ args, ...refusal }) => ({ name, ...refusal, ...(args.length === 0 ? {} : { args }) }))
-  )
 }

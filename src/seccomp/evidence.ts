@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { InstanceEvidence, SeccompProfile } from '../api/seccomp-profile.js'
+import type { InstanceEvidence } from '../api/evidence-schema.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { plural } from '../plural.js'
 import type { Abi } from './abi.js'
 import { fromBitmap } from './bitmap.js'

@@ -1,4 +1,4 @@
-import type { LearnedArgument } from '../api/seccomp-profile.js'
+import type { LearnedArgument } from '../api/evidence-schema.js'
 import { learnedValues } from './learned-arguments.js'
 
 /** Arguments that a profile remembers, the first by ABI, name and index: a broken satellite must not fill it. */

@@ -8,6 +8,7 @@ export interface Reason {
    * - `family`: of equal power with one that is approved
    * - `emergency`: the emergency overlay took it (or some arguments) out
    * - `runtime-default`: what RuntimeDefault says of it applies
+   * - `filter`: what libseccomp would build wrongly is refused instead
    * - `enosys`: answered as a kernel without it would, so that callers fall back
    */
   kind:
@@ -18,6 +19,7 @@ export interface Reason {
     | 'family'
     | 'emergency'
     | 'runtime-default'
+    | 'filter'
     | 'enosys'
   text: string
   /** RFC 3339. */

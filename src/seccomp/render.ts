@@ -1,5 +1,5 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
-import { type ScmpArch, scmpArchOf } from './abi.js'
+import { type Abi, scmpArchOf } from './abi.js'
 import { type Approved, approvedOf, type Resolve } from './approved.js'
 import type { RuntimeVersion } from './base.js'
 import { canonicalJson } from './canonical.js'
@@ -11,18 +11,14 @@ import {
   type Effective,
   effectiveOf
 } from './effective.js'
-import {
-  type Emergency,
-  emergencyRules,
-  hasAnswer,
-  resolveEmergency,
-  withoutEmergency
-} from './emergency.js'
+import { type Emergency, hasAnswer, resolveEmergency, withoutEmergency } from './emergency.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
+import { loadable } from './loadable.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
 import { type Provenance, type Reason, reasonText } from './reason.js'
+import { refusalRules } from './refusal-rules.js'
 import { runtimeDefault, runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 import { wantedNames } from './wanted-names.js'
@@ -56,6 +52,15 @@ const answers = (runtimeDefault().syscalls ?? []).filter((rule) => rule.action =
 const answered = new Set(answers.flatMap((rule) => rule.names))
 const stricterDefaults = ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD']
 
+/**
+ * libseccomp opens these by itself for every call behind them, and leaves out conditions on the first
+ * argument: on i386, `socket` of one family would be socketcall(2) for every family.
+ */
+const multiplexers: readonly (readonly [string, string])[] = ['ipc', 'socketcall'].map((name) => [
+  name,
+  'ENOSYS: not approved, and libseccomp would let it through for the calls behind it'
+])
+
 interface Allowed extends Effective {
   logged: boolean
   reasons: Reason[]
@@ -82,19 +87,47 @@ function afterEmergency(
   emergency: Emergency
 ): { left: SeccompArg[][]; reasons: Reason[] } | undefined {
   if (!emergency.refusals.has(name)) return { left: [...alternatives], reasons: [] }
-  const { left, exact } = withoutEmergency(name, asAlternatives(alternatives), emergency)
+  const rest = withoutEmergency(name, asAlternatives(alternatives), emergency)
+  const { left, exact } = loadable(rest.left, { beside: true })
   if (left.length === 0) return undefined
-  const part = exact ? 'some arguments' : 'some arguments, and what filters cannot tell from them,'
+  const part =
+    rest.exact && exact
+      ? 'some arguments'
+      : 'some arguments, and what filters cannot tell from them,'
   const reason = emergency.reasonOf(name)
   return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
 }
 
-/** What is wanted − refusals − emergency denies, within RuntimeDefault. */
+const leftOut: Reason = {
+  kind: 'filter',
+  text: 'some approved arguments are refused, because libseccomp would build their filter wrongly'
+}
+const answeredPlainly: Reason = {
+  kind: 'filter',
+  text: 'a refusal gets the default answer, because libseccomp cannot tell it apart'
+}
+
+/** Do rules with other answers stand beside those that let a name through? */
+function hasOtherRules(
+  name: string,
+  approved: Approved,
+  emergency: Emergency,
+  mode: RenderOptions['mode']
+): boolean {
+  const refusals = mode === 'enforce' ? (approved.refusals.get(name) ?? []) : []
+  const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
+  const logged = mode === 'audit' ? (floor.get(name) ?? []) : []
+  return refusals.length + taken.length + logged.length > 0
+}
+
+/** What is wanted − refusals − emergency denies, within RuntimeDefault, as far as filters can say it. */
 function allowedNames(
   approved: Approved,
   emergency: Emergency,
-  options: RenderOptions
+  options: RenderOptions & { listed: readonly Abi[] },
+  why: Why
 ): Map<string, Allowed> {
+  const in32Bits = options.listed.some((abi) => abi === 'i386' || abi === 'x32')
   const allowed = new Map<string, Allowed>()
   for (const [name, { grant, logged, reasons }] of wantedNames(approved, options.runtimes ?? [])) {
     if (!isKnownSyscall(name)) continue
@@ -108,7 +141,12 @@ function allowedNames(
       reasons.push({ kind: 'runtime-default', text: "only with RuntimeDefault's arguments" })
     }
     reasons.push(...rest.reasons)
-    allowed.set(name, { alternatives: rest.left, beyond: effective.beyond, logged, reasons })
+    const beside = hasOtherRules(name, approved, emergency, options.mode)
+    const { left, exact } = loadable(asAlternatives(rest.left), { beside, in32Bits })
+    if (!exact) reasons.push(leftOut)
+    why.set(name, reasons)
+    if (left.length === 0) continue
+    allowed.set(name, { ...effective, alternatives: asList(left), logged, reasons })
   }
   return allowed
 }
@@ -120,11 +158,31 @@ function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omi
   )
 }
 
+/** Rules for what is refused with an answer of its own, beside those that let through; the emergency's first. */
+function refused(
+  passing: readonly Rule[],
+  refusals: Approved['refusals'],
+  emergency: Emergency,
+  why: Why
+): Rule[] {
+  const through = new Map<string, Rule['args'][]>()
+  for (const { name, args } of passing) through.set(name, [...(through.get(name) ?? []), args])
+  const names = [...new Set([...emergency.refusals.keys(), ...refusals.keys()])]
+  return names.flatMap((name) => {
+    const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
+    const candidates = [...taken, ...(refusals.get(name) ?? [])]
+    const allowed = (through.get(name) ?? []).map((args) => args ?? [])
+    const { rules, all } = refusalRules(name, allowed, candidates)
+    if (!all) why.set(name, [...(why.get(name) ?? []), answeredPlainly])
+    return rules
+  })
+}
+
 function enforceRules(
   allowed: ReadonlyMap<string, Allowed>,
   approved: Approved,
   emergency: Emergency,
-  why: Why
+  { listed, why }: { listed: readonly Abi[]; why: Why }
 ): Rule[] {
   const rules: Rule[] = []
   for (const [name, { alternatives, logged, reasons }] of allowed) {
@@ -132,17 +190,22 @@ function enforceRules(
     rules.push(...rulesFor(name, alternatives, { action }))
     why.set(name, reasons)
   }
-  for (const [name, refusals] of approved.refusals) {
-    // Two answers for one call cannot be loaded; the emergency's is the one that counts.
-    if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
-    for (const { args, ...refusal } of refusals) {
-      rules.push({ name, ...refusal, ...(args.length === 0 ? {} : { args }) })
-    }
+  rules.push(...refused(rules, approved.refusals, emergency, why))
+  for (const name of approved.refusals.keys()) {
     const refused: Reason = { kind: 'person', text: 'refused in spec.seccomp' }
     why.set(name, [...(why.get(name) ?? []), refused])
   }
   // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
   // named, so that the border lies at the end of our knowledge and not somewhere below it.
+  for (const [name, text] of listed.includes('i386') ? multiplexers : []) {
+    const own = rules.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
+    // A rule that only repeats the default is none.
+    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
+    if (allowed.has(name) || own.some((rule) => !plain(rule))) continue
+    for (const rule of own) rules.splice(rules.indexOf(rule), 1)
+    rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
+    why.set(name, [...(why.get(name) ?? []), { kind: 'enosys', text }])
+  }
   for (const [name, text] of enosysNames) {
     if (allowed.has(name) || approved.refusals.has(name)) continue
     if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
@@ -175,8 +238,10 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
     const text = 'let through and logged, because it is not approved'
     why.set(name, [{ kind: 'runtime-default', text }, ...within.reasons])
   }
+  rules.push(...refused(rules, new Map(), emergency, why))
+  const taken = (name: string) => emergency.refusals.get(name)?.some(hasAnswer) === true
   for (const { names, ...answer } of answers) {
-    for (const name of names.filter((each) => !allowed.has(each))) {
+    for (const name of names.filter((each) => !allowed.has(each) && !taken(each))) {
       rules.push({ name, ...answer })
       why.set(name, [{ kind: 'runtime-default', text: 'answers for it' }])
     }
@@ -203,8 +268,9 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
   const approved = approvedOf(profile, options.resolve)
   const emergency = resolveEmergency(options.resolve)
   // Audit refuses nothing that RuntimeDefault lets through, so a person's refusals come out as logged.
-  const allowed = allowedNames(approved, emergency, options)
   const why: Why = new Map()
+  const listed = listedAbis(profile, approved, options)
+  const allowed = allowedNames(approved, emergency, { ...options, listed }, why)
   const wanted = profile.spec.seccomp?.defaultAction
   const stricter =
     options.mode === 'enforce' && wanted !== undefined && stricterDefaults.includes(wanted)
@@ -214,20 +280,20 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
     : { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }
   const rules =
     options.mode === 'enforce'
-      ? enforceRules(allowed, approved, emergency, why)
+      ? enforceRules(allowed, approved, emergency, { listed, why })
       : auditRules(allowed, emergency, why)
-  const architectures: ScmpArch[] = listedAbis(profile, approved, options).map(
-    (abi) => scmpArchOf[abi]
-  )
+  const architectures = listed.map((abi) => scmpArchOf[abi])
   const syscalls = groupRules(
-    [...rules, ...emergencyRules(emergency)].map((rule) => ({
+    rules.map((rule) => ({
       ...rule,
       action: commonAction(runtimes, rule.action)
     })),
     fallback
   )
   const named = new Set(syscalls.flatMap((rule) => rule.names))
-  for (const name of why.keys()) if (!named.has(name)) why.delete(name)
+  for (const [name, list] of why) {
+    if (!named.has(name) && !list.some(({ kind }) => kind === 'filter')) why.delete(name)
+  }
   for (const name of emergency.refusals.keys()) {
     const known = why.get(name) ?? []
     if (isKnownSyscall(name) && !known.some(({ kind }) => kind === 'emergency')) {

@@ -51,7 +51,7 @@ export function fromApiServer(error: unknown, what: string): SeccoError {
     return new SeccoError('UNAVAILABLE', `${what}: ${text}`, { cause: error })
   }
   const code = codeOf(status)
-  const said = statusOf(error instanceof ApiException ? error.body : undefined).message
+  const said = statusOf((error as { body?: unknown }).body).message
   const hint = hints[code]
   return new SeccoError(code, `${what}: ${said ?? `HTTP ${status}`}`, {
     cause: error,

@@ -27,7 +27,7 @@ export interface ReflectorOptions {
 export interface Reflector {
   /** Resolves after the first complete list; rejects when that one fails. */
   ready: Promise<void>
-  stop(): void
+  stop: () => void
 }
 
 /** The API server closes a watch by itself after this long. */

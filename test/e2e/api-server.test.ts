@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
+import { Registry } from 'prom-client'
 import { test } from 'tap'
 import { parse } from 'yaml'
 import { ensureCertificates } from '../../certs/files.js'
@@ -103,7 +104,9 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       done()
     }
   })
+  const registry = new Registry()
   const webhook = createAdmissionServer({
+    registry,
     tls: server,
     getSnapshot: () => snapshot,
     logger: createLogger('webhook', sink)
@@ -229,6 +232,8 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       t.same(pod.metadata.annotations, bare?.metadata.annotations)
       t.same(pod.spec.containers[0]?.securityContext?.seccompProfile, localhost)
     }
+    const repeated = await registry.getSingleMetric('secco_admission_repeated_total')?.get()
+    t.equal(repeated?.values[0]?.value, 1, 'the second is answered like the first')
     const line = lines.filter((one) => String(one['user']).includes('replicaset-controller'))
     t.equal(line.length, 2, 'one line per decision')
     t.match(line[0], { namespace: 'shop', decision: 'patched', dryRun: false })

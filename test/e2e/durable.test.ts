@@ -223,7 +223,7 @@ test('unprofiled: attached only while something needs it', { skip, timeout: 30_0
 
   // One that runs under a revision of this node needs nobody.
   const { ready } = await install({
-    ...{ namespace: 'shop', profile: 'checkout', json },
+    ...{ namespace: 'shop', profile: 'checkout', json, origin: undefined },
     digest: digestOf(json)
   })
   t.ok(ready)

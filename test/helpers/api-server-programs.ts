@@ -25,6 +25,14 @@ export interface ApiServerPrograms {
   source: string
 }
 
+/** What a real node needs beside them: the same binary under other names. */
+export interface NodePrograms extends ApiServerPrograms {
+  controllerManager: string
+  scheduler: string
+  kubelet: string
+  kubectl: string
+}
+
 /** Either the programs or a true reason to skip. */
 export type FoundApiServer =
   | { programs: ApiServerPrograms; skip?: undefined }
@@ -49,6 +57,27 @@ function inFolder(folder: string, source: string): ApiServerPrograms | undefined
   if (!isProgram(etcd) || !isProgram(apiServer)) return undefined
   const kubectl = join(folder, 'kubectl')
   return { etcd, apiServer, source, ...(isProgram(kubectl) ? { kubectl } : {}) }
+}
+
+/** Names that the one binary of test/cluster goes by. */
+const names = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kubectl'
+]
+
+/** Links for every name; a build of an earlier time may lack some. */
+function linkNames(folder: string): void {
+  for (const name of names) {
+    try {
+      symlinkSync('cluster', join(folder, name))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
 }
 
 function onPath(name: string, path: string): string | undefined {
@@ -131,9 +160,7 @@ async function build(folder: string, say: (line: string) => void): Promise<strin
       const last = errors.trim().split('\n').slice(-3).join(' | ')
       return `building kube-apiserver with go failed: ${last}`
     }
-    for (const name of ['etcd', 'kube-apiserver', 'kubectl']) {
-      symlinkSync('cluster', join(temporary, name))
-    }
+    linkNames(temporary)
     // Another process may have been faster: either result is the same.
     if (!existsSync(folder)) renameSync(temporary, folder)
     say(`built in ${seconds()} s`)
@@ -167,6 +194,13 @@ export async function findApiServer(
       programs: { etcd, apiServer, source: 'PATH', ...(kubectl === undefined ? {} : { kubectl }) }
     }
   }
+  return await cachedOrBuilt(say, env)
+}
+
+async function cachedOrBuilt(
+  say: (line: string) => void,
+  env: NodeJS.ProcessEnv
+): Promise<FoundApiServer> {
   const folder = cacheFolder(env)
   const cached = inFolder(folder, 'cache')
   if (cached !== undefined) return { programs: cached }
@@ -174,4 +208,35 @@ export async function findApiServer(
   if (skip !== undefined) return { skip }
   const built = inFolder(folder, 'built')
   return built === undefined ? { skip: `the build left nothing in ${folder}` } : { programs: built }
+}
+
+/**
+ * Finds what a whole cluster with a real node is made of: KUBEBUILDER_ASSETS when it has all six
+ * programs, else the cache or the build of test/cluster, which always have.
+ */
+export async function findNodePrograms(
+  say: (line: string) => void = (line) => process.stderr.write(`cluster: ${line}\n`),
+  env: NodeJS.ProcessEnv = process.env
+): Promise<{ programs: NodePrograms; skip?: undefined } | { skip: string; programs?: undefined }> {
+  const assets = env['KUBEBUILDER_ASSETS']
+  if (assets !== undefined && names.every((name) => isProgram(join(assets, name)))) {
+    return { programs: nodePrograms(assets, 'KUBEBUILDER_ASSETS') }
+  }
+  const found = await cachedOrBuilt(say, env)
+  if (found.programs === undefined) return found
+  const folder = dirname(found.programs.apiServer)
+  linkNames(folder)
+  return { programs: nodePrograms(folder, found.programs.source) }
+}
+
+function nodePrograms(folder: string, source: string): NodePrograms {
+  return {
+    etcd: join(folder, 'etcd'),
+    apiServer: join(folder, 'kube-apiserver'),
+    controllerManager: join(folder, 'kube-controller-manager'),
+    scheduler: join(folder, 'kube-scheduler'),
+    kubelet: join(folder, 'kubelet'),
+    kubectl: join(folder, 'kubectl'),
+    source
+  }
 }

@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiServerPrograms } from './api-server-programs.js'
+import { assertAlive, end, freePort, type Running, start } from './child-program.js'
 import { type Json, type Kube, kubeClient } from './kube.js'
 import { until } from './until.js'
 
@@ -20,65 +19,6 @@ export interface Cluster {
   /** Every audit event (audit.k8s.io/v1, level Metadata, pods only) so far. */
   auditEvents(): Json[]
   stop(): Promise<void>
-}
-
-/** A free port of loopback. Somebody else may take it before it is used: the start is tried again then. */
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port)
-        else reject(new Error('no port'))
-      })
-    })
-  })
-}
-
-interface Running {
-  child: ChildProcess
-  name: string
-  tail(): string
-  exited: Promise<void>
-}
-
-/** Starts a program that dies with this process (PR_SET_PDEATHSIG through setpriv(1), where it is there). */
-function start(name: string, program: string, args: string[]): Running {
-  const setpriv = '/usr/bin/setpriv'
-  const [command, all] = existsSync(setpriv)
-    ? [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]]
-    : [program, args]
-  const child = spawn(command, all, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream
-      .setEncoding('utf8')
-      .on('data', (chunk: string) => (output = (output + chunk).slice(-8000)))
-  }
-  const exited = new Promise<void>((done) => {
-    child.on('close', () => done())
-    child.on('error', (error) => {
-      output += error.message
-      done()
-    })
-  })
-  return { child, name, tail: () => output, exited }
-}
-
-function assertAlive(running: Running): void {
-  if (running.child.exitCode !== null || running.child.signalCode !== null) {
-    throw new Error(`${running.name} ended: ${running.tail().slice(-1500)}`)
-  }
-}
-
-async function end(running: Running): Promise<void> {
-  if (running.child.exitCode !== null || running.child.signalCode !== null) return
-  running.child.kill('SIGTERM')
-  const killer = setTimeout(() => running.child.kill('SIGKILL'), 10_000)
-  await running.exited
-  clearTimeout(killer)
 }
 
 /** kube-apiserver's arguments: one process, RBAC, tokens from a file, pods' audit events to a file. */

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../src/errors.js'
+import type { Resolve } from '../../src/seccomp/approved.js'
+import { renderProfile, type Rendering } from '../../src/seccomp/render.js'
 import { knownSyscalls } from '../../src/seccomp/syscall-table.js'
 
 const name = fc.constantFrom(...knownSyscalls)
@@ -103,3 +106,29 @@ export const callArguments = fc.tuple(
     )
   )
 )
+
+/** An emergency overlay with these rules, where a rendering looks for it. */
+export function overlayOf(syscalls: SeccompSyscall[]): Resolve {
+  const emergency: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'secco-system', name: 'emergency' },
+    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls } }
+  }
+  return (namespace, name) =>
+    namespace === 'secco-system' && name === 'emergency' ? emergency : undefined
+}
+
+/** A rendering, or undefined for a refusal that runtimes cannot express. */
+export function tryRender(
+  profile: SeccompProfile,
+  mode: 'audit' | 'enforce',
+  resolve: Resolve = () => undefined
+): Rendering | undefined {
+  try {
+    return renderProfile(profile, { mode, resolve })
+  } catch (error) {
+    if (error instanceof SeccoError && error.code === 'INVALID_DOCUMENT') return undefined
+    throw error
+  }
+}

@@ -31,8 +31,8 @@ export function testPod(change: Partial<TestPod['metadata']> = {}, spec: object 
 /** An AdmissionReview (admission.k8s.io/v1) for a pod's creation. */
 export function testReview(object: unknown, request: Record<string, unknown> = {}) {
   return {
-    apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
+    apiVersion: 'admission.k8s.io/v1',
     request: {
       uid: '0df28fbd-5f5f-11e8-bc74-36e6bb280816',
       kind: { group: '', version: 'v1', kind: 'Pod' },
@@ -49,8 +49,12 @@ export function testReview(object: unknown, request: Record<string, unknown> = {
   }
 }
 
-/** A review of 6–7 KB, as a Deployment's pod gives: environment, probes, volumes and managedFields. */
-export function realisticReview() {
+/**
+ * A review of 6–7 KB, as a Deployment's pod gives: environment, probes, volumes and managedFields. Pods of
+ * one ReplicaSet differ in `token` alone, the random end of the volume's name that the ServiceAccount
+ * admission plugin adds (plugin/pkg/admission/serviceaccount), and in the uid of their review.
+ */
+export function realisticReview(workload = 'checkout', token = 'x7k2p') {
   const env = Array.from({ length: 30 }, (_, i) => ({
     name: `SETTING_${i}`,
     value: `value-of-setting-${i}-${'x'.repeat(20)}`
@@ -60,12 +64,12 @@ export function realisticReview() {
   )
   const pod = testPod(
     {
-      generateName: 'checkout-7c9d8f6b5-',
+      generateName: `${workload}-7c9d8f6b5-`,
       labels: {
         app: 'web',
         team: 'payments',
         env: 'prod',
-        'app.kubernetes.io/name': 'checkout',
+        'app.kubernetes.io/name': workload,
         'pod-template-hash': '7c9d8f6b5'
       },
       annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '8080' },
@@ -73,7 +77,7 @@ export function realisticReview() {
         {
           apiVersion: 'apps/v1',
           kind: 'ReplicaSet',
-          name: 'checkout-7c9d8f6b5',
+          name: `${workload}-7c9d8f6b5`,
           uid: 'a8d6f2d4-0f0a-4b5e-9d53-02d3ab6b4e11',
           controller: true,
           blockOwnerDeletion: true
@@ -93,21 +97,36 @@ export function realisticReview() {
       ]
     },
     {
-      serviceAccountName: 'checkout',
+      serviceAccountName: workload,
       containers: [
         {
           name: 'app',
-          image: 'shop/checkout:1.2.3',
+          image: `shop/${workload}:1.2.3`,
           ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
           env,
           resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '256Mi' } },
           livenessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 10 },
           readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 5 },
-          volumeMounts: [{ name: 'config', mountPath: '/etc/checkout', readOnly: true }],
+          volumeMounts: [
+            { name: 'config', mountPath: '/etc/checkout', readOnly: true },
+            {
+              name: `kube-api-access-${token}`,
+              mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+              readOnly: true
+            }
+          ],
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
         }
       ],
-      volumes: [{ name: 'config', configMap: { name: 'checkout' } }],
+      volumes: [
+        { name: 'config', configMap: { name: workload } },
+        {
+          name: `kube-api-access-${token}`,
+          projected: {
+            sources: [{ serviceAccountToken: { expirationSeconds: 3607, path: 'token' } }]
+          }
+        }
+      ],
       tolerations: [
         { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' }
       ]

@@ -18,7 +18,7 @@ export function testRule(
 /** A revision of a profile; its digest repeats one hexadecimal digit. */
 export function testRevision(namespace: string, name: string, digit: string, ready = true) {
   const digest = `sha256:${digit.repeat(64)}`
-  return { digest, path: revisionPath(namespace, name, digest), ready }
+  return { digest, path: revisionPath(namespace, name, digest), ready, withinDefault: true }
 }
 
 /** An approved profile with all its revisions on every node, or what `change` makes of it. */

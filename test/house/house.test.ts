@@ -18,6 +18,7 @@ const mayImport: Record<string, string[]> = {
   src: [],
   native: [],
   certs: ['src'],
+  image: ['src'],
   webhook: ['certs', 'src'],
   satellite: ['certs', 'native', 'src'],
   'src/cli': ['src', 'certs', 'native', 'webhook', 'satellite']

@@ -1,3 +1,4 @@
+import type { Logger } from '../../src/log.js'
 import type { Admission } from './admit.js'
 
 /** One container in the log line. */
@@ -68,4 +69,24 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
     reason: decision.reason,
     durationMs: Math.round(durationMs * 1000) / 1000
   }
+}
+
+/** Writes the audit line of one review: its uid and how long the decision took, in ms. */
+export type WriteDecision = (uid: string, durationMs: number) => void
+
+const message = 'admission decision'
+
+/** Writes the line of a decision that is made once. */
+export function decisionWriter(logger: Logger, admission: Admission): WriteDecision {
+  return (_uid, durationMs) => logger.info(decisionLine(admission, durationMs), message)
+}
+
+/** The same for a decision that is made again and again: all but uid and duration is put into words once. */
+export function repeatedDecisionWriter(logger: Logger, admission: Admission): WriteDecision {
+  const line: Partial<DecisionLine> = decisionLine(admission, 0)
+  delete line.uid
+  delete line.durationMs
+  const child = logger.child(line)
+  return (uid, durationMs) =>
+    child.info({ uid, durationMs: Math.round(durationMs * 1000) / 1000 }, message)
 }

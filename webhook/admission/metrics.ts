@@ -4,7 +4,7 @@ import { version } from '../../src/version.js'
 
 /** What the admission server counts. Labels come from closed sets: no pod, namespace or user. */
 export interface AdmissionMetrics {
-  decided: (decision: Decision, seconds: number) => void
+  decided: (decision: Decision, seconds: number, repeated: boolean) => void
   refused: (code: string) => void
   certificate: (notAfter: Date) => void
 }
@@ -22,6 +22,11 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
     name: 'secco_admission_duration_seconds',
     help: 'Time from the complete body of a review to its answer.',
     buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 3],
+    registers
+  })
+  const repeats = new Counter({
+    name: 'secco_admission_repeated_total',
+    help: 'Reviews answered like an earlier one of the same text, without a decision of their own.',
     registers
   })
   const refused = new Counter({
@@ -53,7 +58,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
   }
   const byDecision = new Map<string, Counter.Internal>()
   return {
-    decided: (decision, seconds) => {
+    decided: (decision, seconds, repeated) => {
       const key = `${decision.decision} ${decision.reason}`
       let counter = byDecision.get(key)
       if (counter === undefined) {
@@ -62,6 +67,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       }
       counter.inc()
       duration.observe(seconds)
+      if (repeated) repeats.inc()
     },
     refused: (code) => refused.inc({ code }),
     certificate: (end) => notAfter.set(end.getTime() / 1000)

@@ -24,15 +24,17 @@ function opensTooMuch(body: Buffer): boolean {
   return false
 }
 
-/** Lists of a pod that no decision looks at, and that make up most of it: they are passed over unparsed. */
-const passedOver = /"(?:managedFields|env)":\[/g
+/** Parts of a review that no decision looks at, and that make up most of it: they are passed over unparsed. */
+const passedOver =
+  /"(?:managedFields|env|volumes|volumeMounts|ports|resources|livenessProbe|readinessProbe|startupProbe|status|options)":[[{]/g
 
 const quote = 0x22
 const backslash = 0x5c
 const closeBracket = 0x5d
+const closeBrace = 0x7d
 
-/** Where the list ends that opens just before `at`; -1 when it does not. Strings are respected. */
-function endOfList(body: Uint8Array, at: number): number {
+/** Where the list or object ends that opens just before `at`; -1 when it does not. Strings are respected. */
+function endOfValue(body: Uint8Array, at: number): number {
   let depth = 1
   for (let i = at; i < body.length; i++) {
     const byte = body[i]
@@ -40,14 +42,14 @@ function endOfList(body: Uint8Array, at: number): number {
       for (i++; i < body.length && body[i] !== quote; i++) {
         if (body[i] === backslash) i++
       }
-    } else if (byte === openBracket) depth++
-    else if (byte === closeBracket && --depth === 0) return i + 1
+    } else if (byte === openBracket || byte === openBrace) depth++
+    else if ((byte === closeBracket || byte === closeBrace) && --depth === 0) return i + 1
   }
   return -1
 }
 
 /**
- * The text without the lists that nothing reads: the key stays, its value becomes null. A raw `"key":[`
+ * The text without the parts that nothing reads: the key stays, its value becomes null. A raw `"key":[`
  * can stand in no JSON string, since a quote is escaped there; where a backslash comes before it, it is
  * the end of some other key, and the text is left whole. This saves a third of a review's cost, and
  * environment values are never even parsed.
@@ -60,7 +62,7 @@ export function passOver(text: string, body: Uint8Array): string {
   passedOver.lastIndex = 0
   for (let match = passedOver.exec(text); match !== null; match = passedOver.exec(text)) {
     const from = passedOver.lastIndex
-    const to = endOfList(body, from)
+    const to = endOfValue(body, from)
     if (to === -1 || body[match.index - 1] === backslash) return text
     kept += `${text.slice(at, from - 1)}null`
     at = to
@@ -72,21 +74,46 @@ export function passOver(text: string, body: Uint8Array): string {
 /** Finds where a forbidden key may be, written plainly or with escapes. */
 const suspicious = /__proto__|"constructor"|\\u00/
 
+/** The text of a review, without the parts that nothing reads. */
+export interface BodyText {
+  kept: string
+  /** Whether a forbidden key may be in it; then nothing is left out of `kept`. */
+  suspicious: boolean
+}
+
 /**
- * Parses the body of a review. `__proto__` and `constructor.prototype` are refused anywhere.
- * `managedFields` and `env` come out as null.
- * @throws SeccoError INVALID_REVIEW, TOO_LARGE. Neither message holds anything of the body.
+ * Reads the body of a review as text.
+ * @throws SeccoError TOO_LARGE.
  */
-export function parseBody(body: Buffer): unknown {
+export function bodyText(body: Buffer): BodyText {
   if (opensTooMuch(body)) {
     const message = `the body: opens more than ${maxStructures} objects and lists`
     throw new SeccoError('TOO_LARGE', message)
   }
   const text = body.toString('utf8')
+  return suspicious.test(text)
+    ? { kept: text, suspicious: true }
+    : { kept: passOver(text, body), suspicious: false }
+}
+
+/**
+ * Parses what `bodyText` gave. `__proto__` and `constructor.prototype` are refused anywhere.
+ * @throws SeccoError INVALID_REVIEW. The message holds nothing of the body.
+ */
+export function parseText(text: BodyText): unknown {
   try {
-    if (suspicious.test(text)) return secureJsonParse(text) as unknown
-    return JSON.parse(passOver(text, body)) as unknown
+    return text.suspicious
+      ? (secureJsonParse(text.kept) as unknown)
+      : (JSON.parse(text.kept) as unknown)
   } catch {
     throw new SeccoError('INVALID_REVIEW', 'the body: not JSON, or with a forbidden key in it')
   }
+}
+
+/**
+ * Parses the body of a review. What nothing reads (`managedFields`, `env`, …) comes out as null.
+ * @throws SeccoError INVALID_REVIEW, TOO_LARGE. Neither message holds anything of the body.
+ */
+export function parseBody(body: Buffer): unknown {
+  return parseText(bodyText(body))
 }

@@ -3,10 +3,9 @@ import { TLSSocket } from 'node:tls'
 import { SeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { admit } from './admit.js'
-import { decisionLine } from './decision-log.js'
+import { createAnswers } from './answers.js'
 import type { AdmissionMetrics } from './metrics.js'
-import { bodyLimit, parseBody } from './parse-body.js'
+import { bodyLimit, bodyText } from './parse-body.js'
 
 export interface AdmissionPluginOptions {
   getSnapshot: () => Snapshot
@@ -32,6 +31,7 @@ export function admissionPlugin(
   done: () => void
 ): void {
   const { getSnapshot, logger, metrics } = options
+  const answers = createAnswers(logger)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     'application/json',
@@ -49,12 +49,11 @@ export function admissionPlugin(
     if (request.body === undefined) {
       throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
     }
-    const admission = admit(getSnapshot(), parseBody(request.body))
-    const answer = JSON.stringify(admission.response)
+    const made = answers.answer(getSnapshot(), bodyText(request.body))
     const durationMs = performance.now() - start
-    metrics.decided(admission.decision, durationMs / 1000)
-    logger.info(decisionLine(admission, durationMs), 'admission decision')
-    reply.type('application/json').send(answer)
+    metrics.decided(made.admission.decision, durationMs / 1000, made.repeated)
+    made.log(made.uid, durationMs)
+    reply.type('application/json').send(made.answer)
   })
   done()
 }

@@ -5,6 +5,7 @@ import type {
   PodFacts
 } from '../../src/rules/facts.js'
 import { SeccoError } from '../../src/errors.js'
+import { topmostOwner } from '../../src/rules/topmost-owner.js'
 import {
   booleanAt,
   isObject,
@@ -77,7 +78,7 @@ function ephemeralNames(pod: JsonObject | undefined): ReadonlySet<string> {
   return names
 }
 
-/** The topmost owner a pod shows: its controller, and the Deployment behind a ReplicaSet that carries its hash. */
+/** The topmost owner a pod shows, as `<kind>/<name>`. */
 function ownerOf(
   metadata: JsonObject | undefined,
   labels: Readonly<Record<string, string>>
@@ -87,13 +88,8 @@ function ownerOf(
     if (!isObject(entry) || entry['controller'] !== true) continue
     const { kind, name } = entry
     if (typeof kind !== 'string' || typeof name !== 'string') continue
-    const hash = Object.hasOwn(labels, 'pod-template-hash')
-      ? labels['pod-template-hash']
-      : undefined
-    if (kind === 'ReplicaSet' && hash !== undefined && name.endsWith(`-${hash}`)) {
-      return `Deployment/${name.slice(0, -hash.length - 1)}`
-    }
-    return `${kind}/${name}`
+    const owner = topmostOwner({ kind, name }, labels)
+    return `${owner.kind}/${owner.name}`
   }
   return ''
 }
@@ -146,6 +142,12 @@ export function podFacts(pod: JsonObject, request: PodRequest): PodFacts {
     hasPodSecurityContext: context !== undefined,
     podSeccomp: seccompOf(context, 'spec.securityContext'),
     containers,
+    placement: {
+      nodeName: spec['nodeName'],
+      nodeSelector: spec['nodeSelector'],
+      affinity: spec['affinity'],
+      tolerations: spec['tolerations']
+    },
     windows: isWindows(spec),
     mirror: annotations !== undefined && Object.hasOwn(annotations, mirrorAnnotation)
   }

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { InstanceEvidence, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { InstanceEvidence } from '../../src/api/evidence-schema.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type Abi, abis } from '../../src/seccomp/abi.js'
 import { toBitmap, unionBitmaps } from '../../src/seccomp/bitmap.js'
 import { canonicalJson } from '../../src/seccomp/canonical.js'
@@ -9,6 +10,7 @@ import { setCondition } from './conditions.js'
 import { earlier, joinEvents, later } from './finding-join.js'
 import { withLearned } from './learned-status.js'
 import type { Finding } from './observations.js'
+import { withSummary } from './summary.js'
 
 export type Evidence = Static<typeof InstanceEvidence>
 
@@ -117,14 +119,17 @@ export function withFindings(
       type: 'Learning',
       status: running > 0 ? 'True' : 'False',
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
-      message: `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}, ${complete} of them from the first instruction`
+      message: `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}, ${complete} of them from the first instruction`,
+      ...(profile.metadata.generation === undefined
+        ? {}
+        : { observedGeneration: profile.metadata.generation })
     },
     now
   )
   const grew =
     learned.observed === status.observed ? {} : { lastNew: later(status.lastNew ?? '', now) }
-  return {
+  return withSummary({
     ...profile,
     status: { ...learned, ...grew, instances: list, conditions: [...conditions] }
-  }
+  })
 }

@@ -59,7 +59,8 @@ export function createFleet({
 
   async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
     const json = await revisions.bytes(ref.digest)
-    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json } })
+    const origin = revisions.origin(ref)
+    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json, origin } })
     logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
     return undefined
   }

@@ -1,20 +1,25 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import { HubService, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
-import type { ProfileState } from '../../src/rules/profile-state.js'
+import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import { createDenials } from './denials.js'
+import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
+import { createGate } from './gate.js'
+import { cachedReview, type ReviewToken } from './identity.js'
 import { createIntake } from './intake.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
-import { readObservation } from './observations.js'
-import { encode } from './outbox.js'
+import { createObserver } from './observer.js'
+import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
+import { createPodCheck, type KnownPods, type PlainContainers } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
+import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
@@ -35,6 +40,10 @@ export interface HubTiming {
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
+  /** Between two reviews of the same token. */
+  reviewMs: number
+  /** A pod that is not known yet is waited for so long. */
+  podWaitMs: number
 }
 
 const defaultTiming: HubTiming = {
@@ -47,7 +56,9 @@ const defaultTiming: HubTiming = {
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
   perSecond: 100,
-  burst: 2000
+  burst: 2000,
+  reviewMs: 300_000,
+  podWaitMs: 15_000
 }
 
 export interface HubOptions {
@@ -59,6 +70,16 @@ export interface HubOptions {
   logger: Logger
   render?: Render
   timing?: Partial<HubTiming>
+  /** Reviews satellites' tokens; without it only client certificates count. They count in any case. */
+  reviewToken?: ReviewToken
+  /**
+   * The pods of the cluster: observations count only for those that run on the node that speaks.
+   * Without it (no cluster) a satellite is believed.
+   */
+  pods?: KnownPods
+  /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
+  plainContainers?: PlainContainers
+  limits?: Partial<HubLimits>
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -69,6 +90,8 @@ export interface Hub {
   nodes(): NodeState[]
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
+  /** How often something that satellites sent was refused, by reason. */
+  refused(): Readonly<Record<RefusalReason, number>>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -78,16 +101,7 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/** gRPC's limit for what a satellite sends: a full observation has some 60 KiB. */
-const largestMessage = 1024 * 1024
-
-const passthrough = {
-  connect: {
-    ...HubService.connect,
-    // A broadcast is serialised once, not per stream.
-    responseSerialize: (message: Buffer) => message
-  }
-}
+type Body = NonNullable<SatelliteMessage['body']>
 
 /**
  * Starts the hub. Errors: PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
@@ -102,6 +116,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing)
   const denials = createDenials(logger)
+  const refusals = createRefusals(logger)
+  const limits = { ...defaultLimits, ...options.limits }
+  const cardinality = createCardinality(limits)
+  const podCheck =
+    options.pods === undefined
+      ? undefined
+      : createPodCheck({
+          pods: options.pods,
+          plain: options.plainContainers ?? 'refuse',
+          waitMs: timing.podWaitMs
+        })
+  const observe = createObserver({
+    ...{ intake, denials, refusals, cardinality, logger },
+    ...(podCheck === undefined ? {} : { podCheck }),
+    status: (node) => nodes.get(node)?.status
+  })
   const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of [...listeners]) listener()
@@ -129,9 +159,23 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     tell()
   }
 
-  function receive(session: Session, body: NonNullable<SatelliteMessage['body']>): void {
+  function refuseSize(session: Session, body: Body, bytes: number): void {
+    const { node } = session
+    const isObservation = body.$case === 'observation'
+    const reason = isObservation ? 'too-large' : 'status-too-large'
+    const refused = { reason, message: `${body.$case} of ${bytes} bytes` } as const
+    if (isObservation) observe.refuse(session, body.value, refused)
+    else refusals.note(refused, { node })
+  }
+
+  function receive(session: Session, body: Body): void {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
+    const size = messageSize(body.value)
+    if (size > limits[body.$case === 'observation' ? 'observationBytes' : 'statusBytes']) {
+      refuseSize(session, body, size)
+      return
+    }
     if (body.$case === 'nodeStatus') {
       nodes.status(node, body.value)
       nodesChanged()
@@ -141,31 +185,20 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'observation') {
-      const { id, sequence } = body.value
-      const finding = readObservation(body.value, node, nodes.get(node)?.status)
-      if (typeof finding === 'string') {
-        logger.warn({ node, id: id.slice(0, 128) }, `observation refused: ${finding}`)
-        return
-      }
-      if (finding.dropped.length > 0) {
-        logger.warn(
-          { node, id, dropped: finding.dropped.slice(0, 5) },
-          'parts of an observation dropped'
-        )
-      }
-      denials.note(finding.denials)
-      intake.offer(node, finding, () =>
-        session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } }))
-      )
-    }
+    } else if (body.$case === 'observation') observe(session, body.value)
   }
 
   const server = new Server({
     'grpc.max_receive_message_length': largestMessage,
-    'grpc.max_concurrent_streams': 4
+    'grpc.max_concurrent_streams': 4,
+    interceptors: [
+      refusingOversized((peer) => {
+        refusals.note({ reason: 'too-large', message: `a message over ${largestMessage} bytes` }, { peer })
+      })
+    ]
   })
   const sessionEvents = {
+    proven: (peer: string) => front.proven(peer),
     opened(session: Session, hello: Parameters<typeof nodes.connected>[0]) {
       nodes.connected(hello, new Date().toISOString())
       logger.info({ node: session.node, version: hello.version }, 'satellite connected')
@@ -181,20 +214,32 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     cut: (peer: string) => front.cut(peer)
   }
-  server.addService(passthrough, {
-    connect: (call: Call) => serveSession(call, timing, sessionEvents, logger)
+  const gate = createGate(
+    options.reviewToken === undefined ? undefined : cachedReview(options.reviewToken)
+  )
+  server.addService(streamService, {
+    connect: (call: Call) =>
+      serveSession(call, { timing, events: sessionEvents, gate, refusals, logger })
   })
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const front = await openTlsFront({
     listen: options.listen,
     tls: options.tls,
     logger,
-    onConnection: (socket) => injector.injectConnection(socket)
+    tokens: options.reviewToken !== undefined,
+    onConnection: (socket) => injector.injectConnection(socket),
+    onRefused: () => refusals.count('certificate')
   })
 
   const stopWatching = await store.watch((event) => {
     if (event.type === 'problem') {
       logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
+    }
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      const { namespace = '', name } = event.object.metadata
+      cardinality.known(profileKey(namespace, name))
+    } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+      cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
     }
     revisions.event(event)
     promotions.event(event)
@@ -225,6 +270,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     clearInterval(ageing)
+    podCheck?.close()
     await intake.close()
     stopWatching()
     await promotions.close()
@@ -250,6 +296,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       }))
     },
     denials: () => denials.list(),
+    refused: () => refusals.counts(),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

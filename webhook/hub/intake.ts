@@ -14,6 +14,8 @@ interface Waiting {
   finding: Finding
   /** Called once the finding is durable. */
   stored: () => void
+  /** Called when it will never be: the profile can hold no more. */
+  refused: (message: string) => void
 }
 
 interface Lane {
@@ -27,7 +29,12 @@ interface Lane {
 
 /** Takes findings in and writes them to the store, a profile at a time. */
 export interface Intake {
-  offer(node: string, finding: Finding, stored: () => void): void
+  offer(
+    node: string,
+    finding: Finding,
+    stored: () => void,
+    refused?: (message: string) => void
+  ): void
   /** Writes what waits; resolves when it was tried. */
   flush(): Promise<void>
   /** The same, and takes nothing more. */
@@ -94,6 +101,10 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
       for (const [, { stored }] of batch) stored()
     } catch (error) {
       const { code, message } = toSeccoError(error)
+      if (code === 'TOO_LARGE') {
+        for (const [, { refused }] of batch) refused(message)
+        batch.length = 0
+      }
       lane.failures += 1
       if (lane.failures === 1) {
         logger.error({ code, profile: key }, `observations wait: ${message}`)
@@ -137,7 +148,7 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
   }
 
   return {
-    offer(node, finding, stored) {
+    offer(node, finding, stored, refused = () => undefined) {
       if (closed) return
       const { ref } = finding.target
       const key = profileKey(ref.namespace, ref.name)
@@ -150,7 +161,7 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
       const id = `${node} ${finding.id}`
       const older = lane.waiting.get(id)
       if (older === undefined && lane.waiting.size >= mostWaiting) return
-      const now = { node, finding, stored }
+      const now = { node, finding, stored, refused }
       take(lane, id, older ?? now, older === undefined ? undefined : now)
       schedule(key, lane)
     },

@@ -7,15 +7,21 @@ import type { Finding, Part } from './observations.js'
 
 type SetField = 'observed' | 'probes' | 'sessions' | 'startup' | 'serving'
 
-/** Beyond so many names in one ABI (the tables have some 380) only real syscalls are taken in. */
-const plentyNames = 2048
+/** Names that no table knows, of one ABI: newer calls than ours are few, a flood of inventions is not. */
+const mostUnknown = 2048
 
 /** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
 function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {
   const result: SyscallSet = {}
   for (const [abi, names] of Object.entries(set) as [Abi, string[]][]) {
-    const plenty = (before[abi]?.length ?? 0) + names.length > plentyNames
-    result[abi] = plenty ? names.filter(isKnownSyscall) : names
+    const unknown = names.filter((name) => !isKnownSyscall(name))
+    if (unknown.length === 0) {
+      result[abi] = names
+      continue
+    }
+    const known = new Set((before[abi] ?? []).filter((name) => !isKnownSyscall(name)))
+    for (const name of unknown) if (known.size < mostUnknown) known.add(name)
+    result[abi] = names.filter((name) => isKnownSyscall(name) || known.has(name))
   }
   return result
 }

@@ -1,5 +1,5 @@
 import type { AbiNames, NodeStatus, Observation } from '../../src/api/gen/hub.js'
-import type { LearnedArgument } from '../../src/api/seccomp-profile.js'
+import type { LearnedArgument } from '../../src/api/evidence-schema.js'
 import { type Abi, abis } from '../../src/seccomp/abi.js'
 import { mergeArguments } from '../../src/seccomp/merge-arguments.js'
 import { setOfCounts, type SyscallCounts, type SyscallSet } from '../../src/seccomp/syscall-set.js'
@@ -39,7 +39,8 @@ export interface Finding {
   dropped: string[]
 }
 
-const syscallForm = /^[a-z0-9_]{1,64}$/
+/** The longest name of a real call has 28 characters. */
+const syscallForm = /^[a-z0-9_]{1,32}$/
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const mostNames = 1024
 const longestText = 512
@@ -136,17 +137,23 @@ function runtimeOf(name: string, status: NodeStatus | undefined): string {
 
 /**
  * Reads an observation of a node. Anything may be in it: unknown ABIs and names that are no syscall
- * names are left out and said. A string says why nothing of it can be used.
+ * names are left out and said. A string says why nothing of it can be used. `given`: where it goes by
+ * better knowledge than the satellite's.
  */
 export function readObservation(
   observation: Observation,
   node: string,
-  status?: NodeStatus
+  status?: NodeStatus,
+  given?: Target
 ): Finding | string {
-  const { id, container } = observation
-  if (id === '' || id.length > longestText) return `id: accepted are 1 to ${longestText} characters`
+  const { container } = observation
+  if (observation.id === '' || observation.id.length > longestText)
+    return `id: accepted are 1 to ${longestText} characters`
+  // Another node's evidence is not this one's to change.
+  const own = `${node}/`
+  const id = observation.id.startsWith(own) ? observation.id : own + observation.id
   if (container === undefined) return 'container: is missing'
-  const target = targetOf(container)
+  const target = given ?? targetOf(container)
   if (target === undefined) return 'container: has neither a name nor an id'
   const dropped: string[] = []
   const counts = countsOf(observation, dropped)

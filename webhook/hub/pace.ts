@@ -16,3 +16,23 @@ export function createPace(perSecond: number, burst: number): Pace {
     }
   }
 }
+
+/** A bucket of tokens that nobody can get into debt with. Times in ms. */
+export interface Bucket {
+  /** Takes one when there is one. */
+  take(nowMs: number): boolean
+}
+
+export function createBucket(perSecond: number, burst: number): Bucket {
+  let tokens = burst
+  let last: number | undefined
+  return {
+    take(nowMs) {
+      tokens = Math.min(burst, tokens + ((nowMs - (last ?? nowMs)) * perSecond) / 1000)
+      last = nowMs
+      if (tokens < 1) return false
+      tokens -= 1
+      return true
+    }
+  }
+}

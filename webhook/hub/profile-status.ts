@@ -2,6 +2,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../src/errors.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from './readiness.js'
+import { withSummary } from './summary.js'
 
 /** What the hub found out about one profile. */
 export type Verdict =
@@ -31,8 +32,8 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, Ready. Returns the
- * same object when nothing changes.
+ * The profile with the verdict in its status: revision, the one before it, nodes, Ready (always there,
+ * so that `kubectl wait` works) and summary. Returns the same object when nothing changes.
  */
 export function withVerdict(
   profile: SeccompProfile,
@@ -40,8 +41,6 @@ export function withVerdict(
   now: string
 ): SeccompProfile {
   const before = profile.status ?? {}
-  // A profile that only learns has no revision and needs no condition about it.
-  if (verdict.state === 'unapproved' && before.revision === undefined) return profile
   const status = { ...before }
   if (verdict.state === 'rendered') {
     if (before.revision !== undefined && before.revision !== verdict.digest) {
@@ -63,5 +62,5 @@ export function withVerdict(
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions
-  return same ? profile : { ...profile, status }
+  return withSummary(same ? profile : { ...profile, status })
 }

@@ -1,4 +1,4 @@
-import type { RevisionRef } from '../../src/api/gen/hub.js'
+import type { RevisionOrigin, RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
@@ -12,6 +12,7 @@ import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import type { Store, StoreEvent } from '../../src/store/store.js'
 import type { NodeState } from './nodes.js'
+import { originOf } from './revision-origin.js'
 import { type Verdict, withVerdict } from './profile-status.js'
 import { isReady, readinessOf } from './readiness.js'
 import type { RevisionFiles } from './revision-files.js'
@@ -41,6 +42,8 @@ export interface Revisions {
   /** Everything a node should hold, by path. */
   desired(): ReadonlyMap<string, RevisionRef>
   bytes(digest: string): Promise<Buffer | undefined>
+  /** Where a profile's revisions come from, for nodes to judge. */
+  origin(ref: RevisionRef): RevisionOrigin | undefined
   event(event: StoreEvent): void
   /** Nodes changed: readiness and, with other runtimes, renderings may too. */
   nodesChanged(): void
@@ -262,6 +265,10 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     states: () => states,
     desired: () => desired,
     bytes: (digest) => files.read(digest),
+    origin(ref) {
+      const profile = resolve(ref.namespace, ref.profile)
+      return profile === undefined ? undefined : originOf(profile, resolve)
+    },
     event(event) {
       if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
         const profile = event.object

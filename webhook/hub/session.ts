@@ -2,8 +2,11 @@ import { type ServerDuplexStream, status } from '@grpc/grpc-js'
 import type { Hello, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { version } from '../../src/version.js'
+import { type Gate, tokenOf } from './gate.js'
+import { type Identity, isRefused } from './identity.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace } from './pace.js'
+import type { Refusals, Refused } from './refusals.js'
 
 export type Call = ServerDuplexStream<SatelliteMessage, Buffer>
 
@@ -14,6 +17,8 @@ export interface SessionTiming {
   /** Observations of one node: on average, and at once. */
   perSecond: number
   burst: number
+  /** A token is reviewed again after so long: a pod that was deleted must not speak on. */
+  reviewMs: number
 }
 
 /** One satellite's stream, from an accepted Hello to its end. */
@@ -25,6 +30,8 @@ export interface Session {
 }
 
 export interface SessionEvents {
+  /** Whoever dialled has proven who they are. */
+  proven(peer: string): void
   opened(session: Session, hello: Hello): void
   message(session: Session, body: NonNullable<SatelliteMessage['body']>): void
   closed(session: Session): void
@@ -34,26 +41,30 @@ export interface SessionEvents {
 
 const helloTimeoutMs = 10_000
 
-/** The node that the client certificate names, when TLS has verified it. */
-export function certifiedNode(call: Call): string | undefined {
-  const { sslPeerCertificate } = call.getAuthContext()
-  const name: unknown = sslPeerCertificate?.subject.CN
-  return typeof name === 'string' && name !== '' ? name : undefined
+export interface SessionServices {
+  timing: SessionTiming
+  events: SessionEvents
+  gate: Gate
+  refusals: Refusals
+  logger: Logger
 }
 
 /**
- * Serves one call: Hello first, its node the certificate's CN (else UNAUTHENTICATED); heartbeats both
- * ways; a peer that is silent for three of them, or stops reading, is let go. Too many observations
- * at once stop the reading of the stream, which HTTP/2 flow control passes on to the satellite.
+ * Serves one call: who speaks is proven first, by certificate or token (else UNAUTHENTICATED, and
+ * UNAVAILABLE when nobody can tell); then Hello, its node the proven one; heartbeats both ways; a peer
+ * that is silent for three of them, or stops reading, is let go. A token is reviewed again from time to
+ * time and must be followed by a newer one before it ends. Too many observations at once stop the
+ * reading of the stream, which HTTP/2 flow control passes on to the satellite.
  */
-export function serveSession(
-  call: Call,
-  timing: SessionTiming,
-  events: SessionEvents,
-  logger: Logger
-): void {
+export function serveSession(call: Call, services: SessionServices): void {
+  const { timing, events, gate, refusals, logger } = services
   const peer = call.getPeer()
-  const node = certifiedNode(call)
+  let identity: Identity | undefined
+  /** Proven, and the newest that came. */
+  let token = tokenOf(call)
+  let offered = token
+  let reviewedAt = Date.now()
+  let reviewing = false
   const pace = createPace(timing.perSecond, timing.burst)
   const outbox = createOutbox((message, taken) => call.write(message, taken))
   let session: Session | undefined
@@ -82,23 +93,56 @@ export function serveSession(
   function beat(): void {
     const now = Date.now()
     if (outbox.stalledMs(now) > timing.stallMs) {
-      logger.warn({ node, pending: outbox.pending() }, 'the satellite stopped reading: cut')
+      logger.warn({ node: identity?.node, pending: outbox.pending() }, 'the satellite stopped reading: cut')
       end(status.RESOURCE_EXHAUSTED, 'the reader stalled', true)
     } else if (now - heardAt > 3 * timing.heartbeatMs) {
-      logger.warn({ node }, 'the satellite is silent: cut')
+      logger.warn({ node: identity?.node }, 'the satellite is silent: cut')
       end(status.DEADLINE_EXCEEDED, 'no heartbeat', true)
     } else if (session !== undefined && now - beatenAt >= timing.heartbeatMs) {
       beatenAt = now
       sequence += 1
       outbox.send(encode({ $case: 'heartbeat', value: { sequence } }))
     }
+    lookAtToken(now)
+  }
+
+  function refuse(refused: Refused): void {
+    refusals.note(refused, { peer, ...(identity && { node: identity.node }) })
+    const code = refused.reason === 'unreviewed' ? status.UNAVAILABLE : status.UNAUTHENTICATED
+    end(code, refused.message.slice(0, 256))
+  }
+
+  /** By the clock: what has ended ends the stream, whether or not somebody could be asked. */
+  function lookAtToken(now: number): void {
+    if (done || identity?.by !== 'token' || offered === undefined) return
+    if (now >= (identity.expiresAtMs ?? 0)) {
+      const message = 'the token has expired and none followed it'
+      refuse({ reason: 'token-expired', message })
+    } else if (offered !== token || now - reviewedAt >= timing.reviewMs) void renew(offered)
+  }
+
+  async function renew(by: string): Promise<void> {
+    if (identity === undefined || reviewing) return
+    reviewing = true
+    reviewedAt = Date.now()
+    const answer = await gate.renew(identity, by)
+    reviewing = false
+    if (done || answer === undefined) return
+    if (isRefused(answer)) {
+      refuse(answer)
+      return
+    }
+    identity = answer
+    token = by
   }
 
   function greet(hello: Hello): void {
-    if (node === undefined || hello.node !== node) {
-      const reason = `Hello names node ${JSON.stringify(hello.node.slice(0, 64))}, the certificate ${JSON.stringify(node ?? '')}`
-      logger.warn({ code: 'UNAUTHENTICATED', peer, node }, `connection refused: ${reason}`)
-      end(status.UNAUTHENTICATED, reason)
+    if (identity === undefined) return
+    const { node } = identity
+    if (hello.node !== node) {
+      const named = JSON.stringify(hello.node.slice(0, 64))
+      const message = `Hello names node ${named}, the ${identity.by} ${JSON.stringify(node)}`
+      refuse({ reason: 'node-mismatch', message })
       return
     }
     clearTimeout(helloTimer)
@@ -113,6 +157,11 @@ export function serveSession(
     if (session === undefined) {
       if (body.$case === 'hello') greet(body.value)
       else end(status.FAILED_PRECONDITION, 'the first message must be Hello')
+      return
+    }
+    if (body.$case === 'credentials') {
+      offered = body.value.token
+      void renew(offered)
       return
     }
     events.message(session, body)
@@ -132,7 +181,20 @@ export function serveSession(
     end(status.DEADLINE_EXCEEDED, 'no Hello came', true)
   }, helloTimeoutMs)
   const heartbeat = setInterval(beat, Math.min(timing.heartbeatMs, timing.stallMs) / 4)
-  call.on('data', receive)
+  async function begin(): Promise<void> {
+    const answer = await gate.identify(call)
+    if (done) return
+    if (isRefused(answer)) {
+      refuse(answer)
+      return
+    }
+    identity = answer
+    events.proven(peer)
+    // Nothing is read of a stream before it is known whose it is.
+    call.on('data', receive)
+  }
+
+  void begin()
   call.on('end', () => {
     finish()
     call.end()

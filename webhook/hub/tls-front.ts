@@ -17,10 +17,15 @@ export interface TlsFront {
   setCertificate(pair: CertificatePair): void
   /** Cuts the connection of one peer (`address:port`, as gRPC's getPeer names it). */
   cut(peer: string): void
+  /** A peer without a certificate has proven by other means who it is. */
+  proven(peer: string): void
   close(): Promise<void>
 }
 
 const handshakeTimeoutMs = 10_000
+/** Connections without a certificate whose token was not found good yet: so many, so long. */
+const mostUnproven = 512
+const provenWithinMs = 20_000
 /** One line per address and reason in this time: a port scan must not fill the log. */
 const repeatMs = 10_000
 
@@ -42,8 +47,14 @@ function listen(server: Server, { host, port }: Address): Promise<Address> {
   })
 }
 
+/** TLS without a client certificate, as opposed to one with a wrong one. */
+function isBare(socket: TLSSocket): boolean {
+  return Object.keys(socket.getPeerCertificate()).length === 0
+}
+
 /**
- * Listens with mutual TLS and hands over every connection whose certificate the authorities signed.
+ * Listens with mutual TLS and hands over every connection whose certificate the authorities signed; with
+ * `tokens` also those that bring none, for a while, until they have proven themselves by a token.
  * grpc-js logs refused handshakes nowhere and cannot cut a stalled peer, so this is ours.
  * PORT_IN_USE, CERTIFICATE_INVALID.
  */
@@ -51,9 +62,13 @@ export async function openTlsFront(options: {
   listen: Address
   tls: CertificatePair
   logger: Logger
+  tokens?: boolean
   onConnection: (socket: TLSSocket) => void
+  /** Told of every connection that was refused. */
+  onRefused?: () => void
 }): Promise<TlsFront> {
-  const { logger } = options
+  const { logger, tokens = false } = options
+  const unproven = new Map<string, NodeJS.Timeout>()
   const sockets = new Map<string, TLSSocket>()
   const said = new Map<string, number>()
 
@@ -66,7 +81,23 @@ export async function openTlsFront(options: {
       said.set(key, now)
       logger.warn({ code: 'UNAUTHENTICATED', address, peerName, reason }, 'connection refused')
     }
+    options.onRefused?.()
     socket.destroy()
+  }
+
+  function prove(peer: string): void {
+    clearTimeout(unproven.get(peer))
+    unproven.delete(peer)
+  }
+
+  function mayStayBare(socket: TLSSocket): boolean {
+    if (!tokens || !isBare(socket)) return false
+    if (unproven.size >= mostUnproven) return false
+    const peer = peerOf(socket)
+    const limit = setTimeout(() => refuse(socket, 'no token came in time', undefined), provenWithinMs)
+    unproven.set(peer, limit)
+    socket.once('close', () => prove(peer))
+    return true
   }
 
   checkPair(options.tls, 'hub certificate')
@@ -83,7 +114,7 @@ export async function openTlsFront(options: {
   server.on('secureConnection', (socket) => {
     // Resets are no news: the stream above ends and says so.
     socket.on('error', () => undefined)
-    if (!socket.authorized) {
+    if (!socket.authorized && !mayStayBare(socket)) {
       const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string } }
       const reason: unknown = socket.authorizationError
       refuse(socket, reason instanceof Error ? reason.message : String(reason), subject?.CN)
@@ -103,6 +134,7 @@ export async function openTlsFront(options: {
       server.setSecureContext({ ca: pair.ca, cert: pair.cert, key: pair.key })
     },
     cut: (peer) => sockets.get(peer)?.destroy(),
+    proven: prove,
     close() {
       return new Promise((resolve) => {
         server.close(() => resolve())

@@ -24,8 +24,9 @@ export const protobufFileName = "hub.proto";
 
 /**
  * The language between satellites and the hub. The satellite dials; one bidirectional stream per
- * satellite process carries everything, authenticated by mutual TLS. Everything a satellite sends is
- * cumulative and idempotent: losing, repeating or reordering messages never loses an observation.
+ * satellite process carries everything, authenticated by mutual TLS or, in a cluster, by its
+ * ServiceAccount's token over TLS. Everything a satellite sends is cumulative and idempotent: losing,
+ * repeating or reordering messages never loses an observation.
  */
 
 export interface SatelliteMessage {
@@ -35,6 +36,7 @@ export interface SatelliteMessage {
     | { $case: "revisionStatus"; value: RevisionStatus }
     | { $case: "nodeStatus"; value: NodeStatus }
     | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "credentials"; value: Credentials }
     | undefined;
 }
 
@@ -47,11 +49,20 @@ export interface HubMessage {
     /** The complete list of revisions this node should hold; sent after Welcome and on change. */
     { $case: "desired"; value: DesiredRevisions }
     | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "observationRefused"; value: ObservationRefused }
     | undefined;
 }
 
+/**
+ * A satellite that dialled with a token (metadata `authorization: Bearer …`) sends its successor here,
+ * before the first one ends, and keeps its stream.
+ */
+export interface Credentials {
+  token: string;
+}
+
 export interface Hello {
-  /** must equal the client certificate's CN */
+  /** must be the node of the client certificate or of the token */
   node: string;
   /** /proc/sys/kernel/random/boot_id */
   bootId: string;
@@ -267,6 +278,19 @@ export interface ObservationAck {
   sequence: number;
 }
 
+/** The hub will not store this observation: the satellite drops it, or keeps it back for a while. */
+export interface ObservationRefused {
+  id: string;
+  /** up to here */
+  sequence: number;
+  /** one of a closed set, e.g. pod-elsewhere */
+  reason: string;
+  /** the same for people */
+  message: string;
+  /** 0: it will never be stored */
+  retryAfterSeconds: number;
+}
+
 /**
  * One immutable rendering. The file is written at
  * <seccomp root>/secco/<namespace>/<profile>/<hex>.json where digest is "sha256:<hex>".
@@ -277,6 +301,21 @@ export interface Revision {
   digest: string;
   /** canonical bytes whose sha256 is the digest */
   json: Buffer;
+  origin: RevisionOrigin | undefined;
+}
+
+/** What a node needs to know of where a revision comes from, before it lets it weaken anything. */
+export interface RevisionOrigin {
+  /** Of the approved spec: a node that has seen a later one refuses an older one's revision. */
+  generation: number;
+  /** When the profile was made (RFC 3339): one that was deleted and made anew begins anew. */
+  createdAt: string;
+  /** Names that a person approved beyond RuntimeDefault; whatever lets through more is refused. */
+  beyond: string[];
+  /** Who approved that, when (RFC 3339) and why; empty where nothing is beyond. */
+  approvedBy: string;
+  approvedAt: string;
+  reason: string;
 }
 
 export interface DesiredRevisions {
@@ -322,6 +361,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         break;
       case "heartbeat":
         Heartbeat.encode(message.body.value, writer.uint32(42).fork()).join();
+        break;
+      case "credentials":
+        Credentials.encode(message.body.value, writer.uint32(114).fork()).join();
         break;
     }
     return writer;
@@ -380,6 +422,14 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.body = { $case: "credentials", value: Credentials.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -428,6 +478,12 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
+      case "credentials": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "credentials", value: Credentials.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -454,6 +510,9 @@ export const HubMessage: MessageFns<HubMessage> = {
         break;
       case "heartbeat":
         Heartbeat.encode(message.body.value, writer.uint32(42).fork()).join();
+        break;
+      case "observationRefused":
+        ObservationRefused.encode(message.body.value, writer.uint32(82).fork()).join();
         break;
     }
     return writer;
@@ -512,6 +571,14 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.body = { $case: "observationRefused", value: ObservationRefused.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -560,7 +627,68 @@ export const HubMessage: MessageFns<HubMessage> = {
         }
         break;
       }
+      case "observationRefused": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "observationRefused", value: ObservationRefused.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseCredentials(): Credentials {
+  return { token: "" };
+}
+
+export const Credentials: MessageFns<Credentials> = {
+  encode(message: Credentials, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Credentials {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCredentials();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Credentials>): Credentials {
+    return Credentials.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Credentials>): Credentials {
+    const message = createBaseCredentials();
+    message.token = object.token ?? "";
     return message;
   },
 };
@@ -2438,8 +2566,111 @@ export const ObservationAck: MessageFns<ObservationAck> = {
   },
 };
 
+function createBaseObservationRefused(): ObservationRefused {
+  return { id: "", sequence: 0, reason: "", message: "", retryAfterSeconds: 0 };
+}
+
+export const ObservationRefused: MessageFns<ObservationRefused> = {
+  encode(message: ObservationRefused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).uint64(message.sequence);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.retryAfterSeconds !== 0) {
+      writer.uint32(40).uint32(message.retryAfterSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationRefused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservationRefused();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.retryAfterSeconds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ObservationRefused>): ObservationRefused {
+    return ObservationRefused.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObservationRefused>): ObservationRefused {
+    const message = createBaseObservationRefused();
+    message.id = object.id ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.retryAfterSeconds = object.retryAfterSeconds ?? 0;
+    return message;
+  },
+};
+
 function createBaseRevision(): Revision {
-  return { namespace: "", profile: "", digest: "", json: Buffer.alloc(0) };
+  return { namespace: "", profile: "", digest: "", json: Buffer.alloc(0), origin: undefined };
 }
 
 export const Revision: MessageFns<Revision> = {
@@ -2455,6 +2686,9 @@ export const Revision: MessageFns<Revision> = {
     }
     if (message.json.length !== 0) {
       writer.uint32(34).bytes(message.json);
+    }
+    if (message.origin !== undefined) {
+      RevisionOrigin.encode(message.origin, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -2504,6 +2738,14 @@ export const Revision: MessageFns<Revision> = {
             message.json = Buffer.from(reader.bytes());
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.origin = RevisionOrigin.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2525,6 +2767,124 @@ export const Revision: MessageFns<Revision> = {
     message.profile = object.profile ?? "";
     message.digest = object.digest ?? "";
     message.json = object.json ?? Buffer.alloc(0);
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? RevisionOrigin.fromPartial(object.origin)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRevisionOrigin(): RevisionOrigin {
+  return { generation: 0, createdAt: "", beyond: [], approvedBy: "", approvedAt: "", reason: "" };
+}
+
+export const RevisionOrigin: MessageFns<RevisionOrigin> = {
+  encode(message: RevisionOrigin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint64(message.generation);
+    }
+    if (message.createdAt !== "") {
+      writer.uint32(18).string(message.createdAt);
+    }
+    for (const v of message.beyond) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.approvedBy !== "") {
+      writer.uint32(34).string(message.approvedBy);
+    }
+    if (message.approvedAt !== "") {
+      writer.uint32(42).string(message.approvedAt);
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevisionOrigin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevisionOrigin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createdAt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.beyond.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.approvedBy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.approvedAt = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevisionOrigin>): RevisionOrigin {
+    return RevisionOrigin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevisionOrigin>): RevisionOrigin {
+    const message = createBaseRevisionOrigin();
+    message.generation = object.generation ?? 0;
+    message.createdAt = object.createdAt ?? "";
+    message.beyond = object.beyond?.map((e) => e) || [];
+    message.approvedBy = object.approvedBy ?? "";
+    message.approvedAt = object.approvedAt ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
+import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
+import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -59,11 +61,29 @@ interface RuntimeOptions {
   containerdSocket: string
 }
 
+interface WebhookCommandOptions extends ListenOptions {
+  serverName?: string[]
+  mode: string
+}
+
 interface SatelliteCommandOptions extends RuntimeOptions {
   hub: string
   record: string
   pin: string
   clean?: boolean
+  floor: string
+  tokenFile?: string
+  hubCa?: string
+}
+
+/** `--token-file` and `--hub-ca`, both or none. @throws SeccoError INVALID_ARGUMENT */
+function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
+  if (tokenFile === undefined && hubCa === undefined) return undefined
+  if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
+  const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
+  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
+    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+  })
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -132,7 +152,12 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'a name or address that the certificate covers; repeatable',
       collect
     )
-    .action(async (options: ListenOptions & { serverName?: string[] }, command: Command) => {
+    .option(
+      '--mode <observe|enforce>',
+      'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
+      'enforce'
+    )
+    .action(async (options: WebhookCommandOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -152,6 +177,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           ],
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
+          mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
           signal: context.stopSignal()
         })
       )
@@ -159,6 +185,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
   runtimeOptions(program.command('satellite'))
     .description('the node agent: records, identifies, uploads, installs revisions')
     .option('--hub <host:port>', "the hub's address", '127.0.0.1:9444')
+    .option(
+      '--token-file <file>',
+      "in a cluster: this pod's ServiceAccount token (audience secco-hub) instead of a certificate"
+    )
+    .option('--hub-ca <file>', 'authorities that sign the certificate of the hub, PEM')
     .option(
       '--record <when>',
       'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
@@ -168,6 +199,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       '--pin <dir>',
       'where recording outlives a restart or a crash, on a bpf file system; off: it ends with the process',
       join(bpfMount, 'secco')
+    )
+    .option(
+      '--floor <floor>',
+      'what revisions may never go below: approved (beyond RuntimeDefault only what a person approved) or runtime-default',
+      'approved'
     )
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
@@ -201,6 +237,8 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             containerdSocket: options.containerdSocket,
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
+            token: tokenOptions(options),
+            floor: parseOutput(options.floor, floors, '--floor') as Floor,
             logger: createLogger('satellite')
           },
           context.stopSignal()

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { buildPatch } from '../../../webhook/admission/patch.js'
 import { decide } from '../../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../../src/rules/facts.js'
 import { compileContainers, compileGlob } from '../../../src/rules/glob.js'
+import { anywhere } from '../../../src/rules/placement.js'
 import { compileRules, ruleMatches } from '../../../src/rules/rule.js'
 import { buildRuleIndex } from '../../../src/rules/rule-index.js'
 import { compileSelector, selectorMatches } from '../../../src/rules/selector.js'
@@ -203,6 +205,7 @@ function pod(change: Partial<PodFacts> = {}): PodFacts {
     hasPodSecurityContext: false,
     podSeccomp: undefined,
     containers: [container()],
+    placement: anywhere,
     windows: false,
     mirror: false,
     ...change
@@ -646,6 +649,52 @@ test('what the person is told', (t) => {
     told({ rules, options: { allowIgnore: false } }, { labels: { 'secco.dev/ignore': 'true' } }),
     ['secco: label secco.dev/ignore is not honoured in namespace shop']
   )
+  t.end()
+})
+
+test('observe: everything is told, nothing is done', (t) => {
+  const rules = [
+    testRule('web', { podSelector: { matchLabels: { app: 'web' } }, profile: { name: 'ready' } }),
+    testRule('strict', {
+      podSelector: { matchLabels: { app: 'strict' } },
+      profile: { name: 'unknown' },
+      whenNotReady: 'Deny'
+    })
+  ]
+  const namespaces = new Map([
+    ['shop', {}],
+    ['on', { 'secco.dev/mode': 'enabled' }],
+    ['off', { 'secco.dev/mode': 'observe' }],
+    ['odd', { 'secco.dev/mode': 'maybe' }]
+  ])
+  const profiles = [testProfile('secco-system', 'ready')]
+  const facts = (namespace: string, app: string) =>
+    pod({ namespace, labels: { app }, containers: [container({ name: 'app' })] })
+  const cases: [mode: 'observe' | 'enforce', namespace: string, app: string, decision: string][] = [
+    ['observe', 'shop', 'web', 'observed'],
+    ['observe', 'unheard-of', 'web', 'observed'],
+    ['observe', 'on', 'web', 'patched'],
+    ['observe', 'odd', 'web', 'observed'],
+    ['observe', 'shop', 'strict', 'observed'],
+    ['observe', 'on', 'strict', 'denied'],
+    ['observe', 'shop', 'other', 'unmatched'],
+    ['observe', 'kube-system', 'web', 'excluded'],
+    ['enforce', 'shop', 'web', 'patched'],
+    ['enforce', 'off', 'web', 'observed'],
+    ['enforce', 'off', 'strict', 'observed'],
+    ['enforce', 'odd', 'web', 'patched']
+  ]
+  for (const [mode, namespace, app, expected] of cases) {
+    const what = `${mode} ${namespace} ${app}`
+    const snapshot = buildSnapshot({ rules, profiles, namespaces, options: { mode } })
+    const decision = decide(snapshot, facts(namespace, app))
+    t.equal(decision.decision, expected, what)
+    if (expected !== 'observed') continue
+    t.equal(decision.allowed, true, what)
+    t.same(buildPatch(facts(namespace, app), decision, true), [], `${what}: no patch`)
+    t.match(decision.warnings.at(-1), /kubectl label namespace \S+ secco\.dev\/mode=enabled/)
+    t.match(decision.warnings[0], app === 'web' ? /^secco would: app: enforce/ : /would: .*Deny/)
+  }
   t.end()
 })
 

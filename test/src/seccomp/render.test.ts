@@ -5,7 +5,6 @@ import type {
   LinuxSeccomp,
   SeccompArg,
   SeccompProfile,
-  SeccompSyscall
 } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/errors.js'
 import { abis } from '../../../src/seccomp/abi.js'
@@ -33,12 +32,13 @@ import { parseDocument, serializeDocument } from '../../../src/seccomp/parse.js'
 import { renderProfile } from '../../../src/seccomp/render.js'
 import { runtimeDefault, runtimeDefaultNames } from '../../../src/seccomp/runtime-default.js'
 import { knownSyscalls, syscallNumber } from '../../../src/seccomp/syscall-table.js'
-import { trialLoad } from '../../../native/trial-load.js'
 import {
   callArguments,
   conditions,
+  overlayOf,
   randomProfile,
-  randomRefusals
+  randomRefusals,
+  tryRender
 } from '../../helpers/random-profile.js'
 
 const nothing: Resolve = () => undefined
@@ -67,14 +67,7 @@ const allowing = (names: string[]) =>
     }
   })
 
-function overlay(syscalls: SeccompSyscall[]): Resolve {
-  const emergency = {
-    ...profileOf({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls } }),
-    metadata: { namespace: 'secco-system', name: 'emergency' }
-  }
-  return (namespace, name) =>
-    namespace === 'secco-system' && name === 'emergency' ? emergency : undefined
-}
+const overlay = overlayOf
 
 const holds = (args: Conditions, call: readonly bigint[]) =>
   args.every((arg) => conditionHolds(arg, call[arg.index] ?? 0n))
@@ -504,16 +497,6 @@ test('shipped profiles', (t) => {
   t.end()
 })
 
-/** A rendering, or undefined for a refusal that runtimes cannot express. */
-function tryRender(profile: SeccompProfile, mode: 'audit' | 'enforce', resolve = nothing) {
-  try {
-    return renderProfile(profile, { mode, resolve })
-  } catch (error) {
-    if (error instanceof SeccoError && error.code === 'INVALID_DOCUMENT') return undefined
-    throw error
-  }
-}
-
 test('laws of rendering', { timeout: 120_000 }, (t) => {
   const law = (property: fc.IRawProperty<unknown>, what: string, numRuns: number) =>
     t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns }), what)
@@ -584,29 +567,4 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
     50
   )
   t.end()
-})
-
-test('libseccomp takes what is rendered', { timeout: 120_000 }, async (t) => {
-  let refused = 0
-  let loaded = 0
-  // The same ones each time: with conditions on several arguments in a profile and in the overlay at once,
-  // libseccomp 2.5 may need minutes or find a conflict. The trial load on the node refuses such a rendering.
-  const profiles = fc.sample(fc.record({ profile: randomProfile, refusals: randomRefusals }), {
-    numRuns: 30,
-    seed: 3
-  })
-  for (const { profile, refusals } of profiles) {
-    for (const mode of modes) {
-      const rendered = tryRender(profile, mode, overlay(refusals))
-      if (rendered === undefined) continue
-      const result = await trialLoad(rendered.seccomp)
-      if (result.ok) loaded += 1
-      else {
-        refused += 1
-        t.comment(`${mode}: ${result.reason}: ${JSON.stringify([profile.spec, refusals])}`)
-      }
-    }
-  }
-  t.ok(loaded > 40, `${loaded} renderings of random profiles loaded`)
-  t.equal(refused, 0, 'none was refused')
 })

@@ -1,11 +1,8 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { validateObject } from '../../../src/api/validate.js'
-import type {
-  LearnedArgument,
-  LinuxSeccomp,
-  SeccompProfile
-} from '../../../src/api/seccomp-profile.js'
+import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { runRender } from '../../../src/cli/render.js'
 import { SeccoError } from '../../../src/errors.js'
 import { abis } from '../../../src/seccomp/abi.js'

@@ -576,14 +576,14 @@ test('who may talk: foreign authorities, other names, no certificate', async (t)
 test('acks come after the write is durable, never before', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
-  let gate: (() => void) | undefined
+  const gates: (() => void)[] = []
   let fail = true
   const held: Store = {
     ...rig.store,
     update: async (kind, ref, change) => {
       if (fail) throw new SeccoError('WRITE_FAILED', 'injected: no space')
       const done = await rig.store.update(kind, ref, change)
-      await new Promise<void>((resolve) => (gate = resolve))
+      await new Promise<void>((resolve) => gates.push(resolve))
       return done
     }
   }
@@ -596,14 +596,14 @@ test('acks come after the write is durable, never before', async (t) => {
   await rig.store.apply('SeccompProfile', profileOf('default', 'web'))
   fail = false
   await until(
-    () => gate !== undefined,
+    () => gates.length > 0,
     (f) => {
       const timer = setInterval(f, 5)
       return () => clearInterval(timer)
     }
   )
   t.equal(uplink.backlog().waiting, 1, 'nor is one that is not yet finished')
-  const opener = setInterval(() => gate?.(), 5)
+  const opener = setInterval(() => gates.shift()?.(), 5)
   t.teardown(() => clearInterval(opener))
   await until(
     () => uplink.backlog().waiting === 0,

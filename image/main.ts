@@ -1,0 +1,48 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SeccoError } from '../src/errors.js'
+import { version } from '../src/version.js'
+import { ociArchive } from './oci-archive.js'
+import { seccoImage } from './secco-image.js'
+
+const usage = `usage: npm run image -- [FILE] [--name NAME]
+Writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time.
+Import it with: ctr -n k8s.io images import FILE
+`
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      name: { type: 'string', default: `docker.io/library/secco:${version}` },
+      help: { type: 'boolean', short: 'h', default: false }
+    }
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return
+  }
+  const root = resolve(import.meta.dirname, '../..')
+  const out = resolve(positionals[0] ?? join(root, 'build/secco-image.tar'))
+  const image = await seccoImage({
+    root,
+    name: values.name,
+    node: process.execPath,
+    arch: process.arch
+  })
+  const { archive, digest } = ociArchive(image)
+  await mkdir(dirname(out), { recursive: true })
+  await writeFile(out, archive)
+  process.stdout.write(`${out}  ${image.name}  ${digest}  ${megabytes(archive.length)}\n`)
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (error instanceof SeccoError) process.stderr.write(`next: ${error.hint}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { constants, gzipSync } from 'node:zlib'
+import { type TarEntry, tar } from './tar.js'
+
+/** `config` of the image configuration (image-spec, config.md). */
+export interface ImageConfig {
+  User?: string
+  Env?: readonly string[]
+  Entrypoint?: readonly string[]
+  Cmd?: readonly string[]
+  WorkingDir?: string
+  Labels?: Record<string, string>
+}
+
+export interface ImageContents {
+  /** With registry and tag, e.g. `registry.example/secco:0.1.0`: what the importer calls it. */
+  name: string
+  /** Go's word for it: amd64, arm64. */
+  architecture: string
+  config: ImageConfig
+  /** Lowest first. */
+  layers: readonly (readonly TarEntry[])[]
+}
+
+interface Descriptor {
+  mediaType: string
+  digest: string
+  size: number
+}
+
+const sha256 = (bytes: Uint8Array): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+/** Nothing in the bytes tells when or where they were made. */
+const epoch = '1970-01-01T00:00:00Z'
+
+/**
+ * An OCI image layout in a tar (image-spec, image-layout.md) that `ctr images import`, `docker load`
+ * (25 and later), `podman load` and `skopeo` take. The same contents give the same bytes.
+ * @returns the archive, and the image's digest (of its manifest).
+ */
+export function ociArchive(image: ImageContents): { archive: Buffer; digest: string } {
+  const blobs = new Map<string, Buffer>()
+  function blob(mediaType: string, bytes: Buffer): Descriptor {
+    const digest = sha256(bytes)
+    blobs.set(digest, bytes)
+    return { mediaType, digest, size: bytes.length }
+  }
+  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+
+  const diffIds: string[] = []
+  const layers = image.layers.map((entries) => {
+    const bytes = tar(entries)
+    diffIds.push(sha256(bytes))
+    const packed = gzipSync(bytes, { level: constants.Z_BEST_SPEED + 5 })
+    // RFC 1952: the tenth byte names the system that packed it.
+    packed[9] = 255
+    return blob('application/vnd.oci.image.layer.v1.tar+gzip', packed)
+  })
+  const config = blob(
+    'application/vnd.oci.image.config.v1+json',
+    json({
+      created: epoch,
+      architecture: image.architecture,
+      os: 'linux',
+      config: image.config,
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      history: diffIds.map(() => ({ created: epoch }))
+    })
+  )
+  const manifestType = 'application/vnd.oci.image.manifest.v1+json'
+  const manifest = blob(
+    manifestType,
+    json({ schemaVersion: 2, mediaType: manifestType, config, layers })
+  )
+  const tag = /:([^:/]+)$/.exec(image.name)?.[1] ?? 'latest'
+  const index = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [
+      {
+        ...manifest,
+        platform: { architecture: image.architecture, os: 'linux' },
+        annotations: {
+          'io.containerd.image.name': image.name,
+          'org.opencontainers.image.ref.name': tag
+        }
+      }
+    ]
+  }
+  const file = (path: string, content: Buffer): TarEntry => ({
+    kind: 'file',
+    path,
+    mode: 0o644,
+    content
+  })
+  const archive = tar([
+    file('oci-layout', json({ imageLayoutVersion: '1.0.0' })),
+    file('index.json', json(index)),
+    ...[...blobs].map(([digest, bytes]) => file(`blobs/${digest.replace(':', '/')}`, bytes))
+  ])
+  return { archive, digest: manifest.digest }
+}

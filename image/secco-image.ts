@@ -1,0 +1,188 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { SeccoError } from '../src/errors.js'
+import { version } from '../src/version.js'
+import type { ImageContents } from './oci-archive.js'
+import { sharedLibraries } from './shared-libraries.js'
+import type { TarEntry } from './tar.js'
+
+const run = promisify(execFile)
+
+/** Where the program lives in the image: a folder with the package.json that native/paths.ts looks for. */
+const home = 'opt/secco'
+/** Debian's `nobody`: the webhook needs no rights at all. The DaemonSet asks for root itself. */
+const user = '65534:65534'
+
+/** What `make -C native` leaves that runs in a cluster; objects for comparisons stay out. */
+const nativeFiles = [
+  { path: 'Release/secco_recorder.node', program: true },
+  { path: 'secco-launcher', program: true },
+  { path: 'secco-probe', program: true },
+  { path: 'secco-audit-reader', program: true },
+  { path: 'recorder.bpf.o', program: false },
+  { path: 'iter-task.bpf.o', program: false }
+] as const
+
+/** Some packages are CommonJS inside and expect these. */
+const commonJsNames = [
+  "import{createRequire as secco_require}from'node:module'",
+  "import{fileURLToPath as secco_path}from'node:url'",
+  "import{dirname as secco_dirname}from'node:path'",
+  'const require=secco_require(import.meta.url),__filename=secco_path(import.meta.url)',
+  '__dirname=secco_dirname(__filename);'
+]
+const banner = `${commonJsNames.slice(0, 3).join(';')};${commonJsNames.slice(3).join(',')}`
+
+const starter = `#!/usr/bin/node
+import { main } from '../lib/secco.js'
+process.exitCode = await main(process.argv.slice(2))
+`
+
+const file = (path: string, mode: number, content: Uint8Array | string): TarEntry => ({
+  kind: 'file',
+  path,
+  mode,
+  content: typeof content === 'string' ? Buffer.from(content) : content
+})
+
+/** The command and everything it may load, as ES modules: what a verb does not need is not read. */
+async function bundle(root: string): Promise<TarEntry[]> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: { secco: 'src/cli/main.ts' },
+    outdir: '/lib',
+    write: false,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // Names stay: a stack trace in a log is read by people.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    banner: { js: banner },
+    logLevel: 'error'
+  })
+  return outputFiles.map((one) => file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents))
+}
+
+/** A copy without symbols: a seventh less. Where llvm-strip is missing the program stays as it is. */
+async function stripped(program: string): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
+  const out = join(folder, 'program')
+  try {
+    await run('llvm-strip', ['-o', out, program])
+    return await readFile(out)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return await readFile(program)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function runtimeLayer(node: string, programs: readonly string[]): Promise<TarEntry[]> {
+  const libraries = await sharedLibraries([node, ...programs])
+  const entries = await Promise.all(
+    libraries.map(async (path) => file(path.slice(1), 0o755, await readFile(path)))
+  )
+  return [
+    ...entries,
+    file('usr/bin/node', 0o755, await stripped(node)),
+    file(
+      'etc/passwd',
+      0o644,
+      'root:x:0:0:root:/root:/bin/false\nnobody:x:65534:65534::/:/bin/false\n'
+    ),
+    file('etc/group', 0o644, 'root:x:0:\nnogroup:x:65534:\n'),
+    { kind: 'folder', path: 'proc', mode: 0o555 },
+    { kind: 'folder', path: 'sys', mode: 0o555 },
+    { kind: 'folder', path: 'dev', mode: 0o755 },
+    { kind: 'folder', path: 'run', mode: 0o755 },
+    { kind: 'folder', path: 'tmp', mode: 0o1777 },
+    { kind: 'folder', path: 'var/lib/secco', mode: 0o1777 }
+  ]
+}
+
+async function programLayer(root: string): Promise<TarEntry[]> {
+  const native = await Promise.all(
+    nativeFiles.map(async ({ path, program }) =>
+      file(
+        `${home}/native/build/${path}`,
+        program ? 0o755 : 0o644,
+        await readFile(join(root, 'native/build', path))
+      )
+    )
+  )
+  return [
+    ...(await bundle(root)),
+    ...native,
+    file(
+      `${home}/package.json`,
+      0o644,
+      `${JSON.stringify({ name: 'secco', version, type: 'module' })}\n`
+    ),
+    file(`${home}/bin/secco`, 0o755, starter),
+    { kind: 'link', path: 'usr/bin/secco', target: `/${home}/bin/secco` },
+    file(`usr/share/doc/secco/LICENSE`, 0o644, await readFile(join(root, 'LICENSE')))
+  ]
+}
+
+const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64' }
+
+export interface SeccoImageOptions {
+  /** The checkout, with native/build made. */
+  root: string
+  /** Name with registry and tag. */
+  name: string
+  /** The node binary that goes in, e.g. process.execPath. */
+  node: string
+  /** process.arch of that binary. */
+  arch: string
+}
+
+/**
+ * What Secco's image holds: this machine's node with its libraries below, the bundled command, the addon
+ * and the BPF objects above. No shell and no package manager.
+ * @throws SeccoError UNAVAILABLE when the native part is not built, INVALID_ARGUMENT for another machine.
+ */
+export async function seccoImage(options: SeccoImageOptions): Promise<ImageContents> {
+  const { root, name, node } = options
+  const architecture = architectures[options.arch]
+  if (architecture === undefined) {
+    const hint = `there are images for ${Object.keys(architectures).join(' and ')}`
+    throw new SeccoError('INVALID_ARGUMENT', `no image for ${options.arch}`, { hint })
+  }
+  const missing = nativeFiles.find(({ path }) => !existsSync(join(root, 'native/build', path)))
+  if (missing !== undefined) {
+    throw new SeccoError('UNAVAILABLE', `native/build/${missing.path} is missing`, {
+      hint: 'run `make -C native` first'
+    })
+  }
+  const programs = nativeFiles
+    .filter(({ program }) => program)
+    .map(({ path }) => join(root, 'native/build', path))
+  const layers = await Promise.all([runtimeLayer(node, programs), programLayer(root)])
+  return {
+    name,
+    architecture,
+    layers,
+    config: {
+      User: user,
+      Env: ['PATH=/usr/bin', 'NODE_ENV=production'],
+      Entrypoint: ['/usr/bin/secco'],
+      WorkingDir: '/',
+      Labels: {
+        'org.opencontainers.image.title': 'secco',
+        'org.opencontainers.image.version': version,
+        'org.opencontainers.image.licenses': 'Apache-2.0'
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { type Static, Type } from 'typebox'
+import { limits } from '../seccomp/import/limits.js'
+
+const closed = { additionalProperties: false } as const
+
+const namesOf = (abi: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
+      maxItems: limits.names,
+      description: `syscalls of the ${abi} ABI, sorted`
+    })
+  )
+/** A set of syscalls by ABI, in the words of one field. */
+export const setOf = (description: string) =>
+  Type.Object(
+    {
+      x86_64: namesOf('x86_64'),
+      i386: namesOf('i386'),
+      x32: namesOf('x32'),
+      aarch64: namesOf('aarch64')
+    },
+    { ...closed, description }
+  )
+/** Syscalls by ABI: only ABIs that were seen are there. */
+export const SyscallSetSchema = setOf('syscalls by ABI; only ABIs that were seen are listed')
+
+const bitmaps = Type.String({ description: 'base64 of a bitmap over syscall numbers, bit 0 first' })
+export const InstanceEvidence = Type.Object(
+  {
+    id: Type.String({ description: 'container id and generation, unique on its node' }),
+    node: Type.String({ description: 'node that saw it' }),
+    complete: Type.Boolean({ description: 'seen from its first instruction' }),
+    ended: Type.Boolean({ description: 'it does not run any more' }),
+    lastSeen: Type.String({ description: 'last observation, RFC 3339' }),
+    firstSeen: Type.Optional(Type.String({ description: 'first observation, RFC 3339' })),
+    part: Type.Optional(
+      Type.Enum(['entry', 'probe', 'session'], {
+        description: "the entry point's processes, exec probes, or sessions on a terminal"
+      })
+    ),
+    image: Type.Optional(Type.String({ description: 'image it ran' })),
+    kernel: Type.Optional(Type.String({ description: 'kernel of the node' })),
+    runtime: Type.Optional(Type.String({ description: 'container runtime and version' })),
+    lost: Type.Optional(
+      Type.Integer({ description: 'events that the recorder could not keep; normally 0' })
+    ),
+    events: Type.Optional(
+      Type.Array(Type.String(), { description: 'start, serve, reload, stop, probe' })
+    ),
+    observed: Type.Optional(
+      Type.Object(
+        {
+          x86_64: Type.Optional(bitmaps),
+          i386: Type.Optional(bitmaps),
+          x32: Type.Optional(bitmaps),
+          aarch64: Type.Optional(bitmaps)
+        },
+        { ...closed, description: 'what this instance used' }
+      )
+    ),
+    serving: Type.Optional(
+      Type.Object(
+        { x86_64: Type.Optional(bitmaps), aarch64: Type.Optional(bitmaps) },
+        { ...closed, description: 'what it used after it was ready, in the native ABI' }
+      )
+    )
+  },
+  { ...closed, description: 'what is known of one container instance' }
+)
+
+/** Values that one argument of one call was seen with. */
+export const LearnedArgument = Type.Object(
+  {
+    abi: Type.Enum(['x86_64', 'i386', 'x32', 'aarch64'], { description: 'ABI of the call' }),
+    name: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'syscall' }),
+    index: Type.Integer({ minimum: 0, maximum: 5, description: 'which argument, from 0' }),
+    values: Type.Array(Type.String({ pattern: '^[0-9]{1,20}$' }), {
+      description: 'unsigned decimals, ascending by value'
+    }),
+    many: Type.Optional(Type.Boolean({ description: 'more distinct values than are kept' }))
+  },
+  { ...closed, description: 'values that one argument of one call was seen with' }
+)
+export type LearnedArgument = Static<typeof LearnedArgument>

@@ -1,0 +1,92 @@
+import type { Reach } from './reach.js'
+import { type Resolution, resolveWish } from './resolve.js'
+import type { Snapshot } from './snapshot.js'
+import { type ContainerWishes, strictness, type Wish } from './wishes.js'
+
+/**
+ * How much a container may do. `unconfined` is widest; of two revisions the one that lets through no
+ * call that the other refuses is not wider; what cannot be compared counts as wider.
+ */
+type Width = 'unconfined' | 'runtime-default' | NonNullable<Resolution['revision']>
+
+/** What the layers come to for one container. */
+export interface Tightened {
+  /** undefined: nobody wants anything. */
+  resolution: Resolution | undefined
+  /** Rules and labels of the workload's people that would have loosened, and were not followed. */
+  loosening: string[]
+  /** The platform itself enforces (or refuses the pod). */
+  enforcedByRoot: boolean
+}
+
+function widthOf({ revision }: Resolution): Width {
+  return revision ?? 'runtime-default'
+}
+
+function isNotWider(snapshot: Snapshot, inner: Width, outer: Width): boolean {
+  if (outer === 'unconfined') return true
+  if (inner === 'unconfined') return false
+  if (outer === 'runtime-default') return inner === outer || inner.withinDefault === true
+  if (inner === 'runtime-default') return snapshot.within('runtime-default', outer.digest)
+  return inner.digest === outer.digest || snapshot.within(inner.digest, outer.digest)
+}
+
+/** How much a resolution achieves: a fallback is worth what learning is. */
+function achieved({ outcome, wish }: Resolution): number {
+  return outcome === 'assigned' ? strictness[wish.mode] : 0
+}
+
+/** Between two that are not wider: the later one wins when it achieves more, or the same with less. */
+function isBetter(snapshot: Snapshot, candidate: Resolution, current: Resolution): boolean {
+  const gain = achieved(candidate) - achieved(current)
+  if (gain !== 0) return gain > 0
+  if (!isNotWider(snapshot, widthOf(current), widthOf(candidate))) return true
+  return strictness[candidate.wish.mode] > strictness[current.wish.mode]
+}
+
+/** A wish that may not have its revision: what it would get when the revision were not ready. */
+function withoutRevision({ wish, profile }: Resolution): Resolution {
+  const outcome = wish.whenNotReady === 'Deny' ? 'denied' : 'runtime-default'
+  return { outcome, reason: 'wider', wish, ...(profile === undefined ? {} : { profile }) }
+}
+
+/** The platform's own wish; profiles it did not name with their namespace count only within RuntimeDefault. */
+function resolveRoot(snapshot: Snapshot, wish: Wish, reach: Reach): Resolution {
+  const resolution = resolveWish(snapshot, wish, reach)
+  const { profile, revision } = resolution
+  if (revision === undefined || profile === undefined || !wish.bounded.includes(profile)) {
+    return resolution
+  }
+  return revision.withinDefault === true ? resolution : withoutRevision(resolution)
+}
+
+/**
+ * Resolves the layers' wishes. What the platform gives, or else what the author asks for, is where it
+ * begins; each further layer may take away from it and never adds: for any rules and labels of the
+ * workload's people the result is not wider than without them.
+ */
+export function resolveLayers(
+  snapshot: Snapshot,
+  { root, tenants }: ContainerWishes,
+  author: 'unconfined' | 'runtime-default',
+  reach: Reach
+): Tightened {
+  const loosening: string[] = []
+  let current = root === undefined ? undefined : resolveRoot(snapshot, root, reach)
+  const enforcedByRoot =
+    current?.outcome === 'denied' ||
+    (current?.outcome === 'assigned' && current.wish.mode === 'enforce')
+  if (current?.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }
+  for (const wish of tenants) {
+    const candidate = resolveWish(snapshot, wish, reach)
+    if (candidate.outcome === 'denied') return { resolution: candidate, loosening, enforcedByRoot }
+    const limit: Width = current === undefined ? author : widthOf(current)
+    if (!isNotWider(snapshot, widthOf(candidate), limit)) {
+      // Less strict by its own word (learn under an enforcing rule) is no attempt: it is just weaker.
+      if (achieved(candidate) > 0) loosening.push(wish.source)
+      current ??= withoutRevision(candidate)
+      if (current.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }
+    } else if (current === undefined || isBetter(snapshot, candidate, current)) current = candidate
+  }
+  return { resolution: current, loosening, enforcedByRoot }
+}

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { findNodePrograms } from '../helpers/api-server-programs.js'
+import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
+import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
+import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
+import { runSeccoOnHost } from '../helpers/kubernetes/secco-on-host.js'
+import { until } from '../helpers/until.js'
+
+const unable = whyNoNode()
+const found = unable === undefined ? await findNodePrograms() : { skip: unable }
+const skip = found.skip ?? false
+
+test('from a labelled Deployment to an enforced filter', { skip, timeout: 300_000 }, async (t) => {
+  if (found.programs === undefined) return
+  const say = (line: string): void => t.comment(line)
+  const cluster = await startRealCluster({ programs: found.programs, say })
+  t.teardown(() => cluster.stop())
+  const secco = await runSeccoOnHost(cluster)
+  t.teardown(() => secco.stop())
+  const node = cluster.node()
+  const shop = await useSecco(cluster, 'shop', secco.state)
+  let learning: Pod | undefined
+
+  await t.test('learn: under RuntimeDefault, and its profile grows', async (t) => {
+    await shop.create('deployments', testDeployment('web', { 'secco.dev/learn': 'true' }))
+    const [pod] = await shop.ready('app=web', 1)
+    if (pod === undefined) return
+    learning = pod
+    t.match(pod.spec.securityContext?.seccompProfile, { type: 'RuntimeDefault' })
+    const before = await shop.observed('web.app', 'listen')
+    t.notOk(before.includes('getsid'))
+    t.equal(await shop.ask(pod, '/'), 'ok\n')
+    t.equal(await shop.ask(pod, '/call/getsid'), 'getsid ok\n')
+    const after = await shop.observed('web.app', 'getsid', 'shutdown')
+    t.ok(after.length > before.length, `${before.length} → ${after.length} syscalls`)
+    const workload = { kind: 'Deployment', name: 'web', container: 'app' }
+    t.match((await shop.profile('web.app'))?.spec.workload, workload)
+    const wide = await cluster.kubectl('get', 'seccompprofiles', '-n', 'shop', '-o', 'wide')
+    t.match(wide, /web\.app/)
+    t.comment(wide)
+  })
+
+  await t.test('approve: every node has the file', async (t) => {
+    const path = await shop.approve('web.app')
+    const file = JSON.parse(await readFile(join(node.seccompRoot, path), 'utf8')) as object
+    t.match(file, { defaultAction: 'SCMP_ACT_ERRNO' })
+    t.comment(await shop.run('get', 'profiles', '-n', 'shop', '-o', 'wide'))
+  })
+
+  await t.test('roll out: our filter, it serves, an attack is refused and seen', async (t) => {
+    const labels = { 'secco.dev/learn': null, 'secco.dev/profile': 'web.app' }
+    const deployment = '/apis/apps/v1/namespaces/shop/deployments/web'
+    await shop.patch(deployment, { spec: { template: { metadata: { labels } } } })
+    const isNew = ({ metadata }: Pod): boolean => metadata.name !== learning?.metadata.name
+    const [pod] = await shop.ready('app=web', 1, isNew)
+    if (pod === undefined) return
+    const digest = (await shop.profile('web.app'))?.status?.revision?.replace('sha256:', '') ?? ''
+    t.strictSame(pod.spec.containers[0]?.securityContext?.seccompProfile, {
+      type: 'Localhost',
+      localhostProfile: `secco/shop/web.app/${digest}.json`
+    })
+    const pid = await node.pidOf(containerIdOf(pod, 'app'))
+    t.match(await readFile(`/proc/${pid}/status`, 'utf8'), /^Seccomp:\s+2\nSeccomp_filters:\s+1$/m)
+    t.equal(await shop.ask(pod, '/'), 'ok\n')
+    t.equal(await shop.ask(pod, '/call/getsid'), 'getsid ok\n')
+    const attack = ['chroot', 'keyctl', 'unshare']
+    const refused = attack.map((name) => `${name} refused errno 1\n`).join('')
+    t.equal(await shop.ask(pod, '/attack'), refused, 'none of it was learned')
+    const own = containerIdOf(pod, 'app')
+    for (const syscall of attack) {
+      const denial = await until(`the denial of ${syscall}`, async () =>
+        (await secco.denials()).find((one) => one.syscall === syscall && one.container === own)
+      )
+      t.match(denial, { namespace: 'shop', node: 'node-1', count: 1 }, syscall)
+    }
+  })
+})

@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { test } from 'tap'
+import { ociArchive } from '../../image/oci-archive.js'
+import { seccoImage } from '../../image/secco-image.js'
+import { parseLdd } from '../../image/shared-libraries.js'
+import { tar } from '../../image/tar.js'
+import { repositoryRoot } from '../helpers/repository.js'
+
+const run = promisify(execFile)
+const text = (path: string, content: string) =>
+  ({ kind: 'file', path, mode: 0o644, content: Buffer.from(content) }) as const
+
+test('a tar as any other tar reads it', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-tar-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const long = `${'folder/'.repeat(16)}${'n'.repeat(90)}`
+  const entries = [
+    text('usr/b', 'two'),
+    text(long, 'deep'),
+    text('usr/a', 'x'.repeat(512)),
+    { kind: 'link', path: 'bin/a', target: '/usr/a' },
+    { kind: 'folder', path: 'tmp', mode: 0o1777 }
+  ] as const
+  const path = join(folder, 'a.tar')
+  await writeFile(path, tar(entries))
+  t.ok(tar(entries).equals(tar(entries.toReversed())), 'the order they come in plays no part')
+  const listed = (await run('tar', ['--utc', '-tvf', path])).stdout
+  const plain = /(root\/root|0\/0)\s+\d+ 1970-01-01 00:00 /
+  t.same(
+    listed.split('\n').filter((line) => line !== '' && !plain.test(line)),
+    [],
+    'owned by root, and of no time'
+  )
+  t.match(listed, /^drwxrwxrwt .* tmp\/$/m)
+  t.match(listed, /^lrwxrwxrwx .* bin\/a -> \/usr\/a$/m)
+  t.match(listed, /^drwxr-xr-x .* usr\/$/m, 'folders above are there')
+  const { stdout } = await run('tar', ['-xOf', path, long])
+  t.equal(stdout, 'deep', 'a path that needs both fields')
+  t.throws(() => tar([text('x'.repeat(101), '')]), /too long/)
+})
+
+test('what ldd says', (t) => {
+  const said = `\tlinux-vdso.so.1 (0x00007f)
+\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)
+\t/lib64/ld-linux-x86-64.so.2 (0x00007f)
+`
+  t.same(parseLdd(said), ['/lib/x86_64-linux-gnu/libc.so.6', '/lib64/ld-linux-x86-64.so.2'])
+  t.throws(() => parseLdd('\tlibx.so => not found\n'), /libx/)
+  t.end()
+})
+
+test('the image: the same bytes each time, small, and it says what it is', async (t) => {
+  const options = {
+    root: repositoryRoot,
+    name: 'registry.example/team/secco:9',
+    node: process.execPath,
+    arch: process.arch
+  }
+  const image = await seccoImage(options)
+  const [first, second] = [ociArchive(image), ociArchive(await seccoImage(options))]
+  t.equal(first.digest, second.digest)
+  t.ok(first.archive.equals(second.archive), 'made twice, the same bytes')
+  t.comment(`${(first.archive.length / 1e6).toFixed(1)} MB`)
+  t.ok(first.archive.length < 60e6, 'below 60 MB')
+
+  const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'image.tar')
+  await writeFile(path, first.archive)
+  await run('tar', ['-xf', path, '-C', folder])
+  const json = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, name), 'utf8'))
+  const blob = (digest: string): string => join('blobs', digest.replace(':', '/'))
+  const index = (await json('index.json')) as {
+    manifests: { digest: string; annotations: Record<string, string> }[]
+  }
+  const [entry] = index.manifests
+  t.equal(entry?.annotations['io.containerd.image.name'], options.name)
+  t.equal(entry?.digest, first.digest)
+  const manifest = (await json(blob(first.digest))) as {
+    config: { digest: string }
+    layers: { digest: string }[]
+  }
+  t.match(await json(blob(manifest.config.digest)), {
+    config: { User: '65534:65534', Entrypoint: ['/usr/bin/secco'] }
+  })
+  const lists = await Promise.all(
+    manifest.layers.map(({ digest }) => run('tar', ['-tzf', join(folder, blob(digest))]))
+  )
+  const names = lists.flatMap(({ stdout }) => stdout.trim().split('\n'))
+  for (const wanted of [
+    ...['usr/bin/node', 'usr/bin/secco', 'opt/secco/lib/secco.js', 'usr/share/doc/secco/LICENSE'],
+    ...['opt/secco/native/build/recorder.bpf.o', 'opt/secco/native/build/secco-launcher']
+  ]) {
+    t.ok(names.includes(wanted), wanted)
+  }
+  t.notOk(
+    names.some((name) => /(^|\/)(sh|bash|busybox|apt|npm)$/.test(name)),
+    'no shell, no package manager'
+  )
+})

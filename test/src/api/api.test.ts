@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { conditionReasons, conditionsPage } from '../../../src/api/condition-reasons.js'
+import { customResourceDefinitions } from '../../../src/api/crd.js'
+import { repositoryRoot } from '../../helpers/repository.js'
+
+interface Schema {
+  type?: string
+  description?: string
+  properties?: Record<string, Schema>
+  items?: Schema
+  'x-kubernetes-validations'?: { rule: string; message: string }[]
+}
+interface Definition {
+  spec: {
+    names: { kind: string; shortNames: string[]; categories: string[] }
+    versions: {
+      schema: { openAPIV3Schema: Schema }
+      additionalPrinterColumns: { name: string; jsonPath: string; priority?: number }[]
+    }[]
+  }
+}
+
+const definitions = Object.values(customResourceDefinitions()) as unknown as Definition[]
+const schemaOf = (definition: Definition): Schema =>
+  definition.spec.versions[0]?.schema.openAPIV3Schema ?? {}
+
+/** Paths of properties that `kubectl explain` would show without a word. */
+function undescribed(schema: Schema, path = ''): string[] {
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    const at = path === '' ? key : `${path}.${key}`
+    const own = value.description === undefined && at !== 'metadata' ? [at] : []
+    return [...own, ...undescribed(value, at)]
+  })
+  return schema.items === undefined ? inner : [...inner, ...undescribed(schema.items, `${path}[]`)]
+}
+
+test('CRDs', (t) => {
+  for (const definition of definitions) {
+    const { kind, shortNames, categories } = definition.spec.names
+    t.same(undescribed(schemaOf(definition)), [], `${kind}: every field is described`)
+    // What the security-profiles-operator serves.
+    for (const taken of ['sp', 'spns', 'spbinding', 'pb', 'pr', 'rsp', 'sel', 'apparmor']) {
+      t.notOk(shortNames.includes(taken), `${kind}: ${taken} belongs to somebody else`)
+    }
+    t.same(categories, ['secco'])
+    const columns = definition.spec.versions[0]?.additionalPrinterColumns ?? []
+    for (const { name, jsonPath } of columns) {
+      const path = jsonPath.replace(/\[\?.*?\]/, '[]').slice(1)
+      let node: Schema | undefined = schemaOf(definition)
+      if (!path.startsWith('metadata.')) {
+        for (const part of path.replaceAll('[]', '.[]').split('.')) {
+          node = part === '[]' ? node?.items : node?.properties?.[part]
+        }
+      }
+      t.ok(node, `${kind}: column ${name} shows a field that exists`)
+    }
+  }
+  t.same(undescribed({ properties: { a: { items: { properties: { b: {} } } } } }), ['a', 'a[].b'])
+  t.end()
+})
+
+test('every reason of a condition is documented, and nothing else is', (t) => {
+  const folder = join(repositoryRoot, 'webhook')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(join(folder, path), 'utf8'))
+    .filter((text) => /\b(setCondition|readyCondition|Condition)\b/.test(text))
+  const used = new Set(
+    files.flatMap((text) => [
+      ...[...text.matchAll(/\breason:[^\n]*/g)].flatMap((line) =>
+        [...line[0].matchAll(/'([A-Z][A-Za-z]+)'/g)].map((match) => match[1] ?? '')
+      )
+    ])
+  )
+  const documented = new Set(conditionReasons.map(({ reason }) => reason))
+  t.ok(used.size >= 8, 'the search finds reasons')
+  t.same(
+    [...used].filter((reason) => !documented.has(reason)),
+    []
+  )
+  t.same(
+    [...documented].filter((reason) => !used.has(reason)),
+    []
+  )
+  for (const { reason, meaning, next, status } of conditionReasons) {
+    t.ok(meaning.length > 10, reason)
+    if (status === 'False') t.ok(next.length > 3, `${reason}: what to do`)
+  }
+  t.match(conditionsPage(), /\| Ready \| True \| AllNodesReady \|/)
+  t.end()
+})

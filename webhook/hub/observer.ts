@@ -1,0 +1,84 @@
+import type { NodeStatus, Observation } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/log.js'
+import { profileKey } from '../../src/rules/profile-state.js'
+import type { Cardinality } from './cardinality.js'
+import type { Denials } from './denials.js'
+import type { Intake } from './intake.js'
+import { readObservation } from './observations.js'
+import { encode } from './outbox.js'
+import type { PodCheck } from './pod-check.js'
+import type { Refusals, Refused } from './refusals.js'
+import type { Session } from './session.js'
+import type { Target } from './workload.js'
+
+export interface ObserverOptions {
+  intake: Intake
+  denials: Denials
+  refusals: Refusals
+  cardinality: Cardinality
+  /** In a cluster: whose an observation is, by the API server's word. */
+  podCheck?: PodCheck
+  status: (node: string) => NodeStatus | undefined
+  logger: Logger
+}
+
+/** Takes in what satellites observed: acked when it is durable, refused with the reason, never silent. */
+export interface Observer {
+  (session: Session, observation: Observation): void
+  refuse(session: Session, observation: Observation, refused: Refused): void
+}
+
+export function createObserver(options: ObserverOptions): Observer {
+  const { intake, denials, refusals, cardinality, podCheck, logger } = options
+
+  function refuse(session: Session, { id, sequence }: Observation, refused: Refused): void {
+    const { reason, message, retryAfter = 0 } = refused
+    refusals.note(refused, { node: session.node, id })
+    const value = { id, sequence, reason, message: message.slice(0, 512) }
+    session.outbox.send(
+      encode({ $case: 'observationRefused', value: { ...value, retryAfterSeconds: retryAfter } })
+    )
+  }
+
+  function take(session: Session, observation: Observation, target: Target | undefined): void {
+    const { node } = session
+    const { id, sequence } = observation
+    const finding = readObservation(observation, node, options.status(node), target)
+    if (typeof finding === 'string') {
+      refuse(session, observation, { reason: 'unreadable', message: finding })
+      return
+    }
+    const { ref } = finding.target
+    const profile = profileKey(ref.namespace, ref.name)
+    const refused = cardinality.admit(node, profile, finding.id, Date.now())
+    if (refused !== undefined) {
+      refuse(session, observation, refused)
+      return
+    }
+    if (finding.dropped.length > 0) {
+      const dropped = finding.dropped.slice(0, 5)
+      logger.warn({ node, id, dropped }, 'parts of an observation dropped')
+    }
+    denials.note(finding.denials)
+    intake.offer(
+      node,
+      finding,
+      () => session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } })),
+      (message) => refuse(session, observation, { reason: 'profile-full', message })
+    )
+  }
+
+  function observe(session: Session, observation: Observation): void {
+    const { container } = observation
+    if (podCheck === undefined || container === undefined) {
+      take(session, observation, undefined)
+      return
+    }
+    void podCheck.check(session.node, container).then((answer) => {
+      if ('reason' in answer) refuse(session, observation, answer)
+      else take(session, observation, answer)
+    })
+  }
+
+  return Object.assign(observe, { refuse })
+}
