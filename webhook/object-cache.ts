@@ -1,15 +1,21 @@
 import { rootNamespace } from '../src/api/names.js'
 import type { SeccompProfile } from '../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../src/api/seccomp-rule.js'
-import type { Store, StoreProblem } from '../src/store/store.js'
+import type { Store, StoreEvent, StoreProblem } from '../src/store/store.js'
 
 /** The store's objects in memory, kept current by its watch. */
 export interface ObjectCache {
   profiles(): SeccompProfile[]
   rules(): SeccompRule[]
   problems(): StoreProblem[]
-  onChange(listener: () => void): void
+  /** Calls back when a rule changed. Profiles change with every observation: whoever wants their states asks the hub. */
+  onRule(listener: () => void): void
   close(): void
+}
+
+function isOfRule(event: StoreEvent): boolean {
+  if (event.type === 'applied') return event.object.kind === 'SeccompRule'
+  return event.type === 'deleted' && event.kind === 'SeccompRule'
 }
 
 /** Starts following a store; resolves when everything that exists was read once. */
@@ -28,7 +34,7 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
       const map = event.kind === 'SeccompProfile' ? profiles : rules
       map.delete(key(event.ref.namespace, event.ref.name))
     }
-    for (const listener of listeners) listener()
+    if (isOfRule(event)) for (const listener of listeners) listener()
   })
   const sorted = <Value>(map: Map<string, Value>) =>
     [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
@@ -36,7 +42,7 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
     profiles: () => sorted(profiles),
     rules: () => sorted(rules),
     problems: () => store.problems(),
-    onChange: (listener) => {
+    onRule: (listener) => {
       listeners.add(listener)
     },
     close: () => {

@@ -31,7 +31,7 @@ export function startSnapshotFeed(
       snapshot = build()
     }, debounceMs)
   }
-  objects.onChange(rebuild)
+  objects.onRule(rebuild)
   const leave = hub.onChange(rebuild)
   return {
     current: () => snapshot,

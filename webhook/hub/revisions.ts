@@ -26,6 +26,8 @@ interface Followed {
   profile: SeccompProfile
   /** What a rendering depends on of the profile itself. */
   essence: string
+  /** What a pass depends on of the profile itself: observations change the rest all the time. */
+  relevant: string
   rendered:
     | { key: string; enforce: string; audit: string }
     | { key: string; error: SeccoError }
@@ -91,6 +93,16 @@ function essenceOf(profile: SeccompProfile): string {
   return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis])
 }
 
+function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
+  const { uid, generation } = metadata
+  return JSON.stringify([essence, uid, generation, status?.revision, status?.previousRevision])
+}
+
+/** Nothing is rendered of it, and nothing is to be said in its status. */
+function onlyLearns({ spec, status }: SeccompProfile): boolean {
+  return spec.seccomp === undefined && status?.revision === undefined
+}
+
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
@@ -108,6 +120,19 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   function resolve(namespace: string, name: string): SeccompProfile | undefined {
     return followed.get(profileKey(namespace, name))?.profile
   }
+
+  const isExtended = (): boolean =>
+    [...followed.values()].some(({ profile }) => (profile.spec.extends ?? []).length > 0)
+
+  /** One more that learns: a thousand of them need no pass over all others for each. */
+  function learns(key: string, { metadata }: SeccompProfile): void {
+    if (states.get(key)?.approved === false && !desiredOf(key)) return
+    const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
+    states = new Map(states).set(key, state)
+    options.changed()
+  }
+  const desiredOf = (key: string): boolean =>
+    [...desired.values()].some(({ namespace, profile }) => profileKey(namespace, profile) === key)
 
   async function renderBoth(
     one: Followed,
@@ -277,7 +302,13 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         const essence = essenceOf(profile)
         if (before?.essence !== essence) epoch += 1
         const { rendered, written = '', complaint = '' } = before ?? {}
-        followed.set(key, { profile, essence, rendered, written, complaint })
+        const relevant = relevantOf(profile, essence)
+        followed.set(key, { profile, essence, relevant, rendered, written, complaint })
+        if (before?.relevant === relevant) return
+        if (onlyLearns(profile) && key !== emergencyLabel && !isExtended()) {
+          learns(key, profile)
+          return
+        }
       } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
         followed.delete(profileKey(event.ref.namespace, event.ref.name))
         epoch += 1
