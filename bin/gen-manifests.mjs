@@ -8,6 +8,7 @@ import { rootNamespace } from '../build/src/api/names.js'
 import { builtinProfiles } from '../build/src/seccomp/builtin.js'
 import { familiesPage } from '../build/src/seccomp/families-page.js'
 import { serializeDocument } from '../build/src/seccomp/parse.js'
+import { approvalPolicy } from '../build/webhook/admission/approval-policy.js'
 import {
   finalStatePolicy,
   mutatingWebhookConfiguration
@@ -49,6 +50,10 @@ const files = {
   'manifests/base/mutating-webhook.yaml': document(
     [webhook],
     'The webhook itself puts its caBundle in and keeps it there.'
+  ),
+  'manifests/base/approval-policy.yaml': document(
+    approvalPolicy(),
+    'Who approves a profile needs the verb `approve` on seccompprofiles.secco.dev, and signs with their own name.'
   ),
   'manifests/base/final-state-policy.yaml': document([policy, ...bindings])
 }

@@ -2,6 +2,7 @@
  * secco-launcher: does for Secco what only a fresh process can do.
  *   run      a command in a mount namespace of its own, from its first instruction
  *   trial    builds and loads a profile in a child, to learn whether the kernel takes it
+ *   compile  builds a profile and prints its instructions in hexadecimal digits
  *   marker   makes a known number of calls under a filter, for the recorder's self-test
  * Started by native/launcher.ts and native/trial-load.ts, which say what goes in and out.
  */
@@ -422,6 +423,20 @@ static int trial(void)
 	return 1;
 }
 
+static int compile_only(void)
+{
+	scmp_filter_ctx filter = NULL;
+	struct sock_fprog program;
+	alarm(30);
+	if (!build(&filter, stdin) || !compile(filter, &program))
+		return 1;
+	printf("filter ");
+	for (size_t i = 0; i < program.len * sizeof(struct sock_filter); i++)
+		printf("%02x", ((const unsigned char *)program.filter)[i]);
+	putchar('\n');
+	return 0;
+}
+
 /* ---- marker ---- */
 
 static int marker(const char *text)
@@ -445,8 +460,10 @@ int main(int count, char **args)
 		return run(count - 2, args + 2);
 	if (count == 2 && strcmp(args[1], "trial") == 0)
 		return trial();
+	if (count == 2 && strcmp(args[1], "compile") == 0)
+		return compile_only();
 	if (count == 3 && strcmp(args[1], "marker") == 0)
 		return marker(args[2]);
-	fprintf(stderr, "secco-launcher: usage: secco-launcher run|trial|marker …\n");
+	fprintf(stderr, "secco-launcher: usage: secco-launcher run|trial|compile|marker …\n");
 	return FAILED;
 }

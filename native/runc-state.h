@@ -71,6 +71,7 @@ struct RuncState {
   std::string cgroup;
   uint64_t cgroup_id = 0; /* 0: not known, or gone already */
   std::string labels, annotations; /* JSON: an array of "KEY=VALUE", an object */
+  std::string bounding, masked; /* JSON: arrays of capabilities and of paths */
   std::shared_ptr<const SharedText> seccomp;
 };
 
@@ -93,6 +94,8 @@ inline std::optional<RuncState> parse_state(const std::string &text, const struc
   const auto config = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
   if (!config) return state;
   state.annotations = JsonSlices::of(*config, "annotations");
+  state.bounding = JsonSlices::of(*config, "process", "capabilities", "bounding");
+  state.masked = JsonSlices::of(*config, "linux", "maskedPaths");
   const std::string_view seccomp = JsonSlices::of(*config, "linux", "seccomp");
   if (!seccomp.empty() && seccomp.front() == '{') state.seccomp = shared->add(seccomp);
   return state;

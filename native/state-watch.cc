@@ -94,6 +94,8 @@ class Face : public Napi::ObjectWrap<Face> {
     out.Set("cgroupId", Napi::BigInt::New(env_, from.cgroup_id));
     out.Set("labels", Napi::String::New(env_, from.labels));
     out.Set("annotations", Napi::String::New(env_, from.annotations));
+    out.Set("bounding", Napi::String::New(env_, from.bounding));
+    out.Set("masked", Napi::String::New(env_, from.masked));
     number("seccompNumber", from.seccomp ? from.seccomp->number : 0);
     if (from.seccomp && is_new(from.seccomp->number)) out.Set("seccomp", Napi::String::New(env_, from.seccomp->text));
     return out;

@@ -15,6 +15,9 @@ export interface RuncStateText {
   labels: string
   /** An object; empty when there is none. */
   annotations: string
+  /** Arrays: `process.capabilities.bounding` and `linux.maskedPaths`; empty when there are none. */
+  bounding: string
+  masked: string
   /** The same number, the same text of `linux.seccomp`; 0: none. */
   seccompNumber: number
   /** With a number's first appearance. */

@@ -50,6 +50,38 @@ export function trialLines(profile: TrialProfile): string[] {
  * Names with blanks or line ends are refused: they would change the meaning of the lines.
  */
 export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
+  const answer = await ask('trial', profile)
+  if (answer.reason !== undefined) return { ok: false, reason: answer.reason }
+  return { ok: true, skipped: skippedIn(answer.said) }
+}
+
+/** A profile as this machine's libseccomp builds it. */
+export interface CompiledFilter {
+  /** Instructions (struct sock_filter, 8 bytes each). */
+  bytes: Buffer
+  /** Names that it does not know: no rule was made of them. */
+  skipped: string[]
+}
+
+const skippedIn = (said: readonly string[]): string[] => [
+  ...new Set(said.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : [])))
+]
+
+/**
+ * What this machine's libseccomp makes of a profile: what a runtime that builds it the same way gives to
+ * the kernel (runc puts a few instructions of its own in front). undefined when it cannot be built.
+ */
+export async function compileFilter(profile: TrialProfile): Promise<CompiledFilter | undefined> {
+  const answer = await ask('compile', profile)
+  const hex = answer.said.find((line) => line.startsWith('filter '))?.slice(7)
+  if (answer.reason !== undefined || hex === undefined) return undefined
+  return { bytes: Buffer.from(hex, 'hex'), skipped: skippedIn(answer.said) }
+}
+
+async function ask(
+  mode: 'trial' | 'compile',
+  profile: TrialProfile
+): Promise<{ said: string[]; reason?: string }> {
   const lines = trialLines(profile)
   const odd = [
     profile.defaultAction,
@@ -60,9 +92,9 @@ export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
       ...(rule.args ?? []).map((arg) => arg.op)
     ])
   ].find((word) => !/^\w+$/.test(word))
-  if (odd !== undefined) return { ok: false, reason: `${JSON.stringify(odd)} is not a name` }
+  if (odd !== undefined) return { said: [], reason: `${JSON.stringify(odd)} is not a name` }
 
-  const child = spawn(launcherPath(), ['trial'], {
+  const child = spawn(launcherPath(), [mode], {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: longestMs,
     killSignal: 'SIGKILL'
@@ -74,17 +106,14 @@ export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
   try {
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), closed])
     const said = out.split('\n')
-    if (child.exitCode === 0) {
-      const skipped = said.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : []))
-      return { ok: true, skipped: [...new Set(skipped)] }
-    }
+    if (child.exitCode === 0) return { said }
     if (child.signalCode === 'SIGKILL') {
-      return { ok: false, reason: `building the filter took longer than ${longestMs / 1000} s` }
+      return { said, reason: `building the filter took longer than ${longestMs / 1000} s` }
     }
     const reason = said.find((line) => line.startsWith('reason '))?.slice(7) ?? err.trim()
-    return { ok: false, reason: reason === '' ? 'the trial process died' : reason }
+    return { said, reason: reason === '' ? 'the trial process died' : reason }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    return { ok: false, reason: `the trial cannot be run: ${message}` }
+    return { said: [], reason: `the trial cannot be run: ${message}` }
   }
 }

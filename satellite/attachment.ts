@@ -4,8 +4,8 @@ import { mntnsOf } from './containers/processes.js'
 import { isSameRun } from './containers/merge.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
-import { digestOfSeccomp } from './observation.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
+import { digestOfSeccomp } from './seccomp-digest.js'
 
 /** Attached this long after the last need went away: containers often come one after the other. */
 const lingerMs = 10_000

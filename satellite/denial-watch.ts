@@ -20,6 +20,8 @@ export interface DenialWatch {
   follow(slot: Slot, container: Container): void
   /** Reads what the kernel side noted since; to be called once per look at all slots. */
   refresh(): void
+  /** Slots whose refused calls grew since this was asked last, however little: `index.generation`. */
+  more(): string[]
   /** Slots whose refused calls grew since they were given last, and it is time to say so: `index.generation`. */
   grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
@@ -36,6 +38,8 @@ interface Followed {
   details: Map<string, KernelDetail>
   /** Refused calls, the expected ones left out. */
   total: number
+  /** What `more` saw last. */
+  told: number
   growth: ReturnType<typeof pacedGrowth>
   name: string
 }
@@ -114,6 +118,15 @@ export function createDenialWatch(options: {
     }
   }
 
+  /** Those with any refused calls, and how many. */
+  function growing(): [string, Followed, number][] {
+    const audits = audited?.totals() ?? new Map<string, number>()
+    return [...new Set([...refusing, ...audits.keys()])].flatMap((key) => {
+      const one = followed.get(key)
+      return one === undefined ? [] : [[key, one, one.total + (audits.get(key) ?? 0)]]
+    })
+  }
+
   return {
     follow(slot, container) {
       const key = keyOf(slot)
@@ -122,7 +135,8 @@ export function createDenialWatch(options: {
       if (profile === undefined) return
       const { name } = container
       const details = new Map<string, KernelDetail>()
-      followed.set(key, { key, profile, details, total: 0, growth: pacedGrowth(), name })
+      const growth = pacedGrowth()
+      followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
@@ -141,19 +155,21 @@ export function createDenialWatch(options: {
         refusing.add(one.key)
       }
     },
-    grown(nowMs) {
-      const audits = audited?.totals() ?? new Map<string, number>()
-      return [...new Set([...refusing, ...audits.keys()])].filter((key) => {
-        const one = followed.get(key)
-        return one?.growth.isDue(one.total + (audits.get(key) ?? 0), nowMs) ?? false
+    more() {
+      return growing().flatMap(([key, one, total]) => {
+        if (total <= one.told) return []
+        one.told = total
+        return [key]
       })
     },
+    grown: (nowMs) =>
+      growing().flatMap(([key, one, total]) => (one.growth.isDue(total, nowMs) ? [key] : [])),
     denied(slot, abis, container) {
       if (container.seccomp === undefined) return []
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return []
       const one = followed.get(keyOf(slot)) ?? {
-        ...{ profile, details: new Map<string, KernelDetail>(), total: 0 },
+        ...{ profile, details: new Map<string, KernelDetail>(), total: 0, told: 0 },
         ...{ growth: pacedGrowth(), name: container.name, key: keyOf(slot) }
       }
       const counts = Object.fromEntries(

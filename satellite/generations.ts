@@ -36,7 +36,10 @@ async function load(path: string, logger: Logger): Promise<Map<string, Seen>> {
     const entries = Object.entries(JSON.parse(text) as Record<string, unknown>)
     return new Map(entries.filter((entry): entry is [string, Seen] => isSeen(entry[1])))
   } catch {
-    logger.error({ code: 'STORE_CORRUPT', path }, 'what this node has seen of approvals cannot be read')
+    logger.error(
+      { code: 'STORE_CORRUPT', path },
+      'what this node has seen of approvals cannot be read'
+    )
     return new Map()
   }
 }

@@ -7,7 +7,8 @@ import type {
   Observation,
   Revision,
   RevisionRef,
-  RevisionStatus
+  RevisionStatus,
+  RunningContainer
 } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
@@ -19,6 +20,8 @@ import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
 import { type ContainerRegistry, openRegistry } from './containers/registry.js'
 import { libseccompVersion, runcRuntime } from './containers/runc.js'
+import { startInspector } from './inspector/inspector.js'
+import { createLiveFeed } from './live-feed.js'
 import { type LocalServer, serveLocally } from './local-server.js'
 import { openForSatellite } from './open-recorder.js'
 import type { Floor } from './floor.js'
@@ -33,6 +36,9 @@ const versionsEveryMs = 10 * 60_000
 /** A change of status (a loss, a condition) reaches the hub after at most this long. */
 const statusEveryMs = 5000
 
+/** How often the calls of every container are counted anew for the hub's simulations. */
+const countEveryMs = 300_000
+
 /** What the satellite gives to whatever carries its words to the hub. */
 export interface UplinkEnds {
   onRevision: (revision: Revision) => Promise<RevisionStatus>
@@ -40,6 +46,8 @@ export interface UplinkEnds {
   status: () => NodeStatus
   /** Revisions whose files are on this node and verified. */
   holding: () => RevisionRef[]
+  /** A hub took this node in. */
+  onWelcome: () => void
 }
 
 /** What is in use says more than the trial before it. */
@@ -52,7 +60,7 @@ export type SatelliteUplink = Pick<
   Uplink,
   'offer' | 'report' | 'statusChanged' | 'connected' | 'durable' | 'flush' | 'close'
 > &
-  Partial<Pick<Uplink, 'conditions'>>
+  Partial<Pick<Uplink, 'conditions' | 'tell'>>
 
 export interface SatelliteOptions {
   node: string
@@ -81,6 +89,8 @@ export interface Satellite {
   status(): NodeStatus
   /** Every container as of now. */
   current(): Promise<Observation[]>
+  /** Every running container with its confinement, as of the last look. */
+  running(): RunningContainer[]
   readonly registry: ContainerRegistry
   readonly connected: boolean
   flush(): Promise<void>
@@ -134,8 +144,19 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     onStatus: (status) => uplink?.report(status)
   })
 
+  const feed = createLiveFeed({
+    send: (message) => uplink?.tell?.(message) ?? false,
+    list: () => inspector.list()
+  })
+  const inspector = startInspector({
+    ...{ registry, abis, logger, seccompRoot: options.seccompRoot },
+    holding: () => keeper.holding(),
+    onChange: (changed, gone) => feed.changed(changed, gone)
+  })
+
   const opened = await openForSatellite(record, options.pin, options.slots, logger).catch(
     async (error: unknown) => {
+      await inspector.close()
       await keeper.close()
       registry.close()
       throw error
@@ -195,7 +216,9 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         durable: async () => (await linked.promise).durable(),
         onNamed: (container) => attachment?.named(container),
         missed: () => attachment?.missed() ?? 0,
+        onRefused: (calls) => feed.refused(calls),
         onObservation: (observation) => {
+          feed.observed(observation)
           if (uplink === undefined) early.push(observation)
           else uplink.offer(observation)
           local?.accept(observation)
@@ -221,6 +244,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   }
   if (reason !== '') logger.warn({ reason }, 'nothing can be traced here')
   uplink ??= await connect()
+  void inspector.scan()
   if (options.socketPath !== undefined) {
     local = await serveLocally({
       socketPath: options.socketPath,
@@ -236,7 +260,8 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       onRevision: (revision) => keeper.install(revision),
       onDesired: (revisions) => keeper.desire(revisions),
       status,
-      holding: () => keeper.holding()
+      holding: () => keeper.holding(),
+      onWelcome: () => feed.welcome()
     })
   }
 
@@ -248,10 +273,20 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     told = now
   }, statusEveryMs)
   watching.unref()
+  // What containers use grows without being said: new calls are, more of the same are not.
+  const counting = setInterval(() => {
+    void loop?.current().then((all) => {
+      for (const observation of all) feed.observed(observation)
+    })
+  }, countEveryMs)
+  counting.unref()
+  if (uplink.connected) feed.welcome()
   let closing: Promise<void> | undefined
   const close = async (keep: boolean): Promise<void> => {
     clearInterval(versions)
     clearInterval(watching)
+    clearInterval(counting)
+    await inspector.close()
     await local?.close()
     await attachment?.close()
     await loop?.stop({ keep })
@@ -265,6 +300,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     status,
     registry,
     current: async () => (await loop?.current()) ?? [],
+    running: () => inspector.list(),
     get connected() {
       return link.connected
     },

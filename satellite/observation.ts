@@ -3,13 +3,12 @@ import type { AbiCounts, ContainerRef, Observation, SyscallCount } from '../src/
 import { annotations } from '../src/api/names.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
-import { canonicalJson } from '../src/seccomp/canonical.js'
-import { digestOf } from '../src/seccomp/digest.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
 import { abiClasses, abiOf } from './abi-of.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import { eventsOf, type Phases } from './phases.js'
+import { digestOfSeccomp } from './seccomp-digest.js'
 import { namedArguments } from './slot-arguments.js'
 
 /**
@@ -37,23 +36,6 @@ export function namedCounts(
     if (syscalls.length > 0) result.push({ abi, syscalls })
   }
   return result
-}
-
-/** Containers share their profiles: each is worked out once. */
-const digests = new WeakMap<LinuxSeccomp, string>()
-
-/** As the revisions on this node are named; empty for what no revision can be. */
-export function digestOfSeccomp(seccomp: LinuxSeccomp): string {
-  const known = digests.get(seccomp)
-  if (known !== undefined) return known
-  let digest = ''
-  try {
-    digest = digestOf(canonicalJson(seccomp))
-  } catch {
-    // Something that has no canonical form is nothing that a hub rendered.
-  }
-  digests.set(seccomp, digest)
-  return digest
 }
 
 /** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */

@@ -1,5 +1,5 @@
 import type { Recorder } from '../native/types.js'
-import type { Condition, Losses, Observation } from '../src/api/gen/hub.js'
+import type { Condition, Losses, Observation, RefusedCalls } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import type { AuditedCalls } from './audited-calls.js'
@@ -30,6 +30,8 @@ export interface RecorderLoopOptions {
    * that: whatever kills the satellite, its set is in the kernel or on the disk.
    */
   durable?: () => Promise<void>
+  /** What was refused since the last look, as soon as it is seen. */
+  onRefused?: (calls: readonly RefusedCalls[]) => void
   /** A slot got its name. */
   onNamed?: (container: Container) => void
   /** Containers of which nothing is known, counted by whoever attaches and detaches. */

@@ -140,6 +140,17 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
   }
 
+  /** Before anything that takes time: somebody may be watching. */
+  const tellRefused = (): void => {
+    if (options.onRefused === undefined) return
+    const calls = observer.more().flatMap((key) => {
+      const one = tracked.get(key)
+      if (one === undefined || !isNamed(one) || one.ended) return []
+      return observer.refused(exactly(one)) ?? []
+    })
+    if (calls.length > 0) options.onRefused(calls)
+  }
+
   const isDue = (one: Tracked, at: number): boolean => !one.ended && one.dueAt <= at
 
   const lookAtDue = async (): Promise<void> => {
@@ -177,6 +188,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     registry.take()
     const more = takeChanges()
     observer.refresh()
+    tellRefused()
     await check.due()
     markInexact()
     await lookAtDue()

@@ -1,12 +1,18 @@
 import type { Recorder, Slot, SlotCounts } from '../native/types.js'
-import type { AbiCounts, Condition, Observation } from '../src/api/gen/hub.js'
+import type { AbiCounts, Condition, Observation, RefusedCalls } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import type { AuditedCalls } from './audited-calls.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import { createDenialWatch } from './denial-watch.js'
-import { namedCounts, toObservation } from './observation.js'
+import {
+  containerRef,
+  namedCounts,
+  observationId,
+  revisionOf,
+  toObservation
+} from './observation.js'
 import { createPhases, type Phases, readyAfterMs } from './phases.js'
 import { pidsOfPart } from './slot-parts.js'
 
@@ -26,8 +32,12 @@ export interface SlotObserver {
   follow(slot: Slot, container: Container): void
   /** The same of one that is over: nothing of it changes any more. */
   meet(slot: Slot): void
+  /** Slots whose refused calls grew since this was asked last: `index.generation`. */
+  more(): string[]
   /** Slots whose refused calls grew, and it is time to say so: `index.generation`. Each is said once. */
   grown(nowMs: number): string[]
+  /** What was refused in a slot, cumulative. */
+  refused(one: Named): RefusedCalls | undefined
   /** It is time to look whether a slot that waits for nothing is ready by age. */
   isReadyByAge(slot: Slot): boolean
   /** Milliseconds until that; Infinity for what is ready, or never is. */
@@ -131,7 +141,18 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       watch.follow(slot, container)
     },
     meet,
+    more: () => watch.more(),
     grown: (nowMs) => watch.grown(nowMs),
+    refused({ slot, container, blocked }) {
+      const counts = recorder.read(slot.index, slot.generation)
+      if (counts === undefined) return undefined
+      return {
+        instance: observationId(options.prefix, slot),
+        container: containerRef(container),
+        revision: revisionOf(container.seccomp, options.held()),
+        denied: watch.denied(slot, namedCounts(counts, blocked, machine), container)
+      }
+    },
     isReadyByAge: (slot) => stateOf(slot).phases?.ready === false && ageMs(slot) >= readyAfterMs,
     readyInMs: (slot) =>
       stateOf(slot).phases?.ready === false ? Math.max(0, readyAfterMs - ageMs(slot)) : Infinity,

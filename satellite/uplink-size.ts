@@ -7,7 +7,7 @@ function textsOf(observation: Observation): number {
   let length = observation.id.length
   const { labels = {}, ...container } = observation.container ?? {}
   for (const [key, value] of Object.entries(labels)) length += key.length + value.length + 8
-  for (const value of Object.values(container)) length += String(value).length + 8
+  for (const value of Object.values(container)) length += value.length + 8
   return length
 }
 

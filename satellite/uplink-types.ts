@@ -4,7 +4,8 @@ import type {
   Observation,
   Revision,
   RevisionRef,
-  RevisionStatus
+  RevisionStatus,
+  SatelliteMessage
 } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 
@@ -63,6 +64,8 @@ export interface UplinkOptions {
   status: () => NodeStatus
   /** Files that are on this node and verified; read at each connection. */
   holding: () => readonly RevisionRef[] | Promise<readonly RevisionRef[]>
+  /** The hub took this node in: what it keeps in memory only can be told from the beginning. */
+  onWelcome?: () => void
   /** Name that the hub's certificate is checked against, when it is not the host of `hub`. */
   serverName?: string
   timing?: Partial<UplinkTiming>
@@ -74,6 +77,8 @@ export interface Uplink {
   offer(observation: Observation): void
   /** Tells the hub that a file's state changed by itself (a retry worked, a file was lost). */
   report(status: RevisionStatus): void
+  /** Sends something that is not kept: false while no hub listens. */
+  tell(message: NonNullable<SatelliteMessage['body']>): boolean
   /** Sends `status()` again. */
   statusChanged(): void
   readonly connected: boolean

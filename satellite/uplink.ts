@@ -187,6 +187,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     for (const status of failing.values()) send({ $case: 'revisionStatus', value: status })
     backlog.restart()
     pump()
+    options.onWelcome?.()
   }
 
   function receive({ body }: HubMessage): void {
@@ -299,6 +300,11 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       schedulePump()
     },
     report: note,
+    tell(message) {
+      if (!welcomed) return false
+      send(message)
+      return true
+    },
     statusChanged() {
       if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
     },

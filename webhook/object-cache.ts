@@ -8,6 +8,7 @@ export interface ObjectCache {
   profiles(): SeccompProfile[]
   rules(): SeccompRule[]
   problems(): StoreProblem[]
+  onChange(listener: () => void): void
   /** Calls back when a rule changed. Profiles change with every observation: whoever wants their states asks the hub. */
   onRule(listener: () => void): void
   close(): void
@@ -23,6 +24,7 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
   const profiles = new Map<string, SeccompProfile>()
   const rules = new Map<string, SeccompRule>()
   const listeners = new Set<() => void>()
+  const ruleListeners = new Set<() => void>()
   const key = (namespace: string | undefined, name: string) =>
     `${namespace ?? rootNamespace}/${name}`
   const stop = await store.watch((event) => {
@@ -34,7 +36,8 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
       const map = event.kind === 'SeccompProfile' ? profiles : rules
       map.delete(key(event.ref.namespace, event.ref.name))
     }
-    if (isOfRule(event)) for (const listener of listeners) listener()
+    for (const listener of listeners) listener()
+    if (isOfRule(event)) for (const listener of ruleListeners) listener()
   })
   const sorted = <Value>(map: Map<string, Value>) =>
     [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
@@ -42,12 +45,16 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
     profiles: () => sorted(profiles),
     rules: () => sorted(rules),
     problems: () => store.problems(),
-    onRule: (listener) => {
+    onChange: (listener) => {
       listeners.add(listener)
+    },
+    onRule: (listener) => {
+      ruleListeners.add(listener)
     },
     close: () => {
       stop()
       listeners.clear()
+      ruleListeners.clear()
     }
   }
 }

@@ -8,6 +8,7 @@ import { type CertificatePair, checkPair } from '../certs/pair.js'
 import { SeccoError, errorKinds, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
+import type { Admission } from './admission/admit.js'
 import { admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
@@ -19,7 +20,11 @@ export interface AdmissionServerOptions {
   /** PEM of the authority of callers; when given, `/mutate` answers only those with its certificate. */
   clientCa?: string
   getSnapshot: () => Snapshot
+  /** Whether `/mutate` is served; default: it is. Health and metrics are in any case. */
+  admission?: boolean
   logger: Logger
+  /** To be told of every decision, after it was answered. */
+  onDecision?: (admission: Admission) => void
   /** Shared with the program's other parts; served at `/metrics`. */
   registry?: Registry
   /** Beside the server's own: `tls`, and `serving`, which fails as soon as a shutdown begins. */
@@ -157,12 +162,15 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
     reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
   })
-  app.register(admissionPlugin, {
-    getSnapshot,
-    logger,
-    metrics,
-    requireClientCertificate: clientCa !== undefined
-  })
+  if (options.admission !== false) {
+    app.register(admissionPlugin, {
+      getSnapshot,
+      logger,
+      metrics,
+      onDecision: options.onDecision,
+      requireClientCertificate: clientCa !== undefined
+    })
+  }
   addHealthRoutes(app, [
     { name: 'serving', problem: () => (draining ? 'shutting down' : undefined) },
     {

@@ -62,7 +62,8 @@ function toContainer(
     ...(mntns === undefined ? {} : { mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
     ...(pod === undefined ? {} : { pod }),
-    ...(config?.seccomp === undefined ? {} : { seccomp: config.seccomp })
+    ...(config?.seccomp === undefined ? {} : { seccomp: config.seccomp }),
+    ...(config === undefined ? {} : { privileged: config.privileged })
   }
 }
 

@@ -10,6 +10,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const pod = pick('pod')
   const seccomp = pick('seccomp')
   const bundle = pick('bundle')
+  const privileged = pick('privileged')
   const firstPid = live.firstPid ?? pick('firstPid')
   const cgroupId = live.cgroupId ?? pick('cgroupId')
   const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')
@@ -27,7 +28,8 @@ export function mergeContainers(older: Container, newer: Container): Container {
     ...(image === undefined ? {} : { image }),
     ...(pod === undefined ? {} : { pod }),
     ...(seccomp === undefined ? {} : { seccomp }),
-    ...(bundle === undefined ? {} : { bundle })
+    ...(bundle === undefined ? {} : { bundle }),
+    ...(privileged === undefined ? {} : { privileged })
   }
 }
 

@@ -7,6 +7,22 @@ import { isRecord, parseRecord, stringsOf } from './json.js'
 export interface OciConfig {
   annotations: Record<string, string>
   seccomp?: LinuxSeccomp
+  /** Every capability and nothing masked: what runtimes call privileged; no filter is applied there. */
+  privileged: boolean
+}
+
+/** Equal profiles are one object: a node has thousands of containers and few profiles. */
+const interned = new Map<string, LinuxSeccomp>()
+const internedAtMost = 512
+
+function intern(seccomp: LinuxSeccomp): LinuxSeccomp {
+  const text = JSON.stringify(seccomp)
+  const known = interned.get(text)
+  if (known !== undefined) return known
+  interned.set(text, seccomp)
+  const [oldest] = interned.keys()
+  if (interned.size > internedAtMost && oldest !== undefined) interned.delete(oldest)
+  return seccomp
 }
 
 /**
@@ -15,7 +31,25 @@ export interface OciConfig {
  */
 export function seccompOf(seccomp: unknown): LinuxSeccomp | undefined {
   if (!isRecord(seccomp) || typeof seccomp['defaultAction'] !== 'string') return undefined
-  return seccomp as LinuxSeccomp
+  return intern(seccomp as LinuxSeccomp)
+}
+
+/** Capabilities that only a privileged container has all of (capabilities(7)). */
+const powers = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOOT']
+
+function isPrivileged(config: Record<string, unknown>): boolean {
+  const { linux, process } = config
+  if (!isRecord(process) || !isRecord(linux)) return false
+  const { capabilities } = process
+  const bounding = isRecord(capabilities) ? capabilities['bounding'] : undefined
+  return hasAllPowers(bounding, linux['maskedPaths'])
+}
+
+/** @param bounding the container's `process.capabilities.bounding`. @param masked its `linux.maskedPaths`. */
+export function hasAllPowers(bounding: unknown, masked: unknown): boolean {
+  if (!Array.isArray(bounding)) return false
+  const nothingMasked = !Array.isArray(masked) || masked.length === 0
+  return nothingMasked && powers.every((power) => bounding.includes(power))
 }
 
 /** Reads the text of a `config.json` (or of containerd's spec); undefined when it is no OCI configuration. */
@@ -26,6 +60,7 @@ export function parseOciConfig(text: string): OciConfig | undefined {
   const seccomp = seccompOf(isRecord(linux) ? linux['seccomp'] : undefined)
   return {
     annotations: stringsOf(config['annotations']),
+    privileged: isPrivileged(config),
     ...(seccomp === undefined ? {} : { seccomp })
   }
 }

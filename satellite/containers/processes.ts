@@ -81,7 +81,8 @@ export function membersOfCgroup(id: bigint): number[] | undefined {
   const mount = cgroupMount()
   if (mount === undefined) return undefined
   try {
-    members ??= loadAddon().cgroupMembers
+    const addon = loadAddon()
+    members ??= (at, group) => addon.cgroupMembers(at, group)
   } catch {
     members = () => undefined
   }

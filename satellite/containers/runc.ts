@@ -8,7 +8,7 @@ import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
-import { seccompOf } from './oci-config.js'
+import { hasAllPowers, seccompOf } from './oci-config.js'
 import { mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
 
@@ -78,6 +78,9 @@ function toContainer(
     ...(cgroupId === 0n ? {} : { cgroupId, cgroupFolder: cgroup }),
     ...(pod === undefined ? {} : { pod }),
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(state.bounding === ''
+      ? {}
+      : { privileged: hasAllPowers(parseList(state.bounding), parseList(state.masked)) }),
     ...(bundle === undefined ? {} : { bundle })
   }
 }

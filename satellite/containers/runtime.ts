@@ -30,6 +30,8 @@ export interface Container {
   pod?: PodRef
   /** `linux.seccomp` of its OCI configuration: what its filter was made from. */
   seccomp?: LinuxSeccomp
+  /** Every capability, nothing masked: runtimes put no filter on it. */
+  privileged?: boolean
   bundle?: string
 }
 

@@ -141,10 +141,88 @@ export const Approval = Type.Object(
     by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
     at: Type.String({ description: 'when, RFC 3339' }),
     reason: Type.Optional(Type.String({ description: 'why, in the words of who approved' })),
-    revision: Type.String({ description: 'digest of the first rendering of what was approved' })
+    revision: Type.String({ description: 'digest of the first rendering of what was approved' }),
+    digest: Type.Optional(
+      Type.String({ description: 'of spec.seccomp and spec.extends as they were approved' })
+    )
   },
   { ...closed, description: 'who approved what, and when' }
 )
+
+/** An approval that goes with what it is about: who wrote it is checked by the API server. */
+export const SpecApproval = Type.Object(
+  {
+    digest: Type.String({
+      pattern: '^sha256:[0-9a-f]{64}$',
+      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
+    }),
+    by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
+    at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
+    reason: Type.Optional(Type.String({ maxLength: 2048 }))
+  },
+  { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
+)
+
+const digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+const duration = Type.String({ pattern: '^([0-9]+(s|m|h|d))$' })
+const rungs = ['learn', 'audit', 'enforce'] as const
+
+/** A refused call that alarms nobody: counted still, left out of logs and of what a canary is judged by. */
+export const Mute = Type.Object(
+  {
+    syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$' }),
+    comm: Type.Optional(Type.String({ maxLength: 15, description: 'only of this process name' })),
+    by: Type.Optional(Type.String({ maxLength: 253 })),
+    at: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.String({ maxLength: 1000 }))
+  },
+  closed
+)
+export type Mute = Static<typeof Mute>
+
+const Rung = Type.Object({ mode: Type.Enum([...rungs]), revision: Type.Optional(digest) }, closed)
+
+/** Where a workload stands between learning and enforcing; without it its rules' modes count. */
+export const Ladder = Type.Object(
+  {
+    mode: Type.Enum([...rungs]),
+    revision: Type.Optional({ ...digest, description: 'this one instead of the newest' }),
+    enforceAfter: Type.Optional({
+      ...duration,
+      description: 'a policy enforces after this long in audit without a denial'
+    }),
+    canary: Type.Optional(
+      Type.Object(
+        {
+          percent: Type.Integer({ minimum: 1, maximum: 100, description: 'of the new pods' }),
+          from: Type.Object(Rung.properties, { ...closed, description: 'what the others get' }),
+          startedAt: Type.String(),
+          quietFor: duration,
+          maxDenials: Type.Optional(Type.Integer({ minimum: 0 })),
+          maxRestarts: Type.Optional(Type.Integer({ minimum: 0 }))
+        },
+        closed
+      )
+    )
+  },
+  closed
+)
+export type Ladder = Static<typeof Ladder>
+
+/** Who moved a workload on its ladder, and why; newest last, a bounded number. */
+export const LadderStep = Type.Object(
+  {
+    at: Type.String(),
+    by: Type.String(),
+    action: Type.Enum(['promote', 'canary', 'complete', 'return', 'rollback', 'allow', 'mute']),
+    from: Type.String(),
+    to: Type.String(),
+    reason: Type.Optional(Type.String()),
+    evidence: Type.Optional(Type.String())
+  },
+  closed
+)
+export type LadderStep = Static<typeof LadderStep>
 
 export const SeccompProfileSpec = Type.Object(
   {
@@ -163,7 +241,10 @@ export const SeccompProfileSpec = Type.Object(
     workload: Type.Optional(WorkloadRef),
     seccomp: Type.Optional(LinuxSeccomp),
     learn: Type.Optional(Learn),
-    promote: Type.Optional(Promote)
+    promote: Type.Optional(Promote),
+    approval: Type.Optional(SpecApproval),
+    ladder: Type.Optional(Ladder),
+    mute: Type.Optional(Type.Array(Mute, { maxItems: 256 }))
   },
   {
     ...closed,
@@ -200,6 +281,12 @@ export const SeccompProfileStatus = Type.Object(
         description: 'the rendering before it, for whenNotReady: Previous'
       })
     ),
+    auditRevision: Type.Optional(
+      Type.String({
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description: 'digest of the newest rendering for audit'
+      })
+    ),
     nodes: Type.Optional(
       Type.Object(
         {
@@ -211,6 +298,9 @@ export const SeccompProfileStatus = Type.Object(
     ),
     approvals: Type.Optional(
       Type.Array(Approval, { description: 'one entry per approval, newest last' })
+    ),
+    history: Type.Optional(
+      Type.Array(LadderStep, { description: 'who moved it on the ladder, newest last' })
     ),
     summary: Type.Optional(
       Type.Object(

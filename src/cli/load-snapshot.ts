@@ -3,16 +3,26 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { type ProfileState, type RevisionState, revisionPath } from '../rules/profile-state.js'
 import { buildSnapshot, type Snapshot } from '../rules/snapshot.js'
+import { isWithin, type PassSet, passSetOf, runtimeDefaultPassSet } from '../seccomp/pass-set.js'
 import { renderProfile } from '../seccomp/render.js'
 import type { Store } from '../store/store.js'
 import { readList } from './hub-api.js'
 import { readAddresses, type StatePaths } from './state.js'
 
+function isKnownWithin(sets: ReadonlyMap<string, PassSet>, digest: string): boolean {
+  const set = sets.get(digest)
+  return set !== undefined && isWithin(set, runtimeDefaultPassSet)
+}
+
 /**
  * What a profile's documents alone tell, without a hub: the revision they render to, ready as far as
  * `status.nodes` says. A profile that does not render counts as not approved; `profile show` says why.
  */
-function stateOf(profile: SeccompProfile, all: ReadonlyMap<string, SeccompProfile>): ProfileState {
+function stateOf(
+  profile: SeccompProfile,
+  all: ReadonlyMap<string, SeccompProfile>,
+  sets: Map<string, PassSet>
+): ProfileState {
   const namespace = profile.metadata.namespace ?? rootNamespace
   const { name } = profile.metadata
   const approved = profile.spec.seccomp !== undefined
@@ -22,19 +32,31 @@ function stateOf(profile: SeccompProfile, all: ReadonlyMap<string, SeccompProfil
   const revision = (digest: string, isReady: boolean): RevisionState => ({
     digest,
     path: revisionPath(namespace, name, digest),
-    ready: isReady
+    ready: isReady,
+    withinDefault: isKnownWithin(sets, digest)
   })
   try {
     const resolve = (otherNamespace: string, otherName: string) =>
       all.get(`${otherNamespace}/${otherName}`)
-    const render = (mode: 'audit' | 'enforce') =>
-      renderProfile(profile, { mode, resolve, machine: machine() }).digest
+    const render = (mode: 'audit' | 'enforce') => {
+      const rendering = renderProfile(profile, { mode, resolve, machine: machine() })
+      sets.set(rendering.digest, passSetOf(rendering.seccomp))
+      return rendering.digest
+    }
     const { status } = profile
+    // The hub rendered it for its fleet: what it lets through is as good as what ours does.
+    const enforced = () => {
+      const own = render('enforce')
+      const known = status?.revision ?? own
+      const set = sets.get(own)
+      if (set !== undefined) sets.set(known, set)
+      return known
+    }
     return {
       namespace,
       name,
       approved,
-      enforce: revision(status?.revision ?? render('enforce'), ready),
+      enforce: revision(enforced(), ready),
       audit: revision(render('audit'), ready),
       ...(status?.previousRevision === undefined
         ? {}
@@ -59,5 +81,13 @@ export async function loadSnapshot(store: Store, paths: StatePaths): Promise<Sna
       each
     ])
   )
-  return buildSnapshot({ rules, profiles: profiles.map((profile) => stateOf(profile, all)) })
+  const sets = new Map<string, PassSet>([['runtime-default', runtimeDefaultPassSet]])
+  return buildSnapshot({
+    rules,
+    profiles: profiles.map((profile) => stateOf(profile, all, sets)),
+    within: (inner, outer) => {
+      const [left, right] = [sets.get(inner), sets.get(outer)]
+      return left !== undefined && right !== undefined && isWithin(left, right)
+    }
+  })
 }

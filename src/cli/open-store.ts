@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { SeccoError } from '../errors.js'
 import { openDirectoryStore } from '../store/directory.js'
 import type { KubernetesStoreOptions } from '../store/kubernetes.js'
@@ -10,20 +11,12 @@ export const inCluster = 'in-cluster'
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * Opens the objects of a cluster when `kubeconfig` is given (a file, or `in-cluster`), else the folder.
- * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the kubeconfig; what the stores throw.
+ * The identity that `--kubeconfig` names.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
  */
-export async function openStore(
-  folder: string,
-  kubeconfig: string | undefined,
-  options: Omit<KubernetesStoreOptions, 'config'> = {}
-): Promise<Store> {
-  if (kubeconfig === undefined) return openDirectoryStore(folder)
+export async function loadKubeconfig(kubeconfig: string): Promise<KubeConfig> {
   // Loaded on use: the client takes longer to load than most verbs to run.
-  const [{ KubeConfig }, { openKubernetesStore }] = await Promise.all([
-    import('@kubernetes/client-node'),
-    import('../store/kubernetes.js')
-  ])
+  const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
   const where = kubeconfig === inCluster ? accountFolder : kubeconfig
   if (!existsSync(where)) {
@@ -42,5 +35,20 @@ export async function openStore(
     const hint = 'set current-context in it'
     throw new SeccoError('INVALID_DOCUMENT', `--kubeconfig: ${where} names no cluster`, { hint })
   }
+  return config
+}
+
+/**
+ * Opens the objects of a cluster when `kubeconfig` is given (a file, or `in-cluster`), else the folder.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the kubeconfig; what the stores throw.
+ */
+export async function openStore(
+  folder: string,
+  kubeconfig: string | undefined,
+  options: Omit<KubernetesStoreOptions, 'config'> = {}
+): Promise<Store> {
+  if (kubeconfig === undefined) return openDirectoryStore(folder)
+  const config = await loadKubeconfig(kubeconfig)
+  const { openKubernetesStore } = await import('../store/kubernetes.js')
   return openKubernetesStore({ config, ...options })
 }

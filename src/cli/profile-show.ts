@@ -104,7 +104,7 @@ function describeRisk(io: Io, { risk, problem }: Review): void {
 }
 
 function describeReview(io: Io, review: Review): void {
-  const { evidence, estimate, promotion } = review
+  const { evidence, estimate, promotion, lonely } = review
   const met = evidence.filter(({ ok }) => ok).length
   line(io, 'Evidence', `${met} of ${plural(evidence.length, 'item')}`)
   for (const { ok, detail, next } of evidence) {
@@ -118,6 +118,17 @@ function describeReview(io: Io, review: Review): void {
     if (!('tooFew' in estimate[phase])) line(io, `  ${phase}`, estimateText(estimate[phase]))
   }
   describeRisk(io, review)
+  for (const { name, node, others, reason } of lonely) {
+    const against =
+      others === 0
+        ? 'no other runs it'
+        : `${plural(others, 'other')} ${others === 1 ? 'does' : 'do'} not`
+    const who =
+      node === ''
+        ? 'no instance that is remembered reports it'
+        : `node ${node} alone reports it, ${against}`
+    line(io, 'One witness', `${name}: ${who}; ${reason}`)
+  }
   if (promotion === undefined) return
   line(io, 'Policy', `${promotion.ready ? 'approves' : 'waits'}: ${promotion.reasons.join('; ')}`)
   for (const { name, reason } of promotion.left)

@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
+import { approvedDigest } from '../seccomp/approval.js'
 import { approveObserved, planApproval } from '../seccomp/approve.js'
 import { filteredCallsOf, planArguments } from '../seccomp/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../seccomp/diff.js'
@@ -59,6 +60,20 @@ export interface ApproveArgs {
   dryRun: boolean
   /** Calls whose learned arguments become conditions; `default` is a list of them. */
   arguments?: readonly string[]
+  /** In a cluster the approval goes into the spec, where the API server checks who wrote it. */
+  bind?: boolean
+  /** What was looked at: anything else is not approved. */
+  digest?: string | undefined
+}
+
+/** @throws SeccoError APPROVAL_INVALID when it is not what the approver looked at. */
+function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefined): void {
+  const now = approvedDigest(spec)
+  if (digest === undefined || now === digest) return
+  throw new SeccoError(
+    'APPROVAL_INVALID',
+    `${metadata.namespace ?? ''}/${metadata.name}: approving would give ${now} now, not ${digest}`
+  )
 }
 
 /** The conditions that a call gets, and what cannot be filtered. */
@@ -95,9 +110,12 @@ export async function approveProfile(
     by: args.by,
     at: args.at,
     arguments: args.arguments ?? [],
+    bind: args.bind === true,
     ...(args.reason === undefined ? {} : { reason: args.reason })
   }
-  const isNew = approveObserved(before, decision).spec !== before.spec
+  const proposed = approveObserved(before, decision)
+  checkDigest(proposed, args.digest)
+  const isNew = proposed.spec !== before.spec
   if (!isNew && before.spec.seccomp !== undefined) {
     io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
     return 0
@@ -107,11 +125,14 @@ export async function approveProfile(
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
+    io.stderr(`  to approve exactly this: --digest ${approvedDigest(proposed.spec)}\n`)
     return 0
   }
-  const after = await store.update('SeccompProfile', ref, (profile) =>
-    approveObserved(profile, decision)
-  )
+  const after = await store.update('SeccompProfile', ref, (profile) => {
+    const approved = approveObserved(profile, decision)
+    checkDigest(approved, args.digest)
+    return approved
+  })
   const names = new Set((after.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
   io.stderr(
     `approved ${ref.namespace}/${ref.name}: ${names.size} syscalls; the hub renders and delivers the revision\n`

@@ -2,7 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
-import { hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
+import type { Hub } from '../../webhook/hub/hub.js'
+import { type Address, hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
 import type { Logger } from '../log.js'
 import { openDirectoryStore } from '../store/directory.js'
 import { writeDurable } from '../store/durable-file.js'
@@ -32,9 +33,20 @@ export interface UpArgs {
   signal: AbortSignal
 }
 
+type WholeWebhook = RunningWebhook & {
+  hub: Hub
+  addresses: { hub: Address; ui: Address }
+}
+
+/** What runs here has every role. */
+function isWhole(webhook: RunningWebhook): webhook is WholeWebhook {
+  const { hub, ui } = webhook.addresses
+  return webhook.hub !== undefined && hub !== undefined && ui !== undefined
+}
+
 interface Running {
   store: Store
-  webhook: RunningWebhook
+  webhook: WholeWebhook
   satellite: RunningNode
   seccompRoot: string
   runcRoots: readonly string[]
@@ -72,6 +84,7 @@ async function startAll(
     logger
   })
   closers.push(() => webhook.close())
+  if (!isWhole(webhook)) throw new Error('started without a hub')
   const seccompRoot = args.seccompRoot ?? paths.seccomp
   const runcRoots = [...args.runcRoots, join(paths.root, 'runc')]
   const satellite = await startNode({

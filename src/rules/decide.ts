@@ -45,6 +45,12 @@ function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
   return path !== undefined && path !== '' && !isOurs(path)
 }
 
+/** A path that an earlier decision of ours gave. */
+function ownPath(profile: ExistingProfile | undefined): string | undefined {
+  const path = profile?.type === 'Localhost' ? profile.localhostProfile : undefined
+  return path?.startsWith('secco/') === true ? path : undefined
+}
+
 function isUnconfined(container: ContainerFacts, facts: PodFacts): boolean {
   return (container.seccomp ?? facts.podSeccomp)?.type === 'Unconfined'
 }
@@ -79,7 +85,7 @@ function fromResolution(
   { resolution, loosening }: Tightened & { resolution: Resolution },
   reach: Reach
 ): ContainerDecision {
-  const { outcome, reason, wish, profile, revision } = resolution
+  const { outcome, reason, wish, profile, revision, mode = wish.mode, canary } = resolution
   const overrides = isUnconfined(container, facts)
     ? 'Unconfined'
     : isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)
@@ -92,7 +98,8 @@ function fromResolution(
     outcome: outcome === 'denied' ? 'skipped' : outcome,
     reason,
     rule: wish.source,
-    mode: wish.mode,
+    mode,
+    ...(canary === true ? { canary: true as const } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(revision === undefined
       ? {}
@@ -121,11 +128,17 @@ function decideContainer(
   const { name, kind, index } = container
   const base = { container: name, kind, index }
   const author = container.seccomp ?? facts.podSeccomp
+  const given = ownPath(container.seccomp)
   const tightened = resolveLayers(
     snapshot,
     wishesForContainer(wishes, name),
     author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
-    reach
+    reach,
+    {
+      name: facts.name,
+      ...(facts.turn === undefined ? {} : { turn: facts.turn }),
+      ...(given === undefined ? {} : { given })
+    }
   )
   const { resolution } = tightened
   if (resolution === undefined) {

@@ -41,6 +41,8 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
+  /** It gets the revision that is tried on a share of the workload's pods. */
+  canary?: true
   /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
   lacking?: readonly string[]
   /** The author's explicit Unconfined, or their own file under an enforcing rule of the root, does not stand. */

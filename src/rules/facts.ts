@@ -39,6 +39,8 @@ export interface PodFacts {
   containers: readonly ContainerFacts[]
   /** Where it could run. */
   placement: Placement
+  /** How many pods of its workload came before it, where only that tells them apart; for canaries. */
+  turn?: number
   windows: boolean
   mirror: boolean
 }

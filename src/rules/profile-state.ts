@@ -21,6 +21,18 @@ export interface ProfileState {
   audit?: RevisionState
   /** The enforce revision before the newest one, for whenNotReady: Previous. */
   previous?: RevisionState
+  ladder?: LadderState
+}
+
+export type Rung = 'learn' | 'audit' | 'enforce'
+
+/** Where people put a workload, resolved to revisions. */
+export interface LadderState {
+  mode: Rung
+  /** Instead of the newest one of that mode. */
+  revision?: RevisionState
+  /** So many percent of the new pods get `mode`; the others what was before. */
+  canary?: { percent: number; from: { mode: Rung; revision?: RevisionState } }
 }
 
 /** Key of a profile in maps: `<namespace>/<name>`. */

@@ -1,5 +1,8 @@
+import { isCanary } from './canary.js'
 import type { Reason } from './decision.js'
-import type { ProfileState, RevisionState } from './profile-state.js'
+import type { PodFacts } from './facts.js'
+import { rootNamespace } from '../api/names.js'
+import type { ProfileState, RevisionState, Rung } from './profile-state.js'
 import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
 import type { Wish } from './wishes.js'
@@ -14,6 +17,49 @@ export interface Resolution {
   revision?: RevisionState
   /** The newest revision, where it could not be used because nodes lack it. */
   missing?: RevisionState
+  /** The ladder's mode, where it is not the wish's. */
+  mode?: Rung
+  canary?: boolean
+}
+
+/** What of a pod decides between revisions. */
+export type Candidate = Pick<PodFacts, 'name' | 'turn'> & {
+  /** A path of ours that the container has already: a second call must not decide otherwise. */
+  given?: string
+}
+
+const strictness: Record<Rung, number> = { learn: 0, audit: 1, enforce: 2 }
+
+/**
+ * The ladder of a profile moves what its own namespace's rules and labels ask for, and what any rule
+ * asks for when the profile is the platform's; a rule of the platform's it may only tighten.
+ */
+function mayMove(wish: Wish, state: ProfileState, mode: Rung): boolean {
+  if (state.namespace === rootNamespace || !wish.platform) return true
+  return strictness[mode] >= strictness[wish.mode]
+}
+
+interface Choice {
+  mode: Rung
+  revision: RevisionState | undefined
+  canary: boolean
+}
+
+function chooseRung(wish: Wish, state: ProfileState, pod: Candidate): Choice {
+  const newest = (mode: Rung) => (mode === 'learn' ? undefined : state[mode])
+  const { ladder } = state
+  if (ladder === undefined || !mayMove(wish, state, ladder.mode)) {
+    return { mode: wish.mode, revision: newest(wish.mode), canary: false }
+  }
+  const to = { mode: ladder.mode, revision: ladder.revision ?? newest(ladder.mode) }
+  const { canary } = ladder
+  if (canary === undefined) return { ...to, canary: false }
+  const from = { ...canary.from, revision: canary.from.revision ?? newest(canary.from.mode) }
+  if (pod.given !== undefined && pod.given === to.revision?.path) return { ...to, canary: true }
+  if (pod.given !== undefined && pod.given === from.revision?.path) {
+    return { ...from, canary: false }
+  }
+  return isCanary(pod, canary.percent) ? { ...to, canary: true } : { ...from, canary: false }
 }
 
 function findProfile(snapshot: Snapshot, wish: Wish): [string, ProfileState] | undefined {
@@ -41,8 +87,15 @@ function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
  * `whenNotReady` decides.
  * Previous stands in for enforce only: in audit it could refuse what audit promises to let pass.
  */
-export function resolveWish(snapshot: Snapshot, wish: Wish, reach: Reach): Resolution {
-  if (wish.mode === 'learn') return resolveLearn(snapshot, wish)
+export function resolveWish(
+  snapshot: Snapshot,
+  wish: Wish,
+  reach: Reach,
+  pod: Candidate
+): Resolution {
+  if (wish.mode === 'learn' && findProfile(snapshot, wish)?.[1].ladder === undefined) {
+    return resolveLearn(snapshot, wish)
+  }
   const fallback = wish.whenNotReady === 'Deny' ? 'denied' : 'runtime-default'
   const known = findProfile(snapshot, wish)
   if (known === undefined) {
@@ -55,14 +108,16 @@ export function resolveWish(snapshot: Snapshot, wish: Wish, reach: Reach): Resol
     }
   }
   const [profile, state] = known
-  const revision = state[wish.mode]
+  const { mode, revision, canary } = chooseRung(wish, state, pod)
+  const moved = { ...(mode === wish.mode ? {} : { mode }), ...(canary ? { canary } : {}) }
+  if (mode === 'learn') return { ...resolveLearn(snapshot, wish), ...moved }
   if (state.approved && revision !== undefined && reach.has(revision)) {
-    return { outcome: 'assigned', reason: 'ready', wish, profile, revision }
+    return { outcome: 'assigned', reason: 'ready', wish, profile, revision, ...moved }
   }
   const missing = revision === undefined ? {} : { missing: revision }
   if (
     wish.whenNotReady === 'Previous' &&
-    wish.mode === 'enforce' &&
+    mode === 'enforce' &&
     state.approved &&
     state.previous !== undefined &&
     reach.has(state.previous)
@@ -71,9 +126,10 @@ export function resolveWish(snapshot: Snapshot, wish: Wish, reach: Reach): Resol
     return {
       ...{ outcome: 'assigned', reason: 'previous', wish, profile },
       revision: previous,
-      ...missing
+      ...missing,
+      ...moved
     }
   }
   const reason = state.approved && revision !== undefined ? 'not-ready' : 'not-approved'
-  return { outcome: fallback, reason, wish, profile, ...missing }
+  return { outcome: fallback, reason, wish, profile, ...missing, ...moved }
 }

@@ -30,6 +30,8 @@ export interface Snapshot {
   profiles: ReadonlyMap<string, ProfileState>
   /** Of two revisions' digests: everything the first lets through, the second does too. False when unsure. */
   within: (inner: string, outer: string) => boolean
+  /** Some profile is tried on a share of its pods: their turns have to be counted. */
+  canaries: boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
   /** Nodes by name; empty outside a cluster: then a revision is ready for all or for none. */
@@ -67,8 +69,19 @@ function trusted(state: ProfileState, revision: RevisionState | undefined): bool
   )
 }
 
+/** A ladder with a path that is not its digest's is none: rules count then. */
+function trustedLadder(state: ProfileState, problems: RuleProblem[]): ProfileState['ladder'] {
+  const { ladder } = state
+  const named = [ladder?.revision, ladder?.canary?.from.revision].filter((one) => one !== undefined)
+  if (named.every((one) => trusted(state, one))) return ladder
+  const message = 'ladder: path and digest do not belong together; not used'
+  problems.push({ rule: profileKey(state.namespace, state.name), message })
+  return undefined
+}
+
 function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileState {
   const { enforce, audit, previous } = state
+  const ladder = trustedLadder(state, problems)
   for (const [name, revision] of Object.entries({ enforce, audit, previous })) {
     if (revision !== undefined && !trusted(state, revision)) {
       const message = `${name}: path and digest do not belong together; not used`
@@ -81,7 +94,8 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
     approved: state.approved,
     ...(enforce !== undefined && trusted(state, enforce) ? { enforce } : {}),
     ...(audit !== undefined && trusted(state, audit) ? { audit } : {}),
-    ...(previous !== undefined && trusted(state, previous) ? { previous } : {})
+    ...(previous !== undefined && trusted(state, previous) ? { previous } : {}),
+    ...(ladder === undefined ? {} : { ladder })
   }
 }
 
@@ -104,6 +118,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
     rules: buildRuleIndex(rules),
     profiles,
     within: source.within ?? (() => false),
+    canaries: [...profiles.values()].some(({ ladder }) => ladder?.canary !== undefined),
     namespaces,
     nodes: source.nodes ?? new Map<string, NodeFacts>(),
     options: {

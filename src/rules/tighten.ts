@@ -1,5 +1,5 @@
 import type { Reach } from './reach.js'
-import { type Resolution, resolveWish } from './resolve.js'
+import { type Candidate, type Resolution, resolveWish } from './resolve.js'
 import type { Snapshot } from './snapshot.js'
 import { type ContainerWishes, strictness, type Wish } from './wishes.js'
 
@@ -32,8 +32,8 @@ function isNotWider(snapshot: Snapshot, inner: Width, outer: Width): boolean {
 }
 
 /** How much a resolution achieves: a fallback is worth what learning is. */
-function achieved({ outcome, wish }: Resolution): number {
-  return outcome === 'assigned' ? strictness[wish.mode] : 0
+function achieved({ outcome, wish, mode = wish.mode }: Resolution): number {
+  return outcome === 'assigned' ? strictness[mode] : 0
 }
 
 /** Between two that are not wider: the later one wins when it achieves more, or the same with less. */
@@ -41,7 +41,8 @@ function isBetter(snapshot: Snapshot, candidate: Resolution, current: Resolution
   const gain = achieved(candidate) - achieved(current)
   if (gain !== 0) return gain > 0
   if (!isNotWider(snapshot, widthOf(current), widthOf(candidate))) return true
-  return strictness[candidate.wish.mode] > strictness[current.wish.mode]
+  const modeOf = ({ wish, mode = wish.mode }: Resolution) => mode
+  return strictness[modeOf(candidate)] > strictness[modeOf(current)]
 }
 
 /** A wish that may not have its revision: what it would get when the revision were not ready. */
@@ -51,8 +52,8 @@ function withoutRevision({ wish, profile }: Resolution): Resolution {
 }
 
 /** The platform's own wish; profiles it did not name with their namespace count only within RuntimeDefault. */
-function resolveRoot(snapshot: Snapshot, wish: Wish, reach: Reach): Resolution {
-  const resolution = resolveWish(snapshot, wish, reach)
+function resolveRoot(snapshot: Snapshot, wish: Wish, reach: Reach, pod: Candidate): Resolution {
+  const resolution = resolveWish(snapshot, wish, reach, pod)
   const { profile, revision } = resolution
   if (revision === undefined || profile === undefined || !wish.bounded.includes(profile)) {
     return resolution
@@ -69,16 +70,17 @@ export function resolveLayers(
   snapshot: Snapshot,
   { root, tenants }: ContainerWishes,
   author: 'unconfined' | 'runtime-default',
-  reach: Reach
+  reach: Reach,
+  pod: Candidate
 ): Tightened {
   const loosening: string[] = []
-  let current = root === undefined ? undefined : resolveRoot(snapshot, root, reach)
+  let current = root === undefined ? undefined : resolveRoot(snapshot, root, reach, pod)
   const enforcedByRoot =
     current?.outcome === 'denied' ||
-    (current?.outcome === 'assigned' && current.wish.mode === 'enforce')
+    (current?.outcome === 'assigned' && (current.mode ?? current.wish.mode) === 'enforce')
   if (current?.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }
   for (const wish of tenants) {
-    const candidate = resolveWish(snapshot, wish, reach)
+    const candidate = resolveWish(snapshot, wish, reach, pod)
     if (candidate.outcome === 'denied') return { resolution: candidate, loosening, enforcedByRoot }
     const limit: Width = current === undefined ? author : widthOf(current)
     if (!isNotWider(snapshot, widthOf(candidate), limit)) {

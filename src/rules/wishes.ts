@@ -23,6 +23,8 @@ export interface Wish {
    */
   bounded: readonly string[]
   matchesContainer: (name: string) => boolean
+  /** A rule of the root namespace: the platform's word, which others only tighten. */
+  platform: boolean
 }
 
 const validName = new RegExp(namePattern)
@@ -58,7 +60,8 @@ function wishOfRule(rule: Rule, namespace: string): Wish {
     whenNotReady: rule.whenNotReady,
     profiles: profilesOfRule(rule, namespace),
     bounded: boundedOfRule(rule, namespace),
-    matchesContainer: rule.matchesContainer
+    matchesContainer: rule.matchesContainer,
+    platform: rule.root
   }
 }
 
@@ -76,7 +79,8 @@ function wishOfLabels(facts: PodFacts): Wish | undefined {
     whenNotReady: 'RuntimeDefault',
     profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
     bounded: [],
-    matchesContainer: () => true
+    matchesContainer: () => true,
+    platform: false
   }
 }
 

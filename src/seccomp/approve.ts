@@ -1,5 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../api/seccomp-profile.js'
 import { abis, scmpArchOf } from './abi.js'
+import { approvedDigest, boundApproval } from './approval.js'
 import { filteredCallsOf, withArguments } from './argument-approval.js'
 import { runtimeDefault, runtimeDefaultNames } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
@@ -20,6 +21,11 @@ export interface ApproveOptions {
   beyondRuntimeDefault?: 'approve' | 'skip'
   /** Calls whose learned arguments become conditions, beside those of spec.learn.arguments; `default` is a list. */
   arguments?: readonly string[]
+  /**
+   * The approval goes into the spec, bound to it by digest, and the status is left to the hub: whoever
+   * approves in a cluster may write no status. A spec that carries one gets a new one in any case.
+   */
+  bind?: boolean
 }
 
 export interface Skipped {
@@ -126,17 +132,30 @@ export function approveObserved(profile: SeccompProfile, options: ApproveOptions
     filtered === seccomp &&
     before !== undefined &&
     architectures.size === (before.architectures ?? []).length
-  const approved: SeccompProfile = unchanged
-    ? profile
-    : {
-        ...profile,
-        spec: { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
-      }
+  const { by, at, reason } = options
+  const spec = { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
+  const bound = options.bind === true || spec.approval !== undefined
+  if (unchanged && options.bind === true && profile.spec.approval !== undefined) {
+    if (profile.spec.approval.digest === approvedDigest(profile.spec)) return profile
+  }
+  const approved: SeccompProfile =
+    unchanged && options.bind !== true
+      ? profile
+      : {
+          ...profile,
+          spec: {
+            ...spec,
+            ...(bound
+              ? { approval: boundApproval(spec, { by, at, ...(reason && { reason }) }) }
+              : {})
+          }
+        }
+  if (options.bind === true) return approved
   const revision = options.digestOf?.(approved) ?? ''
   const approvals = profile.status?.approvals ?? []
   const last = approvals.at(-1)
   if (unchanged && last?.by === options.by && last.revision === revision) return profile
-  const { by, at, reason } = options
-  const approval = { by, at, revision, ...(reason === undefined ? {} : { reason }) }
+  const digest = approvedDigest(approved.spec)
+  const approval = { by, at, revision, digest, ...(reason === undefined ? {} : { reason }) }
   return { ...approved, status: { ...profile.status, approvals: [...approvals, approval] } }
 }

@@ -1,6 +1,7 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompAction, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
+import { checkApproval } from './approval.js'
 import { normalConditions, sameConditions } from './argument-rules.js'
 import { builtinProfile } from './builtin.js'
 import { canonicalJson } from './canonical.js'
@@ -159,8 +160,8 @@ function combine(
 
 /**
  * What people approved for this profile: its own spec and, by union, everything it extends.
- * A name that `resolve` does not have may be a shipped one. Throws EXTENDS_CYCLE and NOT_FOUND (field
- * `spec.extends[n]`).
+ * A name that `resolve` does not have may be a shipped one. Throws EXTENDS_CYCLE, NOT_FOUND (field
+ * `spec.extends[n]`) and APPROVAL_INVALID where a spec is not what its approval is about.
  */
 export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved {
   const done = new Map<string, Approved>()
@@ -175,6 +176,7 @@ export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved 
     }
     const known = done.get(key)
     if (known !== undefined) return known
+    checkApproval(current)
     const parents = (current.spec.extends ?? []).map((entry, index) => {
       const ref = extendsRef(entry, namespace)
       const label = `${ref.namespace}/${ref.name}`

@@ -180,7 +180,9 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
     (inner, at) =>
       !alternatives.some(
         (outer, index) =>
-          index !== at && conditionImplies(inner, outer) && (!conditionImplies(outer, inner) || index < at)
+          index !== at &&
+          conditionImplies(inner, outer) &&
+          (!conditionImplies(outer, inner) || index < at)
       )
   )
 }

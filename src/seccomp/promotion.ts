@@ -5,6 +5,7 @@ import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from './duration.js'
 import { entryInstances, lastNewMs } from './evidence.js'
+import { lonelyCalls } from './quorum.js'
 import { riskOf } from './risk.js'
 
 /** Whether spec.promote lets a policy approve now, and why or why not. */
@@ -25,7 +26,7 @@ const native: readonly Abi[] = ['x86_64', 'aarch64']
 
 /**
  * What of the observed a policy may approve. Never: names beyond RuntimeDefault, names of high risk,
- * and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
+ * risky ones that only one node reports, and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
  */
 function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promotion['left'] } {
   const plan = planApproval(profile)
@@ -37,6 +38,12 @@ function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promo
     if (beyond.has(name)) left.set(name, 'RuntimeDefault refuses it')
     else if (risk?.level === 'high' || (risk !== undefined && denyRisky))
       left.set(name, risk.reason)
+  }
+  for (const { name, node, reason } of lonelyCalls(profile)) {
+    left.set(
+      name,
+      node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`
+    )
   }
   const observed = profile.status?.observed ?? {}
   const taken: NonNullable<SeccompProfile['status']>['observed'] = {}
@@ -101,18 +108,21 @@ export function promotionOf(profile: SeccompProfile, now: number): Promotion {
 
 /**
  * The profile as approved by policy, with the reasons in its approval; the same object when the policy
- * may not. What was observed stays as it was.
+ * may not. What was observed stays as it was. `approver`: the user name that writes it, where approvals
+ * are bound to who writes them.
  */
-export function promote(profile: SeccompProfile, now: number): SeccompProfile {
+export function promote(profile: SeccompProfile, now: number, approver?: string): SeccompProfile {
   const { ready, reasons, left } = promotionOf(profile, now)
   if (!ready) return profile
   const people =
     left.length === 0 ? '' : `; left to a person: ${left.map(({ name }) => name).join(', ')}`
   const { view } = forPolicy(profile)
+  const reason = `${reasons.join(', ')}${people}`
   const approved = approveObserved(view, {
-    by: policyName,
     at: new Date(now).toISOString(),
-    reason: `${reasons.join(', ')}${people}`
+    ...(approver === undefined
+      ? { by: policyName, reason }
+      : { by: approver, reason: `${policyName}: ${reason}`, bind: true })
   })
   const { observed } = profile.status ?? {}
   return {

@@ -5,6 +5,7 @@ import { planApproval } from './approve.js'
 import type { Resolve } from './approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
 import { type Promotion, promotionOf } from './promotion.js'
+import { type Lonely, lonelyCalls } from './quorum.js'
 import { renderProfile } from './render.js'
 import { type RiskReport, riskReport } from './risk-score.js'
 import { whyLines } from './why.js'
@@ -20,6 +21,8 @@ export interface Review extends Completeness {
   problem?: string
   /** Only with spec.promote. */
   promotion?: Promotion
+  /** Risky calls that one node alone reports. */
+  lonely: Lonely[]
   next: string
 }
 
@@ -94,6 +97,7 @@ export function reviewOf(profile: SeccompProfile, now: number, resolve: Resolve)
     risk,
     ...(problem === undefined ? {} : { problem }),
     ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
+    lonely: lonelyCalls(profile),
     next: nextStep(profile, completeness)
   }
 }

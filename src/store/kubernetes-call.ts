@@ -104,11 +104,12 @@ interface Page {
 /** A whole collection, in pages, with the version to watch it from. */
 export async function listCollection(
   call: ApiCall,
-  path: string
+  path: string,
+  narrow: Readonly<Record<string, string>> = {}
 ): Promise<{ items: RawObject[]; resourceVersion: string }> {
   const items: RawObject[] = []
   for (let next = ''; ; ) {
-    const query = { limit: pageSize, ...(next === '' ? {} : { continue: next }) }
+    const query = { ...narrow, limit: pageSize, ...(next === '' ? {} : { continue: next }) }
     const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as Page
     // No spreading: a page of 500 is small, but the list it joins need not be.
     for (const item of page.items ?? []) items.push(item)

@@ -13,6 +13,8 @@ export interface ReflectorOptions {
   config: KubeConfig
   /** API path of the collection, e.g. /apis/secco.dev/v1alpha1/seccompprofiles. */
   path: string
+  /** Narrows the watch as `list` is narrowed, e.g. a labelSelector. */
+  query?: Readonly<Record<string, string>>
   /** All objects as of `resourceVersion`. */
   list: () => Promise<{ items: RawObject[]; resourceVersion: string }>
   /** The whole state, after every list. */
@@ -78,6 +80,7 @@ export function startReflector(options: ReflectorOptions): Reflector {
     try {
       return await new Promise<End>((resolve, reject) => {
         const query = {
+          ...options.query,
           resourceVersion: version,
           allowWatchBookmarks: true,
           timeoutSeconds: watchSeconds

@@ -332,10 +332,14 @@ test('real containers of runc', { skip }, async (t) => {
   const within = runtimeDefault()
   const strict: LinuxSeccomp = {
     ...within,
-    syscalls: (within.syscalls ?? []).map((rule) => ({
-      ...rule,
-      names: rule.names.filter((name) => name !== 'getpriority')
-    }))
+    defaultErrnoRet: 38,
+    syscalls: [
+      ...(within.syscalls ?? []).map((rule) => ({
+        ...rule,
+        names: rule.names.filter((name) => name !== 'getpriority')
+      })),
+      { names: ['getpriority'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }
+    ]
   }
   const enforced = revision(strict)
   t.match(await ends.onRevision(enforced), { ready: true })

@@ -30,9 +30,14 @@ function passed(request: ReviewRequest, decision: Decision): Admission {
 /**
  * From the body of a review to its answer. Pure.
  * A pod with a field of the wrong type passes with a warning: the API server refuses such a pod by itself.
+ * @param turnOf how many pods of a workload came before; called for real ones only, while a canary runs.
  * @throws SeccoError INVALID_REVIEW when the envelope is wrong, so that there is nothing to answer to.
  */
-export function admit(snapshot: Snapshot, body: unknown): Admission {
+export function admit(
+  snapshot: Snapshot,
+  body: unknown,
+  turnOf?: (workload: string) => number
+): Admission {
   const request = readReview(body)
   if (!isAboutPod(request) || request.object === undefined) {
     return passed(request, letPass('not-a-pod', 'secco: only reviews of new pods are decided here'))
@@ -48,6 +53,10 @@ export function admit(snapshot: Snapshot, body: unknown): Admission {
   } catch (error) {
     const { message } = toSeccoError(error)
     return passed(request, letPass('unreadable', `secco: pod left as it is: ${message}`))
+  }
+  // Pods that a controller makes have no name yet: only their turn tells them apart.
+  if (snapshot.canaries && turnOf !== undefined && !request.dryRun) {
+    facts = { ...facts, turn: turnOf(`${facts.namespace}/${facts.owner || facts.name}`) }
   }
   const decision = decide(snapshot, facts)
   const patch = buildPatch(facts, decision, snapshot.options.legacyAnnotations)

@@ -3,6 +3,7 @@ import type { Snapshot } from '../../src/rules/snapshot.js'
 import { type Admission, admit } from './admit.js'
 import { decisionWriter, repeatedDecisionWriter, type WriteDecision } from './decision-log.js'
 import { type BodyText, parseText } from './parse-body.js'
+import { createTurns } from './turns.js'
 
 /** What a review is answered with, and how its audit line is written. */
 export interface Answer {
@@ -48,9 +49,11 @@ const defaultLimits: AnswersLimits = { entries: 512, length: 8192 }
  * Answers reviews, and remembers the answers. The pods of one ReplicaSet come as the same text but for
  * the uid of the review and the parts that nothing reads: where everything else is the same to the
  * letter, and so is the snapshot, the decision is the same, and neither parsed nor made again. The least
- * recently used are forgotten, and all of them when the snapshot changes.
+ * recently used are forgotten, and all of them when the snapshot changes. While a canary runs, a pod's turn
+ * makes a difference, and nothing is remembered.
  */
 export function createAnswers(logger: Logger, limits: AnswersLimits = defaultLimits): Answers {
+  const turns = createTurns()
   let remembered = new Map<string, Remembered>()
   let of: Snapshot | undefined
 
@@ -81,13 +84,16 @@ export function createAnswers(logger: Logger, limits: AnswersLimits = defaultLim
         of = snapshot
       }
       const { kept } = text
-      const found = text.suspicious || kept.length > limits.length ? null : beginning.exec(kept)
+      const found =
+        text.suspicious || snapshot.canaries || kept.length > limits.length
+          ? null
+          : beginning.exec(kept)
       const uid = found?.[1]
       // The text behind the uid is all that can make a difference.
       const key = found === null ? '' : kept.slice(found[0].length)
       const known = uid === undefined ? undefined : remembered.get(key)
       if (uid !== undefined && known !== undefined) return again(key, known, uid)
-      const admission = admit(snapshot, parseText(text))
+      const admission = admit(snapshot, parseText(text), turns)
       const answer = JSON.stringify(admission.response)
       const made = { admission, uid: admission.request.uid, answer }
       // A second "uid" further on would be the one that counts: such a text is not remembered.

@@ -11,6 +11,8 @@ interface LoggedContainer {
   profile: string | undefined
   mode: string | undefined
   revision: string | undefined
+  /** Rules and labels that were not followed, for they would have loosened. */
+  loosening: readonly string[] | undefined
 }
 
 /**
@@ -64,7 +66,8 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
       rule: c.rule,
       profile: c.profile,
       mode: c.mode,
-      revision: c.revision
+      revision: c.revision,
+      loosening: c.loosening
     })),
     reason: decision.reason,
     durationMs: Math.round(durationMs * 1000) / 1000

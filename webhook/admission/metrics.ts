@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Decision } from '../../src/rules/decision.js'
+import type { ContainerDecision, Decision, Reason } from '../../src/rules/decision.js'
 import { version } from '../../src/version.js'
 
 /** What the admission server counts. Labels come from closed sets: no pod, namespace or user. */
@@ -7,6 +7,20 @@ export interface AdmissionMetrics {
   decided: (decision: Decision, seconds: number, repeated: boolean) => void
   refused: (code: string) => void
   certificate: (notAfter: Date) => void
+}
+
+const fallbackReasons = new Set<Reason>([
+  'not-ready',
+  'not-approved',
+  'unknown-profile',
+  'previous'
+])
+
+/** What a container got because its profile's newest revision could not be used. */
+function insteadOf({ reason }: ContainerDecision, allowed: boolean): string | undefined {
+  if (!fallbackReasons.has(reason)) return undefined
+  if (!allowed) return 'Deny'
+  return reason === 'previous' ? 'Previous' : 'RuntimeDefault'
 }
 
 /** Registers the admission metrics in a registry that the program may share with its other parts. */
@@ -22,6 +36,12 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
     name: 'secco_admission_duration_seconds',
     help: 'Time from the complete body of a review to its answer.',
     buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 3],
+    registers
+  })
+  const fallbacks = new Counter({
+    name: 'secco_admission_fallbacks_total',
+    help: 'Containers that got something else than the newest revision, by why and what: RuntimeDefault, Previous, Deny.',
+    labelNames: ['reason', 'instead'] as const,
     registers
   })
   const repeats = new Counter({
@@ -56,6 +76,11 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       registers
     }).set({ version }, 1)
   }
+  const loosening = new Counter({
+    name: 'secco_admission_loosening_total',
+    help: 'Rules and labels of the workload’s people that were not followed because they would have loosened.',
+    registers
+  })
   const byDecision = new Map<string, Counter.Internal>()
   return {
     decided: (decision, seconds, repeated) => {
@@ -67,6 +92,11 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       }
       counter.inc()
       duration.observe(seconds)
+      for (const container of decision.containers) {
+        const instead = insteadOf(container, decision.allowed)
+        if (container.loosening !== undefined) loosening.inc(container.loosening.length)
+        if (instead !== undefined) fallbacks.inc({ reason: container.reason, instead })
+      }
       if (repeated) repeats.inc()
     },
     refused: (code) => refused.inc({ code }),

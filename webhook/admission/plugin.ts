@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { SeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
+import type { Admission } from './admit.js'
 import { createAnswers } from './answers.js'
 import type { AdmissionMetrics } from './metrics.js'
 import { bodyLimit, bodyText } from './parse-body.js'
@@ -13,6 +14,8 @@ export interface AdmissionPluginOptions {
   metrics: AdmissionMetrics
   /** Answer only callers whose client certificate the listener could verify. */
   requireClientCertificate: boolean
+  /** To be told of every decision, after it was answered. */
+  onDecision?: ((admission: Admission) => void) | undefined
 }
 
 function checkClient(request: FastifyRequest): void {
@@ -30,7 +33,7 @@ export function admissionPlugin(
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, logger, metrics } = options
+  const { getSnapshot, logger, metrics, onDecision } = options
   const answers = createAnswers(logger)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
@@ -54,6 +57,7 @@ export function admissionPlugin(
     metrics.decided(made.admission.decision, durationMs / 1000, made.repeated)
     made.log(made.uid, durationMs)
     reply.type('application/json').send(made.answer)
+    onDecision?.(made.admission)
   })
   done()
 }

@@ -24,7 +24,13 @@ export function createAccessReviewer(config: KubeConfig): AccessReviewer {
   return {
     async mayProfile({ username, groups }, verb, { namespace, name }) {
       const api = config.makeApiClient(AuthorizationV1Api)
-      const resourceAttributes = { group: apiGroup, resource: 'seccompprofiles', verb, namespace, name }
+      const resourceAttributes = {
+        group: apiGroup,
+        resource: 'seccompprofiles',
+        verb,
+        namespace,
+        name
+      }
       const body = {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SubjectAccessReview',

@@ -46,7 +46,12 @@ export function createCardinality(limits: HubLimits): Cardinality {
   const instances = new Map<string, Bucket>()
   const admitted = new Set<string>()
 
-  function bucketOf(map: Map<string, Bucket>, key: string, perMinute: number, burst: number): Bucket {
+  function bucketOf(
+    map: Map<string, Bucket>,
+    key: string,
+    perMinute: number,
+    burst: number
+  ): Bucket {
     const known = map.get(key)
     if (known !== undefined) return known
     const bucket = createBucket(perMinute / 60, burst)

@@ -10,6 +10,10 @@ export interface Denial {
   /** Observation id of the container instance, and the container's own id. */
   instance: string
   container: string
+  /** Kind and name of its workload, the container's name, and its pod's, where it has one. */
+  workload: string
+  containerName: string
+  pod: string
   revision: string
   syscall: string
   /** Empty where the satellite did not tell. */
@@ -49,7 +53,7 @@ function fitting(text: string, form: RegExp): string {
 
 /** The denials of an observation, checked: anything may be in it, and a process chooses its own name. */
 export function denialsOf(
-  observation: Observation,
+  observation: Pick<Observation, 'denied' | 'id' | 'container' | 'revision'>,
   { target, node, lastSeen }: { target: Target; node: string; lastSeen: string }
 ): Denial[] {
   return observation.denied
@@ -58,6 +62,9 @@ export function denialsOf(
     .map(({ name, count, action, detail }) => ({
       ...{ namespace: target.ref.namespace, profile: target.ref.name, node },
       ...{ instance: observation.id, container: observation.container?.id ?? '' },
+      workload: `${target.workload.kind}/${target.workload.name}`,
+      containerName: observation.container?.name ?? '',
+      pod: observation.container?.podName ?? '',
       ...{ revision: observation.revision, syscall: name, count, lastSeen },
       action: fitting(action, actionForm),
       abi: (abis as readonly string[]).includes(detail?.abi ?? '') ? (detail?.abi ?? '') : '',

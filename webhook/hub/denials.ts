@@ -14,7 +14,11 @@ function keyOf({ node, instance, abi, syscall, action }: Denial): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
 }
 
-export function createDenials(logger: Logger): Denials {
+/** `grew`: called for each denial that is new or has grown, with how many calls more. */
+export function createDenials(
+  logger: Logger,
+  grew: (denial: Denial, added: number) => void = () => undefined
+): Denials {
   const known = new Map<string, Denial>()
   return {
     note(denials) {
@@ -30,6 +34,7 @@ export function createDenials(logger: Logger): Denials {
         }
         known.delete(key)
         known.set(key, denial)
+        grew(denial, denial.count - (before?.count ?? 0))
         // What a profile refuses on purpose happens in every container.
         if (denial.expected) logger.debug(denial, 'expected denial')
         else logger.warn(denial, 'denial')

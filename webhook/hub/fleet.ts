@@ -50,6 +50,7 @@ export function createFleet({
     const node = nodes.get(session.node)
     for (const [path, ref] of revisions.desired()) {
       if (attempts.has(path) || node?.holding.has(path) === true) continue
+      if (revisions.unavailable().has(path)) continue
       attempts.set(path, 1)
       const message = await revisionMessage(ref)
       if (message !== undefined) return message

@@ -35,7 +35,10 @@ export function createGate(review: ReviewToken | undefined): Gate {
       const token = tokenOf(call)
       if (token === undefined || review === undefined) {
         const wanted = review === undefined ? 'a client certificate' : 'a certificate or a token'
-        return { reason: 'no-credentials', message: `the stream brings no proof: ${wanted} is needed` }
+        return {
+          reason: 'no-credentials',
+          message: `the stream brings no proof: ${wanted} is needed`
+        }
       }
       try {
         return await review(token)

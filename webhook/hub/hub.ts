@@ -1,32 +1,40 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
-import type { SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
+import { denialsOf } from './denial.js'
+import { createDenialRows, type DenialRows } from './denial-rows.js'
 import { createDenials } from './denials.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
 import { cachedReview, type ReviewToken } from './identity.js'
+import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
+import { localFleet } from './local-fleet.js'
+import { createInventory, type FleetInventory } from './inventory.js'
+import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
 import { createObserver } from './observer.js'
 import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
-import { createPodCheck, type KnownPods, type PlainContainers } from './pod-check.js'
+import { createPodCheck, type PlacedPods, type PlainContainers } from './pod-check.js'
 import { createPromotions } from './promotions.js'
 import { openRevisionFiles } from './revision-files.js'
 import { createRefusals, type RefusalReason } from './refusals.js'
 import { createRevisions, type Render } from './revisions.js'
+import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
+import { createFleetSets, type FleetSets } from './used-sets.js'
+import { targetOf } from './workload.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming {
-  coalesceMs: number
+export interface HubTiming extends RhythmTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -37,6 +45,8 @@ export interface HubTiming {
   forgetMs: number
   /** Between two looks at which profiles their policies approve. */
   promoteMs: number
+  /** Between two writes of a profile's status about the number of nodes alone. */
+  countMs: number
   /** Observations a second from one node, and at once. */
   perSecond: number
   burst: number
@@ -47,6 +57,7 @@ export interface HubTiming {
 }
 
 const defaultTiming: HubTiming = {
+  ...steadyRhythm,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,
@@ -55,6 +66,7 @@ const defaultTiming: HubTiming = {
   graceMs: 300_000,
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
+  countMs: 0,
   perSecond: 100,
   burst: 2000,
   reviewMs: 300_000,
@@ -76,10 +88,14 @@ export interface HubOptions {
    * The pods of the cluster: observations count only for those that run on the node that speaks.
    * Without it (no cluster) a satellite is believed.
    */
-  pods?: KnownPods
+  pods?: PlacedPods
   /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
   plainContainers?: PlainContainers
   limits?: Partial<HubLimits>
+  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
+  approver?: string
+  /** In a cluster: what the API server and the other hubs know. */
+  cluster?: HubCluster
 }
 
 /** The service that collects observations and distributes revisions. */
@@ -87,11 +103,27 @@ export interface Hub {
   address: Address
   /** By `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
+  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
+  within(inner: string, outer: string): boolean
   nodes(): NodeState[]
+  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
+  covered(): ReadonlySet<string> | undefined
+  /** Everything that its nodes should hold, by path. */
+  desired(): ReadonlyMap<string, RevisionRef>
+  /** Whether the node is connected and holds all of it that can be had. */
+  isComplete(node: string): boolean
   /** Refused syscalls, newest last; the hub remembers a thousand. */
   denials(): Denial[]
   /** How often something that satellites sent was refused, by reason. */
   refused(): Readonly<Record<RefusalReason, number>>
+  /** The same, added up by who asked what; with news as they come. */
+  readonly denialRows: DenialRows
+  /** Every container that runs on any node. */
+  readonly inventory: FleetInventory
+  /** The calls that they used so far. */
+  readonly sets: FleetSets
+  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
+  bytes(digest: string): Promise<Buffer | undefined>
   /** Called after profiles or nodes changed. Returns how to stop. */
   onChange(listener: () => void): () => void
   /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
@@ -108,14 +140,22 @@ type Body = NonNullable<SatelliteMessage['body']>
  * Observations are acked only after the store has them durably.
  */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { store, logger } = options
+  const { store, logger, cluster } = options
   const timing = { ...defaultTiming, ...options.timing }
   const files = await openRevisionFiles(options.revisionsDir)
   const nodesPath = join(options.revisionsDir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
-  const intake = createIntake(store, logger, timing)
-  const denials = createDenials(logger)
+  const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
+  const denialRows = createDenialRows()
+  const denials = createDenials(logger, (denial, added) =>
+    denialRows.grow(denial, added, new Date().toISOString())
+  )
+  const inventory = createInventory()
+  const sets = createFleetSets()
+  inventory.onChange(({ gone }) => {
+    for (const { id } of gone) sets.drop(id)
+  })
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -127,9 +167,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           plain: options.plainContainers ?? 'refuse',
           waitMs: timing.podWaitMs
         })
+  const podOf = (uid: string) => cluster?.podOf(uid)
+  const report = createReports({
+    ...{ inventory, sets, denials, refusals, podOf },
+    ...(podCheck === undefined ? {} : { podCheck })
+  })
   const observe = createObserver({
     ...{ intake, denials, refusals, cardinality, logger },
     ...(podCheck === undefined ? {} : { podCheck }),
+    podOf,
     status: (node) => nodes.get(node)?.status
   })
   const listeners = new Set<() => void>()
@@ -141,17 +187,37 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     store,
     files,
     logger,
-    nodes: () => ({ known: nodes.list(), counted: nodes.counted(Date.now(), timing.graceMs) }),
+    fleet: () => {
+      const own = nodes.list()
+      return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
+    },
+    referred: () => cluster?.referred() ?? [],
+    mayWrite: () => cluster?.mayWrite() !== false,
     changed: () => {
       fleet.distribute()
       tell()
     },
     debounceMs: timing.debounceMs,
     retryMs: timing.retryMs,
+    recordEdits: options.approver !== undefined,
+    countMs: timing.countMs,
     ...(options.render === undefined ? {} : { render: options.render })
   })
   const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({ store, logger, everyMs: timing.promoteMs, now: Date.now })
+  const promotions = createPromotions({
+    store,
+    logger,
+    everyMs: timing.promoteMs,
+    now: Date.now,
+    mayWrite: () => cluster?.mayWrite() !== false,
+    ...(options.approver === undefined ? {} : { approver: options.approver })
+  })
+  const stopCluster = cluster?.onChange((what) => {
+    if (what === 'writer') {
+      revisions.writesBegin()
+      void promotions.look()
+    } else revisions.nodesChanged()
+  })
 
   function nodesChanged(): void {
     saver.changed()
@@ -186,6 +252,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       fleet.reported(session, body.value)
       nodesChanged()
     } else if (body.$case === 'observation') observe(session, body.value)
+    else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({
@@ -193,7 +260,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     'grpc.max_concurrent_streams': 4,
     interceptors: [
       refusingOversized((peer) => {
-        refusals.note({ reason: 'too-large', message: `a message over ${largestMessage} bytes` }, { peer })
+        refusals.note(
+          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
+          { peer }
+        )
       })
     ]
   })
@@ -253,7 +323,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     () => {
       const now = Date.now()
       for (const { name, connected, lastSeen } of nodes.list()) {
-        if (!connected && now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+        if (connected) continue
+        // What ran there is not known any more; the node itself is remembered longer.
+        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
     },
@@ -271,6 +344,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   async function close(): Promise<void> {
     clearInterval(ageing)
     podCheck?.close()
+    stopCluster?.()
     await intake.close()
     stopWatching()
     await promotions.close()
@@ -287,6 +361,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   return {
     address: front.address,
     profiles: () => revisions.states(),
+    within: (inner, outer) => revisions.within(inner, outer),
     nodes: () => {
       const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
       // What went wrong with a revision that nobody wants any more is over.
@@ -295,8 +370,20 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
     },
+    covered: () => revisions.covered(),
+    desired: () => revisions.desired(),
+    isComplete(name) {
+      const node = nodes.get(name)
+      if (node?.connected !== true) return false
+      const unavailable = revisions.unavailable()
+      return [...revisions.desired().keys()].every(
+        (path) => node.holding.has(path) || unavailable.has(path)
+      )
+    },
     denials: () => denials.list(),
     refused: () => refusals.counts(),
+    ...{ denialRows, inventory, sets },
+    bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

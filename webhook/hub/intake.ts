@@ -6,7 +6,9 @@ import { profileKey } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
 import { withFindings } from './evidence.js'
 import { joinFindings } from './finding-join.js'
+import { withLearned } from './learned-status.js'
 import type { Finding } from './observations.js'
+import { createRhythm, type Rhythm, type RhythmTiming } from './rhythm.js'
 import type { Target } from './workload.js'
 
 interface Waiting {
@@ -23,6 +25,10 @@ interface Lane {
   /** By node and instance; a newer finding of the same instance takes the older one in. */
   waiting: Map<string, Waiting>
   timer: NodeJS.Timeout | undefined
+  /** When the timer fires. */
+  due: number
+  /** Something that waits brings what the profile has not. */
+  isNews: boolean
   running: Promise<void> | undefined
   failures: number
 }
@@ -41,9 +47,7 @@ export interface Intake {
   close(): Promise<void>
 }
 
-export interface IntakeTiming {
-  /** Findings of one profile are collected this long. */
-  coalesceMs: number
+export interface IntakeTiming extends RhythmTiming {
   /** First wait after a failed write; doubles up to half a minute. */
   retryMs: number
 }
@@ -51,6 +55,8 @@ export interface IntakeTiming {
 /** Instances that wait for one profile at most: what is left out is not acked, so it comes again. */
 const mostWaiting = 1024
 const longestRetryMs = 30_000
+/** A profile of which nothing came for so long begins anew. */
+const forgetMs = 2 * 3_600_000
 
 /** A profile that learning began. */
 export function newProfile({ ref, workload }: Target): SeccompProfile {
@@ -72,8 +78,18 @@ async function ensureProfile(store: Store, target: Target): Promise<void> {
   }
 }
 
-export function createIntake(store: Store, logger: Logger, timing: IntakeTiming): Intake {
+/**
+ * @param known the profile as it was seen last: what it has already can wait. One that is not known
+ *   makes everything news.
+ */
+export function createIntake(
+  store: Store,
+  logger: Logger,
+  timing: IntakeTiming,
+  known: (key: string) => SeccompProfile | undefined = () => undefined
+): Intake {
   const lanes = new Map<string, Lane>()
+  const rhythms = new Map<string, { rhythm: Rhythm; usedAt: number }>()
   let closed = false
 
   async function write(lane: Lane, batch: readonly Waiting[]): Promise<void> {
@@ -89,15 +105,38 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
     }
   }
 
+  function rhythmOf(key: string, now: number): Rhythm {
+    const rhythm = rhythms.get(key)?.rhythm ?? createRhythm(timing)
+    // In the order of use: the first is the one that rests longest.
+    rhythms.delete(key)
+    rhythms.set(key, { rhythm, usedAt: now })
+    for (const [oldest, { usedAt }] of rhythms) {
+      if (now - usedAt < forgetMs) break
+      rhythms.delete(oldest)
+    }
+    return rhythm
+  }
+
+  function bringsNews(key: string, finding: Finding): boolean {
+    const profile = known(key)
+    if (profile === undefined) return true
+    const { spec, status = {} } = profile
+    return withLearned(spec, status, finding) !== status
+  }
+
   async function drain(key: string, lane: Lane): Promise<void> {
     const batch = [...lane.waiting]
+    const { isNews } = lane
     lane.waiting.clear()
+    lane.isNews = false
     try {
       await write(
         lane,
         batch.map(([, waiting]) => waiting)
       )
       lane.failures = 0
+      const now = Date.now()
+      rhythmOf(key, now).wrote(isNews, now)
       for (const [, { stored }] of batch) stored()
     } catch (error) {
       const { code, message } = toSeccoError(error)
@@ -106,6 +145,7 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
         batch.length = 0
       }
       lane.failures += 1
+      lane.isNews ||= isNews
       if (lane.failures === 1) {
         logger.error({ code, profile: key }, `observations wait: ${message}`)
       }
@@ -124,11 +164,15 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
   }
 
   function schedule(key: string, lane: Lane): void {
-    if (lane.timer !== undefined || lane.running !== undefined) return
+    if (lane.running !== undefined) return
+    const now = Date.now()
     const wait =
       lane.failures === 0
-        ? timing.coalesceMs
+        ? rhythmOf(key, now).wait(lane.isNews, now)
         : Math.min(longestRetryMs, timing.retryMs * 2 ** (lane.failures - 1))
+    if (lane.timer !== undefined && (lane.failures > 0 || lane.due <= now + wait)) return
+    clearTimeout(lane.timer)
+    lane.due = now + wait
     lane.timer = setTimeout(() => void run(key, lane), wait)
   }
 
@@ -155,13 +199,15 @@ export function createIntake(store: Store, logger: Logger, timing: IntakeTiming)
       let lane = lanes.get(key)
       if (lane === undefined) {
         const { target } = finding
-        lane = { target, waiting: new Map(), timer: undefined, running: undefined, failures: 0 }
+        const idle = { timer: undefined, due: 0, running: undefined, failures: 0 }
+        lane = { target, waiting: new Map(), isNews: false, ...idle }
         lanes.set(key, lane)
       }
       const id = `${node} ${finding.id}`
       const older = lane.waiting.get(id)
       if (older === undefined && lane.waiting.size >= mostWaiting) return
       const now = { node, finding, stored, refused }
+      lane.isNews ||= bringsNews(key, finding)
       take(lane, id, older ?? now, older === undefined ? undefined : now)
       schedule(key, lane)
     },

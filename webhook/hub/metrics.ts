@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { NodeView } from '../ui/view.js'
+import type { RefusalReason } from './refusals.js'
 
 /** Metrics' words for the kinds of loss; a closed set, as labels have to be. */
 const kinds = {
@@ -46,6 +47,23 @@ export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]
     collect() {
       this.reset()
       for (const { name, connected } of nodes()) this.set({ node: name }, connected ? 1 : 0)
+    }
+  })
+}
+
+/** Registers what the hub refused: one series per reason, from the start, so that a first one shows as a rise. */
+export function refusalMetrics(
+  registry: Registry,
+  refused: () => Readonly<Record<RefusalReason, number>>
+): void {
+  new Counter({
+    name: 'secco_hub_refused_total',
+    help: 'Connections, observations and statuses of satellites that were refused, by reason.',
+    labelNames: ['reason'] as const,
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(refused())) this.inc({ reason }, count)
     }
   })
 }

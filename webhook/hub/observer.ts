@@ -3,13 +3,14 @@ import type { Logger } from '../../src/log.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import type { Cardinality } from './cardinality.js'
 import type { Denials } from './denials.js'
+import type { KnownPod } from './hub-cluster.js'
 import type { Intake } from './intake.js'
 import { readObservation } from './observations.js'
 import { encode } from './outbox.js'
 import type { PodCheck } from './pod-check.js'
 import type { Refusals, Refused } from './refusals.js'
 import type { Session } from './session.js'
-import type { Target } from './workload.js'
+import { type Target, targetOf } from './workload.js'
 
 export interface ObserverOptions {
   intake: Intake
@@ -18,6 +19,8 @@ export interface ObserverOptions {
   cardinality: Cardinality
   /** In a cluster: whose an observation is, by the API server's word. */
   podCheck?: PodCheck
+  /** What is known of a pod otherwise; undefined: the observation's own words. */
+  podOf: (uid: string) => KnownPod | undefined
   status: (node: string) => NodeStatus | undefined
   logger: Logger
 }
@@ -40,9 +43,10 @@ export function createObserver(options: ObserverOptions): Observer {
     )
   }
 
-  function take(session: Session, observation: Observation, target: Target | undefined): void {
+  function take(session: Session, observation: Observation, given: Target | undefined): void {
     const { node } = session
-    const { id, sequence } = observation
+    const { id, sequence, container } = observation
+    const target = given ?? (container && targetOf(container, options.podOf(container.podUid)))
     const finding = readObservation(observation, node, options.status(node), target)
     if (typeof finding === 'string') {
       refuse(session, observation, { reason: 'unreadable', message: finding })

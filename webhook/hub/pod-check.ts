@@ -1,25 +1,22 @@
 import type { ContainerRef } from '../../src/api/gen/hub.js'
 import { labels, namePattern, rootNamespace } from '../../src/api/names.js'
-import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
+import type { KnownPod } from './hub-cluster.js'
 import type { Refused } from './refusals.js'
 import { objectNameOf, type Target } from './workload.js'
 
 /** What the API server says of a pod, as far as an observation is concerned; a ClusterView gives it. */
-export interface KnownPod {
-  namespace: string
-  name: string
+export interface PlacedPod extends KnownPod {
   /** Empty while it is not scheduled. */
   node: string
   labels: Readonly<Record<string, string>>
-  owner: WorkloadRef
   containers: readonly { name: string }[]
 }
 
 /** The pods of the cluster, in memory. */
-export interface KnownPods {
+export interface PlacedPods {
   /** By uid; those that ended stay known for a while. */
-  pod(uid: string): KnownPod | undefined
-  podsOn(node: string): readonly KnownPod[]
+  pod(uid: string): PlacedPod | undefined
+  podsOn(node: string): readonly PlacedPod[]
   /** Called after each change. Returns how to stop. */
   onChange(listener: () => void): () => void
 }
@@ -29,7 +26,7 @@ export const plainChoices = ['refuse', 'apart'] as const
 export type PlainContainers = (typeof plainChoices)[number]
 
 export interface PodCheckOptions {
-  pods: KnownPods
+  pods: PlacedPods
   plain: PlainContainers
   /** A pod that is not known yet is waited for: the API server's word may be on its way. */
   waitMs: number
@@ -50,7 +47,7 @@ function describe({ podNamespace, podName, podUid }: ContainerRef): string {
 }
 
 /** The profile that the pod's label names, in its own namespace, else `<workload>.<container>`. */
-function targetOfPod(pod: KnownPod, container: string): Target {
+function targetOfPod(pod: PlacedPod, container: string): Target {
   const { namespace, owner } = pod
   const workload = { ...owner, container }
   const named = Object.hasOwn(pod.labels, labels.profile) ? pod.labels[labels.profile] : undefined
@@ -80,9 +77,9 @@ export function createPodCheck({ pods, plain, waitMs }: PodCheckOptions): PodChe
    * By uid; a static pod has another one on its node than in the API, but the same name and node,
    * which is what counts: whoever is on that node may speak for it.
    */
-  function find(node: string, container: ContainerRef): KnownPod | undefined {
+  function find(node: string, container: ContainerRef): PlacedPod | undefined {
     const { podUid, podNamespace, podName } = container
-    const named = (pod: KnownPod) => pod.namespace === podNamespace && pod.name === podName
+    const named = (pod: PlacedPod) => pod.namespace === podNamespace && pod.name === podName
     const byUid = pods.pod(podUid)
     if (byUid !== undefined && named(byUid)) return byUid
     return pods.podsOn(node).find(named)
@@ -111,7 +108,10 @@ export function createPodCheck({ pods, plain, waitMs }: PodCheckOptions): PodChe
   }
 
   /** Resolves with the verdict once there is one, or with undefined when time is over. */
-  async function wait(node: string, container: ContainerRef): Promise<Target | Refused | undefined> {
+  async function wait(
+    node: string,
+    container: ContainerRef
+  ): Promise<Target | Refused | undefined> {
     return new Promise((resolve) => {
       const done = (verdict: Target | Refused | undefined) => {
         wakers.delete(look)

@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../src/errors.js'
+import { recordedApprovals } from '../../src/seccomp/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from './readiness.js'
 import { withSummary } from './summary.js'
@@ -8,14 +9,15 @@ import { withSummary } from './summary.js'
 export type Verdict =
   | { state: 'unapproved' }
   | { state: 'failed'; error: SeccoError }
-  | { state: 'rendered'; digest: string; readiness: Readiness }
+  | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
 
 function conditionOf(verdict: Verdict, generation: number) {
   if (verdict.state === 'rendered') return readyCondition(verdict.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (verdict.state === 'failed') {
     const { code, message } = verdict.error
-    return { ...base, reason: 'RenderFailed', message: `${message} (${code})` }
+    const reason = code === 'APPROVAL_INVALID' ? 'ApprovalInvalid' : 'RenderFailed'
+    return { ...base, reason, message: `${message} (${code})` }
   }
   const message = 'spec.seccomp is empty: approve the profile first'
   return { ...base, reason: 'NotApproved', message }
@@ -32,13 +34,16 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, Ready (always there,
- * so that `kubectl wait` works) and summary. Returns the same object when nothing changes.
+ * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready (always
+ * there, so that `kubectl wait` works) and summary.
+ * `edits`: what was written into the spec without an approval is recorded as well. Returns the same
+ * object when nothing changes.
  */
 export function withVerdict(
   profile: SeccompProfile,
   verdict: Verdict,
-  now: string
+  now: string,
+  edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
   const status = { ...before }
@@ -48,7 +53,8 @@ export function withVerdict(
     }
     const { ready, total } = verdict.readiness
     status.revision = verdict.digest
-    const approvals = nameApproval(before.approvals, verdict.digest)
+    status.auditRevision = verdict.audit
+    const approvals = nameApproval(recordedApprovals(profile, now, edits), verdict.digest)
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
@@ -59,6 +65,7 @@ export function withVerdict(
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
+    status.auditRevision === before.auditRevision &&
     status.nodes === before.nodes &&
     status.approvals === before.approvals &&
     set === conditions

@@ -19,9 +19,14 @@ export interface PromotionsOptions {
   /** Between two looks at the clock. */
   everyMs: number
   now: () => number
+  /** Whose approvals these are, where the API server asks. */
+  approver?: string
+  /** Whether it is this hub that approves; default: it is. */
+  mayWrite?: () => boolean
 }
 
-export function createPromotions({ store, logger, everyMs, now }: PromotionsOptions): Promotions {
+export function createPromotions(options: PromotionsOptions): Promotions {
+  const { store, logger, everyMs, now, approver } = options
   const followed = new Map<string, SeccompProfile>()
   let running: Promise<void> | undefined
   let asked = 0
@@ -29,12 +34,12 @@ export function createPromotions({ store, logger, everyMs, now }: PromotionsOpti
 
   async function approve(profile: SeccompProfile): Promise<void> {
     const { namespace = '', name } = profile.metadata
-    if (closed || !promotionOf(profile, now()).ready) return
+    if (closed || options.mayWrite?.() === false || !promotionOf(profile, now()).ready) return
     try {
       const after = await store.update('SeccompProfile', { namespace, name }, (current) =>
-        promote(current, now())
+        promote(current, now(), approver)
       )
-      const approval = after.status?.approvals?.at(-1)
+      const approval = after.spec.approval ?? after.status?.approvals?.at(-1)
       if (approval !== undefined) {
         const { by, reason } = approval
         logger.info({ namespace, profile: name, by, reason }, 'approved by policy')

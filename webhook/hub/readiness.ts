@@ -1,5 +1,6 @@
 import type { Condition } from '../../src/api/seccomp-profile.js'
 import { plural } from '../../src/plural.js'
+import type { RenderOptions } from '../../src/seccomp/render.js'
 import { type NodeState, problemOf } from './nodes.js'
 
 /** How far a revision came among the nodes that count. */
@@ -8,6 +9,17 @@ export interface Readiness {
   total: number
   waiting: string[]
   failed: { node: string; code: string; message: string }[]
+  /** Every node that lacks it, those that do not count included; absent where nodes are no objects. */
+  lacking?: readonly string[]
+}
+
+/** The fleet at one moment, as renderings and readiness need it. */
+export interface FleetState {
+  rendering: Pick<RenderOptions, 'runtimes' | 'machine'>
+  /** Where the revision of that path stands. */
+  readiness(path: string): Readiness
+  /** Names of all its nodes, where they are objects of a cluster. */
+  nodes?: ReadonlySet<string>
 }
 
 /** Where the revision of that path stands. */

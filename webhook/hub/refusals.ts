@@ -75,7 +75,11 @@ export function createRefusals(logger: Logger, now: () => number = Date.now): Re
       if (said.size >= mostRemembered) said.clear()
       said.set(key, { at, unsaid: 0 })
       const more = before === undefined || before.unsaid === 0 ? {} : { unsaid: before.unsaid }
-      const who = { ...(node && { node }), ...(peer && { peer }), ...(id && { id: id.slice(0, 128) }) }
+      const who = {
+        ...(node && { node }),
+        ...(peer && { peer }),
+        ...(id && { id: id.slice(0, 128) })
+      }
       const code = proofs.has(reason) ? { code: 'UNAUTHENTICATED' } : {}
       logger.warn({ ...code, ...who, reason, ...more }, `refused: ${message.slice(0, 512)}`)
     },

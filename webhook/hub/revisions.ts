@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
+  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -11,10 +12,10 @@ import {
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
 import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import type { Store, StoreEvent } from '../../src/store/store.js'
-import type { NodeState } from './nodes.js'
+import { createPassSets } from './pass-sets.js'
 import { originOf } from './revision-origin.js'
 import { type Verdict, withVerdict } from './profile-status.js'
-import { isReady, readinessOf } from './readiness.js'
+import { type FleetState, isReady } from './readiness.js'
 import type { RevisionFiles } from './revision-files.js'
 
 export type Render = (
@@ -34,6 +35,9 @@ interface Followed {
     | undefined
   /** The last verdict that was written: another hub's different one is not fought over. */
   written: string
+  /** The same without the number of nodes, and when it was written (ms). */
+  told: string
+  toldAt: number
   /** What was last said about a status that could not be written: said once. */
   complaint: string
 }
@@ -43,12 +47,22 @@ export interface Revisions {
   states(): ReadonlyMap<string, ProfileState>
   /** Everything a node should hold, by path. */
   desired(): ReadonlyMap<string, RevisionRef>
+  /** Of those, what nodes may keep but cannot get: pods refer to it, and its bytes are gone. */
+  unavailable(): ReadonlySet<string>
   bytes(digest: string): Promise<Buffer | undefined>
+  /** Of two digests (`runtime-default`: RuntimeDefault): what the first lets through, the second does too. */
+  within(inner: string, outer: string): boolean
   /** Where a profile's revisions come from, for nodes to judge. */
   origin(ref: RevisionRef): RevisionOrigin | undefined
+  /** The profile as the store told of it last, by `profileKey`. */
+  profile(key: string): SeccompProfile | undefined
+  /** Nodes that the states take account of; undefined where nodes are no objects. */
+  covered(): ReadonlySet<string> | undefined
   event(event: StoreEvent): void
   /** Nodes changed: readiness and, with other runtimes, renderings may too. */
   nodesChanged(): void
+  /** Verdicts are this hub's to write from now on: whatever it wrote before may have been overtaken. */
+  writesBegin(): void
   /** Resolves when nothing is left to do. */
   settle(): Promise<void>
   close(): Promise<void>
@@ -58,61 +72,89 @@ export interface RevisionsOptions {
   store: Store
   files: RevisionFiles
   logger: Logger
-  /** All nodes known, and those whose readiness counts. */
-  nodes: () => { known: readonly NodeState[]; counted: readonly NodeState[] }
+  /** The nodes as they are now. */
+  fleet: () => FleetState
+  /** Revisions that are wanted beside those of the profiles: pods refer to them still. */
+  referred: () => Iterable<RevisionRef>
+  /** Whether verdicts are written by this hub; else another one does. */
+  mayWrite: () => boolean
   /** Called after each change of states or of what is desired. */
   changed: () => void
   /** Changes are collected this long. */
   debounceMs: number
   /** After a failed write. */
   retryMs: number
+  /** Between two writes about nothing but the number of nodes; 0: each is written. */
+  countMs: number
   render?: Render
-}
-
-/** The fleet's runtimes and, when all nodes have the same, its machine: part of every rendering. */
-export function fleetOf(nodes: readonly NodeState[]): Pick<RenderOptions, 'runtimes' | 'machine'> {
-  const runtimes = new Map<string, { name: string; version: string }>()
-  const machines = new Set<string>()
-  for (const { status } of nodes) {
-    if (status === undefined) continue
-    if (status.arch !== '') machines.add(status.arch)
-    for (const { name, version } of status.runtimes) {
-      runtimes.set(`${name}@${version}`, { name, version })
-    }
-  }
-  const [machine] = machines
-  const sorted = [...runtimes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, runtime]) => runtime)
-  return {
-    runtimes: sorted,
-    ...(machine !== undefined && machines.size === 1 ? { machine } : {})
-  }
+  /** People write specs past Secco (kubectl edit): their changes are recorded among the approvals. */
+  recordEdits?: boolean
 }
 
 function essenceOf(profile: SeccompProfile): string {
   const abis = Object.keys(profile.status?.observed ?? {}).sort()
-  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis])
+  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
+}
+
+/** What of a verdict is told at once; how many nodes are ready so far can wait. */
+function gistOf(verdict: Verdict): unknown {
+  if (verdict.state === 'failed') return verdict.error.message
+  if (verdict.state === 'unapproved') return verdict.state
+  const { digest, audit, readiness } = verdict
+  return [digest, audit, isReady(readiness), readiness.failed]
+}
+
+/** What people chose, with the revisions that they named, as far as their bytes are kept. */
+async function ladderOf(
+  ladder: SeccompProfile['spec']['ladder'],
+  kept: (digest: string | undefined) => Promise<RevisionState | undefined>
+): Promise<LadderState | undefined> {
+  if (ladder === undefined) return undefined
+  const { mode, canary } = ladder
+  const revision = await kept(ladder.revision)
+  const from = await kept(canary?.from.revision)
+  return {
+    mode,
+    ...(revision === undefined ? {} : { revision }),
+    ...(canary === undefined
+      ? {}
+      : {
+          canary: {
+            percent: canary.percent,
+            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
+          }
+        })
+  }
 }
 
 function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
-  const { uid, generation } = metadata
-  return JSON.stringify([essence, uid, generation, status?.revision, status?.previousRevision])
+  const { uid, generation, resourceVersion } = metadata
+  const { revision, previousRevision, approvals } = status ?? {}
+  // Who keeps no generation changes its version with everything.
+  const version = generation ?? resourceVersion
+  return JSON.stringify([essence, uid, version, revision, previousRevision, approvals])
 }
 
 /** Nothing is rendered of it, and nothing is to be said in its status. */
 function onlyLearns({ spec, status }: SeccompProfile): boolean {
-  return spec.seccomp === undefined && status?.revision === undefined
+  const { seccomp, ladder } = spec
+  return seccomp === undefined && ladder === undefined && status?.revision === undefined
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
+  const passSets = createPassSets()
   const followed = new Map<string, Followed>()
   let states: ReadonlyMap<string, ProfileState> = new Map()
   let desired: ReadonlyMap<string, RevisionRef> = new Map()
+  let unavailable: ReadonlySet<string> = new Set()
+  let covered: ReadonlySet<string> | undefined
   /** Grows with every change that another profile's extends might see. */
   let epoch = 0
   let published = ''
   let timer: NodeJS.Timeout | undefined
+  let countTimer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
   let closed = false
@@ -147,6 +189,8 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       const audit = render(one.profile, { ...fleet, mode: 'audit', resolve })
       await files.keep(enforce.digest, enforce.json)
       await files.keep(audit.digest, audit.json)
+      passSets.put(enforce.digest, enforce.json)
+      passSets.put(audit.digest, audit.json)
       one.rendered = { key, enforce: enforce.digest, audit: audit.digest }
     } catch (thrown) {
       const error = toSeccoError(thrown)
@@ -164,7 +208,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
 
   async function judge(
     one: Followed,
-    counted: readonly NodeState[],
+    fleet: FleetState,
     rendered: Followed['rendered']
   ): Promise<{ state: ProfileState; verdict: Verdict; wanted: RevisionRef[] }> {
     const namespace = one.profile.metadata.namespace ?? ''
@@ -174,11 +218,25 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     const revision = (digest: string): RevisionState => {
       const path = revisionPath(namespace, name, digest)
       wanted.push({ namespace, profile: name, digest })
-      return { digest, path, ready: isReady(readinessOf(path, counted)) }
+      const readiness = fleet.readiness(path)
+      const { lacking } = readiness
+      return {
+        digest,
+        path,
+        ready: isReady(readiness),
+        withinDefault: passSets.withinDefault(digest),
+        ...(lacking === undefined ? {} : { lacking })
+      }
     }
-    const kept = async (digest: string | undefined) =>
-      digest !== undefined && (await files.has(digest)) ? revision(digest) : undefined
+    const kept = async (digest: string | undefined) => {
+      if (digest === undefined || !(await files.has(digest))) return undefined
+      const bytes = passSets.has(digest) ? undefined : await files.read(digest)
+      if (bytes !== undefined) passSets.put(digest, bytes.toString('utf8'))
+      return revision(digest)
+    }
     const state: ProfileState = { namespace, name, approved: rendered !== undefined }
+    const ladder = await ladderOf(one.profile.spec.ladder, kept)
+    if (ladder !== undefined) state.ladder = ladder
     if (rendered === undefined) return { state, verdict: { state: 'unapproved' }, wanted }
     if ('error' in rendered) {
       // What was approved and rendered before goes on serving.
@@ -194,8 +252,9 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     if (previous !== undefined) state.previous = previous
     if ('error' in rendered)
       return { state, verdict: { state: 'failed', error: rendered.error }, wanted }
-    const readiness = readinessOf(revisionPath(namespace, name, rendered.enforce), counted)
-    return { state, verdict: { state: 'rendered', digest: rendered.enforce, readiness }, wanted }
+    const { enforce, audit } = rendered
+    const readiness = fleet.readiness(revisionPath(namespace, name, enforce))
+    return { state, verdict: { state: 'rendered', digest: enforce, audit, readiness }, wanted }
   }
 
   async function write(one: Followed, verdict: Verdict): Promise<void> {
@@ -205,15 +264,26 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       verdict.state === 'failed' ? verdict.error.message : verdict
     ])
     if (one.written === said) return
+    const told = JSON.stringify([
+      one.profile.metadata.uid,
+      one.profile.metadata.generation,
+      gistOf(verdict)
+    ])
+    const wait = one.toldAt + options.countMs - Date.now()
+    if (one.written !== '' && one.told === told && wait > 0) {
+      laterCount(wait)
+      return
+    }
     const { namespace = '', name } = one.profile.metadata
     try {
       const now = new Date().toISOString()
       await store.update('SeccompProfile', { namespace, name }, (profile) =>
         // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
-        essenceOf(profile) === one.essence ? withVerdict(profile, verdict, now) : profile
+        essenceOf(profile) === one.essence
+          ? withVerdict(profile, verdict, now, options.recordEdits)
+          : profile
       )
-      one.written = said
-      one.complaint = ''
+      Object.assign(one, { written: said, told, toldAt: Date.now(), complaint: '' })
     } catch (thrown) {
       const error = toSeccoError(thrown)
       if (error.code === 'NOT_FOUND') return
@@ -227,11 +297,10 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   }
 
   async function pass(): Promise<void> {
-    const nodes = options.nodes()
-    const fleet = fleetOf(nodes.known)
+    const fleet = options.fleet()
     // What every rendering depends on: the fleet, and what the emergency overlay takes out.
     const overlay = followed.get(emergencyLabel)?.essence ?? ''
-    const surroundings = `${JSON.stringify(fleet)} ${overlay}`
+    const surroundings = `${JSON.stringify(fleet.rendering)} ${overlay}`
     const newStates = new Map<string, ProfileState>()
     const newDesired = new Map<string, RevisionRef>()
     const verdicts: [Followed, Verdict][] = []
@@ -239,21 +308,31 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       // The overlay is part of every rendering and none itself.
       if (key === emergencyLabel) continue
       const approved = one.profile.spec.seccomp !== undefined
-      const rendered = approved ? await renderBoth(one, fleet, surroundings) : undefined
-      const { state, verdict, wanted } = await judge(one, nodes.counted, rendered)
+      const rendered = approved ? await renderBoth(one, fleet.rendering, surroundings) : undefined
+      const { state, verdict, wanted } = await judge(one, fleet, rendered)
       newStates.set(key, state)
       for (const ref of wanted) {
         newDesired.set(revisionPath(ref.namespace, ref.profile, ref.digest), ref)
       }
       verdicts.push([one, verdict])
     }
+    const newUnavailable = new Set<string>()
+    for (const ref of options.referred()) {
+      const path = revisionPath(ref.namespace, ref.profile, ref.digest)
+      if (newDesired.has(path)) continue
+      newDesired.set(path, ref)
+      if (!(await files.has(ref.digest))) newUnavailable.add(path)
+    }
     states = newStates
     desired = newDesired
-    const text = JSON.stringify([[...states.values()], [...desired.keys()]])
+    unavailable = newUnavailable
+    covered = fleet.nodes
+    const text = JSON.stringify([[...states.values()], [...desired.keys()], [...(covered ?? [])]])
     if (text !== published) {
       published = text
       options.changed()
     }
+    if (!options.mayWrite()) return
     for (const [one, verdict] of verdicts) await write(one, verdict)
   }
 
@@ -286,10 +365,23 @@ export function createRevisions(options: RevisionsOptions): Revisions {
     timer ??= setTimeout(() => void start(), ms)
   }
 
+  /** Beside `timer`, which must not be kept waiting by this longer one. */
+  function laterCount(ms: number): void {
+    if (closed) return
+    countTimer ??= setTimeout(() => {
+      countTimer = undefined
+      later(0)
+    }, ms)
+  }
+
   return {
     states: () => states,
     desired: () => desired,
+    unavailable: () => unavailable,
+    profile: (key) => followed.get(key)?.profile,
+    covered: () => covered,
     bytes: (digest) => files.read(digest),
+    within: (inner, outer) => passSets.within(inner, outer),
     origin(ref) {
       const profile = resolve(ref.namespace, ref.profile)
       return profile === undefined ? undefined : originOf(profile, resolve)
@@ -301,9 +393,9 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         const before = followed.get(key)
         const essence = essenceOf(profile)
         if (before?.essence !== essence) epoch += 1
-        const { rendered, written = '', complaint = '' } = before ?? {}
+        const fresh = { rendered: undefined, written: '', told: '', toldAt: 0, complaint: '' }
         const relevant = relevantOf(profile, essence)
-        followed.set(key, { profile, essence, relevant, rendered, written, complaint })
+        followed.set(key, { ...fresh, ...before, profile, essence, relevant })
         if (before?.relevant === relevant) return
         if (onlyLearns(profile) && key !== emergencyLabel && !isExtended()) {
           learns(key, profile)
@@ -316,12 +408,17 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       later(options.debounceMs)
     },
     nodesChanged: () => later(options.debounceMs),
+    writesBegin() {
+      for (const one of followed.values()) one.written = ''
+      later(options.debounceMs)
+    },
     async settle() {
       await start()
     },
     async close() {
       closed = true
       clearTimeout(timer)
+      clearTimeout(countTimer)
       timer = undefined
       await (following ?? running)
     }

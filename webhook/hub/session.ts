@@ -93,7 +93,10 @@ export function serveSession(call: Call, services: SessionServices): void {
   function beat(): void {
     const now = Date.now()
     if (outbox.stalledMs(now) > timing.stallMs) {
-      logger.warn({ node: identity?.node, pending: outbox.pending() }, 'the satellite stopped reading: cut')
+      logger.warn(
+        { node: identity?.node, pending: outbox.pending() },
+        'the satellite stopped reading: cut'
+      )
       end(status.RESOURCE_EXHAUSTED, 'the reader stalled', true)
     } else if (now - heardAt > 3 * timing.heartbeatMs) {
       logger.warn({ node: identity?.node }, 'the satellite is silent: cut')

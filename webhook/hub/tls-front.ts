@@ -94,7 +94,10 @@ export async function openTlsFront(options: {
     if (!tokens || !isBare(socket)) return false
     if (unproven.size >= mostUnproven) return false
     const peer = peerOf(socket)
-    const limit = setTimeout(() => refuse(socket, 'no token came in time', undefined), provenWithinMs)
+    const limit = setTimeout(
+      () => refuse(socket, 'no token came in time', undefined),
+      provenWithinMs
+    )
     unproven.set(peer, limit)
     socket.once('close', () => prove(peer))
     return true

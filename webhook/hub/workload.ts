@@ -3,6 +3,7 @@ import type { ContainerRef } from '../../src/api/gen/hub.js'
 import { namePattern, namespacePattern } from '../../src/api/names.js'
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import type { ObjectRef } from '../../src/store/store.js'
+import type { KnownPod } from './hub-cluster.js'
 
 /** Where an observation goes, and what is written into a profile that does not exist yet. */
 export interface Target {
@@ -82,14 +83,16 @@ function namedProfile(text: string, home: string, anywhere: boolean): ObjectRef 
  * Which profile a container is learned into: the one it names (a pod only in its own namespace, as
  * its author may write any annotation), else `<workload>.<container>` in the pod's namespace, else,
  * outside Kubernetes, the container's name in `default`. undefined: nothing names it.
+ * @param pod what the API server says of its pod, where it is asked: then nothing is guessed from names.
  */
-export function targetOf(container: ContainerRef): Target | undefined {
-  const inPod = container.podName !== '' && namespaceForm.test(container.podNamespace)
-  const home = inPod ? container.podNamespace : plainNamespace
+export function targetOf(container: ContainerRef, pod?: KnownPod): Target | undefined {
+  const inPod =
+    pod !== undefined || (container.podName !== '' && namespaceForm.test(container.podNamespace))
+  const home = pod?.namespace ?? (inPod ? container.podNamespace : plainNamespace)
   const own = container.name === '' ? container.id : container.name
   if (own === '') return undefined
   const workload = inPod
-    ? { ...ownerOf(container.podName, container.labels), container: own }
+    ? { ...(pod?.owner ?? ownerOf(container.podName, container.labels)), container: own }
     : { kind: 'Container', name: own }
   const named = container.profile === '' ? undefined : namedProfile(container.profile, home, !inPod)
   if (named !== undefined) return { ref: named, workload }

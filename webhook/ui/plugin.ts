@@ -3,6 +3,8 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { StoreProblem } from '../../src/store/store.js'
+import type { Truth } from '../truth/truth.js'
+import { truthRoutes } from './api/truth-routes.js'
 import type { DenialView } from './denial-rows.js'
 import { overviewPage, pageStyle } from './page.js'
 import { type NodeView, workloadOf } from './view.js'
@@ -16,6 +18,8 @@ export interface UiSources {
   states: () => readonly ProfileState[]
   denials: () => readonly DenialView[]
   problems: () => readonly StoreProblem[]
+  /** What really runs; undefined in tests of the pages alone. */
+  truth?: Truth
 }
 
 const headers = {
@@ -59,6 +63,7 @@ export function uiPlugin(sources: UiSources): (app: FastifyInstance) => Promise<
     list('/api/v1/states', () => sources.states())
     list('/api/v1/denials', () => sources.denials())
     list('/api/v1/problems', () => sources.problems())
+    if (sources.truth !== undefined) truthRoutes(app, sources.truth, headers)
     await Promise.resolve()
   }
 }

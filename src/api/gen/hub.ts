@@ -36,6 +36,9 @@ export interface SatelliteMessage {
     | { $case: "revisionStatus"; value: RevisionStatus }
     | { $case: "nodeStatus"; value: NodeStatus }
     | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "inventory"; value: Inventory }
+    | { $case: "used"; value: UsedSets }
+    | { $case: "refused"; value: Refused }
     | { $case: "credentials"; value: Credentials }
     | undefined;
 }
@@ -340,6 +343,98 @@ export interface RevisionStatus {
   message: string;
 }
 
+/** What runs on the node, and what is known of its confinement. A full list in slices, then what changed. */
+export interface Inventory {
+  /** A new one begins with a full list; slices of an older one are passed over. */
+  generation: number;
+  /** The first slice of a full list: what no slice up to `last` names is gone. */
+  first: boolean;
+  last: boolean;
+  /** whole, new or changed */
+  containers: RunningContainer[];
+  /** keys */
+  gone: string[];
+}
+
+/** One run of one container: declared × on disk × in the kernel. */
+export interface RunningContainer {
+  /** unique per run on its node */
+  key: string;
+  container:
+    | ContainerRef
+    | undefined;
+  /** of its first process, on the host */
+  pid: number;
+  /** RFC 3339 */
+  startedAt: string;
+  /** false: created, its own program has not begun */
+  running: boolean;
+  /** the runtime puts no filter on it */
+  privileged: boolean;
+  /** none, runtime-default, revision, other, allow-all: its OCI configuration */
+  declared: string;
+  /** of the canonical form of what is declared; empty with none */
+  digest: string;
+  /** audit or enforce, by what the declared profile says; else empty */
+  declaredMode: string;
+  /** NAMESPACE/PROFILE@sha256:HEX that its annotation names */
+  assigned: string;
+  /** ok, missing, changed; empty: there is no file to look for */
+  disk: string;
+  diskPath: string;
+  /** Seccomp of /proc/PID/status */
+  mode: number;
+  /** Seccomp_filters of it */
+  filters: number;
+  /** bytes, table, mode, none: how the kernel's filter was compared */
+  checked: string;
+  /** the kernel has the filter that is declared */
+  same: boolean;
+  /** the first difference, in words */
+  difference: string;
+  /** filters beside the declared one */
+  others: number;
+  /** names of the native ABI that the strictest known filter lets through; 0 not known */
+  allowed: number;
+}
+
+/** The calls that containers used so far, compact; newer ones of a key replace older ones. */
+export interface UsedSets {
+  sets: UsedSet[];
+}
+
+export interface UsedSet {
+  /** of the RunningContainer */
+  key: string;
+  /** RFC 3339: counted from then on */
+  since: string;
+  /** from its first instruction */
+  complete: boolean;
+  abis: UsedAbi[];
+  arguments: ArgumentValues[];
+}
+
+export interface UsedAbi {
+  abi: string;
+  /** bit nr % 8 of byte nr / 8 */
+  bitmap: Buffer;
+  /** of the set bits, in their order */
+  counts: number[];
+}
+
+/** Refused calls as soon as they are seen, cumulative like those of observations, which carry them too. */
+export interface Refused {
+  containers: RefusedCalls[];
+}
+
+export interface RefusedCalls {
+  /** id of its observation */
+  instance: string;
+  container: ContainerRef | undefined;
+  revision: string;
+  denied: SyscallCount[];
+}
+
 function createBaseSatelliteMessage(): SatelliteMessage {
   return { body: undefined };
 }
@@ -361,6 +456,15 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         break;
       case "heartbeat":
         Heartbeat.encode(message.body.value, writer.uint32(42).fork()).join();
+        break;
+      case "inventory":
+        Inventory.encode(message.body.value, writer.uint32(50).fork()).join();
+        break;
+      case "used":
+        UsedSets.encode(message.body.value, writer.uint32(58).fork()).join();
+        break;
+      case "refused":
+        Refused.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
       case "credentials":
         Credentials.encode(message.body.value, writer.uint32(114).fork()).join();
@@ -422,6 +526,30 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.body = { $case: "inventory", value: Inventory.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.body = { $case: "used", value: UsedSets.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.body = { $case: "refused", value: Refused.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 14: {
             if (tag !== 114) {
               break;
@@ -475,6 +603,24 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
       case "heartbeat": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "heartbeat", value: Heartbeat.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "inventory": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "inventory", value: Inventory.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "used": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "used", value: UsedSets.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "refused", value: Refused.fromPartial(object.body.value) };
         }
         break;
       }
@@ -3134,6 +3280,801 @@ export const RevisionStatus: MessageFns<RevisionStatus> = {
     message.ready = object.ready ?? false;
     message.code = object.code ?? "";
     message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseInventory(): Inventory {
+  return { generation: 0, first: false, last: false, containers: [], gone: [] };
+}
+
+export const Inventory: MessageFns<Inventory> = {
+  encode(message: Inventory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint64(message.generation);
+    }
+    if (message.first !== false) {
+      writer.uint32(16).bool(message.first);
+    }
+    if (message.last !== false) {
+      writer.uint32(24).bool(message.last);
+    }
+    for (const v of message.containers) {
+      RunningContainer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.gone) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Inventory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInventory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.first = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.containers.push(RunningContainer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gone.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Inventory>): Inventory {
+    return Inventory.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Inventory>): Inventory {
+    const message = createBaseInventory();
+    message.generation = object.generation ?? 0;
+    message.first = object.first ?? false;
+    message.last = object.last ?? false;
+    message.containers = object.containers?.map((e) => RunningContainer.fromPartial(e)) || [];
+    message.gone = object.gone?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRunningContainer(): RunningContainer {
+  return {
+    key: "",
+    container: undefined,
+    pid: 0,
+    startedAt: "",
+    running: false,
+    privileged: false,
+    declared: "",
+    digest: "",
+    declaredMode: "",
+    assigned: "",
+    disk: "",
+    diskPath: "",
+    mode: 0,
+    filters: 0,
+    checked: "",
+    same: false,
+    difference: "",
+    others: 0,
+    allowed: 0,
+  };
+}
+
+export const RunningContainer: MessageFns<RunningContainer> = {
+  encode(message: RunningContainer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.container !== undefined) {
+      ContainerRef.encode(message.container, writer.uint32(18).fork()).join();
+    }
+    if (message.pid !== 0) {
+      writer.uint32(24).uint32(message.pid);
+    }
+    if (message.startedAt !== "") {
+      writer.uint32(34).string(message.startedAt);
+    }
+    if (message.running !== false) {
+      writer.uint32(40).bool(message.running);
+    }
+    if (message.privileged !== false) {
+      writer.uint32(48).bool(message.privileged);
+    }
+    if (message.declared !== "") {
+      writer.uint32(58).string(message.declared);
+    }
+    if (message.digest !== "") {
+      writer.uint32(66).string(message.digest);
+    }
+    if (message.declaredMode !== "") {
+      writer.uint32(74).string(message.declaredMode);
+    }
+    if (message.assigned !== "") {
+      writer.uint32(82).string(message.assigned);
+    }
+    if (message.disk !== "") {
+      writer.uint32(90).string(message.disk);
+    }
+    if (message.diskPath !== "") {
+      writer.uint32(98).string(message.diskPath);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(104).uint32(message.mode);
+    }
+    if (message.filters !== 0) {
+      writer.uint32(112).uint32(message.filters);
+    }
+    if (message.checked !== "") {
+      writer.uint32(122).string(message.checked);
+    }
+    if (message.same !== false) {
+      writer.uint32(128).bool(message.same);
+    }
+    if (message.difference !== "") {
+      writer.uint32(138).string(message.difference);
+    }
+    if (message.others !== 0) {
+      writer.uint32(144).uint32(message.others);
+    }
+    if (message.allowed !== 0) {
+      writer.uint32(152).uint32(message.allowed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunningContainer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunningContainer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.container = ContainerRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.startedAt = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.declared = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.declaredMode = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.assigned = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.disk = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.diskPath = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.mode = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.filters = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.checked = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.same = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.difference = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.others = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.allowed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunningContainer>): RunningContainer {
+    return RunningContainer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunningContainer>): RunningContainer {
+    const message = createBaseRunningContainer();
+    message.key = object.key ?? "";
+    message.container = (object.container !== undefined && object.container !== null)
+      ? ContainerRef.fromPartial(object.container)
+      : undefined;
+    message.pid = object.pid ?? 0;
+    message.startedAt = object.startedAt ?? "";
+    message.running = object.running ?? false;
+    message.privileged = object.privileged ?? false;
+    message.declared = object.declared ?? "";
+    message.digest = object.digest ?? "";
+    message.declaredMode = object.declaredMode ?? "";
+    message.assigned = object.assigned ?? "";
+    message.disk = object.disk ?? "";
+    message.diskPath = object.diskPath ?? "";
+    message.mode = object.mode ?? 0;
+    message.filters = object.filters ?? 0;
+    message.checked = object.checked ?? "";
+    message.same = object.same ?? false;
+    message.difference = object.difference ?? "";
+    message.others = object.others ?? 0;
+    message.allowed = object.allowed ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsedSets(): UsedSets {
+  return { sets: [] };
+}
+
+export const UsedSets: MessageFns<UsedSets> = {
+  encode(message: UsedSets, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sets) {
+      UsedSet.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsedSets {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsedSets();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sets.push(UsedSet.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsedSets>): UsedSets {
+    return UsedSets.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsedSets>): UsedSets {
+    const message = createBaseUsedSets();
+    message.sets = object.sets?.map((e) => UsedSet.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsedSet(): UsedSet {
+  return { key: "", since: "", complete: false, abis: [], arguments: [] };
+}
+
+export const UsedSet: MessageFns<UsedSet> = {
+  encode(message: UsedSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.since !== "") {
+      writer.uint32(18).string(message.since);
+    }
+    if (message.complete !== false) {
+      writer.uint32(24).bool(message.complete);
+    }
+    for (const v of message.abis) {
+      UsedAbi.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.arguments) {
+      ArgumentValues.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsedSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsedSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.since = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.abis.push(UsedAbi.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.arguments.push(ArgumentValues.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsedSet>): UsedSet {
+    return UsedSet.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsedSet>): UsedSet {
+    const message = createBaseUsedSet();
+    message.key = object.key ?? "";
+    message.since = object.since ?? "";
+    message.complete = object.complete ?? false;
+    message.abis = object.abis?.map((e) => UsedAbi.fromPartial(e)) || [];
+    message.arguments = object.arguments?.map((e) => ArgumentValues.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsedAbi(): UsedAbi {
+  return { abi: "", bitmap: Buffer.alloc(0), counts: [] };
+}
+
+export const UsedAbi: MessageFns<UsedAbi> = {
+  encode(message: UsedAbi, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abi !== "") {
+      writer.uint32(10).string(message.abi);
+    }
+    if (message.bitmap.length !== 0) {
+      writer.uint32(18).bytes(message.bitmap);
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.counts) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsedAbi {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsedAbi();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.abi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bitmap = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.counts.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UsedAbi>): UsedAbi {
+    return UsedAbi.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsedAbi>): UsedAbi {
+    const message = createBaseUsedAbi();
+    message.abi = object.abi ?? "";
+    message.bitmap = object.bitmap ?? Buffer.alloc(0);
+    message.counts = object.counts?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRefused(): Refused {
+  return { containers: [] };
+}
+
+export const Refused: MessageFns<Refused> = {
+  encode(message: Refused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.containers) {
+      RefusedCalls.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Refused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefused();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containers.push(RefusedCalls.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Refused>): Refused {
+    return Refused.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Refused>): Refused {
+    const message = createBaseRefused();
+    message.containers = object.containers?.map((e) => RefusedCalls.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusedCalls(): RefusedCalls {
+  return { instance: "", container: undefined, revision: "", denied: [] };
+}
+
+export const RefusedCalls: MessageFns<RefusedCalls> = {
+  encode(message: RefusedCalls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    if (message.container !== undefined) {
+      ContainerRef.encode(message.container, writer.uint32(18).fork()).join();
+    }
+    if (message.revision !== "") {
+      writer.uint32(26).string(message.revision);
+    }
+    for (const v of message.denied) {
+      SyscallCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedCalls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedCalls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.container = ContainerRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.revision = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.denied.push(SyscallCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RefusedCalls>): RefusedCalls {
+    return RefusedCalls.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefusedCalls>): RefusedCalls {
+    const message = createBaseRefusedCalls();
+    message.instance = object.instance ?? "";
+    message.container = (object.container !== undefined && object.container !== null)
+      ? ContainerRef.fromPartial(object.container)
+      : undefined;
+    message.revision = object.revision ?? "";
+    message.denied = object.denied?.map((e) => SyscallCount.fromPartial(e)) || [];
     return message;
   },
 };

@@ -5,6 +5,7 @@ import { addBlockVerb } from './block-verb.js'
 import { addGetVerbs } from './get-verbs.js'
 import { addImportVerb, addMigrateVerb } from './import-verbs.js'
 import { addRenderVerb } from './render-verb.js'
+import { addPsVerb } from './ps-verb.js'
 import { addReviewVerbs } from './review-verbs.js'
 import { addProfileVerbs } from './profile-verbs.js'
 import { addRuleVerbs } from './rule-verbs.js'
@@ -15,6 +16,7 @@ import type { VerbContext } from './context.js'
 /** Every verb but the programs. */
 export function addFurtherVerbs(program: Command, context: VerbContext): void {
   addTraceVerb(program, context)
+  addPsVerb(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)

@@ -6,9 +6,10 @@ import { parseOutput } from '../output.js'
 import { approveProfile, parseRef } from '../profile.js'
 import { type Refusal, showProfile } from '../profile-show.js'
 import { readList } from '../hub-api.js'
+import { loadKubeconfig } from '../open-store.js'
 import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { addExportVerb } from './export-verb.js'
 import { addDiff } from './review-verbs.js'
 
@@ -22,6 +23,13 @@ async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]>
   if (running === undefined) return []
   const all = await readList<Refusal>(running.ui, 'denials')
   return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
+}
+
+/** Who we are for the API server, which checks that approvals are by who writes them. */
+async function clusterUser(kubeconfig: string): Promise<string> {
+  // Loaded on use: the client takes longer to load than most verbs to run.
+  const { createAccessReviewer } = await import('../../../webhook/cluster/access-review.js')
+  return createAccessReviewer(await loadKubeconfig(kubeconfig)).self()
 }
 
 /** The calls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one whose arguments decide nothing */
@@ -65,15 +73,25 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
       '--arguments <calls>',
       'let these calls through with their learned arguments only: a comma-separated list, or default'
     )
+    .option('--digest <digest>', 'what was looked at (see --dry-run): approve that or nothing')
     .action(
       async (
         name: string,
-        options: { namespace: string; reason?: string; dryRun?: boolean; arguments?: string },
+        options: {
+          namespace: string
+          reason?: string
+          dryRun?: boolean
+          arguments?: string
+          digest?: string
+        },
         command: Command
       ) => {
-        await withStore(command, context, (store) =>
+        const kubeconfig = kubeconfigOf(command)
+        await withStore(command, context, async (store) =>
           approveProfile(context.io, store, parseRef(name, options.namespace), {
-            by: context.user,
+            by: kubeconfig === undefined ? context.user : await clusterUser(kubeconfig),
+            bind: kubeconfig !== undefined,
+            digest: options.digest,
             at: context.now().toISOString(),
             reason: options.reason,
             dryRun: options.dryRun === true,

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { bpfMount } from '../../../native/pins.js'
 import { type Floor, floors } from '../../../satellite/floor.js'
 import { type RecordMode, recordModes } from '../../../satellite/record-mode.js'
+import { rootNamespace } from '../../api/names.js'
 import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
@@ -54,16 +55,22 @@ function runtimeOptions(command: Command): Command {
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
 }
 
+interface WebhookVerbOptions extends ListenOptions {
+  satelliteAccount: string
+  hubAudience: string
+  plainContainers: string
+  mode: string
+  serverName?: string[]
+  roles: string
+  replica?: string
+  joinTaint: string
+}
+
 interface RuntimeOptions {
   node?: string
   seccompRoot?: string
   runcRoot?: string[]
   containerdSocket: string
-}
-
-interface WebhookCommandOptions extends ListenOptions {
-  serverName?: string[]
-  mode: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -81,9 +88,13 @@ function tokenOptions({ tokenFile, hubCa }: SatelliteCommandOptions) {
   if (tokenFile === undefined && hubCa === undefined) return undefined
   if (tokenFile !== undefined && hubCa !== undefined) return { tokenFile, caFile: hubCa }
   const missing = tokenFile === undefined ? '--token-file' : '--hub-ca'
-  throw new SeccoError('INVALID_ARGUMENT', `${missing} is missing: a token goes to a hub that is known`, {
-    hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
-  })
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${missing} is missing: a token goes to a hub that is known`,
+    {
+      hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
+    }
+  )
 }
 
 /** `secco up|webhook|satellite`: the programs. */
@@ -157,7 +168,36 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'observe: pods are told what would happen and not changed, until their namespace has the label secco.dev/mode=enabled',
       'enforce'
     )
-    .action(async (options: WebhookCommandOptions, command: Command) => {
+    .option(
+      '--roles <list>',
+      'what this replica does: admission, hub, ui; in a cluster they can be taken apart',
+      'admission,hub,ui'
+    )
+    .option(
+      '--replica <name>',
+      "name of this replica in a cluster (default: the pod's, its host name)"
+    )
+    .option(
+      '--join-taint <on|off>',
+      'on: new nodes register with the taint secco.dev/not-ready:NoSchedule, which is removed once they have every file',
+      'off'
+    )
+    .option(
+      '--satellite-account <user>',
+      "in a cluster: user name of the satellites' ServiceAccount",
+      `system:serviceaccount:${rootNamespace}:secco-satellite`
+    )
+    .option(
+      '--hub-audience <audience>',
+      "in a cluster: audience of satellites' tokens",
+      'secco-hub'
+    )
+    .option(
+      '--plain-containers <refuse|apart>',
+      'in a cluster: what becomes of containers that belong to no pod; apart: profiles plain.NODE.NAME',
+      'refuse'
+    )
+    .action(async (options: WebhookVerbOptions, command: Command) => {
       const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
@@ -178,6 +218,18 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           legacyAnnotations:
             parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
           mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
+          roles: options.roles,
+          replica: options.replica ?? nodeName(undefined),
+          joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          trust: {
+            account: options.satelliteAccount,
+            audience: options.hubAudience,
+            plainContainers: parseOutput(
+              options.plainContainers,
+              ['refuse', 'apart'],
+              '--plain-containers'
+            ) as 'refuse' | 'apart'
+          },
           signal: context.stopSignal()
         })
       )

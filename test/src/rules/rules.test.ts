@@ -397,10 +397,22 @@ test('decisions for one container', (t) => {
         rules: [
           testRule('web', { ...toCheckout, mode: 'audit' }),
           testRule('mine', toCheckout, 'shop')
-        ]
+        ],
+        within: () => true
       },
       {},
       'patched ready: assigned ready shop/mine sha256:aa'
+    ],
+    [
+      'a namespace rule that cannot be compared does not tighten',
+      {
+        rules: [
+          testRule('web', { ...toCheckout, mode: 'audit' }),
+          testRule('mine', toCheckout, 'shop')
+        ]
+      },
+      {},
+      'patched ready: assigned ready secco-system/web sha256:bb'
     ],
     [
       'a tighter wish that is not ready gives way',
@@ -508,8 +520,14 @@ test('decisions for one container', (t) => {
       'excluded excluded-namespace'
     ],
     [
-      'opt-out',
+      'opt-out that nobody allows',
       { rules: [testRule('web', toCheckout)] },
+      labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
+      'patched ready: assigned ready secco-system/web sha256:aa'
+    ],
+    [
+      'opt-out that the installation allows',
+      { rules: [testRule('web', toCheckout)], options: { allowIgnore: true } },
       labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
       'ignored opt-out'
     ],
@@ -523,6 +541,7 @@ test('decisions for one container', (t) => {
       'opt-out that the namespace forbids',
       {
         rules: [testRule('web', toCheckout)],
+        options: { allowIgnore: true },
         namespaces: new Map([['shop', { 'secco.dev/allow-ignore': 'false' }]])
       },
       labelled({ app: 'web', 'secco.dev/ignore': 'true' }),
@@ -548,15 +567,21 @@ test('decisions for one container', (t) => {
     ],
     [
       "the author's own file",
-      { rules: [testRule('web', toCheckout)] },
+      { rules: [testRule('web', { ...toCheckout, mode: 'audit' })] },
       { containers: [container({ seccomp: { type: 'Localhost', localhostProfile: 'my.json' } })] },
       'kept author-localhost: kept author-localhost secco-system/web'
     ],
     [
-      "the author's own file at pod level",
+      "the author's own file under a rule of the root that enforces",
       { rules: [testRule('web', toCheckout)] },
+      { containers: [container({ seccomp: { type: 'Localhost', localhostProfile: 'my.json' } })] },
+      'patched ready: assigned ready secco-system/web sha256:aa'
+    ],
+    [
+      "the author's own file at pod level",
+      { rules: [testRule('web', toCheckout, 'shop')] },
       { podSeccomp: { type: 'Localhost', localhostProfile: 'my.json' } },
-      'kept author-localhost: kept author-localhost secco-system/web'
+      'kept author-localhost: kept author-localhost shop/web'
     ],
     [
       'an older revision of ours is replaced',
@@ -564,7 +589,10 @@ test('decisions for one container', (t) => {
       {
         containers: [
           container({
-            seccomp: { type: 'Localhost', localhostProfile: 'secco/shop/checkout.app/old.json' }
+            seccomp: {
+              type: 'Localhost',
+              localhostProfile: `secco/shop/checkout.app/${'0'.repeat(64)}.json`
+            }
           })
         ]
       },

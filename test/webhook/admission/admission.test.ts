@@ -103,8 +103,9 @@ test('parents are made where they are missing or null', (t) => {
 test('untouched: unmatched, opted out, excluded; a copied assignment is taken off', (t) => {
   const copied = { 'secco.dev/assigned': '{}', other: 'x' }
   t.strictSame(patchOf(snapshot, testReview(testPod({ labels: { app: 'db' } }))), [])
+  const ignoring = { ...snapshot, options: { ...snapshot.options, allowIgnore: true } }
   t.strictSame(
-    patchOf(snapshot, testReview(testPod({ labels: { ...labels, 'secco.dev/ignore': 'true' } }))),
+    patchOf(ignoring, testReview(testPod({ labels: { ...labels, 'secco.dev/ignore': 'true' } }))),
     []
   )
   t.strictSame(patchOf(snapshot, testReview(testPod({ labels }), { namespace: 'kube-system' })), [])

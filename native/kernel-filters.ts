@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { nativeBuild } from './paths.js'
+
+/** Filters of processes as the kernel has them. */
+export interface KernelFilters {
+  /** By process id: its filters, newest first; undefined for one that could not be read. */
+  byPid: Map<number, (Buffer | undefined)[]>
+  /** How they were read; `none`: not at all, for the reason given. */
+  how: 'iterator' | 'ptrace' | 'none'
+  reason: string
+}
+
+const patienceMs = 20_000
+
+/** The helper's lines (native/inspector.c); equal filters are one Buffer. */
+export function parseAnswer(said: string): Map<number, (Buffer | undefined)[]> {
+  const filters: Buffer[] = []
+  const byPid = new Map<number, (Buffer | undefined)[]>()
+  for (const line of said.split('\n')) {
+    const words = line.split(' ')
+    if (words[0] === 'filter') filters[Number(words[1])] = Buffer.from(words[2] ?? '', 'hex')
+    else if (words[0] === 'pid') {
+      byPid.set(
+        Number(words[1]),
+        words.slice(2).map((word) => filters[Number(word)])
+      )
+    }
+  }
+  return byPid
+}
+
+async function ask(
+  args: readonly string[],
+  pids: readonly number[]
+): Promise<{ said: string; reason: string | undefined }> {
+  try {
+    const child = spawn(nativeBuild('secco-inspector'), args, {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      timeout: patienceMs,
+      killSignal: 'SIGKILL'
+    })
+    const closed = once(child, 'close')
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(`${pids.join('\n')}\n`)
+    const [said] = await Promise.all([text(child.stdout), closed])
+    if (child.exitCode === 0) return { said, reason: undefined }
+    const told = /^reason (.*)$/m.exec(said)?.[1]
+    return { said, reason: told ?? `the helper ended with ${child.exitCode ?? 'a signal'}` }
+  } catch (error) {
+    return { said: '', reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/**
+ * Reads the filters of processes: by a task iterator, which stops nobody; where the kernel refuses that
+ * and `mayStop` is given by ptrace, which stops each for some microseconds. Processes that have none
+ * are left out. Never rejects.
+ */
+export async function readKernelFilters(
+  pids: readonly number[],
+  { mayStop = false, iterator = true }: { mayStop?: boolean; iterator?: boolean } = {}
+): Promise<KernelFilters> {
+  if (pids.length === 0) return { byPid: new Map(), how: 'iterator', reason: '' }
+  let reason = 'reading by iterator is switched off'
+  if (iterator) {
+    const first = await ask([nativeBuild('filters.bpf.o')], pids)
+    if (first.reason === undefined) {
+      return { byPid: parseAnswer(first.said), how: 'iterator', reason: '' }
+    }
+    reason = first.reason
+  }
+  if (!mayStop) return { byPid: new Map(), how: 'none', reason }
+  const second = await ask([], pids)
+  if (second.reason !== undefined) return { byPid: new Map(), how: 'none', reason: second.reason }
+  return { byPid: parseAnswer(second.said), how: 'ptrace', reason: '' }
+}

@@ -1,0 +1,72 @@
+import type { RevisionRef } from '../../src/api/gen/hub.js'
+import { annotations } from '../../src/api/names.js'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
+import { kindOfProfile, modeOfRendering } from '../../src/confinement/profile-kind.js'
+import type { Container } from '../containers/runtime.js'
+import { digestOfSeccomp } from '../seccomp-digest.js'
+
+/** What a container declares: by its OCI configuration, and by what the webhook noted on it. */
+export interface Declared {
+  kind: 'none' | 'runtime-default' | 'allow-all' | 'revision' | 'other'
+  digest: string
+  mode: '' | 'audit' | 'enforce'
+  /** The revision whose file is to be on this node; undefined when none is known. */
+  file: RevisionRef | undefined
+  assigned: Assigned | undefined
+}
+
+interface Facts {
+  digest: string
+  kind: 'runtime-default' | 'allow-all' | 'other'
+  mode: 'audit' | 'enforce'
+}
+
+/** Equal profiles are one object (oci-config.ts): each is worked out once. */
+const facts = new WeakMap<LinuxSeccomp, Facts>()
+
+function factsOf(seccomp: LinuxSeccomp): Facts {
+  const known = facts.get(seccomp)
+  if (known !== undefined) return known
+  let found: Facts
+  try {
+    found = {
+      digest: digestOfSeccomp(seccomp),
+      kind: kindOfProfile(seccomp),
+      mode: modeOfRendering(seccomp)
+    }
+  } catch {
+    found = { digest: '', kind: 'other', mode: 'enforce' }
+  }
+  facts.set(seccomp, found)
+  return found
+}
+
+function refOf({ profile, revision }: Assigned): RevisionRef | undefined {
+  const [namespace = '', name = ''] = profile.split('/')
+  if (name === '' || revision === '') return undefined
+  return { namespace, profile: name, digest: revision }
+}
+
+/** `known`: revisions that this node holds or held, by digest. */
+export function declaredOf(
+  container: Container,
+  known: (digest: string) => RevisionRef | undefined
+): Declared {
+  const assigned = assignedOf(container.labels[annotations.assigned], container.name)
+  const promised = assigned === undefined ? undefined : refOf(assigned)
+  const { seccomp } = container
+  if (seccomp === undefined) {
+    return { kind: 'none', digest: '', mode: '', file: promised, assigned }
+  }
+  const { digest, kind, mode } = factsOf(seccomp)
+  const own = known(digest)
+  const isRevision = own !== undefined || promised?.digest === digest
+  return {
+    kind: isRevision ? 'revision' : kind,
+    digest,
+    mode: isRevision ? mode : '',
+    file: promised ?? own,
+    assigned
+  }
+}

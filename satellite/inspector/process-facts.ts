@@ -1,0 +1,71 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+
+/** What the kernel says of a process' confinement (proc_pid_status(5)). */
+export interface SeccompStatus {
+  /** 0 none, 1 strict, 2 filter. */
+  mode: number
+  /** How many filters are stacked; 0 where the kernel does not tell (before 5.9). */
+  filters: number
+}
+
+const buffer = Buffer.allocUnsafe(4096)
+
+/** undefined when the process is gone. One buffer for all: thousands are read in a row. */
+export function seccompStatusOf(pid: number): SeccompStatus | undefined {
+  let text: string
+  try {
+    const fd = openSync(`/proc/${pid}/status`, 'r')
+    try {
+      text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+  const at = text.indexOf('\nSeccomp:')
+  if (at < 0) return undefined
+  const [, mode, filters] =
+    /^\nSeccomp:\s+(\d+)(?:\nSeccomp_filters:\s+(\d+))?/.exec(text.slice(at, at + 64)) ?? []
+  return { mode: Number(mode ?? 0), filters: Number(filters ?? 0) }
+}
+
+/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
+export function startTicksOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  } catch {
+    return undefined
+  }
+}
+
+let bootSeconds: number | undefined
+
+/** RFC 3339 of a start in ticks; a tick is 10 ms for user space on every Linux (USER_HZ). */
+export function timeOfTicks(ticks: number): string {
+  bootSeconds ??= Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? 0)
+  return new Date(bootSeconds * 1000 + ticks * 10).toISOString()
+}
+
+/** True while a process of that id exists. The cheapest question there is: one call, nothing read. */
+export function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** What a runtime's own process is called until the container's program begins. */
+const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
+
+/** True once the container's own program runs. */
+export function hasBegun(pid: number): boolean {
+  try {
+    return !runtimeComm.test(readFileSync(`/proc/${pid}/comm`, 'latin1').trim())
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,108 @@
+import type { ArgumentValues, Observation, SyscallCount, UsedSet } from '../../src/api/gen/hub.js'
+import { type Abi, abis as allAbis } from '../../src/seccomp/abi.js'
+import { mostNumbers } from '../../src/seccomp/bitmap.js'
+import { syscallNumber } from '../../src/seccomp/syscall-table.js'
+
+/** One part of a container (entry point, probes, sessions), compact. */
+interface Part {
+  since: string
+  complete: boolean
+  /** By ABI: number → calls that were let through. */
+  abis: Map<Abi, Map<number, number>>
+  arguments: ArgumentValues[]
+}
+
+/** The calls that each running container used so far, for the hub's simulations. */
+export interface UsedSets {
+  /** Takes an observation of the container that runs under `key`; gives its set when it has news. */
+  take(key: string, observation: Observation): UsedSet | undefined
+  of(key: string): UsedSet | undefined
+  forget(key: string): void
+}
+
+const isAbi = (text: string): text is Abi => (allAbis as readonly string[]).includes(text)
+
+function numberOf(abi: Abi, name: string): number | undefined {
+  const plain = /^syscall_(\d{1,4})$/.exec(name)?.[1]
+  const nr = plain === undefined ? syscallNumber(abi, name) : Number(plain)
+  return nr === undefined || nr >= mostNumbers ? undefined : nr
+}
+
+/** Calls that were refused every time are nothing that the container lives on. */
+function refusedOf(denied: readonly SyscallCount[]): Map<string, number> {
+  const refused = new Map<string, number>()
+  for (const { name, count, action, detail } of denied) {
+    if (action === 'SCMP_ACT_LOG' || action === 'SCMP_ACT_ALLOW') continue
+    const key = `${detail?.abi ?? ''} ${name}`
+    refused.set(key, (refused.get(key) ?? 0) + count)
+  }
+  return refused
+}
+
+function partOf(observation: Observation): Part {
+  const refused = refusedOf(observation.denied)
+  const abis = new Map<Abi, Map<number, number>>()
+  for (const { abi, syscalls } of observation.abis) {
+    if (!isAbi(abi)) continue
+    const counts = new Map<number, number>()
+    for (const { name, count } of syscalls) {
+      const nr = numberOf(abi, name)
+      const left = count - (refused.get(`${abi} ${name}`) ?? refused.get(` ${name}`) ?? 0)
+      if (nr !== undefined && left > 0) counts.set(nr, left)
+    }
+    if (counts.size > 0) abis.set(abi, counts)
+  }
+  const { firstSeen: since, complete } = observation
+  return { since, complete, abis, arguments: observation.arguments }
+}
+
+function joined(key: string, parts: Iterable<Part>): UsedSet {
+  const abis = new Map<Abi, Map<number, number>>()
+  const values = new Map<string, ArgumentValues>()
+  let since = ''
+  let complete = true
+  for (const part of parts) {
+    if (since === '' || (part.since !== '' && part.since < since)) since = part.since
+    complete &&= part.complete
+    for (const [abi, counts] of part.abis) {
+      const into = abis.get(abi) ?? new Map<number, number>()
+      for (const [nr, count] of counts) into.set(nr, (into.get(nr) ?? 0) + count)
+      abis.set(abi, into)
+    }
+    for (const one of part.arguments) {
+      const at = `${one.abi} ${one.name} ${one.index}`
+      const before = values.get(at)
+      values.set(at, {
+        ...one,
+        values: [...new Set([...(before?.values ?? []), ...one.values])],
+        many: one.many || before?.many === true
+      })
+    }
+  }
+  return {
+    ...{ key, since, complete, arguments: [...values.values()] },
+    abis: [...abis].map(([abi, counts]) => {
+      const sorted = [...counts].sort(([a], [b]) => a - b)
+      const bitmap = new Uint8Array(((sorted.at(-1)?.[0] ?? 0) >> 3) + 1)
+      for (const [nr] of sorted) bitmap[nr >> 3] = (bitmap[nr >> 3] ?? 0) | (1 << (nr & 7))
+      return { abi, bitmap: Buffer.from(bitmap), counts: sorted.map(([, count]) => count) }
+    })
+  }
+}
+
+export function createUsedSets(): UsedSets {
+  const all = new Map<string, Map<string, Part>>()
+  return {
+    take(key, observation) {
+      const parts = all.get(key) ?? new Map<string, Part>()
+      parts.set(observation.part, partOf(observation))
+      all.set(key, parts)
+      return joined(key, parts.values())
+    },
+    of(key) {
+      const parts = all.get(key)
+      return parts === undefined ? undefined : joined(key, parts.values())
+    },
+    forget: (key) => void all.delete(key)
+  }
+}

@@ -1,0 +1,45 @@
+import { namePattern, namespacePattern } from '../api/names.js'
+
+/** What the annotation `secco.dev/assigned` says of one container: the webhook wrote it at admission. */
+export interface Assigned {
+  /** `namespace/name`. */
+  profile: string
+  revision: string
+  mode: string
+  rule: string
+  outcome: string
+}
+
+const nameForm = new RegExp(namePattern)
+const namespaceForm = new RegExp(namespacePattern)
+const longest = 65_536
+
+/** The entry of one container; undefined where there is none, or where it says nothing readable. */
+export function assignedOf(
+  annotation: string | undefined,
+  container: string
+): Assigned | undefined {
+  if (annotation === undefined || annotation.length > longest) return undefined
+  try {
+    const all = JSON.parse(annotation) as Record<string, Record<string, unknown>> | null
+    if (all === null || !Object.hasOwn(all, container)) return undefined
+    const entry = all[container]
+    if (entry === undefined) return undefined
+    const text = (key: string): string => {
+      const value = entry[key]
+      return typeof value === 'string' ? value.slice(0, 512) : ''
+    }
+    const [namespace = '', name = ''] = text('profile').split('/')
+    const isNamed = namespaceForm.test(namespace) && nameForm.test(name) && !name.includes('..')
+    const isDigest = /^sha256:[0-9a-f]{64}$/.test(text('revision'))
+    return {
+      profile: isNamed ? text('profile') : '',
+      revision: isNamed && isDigest ? text('revision') : '',
+      mode: text('mode'),
+      rule: text('rule'),
+      outcome: text('outcome')
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,50 @@
+import type { LinuxSeccomp } from '../api/seccomp-profile.js'
+import { letsThrough } from '../seccomp/filter-answers.js'
+import { rulesOf } from '../seccomp/normal-form.js'
+import { runtimeDefaultNames } from '../seccomp/runtime-default.js'
+
+/** What a profile is, by what it says; a revision of Secco is told by its digest, not here. */
+export type ProfileKind = 'runtime-default' | 'allow-all' | 'other'
+
+const floor = runtimeDefaultNames()
+/** Versions of the default profile differ by some names, and capabilities add some dozens. */
+const leastShare = 0.93
+const mostBeyond = 70
+
+interface Names {
+  allowed: Set<string>
+  logged: Set<string>
+}
+
+function namesOf(seccomp: LinuxSeccomp): Names {
+  const names: Names = { allowed: new Set(), logged: new Set() }
+  for (const { name, action } of rulesOf(seccomp)) {
+    if (action === 'SCMP_ACT_ALLOW') names.allowed.add(name)
+    else if (action === 'SCMP_ACT_LOG') names.logged.add(name)
+  }
+  return names
+}
+
+function coversFloor(names: ReadonlySet<string>): boolean {
+  let covered = 0
+  for (const name of floor) if (names.has(name)) covered += 1
+  return covered >= leastShare * floor.size
+}
+
+/** The runtimes' default (of any version, with any capabilities), one that refuses nothing, or another. */
+export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
+  const { allowed } = namesOf(seccomp)
+  if (letsThrough(seccomp.defaultAction)) {
+    const refuses = rulesOf(seccomp).some(({ action }) => !letsThrough(action))
+    return refuses ? 'other' : 'allow-all'
+  }
+  const beyond = [...allowed].filter((name) => !floor.has(name)).length
+  return coversFloor(allowed) && beyond <= mostBeyond ? 'runtime-default' : 'other'
+}
+
+/** How a rendering of Secco was meant: audit lets RuntimeDefault's remainder through and logs it. */
+export function modeOfRendering(seccomp: LinuxSeccomp): 'audit' | 'enforce' {
+  const { allowed, logged } = namesOf(seccomp)
+  if (logged.size === 0 || letsThrough(seccomp.defaultAction)) return 'enforce'
+  return coversFloor(new Set([...allowed, ...logged])) ? 'audit' : 'enforce'
+}

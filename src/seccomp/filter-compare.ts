@@ -1,0 +1,220 @@
+import type { LinuxSeccomp, SeccompArg, SeccompAction } from '../api/seccomp-profile.js'
+import { type Abi, scmpArchOf } from './abi.js'
+import { conditionHolds } from './argument-rules.js'
+import { type Answer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
+import { type Rule, rulesOf } from './normal-form.js'
+import { syscallName, syscallNumber } from './syscall-table.js'
+
+/** One call that a filter answers in another way than the profile says. */
+export interface FilterDifference {
+  abi: Abi
+  syscall: string
+  /** Arguments as hexadecimal numbers; empty: whatever they are. */
+  args: string[]
+  expected: string
+  found: string
+}
+
+export interface FilterComparison {
+  same: boolean
+  /** Calls that were tried. */
+  asked: number
+  /** At most sixteen. */
+  differences: FilterDifference[]
+}
+
+export interface CompareOptions {
+  /** The machine's own ABI first, as abisOfMachine gives them. */
+  abis: readonly Abi[]
+  /** Names that the runtime's libseccomp does not know; undefined: not known which. */
+  skipped?: ReadonlySet<string>
+}
+
+const ENOSYS = 38
+const mostDifferences = 16
+/** Numbers beyond the tables are tried up to here. */
+const mostNumbers = 600
+const whole = (1n << 64n) - 1n
+/** What a libseccomp in use may not know begins about here (2.5 ends at 451, for some ABIs earlier). */
+const firstOfNew = 425
+
+/** Multiplexers of i386: libseccomp makes conditions on their first argument out of other names' rules. */
+const muxed = new Set(['socketcall', 'ipc'])
+
+function describe({ action, errno }: Answer): string {
+  return action === 'SCMP_ACT_ERRNO' ? `${action} ${errno}` : action
+}
+
+function answerOf(action: SeccompAction, errnoRet: number | undefined): Answer {
+  const name = action === 'SCMP_ACT_KILL' ? 'SCMP_ACT_KILL_THREAD' : action
+  return {
+    action: name,
+    errno: name === 'SCMP_ACT_ERRNO' ? (errnoRet ?? 1) : 0
+  }
+}
+
+/** Conditions that must all hold; two on one argument mean "or" to runtimes. */
+function alternativesOf(rule: Rule): SeccompArg[][] {
+  const args = rule.args ?? []
+  const indexes = new Set(args.map(({ index }) => index))
+  return indexes.size === args.length ? [args] : args.map((arg) => [arg])
+}
+
+/** A value for which a condition holds, and some for which it does not (one with the upper half set). */
+function samplesOf({ op, value, valueTwo = 0 }: SeccompArg): { yes: bigint; no: bigint[] } {
+  const v = BigInt(value)
+  const above = (v + 1n) & whole
+  const below = v === 0n ? v : v - 1n
+  switch (op) {
+    case 'SCMP_CMP_EQ':
+      return { yes: v, no: [v ^ 1n, v | (1n << 32n), v ^ (1n << 63n)] }
+    case 'SCMP_CMP_NE':
+      return { yes: above, no: [v] }
+    case 'SCMP_CMP_LT':
+      return { yes: below, no: [v, above, v | (1n << 40n)] }
+    case 'SCMP_CMP_LE':
+      return { yes: v, no: [above, v | (1n << 40n)] }
+    case 'SCMP_CMP_GE':
+      return { yes: v, no: [below] }
+    case 'SCMP_CMP_GT':
+      return { yes: above, no: [v, below] }
+    case 'SCMP_CMP_MASKED_EQ': {
+      const bits = [...Array(64).keys()].map(BigInt).filter((bit) => (v >> bit) & 1n)
+      return { yes: BigInt(valueTwo), no: bits.map((bit) => BigInt(valueTwo) ^ (1n << bit)) }
+    }
+  }
+}
+
+/** Argument vectors that together try every condition of a name's rules, held and broken. */
+function vectorsOf(rules: readonly Rule[]): bigint[][] {
+  const found = new Map<string, bigint[]>()
+  const add = (vector: bigint[]) => found.set(vector.join(), vector)
+  add(Array<bigint>(6).fill(0n))
+  add(Array<bigint>(6).fill(whole))
+  for (const args of rules.flatMap(alternativesOf)) {
+    const good = Array<bigint>(6).fill(0n)
+    for (const arg of args) good[arg.index] = samplesOf(arg).yes
+    add(good)
+    for (const arg of args) {
+      for (const value of samplesOf(arg).no) {
+        const broken = [...good]
+        broken[arg.index] = value
+        add(broken)
+      }
+    }
+  }
+  return [...found.values()]
+}
+
+/** What a profile says of one call; undefined where two rules of different kinds hold at once. */
+function expectedOf(
+  rules: readonly Rule[],
+  fallback: Answer,
+  vector: readonly bigint[]
+): Answer | undefined {
+  const plain = rules.find((rule) => (rule.args ?? []).length === 0)
+  if (plain !== undefined) return answerOf(plain.action, plain.errnoRet)
+  const holding = rules.filter((rule) =>
+    alternativesOf(rule).some((args) =>
+      args.every((arg) => conditionHolds(arg, vector[arg.index] ?? 0n))
+    )
+  )
+  const answers = new Map(
+    holding.map((rule) => {
+      const answer = answerOf(rule.action, rule.errnoRet)
+      return [describe(answer), answer]
+    })
+  )
+  if (answers.size > 1) return undefined
+  return [...answers.values()][0] ?? fallback
+}
+
+/** libseccomp takes i386 and x32 for ABIs of 32 bits: it compares the lower halves only, of values too. */
+function lowerHalves(rules: readonly Rule[]): Rule[] {
+  const low = (value: number) => Number(BigInt(value) & 0xffffffffn)
+  return rules.map((rule) => ({
+    ...rule,
+    ...(rule.args === undefined
+      ? {}
+      : {
+          args: rule.args.map((arg) => ({
+            ...arg,
+            value: low(arg.value),
+            ...(arg.valueTwo === undefined ? {} : { valueTwo: low(arg.valueTwo) })
+          }))
+        })
+  }))
+}
+
+const killed: Answer = { action: 'SCMP_ACT_KILL_THREAD', errno: 0 }
+
+/**
+ * Is this filter what a runtime makes of the profile? Asks it about every number of every ABI of the
+ * machine, and with every argument condition held and broken. A runtime's own ENOSYS for numbers above
+ * the highest one that the profile names counts as the same (runc), and what its libseccomp does not
+ * know counts as not named. Pure.
+ */
+export function compareFilter(
+  filter: Filter,
+  seccomp: LinuxSeccomp,
+  { abis, skipped }: CompareOptions
+): FilterComparison {
+  const byName = new Map<string, Rule[]>()
+  for (const rule of rulesOf(seccomp)) {
+    if (skipped?.has(rule.name) === true) continue
+    const known = byName.get(rule.name)
+    if (known === undefined) byName.set(rule.name, [rule])
+    else known.push(rule)
+  }
+  const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
+  const refuses = fallback.action !== 'SCMP_ACT_ALLOW' && fallback.action !== 'SCMP_ACT_LOG'
+  const listed = new Set<string>(seccomp.architectures ?? [])
+  const comparison: FilterComparison = { same: true, asked: 0, differences: [] }
+  for (const [at, abi] of abis.entries()) {
+    const isListed = at === 0 || listed.has(scmpArchOf[abi])
+    const numbers = [...byName.keys()].map((name) => syscallNumber(abi, name) ?? -1)
+    const highest = Math.max(-1, ...numbers)
+    const { arch, bit } = archOf[abi]
+    const narrow = abi === 'i386' || abi === 'x32'
+    for (let nr = 0; nr < mostNumbers; nr += 1) {
+      const name = syscallName(abi, nr)
+      if (abi === 'i386' && muxed.has(name)) continue
+      const named = byName.get(name) ?? []
+      const rules = narrow ? lowerHalves(named) : named
+      const vectors = isListed && rules.length > 0 ? vectorsOf(rules) : [[]]
+      for (const full of vectors) {
+        const vector = narrow ? full.map((value) => value & 0xffffffffn) : full
+        const expected = isListed ? expectedOf(rules, fallback, vector) : killed
+        if (expected === undefined) continue
+        comparison.asked += 1
+        const found = readAnswer(runFilter(filter, dataWords({ nr: nr | bit, arch, args: vector })))
+        if (found.action === expected.action && found.errno === expected.errno) continue
+        const isEnosys = found.action === 'SCMP_ACT_ERRNO' && found.errno === ENOSYS
+        if (isEnosys && refuses && (!isListed || nr > highest)) continue
+        // Newer than the runtime's libseccomp, for this ABI at least: it made no rule of the name.
+        if (nr >= firstOfNew && (isEnosys || describe(found) === describe(fallback))) continue
+        comparison.same = false
+        if (comparison.differences.length >= mostDifferences) return comparison
+        comparison.differences.push({
+          ...{ abi, syscall: name },
+          args: vector.map((value) => `0x${value.toString(16)}`),
+          ...{ expected: describe(expected), found: describe(found) }
+        })
+      }
+    }
+  }
+  return comparison
+}
+
+/** Names of the machine's own ABI that a filter lets through (or logs) when every argument is 0. */
+export function namesLetThrough(filter: Filter, abi: Abi): string[] {
+  const { arch, bit } = archOf[abi]
+  const names: string[] = []
+  for (let nr = 0; nr < mostNumbers; nr += 1) {
+    const name = syscallName(abi, nr)
+    if (name.startsWith('syscall_')) continue
+    const { action } = readAnswer(runFilter(filter, dataWords({ nr: nr | bit, arch })))
+    if (action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG') names.push(name)
+  }
+  return names.sort()
+}

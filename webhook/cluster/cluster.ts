@@ -1,0 +1,202 @@
+import type { KubeConfig } from '@kubernetes/client-node'
+import type { Logger } from '../../src/log.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import { type ApiCall, createApiCall } from '../../src/store/kubernetes-call.js'
+import type { Store } from '../../src/store/store.js'
+import type { Hub } from '../hub/hub.js'
+import type { HubCluster } from '../hub/hub-cluster.js'
+import type { NodeState } from '../hub/nodes.js'
+import type { FleetState } from '../hub/readiness.js'
+import { clusterFleet } from './cluster-fleet.js'
+import type { ClusterView } from './cluster-view.js'
+import { createEventRecorder } from './events.js'
+import { encodeSummary } from './hub-summary.js'
+import { startInformers } from './informers.js'
+import { type Leader, startLeader } from './leader.js'
+import { createReferences } from './references.js'
+import { createStartupTaints } from './startup-taint.js'
+import { startSummaryFeed, type SummaryFeedOptions } from './summary-feed.js'
+import { namePrefix, startSummaryPublisher } from './summary-publisher.js'
+import type { WatchListener } from './watch-metrics.js'
+import { startWriter } from './writer.js'
+
+/** Where the program runs, when it is in a cluster. */
+export interface ClusterOptions {
+  config: KubeConfig
+  /** Namespace of Secco's own Lease and ConfigMaps. */
+  namespace: string
+  /** This replica: its pod's name. A name of Kubernetes' own form. */
+  id: string
+  onWatch?: WatchListener
+  /** For tests; see the parts. */
+  timing?: {
+    renewMs?: number
+    leaseMs?: number
+    retryMs?: number
+  } & Pick<SummaryFeedOptions, 'deadMs' | 'forgetMs'>
+}
+
+/** What a replica with the hub role does beside serving satellites. */
+export interface HubDuties {
+  hub: Hub
+  store: Store
+  snapshot: () => Snapshot
+  onSnapshot: (listener: () => void) => () => void
+  rules: () => readonly SeccompRule[]
+}
+
+export interface JoinedCluster {
+  view: ClusterView
+  call: ApiCall
+  /** The fleet as it is now; `own`: satellites of this process. */
+  fleet(own: readonly NodeState[]): FleetState
+  onFleetChange(listener: () => void): () => void
+  /** For `startHub`; absent without the hub role. */
+  hub: HubCluster | undefined
+  /** Publishes the hub's summary, opens nodes that are complete, writes events and rules' conditions. */
+  serve(duties: HubDuties): Promise<void>
+  close(): Promise<void>
+}
+
+/** The hub's side of the cluster: leadership and what pods refer to. */
+function hubSide(
+  view: ClusterView,
+  leader: Leader,
+  fleet: JoinedCluster['fleet'],
+  onFleetChange: JoinedCluster['onFleetChange']
+): { cluster: HubCluster; close: () => void } {
+  const references = createReferences(view)
+  return {
+    cluster: {
+      fleet,
+      mayWrite: () => leader.isLeader(),
+      referred: () => references.list(),
+      podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
+      onChange(listener) {
+        const stops = [
+          onFleetChange(() => listener('fleet')),
+          references.onChange(() => listener('fleet')),
+          leader.onChange((leads) => {
+            if (leads) listener('writer')
+          })
+        ]
+        return () => {
+          for (const stop of stops) stop()
+        }
+      }
+    },
+    close: () => references.close()
+  }
+}
+
+/**
+ * Begins to follow the cluster: nodes, namespaces, other hubs' summaries, and for the hub role pods
+ * and the lease. Resolves when everything was read once.
+ * Errors: FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
+ */
+export async function joinCluster(
+  options: ClusterOptions,
+  { isHub, logger }: { isHub: boolean; logger: Logger }
+): Promise<JoinedCluster> {
+  const { config, namespace, id, onWatch, timing = {} } = options
+  const call = createApiCall(config)
+  const closers: (() => Promise<void> | void)[] = []
+  const close = async (): Promise<void> => {
+    for (const step of closers.splice(0).reverse()) await step()
+  }
+  try {
+    const view = await startInformers({
+      config,
+      resources: isHub ? ['pods', 'nodes', 'namespaces'] : ['nodes', 'namespaces'],
+      ...(onWatch === undefined ? {} : { onWatch })
+    })
+    closers.push(() => view.close())
+    const { deadMs, forgetMs, renewMs, leaseMs, retryMs } = timing
+    const feed = await startSummaryFeed({
+      ...{ config, call, namespace },
+      ...(isHub ? { own: id } : {}),
+      ...(deadMs === undefined ? {} : { deadMs }),
+      ...(forgetMs === undefined ? {} : { forgetMs }),
+      onEvent: (event, error) => onWatch?.('configmaps', event, error)
+    })
+    closers.push(() => feed.close())
+
+    const fleet = (own: readonly NodeState[]): FleetState =>
+      clusterFleet(view.nodes(), own, feed.summaries())
+    const onFleetChange = (listener: () => void): (() => void) => {
+      const stops = [
+        feed.onChange(listener),
+        view.onChange(({ kind }) => {
+          if (kind === 'node') listener()
+        })
+      ]
+      return () => {
+        for (const stop of stops) stop()
+      }
+    }
+    if (!isHub) {
+      const serve = () => Promise.reject(new Error('only a hub has duties'))
+      return { view, call, fleet, onFleetChange, hub: undefined, serve, close }
+    }
+
+    const leader = startLeader({
+      ...{ call, namespace, name: 'secco-hub', identity: id, logger },
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(retryMs === undefined ? {} : { retryMs })
+    })
+    closers.push(() => leader.close())
+    const side = hubSide(view, leader, fleet, onFleetChange)
+    closers.push(() => side.close())
+
+    async function serve({ hub, store, snapshot, onSnapshot, rules }: HubDuties): Promise<void> {
+      const publisher = startSummaryPublisher({
+        ...{ call, namespace, id, logger },
+        content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
+        ...(renewMs === undefined ? {} : { renewMs })
+      })
+      closers.push(() => publisher.close())
+      const isComplete = (node: string): boolean => hub.isComplete(node)
+      const taints = createStartupTaints({ view, call, isComplete, logger })
+      closers.push(() => taints.close())
+      const events = createEventRecorder({ call, instance: id, logger })
+      const writer = await startWriter({
+        ...{ store, view, events, snapshot, rules, logger },
+        mayWrite: () => leader.isLeader()
+      })
+      closers.push(() => writer.close())
+      const stops = [
+        hub.onChange(() => {
+          publisher.changed()
+          taints.look()
+        }),
+        onFleetChange(() => taints.look()),
+        onSnapshot(() => writer.look()),
+        leader.onChange(() => writer.look())
+      ]
+      const tidy = setInterval(() => {
+        if (leader.isLeader()) void removeExpired()
+      }, 60_000)
+      closers.push(() => {
+        clearInterval(tidy)
+        for (const stop of stops) stop()
+      })
+      taints.look()
+      writer.look()
+    }
+
+    /** Summaries of hubs that will not come back. */
+    async function removeExpired(): Promise<void> {
+      for (const name of feed.expired()) {
+        if (!name.startsWith(namePrefix)) continue
+        const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
+        await call('DELETE', path).catch(() => undefined)
+      }
+    }
+
+    return { view, call, fleet, onFleetChange, hub: side.cluster, serve, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,73 @@
+import { rootNamespace } from '../../src/api/names.js'
+import type { Condition } from '../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { type ProfileState, profileKey } from '../../src/rules/profile-state.js'
+import { setCondition } from '../hub/conditions.js'
+
+type Wanted = Omit<Condition, 'lastTransitionTime'>
+
+/**
+ * Accepted: reasons Valid, Invalid (with the problems; the rule selects nothing, or less than it says).
+ */
+function accepted(problems: readonly string[], observedGeneration: number): Wanted {
+  const base = { type: 'Accepted', observedGeneration }
+  return problems.length === 0
+    ? { ...base, status: 'True', reason: 'Valid', message: 'the rule is in force' }
+    : { ...base, status: 'False', reason: 'Invalid', message: problems.join('; ').slice(0, 1024) }
+}
+
+/**
+ * Ready: what a pod that matches gets now. Reasons: Learning, ProfileReady, ProfileNotFound,
+ * ProfileNotApproved, WaitingForNodes, PerNamespace (a profile of that name in each pod's namespace).
+ */
+function ready(
+  rule: SeccompRule,
+  states: ReadonlyMap<string, ProfileState>,
+  observedGeneration: number
+): Wanted {
+  const base = { type: 'Ready', observedGeneration }
+  const { mode, profile } = rule.spec
+  if (mode === 'learn') {
+    const message = 'matching pods run under RuntimeDefault and are recorded'
+    return { ...base, status: 'True', reason: 'Learning', message }
+  }
+  if (profile === undefined) {
+    const message = `mode ${mode} needs spec.profile`
+    return { ...base, status: 'False', reason: 'ProfileNotFound', message }
+  }
+  const home = rule.metadata.namespace ?? rootNamespace
+  const key = profileKey(profile.namespace ?? home, profile.name)
+  const state = states.get(key)
+  if (state === undefined) {
+    if (profile.namespace === undefined && home === rootNamespace) {
+      const message = `${key} does not exist: each pod gets ${profile.name} of its own namespace`
+      return { ...base, status: 'Unknown', reason: 'PerNamespace', message }
+    }
+    return { ...base, status: 'False', reason: 'ProfileNotFound', message: `${key} does not exist` }
+  }
+  const revision = state[mode]
+  if (!state.approved || revision === undefined) {
+    const message = `${key} is not approved yet`
+    return { ...base, status: 'False', reason: 'ProfileNotApproved', message }
+  }
+  return revision.ready
+    ? { ...base, status: 'True', reason: 'ProfileReady', message: `${key} is on every node` }
+    : {
+        ...{ ...base, status: 'False', reason: 'WaitingForNodes' },
+        message: `${key} has not reached every node yet: pods that could run there get ${rule.spec.whenNotReady ?? 'RuntimeDefault'}`
+      }
+}
+
+/** The rule with its conditions; the same object when nothing changes. Pure. */
+export function withRuleConditions(
+  rule: SeccompRule,
+  problems: readonly string[],
+  states: ReadonlyMap<string, ProfileState>,
+  now: string
+): SeccompRule {
+  const generation = rule.metadata.generation ?? 1
+  const before = rule.status?.conditions ?? []
+  const once = setCondition(before, accepted(problems, generation), now)
+  const both = setCondition(once, ready(rule, states, generation), now)
+  return both === before ? rule : { ...rule, status: { ...rule.status, conditions: [...both] } }
+}

@@ -1,0 +1,116 @@
+import { errnoName } from '../../src/seccomp/errno-name.js'
+import type { Denial } from './denial.js'
+
+/** Refused calls of one kind: who asked what, where, and what the caller got. */
+export interface DenialRow {
+  key: string
+  node: string
+  namespace: string
+  workload: string
+  profile: string
+  /** Id and name of the container. */
+  container: string
+  containerName: string
+  pod: string
+  instance: string
+  revision: string
+  syscall: string
+  abi: string
+  arguments: string
+  action: string
+  errno: number
+  answer: string
+  signal: string
+  comm: string
+  pid: number
+  count: number
+  firstSeen: string
+  lastSeen: string
+  at: string
+  expected: boolean
+  succeeded: number
+}
+
+/** Rows with what was added to them by the newest word of a node. */
+export type DenialNews = DenialRow & { added: number }
+
+export interface DenialRows {
+  /** `added`: how many calls more than before. */
+  grow(denial: Denial, added: number, now: string): void
+  /** Oldest news first. */
+  list(): DenialRow[]
+  /** Refused calls of a container, those refused on purpose apart. */
+  ofContainer(node: string, container: string): { denials: number; expected: number }
+  /** Of all time, for metrics: by node and answer. */
+  totals(): { node: string; answer: string; count: number }[]
+  onNews(listener: (news: DenialNews) => void): () => void
+}
+
+const mostRows = 5000
+const mostContainers = 20_000
+
+/** What the caller got, in a word: EPERM, SIGSYS, logged; ? where it is not known. */
+export function answerOf({
+  action,
+  errno,
+  signal
+}: Pick<Denial, 'action' | 'errno' | 'signal'>): string {
+  if (signal !== '') return signal
+  if (action === 'SCMP_ACT_LOG') return 'logged'
+  return errno === 0 ? '?' : errnoName(errno)
+}
+
+export function createDenialRows(): DenialRows {
+  const rows = new Map<string, DenialRow>()
+  const containers = new Map<string, { denials: number; expected: number }>()
+  const totals = new Map<string, { node: string; answer: string; count: number }>()
+  const listeners = new Set<(news: DenialNews) => void>()
+
+  function bound<V>(map: Map<string, V>, most: number): void {
+    const [oldest] = map.keys()
+    if (map.size > most && oldest !== undefined) map.delete(oldest)
+  }
+
+  return {
+    grow(denial, added, now) {
+      const answer = answerOf(denial)
+      const own = `${denial.node} ${denial.instance} ${denial.abi} ${denial.syscall} ${denial.action}`
+      const key = `${own} ${denial.errno} ${denial.arguments} ${denial.comm}`
+      const before = rows.get(key)
+      const { node, namespace, workload, profile, container, containerName, pod } = denial
+      const row: DenialRow = {
+        ...{ key, node, namespace, workload, profile, container, containerName, pod, answer },
+        ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
+        ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
+        ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
+        count: (before?.count ?? 0) + added,
+        firstSeen: before?.firstSeen ?? now,
+        ...{ lastSeen: now, at: denial.at === '' ? now : denial.at },
+        ...{ expected: denial.expected, succeeded: denial.succeeded }
+      }
+      rows.delete(key)
+      rows.set(key, row)
+      bound(rows, mostRows)
+      const place = `${node} ${container}`
+      const sum = containers.get(place) ?? { denials: 0, expected: 0 }
+      containers.delete(place)
+      if (denial.expected) sum.expected += added
+      else sum.denials += added
+      containers.set(place, sum)
+      bound(containers, mostContainers)
+      const kind = denial.expected ? 'expected' : answer
+      const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
+      total.count += added
+      totals.set(`${node} ${kind}`, total)
+      for (const listener of [...listeners]) listener({ ...row, added })
+    },
+    list: () => [...rows.values()],
+    ofContainer: (node, container) =>
+      containers.get(`${node} ${container}`) ?? { denials: 0, expected: 0 },
+    totals: () => [...totals.values()],
+    onNews(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    }
+  }
+}

@@ -1,0 +1,318 @@
+import type { ContainerDecision } from '../../src/rules/decision.js'
+import { decide } from '../../src/rules/decide.js'
+import { assignedOf } from '../../src/confinement/assigned.js'
+import {
+  type ConfinementFacts,
+  type ConfinementState,
+  driftOf,
+  type DriftKind,
+  riskOfState,
+  stateOf
+} from '../../src/confinement/state.js'
+import type { Labels } from '../../src/rules/selector.js'
+import type { Running } from '../hub/inventory.js'
+import { namedRevision, shortRevision } from '../hub/revision-names.js'
+import { bitsIn, rowWords } from '../hub/used-sets.js'
+import { abis } from '../../src/seccomp/abi.js'
+import { factsOf, type Who, whoIs } from './pod-facts.js'
+import type { RevisionIndex } from './revision-index.js'
+import type { TruthSources } from './sources.js'
+
+/** One running container as CLI, pages and API show it. */
+export interface ContainerView {
+  key: string
+  node: string
+  runtime: string
+  id: string
+  name: string
+  namespace: string
+  pod: string
+  podUid: string
+  image: string
+  pid: number
+  /** `Deployment/web`, `Container/web`. */
+  workload: string
+  state: ConfinementState
+  why: string
+  profile: string
+  learned: string
+  revision: string
+  wanted: string
+  stale: boolean
+  canary: boolean
+  drift: { kind: DriftKind; message: string; since: string }[]
+  unprotected: { rule: string; message: string; since: string } | null
+  checked: string
+  denials: number
+  expected: number
+  risk: number
+  restarts: number
+  syscalls: number
+  startedAt: string
+  since: string
+}
+
+/** The views of everything that runs, worked out once per change. */
+export interface ContainerViews {
+  list(): ContainerView[]
+  get(id: string): ContainerView | undefined
+  /** Its pod's labels, or its own; none when it is gone. */
+  labelsOf(id: string): Labels
+  /** What the rules say now of a container, with who it is. */
+  decided(id: string): { who: Who; decision: ReturnType<typeof decide> } | undefined
+  /** Called with views that changed and keys that are gone. */
+  onChange(
+    listener: (changed: readonly ContainerView[], gone: readonly ContainerView[]) => void
+  ): () => void
+  /** Works everything out anew soon. */
+  refresh(): void
+  close(): void
+}
+
+interface Entry {
+  running: Running
+  view: ContainerView
+  text: string
+}
+
+/** Changes of rules and profiles are worked out for all, so many containers per turn. */
+const slice = 1000
+const settleMs = 100
+const denialsEveryMs = 500
+const mostRuns = 100_000
+
+function wantedOf(decision: ContainerDecision | undefined): string {
+  return decision?.outcome === 'assigned' ? (decision.revision ?? '') : ''
+}
+
+export function createContainerViews(
+  sources: TruthSources,
+  index: () => RevisionIndex
+): ContainerViews {
+  const { hub } = sources
+  const entries = new Map<string, Entry>()
+  const listeners = new Set<
+    (changed: readonly ContainerView[], gone: readonly ContainerView[]) => void
+  >()
+  /** How often a container of one name was seen to begin: of a pod, or of a name on a node. */
+  const runs = new Map<string, { keys: Set<string> }>()
+  const grown = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  function placeOf(running: Running): string {
+    const { container, node } = running
+    const own = container?.name ?? ''
+    return (container?.podUid ?? '') === '' ? `${node} ${own}` : `${container?.podUid ?? ''} ${own}`
+  }
+
+  function restartsOf(running: Running): number {
+    const place = placeOf(running)
+    const known = runs.get(place) ?? { keys: new Set<string>() }
+    if (known.keys.size < 256) known.keys.add(running.id)
+    runs.set(place, known)
+    const [oldest] = runs.keys()
+    if (runs.size > mostRuns && oldest !== undefined) runs.delete(oldest)
+    return known.keys.size - 1
+  }
+
+  function syscallsOf(id: string): number {
+    const row = hub.sets.rowOf(id)
+    if (row === undefined) return 0
+    let sum = 0
+    for (const abi of abis) {
+      const words = hub.sets.rows(abi)
+      for (let at = row * rowWords; at < (row + 1) * rowWords; at += 1)
+        sum += bitsIn(words[at] ?? 0)
+    }
+    return sum
+  }
+
+  function decideFor(running: Running) {
+    const who = whoIs(running, sources.pod(running.container?.podUid ?? ''))
+    return { who, decision: decide(sources.snapshot(), factsOf(running, who)) }
+  }
+
+  function make(running: Running, before: ContainerView | undefined): ContainerView {
+    const now = new Date(sources.now()).toISOString()
+    const { who, decision } = decideFor(running)
+    const container = running.container
+    const revision = index().of(running)
+    const annotated = assignedOf(who.assigned, container?.name ?? '')
+    const told = namedRevision(running.assigned)
+    const assigned = annotated !== undefined && annotated.revision !== '' ? annotated : undefined
+    const assignedDigest = assigned?.revision ?? told?.digest ?? ''
+    const promised = assigned?.profile ?? told?.profile ?? ''
+    const facts: ConfinementFacts = { ...running, assignedDigest }
+    const { state, why } = stateOf(
+      facts,
+      revision === undefined
+        ? undefined
+        : { short: shortRevision(revision.profile, revision.digest), mode: revision.mode }
+    )
+    const declaredName =
+      assignedDigest !== ''
+        ? shortRevision(promised, assignedDigest)
+        : revision === undefined
+          ? running.declared
+          : shortRevision(revision.profile, revision.digest)
+    const drift = driftOf(facts, declaredName).map((one) => ({
+      ...one,
+      since: before?.drift.find(({ kind }) => kind === one.kind)?.since ?? now
+    }))
+    const own = decision.containers[0]
+    const wanted = wantedOf(own) || newestOf(revision)
+    const profile = revision?.profile ?? promised
+    const digest = revision?.digest ?? assignedDigest
+    const counts = hub.denialRows.ofContainer(running.node, container?.id ?? '')
+    return {
+      ...{ key: running.id, node: running.node, runtime: container?.runtime ?? '' },
+      ...{ id: container?.id ?? '', name: container?.name ?? '', namespace: who.namespace },
+      ...{ pod: who.pod, podUid: container?.podUid ?? '', image: container?.image ?? '' },
+      pid: running.pid,
+      workload: `${who.workload.kind}/${who.workload.name}`,
+      ...{ state, why, profile, learned: who.learned, revision: digest, wanted },
+      stale: digest !== '' && wanted !== '' && digest !== wanted,
+      canary: own?.canary === true && wanted === digest,
+      drift,
+      unprotected: unprotectedOf(running, state, own, before, now),
+      checked: running.checked,
+      ...counts,
+      risk: riskOfState(state, running, {
+        revision: revision === undefined ? undefined : index().riskOf(revision.digest),
+        runtimeDefault: index().runtimeDefaultRisk
+      }),
+      restarts: restartsOf(running),
+      syscalls: 0,
+      startedAt: running.startedAt,
+      since: before?.state === state ? before.since : before === undefined ? running.startedAt : now
+    }
+  }
+
+  /** Without a rule: the newest rendering of the profile that it runs under, in the same mode. */
+  function newestOf(revision: ReturnType<RevisionIndex['of']>): string {
+    if (revision === undefined) return ''
+    return hub.profiles().get(revision.profile)?.[revision.mode]?.digest ?? ''
+  }
+
+  function unprotectedOf(
+    running: Running,
+    state: ConfinementState,
+    decision: ContainerDecision | undefined,
+    before: ContainerView | undefined,
+    now: string
+  ): ContainerView['unprotected'] {
+    if (decision === undefined || running.privileged || state === 'starting') return null
+    const { outcome, rule = '' } = decision
+    const isOpen = state === 'unconfined' || (state === 'other' && running.declared === 'allow-all')
+    const gives =
+      outcome === 'assigned'
+        ? `${decision.mode ?? ''} ${shortRevision(decision.profile ?? '', decision.revision ?? '')}`
+        : outcome === 'learn' || outcome === 'runtime-default'
+          ? 'RuntimeDefault'
+          : ''
+    if (gives === '') return null
+    const isLess = outcome === 'assigned' && state === 'runtime-default'
+    if (!isOpen && !isLess) return null
+    const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
+    const message = `${rule} gives ${gives}, yet ${has}: it was admitted without the webhook`
+    return { rule, message, since: before?.unprotected?.since ?? now }
+  }
+
+  function put(running: Running): ContainerView | undefined {
+    const before = entries.get(running.id)
+    const view = make(running, before?.view)
+    const text = JSON.stringify(view)
+    if (before?.text === text) {
+      before.running = running
+      return undefined
+    }
+    entries.set(running.id, { running, view, text })
+    return view
+  }
+
+  function tell(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+    if (changed.length + gone.length === 0) return
+    for (const listener of [...listeners]) listener(changed, gone)
+  }
+
+  /** Everything again, in slices: rules, profiles, revisions or pods changed. */
+  function refreshAll(): void {
+    timer = undefined
+    index().refresh()
+    const all = [...entries.values()].map(({ running }) => running)
+    const turn = (from: number): void => {
+      if (closed) return
+      tell(
+        all
+          .slice(from, from + slice)
+          .filter(({ id }) => entries.has(id))
+          .flatMap((running) => put(running) ?? []),
+        []
+      )
+      if (from + slice < all.length) setImmediate(turn, from + slice)
+    }
+    turn(0)
+  }
+
+  const later = (): void => {
+    if (closed) return
+    timer ??= setTimeout(refreshAll, settleMs)
+  }
+  const leaves = [
+    hub.inventory.onChange(({ changed, gone }) => {
+      const left = gone.flatMap(({ id }) => {
+        const view = entries.get(id)?.view
+        entries.delete(id)
+        return view === undefined ? [] : [view]
+      })
+      tell(
+        changed.flatMap((running) => put(running) ?? []),
+        left
+      )
+    }),
+    hub.onChange(later),
+    hub.denialRows.onNews(({ node, container }) => grown.add(`${node} ${container}`))
+  ]
+  sources.onProfiles(later)
+  const counting = setInterval(() => {
+    if (grown.size === 0) return
+    const changed = [...entries.values()]
+      .filter(({ view }) => grown.has(`${view.node} ${view.id}`))
+      .flatMap(({ running }) => put(running) ?? [])
+    grown.clear()
+    tell(changed, [])
+  }, denialsEveryMs)
+  counting.unref()
+  for (const running of hub.inventory.all()) put(running)
+
+  return {
+    // Sets grow without being told of: counted when somebody looks.
+    list: () => [...entries].map(([id, { view }]) => ({ ...view, syscalls: syscallsOf(id) })),
+    get(id) {
+      const view = entries.get(id)?.view
+      return view === undefined ? undefined : { ...view, syscalls: syscallsOf(id) }
+    },
+    labelsOf(id) {
+      const running = entries.get(id)?.running
+      if (running === undefined) return {}
+      return whoIs(running, sources.pod(running.container?.podUid ?? '')).labels
+    },
+    decided(id) {
+      const running = entries.get(id)?.running
+      return running === undefined ? undefined : decideFor(running)
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    refresh: later,
+    close() {
+      closed = true
+      clearTimeout(timer)
+      clearInterval(counting)
+      for (const leave of leaves) leave()
+      listeners.clear()
+    }
+  }
+}
