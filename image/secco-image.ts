@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 import { SeccoError } from '../src/errors.js'
 import { version } from '../src/version.js'
 import type { ImageContents } from './oci-archive.js'
@@ -68,7 +68,10 @@ async function bundle(root: string): Promise<TarEntry[]> {
     legalComments: 'none',
     banner: { js: banner },
     logLevel: 'error'
-  })
+  }).finally(
+    // Its service is a process of its own, which would keep this one from ending.
+    () => stop()
+  )
   return outputFiles.map((one) => file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents))
 }
 

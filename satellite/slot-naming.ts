@@ -1,6 +1,6 @@
 import type { Recorder } from '../native/types.js'
 import type { Logger } from '../src/log.js'
-import { identify, isNamelessContainer } from './containers/identify.js'
+import { identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
 import { cgroupMount } from './containers/processes.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
@@ -31,7 +31,7 @@ export function createSlotNaming(options: {
 
   const find = async (one: Tracked, last: boolean): Promise<Container | undefined> => {
     const found = registry.find(one.slot)
-    if (found !== undefined && !isHalfNamed(found)) return found
+    if (found !== undefined && !isHalfNamed(found) && !isHalfTold(found.labels)) return found
     const now = performance.now()
     if (!last && now - one.askedAt < askEveryMs) return found
     one.askedAt = now
@@ -46,7 +46,8 @@ export function createSlotNaming(options: {
     async name(one, last) {
       if (one.ignored || one.container !== undefined) return true
       const found = await find(one, last)
-      if (found === undefined && !last && performance.now() - one.met < graceMs) return false
+      const isWhole = found !== undefined && !isHalfTold(found.labels)
+      if (!isWhole && !last && performance.now() - one.met < graceMs) return false
       const identity = identify(one.slot, found === undefined ? [] : [found])
       if (identity.kind === 'other' && isNamelessContainer(one.slot)) {
         unidentified += 1

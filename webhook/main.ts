@@ -191,6 +191,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       admission: roles.has('admission'),
       registry,
       getSnapshot: () => feed.current(),
+      onDecision: (admission) => truth?.answers.note(admission, new Date().toISOString()),
       logger: log
     })
     const webhook = await server.listen(options.listen)

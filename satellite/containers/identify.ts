@@ -80,6 +80,17 @@ export function containerFromName(slot: SlotFacts): Container | undefined {
   }
 }
 
+/**
+ * True for a container of containerd's CRI of which only runc has told yet: its pod's labels, by which its
+ * workload is known, are in containerd.
+ */
+export function isHalfTold(labels: Record<string, string>): boolean {
+  return (
+    labels['io.kubernetes.cri.container-type'] === 'container' &&
+    labels['io.cri-containerd.kind'] === undefined
+  )
+}
+
 /** Whose slot is it, as far as `containers` and the cgroup's name tell? */
 export function identify(slot: SlotFacts, containers: Iterable<Container>): Identity {
   const container = findContainer(slot, containers) ?? containerFromName(slot)

@@ -177,9 +177,10 @@ export function startInspector(options: InspectorOptions): Inspector {
       if (one !== undefined) news.add(one)
     }
     for (const one of tracked.values()) {
+      const isYoung = needsLook(one, at)
+      if (!lookAtDisk && !isYoung && !news.has(one)) continue
       const isThere = exists(one.container.pid)
-      const isDue =
-        all || news.has(one) || needsLook(one, at) || (lookAtDisk && one.facts.disk !== '')
+      const isDue = all || news.has(one) || isYoung || (lookAtDisk && one.facts.disk !== '')
       if (isThere && !isDue) continue
       const facts = isThere ? inspect(one) : undefined
       if (facts === undefined) {

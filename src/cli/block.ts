@@ -3,10 +3,9 @@ import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { type Block, emptyOverlay, needed, parseBlock, withBlock } from '../seccomp/block.js'
 import { emergencyTemplates } from '../seccomp/data/emergency-templates.js'
-import { emergencyLabel, emergencyName, isEmergency } from '../seccomp/emergency.js'
+import { affected } from '../seccomp/block-impact.js'
+import { emergencyLabel, emergencyName } from '../seccomp/emergency.js'
 import { rulesOf } from '../seccomp/normal-form.js'
-import type { Resolve } from '../seccomp/approved.js'
-import { renderProfile } from '../seccomp/render.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
 import { printListing, type Output } from './output.js'
@@ -25,30 +24,6 @@ export interface BlockArgs {
 }
 
 const ref = { namespace: rootNamespace, name: emergencyName }
-
-/** Profiles whose enforce rendering differs between two overlays; those that do not render are left out. */
-function affected(
-  profiles: readonly SeccompProfile[],
-  before: SeccompProfile | undefined,
-  after: SeccompProfile
-): string[] {
-  const key = ({ metadata }: SeccompProfile) => `${metadata.namespace ?? ''}/${metadata.name}`
-  const all = new Map(profiles.map((profile) => [key(profile), profile]))
-  const digest = (profile: SeccompProfile, overlay: SeccompProfile | undefined) => {
-    const resolve: Resolve = (namespace, name) =>
-      `${namespace}/${name}` === emergencyLabel ? overlay : all.get(`${namespace}/${name}`)
-    try {
-      return renderProfile(profile, { mode: 'enforce', resolve }).digest
-    } catch {
-      return ''
-    }
-  }
-  return profiles
-    .filter((profile) => profile.spec.seccomp !== undefined && !isEmergency(profile))
-    .filter((profile) => digest(profile, before) !== digest(profile, after))
-    .map(key)
-    .sort()
-}
 
 function checkNeeded(block: Block, args: BlockArgs): void {
   const names = needed(block)

@@ -6,6 +6,8 @@ import { type ErrorCode, errorKinds, SeccoError } from '../errors.js'
 export interface HubAccess {
   ui: string
   token?: string
+  /** Who asks: recorded with what is changed. */
+  user?: string
 }
 
 interface Refusal {
@@ -55,6 +57,7 @@ function open(
       ...(signal === undefined ? {} : { signal }),
       headers: {
         'x-secco': '1',
+        ...(access.user === undefined ? {} : { 'x-secco-user': access.user }),
         ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' })
       }

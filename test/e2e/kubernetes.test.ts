@@ -5,7 +5,7 @@ import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import { runSeccoOnHost } from '../helpers/kubernetes/secco-on-host.js'
+import { runSeccoInCluster } from '../helpers/kubernetes/secco-in-cluster.js'
 import { until } from '../helpers/until.js'
 
 const unable = whyNoNode()
@@ -17,7 +17,7 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 300_00
   const say = (line: string): void => t.comment(line)
   const cluster = await startRealCluster({ programs: found.programs, say })
   t.teardown(() => cluster.stop())
-  const secco = await runSeccoOnHost(cluster)
+  const secco = await runSeccoInCluster(cluster, found.programs)
   t.teardown(() => secco.stop())
   const node = cluster.node()
   const shop = await useSecco(cluster, 'shop', secco.state)
@@ -73,7 +73,8 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 300_00
       const denial = await until(`the denial of ${syscall}`, async () =>
         (await secco.denials()).find((one) => one.syscall === syscall && one.container === own)
       )
-      t.match(denial, { namespace: 'shop', node: 'node-1', count: 1 }, syscall)
+      const who = { pod: pod.metadata.name, containerName: 'app', profile: 'web.app' }
+      t.match(denial, { ...who, namespace: 'shop', node: 'node-1', count: 1 }, syscall)
     }
   })
 })

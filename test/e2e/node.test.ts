@@ -1,13 +1,16 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import process from 'node:process'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
+import { repositoryRoot } from '../helpers/repository.js'
+import { until } from '../helpers/until.js'
 
 const run = promisify(execFile)
 const unable = whyNoNode()
@@ -142,4 +145,23 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
     t.strictSame(await machineState(number), { ...before, cgroups: [], bridge: false })
     t.notOk(existsSync(folder))
   })
+})
+
+test('npm run cluster, killed: nothing of it afterwards', { skip, timeout: 120_000 }, async (t) => {
+  const program = join(repositoryRoot, 'build/test/helpers/kubernetes/main.js')
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, program, '--without-secco']
+  const child = spawn('/usr/bin/env', command, { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  await until('it to be ready', () => (said.includes('Ctrl-C') ? true : undefined), {
+    timeoutMs: 90_000
+  })
+  const [, folder = '', number] = /KUBECONFIG=(\S+secco-cluster-(\d+)-\w+)/.exec(said) ?? []
+  t.ok(existsSync(folder))
+  child.kill('SIGKILL')
+  await until('the guardian to have removed everything', () =>
+    existsSync(folder) ? undefined : true
+  )
+  t.match(await machineState(Number(number)), { cgroups: [], bridge: false, mounts: false })
 })

@@ -7,8 +7,13 @@ import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
-import { containerFromName, findContainer, identify } from '../../satellite/containers/identify.js'
-import { isSandbox, nameOf, podOf } from '../../satellite/containers/labels.js'
+import {
+  containerFromName,
+  findContainer,
+  identify,
+  isHalfTold
+} from '../../satellite/containers/identify.js'
+import { isSandbox, nameOf, podOf, sharedLabels } from '../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../satellite/containers/oci-config.js'
 import { mergeContainers } from '../../satellite/containers/merge.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
@@ -140,10 +145,23 @@ test('labels, OCI configuration, and two sources of one container', (t) => {
   }
   t.match(podOf(cri), { namespace: 'shop', uid: '' })
   t.ok(isSandbox(cri))
+  const byRunc = { ...cri, 'io.kubernetes.cri.container-type': 'container' }
+  t.ok(isHalfTold(byRunc), 'its pod is known, not its labels')
+  t.notOk(isHalfTold({ ...byRunc, 'io.cri-containerd.kind': 'container' }))
+  t.notOk(isHalfTold(labels))
+  t.same(
+    sharedLabels({
+      'pod-template-hash': 'x',
+      'io.kubernetes.cri.container-type': 'sandbox',
+      a: 'b'
+    }),
+    { 'pod-template-hash': 'x' },
+    'nothing that a pod could hide behind'
+  )
   t.notOk(isSandbox(labels))
   t.equal(parseOciConfig('nonsense'), undefined)
   t.equal(parseOciConfig('[]'), undefined)
-  t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {} })
+  t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {}, privileged: false })
   t.match(
     parseOciConfig(
       '{"annotations":{"a":"b","c":1},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_LOG"}}}'

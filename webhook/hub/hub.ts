@@ -5,9 +5,7 @@ import type { RevisionRef, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Store } from '../../src/store/store.js'
-import { denialsOf } from './denial.js'
-import { createDenialRows, type DenialRows } from './denial-rows.js'
-import { createDenials } from './denials.js'
+import type { DenialRows } from './denial-rows.js'
 import { type HubLimits, createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './gate.js'
@@ -15,7 +13,8 @@ import { cachedReview, type ReviewToken } from './identity.js'
 import type { HubCluster } from './hub-cluster.js'
 import { createIntake } from './intake.js'
 import { localFleet } from './local-fleet.js'
-import { createInventory, type FleetInventory } from './inventory.js'
+import type { FleetInventory } from './inventory.js'
+import { createLive } from './live.js'
 import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes, type NodeState } from './nodes.js'
@@ -30,8 +29,7 @@ import { createRevisions, type Render } from './revisions.js'
 import { type RhythmTiming, steadyRhythm } from './rhythm.js'
 import { type Call, serveSession, type Session } from './session.js'
 import { type Address, openTlsFront } from './tls-front.js'
-import { createFleetSets, type FleetSets } from './used-sets.js'
-import { targetOf } from './workload.js'
+import type { FleetSets } from './used-sets.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming extends RhythmTiming {
@@ -147,15 +145,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const denialRows = createDenialRows()
-  const denials = createDenials(logger, (denial, added) =>
-    denialRows.grow(denial, added, new Date().toISOString())
-  )
-  const inventory = createInventory()
-  const sets = createFleetSets()
-  inventory.onChange(({ gone }) => {
-    for (const { id } of gone) sets.drop(id)
-  })
+  const live = createLive(logger)
+  const { denials } = live
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
   const cardinality = createCardinality(limits)
@@ -169,7 +160,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         })
   const podOf = (uid: string) => cluster?.podOf(uid)
   const report = createReports({
-    ...{ inventory, sets, denials, refusals, podOf },
+    ...{ inventory: live.inventory, sets: live.sets, denials, refusals, podOf },
     ...(podCheck === undefined ? {} : { podCheck })
   })
   const observe = createObserver({
@@ -325,7 +316,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       for (const { name, connected, lastSeen } of nodes.list()) {
         if (connected) continue
         // What ran there is not known any more; the node itself is remembered longer.
-        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
+        if (now - Date.parse(lastSeen) > timing.graceMs) live.inventory.forget(name)
         if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
       }
       revisions.nodesChanged()
@@ -382,7 +373,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     },
     denials: () => denials.list(),
     refused: () => refusals.counts(),
-    ...{ denialRows, inventory, sets },
+    ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
     bytes: (digest) => revisions.bytes(digest),
     onChange(listener) {
       listeners.add(listener)

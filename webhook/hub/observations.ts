@@ -5,7 +5,6 @@ import { mergeArguments } from '../../src/seccomp/merge-arguments.js'
 import { setOfCounts, type SyscallCounts, type SyscallSet } from '../../src/seccomp/syscall-set.js'
 import { isKnownSyscall } from '../../src/seccomp/syscall-table.js'
 import { type Denial, denialsOf } from './denial.js'
-import type { KnownPod } from './hub-cluster.js'
 import { type Target, targetOf } from './workload.js'
 
 export const parts = ['entry', 'probe', 'session'] as const

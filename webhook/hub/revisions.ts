@@ -3,7 +3,6 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import {
-  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -14,6 +13,7 @@ import { type Rendering, renderProfile, type RenderOptions } from '../../src/sec
 import type { Store, StoreEvent } from '../../src/store/store.js'
 import { createPassSets } from './pass-sets.js'
 import { originOf } from './revision-origin.js'
+import { ladderOf } from './ladder-state.js'
 import { type Verdict, withVerdict } from './profile-status.js'
 import { type FleetState, isReady } from './readiness.js'
 import type { RevisionFiles } from './revision-files.js'
@@ -102,29 +102,6 @@ function gistOf(verdict: Verdict): unknown {
   if (verdict.state === 'unapproved') return verdict.state
   const { digest, audit, readiness } = verdict
   return [digest, audit, isReady(readiness), readiness.failed]
-}
-
-/** What people chose, with the revisions that they named, as far as their bytes are kept. */
-async function ladderOf(
-  ladder: SeccompProfile['spec']['ladder'],
-  kept: (digest: string | undefined) => Promise<RevisionState | undefined>
-): Promise<LadderState | undefined> {
-  if (ladder === undefined) return undefined
-  const { mode, canary } = ladder
-  const revision = await kept(ladder.revision)
-  const from = await kept(canary?.from.revision)
-  return {
-    mode,
-    ...(revision === undefined ? {} : { revision }),
-    ...(canary === undefined
-      ? {}
-      : {
-          canary: {
-            percent: canary.percent,
-            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
-          }
-        })
-  }
 }
 
 function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {

@@ -1,6 +1,7 @@
 import type { WorkloadRef } from '../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../src/api/names.js'
 import type { PodFacts } from '../../src/rules/facts.js'
+import { anywhere } from '../../src/rules/placement.js'
 import type { Labels } from '../../src/rules/selector.js'
 import type { Running } from '../hub/inventory.js'
 import { plainNamespace, targetOf } from '../hub/workload.js'
@@ -45,8 +46,12 @@ function withoutLearning(own: Labels): Labels {
   return Object.fromEntries(Object.entries(own).filter(([key]) => key !== wellKnown.profile))
 }
 
-/** The container as a new pod of its kind would be shown to the webhook. */
-export function factsOf(running: Running, who: Who): PodFacts {
+/**
+ * The container as a new pod of its kind would be shown to the webhook; `given`: the path of the revision
+ * that it has, so that one of a canary's two is not taken for the wrong one.
+ */
+export function factsOf(running: Running, who: Who, given = ''): PodFacts {
+  const existing = given === '' ? undefined : { type: 'Localhost', localhostProfile: given }
   return {
     ...{ operation: 'CREATE', subresource: '', namespace: who.namespace },
     name: who.pod === '' ? (running.container?.name ?? '') : who.pod,
@@ -57,10 +62,10 @@ export function factsOf(running: Running, who: Who): PodFacts {
     containers: [
       {
         name: running.container?.name ?? '',
-        ...{ kind: 'container', index: 0, hasSecurityContext: false, seccomp: undefined },
+        ...{ kind: 'container', index: 0, hasSecurityContext: false, seccomp: existing },
         ...{ privileged: running.privileged, existed: false }
       }
     ],
-    ...{ placement: {}, windows: false, mirror: false }
+    ...{ placement: anywhere, windows: false, mirror: false }
   }
 }

@@ -1,5 +1,10 @@
+import { rootNamespace } from '../../src/api/names.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { type Answers, createAnswers } from './answers.js'
 import { type ContainerViews, createContainerViews } from './container-views.js'
 import { type DriftWatch, startDriftWatch } from './drift-watch.js'
+import { type LadderWatch, startLadderWatch } from './ladder-watch.js'
+import { type Restarts, watchRestarts } from './restarts.js'
 import { createRevisionIndex, type RevisionIndex } from './revision-index.js'
 import type { TruthSources } from './sources.js'
 
@@ -8,22 +13,46 @@ export interface Truth {
   readonly sources: TruthSources
   readonly views: ContainerViews
   readonly revisions: RevisionIndex
+  readonly restarts: Restarts
+  readonly answers: Answers
   readonly drift: DriftWatch
+  readonly ladder: LadderWatch
+  /** By `namespace/name`. */
+  profile(key: string): SeccompProfile | undefined
   close(): Promise<void>
 }
 
 export function startTruth(sources: TruthSources): Truth {
   let again: () => void = () => undefined
+  let listed: readonly SeccompProfile[] = []
+  let byKey = new Map<string, SeccompProfile>()
+  const read = (): void => {
+    listed = sources.profiles()
+    byKey = new Map(
+      listed.map((one) => [`${one.metadata.namespace ?? rootNamespace}/${one.metadata.name}`, one])
+    )
+  }
+  read()
+  sources.onProfiles(read)
   const revisions = createRevisionIndex(sources, () => again())
   revisions.refresh()
   const views = createContainerViews(sources, () => revisions)
   again = () => views.refresh()
   const drift = startDriftWatch(sources, views)
-  return {
-    ...{ sources, views, revisions, drift },
+  const restarts = watchRestarts(views)
+  const base = {
+    ...{ sources, views, revisions, restarts, drift, answers: createAnswers() },
+    profile: (key: string) => byKey.get(key)
+  }
+  const truth: Truth = {
+    ...base,
+    ladder: startLadderWatch(base as Truth, () => listed),
     async close() {
+      await truth.ladder.close()
       await drift.close()
+      restarts.close()
       views.close()
     }
   }
+  return truth
 }

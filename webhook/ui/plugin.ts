@@ -61,7 +61,7 @@ export function uiPlugin(sources: UiSources): (app: FastifyInstance) => Promise<
     list('/api/v1/workloads', () => workloads())
     list('/api/v1/nodes', () => sources.nodes())
     list('/api/v1/states', () => sources.states())
-    list('/api/v1/denials', () => sources.denials())
+    if (sources.truth === undefined) list('/api/v1/denials', () => sources.denials())
     list('/api/v1/problems', () => sources.problems())
     if (sources.truth !== undefined) truthRoutes(app, sources.truth, headers)
     await Promise.resolve()

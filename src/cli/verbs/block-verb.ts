@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
-import { type VerbContext, withStore } from './context.js'
+import { readAddresses } from '../state.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -39,5 +40,11 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
               at: context.now().toISOString()
             })
       )
+      if (what === undefined || options.remove === true) return
+      // Who uses it only a running hub knows: what its nodes told of what runs.
+      const running = await readAddresses(pathsOf(command, context)).catch(() => undefined)
+      if (running === undefined) return
+      const { printBlockImpact } = await import('../radius.js')
+      await printBlockImpact(context.io, { ...running, user: context.user }, what)
     })
 }

@@ -9,6 +9,7 @@ import { addPsVerb } from './ps-verb.js'
 import { addReviewVerbs } from './review-verbs.js'
 import { addProfileVerbs } from './profile-verbs.js'
 import { addRuleVerbs } from './rule-verbs.js'
+import { addTruthVerbs } from './truth-verbs.js'
 import { addTraceVerb } from './trace-verb.js'
 import { addVersionVerbs } from './version-verbs.js'
 import type { VerbContext } from './context.js'
@@ -17,6 +18,7 @@ import type { VerbContext } from './context.js'
 export function addFurtherVerbs(program: Command, context: VerbContext): void {
   addTraceVerb(program, context)
   addPsVerb(program, context)
+  addTruthVerbs(program, context)
   addGetVerbs(program, context)
   addProfileVerbs(program, context)
   addRuleVerbs(program, context)

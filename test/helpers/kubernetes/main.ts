@@ -7,6 +7,7 @@ import { findNodePrograms } from '../api-server-programs.js'
 import { repositoryRoot } from '../repository.js'
 import { testContainer, testPod } from './pods.js'
 import { startRealCluster, whyNoNode } from './real-cluster.js'
+import { runSeccoInCluster } from './secco-in-cluster.js'
 import { runSeccoOnHost, type SeccoAtWork } from './secco-on-host.js'
 
 const usage = `usage: npm run cluster -- [--nodes N] [--without-secco]
@@ -93,8 +94,14 @@ async function main(): Promise<number> {
   let secco: SeccoAtWork | undefined
   try {
     if (!values['without-secco']) {
-      say('installing Secco')
-      secco = await runSeccoOnHost(cluster)
+      say(
+        `installing Secco (${count === 1 ? 'its image, in the cluster' : 'as processes of this machine'})`
+      )
+      // Its satellites share the folder of one node with the hub; several nodes have one each.
+      secco =
+        count === 1
+          ? await runSeccoInCluster(cluster, found.programs)
+          : await runSeccoOnHost(cluster)
     }
     const file = join(cluster.ground.folder, 'web.yaml')
     await writeFile(file, sample())

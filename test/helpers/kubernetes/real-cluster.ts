@@ -61,6 +61,7 @@ export function whyNoNode(): string | undefined {
  * nodes and clusters stand side by side, and the machine's sysctls stay as they are. Pods, nodes and services
  * have addresses of one bridge that the machine reaches. There is no kube-proxy: the API server dials webhooks
  * at their pods (--enable-aggregator-routing), and service-network.ts answers for services and DNS.
+ * All nodes have one kernel: each satellite's recorder meets the other nodes' containers too, and cannot name them.
  * Everything is in one tree of cgroups and ends with this process, also when it is killed.
  */
 export async function startRealCluster(options: RealClusterOptions): Promise<RealCluster> {

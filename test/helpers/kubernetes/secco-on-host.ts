@@ -14,6 +14,9 @@ export interface SeenDenial {
   namespace: string
   profile: string
   node: string
+  pod: string
+  containerName: string
+  /** Its id. */
   container: string
   syscall: string
   action: string

@@ -1,14 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorKinds, SeccoError, toSeccoError } from '../../../src/errors.js'
 import { chosen, containerRoutes } from '../../truth/container-routes.js'
+import type { ContainerView } from '../../truth/container-views.js'
+import { denialRoutes, streamDenials } from '../../truth/denial-routes.js'
 import { openEventStream } from '../../truth/event-stream.js'
+import { explainRoutes } from '../../truth/explain.js'
+import { ladderRoutes } from '../../truth/ladder-routes.js'
+import { radiusRoutes } from '../../truth/radius-routes.js'
 import type { TruthRoute } from '../../truth/route.js'
 import type { Truth } from '../../truth/truth.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** Who asks, as far as the listener knows. */
-const nobodyElse = 'loopback'
+/** Who asks says so itself: the listener is on loopback, and asks for no name. */
+function actorOf(request: FastifyRequest): string {
+  const said = request.headers['x-secco-user']
+  const name = (typeof said === 'string' ? said : '').replace(/[^\w.@:-]/g, '').slice(0, 64)
+  return name === '' ? 'loopback' : name
+}
 
 /** No form of another site can send this header, nor JSON, without being asked first. */
 function checkOrigin(request: FastifyRequest): void {
@@ -24,7 +33,13 @@ function fail(reply: FastifyReply, error: unknown): void {
 }
 
 export function allRoutes(truth: Truth): TruthRoute[] {
-  return [...containerRoutes(truth)]
+  return [
+    ...containerRoutes(truth),
+    ...denialRoutes(truth),
+    ...radiusRoutes(truth),
+    ...ladderRoutes(truth),
+    ...explainRoutes(truth)
+  ]
 }
 
 /** Registers the endpoints of webhook/truth, streams included. */
@@ -42,18 +57,33 @@ export function truthRoutes(
           if (route.method === 'POST') checkOrigin(request)
           const query = request.query as Query
           const body: unknown = request.body
-          reply.send((await route.handle({ query, body, actor: nobodyElse })) ?? {})
+          reply.send((await route.handle({ query, body, actor: actorOf(request) })) ?? {})
         } catch (error) {
           fail(reply, error)
         }
       }
     })
   }
+  app.get('/api/v1/denials/stream', (request, reply) => {
+    try {
+      streamDenials(truth, request.query as Query, reply.raw, headers)
+      reply.hijack()
+    } catch (error) {
+      fail(reply, error)
+    }
+  })
   app.get('/api/v1/containers/stream', (request, reply) => {
-    reply.hijack()
     const query = request.query as Query
+    let items: ContainerView[]
+    try {
+      items = chosen(truth, truth.views.list(), query)
+    } catch (error) {
+      fail(reply, error)
+      return
+    }
+    reply.hijack()
     const stream = openEventStream(reply.raw, headers)
-    stream.send('snapshot', { items: chosen(truth, truth.views.list(), query) })
+    stream.send('snapshot', { items })
     const leave = truth.views.onChange((changed, gone) => {
       const data = {
         changed: chosen(truth, changed, query),

@@ -1,0 +1,65 @@
+import type { explain } from '../../webhook/truth/explain.js'
+import { type Io, plain } from './io.js'
+import { printObject } from './output.js'
+import { askHub, type HubAccess, queryOf } from './truth-api.js'
+
+type Explained = ReturnType<typeof explain>
+
+async function ask(access: HubAccess, name: string, namespace: string | undefined) {
+  const query = queryOf({ name, namespace })
+  return (await askHub<{ items: Explained[] }>(access, `/api/v1/explain${query}`)).items
+}
+
+/** `secco explain CONTAINER|POD`: why it has what it has, in words. */
+export async function explainContainer(
+  io: Io,
+  access: HubAccess,
+  name: string,
+  options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
+): Promise<number> {
+  const items = await ask(access, name, options.namespace)
+  if (options.output !== 'table') {
+    printObject(io, options.output, items.length === 1 ? items[0] : items)
+    return 0
+  }
+  for (const { words, answer } of items) {
+    for (const line of words) io.stdout(`${plain(line)}\n`)
+    const said =
+      answer === null
+        ? 'The webhook was not asked about it since the hub started.'
+        : `The webhook said at ${answer.at}: ${answer.decision} (${answer.reason}), rule ${answer.rule === '' ? 'none' : answer.rule}.`
+    io.stdout(`${plain(said)}\n\n`)
+  }
+  return 0
+}
+
+/** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
+export async function whyEperm(
+  io: Io,
+  access: HubAccess,
+  name: string,
+  options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
+): Promise<number> {
+  const items = await ask(access, name, options.namespace)
+  if (options.output !== 'table') {
+    printObject(
+      io,
+      options.output,
+      items.map(({ container, denials }) => ({ container, denials }))
+    )
+    return 0
+  }
+  for (const { container, denials, words, decision } of items) {
+    const refused = denials.filter(({ expected }) => !expected)
+    if (refused.length === 0) {
+      io.stdout(
+        `${plain(container.name)} on ${container.node}: no call was refused by seccomp; an EPERM has another cause (capabilities, file rights, an LSM).\n`
+      )
+      continue
+    }
+    for (const line of words.slice(-refused.length)) io.stdout(`${plain(line)}\n`)
+    const by = decision.rule === '' ? 'its own configuration' : `rule ${decision.rule}`
+    io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
+  }
+  return 0
+}

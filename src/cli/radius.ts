@@ -1,0 +1,93 @@
+import type { Radius } from '../../webhook/truth/blast-radius.js'
+import { type Io, paint, plain } from './io.js'
+import { printObject, table } from './output.js'
+import { askHub, type HubAccess } from './truth-api.js'
+
+export interface SimulateArgs {
+  profile: string | undefined
+  deny: readonly string[]
+  selector: string | undefined
+  namespace: string | undefined
+  output: 'table' | 'wide' | 'json' | 'yaml'
+}
+
+/** Who would have been refused what, as a table. */
+export function printRadius(io: Io, radius: Radius, wide: boolean): void {
+  const { considered, without, hit, workloads, containers } = radius
+  if (hit > 0) {
+    io.stdout(
+      table(io, workloads, [
+        { title: 'NAMESPACE', value: (row) => row.namespace },
+        { title: 'WORKLOAD', value: (row) => row.workload },
+        { title: 'CONTAINERS', value: (row) => String(row.containers) },
+        { title: 'CALLS', value: (row) => String(row.calls) },
+        { title: 'REFUSED', value: (row) => row.syscalls.join(',') }
+      ])
+    )
+  }
+  if (wide && hit > 0) {
+    io.stdout('\n')
+    io.stdout(
+      table(io, containers, [
+        { title: 'NODE', value: (row) => row.node },
+        { title: 'CONTAINER', value: (row) => row.name },
+        { title: 'SINCE', value: (row) => row.since },
+        {
+          title: 'REFUSED',
+          value: (row) =>
+            row.denied
+              .map((one) => {
+                const argument = one.argument === '' ? '' : `(${one.argument})`
+                return `${one.syscall}${argument} × ${one.count}${one.certain ? '' : ' perhaps'}`
+              })
+              .join(', ')
+        }
+      ])
+    )
+  }
+  const words = `${hit} of ${considered} running containers would have been refused something`
+  io.stderr(`${paint(io, hit === 0 ? 'green' : 'yellow', words)}\n`)
+  if (without > 0) io.stderr(`${without} more run whose calls are not known\n`)
+}
+
+/** `secco simulate`: from the calls that running containers made; nothing is changed. */
+export async function simulateCommand(
+  io: Io,
+  access: HubAccess,
+  args: SimulateArgs
+): Promise<number> {
+  const { profile, deny, selector, namespace, output } = args
+  const radius = await askHub<Radius>(access, '/api/v1/simulate', {
+    deny,
+    ...(profile === undefined ? {} : { profile }),
+    ...(selector === undefined ? {} : { selector }),
+    ...(namespace === undefined ? {} : { namespace })
+  })
+  if (output === 'json' || output === 'yaml') printObject(io, output, radius)
+  else printRadius(io, radius, output === 'wide')
+  return 0
+}
+
+interface BlockAnswer {
+  users: Radius
+  restart: { name: string; node: string; workload: string; command: string }[]
+  total: number
+  done: number
+}
+
+/** Who uses what is to be blocked, and who keeps it until a restart; of the running hub. */
+export async function printBlockImpact(io: Io, access: HubAccess, what: string): Promise<void> {
+  const answer = await askHub<BlockAnswer>(access, '/api/v1/block', {
+    what,
+    dryRun: true,
+    force: true
+  })
+  printRadius(io, answer.users, true)
+  const { restart, total, done } = answer
+  io.stderr(
+    `${total - restart.length} of ${total} containers under our profiles refuse it (${done} %)\n`
+  )
+  for (const { name, node, command } of restart.slice(0, 50)) {
+    io.stderr(`  ${plain(name)} on ${node}: ${plain(command)}\n`)
+  }
+}

@@ -1,0 +1,238 @@
+import type { Ladder, LadderStep } from '../api/ladder.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import { SeccoError } from '../errors.js'
+import type { Rung } from '../rules/profile-state.js'
+
+/** Steps that a profile remembers. */
+export const mostSteps = 64
+
+export interface Decision {
+  by: string
+  /** RFC 3339. */
+  at: string
+  reason: string
+  evidence?: string
+}
+
+type Place = NonNullable<Ladder['canary']>['from']
+
+export interface PromoteOptions extends Decision {
+  mode: 'audit' | 'enforce'
+  /** Percent of the new pods; undefined: all. */
+  canary?: number
+  /** After so long without trouble a canary becomes everybody's. */
+  quietFor?: string
+  maxDenials?: number
+  maxRestarts?: number
+  /** Where the workload stands when no ladder says so: the mode that its rules give. */
+  current: Rung
+}
+
+function placeText({ mode, revision }: Place): string {
+  return revision === undefined ? mode : `${mode} ${revision.slice(0, 19)}`
+}
+
+/** The profile with a step in its history, newest last. */
+export function withStep(
+  profile: SeccompProfile,
+  step: Omit<LadderStep, 'reason' | 'evidence'> & { reason?: string; evidence?: string }
+): SeccompProfile {
+  const { reason, evidence, ...rest } = step
+  const entry: LadderStep = {
+    ...rest,
+    ...(reason === undefined || reason === '' ? {} : { reason: reason.slice(0, 1000) }),
+    ...(evidence === undefined || evidence === '' ? {} : { evidence: evidence.slice(0, 1000) })
+  }
+  const history = [...(profile.status?.history ?? []), entry].slice(-mostSteps)
+  return { ...profile, status: { ...profile.status, history } }
+}
+
+function withLadder(profile: SeccompProfile, ladder: Ladder): SeccompProfile {
+  return { ...profile, spec: { ...profile.spec, ladder } }
+}
+
+const labelOf = ({ metadata }: SeccompProfile): string =>
+  `${metadata.namespace ?? ''}/${metadata.name}`
+
+/** Where the workload stands: its ladder's place, else what its rules give. */
+export function placeOf(profile: SeccompProfile, current: Rung): Place {
+  const { ladder } = profile.spec
+  if (ladder === undefined) return { mode: current }
+  const { mode, revision } = ladder
+  return { mode, ...(revision === undefined ? {} : { revision }) }
+}
+
+/**
+ * One rung up (or to the newest revision on the same one), for all pods or for a share of the new ones.
+ * With a canary on the same rung the others get the revision before the newest.
+ * @throws SeccoError INVALID_ARGUMENT when there is nothing to enforce or audit, or nothing to return to.
+ */
+export function promoteLadder(profile: SeccompProfile, options: PromoteOptions): SeccompProfile {
+  const { mode, canary } = options
+  if (profile.spec.seccomp === undefined) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${labelOf(profile)}: nothing is approved yet, so there is nothing to ${mode}`,
+      { hint: `approve it first: secco profile approve ${labelOf(profile)}` }
+    )
+  }
+  const { enforceAfter } = profile.spec.ladder ?? {}
+  const kept = enforceAfter === undefined ? {} : { enforceAfter }
+  const before = placeOf(profile, options.current)
+  const step = { ...options, to: canary === undefined ? mode : `${mode} for ${canary}%` }
+  const common = { at: step.at, by: step.by, from: placeText(before), to: step.to }
+  const words = { reason: options.reason, ...evidenceOf(options) }
+  if (canary === undefined || canary === 100) {
+    return withStep(withLadder(profile, { mode, ...kept }), {
+      ...{ ...common, action: 'promote', to: mode },
+      ...words
+    })
+  }
+  const former = before.revision ?? profile.status?.previousRevision
+  if (before.mode === mode && former === undefined) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${labelOf(profile)}: there is no revision before the newest one, so nothing to return to`,
+      { hint: 'leave --canary out, or change the approved part first' }
+    )
+  }
+  const from: Place =
+    before.mode === mode && former !== undefined ? { mode, revision: former } : before
+  return withStep(
+    withLadder(profile, {
+      ...{ mode, ...kept },
+      canary: {
+        ...{ percent: canary, from, startedAt: options.at, quietFor: options.quietFor ?? '10m' },
+        ...(options.maxDenials === undefined ? {} : { maxDenials: options.maxDenials }),
+        ...(options.maxRestarts === undefined ? {} : { maxRestarts: options.maxRestarts })
+      }
+    }),
+    { ...common, action: 'canary', ...words }
+  )
+}
+
+function evidenceOf({ evidence }: Decision): { evidence?: string } {
+  return evidence === undefined ? {} : { evidence }
+}
+
+/** A canary that was quiet long enough is everybody's now; the same object when there is none. */
+export function completeCanary(profile: SeccompProfile, decision: Decision): SeccompProfile {
+  const { ladder } = profile.spec
+  if (ladder?.canary === undefined) return profile
+  const { canary, ...rest } = ladder
+  return withStep(withLadder(profile, rest), {
+    ...{ at: decision.at, by: decision.by, action: 'complete' },
+    ...{ from: `${ladder.mode} for ${canary.percent}%`, to: ladder.mode },
+    ...{ reason: decision.reason, ...evidenceOf(decision) }
+  })
+}
+
+/**
+ * Back to where the workload was: out of a canary, else one rung or one revision down. The same object
+ * when there is nowhere to go back to.
+ */
+export function rollbackLadder(
+  profile: SeccompProfile,
+  decision: Decision,
+  action: 'rollback' | 'return' = 'rollback'
+): SeccompProfile {
+  const { ladder } = profile.spec
+  const enforceAfter = ladder?.enforceAfter
+  // What a policy took up must not go up by the same policy at once: people decide then.
+  const kept = enforceAfter === undefined || action === 'rollback' ? {} : {}
+  const step = (from: string, to: Place) =>
+    withStep(withLadder(profile, { ...to, ...kept }), {
+      ...{ at: decision.at, by: decision.by, action, from, to: placeText(to) },
+      ...{ reason: decision.reason, ...evidenceOf(decision) }
+    })
+  if (ladder?.canary !== undefined) {
+    return step(`${ladder.mode} for ${ladder.canary.percent}%`, ladder.canary.from)
+  }
+  const previous = profile.status?.previousRevision
+  if (ladder === undefined) {
+    return previous === undefined
+      ? profile
+      : step('newest', { mode: 'enforce', revision: previous })
+  }
+  const now = placeText(ladder)
+  const last = profile.status?.history?.findLast(
+    (one) => (one.action === 'promote' || one.action === 'complete') && one.to === ladder.mode
+  )
+  const wasMode = (['enforce', 'audit', 'learn'] as const).find(
+    (mode) => last?.from.startsWith(mode) === true
+  )
+  if (wasMode !== undefined && wasMode !== ladder.mode) return step(now, { mode: wasMode })
+  if (ladder.revision === undefined && previous !== undefined && ladder.mode === 'enforce') {
+    return step(now, { mode: ladder.mode, revision: previous })
+  }
+  const below = ladder.mode === 'enforce' ? 'audit' : ladder.mode === 'audit' ? 'learn' : undefined
+  return below === undefined ? profile : step(now, { mode: below })
+}
+
+/** How a canary fares. */
+export interface CanaryFigures {
+  containers: number
+  others: number
+  denials: number
+  restarts: number
+  /** ms since it began. */
+  ageMs: number
+  quietMs: number
+  /** The newest refused call, in words. */
+  newest: string
+}
+
+/** What becomes of a canary, with the reason. Pure. */
+export function judgeCanary(
+  canary: NonNullable<Ladder['canary']>,
+  figures: CanaryFigures
+): { verdict: 'return' | 'complete' | 'wait'; reason: string } {
+  const { denials, restarts, containers } = figures
+  if (denials > (canary.maxDenials ?? 0)) {
+    const reason = `${denials} calls refused in the canary: ${figures.newest}`
+    return { verdict: 'return', reason }
+  }
+  if (restarts > (canary.maxRestarts ?? 1)) {
+    return { verdict: 'return', reason: `${restarts} restarts of the canary` }
+  }
+  if (containers === 0) return { verdict: 'wait', reason: 'no container of the canary runs yet' }
+  if (figures.ageMs < figures.quietMs) {
+    return { verdict: 'wait', reason: `quiet so far; it has to be for ${canary.quietFor}` }
+  }
+  const reason = `quiet for ${canary.quietFor} in ${containers} containers`
+  return { verdict: 'complete', reason }
+}
+
+/** Puts a mute into a profile, or takes it away; the same object when that changes nothing. */
+export function withMute(
+  profile: SeccompProfile,
+  mute: { syscall: string; comm?: string },
+  decision: Decision,
+  remove: boolean
+): SeccompProfile {
+  const before = profile.spec.mute ?? []
+  const isSame = (one: { syscall: string; comm?: string }) =>
+    one.syscall === mute.syscall && one.comm === mute.comm
+  if (before.some(isSame) !== remove) return profile
+  const { by, at, reason } = decision
+  const after = remove
+    ? before.filter((one) => !isSame(one))
+    : [...before, { ...mute, by, at, ...(reason === '' ? {} : { reason }) }].slice(-256)
+  const { mute: _old, ...spec } = profile.spec
+  const changed = { ...profile, spec: after.length === 0 ? spec : { ...spec, mute: after } }
+  const who = mute.comm === undefined ? '' : ` of ${mute.comm}`
+  return withStep(changed, {
+    ...{ at, by, action: 'mute', from: remove ? 'muted' : 'heard', to: remove ? 'heard' : 'muted' },
+    reason: `${mute.syscall}${who}${reason === '' ? '' : `: ${reason}`}`
+  })
+}
+
+/** Whether a refused call is muted in its profile. */
+export function isMuted(
+  profile: SeccompProfile | undefined,
+  call: { syscall: string; comm: string }
+): boolean {
+  return (profile?.spec.mute ?? []).some(
+    ({ syscall, comm }) => syscall === call.syscall && (comm ?? call.comm) === call.comm
+  )
+}

@@ -1,0 +1,517 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { t, test } from 'tap'
+import { stringify } from 'yaml'
+import { probeTracing } from '../../native/recorder.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
+import type { ProfileState } from '../../src/rules/profile-state.js'
+import type { ContainerView } from '../../webhook/truth/container-views.js'
+import type { DenialView } from '../../webhook/truth/denial-views.js'
+import type { LadderView } from '../../webhook/truth/ladder-view.js'
+import type { Radius } from '../../webhook/truth/blast-radius.js'
+import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+import { runSecco, spawnSecco } from '../helpers/secco-command.js'
+import { until } from '../helpers/until.js'
+
+t.setTimeout(500_000)
+const probe = probeTracing()
+const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
+/** Others may keep this machine busy. */
+const patience = { timeoutMs: 90_000, everyMs: 100 }
+
+/** What a small static program asks by itself. */
+const own =
+  'pause read write mmap mprotect arch_prctl brk set_tid_address set_robust_list rseq prlimit64 readlink readlinkat getrandom munmap fstat'.split(
+    ' '
+  )
+
+function profileOf(name: string, more: readonly string[]): SeccompProfile {
+  return {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'default', name },
+    spec: {
+      workload: { kind: 'Container', name },
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [{ names: [...own, ...more].sort(), action: 'SCMP_ACT_ALLOW' }]
+      }
+    }
+  }
+}
+
+interface Addresses {
+  webhook: string
+  ui: string
+  caBundle: string
+}
+
+interface Change {
+  seccomp?: LinuxSeccomp | 'none'
+  privileged?: boolean
+  annotations?: Record<string, string>
+}
+
+/** A whole Secco on a state folder of its own, and real runc containers beside it. */
+async function everything() {
+  const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
+  const rootfs = await makeRootfs()
+  const root = join(state, 'runc')
+  const free = '127.0.0.1:0'
+  const up = spawnSecco([
+    ...['up', '-o', 'json', '--state', state, '--seccomp-root', join(state, 'seccomp')],
+    ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
+    ...['--runc-root', root, '--containerd-socket', join(state, 'none.sock')]
+  ])
+  let log = ''
+  up.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  const [line] = (await once(up.stdout, 'data')) as [Buffer]
+  const addresses = JSON.parse(line.toString()) as Addresses
+  const bundles: string[] = []
+  const ids = new Set<string>()
+
+  const secco = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runSecco([...args, '--state', state])
+    if (code !== 0) throw new Error(`secco ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const json = async <T>(...args: string[]): Promise<T> =>
+    JSON.parse(await secco(...args, '-o', 'json')) as T
+  const api = async <T>(path: string): Promise<T> =>
+    (await (await fetch(`${addresses.ui}/api/v1/${path}`)).json()) as T
+
+  return {
+    ...{ state, secco, json, api, addresses, log: () => log },
+    async apply(document: object): Promise<void> {
+      const path = join(state, 'document.yaml')
+      await writeFile(path, stringify(document))
+      const kind = (document as { kind: string }).kind === 'SeccompRule' ? 'rule' : 'profile'
+      await secco(kind, 'apply', '-f', path)
+    },
+    /** The revision that nodes have, once they have it. */
+    revision: (name: string, mode: 'enforce' | 'audit', not = '') =>
+      until(
+        `${mode} of ${name} on the node`,
+        async () => {
+          const { items } = await api<{ items: ProfileState[] }>('states')
+          const found = items.find((one) => one.name === name)?.[mode]
+          return found?.ready === true && found.digest !== not ? found : undefined
+        },
+        patience
+      ),
+    file: (path: string) => join(state, 'seccomp', path),
+    read: async (path: string) =>
+      JSON.parse(await readFile(join(state, 'seccomp', path), 'utf8')) as LinuxSeccomp,
+    async start(id: string, calls: readonly string[], change: Change): Promise<void> {
+      const { seccomp, annotations = {}, privileged } = change
+      const bundle = await makeBundle(rootfs, {
+        args: ['/probe', ...calls, 'wait'],
+        annotations,
+        ...(seccomp === undefined || seccomp === 'none' ? {} : { seccomp })
+      })
+      bundles.push(bundle)
+      const path = join(bundle, 'config.json')
+      const config = JSON.parse(await readFile(path, 'utf8')) as {
+        linux: Record<string, unknown>
+        process: { capabilities: Record<string, string[]> }
+      }
+      if (seccomp === 'none') delete config.linux['seccomp']
+      if (privileged === true) {
+        delete config.linux['maskedPaths']
+        const all = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOOT']
+        for (const set of ['bounding', 'effective', 'permitted']) {
+          config.process.capabilities[set] = [...(config.process.capabilities[set] ?? []), ...all]
+        }
+      }
+      await writeFile(path, JSON.stringify(config))
+      ids.add(id)
+      const child = spawn('runc', ['--root', root, 'run', '-d', '--bundle', bundle, id], {
+        stdio: 'ignore'
+      })
+      const [code] = (await once(child, 'exit')) as [number]
+      if (code !== 0) throw new Error(`runc could not start ${id}`)
+    },
+    async stop(id: string): Promise<void> {
+      ids.delete(id)
+      await run('runc', ['--root', root, 'delete', '--force', id])
+    },
+    /** The container as `secco ps` shows it, once that is as it should be; how long it took in ms. */
+    async seen(id: string, is: (view: ContainerView) => boolean): Promise<[ContainerView, number]> {
+      const began = Date.now()
+      let last: ContainerView | undefined
+      const view = await until(
+        `${id} in secco ps`,
+        async () => {
+          const { items } = await api<{ items: ContainerView[] }>('containers')
+          last = items.find((one) => one.id === id)
+          return last !== undefined && is(last) ? last : undefined
+        },
+        patience
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(last)}`)
+      })
+      return [view, Date.now() - began]
+    },
+    /** The path that a pod of this name gets. */
+    admit(pod: string, labels: Record<string, string>): Promise<string> {
+      const review = {
+        ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
+        request: {
+          ...{ uid: `uid-${pod}`, operation: 'CREATE', namespace: 'default', dryRun: false },
+          resource: { group: '', version: 'v1', resource: 'pods' },
+          object: {
+            ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
+            spec: { containers: [{ name: 'app', image: 'app' }] }
+          }
+        }
+      }
+      return new Promise((resolve, reject) => {
+        const ca = Buffer.from(addresses.caBundle, 'base64').toString()
+        const url = addresses.webhook.replace('127.0.0.1', 'localhost')
+        const headers = { 'content-type': 'application/json' }
+        const call = request(
+          `${url}/mutate`,
+          { method: 'POST', ca, headers, agent: false },
+          (got) => {
+            let body = ''
+            got.on('data', (chunk: Buffer) => (body += chunk.toString()))
+            got.on('end', () => {
+              const { response } = JSON.parse(body) as { response: { patch?: string } }
+              const patch = Buffer.from(response.patch ?? '', 'base64').toString()
+              resolve(/"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? '')
+            })
+          }
+        )
+        call.once('error', reject)
+        call.end(JSON.stringify(review))
+      })
+    },
+    async dispose() {
+      for (const id of ids) await run('runc', ['--root', root, 'delete', '--force', id])
+      up.kill('SIGTERM')
+      await once(up, 'close')
+      for (const path of [...bundles, state, dirname(rootfs)]) {
+        await rm(path, { recursive: true, force: true })
+      }
+    }
+  }
+}
+
+const assigned = (
+  container: string,
+  profile: string,
+  revision: string
+): Record<string, string> => ({
+  'secco.dev/assigned': JSON.stringify({ [container]: { profile, revision, mode: 'enforce' } })
+})
+
+test('the truth about real containers', { skip }, async (t) => {
+  const all = await everything()
+  t.teardown(() => all.dispose())
+
+  await t.test('ten containers in ten states', async (t) => {
+    for (const name of ['web', 'changed', 'deleted', 'wrong']) {
+      await all.apply(profileOf(name, name === 'web' ? ['getsid'] : ['getsid', 'getpgid']))
+    }
+    await all.apply({
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+      metadata: { namespace: 'secco-system', name: 'guarded' },
+      spec: {
+        podSelector: { matchLabels: { app: 'guarded' } },
+        profile: { name: 'web', namespace: 'default' },
+        mode: 'enforce'
+      }
+    })
+    const web = await all.revision('web', 'enforce')
+    const audit = await all.revision('web', 'audit')
+    const [changed, deleted, wrong] = [
+      await all.revision('changed', 'enforce'),
+      await all.revision('deleted', 'enforce'),
+      await all.revision('wrong', 'enforce')
+    ]
+    const enforce = await all.read(web.path)
+    const times: Record<string, number> = {}
+    const check = async (id: string, is: (view: ContainerView) => boolean) => {
+      const [view, ms] = await all.seen(id, is)
+      times[id] = ms
+      return view
+    }
+    const kinds = ({ drift }: ContainerView) => drift.map(({ kind }) => kind)
+
+    await all.start('open', [], { seccomp: 'none' })
+    t.match(await check('open', ({ state }) => state === 'unconfined'), { risk: 100, drift: [] })
+    await all.start('plain', [], { seccomp: runtimeDefault() })
+    t.match(
+      await check('plain', (view) => view.state === 'runtime-default' && view.checked === 'bytes'),
+      { revision: '' }
+    )
+    await all.start('audited', [], { seccomp: await all.read(audit.path) })
+    t.match(await check('audited', (view) => view.state === 'audit' && view.checked === 'bytes'), {
+      ...{ profile: 'default/web', revision: audit.digest, stale: false }
+    })
+    await all.start('enforced', [], { seccomp: enforce })
+    t.match(
+      await check('enforced', (view) => view.state === 'enforced' && view.checked === 'bytes'),
+      { profile: 'default/web', revision: web.digest, stale: false, drift: [] }
+    )
+    await all.start('privileged', [], { seccomp: 'none', privileged: true })
+    t.match(await check('privileged', ({ state }) => state === 'not-protectable'), {
+      why: /privileged/
+    })
+    await all.start('promised', [], {
+      seccomp: 'none',
+      annotations: assigned('promised', 'default/web', web.digest)
+    })
+    const promised = await check('promised', ({ state }) => state === 'unconfined')
+    t.match(promised.drift, [{ kind: 'Unconfined', message: /declared web@.*running unconfined/ }])
+    await all.start('missed', [], { seccomp: 'none', annotations: { app: 'guarded' } })
+    t.match(await check('missed', ({ unprotected }) => unprotected !== null), {
+      state: 'unconfined',
+      unprotected: { rule: 'secco-system/guarded', message: /without the webhook/ }
+    })
+
+    await all.start('changed', [], { seccomp: await all.read(changed.path) })
+    await check('changed', ({ state }) => state === 'enforced')
+    await writeFile(all.file(changed.path), '{"defaultAction":"SCMP_ACT_ALLOW"}')
+    t.same(kinds(await check('changed', ({ drift }) => drift.length > 0)), ['FileChanged'])
+    await all.start('deleted', [], { seccomp: await all.read(deleted.path) })
+    await check('deleted', ({ state }) => state === 'enforced')
+    await unlink(all.file(deleted.path))
+    t.same(kinds(await check('deleted', ({ drift }) => drift.length > 0)), ['FileMissing'])
+    await writeFile(all.file(wrong.path), JSON.stringify(runtimeDefault()))
+    await all.start('wrong', [], {
+      seccomp: await all.read(wrong.path),
+      annotations: assigned('wrong', 'default/wrong', wrong.digest)
+    })
+    t.same(
+      kinds(await check('wrong', ({ drift }) => drift.length > 1)).sort(),
+      ['ConfigDiffers', 'FileChanged'],
+      'the wrong file under the right name'
+    )
+
+    await all.apply(profileOf('web', ['getsid', 'getpriority']))
+    const newer = await all.revision('web', 'enforce', web.digest)
+    t.match(await check('enforced', ({ stale }) => stale), { wanted: newer.digest })
+    t.comment(`ms from the change to the right answer: ${JSON.stringify(times)}`)
+
+    const ps = await all.secco('ps', '-o', 'wide')
+    t.match(ps, /missed +n1 +unconfined \(should be protected\)/)
+    t.match(ps, /enforced +n1 +enforced +web@[0-9a-f]{8} +yes/)
+    t.match(await all.secco('explain', 'missed'), /Rules that match: secco-system\/guarded/)
+    t.match(await all.secco('explain', 'deleted'), /the file of deleted@.* is gone/)
+    t.match(all.log(), /declared web@[0-9a-f]+, running unconfined since/)
+    t.match(all.log(), /should be protected, is not/)
+    const condition = await until(
+      'the Drifted condition',
+      async () => {
+        const profile = await all.json<{ items: SeccompProfile[] }>('get', 'profiles', 'deleted')
+        return profile.items[0]?.status?.conditions?.find(({ type }) => type === 'Drifted')
+      },
+      patience
+    )
+    t.match(condition, { status: 'True', reason: 'FileMissing' })
+    for (const id of [
+      'open',
+      'plain',
+      'audited',
+      'privileged',
+      'promised',
+      'missed',
+      'changed',
+      'deleted',
+      'wrong',
+      'enforced'
+    ]) {
+      await all.stop(id)
+    }
+    await until(
+      'an empty ps',
+      async () => (await all.json<{ items: unknown[] }>('ps')).items.length === 0 || undefined,
+      patience
+    )
+  })
+
+  await t.test('a denial in each mode: seen, explained, allowed, gone', async (t) => {
+    await all.apply(profileOf('deny', []))
+    const enforce = await all.revision('deny', 'enforce')
+    const audit = await all.revision('deny', 'audit')
+    const denied = (container: string) =>
+      until(
+        `a denial in ${container}`,
+        async () => {
+          const { items } = await all.api<{ items: DenialView[] }>('denials')
+          return items.find((one) => one.container === container && one.syscall === 'getpgid')
+        },
+        patience
+      )
+    await all.start('deny', ['getpgid'], { seccomp: await all.read(enforce.path) })
+    t.match(await denied('deny'), {
+      ...{ node: 'n1', answer: 'EPERM', comm: 'probe', count: 1, mode: 'enforce' },
+      hint: /secco denials allow default\/deny getpgid/
+    })
+    await all.start('deny-audit', ['getpgid'], {
+      seccomp: await all.read(audit.path),
+      annotations: { 'secco.dev/profile': 'deny' }
+    })
+    t.match(await denied('deny-audit'), { answer: 'logged', mode: 'audit' })
+    t.match(
+      await all.secco('why-eperm', 'deny'),
+      /probe \(pid \d+\) in deny on n1 called getpgid and got EPERM/
+    )
+
+    const before = await all.secco('denials', 'allow', 'deny', 'getpgid')
+    t.match(before, /\+ getpgid\nrevision sha256:\w+ → sha256:\w+/)
+    t.equal((await all.revision('deny', 'enforce')).digest, enforce.digest, 'nothing without --yes')
+    await all.secco('denials', 'allow', 'deny', 'getpgid', '--yes', '--reason', 'it needs it')
+    const next = await all.revision('deny', 'enforce', enforce.digest)
+    t.match((await all.seen('deny', ({ stale }) => stale))[0], { wanted: next.digest })
+    await all.stop('deny')
+    await all.start('deny', ['getpgid'], { seccomp: await all.read(next.path) })
+    const [healed] = await all.seen(
+      'deny',
+      (view) => view.revision === next.digest && view.checked === 'bytes'
+    )
+    t.match(healed, { state: 'enforced', stale: false })
+    const { items } = await all.api<{ items: DenialView[] }>('denials')
+    t.same(
+      items.filter(({ revision }) => revision === next.digest),
+      [],
+      'refused no more'
+    )
+    await all.stop('deny')
+    await all.stop('deny-audit')
+  })
+
+  await t.test('a canary that breaks goes back by itself', async (t) => {
+    await all.apply(profileOf('api', ['getsid']))
+    const good = await all.revision('api', 'enforce')
+    const labels = { 'secco.dev/profile': 'api' }
+    t.equal(await all.admit('api-0', labels), good.path)
+    await all.apply(profileOf('api', []))
+    const bad = await all.revision('api', 'enforce', good.digest)
+    await all.secco(
+      ...['promote', 'api', 'enforce', '--canary', '25%', '--quiet-for', '1h'],
+      ...['--reason', 'smaller']
+    )
+    const paths = await until(
+      'the canary in the snapshot',
+      async () => {
+        const got: string[] = []
+        for (const n of [0, 1, 2, 3]) got.push(await all.admit(`api-${n}`, labels))
+        return got.filter((path) => path === bad.path).length === 1 ? got : undefined
+      },
+      patience
+    )
+    t.same(paths, [bad.path, good.path, good.path, good.path], '1 of 4')
+    for (const [n, path] of paths.entries()) {
+      await all.start(`api-${n}`, ['getsid'], { seccomp: await all.read(path) })
+    }
+    const ladder = await until(
+      'the return',
+      async () => {
+        const { items } = await all.api<{ items: LadderView[] }>('ladder')
+        const own = items.find(({ profile }) => profile === 'api')
+        return own?.history.at(-1)?.action === 'return' ? own : undefined
+      },
+      patience
+    )
+    t.match(ladder, { mode: 'enforce', revision: good.digest, canary: null })
+    t.match(ladder.history.at(-1), { by: 'policy', reason: /getsid \(EPERM\) by probe/ })
+    t.equal(
+      await until(
+        'new pods under the former revision',
+        async () => ((await all.admit('api-4', labels)) === good.path ? good.path : undefined),
+        patience
+      ),
+      good.path
+    )
+    const { items } = await all.api<{ items: DenialView[] }>('denials')
+    const hit = new Set(
+      items.filter(({ syscall }) => syscall === 'getsid').map((one) => one.container)
+    )
+    t.same([...hit], ['api-0'], 'three of four never noticed')
+    for (const n of [0, 1, 2, 3]) await all.stop(`api-${n}`)
+  })
+
+  await t.test('block names exactly the users, and counts the restarts', async (t) => {
+    const uses = ['getpriority', 'getsid', 'getpriority', 'getpgid', 'getsid']
+    await all.apply(profileOf('fleet', ['getpriority', 'getsid', 'getpgid']))
+    const { path } = await all.revision('fleet', 'enforce')
+    const seccomp = await all.read(path)
+    for (const [n, call] of uses.entries()) {
+      const annotations = { 'secco.dev/profile': 'fleet', tier: n < 3 ? 'front' : 'back' }
+      await all.start(`user-${n}`, [call], { seccomp, annotations })
+    }
+    const simulated = await until(
+      'everybody is known',
+      async () => {
+        const radius = await all.json<Radius>('simulate', '--deny', 'getpriority')
+        return radius.considered === 5 && radius.without === 0 ? radius : undefined
+      },
+      patience
+    )
+    t.same(simulated.containers.map(({ name }) => name).sort(), ['user-0', 'user-2'])
+    t.match(simulated.containers[0]?.denied, [{ syscall: 'getpriority', count: 1, certain: true }])
+    const front = await all.json<Radius>('simulate', '--deny', 'getsid', '-l', 'tier=front')
+    t.same(
+      front.containers.map(({ name }) => name),
+      ['user-1'],
+      'by selector'
+    )
+
+    const dry = await runSecco(['block', 'getpriority', '--dry-run', '--state', all.state])
+    t.match(dry.stdout, /user-0[^\n]*getpriority × 1/)
+    t.match(dry.stdout, /user-2[^\n]*getpriority × 1/)
+    t.notMatch(dry.stdout, /user-[134]/)
+    const before = await all.api<{ total: number; done: number }>('block')
+    await all.secco('block', 'getpriority', '--reason', 'a test')
+    const blocked = await all.revision(
+      'fleet',
+      'enforce',
+      /\/([0-9a-f]{64})/.exec(path)?.[1] === undefined
+        ? ''
+        : `sha256:${/\/([0-9a-f]{64})/.exec(path)?.[1] ?? ''}`
+    )
+    t.equal(before.total, 5)
+    const open = await until(
+      'all five to be restarted',
+      async () => {
+        const answer = await all.api<{ restart: { name: string }[]; done: number }>('block')
+        return answer.restart.length === 5 ? answer : undefined
+      },
+      patience
+    )
+    t.equal(open.done, 0)
+    const again = await all.read(blocked.path)
+    for (const n of [0, 1, 2, 3, 4]) {
+      await all.stop(`user-${n}`)
+      await all.start(`user-${n}`, ['getpriority'], {
+        seccomp: again,
+        annotations: { 'secco.dev/profile': 'fleet' }
+      })
+    }
+    await until(
+      'progress of 100 %',
+      async () => (await all.api<{ done: number }>('block')).done === 100 || undefined,
+      patience
+    )
+    const refused = await until(
+      'the call refused everywhere',
+      async () => {
+        const { items } = await all.api<{ items: DenialView[] }>('denials?profile=fleet')
+        const names = new Set(
+          items.filter(({ syscall }) => syscall === 'getpriority').map((one) => one.container)
+        )
+        return names.size === 5 ? names : undefined
+      },
+      patience
+    )
+    t.equal(refused.size, 5)
+    await all.secco('block', 'getpriority', '--remove')
+  })
+})

@@ -1,0 +1,68 @@
+import { isMuted } from '../../src/confinement/ladder.js'
+import { durationMs } from '../../src/seccomp/duration.js'
+import { riskOf } from '../../src/seccomp/risk.js'
+import { runtimeDefaultNames } from '../../src/seccomp/runtime-default.js'
+import type { DenialRow } from '../hub/denial-rows.js'
+import type { Truth } from './truth.js'
+
+/** Refused calls as CLI, pages and API show them: with what to do. */
+export interface DenialView extends DenialRow {
+  mode: 'audit' | 'enforce' | ''
+  muted: boolean
+  hint: string
+}
+
+const floor = runtimeDefaultNames()
+
+/** What a person does about it. */
+function hintOf(row: DenialRow, mode: string): string {
+  const { syscall, namespace, profile } = row
+  if (row.expected) return 'refused on purpose: libc has another way'
+  if (row.succeeded > 0) return 'it succeeded although refused: another filter is in force'
+  const allow = `secco denials allow ${namespace}/${profile} ${syscall}`
+  const risk = riskOf(syscall)
+  if (!floor.has(syscall)) {
+    return `RuntimeDefault refuses it too: find out who asks (${row.comm === '' ? 'unknown' : row.comm}) before you allow it: ${allow}`
+  }
+  if (risk?.level === 'high') return `${risk.reason}: look twice, then: ${allow}`
+  return mode === 'audit' ? `would be refused in enforce: ${allow}` : `let it through: ${allow}`
+}
+
+export function denialView(truth: Truth, row: DenialRow): DenialView {
+  const known = truth.revisions.byDigest(row.revision)
+  const key = `${row.namespace}/${row.profile}`
+  const own = known.find(({ profile }) => profile === key) ?? known[0]
+  const mode = own?.mode ?? (row.action === 'SCMP_ACT_LOG' ? 'audit' : '')
+  return { ...row, mode, muted: isMuted(truth.profile(key), row), hint: hintOf(row, mode) }
+}
+
+/** When `10m` ago, or an RFC 3339 time, was; undefined for anything else. */
+export function sinceOf(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  const span = durationMs(text)
+  const at = span === undefined ? Date.parse(text) : now - span
+  return Number.isNaN(at) ? undefined : at
+}
+
+export interface DenialChoice {
+  namespace?: string | undefined
+  workload?: string | undefined
+  node?: string | undefined
+  profile?: string | undefined
+  since?: string | undefined
+  muted?: boolean
+  expected?: boolean
+}
+
+export function wantsDenial(view: DenialView, choice: DenialChoice, since?: number): boolean {
+  const { namespace, workload, node, profile } = choice
+  return (
+    (namespace ?? view.namespace) === view.namespace &&
+    (workload ?? view.workload) === view.workload &&
+    (node ?? view.node) === view.node &&
+    (profile ?? view.profile) === view.profile &&
+    (choice.muted === true || !view.muted) &&
+    (choice.expected === true || !view.expected) &&
+    (since === undefined || Date.parse(view.lastSeen) >= since)
+  )
+}

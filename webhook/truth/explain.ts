@@ -1,0 +1,138 @@
+import { plural } from '../../src/plural.js'
+import { errnoName } from '../../src/seccomp/errno-name.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import { SeccoError } from '../../src/errors.js'
+import { shortRevision } from '../hub/revision-names.js'
+import type { ContainerView } from './container-views.js'
+import { type DenialView, denialView } from './denial-views.js'
+import { restartOf } from './ladder-routes.js'
+import { type TruthRoute, textOf } from './route.js'
+import type { Truth } from './truth.js'
+
+/** Which nodes have the file of a revision. */
+function nodesOf(truth: Truth, profile: string, digest: string) {
+  const [namespace = '', name = ''] = profile.split('/')
+  const path = revisionPath(namespace, name, digest)
+  const all = truth.sources.hub.nodes()
+  const missing = all.filter(({ holding }) => !holding.has(path)).map((node) => node.name)
+  return { ready: all.length - missing.length, total: all.length, missing }
+}
+
+/** Containers that a name means: an id (or its beginning), a container, a pod, or namespace/pod. */
+export function findContainers(truth: Truth, name: string, namespace?: string): ContainerView[] {
+  const [first = '', second] = name.split('/', 2)
+  const own = second ?? first
+  const home = second === undefined ? namespace : first
+  const found = truth.views
+    .list()
+    .filter(
+      (view) =>
+        (home ?? view.namespace) === view.namespace &&
+        (view.pod === own ||
+          view.name === own ||
+          view.id === own ||
+          view.key === name ||
+          view.workload.split('/')[1] === own ||
+          (own.length >= 8 && view.id.startsWith(own)))
+    )
+  if (found.length > 0) return found
+  throw new SeccoError('CONTAINER_NOT_FOUND', `${name}: no running container is called so`, {
+    hint: 'list them with `secco ps -A -o wide`'
+  })
+}
+
+/** One refused call in plain words. */
+export function denialWords(view: DenialView): string {
+  const who = view.comm === '' ? 'A process' : `${view.comm} (pid ${view.pid})`
+  const what = view.arguments === '' ? view.syscall : `${view.syscall} with ${view.arguments}`
+  const got =
+    view.signal !== ''
+      ? `was ended by ${view.signal}`
+      : view.action === 'SCMP_ACT_LOG'
+        ? 'was let through and logged: enforce would refuse it'
+        : view.errno === 0
+          ? 'was refused'
+          : `got ${errnoName(view.errno)}`
+  const times = plural(view.count, 'time')
+  return `${who} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}.`
+}
+
+function wordsOf(truth: Truth, view: ContainerView, denials: readonly DenialView[]): string[] {
+  const decided = truth.views.decided(view.key)
+  const own = decided?.decision.containers[0]
+  const words = [
+    `${view.name} (${view.workload}) runs on ${view.node}: ${view.state}; ${view.why}.`
+  ]
+  for (const { message, since } of view.drift) words.push(`Drift: ${message} since ${since}.`)
+  if (view.unprotected !== null) words.push(`It should be protected: ${view.unprotected.message}.`)
+  const matched = decided?.decision.matched ?? []
+  words.push(
+    matched.length === 0
+      ? 'No rule matches it: what it has comes from its own configuration.'
+      : `Rules that match: ${matched.join(', ')}; ${own?.rule ?? 'none'} decides (${own?.outcome ?? ''}, ${own?.reason ?? ''}).`
+  )
+  if (view.revision !== '') {
+    const { ready, total, missing } = nodesOf(truth, view.profile, view.revision)
+    const lacking = missing.length === 0 ? '' : `, missing on ${missing.slice(0, 5).join(', ')}`
+    words.push(
+      `${shortRevision(view.profile, view.revision)} is on ${ready} of ${plural(total, 'node')}${lacking}.`
+    )
+  }
+  if (view.stale) {
+    words.push(
+      `A new one would get ${shortRevision(view.profile, view.wanted)}; it keeps its own until: ${restartOf(view)}.`
+    )
+  }
+  for (const denial of denials) words.push(`${denialWords(denial)} ${denial.hint}.`)
+  return words
+}
+
+export function explain(truth: Truth, view: ContainerView) {
+  const decided = truth.views.decided(view.key)
+  const own = decided?.decision.containers[0]
+  const denials = truth.sources.hub.denialRows
+    .list()
+    .filter(({ node, container }) => node === view.node && container === view.id)
+    .map((row) => denialView(truth, row))
+  const answer = truth.answers.find(
+    view.namespace,
+    view.pod === '' ? view.name : view.pod,
+    view.name
+  )
+  return {
+    container: view,
+    matched: decided?.decision.matched ?? [],
+    decision: {
+      ...{ outcome: own?.outcome ?? '', reason: own?.reason ?? '', rule: own?.rule ?? '' },
+      ...{ profile: own?.profile ?? '', mode: own?.mode ?? '', revision: own?.revision ?? '' }
+    },
+    warnings: decided?.decision.warnings ?? [],
+    nodes:
+      view.revision === ''
+        ? { ready: 0, total: 0, missing: [] }
+        : nodesOf(truth, view.profile, view.revision),
+    answer: answer ?? null,
+    denials,
+    restart: restartOf(view),
+    words: wordsOf(
+      truth,
+      view,
+      denials.filter(({ expected }) => !expected)
+    )
+  }
+}
+
+export function explainRoutes(truth: Truth): TruthRoute[] {
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
+      needs: { verb: 'list', resource: 'containers' },
+      summary: 'Why a container has what it has, by which rule, and what was refused',
+      handle({ query }) {
+        const name = textOf(query['name']) ?? ''
+        const found = findContainers(truth, name, textOf(query['namespace']))
+        return { items: found.map((view) => explain(truth, view)) }
+      }
+    }
+  ]
+}

@@ -1,0 +1,116 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import {
+  completeCanary,
+  judgeCanary,
+  promoteLadder,
+  rollbackLadder
+} from '../../src/confinement/ladder.js'
+import { toSeccoError } from '../../src/errors.js'
+import { durationMs } from '../../src/seccomp/duration.js'
+import { policyName } from '../../src/seccomp/promotion.js'
+import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
+import type { Truth } from './truth.js'
+
+/** Ends canaries: back when denials or restarts rise, on when it was quiet; and enforces by policy. */
+export interface LadderWatch {
+  look(): Promise<void>
+  close(): Promise<void>
+}
+
+const lookEveryMs = 5000
+
+export function startLadderWatch(
+  truth: Truth,
+  profiles: () => readonly SeccompProfile[]
+): LadderWatch {
+  const { sources } = truth
+  const { logger, store, hub } = sources
+  let running: Promise<void> = Promise.resolve()
+  let closed = false
+  let soon: NodeJS.Timeout | undefined
+
+  async function change(
+    profile: SeccompProfile,
+    what: string,
+    reason: string,
+    edit: (profile: SeccompProfile) => SeccompProfile
+  ): Promise<void> {
+    const { namespace = '', name } = profile.metadata
+    const wanted = JSON.stringify(profile.spec.ladder)
+    try {
+      // Somebody moved it meanwhile: their word stands.
+      await store.update('SeccompProfile', { namespace, name }, (current) =>
+        JSON.stringify(current.spec.ladder) === wanted ? edit(current) : current
+      )
+      logger.warn({ namespace, profile: name, reason }, what)
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      if (code !== 'NOT_FOUND')
+        logger.error({ code, namespace, profile: name }, `ladder: ${message}`)
+    }
+  }
+
+  async function lookAt(profile: SeccompProfile): Promise<void> {
+    const { ladder } = profile.spec
+    if (ladder === undefined) return
+    const at = new Date(sources.now()).toISOString()
+    const trial = figuresOf(truth, profile)
+    const decision = (reason: string) => ({
+      ...{ by: policyName, at, reason },
+      evidence: evidenceText(ladderView(truth, profile))
+    })
+    if (ladder.canary !== undefined && trial !== undefined) {
+      const { verdict, reason } = judgeCanary(ladder.canary, trial.figures)
+      if (verdict === 'return') {
+        await change(profile, 'canary taken back', reason, (current) =>
+          rollbackLadder(current, decision(reason), 'return')
+        )
+      } else if (verdict === 'complete') {
+        await change(profile, 'canary complete', reason, (current) =>
+          completeCanary(current, decision(reason))
+        )
+      }
+      return
+    }
+    const wait = ladder.enforceAfter === undefined ? undefined : durationMs(ladder.enforceAfter)
+    if (wait === undefined || ladder.mode !== 'audit' || profile.spec.seccomp === undefined) return
+    const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
+    const since = last === undefined ? sources.now() : Date.parse(last.at)
+    const audit = hub.profiles().get(keyOfProfile(profile))?.audit?.digest ?? ''
+    const { count } = denialsOf(truth, profile, audit, since)
+    // What was taken back before is for people.
+    const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
+    if (count > 0 || wasTakenBack || sources.now() - since < wait) return
+    const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
+    await change(profile, 'enforced by policy', reason, (current) =>
+      promoteLadder(current, { ...decision(reason), mode: 'enforce', current: 'audit' })
+    )
+  }
+
+  function look(): Promise<void> {
+    running = running.then(async () => {
+      for (const profile of profiles()) if (!closed) await lookAt(profile)
+    })
+    return running
+  }
+
+  const timer = setInterval(() => void look(), lookEveryMs)
+  timer.unref()
+  const leave = hub.denialRows.onNews(({ expected }) => {
+    if (expected) return
+    soon ??= setTimeout(() => {
+      soon = undefined
+      void look()
+    }, 250)
+  })
+  return {
+    look,
+    async close() {
+      closed = true
+      clearInterval(timer)
+      clearTimeout(soon)
+      leave()
+      await running
+    }
+  }
+}
