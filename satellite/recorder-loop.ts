@@ -11,6 +11,7 @@ import { aliveMs, askEveryMs, recheckMs, settleMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
+import { createTurns } from './turns.js'
 import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } from './tracked.js'
 
 /** Changed slots that one look takes: the next look follows at once when there are more. */
@@ -242,15 +243,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   let timer: NodeJS.Timeout | undefined
-  let running = Promise.resolve()
-  /** Looks at the slots are taken one after the other. */
-  const alone = (look: () => Promise<unknown>): Promise<void> => {
-    running = running
-      .then(look)
-      .then(() => undefined)
-      .catch((error: unknown) => logger.error({ err: error }, 'recorder loop'))
-    return running
-  }
+  const turns = createTurns(logger, 'recorder loop')
+  const alone = turns.take
   const schedule = (delayMs: number): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
@@ -271,7 +265,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   return {
     current: async () => {
-      await running
+      await turns.settled()
       if (isStopped()) return []
       while (takeChanges());
       const all: Observation[] = []
