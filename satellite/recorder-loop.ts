@@ -244,7 +244,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   let timer: NodeJS.Timeout | undefined
   const turns = createTurns(logger, 'recorder loop')
-  const alone = turns.take
+  const alone = (look: () => Promise<unknown>): Promise<void> => turns.take(look)
   const schedule = (delayMs: number): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
