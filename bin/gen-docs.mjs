@@ -47,7 +47,7 @@ const nobody = {
   user: '',
   streams: {}
 }
-const program = buildProgram(nobody)
+const program = await buildProgram(nobody)
 const verbs = []
 const walk = (command, path) => {
   const own = command.commands.filter((each) => each.name() !== 'help')

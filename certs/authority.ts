@@ -1,7 +1,6 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
 import { checkPair, lifetimeLeft, readCertificate, splitBundle } from './pair.js'
 import { createDurable, writeDurable } from '../src/store/durable-file.js'
 
@@ -38,6 +37,8 @@ export interface Authority {
  */
 export async function createAuthority(now: Date): Promise<SigningPair> {
   const name = `secco authority ${randomBytes(6).toString('hex')}`
+  // Loaded on use: a program that only checks and reads certificates does without.
+  const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import { X509Certificate } from 'node:crypto'
-import { generate } from 'selfsigned'
 import { SeccoError } from '../src/errors.js'
 import type { SigningPair } from './authority.js'
 
@@ -46,6 +45,8 @@ export async function createLeaf(
     now.getTime() + lifetimeDays * day,
     Date.parse(new X509Certificate(authority.cert).validTo)
   )
+  // Loaded on use: a program that only checks and reads certificates does without.
+  const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { nativeBuild } from './paths.js'
+import type { RuncStateText, StateNews } from './state-watch.js'
 import type { DenialDetail, RecorderCounters } from './types.js'
 
 /** Tracing cannot work here. `reason` is one sentence that says why. */
@@ -20,7 +21,9 @@ export interface AddonRecorder {
   detach(): void
   attached(): boolean
   counters(): RecorderCounters
-  snapshot(): ArrayBuffer
+  snapshot(index?: number): ArrayBuffer
+  /** Changed slots, [index, generation …] of those that are gone, and whether there is more. */
+  changes(most: number): [ArrayBuffer, Uint32Array, boolean]
   read(
     index: number,
     generation: number
@@ -44,6 +47,15 @@ export interface AddonRecorder {
   stop(keep: boolean): void
   adopted(): boolean
   leftovers(): { layout: string; slots: number; problem: string }[]
+}
+
+/** native/state-watch.cc */
+export interface AddonStateWatch {
+  start(appeared: () => void): boolean
+  tell(wanted: boolean): void
+  take(): [boolean, ...StateNews[]] | []
+  read(folder: string): RuncStateText | undefined
+  close(): void
 }
 
 /** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
@@ -83,6 +95,8 @@ export interface SlotLayout {
   flags: number
   distinct: number
   part: number
+  exits: number
+  compatRow: number
   /** 64-bit words of `seen()` a slot, and the first bits of compat and x32 in them. */
   seenWords: number
   compatAt: number
@@ -102,6 +116,11 @@ export interface Addon {
     typed: boolean,
     pin: string
   ) => AddonRecorder
+  StateWatch: new (roots: string[]) => AddonStateWatch
+  /** undefined: it cannot be asked by number here. */
+  cgroupMembers(mount: string, id: bigint): number[] | undefined
+  /** pid, tid, 1 for a 32-bit program, number; call after call. */
+  blockedCalls(pids: readonly number[], mntns: number, mayBeCompat: boolean): Float64Array
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */
@@ -113,11 +132,18 @@ export interface Addon {
   slotsMax: number
 }
 
+let loaded: Addon | undefined
+
 /**
  * The addon, loaded at first use.
  * @throws NativeUnavailable where it is not built or its libraries are missing.
  */
 export function loadAddon(): Addon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Addon {
   const file = nativeBuild('Release', 'secco_recorder.node')
   if (process.platform !== 'linux') {
     throw new NativeUnavailable(

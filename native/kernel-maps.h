@@ -22,6 +22,7 @@
 #include "details.h"
 #include "pins.h"
 #include "sizes.h"
+#include "undisturbed.h"
 
 namespace {
 
@@ -318,6 +319,7 @@ class Maps {
       if (bpf_program__autoload(program)) add(bpf_program__fd(program));
     }
     /* Adopted links run the programs of the process that attached them. */
+    if (!adopted_) return sum;
     for (struct bpf_link *link : links_) {
       struct bpf_link_info info = {};
       __u32 length = sizeof(info);
@@ -451,7 +453,7 @@ class Maps {
   }
 
   void load_object() {
-    if (const int code = bpf_object__load(object_); code != 0) {
+    if (const int code = load_undisturbed(object_); code != 0) {
       std::string first = "an object part";
       struct bpf_program *program;
       bpf_object__for_each_program(program, object_) {

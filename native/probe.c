@@ -37,6 +37,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "undisturbed.h"
+
 enum { FILTER_LENGTH = 4, RECORD_WAIT_MS = 2000, QUERY_PERSONALITY = -1 };
 
 static int reason(const char *what)
@@ -237,7 +239,7 @@ static int iter(const char *path)
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return reason("cannot open the object");
-	if (bpf_object__load(object) != 0)
+	if (load_undisturbed(object) != 0)
 		return reason("cannot load the iterator");
 	struct bpf_link *link = bpf_program__attach(bpf_object__next_program(object, NULL));
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;

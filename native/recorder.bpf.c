@@ -303,6 +303,18 @@ ALWAYS int on_exec(struct linux_binprm *program, bool direct)
 	return 0;
 }
 
+/* A process ended: whoever waits for the container's end looks now, and not all the time. */
+ON_ITS_OWN int note_exit(__u32 mntns, __u64 cgroup)
+{
+	for (__u32 part = SECCO_ENTRY_POINT; part <= SECCO_SESSION; part++) {
+		__u32 index = (__u32)find(key_of(mntns, cgroup) ^ SECCO_PART_KEY(part)) - 1;
+		struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+		if (slot)
+			__sync_fetch_and_add(&slot->exits, 1);
+	}
+	return 0;
+}
+
 /* Once per thread. */
 ALWAYS int on_process_exit(bool direct)
 {
@@ -322,8 +334,10 @@ ALWAYS int on_process_exit(bool direct)
 	if (mode || !is_runc_init(comm_of(task, direct)))
 		word = resolve(KNOWN_ONLY);
 	struct signal_struct *process = GET(task, signal);
-	if (GET(process, live.counter) == 0)
+	if (GET(process, live.counter) == 0) {
 		forget_process(bpf_get_current_pid_tgid() >> 32);
+		note_exit(mntns, cgroup_of(task, direct));
+	}
 	/* Its namespaces, its groups and its filter may be gone, and their addresses another's, after this. */
 	forget_last();
 	/* Without BTF there is no way to the registers: exit and exit_group stay base there. */

@@ -12,6 +12,9 @@
 
 #include <memory>
 
+#include "blocked-calls.h"
+#include "cgroup-members.h"
+#include "faces.h"
 #include "kernel-maps.h"
 #include "reference.h"
 
@@ -73,7 +76,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                        {InstanceMethod<&Recorder::attach>("attach"), InstanceMethod<&Recorder::detach>("detach"),
                         InstanceMethod<&Recorder::attached>("attached"),
                         InstanceMethod<&Recorder::counters>("counters"),
-                        InstanceMethod<&Recorder::snapshot>("snapshot"), InstanceMethod<&Recorder::read>("read"),
+                        InstanceMethod<&Recorder::snapshot>("snapshot"),
+                        InstanceMethod<&Recorder::changes>("changes"), InstanceMethod<&Recorder::read>("read"),
                         InstanceMethod<&Recorder::adopt>("adopt"), InstanceMethod<&Recorder::release>("release"),
                         InstanceMethod<&Recorder::ignore>("ignore"),
                         InstanceMethod<&Recorder::seen>("seen"),
@@ -176,9 +180,56 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return found;
   }
 
-  /* The occupied slots' structs, one after the other; `layout` says what is where. */
-  Napi::Value snapshot(const Napi::CallbackInfo &) {
-    const std::vector<__u32> indices = used();
+  /* The occupied slots' structs, one after the other; `layout` says what is where. (index): of this one. */
+  Napi::Value snapshot(const Napi::CallbackInfo &info) {
+    if (!info[0].IsNumber()) return structs(used());
+    const __u32 index = info[0].As<Napi::Number>();
+    const bool is_used = index < maps().slots() &&
+                         __atomic_load_n(&maps().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
+    return structs(is_used ? std::vector<__u32>{index} : std::vector<__u32>{});
+  }
+
+  /*
+   * (most) → [structs of slots that are new or changed since they were given last, at most so many;
+   * index, generation … of those that are gone; whether there is more]. The slots are looked at in turn,
+   * so that none waits for ever.
+   */
+  Napi::Value changes(const Napi::CallbackInfo &info) {
+    const size_t most = std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value());
+    given_.resize(maps().slots());
+    std::vector<__u32> changed, gone;
+    bool more = false;
+    for (__u32 step = 0; step < maps().slots() && !more; step++) {
+      const __u32 index = (next_ + step) % maps().slots();
+      Given &before = given_[index];
+      const bool taken = !(load(&maps().state().free_slots[index / 64]) >> (index % 64) & 1);
+      const secco_slot *slot = taken ? &maps().slot(index) : nullptr;
+      const bool is_used = taken && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
+      if (before.is_used && (!is_used || slot->generation != before.generation)) {
+        gone.insert(gone.end(), {index, before.generation});
+        before = {};
+      }
+      if (!is_used) continue;
+      const Given now = {true, slot->generation, slot->flags, slot->exits, slot->pid, load(&slot->distinct)};
+      if (before == now) continue;
+      if (changed.size() >= most) {
+        more = true;
+        next_ = index;
+        break;
+      }
+      before = now;
+      changed.push_back(index);
+    }
+    Napi::Uint32Array left = Napi::Uint32Array::New(env_, gone.size());
+    std::copy(gone.begin(), gone.end(), left.Data());
+    Napi::Array out = Napi::Array::New(env_, 3);
+    out.Set(0U, structs(changed));
+    out.Set(1U, left);
+    out.Set(2U, Napi::Boolean::New(env_, more));
+    return out;
+  }
+
+  Napi::ArrayBuffer structs(const std::vector<__u32> &indices) {
     Napi::ArrayBuffer out = Napi::ArrayBuffer::New(env_, indices.size() * sizeof(secco_slot));
     auto *to = static_cast<secco_slot *>(out.Data());
     for (__u32 index : indices) memcpy(to++, &maps().slot(index), sizeof(secco_slot));
@@ -349,7 +400,20 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                                                   info[1].As<Napi::Number>().Uint32Value()));
   }
 
+  /* What JavaScript knows of a slot. */
+  struct Given {
+    bool is_used = false;
+    __u32 generation = 0, flags = 0, exits = 0, pid = 0;
+    __u64 distinct = 0;
+    bool operator==(const Given &other) const {
+      return is_used == other.is_used && generation == other.generation && flags == other.flags &&
+             exits == other.exits && pid == other.pid && distinct == other.distinct;
+    }
+  };
+
   Napi::Env env_;
+  std::vector<Given> given_;
+  __u32 next_ = 0;
   std::shared_ptr<Maps> maps_;
   std::shared_ptr<bool> grace_ = std::make_shared<bool>(false);
 };
@@ -370,6 +434,42 @@ Napi::Value attach_object(const Napi::CallbackInfo &info) {
   out.Set("events", Napi::Function::New(env, [kept](const Napi::CallbackInfo &call) {
             return Napi::Number::New(call.Env(), *kept == nullptr ? 0 : (*kept)->events());
           }));
+  return out;
+}
+
+/* (where the unified hierarchy is mounted, cgroup id) → thread group ids, or undefined where that cannot be asked */
+Napi::Value cgroup_members(const Napi::CallbackInfo &info) {
+  static std::string mounted;
+  static int mount = -1;
+  const std::string path = info[0].As<Napi::String>();
+  if (path != mounted) {
+    if (mount >= 0) close(mount);
+    mount = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    mounted = path;
+  }
+  bool lossless = false;
+  const auto found = members_of_cgroup(mount, info[1].As<Napi::BigInt>().Uint64Value(&lossless));
+  if (!found) return info.Env().Undefined();
+  Napi::Array out = Napi::Array::New(info.Env(), found->size());
+  for (uint32_t at = 0; at < found->size(); at++) out.Set(at, Napi::Number::New(info.Env(), (*found)[at]));
+  return out;
+}
+
+/* (thread group ids, mount namespace, whether 32-bit programs may be among them) → pid, tid, compat, number … */
+Napi::Value blocked(const Napi::CallbackInfo &info) {
+  const auto given = info[0].As<Napi::Array>();
+  std::vector<int> pids;
+  for (uint32_t at = 0; at < given.Length(); at++) pids.push_back(given.Get(at).As<Napi::Number>().Int32Value());
+  const std::vector<BlockedCall> found =
+      blocked_calls(pids, info[1].As<Napi::Number>().Uint32Value(), info[2].ToBoolean());
+  Napi::Float64Array out = Napi::Float64Array::New(info.Env(), found.size() * 4);
+  double *to = out.Data();
+  for (const BlockedCall &one : found) {
+    *to++ = one.pid;
+    *to++ = one.tid;
+    *to++ = one.compat;
+    *to++ = static_cast<double>(one.nr);
+  }
   return out;
 }
 
@@ -418,6 +518,8 @@ Napi::Object layout(Napi::Env env) {
   FIELD("flags", flags);
   FIELD("distinct", distinct);
   FIELD("part", part);
+  FIELD("exits", exits);
+  FIELD("compatRow", compat_row);
 #undef FIELD
   out.Set("seenWords", Napi::Number::New(env, SECCO_SEEN_WORDS));
   out.Set("compatAt", Napi::Number::New(env, SECCO_COMPAT_AT));
@@ -462,7 +564,10 @@ Napi::Value sizes_of(const Napi::CallbackInfo &info) {
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   libbpf_set_print(note_complaint);
   exports.Set("Recorder", Recorder::define(env));
+  exports.Set("StateWatch", state_watch_face(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
+  exports.Set("blockedCalls", Napi::Function::New(env, blocked));
+  exports.Set("cgroupMembers", Napi::Function::New(env, cgroup_members));
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));
   exports.Set("layout", layout(env));

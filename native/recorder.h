@@ -150,7 +150,7 @@ struct secco_slot {
 	__u32 compat_row;
 	__u32 x32_row;
 	__u32 compat_arguments;
-	__u32 reserved;
+	__u32 exits; /* moves when a process of the container ends: the time to look whether any is left */
 	char comm[SECCO_COMM];
 	char cgroup_name[SECCO_NAME];
 	char cgroup_parent[SECCO_NAME];

@@ -227,6 +227,14 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     },
     counters: () => native.counters(),
     slots,
+    changes: (most) => {
+      const [changed, gone, more] = native.changes(most)
+      const left: { index: number; generation: number }[] = []
+      for (let at = 0; at + 1 < gone.length; at += 2) {
+        left.push({ index: gone[at] ?? 0, generation: gone[at + 1] ?? 0 })
+      }
+      return { slots: readSlots(changed), gone: left, more }
+    },
     read: (index, generation) => {
       const counts = native.read(index, generation)
       if (counts === undefined) return undefined
@@ -244,7 +252,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
         known.cgroupName,
         known.cgroupParent
       )
-      return slots().find((slot) => slot.index === index)
+      return index < 0 ? undefined : readSlots(native.snapshot(index))[0]
     },
     release: (index, generation) => native.release(index, generation),
     ignore: (index, generation) => native.ignore(index, generation),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mapping.h"
+#include "undisturbed.h"
 
 namespace {
 
@@ -42,7 +43,7 @@ class Attached {
                                 : static_cast<__u32 *>(const_cast<void *>(
                                       static_cast<const void *>(bpf_map__initial_value(map, &bytes))));
     if (host != nullptr) *host = inode_of("/proc/self/ns/mnt");
-    if (const int code = bpf_object__load(object_); code != 0) throw Failure{"cannot load '" + path + "'", -code};
+    if (const int code = load_undisturbed(object_); code != 0) throw Failure{"cannot load '" + path + "'", -code};
     struct bpf_program *program;
     bpf_object__for_each_program(program, object_) {
       struct bpf_link *link = bpf_program__attach(program);

@@ -21,8 +21,8 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
     number,
     Pick<Slot, 'generation' | 'firstSeen' | 'comm' | 'cgroupName' | 'cgroupParent'>
   >()
-  /** By index; what changes in a slot changes `distinct` or its flags with it. */
-  const last = new Map<number, { slot: Slot; flags: number; distinct: number }>()
+  /** By index; whatever changes in a slot changes one of these with it. */
+  const last = new Map<number, { slot: Slot; flags: number; distinct: number; pid: number }>()
   return (snapshot) => {
     const view = new DataView(snapshot)
     const slots: Slot[] = []
@@ -35,11 +35,15 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
       const generation = u32(layout.generation)
       const flags = u32(layout.flags)
       const low = u32(layout.distinct)
+      const pid = u32(layout.pid)
+      const exits = u32(layout.exits)
       const before = last.get(index)
       if (
         before?.slot.generation === generation &&
         before.flags === flags &&
-        before.distinct === low
+        before.distinct === low &&
+        before.pid === pid &&
+        before.slot.exits === exits
       ) {
         slots.push(before.slot)
         continue
@@ -62,7 +66,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         cgroupId: u64(layout.cgroupId),
         cgroupName: known.cgroupName,
         cgroupParent: known.cgroupParent,
-        pid: u32(layout.pid),
+        pid,
         comm: known.comm,
         firstSeen: known.firstSeen,
         lastSeen: u64(layout.lastSeen),
@@ -70,9 +74,11 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         complete: (flags & layout.completeFlag) !== 0,
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
-        part: parts[u32(layout.part)] ?? 'entry'
+        part: parts[u32(layout.part)] ?? 'entry',
+        exits,
+        hasCompat: u32(layout.compatRow) !== 0
       }
-      last.set(index, { slot, flags, distinct: low })
+      last.set(index, { slot, flags, distinct: low, pid })
       slots.push(slot)
     }
     return slots

@@ -64,6 +64,10 @@ export interface Slot {
   /** Changes whenever a syscall is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
+  /** Moves when a process of the container ends: the time to look whether any is left. */
+  exits: number
+  /** Calls of 32-bit programs were counted. */
+  hasCompat: boolean
 }
 
 /** A value that one argument of one call had in a container, masked as src/seccomp/learned-arguments.ts says. */
@@ -160,6 +164,15 @@ export interface Recorder {
   counters(): RecorderCounters
   /** All occupied slots. */
   slots(): Slot[]
+  /**
+   * Slots that are new or changed since they were given last, at most so many (`more`: there are others),
+   * and those that were given and are gone. Costs next to nothing while nothing changes.
+   */
+  changes(most: number): {
+    slots: Slot[]
+    gone: { index: number; generation: number }[]
+    more: boolean
+  }
   /** The sets of all occupied slots. */
   seen(): SeenSets
   /** undefined when the slot has another generation now. */

@@ -1,7 +1,8 @@
 import type { Logger } from '../src/log.js'
 import { isSandbox } from './containers/labels.js'
 import { mntnsOf } from './containers/processes.js'
-import { type ContainerRegistry, isSameRun } from './containers/registry.js'
+import { isSameRun } from './containers/merge.js'
+import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
 import { digestOfSeccomp } from './seccomp-digest.js'
@@ -47,9 +48,9 @@ export function startAttachment(options: AttachmentOptions): Attachment {
   const state = { holds: 0, neededAt: -Infinity, missed: 0, closed: false }
   let work = Promise.resolve()
 
-  const isProfiled = ({ seccomp }: Container): boolean => {
-    return seccomp !== undefined && options.held().has(digestOfSeccomp(seccomp))
-  }
+  /** Does it run under a revision? */
+  const isProfiled = ({ seccomp }: Container): boolean =>
+    seccomp !== undefined && options.held().has(digestOfSeccomp(seccomp))
   const isAlive = ({ pid, mntns }: Container): boolean =>
     pid > 0 && (mntns === undefined || mntnsOf(pid) === mntns)
   const matters = (container: Container): boolean =>
@@ -109,17 +110,20 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     else if (options.attached()) detachUnneeded()
   }
 
-  const leave = registry.onAppear((container) => {
-    if (container !== undefined && !options.attached() && matters(container)) {
-      unseen.add({ container })
-    }
-    if (options.mode === 'always') return
+  const leave = [
+    registry.onAppear((container) => {
+      if (!options.attached() && matters(container)) unseen.add({ container })
+      if (options.mode !== 'always') check()
+    })
+  ]
+  if (options.mode !== 'always') {
     // Being made: whose it is, and under which profile, is known when it is too late.
-    if (container === undefined) {
+    const begins = registry.onBegin(() => {
       state.neededAt = performance.now()
       void attachNow()
-    } else check()
-  })
+    })
+    leave.push(begins)
+  }
   const timer = setInterval(check, Math.min(checkEveryMs, linger))
   timer.unref()
   check()
@@ -141,7 +145,7 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     close: async () => {
       state.closed = true
       clearInterval(timer)
-      leave()
+      for (const one of leave) one()
       await work
     }
   }

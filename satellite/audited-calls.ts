@@ -31,8 +31,8 @@ export interface AuditedCalls {
   /** These processes belong to the slot. */
   meet(slot: SlotFacts, pids: readonly number[]): void
   record(type: number, text: string): void
-  /** Calls of a slot that only the log can tell of: those that depend on arguments. */
-  total(slot: SlotFacts): number
+  /** Calls by slot (`index.generation`) that the log told of. */
+  totals(): Map<string, number>
   /**
    * Denials by number, their detail completed where the log knows more, and with them the calls that
    * the number alone does not decide.
@@ -144,10 +144,14 @@ export function createAuditedCalls(facts: ProcessFacts = realFacts): AuditedCall
         if (found !== undefined && tally !== undefined) tally.call.arguments = found.arguments
       }
     },
-    total(slot) {
-      let sum = 0
-      for (const { count } of tallies.get(keyOf(slot))?.values() ?? []) sum += count
-      return sum
+    totals() {
+      const totals = new Map<string, number>()
+      for (const [key, own] of tallies) {
+        let sum = 0
+        for (const { count } of own.values()) sum += count
+        totals.set(key, sum)
+      }
+      return totals
     },
     join(slot, byNumber, verdicts) {
       const own = tallies.get(keyOf(slot))

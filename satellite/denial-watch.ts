@@ -20,10 +20,10 @@ export interface DenialWatch {
   follow(slot: Slot, container: Container): void
   /** Reads what the kernel side noted since; to be called once per look at all slots. */
   refresh(): void
-  /** True when refused calls grew since it was asked last, however little. */
-  hasMore(slot: Slot): boolean
-  /** True when refused calls grew since `denied`, and it is time to say so. */
-  hasGrown(slot: Slot, nowMs: number): boolean
+  /** Slots whose refused calls grew since this was asked last, however little: `index.generation`. */
+  more(): string[]
+  /** Slots whose refused calls grew since they were given last, and it is time to say so: `index.generation`. */
+  grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
   denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
   forget(slot: Slot): void
@@ -32,12 +32,13 @@ export interface DenialWatch {
 }
 
 interface Followed {
+  key: string
   profile: ProfileVerdicts
   /** `abi name` → newest from the kernel. */
   details: Map<string, KernelDetail>
   /** Refused calls, the expected ones left out. */
   total: number
-  /** What `hasMore` saw last. */
+  /** What `more` saw last. */
   told: number
   growth: ReturnType<typeof pacedGrowth>
   name: string
@@ -78,6 +79,8 @@ export function createDenialWatch(options: {
 }): DenialWatch {
   const { recorder, machine, logger, timeOf, audited } = options
   const followed = new Map<string, Followed>()
+  /** Those of them that the kernel side noted something of. */
+  const refusing = new Set<string>()
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
 
@@ -115,6 +118,15 @@ export function createDenialWatch(options: {
     }
   }
 
+  /** Those with any refused calls, and how many. */
+  function growing(): [string, Followed, number][] {
+    const audits = audited?.totals() ?? new Map<string, number>()
+    return [...new Set([...refusing, ...audits.keys()])].flatMap((key) => {
+      const one = followed.get(key)
+      return one === undefined ? [] : [[key, one, one.total + (audits.get(key) ?? 0)]]
+    })
+  }
+
   return {
     follow(slot, container) {
       const key = keyOf(slot)
@@ -122,14 +134,9 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      followed.set(key, {
-        profile,
-        details: new Map(),
-        total: 0,
-        told: 0,
-        growth: pacedGrowth(),
-        name
-      })
+      const details = new Map<string, KernelDetail>()
+      const growth = pacedGrowth()
+      followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
@@ -143,27 +150,27 @@ export function createDenialWatch(options: {
         if (one.profile.of(abi, name).kind === 'expected') continue
         totals.set(one, (totals.get(one) ?? 0) + detail.count)
       }
-      for (const [one, total] of totals) one.total = total
+      for (const [one, total] of totals) {
+        one.total = total
+        refusing.add(one.key)
+      }
     },
-    hasMore(slot) {
-      const one = followed.get(keyOf(slot))
-      const total = (one?.total ?? 0) + (audited?.total(slot) ?? 0)
-      if (one === undefined || total <= one.told) return false
-      one.told = total
-      return true
+    more() {
+      return growing().flatMap(([key, one, total]) => {
+        if (total <= one.told) return []
+        one.told = total
+        return [key]
+      })
     },
-    hasGrown(slot, nowMs) {
-      const one = followed.get(keyOf(slot))
-      const more = audited?.total(slot) ?? 0
-      return one?.growth.isDue(one.total + more, nowMs) ?? false
-    },
+    grown: (nowMs) =>
+      growing().flatMap(([key, one, total]) => (one.growth.isDue(total, nowMs) ? [key] : [])),
     denied(slot, abis, container) {
       if (container.seccomp === undefined) return []
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return []
       const one = followed.get(keyOf(slot)) ?? {
         ...{ profile, details: new Map<string, KernelDetail>(), total: 0, told: 0 },
-        ...{ growth: pacedGrowth(), name: container.name }
+        ...{ growth: pacedGrowth(), name: container.name, key: keyOf(slot) }
       }
       const counts = Object.fromEntries(
         abis.map(({ abi, syscalls }) => [
@@ -176,6 +183,7 @@ export function createDenialWatch(options: {
     },
     forget: (slot) => {
       followed.delete(keyOf(slot))
+      refusing.delete(keyOf(slot))
       audited?.forget(slot)
     },
     conditions: () => [...mismatches.values()].slice(0, 16)

@@ -11,17 +11,15 @@ import {
   unlink
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Compile } from 'typebox/compile'
 import { trialLoad, type TrialResult } from '../native/trial-load.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../src/api/gen/hub.js'
 import { namePattern, namespacePattern } from '../src/api/names.js'
-import { LinuxSeccomp } from '../src/api/seccomp-profile.js'
+import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../src/errors.js'
 import { revisionPath } from '../src/rules/profile-state.js'
 import { digestOf } from '../src/seccomp/digest.js'
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/
-const validator = Compile(LinuxSeccomp)
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
 
 export interface InstallDependencies {
@@ -57,19 +55,21 @@ function checkNames(revision: RevisionRef): void {
   }
 }
 
-function parseStrictly(json: Uint8Array): LinuxSeccomp {
+async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
   } catch (error) {
     throw new SeccoError('INVALID_DOCUMENT', 'the revision is not JSON', { cause: error })
   }
-  if (validator.Check(value)) return value
-  const [first] = validator.Errors(value)
-  const field = first?.instancePath ?? ''
+  // Loaded on use: the validator is a third of a satellite that holds no revision.
+  const { seccompProblem } = await import('../src/api/validate-seccomp.js')
+  const problem = seccompProblem(value)
+  if (problem === undefined) return value as LinuxSeccomp
+  const { field, message } = problem
   throw new SeccoError(
     'INVALID_DOCUMENT',
-    `the revision is no seccomp profile: ${field === '' ? 'it' : field} ${first?.message ?? 'is wrong'}`,
+    `the revision is no seccomp profile: ${field === '' ? 'it' : field} ${message}`,
     { field }
   )
 }
@@ -162,7 +162,7 @@ async function install(
       `${revision.namespace}/${revision.profile}: the bytes are ${found}, not ${revision.digest}`
     )
   }
-  const seccomp = parseStrictly(revision.json)
+  const seccomp = await parseStrictly(revision.json)
   const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
   const before = await readPlain(path)
   if (before instanceof Buffer && digestOf(before) === revision.digest) return

@@ -58,7 +58,7 @@ function newestOf(capabilities: readonly Capability[]): Capability[] {
 /** What the satellite needs of its connection: startUplink of uplink.ts gives it, tests their own. */
 export type SatelliteUplink = Pick<
   Uplink,
-  'offer' | 'report' | 'statusChanged' | 'connected' | 'flush' | 'close'
+  'offer' | 'report' | 'statusChanged' | 'connected' | 'durable' | 'flush' | 'close'
 > &
   Partial<Pick<Uplink, 'conditions' | 'tell'>>
 
@@ -213,7 +213,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         held: () => keeper.held(),
         ...(audit === undefined ? {} : { audited: audit.calls }),
         attach: record === 'always',
-        durable: async () => (await linked.promise).flush(),
+        durable: async () => (await linked.promise).durable(),
         onNamed: (container) => attachment?.named(container),
         missed: () => attachment?.missed() ?? 0,
         onRefused: (calls) => feed.refused(calls),

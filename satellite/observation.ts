@@ -40,8 +40,7 @@ export function namedCounts(
 
 /** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
 export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
-  if (seccomp === undefined) return ''
-  const digest = digestOfSeccomp(seccomp)
+  const digest = seccomp === undefined ? '' : digestOfSeccomp(seccomp)
   return held.has(digest) ? digest : ''
 }
 
@@ -64,8 +63,8 @@ export interface ObservationInput {
   prefix: string
   sequence: number
   slot: Slot
-  counts: SlotCounts
-  blocked: BlockedCalls
+  /** Counted and blocked, by name. */
+  abis: AbiCounts[]
   container: Container
   machine: Abi
   ended: boolean
@@ -90,8 +89,7 @@ export function observationId(prefix: string, slot: Slot): string {
 
 /** The message for one slot as it stands. */
 export function toObservation(input: ObservationInput): Observation {
-  const { slot, container, ended } = input
-  const abis = namedCounts(input.counts, input.blocked, input.machine)
+  const { slot, container, ended, abis } = input
   const serving = input.phases?.serving() ?? []
   return {
     id: observationId(input.prefix, slot),

@@ -1,19 +1,30 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
-import { findContainer, identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
+import { createEndedSlots } from './ended-slots.js'
 import { newLosses } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
+import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
-import { aliveMs, graceMs, refreshEveryMs, settleMs } from './slot-pace.js'
+import { aliveMs, askEveryMs, recheckMs, settleMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
+import { timeSlices } from './time-slices.js'
+import { createTurns } from './turns.js'
 import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } from './tracked.js'
+
+/** Changed slots that one look takes: the next look follows at once when there are more. */
+const changesAtOnce = 256
+/** Losses are compared this often: the kernel is asked for some of them. */
+const lossesEveryMs = 1000
+/** After a failure: another container's turn first. */
+const retryMs = 1000
 
 /**
  * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
- * what ended. Polling costs one read of the slot table; nothing else happens while nothing changes.
+ * what ended. A look costs next to nothing while nothing changes, however many slots there are, and
+ * what a look finds is done in slices, so that everything else of the process has its turn.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
   const { recorder, registry, logger } = options
@@ -21,9 +32,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, unidentified: 0, refreshedAt: 0, deadAt: 0 }
+  const state = { stopped: false, lossesAt: 0 }
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, options.selfTest !== false)
+  const naming = createSlotNaming(options)
   const now = (): number => performance.now()
 
   const observer = createSlotObserver({
@@ -37,7 +49,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
   const readBlocked = async (one: Named): Promise<number> => {
     const pids = await observer.ownPids(one.slot, one.container, await pidsOfSlot(one.slot, one))
-    return addBlockedCalls(one.blocked, pids, one.slot.mntns, one.slot.filtered)
+    return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
   const send = (one: Tracked, ended: boolean): void => {
@@ -47,107 +59,36 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (observation !== undefined) options.onObservation(observation)
   }
 
-  /** Asks the runtimes, unless they were asked since: hundreds of ends at once share one answer. */
-  const refresh = async (since: number): Promise<void> => {
-    if (state.refreshedAt >= since) return
-    state.refreshedAt = now()
-    await registry.refresh()
-  }
-
-  /** Names the slot; true when it is settled what it is. `last`: no later chance. */
-  const name = async (one: Tracked, last: boolean): Promise<boolean> => {
-    if (one.ignored || one.container !== undefined) return true
-    let found = findContainer(one.slot, registry.all())
-    if (found?.cgroupId === undefined || last || isHalfTold(found.labels)) {
-      await refresh(last && found === undefined ? state.deadAt : now() - refreshEveryMs)
-      found = findContainer(one.slot, registry.all())
-    }
-    if ((found === undefined || isHalfTold(found.labels)) && !last && now() - one.met < graceMs)
-      return false
-    const identity = identify(one.slot, registry.all())
-    if (found === undefined && identity.kind === 'other' && isNamelessContainer(one.slot)) {
-      state.unidentified += 1
-      logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
-    }
-    if (identity.kind === 'other' || options.only?.(identity.container) === false) {
-      one.ignored = true
-      recorder.ignore(one.slot.index, one.slot.generation)
-      return true
-    }
-    one.container = identity.container
-    options.onNamed?.(identity.container)
-    if (identity.container.runtime === 'unknown') state.unidentified += 1
-    return true
-  }
-
   const forget = (one: Tracked): void => {
     observer.forget(one.slot)
     tracked.delete(keyOf(one.slot))
   }
+  const ends = createEndedSlots({
+    durable: () => options.durable?.() ?? Promise.resolve(),
+    free: (one) => {
+      recorder.release(one.slot.index, one.slot.generation)
+      forget(one)
+    },
+    logger
+  })
+
   const end = async (one: Tracked): Promise<void> => {
-    await name(one, true)
-    if (isNamed(one)) observer.follow(one.slot, one.container)
-    observer.refresh()
+    await naming.name(one, true)
+    if (isNamed(one)) observer.meet(one.slot)
     one.ended = true
-    if (one.ignored) {
-      free(one)
-      return
-    }
-    send(one, true)
-    void freeEnded()
+    if (!one.ignored) send(one, true)
+    await ends.add(one)
   }
 
-  const free = (one: Tracked): void => {
-    recorder.release(one.slot.index, one.slot.generation)
-    forget(one)
+  const findDead = async (one: Tracked): Promise<void> => {
+    one.folder ??= folderIn(one.container ?? registry.find(one.slot), one.slot)
+    one.dead = !(await isSlotAlive(one.slot, one))
+    one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
   }
-
-  let freeing: Promise<void> | undefined
-  const freeEnded = (): Promise<void> => {
-    const ended = [...tracked.values()].filter((one) => one.ended)
-    if (ended.length === 0) return Promise.resolve()
-    freeing ??= (async () => {
-      try {
-        await options.durable?.()
-        for (const one of ended) free(one)
-      } catch (error) {
-        logger.error({ err: error }, 'what ended is not durable yet: its slots are kept')
-      } finally {
-        freeing = undefined
-      }
-    })()
-    return freeing
-  }
-
-  const findDead = async (): Promise<void> => {
-    for (const one of tracked.values()) {
-      if (one.ended || now() - one.aliveAt < aliveMs(now() - one.met)) continue
-      one.aliveAt = now()
-      // Known folders need no search through the whole hierarchy.
-      one.folder ??= folderIn(one.container ?? findContainer(one.slot, registry.all()), one.slot)
-      one.dead = !(await isSlotAlive(one.slot, one))
-      // Its runtime may be removing the state that names it: begun now, waited for later.
-      if (one.dead && !one.ignored && one.container === undefined) void registry.refresh()
-    }
-    // What the runtimes say from now on is of a time when these had written all they ever would.
-    state.deadAt = now()
-  }
-
-  /** Most looks find nothing to do: that has to cost nothing. */
-  const isQuiet = (one: Tracked, at: number): boolean =>
-    isNamed(one) &&
-    !one.dead &&
-    at < one.settleAt &&
-    one.slot.distinct === one.sent &&
-    !observer.isReadyByAge(one.slot)
 
   const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
-    if (one.dead) {
-      await end(one)
-      return
-    }
     const at = now()
-    if (!(await name(one, false)) || !isNamed(one)) return
+    if (!(await naming.name(one, false)) || !isNamed(one)) return
     observer.follow(one.slot, one.container)
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
     if (!changed && at < one.settleAt) {
@@ -161,17 +102,32 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     one.settleAt = at + settleMs(one.settleStep)
   }
 
-  const takeSlots = (): void => {
-    const present = new Set<string>()
-    for (const slot of recorder.slots()) {
-      const key = keyOf(slot)
-      present.add(key)
-      const known = tracked.get(key)
-      if (known !== undefined) known.slot = slot
-      else tracked.set(key, track(slot, !check.isExact(), firstSequence, now()))
+  /** When nothing happens before: the next look. */
+  const dueAt = (one: Tracked): number => {
+    if (one.ignored) return one.checkAt
+    if (!isNamed(one)) return Math.min(one.checkAt, now() + askEveryMs)
+    return Math.min(one.checkAt, one.settleAt, now() + observer.readyInMs(one.slot))
+  }
+
+  /** What the kernel side changed since the last look. @returns whether there is more. */
+  const takeChanges = (): boolean => {
+    const { slots, gone, more } = recorder.changes(changesAtOnce)
+    for (const one of gone) {
+      const left = tracked.get(keyOf(one))
+      if (left !== undefined) forget(left)
     }
-    for (const [key, one] of tracked) if (!present.has(key)) forget(one)
-    observer.refresh()
+    const at = now()
+    for (const slot of slots) {
+      const known = tracked.get(keyOf(slot))
+      if (known === undefined) {
+        tracked.set(keyOf(slot), track(slot, !check.isExact(), firstSequence, at))
+        continue
+      }
+      if (known.slot.exits !== slot.exits) known.checkAt = at
+      known.slot = slot
+      known.dueAt = at
+    }
+    return more
   }
 
   /** Everything that lives now may lack calls; said again, with `complete` off. */
@@ -181,39 +137,70 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       if (one.inexact || one.ended) continue
       one.inexact = true
       one.sent = -1
+      one.dueAt = now()
     }
   }
 
   /** Before anything that takes time: somebody may be watching. */
   const tellRefused = (): void => {
     if (options.onRefused === undefined) return
-    const calls = [...tracked.values()].flatMap((one) =>
-      isNamed(one) && !one.ended && !one.ignored ? (observer.refused(exactly(one)) ?? []) : []
-    )
+    const calls = observer.more().flatMap((key) => {
+      const one = tracked.get(key)
+      if (one === undefined || !isNamed(one) || one.ended) return []
+      return observer.refused(exactly(one)) ?? []
+    })
     if (calls.length > 0) options.onRefused(calls)
   }
 
-  const poll = async (): Promise<void> => {
-    takeSlots()
+  const isDue = (one: Tracked, at: number): boolean => !one.ended && one.dueAt <= at
+
+  const lookAtDue = async (): Promise<void> => {
+    const at = now()
+    const refused = new Set(observer.grown(at))
+    const due: Tracked[] = []
+    for (const [key, one] of tracked) if (isDue(one, at) || refused.has(key)) due.push(one)
+    const slices = timeSlices()
+    for (const one of due) {
+      if (one.checkAt > at) continue
+      await slices.pause()
+      const exits = one.slot.exits
+      await findDead(one)
+      // Whoever was just ending may still have been there.
+      if (exits > 0 && !one.dead) one.checkAt = Math.min(one.checkAt, now() + recheckMs)
+    }
+    // What they were refused last; before that they lived, and nothing was final.
+    if (due.some(({ dead, ignored }) => dead && !ignored)) observer.refresh()
+    registry.take()
+    for (const one of due) {
+      await slices.pause()
+      if (one.ended) continue
+      try {
+        if (one.dead) await end(one)
+        else await lookAt(one, refused.has(keyOf(one.slot)))
+        one.dueAt = dueAt(one)
+      } catch (error) {
+        logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
+        one.dueAt = now() + retryMs
+      }
+    }
+  }
+
+  const poll = async (): Promise<boolean> => {
+    registry.take()
+    const more = takeChanges()
+    observer.refresh()
     tellRefused()
     await check.due()
     markInexact()
-    await findDead()
-    const at = now()
-    for (const one of [...tracked.values()]) {
-      // Asked once: what is due is due until it is asked.
-      const refused = isNamed(one) && !one.ended && observer.isDue(one.slot, at)
-      if (one.ended || (isQuiet(one, at) && !refused)) continue
-      try {
-        await lookAt(one, refused)
-      } catch (error) {
-        logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
-      }
+    await lookAtDue()
+    void ends.free()
+    if (now() - state.lossesAt >= lossesEveryMs) {
+      state.lossesAt = now()
+      const current = losses()
+      for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
+      lost = current
     }
-    void freeEnded()
-    const current = losses()
-    for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
-    lost = current
+    return more
   }
 
   const losses = (): Losses => {
@@ -221,7 +208,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return {
       ...counted,
       details,
-      unidentified: state.unidentified,
+      unidentified: naming.unidentified(),
       missed: options.missed?.() ?? 0
     }
   }
@@ -231,39 +218,41 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     recorder.attach()
     takeLeftovers(recorder, logger)
     await registry.refresh()
-    adoptRunning(recorder, registry.all(), options.only)
+    await adoptRunning(recorder, registry.all(), options.only)
   }
 
   /** Everything as it stands, what blocks right now included. */
   const lookLast = async (): Promise<void> => {
-    takeSlots()
-    state.deadAt = now()
+    registry.take()
+    while (takeChanges());
+    observer.refresh()
+    const slices = timeSlices()
     for (const one of [...tracked.values()]) {
+      await slices.pause()
       if (one.ended || one.ignored) continue
-      if (!(await name(one, true)) || !isNamed(one)) continue
+      if (!(await naming.name(one, true)) || !isNamed(one)) continue
       if (!(await isSlotAlive(one.slot, one))) {
         await end(one)
         continue
       }
       await readBlocked(one)
       send(one, false)
+      // Detached nobody tells of its end.
+      one.checkAt = one.dueAt = now()
     }
   }
 
   let timer: NodeJS.Timeout | undefined
-  let running = Promise.resolve()
-  /** Looks at the slots are taken one after the other. */
-  const alone = (look: () => Promise<void>): Promise<void> => {
-    running = running
-      .then(look)
-      .catch((error: unknown) => logger.error({ err: error }, 'recorder loop'))
-    return running
-  }
-  const schedule = (): void => {
+  const turns = createTurns(logger, 'recorder loop')
+  const alone = (look: () => Promise<unknown>): Promise<void> => turns.take(look)
+  const schedule = (delayMs: number): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
-      void alone(poll).then(schedule)
-    }, options.intervalMs ?? 250)
+      let more = false
+      void alone(async () => {
+        more = await poll()
+      }).then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
+    }, delayMs)
   }
 
   if (options.attach !== false) {
@@ -272,13 +261,13 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   } else {
     await registry.refresh()
   }
-  schedule()
+  schedule(options.intervalMs ?? 250)
 
   return {
     current: async () => {
-      await running
+      await turns.settled()
       if (isStopped()) return []
-      takeSlots()
+      while (takeChanges());
       const all: Observation[] = []
       for (const one of tracked.values()) {
         const observation = one.ended ? undefined : observe(one, false)
@@ -291,7 +280,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     attach: async () => {
       await attach()
       // So that what was adopted has its name when this resolves.
-      await alone(poll)
+      await alone(async () => {
+        while (await poll());
+      })
     },
     detach: async (wanted = () => false) => {
       await alone(lookLast)
@@ -302,7 +293,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       state.stopped = true
       clearTimeout(timer)
       await alone(lookLast)
-      await freeEnded()
+      await ends.free()
       // Detached there is nothing that would go on.
       recorder.stop({ keep: keep && recorder.attached })
     }

@@ -1,5 +1,5 @@
-import type { Recorder, Slot } from '../native/types.js'
-import type { Condition, Observation, RefusedCalls } from '../src/api/gen/hub.js'
+import type { Recorder, Slot, SlotCounts } from '../native/types.js'
+import type { AbiCounts, Condition, Observation, RefusedCalls } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import type { AuditedCalls } from './audited-calls.js'
@@ -30,12 +30,18 @@ export interface SlotObserver {
   refresh(): void
   /** To be told of a slot as soon as its container is known. */
   follow(slot: Slot, container: Container): void
-  /** Refused calls grew, and it is time to say so. */
-  isDue(slot: Slot, nowMs: number): boolean
-  /** What was refused in a slot, cumulative, when it is more than at the last call. */
+  /** The same of one that is over: nothing of it changes any more. */
+  meet(slot: Slot): void
+  /** Slots whose refused calls grew since this was asked last: `index.generation`. */
+  more(): string[]
+  /** Slots whose refused calls grew, and it is time to say so: `index.generation`. Each is said once. */
+  grown(nowMs: number): string[]
+  /** What was refused in a slot, cumulative. */
   refused(one: Named): RefusedCalls | undefined
   /** It is time to look whether a slot that waits for nothing is ready by age. */
   isReadyByAge(slot: Slot): boolean
+  /** Milliseconds until that; Infinity for what is ready, or never is. */
+  readyInMs(slot: Slot): number
   /** Its processes that belong to the slot's part, for blocked calls. */
   ownPids(slot: Slot, container: Container, pids: readonly number[]): Promise<number[]>
   /** True when it became ready, or a syscall served for the first time. */
@@ -64,6 +70,13 @@ interface State {
   container: string
 }
 
+interface Looked {
+  counts: SlotCounts
+  abis: AbiCounts[]
+}
+
+const hasBlocked = ({ native, compat, x32 }: BlockedCalls): boolean =>
+  native.size + compat.size + x32.size > 0
 const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 const containerKey = (slot: Slot): string => `${slot.mntns}.${slot.cgroupId}`
 
@@ -75,10 +88,13 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   const watch = createDenialWatch(options)
   const ageMs = (slot: Slot): number =>
     Number((process.hrtime.bigint() - slot.firstSeen) / 1_000_000n)
-  const lostNow = (): number => {
+  let lostNow = 0
+  /** The kernel is asked: once per look at all slots. */
+  const readLost = (): void => {
     const { recursionMisses, detailsLost } = recorder.counters()
-    return recursionMisses + detailsLost
+    lostNow = recursionMisses + detailsLost
   }
+  readLost()
 
   function stateOf(slot: Slot): State {
     const key = keyOf(slot)
@@ -88,7 +104,7 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     const fromStart = slot.complete && ageMs(slot) < readyAfterMs
     const timeAt = (age: number) => timeOf(slot.firstSeen + BigInt(Math.round(age)) * 1_000_000n)
     const phases = slot.part === 'entry' ? createPhases(fromStart, timeAt) : undefined
-    const made = { phases, lostBefore: lostNow(), container: containerKey(slot) }
+    const made = { phases, lostBefore: lostNow, container: containerKey(slot) }
     states.set(key, made)
     const whole = containers.get(made.container) ?? { slots: 0, probed: false }
     whole.slots += 1
@@ -97,25 +113,37 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     return made
   }
 
-  /** Takes the phases up to now. */
-  function look(one: Named): boolean {
+  /** Counts and names as of now, and the phases taken up to them. */
+  function look(one: Named): { looked: Looked | undefined; moved: boolean } {
     const { phases } = stateOf(one.slot)
-    const counts = phases && recorder.read(one.slot.index, one.slot.generation)
-    if (phases === undefined || counts === undefined) return false
-    const names = namedCounts(counts, one.blocked, machine)
-    return phases.look(namedCounts(counts, undefined, machine), names, ageMs(one.slot))
+    const counts = recorder.read(one.slot.index, one.slot.generation)
+    if (counts === undefined) return { looked: undefined, moved: false }
+    const abis = namedCounts(counts, one.blocked, machine)
+    const exact = hasBlocked(one.blocked) ? namedCounts(counts, undefined, machine) : abis
+    return {
+      looked: { counts, abis },
+      moved: phases?.look(exact, abis, ageMs(one.slot)) ?? false
+    }
+  }
+
+  function meet(slot: Slot): void {
+    stateOf(slot)
+    audited?.meet(slot, [slot.pid])
   }
 
   return {
-    refresh: () => watch.refresh(),
+    refresh: () => {
+      readLost()
+      watch.refresh()
+    },
     follow(slot, container) {
-      stateOf(slot)
-      audited?.meet(slot, [slot.pid])
+      meet(slot)
       watch.follow(slot, container)
     },
-    isDue: (slot, nowMs) => watch.hasGrown(slot, nowMs),
+    meet,
+    more: () => watch.more(),
+    grown: (nowMs) => watch.grown(nowMs),
     refused({ slot, container, blocked }) {
-      if (!watch.hasMore(slot)) return undefined
       const counts = recorder.read(slot.index, slot.generation)
       if (counts === undefined) return undefined
       return {
@@ -126,25 +154,27 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       }
     },
     isReadyByAge: (slot) => stateOf(slot).phases?.ready === false && ageMs(slot) >= readyAfterMs,
+    readyInMs: (slot) =>
+      stateOf(slot).phases?.ready === false ? Math.max(0, readyAfterMs - ageMs(slot)) : Infinity,
     async ownPids(slot, container, pids) {
       const entry = container.pid > 0 ? container.pid : slot.part === 'entry' ? slot.pid : 0
       const own = await pidsOfPart(pids, slot.part, entry)
       audited?.meet(slot, own)
       return own
     },
-    moved: look,
+    moved: (one) => look(one).moved,
     observe(one, ended) {
-      const { slot, container, blocked, sequence } = one
-      look(one)
-      const counts = recorder.read(slot.index, slot.generation)
-      if (counts === undefined) return undefined
+      const { slot, container, sequence } = one
+      const { looked } = look(one)
+      if (looked === undefined) return undefined
+      const { counts, abis } = looked
       const { phases, lostBefore, container: key } = stateOf(slot)
       return toObservation({
-        ...{ prefix: options.prefix, sequence, slot, counts, blocked, container, machine, ended },
+        ...{ prefix: options.prefix, sequence, slot, abis, container, machine, ended },
         ...{ held: options.held(), timeOf, phases },
         arguments: recorder.readArguments(slot.index, slot.generation),
         denied: (abis) => watch.denied(slot, abis, container),
-        lost: counts.unknown + Math.max(0, lostNow() - lostBefore),
+        lost: counts.unknown + Math.max(0, lostNow - lostBefore),
         probed: slot.part !== 'session' && containers.get(key)?.probed === true
       })
     },

@@ -32,6 +32,11 @@ export async function pidsOfPart(
   part: SlotPart,
   entryPid: number
 ): Promise<number[]> {
+  // Most containers are one process.
+  const [only] = pids
+  if (pids.length <= 1 && (only === undefined || only === entryPid)) {
+    return part === 'entry' ? [...pids] : []
+  }
   const known = new Map<number, Promise<Process | undefined>>()
   const look = (pid: number): Promise<Process | undefined> => {
     const found = known.get(pid) ?? readProcess(pid)

@@ -4,6 +4,7 @@ import {
   cgroupFolderOf,
   cgroupIdOf,
   findCgroup,
+  membersOfCgroup,
   mntnsOf,
   pidsOfCgroup
 } from './containers/processes.js'
@@ -27,15 +28,16 @@ async function folderOf(slot: Slot, place: SlotPlace): Promise<string | undefine
   return found
 }
 
+async function pidsOfGroup(slot: Slot, place: SlotPlace): Promise<number[]> {
+  const byNumber = membersOfCgroup(slot.cgroupId)
+  if (byNumber !== undefined) return byNumber
+  const folder = await folderOf(slot, place)
+  return folder === undefined ? [] : pidsOfCgroup(folder)
+}
+
 /** Processes of the slot's cgroup that live in its mount namespace; empty means that it has ended. */
 export async function pidsOfSlot(slot: Slot, place: SlotPlace): Promise<number[]> {
-  let pids: number[]
-  if (slot.cgroupId > 1n) {
-    const folder = await folderOf(slot, place)
-    pids = folder === undefined ? [] : await pidsOfCgroup(folder)
-  } else {
-    pids = await allPids()
-  }
+  const pids = slot.cgroupId > 1n ? await pidsOfGroup(slot, place) : await allPids()
   const own = pids.filter((pid) => mntnsOf(pid) === slot.mntns)
   if (own[0] !== undefined && !own.includes(place.livePid)) place.livePid = own[0]
   return own

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { Observation } from '../src/api/gen/hub.js'
 import {
   ensureFolder,
-  removeDurable,
+  removeAllDurable,
   sweepTemporary,
-  writeDurable
+  writeAllDurable
 } from '../src/store/durable-file.js'
 
 /**
@@ -16,9 +16,9 @@ import {
 export interface Spool {
   /** What was left over, and what could not be read (those files stay as they are). */
   load(): Promise<{ observations: Observation[]; corrupt: string[] }>
-  /** Durable when it resolves. WRITE_FAILED names the path. */
-  save(observation: Observation): Promise<void>
-  remove(id: string): Promise<void>
+  /** All durable when it resolves. WRITE_FAILED names a path; what was saved before it stays. */
+  save(observations: readonly Observation[]): Promise<void>
+  remove(ids: readonly string[]): Promise<void>
 }
 
 const headerLength = 65
@@ -38,6 +38,11 @@ function parse(bytes: Buffer): Observation {
 export async function openSpool(dir: string): Promise<Spool> {
   await ensureFolder(dir, 0o700)
   const pathOf = (id: string) => join(dir, `${sha256(id).slice(0, 40)}.observation`)
+  const toFile = (observation: Observation) => {
+    const payload = Observation.encode(observation).finish()
+    const header = Buffer.from(`${sha256(payload)}\n`)
+    return { path: pathOf(observation.id), content: Buffer.concat([header, payload]) }
+  }
   return {
     async load() {
       // Nobody else writes here: whatever is temporary was left by a kill.
@@ -57,13 +62,7 @@ export async function openSpool(dir: string): Promise<Spool> {
       }
       return { observations, corrupt }
     },
-    async save(observation) {
-      const payload = Observation.encode(observation).finish()
-      const header = Buffer.from(`${sha256(payload)}\n`)
-      await writeDurable(pathOf(observation.id), Buffer.concat([header, payload]), 0o600)
-    },
-    async remove(id) {
-      await removeDurable(pathOf(id))
-    }
+    save: (observations) => writeAllDurable(observations.map(toFile), 0o600),
+    remove: (ids) => removeAllDurable(ids.map(pathOf))
   }
 }

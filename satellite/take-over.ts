@@ -2,6 +2,7 @@ import type { Recorder } from '../native/types.js'
 import type { Logger } from '../src/log.js'
 import { isSandbox } from './containers/labels.js'
 import type { Container } from './containers/runtime.js'
+import { timeSlices } from './time-slices.js'
 
 /** What another release pinned here goes on in this recorder, which is attached already. */
 export function takeLeftovers(recorder: Recorder, logger: Logger): void {
@@ -12,12 +13,14 @@ export function takeLeftovers(recorder: Recorder, logger: Logger): void {
 }
 
 /** Gives containers that run already their slots; what began before the recorder is not complete. */
-export function adoptRunning(
+export async function adoptRunning(
   recorder: Recorder,
   containers: readonly Container[],
   only: ((container: Container) => boolean) | undefined
-): void {
+): Promise<void> {
+  const slices = timeSlices()
   for (const container of containers) {
+    await slices.pause()
     // A created one has not begun: the kernel meets it at its first instruction.
     if (container.status !== 'running' || container.mntns === undefined) continue
     if (isSandbox(container.labels) || only?.(container) === false) continue

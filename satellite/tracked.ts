@@ -3,7 +3,7 @@ import { type BlockedCalls, noBlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import type { SlotPlace } from './slot-processes.js'
 
-/** What the recorder loop remembers of one slot. */
+/** What the recorder loop remembers of one slot. Times are of performance.now(). */
 export interface Tracked extends SlotPlace {
   slot: Slot
   container?: Container
@@ -19,17 +19,23 @@ export interface Tracked extends SlotPlace {
   sent: number
   sequence: number
   met: number
-  aliveAt: number
+  /** Its runtime was asked for it. */
+  askedAt: number
+  /** When it is looked whether it still lives. */
+  checkAt: number
   /** When blocked calls are looked for next, and which step of settleMs that is. */
   settleAt: number
   settleStep: number
+  /** Nothing is to be done before. */
+  dueAt: number
 }
 
 export type Named = Tracked & { container: Container }
 
 export const isNamed = (one: Tracked): one is Named => one.container !== undefined && !one.ignored
 
-export const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
+export const keyOf = (slot: { index: number; generation: number }): string =>
+  `${slot.index}.${slot.generation}`
 
 /** The slot's cgroup as the container's runtime tells it; another instance's is another number. */
 export const folderIn = (container: Container | undefined, slot: Slot): string | undefined =>
@@ -45,9 +51,12 @@ export function track(slot: Slot, inexact: boolean, sequence: number, at: number
     blocked: noBlockedCalls(),
     livePid: slot.pid,
     sent: -1,
-    aliveAt: -Infinity,
+    askedAt: -Infinity,
+    // It may be over already.
+    checkAt: at,
     settleAt: 0,
-    settleStep: 0
+    settleStep: 0,
+    dueAt: at
   }
 }
 

@@ -21,8 +21,10 @@ export interface UplinkTls {
 
 /** All in milliseconds. */
 export interface UplinkTiming {
-  /** Observations are collected this long before they are sent and spooled. */
+  /** Observations are collected this long before they are sent. */
   coalesceMs: number
+  /** What the hub has not acked after about this long is spooled; without a hub at once. */
+  saveMs: number
   /** What was not acked is sent again after this long. */
   resendMs: number
   heartbeatMs: number
@@ -36,6 +38,7 @@ export interface UplinkTiming {
 
 export const defaultTiming: UplinkTiming = {
   coalesceMs: 200,
+  saveMs: 1000,
   resendMs: 30_000,
   heartbeatMs: 20_000,
   firstMs: 250,
@@ -81,6 +84,8 @@ export interface Uplink {
   readonly connected: boolean
   /** Observations that the hub has not acked, and why they cannot be spooled, when they cannot. */
   backlog(): { waiting: number; dropped: number; problem: string | undefined }
+  /** Resolves when everything offered until now is acked or spooled; rejects when neither works. */
+  durable(): Promise<void>
   /** Resolves when everything offered is acked; with the hub away (or too slow), spooled. */
   flush(): Promise<void>
   /** New certificate: the connection is made anew with it. */

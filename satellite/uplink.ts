@@ -3,7 +3,7 @@ import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js'
 import {
   HubClient,
   type HubMessage,
-  Observation,
+  type Observation,
   type ObservationRefused,
   type Revision,
   type RevisionRef,
@@ -19,6 +19,7 @@ import { backoffMs } from './uplink-backoff.js'
 import { openBacklog } from './uplink-backlog.js'
 import { connectionHint } from './uplink-hint.js'
 import { createUplinkRefusals } from './uplink-refusals.js'
+import { bytesAbove } from './uplink-size.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
 type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
@@ -64,6 +65,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let complaint = ''
   let dialTimer: NodeJS.Timeout | undefined
   let pumpTimer: NodeJS.Timeout | undefined
+  let saveTimer: NodeJS.Timeout | undefined
   let blocked = false
   let installs: Promise<void> = Promise.resolve()
 
@@ -90,10 +92,26 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (stream?.write({ body }) === false) blocked = true
   }
 
+  /**
+   * Saves what waits for its ack too long. A hub that answers at once is the disk: nothing has to be
+   * written for what it took.
+   */
+  function saveLater(): void {
+    if (!welcomed) {
+      void backlog.spool()
+      return
+    }
+    saveTimer ??= setTimeout(() => {
+      saveTimer = undefined
+      void backlog.spool(timing.saveMs / 2)
+      if (backlog.size() > 0) saveLater()
+    }, timing.saveMs)
+  }
+
   /** Given up, and said: what the hub would refuse each time is not sent at all. */
   function isTooLarge(observation: Observation): boolean {
-    const bytes = Observation.encode(observation).finish().length
-    if (bytes <= largestObservation) return false
+    const bytes = bytesAbove(observation, largestObservation)
+    if (bytes === undefined) return false
     const { id, sequence } = observation
     const message = `${bytes} bytes, at most ${largestObservation} are taken`
     refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
@@ -109,7 +127,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
   }
 
-  /** Sends what is due, as far as the transport takes it, and saves it meanwhile. */
+  /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
     pumpTimer = undefined
@@ -122,7 +140,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
         backlog.markSent(observation, now)
       }
     }
-    void backlog.spool()
+    if (backlog.size() > 0) saveLater()
   }
 
   function schedulePump(): void {
@@ -203,6 +221,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     which.cancel()
     wakeFlushers()
     if (closed) return
+    // Nobody acks now: what was sent and not yet saved is.
+    saveLater()
     const hint = connectionHint(reason)
     // One line per change: an hour without a hub is one line, not hundreds.
     if (complaint !== hint) {
@@ -302,6 +322,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       problem: backlog.problem()
     }),
     flush,
+    durable() {
+      pump()
+      return backlog.durable()
+    },
     setTls(next) {
       tls = next
       const old = client
@@ -321,6 +345,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearInterval(heartbeat)
       clearTimeout(dialTimer)
       clearTimeout(pumpTimer)
+      clearTimeout(saveTimer)
       welcomed = false
       stream?.end()
       await installs

@@ -1,7 +1,7 @@
 import { rootNamespace } from '../src/api/names.js'
 import type { SeccompProfile } from '../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../src/api/seccomp-rule.js'
-import type { Store, StoreProblem } from '../src/store/store.js'
+import type { Store, StoreEvent, StoreProblem } from '../src/store/store.js'
 
 /** The store's objects in memory, kept current by its watch. */
 export interface ObjectCache {
@@ -9,7 +9,14 @@ export interface ObjectCache {
   rules(): SeccompRule[]
   problems(): StoreProblem[]
   onChange(listener: () => void): void
+  /** Calls back when a rule changed. Profiles change with every observation: whoever wants their states asks the hub. */
+  onRule(listener: () => void): void
   close(): void
+}
+
+function isOfRule(event: StoreEvent): boolean {
+  if (event.type === 'applied') return event.object.kind === 'SeccompRule'
+  return event.type === 'deleted' && event.kind === 'SeccompRule'
 }
 
 /** Starts following a store; resolves when everything that exists was read once. */
@@ -17,6 +24,7 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
   const profiles = new Map<string, SeccompProfile>()
   const rules = new Map<string, SeccompRule>()
   const listeners = new Set<() => void>()
+  const ruleListeners = new Set<() => void>()
   const key = (namespace: string | undefined, name: string) =>
     `${namespace ?? rootNamespace}/${name}`
   const stop = await store.watch((event) => {
@@ -29,6 +37,7 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
       map.delete(key(event.ref.namespace, event.ref.name))
     }
     for (const listener of listeners) listener()
+    if (isOfRule(event)) for (const listener of ruleListeners) listener()
   })
   const sorted = <Value>(map: Map<string, Value>) =>
     [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
@@ -39,9 +48,13 @@ export async function startObjectCache(store: Store): Promise<ObjectCache> {
     onChange: (listener) => {
       listeners.add(listener)
     },
+    onRule: (listener) => {
+      ruleListeners.add(listener)
+    },
     close: () => {
       stop()
       listeners.clear()
+      ruleListeners.clear()
     }
   }
 }

@@ -86,7 +86,7 @@ export function startSnapshotFeed(
       for (const listener of [...listeners]) listener()
     }, debounceMs)
   }
-  objects.onChange(rebuild)
+  objects.onRule(rebuild)
   const stops = [
     states.onChange(rebuild),
     view?.onChange(({ kind }) => {

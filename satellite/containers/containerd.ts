@@ -131,10 +131,25 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
     const { namespaces } = await call(api.namespaces.list.bind(api.namespaces), {})
     return (await Promise.all(namespaces.map(({ name }) => listNamespace(api, name)))).flat()
   }
+  const byId = async (id: string): Promise<Container | undefined> => {
+    const api = await present()
+    if (api === undefined) return undefined
+    const { namespaces } = await call(api.namespaces.list.bind(api.namespaces), {})
+    for (const { name } of namespaces) {
+      const found = await call(api.containers.get.bind(api.containers), { id }, name).catch(
+        () => undefined
+      )
+      if (found?.container === undefined) continue
+      const { tasks } = await call(api.tasks.list.bind(api.tasks), { filter: '' }, name)
+      const task = tasks.find((one) => (one.containerId || one.id) === id)
+      return toContainer(found.container, task, name === 'moby')
+    }
+    return undefined
+  }
   return {
     name: 'containerd',
     list,
-    byId: async (id) => (await list()).find((container) => container.id === id),
+    byId,
     version: async () => {
       const api = await present()
       if (api === undefined) return ''

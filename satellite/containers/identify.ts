@@ -8,11 +8,11 @@ export type Identity =
   /** A pod's sandbox, a service of the system, or any other filtered process: nobody's workload. */
   | { kind: 'other' }
 
-type Facts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'> &
+export type SlotFacts = Pick<Slot, 'mntns' | 'cgroupId' | 'cgroupName' | 'cgroupParent'> &
   Partial<Pick<Slot, 'pid' | 'part'>>
 
 /** Ids that both name a cgroup and are not the root's: 1n stands for "no unified hierarchy". */
-function sameCgroup(slot: Facts, container: Container): boolean {
+function sameCgroup(slot: SlotFacts, container: Container): boolean {
   return slot.cgroupId > 1n && container.cgroupId === slot.cgroupId
 }
 
@@ -20,7 +20,7 @@ function sameCgroup(slot: Facts, container: Container): boolean {
  * True when the container is known to be another instance than the slot's: an id of somebody's
  * choice (`runc run web`) comes again and again, and its cgroup then has another number.
  */
-function contradicts(slot: Facts, container: Container): boolean {
+function contradicts(slot: SlotFacts, container: Container): boolean {
   return (
     slot.cgroupId > 1n && container.cgroupId !== undefined && container.cgroupId !== slot.cgroupId
   )
@@ -31,20 +31,23 @@ function contradicts(slot: Facts, container: Container): boolean {
  * began with another. An exec begins with a process of its own: for it the number has to do, where
  * the container has no cgroup that it would have to be in.
  */
-function isOnItsMount(slot: Facts, container: Container): boolean {
+function isOnItsMount(slot: SlotFacts, container: Container): boolean {
   if (container.pid === 0 || container.mntns !== slot.mntns) return false
   if (slot.pid === undefined || slot.pid === container.pid) return true
   return slot.part !== undefined && slot.part !== 'entry' && container.cgroupId === undefined
 }
 
 /** With cgroup v1 only, nothing else is left of one that has ended: the task that was met first was its first. */
-function wasMetFirst(slot: Facts, container: Container): boolean {
+function wasMetFirst(slot: SlotFacts, container: Container): boolean {
   const sameMount = container.mntns === undefined || container.mntns === slot.mntns
   return sameMount && slot.pid !== undefined && container.firstPid === slot.pid
 }
 
 /** The container a slot belongs to, among those that are known; undefined when none is. */
-export function findContainer(slot: Facts, containers: Iterable<Container>): Container | undefined {
+export function findContainer(
+  slot: SlotFacts,
+  containers: Iterable<Container>
+): Container | undefined {
   const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
   let byName: Container | undefined
   let byMount: Container | undefined
@@ -63,7 +66,7 @@ export function findContainer(slot: Facts, containers: Iterable<Container>): Con
 }
 
 /** A container of which only its cgroup's name is left; undefined when that name is no container's. */
-export function containerFromName(slot: Facts): Container | undefined {
+export function containerFromName(slot: SlotFacts): Container | undefined {
   const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
   if (verdict.kind === 'other') return undefined
   return {
@@ -89,7 +92,7 @@ export function isHalfTold(labels: Record<string, string>): boolean {
 }
 
 /** Whose slot is it, as far as `containers` and the cgroup's name tell? */
-export function identify(slot: Facts, containers: Iterable<Container>): Identity {
+export function identify(slot: SlotFacts, containers: Iterable<Container>): Identity {
   const container = findContainer(slot, containers) ?? containerFromName(slot)
   if (container === undefined || isSandbox(container.labels)) return { kind: 'other' }
   return { kind: 'container', container }
@@ -102,6 +105,6 @@ const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
  * True for a slot that nobody can name and that was a container all the same: a runtime's process
  * began it, and its cgroup is the root's, whose name says nothing. To be counted, not to be passed over.
  */
-export function isNamelessContainer(slot: Facts & Pick<Slot, 'comm'>): boolean {
+export function isNamelessContainer(slot: SlotFacts & Pick<Slot, 'comm'>): boolean {
   return slot.cgroupId <= 1n && runtimeComm.test(slot.comm)
 }

@@ -12,6 +12,16 @@ export function stringsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
+/** Parsed JSON array; empty for anything else, malformed text included. */
+export function parseList(text: string): readonly unknown[] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : []
+  } catch {
+    return []
+  }
+}
+
 /** Parsed JSON object; undefined for anything else, malformed text included. */
 export function parseRecord(text: string): Record<string, unknown> | undefined {
   try {

@@ -29,9 +29,7 @@ function intern(seccomp: LinuxSeccomp): LinuxSeccomp {
  * The seccomp part as the runtime has it. It is what a filter was made from, so anything a runtime
  * accepts is kept as it is; only its outer shape is checked.
  */
-function seccompOf(config: Record<string, unknown>): LinuxSeccomp | undefined {
-  const linux = config['linux']
-  const seccomp = isRecord(linux) ? linux['seccomp'] : undefined
+export function seccompOf(seccomp: unknown): LinuxSeccomp | undefined {
   if (!isRecord(seccomp) || typeof seccomp['defaultAction'] !== 'string') return undefined
   return intern(seccomp as LinuxSeccomp)
 }
@@ -42,9 +40,13 @@ const powers = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOO
 function isPrivileged(config: Record<string, unknown>): boolean {
   const { linux, process } = config
   if (!isRecord(process) || !isRecord(linux)) return false
-  const masked = linux['maskedPaths']
   const { capabilities } = process
   const bounding = isRecord(capabilities) ? capabilities['bounding'] : undefined
+  return hasAllPowers(bounding, linux['maskedPaths'])
+}
+
+/** @param bounding the container's `process.capabilities.bounding`. @param masked its `linux.maskedPaths`. */
+export function hasAllPowers(bounding: unknown, masked: unknown): boolean {
   if (!Array.isArray(bounding)) return false
   const nothingMasked = !Array.isArray(masked) || masked.length === 0
   return nothingMasked && powers.every((power) => bounding.includes(power))
@@ -54,7 +56,8 @@ function isPrivileged(config: Record<string, unknown>): boolean {
 export function parseOciConfig(text: string): OciConfig | undefined {
   const config = parseRecord(text)
   if (config === undefined) return undefined
-  const seccomp = seccompOf(config)
+  const linux = config['linux']
+  const seccomp = seccompOf(isRecord(linux) ? linux['seccomp'] : undefined)
   return {
     annotations: stringsOf(config['annotations']),
     privileged: isPrivileged(config),

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { loadAddon } from '../../native/addon.js'
 
 /** Inode number of a process' mount namespace (namespaces(7)); undefined when the process is gone. */
 export function mntnsOf(pid: number): number | undefined {
@@ -71,6 +72,21 @@ export async function pidsOfCgroup(folder: string): Promise<number[]> {
     .split('\n')
     .filter((line) => line !== '')
     .map(Number)
+}
+
+let members: ((mount: string, id: bigint) => number[] | undefined) | undefined
+
+/** The same by the cgroup's id; empty when it is gone. undefined: here only its folder can be asked. */
+export function membersOfCgroup(id: bigint): number[] | undefined {
+  const mount = cgroupMount()
+  if (mount === undefined) return undefined
+  try {
+    const addon = loadAddon()
+    members ??= (at, group) => addon.cgroupMembers(at, group)
+  } catch {
+    members = () => undefined
+  }
+  return members(mount, id)
 }
 
 /** Every thread group id of the machine. */

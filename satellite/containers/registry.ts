@@ -1,164 +1,96 @@
-import { type FSWatcher, statSync, watch } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { ErrorCode } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
+import { readCgroupName } from './cgroup-name.js'
+import { createContainerIndex } from './container-index.js'
+import type { SlotFacts } from './identify.js'
+import { mergeAnswers } from './merge.js'
+import { mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
-/** Containers kept after their end, so that what is learned of short ones keeps its name and labels. */
-const remembered = 2048
-
-/** A container's folder is watched for so long after its state was written. */
-const settledMs = 5000
+/** News are taken at least this often, whoever else takes them: they are memory. */
+const takeEveryMs = 5000
+/** Rounds of that between two looks whether what is known as live still is, and so many at a time. */
+const sweepEvery = 12
+const sweptAtOnce = 50
 
 /** Everything that is known of containers now and was known lately. */
 export interface ContainerRegistry {
-  /** Asks every runtime; calls that arrive meanwhile share the answer. Never rejects. */
+  /** Asks every runtime for all it has; calls that arrive meanwhile share the answer. Never rejects. */
   refresh(): Promise<void>
+  /** Takes in what the runtimes' folders told since the last call. */
+  take(): void
+  /** Asks the runtimes for the container that a slot's cgroup names. Never rejects. */
+  ask(slot: SlotFacts): Promise<void>
+  /** The container a slot belongs to, as far as it is known. */
+  find(slot: SlotFacts): Container | undefined
   /** Live ones and remembered ones, oldest first. */
   all(): readonly Container[]
   /** Names and versions of the runtimes that answered with a version. */
   versions(): Promise<{ name: string; version: string }[]>
+  /** Calls back when a container is met for the first time. @returns how to leave. */
+  onAppear(listener: (container: Container) => void): () => void
   /**
-   * Calls back when a folder appears below a watched root (undefined: a runtime begins to make a
-   * container, some milliseconds before its first instruction) and when a container is met for the
-   * first time. @returns how to leave.
+   * Calls back when a runtime begins to make a container, some milliseconds before its first instruction:
+   * a wake-up for each. @returns how to leave.
    */
-  onAppear(listener: (container: Container | undefined) => void): () => void
+  onBegin(listener: () => void): () => void
   close(): void
 }
 
-/** One container told by two sources: the process' facts of whoever has them, the name that is not an id. */
-export function mergeContainers(older: Container, newer: Container): Container {
-  const live = newer.pid > 0 ? newer : older.pid > 0 ? older : newer
-  const specific = newer.runtime === 'runc' || newer.runtime === 'unknown' ? older : newer
-  const pick = <K extends keyof Container>(key: K): Pick<Container, K> | undefined =>
-    newer[key] !== undefined ? newer : older[key] !== undefined ? older : undefined
-  const image = pick('image')?.image
-  const pod = pick('pod')?.pod
-  const seccomp = pick('seccomp')?.seccomp
-  const bundle = pick('bundle')?.bundle
-  const privileged = pick('privileged')?.privileged
-  const firstPid = live.firstPid ?? pick('firstPid')?.firstPid
-  const cgroupId = live.cgroupId ?? pick('cgroupId')?.cgroupId
-  const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')?.cgroupFolder
-  return {
-    id: newer.id,
-    runtime: specific.runtime,
-    name: newer.name !== newer.id ? newer.name : older.name,
-    pid: live.pid,
-    status: live.status,
-    labels: { ...older.labels, ...newer.labels },
-    ...(firstPid === undefined ? {} : { firstPid }),
-    ...(live.mntns === undefined ? {} : { mntns: live.mntns }),
-    ...(cgroupId === undefined ? {} : { cgroupId }),
-    ...(cgroupFolder === undefined ? {} : { cgroupFolder }),
-    ...(image === undefined ? {} : { image }),
-    ...(pod === undefined ? {} : { pod }),
-    ...(seccomp === undefined ? {} : { seccomp }),
-    ...(bundle === undefined ? {} : { bundle }),
-    ...(privileged === undefined ? {} : { privileged })
-  }
-}
-
-/** An id of somebody's choice comes again and again: its cgroup's number tells one run from the next. */
-function instanceOf(container: Container): string {
-  return `${container.id} ${container.cgroupId ?? ''}`
-}
-
-/** True when both speak of one run of a container, not of two that had the same id one after the other. */
-function sameInstance(left: Container, right: Container): boolean {
-  return (
-    left.cgroupId === undefined || right.cgroupId === undefined || left.cgroupId === right.cgroupId
-  )
-}
-
-/** One run of one container, as far as ids, cgroups and processes tell: ids are unique in a namespace only. */
-export function isSameRun(left: Container, right: Container): boolean {
-  const samePid = left.pid === 0 || right.pid === 0 || left.pid === right.pid
-  return left.id === right.id && sameInstance(left, right) && samePid
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-}
-
-/** Two runtimes often speak of one container: containerd, and the runc that it calls. */
-function mergeAnswers(answers: readonly Container[]): Container[] {
-  const byId = new Map<string, Container[]>()
-  for (const container of answers) {
-    const others = byId.get(container.id) ?? []
-    const at = others.findIndex((other) => isSameRun(other, container))
-    const other = others[at]
-    if (other === undefined) others.push(container)
-    else others[at] = mergeContainers(other, container)
-    byId.set(container.id, others)
-  }
-  return [...byId.values()].flat()
-}
-
 /**
- * Watches the runtimes' state folders and remembers what was there. A folder that appears is read
- * when its `state.json` does: that is before the container's first instruction.
+ * Follows the runtimes' state folders and remembers what was there. A container's state is read when its
+ * runtime writes it: that is before the container's first instruction.
  */
 export function openRegistry(
   runtimes: readonly ContainerRuntime[],
   logger: Logger
 ): ContainerRegistry {
-  const known = new Map<string, Container>()
-  const watchers = new Map<string, FSWatcher>()
-  /** Folders whose state was read, and when: runc writes no news into them. */
-  const settled = new Map<string, number>()
+  const index = createContainerIndex()
   const silenced = new Set<string>()
-  const listeners = new Set<(container: Container | undefined) => void>()
-  const lifecycle = { closed: false, again: false }
+  const listeners = new Set<(container: Container) => void>()
+  const beginners = new Set<() => void>()
+  const lifecycle = { closed: false, again: false, missed: false }
   const isClosed = (): boolean => lifecycle.closed
   const isDue = (): boolean => lifecycle.again
   let running: Promise<void> | undefined
 
-  const remember = (container: Container): void => {
-    // One that a runtime only names (docker's socket) is the newest instance with its id.
-    const before =
-      known.get(instanceOf(container)) ??
-      [...known.values()].findLast((one) => one.id === container.id && sameInstance(one, container))
-    const merged = before === undefined ? container : mergeContainers(before, container)
-    if (before !== undefined) known.delete(instanceOf(before))
-    known.set(instanceOf(merged), merged)
-    if (before === undefined) for (const listener of listeners) listener(merged)
-    for (const [key, one] of known) {
-      if (known.size <= remembered) break
-      if (one.pid === 0) known.delete(key)
+  const remember = (given: Container): void => {
+    const { container, isNew } = index.put(given)
+    if (isNew) for (const listener of listeners) listener(container)
+  }
+
+  /** What a runtime answers; one that does not is said once, until it does again. */
+  const askOne = async <T>(runtime: ContainerRuntime, work: () => Promise<T>, none: T) => {
+    try {
+      const answer = await work()
+      silenced.delete(runtime.name)
+      return answer
+    } catch (error) {
+      if (!silenced.has(runtime.name))
+        logger.warn(
+          {
+            code: 'RUNTIME_UNREACHABLE' satisfies ErrorCode,
+            runtime: runtime.name,
+            err: error
+          },
+          `${runtime.name} does not answer: its containers have no names until it does`
+        )
+      silenced.add(runtime.name)
+      return none
     }
   }
 
   const listAll = async (): Promise<void> => {
     const answers = await Promise.all(
-      runtimes.map(async (runtime) => {
-        try {
-          const list = await runtime.list()
-          silenced.delete(runtime.name)
-          return list
-        } catch (error) {
-          if (!silenced.has(runtime.name))
-            logger.warn(
-              {
-                code: 'RUNTIME_UNREACHABLE' satisfies ErrorCode,
-                runtime: runtime.name,
-                err: error
-              },
-              `${runtime.name} does not answer: its containers have no names until it does`
-            )
-          silenced.add(runtime.name)
-          return []
-        }
-      })
+      runtimes.map((runtime) => askOne(runtime, () => runtime.list(), [] as Container[]))
     )
     const seen = mergeAnswers(answers.flat())
     for (const container of seen) remember(container)
     const present = new Set(seen.map(({ id, pid }) => `${id} ${pid}`))
-    for (const [key, container] of known) {
+    for (const container of index.all()) {
       if (container.pid > 0 && !present.has(`${container.id} ${container.pid}`)) {
-        known.set(key, { ...container, pid: 0, status: 'stopped' })
+        index.stop(container)
       }
     }
   }
@@ -180,80 +112,62 @@ export function openRegistry(
     return running
   }
 
-  const readFolder = async (runtime: ContainerRuntime, folder: string): Promise<void> => {
-    const container = await runtime.read?.(folder).catch(() => undefined)
-    if (container !== undefined) remember(container)
-  }
-
-  const watchFolder = (runtime: ContainerRuntime, folder: string, depth: number): void => {
-    if (isClosed() || watchers.has(folder)) return
-    try {
-      const watcher = watch(folder, (event, name) => {
-        if (name === null || name.endsWith('.sock')) return
-        if (name === 'state.json') {
-          void readFolder(runtime, folder)
-          settled.set(folder, performance.now())
-          return
+  const take = (): void => {
+    for (const runtime of runtimes) {
+      const news = runtime.news?.()
+      if (news === undefined) continue
+      for (const container of news.containers) {
+        remember(container)
+        if (container.pid > 0) continue
+        for (const one of index.withId(container.id)) {
+          if (one.firstPid === container.firstPid) index.stop(one)
         }
-        if (depth === 0 || event !== 'rename') return
-        // Gone or made: an old watch of that name looks at a folder that no longer exists.
-        const path = join(folder, name)
-        if (listeners.size > 0 && isFolder(path)) {
-          for (const listener of listeners) listener(undefined)
-        }
-        watchers.get(path)?.close()
-        watchers.delete(path)
-        watchFolder(runtime, path, depth - 1)
-      })
-      const forget = (): void => {
-        watcher.close()
-        if (watchers.get(folder) === watcher) watchers.delete(folder)
       }
-      watcher.on('error', forget)
-      watchers.set(folder, watcher)
-      void readdir(folder, { withFileTypes: true }).then((entries) => {
-        for (const entry of entries) {
-          if (entry.name === 'state.json') {
-            void readFolder(runtime, folder)
-            settled.set(folder, performance.now())
-          } else if (depth > 0 && entry.isDirectory()) {
-            watchFolder(runtime, join(folder, entry.name), depth - 1)
-          }
-        }
-      }, forget)
-    } catch {
-      // Not there yet: the next sweep tries again.
+      if (news.missed) void refresh()
     }
   }
 
-  const sweep = (): void => {
-    for (const [folder, at] of settled) {
-      if (performance.now() - at < settledMs) continue
-      watchers.get(folder)?.close()
-      watchers.delete(folder)
-      settled.delete(folder)
+  const ask = async (slot: SlotFacts): Promise<void> => {
+    const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
+    // Without a unified hierarchy no name tells which one to ask for.
+    if (verdict.kind === 'other') return slot.cgroupId > 1n ? undefined : refresh()
+    const found = await Promise.all(
+      runtimes.map((runtime) => askOne(runtime, () => runtime.byId(verdict.id), undefined))
+    )
+    for (const container of mergeAnswers(found.filter((one) => one !== undefined))) {
+      remember(container)
     }
-    // inotify does not tell fs.watch that the folder itself went away.
-    void Promise.all(
-      [...watchers].map(async ([folder, watcher]) => {
-        await readdir(folder).catch(() => {
-          watcher.close()
-          if (watchers.get(folder) === watcher) watchers.delete(folder)
-        })
-      })
-    ).then(() => {
-      for (const runtime of runtimes) {
-        for (const root of runtime.watched ?? []) watchFolder(runtime, root, 2)
-      }
-    })
   }
-  sweep()
-  const timer = setInterval(sweep, 5000)
-  timer.unref()
+
+  /** The end of a container whose folder is kept is told by nobody. */
+  const sweep = async (): Promise<void> => {
+    for (const [at, container] of index.all().entries()) {
+      if (isClosed()) return
+      if (at % sweptAtOnce === sweptAtOnce - 1) await setImmediate()
+      const { pid, mntns } = container
+      if (pid > 0 && mntns !== undefined && mntnsOf(pid) !== mntns) index.stop(container)
+    }
+  }
+
+  const appeared = (): void => {
+    for (const listener of beginners) listener()
+    take()
+  }
+  for (const runtime of runtimes) runtime.follow?.(appeared)
+  let round = 0
+  const sweeping = setInterval(() => {
+    take()
+    round += 1
+    if (round % sweepEvery === 0) void sweep()
+  }, takeEveryMs)
+  sweeping.unref()
 
   return {
     refresh,
-    all: () => [...known.values()],
+    take,
+    ask,
+    find: (slot) => index.find(slot),
+    all: () => index.all(),
     versions: async () => {
       const told = await Promise.all(
         runtimes.map(async (runtime) => ({
@@ -267,10 +181,17 @@ export function openRegistry(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    onBegin: (listener) => {
+      beginners.add(listener)
+      for (const runtime of runtimes) runtime.tell?.(true)
+      return () => {
+        beginners.delete(listener)
+        if (beginners.size === 0) for (const runtime of runtimes) runtime.tell?.(false)
+      }
+    },
     close: () => {
       lifecycle.closed = true
-      clearInterval(timer)
-      for (const watcher of watchers.values()) watcher.close()
+      clearInterval(sweeping)
       for (const runtime of runtimes) runtime.close?.()
     }
   }

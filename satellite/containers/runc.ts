@@ -1,13 +1,16 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { isRecord, parseRecord, stringsOf } from './json.js'
+import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
-import { readBundle } from './oci-config.js'
-import { cgroupIdOf, mntnsOf } from './processes.js'
-import type { Container, ContainerRuntime } from './runtime.js'
+import { hasAllPowers, seccompOf } from './oci-config.js'
+import { mntnsOf } from './processes.js'
+import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
 
 /** Where runc and its callers keep state: runc alone, docker, containerd per namespace. */
 export const defaultRuncRoots = [
@@ -16,36 +19,8 @@ export const defaultRuncRoots = [
   '/run/containerd/runc'
 ] as const
 
-interface RuncState {
-  pid: number
-  /** Field 22 of /proc/PID/stat: tells the process from a later one with its number. */
-  startTime: number
-  created: string
-  labels: Record<string, string>
-  cgroup: string | undefined
-}
-
-/** libcontainer's state: `labels` is a list of KEY=VALUE with the annotations and the bundle among them. */
-function parseState(text: string): RuncState | undefined {
-  const state = parseRecord(text)
-  const pid = state?.['init_process_pid']
-  if (state === undefined || typeof pid !== 'number') return undefined
-  const config = isRecord(state['config']) ? state['config'] : {}
-  const list = Array.isArray(config['labels']) ? (config['labels'] as unknown[]) : []
-  const labels: Record<string, string> = {}
-  for (const entry of list) {
-    if (typeof entry !== 'string') continue
-    const at = entry.indexOf('=')
-    if (at > 0) labels[entry.slice(0, at)] = entry.slice(at + 1)
-  }
-  return {
-    pid,
-    startTime: Number(state['init_process_start'] ?? 0),
-    created: String(state['created']),
-    labels,
-    cgroup: stringsOf(state['cgroup_paths'])['']
-  }
-}
+/** Profiles whose text was told once; the native side forgets earlier than this. */
+const profilesAtMost = 256
 
 /** Start time of a live, not yet reaped process (proc_pid_stat(5), field 22). */
 function startTimeOf(pid: number): number | undefined {
@@ -60,41 +35,38 @@ function startTimeOf(pid: number): number | undefined {
 
 /** What was read of one state file, as long as that file stays the same. */
 interface Remembered {
-  stamp: string
-  state: RuncState
+  state: Pick<RuncStateText, 'stamp' | 'pid' | 'startTime'>
   /** Without what the process alone can tell. */
   container: Container
   /** Its own program runs: neither that nor its mount namespace changes any more. */
   started: Container | undefined
 }
 
-/** Of one run of a file from the next: runc replaces its state file as a whole. */
-function stampOf(path: string): string | undefined {
-  try {
-    const { ino, mtimeMs, size } = statSync(path)
-    return `${ino} ${mtimeMs} ${size}`
-  } catch {
-    return undefined
+/** libcontainer's `labels`: a list of KEY=VALUE with the annotations and the bundle among them. */
+function labelsOf(text: string): Record<string, string> {
+  const labels: Record<string, string> = {}
+  for (const entry of parseList(text)) {
+    if (typeof entry !== 'string') continue
+    const at = entry.indexOf('=')
+    if (at > 0) labels[entry.slice(0, at)] = entry.slice(at + 1)
   }
+  return labels
 }
 
-async function readState(
+function toContainer(
   runtime: string,
-  root: string,
-  id: string,
-  stamp: string
-): Promise<Remembered | undefined> {
-  const text = await readFile(join(root, id, 'state.json'), 'utf8').catch(() => undefined)
-  const state = text === undefined ? undefined : parseState(text)
-  if (state === undefined) return undefined
-  const bundle = state.labels['bundle']
-  // While the state is fresh: for a container of some milliseconds it may be gone at once.
-  const cgroupId = state.cgroup === undefined ? undefined : cgroupIdOf(state.cgroup)
-  const config = bundle === undefined ? undefined : await readBundle(bundle)
-  const labels = { ...config?.annotations, ...state.labels }
+  folder: string,
+  state: RuncStateText,
+  seccomp: LinuxSeccomp | undefined
+): Container {
+  const id = basename(folder)
+  const own = labelsOf(state.labels)
+  const { bundle } = own
+  const labels = { ...stringsOf(parseRecord(state.annotations)), ...own }
   const image = imageOf(labels)
   const pod = podOf(labels)
-  const container: Container = {
+  const { cgroup, cgroupId } = state
+  return {
     id,
     runtime,
     name: nameOf(labels, id),
@@ -103,13 +75,14 @@ async function readState(
     status: 'stopped',
     labels,
     ...(image === undefined ? {} : { image }),
-    ...(cgroupId === undefined ? {} : { cgroupId, cgroupFolder: state.cgroup }),
+    ...(cgroupId === 0n ? {} : { cgroupId, cgroupFolder: cgroup }),
     ...(pod === undefined ? {} : { pod }),
-    ...(config?.seccomp === undefined ? {} : { seccomp: config.seccomp }),
-    ...(config === undefined ? {} : { privileged: config.privileged }),
+    ...(seccomp === undefined ? {} : { seccomp }),
+    ...(state.bounding === ''
+      ? {}
+      : { privileged: hasAllPowers(parseList(state.bounding), parseList(state.masked)) }),
     ...(bundle === undefined ? {} : { bundle })
   }
-  return { stamp, state, container, started: undefined }
 }
 
 /** The container as its process is now. */
@@ -130,27 +103,41 @@ function asOfNow(known: Remembered, folder: string): Container {
   return alive
 }
 
-/** Reads `<root>/<id>/state.json` without running runc, and again only when that file is another one. */
+/** Makes containers of state texts, each content of a file once. */
 function createReader(runtimeOf: (root: string) => string) {
   const remembered = new Map<string, Remembered>()
+  const profiles = new Map<number, LinuxSeccomp | undefined>()
+  const profileOf = (state: RuncStateText): LinuxSeccomp | undefined => {
+    const { seccompNumber: number, seccomp: text } = state
+    if (text !== undefined) profiles.set(number, seccompOf(parseRecord(text)))
+    for (const oldest of profiles.keys()) {
+      if (profiles.size <= profilesAtMost) break
+      profiles.delete(oldest)
+    }
+    return profiles.get(number)
+  }
   return {
-    /** undefined when there is no such container. */
-    async read(root: string, id: string): Promise<Container | undefined> {
-      const folder = join(root, id)
-      const stamp = stampOf(join(folder, 'state.json'))
-      if (stamp === undefined) {
-        remembered.delete(folder)
-        return undefined
-      }
+    /** As its process is now. */
+    take(root: string, folder: string, state: RuncStateText): Container {
+      // Before anything else: a text comes once.
+      const seccomp = profileOf(state)
       let known = remembered.get(folder)
-      if (known?.stamp !== stamp) {
-        known = await readState(runtimeOf(root), root, id, stamp)
-        if (known === undefined) return undefined
+      if (known?.state.stamp !== state.stamp) {
+        const container = toContainer(runtimeOf(root), folder, state, seccomp)
+        // Its texts are in the container now.
+        const { stamp, pid, startTime } = state
+        known = { state: { stamp, pid, startTime }, container, started: undefined }
         remembered.set(folder, known)
       }
       return asOfNow(known, folder)
     },
     knows: (folder: string): boolean => remembered.has(folder),
+    /** @returns what it was, without a process. */
+    forget(folder: string): Container | undefined {
+      const known = remembered.get(folder)
+      remembered.delete(folder)
+      return known?.container
+    },
     /** Forgets every container whose folder is gone. */
     keepOnly(folders: ReadonlySet<string>): void {
       for (const folder of remembered.keys()) if (!folders.has(folder)) remembered.delete(folder)
@@ -162,7 +149,8 @@ function createReader(runtimeOf: (root: string) => string) {
 async function idsBelow(
   root: string,
   deep: boolean,
-  knows: (folder: string) => boolean
+  knows: (folder: string) => boolean,
+  namespaces: Set<string>
 ): Promise<{ root: string; id: string }[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
   const found: { root: string; id: string }[] = []
@@ -171,10 +159,16 @@ async function idsBelow(
     const folder = join(root, entry.name)
     if (knows(folder) || existsSync(join(folder, 'state.json')))
       found.push({ root, id: entry.name })
-    else if (deep) found.push(...(await idsBelow(folder, false, knows)))
+    else if (deep) {
+      namespaces.add(folder)
+      found.push(...(await idsBelow(folder, false, knows, namespaces)))
+    }
   }
   return found
 }
+
+/** So many state files are read at a time: the rest of the program has its turn in between. */
+const readAtOnce = 32
 
 /**
  * Containers of runc, whoever called it, from its state folders.
@@ -186,23 +180,59 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     return root.startsWith('/run/containerd/') ? 'containerd' : 'runc'
   }
   const reader = createReader(runtimeOf)
+  const watch = openStateWatch(roots)
+  const read = (root: string, id: string): Container | undefined => {
+    const folder = join(root, id)
+    const state = watch.read(folder)
+    return state === undefined ? undefined : reader.take(root, folder, state)
+  }
+  /** Folders in the roots that hold containers' folders, as far as they were looked at. */
+  const namespaces = new Set<string>()
   const list = async (): Promise<Container[]> => {
-    const ids = (await Promise.all(roots.map((root) => idsBelow(root, true, reader.knows)))).flat()
+    namespaces.clear()
+    const below = roots.map((root) => idsBelow(root, true, reader.knows, namespaces))
+    const ids = (await Promise.all(below)).flat()
     reader.keepOnly(new Set(ids.map(({ root, id }) => join(root, id))))
-    const read = await Promise.all(ids.map(({ root, id }) => reader.read(root, id)))
-    return read.filter((container) => container !== undefined)
+    const found: Container[] = []
+    for (const [at, { root, id }] of ids.entries()) {
+      if (at % readAtOnce === readAtOnce - 1) await setImmediate()
+      const container = read(root, id)
+      if (container !== undefined) found.push(container)
+    }
+    return found
+  }
+  const find = (id: string): Container | undefined => {
+    if (id === '' || id.includes('/') || id.startsWith('.')) return undefined
+    for (const root of [...roots, ...namespaces]) {
+      const found = read(root, id)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const news = (): RuntimeNews => {
+    const { missed, news: folders } = watch.take()
+    const containers: Container[] = []
+    for (const { root, folder, gone, state } of folders) {
+      const known = state === undefined ? undefined : reader.take(root, folder, state)
+      const left = gone ? reader.forget(folder) : undefined
+      const container = gone ? left : known
+      if (container !== undefined) containers.push(container)
+    }
+    return { missed, containers }
   }
   return {
     name: 'runc',
-    watched: roots,
     list,
-    read: (folder) => reader.read(dirname(folder), basename(folder)),
-    byId: async (id) => (await list()).find((container) => container.id === id),
+    news,
+    follow: (appeared) => void watch.start(appeared),
+    tell: (wanted) => watch.tell(wanted),
+    byId: (id) => Promise.resolve(find(id)),
     version: async () => {
       const run = promisify(execFile)
       const output = await run('runc', ['--version'], { timeout: 5000 }).catch(() => undefined)
       return /^runc version (\S+)/m.exec(output?.stdout ?? '')?.[1] ?? ''
-    }
+    },
+    close: () => watch.close()
   }
 }
 

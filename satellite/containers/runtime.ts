@@ -35,6 +35,14 @@ export interface Container {
   bundle?: string
 }
 
+/** What a runtime's folders told by themselves. */
+export interface RuntimeNews {
+  /** As they are now, or were: without a process when they are gone. */
+  containers: Container[]
+  /** There was more: only a listing knows. */
+  missed: boolean
+}
+
 /** A place that knows containers. Absence of the runtime is no error: it lists nothing. */
 export interface ContainerRuntime {
   readonly name: string
@@ -42,9 +50,10 @@ export interface ContainerRuntime {
   byId(id: string): Promise<Container | undefined>
   /** Empty when it cannot be told. */
   version(): Promise<string>
-  /** Folders where a new entry announces a container. */
-  readonly watched?: readonly string[]
-  /** Reads one container from its folder below a watched one: quick enough for those of some milliseconds. */
-  read?(folder: string): Promise<Container | undefined>
+  /** Begins to collect news. `appeared`: a container is being made, while `tell(true)`. */
+  follow?(appeared: () => void): void
+  tell?(wanted: boolean): void
+  /** What came since the last call; costs nothing when nothing did. */
+  news?(): RuntimeNews
   close?(): void
 }

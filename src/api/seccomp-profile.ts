@@ -4,6 +4,7 @@ import { InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
 import { Learn, Promote } from './learning-schema.js'
 import { Ladder, LadderStep, Mute } from './ladder.js'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
+import { seccompActions, seccompArchitectures, seccompOperators } from './seccomp-words.js'
 
 /**
  * Schemas of the objects users write. One home: validation, CRDs and OpenAPI derive from here.
@@ -11,33 +12,7 @@ import { apiVersion, namePattern, namespacePattern } from './names.js'
  */
 const closed = { additionalProperties: false } as const
 
-export const seccompActions = [
-  'SCMP_ACT_ALLOW',
-  'SCMP_ACT_ERRNO',
-  'SCMP_ACT_LOG',
-  'SCMP_ACT_KILL_PROCESS',
-  'SCMP_ACT_KILL_THREAD',
-  'SCMP_ACT_KILL',
-  'SCMP_ACT_TRAP'
-] as const
 export type SeccompAction = (typeof seccompActions)[number]
-
-export const seccompOperators = [
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ'
-] as const
-
-export const seccompArchitectures = [
-  'SCMP_ARCH_X86_64',
-  'SCMP_ARCH_X86',
-  'SCMP_ARCH_X32',
-  'SCMP_ARCH_AARCH64'
-] as const
 
 export const SeccompArg = Type.Object(
   {

@@ -4,23 +4,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
-import { addDoctorVerb } from './verbs/doctor-verb.js'
-import { addBaseVerbs } from './verbs/base-verbs.js'
-import { addBlockVerb } from './verbs/block-verb.js'
-import { addGetVerbs } from './verbs/get-verbs.js'
-import { addLearnVerb } from './verbs/learn-verb.js'
-import { addUiVerbs } from './verbs/ui-verbs.js'
-import { addInstallVerbs } from './verbs/install-verbs.js'
-import { addImportVerb, addMigrateVerb } from './verbs/import-verbs.js'
-import { addRenderVerb } from './verbs/render-verb.js'
-import { addReviewVerbs } from './verbs/review-verbs.js'
-import { addProfileVerbs } from './verbs/profile-verbs.js'
-import { addPsVerb } from './verbs/ps-verb.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
-import { addRuleVerbs } from './verbs/rule-verbs.js'
-import { addTruthVerbs } from './verbs/truth-verbs.js'
-import { addTraceVerb } from './verbs/trace-verb.js'
-import { addVersionVerbs } from './verbs/version-verbs.js'
 import { reportFailure } from './failure.js'
 import type { Io } from './io.js'
 import type { VerbContext } from './verbs/context.js'
@@ -79,7 +63,7 @@ function stopSignal(): AbortSignal {
 }
 
 /** Every verb, with its help. The reference and the completion are made from it. */
-export function buildProgram(context: VerbContext): Command {
+export async function buildProgram(context: VerbContext): Promise<Command> {
   const program = new Command('secco')
     .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
     .version(version)
@@ -100,23 +84,11 @@ export function buildProgram(context: VerbContext): Command {
       )
     )
   addProgramVerbs(program, context)
-  addInstallVerbs(program, context)
-  addTraceVerb(program, context)
-  addLearnVerb(program, context)
-  addUiVerbs(program, context)
-  addPsVerb(program, context)
-  addTruthVerbs(program, context)
-  addGetVerbs(program, context)
-  addProfileVerbs(program, context)
-  addRuleVerbs(program, context)
-  addRenderVerb(program, context)
-  addImportVerb(program, context)
-  addMigrateVerb(program, context)
-  addReviewVerbs(program, context)
-  addDoctorVerb(program, context)
-  addBaseVerbs(program, context)
-  addBlockVerb(program, context)
-  addVersionVerbs(program, context)
+  // An agent runs for months: it does not carry what the other verbs need.
+  if (!context.argv.includes('satellite')) {
+    const { addFurtherVerbs } = await import('./verbs/further-verbs.js')
+    addFurtherVerbs(program, context)
+  }
   return program
 }
 
@@ -142,7 +114,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
   }
   let failureCode = 1
-  const program = buildProgram(context)
+  const program = await buildProgram(context)
   // --state may stand before the verb.
   const verb = program.parseOptions([...argv]).operands
   if (

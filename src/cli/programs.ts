@@ -1,15 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { Registry } from 'prom-client'
-import { cleanPins, RecorderInUse } from '../../native/pins.js'
 import type { HubTrustOptions } from '../../webhook/cluster/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch-metrics.js'
 import { hostPort, startWebhook } from '../../webhook/main.js'
 import { parseRoles } from '../../webhook/roles.js'
 import { rootNamespace } from '../api/names.js'
-import { SeccoError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { writeDurable } from '../store/durable-file.js'
+import { aborted } from './aborted.js'
 import { parseAddress, parseLoopback } from './addresses.js'
 import type { InstallMode } from '../rules/observe.js'
 import type { Io } from './io.js'
@@ -17,15 +15,7 @@ import type { Rights } from '../../webhook/ui/rights.js'
 import { pluralOf } from '../store/directory-layout.js'
 import { openCertificates } from './open-certificates.js'
 import { loadKubeconfig, openStore } from './open-store.js'
-import { type NodeOptions, startNode } from './start-node.js'
 import { ensureUiToken, type StatePaths } from './state.js'
-
-/** Resolves when the signal fires. */
-function aborted(signal: AbortSignal): Promise<void> {
-  return signal.aborted
-    ? Promise.resolve()
-    : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
 
 export interface WebhookArgs {
   paths: StatePaths
@@ -138,50 +128,4 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   await webhook.close()
   await store.close()
   return 0
-}
-
-/**
- * `secco satellite`: the node agent. SIGTERM is how a service is restarted or upgraded: what is pinned
- * records on for the next one. Ctrl-C means the end: nothing stays.
- */
-export async function runSatellite(
-  io: Io,
-  options: NodeOptions,
-  signal: AbortSignal
-): Promise<number> {
-  const satellite = await startNode(options)
-  const { node, hub, paths, pin } = options
-  io.stderr(`satellite ${node} dials the hub at ${hub}; local socket ${paths.satelliteSocket}\n`)
-  const { tracingUnavailable } = satellite.status()
-  if (tracingUnavailable !== '')
-    io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
-  await aborted(signal)
-  const keep = signal.reason === 'SIGTERM'
-  await satellite.close({ keep })
-  const still = pin !== undefined && existsSync(pin) && readdirSync(pin).length > 0
-  if (keep && still) {
-    io.stderr(
-      `Recording goes on (pinned in ${pin}) until the next satellite; for good: secco satellite --clean\n`
-    )
-  }
-  return 0
-}
-
-/** `secco satellite --clean`: what satellites left pinned is detached and removed. */
-export function cleanSatellite(io: Io, pin: string): number {
-  try {
-    const removed = cleanPins(pin)
-    io.stdout(
-      removed.length === 0
-        ? `nothing is pinned in ${pin}\n`
-        : `detached and removed ${removed.length} pinned recorder(s) in ${pin}\n`
-    )
-    return 0
-  } catch (cause) {
-    if (!(cause instanceof RecorderInUse)) throw cause
-    throw new SeccoError('RECORDER_IN_USE', cause.message, {
-      cause,
-      hint: 'stop the satellite first'
-    })
-  }
 }

@@ -1,4 +1,5 @@
-import { type LinuxSeccomp, type SeccompAction, seccompActions } from '../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompAction } from '../api/seccomp-profile.js'
+import { seccompActions } from '../api/seccomp-words.js'
 import { type Abi, scmpArchOf } from './abi.js'
 import { type Rule, rulesOf } from './normal-form.js'
 import { probedNames } from './probes.js'

@@ -125,6 +125,16 @@ export function createCatalog(
     watcher?.follow(listing.folders)
   }
 
+  /** Documents that are known are looked at alone: mostly the change was a write of our own. */
+  async function scanOnly(paths: readonly string[] | undefined): Promise<void> {
+    const known = paths?.map((path) => entries.get(path))
+    if (known === undefined || known.some((entry) => entry === undefined)) return scan()
+    for (const entry of known) {
+      if (entry !== undefined)
+        await look(entry.kind, entry.ref, objectPath(root, entry.kind, entry.ref))
+    }
+  }
+
   return {
     refresh: () => inTurn(scan),
     touch: (kind, ref) => inTurn(() => look(kind, ref, objectPath(root, kind, ref))),
@@ -139,8 +149,8 @@ export function createCatalog(
     },
     watch(listener) {
       return inTurn(async () => {
-        watcher ??= watchFolders(() => {
-          if (!closed) void inTurn(scan)
+        watcher ??= watchFolders((paths) => {
+          if (!closed) void inTurn(() => scanOnly(paths))
         }, timing)
         await scan()
         for (const entry of entries.values()) {

@@ -44,8 +44,11 @@ export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
   }
 }
 
-/** Writes and fsyncs a file of a temporary name beside `path`; `place` then puts it where it belongs. */
-async function writeThen(
+/**
+ * Writes and fsyncs a file of a temporary name beside `path`; `place` then puts it where it belongs. Its
+ * name is durable only when its folder is synced.
+ */
+async function writeAside(
   path: string,
   content: string | Uint8Array,
   mode: number,
@@ -61,10 +64,17 @@ async function writeThen(
     await handle.close()
     handle = undefined
     await place(temporary)
-    await syncFolder(dirname(path))
   } catch (error) {
     await handle?.close().catch(() => undefined)
     await unlink(temporary).catch(() => undefined)
+    throw writeFailed(path, error)
+  }
+}
+
+async function syncAfter(path: string): Promise<void> {
+  try {
+    await syncFolder(dirname(path))
+  } catch (error) {
     throw writeFailed(path, error)
   }
 }
@@ -78,7 +88,20 @@ export async function writeDurable(
   content: string | Uint8Array,
   mode = 0o644
 ): Promise<void> {
-  await writeThen(path, content, mode, (temporary) => rename(temporary, path))
+  await writeAside(path, content, mode, (temporary) => rename(temporary, path))
+  await syncAfter(path)
+}
+
+/** The same for several files of one folder, whose names become durable together. */
+export async function writeAllDurable(
+  files: readonly { path: string; content: string | Uint8Array }[],
+  mode = 0o644
+): Promise<void> {
+  for (const { path, content } of files) {
+    await writeAside(path, content, mode, (temporary) => rename(temporary, path))
+  }
+  const [first] = files
+  if (first !== undefined) await syncAfter(first.path)
 }
 
 /**
@@ -91,7 +114,7 @@ export async function createDurable(
   mode = 0o644
 ): Promise<boolean> {
   let made = true
-  await writeThen(path, content, mode, async (temporary) => {
+  await writeAside(path, content, mode, async (temporary) => {
     try {
       await link(temporary, path)
     } catch (error) {
@@ -100,6 +123,7 @@ export async function createDurable(
     }
     await unlink(temporary)
   })
+  await syncAfter(path)
   return made
 }
 
@@ -113,6 +137,20 @@ export async function removeDurable(path: string): Promise<boolean> {
     if (errnoOf(error) === 'ENOENT') return false
     throw writeFailed(path, error)
   }
+}
+
+/** Removes files of one folder durably; those that are not there are no failure. */
+export async function removeAllDurable(paths: readonly string[]): Promise<void> {
+  const [first] = paths
+  if (first === undefined) return
+  for (const path of paths) {
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw writeFailed(path, error)
+    }
+  }
+  await syncAfter(first)
 }
 
 /** Deletes temporary files older than `ageMs` in a folder; returns how many. Never throws. */

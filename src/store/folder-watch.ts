@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { join } from 'node:path'
 
 export interface FolderWatch {
   /** Watches exactly these folders from now on. */
@@ -8,25 +9,31 @@ export interface FolderWatch {
 
 /**
  * Calls `changed` after something happened in one of the folders and then `debounceMs` of silence
- * (at most four times that), and every `pollMs` in any case: inotify may be out of watches and
- * network file systems have none.
+ * (at most four times that), with the paths that it happened to where nothing else did; and every `pollMs`
+ * in any case: inotify may be out of watches and network file systems have none.
  */
 export function watchFolders(
-  changed: () => void,
+  changed: (paths?: readonly string[]) => void,
   { debounceMs, pollMs }: { debounceMs: number; pollMs: number }
 ): FolderWatch {
   const watchers = new Map<string, FSWatcher>()
   let pending: NodeJS.Timeout | undefined
   let waitingSince = 0
+  /** What happened since the last call; undefined: not only to files whose names are known. */
+  let paths: Set<string> | undefined = new Set()
 
-  function stir(): void {
+  function stir(path?: string): void {
     const now = Date.now()
+    if (path === undefined) paths = undefined
+    else paths?.add(path)
     if (pending === undefined) waitingSince = now
     else if (now - waitingSince > 3 * debounceMs) return
     clearTimeout(pending)
     pending = setTimeout(() => {
       pending = undefined
-      changed()
+      const happened = paths
+      paths = new Set()
+      changed(happened === undefined ? undefined : [...happened])
     }, debounceMs)
   }
 
@@ -35,7 +42,7 @@ export function watchFolders(
     watchers.delete(folder)
   }
 
-  const poll = setInterval(changed, pollMs)
+  const poll = setInterval(() => changed(), pollMs)
   poll.unref()
   return {
     follow(folders) {
@@ -46,7 +53,7 @@ export function watchFolders(
         try {
           const watcher = watch(folder, { persistent: false }, (_event, name) => {
             // Our own locks and temporary files stir at every write; the rename that ends it counts.
-            if (name?.startsWith('.') !== true) stir()
+            if (name?.startsWith('.') !== true) stir(name === null ? undefined : join(folder, name))
           })
           watcher.on('error', () => {
             drop(folder)

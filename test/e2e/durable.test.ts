@@ -116,6 +116,7 @@ async function rig(at: Place, record: RecordMode, pinned = true): Promise<Rig> {
         report: () => undefined,
         statusChanged: () => void news.emit('status'),
         connected: true,
+        durable: () => Promise.resolve(),
         flush: () => Promise.resolve(),
         close: () => Promise.resolve()
       }

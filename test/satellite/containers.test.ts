@@ -15,7 +15,8 @@ import {
 } from '../../satellite/containers/identify.js'
 import { isSandbox, nameOf, podOf, sharedLabels } from '../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../satellite/containers/oci-config.js'
-import { mergeContainers, openRegistry } from '../../satellite/containers/registry.js'
+import { mergeContainers } from '../../satellite/containers/merge.js'
+import { openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
 import type { Container, ContainerRuntime } from '../../satellite/containers/runtime.js'
 import { resolveContainer, traceContainer } from '../../satellite/trace-session.js'
@@ -298,7 +299,11 @@ test('a trace of a container that ends before it was seen ends too', {
         plain(state.listed > 1 ? { pid: 0, status: 'stopped' } : { cgroupId: 2n ** 40n })
       ],
       versions: () => Promise.resolve([]),
+      take: () => undefined,
+      ask: () => Promise.resolve(),
+      find: () => undefined,
       onAppear: () => () => undefined,
+      onBegin: () => () => undefined,
       close: () => undefined
     },
     machine: 'x86_64',

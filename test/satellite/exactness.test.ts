@@ -111,8 +111,11 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
     complete: true,
     distinct: next.distinct,
     part: 'entry',
-    ignored: false
+    ignored: false,
+    exits: 0,
+    hasCompat: false
   })
+  let given = -1
   return {
     pinning: { adopted: false },
     leftovers: () => [],
@@ -133,6 +136,11 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
       detailsLost: 0
     }),
     slots: () => [slot()],
+    changes: () => {
+      const slots = next.distinct === given ? [] : [slot()]
+      given = next.distinct
+      return { slots, gone: [], more: false }
+    },
     read: () => ({ native: new Map([[0, 1]]), compat: new Map(), x32: new Map(), unknown: 0 }),
     adopt: () => undefined,
     release: () => true,

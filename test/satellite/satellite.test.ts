@@ -185,6 +185,7 @@ async function rig(options: {
         report: () => undefined,
         statusChanged: () => undefined,
         connected: true,
+        durable: () => Promise.resolve(),
         flush: () => Promise.resolve(),
         close: () => Promise.resolve()
       }

@@ -29,6 +29,8 @@ interface Followed extends Written {
   profile: SeccompProfile
   /** What a rendering depends on of the profile itself. */
   essence: string
+  /** What a pass depends on of the profile itself: observations change the rest all the time. */
+  relevant: string
   rendered:
     | { key: string; enforce: string; audit: string }
     | { key: string; error: SeccoError }
@@ -63,6 +65,20 @@ function essenceOf(profile: SeccompProfile): string {
   return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
 }
 
+function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
+  const { uid, generation, resourceVersion } = metadata
+  const { revision, previousRevision, approvals } = status ?? {}
+  // Who keeps no generation changes its version with everything.
+  const version = generation ?? resourceVersion
+  return JSON.stringify([essence, uid, version, revision, previousRevision, approvals])
+}
+
+/** Nothing is rendered of it, and nothing is to be said in its status. */
+function onlyLearns({ spec, status }: SeccompProfile): boolean {
+  const { seccomp, ladder } = spec
+  return seccomp === undefined && ladder === undefined && status?.revision === undefined
+}
+
 export function createRevisions(options: RevisionsOptions): Revisions {
   const { store, files, logger } = options
   const render: Render = options.render ?? renderProfile
@@ -93,6 +109,19 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   function resolve(namespace: string, name: string): SeccompProfile | undefined {
     return followed.get(profileKey(namespace, name))?.profile
   }
+
+  const isExtended = (): boolean =>
+    [...followed.values()].some(({ profile }) => (profile.spec.extends ?? []).length > 0)
+
+  /** One more that learns: a thousand of them need no pass over all others for each. */
+  function learns(key: string, { metadata }: SeccompProfile): void {
+    if (states.get(key)?.approved === false && !desiredOf(key)) return
+    const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
+    states = new Map(states).set(key, state)
+    options.changed()
+  }
+  const desiredOf = (key: string): boolean =>
+    [...desired.values()].some(({ namespace, profile }) => profileKey(namespace, profile) === key)
 
   async function renderBoth(
     one: Followed,
@@ -263,7 +292,20 @@ export function createRevisions(options: RevisionsOptions): Revisions {
         const before = followed.get(key)
         const essence = essenceOf(profile)
         if (before?.essence !== essence) epoch += 1
-        followed.set(key, { rendered: undefined, ...unwritten, ...before, profile, essence })
+        const relevant = relevantOf(profile, essence)
+        followed.set(key, {
+          rendered: undefined,
+          ...unwritten,
+          ...before,
+          profile,
+          essence,
+          relevant
+        })
+        if (before?.relevant === relevant) return
+        if (onlyLearns(profile) && key !== emergencyLabel && !isExtended()) {
+          learns(key, profile)
+          return
+        }
       } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
         followed.delete(profileKey(event.ref.namespace, event.ref.name))
         epoch += 1

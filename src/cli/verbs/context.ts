@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Store } from '../../store/store.js'
 import type { Io } from '../io.js'
-import { openStore } from '../open-store.js'
 import { type StatePaths, statePaths } from '../state.js'
 
 /** What every verb gets from the front door. */
@@ -36,6 +35,8 @@ export async function withStore(
   context: VerbContext,
   verb: (store: Store) => Promise<number>
 ): Promise<void> {
+  // Loaded on use: the node's agent has no store.
+  const { openStore } = await import('../open-store.js')
   const store = await openStore(pathsOf(command, context).objects, kubeconfigOf(command))
   try {
     for (const problem of store.problems())

@@ -230,7 +230,9 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option('--health-listen <host:port>', 'plain HTTP for /livez, /readyz and /metrics')
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
-      const { cleanSatellite, runSatellite } = await import('../programs.js')
+      const { keepHeapSmall } = await import('../../../satellite/small-heap.js')
+      keepHeapSmall()
+      const { cleanSatellite, runSatellite } = await import('../satellite-program.js')
       const pin = options.pin === 'off' ? undefined : options.pin
       if (options.clean === true) {
         if (pin === undefined) {

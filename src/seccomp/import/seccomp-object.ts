@@ -1,11 +1,5 @@
-import {
-  type LinuxSeccomp,
-  type SeccompArg,
-  type SeccompSyscall,
-  seccompActions,
-  seccompArchitectures,
-  seccompOperators
-} from '../../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompArg, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { seccompActions, seccompArchitectures, seccompOperators } from '../../api/seccomp-words.js'
 import { isKnownSyscall } from '../syscall-table.js'
 import { isMapping, list, mapping, oneOf, onlyKeys, type Mapping, type Place } from './fields.js'
 import { refused, shown, text, under, whole } from './fields.js'

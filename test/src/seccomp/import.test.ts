@@ -9,7 +9,7 @@ import {
   seccompActions,
   seccompArchitectures,
   seccompOperators
-} from '../../../src/api/seccomp-profile.js'
+} from '../../../src/api/seccomp-words.js'
 import { SeccoError } from '../../../src/errors.js'
 import { normalConditions } from '../../../src/seccomp/argument-rules.js'
 import { canonicalJson } from '../../../src/seccomp/canonical.js'

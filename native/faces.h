@@ -1,0 +1,6 @@
+/* What each of the addon's files gives to JavaScript. */
+#pragma once
+
+#include <napi.h>
+
+Napi::Function state_watch_face(Napi::Env env);

@@ -1,0 +1,126 @@
+/*
+ * Parts of a JSON text, found without parsing the rest: a runtime's state and configuration are mostly
+ * rules and mounts that nobody here asks for. What is found is only cut out; whoever takes it parses it.
+ */
+#pragma once
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace {
+
+class JsonSlices {
+ public:
+  explicit JsonSlices(std::string_view text) : text_(text) {}
+
+  /*
+   * The value of a member of an object, and of that value's member, and so on: as it stands in the text;
+   * empty when there is none. Keys are compared as they are written, without escapes.
+   */
+  template <typename... Keys>
+  static std::string_view of(std::string_view text, std::string_view key, Keys... further) {
+    JsonSlices slices(text);
+    const std::string_view found = slices.member(key);
+    if constexpr (sizeof...(further) == 0) return found;
+    else return found.empty() ? found : of(found, further...);
+  }
+
+  /* A string value's content, where it has no escapes; else empty. */
+  static std::string plain(std::string_view value) {
+    if (value.size() < 2 || value.front() != '"') return "";
+    const std::string_view inside = value.substr(1, value.size() - 2);
+    return inside.find('\\') == std::string_view::npos ? std::string(inside) : "";
+  }
+
+  /* A number that is not negative; 0 for anything else. */
+  static unsigned long long number(std::string_view value) {
+    unsigned long long out = 0;
+    for (const char c : value) {
+      if (c < '0' || c > '9' || out > (1ULL << 60)) return 0;
+      out = out * 10 + (c - '0');
+    }
+    return out;
+  }
+
+  /* The first string of an array that begins so, without its beginning; empty when there is none. */
+  static std::string_view item(std::string_view array, std::string_view beginning) {
+    JsonSlices slices(array);
+    if (!slices.eat('[')) return {};
+    while (slices.at_ < array.size() && !slices.eat(']')) {
+      const std::string_view value = slices.value();
+      if (value.empty()) return {};
+      if (value.size() > beginning.size() + 1 && value.substr(1, beginning.size()) == beginning) return value;
+      slices.eat(',');
+    }
+    return {};
+  }
+
+ private:
+  std::string_view member(std::string_view key) {
+    if (!eat('{')) return {};
+    while (at_ < text_.size() && !eat('}')) {
+      const std::string_view name = value();
+      if (name.size() < 2 || !eat(':')) return {};
+      const std::string_view found = value();
+      if (found.empty()) return {};
+      if (name.substr(1, name.size() - 2) == key) return found;
+      eat(',');
+    }
+    return {};
+  }
+
+  void space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) at_++;
+  }
+  bool eat(char c) {
+    space();
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    at_++;
+    return true;
+  }
+
+  /* Past the string that begins here. False: it does not end. */
+  bool string() {
+    for (at_++;; at_++) {
+      at_ = text_.find_first_of("\"\\", at_);
+      if (at_ == std::string_view::npos) return at_ = text_.size(), false;
+      if (text_[at_] == '"') return at_++, true;
+      at_++;
+    }
+  }
+
+  /* Any value: brackets are counted, not matched; what is malformed fails where it is parsed. */
+  std::string_view value() {
+    space();
+    const size_t begin = at_;
+    size_t depth = 0;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"') {
+        if (!string()) return {};
+      } else if (c == '{' || c == '[') {
+        depth++;
+        at_++;
+        continue;
+      } else if (c == '}' || c == ']') {
+        if (depth == 0) break;
+        depth--;
+        at_++;
+      } else if (depth == 0) {
+        /* a number, true, false, null */
+        at_ = std::min(text_.find_first_of(",]} \n\t\r:", at_), text_.size());
+      } else {
+        at_ = std::min(text_.find_first_of("\"{}[]", at_), text_.size());
+        continue;
+      }
+      if (depth == 0) return text_.substr(begin, at_ - begin);
+    }
+    return {};
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;
+};
+
+}  // namespace

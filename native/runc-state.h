@@ -1,0 +1,111 @@
+/*
+ * What is wanted of a container's state folder of runc (libcontainer's state.json) and of the bundle it
+ * names (the OCI runtime-spec's config.json), as slices of JSON. Read at the moment the runtime writes
+ * them: of a container of some milliseconds all of it is gone soon after.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "json-slices.h"
+
+namespace {
+
+constexpr size_t largest_document = 4 << 20;
+
+/* Whole or nothing. */
+inline std::optional<std::string> read_document(const std::string &path, struct stat *about) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  std::optional<std::string> text;
+  if (fstat(fd, about) == 0 && S_ISREG(about->st_mode) && static_cast<size_t>(about->st_size) <= largest_document) {
+    text.emplace(about->st_size, '\0');
+    size_t got = 0;
+    while (got < text->size()) {
+      const ssize_t more = read(fd, text->data() + got, text->size() - got);
+      if (more <= 0) break;
+      got += more;
+    }
+    text->resize(got);
+  }
+  close(fd);
+  return text;
+}
+
+/* A slice of JSON that thousands of containers share, under a number of its own. */
+struct SharedText {
+  uint64_t number = 0;
+  std::string text;
+};
+
+/* The newest texts. One that has left comes back under another number. */
+class SharedTexts {
+ public:
+  static constexpr size_t most = 64;
+  std::shared_ptr<const SharedText> add(std::string_view text) {
+    for (const auto &one : texts_) {
+      if (one->text == text) return one;
+    }
+    if (texts_.size() >= most) texts_.pop_front();
+    texts_.push_back(std::make_shared<const SharedText>(SharedText{++last_, std::string(text)}));
+    return texts_.back();
+  }
+
+ private:
+  std::deque<std::shared_ptr<const SharedText>> texts_;
+  uint64_t last_ = 0;
+};
+
+struct RuncState {
+  uint64_t inode = 0, size = 0;
+  int64_t modified_ns = 0;
+  uint64_t pid = 0, start_time = 0;
+  std::string cgroup;
+  uint64_t cgroup_id = 0; /* 0: not known, or gone already */
+  std::string labels, annotations; /* JSON: an array of "KEY=VALUE", an object */
+  std::string bounding, masked; /* JSON: arrays of capabilities and of paths */
+  std::shared_ptr<const SharedText> seccomp;
+};
+
+inline std::optional<RuncState> parse_state(const std::string &text, const struct stat &about, SharedTexts *shared) {
+  RuncState state;
+  const std::string_view pid = JsonSlices::of(text, "init_process_pid");
+  state.pid = JsonSlices::number(pid);
+  if (pid.empty() || state.pid == 0) return std::nullopt;
+  state.inode = about.st_ino;
+  state.size = about.st_size;
+  state.modified_ns = about.st_mtim.tv_sec * 1000000000LL + about.st_mtim.tv_nsec;
+  state.start_time = JsonSlices::number(JsonSlices::of(text, "init_process_start"));
+  state.labels = JsonSlices::of(text, "config", "labels");
+  /* The unified hierarchy's path has the empty name. */
+  state.cgroup = JsonSlices::plain(JsonSlices::of(text, "cgroup_paths", ""));
+  struct stat group;
+  if (!state.cgroup.empty() && stat(state.cgroup.c_str(), &group) == 0) state.cgroup_id = group.st_ino;
+  const std::string bundle = JsonSlices::plain(JsonSlices::item(state.labels, "bundle="));
+  struct stat config_about;
+  const auto config = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
+  if (!config) return state;
+  state.annotations = JsonSlices::of(*config, "annotations");
+  state.bounding = JsonSlices::of(*config, "process", "capabilities", "bounding");
+  state.masked = JsonSlices::of(*config, "linux", "maskedPaths");
+  const std::string_view seccomp = JsonSlices::of(*config, "linux", "seccomp");
+  if (!seccomp.empty() && seccomp.front() == '{') state.seccomp = shared->add(seccomp);
+  return state;
+}
+
+/* Of `<folder>/state.json`; nothing where there is none, or none that can be read. */
+inline std::optional<RuncState> read_state(const std::string &folder, SharedTexts *shared) {
+  struct stat about;
+  const auto text = read_document(folder + "/state.json", &about);
+  return text ? parse_state(*text, about, shared) : std::nullopt;
+}
+
+}  // namespace

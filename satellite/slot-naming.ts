@@ -1,0 +1,68 @@
+import type { Recorder } from '../native/types.js'
+import type { Logger } from '../src/log.js'
+import { identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
+import { cgroupMount } from './containers/processes.js'
+import type { ContainerRegistry } from './containers/registry.js'
+import type { Container } from './containers/runtime.js'
+import { askEveryMs, graceMs } from './slot-pace.js'
+import type { Tracked } from './tracked.js'
+
+/** Finds out whose slots are. */
+export interface SlotNaming {
+  /** Names the slot; true when it is settled what it is. `last`: no later chance. */
+  name(one: Tracked, last: boolean): Promise<boolean>
+  /** Sets of containers that nobody could name. */
+  unidentified(): number
+}
+
+/** docker's runc knows no name but the id: the words that people use are its engine's. */
+const isHalfNamed = ({ runtime, name, id }: Container): boolean =>
+  (runtime === 'docker' || runtime === 'podman') && name === id
+
+export function createSlotNaming(options: {
+  recorder: Recorder
+  registry: ContainerRegistry
+  logger: Logger
+  only?: (container: Container) => boolean
+  onNamed?: (container: Container) => void
+}): SlotNaming {
+  const { recorder, registry, logger } = options
+  let unidentified = 0
+
+  const find = async (one: Tracked, last: boolean): Promise<Container | undefined> => {
+    const found = registry.find(one.slot)
+    if (found !== undefined && !isHalfNamed(found) && !isHalfTold(found.labels)) return found
+    const now = performance.now()
+    if (!last && now - one.askedAt < askEveryMs) return found
+    one.askedAt = now
+    // Where there is a unified hierarchy, who is in its root is in no container.
+    const isHost = one.slot.cgroupId <= 1n && cgroupMount() !== undefined
+    if (isHost && !isNamelessContainer(one.slot)) return found
+    await registry.ask(one.slot)
+    return registry.find(one.slot)
+  }
+
+  return {
+    async name(one, last) {
+      if (one.ignored || one.container !== undefined) return true
+      const found = await find(one, last)
+      const isWhole = found !== undefined && !isHalfTold(found.labels)
+      if (!isWhole && !last && performance.now() - one.met < graceMs) return false
+      const identity = identify(one.slot, found === undefined ? [] : [found])
+      if (identity.kind === 'other' && isNamelessContainer(one.slot)) {
+        unidentified += 1
+        logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
+      }
+      if (identity.kind === 'other' || options.only?.(identity.container) === false) {
+        one.ignored = true
+        recorder.ignore(one.slot.index, one.slot.generation)
+        return true
+      }
+      one.container = identity.container
+      options.onNamed?.(identity.container)
+      if (identity.container.runtime === 'unknown') unidentified += 1
+      return true
+    },
+    unidentified: () => unidentified
+  }
+}

@@ -1,0 +1,11 @@
+import { Compile } from 'typebox/compile'
+import { LinuxSeccomp } from './seccomp-profile.js'
+
+const validator = Compile(LinuxSeccomp)
+
+/** Where a value is no `linux.seccomp`, and why; undefined when it is one. */
+export function seccompProblem(value: unknown): { field: string; message: string } | undefined {
+  if (validator.Check(value)) return undefined
+  const [first] = validator.Errors(value)
+  return { field: first?.instancePath ?? '', message: first?.message ?? 'is wrong' }
+}
