@@ -141,6 +141,127 @@ export const conditionReasons: readonly ConditionReason[] = [
     reason: 'PerNamespace',
     meaning: 'each matching pod gets the profile of that name in its own namespace',
     next: ''
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'False',
+    reason: 'AsDeclared',
+    meaning:
+      'declared, on disk and in the kernel are the same for every container under this profile',
+    next: 'none: all is well'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'Unconfined',
+    meaning: 'a container that was given this profile runs without any filter',
+    next: 'secco ps shows the container; restart it to get what is declared'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'FilterDiffers',
+    meaning: 'the kernel enforces another filter than the one declared',
+    next: 'secco ps shows the container; restart it to get what is declared'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'ConfigDiffers',
+    meaning: 'the container was started with another profile than it was assigned',
+    next: 'secco ps shows the container; restart it to get what is declared'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'FileMissing',
+    meaning: "the revision's file is gone from a node",
+    next: 'nothing: the satellite writes it again'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'FileChanged',
+    meaning: "the revision's file on a node is not what its name says",
+    next: 'find out who wrote it; the satellite mends it'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Drifted',
+    status: 'True',
+    reason: 'Drift',
+    meaning: 'something differs that no other reason names',
+    next: 'read the message'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Accepted',
+    status: 'True',
+    reason: 'Valid',
+    meaning: 'the rule is in force',
+    next: ''
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Accepted',
+    status: 'False',
+    reason: 'Invalid',
+    meaning: 'the rule selects nothing, or less than it says; the message has the problems',
+    next: 'correct the field that the message names'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'True',
+    reason: 'Learning',
+    meaning: 'matching pods run under RuntimeDefault and are recorded',
+    next: ''
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'True',
+    reason: 'ProfileReady',
+    meaning: 'every node has the profile: matching pods get it',
+    next: ''
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'False',
+    reason: 'ProfileNotFound',
+    meaning: 'the profile that the rule names does not exist',
+    next: 'make it, or correct spec.profile'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'False',
+    reason: 'ProfileNotApproved',
+    meaning: 'nobody has approved the profile yet',
+    next: 'secco profile diff NAME, then secco profile approve NAME'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'False',
+    reason: 'WaitingForNodes',
+    meaning: 'nodes lack the revision; pods that could run there get what whenNotReady says',
+    next: 'wait; when a node stays away, look at its satellite'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'Unknown',
+    reason: 'PerNamespace',
+    meaning: 'each pod gets the profile of that name in its own namespace',
+    next: 'look at the profiles of those namespaces'
   }
 ]
 

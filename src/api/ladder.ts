@@ -8,22 +8,28 @@ const rungs = ['learn', 'audit', 'enforce'] as const
 /** A refused call that alarms nobody: counted still, left out of logs and of what a canary is judged by. */
 export const Mute = Type.Object(
   {
-    syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$' }),
+    syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'the call' }),
     comm: Type.Optional(Type.String({ maxLength: 15, description: 'only of this process name' })),
-    by: Type.Optional(Type.String({ maxLength: 253 })),
-    at: Type.Optional(Type.String()),
-    reason: Type.Optional(Type.String({ maxLength: 1000 }))
+    by: Type.Optional(Type.String({ maxLength: 253, description: 'who muted it' })),
+    at: Type.Optional(Type.String({ description: 'when, RFC 3339' })),
+    reason: Type.Optional(Type.String({ maxLength: 1000, description: 'why' }))
   },
-  closed
+  { ...closed, description: 'a refused call that alarms nobody; it is counted still' }
 )
 export type Mute = Static<typeof Mute>
 
-const Rung = Type.Object({ mode: Type.Enum([...rungs]), revision: Type.Optional(digest) }, closed)
+const Rung = Type.Object(
+  {
+    mode: Type.Enum([...rungs], { description: 'learn, audit or enforce' }),
+    revision: Type.Optional({ ...digest, description: 'this one instead of the newest' })
+  },
+  closed
+)
 
 /** Where a workload stands between learning and enforcing; without it its rules' modes count. */
 export const Ladder = Type.Object(
   {
-    mode: Type.Enum([...rungs]),
+    mode: Type.Enum([...rungs], { description: 'learn, audit or enforce' }),
     revision: Type.Optional({ ...digest, description: 'this one instead of the newest' }),
     enforceAfter: Type.Optional({
       ...duration,
@@ -34,30 +40,40 @@ export const Ladder = Type.Object(
         {
           percent: Type.Integer({ minimum: 1, maximum: 100, description: 'of the new pods' }),
           from: Type.Object(Rung.properties, { ...closed, description: 'what the others get' }),
-          startedAt: Type.String(),
-          quietFor: duration,
-          maxDenials: Type.Optional(Type.Integer({ minimum: 0 })),
-          maxRestarts: Type.Optional(Type.Integer({ minimum: 0 }))
+          startedAt: Type.String({ description: 'when, RFC 3339' }),
+          quietFor: { ...duration, description: 'it is complete after this long without trouble' },
+          maxDenials: Type.Optional(
+            Type.Integer({ minimum: 0, description: 'more denials than these end it' })
+          ),
+          maxRestarts: Type.Optional(
+            Type.Integer({ minimum: 0, description: 'more restarts than these end it' })
+          )
         },
-        closed
+        { ...closed, description: 'a share of the new pods goes ahead of the others' }
       )
     )
   },
-  closed
+  {
+    ...closed,
+    description:
+      "where the workload stands between learning and enforcing; its rules' modes without it"
+  }
 )
 export type Ladder = Static<typeof Ladder>
 
 /** Who moved a workload on its ladder, and why; newest last, a bounded number. */
 export const LadderStep = Type.Object(
   {
-    at: Type.String(),
-    by: Type.String(),
-    action: Type.Enum(['promote', 'canary', 'complete', 'return', 'rollback', 'allow', 'mute']),
-    from: Type.String(),
-    to: Type.String(),
-    reason: Type.Optional(Type.String()),
-    evidence: Type.Optional(Type.String())
+    at: Type.String({ description: 'when, RFC 3339' }),
+    by: Type.String({ description: 'who: a person, or a policy' }),
+    action: Type.Enum(['promote', 'canary', 'complete', 'return', 'rollback', 'allow', 'mute'], {
+      description: 'what was done'
+    }),
+    from: Type.String({ description: 'where it stood' }),
+    to: Type.String({ description: 'where it stands since' }),
+    reason: Type.Optional(Type.String({ description: 'why, in the words of who did it' })),
+    evidence: Type.Optional(Type.String({ description: 'what was known then' }))
   },
-  closed
+  { ...closed, description: 'one move on the ladder' }
 )
 export type LadderStep = Static<typeof LadderStep>

@@ -50,3 +50,19 @@ export const Promote = Type.Object(
     description: 'when a policy may approve what was observed; without it only people approve'
   }
 )
+
+/** An approval that goes with what it is about: who wrote it is checked by the API server. */
+export const SpecApproval = Type.Object(
+  {
+    digest: Type.String({
+      pattern: '^sha256:[0-9a-f]{64}$',
+      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
+    }),
+    by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
+    at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
+    reason: Type.Optional(
+      Type.String({ maxLength: 2048, description: 'why, in the words of the approver' })
+    )
+  },
+  { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
+)

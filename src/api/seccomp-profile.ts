@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../seccomp/import/limits.js'
 import { InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
-import { Learn, Promote } from './learning-schema.js'
+import { Learn, Promote, SpecApproval } from './learning-schema.js'
 import { Ladder, LadderStep, Mute } from './ladder.js'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
 import { seccompActions, seccompArchitectures, seccompOperators } from './seccomp-words.js'
@@ -150,22 +150,6 @@ export const Approval = Type.Object(
   { ...closed, description: 'who approved what, and when' }
 )
 
-/** An approval that goes with what it is about: who wrote it is checked by the API server. */
-export const SpecApproval = Type.Object(
-  {
-    digest: Type.String({
-      pattern: '^sha256:[0-9a-f]{64}$',
-      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
-    }),
-    by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
-    at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),
-    reason: Type.Optional(
-      Type.String({ maxLength: 2048, description: 'why, in the words of the approver' })
-    )
-  },
-  { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
-)
-
 export const SeccompProfileSpec = Type.Object(
   {
     extends: Type.Optional(
@@ -186,7 +170,9 @@ export const SeccompProfileSpec = Type.Object(
     promote: Type.Optional(Promote),
     approval: Type.Optional(SpecApproval),
     ladder: Type.Optional(Ladder),
-    mute: Type.Optional(Type.Array(Mute, { maxItems: 256 }))
+    mute: Type.Optional(
+      Type.Array(Mute, { maxItems: 256, description: 'denials that alarm nobody' })
+    )
   },
   {
     ...closed,

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { SeccompProfile, SpecApproval } from '../api/seccomp-profile.js'
+import type { SpecApproval } from '../api/learning-schema.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { canonicalJson } from './canonical.js'
 import { digestOf } from './digest.js'

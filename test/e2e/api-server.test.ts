@@ -45,6 +45,7 @@ const legacyPrefix = 'seccomp.security.alpha.kubernetes.io'
 const pods = '/api/v1/namespaces/shop/pods'
 
 const snapshot = buildSnapshot({
+  options: { allowIgnore: true },
   rules: [
     {
       apiVersion: 'secco.dev/v1alpha1',
