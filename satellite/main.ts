@@ -1,35 +1,26 @@
 import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
 import { probeCapabilities } from '../native/capabilities.js'
-import type {
-  Capability,
-  NodeStatus,
-  Observation,
-  Revision,
-  RevisionRef,
-  RevisionStatus,
-  RunningContainer
-} from '../src/api/gen/hub.js'
+import type { Capability, NodeStatus, Observation } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/errors.js'
-import type { Logger } from '../src/log.js'
 import { abisOfMachine } from '../src/seccomp/abi.js'
 import { type Attachment, startAttachment } from './attachment.js'
 import { openAuditLog } from './audit-log.js'
 import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
-import { type ContainerRegistry, openRegistry } from './containers/registry.js'
+import { openRegistry } from './containers/registry.js'
 import { libseccompVersion, runcRuntime } from './containers/runc.js'
 import { startInspector } from './inspector/inspector.js'
 import { createLiveFeed } from './live-feed.js'
 import { type LocalServer, serveLocally } from './local-server.js'
 import { openForSatellite } from './open-recorder.js'
-import type { Floor } from './floor.js'
 import { startRecorderLoop } from './recorder-loop.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
-import type { RecordMode } from './record-mode.js'
 import { openRevisionKeeper } from './revision-keeper.js'
-import type { Uplink } from './uplink-types.js'
+import type { Satellite, SatelliteOptions, SatelliteUplink } from './satellite-types.js'
+
+export type { Satellite, UplinkEnds } from './satellite-types.js'
 
 const versionsEveryMs = 10 * 60_000
 
@@ -39,63 +30,9 @@ const statusEveryMs = 5000
 /** How often the calls of every container are counted anew for the hub's simulations. */
 const countEveryMs = 300_000
 
-/** What the satellite gives to whatever carries its words to the hub. */
-export interface UplinkEnds {
-  onRevision: (revision: Revision) => Promise<RevisionStatus>
-  onDesired: (revisions: readonly RevisionRef[]) => void
-  status: () => NodeStatus
-  /** Revisions whose files are on this node and verified. */
-  holding: () => RevisionRef[]
-  /** A hub took this node in. */
-  onWelcome: () => void
-}
-
 /** What is in use says more than the trial before it. */
 function newestOf(capabilities: readonly Capability[]): Capability[] {
   return [...new Map(capabilities.map((one) => [one.name, one])).values()]
-}
-
-/** What the satellite needs of its connection: startUplink of uplink.ts gives it, tests their own. */
-export type SatelliteUplink = Pick<
-  Uplink,
-  'offer' | 'report' | 'statusChanged' | 'connected' | 'durable' | 'flush' | 'close'
-> &
-  Partial<Pick<Uplink, 'conditions' | 'tell'>>
-
-export interface SatelliteOptions {
-  node: string
-  /** Opens the stream to the hub (startUplink with hub, node, certificates and spool folder bound). */
-  connect: (ends: UplinkEnds) => SatelliteUplink | Promise<SatelliteUplink>
-  /** e.g. /var/lib/kubelet/seccomp */
-  seccompRoot: string
-  /** The satellite's own service; none is offered without it. */
-  socketPath?: string
-  runcRoots?: readonly string[]
-  containerdSocket?: string
-  /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
-  record?: RecordMode
-  /** What revisions may never go below; default `approved`. */
-  floor?: Floor
-  /** Folder on a bpf file system: recording outlives this process. Default: it ends with it. */
-  pin?: string
-  /** Slots of the recorder; its default without. */
-  slots?: number
-  /** Milliseconds for which `unprofiled` stays attached after the last need. */
-  lingerMs?: number
-  logger: Logger
-}
-
-export interface Satellite {
-  status(): NodeStatus
-  /** Every container as of now. */
-  current(): Promise<Observation[]>
-  /** Every running container with its confinement, as of the last look. */
-  running(): RunningContainer[]
-  readonly registry: ContainerRegistry
-  readonly connected: boolean
-  flush(): Promise<void>
-  /** `keep`: what is pinned and attached goes on recording for the next satellite. */
-  close(options?: { keep?: boolean }): Promise<void>
 }
 
 /** Promise.withResolvers() of later Nodes. */

@@ -22,9 +22,8 @@ const lossesEveryMs = 1000
 const retryMs = 1000
 
 /**
- * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees
- * what ended. A look costs next to nothing while nothing changes, however many slots there are, and
- * what a look finds is done in slices, so that everything else of the process has its turn.
+ * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees what
+ * ended. A look costs next to nothing while nothing changes, and what it finds is done in slices.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
   const { recorder, registry, logger } = options

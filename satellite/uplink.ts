@@ -1,21 +1,21 @@
-import { readFileSync } from 'node:fs'
-import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js'
+import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
 import {
-  HubClient,
+  type HubClient,
   type HubMessage,
   type Observation,
   type ObservationRefused,
-  type Revision,
   type RevisionRef,
-  type RevisionStatus,
   type SatelliteMessage,
   type Welcome
 } from '../src/api/gen/hub.js'
 import { toSeccoError } from '../src/errors.js'
 import { revisionPath } from '../src/rules/profile-state.js'
 import { version } from '../src/version.js'
+import { bootId } from './boot-id.js'
 import { openSpool } from './spool.js'
 import { backoffMs } from './uplink-backoff.js'
+import { newHubClient } from './uplink-client.js'
+import { createDeliveries } from './uplink-deliveries.js'
 import { openBacklog } from './uplink-backlog.js'
 import { connectionHint } from './uplink-hint.js'
 import { createUplinkRefusals } from './uplink-refusals.js'
@@ -24,18 +24,9 @@ import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.j
 
 type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
 
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
 /** The hub takes no larger observation: it would be sent for ever. */
 const largestObservation = 512 * 1024
 /** Messages sent ahead of the transport at most; the rest waits for `drain`. */
-const largestMessage = 4 * 1024 * 1024
 /** A hub may ask for patience, not for good. */
 const longestResendMs = 4 * 3_600_000
 
@@ -47,8 +38,6 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   const { logger, node } = options
   const timing = { ...defaultTiming, ...options.timing }
   const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
-  /** Revisions that could not be made ready: a new hub process does not know of them. */
-  const failing = new Map<string, RevisionStatus>()
   const refusals = createUplinkRefusals(logger)
   const drained = new Set<() => void>()
   let tls = options.tls
@@ -67,26 +56,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let pumpTimer: NodeJS.Timeout | undefined
   let saveTimer: NodeJS.Timeout | undefined
   let blocked = false
-  let installs: Promise<void> = Promise.resolve()
-
-  function newClient(): HubClient {
-    const channel = credentials.createSsl(
-      Buffer.from(tls.ca),
-      tls.key === undefined ? null : Buffer.from(tls.key),
-      tls.cert === undefined ? null : Buffer.from(tls.cert)
-    )
-    return new HubClient(options.hub, channel, {
-      // The pace of attempts is ours; the channel must not add its own.
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': Math.max(100, Math.min(1000, timing.mostMs)),
-      'grpc.max_receive_message_length': largestMessage,
-      'grpc.enable_retries': 0,
-      'grpc.use_local_subchannel_pool': 1,
-      ...(options.serverName === undefined
-        ? {}
-        : { 'grpc.ssl_target_name_override': options.serverName })
-    })
-  }
+  const deliveries = createDeliveries(options, logger, (status) => {
+    if (welcomed) send({ $case: 'revisionStatus', value: status })
+  })
 
   function send(body: NonNullable<SatelliteMessage['body']>): void {
     if (stream?.write({ body }) === false) blocked = true
@@ -152,44 +124,13 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     drained.clear()
   }
 
-  function note(status: RevisionStatus): void {
-    const path = revisionPath(status.namespace, status.profile, status.digest)
-    if (status.ready) failing.delete(path)
-    else failing.set(path, status)
-    if (welcomed) send({ $case: 'revisionStatus', value: status })
-  }
-
-  /** One at a time and in order: a list must not overtake the revision that came before it. */
-  function inOrder(work: () => Promise<void>): void {
-    installs = installs.then(work).catch((error: unknown) => {
-      const { code, message } = toSeccoError(error)
-      logger.error({ code }, message)
-    })
-  }
-
-  async function install(revision: Revision): Promise<void> {
-    const { namespace, profile, digest } = revision
-    try {
-      note(await options.onRevision(revision))
-    } catch (error) {
-      const { code, message } = toSeccoError(error)
-      note({ namespace, profile, digest, ready: false, code, message })
-    }
-  }
-
-  async function desire(revisions: RevisionRef[]): Promise<void> {
-    const wanted = new Set(revisions.map((r) => revisionPath(r.namespace, r.profile, r.digest)))
-    for (const path of [...failing.keys()]) if (!wanted.has(path)) failing.delete(path)
-    await options.onDesired?.(revisions)
-  }
-
   function welcome(hub: Welcome): void {
     welcomed = true
     resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
-    for (const status of failing.values()) send({ $case: 'revisionStatus', value: status })
+    for (const status of deliveries.failing()) send({ $case: 'revisionStatus', value: status })
     backlog.restart()
     pump()
     options.onWelcome?.()
@@ -203,11 +144,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       if (backlog.size() === 0) wakeFlushers()
     } else if (body?.$case === 'observationRefused') refused(body.value)
     else if (body?.$case === 'revision') {
-      const revision = body.value
-      inOrder(() => install(revision))
+      deliveries.revision(body.value)
     } else if (body?.$case === 'desired') {
-      const { revisions } = body.value
-      inOrder(() => desire(revisions))
+      deliveries.desired(body.value.revisions)
     }
   }
 
@@ -247,7 +186,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       logger.error({ code: toSeccoError(error).code }, toSeccoError(error).message)
     }
     if (closed) return
-    client ??= newClient()
+    client ??= newHubClient(options, tls, timing.mostMs)
     const metadata = new Metadata()
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
     const opened = client.connect(metadata)
@@ -304,7 +243,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       backlog.put(observation)
       schedulePump()
     },
-    report: note,
+    report: (status) => deliveries.note(status),
     tell(message) {
       if (!welcomed) return false
       send(message)
@@ -348,7 +287,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearTimeout(saveTimer)
       welcomed = false
       stream?.end()
-      await installs
+      await deliveries.settled()
       stream?.cancel()
       client?.close()
     }

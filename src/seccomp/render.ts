@@ -1,7 +1,6 @@
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../api/seccomp-profile.js'
 import { type Abi, scmpArchOf } from './abi.js'
-import { type Approved, approvedOf, type Resolve } from './approved.js'
-import type { RuntimeVersion } from './base.js'
+import { type Approved, approvedOf } from './approved.js'
 import { canonicalJson } from './canonical.js'
 import { digestOf } from './digest.js'
 import {
@@ -14,54 +13,25 @@ import {
 import { type Emergency, hasAnswer, resolveEmergency, withoutEmergency } from './emergency.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
-import { letsThrough } from './filter-answers.js'
 import { withinSize } from './filter-size.js'
+import { withMultiplexers } from './multiplexers.js'
+import type { Rendering, RenderOptions } from './render-types.js'
 import { loadable } from './loadable.js'
 import { groupRules, type Rule, rulesOf } from './normal-form.js'
 import { enosysNames } from './probes.js'
-import { type Provenance, type Reason, reasonText } from './reason.js'
+import { type Reason, reasonText } from './reason.js'
 import { refusalRules } from './refusal-rules.js'
 import { runtimeDefault, runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 import { wantedNames } from './wanted-names.js'
 
-export interface RenderOptions {
-  mode: 'audit' | 'enforce'
-  /** Profiles that spec.extends names, and the emergency overlay (emergency.ts), where they are. */
-  resolve: Resolve
-  /** Runtimes of the fleet; none: every runtime that is known. */
-  runtimes?: readonly RuntimeVersion[]
-  /** `uname -m` of the nodes; default: what was observed, else x86_64. */
-  machine?: string
-}
-
-/** One immutable rendering (a revision is one in enforce mode). */
-export interface Rendering {
-  seccomp: LinuxSeccomp
-  /** canonicalJson(seccomp): no white space, no newline at the end. These bytes are the file. */
-  json: string
-  /** `sha256:<hex>` of `json` in UTF-8. */
-  digest: `sha256:${string}`
-  /** Why each syscall that a rule names is there, and what the emergency overlay took; sorted by name. */
-  reasons: Provenance
-  /** The same as lines for people. */
-  provenance: Record<string, string[]>
-}
+export type { Rendering, RenderOptions } from './render-types.js'
 
 /** The floor is the union over machines: a name that a machine lacks cannot be called there. */
 const floor = runtimeDefaultRules()
 const answers = (runtimeDefault().syscalls ?? []).filter((rule) => rule.action === 'SCMP_ACT_ERRNO')
 const answered = new Set(answers.flatMap((rule) => rule.names))
 const stricterDefaults = ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD']
-
-/**
- * libseccomp opens these by itself for every call behind them, and leaves out conditions on the first
- * argument: on i386, `socket` of one family would be socketcall(2) for every family.
- */
-const multiplexers: readonly (readonly [string, string])[] = ['ipc', 'socketcall'].map((name) => [
-  name,
-  'ENOSYS: not approved, and libseccomp would let it through for the calls behind it'
-])
 
 interface Allowed extends Effective {
   logged: boolean
@@ -178,23 +148,6 @@ function refused(
     if (!all) why.set(name, [...(why.get(name) ?? []), answeredPlainly])
     return rules
   })
-}
-
-/** Multiplexers that no rule lets through are answered explicitly, where i386 is listed. */
-function withMultiplexers(rules: readonly Rule[], listed: readonly Abi[], why: Why): Rule[] {
-  if (!listed.includes('i386')) return [...rules]
-  let all = [...rules]
-  for (const [name, text] of multiplexers) {
-    const own = all.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
-    // A rule that only repeats the default is none.
-    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
-    const passing = all.some((rule) => rule.name === name && letsThrough(rule.action))
-    if (passing || own.some((rule) => !plain(rule))) continue
-    all = all.filter((rule) => rule.name !== name)
-    all.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
-    why.set(name, [...(why.get(name) ?? []), { kind: 'enosys', text }])
-  }
-  return all
 }
 
 function enforceRules(

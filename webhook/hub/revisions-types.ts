@@ -1,7 +1,11 @@
 import type { RevisionOrigin, RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
-import type { StoreEvent } from '../../src/store/store.js'
+import type { Logger } from '../../src/log.js'
+import type { Rendering, RenderOptions } from '../../src/seccomp/render-types.js'
+import type { FleetState } from './readiness.js'
+import type { RevisionFiles } from './revision-files.js'
+import type { Store, StoreEvent } from '../../src/store/store.js'
 
 /** Profiles → revisions, their way to the nodes, and what the admission decision reads of it. */
 export interface Revisions {
@@ -27,4 +31,32 @@ export interface Revisions {
   /** Resolves when nothing is left to do. */
   settle(): Promise<void>
   close(): Promise<void>
+}
+
+export type Render = (
+  profile: SeccompProfile,
+  options: RenderOptions
+) => Pick<Rendering, 'json' | 'digest'>
+
+export interface RevisionsOptions {
+  store: Store
+  files: RevisionFiles
+  logger: Logger
+  /** The nodes as they are now. */
+  fleet: () => FleetState
+  /** Revisions that are wanted beside those of the profiles: pods refer to them still. */
+  referred: () => Iterable<RevisionRef>
+  /** Whether verdicts are written by this hub; else another one does. */
+  mayWrite: () => boolean
+  /** Called after each change of states or of what is desired. */
+  changed: () => void
+  /** Changes are collected this long. */
+  debounceMs: number
+  /** After a failed write. */
+  retryMs: number
+  /** Between two writes about nothing but the number of nodes; 0: each is written. */
+  countMs: number
+  render?: Render
+  /** People write specs past Secco (kubectl edit): their changes are recorded among the approvals. */
+  recordEdits?: boolean
 }

@@ -1,7 +1,6 @@
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type SeccoError, toSeccoError } from '../../src/errors.js'
-import type { Logger } from '../../src/log.js'
 import {
   profileKey,
   type ProfileState,
@@ -9,21 +8,17 @@ import {
   type RevisionState
 } from '../../src/rules/profile-state.js'
 import { emergencyLabel } from '../../src/seccomp/emergency.js'
-import { type Rendering, renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
-import type { Store } from '../../src/store/store.js'
+import { renderProfile, type RenderOptions } from '../../src/seccomp/render.js'
 import { createPassSets } from './pass-sets.js'
 import { originOf } from './revision-origin.js'
 import type { Verdict } from './profile-status.js'
 import { type FleetState, isReady } from './readiness.js'
 import { ladderOf } from './ladder-state.js'
-import type { RevisionFiles } from './revision-files.js'
-import type { Revisions } from './revisions-types.js'
+import { essenceOf, onlyLearns, relevantOf } from './profile-essence.js'
+import type { Render, Revisions, RevisionsOptions } from './revisions-types.js'
 import { createVerdictWriter, unwritten, type Written } from './verdict-writer.js'
 
-export type Render = (
-  profile: SeccompProfile,
-  options: RenderOptions
-) => Pick<Rendering, 'json' | 'digest'>
+export type { Render, RevisionsOptions } from './revisions-types.js'
 
 interface Followed extends Written {
   profile: SeccompProfile
@@ -35,48 +30,6 @@ interface Followed extends Written {
     | { key: string; enforce: string; audit: string }
     | { key: string; error: SeccoError }
     | undefined
-}
-
-export interface RevisionsOptions {
-  store: Store
-  files: RevisionFiles
-  logger: Logger
-  /** The nodes as they are now. */
-  fleet: () => FleetState
-  /** Revisions that are wanted beside those of the profiles: pods refer to them still. */
-  referred: () => Iterable<RevisionRef>
-  /** Whether verdicts are written by this hub; else another one does. */
-  mayWrite: () => boolean
-  /** Called after each change of states or of what is desired. */
-  changed: () => void
-  /** Changes are collected this long. */
-  debounceMs: number
-  /** After a failed write. */
-  retryMs: number
-  /** Between two writes about nothing but the number of nodes; 0: each is written. */
-  countMs: number
-  render?: Render
-  /** People write specs past Secco (kubectl edit): their changes are recorded among the approvals. */
-  recordEdits?: boolean
-}
-
-function essenceOf(profile: SeccompProfile): string {
-  const abis = Object.keys(profile.status?.observed ?? {}).sort()
-  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
-}
-
-function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
-  const { uid, generation, resourceVersion } = metadata
-  const { revision, previousRevision, approvals } = status ?? {}
-  // Who keeps no generation changes its version with everything.
-  const version = generation ?? resourceVersion
-  return JSON.stringify([essence, uid, version, revision, previousRevision, approvals])
-}
-
-/** Nothing is rendered of it, and nothing is to be said in its status. */
-function onlyLearns({ spec, status }: SeccompProfile): boolean {
-  const { seccomp, ladder } = spec
-  return seccomp === undefined && ladder === undefined && status?.revision === undefined
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {

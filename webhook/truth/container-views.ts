@@ -1,3 +1,4 @@
+import type { ContainerView, ContainerViews } from './container-view-types.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import { decide } from '../../src/rules/decide.js'
 import { assignedOf } from '../../src/confinement/assigned.js'
@@ -5,72 +6,19 @@ import {
   type ConfinementFacts,
   type ConfinementState,
   driftOf,
-  type DriftKind,
   riskOfState,
   stateOf
 } from '../../src/confinement/state.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import type { Labels } from '../../src/rules/selector.js'
 import type { Running } from '../hub/inventory.js'
 import { namedRevision, shortRevision } from '../hub/revision-names.js'
 import { bitsIn, rowWords } from '../hub/used-sets.js'
 import { abis } from '../../src/seccomp/abi.js'
-import { factsOf, type Who, whoIs } from './pod-facts.js'
+import { factsOf, whoIs } from './pod-facts.js'
 import type { RevisionIndex } from './revision-index.js'
 import type { TruthSources } from './sources.js'
 
-/** One running container as CLI, pages and API show it. */
-export interface ContainerView {
-  key: string
-  node: string
-  runtime: string
-  id: string
-  name: string
-  namespace: string
-  pod: string
-  podUid: string
-  image: string
-  pid: number
-  /** `Deployment/web`, `Container/web`. */
-  workload: string
-  state: ConfinementState
-  why: string
-  profile: string
-  learned: string
-  revision: string
-  wanted: string
-  stale: boolean
-  canary: boolean
-  drift: { kind: DriftKind; message: string; since: string }[]
-  unprotected: { rule: string; message: string; since: string } | null
-  checked: string
-  denials: number
-  expected: number
-  risk: number
-  restarts: number
-  syscalls: number
-  startedAt: string
-  since: string
-}
-
-/** The views of everything that runs, worked out once per change. */
-export interface ContainerViews {
-  list(): ContainerView[]
-  get(id: string): ContainerView | undefined
-  /** The same without its number of calls: for those who ask for very many. */
-  peek(id: string): ContainerView | undefined
-  /** Its pod's labels, or its own; none when it is gone. */
-  labelsOf(id: string): Labels
-  /** What the rules say now of a container, with who it is. */
-  decided(id: string): { who: Who; decision: ReturnType<typeof decide> } | undefined
-  /** Called with views that changed and keys that are gone. */
-  onChange(
-    listener: (changed: readonly ContainerView[], gone: readonly ContainerView[]) => void
-  ): () => void
-  /** Works everything out anew soon. */
-  refresh(): void
-  close(): void
-}
+export type { ContainerView, ContainerViews } from './container-view-types.js'
 
 interface Entry {
   running: Running

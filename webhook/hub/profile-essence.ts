@@ -1,0 +1,20 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+
+export function essenceOf(profile: SeccompProfile): string {
+  const abis = Object.keys(profile.status?.observed ?? {}).sort()
+  return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
+}
+
+export function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
+  const { uid, generation, resourceVersion } = metadata
+  const { revision, previousRevision, approvals } = status ?? {}
+  // Who keeps no generation changes its version with everything.
+  const version = generation ?? resourceVersion
+  return JSON.stringify([essence, uid, version, revision, previousRevision, approvals])
+}
+
+/** Nothing is rendered of it, and nothing is to be said in its status. */
+export function onlyLearns({ spec, status }: SeccompProfile): boolean {
+  const { seccomp, ladder } = spec
+  return seccomp === undefined && ladder === undefined && status?.revision === undefined
+}
