@@ -128,7 +128,7 @@ test('what secco install prints runs on a real node', { skip, timeout: 600_000 }
       'a profile to grow',
       async () => {
         const { stdout } = await kubectl(['-n', 'live', 'get', 'seccompprofiles', '-o', 'wide'])
-        return /\s0\/[1-9]\d*\s/.test(stdout) ? stdout : undefined
+        return /\s0\/[1-9]\d*\s.*NotApproved/.test(stdout) ? stdout : undefined
       },
       { timeoutMs: 120_000, everyMs: 500 }
     ).catch(async (error: unknown) => {
