@@ -261,8 +261,7 @@ export function startInspector(options: InspectorOptions): Inspector {
   }, lookMs)
   timer.unref()
   let soon: NodeJS.Timeout | undefined
-  const leave = registry.onAppear((container) => {
-    if (container === undefined) return
+  const leave = registry.onAppear(() => {
     soon ??= setTimeout(() => {
       soon = undefined
       void alone(false)
