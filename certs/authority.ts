@@ -38,8 +38,9 @@ export interface Authority {
 export async function createAuthority(now: Date): Promise<SigningPair> {
   const name = `secco authority ${randomBytes(6).toString('hex')}`
   // Loaded on use: a program that only checks and reads certificates does without.
-  const { generate } = await import('selfsigned')
-  const made = await generate([{ name: 'commonName', value: name }], {
+  // By its default: a bundle gives a CommonJS package that is loaded late no other name.
+  const { default: selfsigned } = await import('selfsigned')
+  const made = await selfsigned.generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',

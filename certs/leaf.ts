@@ -46,8 +46,9 @@ export async function createLeaf(
     Date.parse(new X509Certificate(authority.cert).validTo)
   )
   // Loaded on use: a program that only checks and reads certificates does without.
-  const { generate } = await import('selfsigned')
-  const made = await generate([{ name: 'commonName', value: commonName }], {
+  // By its default: a bundle gives a CommonJS package that is loaded late no other name.
+  const { default: selfsigned } = await import('selfsigned')
+  const made = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',

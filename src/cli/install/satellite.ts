@@ -3,8 +3,8 @@ import { names, named, namespace, ports, roleLabels, startupTaint, tokenAudience
 import type { InstallOptions, Manifest } from './options.js'
 
 /**
- * What the satellite may do beyond an ordinary process, each found by taking it away
- * (test/satellite/rights.test.ts):
+ * What the satellite may do beyond an ordinary process: `secco doctor --node` was run with fewer and fewer
+ * (setpriv --bounding-set), and test/e2e/install-node.test.ts learns with exactly these on a real node:
  * - BPF, PERFMON: load the recorder and attach it to sys_exit;
  * - SYS_PTRACE: /proc/PID/{exe,ns,task/TID/syscall} of processes of other users.
  */

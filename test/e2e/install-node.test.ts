@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { satelliteCapabilities } from '../../src/cli/install/satellite.js'
+import { version } from '../../src/version.js'
+import { findNodePrograms } from '../helpers/api-server-programs.js'
+import type { Json } from '../helpers/kube.js'
+import { kubectlOf } from '../helpers/kubectl.js'
+import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
+import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
+import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
+import { runSecco } from '../helpers/secco-command.js'
+import { until } from '../helpers/until.js'
+
+const unable = whyNoNode()
+const found = unable === undefined ? await findNodePrograms() : { skip: unable }
+const skip = found.skip ?? false
+const image = `docker.io/library/secco:${version}`
+const namespace = 'secco-system'
+
+interface Workload {
+  status?: { readyReplicas?: number; numberReady?: number; desiredNumberScheduled?: number }
+}
+
+test('what secco install prints runs on a real node', { skip, timeout: 600_000 }, async (t) => {
+  if (found.programs === undefined) return
+  const folder = await mkdtemp(join(tmpdir(), 'secco-install-node-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const cluster = await startRealCluster({
+    programs: found.programs,
+    images: [await seccoImageArchive(folder, image)]
+  })
+  t.teardown(() => cluster.stop())
+  const { kube } = cluster
+  const kubectl = kubectlOf(found.programs.kubectl, cluster.kubeconfig)
+  const printed = await runSecco(['install', '--small', '--image', image])
+  t.equal(printed.code, 0, printed.stderr)
+  const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
+  t.equal(applied.code, 0, applied.stderr)
+
+  const get = (path: string) => kube.do('GET', `/apis/apps/v1/namespaces/${namespace}/${path}`)
+  const told = async (): Promise<string> => {
+    const pods = await kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide'])
+    const logs = await kubectl([
+      ...['-n', namespace, 'logs', '-l', 'app.kubernetes.io/name=secco'],
+      ...['--tail=12', '--prefix']
+    ])
+    const events = await kubectl(['-n', namespace, 'get', 'events'])
+    return [pods.stdout, logs.stdout, logs.stderr, events.stdout].join('\n')
+  }
+  try {
+    await until(
+      'the central service to be ready',
+      async () => {
+        const { status } = (await get('deployments/secco')) as Workload
+        return status?.readyReplicas === 1 ? true : undefined
+      },
+      { timeoutMs: 180_000, everyMs: 500 }
+    )
+    await until(
+      'the satellite to be ready',
+      async () => {
+        const { status } = (await get('daemonsets/secco-satellite')) as Workload
+        return status?.numberReady === 1 ? true : undefined
+      },
+      { timeoutMs: 180_000, everyMs: 500 }
+    )
+  } catch (error) {
+    t.comment(await told())
+    throw error
+  }
+
+  await t.test('the satellite has its capabilities and a filter, and nothing more', async (t) => {
+    const { items } = (await kube.do(
+      'GET',
+      `/api/v1/namespaces/${namespace}/pods?labelSelector=secco.dev/role-satellite`
+    )) as { items: Json[] }
+    const [pod] = items
+    if (pod === undefined) throw new Error('no satellite pod')
+    const pid = await cluster.node().pidOf(containerIdOf(pod as never, 'satellite'))
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
+    const numbers: Record<string, bigint> = { BPF: 39n, PERFMON: 38n, SYS_PTRACE: 19n }
+    const wanted = satelliteCapabilities.reduce(
+      (sum, name) => sum | (1n << (numbers[name] ?? 63n)),
+      0n
+    )
+    t.equal(bits, wanted)
+    t.match(status, /^Seccomp:\s*2$/m)
+    t.match(status, /^NoNewPrivs:\s*1$/m)
+  })
+
+  await t.test('observe: told, not done; enabled: done', async (t) => {
+    for (const [name, labels] of [
+      ['shop', {}],
+      ['live', { 'secco.dev/mode': 'enabled' }]
+    ] as const) {
+      await kube.do('POST', '/api/v1/namespaces', { metadata: { name, labels } })
+    }
+    const labels = { 'secco.dev/learn': 'true' }
+    const pod = { ...testPod({ name: 'dry', labels }, [testContainer('app')]) }
+    const create = (where: string) =>
+      kube.call('POST', `/api/v1/namespaces/${where}/pods?dryRun=All`, pod)
+    const observed = await until('an observed pod to be told of', async () => {
+      const answer = await create('shop')
+      return answer.warnings.some((one) => one.includes('observe only')) ? answer : undefined
+    })
+    t.equal(observed.status, 201)
+    t.notMatch(JSON.stringify(observed.body), /secco\.dev\/assigned|RuntimeDefault/)
+    const done = await until('an enabled namespace to be seen', async () => {
+      const answer = await create('live')
+      return JSON.stringify(answer.body).includes('secco.dev/assigned') ? answer : undefined
+    })
+    t.match(JSON.stringify(done.body), /RuntimeDefault/)
+  })
+
+  await t.test('a pod is learned', async (t) => {
+    const labels = { 'secco.dev/learn': 'true' }
+    await kube.do(
+      'POST',
+      '/api/v1/namespaces/live/pods',
+      testPod({ name: 'web', labels }, [testContainer('app')])
+    )
+    await untilPod(cluster, 'live', 'web')
+    const wide = await until(
+      'a profile to grow',
+      async () => {
+        const { stdout } = await kubectl(['-n', 'live', 'get', 'seccompprofiles', '-o', 'wide'])
+        return /\s0\/[1-9]\d*\s.*NotApproved/.test(stdout) ? stdout : undefined
+      },
+      { timeoutMs: 120_000, everyMs: 500 }
+    ).catch(async (error: unknown) => {
+      t.comment(await told())
+      throw error
+    })
+    t.match(wide, /NotApproved/)
+    t.comment(wide)
+  })
+
+  await t.test('uninstall: recorders detached, nothing left', async (t) => {
+    const began = Date.now()
+    const done = await runSecco([
+      ...['uninstall', '--all', '--kubeconfig', cluster.kubeconfig, '--timeout', '90']
+    ])
+    t.equal(done.code, 0, done.stderr)
+    t.match(done.stderr, /recorders detached on 1 of 1 nodes/)
+    t.comment(`${((Date.now() - began) / 1000).toFixed(1)} s: ${done.stderr}`)
+    const left = await kubectl(['get', 'pods,daemonsets,deployments', '-A', '-o', 'name'])
+    t.notMatch(left.stdout, /secco/)
+    t.equal((await kube.call('GET', `/api/v1/namespaces/${namespace}`)).status, 404)
+  })
+})
