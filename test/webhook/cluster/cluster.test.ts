@@ -254,7 +254,8 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
     const leaders = log.lines
       .filter(({ msg }) => msg === 'this hub writes')
       .map((line) => line['replica'])
-    t.equal(leaders.length, 1, `the writer: ${String(leaders)}`)
+    // A busy machine may cost it its lease, which it then takes again.
+    t.equal(new Set(leaders).size, 1, `the writer: ${String(leaders)}`)
     const rule = await until('the rule to say so', async () => {
       const body = (await kube.do('GET', `${rules}/web`)) as unknown as ProfileBody
       return body.status?.conditions?.some(({ reason }) => reason === 'WaitingForNodes')
