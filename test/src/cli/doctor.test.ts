@@ -137,10 +137,6 @@ test('secco doctor --node', { skip }, async (t) => {
     selfTest: { value: { ok: true, counted: 1000 } }
   })
   t.match(await runSecco([...args, '-o', 'yaml']), { code: 0, stdout: /^learning: true$/m })
-  t.match(await runSecco(['doctor']), {
-    code: 1,
-    stderr: /give --node.*next: secco doctor --node/s
-  })
   t.match(await runSecco([...args, '-o', 'xml']), { code: 1, stderr: /choose one of table, json/ })
 
   const secco = join(repositoryRoot, 'bin/secco')
