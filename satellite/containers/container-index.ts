@@ -65,6 +65,7 @@ export function createContainerIndex(): ContainerIndex {
     const instance = instanceOf(container)
     remove(instance)
     known.set(instance, container)
+    list = undefined
     join(byId, container.id, instance)
     join(byCgroup, container.cgroupId, instance)
     join(byMount, liveMount(container), instance)

@@ -1,21 +1,26 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import { runSeccoInCluster } from '../helpers/kubernetes/secco-in-cluster.js'
+import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
+import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { until } from '../helpers/until.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
 const skip = found.skip ?? false
 
-test('from a labelled Deployment to an enforced filter', { skip, timeout: 300_000 }, async (t) => {
+test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_000 }, async (t) => {
   if (found.programs === undefined) return
   const say = (line: string): void => t.comment(line)
-  const cluster = await startRealCluster({ programs: found.programs, say })
+  const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const images = [await seccoImageArchive(folder, seccoImageName)]
+  const cluster = await startRealCluster({ programs: found.programs, images, say })
   t.teardown(() => cluster.stop())
   const secco = await runSeccoInCluster(cluster, found.programs)
   t.teardown(() => secco.stop())

@@ -16,6 +16,7 @@ import type { LadderView } from '../../webhook/truth/ladder-view.js'
 import type { Radius } from '../../webhook/truth/blast-radius.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'
+import { uiToken } from '../helpers/state-folder.js'
 import { until } from '../helpers/until.js'
 
 t.setTimeout(500_000)
@@ -103,8 +104,9 @@ async function everything() {
   }
   const json = async <T>(...args: string[]): Promise<T> =>
     JSON.parse(await secco(...args, '-o', 'json')) as T
+  const headers = { authorization: `Bearer ${await uiToken(state)}` }
   const api = async <T>(path: string): Promise<T> =>
-    (await (await fetch(`${addresses.ui}/api/v1/${path}`)).json()) as T
+    (await (await fetch(`${addresses.ui}/api/v1/${path}`, { headers })).json()) as T
 
   return {
     ...{ state, secco, json, api, addresses, log: () => log },

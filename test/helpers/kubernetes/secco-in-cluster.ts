@@ -1,121 +1,23 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { namespace } from '../../../src/cli/install/names.js'
+import { version } from '../../../src/version.js'
 import type { NodePrograms } from '../api-server-programs.js'
-import type { Json } from '../kube.js'
-import { repositoryRoot } from '../repository.js'
+import { kubectlOf } from '../kubectl.js'
+import { runSecco } from '../secco-command.js'
 import { until } from '../until.js'
-import { isReady, listPods } from './pods.js'
+import { administratorToken } from './administrator-token.js'
 import type { RealCluster } from './real-cluster.js'
-import type { SeccoAtWork, SeenDenial, SeenNode } from './secco-on-host.js'
-import { seccoImageArchive } from './test-images.js'
+import { listOf, type SeccoAtWork, type SeenDenial, type SeenNode } from './secco-on-host.js'
 
-const namespace = 'secco-system'
-export const seccoImageName = 'docker.io/library/secco:e2e'
+/** The image that `secco install` names by default. */
+export const seccoImageName = `docker.io/library/secco:${version}`
 
-const container = (name: string, args: readonly string[], more: Json): Json => ({
-  name,
-  image: seccoImageName,
-  imagePullPolicy: 'Never',
-  args: ['--state', '/var/lib/secco', ...args],
-  ...more
-})
-
-/** One folder of the node for both programs: the hub's authority signs the satellite's certificate there. */
-const state = { name: 'state', hostPath: { path: '/var/lib/secco', type: 'DirectoryOrCreate' } }
-const stateMount = { name: 'state', mountPath: '/var/lib/secco' }
-
-function workload(kind: string, name: string, spec: Json): Json {
-  const labels = { app: name }
-  return {
-    apiVersion: 'apps/v1',
-    kind,
-    metadata: { name, namespace },
-    spec: {
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: { serviceAccountName: 'secco', terminationGracePeriodSeconds: 5, ...spec }
-      }
-    }
-  }
-}
-
-function service(name: string, port: number, targetPort: number): Json {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace },
-    spec: { selector: { app: 'secco-webhook' }, ports: [{ port, targetPort }] }
-  }
-}
-
-function objects(): Json[] {
-  const asRoot = { runAsUser: 0, runAsGroup: 0 }
-  const hostFolders = ['/run/containerd', '/var/lib/kubelet/seccomp', '/sys/fs/bpf']
-  const nameOf = (path: string): string => path.slice(1).replaceAll('/', '-')
-  const names = [`secco-webhook.${namespace}.svc`, `secco-hub.${namespace}.svc.cluster.local`]
-  return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'secco', namespace } },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: 'secco' },
-      roleRef: {
-        apiGroup: 'rbac.authorization.k8s.io',
-        kind: 'ClusterRole',
-        name: 'cluster-admin'
-      },
-      subjects: [{ kind: 'ServiceAccount', name: 'secco', namespace }]
-    },
-    service('secco-webhook', 443, 9443),
-    service('secco-hub', 9444, 9444),
-    workload('Deployment', 'secco-webhook', {
-      containers: [
-        container(
-          'webhook',
-          [
-            ...['--kubeconfig', 'in-cluster', 'webhook', '--listen', '0.0.0.0:9443'],
-            ...['--hub-listen', '0.0.0.0:9444'],
-            ...names.flatMap((name) => ['--server-name', name])
-          ],
-          {
-            securityContext: asRoot,
-            volumeMounts: [stateMount],
-            readinessProbe: {
-              httpGet: { path: '/readyz', port: 9443, scheme: 'HTTPS' },
-              periodSeconds: 1
-            }
-          }
-        )
-      ],
-      volumes: [state]
-    }),
-    workload('DaemonSet', 'secco-satellite', {
-      hostPID: true,
-      containers: [
-        container(
-          'satellite',
-          ['satellite', '--hub', `${names[1] ?? ''}:9444`, '--node', '$(NODE)'],
-          {
-            env: [{ name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
-            securityContext: { ...asRoot, privileged: true },
-            volumeMounts: [
-              stateMount,
-              ...hostFolders.map((path) => ({ name: nameOf(path), mountPath: path }))
-            ]
-          }
-        )
-      ],
-      volumes: [
-        state,
-        ...hostFolders.map((path) => ({
-          name: nameOf(path),
-          hostPath: { path, type: 'DirectoryOrCreate' }
-        }))
-      ]
-    })
-  ]
+interface Workload {
+  status?: { readyReplicas?: number; numberReady?: number }
 }
 
 /** `kubectl port-forward` to the pages of the webhook's pod; gives their address. */
@@ -123,7 +25,7 @@ async function forwardUi(
   programs: NodePrograms,
   cluster: RealCluster
 ): Promise<{ url: string; child: ChildProcessWithoutNullStreams }> {
-  const target = ['-n', namespace, 'deploy/secco-webhook', ':9445']
+  const target = ['-n', namespace, 'deploy/secco', ':9445']
   const child = spawn(
     programs.kubectl,
     ['--kubeconfig', cluster.kubeconfig, 'port-forward', ...target],
@@ -142,63 +44,58 @@ async function forwardUi(
 }
 
 /**
- * Runs Secco from its own image inside the cluster: a Deployment behind the Service that the webhook
- * configuration of manifests/base names, and a DaemonSet. For one node: both share its /var/lib/secco.
+ * Installs Secco as a person does, `secco install --mode enforce | kubectl apply -f -`, and waits until it is
+ * ready. The nodes need its image (`seccoImageName`). Pages and API are those of `kubectl port-forward`.
  */
 export async function runSeccoInCluster(
   cluster: RealCluster,
   programs: NodePrograms
 ): Promise<SeccoAtWork> {
-  const archive = await seccoImageArchive(cluster.ground.folder, seccoImageName)
-  await Promise.all(cluster.nodes.map((node) => node.importImage(archive)))
-  await cluster.kubectl('apply', '-k', join(repositoryRoot, 'manifests/base'))
-  for (const object of objects()) {
-    const { apiVersion, kind } = object as { apiVersion: string; kind: string }
-    const base = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`
-    const place = kind === 'ClusterRoleBinding' ? '' : `/namespaces/${namespace}`
-    await cluster.kube.do('POST', `${base}${place}/${kind.toLowerCase()}s`, object)
-  }
-  const said = async (): Promise<string> => {
-    const all = await listPods(cluster, namespace, 'app')
-    const logs = all.map(({ metadata }) => cluster.kubectl('logs', '-n', namespace, metadata.name))
-    return (await Promise.allSettled(logs)).map((one) => JSON.stringify(one)).join('\n')
-  }
-  try {
-    for (const app of ['secco-webhook', 'secco-satellite']) {
-      await until(`${app} to be ready`, async () => {
-        const pods = await listPods(cluster, namespace, `app=${app}`)
-        return pods.length > 0 && pods.every(isReady) ? true : undefined
-      })
+  const { kube } = cluster
+  const state = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const kubectl = kubectlOf(programs.kubectl, cluster.kubeconfig)
+  const printed = await runSecco([
+    ...['install', '--small', '--mode', 'enforce', '--image', seccoImageName]
+  ])
+  if (printed.code !== 0) throw new Error(printed.stderr)
+  const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
+  if (applied.code !== 0) throw new Error(applied.stderr)
+  const ready = async (what: string, path: string, count: number): Promise<void> => {
+    const whole = `/apis/apps/v1/namespaces/${namespace}/${path}`
+    try {
+      await until(
+        `${what} to be ready`,
+        async () => {
+          const { status } = (await kube.do('GET', whole)) as Workload
+          return (status?.readyReplicas ?? status?.numberReady) === count ? true : undefined
+        },
+        { timeoutMs: 180_000, everyMs: 250 }
+      )
+    } catch (error) {
+      const logs = ['logs', '-l', 'app.kubernetes.io/name=secco', '--tail=20', '--prefix']
+      const said = await kubectl(['-n', namespace, ...logs])
+      throw new Error(`${String(error)}\n${said.stdout}${said.stderr}`, { cause: error })
     }
-  } catch (error) {
-    throw new Error(`${String(error)}\n${await said()}`, { cause: error })
   }
-  const folder = join(cluster.node().kubeletRoot, '../secco')
-  const text = await until('the addresses of the webhook', () =>
-    readFile(join(folder, 'addresses.json'), 'utf8')
-  )
-  const { caBundle } = JSON.parse(text) as { caBundle: string }
-  await cluster.kube.do(
-    'PATCH',
-    '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/secco',
-    [{ op: 'add', path: '/webhooks/0/clientConfig/caBundle', value: caBundle }],
-    { contentType: 'application/json-patch+json' }
-  )
+  await ready('the central service', 'deployments/secco', 1)
+  await ready('every satellite', 'daemonsets/secco-satellite', cluster.nodes.length)
+  const token = await administratorToken(cluster)
   const { url, child } = await forwardUi(programs, cluster)
-  const list = async <Item>(what: string): Promise<Item[]> =>
-    ((await (await fetch(`${url}/api/v1/${what}`)).json()) as { items: Item[] }).items
+  const nodes = (): Promise<SeenNode[]> => listOf<SeenNode>(url, token, 'nodes')
   await until('every satellite to be connected', async () =>
-    (await list<SeenNode>('nodes')).length === cluster.nodes.length ? true : undefined
+    (await nodes()).length === cluster.nodes.length ? true : undefined
   )
   return {
-    state: folder,
+    state,
     ui: url,
-    denials: () => list<SeenDenial>('denials'),
-    nodes: () => list<SeenNode>('nodes'),
-    logs: () => 'see kubectl logs -n secco-system',
-    stop: () => {
+    token,
+    denials: () => listOf<SeenDenial>(url, token, 'denials'),
+    nodes,
+    logs: () => `see kubectl logs -n ${namespace}`,
+    async stop() {
       child.kill('SIGKILL')
-      return Promise.resolve()
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+      await rm(state, { recursive: true, force: true })
     }
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { repositoryRoot } from '../repository.js'
 import { spawnSecco } from '../secco-command.js'
 import { until } from '../until.js'
+import { administratorToken } from './administrator-token.js'
 import type { RealNode } from './node.js'
 import type { RealCluster } from './real-cluster.js'
 
@@ -36,6 +37,8 @@ export interface SeccoAtWork {
   state: string
   /** Pages and HTTP API, on loopback. */
   ui: string
+  /** An administrator's, for both. */
+  token: string
   denials(): Promise<SeenDenial[]>
   nodes(): Promise<SeenNode[]>
   /** What the programs said, for a failing test. */
@@ -73,8 +76,10 @@ async function endSecco({ child }: Started): Promise<void> {
   await once(child, 'close')
 }
 
-async function list<Item>(ui: string, what: string): Promise<Item[]> {
-  const answer = await fetch(`${ui}/api/v1/${what}`)
+/** Items of a list of the HTTP API. @param token whose rights they are read with */
+export async function listOf<Item>(ui: string, token: string, what: string): Promise<Item[]> {
+  const headers = { authorization: `Bearer ${token}` }
+  const answer = await fetch(`${ui}/api/v1/${what}`, { headers })
   return ((await answer.json()) as { items: Item[] }).items
 }
 
@@ -120,7 +125,8 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
       [{ op: 'replace', path: '/webhooks/0/clientConfig', value: clientConfig }],
       { contentType: 'application/json-patch+json' }
     )
-    const nodes = (): Promise<SeenNode[]> => list<SeenNode>(addresses.ui, 'nodes')
+    const token = await administratorToken(cluster)
+    const nodes = (): Promise<SeenNode[]> => listOf<SeenNode>(addresses.ui, token, 'nodes')
     await until('every satellite to be connected', async () => {
       const known = await nodes()
       return known.length === cluster.nodes.length ? true : undefined
@@ -129,7 +135,8 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
       state,
       ui: addresses.ui,
       nodes,
-      denials: () => list<SeenDenial>(addresses.ui, 'denials'),
+      token,
+      denials: () => listOf<SeenDenial>(addresses.ui, token, 'denials'),
       logs,
       stop
     }
