@@ -46,11 +46,13 @@ const uplink = await startUplink({
   timing: { coalesceMs: 5, resendMs: 300, firstMs: 10, baseMs: 20, mostMs: 100, flushMs: 150 }
 })
 
+const namesEach = 20
 let names: string[] = []
 for (let n = 0; ; n += 1) {
-  const name = `r${run}_${n}`
-  const instance = Math.trunc(n / 20)
-  names = n % 20 === 0 ? [name] : [...names, name]
+  // Few enough that no number of kills fills a profile, which refuses what is beyond its bound.
+  const name = `r${run}_${n % namesEach}`
+  const instance = Math.trunc(n / namesEach)
+  names = n % namesEach === 0 ? [name] : [...names, name]
   uplink.offer(
     Observation.fromPartial({
       id: `${node}/boot/${run}.${instance}`,
