@@ -168,16 +168,9 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return out;
   }
 
-  /* Asks the bitmap first: a page that is never touched is no memory of this process. */
   std::vector<__u32> used() {
     std::vector<__u32> found;
-    for (__u32 from = 0; from < table().slots(); from += 64) {
-      for (__u64 taken = ~load(&table().state().free_slots[from / 64]); taken != 0; taken &= taken - 1) {
-        const __u32 index = from + __builtin_ctzll(taken);
-        if (index >= table().slots()) break;
-        if (__atomic_load_n(&table().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED) found.push_back(index);
-      }
-    }
+    table().each_used([&](__u32 index, const secco_slot &) { found.push_back(index); });
     return found;
   }
 
@@ -237,18 +230,24 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return out;
   }
 
-  /* Of each occupied slot: index and generation in one word, then its bits, SECCO_SEEN_WORDS of them. */
+  /*
+   * Of each occupied slot: index and generation in one word, then its bits, SECCO_SEEN_WORDS of them. A view
+   * of memory that the next call writes again: new memory of that size would cost more than what is copied.
+   */
   Napi::Value seen(const Napi::CallbackInfo &) {
-    const std::vector<__u32> indices = used();
-    Napi::BigUint64Array out = Napi::BigUint64Array::New(env_, indices.size() * (1 + SECCO_SEEN_WORDS));
-    auto *to = reinterpret_cast<__u64 *>(out.Data());
-    for (__u32 index : indices) {
-      const secco_slot &slot = table().slot(index);
-      *to++ = static_cast<__u64>(slot.generation) << 32 | index;
-      memcpy(to, slot.seen, sizeof(slot.seen));
-      to += SECCO_SEEN_WORDS;
-    }
-    return out;
+    const SlotTable &from = table();
+    const size_t each = 1 + SECCO_SEEN_WORDS, room = from.slots() * each * sizeof(__u64);
+    if (seen_.IsEmpty()) seen_ = Napi::Persistent(Napi::ArrayBuffer::New(env_, room));
+    Napi::ArrayBuffer buffer = seen_.Value();
+    auto *to = static_cast<__u64 *>(buffer.Data());
+    size_t count = 0;
+    from.each_used([&](__u32 index, const secco_slot &slot) {
+      to[0] = static_cast<__u64>(slot.generation) << 32 | index;
+      memcpy(to + 1, slot.seen, sizeof(slot.seen));
+      to += each;
+      count++;
+    });
+    return Napi::BigUint64Array::New(env_, count * each, buffer, 0);
   }
 
   /* [native, compat, x32, unknown]: each ABI as number, count, number, count … */
@@ -416,6 +415,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   std::vector<Given> given_;
   __u32 next_ = 0;
   std::shared_ptr<Maps> maps_;
+  Napi::Reference<Napi::ArrayBuffer> seen_;
   std::shared_ptr<bool> grace_ = std::make_shared<bool>(false);
 };
 

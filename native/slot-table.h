@@ -69,6 +69,18 @@ class SlotTable {
   secco_state &state() const { return *state_.as<secco_state>(); }
   secco_slot &slot(__u32 index) const { return slot_memory_.as<secco_slot>()[index]; }
 
+  /* Asks the bitmap first: a page that is never touched is no memory of this process. */
+  template <typename Do>
+  void each_used(Do what) const {
+    for (__u32 from = 0; from < slots_; from += 64) {
+      for (__u64 taken = ~load(&state().free_slots[from / 64]); taken != 0; taken &= taken - 1) {
+        const __u32 index = from + __builtin_ctzll(taken);
+        if (index >= slots_) break;
+        if (__atomic_load_n(&slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED) what(index, slot(index));
+      }
+    }
+  }
+
   /*
    * A slot's counters, summed over the stripes. Copied by the kernel: a mapping of all counters would
    * make every page of them resident memory of this process.
