@@ -11,7 +11,7 @@ import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
 import { openRegistry } from './containers/registry.js'
 import { runcRuntime } from './containers/runc.js'
-import { runcSays } from './containers/runc-version.js'
+import { namingRunc, runcSays } from './containers/runc-version.js'
 import { startInspector } from './inspector/inspector.js'
 import { createLiveFeed } from './live-feed.js'
 import { type LocalServer, serveLocally } from './local-server.js'
@@ -104,11 +104,11 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false
 
-  let runtimes = await registry.versions()
+  let runtimes = namingRunc(await registry.versions())
   let { libseccomp } = await runcSays()
   const versions = setInterval(() => {
     void Promise.all([registry.versions(), runcSays()]).then(([found, runc]) => {
-      runtimes = found
+      runtimes = namingRunc(found)
       libseccomp = runc.libseccomp
     })
   }, versionsEveryMs)

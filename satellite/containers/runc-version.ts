@@ -37,3 +37,17 @@ export async function runcSays(): Promise<RuncVersion> {
   const texts = await Promise.all((await hostRuncs()).map(hostVersionText))
   return oldestOf(texts.map(parseRuncVersion))
 }
+
+/** Runtimes that start runc unless they are told otherwise. */
+const callers = new Set(['containerd', 'docker'])
+const ociRuntimes = new Set(['runc', 'crun'])
+
+/** The node's runtimes, and runc without a version where only those answer that start it. */
+export function namingRunc(
+  runtimes: readonly { name: string; version: string }[]
+): { name: string; version: string }[] {
+  const isSilent =
+    runtimes.some(({ name }) => callers.has(name)) &&
+    !runtimes.some(({ name }) => ociRuntimes.has(name))
+  return isSilent ? [...runtimes, { name: 'runc', version: '' }] : [...runtimes]
+}

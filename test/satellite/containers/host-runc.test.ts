@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { hostRuncs, hostVersionText, pathWithin } from '../../../satellite/containers/host-runc.js'
-import { oldestOf, parseRuncVersion } from '../../../satellite/containers/runc-version.js'
+import {
+  namingRunc,
+  oldestOf,
+  parseRuncVersion
+} from '../../../satellite/containers/runc-version.js'
 import { until } from '../../helpers/until.js'
 
 const run = promisify(execFile)
@@ -70,5 +74,14 @@ test('of several the oldest, and unknown when one is', (t) => {
   t.same(oldestOf([newer, older]), { version: '1.1.12', libseccomp: '2.5.4' })
   t.same(oldestOf([newer, { version: '', libseccomp: '' }]), { version: '', libseccomp: '' })
   t.same(oldestOf([]), { version: '', libseccomp: '' })
+  t.end()
+})
+
+test('runc is named where nobody says which it is', (t) => {
+  const containerd = { name: 'containerd', version: '1.7.0' }
+  const runc = { name: 'runc', version: '1.1.5' }
+  t.same(namingRunc([containerd]), [containerd, { name: 'runc', version: '' }])
+  t.same(namingRunc([containerd, runc]), [containerd, runc])
+  t.same(namingRunc([]), [], 'nothing is said of a node without containers')
   t.end()
 })
