@@ -39,6 +39,8 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
+    // Endpoints learn that a pod goes at the same time as the pod, and the proxies of nodes a moment later.
+    ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
     ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
