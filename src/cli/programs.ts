@@ -38,6 +38,8 @@ export interface WebhookArgs {
   /** Name of this replica in a cluster: its pod's. */
   replica: string
   joinTainted: boolean
+  /** ms */
+  leaveAfter: number
   trust: HubTrustOptions
   signal: AbortSignal
 }
@@ -95,6 +97,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     legacyAnnotations: args.legacyAnnotations,
     mode: args.mode,
     joinTainted: args.joinTainted,
+    leaveMs: args.leaveAfter,
     trust: args.trust,
     roles,
     registry,

@@ -35,6 +35,7 @@ interface WebhookVerbOptions extends ListenOptions {
   roles: string
   replica?: string
   joinTaint: string
+  leaveAfter?: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -157,6 +158,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'off'
     )
     .option(
+      '--leave-after <duration>',
+      'when told to end: how long reviews are still answered while /readyz fails, until no Service leads here (default: not at all)'
+    )
+    .option(
       '--satellite-account <user>',
       "in a cluster: user name of the satellites' ServiceAccount",
       `system:serviceaccount:${rootNamespace}:secco-satellite`
@@ -172,7 +177,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'refuse'
     )
     .action(async (options: WebhookVerbOptions, command: Command) => {
-      const { runWebhook } = await import('../programs.js')
+      const [{ runWebhook }, { parseDuration }] = await Promise.all([
+        import('../programs.js'),
+        import('../trace.js')
+      ])
       context.finish(
         await runWebhook(io, createRootLogger(), {
           paths: pathsOf(command, context),
@@ -191,6 +199,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          leaveAfter:
+            options.leaveAfter === undefined
+              ? 0
+              : parseDuration(options.leaveAfter, '--leave-after'),
           trust: {
             account: options.satelliteAccount,
             audience: options.hubAudience,
