@@ -26,6 +26,8 @@ export interface DenialWatch {
   grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
   denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
+  /** False: nothing is known of the filter that the container has, if it has one. */
+  knows(container: Container): boolean
   forget(slot: Slot): void
   /** A refused call that succeeded: another filter is enforced than the one that is configured. */
   conditions(): Condition[]
@@ -147,7 +149,9 @@ export function createDenialWatch(options: {
         const abi = abiOf(detail.abi, machine)
         const name = syscallName(abi, detail.nr)
         one.details.set(`${abi} ${name}`, detail)
-        if (one.profile.of(abi, name).kind === 'expected') continue
+        const { kind } = one.profile.of(abi, name)
+        // Noted before the profile was known, others are there too.
+        if (kind !== 'refused' && kind !== 'logged') continue
         totals.set(one, (totals.get(one) ?? 0) + detail.count)
       }
       for (const [one, total] of totals) {
@@ -181,6 +185,7 @@ export function createDenialWatch(options: {
       const byNumber = deniedOf(counts, profile.of).map((denial) => toCount(denial, one))
       return audited?.join(slot, byNumber, profile.of) ?? byNumber
     },
+    knows: ({ seccomp }) => seccomp !== undefined && verdicts(seccomp) !== undefined,
     forget: (slot) => {
       followed.delete(keyOf(slot))
       refusing.delete(keyOf(slot))
