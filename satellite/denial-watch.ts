@@ -83,8 +83,15 @@ export function createDenialWatch(options: {
   const followed = new Map<string, Followed>()
   /** Those of them that the kernel side noted something of. */
   const refusing = new Set<string>()
+  /** Noted of slots whose profile was not known at the last look: what a program asks first. */
+  let early = new Map<string, KernelDetail[]>()
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
+
+  function nameOf({ abi, nr }: KernelDetail): string {
+    const own = abiOf(abi, machine)
+    return `${own} ${syscallName(own, nr)}`
+  }
 
   function alarm(one: Followed, denial: Denial, succeeded: number): void {
     const key = `${one.name} ${denial.abi} ${denial.syscall}`
@@ -136,19 +143,25 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      const details = new Map<string, KernelDetail>()
+      const details = new Map(
+        (early.get(key) ?? []).map((detail) => [nameOf(detail), detail] as const)
+      )
       const growth = pacedGrowth()
       followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
       const totals = new Map<Followed, number>()
+      early = new Map()
       for (const detail of recorder.denials()) {
         const one = followed.get(keyOf(detail))
-        if (one === undefined) continue
+        if (one === undefined) {
+          early.set(keyOf(detail), [...(early.get(keyOf(detail)) ?? []), detail])
+          continue
+        }
         const abi = abiOf(detail.abi, machine)
         const name = syscallName(abi, detail.nr)
-        one.details.set(`${abi} ${name}`, detail)
+        one.details.set(nameOf(detail), detail)
         const { kind } = one.profile.of(abi, name)
         // Noted before the profile was known, others are there too.
         if (kind !== 'refused' && kind !== 'logged') continue
