@@ -70,9 +70,7 @@ interface Change {
 }
 
 /** A whole Secco on a state folder of its own, and real runc containers beside it. */
-export async function everything(
-  options: { containerdSocket?: string; runcRoots?: readonly string[]; seccompFolder?: string } = {}
-) {
+export async function everything(options: { seccompFolder?: string } = {}) {
   const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
   const rootfs = await makeRootfs()
   await writeFile(join(state, 'again.c'), again)
@@ -83,8 +81,7 @@ export async function everything(
   const up = spawnSecco([
     ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
     ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
-    ...[root, ...(options.runcRoots ?? [])].flatMap((each) => ['--runc-root', each]),
-    ...['--containerd-socket', options.containerdSocket ?? join(state, 'none.sock')]
+    ...['--runc-root', root, '--containerd-socket', join(state, 'none.sock')]
   ])
   let log = ''
   up.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
@@ -105,7 +102,7 @@ export async function everything(
     (await (await fetch(`${addresses.ui}/api/v1/${path}`, { headers })).json()) as T
 
   return {
-    ...{ state, root, rootfs, seccompRoot, secco, json, api, addresses, log: () => log },
+    ...{ state, seccompRoot, secco, json, api, addresses, log: () => log },
     async apply(document: object): Promise<void> {
       const path = join(state, 'document.yaml')
       await writeFile(path, stringify(document))
