@@ -94,6 +94,15 @@ export async function logIn(
   return { context, page, complaints }
 }
 
+/** In a page: when its first thing was seen, ms since the navigation began. */
+export const firstPaint = `new Promise((done) => {
+  const find = () => {
+    const [one] = performance.getEntriesByName('first-contentful-paint')
+    one ? done(one.startTime) : setTimeout(find, 10)
+  }
+  find()
+})`
+
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 let axeSource: string | undefined
 

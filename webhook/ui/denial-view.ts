@@ -20,6 +20,13 @@ export interface DenialView {
   succeeded: number
   /** Refused on purpose: libc has another way. */
   expected: boolean
+  /** Somebody said that it stays refused, and alarms nobody. */
+  muted: boolean
+}
+
+/** Whether it waits for a person. */
+export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted'>): boolean {
+  return !expected && !muted
 }
 
 /** What the caller got, in a word: EPERM, SIGSYS, logged; – where it is not known. */
@@ -43,6 +50,7 @@ export interface DenialGroup {
   answer: string
   logged: boolean
   expected: boolean
+  muted: boolean
   count: number
   succeeded: number
   instances: number
@@ -60,20 +68,22 @@ function timeOf({ at, lastSeen }: Pick<DenialView, 'at' | 'lastSeen'>): string {
 
 /** Denials by workload, call and answer, newest first. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
-  const groups = new Map<string, DenialGroup>()
+  const groups = new Map<string, DenialGroup & { seen: Set<string> }>()
   for (const denial of denials) {
-    const { namespace, profile, syscall, abi, count, succeeded, expected } = denial
+    const { namespace, profile, syscall, abi, count, succeeded, expected, muted } = denial
     const answer = answerOf(denial)
-    const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}`
+    const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}${muted ? ' muted' : ''}`
     const before = groups.get(key)
     const newest = before === undefined || timeOf(denial) >= before.at
     const { node, container, comm, pid } = newest ? denial : before
+    const seen = (before?.seen ?? new Set()).add(`${denial.node} ${denial.container}`)
     groups.set(key, {
       ...{ key, namespace, profile, syscall, abi, answer, node, container, comm, pid, expected },
+      ...{ muted, seen },
       logged: denial.action === 'SCMP_ACT_LOG',
       count: count + (before?.count ?? 0),
       succeeded: succeeded + (before?.succeeded ?? 0),
-      instances: 1 + (before?.instances ?? 0),
+      instances: seen.size,
       at: newest ? timeOf(denial) : before.at
     })
   }
