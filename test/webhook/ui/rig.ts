@@ -121,13 +121,15 @@ export interface RigOptions extends Partial<UiSources> {
   objects?: readonly AnyObject[]
   extensions?: readonly ((app: FastifyInstance) => void)[]
   rights?: Rights
+  /** Default: one in memory, of `objects`. */
+  store?: Ui['store']
   foreign?: readonly ForeignRoute[]
 }
 
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
-  const { rights, inventory, ...sources } = others
+  const { rights, inventory, store: givenStore, ...sources } = others
   const containers = inventory === undefined ? undefined : createContainerIndex(inventory())
   const objects = new Map(
     given.map((each) => [
@@ -143,7 +145,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const sessions = createSessions(() => clock)
   const logger = createLogger('test', { write: () => undefined })
   const audit = await openAuditTrail(undefined, logger)
-  const store = smallStore(objects)
+  const store = givenStore ?? smallStore(objects)
   const app = await createUiServer({
     sources: {
       profiles: () => of('SeccompProfile'),
