@@ -89,8 +89,8 @@ export async function logIn(
       complaints.push(`${page.url()}: ${message.text()}`)
   })
   await page.goto(link)
-  if (options.javaScriptEnabled === false) await page.goto(new URL('/', link).href)
-  else await page.waitForURL(new URL('/', link).href)
+  // The page after the link goes on by itself, with scripts or without.
+  await page.waitForURL(new URL('/', link).href)
   return { context, page, complaints }
 }
 
