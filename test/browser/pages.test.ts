@@ -39,6 +39,14 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
 
 const widthOf = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth')
 
+/** Tables as cards that are wider than their place: what is beyond is not seen on a phone. */
+const cutOff = (page: Page) =>
+  page.evaluate<string[]>(
+    `[...document.querySelectorAll('.scroll:has(> table.cards)')]
+      .filter((one) => innerWidth <= 640 && one.scrollWidth > one.clientWidth)
+      .map((one) => one.getAttribute('aria-label'))`
+  )
+
 test('every page: seen in light and dark, axe finds nothing, no page scrolls sideways from 320 px on', async (t) => {
   const rig = await serve(town)
   t.teardown(() => rig.app.close())
@@ -60,6 +68,7 @@ test('every page: seen in light and dark, axe finds nothing, no page scrolls sid
       for (const width of [768, 320]) {
         await page.setViewportSize({ width, height: 800 })
         t.equal(await widthOf(page), width, `${name} at ${width} px`)
+        t.same(await cutOff(page), [], `${name} at ${width} px: no card is cut off`)
       }
     }
     t.same(
@@ -250,7 +259,7 @@ test('light with 1,000 workloads and 100,000 containers: what the server does, a
     t.ok(weight < 120 * 1024, `${name}: ${Math.round(weight / 1024)} KB compressed`)
     const cpu = await cpuOf(rigs.city, path)
     t.ok(
-      cpu <= 6 * scale,
+      cpu <= 3 * scale,
       `${name}: ${cpu.toFixed(1)} ms of the server, ${scale.toFixed(1)} for a workload of a town`
     )
   }

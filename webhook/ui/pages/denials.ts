@@ -79,7 +79,7 @@ async function render({ ui, identity, query }: Call) {
         html`<span class="mono">${group.syscall}</span>${group.abi === '' ? nothing : html`<span class="sub">${group.abi}</span>`}`,
         html`<span class="mono">${group.answer}</span>`,
         html`${numberText(group.count)}`,
-        html`<bdi class="mono">${group.comm === '' ? '–' : group.comm}</bdi>${group.pid === 0 ? nothing : html`<span class="sub">pid ${group.pid} on the host</span>`}`,
+        html`<bdi class="mono">${group.comm === '' ? '–' : group.comm}</bdi>${group.pid === 0 ? nothing : html`<span class="sub nowrap">pid ${group.pid} on the host</span>`}`,
         stateCell(group),
         actions(group, may, mayMute)
       ]

@@ -134,7 +134,7 @@ async function render({ ui, identity, query }: Call) {
   const picker =
     pods.length === 0
       ? nothing
-      : html`<form method="get" class="row" action="#test"><label class="field grow">Pod that runs<select name="pod">${pods.map((item) => html`<option value="${item.key}"${item.key === query['pod'] ? html` selected` : nothing}>${item.namespace}/${item.pod === '' ? item.name : item.pod}</option>`)}</select></label><button class="btn" type="submit">Take it</button></form>`
+      : html`<form method="get" class="row end" action="#test"><label class="field grow">Pod that runs<select name="pod">${pods.map((item) => html`<option value="${item.key}"${item.key === query['pod'] ? html` selected` : nothing}>${item.namespace}/${item.pod === '' ? item.name : item.pod}</option>`)}</select></label><button class="btn" type="submit">Take it</button></form>`
   const test = html`<div class="cols even" id="test"><section class="panel" aria-labelledby="h-test"><header><h2 id="h-test">Test a pod</h2><p>nothing is created</p></header><div class="body stack">${picker}<form class="stack" method="get" action="#test" data-test><label class="field">Pod YAML, or anything with a pod template<textarea name="document" rows="12" spellcheck="false">${given ?? example}</textarea></label><div class="row"><button class="btn primary" type="submit">Test</button></div></form></div></section><section class="panel" aria-labelledby="h-ans"><header><h2 id="h-ans">Answer</h2></header><div data-live="answer" aria-live="polite"><div data-key="answer">${answerView(results, problem)}</div></div><div class="body stack"><h3>The same on the command line</h3>${command('secco check -f pod.yaml')}</div></section></div>`
   return {
     title: 'Rules',
