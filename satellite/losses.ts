@@ -1,3 +1,4 @@
+import type { Recorder } from '../native/types.js'
 import type { Losses } from '../src/api/gen/hub.js'
 
 /** What each kind of loss means, for the log. */
@@ -15,4 +16,13 @@ export function newLosses(before: Losses, now: Losses): string[] {
   return (Object.keys(meanings) as (keyof Losses)[])
     .filter((kind) => now[kind] > before[kind])
     .map((kind) => `${now[kind] - before[kind]} ${meanings[kind]}`)
+}
+
+/** What the kernel side counts, with containers that got no name and those that nobody saw. */
+export function lossesOf(
+  { detailsLost: details, ...counted }: ReturnType<Recorder['counters']>,
+  unidentified: number,
+  missed: number
+): Losses {
+  return { ...counted, details, unidentified, missed }
 }

@@ -1,7 +1,7 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { createEndedSlots } from './ended-slots.js'
-import { newLosses } from './losses.js'
+import { lossesOf, newLosses } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
@@ -207,15 +207,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return more
   }
 
-  const losses = (): Losses => {
-    const { detailsLost: details, ...counted } = recorder.counters()
-    return {
-      ...counted,
-      details,
-      unidentified: naming.unidentified(),
-      missed: options.missed?.() ?? 0
-    }
-  }
+  const losses = (): Losses =>
+    lossesOf(recorder.counters(), naming.unidentified(), options.missed?.() ?? 0)
   let lost = losses()
 
   const attach = async (): Promise<void> => {
