@@ -60,6 +60,8 @@ export interface WebhookOptions {
   trust?: HubTrustOptions
   /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
   joinTainted?: boolean
+  /** Whether `secco.dev/ignore` counts where a namespace says nothing. */
+  allowIgnore?: boolean
   /** Served at /metrics; with what was counted before the start. */
   registry?: Registry
 }
@@ -160,13 +162,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const states: StateSource & { stop?(): void } =
       hub ?? startApiStates(objects, inCluster(cluster))
     closers.push(() => states.stop?.())
-    const { legacyAnnotations, joinTainted = false } = options
+    const { legacyAnnotations, joinTainted = false, allowIgnore = false } = options
     const feed = startSnapshotFeed(
       objects,
       states,
       {
         legacyAnnotations,
         joinTainted,
+        allowIgnore,
         mode: options.mode ?? 'enforce',
         ...namespaceOf(options.cluster)
       },

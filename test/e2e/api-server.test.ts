@@ -14,10 +14,8 @@ import { createLogger } from '../../src/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { exportAdmissionPolicy } from '../../src/seccomp/export/admission-policy.js'
-import {
-  finalStatePolicy,
-  mutatingWebhookConfiguration
-} from '../../webhook/admission/webhook-configuration.js'
+import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
@@ -366,11 +364,12 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
   await t.test(
     'with the webhook stopped pods are still created, and the policy says so',
     async (t) => {
-      const { policy, bindings } = finalStatePolicy()
       const api = '/apis/admissionregistration.k8s.io/v1'
-      await kube.do('POST', `${api}/validatingadmissionpolicies?fieldValidation=Strict`, policy)
-      for (const binding of bindings) {
-        await kube.do('POST', `${api}/validatingadmissionpolicybindings`, binding)
+      for (const { policy, bindings } of [finalStatePolicy(), pathPolicy()]) {
+        await kube.do('POST', `${api}/validatingadmissionpolicies?fieldValidation=Strict`, policy)
+        for (const binding of bindings) {
+          await kube.do('POST', `${api}/validatingadmissionpolicybindings`, binding)
+        }
       }
       await stopWebhook()
       const answer = await kube.call('POST', pods, podOf({ app: 'web' }, { name: 'alone' }))
@@ -437,6 +436,14 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       t.match(pod.spec, {
         initContainers: [{ name: 'init', securityContext: { seccompProfile: localhost } }]
       })
+      const entry = { profile: 'shop/web.app', revision: digest, outcome: 'assigned' }
+      t.match(JSON.parse(pod.metadata.annotations?.['secco.dev/assigned'] ?? '{}'), {
+        app: entry,
+        init: entry,
+        root: undefined,
+        own: undefined
+      })
+      t.same(answer.warnings, [], 'and the policy on paths takes it for no hand')
       const unlabelled = asPod(await kube.call('POST', dry, given({ tier: 'other' })))
       t.same(profilesOf(unlabelled)[0], { type: 'RuntimeDefault' })
       const ignored = asPod(

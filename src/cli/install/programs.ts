@@ -39,7 +39,8 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
-    ...(options.startupTaint ? ['--join-taint', 'on'] : [])
+    ...(options.startupTaint ? ['--join-taint', 'on'] : []),
+    ...(options.allowIgnore ? ['--allow-ignore', 'on'] : [])
   ]
 }
 

@@ -35,6 +35,7 @@ interface WebhookVerbOptions extends ListenOptions {
   roles: string
   replica?: string
   joinTaint: string
+  allowIgnore: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -157,6 +158,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'off'
     )
     .option(
+      '--allow-ignore <on|off>',
+      'on: pods may opt out with secco.dev/ignore=true where their namespace says nothing',
+      'off'
+    )
+    .option(
       '--satellite-account <user>',
       "in a cluster: user name of the satellites' ServiceAccount",
       `system:serviceaccount:${rootNamespace}:secco-satellite`
@@ -191,6 +197,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          allowIgnore: parseOutput(options.allowIgnore, ['on', 'off'], '--allow-ignore') === 'on',
           trust: {
             account: options.satelliteAccount,
             audience: options.hubAudience,
