@@ -8,6 +8,7 @@ import { type CertificateSource, folderCertificates } from './certificate-source
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
+import { profileMetrics } from './hub/profile-metrics.js'
 import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
 import { clusterTiming } from './hub/hub-timing.js'
@@ -187,6 +188,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const registry = options.registry ?? new Registry()
     nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
     if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
+    profileMetrics(registry, () => objects.profiles())
     const truth =
       hub &&
       startTruth({

@@ -54,6 +54,7 @@ function deployment(
   const labels = {
     ...named(name, name === names.hub ? 'hub' : 'webhook').labels,
     'app.kubernetes.io/instance': name,
+    [roleLabels.central]: 'true',
     ...(roles.includes('admission') ? { [roleLabels.admission]: 'true' } : {}),
     ...(roles.includes('hub') ? { [roleLabels.hub]: 'true' } : {})
   }
