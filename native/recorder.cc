@@ -34,7 +34,7 @@ constexpr const char *call_names[] = {SECCO_LEARNED_NATIVE(NAME) SECCO_LEARNED_C
 class Grace : public Napi::AsyncWorker {
  public:
   Grace(Napi::Env env, const std::shared_ptr<Maps> &maps, std::shared_ptr<bool> running)
-      : Napi::AsyncWorker(env), maps_(maps), running_(std::move(running)), indices_(maps->take_limbo()) {
+      : Napi::AsyncWorker(env), maps_(maps), running_(std::move(running)), indices_(maps->table().take_limbo()) {
     *running_ = true;
   }
   void Execute() override {
@@ -47,11 +47,11 @@ class Grace : public Napi::AsyncWorker {
     *running_ = false;
     const std::shared_ptr<Maps> maps = maps_.lock();
     if (maps == nullptr) return;
-    maps->reuse(indices_);
+    maps->table().reuse(indices_);
     start(Env(), maps, running_);
   }
   static void start(Napi::Env env, const std::shared_ptr<Maps> &maps, const std::shared_ptr<bool> &running) {
-    if (!*running && maps->has_limbo()) (new Grace(env, maps, running))->Queue();
+    if (!*running && maps->table().has_limbo()) (new Grace(env, maps, running))->Queue();
   }
 
  private:
@@ -120,6 +120,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     if (maps != nullptr) maps->keep();
   }
 
+  SlotTable &table() { return maps().table(); }
   Maps &maps() {
     if (maps_ == nullptr) throw Napi::Error::New(env_, "the recorder was stopped");
     return *maps_;
@@ -160,23 +161,16 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
 
   Napi::Value counters(const Napi::CallbackInfo &) {
     Napi::Object out = Napi::Object::New(env_);
-    out.Set("tableFull", Napi::Number::New(env_, load(&maps().state().table_full)));
-    out.Set("unknownSyscalls", Napi::Number::New(env_, load(&maps().state().unknown)));
-    out.Set("detailsLost", Napi::Number::New(env_, load(&maps().state().details_lost)));
+    out.Set("tableFull", Napi::Number::New(env_, load(&table().state().table_full)));
+    out.Set("unknownSyscalls", Napi::Number::New(env_, load(&table().state().unknown)));
+    out.Set("detailsLost", Napi::Number::New(env_, load(&table().state().details_lost)));
     out.Set("recursionMisses", Napi::Number::New(env_, maps().recursion_misses()));
     return out;
   }
 
-  /* Asks the bitmap first: a page that is never touched is no memory of this process. */
   std::vector<__u32> used() {
     std::vector<__u32> found;
-    for (__u32 from = 0; from < maps().slots(); from += 64) {
-      for (__u64 taken = ~load(&maps().state().free_slots[from / 64]); taken != 0; taken &= taken - 1) {
-        const __u32 index = from + __builtin_ctzll(taken);
-        if (index >= maps().slots()) break;
-        if (__atomic_load_n(&maps().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED) found.push_back(index);
-      }
-    }
+    table().each_used([&](__u32 index, const secco_slot &) { found.push_back(index); });
     return found;
   }
 
@@ -184,8 +178,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value snapshot(const Napi::CallbackInfo &info) {
     if (!info[0].IsNumber()) return structs(used());
     const __u32 index = info[0].As<Napi::Number>();
-    const bool is_used = index < maps().slots() &&
-                         __atomic_load_n(&maps().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
+    const bool is_used = index < table().slots() &&
+                         __atomic_load_n(&table().slot(index).state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
     return structs(is_used ? std::vector<__u32>{index} : std::vector<__u32>{});
   }
 
@@ -196,14 +190,14 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
    */
   Napi::Value changes(const Napi::CallbackInfo &info) {
     const size_t most = std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value());
-    given_.resize(maps().slots());
+    given_.resize(table().slots());
     std::vector<__u32> changed, gone;
     bool more = false;
-    for (__u32 step = 0; step < maps().slots() && !more; step++) {
-      const __u32 index = (next_ + step) % maps().slots();
+    for (__u32 step = 0; step < table().slots() && !more; step++) {
+      const __u32 index = (next_ + step) % table().slots();
       Given &before = given_[index];
-      const bool taken = !(load(&maps().state().free_slots[index / 64]) >> (index % 64) & 1);
-      const secco_slot *slot = taken ? &maps().slot(index) : nullptr;
+      const bool taken = !(load(&table().state().free_slots[index / 64]) >> (index % 64) & 1);
+      const secco_slot *slot = taken ? &table().slot(index) : nullptr;
       const bool is_used = taken && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
       if (before.is_used && (!is_used || slot->generation != before.generation)) {
         gone.insert(gone.end(), {index, before.generation});
@@ -232,33 +226,39 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::ArrayBuffer structs(const std::vector<__u32> &indices) {
     Napi::ArrayBuffer out = Napi::ArrayBuffer::New(env_, indices.size() * sizeof(secco_slot));
     auto *to = static_cast<secco_slot *>(out.Data());
-    for (__u32 index : indices) memcpy(to++, &maps().slot(index), sizeof(secco_slot));
+    for (__u32 index : indices) memcpy(to++, &table().slot(index), sizeof(secco_slot));
     return out;
   }
 
-  /* Of each occupied slot: index and generation in one word, then its bits, SECCO_SEEN_WORDS of them. */
+  /*
+   * Of each occupied slot: index and generation in one word, then its bits, SECCO_SEEN_WORDS of them. A view
+   * of memory that the next call writes again: new memory of that size would cost more than what is copied.
+   */
   Napi::Value seen(const Napi::CallbackInfo &) {
-    const std::vector<__u32> indices = used();
-    Napi::BigUint64Array out = Napi::BigUint64Array::New(env_, indices.size() * (1 + SECCO_SEEN_WORDS));
-    auto *to = reinterpret_cast<__u64 *>(out.Data());
-    for (__u32 index : indices) {
-      const secco_slot &slot = maps().slot(index);
-      *to++ = static_cast<__u64>(slot.generation) << 32 | index;
-      memcpy(to, slot.seen, sizeof(slot.seen));
-      to += SECCO_SEEN_WORDS;
-    }
-    return out;
+    const SlotTable &from = table();
+    const size_t each = 1 + SECCO_SEEN_WORDS, room = from.slots() * each * sizeof(__u64);
+    if (seen_.IsEmpty()) seen_ = Napi::Persistent(Napi::ArrayBuffer::New(env_, room));
+    Napi::ArrayBuffer buffer = seen_.Value();
+    auto *to = static_cast<__u64 *>(buffer.Data());
+    size_t count = 0;
+    from.each_used([&](__u32 index, const secco_slot &slot) {
+      to[0] = static_cast<__u64>(slot.generation) << 32 | index;
+      memcpy(to + 1, slot.seen, sizeof(slot.seen));
+      to += each;
+      count++;
+    });
+    return Napi::BigUint64Array::New(env_, count * each, buffer, 0);
   }
 
   /* [native, compat, x32, unknown]: each ABI as number, count, number, count … */
   Napi::Value read(const Napi::CallbackInfo &info) {
     const __u32 index = info[0].As<Napi::Number>();
-    if (!maps().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
-    const secco_slot &slot = maps().slot(index);
+    if (!table().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
+    const secco_slot &slot = table().slot(index);
     Napi::Array out = Napi::Array::New(env_, 4);
     /* Bits before counts: whatever has a bit has been counted. */
     const secco_refused_row bits = bits_of(slot);
-    const std::vector<__u64> own = maps().counts(index);
+    const std::vector<__u64> own = table().counts(index);
     out.Set(0U, pairs(bits, 0, SECCO_COMPAT_AT, [&](__u32 nr) { return own[nr]; }));
     out.Set(1U, other(bits, slot.compat_row, SECCO_COMPAT_AT, SECCO_X32_AT));
     out.Set(2U, other(bits, slot.x32_row, SECCO_X32_AT, SECCO_SEEN_WORDS * 64));
@@ -275,7 +275,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   /* A slot that found no row has bits all the same; each says that there was at least one call. */
   Napi::Value other(const secco_refused_row &bits, __u32 number, __u32 from, __u32 to) {
     secco_row row;
-    const bool has = maps().details().row(number, &row);
+    const bool has = table().details().row(number, &row);
     return pairs(bits, from, to, [&](__u32 nr) { return has ? row.count[nr] : 1; });
   }
 
@@ -304,12 +304,12 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   /* abi, number, argument, value …; and abi, number … of the calls that had more values than are kept */
   Napi::Value arguments(const Napi::CallbackInfo &info) {
     const __u32 index = info[0].As<Napi::Number>();
-    if (!maps().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
-    const secco_slot &slot = maps().slot(index);
+    if (!table().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
+    const secco_slot &slot = table().slot(index);
     secco_argument_row own = {};
     secco_row compat = {};
-    maps().details().arguments(index, &own);
-    maps().details().row(slot.compat_arguments, &compat);
+    table().details().arguments(index, &own);
+    table().details().row(slot.compat_arguments, &compat);
     std::vector<double> values, many;
     for (const secco_call &call : calls) {
       const secco_value_set *sets = (call.abi == 0 ? own.sets : compat.sets) + call.first_set;
@@ -349,16 +349,16 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     secco_refused_row refused = {};
     const auto words = info[2].As<Napi::BigUint64Array>();
     for (__u32 at = 0; at < SECCO_SEEN_WORDS && at < words.ElementLength(); at++) refused.word[at] = words[at];
-    return Napi::Boolean::New(env_, maps().watch(info[0].As<Napi::Number>().Uint32Value(),
+    return Napi::Boolean::New(env_, table().watch(info[0].As<Napi::Number>().Uint32Value(),
                                                  info[1].As<Napi::Number>().Uint32Value(), refused));
   }
 
   Napi::Value denials(const Napi::CallbackInfo &) {
-    const std::vector<Details::Denial> all = maps().details().denials();
+    const std::vector<Details::Denial> all = table().details().denials();
     Napi::Array out = Napi::Array::New(env_);
     __u32 length = 0;
     for (const auto &[key, denial] : all) {
-      if (!maps().is(key.index, key.generation)) continue;
+      if (!table().is(key.index, key.generation)) continue;
       Napi::Object one = Napi::Object::New(env_);
       one.Set("index", Napi::Number::New(env_, key.index));
       one.Set("generation", Napi::Number::New(env_, key.generation));
@@ -386,17 +386,17 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     container.comm = info[4].As<Napi::String>();
     container.name = info[5].As<Napi::String>();
     container.parent = info[6].As<Napi::String>();
-    return Napi::Number::New(env_, maps().adopt(container));
+    return Napi::Number::New(env_, table().adopt(container));
   }
 
   Napi::Value release(const Napi::CallbackInfo &info) {
     const bool done =
-        maps().release(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
+        table().release(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
     Grace::start(env_, maps_, grace_);
     return Napi::Boolean::New(env_, done);
   }
   Napi::Value ignore(const Napi::CallbackInfo &info) {
-    return Napi::Boolean::New(env_, maps().ignore(info[0].As<Napi::Number>().Uint32Value(),
+    return Napi::Boolean::New(env_, table().ignore(info[0].As<Napi::Number>().Uint32Value(),
                                                   info[1].As<Napi::Number>().Uint32Value()));
   }
 
@@ -415,6 +415,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   std::vector<Given> given_;
   __u32 next_ = 0;
   std::shared_ptr<Maps> maps_;
+  Napi::Reference<Napi::ArrayBuffer> seen_;
   std::shared_ptr<bool> grace_ = std::make_shared<bool>(false);
 };
 

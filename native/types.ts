@@ -173,7 +173,7 @@ export interface Recorder {
     gone: { index: number; generation: number }[]
     more: boolean
   }
-  /** The sets of all occupied slots. */
+  /** The sets of all occupied slots; `words` are written again by the next call. */
   seen(): SeenSets
   /** undefined when the slot has another generation now. */
   read(index: number, generation: number): SlotCounts | undefined

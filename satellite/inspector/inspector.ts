@@ -5,10 +5,10 @@ import type { Abi } from '../../src/seccomp/abi.js'
 import { isSandbox } from '../containers/labels.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
-import { containerRef } from '../observation.js'
-import { type Declared, declaredOf } from './declared.js'
+import { factsOf, type Tracked } from './container-facts.js'
+import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
-import { createFilterChecks, type FilterCheck } from './filter-checks.js'
+import { createFilterChecks } from './filter-checks.js'
 import { exists, hasBegun, seccompStatusOf, startTicksOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
@@ -37,20 +37,6 @@ export interface Inspector {
   close(): Promise<void>
 }
 
-interface Tracked {
-  key: string
-  container: Container
-  startedAt: string
-  metAt: number
-  /** Its own program runs. */
-  begun: boolean
-  /** Filters of the process when they were last read; -1: never. */
-  readFilters: number
-  check: FilterCheck | undefined
-  told: string
-  facts: RunningContainer
-}
-
 /** So long after its start a container's state is looked at again and again: runtimes need a moment. */
 const youngMs = 15_000
 /** A container that ends at once is not worth reading its filter. */
@@ -58,41 +44,12 @@ const filterAfterMs = 250
 /** Attempts are this far apart: each starts the helper. */
 const filterPauseMs = 1000
 const diskEveryMs = 2000
-
-function factsOf(
-  one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun'>,
-  declared: Declared,
-  disk: { state: string; path: string } | undefined,
-  status: { mode: number; filters: number }
-): RunningContainer {
-  const { container, check } = one
-  const read = check !== undefined && check.checked !== 'none' && status.mode === 2
-  const { assigned } = declared
-  return {
-    key: one.key,
-    container: containerRef(container),
-    pid: container.pid,
-    startedAt: one.startedAt,
-    running: one.begun,
-    privileged: container.privileged === true,
-    declared: declared.kind,
-    digest: declared.digest,
-    declaredMode: declared.mode,
-    assigned:
-      assigned === undefined || assigned.revision === ''
-        ? ''
-        : `${assigned.profile}@${assigned.revision}`,
-    disk: disk?.state ?? '',
-    diskPath: disk?.path ?? '',
-    mode: status.mode,
-    filters: status.filters,
-    checked: read ? check.checked : status.mode === 2 ? 'mode' : 'none',
-    same: read && check.same,
-    difference: read ? check.difference : '',
-    others: read ? check.others : 0,
-    allowed: read ? check.allowed : 0
-  }
-}
+/** The end of a process is told by its runtime's folder; by nobody where that is kept. */
+const endsEveryMs = 4000
+/** A young container is looked at again when it is twice as old, at least so far apart. */
+const youngStepMs = 500
+/** One that was made and not started may begin at any time. */
+const madeStepMs = 2000
 
 /**
  * Follows the registry: what appears is looked at at once, what lives is asked for its pid once a second,
@@ -106,6 +63,11 @@ export function startInspector(options: InspectorOptions): Inspector {
   const tracked = new Map<string, Tracked>()
   /** Containers of the registry by their objects: an object that changed is a container with news. */
   const keys = new WeakMap<Container, string>()
+  const byPid = new Map<number, Tracked>()
+  const young = new Set<Tracked>()
+  /** Those with filters that were not read yet. */
+  const unread = new Set<Tracked>()
+  let listed: readonly Container[] | undefined
   const disk = createDiskFiles(options.seccompRoot)
   const checks = createFilterChecks(options.abis)
   const known = new Map<string, RevisionRef[]>()
@@ -113,20 +75,26 @@ export function startInspector(options: InspectorOptions): Inspector {
     closed: false,
     rescannedAt: performance.now(),
     diskAt: 0,
+    endsAt: 0,
     filtersAt: 0,
     silent: ''
   }
   const isClosed = (): boolean => state.closed
   const now = (): number => performance.now()
 
-  function learnRevisions(): void {
+  /** @returns whether there was one that was not known. */
+  function learnRevisions(): boolean {
+    let learned = false
     for (const ref of options.holding()) {
       const list = known.get(ref.digest) ?? []
       const isNew = !list.some(
         ({ namespace, profile }) => namespace === ref.namespace && profile === ref.profile
       )
-      if (isNew) known.set(ref.digest, [...list, ref])
+      if (!isNew) continue
+      known.set(ref.digest, [...list, ref])
+      learned = true
     }
+    return learned
   }
 
   /** The container's facts as of now; undefined when its process is gone. */
@@ -138,8 +106,10 @@ export function startInspector(options: InspectorOptions): Inspector {
       one.readFilters = -1
       one.check = undefined
     }
+    if (status.mode === 2 && one.readFilters === -1) unread.add(one)
     const declared = declaredOf(one.container, (digest) => known.get(digest) ?? [])
-    const file = declared.file === undefined ? undefined : disk.look(declared.file)
+    one.file = declared.file
+    const file = one.file === undefined ? undefined : disk.look(one.file)
     return factsOf(one, declared, file, status)
   }
 
@@ -154,16 +124,78 @@ export function startInspector(options: InspectorOptions): Inspector {
       return before
     }
     const one: Tracked = {
-      ...{ key, container, startedAt: timeOfTicks(ticks), metAt: at, readFilters: -1 },
-      ...{ check: undefined, told: '', begun: container.status === 'running' },
+      ...{ key, container, startedAt: timeOfTicks(ticks), metAt: at, lookAt: at, readFilters: -1 },
+      ...{ check: undefined, told: false, begun: container.status === 'running', file: undefined },
       facts: undefined as unknown as RunningContainer
     }
     tracked.set(key, one)
+    byPid.set(container.pid, one)
+    young.add(one)
     return one
   }
 
-  function needsLook(one: Tracked, at: number): boolean {
-    return !one.begun || at - one.metAt < youngMs
+  function forget(one: Tracked): void {
+    tracked.delete(one.key)
+    if (byPid.get(one.container.pid) === one) byPid.delete(one.container.pid)
+    young.delete(one)
+    unread.delete(one)
+  }
+
+  /** Those of which the registry has news. */
+  function* news(at: number): Generator<Tracked> {
+    const containers = registry.all()
+    if (containers === listed) return
+    listed = containers
+    for (const container of containers) {
+      if (container.pid === 0) {
+        const before = byPid.get(container.firstPid ?? 0)
+        if (before?.container.id === container.id) yield before
+      } else if (!keys.has(container) && !isSandbox(container.labels)) {
+        const one = meet(container, at)
+        if (one !== undefined) yield one
+        // Its process cannot be read yet, or is gone: with the next look it is one of the two.
+        else listed = undefined
+      }
+    }
+  }
+
+  /** Those whose file is another one than before; a file that many share is looked at once. */
+  function* changedOnDisk(): Generator<Tracked> {
+    const states = new Map<string, string>()
+    for (const one of tracked.values()) {
+      if (one.file === undefined) continue
+      const path = one.facts.diskPath
+      const state = states.get(path) ?? disk.look(one.file).state
+      states.set(path, state)
+      if (state !== one.facts.disk) yield one
+    }
+  }
+
+  /** What has to be looked at now. */
+  function dueNow(all: boolean, at: number): Iterable<Tracked> {
+    const due = new Set<Tracked>(news(at))
+    const lookAtDisk = all || at - state.diskAt >= diskEveryMs
+    const learned = lookAtDisk && learnRevisions()
+    if (all || learned) for (const one of tracked.values()) due.add(one)
+    for (const one of young) if (one.lookAt <= at) due.add(one)
+    if (lookAtDisk) {
+      state.diskAt = at
+      for (const one of changedOnDisk()) due.add(one)
+    }
+    if (at - state.endsAt >= endsEveryMs) {
+      state.endsAt = at
+      for (const one of tracked.values()) if (!exists(one.container.pid)) due.add(one)
+    }
+    return due
+  }
+
+  function grow(one: Tracked, at: number): void {
+    const age = at - one.metAt
+    if (one.begun && age >= youngMs) {
+      young.delete(one)
+      return
+    }
+    one.lookAt = at + (one.begun ? Math.max(age, youngStepMs) : madeStepMs)
   }
 
   /** One look. `all`: at everything, whatever is known of it. */
@@ -171,52 +203,31 @@ export function startInspector(options: InspectorOptions): Inspector {
     const at = now()
     const changed: RunningContainer[] = []
     const gone: string[] = []
-    const lookAtDisk = all || at - state.diskAt >= diskEveryMs
-    if (lookAtDisk) {
-      state.diskAt = at
-      learnRevisions()
-    }
-    const news = new Set<Tracked>()
-    for (const container of registry.all()) {
-      if (container.pid === 0 || keys.has(container) || isSandbox(container.labels)) continue
-      const one = meet(container, at)
-      if (one !== undefined) news.add(one)
-    }
-    for (const one of tracked.values()) {
-      const isYoung = needsLook(one, at)
-      if (!lookAtDisk && !isYoung && !news.has(one)) continue
-      const isThere = exists(one.container.pid)
-      const isDue = all || news.has(one) || isYoung || (lookAtDisk && one.facts.disk !== '')
-      if (isThere && !isDue) continue
-      const facts = isThere ? inspect(one) : undefined
+    for (const one of dueNow(all, at)) {
+      const facts = inspect(one)
       if (facts === undefined) {
-        tracked.delete(one.key)
-        if (one.told !== '') gone.push(one.key)
+        forget(one)
+        if (one.told) gone.push(one.key)
         continue
       }
+      if (young.has(one)) grow(one, at)
       tell(one, facts, changed)
     }
     return { changed, gone }
   }
 
   function tell(one: Tracked, facts: RunningContainer, changed: RunningContainer[]): void {
+    // Compared as texts, which are not kept: there may be thousands.
+    const isNews = !one.told || JSON.stringify(one.facts) !== JSON.stringify(facts)
     one.facts = facts
-    const text = JSON.stringify(facts)
-    if (one.told === text) return
-    one.told = text
-    changed.push(facts)
+    one.told = true
+    if (isNews) changed.push(facts)
   }
 
   async function readFilters(force: boolean): Promise<RunningContainer[]> {
     const at = now()
     if (!force && at - state.filtersAt < filterPauseMs) return []
-    const due = [...tracked.values()].filter(
-      (one) =>
-        one.readFilters === -1 &&
-        one.facts.mode === 2 &&
-        one.begun &&
-        (force || at - one.metAt >= filterAfterMs)
-    )
+    const due = [...unread].filter((one) => one.begun && (force || at - one.metAt >= filterAfterMs))
     if (due.length === 0) return []
     state.filtersAt = at
     const { byPid, how, reason } = await readKernelFilters(
@@ -228,6 +239,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     }
     const changed: RunningContainer[] = []
     for (const one of due) {
+      unread.delete(one)
       one.readFilters = one.facts.filters
       const filters = byPid.get(one.container.pid)
       if (filters === undefined) continue
@@ -269,7 +281,7 @@ export function startInspector(options: InspectorOptions): Inspector {
   })
 
   return {
-    list: () => [...tracked.values()].filter(({ told }) => told !== '').map(({ facts }) => facts),
+    list: () => [...tracked.values()].filter(({ told }) => told).map(({ facts }) => facts),
     scan: () => alone(true),
     keyOf: (container) => keys.get(container),
     async close() {

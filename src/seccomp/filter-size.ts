@@ -8,7 +8,7 @@ import type { Rule } from './normal-form.js'
  * and answer: a condition has five of them where registers have 64 bits, and two or three in each of i386 and
  * x32. Measured with libseccomp 2.5.4 over random profiles (test/bench/enforced/renderings.ts).
  */
-const mostConditions = { native: 500, all: 220 } as const
+export const mostConditions = { native: 500, all: 220 } as const
 
 /**
  * Rules whose filter the kernel takes. Where conditions are too many, those of the name with the most go

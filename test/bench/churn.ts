@@ -10,6 +10,8 @@ import { lossesOf } from './soak.js'
 const staying = 1000
 const startsAMinute = 1000
 const idleMs = 30_000
+/** Start-up is over after 30 s (phases.ts), and what it brought is told soon after. */
+const settledMs = 60_000
 const limits = { memoryMb: 100, churnShare: 1 }
 /** Starts at once while the fleet comes up: more would only wait for the two CPUs. */
 const atOnce = 8
@@ -62,7 +64,7 @@ export async function churn(
     say(
       `${staying} containers live; the satellite has ${(await residentMb(rig.pid)).toFixed(1)} MB`
     )
-    await delay(10_000)
+    await delay(settledMs)
     const idleShare = await share(() => delay(idleMs).then(() => undefined))
     say(`idle: ${idleShare.toFixed(2)} % of a core`)
     let started = 0

@@ -45,7 +45,12 @@ async function main(args: readonly string[]): Promise<number> {
   const at = args.indexOf('--rounds')
   const rounds = at < 0 ? 9 : Number(args[at + 1])
   const names = args.filter((arg, index) => !arg.startsWith('--') && (at < 0 || index !== at + 1))
-  const unknown = names.filter((name) => !Object.hasOwn(benches, name))
+  if (args.includes('--help')) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const flags = args.filter((arg) => arg.startsWith('--') && arg !== '--rounds' && arg !== '--json')
+  const unknown = [...names.filter((name) => !Object.hasOwn(benches, name)), ...flags]
   if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
     process.stderr.write(
       `error: ${unknown.length > 0 ? `no bench ${unknown.join(', ')}` : '--rounds takes a whole number'}\n${usage}`

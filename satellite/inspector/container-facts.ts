@@ -1,0 +1,61 @@
+import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
+import type { Container } from '../containers/runtime.js'
+import { containerRef } from '../observation.js'
+import type { Declared } from './declared.js'
+import type { FilterCheck } from './filter-checks.js'
+
+/** A container as the inspector follows it. Times are of performance.now(). */
+export interface Tracked {
+  key: string
+  container: Container
+  startedAt: string
+  metAt: number
+  /** While it is young: when it is looked at next. */
+  lookAt: number
+  /** The revision's file that is to be on this node. */
+  file: RevisionRef | undefined
+  /** Its own program runs. */
+  begun: boolean
+  /** Filters of the process when they were last read; -1: never. */
+  readFilters: number
+  check: FilterCheck | undefined
+  /** The hub was told of it. */
+  told: boolean
+  facts: RunningContainer
+}
+
+/** What the hub is told of it. */
+export function factsOf(
+  one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun'>,
+  declared: Declared,
+  disk: { state: string; path: string } | undefined,
+  status: { mode: number; filters: number }
+): RunningContainer {
+  const { container, check } = one
+  const read = check !== undefined && check.checked !== 'none' && status.mode === 2
+  const { assigned } = declared
+  return {
+    key: one.key,
+    container: containerRef(container),
+    pid: container.pid,
+    startedAt: one.startedAt,
+    running: one.begun,
+    privileged: container.privileged === true,
+    declared: declared.kind,
+    digest: declared.digest,
+    declaredMode: declared.mode,
+    assigned:
+      assigned === undefined || assigned.revision === ''
+        ? ''
+        : `${assigned.profile}@${assigned.revision}`,
+    disk: disk?.state ?? '',
+    diskPath: disk?.path ?? '',
+    mode: status.mode,
+    filters: status.filters,
+    checked: read ? check.checked : status.mode === 2 ? 'mode' : 'none',
+    same: read && check.same,
+    difference: read ? check.difference : '',
+    others: read ? check.others : 0,
+    allowed: read ? check.allowed : 0
+  }
+}
