@@ -3,6 +3,8 @@ import { annotations, labels, rootNamespace } from '../../api/names.js'
 
 /** Beta, off by default, in Kubernetes 1.34 and 1.35; `v1` from 1.36 on has the same shape. */
 export const policyApi = 'admissionregistration.k8s.io/v1beta1'
+/** On parameters: a hub keeps `localhostProfile` of `profile` at what the nodes have. */
+export const parametersLabel = 'secco.dev/policy-parameters'
 /** One policy serves every profile; bindings and parameters differ. */
 const policyName = 'secco-seccomp-profile'
 
@@ -19,7 +21,7 @@ export interface PolicyArgs {
 }
 
 const wanted =
-  "(!('containers' in params.data) || params.data.containers == '' || c.name in params.data.containers.split(','))"
+  "params.data.localhostProfile != '' && (!('containers' in params.data) || params.data.containers == '' || c.name in params.data.containers.split(','))"
 const filtered =
   '!(has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged)'
 const profile = 'c.securityContext.seccompProfile'
@@ -88,8 +90,9 @@ function objectName(namespace: string, name: string): string {
 
 /**
  * The webhook-free way to put a profile on pods: MutatingAdmissionPolicy, its binding and the
- * parameters (a ConfigMap in the profile's namespace). A policy knows no readiness: whoever updates
- * the ConfigMap must know that the nodes have the file. Without the ConfigMap pods stay as they are.
+ * parameters, a ConfigMap in the root namespace, which the workload's people do not write. A policy
+ * knows no readiness: in a cluster with a hub the hub keeps the ConfigMap at what every node has, elsewhere
+ * whoever updates it must know. Without it, or while it names no file, pods stay as they are.
  */
 export function exportAdmissionPolicy(args: PolicyArgs): Record<string, unknown>[] {
   const { namespace, name, localhostProfile } = args
@@ -113,7 +116,7 @@ export function exportAdmissionPolicy(args: PolicyArgs): Record<string, unknown>
       metadata: { name: own },
       spec: {
         policyName,
-        paramRef: { name: own, namespace, parameterNotFoundAction: 'Allow' },
+        paramRef: { name: own, namespace: rootNamespace, parameterNotFoundAction: 'Allow' },
         matchResources: {
           namespaceSelector: { matchExpressions: expressions },
           objectSelector: { matchLabels: args.matchLabels ?? { [labels.profile]: name } }
@@ -123,8 +126,12 @@ export function exportAdmissionPolicy(args: PolicyArgs): Record<string, unknown>
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: own, namespace },
-      data: { localhostProfile, containers: (args.containers ?? []).join(',') }
+      metadata: { name: own, namespace: rootNamespace, labels: { [parametersLabel]: 'true' } },
+      data: {
+        profile: `${namespace}/${name}`,
+        localhostProfile,
+        containers: (args.containers ?? []).join(',')
+      }
     }
   ]
 }
