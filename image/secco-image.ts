@@ -19,13 +19,15 @@ const home = 'opt/secco'
 const user = '65534:65534'
 
 /** What `make -C native` leaves that runs in a cluster; objects for comparisons stay out. */
-const nativeFiles = [
+export const nativeFiles = [
   { path: 'Release/secco_recorder.node', program: true },
   { path: 'secco-launcher', program: true },
   { path: 'secco-probe', program: true },
   { path: 'secco-audit-reader', program: true },
+  { path: 'secco-inspector', program: true },
   { path: 'recorder.bpf.o', program: false },
-  { path: 'iter-task.bpf.o', program: false }
+  { path: 'iter-task.bpf.o', program: false },
+  { path: 'filters.bpf.o', program: false }
 ] as const
 
 /** Some packages are CommonJS inside and expect these. */

@@ -10,7 +10,8 @@ import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
 import { openRegistry } from './containers/registry.js'
-import { libseccompVersion, runcRuntime } from './containers/runc.js'
+import { runcRuntime } from './containers/runc.js'
+import { namingRunc, runcSays } from './containers/runc-version.js'
 import { startInspector } from './inspector/inspector.js'
 import { createLiveFeed } from './live-feed.js'
 import { type LocalServer, serveLocally } from './local-server.js'
@@ -103,11 +104,12 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false
 
-  let runtimes = await registry.versions()
-  const libseccomp = await libseccompVersion()
+  let runtimes = namingRunc(await registry.versions())
+  let { libseccomp } = await runcSays()
   const versions = setInterval(() => {
-    void registry.versions().then((found) => {
-      runtimes = found
+    void Promise.all([registry.versions(), runcSays()]).then(([found, runc]) => {
+      runtimes = namingRunc(found)
+      libseccomp = runc.libseccomp
     })
   }, versionsEveryMs)
   versions.unref()

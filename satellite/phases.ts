@@ -26,11 +26,27 @@ export interface Phases {
   readyAt(): string
 }
 
-type Counted = Map<string, Map<string, number>>
+/** Names of one ABI with their counts, side by side: of thousands of instances, maps would be most of the memory. */
+interface Calls {
+  names: string[]
+  counts: number[]
+}
+
+type Counted = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 function tableOf(abis: readonly AbiCounts[]): Counted {
   return new Map(
     abis.map(({ abi, syscalls }) => [abi, new Map(syscalls.map((one) => [one.name, one.count]))])
+  )
+}
+
+/** What was called until now; what is blocked for the first time has count 0. */
+function callsOf(counts: Counted, names: readonly AbiCounts[]): Map<string, Calls> {
+  return new Map(
+    names.map(({ abi, syscalls }) => {
+      const own = syscalls.map(({ name }) => name)
+      return [abi, { names: own, counts: own.map((name) => counts.get(abi)?.get(name) ?? 0) }]
+    })
   )
 }
 
@@ -48,14 +64,12 @@ function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
  */
 export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
   let readyAt = ''
-  let started: Counted = new Map()
-  let baseline: Counted = new Map()
+  let started = new Map<string, Calls>()
   const serving = new Map<string, Set<string>>()
 
   function becomeReady(counts: readonly AbiCounts[], names: readonly AbiCounts[], at: number) {
     readyAt = timeOf(at)
-    baseline = tableOf(counts)
-    started = tableOf(names)
+    started = callsOf(tableOf(counts), names)
   }
 
   /** Called again since, or for the first time: then it need not even have come back. */
@@ -65,11 +79,12 @@ export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => stri
     for (const { abi, syscalls } of names) {
       const known = serving.get(abi) ?? new Set<string>()
       serving.set(abi, known)
+      const begin = started.get(abi)
+      const before = new Map(begin?.names.map((name, at) => [name, begin.counts[at] ?? 0]))
       for (const { name } of syscalls) {
         if (known.has(name)) continue
-        const before = baseline.get(abi)?.get(name) ?? 0
-        const more = (exact.get(abi)?.get(name) ?? 0) > before
-        if (!more && started.get(abi)?.has(name) === true) continue
+        const more = (exact.get(abi)?.get(name) ?? 0) > (before.get(name) ?? 0)
+        if (!more && before.has(name)) continue
         known.add(name)
         grew = true
       }
@@ -89,7 +104,7 @@ export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => stri
       return readyAt !== ''
     },
     startup: () =>
-      fromStart ? namesOf(new Map([...started].map(([abi, byName]) => [abi, byName.keys()]))) : [],
+      fromStart ? namesOf(new Map([...started].map(([abi, { names }]) => [abi, names]))) : [],
     serving: () => namesOf(serving),
     readyAt: () => readyAt
   }

@@ -65,6 +65,8 @@ export interface WebhookOptions {
   allowIgnore?: boolean
   /** Served at /metrics; with what was counted before the start. */
   registry?: Registry
+  /** When asked to close: how long reviews are still answered while /readyz fails; see ShutdownOptions. */
+  leaveMs?: number
 }
 
 export interface RunningWebhook {
@@ -211,7 +213,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       logger: log
     })
     const webhook = await server.listen(options.listen)
-    closers.push(() => server.shutdown())
+    closers.push(() => server.shutdown({ delayMs: options.leaveMs ?? 0 }))
 
     certificates.onChange((pair) => {
       server.setCertificate(pair)

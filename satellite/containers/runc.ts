@@ -1,15 +1,14 @@
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
 import { mntnsOf } from './processes.js'
+import { runcSays } from './runc-version.js'
 import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
 
 /** Where runc and its callers keep state: runc alone, docker, containerd per namespace. */
@@ -227,18 +226,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     follow: (appeared) => void watch.start(appeared),
     tell: (wanted) => watch.tell(wanted),
     byId: (id) => Promise.resolve(find(id)),
-    version: async () => {
-      const run = promisify(execFile)
-      const output = await run('runc', ['--version'], { timeout: 5000 }).catch(() => undefined)
-      return /^runc version (\S+)/m.exec(output?.stdout ?? '')?.[1] ?? ''
-    },
+    version: async () => (await runcSays()).version,
     close: () => watch.close()
   }
-}
-
-/** The libseccomp that runc was built with or loads, as it says itself; empty when it does not. */
-export async function libseccompVersion(): Promise<string> {
-  const run = promisify(execFile)
-  const output = await run('runc', ['--version'], { timeout: 5000 }).catch(() => undefined)
-  return /^libseccomp: (\S+)/m.exec(output?.stdout ?? '')?.[1] ?? ''
 }

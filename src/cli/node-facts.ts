@@ -15,7 +15,8 @@ import { containerdRuntime } from '../../satellite/containers/containerd.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
 import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
-import { libseccompVersion, runcRuntime } from '../../satellite/containers/runc.js'
+import { runcRuntime } from '../../satellite/containers/runc.js'
+import { runcSays } from '../../satellite/containers/runc-version.js'
 import type { Logger } from '../log.js'
 import { abisOfMachine } from '../seccomp/abi.js'
 
@@ -138,7 +139,7 @@ export async function readNodeFacts(
       capabilities: await probeCapabilities(),
       runtimes,
       silentRuntimes: installedRuntimes(runtimes),
-      libseccomp: await libseccompVersion(),
+      libseccomp: (await runcSays()).libseccomp,
       seccompRoot,
       seccompRootProblem: await whyNotWritable(seccompRoot),
       filterProblem: await whyNoFilter(),

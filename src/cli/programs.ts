@@ -39,6 +39,8 @@ export interface WebhookArgs {
   replica: string
   joinTainted: boolean
   allowIgnore: boolean
+  /** ms */
+  leaveAfter: number
   trust: HubTrustOptions
   signal: AbortSignal
 }
@@ -97,6 +99,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     mode: args.mode,
     joinTainted: args.joinTainted,
     allowIgnore: args.allowIgnore,
+    leaveMs: args.leaveAfter,
     trust: args.trust,
     roles,
     registry,

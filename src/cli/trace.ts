@@ -44,12 +44,15 @@ export interface TraceIo {
 }
 
 /** Milliseconds of `30s`, `5m`, `1h`, `500ms`. @throws SeccoError INVALID_ARGUMENT */
-export function parseDuration(text: string): number {
+export function parseDuration(text: string, option = '--for'): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? '']
   const value = Number(match?.[1]) * (unit ?? Number.NaN)
   if (!(value > 0) || value > 2 ** 31 - 1) {
-    throw new SeccoError('INVALID_ARGUMENT', `--for ${text}: not a duration such as 30s, 5m or 1h`)
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${option} ${text}: not a duration such as 30s, 5m or 1h`
+    )
   }
   return value
 }

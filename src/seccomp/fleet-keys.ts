@@ -3,12 +3,15 @@ import type { RuntimeVersion } from './base.js'
 import { type KeySupport, keySupport, libseccompReach } from './data/runtime-keys.js'
 import { compareVersions } from './version-order.js'
 
-/** Does every runtime of the fleet understand a key? Runtimes without data or version count as new ones. */
+/**
+ * Does every runtime of the fleet understand a key? Runtimes without data count as new ones; one whose version
+ * nobody knows as the oldest, since an old one refuses the container.
+ */
 export function isUnderstood(runtimes: readonly RuntimeVersion[], key: KeySupport['key']): boolean {
   return runtimes.every(({ name, version }) => {
     const support = keySupport.find((each) => each.runtime === name && each.key === key)
-    if (support === undefined || !/\d/.test(version)) return true
-    return compareVersions(version, support.since) >= 0
+    if (support === undefined) return true
+    return /\d/.test(version) && compareVersions(version, support.since) >= 0
   })
 }
 

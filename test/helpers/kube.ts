@@ -1,4 +1,4 @@
-import { request } from 'node:https'
+import { type Agent, request } from 'node:https'
 
 /** A JSON document whose shape is the API's business. */
 export type Json = Record<string, unknown>
@@ -31,8 +31,8 @@ function warningTexts(header: string | undefined): string[] {
   )
 }
 
-/** A client for `url` that trusts `caPem` only and authenticates with a bearer token. */
-export function kubeClient(url: string, caPem: string, token: string): Kube {
+/** A client for `url` that trusts `caPem` only and authenticates with a bearer token. `agent`: its connections. */
+export function kubeClient(url: string, caPem: string, token: string, agent?: Agent): Kube {
   async function call(
     method: string,
     path: string,
@@ -46,6 +46,7 @@ export function kubeClient(url: string, caPem: string, token: string): Kube {
         {
           method,
           ca: caPem,
+          ...(agent === undefined ? {} : { agent }),
           timeout: 30_000,
           headers: {
             authorization: `Bearer ${token}`,

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { ociArchive } from '../../image/oci-archive.js'
-import { seccoImage } from '../../image/secco-image.js'
+import { nativeFiles, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
 import { repositoryRoot } from '../helpers/repository.js'
@@ -51,6 +51,23 @@ test('what ldd says', (t) => {
   t.same(parseLdd(said), ['/lib/x86_64-linux-gnu/libc.so.6', '/lib64/ld-linux-x86-64.so.2'])
   t.throws(() => parseLdd('\tlibx.so => not found\n'), /libx/)
   t.end()
+})
+
+test('whatever the program asks for of what make built is in the image', async (t) => {
+  const folder = join(repositoryRoot, 'native')
+  const sources = (await readdir(folder)).filter((name) => name.endsWith('.ts'))
+  const texts = await Promise.all(sources.map((name) => readFile(join(folder, name), 'utf8')))
+  const asked = texts.flatMap((source) =>
+    [...source.matchAll(/nativeBuild\(((?:'[^']+'(?:, )?)+)\)/g)].map(([, parts = '']) =>
+      parts.replaceAll("'", '').replaceAll(', ', '/')
+    )
+  )
+  t.ok(asked.length >= 7, asked.join())
+  const there = nativeFiles.map(({ path }): string => path)
+  t.same(
+    asked.filter((path) => !there.includes(path)),
+    []
+  )
 })
 
 test('the image: the same bytes each time, small, and it says what it is', async (t) => {

@@ -108,6 +108,7 @@ export interface NodeStatus {
   tracingUnavailable: string;
   losses: Losses | undefined;
   conditions: Condition[];
+  /** of the runc that containers get; empty when it is not known */
   libseccomp: string;
   /** e.g. /var/lib/kubelet/seccomp */
   seccompRoot: string;

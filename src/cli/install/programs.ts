@@ -8,9 +8,9 @@ export const hardened = {
   capabilities: { drop: ['ALL'] }
 } as const
 
-const probe = (path: string, failureThreshold: number) => ({
+const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
   httpGet: { path, port: 'webhook', scheme: 'HTTPS' },
-  periodSeconds: 5,
+  periodSeconds,
   timeoutSeconds: 2,
   failureThreshold
 })
@@ -39,8 +39,10 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
-    ...(options.startupTaint ? ['--join-taint', 'on'] : []),
-    ...(options.allowIgnore ? ['--allow-ignore', 'on'] : [])
+    ...(options.allowIgnore ? ['--allow-ignore', 'on'] : []),
+    // Endpoints learn that a pod goes at the same time as the pod, and the proxies of nodes a moment later.
+    ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
+    ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
 
@@ -109,7 +111,8 @@ function deployment(
                 ...(roles.includes('hub') ? [{ name: 'hub', containerPort: ports.hub }] : []),
                 ...(roles.includes('ui') ? [{ name: 'pages', containerPort: ports.pages }] : [])
               ],
-              startupProbe: probe('/livez', 24),
+              // Every second: what listens has read everything, and pods are undecided until it counts as ready.
+              startupProbe: probe('/livez', 120, 1),
               livenessProbe: probe('/livez', 6),
               readinessProbe: probe('/readyz', 1),
               resources,

@@ -41,9 +41,9 @@ export const hostPaths: readonly HostPath[] = [
   { name: 'state', hostPath: '/var/lib/secco', type: 'DirectoryOrCreate', readOnly: false }
 ]
 
-const probe = (path: string, failureThreshold: number) => ({
+const probe = (path: string, failureThreshold: number, periodSeconds = 10) => ({
   httpGet: { path, port: 'health' },
-  periodSeconds: 10,
+  periodSeconds,
   timeoutSeconds: 2,
   failureThreshold
 })
@@ -104,7 +104,7 @@ export function satellite(options: InstallOptions): Manifest {
               ],
               env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
               ports: [{ name: 'health', containerPort: ports.satellite }],
-              startupProbe: probe('/livez', 12),
+              startupProbe: probe('/livez', 120, 1),
               livenessProbe: probe('/livez', 6),
               readinessProbe: probe('/readyz', 1),
               resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },

@@ -36,6 +36,7 @@ interface WebhookVerbOptions extends ListenOptions {
   replica?: string
   joinTaint: string
   allowIgnore: string
+  leaveAfter?: string
 }
 
 interface SatelliteCommandOptions extends RuntimeOptions {
@@ -163,6 +164,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'off'
     )
     .option(
+      '--leave-after <duration>',
+      'when told to end: how long reviews are still answered while /readyz fails, until no Service leads here (default: not at all)'
+    )
+    .option(
       '--satellite-account <user>',
       "in a cluster: user name of the satellites' ServiceAccount",
       `system:serviceaccount:${rootNamespace}:secco-satellite`
@@ -178,7 +183,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'refuse'
     )
     .action(async (options: WebhookVerbOptions, command: Command) => {
-      const { runWebhook } = await import('../programs.js')
+      const [{ runWebhook }, { parseDuration }] = await Promise.all([
+        import('../programs.js'),
+        import('../trace.js')
+      ])
       context.finish(
         await runWebhook(io, createRootLogger(), {
           paths: pathsOf(command, context),
@@ -198,6 +206,10 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
           allowIgnore: parseOutput(options.allowIgnore, ['on', 'off'], '--allow-ignore') === 'on',
+          leaveAfter:
+            options.leaveAfter === undefined
+              ? 0
+              : parseDuration(options.leaveAfter, '--leave-after'),
           trust: {
             account: options.satelliteAccount,
             audience: options.hubAudience,

@@ -173,6 +173,16 @@ test('the border between EPERM and ENOSYS', (t) => {
     commonAction([{ name: 'runc', version: '1.1.5' }], 'SCMP_ACT_KILL_PROCESS'),
     'SCMP_ACT_KILL_PROCESS'
   )
+  t.equal(
+    commonAction([{ name: 'runc', version: '' }], 'SCMP_ACT_KILL_PROCESS'),
+    'SCMP_ACT_KILL',
+    'a version that nobody knows may be an old one'
+  )
+  t.equal(
+    commonAction([{ name: 'containerd', version: '' }], 'SCMP_ACT_KILL_PROCESS'),
+    'SCMP_ACT_KILL_PROCESS',
+    'it loads no filter itself'
+  )
   const killing = profileOf({ seccomp: { defaultAction: 'SCMP_ACT_KILL_PROCESS' } })
   const common = renderProfile(killing, { ...enforce, runtimes: old }).seccomp.defaultAction
   t.equal(common, 'SCMP_ACT_KILL', 'the word that the whole fleet takes')

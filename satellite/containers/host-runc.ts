@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readlinkSync } from 'node:fs'
+import { open, readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** A program of this node and the file system in which it is started. */
+export interface HostProgram {
+  /** `/proc/PID/root` of whoever starts it. */
+  root: string
+  /** As that process would name it. */
+  path: string
+}
+
+const usualFolders = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Those that start runc for others: what they find is what containers get. */
+const starters = new Set(['containerd', 'dockerd', 'crio'])
+const libraryFolders = ['/lib', '/usr/lib', '/usr/local/lib', '/lib64', '/usr/lib64'].flatMap(
+  (folder) =>
+    folder.endsWith('64')
+      ? [folder]
+      : [`${folder}/x86_64-linux-gnu`, `${folder}/aarch64-linux-gnu`, folder]
+)
+/** As path_resolution(7) has it. */
+const mostLinks = 40
+
+const partsOf = (path: string): string[] =>
+  path.split('/').filter((part) => part !== '' && part !== '.')
+
+/**
+ * Where a path leads for a process with that root: its absolute links begin at its root, not at ours.
+ * Undefined when nothing is there.
+ */
+export function pathWithin(root: string, path: string): string | undefined {
+  let at = ''
+  let links = 0
+  const rest = partsOf(path)
+  for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+    if (part === '..') {
+      at = at === '' ? '' : dirname(at).replace(/^\/$/, '')
+      continue
+    }
+    const next = `${at}/${part}`
+    const link = linkAt(join(root, next))
+    if (link === undefined) at = next
+    else {
+      if (++links > mostLinks) return undefined
+      if (link.startsWith('/')) at = ''
+      rest.unshift(...partsOf(link))
+    }
+  }
+  const found = join(root, at)
+  return existsSync(found) ? found : undefined
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // Not a link, or not there: whoever asks looks for that at the end.
+    return undefined
+  }
+}
+
+/** The dynamic loader that an ELF64 file asks for (elf(5)); empty for a static program. */
+async function loaderOf(file: string): Promise<string> {
+  const handle = await open(file)
+  try {
+    const read = async (at: number, length: number): Promise<Buffer> =>
+      (await handle.read(Buffer.alloc(length), 0, length, at)).buffer
+    const header = await read(0, 64)
+    const [at, size, count] = [
+      Number(header.readBigUInt64LE(32)),
+      header.readUInt16LE(54),
+      header.readUInt16LE(56)
+    ]
+    const table = await read(at, size * count)
+    for (let entry = 0; entry < table.length; entry += size) {
+      const interpreter = 3
+      if (table.readUInt32LE(entry) !== interpreter) continue
+      const where = Number(table.readBigUInt64LE(entry + 8))
+      const text = await read(where, Number(table.readBigUInt64LE(entry + 32)))
+      return text.toString('utf8').replaceAll('\0', '')
+    }
+    return ''
+  } finally {
+    await handle.close()
+  }
+}
+
+/** `runc` as the node's container managers would find it, without doubles; needs the node's process ids. */
+export async function hostRuncs(): Promise<HostProgram[]> {
+  const found = new Map<string, HostProgram>()
+  const add = (root: string, folders: string): void => {
+    for (const folder of folders.split(':')) {
+      const path = `${folder}/runc`
+      const real = pathWithin(root, path)
+      if (real === undefined) continue
+      found.set(`${root} ${path}`, { root, path })
+      return
+    }
+  }
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  for (const pid of pids) {
+    const comm = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+    if (!starters.has(comm.trim())) continue
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+    const path = environment.split('\0').find((one) => one.startsWith('PATH='))
+    add(`/proc/${pid}/root`, path?.slice('PATH='.length) ?? usualFolders)
+  }
+  if (found.size === 0) add('/proc/1/root', usualFolders)
+  return [...found.values()]
+}
+
+/**
+ * What a program of the node prints for `--version`, run with the node's own loader and libraries. Empty when it
+ * cannot be run, or would be linked with anything of ours: that would be an answer about us.
+ */
+export async function hostVersionText({ root, path }: HostProgram): Promise<string> {
+  const options = { timeout: 5000, env: {} }
+  try {
+    const program = pathWithin(root, path)
+    if (program === undefined) return ''
+    const asked = await loaderOf(program)
+    if (asked === '') return (await run(program, ['--version'], options)).stdout
+    const loader = pathWithin(root, asked)
+    if (loader === undefined) return ''
+    const folders = libraryFolders.flatMap((folder) => pathWithin(root, folder) ?? [])
+    const args = ['--library-path', [...new Set(folders)].join(':')]
+    const { stdout: linked } = await run(loader, [...args, '--list', program], options)
+    const libraries = [...linked.matchAll(/=> (\/\S+)/g)].map(([, library = '']) => library)
+    if (libraries.some((library) => !library.startsWith(`${root}/`))) return ''
+    return (await run(loader, [...args, program, '--version'], options)).stdout
+  } catch {
+    return ''
+  }
+}

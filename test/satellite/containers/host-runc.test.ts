@@ -1,0 +1,87 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { test } from 'tap'
+import { hostRuncs, hostVersionText, pathWithin } from '../../../satellite/containers/host-runc.js'
+import {
+  namingRunc,
+  oldestOf,
+  parseRuncVersion
+} from '../../../satellite/containers/runc-version.js'
+import { until } from '../../helpers/until.js'
+
+const run = promisify(execFile)
+const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((path) => existsSync(path))
+const skip = runc === undefined ? 'no runc here' : false
+
+test('links lead where they lead for the process whose root it is', async (t) => {
+  const root = t.testdir({ opt: { 'runc-1.2': 'program' }, usr: { sbin: {} } })
+  await symlink('/etc/alternatives/runc', join(root, 'usr/sbin/runc'))
+  await mkdir(join(root, 'etc/alternatives'), { recursive: true })
+  await symlink('../../opt/runc-1.2', join(root, 'etc/alternatives/runc'))
+  await symlink('usr/sbin', join(root, 'sbin'))
+  await symlink('/round', join(root, 'round'))
+  t.equal(pathWithin(root, '/sbin/runc'), join(root, 'opt/runc-1.2'))
+  t.equal(pathWithin(root, '/../../opt/./runc-1.2'), join(root, 'opt/runc-1.2'), 'never above it')
+  t.equal(pathWithin(root, '/usr/bin/runc'), undefined)
+  t.equal(pathWithin(root, '/round'), undefined)
+})
+
+test('another root’s runc says what it says itself', { skip }, async (t) => {
+  if (runc === undefined) return
+  const { stdout } = await run(runc, ['--version'])
+  const text = await hostVersionText({ root: '/proc/self/root', path: runc })
+  t.equal(text, stdout)
+  t.match(parseRuncVersion(text), { version: /^\d/, libseccomp: /^\d/ })
+})
+
+test('libraries of ours are not its own: unknown rather than wrong', { skip }, async (t) => {
+  if (runc === undefined) return
+  const root = t.testdir({ lib64: {}, usr: { sbin: {} } })
+  await copyFile(runc, join(root, 'usr/sbin/runc'))
+  const { stdout } = await run('readelf', ['-l', runc]).catch(() => ({ stdout: '' }))
+  const loader = /interpreter: (\/[^\]]+)\]/.exec(stdout)?.[1] ?? '/lib64/ld-linux-x86-64.so.2'
+  await mkdir(join(root, loader, '..'), { recursive: true })
+  await copyFile(loader, join(root, loader))
+  t.equal(await hostVersionText({ root, path: '/usr/sbin/runc' }), '')
+  await writeFile(join(root, 'usr/sbin/runc'), 'no program')
+  t.equal(await hostVersionText({ root, path: '/usr/sbin/runc' }), '')
+})
+
+test('runc is looked for where the container manager looks', async (t) => {
+  const folder = t.testdir({ bin: { runc: 'program' } })
+  // The kernel names a process after its file.
+  const manager = join(folder, 'containerd')
+  await copyFile('/usr/bin/sleep', manager)
+  await run('chmod', ['755', manager])
+  const child = spawn(manager, ['60'], { env: { PATH: `/nowhere:${folder}/bin` }, stdio: 'ignore' })
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  })
+  const found = await until('it to be found', async () =>
+    (await hostRuncs()).find(({ root }) => root === `/proc/${child.pid ?? 0}/root`)
+  )
+  t.equal(found.path, join(folder, 'bin/runc'))
+})
+
+test('of several the oldest, and unknown when one is', (t) => {
+  const newer = { version: '1.2.0', libseccomp: '2.5.4' }
+  const older = { version: '1.1.12', libseccomp: '2.6.0' }
+  t.same(oldestOf([newer, older]), { version: '1.1.12', libseccomp: '2.5.4' })
+  t.same(oldestOf([newer, { version: '', libseccomp: '' }]), { version: '', libseccomp: '' })
+  t.same(oldestOf([]), { version: '', libseccomp: '' })
+  t.end()
+})
+
+test('runc is named where nobody says which it is', (t) => {
+  const containerd = { name: 'containerd', version: '1.7.0' }
+  const runc = { name: 'runc', version: '1.1.5' }
+  t.same(namingRunc([containerd]), [containerd, { name: 'runc', version: '' }])
+  t.same(namingRunc([containerd, runc]), [containerd, runc])
+  t.same(namingRunc([]), [], 'nothing is said of a node without containers')
+  t.end()
+})
