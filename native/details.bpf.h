@@ -105,6 +105,21 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 	return 0;
 }
 
+/* Of a filtered slot nobody has said yet what its filter refuses. */
+ALWAYS bool is_unknown_filter(__u64 word)
+{
+	return (word >> 32 & (SECCO_FILTERED | SECCO_WATCHED)) == SECCO_FILTERED;
+}
+
+/*
+ * Can this be the answer of a filter that nobody knows? EPERM and ENOSYS are what runtimes' filters
+ * give; TRAP and KILL leave the number. A read that comes back with 0 is the end of a file.
+ */
+ALWAYS bool may_be_refused(__s64 result, __s64 called)
+{
+	return !teaches(result) || (result == called && called > 1);
+}
+
 /*
  * Called for slots that are watched. TRAP and KILL leave the number where the result is; whoever gets
  * another number that is no error was let through.

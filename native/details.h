@@ -58,6 +58,14 @@ class Details {
     return all;
   }
 
+  /* What was noted of one number. `at`: in the order of `seen`. */
+  void drop(__u32 index, __u32 generation, __u32 at) const {
+    const __u32 abi = at < SECCO_COMPAT_AT ? 0 : at < SECCO_X32_AT ? 1 : 2;
+    const __u32 first = abi == 0 ? 0 : abi == 1 ? SECCO_COMPAT_AT : SECCO_X32_AT;
+    const secco_denial_key key = {index, generation, abi, at - first};
+    bpf_map_delete_elem(denials_, &key);
+  }
+
   /* When nobody can count in the slot any more: its next owner finds nothing of it. */
   void forget(__u32 index, bool watched) const {
     static const secco_argument_row no_arguments = {};

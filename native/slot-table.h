@@ -169,6 +169,11 @@ class SlotTable {
     if (!is(index, generation)) return false;
     details_.refuse(index, refused);
     mark(index, SECCO_WATCHED);
+    /* What failed for another reason before the profile was known has told all it can. */
+    const secco_slot &known = slot(index);
+    for (__u32 at = 0; at < SECCO_SEEN_WORDS * 64; at++) {
+      if ((load(&known.seen[at >> 6]) & ~refused.word[at >> 6]) >> (at & 63) & 1) details_.drop(index, generation, at);
+    }
     return true;
   }
 
@@ -186,7 +191,7 @@ class SlotTable {
         bpf_map_update_elem(counts_fd_, &at, &no_counts, BPF_ANY);
       }
       for (const __u32 row : {gone.compat_row, gone.x32_row, gone.compat_arguments}) give_row(row);
-      details_.forget(index, (gone.flags & SECCO_WATCHED) != 0);
+      details_.forget(index, (gone.flags & (SECCO_WATCHED | SECCO_FILTERED)) != 0);
       /* Never without its generation, whenever this process is killed. */
       secco_slot empty = {};
       empty.generation = generation;

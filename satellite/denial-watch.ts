@@ -26,6 +26,8 @@ export interface DenialWatch {
   grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
   denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
+  /** False: nothing is known of the filter that the container has, if it has one. */
+  knows(container: Container): boolean
   forget(slot: Slot): void
   /** A refused call that succeeded: another filter is enforced than the one that is configured. */
   conditions(): Condition[]
@@ -81,8 +83,15 @@ export function createDenialWatch(options: {
   const followed = new Map<string, Followed>()
   /** Those of them that the kernel side noted something of. */
   const refusing = new Set<string>()
+  /** Noted of slots whose profile was not known at the last look: what a program asks first. */
+  let early = new Map<string, KernelDetail[]>()
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
+
+  function nameOf({ abi, nr }: KernelDetail): string {
+    const own = abiOf(abi, machine)
+    return `${own} ${syscallName(own, nr)}`
+  }
 
   function alarm(one: Followed, denial: Denial, succeeded: number): void {
     const key = `${one.name} ${denial.abi} ${denial.syscall}`
@@ -134,20 +143,28 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      const details = new Map<string, KernelDetail>()
+      const details = new Map(
+        (early.get(key) ?? []).map((detail) => [nameOf(detail), detail] as const)
+      )
       const growth = pacedGrowth()
       followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
       const totals = new Map<Followed, number>()
+      early = new Map()
       for (const detail of recorder.denials()) {
         const one = followed.get(keyOf(detail))
-        if (one === undefined) continue
+        if (one === undefined) {
+          early.set(keyOf(detail), [...(early.get(keyOf(detail)) ?? []), detail])
+          continue
+        }
         const abi = abiOf(detail.abi, machine)
         const name = syscallName(abi, detail.nr)
-        one.details.set(`${abi} ${name}`, detail)
-        if (one.profile.of(abi, name).kind === 'expected') continue
+        one.details.set(nameOf(detail), detail)
+        const { kind } = one.profile.of(abi, name)
+        // Noted before the profile was known, others are there too.
+        if (kind !== 'refused' && kind !== 'logged') continue
         totals.set(one, (totals.get(one) ?? 0) + detail.count)
       }
       for (const [one, total] of totals) {
@@ -181,6 +198,7 @@ export function createDenialWatch(options: {
       const byNumber = deniedOf(counts, profile.of).map((denial) => toCount(denial, one))
       return audited?.join(slot, byNumber, profile.of) ?? byNumber
     },
+    knows: ({ seccomp }) => seccomp !== undefined && verdicts(seccomp) !== undefined,
     forget: (slot) => {
       followed.delete(keyOf(slot))
       refusing.delete(keyOf(slot))

@@ -1,5 +1,11 @@
 import type { Arguments, Slot, SlotCounts } from '../native/types.js'
-import type { AbiCounts, ContainerRef, Observation, SyscallCount } from '../src/api/gen/hub.js'
+import type {
+  AbiCounts,
+  AbiNames,
+  ContainerRef,
+  Observation,
+  SyscallCount
+} from '../src/api/gen/hub.js'
 import { annotations } from '../src/api/names.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
@@ -75,6 +81,8 @@ export interface ObservationInput {
   phases: Phases | undefined
   arguments: Arguments | undefined
   denied: (abis: readonly AbiCounts[]) => SyscallCount[]
+  /** Of a container whose filter is not known. */
+  unproven: AbiNames[]
   /** What found no room since this slot was met, and what no table knows. */
   lost: number
   /** A probe was seen in the same container. */
@@ -100,6 +108,7 @@ export function toObservation(input: ObservationInput): Observation {
     filtered: slot.filtered,
     abis,
     denied: input.denied(abis),
+    unproven: input.unproven,
     revision: revisionOf(container.seccomp, input.held),
     firstSeen: input.timeOf(slot.firstSeen),
     lastSeen: input.timeOf(slot.lastSeen),

@@ -88,6 +88,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
     const at = now()
     if (!(await naming.name(one, false)) || !isNamed(one)) return
+    if (one.slot.filtered && one.container.seccomp === undefined) {
+      // Named before its runtime had told what its filter was made from.
+      const told = registry.find(one.slot)
+      if (told?.seccomp !== undefined) one.container = told
+    }
     observer.follow(one.slot, one.container)
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
     if (!changed && at < one.settleAt) {

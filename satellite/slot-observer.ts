@@ -1,5 +1,11 @@
 import type { Recorder, Slot, SlotCounts } from '../native/types.js'
-import type { AbiCounts, Condition, Observation, RefusedCalls } from '../src/api/gen/hub.js'
+import type {
+  AbiCounts,
+  AbiNames,
+  Condition,
+  Observation,
+  RefusedCalls
+} from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import type { AuditedCalls } from './audited-calls.js'
@@ -15,6 +21,7 @@ import {
 } from './observation.js'
 import { createPhases, type Phases, readyAfterMs } from './phases.js'
 import { pidsOfPart } from './slot-parts.js'
+import { unprovenNames } from './unproven.js'
 
 /** What the recorder loop knows of a slot that has a name. */
 export interface Named {
@@ -126,6 +133,18 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     }
   }
 
+  /** After the counts were read: no call is in them that the kernel side has not noted before. */
+  function unproven({ slot, container }: Named, abis: AbiCounts[], lost: number): AbiNames[] {
+    if (!slot.filtered || watch.knows(container)) return []
+    const own = ({ index, generation }: { index: number; generation: number }): boolean =>
+      index === slot.index && generation === slot.generation
+    // Where notes found no room, nothing proves anything.
+    if (lost > 0) {
+      return abis.map(({ abi, syscalls }) => ({ abi, names: syscalls.map(({ name }) => name) }))
+    }
+    return unprovenNames(abis, recorder.denials().filter(own), machine)
+  }
+
   function meet(slot: Slot): void {
     stateOf(slot)
     audited?.meet(slot, [slot.pid])
@@ -169,12 +188,14 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       if (looked === undefined) return undefined
       const { counts, abis } = looked
       const { phases, lostBefore, container: key } = stateOf(slot)
+      const lost = Math.max(0, lostNow - lostBefore)
       return toObservation({
         ...{ prefix: options.prefix, sequence, slot, abis, container, machine, ended },
         ...{ held: options.held(), timeOf, phases },
         arguments: recorder.readArguments(slot.index, slot.generation),
         denied: (abis) => watch.denied(slot, abis, container),
-        lost: counts.unknown + Math.max(0, lostNow - lostBefore),
+        unproven: unproven(one, abis, lost),
+        lost: counts.unknown + lost,
         probed: slot.part !== 'session' && containers.get(key)?.probed === true
       })
     },

@@ -65,6 +65,22 @@ function mergeAbis(left: readonly AbiCounts[], right: readonly AbiCounts[]): Abi
     .map(([abi, syscalls]) => ({ abi, syscalls }))
 }
 
+/** Calls that an observation says were let through. */
+function provenIn({ abis, unproven }: Observation): Set<string> {
+  const not = new Set(unproven.flatMap(({ abi, names }) => names.map((name) => `${abi} ${name}`)))
+  const all = abis.flatMap(({ abi, syscalls }) => syscalls.map(({ name }) => `${abi} ${name}`))
+  return new Set(all.filter((call) => !not.has(call)))
+}
+
+/** What neither of the two proves. */
+function mergeUnproven(left: Observation, right: Observation): AbiNames[] {
+  if (left.unproven.length + right.unproven.length === 0) return []
+  const proven = new Set([...provenIn(left), ...provenIn(right)])
+  return mergeNames(left.unproven, right.unproven)
+    .map(({ abi, names }) => ({ abi, names: names.filter((one) => !proven.has(`${abi} ${one}`)) }))
+    .filter(({ names }) => names.length > 0)
+}
+
 function earlier(left: string, right: string): string {
   if (left === '' || right === '') return left + right
   return left < right ? left : right
@@ -85,6 +101,7 @@ export function mergeObservations(older: Observation, newer: Observation): Obser
     filtered: older.filtered || newer.filtered,
     abis: mergeAbis(older.abis, newer.abis),
     denied: mergeCounts(older.denied, newer.denied),
+    unproven: mergeUnproven(older, newer),
     revision: newer.revision === '' ? older.revision : newer.revision,
     firstSeen: earlier(older.firstSeen, newer.firstSeen),
     lastSeen: older.lastSeen < newer.lastSeen ? newer.lastSeen : older.lastSeen,

@@ -38,10 +38,15 @@ interface Step {
 const name = 'secco-doctor'
 const ref = { namespace: 'default', name }
 const patienceMs = 30_000
+const webhookPatienceMs = 10_000
+const filterPatienceMs = 15_000
 
-/** Asks until there is an answer; undefined after half a minute. */
-async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
-  for (const end = Date.now() + patienceMs; Date.now() < end; ) {
+/** Asks until there is an answer; undefined when there is none in time. */
+async function eventually<T>(
+  ask: () => Promise<T | undefined>,
+  forMs = patienceMs
+): Promise<T | undefined> {
+  for (const end = Date.now() + forMs; Date.now() < end; ) {
     const answer = await ask()
     if (answer !== undefined) return answer
     await delay(200)
@@ -122,8 +127,17 @@ const links: readonly Link[] = [
     async prove(chain) {
       const url = chain.addresses.webhook.replace('127.0.0.1', 'localhost')
       const ca = Buffer.from(chain.addresses.caBundle, 'base64').toString()
-      const lines = await reviewPod({ url, ca }, ref)
-      return lines.some((line) => line.includes(chain.path)) ? chain.path : undefined
+      let why = `its answer does not name ${chain.path}`
+      // It takes its rules and profiles in a moment after the nodes have the file.
+      const named = await eventually(async () => {
+        const lines = await reviewPod({ url, ca }, ref).catch((error: unknown) => {
+          why = toSeccoError(error).message
+          return []
+        })
+        return lines.some((line) => line.includes(chain.path)) ? chain.path : undefined
+      }, webhookPatienceMs)
+      if (named === undefined) throw new Error(why)
+      return named
     }
   },
   {
@@ -139,11 +153,13 @@ const links: readonly Link[] = [
         if (root === undefined) continue
         const bytes = await readFile(join(root, chain.path)).catch(() => undefined)
         if (bytes === undefined) continue
-        if (digestOf(bytes) !== chain.digest) return undefined
+        if (digestOf(bytes) !== chain.digest) {
+          throw new Error(`${join(root, chain.path)} is not what its name says`)
+        }
         chain.seccomp = JSON.parse(bytes.toString()) as LinuxSeccomp
         return join(root, chain.path)
       }
-      return undefined
+      throw new Error(`there is no ${chain.path} in a seccomp folder of this node`)
     }
   },
   {
@@ -168,13 +184,17 @@ const links: readonly Link[] = [
     mend: 'look at `secco ps -o wide`: WHY says what is in force instead',
     async prove({ addresses, digest }) {
       let why = 'the satellite did not see it: does it watch this runc root?'
-      const seen = await eventually(async () => {
+      let unread: ContainerView | undefined
+      const read = await eventually(async () => {
         const path = '/api/v1/containers'
         const { items } = await askHub<{ items: ContainerView[] }>(addresses, path)
         const own = items.find(({ id }) => id === name)
         if (own !== undefined) why = `${own.state}: ${own.why}`
-        return own?.state === 'enforced' && own.revision === digest ? own : undefined
-      })
+        unread = own?.state === 'enforced' && own.revision === digest ? own : undefined
+        return unread?.checked === 'bytes' || unread?.checked === 'table' ? unread : undefined
+      }, filterPatienceMs)
+      // Where satellites may not read filters the mode has to do; what was found says so.
+      const seen = read ?? unread
       if (seen === undefined) throw new Error(why)
       return seen.why
     }

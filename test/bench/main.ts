@@ -2,6 +2,7 @@ import { benchAdmission } from './admission.js'
 import { benchEstimate, estimateTable } from './estimate.js'
 import { benchDenialLatency } from './denial-latency.js'
 import { benchInventory } from './inventory.js'
+import { benchPages } from './pages.js'
 import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
 import type { BenchRow } from './row.js'
@@ -16,7 +17,8 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   'completeness-estimate': benchEstimate,
   inventory: benchInventory,
   'denial-latency': benchDenialLatency,
-  simulation: benchSimulation
+  simulation: benchSimulation,
+  pages: benchPages
 }
 
 const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`

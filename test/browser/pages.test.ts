@@ -1,34 +1,19 @@
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { t, test } from 'tap'
-import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { localIdentity } from '../../webhook/ui/rights.js'
 import { pages } from '../../webhook/ui/pages/registry.js'
-import { hostile, profile, type RigOptions, startUiRig } from '../webhook/ui/rig.js'
+import { hostile, type RigOptions, startUiRig, type UiRig } from '../webhook/ui/rig.js'
 import { until } from '../helpers/until.js'
 import { logIn, openBrowser, picture, violationsOf } from './rig.js'
+import { addressesOf } from './addresses.js'
+import { city, cityKey } from './city.js'
 import { town } from './town.js'
 
 t.setTimeout(280_000)
 
 const key = 'shop/checkout.app'
-const addresses: Record<string, string> = {
-  fleet: '/',
-  workloads: '/workloads',
-  workload: `/workloads/${key}?call=io_uring_setup`,
-  reviews: '/review',
-  review: `/review/${key}`,
-  denials: '/denials',
-  profiles: '/profiles',
-  profile: `/profiles/${key}`,
-  compare: `/compare?left=RuntimeDefault&right=${key}`,
-  rules: '/rules',
-  nodes: '/nodes',
-  profiler: '/profiler',
-  emergency: '/emergency',
-  audit: '/audit',
-  doctor: '/doctor'
-}
+const addresses = addressesOf(key)
 
 async function serve(options: RigOptions) {
   const rig = await startUiRig(options)
@@ -54,6 +39,14 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
 
 const widthOf = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth')
 
+/** Tables as cards that are wider than their place: what is beyond is not seen on a phone. */
+const cutOff = (page: Page) =>
+  page.evaluate<string[]>(
+    `[...document.querySelectorAll('.scroll:has(> table.cards)')]
+      .filter((one) => innerWidth <= 640 && one.scrollWidth > one.clientWidth)
+      .map((one) => one.getAttribute('aria-label'))`
+  )
+
 test('every page: seen in light and dark, axe finds nothing, no page scrolls sideways from 320 px on', async (t) => {
   const rig = await serve(town)
   t.teardown(() => rig.app.close())
@@ -75,6 +68,7 @@ test('every page: seen in light and dark, axe finds nothing, no page scrolls sid
       for (const width of [768, 320]) {
         await page.setViewportSize({ width, height: 800 })
         t.equal(await widthOf(page), width, `${name} at ${width} px`)
+        t.same(await cutOff(page), [], `${name} at ${width} px: no card is cut off`)
       }
     }
     t.same(
@@ -235,72 +229,38 @@ test('live: what is refused appears, a stopped hub is said, and a form that is f
   })
 })
 
-/** When the first thing is seen, ms since the navigation began. */
-const firstPaint = `new Promise((done) => {
-  const find = () => {
-    const [one] = performance.getEntriesByName('first-contentful-paint')
-    one ? done(one.startTime) : setTimeout(find, 10)
-  }
-  find()
-})`
-
-test('fast with 1,000 workloads and 100,000 containers: first paint, and what is sent', async (t) => {
-  const [sample] = town.inventory()
-  const [resident] = town.objects.filter(
-    (one): one is SeccompProfile => one.kind === 'SeccompProfile'
-  )
-  if (sample === undefined || resident === undefined) throw new Error('no sample')
-  const many = Array.from(
-    { length: 1000 },
-    (_, at): SeccompProfile => ({
-      ...resident,
-      metadata: { namespace: `ns-${at % 40}`, name: `w-${at}.app` },
-      spec: {
-        ...resident.spec,
-        workload: { kind: 'Deployment', name: `w-${at}`, container: 'app' }
-      },
-      ...(resident.status === undefined ? {} : { status: { ...resident.status } })
-    })
-  )
-  const inventory = Array.from({ length: 100_000 }, (_, at) => ({
-    ...sample,
-    key: `k${at}`,
-    profile: `ns-${at % 40}/w-${at % 1000}.app`,
-    learned: `ns-${at % 40}/w-${at % 1000}.app`,
-    drift: []
-  }))
-  const rig = await serve({ ...town, objects: [...many, profile], inventory: () => inventory })
-  t.teardown(() => rig.app.close())
-  await withBrowser(async (browser) => {
-    const { page } = await logIn(browser, rig.link())
-    const big: Record<string, string> = {
-      ...addresses,
-      workload: '/workloads/ns-1/w-1.app?call=read',
-      review: '/review/ns-1/w-1.app',
-      profile: '/profiles/ns-1/w-1.app',
-      compare: '/compare?left=RuntimeDefault&right=ns-1/w-1.app'
-    }
-    const paintOf = async (address: string): Promise<number> => {
-      let best = Number.POSITIVE_INFINITY
-      for (let round = 0; round < 3; round += 1) {
-        await page.goto(address)
-        const paint = await page.evaluate<number>(firstPaint)
-        best = Math.min(best, paint)
-      }
-      return best
-    }
-    const plain = await paintOf(`${rig.origin}/login`)
-    for (const [name, path] of Object.entries(big)) {
-      const best = await paintOf(`${rig.origin}${path}`)
-      const body = await page.content()
-      const weight = gzipSync(body).length
-      t.ok(weight < 120 * 1024, `${name}: ${Math.round(weight / 1024)} KB compressed`)
-      // On a busy machine everything is slow: the page of a few words says how slow it is now.
-      t.ok(
-        best <= Math.max(300, 4 * plain),
-        `${name}: first contentful paint ${Math.round(best)} ms`
-      )
-      t.comment(`${name}: ${Math.round(best)} ms, ${Math.round(weight / 1024)} KB`)
-    }
+test('light with 1,000 workloads and 100,000 containers: what the server does, and what is sent', async (t) => {
+  const rigs = { city: await startUiRig(city()), town: await startUiRig(town) }
+  t.teardown(async () => {
+    await rigs.city.app.close()
+    await rigs.town.app.close()
   })
+  const cpuOf = async (rig: UiRig, path: string): Promise<number> => {
+    const headers = { host: 'localhost', cookie: rig.cookie('admin') }
+    const once = () => rig.app.inject({ url: path, headers })
+    await once()
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 7; round += 1) {
+      // What was worked out for the page before is too old.
+      rig.pass(2000)
+      const before = process.cpuUsage()
+      await once()
+      const { user, system } = process.cpuUsage(before)
+      best = Math.min(best, (user + system) / 1000)
+    }
+    return best
+  }
+  const [big, small] = [addressesOf(cityKey, 'read'), addresses]
+  // The town's heaviest page says how fast this machine is now; absolute figures are in BENCHMARKS.md.
+  const scale = await cpuOf(rigs.town, small['workload'] ?? '/')
+  for (const [name, path] of Object.entries(big)) {
+    const { body } = await rigs.city.get(path)
+    const weight = gzipSync(body).length
+    t.ok(weight < 120 * 1024, `${name}: ${Math.round(weight / 1024)} KB compressed`)
+    const cpu = await cpuOf(rigs.city, path)
+    t.ok(
+      cpu <= 3 * scale,
+      `${name}: ${cpu.toFixed(1)} ms of the server, ${scale.toFixed(1)} for a workload of a town`
+    )
+  }
 })

@@ -89,10 +89,19 @@ export async function logIn(
       complaints.push(`${page.url()}: ${message.text()}`)
   })
   await page.goto(link)
-  if (options.javaScriptEnabled === false) await page.goto(new URL('/', link).href)
-  else await page.waitForURL(new URL('/', link).href)
+  // The page after the link goes on by itself, with scripts or without.
+  await page.waitForURL(new URL('/', link).href)
   return { context, page, complaints }
 }
+
+/** In a page: when its first thing was seen, ms since the navigation began. */
+export const firstPaint = `new Promise((done) => {
+  const find = () => {
+    const [one] = performance.getEntriesByName('first-contentful-paint')
+    one ? done(one.startTime) : setTimeout(find, 10)
+  }
+  find()
+})`
 
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 let axeSource: string | undefined

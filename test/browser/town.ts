@@ -220,7 +220,7 @@ const denied = (profile: string, syscall: string, more: Partial<DenialView>): De
     comm: 'node',
     at: hour('14:19:52')
   },
-  ...{ lastSeen: hour('14:19:52'), succeeded: 0, expected: false },
+  ...{ lastSeen: hour('14:19:52'), succeeded: 0, expected: false, muted: false },
   ...more
 })
 

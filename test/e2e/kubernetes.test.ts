@@ -81,5 +81,15 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
       const who = { pod: pod.metadata.name, containerName: 'app', profile: 'web.app' }
       t.match(denial, { ...who, namespace: 'shop', node: 'node-1', count: 1 }, syscall)
     }
+    // All that the pod did has been taken in when its end has.
+    await shop.patch(deployment, { spec: { replicas: 0 } })
+    const ended = await until('the end of the attacked pod in the profile', async () => {
+      const { status } = (await shop.profile('web.app')) ?? {}
+      const all = status?.instances ?? []
+      return all.length > 1 && all.every((one) => one.ended) ? status : undefined
+    })
+    const learned = Object.values(ended.observed ?? {}).flat()
+    t.ok(learned.includes('getsid'))
+    for (const syscall of attack) t.notOk(learned.includes(syscall), `${syscall} is not learned`)
   })
 })

@@ -5,18 +5,25 @@ import { createServer } from 'node:net'
 import { machine, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { readKernelFilters } from '../../native/kernel-filters.js'
 import { probeTracing } from '../../native/recorder.js'
+import { compileFilter } from '../../native/trial-load.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { compileAttack, parseAttempts } from '../../src/cli/walk-through/attack.js'
 import { writeBundle } from '../../src/cli/walk-through/bundle.js'
 import {
+  containerState,
   execInContainer,
   removeContainer,
   startContainer
 } from '../../src/cli/walk-through/container.js'
 import { buildRootfs } from '../../src/cli/walk-through/rootfs.js'
+import { abisOfMachine } from '../../src/seccomp/abi.js'
+import { parseFilter } from '../../src/seccomp/cbpf.js'
+import { compareFilter, namesLetThrough } from '../../src/seccomp/filter-compare.js'
 import { renderLearn } from '../../src/seccomp/render.js'
+import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
 import { servers as allServers } from '../bench/enforced/servers.js'
 import { spawnSecco } from '../helpers/secco-command.js'
 
@@ -34,6 +41,14 @@ async function freePort(): Promise<number> {
 const servers = allServers.filter(({ name }) => name === 'nginx' || name === 'redis')
 /** Empty folders that either of them writes to. */
 const writable = ['/run', '/tmp', '/data', '/var/lib/nginx', '/var/log/nginx']
+
+/** The same profile, one call refused. */
+const withoutCall = (profile: LinuxSeccomp, name: string): LinuxSeccomp => ({
+  ...profile,
+  syscalls: (profile.syscalls ?? [])
+    .map((rule) => ({ ...rule, names: rule.names.filter((one) => one !== name) }))
+    .filter(({ names }) => names.length > 0)
+})
 
 function traceUntilEnd(
   id: string,
@@ -123,6 +138,25 @@ test('real servers: learned once, enforced every time', {
             caged.map((attempt) => attempt.refused),
             [true, true, true, true, true],
             'under the profile it is refused on every count'
+          )
+          const pid = (await containerState(container))?.pid ?? 0
+          const abis = abisOfMachine(machine())
+          const found = (await readKernelFilters([pid])).byPid.get(pid) ?? []
+          t.equal(found.length, 1, 'one filter, read back from the kernel')
+          const filter = parseFilter(found[0] ?? Buffer.alloc(0))
+          const skipped = new Set((await compileFilter(profile))?.skipped)
+          const own = compareFilter(filter, profile, { abis, skipped })
+          t.same(own.differences, [], 'it is the profile, call by call')
+          t.ok(own.same && own.asked > 1500, `${own.asked} calls asked, arguments among them`)
+          const [left = 'read'] = namesLetThrough(filter, abis[0] ?? 'x86_64')
+          const less = withoutCall(profile, left)
+          const { same, differences } = compareFilter(filter, less, { abis, skipped })
+          t.notOk(same, `a profile without ${left} is told apart`)
+          t.match(differences[0], { syscall: left, found: 'SCMP_ACT_ALLOW' })
+          const foreign = compareFilter(filter, runtimeDefault(), { abis })
+          t.notOk(foreign.same, 'and so is RuntimeDefault')
+          t.comment(
+            `${own.asked} calls asked; others differ in ${String(foreign.differences.length)}`
           )
         }
         await removeContainer(container, server.stopSignal)

@@ -324,6 +324,15 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
     { name: 'mount', count: 2, detail: { errno: 1, pid: 41, comm: 'sh', expected: false } }
   ])
   t.strictSame(watch.conditions(), [])
+
+  // What a program asks before anybody knows its profile is told with its process all the same.
+  const later = { ...slot, index: 4 }
+  details = [{ ...detail, index: 4, comm: 'first' }]
+  watch.refresh()
+  watch.follow(later, container)
+  t.match(watch.denied(later, countsOf({ mount: 2 }), container), [
+    { name: 'mount', detail: { errno: 1, comm: 'first' } }
+  ])
   details = [{ ...detail, count: 3, succeeded: 1, result: 0 }]
   watch.refresh()
   watch.denied(slot, countsOf({ mount: 3 }), container)

@@ -1,12 +1,14 @@
 import {
   AuthenticationV1Api,
   AuthorizationV1Api,
-  type KubeConfig,
+  KubeConfig,
   V1SubjectAccessReview,
   V1TokenReview
 } from '@kubernetes/client-node'
 import { apiGroup } from '../../src/api/names.js'
+import { kubernetesObjects } from '../../src/store/kubernetes-objects.js'
 import { fromApiServer } from '../../src/store/kubernetes-errors.js'
+import { SeccoError } from '../../src/errors.js'
 import type { Identity, Resource, Rights, Verb } from '../ui/rights.js'
 
 /** An answer of the API server is believed for so long: a page asks the same for each of its buttons. */
@@ -29,6 +31,15 @@ const resourceOf: Readonly<Record<Resource, { resource: string; subresource?: st
   denials: { resource: 'seccompprofiles', subresource: 'denials' },
   containers: { resource: 'seccompprofiles', subresource: 'containers' },
   links: { resource: 'seccompprofiles', subresource: 'links' }
+}
+
+/** The same API server, asked as the holder of a token. Nothing of our own account goes with it. */
+function configOf(own: KubeConfig, token: string): KubeConfig {
+  const cluster = own.getCurrentCluster()
+  if (cluster === null) throw new SeccoError('UNAVAILABLE', 'the configuration names no cluster')
+  const config = new KubeConfig()
+  config.loadFromClusterAndUser(cluster, { name: 'person', token })
+  return config
 }
 
 /**
@@ -102,6 +113,7 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
     const known = new Map<string, { at: number; answer: boolean }>()
     return {
       user: first.username,
+      objects: kubernetesObjects(configOf(config, token)),
       async can(verb, resource, namespace, name) {
         if (now() - reviewedAt > reviewMs) {
           user = await review(token)

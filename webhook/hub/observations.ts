@@ -90,6 +90,31 @@ function succeeded(counts: SyscallCounts, denied: Observation['denied']): Syscal
   return left
 }
 
+/** Without the calls that nobody can tell from refused ones. */
+function provable(counts: SyscallCounts, unproven: readonly AbiNames[]): SyscallCounts {
+  const left: SyscallCounts = { ...counts }
+  for (const { abi, names } of unproven) {
+    if (!isAbi(abi) || left[abi] === undefined) continue
+    const not = new Set(names)
+    left[abi] = Object.fromEntries(Object.entries(left[abi]).filter(([name]) => !not.has(name)))
+  }
+  return left
+}
+
+/** Says what of an observation is not learned because nothing shows that it was let through. */
+function unprovenText(unproven: readonly AbiNames[]): string[] {
+  return unproven.flatMap(({ abi, names }) =>
+    isAbi(abi) && names.length > 0
+      ? [
+          `${abi}: not learned, for nothing shows that a filter let them through: ${names
+            .filter((name) => syscallForm.test(name))
+            .slice(0, 16)
+            .join(', ')}`
+        ]
+      : []
+  )
+}
+
 /** Those of `names` that are in `set`: a phase must not bring back what was refused or is no name. */
 function phaseOf(names: readonly AbiNames[], set: SyscallSet): SyscallSet {
   const phase: SyscallSet = {}
@@ -159,7 +184,8 @@ export function readObservation(
   const counts = countsOf(observation, dropped)
   const timeOf = (text: string) => (timeForm.test(text) ? text : '')
   const lastSeen = timeOf(observation.lastSeen)
-  const set = setOfCounts(succeeded(counts, observation.denied))
+  const set = setOfCounts(provable(succeeded(counts, observation.denied), observation.unproven))
+  dropped.push(...unprovenText(observation.unproven))
   const part = partOf(observation.part)
   return {
     ...{ target, id, sequence: observation.sequence, part, set, dropped, lastSeen },

@@ -19,6 +19,8 @@ export interface FleetSets {
   /** Places in use, by row; '' where the place is free. */
   ids(): readonly string[]
   countOf(row: number, abi: Abi, nr: number): number
+  /** Of several calls, by ABI and then number ascending, into `into`: one walk along the row. */
+  countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void
   sinceOf(row: number): string
   argumentsOf(row: number): readonly LearnedArgument[]
   rowOf(id: string): number | undefined
@@ -133,6 +135,27 @@ export function createFleetSets(most = 250_000): FleetSets {
       const last = rows[abi][row * rowWords + (nr >> 5)] ?? 0
       rank += bitsIn(last & ((1 << (nr & 31)) - 1))
       return counts[rank] ?? 0
+    },
+    countsOf(row, calls, into) {
+      const own = facts[row]?.counts
+      let abi: Abi | undefined
+      let bits: Uint32Array = rows.x86_64
+      let counts: Float64Array | undefined
+      let [word, rank] = [0, 0]
+      const first = row * rowWords
+      for (let at = 0; at < calls.length; at += 1) {
+        const call = calls[at]
+        if (call === undefined) continue
+        if (call.abi !== abi) {
+          abi = call.abi
+          bits = rows[abi]
+          counts = own?.[abi]
+          word = rank = 0
+        }
+        for (; word < call.nr >> 5; word += 1) rank += bitsIn(bits[first + word] ?? 0)
+        const below = (bits[first + word] ?? 0) & ((1 << (call.nr & 31)) - 1)
+        into[at] = counts?.[rank + bitsIn(below)] ?? 0
+      }
     },
     sinceOf: (row) => facts[row]?.since ?? '',
     argumentsOf: (row) => facts[row]?.arguments ?? none,

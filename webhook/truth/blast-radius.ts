@@ -4,6 +4,7 @@ import { SeccoError } from '../../src/errors.js'
 import { parseSelector } from '../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../src/rules/selector.js'
 import { abisOfMachine } from '../../src/seccomp/abi.js'
+import { rowWords } from '../hub/used-sets.js'
 import { simulate, type WouldBeRefused } from './simulate.js'
 import type { Truth } from './truth.js'
 
@@ -46,6 +47,8 @@ export interface Radius {
 }
 
 const usualLimit = 1000
+/** Every number of every ABI of a machine. */
+const mostRefused = 3 * rowWords * 32
 
 /** Who, of what runs now, would have been refused what: from the calls that were made, and nothing else. */
 export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
@@ -64,6 +67,7 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
   const workloads = new Map<string, Radius['workloads'][number] & { names: Set<string> }>()
   const containers: RadiusContainer[] = []
   let hit = 0
+  const counts = new Float64Array(mostRefused)
   const [native = 'x86_64'] = abisOfMachine(machine())
   const { considered } = simulate(
     sources.hub.sets,
@@ -73,7 +77,7 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       ...(question.deny === undefined ? {} : { deny: question.deny })
     },
     wanted,
-    (id, row, denied) => {
+    (id, row, refused) => {
       const view = views.peek(id)
       if (view === undefined) return
       hit += 1
@@ -84,7 +88,9 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       }
       own.containers += 1
       const seen = new Set<string>()
-      for (const { syscall, count } of denied) {
+      sources.hub.sets.countsOf(row, refused, counts)
+      for (const [at, { syscall }] of refused.entries()) {
+        const count = counts[at] ?? 0
         const sum = syscalls.get(syscall) ?? { containers: 0, calls: 0 }
         if (!seen.has(syscall)) sum.containers += 1
         seen.add(syscall)
@@ -97,6 +103,9 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       if (containers.length >= limit) return
       const { key, node, workload, name, pod } = view
       const since = sources.hub.sets.sinceOf(row)
+      const denied = refused.map(({ abi, syscall, argument, certain }, at): WouldBeRefused => {
+        return { abi, syscall, argument, count: counts[at] ?? 0, certain }
+      })
       containers.push({ key, node, namespace: view.namespace, workload, name, pod, since, denied })
     }
   )

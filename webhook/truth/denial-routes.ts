@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { SeccoError } from '../../src/errors.js'
-import { type DenialChoice, denialView, sinceOf, wantsDenial } from './denial-views.js'
+import { type DenialChoice, denialView, denialViews, sinceOf, wantsDenial } from './denial-views.js'
 import { openEventStream } from './event-stream.js'
 import { type TruthCall, type TruthRoute, textOf } from './route.js'
 import type { Truth } from './truth.js'
@@ -34,11 +34,7 @@ export function denialRoutes(truth: Truth): TruthRoute[] {
       handle({ query }) {
         const choice = choiceOf(query)
         const since = timeOf(choice, truth.sources.now())
-        const items = truth.sources.hub.denialRows
-          .list()
-          .map((row) => denialView(truth, row))
-          .filter((view) => wantsDenial(view, choice, since))
-        return { items }
+        return { items: denialViews(truth).filter((view) => wantsDenial(view, choice, since)) }
       }
     }
   ]
@@ -56,9 +52,8 @@ export function streamDenials(
   const stream = openEventStream(response, headers)
   const { denialRows } = truth.sources.hub
   if (since !== undefined) {
-    for (const row of denialRows.list()) {
-      const view = denialView(truth, row)
-      if (wantsDenial(view, choice, since)) stream.send('denial', { ...view, added: row.count })
+    for (const view of denialViews(truth)) {
+      if (wantsDenial(view, choice, since)) stream.send('denial', { ...view, added: view.count })
     }
   }
   stream.onClose(

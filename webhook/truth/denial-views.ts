@@ -1,4 +1,5 @@
 import { isMuted } from '../../src/confinement/ladder.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { durationMs } from '../../src/seccomp/duration.js'
 import { riskOf } from '../../src/seccomp/risk.js'
 import { runtimeDefaultNames } from '../../src/seccomp/runtime-default.js'
@@ -34,6 +35,28 @@ export function denialView(truth: Truth, row: DenialRow): DenialView {
   const own = known.find(({ profile }) => profile === key) ?? known[0]
   const mode = own?.mode ?? (row.action === 'SCMP_ACT_LOG' ? 'audit' : '')
   return { ...row, mode, muted: isMuted(truth.profile(key), row), hint: hintOf(row, mode) }
+}
+
+interface Remembered {
+  profile: SeccompProfile | undefined
+  revision: unknown
+  view: DenialView
+}
+/** Rows are never changed in place: the view of one holds as long as its profile and revision do. */
+const remembered = new WeakMap<DenialRow, Remembered>()
+
+/** Everything that was refused, newest last: the one list behind CLI, API and pages. */
+export function denialViews(truth: Truth): DenialView[] {
+  return truth.sources.hub.denialRows.list().map((row) => {
+    const profile = truth.profile(`${row.namespace}/${row.profile}`)
+    const [revision] = truth.revisions.byDigest(row.revision)
+    const known = remembered.get(row)
+    if (known !== undefined && known.profile === profile && known.revision === revision)
+      return known.view
+    const view = denialView(truth, row)
+    remembered.set(row, { profile, revision, view })
+    return view
+  })
 }
 
 /** When `10m` ago, or an RFC 3339 time, was; undefined for anything else. */

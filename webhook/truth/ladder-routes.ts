@@ -104,7 +104,7 @@ const refOf = (key: string) => {
 }
 
 export function ladderRoutes(truth: Truth): TruthRoute[] {
-  const { store, now } = truth.sources
+  const { now } = truth.sources
   const at = () => new Date(now()).toISOString()
   const update = { verb: 'approve', resource: 'seccompprofiles' } as const
 
@@ -138,7 +138,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
           promoteLadder(profile, { ...options, by: call.actor, at: at(), current, evidence })
         const after = edit(before)
         if (dryRun === true) return { ...ladderView(truth, after), changed: false }
-        const written = await store.update('SeccompProfile', refOf(key), edit)
+        const written = await call.store.update('SeccompProfile', refOf(key), edit)
         return { ...ladderView(truth, written), changed: true }
       }
     },
@@ -148,7 +148,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
       async handle(call) {
         const { profile: key, reason } = bodyOf(bodies.rollback, call)
         const before = mustHave(truth, key)
-        const written = await store.update('SeccompProfile', refOf(key), (profile) => {
+        const written = await call.store.update('SeccompProfile', refOf(key), (profile) => {
           return rollbackLadder(profile, { by: call.actor, at: at(), reason })
         })
         const steps = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
@@ -184,7 +184,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         const names = [...added, ...changed.map(({ name }) => name)].sort()
         const own = containersOf(truth, key)
         if (yes === true && after !== before) {
-          await store.update('SeccompProfile', refOf(key), edit)
+          await call.store.update('SeccompProfile', refOf(key), edit)
         }
         return {
           diff: {
@@ -203,7 +203,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         const { profile: key, reason = '', remove, ...mute } = bodyOf(bodies.mute, call)
         mustHave(truth, key)
         const decision = { by: call.actor, at: at(), reason }
-        const written = await store.update('SeccompProfile', refOf(key), (profile) =>
+        const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
           withMute(profile, mute, decision, remove === true)
         )
         return { muted: written.spec.mute ?? [] }

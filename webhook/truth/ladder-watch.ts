@@ -50,6 +50,18 @@ export function startLadderWatch(
     }
   }
 
+  /** Of those that began in audit by their document, which no history tells: when each was met there. */
+  const met = new Map<string, { digest: string; at: number }>()
+
+  function metInAudit(profile: SeccompProfile, digest: string): number {
+    const key = keyOfProfile(profile)
+    const known = met.get(key)
+    if (known?.digest === digest) return known.at
+    const at = sources.now()
+    met.set(key, { digest, at })
+    return at
+  }
+
   async function lookAt(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
     if (ladder === undefined) return
@@ -75,8 +87,8 @@ export function startLadderWatch(
     const wait = ladder.enforceAfter === undefined ? undefined : durationMs(ladder.enforceAfter)
     if (wait === undefined || ladder.mode !== 'audit' || profile.spec.seccomp === undefined) return
     const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
-    const since = last === undefined ? sources.now() : Date.parse(last.at)
     const audit = hub.profiles().get(keyOfProfile(profile))?.audit?.digest ?? ''
+    const since = last === undefined ? metInAudit(profile, audit) : Date.parse(last.at)
     const { count } = denialsOf(truth, profile, audit, since)
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'

@@ -75,7 +75,7 @@ function createReader(truth: Truth) {
 }
 
 export function radiusRoutes(truth: Truth): TruthRoute[] {
-  const { store, now, profiles } = truth.sources
+  const { now, profiles } = truth.sources
   const overlayRef = { namespace: rootNamespace, name: emergencyName }
   const read = createReader(truth)
 
@@ -150,8 +150,8 @@ export function radiusRoutes(truth: Truth): TruthRoute[] {
         const users = blastRadius(truth, { deny: block.rules })
         const rules = rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })
         if (!is('dryRun')) {
-          if (existing === undefined) await store.apply('SeccompProfile', emptyOverlay())
-          await store.update('SeccompProfile', overlayRef, edit)
+          if (existing === undefined) await call.store.apply('SeccompProfile', emptyOverlay())
+          await call.store.update('SeccompProfile', overlayRef, edit)
         }
         return {
           ...{ what, rules: rules.map(({ name }) => name), users, profiles: hit },

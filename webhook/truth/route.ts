@@ -1,3 +1,5 @@
+import type { Store } from '../../src/store/store.js'
+
 /** One endpoint of this folder: what it needs is for whoever knows rights, who asks is told by them. */
 export interface TruthRoute {
   method: 'GET' | 'POST'
@@ -17,6 +19,8 @@ export interface TruthCall {
   body: unknown
   /** Who asks: recorded with what is changed. */
   actor: string
+  /** Writes as who asks: in a cluster with that person's own token. */
+  store: Pick<Store, 'apply' | 'update'>
 }
 
 /** A query member as one text; of several the first. */

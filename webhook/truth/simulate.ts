@@ -16,21 +16,36 @@ export interface Trial {
   native: Abi
 }
 
-export interface WouldBeRefused {
+/** The same for every container that used the same of the calls in question. */
+export interface Refusal {
   abi: Abi
+  nr: number
   syscall: string
   /** `arg0=38`; empty where the number alone decides. */
   argument: string
-  /** Calls of that number so far; with an argument at most so many had it. */
-  count: number
   /** False: its arguments decide, and they are not known well enough. */
   certain: boolean
+}
+
+/** What a container would be refused. */
+export interface WouldBeRefused extends Omit<Refusal, 'nr'> {
+  /** Calls of that number so far; with an argument at most so many had it. */
+  count: number
+}
+
+/** Refusals that were worked out, with what they were worked out from. */
+interface Worked {
+  used: Uint32Array
+  learned: readonly LearnedArgument[]
+  refusals: readonly Refusal[]
 }
 
 /** Names by number, looked up once: a simulation asks for very many. */
 const names = Object.fromEntries(
   abis.map((abi) => [abi, Array.from({ length: rowWords * 32 }, (_, nr) => syscallName(abi, nr))])
 ) as unknown as Record<Abi, readonly string[]>
+
+const noArguments: readonly LearnedArgument[] = []
 
 interface Judgement {
   argument: string
@@ -156,54 +171,58 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
 
 /**
  * Walks over the sets of running containers and tells for each which of the calls that it made would be
- * refused. Containers that nothing would happen to are not told of.
+ * refused; `countOf` of the sets has how often. Containers that nothing would happen to are not told of.
  * @param wanted whether a container is asked about.
  */
 export function simulate(
   sets: FleetSets,
   trial: Trial,
   wanted: (id: string) => boolean,
-  onHit: (id: string, row: number, refused: WouldBeRefused[]) => void
+  onHit: (id: string, row: number, refused: readonly Refusal[]) => void
 ): { considered: number } {
   const plan = planOf(trial)
   const ids = sets.ids()
-  const rows = Object.fromEntries(abis.map((abi) => [abi, sets.rows(abi)])) as Record<
-    Abi,
-    Uint32Array
-  >
-  /** Containers of one workload share their arguments: judged once. */
-  const judged = new Map<string, Map<readonly LearnedArgument[], Judgement | undefined>>()
+  const words = plan.words.map(({ abi, at }) => {
+    const refused = plan.refused[abi][at] ?? 0
+    const conditional = (plan.conditional[abi][at] ?? 0) & ~refused
+    return { abi, at, rows: sets.rows(abi), refused, conditional, mask: refused | conditional }
+  })
+  const hasConditions = words.some(({ conditional }) => conditional !== 0)
 
-  function judge(abi: Abi, name: string, learned: readonly LearnedArgument[]) {
-    const key = `${abi} ${name}`
-    const known = judged.get(key) ?? new Map<readonly LearnedArgument[], Judgement | undefined>()
-    judged.set(key, known)
-    if (!known.has(learned)) known.set(learned, plan.judges.get(key)?.(learned))
-    return known.get(learned)
-  }
-
-  function detailsOf(row: number): WouldBeRefused[] {
-    const found: WouldBeRefused[] = []
-    for (const { abi, at } of plan.words) {
-      const used = rows[abi][row * rowWords + at] ?? 0
-      const refused = used & (plan.refused[abi][at] ?? 0)
-      const maybe = used & (plan.conditional[abi][at] ?? 0) & ~refused
+  function refusalsOf(used: Uint32Array, learned: readonly LearnedArgument[]): Refusal[] {
+    return words.flatMap(({ abi, at, refused }, index) => {
+      const found: Refusal[] = []
       // The lowest bit that is left, again and again: most words have none or few.
-      for (let left = refused | maybe; left !== 0; left &= left - 1) {
+      for (let left = used[index] ?? 0; left !== 0; left &= left - 1) {
         const bit = 31 - Math.clz32(left & -left)
         const nr = at * 32 + bit
         const syscall = names[abi][nr] ?? ''
-        const count = sets.countOf(row, abi, nr)
-        if (((refused >>> bit) & 1) === 1) {
-          found.push({ abi, syscall, argument: '', count, certain: true })
-          continue
-        }
-        const verdict = judge(abi, syscall, sets.argumentsOf(row))
-        if (verdict === undefined) continue
-        found.push({ abi, syscall, argument: verdict.argument, count, certain: verdict.certain })
+        const isRefused = ((refused >>> bit) & 1) === 1
+        const verdict = isRefused
+          ? { argument: '', certain: true }
+          : plan.judges.get(`${abi} ${syscall}`)?.(learned)
+        if (verdict !== undefined) found.push({ abi, nr, syscall, ...verdict })
       }
+      return found
+    })
+  }
+
+  /** Containers differ in calls that nobody asks about: what counts is worked out once. */
+  const worked = new Map<number, Worked[]>()
+  const scratch = new Uint32Array(words.length)
+
+  function workedOut(hash: number, learned: readonly LearnedArgument[]): readonly Refusal[] {
+    const alike = worked.get(hash) ?? []
+    if (alike.length === 0) worked.set(hash, alike)
+    for (const one of alike) {
+      if (one.learned !== learned) continue
+      let index = 0
+      while (index < scratch.length && one.used[index] === scratch[index]) index += 1
+      if (index === scratch.length) return one.refusals
     }
-    return found
+    const refusals = refusalsOf(scratch, learned)
+    alike.push({ used: scratch.slice(), learned, refusals })
+    return refusals
   }
 
   let considered = 0
@@ -212,12 +231,19 @@ export function simulate(
     if (id === '' || !wanted(id)) continue
     considered += 1
     let hit = 0
-    for (const { abi, at } of plan.words) {
-      const mask = (plan.refused[abi][at] ?? 0) | (plan.conditional[abi][at] ?? 0)
-      hit |= (rows[abi][row * rowWords + at] ?? 0) & mask
+    let hash = 0
+    const first = row * rowWords
+    // By number: an iterator would make an object for each word of each container.
+    for (let index = 0; index < words.length; index += 1) {
+      const word = words[index]
+      if (word === undefined) continue
+      const used = (word.rows[first + word.at] ?? 0) & word.mask
+      scratch[index] = used
+      hit |= used
+      hash = Math.imul(hash ^ used, 0x01000193) ^ (hash >>> 15)
     }
     if (hit === 0) continue
-    const refused = detailsOf(row)
+    const refused = workedOut(hash, hasConditions ? sets.argumentsOf(row) : noArguments)
     if (refused.length > 0) onHit(id, row, refused)
   }
   return { considered }

@@ -6,10 +6,10 @@ import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store, StoreProblem } from '../../src/store/store.js'
 import type { Discovery } from '../hub/discovery.js'
 import type { DenialView } from './denial-view.js'
-import type { InventoryItem } from './inventory.js'
 import type { AuditTrail } from './audit-trail.js'
 import type { Profiler } from './profiler.js'
 import type { Identity, Rights } from './rights.js'
+import type { Containers } from './model/containers.js'
 import type { WorkloadLine } from './model/workloads.js'
 import type { Sessions } from './sessions.js'
 import type { NodeView } from './view.js'
@@ -31,7 +31,7 @@ export interface UiSources {
   /** When which instance brought which calls, and how often they were made. */
   discovery: Discovery
   /** Every container and what it is really under, where satellites report it; else undefined. */
-  inventory: () => readonly InventoryItem[] | undefined
+  containers: () => Containers | undefined
   /** Called after anything of the above changed; gives how to stop. */
   onChange: (listener: () => void) => () => void
 }

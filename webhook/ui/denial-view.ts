@@ -20,6 +20,13 @@ export interface DenialView {
   succeeded: number
   /** Refused on purpose: libc has another way. */
   expected: boolean
+  /** Somebody said that it stays refused, and alarms nobody. */
+  muted: boolean
+}
+
+/** Whether it waits for a person. */
+export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted'>): boolean {
+  return !expected && !muted
 }
 
 /** What the caller got, in a word: EPERM, SIGSYS, logged; – where it is not known. */
@@ -43,6 +50,7 @@ export interface DenialGroup {
   answer: string
   logged: boolean
   expected: boolean
+  muted: boolean
   count: number
   succeeded: number
   instances: number
@@ -58,24 +66,49 @@ function timeOf({ at, lastSeen }: Pick<DenialView, 'at' | 'lastSeen'>): string {
   return at === '' ? lastSeen : at
 }
 
-/** Denials by workload, call and answer, newest first. */
+interface Marks {
+  key: string
+  place: string
+  answer: string
+}
+/** A row is never changed in place: what it counts for is worked out once. */
+const marks = new WeakMap<DenialView, Marks>()
+
+function marksOf(denial: DenialView): Marks {
+  const known = marks.get(denial)
+  if (known !== undefined) return known
+  const { namespace, profile, syscall, abi, muted, node, container } = denial
+  const answer = answerOf(denial)
+  const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}${muted ? ' muted' : ''}`
+  const made = { key, answer, place: `${node} ${container}` }
+  marks.set(denial, made)
+  return made
+}
+
+/** Denials by workload, call and answer, newest first. A live page asks for it every second: rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
-  const groups = new Map<string, DenialGroup>()
+  const groups = new Map<string, DenialGroup & { seen: Set<string> }>()
   for (const denial of denials) {
-    const { namespace, profile, syscall, abi, count, succeeded, expected } = denial
-    const answer = answerOf(denial)
-    const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}`
-    const before = groups.get(key)
-    const newest = before === undefined || timeOf(denial) >= before.at
-    const { node, container, comm, pid } = newest ? denial : before
-    groups.set(key, {
-      ...{ key, namespace, profile, syscall, abi, answer, node, container, comm, pid, expected },
-      logged: denial.action === 'SCMP_ACT_LOG',
-      count: count + (before?.count ?? 0),
-      succeeded: succeeded + (before?.succeeded ?? 0),
-      instances: 1 + (before?.instances ?? 0),
-      at: newest ? timeOf(denial) : before.at
-    })
+    const { namespace, profile, syscall, abi, expected, muted, node, container } = denial
+    const { key, place, answer } = marksOf(denial)
+    let group = groups.get(key)
+    if (group === undefined) {
+      group = {
+        ...{ key, namespace, profile, syscall, abi, answer, expected, muted },
+        logged: denial.action === 'SCMP_ACT_LOG',
+        ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
+        seen: new Set()
+      }
+      groups.set(key, group)
+    }
+    group.count += denial.count
+    group.succeeded += denial.succeeded
+    group.seen.add(place)
+    group.instances = group.seen.size
+    const at = timeOf(denial)
+    if (at < group.at) continue
+    const { comm, pid } = denial
+    Object.assign(group, { node, container, comm, pid, at })
   }
   return [...groups.values()].sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
 }

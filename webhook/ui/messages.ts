@@ -10,7 +10,7 @@ export function loginPage(kind: Rights['kind'], why: string): string {
   const how =
     kind === 'local'
       ? html`<p>On the machine where Secco runs, make a new one-time link and open it in this browser:</p>${command('secco ui link')}<p class="muted">A link opens one session, once. Sessions end after 12 hours without use, and when Secco restarts.</p>`
-      : html`<form class="stack" data-action data-url="/api/v1/session" data-then="/"><div class="field"><label for="token">Your own token of the cluster</label><input id="token" name="token" type="password" autocomplete="off" required aria-describedby="token-h"><small id="token-h">It stays in this session. What you may do here is what the cluster lets you do.</small></div><p class="form-error" role="alert"></p><button class="btn primary" type="submit">Log in</button></form><p>A token of your own:</p>${command('kubectl create token YOUR-SERVICE-ACCOUNT')}`
+      : html`<form class="stack" data-action data-url="/api/v1/session" data-then="/"><div class="field"><label for="token">Your own token of the cluster</label><input id="token" name="token" type="password" autocomplete="off" required aria-describedby="token-h"><small id="token-h">It stays in the memory of this replica, for this session. What you do here is done with it: the cluster decides, and its audit log has your name.</small></div><p class="form-error" role="alert"></p><button class="btn primary" type="submit">Log in</button></form><p>A token of your own:</p>${command('kubectl create token YOUR-SERVICE-ACCOUNT')}<p class="muted">Another replica does not know your session: a new port-forward may reach one, and asks again.</p>`
   return messageDocument('Log in', html`<p>${why}</p>${how}`)
 }
 

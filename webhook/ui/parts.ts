@@ -90,7 +90,7 @@ export function command(text: string): Markup {
 
 /** A panel with the command of the page or action. */
 export function commandPanel(id: string, ...texts: readonly string[]): Markup {
-  return html`<section class="panel" aria-labelledby="${id}"><header><h2 id="${id}">The same on the command line</h2></header><div class="body stack tight">${texts.map(command)}</div></section>`
+  return html`<section class="panel no-print" aria-labelledby="${id}"><header><h2 id="${id}">The same on the command line</h2></header><div class="body stack tight">${texts.map(command)}</div></section>`
 }
 
 /** Nothing is there yet: why, and the next step. */

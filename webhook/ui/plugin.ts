@@ -8,6 +8,7 @@ import { version } from '../../src/version.js'
 import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import type { Route } from './api/route.js'
+import { actingStore } from './acting-store.js'
 import { addAssets } from './assets.js'
 import { addChanges } from './changes.js'
 import type { Call, Ui } from './context.js'
@@ -55,7 +56,15 @@ async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Prom
   const scoped = await scopeOf(ui, identity)
   if (scoped === undefined) throw refused(identity, 'list', 'seccompprofiles')
   const all = (request.query ?? {}) as Call['all']
-  return { ui: scoped, identity, params: strings(request.params), query: strings(all), all }
+  const { objects, user } = identity
+  const store = objects === undefined ? ui.store : actingStore(objects, ui.store, user, ui.now)
+  return {
+    ui: { ...scoped, store },
+    identity,
+    params: strings(request.params),
+    query: strings(all),
+    all
+  }
 }
 
 function mustIdentify(request: FastifyRequest): Identity {

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Store } from '../../src/store/store.js'
 
 /** What may be done: the verbs of Kubernetes, and two of our own. */
 export type Verb = 'get' | 'list' | 'create' | 'update' | 'delete' | 'approve' | 'trace'
@@ -15,6 +16,8 @@ export type Resource =
 export interface Identity {
   user: string
   can(verb: Verb, resource: Resource, namespace?: string, name?: string): Promise<boolean>
+  /** In a cluster: objects as this person reads and writes them, by the person's own token. */
+  objects?: Pick<Store, 'get' | 'apply' | 'update' | 'delete'>
 }
 
 /** Who somebody is by a token, and where that is decided. */

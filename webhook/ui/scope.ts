@@ -1,5 +1,6 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { Ui } from './context.js'
+import { containersWithin } from './model/containers.js'
 import type { Identity } from './rights.js'
 
 const namespaceOf = ({ metadata }: { metadata: { namespace?: string | undefined } }) =>
@@ -32,7 +33,12 @@ export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefine
       rules: () => sources.rules().filter((one) => allowed.has(namespaceOf(one))),
       states: () => sources.states().filter(within),
       denials: () => sources.denials().filter(within),
-      inventory: () => sources.inventory()?.filter(within),
+      containers: () => {
+        const containers = sources.containers()
+        return containers === undefined
+          ? undefined
+          : containersWithin(containers, (namespace) => allowed.has(namespace))
+      },
       // Messages of nodes and of the store name objects of any namespace.
       nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [] })),
       problems: () => []

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/log.js'
 import type { ForeignRoute } from './api/foreign.js'
 import type { Ui, UiSources } from './context.js'
+import { startWarming } from './model/warm.js'
 import { workloadLines, type WorkloadLine } from './model/workloads.js'
 import { uiPlugin } from './plugin.js'
 
@@ -48,6 +49,11 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
     lines: linesOf(rest.sources, rest.now),
     offers: (method: 'GET' | 'POST', url: string) => app.hasRoute({ method, url })
   }
+  const stop = startWarming(ui)
+  app.addHook('onClose', async () => {
+    stop()
+    await Promise.resolve()
+  })
   await app.register(uiPlugin(ui, extensions, foreign))
   return app
 }

@@ -10,9 +10,11 @@ import type { Hub } from '../hub/hub.js'
 import { nodeView } from '../hub/node-view.js'
 import type { ObjectCache } from '../object-cache.js'
 import type { StateSource } from '../state-source.js'
+import { denialViews } from '../truth/denial-views.js'
 import type { Truth } from '../truth/truth.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './audit-trail.js'
+import { createContainerIndex } from './model/containers.js'
 import { createProfiler } from './profiler.js'
 import { localIdentity, localRights, type Rights } from './rights.js'
 import { createUiServer } from './server.js'
@@ -57,19 +59,28 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     for (const listener of changed) listener()
   }
   objects.onChange(tell)
-  const leave = [hub?.onChange(tell), truth?.views.onChange(tell)]
+  const containers = truth === undefined ? undefined : createContainerIndex(truth.views.list())
+  const leave = [
+    hub?.onChange(tell),
+    truth?.views.onChange((here, gone) => {
+      containers?.put(here)
+      containers?.remove(gone)
+      tell()
+    }),
+    hub?.denialRows.onNews(tell)
+  ]
   const app = await createUiServer({
     sources: {
       profiles: () => objects.profiles(),
       rules: () => objects.rules(),
       nodes: () => hub?.nodes().map(nodeView) ?? [],
       states: () => [...states.profiles().values()],
-      denials: () => hub?.denials() ?? [],
+      denials: () => (truth === undefined ? [] : denialViews(truth)),
       problems: () => objects.problems(),
       snapshot: options.snapshot,
       revision: async (digest) => hub?.bytes(digest),
       discovery: hub?.discovery ?? createDiscovery(),
-      inventory: () => truth?.views.list(),
+      containers: () => containers,
       onChange: (listener) => {
         changed.add(listener)
         return () => void changed.delete(listener)

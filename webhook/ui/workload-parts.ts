@@ -84,10 +84,14 @@ export function riskPanel({ risk, problem }: Pick<Review, 'risk' | 'problem'>): 
 }
 
 /** Who approved what, newest first. */
-export function historyPanel(profile: SeccompProfile, now: number): Markup {
+export function historyPanel(
+  profile: SeccompProfile,
+  now: number,
+  none = empty('Nobody has approved anything yet.', 'The first approval makes the first revision.')
+): Markup {
   const approvals = [...(profile.status?.approvals ?? [])].reverse()
   if (approvals.length === 0)
-    return html`<section class="panel" aria-labelledby="h-hist"><header><h2 id="h-hist">History</h2></header><div class="body">${empty('Nobody has approved anything yet.', 'The first approval makes the first revision.')}</div></section>`
+    return html`<section class="panel" aria-labelledby="h-hist"><header><h2 id="h-hist">History</h2></header><div class="body">${none}</div></section>`
   return html`<section class="panel">${table({
     caption: 'History',
     note: 'who said yes to what',

@@ -203,6 +203,11 @@ export interface Observation {
   lost: number;
   /** what the instance went through: start, serve, reload, stop, probe */
   events: string[];
+  /**
+   * Counted, and not to be learned: under a filter that the satellite does not know they only ever ended
+   * as a filter may end them.
+   */
+  unproven: AbiNames[];
 }
 
 export interface AbiNames {
@@ -1683,6 +1688,7 @@ function createBaseObservation(): Observation {
     readyAt: "",
     lost: 0,
     events: [],
+    unproven: [],
   };
 }
 
@@ -1741,6 +1747,9 @@ export const Observation: MessageFns<Observation> = {
     }
     for (const v of message.events) {
       writer.uint32(146).string(v!);
+    }
+    for (const v of message.unproven) {
+      AbiNames.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1902,6 +1911,14 @@ export const Observation: MessageFns<Observation> = {
             message.events.push(reader.string());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.unproven.push(AbiNames.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1939,6 +1956,7 @@ export const Observation: MessageFns<Observation> = {
     message.readyAt = object.readyAt ?? "";
     message.lost = object.lost ?? 0;
     message.events = object.events?.map((e) => e) || [];
+    message.unproven = object.unproven?.map((e) => AbiNames.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { test } from 'tap'
 import { version } from '../../../src/version.js'
+import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
 
 const secco = (state: string, args: readonly string[], input?: string) =>
@@ -262,5 +265,14 @@ test('the secco command', async (t) => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       t.match(await secco(state, ['completion', shell]), { code: 0, stdout: /approve/ }, shell)
     }
+    // As kubectl asks: the words so far and the beginning of the next one.
+    const ask = async (...words: string[]) => {
+      const program = join(repositoryRoot, 'bin/kubectl_complete-secco')
+      return (await promisify(execFile)(program, words)).stdout.trim().split('\n')
+    }
+    t.same(await ask('get', 'pro'), ['profiles', ':4'])
+    t.same(await ask('profile', 'sh'), ['show', ':4'])
+    t.ok((await ask('')).includes('profile'))
+    t.same(await ask('nothing', 'x'), [':0'], 'file names may follow')
   })
 })

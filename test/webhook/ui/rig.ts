@@ -10,6 +10,8 @@ import { openAuditTrail } from '../../../webhook/ui/audit-trail.js'
 import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
 import type { Ui, UiSources } from '../../../webhook/ui/context.js'
 import type { DenialView } from '../../../webhook/ui/denial-view.js'
+import type { InventoryItem } from '../../../webhook/ui/inventory.js'
+import { createContainerIndex } from '../../../webhook/ui/model/containers.js'
 import { localIdentity, localRights, type Rights, type Role } from '../../../webhook/ui/rights.js'
 import { createUiServer } from '../../../webhook/ui/server.js'
 import { createSessions } from '../../../webhook/ui/sessions.js'
@@ -61,7 +63,7 @@ export const denial: DenialView = {
   ...{ namespace: 'shop', profile: 'checkout.app', node: 'node-1', container: 'c1', abi: 'x86_64' },
   ...{ syscall: 'mount', action: 'SCMP_ACT_ERRNO', count: 3, errno: 1, signal: '', pid: 7 },
   ...{ comm: hostile.slice(0, 15), at: '', lastSeen: '2026-01-01T00:00:00.000Z' },
-  ...{ succeeded: 0, expected: false }
+  ...{ succeeded: 0, expected: false, muted: false }
 }
 
 const origin = 'http://localhost'
@@ -96,6 +98,8 @@ export interface UiRig {
   app: FastifyInstance
   ui: Pick<Ui, 'sessions' | 'audit' | 'store'>
   token: string
+  /** Tells the server that something changed. */
+  changed: () => void
   /** Moves the clock. */
   pass: (ms: number) => void
   profiles: () => SeccompProfile[]
@@ -112,15 +116,21 @@ export interface UiRig {
 }
 
 export interface RigOptions extends Partial<UiSources> {
+  /** In the place of `containers`. */
+  inventory?: () => readonly InventoryItem[]
   objects?: readonly AnyObject[]
   extensions?: readonly ((app: FastifyInstance) => void)[]
   rights?: Rights
+  /** Default: one in memory, of `objects`. */
+  store?: Ui['store']
   foreign?: readonly ForeignRoute[]
 }
 
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
-  const { objects: given = [profile], extensions = [], foreign = [], rights, ...sources } = options
+  const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
+  const { rights, inventory, store: givenStore, ...sources } = others
+  const containers = inventory === undefined ? undefined : createContainerIndex(inventory())
   const objects = new Map(
     given.map((each) => [
       `${each.kind} ${each.metadata.namespace ?? ''}/${each.metadata.name}`,
@@ -135,7 +145,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const sessions = createSessions(() => clock)
   const logger = createLogger('test', { write: () => undefined })
   const audit = await openAuditTrail(undefined, logger)
-  const store = smallStore(objects)
+  const store = givenStore ?? smallStore(objects)
   const app = await createUiServer({
     sources: {
       profiles: () => of('SeccompProfile'),
@@ -147,7 +157,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       snapshot: () => buildSnapshot({ rules: of('SeccompRule') }),
       revision: () => Promise.resolve(undefined),
       discovery: createDiscovery(),
-      inventory: () => undefined,
+      containers: () => containers,
       onChange: (listener) => {
         listeners.add(listener)
         return () => void listeners.delete(listener)
@@ -172,6 +182,9 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     app,
     ui: { sessions, audit, store },
     token,
+    changed: () => {
+      for (const listener of listeners) listener()
+    },
     pass: (ms) => {
       clock += ms
     },

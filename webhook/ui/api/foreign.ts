@@ -1,3 +1,4 @@
+import type { Ui } from '../context.js'
 import type { Resource, Verb } from '../rights.js'
 import { AnyObject, type Route } from './route.js'
 
@@ -13,6 +14,8 @@ export interface ForeignRoute {
     body: unknown
     /** Who asks, for what is kept of it. */
     actor: string
+    /** Writes as who asks. */
+    store: Ui['store']
   }): unknown
 }
 
@@ -48,7 +51,7 @@ export function routeOf(foreign: ForeignRoute): Route {
     response: AnyObject,
     wide: true,
     ...(foreign.method === 'POST' ? { body: AnyObject } : {}),
-    handle: ({ all, identity }, body) =>
-      foreign.handle({ query: all, body, actor: identity.user }) ?? {}
+    handle: ({ ui, all, identity }, body) =>
+      foreign.handle({ query: all, body, actor: identity.user, store: ui.store }) ?? {}
   }
 }

@@ -5,8 +5,10 @@ import { type ApprovalPlan, planApproval } from '../../../src/seccomp/approve.js
 import type { Resolve } from '../../../src/seccomp/approved.js'
 import { isEmergency } from '../../../src/seccomp/emergency.js'
 import { renderProfile, type Rendering } from '../../../src/seccomp/render.js'
+import { type Completeness, completenessOf } from '../../../src/seccomp/completeness.js'
 import { type Review, reviewOf } from '../../../src/seccomp/review.js'
 import type { UiSources } from '../context.js'
+import { isRiskKnown, rememberedRisk } from './risk-memory.js'
 
 /** `namespace/name` of a profile. */
 export function keyOf(profile: SeccompProfile): string {
@@ -58,6 +60,7 @@ function remembered<Value>(
 
 const plans = new WeakMap<SeccompProfile, ApprovalPlan>()
 const reviews = new WeakMap<SeccompProfile, Memo<Review>>()
+const completenesses = new WeakMap<SeccompProfile, Memo<Completeness>>()
 const renderings = new WeakMap<SeccompProfile, Memo<RenderingResult>>()
 const reviewFreshMs = 60_000
 
@@ -79,6 +82,10 @@ export interface Derived {
   byKey: ReadonlyMap<string, SeccompProfile>
   resolve: Resolve
   review(profile: SeccompProfile): Review
+  /** The part of a review that lists show; much cheaper. */
+  completeness(profile: SeccompProfile): Completeness
+  /** Whether a review costs little now. */
+  isRiskKnown(profile: SeccompProfile): boolean
   /** As it renders for enforce; the problem when it cannot. */
   rendering(profile: SeccompProfile): RenderingResult
 }
@@ -92,8 +99,13 @@ export function derivedOf(sources: UiSources, now: number): Derived {
     resolve,
     review: (profile) =>
       remembered(reviews, profile, resolve, now, reviewFreshMs, (find) =>
-        reviewOf(profile, now, find)
+        reviewOf(profile, now, find, rememberedRisk)
       ),
+    completeness: (profile) =>
+      remembered(completenesses, profile, resolve, now, reviewFreshMs, () =>
+        completenessOf(profile, now)
+      ),
+    isRiskKnown: (profile) => isRiskKnown(profile, resolve),
     rendering: (profile) =>
       remembered(renderings, profile, resolve, now, Number.POSITIVE_INFINITY, (find) => {
         try {

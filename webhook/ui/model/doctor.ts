@@ -33,9 +33,9 @@ export function checksOf(sources: UiSources, now: number): Check[] {
   const approved = states.filter((state) => state.approved)
   const waiting = approved.filter((state) => state.enforce?.ready !== true)
   const { problems: wrongRules, rules } = sources.snapshot()
-  const inventory = sources.inventory()
-  const drifted = inventory?.filter(({ drift }) => drift.length > 0).length
-  const open = inventory?.filter(({ unprotected }) => unprotected !== null).length
+  const counts = sources.containers()?.counts()
+  const drifted = counts?.drifted
+  const open = counts?.unprotected
   const names = (list: readonly { name: string }[]) =>
     list
       .map(({ name }) => name)

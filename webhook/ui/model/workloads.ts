@@ -3,8 +3,8 @@ import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { sizeOfSet } from '../../../src/seccomp/syscall-set.js'
 import type { UiSources } from '../context.js'
-import type { DenialView } from '../denial-view.js'
-import { profileOf, type InventoryItem, stateOf } from '../inventory.js'
+import { type DenialView, isOpen } from '../denial-view.js'
+import type { ContainerCounts } from './containers.js'
 import type { State } from '../parts.js'
 import { type Derived, isWorkload, keyOf, planOf } from './derived.js'
 
@@ -57,9 +57,8 @@ function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map
 const rank: readonly State[] = ['unconfined', 'default', 'learn', 'audit', 'enforce', 'none']
 
 /** The weakest of what its containers are under: a workload is as confined as its least confined container. */
-function weakest(items: readonly InventoryItem[]): State | undefined {
-  const found = new Set(items.map(stateOf))
-  return rank.find((state) => found.has(state))
+function weakest(counts: Readonly<ContainerCounts> | undefined): State | undefined {
+  return rank.find((state) => (counts?.states[state] ?? 0) > 0)
 }
 
 function changedAt(profile: SeccompProfile): string {
@@ -68,42 +67,77 @@ function changedAt(profile: SeccompProfile): string {
   return lastNew > approved ? lastNew : approved
 }
 
+interface Facts {
+  /** Instances that run, of the entry point alone. */
+  alive: number
+  observed: number
+  changed: string
+}
+const facts = new WeakMap<SeccompProfile, Facts>()
+
+/** What a profile alone says; it is never changed in place, so that this is worked out once. */
+function factsOf(profile: SeccompProfile): Facts {
+  const known = facts.get(profile)
+  if (known !== undefined) return known
+  const { instances = [], observed = {} } = profile.status ?? {}
+  const made = {
+    alive: instances.filter(({ ended, part }) => !ended && (part ?? 'entry') === 'entry').length,
+    observed: sizeOfSet(observed),
+    changed: changedAt(profile)
+  }
+  facts.set(profile, made)
+  return made
+}
+
 function countOf(denials: readonly DenialView[]): number {
-  return denials.reduce((sum, { count, expected }) => sum + (expected ? 0 : count), 0)
+  return denials.reduce((sum, denial) => sum + (isOpen(denial) ? denial.count : 0), 0)
+}
+
+const lineMemory = new WeakMap<SeccompProfile, WorkloadLine>()
+
+/** What of a line its profile does not say. */
+type Around = Pick<WorkloadLine, 'state' | 'containers' | 'stale' | 'drifted' | 'denials'>
+
+function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadLine {
+  const known = lineMemory.get(profile)
+  if (
+    known?.state === around.state &&
+    known.containers === around.containers &&
+    known.stale === around.stale &&
+    known.drifted === around.drifted &&
+    known.denials === around.denials
+  )
+    return known
+  const { observed, changed } = factsOf(profile)
+  const toReview = profile.spec.seccomp === undefined ? 0 : planOf(profile).adds.length
+  const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
+  const line: WorkloadLine = {
+    ...around,
+    ...{ key, profile, kind, container, toReview, observed, changed },
+    namespace: profile.metadata.namespace ?? rootNamespace,
+    name: name ?? profile.metadata.name,
+    attention: around.drifted > 0 || around.denials > 0 ? 'bad' : toReview > 0 ? 'warn' : ''
+  }
+  lineMemory.set(profile, line)
+  return line
 }
 
 /** One line for each workload; what needs a person first, then what changed last. */
 export function workloadLines(sources: UiSources): WorkloadLine[] {
   const modes = modesByProfile(sources.rules())
   const denials = groupBy(sources.denials(), ({ namespace, profile }) => `${namespace}/${profile}`)
-  const containers = groupBy(sources.inventory() ?? [], profileOf)
-  const lines = sources
-    .profiles()
-    .filter(isWorkload)
-    .map((profile): WorkloadLine => {
-      const key = keyOf(profile)
-      const own = containers.get(key) ?? []
-      const running = (profile.status?.instances ?? []).filter(
-        ({ ended, part }) => !ended && (part ?? 'entry') === 'entry'
-      ).length
-      const approved = profile.spec.seccomp !== undefined
-      const toReview = approved ? planOf(profile).adds.length : 0
-      const drifted = own.filter(({ drift }) => drift.length > 0).length
-      const stale = own.filter((item) => item.stale).length
-      const refused = countOf(denials.get(key) ?? [])
-      const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
-      return {
-        ...{ key, profile, kind, container, toReview, drifted, stale },
-        namespace: profile.metadata.namespace ?? rootNamespace,
-        name: name ?? profile.metadata.name,
-        state: weakest(own) ?? modes.get(key) ?? (approved ? 'enforce' : 'learn'),
-        containers: own.length > 0 ? own.length : running,
-        observed: sizeOfSet(profile.status?.observed ?? {}),
-        denials: refused,
-        attention: drifted > 0 || refused > 0 ? 'bad' : toReview > 0 ? 'warn' : '',
-        changed: changedAt(profile)
-      }
-    })
+  const running = sources.containers()
+  const lines: WorkloadLine[] = []
+  for (const profile of sources.profiles()) {
+    if (!isWorkload(profile)) continue
+    const key = keyOf(profile)
+    const own = running?.countsOf(key)
+    const { containers = factsOf(profile).alive, drifted = 0, stale = 0 } = own ?? {}
+    const before = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
+    const state = weakest(own) ?? modes.get(key) ?? before
+    const refused = countOf(denials.get(key) ?? [])
+    lines.push(lineOf(key, profile, { state, containers, drifted, stale, denials: refused }))
+  }
   const weight = { bad: 0, warn: 1, '': 2 }
   return lines.sort(
     (a, b) =>
@@ -158,7 +192,7 @@ export function needsOf(sources: UiSources, lines: readonly WorkloadLine[]): Nee
     denials: new Set(
       sources
         .denials()
-        .filter(({ expected }) => !expected)
+        .filter(isOpen)
         .map(({ namespace, profile, syscall }) => `${namespace}/${profile} ${syscall}`)
     ).size,
     nodes: nodes + drifted

@@ -1,5 +1,5 @@
 import type { Call } from '../context.js'
-import { type DenialGroup, groupDenials } from '../denial-view.js'
+import { type DenialGroup, groupDenials, isOpen } from '../denial-view.js'
 import { html, type Markup, nothing } from '../html.js'
 import { workloadHref } from '../model/derived.js'
 import { commandPanel, empty, moment, numberText, pager, type Row, tag, table } from '../parts.js'
@@ -13,27 +13,50 @@ function matches(group: DenialGroup, words: string, kind: string): boolean {
   const text =
     `${group.namespace}/${group.profile} ${group.syscall} ${group.comm} ${group.node}`.toLowerCase()
   if (words !== '' && !text.includes(words.toLowerCase())) return false
-  if (kind === 'open') return !group.expected
+  if (kind === 'open') return isOpen(group)
   if (kind === 'expected') return group.expected
+  if (kind === 'muted') return group.muted
   return kind !== 'logged' || group.logged
+}
+
+/** Why it matters, without the command: the buttons are beside it. */
+function reasonOf(group: DenialGroup): string {
+  const risk = riskOf(group.syscall)
+  return risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`
 }
 
 function stateCell(group: DenialGroup): Markup {
   if (group.expected)
     return html`${tag('explained')}<span class="sub">refused on purpose: libc has another way</span>`
+  if (group.muted)
+    return html`${tag('kept refused', '', 'yes')}<span class="sub">somebody said so: it alarms nobody</span>`
   if (group.succeeded > 0)
     return html`${tag('another filter is in force', 'bad')}<span class="sub bad">it succeeded ${numberText(group.succeeded)} times all the same</span>`
-  const risk = riskOf(group.syscall)
   if (group.logged)
     return html`${tag('logged', 'warn')}<span class="sub">would be refused in enforce</span>`
-  return html`${tag('open', 'bad')}<span class="sub">${risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`}</span>`
+  return html`${tag('open', 'bad')}<span class="sub">${reasonOf(group)}</span>`
+}
+
+function muteForm(group: DenialGroup, key: string): Markup {
+  const remove = group.muted
+    ? html`<input type="hidden" name="remove" data-kind="boolean" value="true">`
+    : nothing
+  const title = group.muted
+    ? 'It is shown as open again'
+    : 'It stays refused, and is not shown as open any more'
+  return html`<form class="inline" data-action data-url="/api/v1/mute" data-then="reload">
+<input type="hidden" name="profile" value="${key}"><input type="hidden" name="syscall" value="${group.syscall}">${remove}
+<button class="btn s" type="submit" title="${title}">${group.muted ? 'Open again' : 'Keep refused'}<span class="vh"> ${group.syscall} of ${group.profile}</span></button></form>`
 }
 
 function actions(group: DenialGroup, may: boolean, mayMute: boolean): Markup {
   const key = `${group.namespace}/${group.profile}`
-  const explain = html`<a class="btn s" href="${workloadHref(key)}?call=${group.syscall}#call">Explain<span class="vh"> ${group.syscall} of ${group.profile}</span></a>`
+  const whose = html`<span class="vh"> ${group.syscall} of ${group.profile}</span>`
+  const explain = html`<a class="btn s" href="${workloadHref(key)}?call=${group.syscall}#call">Explain${whose}</a>`
   if (!may || group.expected) return explain
-  return html`<a class="btn s" href="/review/${key}">Allow in review<span class="vh"> ${group.syscall} of ${group.profile}</span></a> ${mayMute ? html`<form class="inline" data-action data-url="/api/v1/mute" data-then="reload"><input type="hidden" name="profile" value="${key}"><input type="hidden" name="syscall" value="${group.syscall}"><button class="btn s" type="submit" title="It stays refused, and is not shown as open any more">Keep refused<span class="vh"> ${group.syscall} of ${group.profile}</span></button></form>` : nothing} ${explain}`
+  const mute = mayMute ? muteForm(group, key) : nothing
+  if (group.muted) return html`${mute} ${explain}`
+  return html`<a class="btn s" href="/review/${key}">Allow in review${whose}</a> ${mute} ${explain}`
 }
 
 async function render({ ui, identity, query }: Call) {
@@ -49,14 +72,14 @@ async function render({ ui, identity, query }: Call) {
   const rows = found.slice((page - 1) * perPage, page * perPage).map(
     (group): Row => ({
       key: group.key,
-      attention: group.expected || group.logged ? '' : 'bad',
+      attention: !isOpen(group) || group.logged ? '' : 'bad',
       cells: [
         moment(group.at, now),
         html`<a href="${workloadHref(`${group.namespace}/${group.profile}`)}"><bdi>${group.namespace}/${group.profile}</bdi></a><span class="sub"><bdi class="mono">${group.container.slice(0, 12)}</bdi>${group.instances > 1 ? ` and ${group.instances - 1} more` : ''} on <bdi>${group.node}</bdi></span>`,
         html`<span class="mono">${group.syscall}</span>${group.abi === '' ? nothing : html`<span class="sub">${group.abi}</span>`}`,
         html`<span class="mono">${group.answer}</span>`,
         html`${numberText(group.count)}`,
-        html`<bdi class="mono">${group.comm === '' ? '–' : group.comm}</bdi>${group.pid === 0 ? nothing : html`<span class="sub">pid ${group.pid} on the host</span>`}`,
+        html`<bdi class="mono">${group.comm === '' ? '–' : group.comm}</bdi>${group.pid === 0 ? nothing : html`<span class="sub nowrap">pid ${group.pid} on the host</span>`}`,
         stateCell(group),
         actions(group, may, mayMute)
       ]
@@ -64,17 +87,15 @@ async function render({ ui, identity, query }: Call) {
   )
   const option = (value: string, word: string) =>
     html`<option value="${value}"${value === kind ? html` selected` : nothing}>${word}</option>`
-  const filter = html`<section class="panel"><form class="filters" role="search" aria-label="Filter denials" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, syscall, comm"></label><label class="field">State<select name="kind">${option('', 'all')}${option('open', 'open')}${option('logged', 'logged (audit)')}${option('expected', 'explained')}</select></label><button class="btn" type="submit">Filter</button></form></section>`
+  const filter = html`<section class="panel"><form class="filters" role="search" aria-label="Filter denials" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, syscall, comm"></label><label class="field">State<select name="kind">${option('', 'all')}${option('open', 'open')}${option('logged', 'logged (audit)')}${option('expected', 'explained')}${option('muted', 'kept refused')}</select></label><button class="btn" type="submit">Filter</button></form></section>`
   const nobody = html`<div class="body">${groups.length === 0 ? empty('Nothing was refused.', 'What a profile refuses (enforce) or would refuse (audit) appears here within a second.') : empty('No denial is like that.', html`<a href="/denials">Show all</a>`)}</div>`
   const list = html`${table({ caption: 'Denials', note: 'newest first, one line per workload, syscall and answer', columns: [{ title: 'Last seen' }, { title: 'Workload' }, { title: 'Syscall' }, { title: 'Answer' }, { title: 'Count', num: true }, { title: 'Newest caller' }, { title: 'State' }, { title: 'Actions' }], rows, heading: 1, live: 'denials' })}${rows.length === 0 ? nobody : pager({ page, pages, total: found.length, what: 'lines', href: (to) => hrefWith('/denials', { q, kind, page: String(to) }) })}`
-  const calls = denials
-    .filter(({ expected }) => !expected)
-    .reduce((sum, { count }) => sum + count, 0)
+  const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
     title: 'Denials',
     facts: [
       html`<span class="live" data-live-state>live</span>`,
-      `${numberText(groups.filter(({ expected }) => !expected).length)} open lines, ${numberText(calls)} calls`,
+      `${numberText(groups.filter(isOpen).length)} open lines, ${numberText(calls)} calls`,
       'counted in the kernel: none sampled'
     ],
     actions: html`<button class="btn" type="button" data-pause aria-pressed="false">Pause</button><a class="btn" href="/api/v1/denials" download="denials.json">Export</a>`,

@@ -33,11 +33,11 @@ async function render({ ui, identity }: Call) {
       key: name,
       attention: blocked ? ('bad' as const) : ('' as const),
       cells: [
-        html`<span class="mono">${name}</span>`,
+        html`<span class="mono nowrap">${name}</span>`,
         html`${reason}<span class="sub">${sources.slice(0, 4).join(', ')}</span>`,
-        html`<span class="mono">${[...new Set(rules.flatMap((rule) => rule.names))].slice(0, 6).join(' ')}</span>`,
+        html`<span class="mono">${[...new Set(rules.flatMap((rule) => rule.names))].slice(0, 6).join(' ')}</span>${rules.some(({ args = [] }) => args.length > 0) ? html`<span class="sub">with some arguments only</span>` : nothing}`,
         blocked ? tag('blocked', 'bad', 'x') : tag('as each profile says', '', 'none'),
-        may ? blockForm(name, blocked) : html`<code>secco block ${name}</code>`
+        may ? blockForm(name, blocked) : html`<code class="nowrap">secco block ${name}</code>`
       ]
     }
   })
@@ -46,10 +46,14 @@ async function render({ ui, identity }: Call) {
   const own = may
     ? html`<section class="panel" aria-labelledby="h-own"><header><h2 id="h-own">Another call</h2></header><form class="body stack" data-action data-url="/api/v1/block" data-then="reload"><label class="field">Syscall, or some of its arguments<input type="text" name="what" required placeholder="socket:domain=AF_ALG"></label><label class="field">Reason<input type="text" name="reason" required></label><p class="form-error" role="alert"></p><div class="row"><button class="btn" type="submit" name="dryRun" value="true" data-kind="boolean">Impact</button><button class="btn danger" type="submit">Block</button></div>${command('secco block socket:domain=AF_ALG --reason WHY --dry-run')}</form></section>`
     : nothing
+  const never = empty(
+    'Nothing was ever blocked.',
+    'Who blocks or gives back what, and why, is kept here.'
+  )
   return {
     title: 'Emergency',
     facts: [`${inForce.length} rules in force`, 'base calls cannot be blocked without force'],
-    body: html`<section class="panel">${table({ caption: 'Templates', note: 'a class of attacks each', columns: [{ title: 'Template' }, { title: 'Why' }, { title: 'Calls' }, { title: 'State' }, { title: 'Action' }], rows, live: 'blocks' })}</section><div class="cols even">${now}${own}</div>${historyPanel(overlay, ui.now())}${commandPanel('h-cli', 'secco block', 'secco block af-alg --reason WHY')}`
+    body: html`<section class="panel">${table({ caption: 'Templates', note: 'a class of attacks each', columns: [{ title: 'Template' }, { title: 'Why' }, { title: 'Calls' }, { title: 'State' }, { title: 'Action' }], rows, live: 'blocks' })}</section><div class="cols even">${now}${own}</div>${historyPanel(overlay, ui.now(), never)}${commandPanel('h-cli', 'secco block', 'secco block af-alg --reason WHY')}`
   }
 }
 

@@ -3,10 +3,9 @@ import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
 import { riskReport } from '../../../src/seccomp/risk-score.js'
 import { barView } from '../bar-view.js'
 import type { Call, Ui } from '../context.js'
-import { groupDenials } from '../denial-view.js'
+import { groupDenials, isOpen } from '../denial-view.js'
 import { html, type Markup, nothing } from '../html.js'
 import { type Icon, icon } from '../icons.js'
-import { stateOf } from '../inventory.js'
 import { derivedOf } from '../model/derived.js'
 import { detailOf, needsOf, nodeNeedsPerson, type WorkloadLine } from '../model/workloads.js'
 import { command, empty, numberText, type State, states } from '../parts.js'
@@ -27,13 +26,13 @@ export function countStates(ui: Ui): {
   total: number
   real: boolean
 } {
-  const counts = Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>
-  const inventory = ui.sources.inventory()
-  if (inventory === undefined) {
-    for (const line of ui.lines()) counts[line.state] += line.containers
-  } else for (const item of inventory) counts[stateOf(item)] += 1
+  const running = ui.sources.containers()?.counts()
+  const counts =
+    running?.states ??
+    (Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>)
+  if (running === undefined) for (const line of ui.lines()) counts[line.state] += line.containers
   const total = states.reduce((sum, state) => sum + counts[state], 0)
-  return { counts, total, real: inventory !== undefined }
+  return { counts, total, real: running !== undefined }
 }
 
 interface Todo {
@@ -62,7 +61,7 @@ function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
       })
     )
   const denials = groupDenials(ui.sources.denials())
-    .filter(({ expected }) => !expected)
+    .filter(isOpen)
     .map(
       (one): Todo => ({
         shape: one.logged ? 'open' : 'x',
@@ -128,7 +127,7 @@ function render({ ui }: Call) {
       status.nodes.ready === status.nodes.total
   )
   const denials = ui.sources.denials()
-  const open = denials.filter(({ expected }) => !expected)
+  const open = denials.filter(isOpen)
   const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '')
   const todos = todosOf(ui, lines)
   const body = html`${tour(lines, nodes.length)}<div class="cols equal"><div class="stack">
@@ -143,7 +142,7 @@ function render({ ui }: Call) {
     figure(
       'Refused calls',
       numberText(open.reduce((sum, { count }) => sum + count, 0)),
-      `${needs.denials} different, ${denials.length - open.length} refused on purpose`
+      `${needs.denials} different, ${denials.length - open.length} explained`
     ),
     figure(
       'Records lost',

@@ -14,6 +14,7 @@ import {
   table
 } from '../parts.js'
 import { stateOf } from '../inventory.js'
+import { type Containers, weightOf } from '../model/containers.js'
 import { lossesText, type NodeView } from '../view.js'
 import type { Page } from './page.js'
 import { hrefWith, pageOf } from './workloads.js'
@@ -60,32 +61,31 @@ function verdict(item: InventoryItem) {
   return tag('same', 'ok', 'yes')
 }
 
-const weight = (item: InventoryItem) =>
-  item.drift.length > 0 ? 0 : item.unprotected !== null ? 1 : item.stale ? 2 : 3
+/** One page of the containers that a search finds. */
+function windowOf(running: Containers | undefined, q: string, asked: string | undefined) {
+  const words = q.toLowerCase()
+  const wants = ({ namespace, workload, name, pod, node }: InventoryItem) =>
+    `${namespace}/${workload} ${name} ${pod} ${node}`.toLowerCase().includes(words)
+  const seen = (from: number) => running?.window(from, perPage, words === '' ? undefined : wants)
+  const wish = Math.max(1, Math.floor(Number(asked ?? '1')) || 1)
+  const first = seen((wish - 1) * perPage)
+  const found = first?.total ?? 0
+  const pages = Math.ceil(found / perPage)
+  const page = pageOf(asked, pages)
+  const { items = [] } = (page === wish ? first : seen((page - 1) * perPage)) ?? {}
+  return { found, page, pages, items }
+}
 
 function render({ ui, query }: Call) {
   const now = ui.now()
   const nodes = ui.sources.nodes()
   const { q = '' } = query
-  const inventory = ui.sources.inventory()
-  const words = q.toLowerCase()
-  const matching = (inventory ?? []).filter(
-    (item) =>
-      words === '' ||
-      `${item.namespace}/${item.workload} ${item.name} ${item.pod} ${item.node}`
-        .toLowerCase()
-        .includes(words)
-  )
-  // Four bins, not a sort: there may be a hundred thousand.
-  const bins: InventoryItem[][] = [[], [], [], []]
-  for (const item of matching) bins[weight(item)]?.push(item)
-  const found = bins.flat()
-  const pages = Math.ceil(found.length / perPage)
-  const page = pageOf(query['page'], pages)
-  const rows = found.slice((page - 1) * perPage, page * perPage).map(
+  const running = ui.sources.containers()
+  const { found, page, pages, items } = windowOf(running, q, query['page'])
+  const rows = items.map(
     (item): Row => ({
       key: item.key,
-      attention: weight(item) < 2 ? 'bad' : item.stale ? 'warn' : '',
+      attention: weightOf(item) < 2 ? 'bad' : item.stale ? 'warn' : '',
       cells: [
         html`<bdi>${item.namespace}/${item.workload}</bdi> · <bdi>${item.name}</bdi><span class="sub mono"><bdi>${item.pod === '' ? item.id.slice(0, 12) : item.pod}</bdi></span>`,
         html`<bdi>${item.node}</bdi><span class="sub">${item.runtime}</span>`,
@@ -117,15 +117,15 @@ function render({ ui, query }: Call) {
           live: 'nodes'
         })
   const containers =
-    inventory === undefined
+    running === undefined
       ? html`<div class="body">${empty('Satellites do not report their containers yet.', 'What is enforced is on the pages of the workloads; on a node: secco trace, secco doctor --node.')}</div>`
-      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found.length, what: 'containers', href: (to) => hrefWith('/nodes', { q, page: String(to) }) })}`}`
+      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found, what: 'containers', href: (to) => hrefWith('/nodes', { q, page: String(to) }) })}`}`
   const connected = nodes.filter((node) => node.connected).length
   return {
     title: 'Nodes',
     facts: [
       `${connected} of ${nodes.length} connected`,
-      inventory === undefined ? nothing : `${numberText(inventory.length)} containers`
+      running === undefined ? nothing : `${numberText(running.size())} containers`
     ],
     actions: html`<a class="btn" href="/doctor">Run doctor</a>`,
     body: html`<section class="panel">${table1}</section><section class="panel" id="containers">${containers}</section>${commandPanel(

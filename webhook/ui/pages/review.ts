@@ -151,9 +151,7 @@ async function render(call: Call) {
   const { digest, problem } = proposalOf(profile, changes, derived)
   const may = await identity.can('approve', 'seccompprofiles', params['namespace'], params['name'])
   const met = review.evidence.filter(({ ok }) => ok).length
-  const own = (ui.sources.inventory() ?? []).filter(
-    (item) => item.profile === key || item.learned === key
-  )
+  const own = ui.sources.containers()?.usersOf(key) ?? []
   const containers = own.length > 0 ? own.length : line.containers
   const nodes = new Set(
     own.length > 0

@@ -28,7 +28,7 @@ function render({ ui, query }: Call) {
   const page = pageOf(query['page'], pages)
   const derived = derivedOf(ui.sources, ui.now())
   const rows = all.slice((page - 1) * perPage, page * perPage).map((line) => {
-    const { evidence } = derived.review(line.profile)
+    const { evidence } = derived.completeness(line.profile)
     const plan = planOf(line.profile)
     return {
       key: line.key,

@@ -6,6 +6,7 @@ import type { Call } from '../context.js'
 import { html, type Markup, nothing } from '../html.js'
 import { icon } from '../icons.js'
 import type { InventoryItem } from '../inventory.js'
+import type { Containers } from '../model/containers.js'
 import { profileHref } from '../model/derived.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
 import { command, commandPanel, empty, numberText, pager, stateMark, tag, table } from '../parts.js'
@@ -85,10 +86,23 @@ function answerView(results: readonly CheckResult[], problem: string): Markup {
   return html`${results.map(({ object, namespace, decision, reason, allowed, containers, patch, warnings, matchedRules }) => html`<div class="body stack"><p class="row">${tag(allowed ? decision : 'refused', allowed ? 'ok' : 'bad', allowed ? 'yes' : 'x')}<span class="strong"><bdi>${namespace}/${object}</bdi></span><span class="muted">${reason}</span></p><ul class="checks">${containers.map((one) => html`<li>${icon(one.mode === 'audit' ? 'audit' : outcomes[one.outcome], 'acc')}<span><bdi class="mono">${one.container}</bdi>: ${one.outcome}${one.profile === undefined ? nothing : html`, <bdi>${one.profile}</bdi>`}</span><span class="v"><bdi>${one.rule ?? 'no rule'}</bdi></span><span class="hint">${one.reason}${one.revision === undefined ? '' : `, ${one.revision.slice(0, 19)}`}${(one.loosening ?? []).length === 0 ? nothing : html`; asked for less than is given already, and does not count: <bdi>${(one.loosening ?? []).join(', ')}</bdi>`}</span></li>`)}</ul><p class="small muted">Rules that match: <bdi>${matchedRules.length === 0 ? 'none' : matchedRules.join(', ')}</bdi></p>${warnings.map((warning) => html`<p class="small warn">${icon('tri')} <bdi>${warning}</bdi></p>`)}<h3>Patch</h3><pre class="doc" tabindex="0">${patch.length === 0 ? 'none' : patch.map((one) => html`<ins>${one.op} ${one.path}${'value' in one ? ` ${JSON.stringify(one.value)}` : ''}</ins>\n`)}</pre></div>`)}`
 }
 
+const mostPods = 200
+
 const option = (value: string, chosen = '') =>
   html`<option${value === chosen ? html` selected` : nothing}>${value}</option>`
 
 const newRule = html`<section class="panel" id="new" aria-labelledby="h-new"><header><h2 id="h-new">New rule</h2><p>labels pick pods; the first rule per container wins</p></header><form class="body stack" data-rule><div class="fields"><label class="field">Namespace<input type="text" name="namespace" value="${rootNamespace}" required maxlength="63"></label><label class="field">Name<input type="text" name="name" required maxlength="253" placeholder="web"></label><label class="field">Pod labels<input type="text" name="labels" placeholder="app=web, tier=front"></label><label class="field">Namespaces, in the root only<input type="text" name="namespaces" placeholder="all"></label><label class="field">Containers<input type="text" name="containers" placeholder="all"></label><label class="field">Mode<select name="mode">${modes.map((mode) => option(mode, 'learn'))}</select></label><label class="field">Profile<input type="text" name="profile" placeholder="its own"></label><label class="field">When not ready<select name="whenNotReady">${whenNotReadyChoices.map((each) => option(each))}</select></label><label class="field">Priority<input type="text" inputmode="numeric" name="priority" value="0"></label></div><p class="form-error" role="alert"></p><div class="row"><button class="btn primary" type="submit">Save the rule</button></div></form></section>`
+
+/** One pod of each workload: those of one are alike, and there may be a hundred thousand. */
+function podsOf(running: Containers | undefined): InventoryItem[] {
+  const pods: InventoryItem[] = []
+  for (const { items } of running?.groups() ?? []) {
+    const [first] = items.values()
+    if (first !== undefined) pods.push(first)
+    if (pods.length >= mostPods) break
+  }
+  return pods
+}
 
 async function render({ ui, identity, query }: Call) {
   const lines = ruleLines(ui.sources.rules())
@@ -96,8 +110,9 @@ async function render({ ui, identity, query }: Call) {
   const page = pageOf(query['page'], pages)
   const mayWrite = await identity.can('update', 'seccomprules')
   const mayDelete = await identity.can('delete', 'seccomprules')
-  const inventory = ui.sources.inventory() ?? []
-  const picked = inventory.find(({ key }) => key === query['pod'])
+  const running = ui.sources.containers()
+  const pods = podsOf(running)
+  const picked = running?.find(query['pod'] ?? '')
   // A pod given by the address decides without JavaScript too.
   const given = query['document'] ?? (picked === undefined ? undefined : podOf(picked))
   let results: CheckResult[] = []
@@ -117,9 +132,9 @@ async function render({ ui, identity, query }: Call) {
       ? html`<div class="body">${empty('There is no rule yet.', html`Pods can say what they want by label (<code>secco.dev/learn: "true"</code>, <code>secco.dev/profile: NAME</code>); a rule says it for them.`)}</div>`
       : html`${table({ caption: 'Rules', note: 'in the order in which they are asked', columns: [{ title: 'Priority' }, { title: 'Rule' }, { title: 'Pods' }, { title: 'Containers' }, { title: 'Profile' }, { title: 'Mode' }, { title: 'When not ready' }, { title: 'Notes' }, { title: 'Actions' }], rows: lines.slice((page - 1) * perPage, page * perPage).map((line) => row(line, mayDelete)), heading: 1, live: 'rules' })}${pager({ page, pages, total: lines.length, what: 'rules', href: (to) => `/rules?page=${to}` })}`
   const picker =
-    inventory.length === 0
+    pods.length === 0
       ? nothing
-      : html`<form method="get" class="row" action="#test"><label class="field grow">Pod that runs<select name="pod">${inventory.slice(0, 500).map((item) => html`<option value="${item.key}"${item.key === query['pod'] ? html` selected` : nothing}>${item.namespace}/${item.pod === '' ? item.name : item.pod}</option>`)}</select></label><button class="btn" type="submit">Take it</button></form>`
+      : html`<form method="get" class="row end" action="#test"><label class="field grow">Pod that runs<select name="pod">${pods.map((item) => html`<option value="${item.key}"${item.key === query['pod'] ? html` selected` : nothing}>${item.namespace}/${item.pod === '' ? item.name : item.pod}</option>`)}</select></label><button class="btn" type="submit">Take it</button></form>`
   const test = html`<div class="cols even" id="test"><section class="panel" aria-labelledby="h-test"><header><h2 id="h-test">Test a pod</h2><p>nothing is created</p></header><div class="body stack">${picker}<form class="stack" method="get" action="#test" data-test><label class="field">Pod YAML, or anything with a pod template<textarea name="document" rows="12" spellcheck="false">${given ?? example}</textarea></label><div class="row"><button class="btn primary" type="submit">Test</button></div></form></div></section><section class="panel" aria-labelledby="h-ans"><header><h2 id="h-ans">Answer</h2></header><div data-live="answer" aria-live="polite"><div data-key="answer">${answerView(results, problem)}</div></div><div class="body stack"><h3>The same on the command line</h3>${command('secco check -f pod.yaml')}</div></section></div>`
   return {
     title: 'Rules',

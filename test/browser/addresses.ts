@@ -1,0 +1,20 @@
+/** Every page but that of a trace (the stories see it), with what a profile's pages are about. */
+export function addressesOf(key: string, call = 'io_uring_setup'): Record<string, string> {
+  return {
+    fleet: '/',
+    workloads: '/workloads',
+    workload: `/workloads/${key}?call=${call}`,
+    reviews: '/review',
+    review: `/review/${key}`,
+    denials: '/denials',
+    profiles: '/profiles',
+    profile: `/profiles/${key}`,
+    compare: `/compare?left=RuntimeDefault&right=${key}`,
+    rules: '/rules',
+    nodes: '/nodes',
+    profiler: '/profiler',
+    emergency: '/emergency',
+    audit: '/audit',
+    doctor: '/doctor'
+  }
+}

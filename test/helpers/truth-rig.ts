@@ -1,0 +1,224 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { stringify } from 'yaml'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { ProfileState } from '../../src/rules/profile-state.js'
+import type { ContainerView } from '../../webhook/truth/container-views.js'
+import { makeBundle, makeRootfs, run } from './runc-bundle.js'
+import { runSecco, spawnSecco } from './secco-command.js'
+import { uiToken } from './state-folder.js'
+import { until } from './until.js'
+
+/** Others may keep this machine busy. */
+export const patience = { timeoutMs: 90_000, everyMs: 100 }
+
+/** What a small static program asks by itself. */
+const own =
+  'pause read write mmap mprotect arch_prctl brk set_tid_address set_robust_list rseq prlimit64 readlink readlinkat getrandom munmap fstat clock_nanosleep nanosleep'.split(
+    ' '
+  )
+
+/** Asks again and again: what is refused once before anybody looks is counted, but nobody knows by whom. */
+const again = `
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int main(int count, char **args)
+{
+	struct timespec rest = { 0, 100000000 };
+	for (;;) {
+		if (count > 1 && !strcmp(args[1], "getpgid")) syscall(SYS_getpgid, 0);
+		if (count > 1 && !strcmp(args[1], "getsid")) syscall(SYS_getsid, 0);
+		nanosleep(&rest, NULL);
+	}
+}
+`
+
+/** A profile of the test program that allows these calls, too. */
+export function profileOf(name: string, more: readonly string[]): SeccompProfile {
+  return {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'default', name },
+    spec: {
+      workload: { kind: 'Container', name },
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [{ names: [...own, ...more].sort(), action: 'SCMP_ACT_ALLOW' }]
+      }
+    }
+  }
+}
+
+interface Addresses {
+  webhook: string
+  ui: string
+  caBundle: string
+}
+
+interface Change {
+  seccomp?: LinuxSeccomp | 'none'
+  privileged?: boolean
+  /** Asks again and again instead of once. */
+  again?: boolean
+  annotations?: Record<string, string>
+}
+
+/** A whole Secco on a state folder of its own, and real runc containers beside it. */
+export async function everything(options: { seccompFolder?: string } = {}) {
+  const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
+  const rootfs = await makeRootfs()
+  await writeFile(join(state, 'again.c'), again)
+  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'again'), join(state, 'again.c')])
+  const root = join(state, 'runc')
+  const seccompRoot = join(state, options.seccompFolder ?? 'seccomp')
+  const free = '127.0.0.1:0'
+  const up = spawnSecco([
+    ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
+    ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
+    ...['--runc-root', root, '--containerd-socket', join(state, 'none.sock')]
+  ])
+  let log = ''
+  up.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  const [line] = (await once(up.stdout, 'data')) as [Buffer]
+  const addresses = JSON.parse(line.toString()) as Addresses
+  const bundles: string[] = []
+  const ids = new Set<string>()
+
+  const secco = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runSecco([...args, '--state', state])
+    if (code !== 0) throw new Error(`secco ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const json = async <T>(...args: string[]): Promise<T> =>
+    JSON.parse(await secco(...args, '-o', 'json')) as T
+  const headers = { authorization: `Bearer ${await uiToken(state)}` }
+  const api = async <T>(path: string): Promise<T> =>
+    (await (await fetch(`${addresses.ui}/api/v1/${path}`, { headers })).json()) as T
+
+  return {
+    ...{ state, seccompRoot, secco, json, api, addresses, log: () => log },
+    async apply(document: object): Promise<void> {
+      const path = join(state, 'document.yaml')
+      await writeFile(path, stringify(document))
+      const kind = (document as { kind: string }).kind === 'SeccompRule' ? 'rule' : 'profile'
+      await secco(kind, 'apply', '-f', path)
+    },
+    /** The revision that nodes have, once they have it. */
+    revision: (name: string, mode: 'enforce' | 'audit', not = '') =>
+      until(
+        `${mode} of ${name} on the node`,
+        async () => {
+          const { items } = await api<{ items: ProfileState[] }>('states')
+          const found = items.find((one) => one.name === name)?.[mode]
+          return found?.ready === true && found.digest !== not ? found : undefined
+        },
+        patience
+      ),
+    file: (path: string) => join(seccompRoot, path),
+    read: async (path: string) =>
+      JSON.parse(await readFile(join(seccompRoot, path), 'utf8')) as LinuxSeccomp,
+    async start(id: string, calls: readonly string[], change: Change): Promise<void> {
+      const { seccomp, annotations = {}, privileged } = change
+      const bundle = await makeBundle(rootfs, {
+        args: change.again === true ? ['/again', ...calls] : ['/probe', ...calls, 'wait'],
+        annotations,
+        ...(seccomp === undefined || seccomp === 'none' ? {} : { seccomp })
+      })
+      bundles.push(bundle)
+      const path = join(bundle, 'config.json')
+      const config = JSON.parse(await readFile(path, 'utf8')) as {
+        linux: Record<string, unknown>
+        process: { capabilities: Record<string, string[]> }
+      }
+      if (seccomp === 'none') delete config.linux['seccomp']
+      if (privileged === true) {
+        delete config.linux['maskedPaths']
+        const all = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOOT']
+        for (const set of ['bounding', 'effective', 'permitted']) {
+          config.process.capabilities[set] = [...(config.process.capabilities[set] ?? []), ...all]
+        }
+      }
+      await writeFile(path, JSON.stringify(config))
+      ids.add(id)
+      const child = spawn('runc', ['--root', root, 'run', '-d', '--bundle', bundle, id], {
+        stdio: 'ignore'
+      })
+      const [code] = (await once(child, 'exit')) as [number]
+      if (code !== 0) throw new Error(`runc could not start ${id}`)
+    },
+    async stop(id: string): Promise<void> {
+      ids.delete(id)
+      await run('runc', ['--root', root, 'delete', '--force', id])
+    },
+    /** The container as `secco ps` shows it, once that is as it should be; how long it took in ms. */
+    async seen(id: string, is: (view: ContainerView) => boolean): Promise<[ContainerView, number]> {
+      const began = Date.now()
+      let last: ContainerView | undefined
+      const view = await until(
+        `${id} in secco ps`,
+        async () => {
+          const { items } = await api<{ items: ContainerView[] }>('containers')
+          last = items.find((one) => one.id === id)
+          return last !== undefined && is(last) ? last : undefined
+        },
+        patience
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(last)}`)
+      })
+      return [view, Date.now() - began]
+    },
+    /** The path that a pod of this name gets. */
+    admit(pod: string, labels: Record<string, string>): Promise<string> {
+      const review = {
+        ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
+        request: {
+          ...{ uid: `uid-${pod}`, operation: 'CREATE', namespace: 'default', dryRun: false },
+          resource: { group: '', version: 'v1', resource: 'pods' },
+          object: {
+            ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
+            spec: { containers: [{ name: 'app', image: 'app' }] }
+          }
+        }
+      }
+      return new Promise((resolve, reject) => {
+        const ca = Buffer.from(addresses.caBundle, 'base64').toString()
+        const url = addresses.webhook.replace('127.0.0.1', 'localhost')
+        const headers = { 'content-type': 'application/json' }
+        const call = request(
+          `${url}/mutate`,
+          { method: 'POST', ca, headers, agent: false },
+          (got) => {
+            let body = ''
+            got.on('data', (chunk: Buffer) => (body += chunk.toString()))
+            got.on('end', () => {
+              const { response } = JSON.parse(body) as { response: { patch?: string } }
+              const patch = Buffer.from(response.patch ?? '', 'base64').toString()
+              resolve(/"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? '')
+            })
+          }
+        )
+        call.once('error', reject)
+        call.end(JSON.stringify(review))
+      })
+    },
+    /** Ends `secco up`; containers run on. */
+    async halt(): Promise<void> {
+      if (up.exitCode !== null) return
+      up.kill('SIGTERM')
+      await once(up, 'close')
+    },
+    async dispose() {
+      for (const id of ids) await run('runc', ['--root', root, 'delete', '--force', id])
+      await this.halt()
+      for (const path of [...bundles, state, dirname(rootfs)]) {
+        await rm(path, { recursive: true, force: true })
+      }
+    }
+  }
+}

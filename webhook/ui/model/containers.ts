@@ -1,0 +1,232 @@
+import { type InventoryItem, profileOf, stateOf } from '../inventory.js'
+import { type State, states } from '../parts.js'
+
+/** How much a container needs a person: drift, no protection, an old revision, nothing. */
+export const weights = [0, 1, 2, 3] as const
+export type Weight = (typeof weights)[number]
+
+export function weightOf(item: Pick<InventoryItem, 'drift' | 'unprotected' | 'stale'>): Weight {
+  if (item.drift.length > 0) return 0
+  if (item.unprotected !== null) return 1
+  return item.stale ? 2 : 3
+}
+
+/** What pages ask of many containers at once; sums of groups are sums of these. */
+export interface ContainerCounts {
+  containers: number
+  states: Record<State, number>
+  stale: number
+  drifted: number
+  unprotected: number
+}
+
+/** The containers of one profile in one namespace; without a profile, the namespace's rest. */
+export interface ContainerGroup {
+  namespace: string
+  /** `namespace/name`; empty without one. */
+  profile: string
+  items: ReadonlyMap<string, InventoryItem>
+  counts: Readonly<ContainerCounts>
+  byWeight: readonly number[]
+}
+
+/**
+ * All containers, grouped as they come: a page adds up groups, of which there are as many as workloads,
+ * and looks only at the containers that it shows.
+ */
+export interface Containers {
+  size(): number
+  groups(): Iterable<ContainerGroup>
+  counts(): ContainerCounts
+  /** undefined: no container has it. */
+  countsOf(profile: string): Readonly<ContainerCounts> | undefined
+  /** Those that run under a profile, and those that teach it. */
+  usersOf(profile: string): InventoryItem[]
+  find(key: string): InventoryItem | undefined
+  /** Those who need a person most first, from an index on; `wants` chooses among all of them. */
+  window(from: number, most: number, wants?: (item: InventoryItem) => boolean): ContainerWindow
+}
+
+export interface ContainerWindow {
+  total: number
+  items: InventoryItem[]
+}
+
+export interface ContainerIndex extends Containers {
+  put(items: readonly InventoryItem[]): void
+  remove(items: readonly Pick<InventoryItem, 'key'>[]): void
+}
+
+interface Group extends ContainerGroup {
+  items: Map<string, InventoryItem>
+  counts: ContainerCounts
+  byWeight: number[]
+}
+
+function noCounts(): ContainerCounts {
+  const none = Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>
+  return { containers: 0, states: none, stale: 0, drifted: 0, unprotected: 0 }
+}
+
+function add(sum: ContainerCounts, more: Readonly<ContainerCounts>): ContainerCounts {
+  sum.containers += more.containers
+  for (const state of states) sum.states[state] += more.states[state]
+  sum.stale += more.stale
+  sum.drifted += more.drifted
+  sum.unprotected += more.unprotected
+  return sum
+}
+
+function count(group: Group, item: InventoryItem, by: 1 | -1): void {
+  const { counts, byWeight } = group
+  counts.containers += by
+  counts.states[stateOf(item)] += by
+  if (item.stale) counts.stale += by
+  if (item.drift.length > 0) counts.drifted += by
+  if (item.unprotected !== null) counts.unprotected += by
+  const weight = weightOf(item)
+  byWeight[weight] = (byWeight[weight] ?? 0) + by
+}
+
+/** Reads some groups; `of` gives those of a profile. */
+function reader(
+  all: () => Iterable<ContainerGroup>,
+  of: (profile: string) => Iterable<ContainerGroup>,
+  teachers: (profile: string) => readonly InventoryItem[],
+  find: Containers['find']
+): Containers {
+  const sum = () => [...all()].reduce((sum, group) => add(sum, group.counts), noCounts())
+  return {
+    size: () => sum().containers,
+    groups: all,
+    counts: sum,
+    countsOf(profile) {
+      let only: Readonly<ContainerCounts> | undefined
+      let sum: ContainerCounts | undefined
+      for (const { counts } of of(profile)) {
+        // One namespace is the rule: asked for each workload of a list, it makes nothing new.
+        if (only === undefined) only = counts
+        else sum = add(sum ?? add(noCounts(), only), counts)
+      }
+      return sum ?? only
+    },
+    usersOf: (profile) => [
+      ...[...of(profile)].flatMap(({ items }) => [...items.values()]),
+      ...teachers(profile)
+    ],
+    find,
+    window(from, most, wants) {
+      const items: InventoryItem[] = []
+      let total = 0
+      for (const weight of weights) {
+        for (const group of all()) {
+          const own = group.byWeight[weight] ?? 0
+          if (own === 0) continue
+          // Whole groups are passed over by their number, unless somebody wants to look at each.
+          if (wants === undefined && (total + own <= from || items.length >= most)) {
+            total += own
+            continue
+          }
+          for (const item of group.items.values()) {
+            if (weightOf(item) !== weight || wants?.(item) === false) continue
+            if (total >= from && items.length < most) items.push(item)
+            total += 1
+          }
+        }
+      }
+      return { total, items }
+    }
+  }
+}
+
+/** An index that its caller keeps up to date, one change at a time. */
+export function createContainerIndex(given: readonly InventoryItem[] = []): ContainerIndex {
+  const groups = new Map<string, Group>()
+  const byProfile = new Map<string, Set<Group>>()
+  const where = new Map<string, { group: Group; item: InventoryItem }>()
+  /** Run under one profile and teach another: they are in the group of that, and here for the first. */
+  const elsewhere = new Map<string, Map<string, InventoryItem>>()
+
+  function groupOf(item: InventoryItem): Group {
+    const profile = profileOf(item)
+    const key = `${item.namespace} ${profile}`
+    const known = groups.get(key)
+    if (known !== undefined) return known
+    const group: Group = {
+      ...{ namespace: item.namespace, profile, items: new Map(), counts: noCounts() },
+      byWeight: weights.map(() => 0)
+    }
+    groups.set(key, group)
+    const own = byProfile.get(profile) ?? new Set()
+    byProfile.set(profile, own.add(group))
+    return group
+  }
+
+  function remove(key: string): void {
+    const found = where.get(key)
+    if (found === undefined) return
+    const { group, item } = found
+    where.delete(key)
+    group.items.delete(key)
+    count(group, item, -1)
+    elsewhere.get(item.profile)?.delete(key)
+    if (elsewhere.get(item.profile)?.size === 0) elsewhere.delete(item.profile)
+    if (group.items.size > 0) return
+    groups.delete(`${group.namespace} ${group.profile}`)
+    const own = byProfile.get(group.profile)
+    own?.delete(group)
+    if (own?.size === 0) byProfile.delete(group.profile)
+  }
+
+  function put(item: InventoryItem): void {
+    const before = where.get(item.key)
+    if (before !== undefined && before.group !== groupOf(item)) remove(item.key)
+    const group = groupOf(item)
+    if (before?.group === group) count(group, before.item, -1)
+    if (before !== undefined) elsewhere.get(before.item.profile)?.delete(item.key)
+    count(group, item, 1)
+    group.items.set(item.key, item)
+    where.set(item.key, { group, item })
+    if (item.profile !== '' && item.profile !== profileOf(item)) {
+      const others = elsewhere.get(item.profile) ?? new Map<string, InventoryItem>()
+      elsewhere.set(item.profile, others.set(item.key, item))
+    }
+  }
+
+  for (const item of given) put(item)
+  return {
+    ...reader(
+      () => groups.values(),
+      (profile) => byProfile.get(profile) ?? [],
+      (profile) => [...(elsewhere.get(profile)?.values() ?? [])],
+      (key) => where.get(key)?.item
+    ),
+    size: () => where.size,
+    put: (items) => {
+      for (const item of items) put(item)
+    },
+    remove: (items) => {
+      for (const { key } of items) remove(key)
+    }
+  }
+}
+
+/** The same of some namespaces alone. */
+export function containersWithin(
+  containers: Containers,
+  allows: (namespace: string) => boolean
+): Containers {
+  const within = () => [...containers.groups()].filter(({ namespace }) => allows(namespace))
+  return reader(
+    within,
+    (profile) => within().filter((group) => group.profile === profile),
+    (profile) =>
+      containers
+        .usersOf(profile)
+        .filter((item) => allows(item.namespace) && profileOf(item) !== profile),
+    (key) => {
+      const item = containers.find(key)
+      return item !== undefined && allows(item.namespace) ? item : undefined
+    }
+  )
+}

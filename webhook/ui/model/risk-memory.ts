@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Resolve } from '../../../src/seccomp/approved.js'
+import { type RiskOf, riskOfProfile } from '../../../src/seccomp/review.js'
+
+interface Known {
+  parents: [string, string, SeccompProfile | undefined][]
+  risk: RiskOf
+}
+
+const most = 10_000
+const known = new Map<string, Known>()
+const prints = new WeakMap<SeccompProfile, string>()
+
+/** Everything that a risk comes from but for the parents. A status changes with every upload; this hardly ever. */
+function printOf(profile: SeccompProfile): string {
+  const before = prints.get(profile)
+  if (before !== undefined) return before
+  const { metadata, spec, status } = profile
+  const text = JSON.stringify([metadata.namespace, metadata.name, spec, status?.observed])
+  const print = createHash('sha256').update(text).digest('base64url')
+  prints.set(profile, print)
+  return print
+}
+
+function found(profile: SeccompProfile, resolve: Resolve): RiskOf | undefined {
+  const before = known.get(printOf(profile))
+  return before?.parents.every(([namespace, name, one]) => resolve(namespace, name) === one) ===
+    true
+    ? before.risk
+    : undefined
+}
+
+/** Whether the risk of a profile costs nothing now. */
+export function isRiskKnown(profile: SeccompProfile, resolve: Resolve): boolean {
+  return found(profile, resolve) !== undefined
+}
+
+/** `riskOfProfile`, worked out once for what a profile lets through. */
+export function rememberedRisk(profile: SeccompProfile, resolve: Resolve): RiskOf {
+  const before = found(profile, resolve)
+  if (before !== undefined) return before
+  const parents: Known['parents'] = []
+  const risk = riskOfProfile(profile, (namespace, name) => {
+    const parent = resolve(namespace, name)
+    parents.push([namespace, name, parent])
+    return parent
+  })
+  const print = printOf(profile)
+  known.delete(print)
+  known.set(print, { parents, risk })
+  const [oldest] = known.keys()
+  if (known.size > most && oldest !== undefined) known.delete(oldest)
+  return risk
+}
