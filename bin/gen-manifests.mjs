@@ -8,6 +8,8 @@ import { builtinProfiles } from '../build/src/seccomp/builtin.js'
 import { familiesPage } from '../build/src/seccomp/families-page.js'
 import { serializeDocument } from '../build/src/seccomp/parse.js'
 import { installParts } from '../build/src/cli/install/objects.js'
+import { dashboard } from '../build/src/cli/install/monitoring/dashboard.js'
+import { alertRules, scraping } from '../build/src/cli/install/monitoring/objects.js'
 import { defaultOptions } from '../build/src/cli/install/options.js'
 import { version } from '../build/src/version.js'
 
@@ -106,6 +108,29 @@ const files = {
     'Without it nothing is changed until a namespace is enabled: see `secco install --mode`.'
   )
 }
+Object.assign(files, {
+  'manifests/components/monitoring/scraping.yaml': document(
+    scraping(),
+    "For the Prometheus operator; Prometheus's namespace needs the label secco.dev/scrape=true."
+  ),
+  'manifests/components/monitoring/alerts.yaml': document([alertRules()]),
+  'manifests/components/monitoring/dashboard.json': `${JSON.stringify(dashboard(), null, 2)}\n`,
+  'manifests/components/monitoring/kustomization.yaml': document([
+    {
+      apiVersion: 'kustomize.config.k8s.io/v1alpha1',
+      kind: 'Component',
+      resources: ['scraping.yaml', 'alerts.yaml'],
+      configMapGenerator: [
+        {
+          name: 'secco-dashboard',
+          namespace: 'secco-system',
+          files: ['secco.json=dashboard.json'],
+          options: { disableNameSuffixHash: true, labels: { grafana_dashboard: '1' } }
+        }
+      ]
+    }
+  ])
+})
 
 const read = (path) => {
   try {

@@ -8,6 +8,7 @@ import { type CertificateSource, folderCertificates } from './certificate-source
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
+import { profileMetrics } from './hub/profile-metrics.js'
 import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
 import { clusterTiming } from './hub/hub-timing.js'
@@ -60,6 +61,8 @@ export interface WebhookOptions {
   trust?: HubTrustOptions
   /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
   joinTainted?: boolean
+  /** Whether `secco.dev/ignore` counts where a namespace says nothing. */
+  allowIgnore?: boolean
   /** Served at /metrics; with what was counted before the start. */
   registry?: Registry
   /** When asked to close: how long reviews are still answered while /readyz fails; see ShutdownOptions. */
@@ -162,13 +165,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const states: StateSource & { stop?(): void } =
       hub ?? startApiStates(objects, inCluster(cluster))
     closers.push(() => states.stop?.())
-    const { legacyAnnotations, joinTainted = false } = options
+    const { legacyAnnotations, joinTainted = false, allowIgnore = false } = options
     const feed = startSnapshotFeed(
       objects,
       states,
       {
         legacyAnnotations,
         joinTainted,
+        allowIgnore,
         mode: options.mode ?? 'enforce',
         ...namespaceOf(options.cluster)
       },
@@ -186,6 +190,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const registry = options.registry ?? new Registry()
     nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
     if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
+    profileMetrics(registry, () => objects.profiles())
     const truth =
       hub &&
       startTruth({

@@ -61,6 +61,17 @@ export const SeccompRuleSpec = Type.Object(
         description: "container names; '*' stands for any characters; default: all"
       })
     ),
+    images: Type.Optional(
+      Type.Array(
+        Type.String({ minLength: 1, maxLength: 512, pattern: '^[A-Za-z0-9*][A-Za-z0-9._:/@*-]*$' }),
+        {
+          minItems: 1,
+          maxItems: 64,
+          description:
+            "images of the containers, as their pods name them: 'nginx', 'registry.example.com/shop/*', 'nginx:1.27*', 'nginx@sha256:…'; '*' stands for any characters; without a tag every tag and digest; default: all"
+        }
+      )
+    ),
     profile: Type.Optional(
       Type.Object(
         {

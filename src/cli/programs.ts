@@ -38,6 +38,7 @@ export interface WebhookArgs {
   /** Name of this replica in a cluster: its pod's. */
   replica: string
   joinTainted: boolean
+  allowIgnore: boolean
   /** ms */
   leaveAfter: number
   trust: HubTrustOptions
@@ -97,6 +98,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     legacyAnnotations: args.legacyAnnotations,
     mode: args.mode,
     joinTainted: args.joinTainted,
+    allowIgnore: args.allowIgnore,
     leaveMs: args.leaveAfter,
     trust: args.trust,
     roles,

@@ -131,7 +131,7 @@ function decideContainer(
   const given = ownPath(container.seccomp)
   const tightened = resolveLayers(
     snapshot,
-    wishesForContainer(wishes, name),
+    wishesForContainer(wishes, container),
     author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
     reach,
     {

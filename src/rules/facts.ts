@@ -11,6 +11,8 @@ export type ContainerKind = 'init' | 'container' | 'ephemeral'
 
 export interface ContainerFacts {
   name: string
+  /** As its pod names it; empty where nobody knows. */
+  image: string
   kind: ContainerKind
   /** Position in its list. */
   index: number

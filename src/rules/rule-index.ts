@@ -1,13 +1,21 @@
+import type { ImageRef } from './image.js'
 import { type Rule, ruleMatches } from './rule.js'
 import type { Labels, Requirement } from './selector.js'
 
 /** Finds the rules for a pod without looking at the others: 10,000 rules cost about what one costs. */
 export interface RuleIndex {
   size: number
-  /** Rules that no label, key or namespace anchors: they are looked at for every pod. Keep them few. */
+  /** Rules that no label, key, namespace or image anchors: they are looked at for every pod. Keep them few. */
   unanchored: number
+  /** Whether a rule looks at images: else nobody has to take their names apart. */
+  usesImages: boolean
   /** Matching rules, the most important first. */
-  match(labels: Labels, namespace: string, namespaceLabels: Labels): Rule[]
+  match(
+    labels: Labels,
+    namespace: string,
+    namespaceLabels: Labels,
+    images: readonly ImageRef[]
+  ): Rule[]
 }
 
 type Table = Map<string, Map<string, Rule[]>>
@@ -36,10 +44,11 @@ function namespacesOf(rule: Rule): ReadonlySet<string> | undefined {
   )?.values
 }
 
-/** How many rules share each `key = value` and each namespace: the rarest makes the best anchor. */
+/** How many rules share each `key = value`, namespace and image: the rarest makes the best anchor. */
 function countSharing(rules: readonly Rule[]) {
   const counts = new Map<string, Map<string, number>>()
   const namespaces = new Map<string, number>()
+  const images = new Map<string, number>()
   for (const rule of rules) {
     for (const { key, operator, values } of rule.pod.requirements) {
       if (operator !== 'In') continue
@@ -49,30 +58,33 @@ function countSharing(rules: readonly Rule[]) {
     }
     for (const name of namespacesOf(rule) ?? [])
       namespaces.set(name, (namespaces.get(name) ?? 0) + 1)
+    for (const name of rule.images?.repositories ?? [])
+      images.set(name, (images.get(name) ?? 0) + 1)
   }
   const cost = (requirement: Requirement): number => {
     let sum = 0
     for (const value of requirement.values) sum += counts.get(requirement.key)?.get(value) ?? 0
     return sum
   }
-  const namespaceCost = (names: ReadonlySet<string>): number => {
+  const sumOf = (shared: ReadonlyMap<string, number>) => (names: Iterable<string>) => {
     let sum = 0
-    for (const name of names) sum += namespaces.get(name) ?? 0
+    for (const name of names) sum += shared.get(name) ?? 0
     return sum
   }
-  return { cost, namespaceCost }
+  return { cost, namespaceCost: sumOf(namespaces), imageCost: sumOf(images) }
 }
 
 /**
  * Builds the index. Each rule hangs on one anchor that a pod must have to match it: its rarest
- * `key = value` (or set of values) or namespace, else a key that must exist, else nothing.
+ * `key = value` (or set of values), namespace or image, else a key that must exist, else nothing.
  */
 export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
   const usable = rules.filter((rule) => !rule.pod.never && !rule.namespaceSelector.never)
-  const { cost, namespaceCost } = countSharing(usable)
+  const { cost, namespaceCost, imageCost } = countSharing(usable)
   const byLabel: Table = new Map()
   const byKey = new Map<string, Rule[]>()
   const byNamespace = new Map<string, Rule[]>()
+  const byImage = new Map<string, Rule[]>()
   const always: Rule[] = []
   for (const rule of usable) {
     let anchor: Requirement | undefined
@@ -83,6 +95,18 @@ export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
       if (price < best) [anchor, best] = [requirement, price]
     }
     const namespaces = namespacesOf(rule)
+    const repositories = rule.images?.repositories
+    if (repositories !== undefined) {
+      const price = imageCost(repositories)
+      const others = Math.min(
+        best,
+        namespaces === undefined ? Number.POSITIVE_INFINITY : namespaceCost(namespaces)
+      )
+      if (price <= others) {
+        for (const repository of repositories) append(byImage, repository, rule)
+        continue
+      }
+    }
     const exists = rule.pod.requirements.find((r) => r.operator === 'Exists')
     if (anchor !== undefined && (namespaces === undefined || best <= namespaceCost(namespaces))) {
       for (const value of anchor.values) put(byLabel, anchor.key, value, rule)
@@ -97,16 +121,25 @@ export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
   return {
     size: rules.length,
     unanchored: always.length,
-    match(labels, namespace, namespaceLabels) {
+    usesImages: usable.some((rule) => rule.images !== undefined),
+    match(labels, namespace, namespaceLabels, images) {
       const found: Rule[] = []
       const consider = (list: readonly Rule[] | undefined): void => {
         if (list === undefined) return
         for (const rule of list) {
-          if (ruleMatches(rule, labels, namespace, namespaceLabels)) found.push(rule)
+          if (ruleMatches(rule, labels, namespace, namespaceLabels, images)) found.push(rule)
         }
       }
       consider(always)
       consider(byNamespace.get(namespace))
+      if (byImage.size > 0) {
+        // A rule may name several of the pod's images: it is found once.
+        const named = new Set<Rule>()
+        for (const { repository } of images) {
+          for (const rule of byImage.get(repository) ?? []) named.add(rule)
+        }
+        consider([...named])
+      }
       for (const key of Object.keys(labels)) {
         const value = labels[key]
         if (value === undefined) continue

@@ -1,6 +1,7 @@
 import type { Mode, SeccompRule, WhenNotReady } from '../api/seccomp-rule.js'
 import { rootNamespace } from '../api/names.js'
 import { compileContainers } from './glob.js'
+import { compileImages, type ImageMatcher, type ImageRef } from './image.js'
 import { type CompiledSelector, compileSelector, type Labels, selectorMatches } from './selector.js'
 
 /** A SeccompRule made ready for matching. */
@@ -16,6 +17,8 @@ export interface Rule {
   pod: CompiledSelector
   namespaceSelector: CompiledSelector
   matchesContainer: (name: string) => boolean
+  /** Absent: every image. */
+  images: ImageMatcher | undefined
   /** Position among all rules; the smaller wins. */
   order: number
 }
@@ -24,8 +27,9 @@ export interface Rule {
 function specificity(rule: SeccompRule): number {
   const count = (selector: SeccompRule['spec']['podSelector']) =>
     Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length
-  const { podSelector, namespaceSelector, containers } = rule.spec
-  return count(podSelector) + count(namespaceSelector) + (containers === undefined ? 0 : 1)
+  const { podSelector, namespaceSelector, containers, images } = rule.spec
+  const given = (list: readonly string[] | undefined) => (list === undefined ? 0 : 1)
+  return count(podSelector) + count(namespaceSelector) + given(containers) + given(images)
 }
 
 function compare(a: SeccompRule, b: SeccompRule): number {
@@ -48,7 +52,7 @@ export interface RuleProblem {
 
 /**
  * Compiles rules into their order of precedence: priority (higher first), then specificity (the number
- * of selector requirements, and one for `containers`), then `<namespace>/<name>` in byte order.
+ * of selector requirements, and one each for `containers` and `images`), then `<namespace>/<name>` in byte order.
  * A rule that is wrong selects nothing and is reported; the others work.
  */
 export function compileRules(documents: readonly SeccompRule[]): {
@@ -94,20 +98,24 @@ export function compileRules(documents: readonly SeccompRule[]): {
       pod: pod.selector,
       namespaceSelector: selector.selector,
       matchesContainer: compileContainers(document.spec.containers),
+      images: compileImages(document.spec.images),
       order
     }
   })
   return { rules, problems }
 }
 
-/** Whether the rule applies to a pod with these labels in this namespace. The truth that the index must equal. */
+/** Whether the rule applies to a pod with these labels and images in this namespace. The truth that the index must equal. */
 export function ruleMatches(
   rule: Rule,
   labels: Labels,
   namespace: string,
-  namespaceLabels: Labels
+  namespaceLabels: Labels,
+  images: readonly ImageRef[]
 ): boolean {
   if (!rule.root && rule.namespace !== namespace) return false
+  const { images: wanted } = rule
+  if (wanted !== undefined && !images.some((image) => wanted.matches(image))) return false
   return (
     selectorMatches(rule.pod, labels) && selectorMatches(rule.namespaceSelector, namespaceLabels)
   )

@@ -1,6 +1,7 @@
 import { labels, namePattern, rootNamespace } from '../api/names.js'
 import type { Mode, WhenNotReady } from '../api/seccomp-rule.js'
-import type { PodFacts } from './facts.js'
+import type { ContainerFacts, PodFacts } from './facts.js'
+import { parseImage } from './image.js'
 import { profileKey } from './profile-state.js'
 import type { Rule } from './rule.js'
 import type { Snapshot } from './snapshot.js'
@@ -22,7 +23,7 @@ export interface Wish {
    * workload's people's, so they count only within RuntimeDefault.
    */
   bounded: readonly string[]
-  matchesContainer: (name: string) => boolean
+  matches: (container: Pick<ContainerFacts, 'name' | 'image'>) => boolean
   /** A rule of the root namespace: the platform's word, which others only tighten. */
   platform: boolean
 }
@@ -53,6 +54,11 @@ function profilesOfRule(rule: Rule, namespace: string): string[] {
   return rule.root && namespace !== rule.namespace ? [own, profileKey(namespace, name)] : [own]
 }
 
+function matcherOf({ matchesContainer, images }: Rule): Wish['matches'] {
+  if (images === undefined) return ({ name }) => matchesContainer(name)
+  return ({ name, image }) => matchesContainer(name) && images.matches(parseImage(image))
+}
+
 function wishOfRule(rule: Rule, namespace: string): Wish {
   return {
     source: rule.key,
@@ -60,7 +66,7 @@ function wishOfRule(rule: Rule, namespace: string): Wish {
     whenNotReady: rule.whenNotReady,
     profiles: profilesOfRule(rule, namespace),
     bounded: boundedOfRule(rule, namespace),
-    matchesContainer: rule.matchesContainer,
+    matches: matcherOf(rule),
     platform: rule.root
   }
 }
@@ -79,7 +85,7 @@ function wishOfLabels(facts: PodFacts): Wish | undefined {
     whenNotReady: 'RuntimeDefault',
     profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
     bounded: [],
-    matchesContainer: () => true,
+    matches: () => true,
     platform: false
   }
 }
@@ -98,7 +104,13 @@ export function wishesFor(
   facts: PodFacts,
   namespaceLabels: Readonly<Record<string, string>>
 ): Wishes {
-  const rules = snapshot.rules.match(facts.labels, facts.namespace, namespaceLabels)
+  const images = snapshot.rules.usesImages
+    ? // Nothing is assigned to ephemeral containers: their image selects no rule.
+      facts.containers
+        .filter(({ kind }) => kind !== 'ephemeral')
+        .map(({ image }) => parseImage(image))
+    : []
+  const rules = snapshot.rules.match(facts.labels, facts.namespace, namespaceLabels, images)
   const label = wishOfLabels(facts)
   if (rules.length === 0 && label === undefined) return none
   const root: Wish[] = []
@@ -118,9 +130,12 @@ export interface ContainerWishes {
 }
 
 /** The first wish of each layer that is about this container. */
-export function wishesForContainer(wishes: Wishes, container: string): ContainerWishes {
+export function wishesForContainer(
+  wishes: Wishes,
+  container: Pick<ContainerFacts, 'name' | 'image'>
+): ContainerWishes {
   const [root, ...tenants] = wishes.layers.map((layer) =>
-    layer.find((candidate) => candidate.matchesContainer(container))
+    layer.find((candidate) => candidate.matches(container))
   )
   return { root, tenants: tenants.filter((wish) => wish !== undefined) }
 }

@@ -5,20 +5,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
+import { KubeConfig } from '@kubernetes/client-node'
 import { Registry } from 'prom-client'
 import { test } from 'tap'
 import { parse } from 'yaml'
 import { ensureCertificates } from '../../certs/files.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
 import { createLogger } from '../../src/log.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
+import { type ProfileState, revisionPath } from '../../src/rules/profile-state.js'
+import { createApiCall } from '../../src/store/kubernetes-call.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { exportAdmissionPolicy } from '../../src/seccomp/export/admission-policy.js'
-import {
-  finalStatePolicy,
-  mutatingWebhookConfiguration
-} from '../../webhook/admission/webhook-configuration.js'
+import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAdmissionServer } from '../../webhook/server.js'
+import { startPolicyParameters } from '../../webhook/cluster/policy-parameters.js'
+import { testProfile, testRevision } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json, KubeResponse } from '../helpers/kube.js'
@@ -366,11 +368,12 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
   await t.test(
     'with the webhook stopped pods are still created, and the policy says so',
     async (t) => {
-      const { policy, bindings } = finalStatePolicy()
       const api = '/apis/admissionregistration.k8s.io/v1'
-      await kube.do('POST', `${api}/validatingadmissionpolicies?fieldValidation=Strict`, policy)
-      for (const binding of bindings) {
-        await kube.do('POST', `${api}/validatingadmissionpolicybindings`, binding)
+      for (const { policy, bindings } of [finalStatePolicy(), pathPolicy()]) {
+        await kube.do('POST', `${api}/validatingadmissionpolicies?fieldValidation=Strict`, policy)
+        for (const binding of bindings) {
+          await kube.do('POST', `${api}/validatingadmissionpolicybindings`, binding)
+        }
       }
       await stopWebhook()
       const answer = await kube.call('POST', pods, podOf({ app: 'web' }, { name: 'alone' }))
@@ -397,7 +400,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       })
       const api = '/apis/admissionregistration.k8s.io/v1beta1'
       const strict = '?fieldValidation=Strict'
-      await kube.do('POST', `/api/v1/namespaces/shop/configmaps${strict}`, parameters)
+      await kube.do('POST', `/api/v1/namespaces/secco-system/configmaps${strict}`, parameters)
       await kube.do('POST', `${api}/mutatingadmissionpolicies${strict}`, policy)
       await kube.do('POST', `${api}/mutatingadmissionpolicybindings${strict}`, binding)
       const other = { type: 'Localhost', localhostProfile: 'mine.json' }
@@ -437,6 +440,14 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       t.match(pod.spec, {
         initContainers: [{ name: 'init', securityContext: { seccompProfile: localhost } }]
       })
+      const entry = { profile: 'shop/web.app', revision: digest, outcome: 'assigned' }
+      t.match(JSON.parse(pod.metadata.annotations?.['secco.dev/assigned'] ?? '{}'), {
+        app: entry,
+        init: entry,
+        root: undefined,
+        own: undefined
+      })
+      t.same(answer.warnings, [], 'and the policy on paths takes it for no hand')
       const unlabelled = asPod(await kube.call('POST', dry, given({ tier: 'other' })))
       t.same(profilesOf(unlabelled)[0], { type: 'RuntimeDefault' })
       const ignored = asPod(
@@ -450,7 +461,50 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
         [localhost],
         'no init containers'
       )
-      await kube.do('DELETE', '/api/v1/namespaces/shop/configmaps/secco.shop.web.app')
+      // The hub's part, beside a fleet that changes.
+      const config = new KubeConfig()
+      config.loadFromFile(cluster.kubeconfig)
+      const newest = testRevision('shop', 'web.app', 'd', false)
+      const before = testRevision('shop', 'web.app', 'a', true)
+      const unready = { ...before, ready: false }
+      let state: ProfileState | undefined = testProfile('shop', 'web.app', {
+        ...{ enforce: newest, previous: before }
+      })
+      const parts = startPolicyParameters({
+        call: createApiCall(config),
+        namespace: 'secco-system',
+        snapshot: () => buildSnapshot({ profiles: state === undefined ? [] : [state] }),
+        mayWrite: () => true,
+        logger: createLogger('webhook', sink),
+        debounceMs: 1
+      })
+      t.teardown(() => parts.close())
+      const path0 = (at: { path: string }) => ({ type: 'Localhost', localhostProfile: at.path })
+      const untilGiven = (what: string, wanted: Json | undefined) =>
+        until(what, async () => {
+          const tried = await kube.call('POST', dry, bare)
+          const [given] = profilesOf(asPod(tried))
+          return given?.['localhostProfile'] === wanted?.['localhostProfile'] ? tried : undefined
+        })
+      const change = (to: Partial<ProfileState> | undefined): void => {
+        state = to === undefined ? undefined : testProfile('shop', 'web.app', to)
+        parts.look()
+      }
+      change({ enforce: { ...newest, ready: true }, previous: before })
+      await untilGiven('the revision that every node has now', path0(newest))
+      change({ enforce: newest, previous: before })
+      await untilGiven('the one before, while a node lacks the newest', path0(before))
+      change({ enforce: newest, previous: unready })
+      const none = await untilGiven('nothing, while a node has neither', undefined)
+      t.equal(none.status, 201, 'no pod waits for a file')
+      change({ enforce: { ...newest, ready: true }, previous: before })
+      await untilGiven('the newest again', path0(newest))
+      change(undefined)
+      await untilGiven('nothing, when the profile is gone', undefined)
+      change({ enforce: before })
+      await untilGiven('the profile again', path0(before))
+      await parts.close()
+      await kube.do('DELETE', '/api/v1/namespaces/secco-system/configmaps/secco.shop.web.app')
       const after = await until('the parameters to be gone', async () => {
         const tried = await kube.call('POST', dry, bare)
         return profilesOf(asPod(tried))[0] === undefined ? tried : undefined

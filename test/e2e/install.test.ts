@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { parseAllDocuments } from 'yaml'
@@ -74,6 +74,41 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
     t.match({ stdout, code }, { stdout: '', code: 0 })
     t.match(stderr, /DaemonSet as root with BPF, PERFMON, SYS_PTRACE, hostPID, not privileged/)
     t.match((await runSecco(['install', '--ha', '--small'])).stderr, /exclude each other/)
+  })
+
+  await t.test('the component for monitoring joins an overlay', async (t) => {
+    const folder = join(repositoryRoot, 'build/kustomize-monitoring')
+    mkdirSync(folder, { recursive: true })
+    const manifests = '../../manifests'
+    const file = {
+      ...{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' },
+      resources: [`${manifests}/overlays/ha`],
+      components: [`${manifests}/components/monitoring`]
+    }
+    writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(file))
+    const built = await kubectl(['kustomize', folder])
+    t.equal(built.code, 0, built.stderr)
+    const before = installObjects({ ...defaultOptions, layout: 'ha', image: 'secco:test' })
+    const added = Object.entries(byPath(documentsOf(built.stdout)))
+      .filter(([path]) => !(path in byPath(before)))
+      .map(([, one]) => one)
+    const nameOf = ({ kind, metadata }: Manifest) =>
+      `${String(kind)} ${String((metadata as Json)['name'])}`
+    t.same(added.map(nameOf).sort(), [
+      'ConfigMap secco-dashboard',
+      'PrometheusRule secco',
+      'Service secco-metrics',
+      'Service secco-satellite-metrics',
+      'ServiceMonitor secco-metrics',
+      'ServiceMonitor secco-satellite-metrics'
+    ])
+    const strict = '?dryRun=All&fieldValidation=Strict'
+    for (const one of added.filter(({ kind }) => ['Service', 'ConfigMap'].includes(String(kind)))) {
+      const plural = one['kind'] === 'Service' ? 'services' : 'configmaps'
+      const path = `/api/v1/namespaces/default/${plural}${strict}`
+      const metadata = { ...(one['metadata'] as Json), namespace: 'default' }
+      t.equal((await kube.call('POST', path, { ...one, metadata })).status, 201, nameOf(one))
+    }
   })
 
   await t.test('what is asked for is little, and the API server agrees', async (t) => {

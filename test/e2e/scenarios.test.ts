@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { stringify } from 'yaml'
+import { parseImage } from '../../src/rules/image.js'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import type { Json } from '../helpers/kube.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
@@ -13,6 +14,7 @@ import {
 } from '../helpers/kubernetes/real-cluster.js'
 import { type SeccoInUse, testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { runSeccoOnHost } from '../helpers/kubernetes/secco-on-host.js'
+import { testImage } from '../helpers/kubernetes/test-images.js'
 import { until } from '../helpers/until.js'
 
 const unable = whyNoNode()
@@ -202,6 +204,41 @@ const scenarios: readonly Scenario[] = [
       const [pupil] = await use.ready('app=pupil', 1)
       t.equal(pupil?.spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile, path)
       return 'by the ready-made label, without a rule'
+    }
+  },
+  {
+    name: 'bind by image',
+    run: async (t, use, cluster) => {
+      await use.create('pods', testPod(learning('painter'), [testContainer('app')]))
+      const [painter] = await use.ready('app=painter', 1)
+      if (painter !== undefined) await use.ask(painter, '/')
+      await use.observed('painter.app', 'listen', 'shutdown')
+      const path = await use.approve('painter.app')
+      await use.create('seccomprules', {
+        apiVersion: 'secco.dev/v1alpha1',
+        kind: 'SeccompRule',
+        metadata: { name: 'by-image' },
+        spec: {
+          images: [parseImage(testImage).repository],
+          profile: { name: 'painter.app' },
+          mode: 'enforce'
+        }
+      })
+      const copy = (image: string): Json =>
+        testPod({ name: 'copy', labels: { app: 'copy' } }, [
+          testContainer('app', undefined, { image })
+        ])
+      const dry = `/api/v1/namespaces/${use.namespace}/pods?dryRun=All`
+      await until('the rule to be in force', async () => {
+        const answer = await cluster.kube.call('POST', dry, copy(testImage))
+        return JSON.stringify(answer.body).includes(path) ? true : undefined
+      })
+      const other = await cluster.kube.call('POST', dry, copy('registry.example.com/other:1'))
+      t.notMatch(JSON.stringify(other.body), /localhostProfile/, 'another image gets nothing')
+      await use.create('pods', copy(testImage))
+      const [pod] = await use.ready('app=copy', 1)
+      t.equal(pod?.spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile, path)
+      return `images: [${parseImage(testImage).repository}], no label on the pod`
     }
   },
   {

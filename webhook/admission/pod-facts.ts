@@ -55,6 +55,7 @@ function containerFacts(
   const context = objectAt(value, 'securityContext', `${field}.securityContext`)
   return {
     name,
+    image: stringAt(value, 'image', `${field}.image`) ?? '',
     kind,
     index,
     hasSecurityContext: context !== undefined,

@@ -15,6 +15,7 @@ import { createEventRecorder } from './events.js'
 import { encodeSummary } from './hub-summary.js'
 import { startInformers } from './informers.js'
 import { type Leader, startLeader } from './leader.js'
+import { startPolicyParameters } from './policy-parameters.js'
 import { createReferences } from './references.js'
 import { createStartupTaints } from './startup-taint.js'
 import { startSummaryFeed, type SummaryFeedOptions } from './summary-feed.js'
@@ -167,15 +168,26 @@ export async function joinCluster(
         mayWrite: () => leader.isLeader()
       })
       closers.push(() => writer.close())
+      const parameters = startPolicyParameters({
+        ...{ call, namespace, snapshot, logger },
+        mayWrite: () => leader.isLeader()
+      })
+      closers.push(() => parameters.close())
       const stops = [
         hub.onChange(() => {
           publisher.changed()
           taints.look()
         }),
         onFleetChange(() => taints.look()),
-        onSnapshot(() => writer.look()),
+        onSnapshot(() => {
+          writer.look()
+          parameters.look()
+        }),
         leader.onChange((leads) => {
-          if (leads) writer.begin()
+          if (leads) {
+            writer.begin()
+            parameters.look()
+          }
         })
       ]
       const tidy = setInterval(() => {

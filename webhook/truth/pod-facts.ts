@@ -62,6 +62,7 @@ export function factsOf(running: Running, who: Who, given = ''): PodFacts {
     containers: [
       {
         name: running.container?.name ?? '',
+        image: running.container?.image ?? '',
         ...{ kind: 'container', index: 0, hasSecurityContext: false, seccomp: existing },
         ...{ privileged: running.privileged, existed: false }
       }

@@ -39,7 +39,12 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     options.mode === 'observe'
       ? 'pods: none is changed; people are told what would happen, until a namespace is enabled: kubectl label namespace NAME secco.dev/mode=enabled'
       : 'pods: new ones that a rule or label selects get their profile, outside kube-system, kube-node-lease and the own namespace',
-    'when Secco is away: pods are created as they are (failurePolicy Ignore), and a policy warns',
+    `when Secco is away: pods are created as they are (failurePolicy Ignore), and a policy ${options.finalState === 'deny' ? 'refuses those that carry a label of Secco, or point below secco/' : 'warns'}`,
+    ...(options.allowIgnore
+      ? [
+          'opting out: pods with secco.dev/ignore=true, but where their namespace says secco.dev/allow-ignore=false'
+        ]
+      : []),
     `nodes: a DaemonSet as root with ${satelliteCapabilities.join(', ')}${options.readFilters ? ', SYS_ADMIN and no filter of its own' : ''}, hostPID, not privileged; of the host it sees`,
     ...hostPaths.map(({ hostPath, readOnly }) => `  ${hostPath}${readOnly ? ' (read only)' : ''}`),
     `recording: ${options.record}`

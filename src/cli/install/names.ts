@@ -26,6 +26,8 @@ export const names = {
 export const roleLabels = {
   admission: 'secco.dev/role-admission',
   hub: 'secco.dev/role-hub',
+  /** Webhook, hub or both: what serves their metrics. */
+  central: 'secco.dev/role-central',
   satellite: 'secco.dev/role-satellite'
 } as const
 

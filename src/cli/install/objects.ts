@@ -1,8 +1,6 @@
 import { approvalPolicy } from '../../../webhook/admission/approval-policy.js'
-import {
-  finalStatePolicy,
-  mutatingWebhookConfiguration
-} from '../../../webhook/admission/webhook-configuration.js'
+import { finalStatePolicy, pathPolicy } from '../../../webhook/admission/final-state-policy.js'
+import { mutatingWebhookConfiguration } from '../../../webhook/admission/webhook-configuration.js'
 import { customResourceDefinitions } from '../../api/crd.js'
 import { clusterNamed, commonLabels, names, namespace, serverNames } from './names.js'
 import { certManagerObjects, injectAnnotation, networkPolicies, services } from './network.js'
@@ -45,9 +43,19 @@ function webhookConfiguration(options: InstallOptions): Manifest {
   }
 }
 
-function policies(): Manifest[] {
-  const { policy, bindings } = finalStatePolicy()
-  return [...approvalPolicy().map((one) => one as Manifest), policy, ...bindings]
+function policies(options: InstallOptions): Manifest[] {
+  const { allowIgnore } = options
+  const choice = {
+    allowIgnore,
+    ...(options.finalState === 'deny' ? { validationActions: ['Deny', 'Audit'] as const } : {})
+  }
+  return [
+    ...approvalPolicy().map((one) => one as Manifest),
+    ...[finalStatePolicy(choice), pathPolicy(choice)].flatMap(({ policy, bindings }) => [
+      policy,
+      ...bindings
+    ])
+  ]
 }
 
 /** The parts of an installation, in the order in which they are applied. */
@@ -75,7 +83,7 @@ export function installParts(options: InstallOptions): InstallParts {
     certificates: options.tls === 'cert-manager' ? certManagerObjects(serverNames) : [],
     programs: programs(options),
     satellite: [satellite(options)],
-    admission: [...policies(), webhookConfiguration(options)]
+    admission: [...policies(options), webhookConfiguration(options)]
   }
 }
 

@@ -11,6 +11,10 @@ export type Layout = (typeof layouts)[number]
 export const tlsModes = ['selfsigned', 'cert-manager'] as const
 export type TlsMode = (typeof tlsModes)[number]
 
+/** What the policy on the final state does with a pod that breaks it. */
+export const finalStates = ['warn', 'deny'] as const
+export type FinalState = (typeof finalStates)[number]
+
 /** What an installation may be told; everything else is the same everywhere. */
 export interface InstallOptions {
   layout: Layout
@@ -22,6 +26,9 @@ export interface InstallOptions {
   startupTaint: boolean
   /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
   readFilters: boolean
+  /** Whether pods may opt out with `secco.dev/ignore` where their namespace says nothing. */
+  allowIgnore: boolean
+  finalState: FinalState
 }
 
 export const defaultOptions = {
@@ -30,5 +37,7 @@ export const defaultOptions = {
   tls: 'selfsigned',
   record: 'always',
   startupTaint: false,
-  readFilters: false
+  readFilters: false,
+  allowIgnore: false,
+  finalState: 'warn'
 } as const satisfies Omit<InstallOptions, 'image'>

@@ -39,6 +39,7 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
+    ...(options.allowIgnore ? ['--allow-ignore', 'on'] : []),
     // Endpoints learn that a pod goes at the same time as the pod, and the proxies of nodes a moment later.
     ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
     ...(options.startupTaint ? ['--join-taint', 'on'] : [])
@@ -55,6 +56,7 @@ function deployment(
   const labels = {
     ...named(name, name === names.hub ? 'hub' : 'webhook').labels,
     'app.kubernetes.io/instance': name,
+    [roleLabels.central]: 'true',
     ...(roles.includes('admission') ? { [roleLabels.admission]: 'true' } : {}),
     ...(roles.includes('hub') ? { [roleLabels.hub]: 'true' } : {})
   }

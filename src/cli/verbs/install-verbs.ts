@@ -5,7 +5,13 @@ import { recordModes, type RecordMode } from '../../../satellite/record-mode.js'
 import { SeccoError } from '../../errors.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
 import { version } from '../../version.js'
-import { defaultOptions, type TlsMode, tlsModes } from '../install/options.js'
+import {
+  defaultOptions,
+  type FinalState,
+  finalStates,
+  type TlsMode,
+  tlsModes
+} from '../install/options.js'
 import { parseOutput } from '../output.js'
 import { kubeconfigOf, type VerbContext } from './context.js'
 
@@ -18,6 +24,8 @@ interface InstallFlags {
   record: string
   startupTaint?: boolean
   readFilters?: boolean
+  allowIgnore?: boolean
+  finalState: string
   dryRun?: boolean
 }
 
@@ -43,6 +51,15 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
       '--read-filters',
       'satellites get CAP_SYS_ADMIN and no filter, to read the filters of processes back from the kernel'
     )
+    .option(
+      '--allow-ignore',
+      'pods may opt out with secco.dev/ignore=true where their namespace says nothing'
+    )
+    .option(
+      '--final-state <warn|deny>',
+      'what the API server does with a labelled pod that carries nothing of Secco, or a path below secco/ set by hand',
+      defaultOptions.finalState
+    )
     .option('--dry-run', 'only say what it would touch')
     .action(async (flags: InstallFlags) => {
       if (flags.ha === true && flags.small === true) {
@@ -56,7 +73,9 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
         tls: parseOutput(flags.tls, tlsModes, '--tls') as TlsMode,
         record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
         startupTaint: flags.startupTaint === true,
-        readFilters: flags.readFilters === true
+        readFilters: flags.readFilters === true,
+        allowIgnore: flags.allowIgnore === true,
+        finalState: parseOutput(flags.finalState, finalStates, '--final-state') as FinalState
       }
       context.finish(runInstall(context.io, options, flags.dryRun === true))
     })

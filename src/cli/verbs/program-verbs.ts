@@ -35,6 +35,7 @@ interface WebhookVerbOptions extends ListenOptions {
   roles: string
   replica?: string
   joinTaint: string
+  allowIgnore: string
   leaveAfter?: string
 }
 
@@ -158,6 +159,11 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'off'
     )
     .option(
+      '--allow-ignore <on|off>',
+      'on: pods may opt out with secco.dev/ignore=true where their namespace says nothing',
+      'off'
+    )
+    .option(
       '--leave-after <duration>',
       'when told to end: how long reviews are still answered while /readyz fails, until no Service leads here (default: not at all)'
     )
@@ -199,6 +205,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
           roles: options.roles,
           replica: options.replica ?? nodeName(undefined),
           joinTainted: parseOutput(options.joinTaint, ['on', 'off'], '--join-taint') === 'on',
+          allowIgnore: parseOutput(options.allowIgnore, ['on', 'off'], '--allow-ignore') === 'on',
           leaveAfter:
             options.leaveAfter === undefined
               ? 0

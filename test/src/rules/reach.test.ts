@@ -309,7 +309,13 @@ test('the decision says which nodes are missing', (t) => {
     ...testRevision('shop', 'checkout.app', digit, names.length === 0),
     lacking: names
   })
-  const container = { name: 'app', kind: 'container', index: 0, hasSecurityContext: false } as const
+  const container = {
+    name: 'app',
+    image: 'nginx',
+    kind: 'container',
+    index: 0,
+    hasSecurityContext: false
+  } as const
   const pod = (placement: Partial<Placement>): PodFacts => ({
     ...{ operation: 'CREATE', subresource: '', namespace: 'shop', name: 'web-1', owner: '' },
     ...{ labels: { app: 'web' }, hasMetadata: true, annotations: undefined },

@@ -5,6 +5,7 @@ import { buildPatch } from '../../../webhook/admission/patch.js'
 import { decide } from '../../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../../src/rules/facts.js'
 import { compileContainers, compileGlob } from '../../../src/rules/glob.js'
+import { compileImages, parseImage } from '../../../src/rules/image.js'
 import { anywhere } from '../../../src/rules/placement.js'
 import { compileRules, ruleMatches } from '../../../src/rules/rule.js'
 import { buildRuleIndex } from '../../../src/rules/rule-index.js'
@@ -116,6 +117,9 @@ const ruleArbitrary = fc
     containers: fc.option(fc.subarray(['app', 'web-*', 'init'], { minLength: 1 }), {
       nil: undefined
     }),
+    images: fc.option(fc.subarray(['nginx', 'nginx:1', 'r.example/a', '*/a'], { minLength: 1 }), {
+      nil: undefined
+    }),
     profile: fc.option(fc.constantFrom('ready', 'waiting', 'draft', 'missing'), { nil: undefined })
   })
   .map(
@@ -132,6 +136,7 @@ const ruleArbitrary = fc
               ? {}
               : { namespaceSelector: r.namespaceSelector }),
             ...(r.containers === undefined ? {} : { containers: r.containers }),
+            ...(r.images === undefined ? {} : { images: r.images }),
             ...(r.profile === undefined ? {} : { profile: { name: r.profile } })
           },
           r.namespace
@@ -148,12 +153,14 @@ test('the index finds what a linear scan finds, in the same order', (t) => {
       labelsArbitrary,
       namespaceArbitrary,
       labelsArbitrary,
-      (documents, labels, namespace, more) => {
+      fc.subarray(['nginx:1', 'nginx:2', 'docker.io/library/nginx', 'r.example/a', 'q.example/a']),
+      (documents, labels, namespace, more, names) => {
         const { rules } = compileRules(documents)
         const namespaceLabels = { ...more, 'kubernetes.io/metadata.name': namespace }
-        const found = buildRuleIndex(rules).match(labels, namespace, namespaceLabels)
+        const images = names.map(parseImage)
+        const found = buildRuleIndex(rules).match(labels, namespace, namespaceLabels, images)
         const expected = rules.filter((rule) =>
-          ruleMatches(rule, labels, namespace, namespaceLabels)
+          ruleMatches(rule, labels, namespace, namespaceLabels, images)
         )
         t.strictSame(
           found.map((r) => r.key),
@@ -179,9 +186,82 @@ test('anchors: only rules that nothing anchors are looked at for every pod', (t)
   t.end()
 })
 
+test('10,000 rules that only name images hang on them, and a rule is found once', (t) => {
+  const { rules } = compileRules([
+    ...Array.from({ length: 10_000 }, (_, i) => testRule(`r${i}`, { images: [`shop/app-${i}`] })),
+    testRule('both', { images: ['shop/app-7', 'shop/app-8:2'] }),
+    testRule('any', { images: ['*/app-7'] })
+  ])
+  const index = buildRuleIndex(rules)
+  t.match(index, { unanchored: 1, usesImages: true })
+  const images = ['docker.io/shop/app-7:1', 'shop/app-8:2'].map(parseImage)
+  t.same(
+    index.match({}, 'shop', {}, images).map(({ key }) => key.replace(/^.*\//, '')),
+    ['any', 'both', 'r7', 'r8']
+  )
+  t.equal(buildRuleIndex(compileRules([testRule('label', {})]).rules).usesImages, false)
+  t.end()
+})
+
+test('images are compared as runtimes read their names', (t) => {
+  const table: [pattern: string, image: string, matches: boolean][] = [
+    ['nginx', 'nginx', true],
+    ['nginx', 'nginx:1.27', true],
+    ['nginx', 'docker.io/library/nginx@sha256:aa', true],
+    ['nginx', 'shop/nginx', false],
+    ['nginx', 'nginx-evil', false],
+    ['nginx', 'registry.example.com/nginx', false],
+    ['*/nginx', 'registry.example.com/nginx', true],
+    ['nginx:1.27*', 'nginx:1.27.1', true],
+    ['nginx:1.27*', 'nginx:1.28', false],
+    ['nginx:latest', 'nginx', true],
+    ['nginx:latest', 'nginx@sha256:aa', false],
+    ['nginx@sha256:aa', 'nginx:1.27@sha256:aa', true],
+    ['nginx@sha256:aa', 'nginx@sha256:ab', false],
+    ['localhost:5000/shop/*', 'localhost:5000/shop/web:1', true],
+    ['localhost:5000/shop/*', 'localhost:5000/shopping/web:1', false],
+    ['shop/*', 'docker.io/shop/web', true],
+    ['shop/*', 'evil.example/shop/web', false],
+    ['*', 'anything.example/at/all:1', true],
+    ['nginx', '', false]
+  ]
+  for (const [pattern, image, matches] of table) {
+    t.equal(compileImages([pattern])?.matches(parseImage(image)), matches, `${pattern} ~ ${image}`)
+  }
+  t.equal(compileImages(undefined), undefined)
+  t.end()
+})
+
+test('a rule by image is about the containers of that image, and no pod without one', (t) => {
+  const used = buildSnapshot({
+    rules: [testRule('web', { images: ['nginx'], profile: { name: 'checkout.app' } })],
+    profiles: [testProfile('shop', 'checkout.app')]
+  })
+  const both = pod({
+    labels: {},
+    containers: [container(), container({ name: 'side', image: 'envoy', index: 1 })]
+  })
+  t.same(
+    decide(used, both).containers.map(({ outcome, reason }) => `${outcome} ${reason}`),
+    ['assigned ready', 'skipped no-rule']
+  )
+  const other = decide(used, pod({ labels: {}, containers: [container({ image: 'envoy' })] }))
+  t.match(other, { decision: 'unmatched', matched: [] })
+  const debugged = pod({
+    ...{ operation: 'UPDATE', subresource: 'ephemeralcontainers', labels: {} },
+    containers: [
+      container({ image: 'envoy' }),
+      container({ name: 'debug', kind: 'ephemeral', image: 'nginx' })
+    ]
+  })
+  t.match(decide(used, debugged), { decision: 'unmatched' })
+  t.end()
+})
+
 function container(change: Partial<ContainerFacts> = {}): ContainerFacts {
   return {
     name: 'app',
+    image: 'nginx',
     kind: 'container',
     index: 0,
     hasSecurityContext: false,

@@ -119,7 +119,13 @@ function podOf(author: string, labels: Record<string, string>): PodFacts {
     podSeccomp: undefined,
     containers: [
       {
-        ...{ name: 'app', kind: 'container', index: 0, hasSecurityContext: profile !== undefined },
+        ...{
+          name: 'app',
+          image: 'nginx',
+          kind: 'container',
+          index: 0,
+          hasSecurityContext: profile !== undefined
+        },
         ...{ seccomp: profile, privileged: false, existed: false }
       }
     ],

@@ -11,10 +11,8 @@ import { decisionLine } from '../../../webhook/admission/decision-log.js'
 import { parseBody } from '../../../webhook/admission/parse-body.js'
 import { pointerSegment } from '../../../webhook/admission/patch.js'
 import { limitWarnings } from '../../../webhook/admission/respond.js'
-import {
-  finalStatePolicy,
-  mutatingWebhookConfiguration
-} from '../../../webhook/admission/webhook-configuration.js'
+import { finalStatePolicy } from '../../../webhook/admission/final-state-policy.js'
+import { mutatingWebhookConfiguration } from '../../../webhook/admission/webhook-configuration.js'
 import { realisticReview, testPod, testReview, type TestPod } from '../../helpers/review.js'
 import { testProfile, testRule } from '../../helpers/rules.js'
 

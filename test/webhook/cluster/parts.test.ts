@@ -1,3 +1,5 @@
+import type { ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
+import { policyPath } from '../../../webhook/cluster/policy-parameters.js'
 import { mock } from 'node:test'
 import fc from 'fast-check'
 import { Registry } from 'prom-client'
@@ -558,5 +560,26 @@ test('fifty instances of one workload cost the API server tens of writes in a da
   t.ok(acked > 0)
   t.equal(profile?.status?.observed?.x86_64?.length, 79)
   t.equal(profile?.status?.instances?.length, 50)
+  t.end()
+})
+
+test('what an exported policy may put on pods', (t) => {
+  const [newest, audit, before] = ['a', 'b', 'c'].map((digit) =>
+    testRevision('shop', 'web', digit)
+  ) as [RevisionState, RevisionState, RevisionState]
+  const lacking = { ...newest, ready: false }
+  const table: [what: string, change: Partial<ProfileState>, path: string][] = [
+    ['ready', { enforce: newest, previous: before }, newest.path],
+    ['not ready', { enforce: lacking, previous: before }, before.path],
+    ['neither', { enforce: lacking, previous: { ...before, ready: false } }, ''],
+    ['not approved', { approved: false }, ''],
+    ['put back to learn', { ladder: { mode: 'learn' } }, ''],
+    ['put back to audit', { audit, ladder: { mode: 'audit' } }, audit.path],
+    ['pinned', { ladder: { mode: 'enforce', revision: before } }, before.path]
+  ]
+  for (const [what, change, path] of table) {
+    t.equal(policyPath(testProfile('shop', 'web', change)), path, what)
+  }
+  t.equal(policyPath(undefined), '', 'gone')
   t.end()
 })

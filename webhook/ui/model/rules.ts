@@ -28,7 +28,8 @@ function covers(wide: LabelSelector | undefined, narrow: LabelSelector | undefin
   return [...requirements(wide)].every((each) => own.has(each))
 }
 
-function coversContainers(
+/** Of names or images: whether the first list takes all that the second does. */
+function coversNames(
   wide: readonly string[] | undefined,
   narrow: readonly string[] | undefined
 ): boolean {
@@ -44,7 +45,8 @@ function shadows(first: SeccompRule, later: SeccompRule): boolean {
   return (
     covers(first.spec.podSelector, later.spec.podSelector) &&
     covers(first.spec.namespaceSelector, later.spec.namespaceSelector) &&
-    coversContainers(first.spec.containers, later.spec.containers)
+    coversNames(first.spec.containers, later.spec.containers) &&
+    coversNames(first.spec.images, later.spec.images)
   )
 }
 

@@ -56,7 +56,7 @@ function row({ key, rule, shadowedBy, problems }: RuleLine, mayDelete: boolean) 
       html`${spec.priority ?? 0}`,
       html`<bdi>${metadata.name}</bdi><span class="sub">${namespace}</span>`,
       html`<bdi class="mono">${selectorText(spec.podSelector)}</bdi><span class="sub">namespaces: <bdi>${namespace === rootNamespace ? (spec.namespaceSelector === undefined ? 'all' : selectorText(spec.namespaceSelector)) : namespace}</bdi></span>`,
-      html`<bdi class="mono">${spec.containers?.join(', ') ?? '*'}</bdi>`,
+      html`<bdi class="mono">${spec.containers?.join(', ') ?? '*'}</bdi>${spec.images === undefined ? nothing : html`<span class="sub">images: <bdi>${spec.images.join(', ')}</bdi></span>`}`,
       profile === undefined
         ? html`<span class="muted">its own</span>`
         : html`<a class="mono" href="${profileHref(profile)}"><bdi>${profile}</bdi></a>`,

@@ -1,0 +1,59 @@
+import { compileGlob } from './glob.js'
+
+/** An image's name taken apart. */
+export interface ImageRef {
+  /** With its registry: `docker.io/library/nginx` for `nginx`. */
+  repository: string
+  /** Empty when none is written. */
+  tag: string
+  /** `sha256:…`, or empty. */
+  digest: string
+}
+
+/** Short names mean Docker Hub, as for every runtime of Kubernetes; a first part with a `*` may be a registry. */
+function withRegistry(name: string): string {
+  const slash = name.indexOf('/')
+  if (slash === -1) return name.startsWith('*') ? name : `docker.io/library/${name}`
+  const first = name.slice(0, slash)
+  const isRegistry = first === 'localhost' || /[.:*]/.test(first)
+  return isRegistry ? name : `docker.io/${name}`
+}
+
+/** Takes an image's name apart, or a pattern for names. Pure; nothing is refused, a wrong name is only never found. */
+export function parseImage(name: string): ImageRef {
+  const at = name.indexOf('@')
+  const digest = at === -1 ? '' : name.slice(at + 1)
+  const named = at === -1 ? name : name.slice(0, at)
+  const colon = named.indexOf(':', named.lastIndexOf('/') + 1)
+  const tag = colon === -1 ? '' : named.slice(colon + 1)
+  return { repository: withRegistry(colon === -1 ? named : named.slice(0, colon)), tag, digest }
+}
+
+/** A rule's `images` made ready for matching. */
+export interface ImageMatcher {
+  /** Repositories, when every pattern names one without a `*`: the index hangs the rule on them. */
+  repositories: readonly string[] | undefined
+  matches(image: ImageRef): boolean
+}
+
+function matcherOf(pattern: string): (image: ImageRef) => boolean {
+  const { repository, tag, digest } = parseImage(pattern)
+  const isRepository = compileGlob(repository)
+  const isTag = tag === '' ? () => true : compileGlob(tag)
+  return (image) =>
+    isRepository(image.repository) &&
+    // No tag means `latest` to every runtime, unless a digest says what is meant.
+    isTag(image.tag === '' && image.digest === '' ? 'latest' : image.tag) &&
+    (digest === '' || digest === image.digest)
+}
+
+/** Compiles a rule's `images`; absent means every image. */
+export function compileImages(patterns: readonly string[] | undefined): ImageMatcher | undefined {
+  if (patterns === undefined) return undefined
+  const matchers = patterns.map(matcherOf)
+  const repositories = [...new Set(patterns.map((pattern) => parseImage(pattern).repository))]
+  return {
+    repositories: repositories.some((name) => name.includes('*')) ? undefined : repositories,
+    matches: (image) => matchers.some((matches) => matches(image))
+  }
+}

@@ -1,0 +1,29 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+
+/** How far a profile came; a closed set. */
+const states = ['unapproved', 'waiting', 'ready'] as const
+
+function stateOf({ status }: SeccompProfile): (typeof states)[number] {
+  if (status?.revision === undefined) return 'unapproved'
+  const { nodes } = status
+  return nodes !== undefined && nodes.ready >= nodes.total ? 'ready' : 'waiting'
+}
+
+/** Registers how many profiles are how far on their way to the nodes. */
+export function profileMetrics(
+  registry: Registry,
+  profiles: () => readonly SeccompProfile[]
+): void {
+  new Gauge({
+    name: 'secco_profiles',
+    help: 'Profiles: unapproved have no revision, waiting ones lack a node, ready ones are on every node.',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const state of states) this.set({ state }, 0)
+      for (const profile of profiles()) this.inc({ state: stateOf(profile) })
+    }
+  })
+}
