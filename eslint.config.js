@@ -1,7 +1,16 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['build/**', '**/gen/**', 'native/build/**', '.tap/**', 'test/cluster/**/*.go'] },
+  {
+    ignores: [
+      '.cache/',
+      'build/**',
+      '**/gen/**',
+      'native/build/**',
+      '.tap/**',
+      'test/cluster/**/*.go'
+    ]
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
