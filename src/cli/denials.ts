@@ -104,7 +104,9 @@ export async function allowCall(
   for (const name of diff.beyondRuntimeDefault) {
     io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault refuses it`)}\n`)
   }
-  io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${diff.revisionAfter.slice(0, 19)}\n`)
+  const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
+  if (diff.revisionBefore !== diff.revisionAfter)
+    io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
   if (diff.revisionBefore === diff.revisionAfter) {
     io.stderr('nothing changes: it is let through already, or blocked for everybody\n')
     return 0

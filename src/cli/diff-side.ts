@@ -150,13 +150,18 @@ export async function readSide(context: SideContext, text: string): Promise<Side
   return revisionSide(context, profile, digest, text)
 }
 
+/** `@observed` and the like alone are of what the other side names. */
+function ofSame(left: string, right: string): string {
+  return right.startsWith('@') ? `${left.split('@', 1)[0] ?? ''}${right}` : right
+}
+
 /** Both sides in one shape: when one is a rendering, the other is rendered too. */
 export async function readSides(
   context: SideContext,
   left: string,
   right: string
 ): Promise<[Side, Side]> {
-  const [a, b] = [await readSide(context, left), await readSide(context, right)]
+  const [a, b] = [await readSide(context, left), await readSide(context, ofSame(left, right))]
   return a.rendered === b.rendered
     ? [a, b]
     : [await rendered(context, a), await rendered(context, b)]

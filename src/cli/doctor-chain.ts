@@ -36,10 +36,12 @@ interface Step {
 }
 
 const name = 'secco-doctor'
+const canaryStarts = 'a container starts under it'
 const ref = { namespace: 'default', name }
 const patienceMs = 30_000
 const webhookPatienceMs = 10_000
 const filterPatienceMs = 15_000
+const toldPatienceMs = 10_000
 
 /** Asks until there is an answer; undefined when there is none in time. */
 async function eventually<T>(
@@ -163,7 +165,7 @@ const links: readonly Link[] = [
     }
   },
   {
-    what: 'a container starts under it',
+    what: canaryStarts,
     mend: 'run `secco doctor --node`: this machine needs runc and root for the canary',
     async prove(chain) {
       const rootfs = join(chain.work, 'rootfs')
@@ -215,6 +217,15 @@ const links: readonly Link[] = [
   }
 ]
 
+/** What the canary did comes in until its end has: a profile that is deleted before would be made again. */
+async function untilTold({ store }: Chain): Promise<void> {
+  await eventually(async () => {
+    const profile = await store.get('SeccompProfile', ref)
+    const all = profile?.status?.instances ?? []
+    return all.length > 0 && all.every(({ ended }) => ended) ? true : undefined
+  }, toldPatienceMs)
+}
+
 /** `secco doctor`: 0 when every link holds, else 1; what it made is removed again. */
 export async function runChainDoctor(io: Io, store: Store, options: ChainOptions): Promise<number> {
   const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
@@ -252,6 +263,7 @@ export async function runChainDoctor(io: Io, store: Store, options: ChainOptions
     await removeContainer({ id: name, root: join(options.paths.root, 'runc') }, 'KILL').catch(
       () => undefined
     )
+    if (steps.some(({ what, ok }) => ok && what === canaryStarts)) await untilTold(chain)
     await store.delete('SeccompProfile', ref).catch(() => false)
     await rm(work, { recursive: true, force: true })
   }

@@ -65,6 +65,8 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
     t.match(good.stdout, /✓ a refused call is seen and attributed +getsid by \S+ on n1: EPERM/)
     t.match(good.stdout, /the whole chain works\n$/)
     t.comment(good.stdout)
+    t.notMatch(await all.secco('get', 'profiles', '-A'), /secco-doctor/, 'it leaves no profile')
+    t.notMatch(await all.secco('denials'), /secco-doctor/, 'and nobody has to decide on its call')
 
     // Somebody removes the canary's file as often as it is written.
     const folder = join(all.seccompRoot, 'secco', 'default', 'secco-doctor')

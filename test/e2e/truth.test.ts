@@ -181,11 +181,17 @@ test('the truth about real containers', { skip }, async (t) => {
       /again \(pid \d+\) in deny on n1 called getpgid and got EPERM/
     )
 
+    const nothing = await runSecco([
+      ...['denials', 'allow', 'plain', 'getpgid', '--yes', '--reason', 'x', '--state', all.state]
+    ])
+    t.match(nothing, { code: 1, stderr: /plain: nothing is approved yet.*\(APPROVAL_INVALID\)/ })
     const before = await all.secco('denials', 'allow', 'deny', 'getpgid')
-    t.match(before, /\+ getpgid\nrevision sha256:\w+ → sha256:\w+/)
+    t.match(before, /\+ getpgid\nrevision sha256:\w+ → a new one/)
     t.equal((await all.revision('deny', 'enforce')).digest, enforce.digest, 'nothing without --yes')
-    await all.secco('denials', 'allow', 'deny', 'getpgid', '--yes', '--reason', 'it needs it')
+    const why = ['--yes', '--reason', 'it needs it']
+    const allowed = await all.secco('denials', 'allow', 'deny', 'getpgid', ...why)
     const next = await all.revision('deny', 'enforce', enforce.digest)
+    t.match(allowed, `→ ${next.digest.slice(0, 19)}`, 'the revision that nodes get')
     t.match((await all.seen('deny', ({ stale }) => stale))[0], { wanted: next.digest })
     await all.stop('deny')
     await all.start('deny', ['getpgid'], { seccomp: await all.read(next.path), again: true })

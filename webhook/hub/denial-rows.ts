@@ -39,6 +39,8 @@ export interface DenialRows {
   grow(denial: Denial, added: number, now: string): void
   /** Oldest news first. */
   list(): DenialRow[]
+  /** Those of a profile that somebody deleted are nothing to decide any more. */
+  forget(namespace: string, profile: string): void
   /** Refused calls of a container, those refused on purpose apart. */
   ofContainer(node: string, container: string): { denials: number; expected: number }
   /** Of all time, for metrics: by node and answer. */
@@ -105,6 +107,10 @@ export function createDenialRows(): DenialRows {
       for (const listener of [...listeners]) listener({ ...row, added })
     },
     list: () => [...rows.values()],
+    forget(namespace, profile) {
+      for (const [key, row] of rows)
+        if (row.namespace === namespace && row.profile === profile) rows.delete(key)
+    },
     ofContainer: (node, container) =>
       containers.get(`${node} ${container}`) ?? { denials: 0, expected: 0 },
     totals: () => [...totals.values()],

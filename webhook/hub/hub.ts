@@ -198,7 +198,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       const { namespace = '', name } = event.object.metadata
       cardinality.known(profileKey(namespace, name))
     } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
-      cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
+      const { namespace, name } = event.ref
+      cardinality.gone(profileKey(namespace, name))
+      live.denialRows.forget(namespace, name)
     }
     revisions.event(event)
     promotions.event(event)

@@ -15,12 +15,12 @@ export interface DenialView extends DenialRow {
 
 const floor = runtimeDefaultNames()
 
-/** What a person does about it. */
-function hintOf(row: DenialRow, mode: string): string {
-  const { syscall, namespace, profile } = row
+/** What a person does about it. @param profile whose revision refused it: that one has to change */
+function hintOf(row: DenialRow, mode: string, profile: string): string {
+  const { syscall } = row
   if (row.expected) return 'refused on purpose: libc has another way'
   if (row.succeeded > 0) return 'it succeeded although refused: another filter is in force'
-  const allow = `secco denials allow ${namespace}/${profile} ${syscall}`
+  const allow = `secco denials allow ${profile} ${syscall}`
   const risk = riskOf(syscall)
   if (!floor.has(syscall)) {
     return `RuntimeDefault refuses it too: find out who asks (${row.comm === '' ? 'unknown' : row.comm}) before you allow it: ${allow}`
@@ -34,7 +34,12 @@ export function denialView(truth: Truth, row: DenialRow): DenialView {
   const key = `${row.namespace}/${row.profile}`
   const own = known.find(({ profile }) => profile === key) ?? known[0]
   const mode = own?.mode ?? (row.action === 'SCMP_ACT_LOG' ? 'audit' : '')
-  return { ...row, mode, muted: isMuted(truth.profile(key), row), hint: hintOf(row, mode) }
+  return {
+    ...row,
+    mode,
+    muted: isMuted(truth.profile(key), row),
+    hint: hintOf(row, mode, own?.profile ?? key)
+  }
 }
 
 interface Remembered {

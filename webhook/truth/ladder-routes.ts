@@ -9,6 +9,7 @@ import { diffSeccomp } from '../../src/seccomp/diff.js'
 import { renderProfile } from '../../src/seccomp/render.js'
 import type { ContainerView } from './container-views.js'
 import { containersOf, currentMode, evidenceText, ladderView } from './ladder-view.js'
+import { digestNow, nextDigest } from './rendered-digest.js'
 import type { TruthCall, TruthRoute } from './route.js'
 import type { Truth } from './truth.js'
 
@@ -167,6 +168,13 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         const { profile: key, syscall, reason = '', yes } = bodyOf(bodies.allow, call)
         const wanted = parseAllow(syscall)
         const before = mustHave(truth, key)
+        if (before.spec.seccomp === undefined && before.spec.extends === undefined) {
+          throw new SeccoError(
+            'APPROVAL_INVALID',
+            `${key}: nothing is approved yet, and one call alone would start no container`,
+            { hint: `approve what was observed first: secco profile approve ${key}` }
+          )
+        }
         const decision = { by: call.actor, at: at(), reason: reason === '' ? 'denied' : reason }
         const edit = (profile: SeccompProfile) => {
           const after = withAllowed(profile, wanted, decision)
@@ -183,16 +191,20 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         // A name that had a rule before (ENOSYS, conditions) changes its meaning.
         const names = [...added, ...changed.map(({ name }) => name)].sort()
         const own = containersOf(truth, key)
-        if (yes === true && after !== before) {
-          await call.store.update('SeccompProfile', refOf(key), edit)
-        }
+        const applied = yes === true && after !== before
+        // What nodes get is rendered for the fleet: its digest is the hub's to say.
+        const revisionBefore = digestNow(truth, key) ?? old.digest
+        if (applied) await call.store.update('SeccompProfile', refOf(key), edit)
+        const delivered = applied ? await nextDigest(truth, key, revisionBefore) : undefined
+        const revisionAfter =
+          old.digest === next.digest ? revisionBefore : (delivered ?? next.digest)
         return {
           diff: {
             added: names,
             beyondRuntimeDefault: isBeyondRuntimeDefault(wanted) ? wanted.names : [],
-            ...{ revisionBefore: old.digest, revisionAfter: next.digest }
+            ...{ revisionBefore, revisionAfter }
           },
-          ...{ applied: yes === true && after !== before, restart: own.map(containerRef) }
+          ...{ applied, restart: own.map(containerRef) }
         }
       }
     },

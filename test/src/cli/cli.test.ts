@@ -204,6 +204,10 @@ test('the secco command', async (t) => {
         code: 1,
         stdout: /\n- read/
       })
+      t.match(await secco(state, ['diff', 'shop/web', '@observed']), {
+        code: 1,
+        stdout: /shop\/web@observed.*\n- read/
+      })
       for (const wrong of ['absent', 'shop/web@beef', 'shop/web@previous', 'shop/web@image:x']) {
         t.match(await secco(state, ['diff', web, wrong]), { code: 2, stderr: /NOT_FOUND/ }, wrong)
       }
