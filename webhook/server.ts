@@ -73,7 +73,7 @@ function refusal(error: unknown): { status: number; failure: SeccoError } {
 }
 
 /** A kept connection that asks nothing for so long during a shutdown is idle. */
-const quietMs = 250
+const quietMs = 1000
 
 /** Counts requests in flight, and tells when there are none. */
 function inFlightCounter() {

@@ -74,15 +74,26 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
     ['satellite', '--state', state, '--hub', hub, '--pin', 'off', ...own, ...roots],
     options.nodeOptions
   )
+  const stop = async () => {
+    await satellite.stop()
+    await webhook.stop()
+    await rm(state, { recursive: true, force: true })
+  }
   const socket = /local socket (\S+)/.exec(satellite.said)?.[1] ?? ''
   const client = new SatelliteClient(`unix:${socket}`, credentials.createInsecure())
   const node = async () =>
     (await readList<NodeView>({ ui, token: await uiToken(state) }, 'nodes')).find(
       ({ name }) => name === 'bench'
     )
-  const view = await until('the satellite at the hub', node)
-  // One that records nothing would measure well.
-  if (view.tracingUnavailable !== '') throw new Error(view.tracingUnavailable)
+  try {
+    const view = await until('the satellite at the hub', node)
+    // One that records nothing would measure well.
+    if (view.tracingUnavailable !== '') throw new Error(view.tracingUnavailable)
+  } catch (error) {
+    client.close()
+    await stop()
+    throw error
+  }
   return {
     pid: satellite.pid,
     node,
@@ -95,9 +106,7 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
       }),
     close: async () => {
       client.close()
-      await satellite.stop()
-      await webhook.stop()
-      await rm(state, { recursive: true, force: true })
+      await stop()
     }
   }
 }

@@ -8,6 +8,7 @@ import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
+import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 
 const unable = whyNoNode()
@@ -81,6 +82,29 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
       const who = { pod: pod.metadata.name, containerName: 'app', profile: 'web.app' }
       t.match(denial, { ...who, namespace: 'shop', node: 'node-1', count: 1 }, syscall)
     }
+    const asMe = async (...args: string[]): Promise<string> => {
+      const all = ['--kubeconfig', cluster.kubeconfig, ...args]
+      const done = await runSecco(all, { env: { SECCO_TOKEN: secco.token } })
+      t.equal(done.code, 0, done.stderr)
+      return done.stdout
+    }
+    const ps = JSON.parse(await asMe('ps', '-n', 'shop', '-o', 'json')) as {
+      items: { pod: string; state: string; denials: number }[]
+    }
+    t.match(
+      ps.items.find((one) => one.pod === pod.metadata.name),
+      { state: 'enforced', denials: attack.length },
+      'secco ps through the API server'
+    )
+    t.match(await asMe('denials', '-n', 'shop'), /keyctl/)
+    t.match(await asMe('why-eperm', pod.metadata.name, '-n', 'shop'), /chroot|keyctl|unshare/)
+    t.match(await asMe('explain', pod.metadata.name, '-n', 'shop'), /web\.app/)
+    t.match(await asMe('get', 'nodes'), /node-1/)
+    t.match(
+      await runSecco(['--kubeconfig', cluster.kubeconfig, 'ps']),
+      { code: 1, stderr: /takes tokens.*by a certificate \(UNAUTHENTICATED\)\n {2}next: / },
+      'the administrator of this cluster has a certificate'
+    )
     // All that the pod did has been taken in when its end has.
     await shop.patch(deployment, { spec: { replicas: 0 } })
     const ended = await until('the end of the attacked pod in the profile', async () => {

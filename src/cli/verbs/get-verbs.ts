@@ -3,8 +3,8 @@ import type { NodeView } from '../../../webhook/ui/view.js'
 import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../get.js'
 import { readList } from '../hub-api.js'
 import { type Output, parseOutput } from '../output.js'
-import { readAddresses } from '../state.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { type VerbContext, withStore } from './context.js'
+import { hubOf } from './hub-of.js'
 
 interface GetOptions {
   output: string
@@ -52,7 +52,7 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
     (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
   )
   add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
-    const running = await readAddresses(pathsOf(command, context))
+    const running = await hubOf(command, context)
     context.finish(getNodes(context.io, await readList<NodeView>(running, 'nodes'), args))
   })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
-import { readAddresses } from '../state.js'
-import { pathsOf, type VerbContext } from './context.js'
+import type { VerbContext } from './context.js'
+import { hubOf } from './hub-of.js'
 
 interface PsOptions {
   namespace?: string
@@ -27,7 +27,7 @@ export function addPsVerb(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
     .action(async (options: PsOptions, command: Command) => {
       const { listContainers } = await import('../ps.js')
-      const access = await readAddresses(pathsOf(command, context))
+      const access = await hubOf(command, context)
       context.finish(
         await listContainers(context.io, access, {
           output: parseOutput(options.output) as Output,

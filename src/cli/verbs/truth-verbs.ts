@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { parseOutput, type Output } from '../output.js'
-import { readAddresses } from '../state.js'
-import { pathsOf, type VerbContext } from './context.js'
+import type { VerbContext } from './context.js'
+import { hubOf } from './hub-of.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
@@ -11,11 +11,6 @@ const collect = (value: string, before: string[] | undefined) => [...(before ?? 
 /** `NAMESPACE/NAME`, or NAME in the given namespace. */
 function keyOf(text: string, namespace: string): string {
   return text.includes('/') ? text : `${namespace}/${text}`
-}
-
-/** The running hub, asked in the name of whoever called. */
-async function accessOf(command: Command, context: VerbContext) {
-  return { ...(await readAddresses(pathsOf(command, context))), user: context.user }
 }
 
 function percentOf(text: string | undefined): number | undefined {
@@ -51,7 +46,7 @@ function addDenials(program: Command, context: VerbContext): void {
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../denials.js')
       context.finish(
-        await listDenials(context.io, await accessOf(command, context), {
+        await listDenials(context.io, await hubOf(command, context), {
           output: parseOutput(options.output) as Output,
           namespace: options.namespace,
           workload: options.workload,
@@ -83,7 +78,7 @@ function addDenials(program: Command, context: VerbContext): void {
         context.finish(
           await allowCall(
             context.io,
-            await accessOf(command, context),
+            await hubOf(command, context),
             {
               profile: keyOf(profile, options.namespaceOf),
               syscall,
@@ -113,7 +108,7 @@ function addDenials(program: Command, context: VerbContext): void {
       ) => {
         const { muteCall } = await import('../denials.js')
         context.finish(
-          await muteCall(context.io, await accessOf(command, context), {
+          await muteCall(context.io, await hubOf(command, context), {
             profile: keyOf(profile, options.namespaceOf),
             ...{ syscall, remove: options.remove === true },
             ...(options.comm === undefined ? {} : { comm: options.comm }),
@@ -143,7 +138,7 @@ function addExplain(program: Command, context: VerbContext): void {
           const { explainContainer, whyEperm } = await import('../explain.js')
           const run = verb === 'explain' ? explainContainer : whyEperm
           context.finish(
-            await run(context.io, await accessOf(command, context), name, {
+            await run(context.io, await hubOf(command, context), name, {
               namespace: options.namespace,
               output: parseOutput(options.output, formats) as Format
             })
@@ -178,7 +173,7 @@ function addSimulate(program: Command, context: VerbContext): void {
       const { simulateCommand } = await import('../radius.js')
       const output = parseOutput(options.output, ['table', 'wide', 'json', 'yaml'])
       context.finish(
-        await simulateCommand(context.io, await accessOf(command, context), {
+        await simulateCommand(context.io, await hubOf(command, context), {
           profile:
             profile === undefined ? undefined : keyOf(profile, options.namespace ?? 'default'),
           deny: options.deny ?? [],
@@ -219,7 +214,7 @@ function addLadder(program: Command, context: VerbContext): void {
       context.finish(
         await promoteWorkload(
           context.io,
-          await accessOf(command, context),
+          await hubOf(command, context),
           {
             profile: keyOf(name, options.namespace),
             mode: parseOutput(mode, ['audit', 'enforce'], 'MODE') as 'audit' | 'enforce',
@@ -249,7 +244,7 @@ function addLadder(program: Command, context: VerbContext): void {
         context.finish(
           await rollbackWorkload(
             context.io,
-            await accessOf(command, context),
+            await hubOf(command, context),
             { profile: keyOf(name, options.namespace), reason: options.reason },
             parseOutput(options.output, formats) as Format
           )

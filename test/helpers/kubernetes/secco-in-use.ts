@@ -94,10 +94,14 @@ export async function useSecco(
     observed: async (name, ...syscalls) => {
       let names: string[] = []
       try {
-        return await until(`${name} to have observed ${syscalls.join(', ')}`, async () => {
-          names = namesOf(await profile(name))
-          return syscalls.every((one) => names.includes(one)) ? names : undefined
-        })
+        return await until(
+          `${name} to have observed ${syscalls.join(', ')}`,
+          async () => {
+            names = namesOf(await profile(name))
+            return syscalls.every((one) => names.includes(one)) ? names : undefined
+          },
+          { timeoutMs: 90_000 }
+        )
       } catch (error) {
         const there = (await profiles()).map((one) => one.metadata.name).join(', ')
         throw new Error(`${String(error)}; observed ${names.join(' ')}; profiles: ${there}`, {

@@ -1,0 +1,82 @@
+import type { KubeConfig, V1Pod } from '@kubernetes/client-node'
+import { createServer, type AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { SeccoError } from '../errors.js'
+import { fromApiServer } from '../store/kubernetes-errors.js'
+import { namespace, ports, roleLabels } from './install/names.js'
+import { loadKubeconfig } from './open-store.js'
+import type { HubAccess } from './truth-api.js'
+
+const isReady = ({ metadata, status }: V1Pod): boolean =>
+  metadata?.deletionTimestamp === undefined &&
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+
+async function hubPod(config: KubeConfig): Promise<string> {
+  const { CoreV1Api } = await import('@kubernetes/client-node')
+  const labelSelector = `${roleLabels.hub}=true`
+  const { items } = await config
+    .makeApiClient(CoreV1Api)
+    .listNamespacedPod({ namespace, labelSelector })
+    .catch((error: unknown) => {
+      throw fromApiServer(error, `pods of ${namespace}`)
+    })
+  const name = items.find(isReady)?.metadata?.name
+  if (name !== undefined) return name
+  const what = items.length === 0 ? 'no hub is installed' : 'no hub is ready'
+  throw new SeccoError('UNAVAILABLE', `${what} in namespace ${namespace} of this cluster`, {
+    hint:
+      items.length === 0
+        ? 'install it: secco install | kubectl apply -f -'
+        : `see why: kubectl -n ${namespace} get pods`
+  })
+}
+
+/** What the kubeconfig shows to the API server, as the pages take it: a token. */
+async function tokenOf(config: KubeConfig): Promise<string> {
+  const options: { headers?: Record<string, unknown> } = {}
+  await config.applyToHTTPSOptions(options)
+  const shown = options.headers?.['Authorization']
+  const token = /^Bearer (\S+)$/.exec(typeof shown === 'string' ? shown : '')?.[1]
+  if (token !== undefined) return token
+  throw new SeccoError(
+    'UNAUTHENTICATED',
+    'the hub takes tokens, and this kubeconfig proves you by a certificate',
+    { hint: 'SECCO_TOKEN="$(kubectl create token ACCOUNT)" before the command' }
+  )
+}
+
+/**
+ * The hub of a cluster as if it ran here: a port of this machine's loopback that the API server forwards to
+ * its pod (the same as `kubectl port-forward`; needs the right `create` on pods/portforward in its namespace).
+ * The port goes with this process.
+ * @param token who asks; default: the kubeconfig's own.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
+ */
+export async function openClusterHub(
+  kubeconfig: string,
+  token?: string
+): Promise<HubAccess & { token: string }> {
+  const config = await loadKubeconfig(kubeconfig)
+  const shown = token ?? (await tokenOf(config))
+  const pod = await hubPod(config)
+  const { PortForward } = await import('@kubernetes/client-node')
+  const forward = new PortForward(config)
+  const server = createServer((socket) => {
+    const errors = new PassThrough()
+    errors.on('data', (chunk: Buffer) => socket.destroy(new Error(chunk.toString())))
+    socket.on('error', () => undefined)
+    forward
+      .portForward(namespace, pod, [ports.pages], socket, errors, socket)
+      .then((opened) => {
+        const stream = opened as { close?: () => void }
+        socket.once('close', () => stream.close?.())
+      })
+      .catch(() => socket.destroy())
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  server.unref()
+  return { ui: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: shown }
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { readAddresses } from '../state.js'
+import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
+
+/**
+ * The hub that a verb asks, in the name of whoever called: that of the cluster with --kubeconfig, else the
+ * one that runs on the state folder.
+ */
+export async function hubOf(
+  command: Command,
+  context: VerbContext
+): Promise<{ ui: string; token: string; user: string }> {
+  const { user, io } = context
+  const kubeconfig = kubeconfigOf(command)
+  if (kubeconfig !== undefined) {
+    const { openClusterHub } = await import('../cluster-hub.js')
+    return { ...(await openClusterHub(kubeconfig, io.env['SECCO_TOKEN'])), user }
+  }
+  const { ui, token } = await readAddresses(pathsOf(command, context))
+  return { ui, token, user }
+}
