@@ -3,6 +3,7 @@ import { existsSync, readlinkSync } from 'node:fs'
 import { open, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { isOnlyRoots } from './only-roots.js'
 
 const run = promisify(execFile)
 
@@ -116,18 +117,21 @@ export async function hostRuncs(): Promise<HostProgram[]> {
 
 /**
  * What a program of the node prints for `--version`, run with the node's own loader and libraries. Empty when it
- * cannot be run, or would be linked with anything of ours: that would be an answer about us.
+ * cannot be run, or would be linked with anything of ours: that would be an answer about us. We are root here:
+ * nothing is run that another than root could have written.
  */
 export async function hostVersionText({ root, path }: HostProgram): Promise<string> {
   const options = { timeout: 5000, env: {} }
   try {
     const program = pathWithin(root, path)
-    if (program === undefined) return ''
+    if (program === undefined || !isOnlyRoots(root, program)) return ''
     const asked = await loaderOf(program)
     if (asked === '') return (await run(program, ['--version'], options)).stdout
     const loader = pathWithin(root, asked)
-    if (loader === undefined) return ''
-    const folders = libraryFolders.flatMap((folder) => pathWithin(root, folder) ?? [])
+    if (loader === undefined || !isOnlyRoots(root, loader)) return ''
+    const folders = libraryFolders
+      .flatMap((folder) => pathWithin(root, folder) ?? [])
+      .filter((folder) => isOnlyRoots(root, folder))
     const args = ['--library-path', [...new Set(folders)].join(':')]
     const { stdout: linked } = await run(loader, [...args, '--list', program], options)
     const libraries = [...linked.matchAll(/=> (\/\S+)/g)].map(([, library = '']) => library)

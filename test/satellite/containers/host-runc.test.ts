@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
@@ -16,6 +16,7 @@ import { until } from '../../helpers/until.js'
 const run = promisify(execFile)
 const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((path) => existsSync(path))
 const skip = runc === undefined ? 'no runc here' : false
+const notRoot = process.getuid?.() === 0 ? false : 'needs root'
 
 test('links lead where they lead for the process whose root it is', async (t) => {
   const root = t.testdir({ opt: { 'runc-1.2': 'program' }, usr: { sbin: {} } })
@@ -66,6 +67,20 @@ test('runc is looked for where the container manager looks', async (t) => {
     (await hostRuncs()).find(({ root }) => root === `/proc/${child.pid ?? 0}/root`)
   )
   t.equal(found.path, join(folder, 'bin/runc'))
+})
+
+test('nothing is run that another than root can write', { skip: skip || notRoot }, async (t) => {
+  if (runc === undefined) return
+  const folder = t.testdir({ bin: {} })
+  const program = { root: '/proc/self/root', path: join(folder, 'bin/runc') }
+  await copyFile(runc, program.path)
+  await chmod(program.path, 0o755)
+  t.match(await hostVersionText(program), /^runc version/)
+  await chmod(program.path, 0o757)
+  t.equal(await hostVersionText(program), '')
+  await chmod(program.path, 0o755)
+  await chmod(join(folder, 'bin'), 0o777)
+  t.equal(await hostVersionText(program), '', 'nor exchange')
 })
 
 test('of several the oldest, and unknown when one is', (t) => {
