@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readlinkSync } from 'node:fs'
-import { open, readdir, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { hostManagerPaths } from './host-managers.js'
 import { isOnlyRoots } from './only-roots.js'
 
 const run = promisify(execFile)
@@ -16,8 +17,8 @@ export interface HostProgram {
 }
 
 const usualFolders = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** Those that start runc for others: what they find is what containers get. */
-const starters = new Set(['containerd', 'dockerd', 'crio'])
+/** Managers share its file system; its id, unlike theirs, is never another's. */
+const nodeRoot = '/proc/1/root'
 const libraryFolders = ['/lib', '/usr/lib', '/usr/local/lib', '/lib64', '/usr/lib64'].flatMap(
   (folder) =>
     folder.endsWith('64')
@@ -94,24 +95,16 @@ async function loaderOf(file: string): Promise<string> {
 /** `runc` as the node's container managers would find it, without doubles; needs the node's process ids. */
 export async function hostRuncs(): Promise<HostProgram[]> {
   const found = new Map<string, HostProgram>()
-  const add = (root: string, folders: string): void => {
-    for (const folder of folders.split(':')) {
+  const add = (folders: string): void => {
+    for (const folder of folders.split(':').filter((one) => one.startsWith('/'))) {
       const path = `${folder}/runc`
-      const real = pathWithin(root, path)
-      if (real === undefined) continue
-      found.set(`${root} ${path}`, { root, path })
+      if (pathWithin(nodeRoot, path) === undefined) continue
+      found.set(path, { root: nodeRoot, path })
       return
     }
   }
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  for (const pid of pids) {
-    const comm = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-    if (!starters.has(comm.trim())) continue
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    const path = environment.split('\0').find((one) => one.startsWith('PATH='))
-    add(`/proc/${pid}/root`, path?.slice('PATH='.length) ?? usualFolders)
-  }
-  if (found.size === 0) add('/proc/1/root', usualFolders)
+  for (const path of await hostManagerPaths()) add(path ?? usualFolders)
+  if (found.size === 0) add(usualFolders)
   return [...found.values()]
 }
 

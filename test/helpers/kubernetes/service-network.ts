@@ -72,14 +72,17 @@ function forward(backends: () => readonly Backend[]): Server {
   return createServer((client: Socket) => {
     const all = backends()
     const backend = all[turn++ % Math.max(all.length, 1)]
+    // Pods go without a word: nothing waits for theirs.
+    client.unref()
     client.on('error', () => client.destroy())
     if (backend === undefined) {
       client.resetAndDestroy()
       return
     }
     const upstream = connect(backend)
+    upstream.unref()
     upstream.on('error', () => client.resetAndDestroy())
-    upstream.on('close', () => client.end())
+    upstream.on('close', () => client.destroySoon())
     client.on('close', () => upstream.destroy())
     client.pipe(upstream).pipe(client)
   })

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
@@ -16,6 +16,11 @@ import { until } from '../../helpers/until.js'
 const run = promisify(execFile)
 const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((path) => existsSync(path))
 const skip = runc === undefined ? 'no runc here' : false
+/** A sandbox may keep its first process from everybody. */
+const noNode = await readlink('/proc/1/ns/mnt').then(
+  () => false as const,
+  () => 'the namespaces of process 1 cannot be read here'
+)
 const notRoot = process.getuid?.() === 0 ? false : 'needs root'
 
 test('links lead where they lead for the process whose root it is', async (t) => {
@@ -52,7 +57,7 @@ test('libraries of ours are not its own: unknown rather than wrong', { skip }, a
   t.equal(await hostVersionText({ root, path: '/usr/sbin/runc' }), '')
 })
 
-test('runc is looked for where the container manager looks', async (t) => {
+test('runc is looked for where the container manager looks', { skip: noNode }, async (t) => {
   const folder = t.testdir({ bin: { runc: 'program' } })
   // The kernel names a process after its file.
   const manager = join(folder, 'containerd')
@@ -64,9 +69,33 @@ test('runc is looked for where the container manager looks', async (t) => {
     await once(child, 'close')
   })
   const found = await until('it to be found', async () =>
-    (await hostRuncs()).find(({ root }) => root === `/proc/${child.pid ?? 0}/root`)
+    (await hostRuncs()).find(({ path }) => path === join(folder, 'bin/runc'))
   )
-  t.equal(found.path, join(folder, 'bin/runc'))
+  t.equal(found.root, '/proc/1/root')
+})
+
+test('whoever calls itself containerd is not one', { skip: notRoot }, async (t) => {
+  const folder = t.testdir({ bin: { runc: 'program' } })
+  const manager = join(folder, 'containerd')
+  await copyFile('/usr/bin/sleep', manager)
+  await chmod(manager, 0o755)
+  const env = { PATH: `${folder}/bin` }
+  const inContainer = spawn('/usr/bin/unshare', ['--mount', manager, '60'], {
+    env,
+    stdio: 'ignore'
+  })
+  const anybody = spawn(manager, ['60'], { env, stdio: 'ignore', uid: 65534, gid: 65534 })
+  for (const child of [inContainer, anybody]) {
+    t.teardown(async () => {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    })
+    await until('it to have the name', async () => {
+      const comm = await readFile(`/proc/${child.pid ?? 0}/comm`, 'utf8')
+      return comm.trim() === 'containerd'
+    })
+  }
+  t.notOk((await hostRuncs()).some(({ path }) => path.startsWith(folder)))
 })
 
 test('nothing is run that another than root can write', { skip: skip || notRoot }, async (t) => {
