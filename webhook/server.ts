@@ -13,6 +13,7 @@ import { admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
 import type { ReadinessCheck } from '../src/health.js'
+import { clientErrorHandler, idleMs } from './client-errors.js'
 import { addHealthRoutes } from './health.js'
 
 export interface AdmissionServerOptions {
@@ -124,7 +125,11 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     ticketKeys,
     ...(clientCa === undefined ? {} : { ca: clientCa })
   })
+  const clientErrors = clientErrorHandler(() => app.server)
   const app = Fastify({
+    clientErrorHandler: (error, socket) => {
+      clientErrors.handle(error, socket)
+    },
     https: {
       ...context(options.tls),
       ...(clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
@@ -134,12 +139,13 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       maxHeaderSize: 16_384
     },
     requestTimeout: 5000,
-    keepAliveTimeout: 95_000,
+    keepAliveTimeout: idleMs,
     bodyLimit,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     logger: false
   })
+  clientErrors.watch()
   const inFlight = inFlightCounter()
   // Not Fastify's onResponse: it is not called for a request that ends half-sent.
   app.server.prependListener('request', (_request, response) => {

@@ -172,6 +172,8 @@ test('slow and half-sent requests are ended, and stall nobody', async (t) => {
     await once(socket, 'close')
     return text.split('\r\n')[0] ?? ''
   }
+  // An API server dials in advance, and uses it when it has something to ask.
+  const early = await open()
   const partialHead = await open()
   partialHead.write('POST /mutate HTTP/1.1\r\nHost: x\r\nContent-')
   const partialBody = await open()
@@ -210,6 +212,11 @@ test('slow and half-sent requests are ended, and stall nobody', async (t) => {
   t.match(slow, /408|^$/, 'a body that drips')
   t.ok(performance.now() - began < 15_000)
   t.equal((await send(good)).status, 200)
+  const answer = once(early, 'data')
+  early.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
+  const [first] = (await answer) as [Buffer]
+  t.match(first.toString(), /^HTTP\/1.1 200/, 'a connection that was silent until now')
+  early.destroy()
 })
 
 test('only HTTP/1.1 and TLS from 1.2', async (t) => {
