@@ -272,7 +272,9 @@ test('the secco command', async (t) => {
     // As kubectl asks: the words so far and the beginning of the next one.
     const ask = async (...words: string[]) => {
       const program = join(repositoryRoot, 'bin/kubectl_complete-secco')
-      return (await promisify(execFile)(program, words)).stdout.trim().split('\n')
+      // As in spawnSecco(): without what the test runner gives to its children.
+      const args = ['-u', 'NODE_OPTIONS', program, ...words]
+      return (await promisify(execFile)('/usr/bin/env', args)).stdout.trim().split('\n')
     }
     t.same(await ask('get', 'pro'), ['profiles', ':4'])
     t.same(await ask('profile', 'sh'), ['show', ':4'])
