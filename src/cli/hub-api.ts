@@ -1,8 +1,14 @@
-import { request } from 'node:http'
+import { request, type IncomingMessage } from 'node:http'
+import { createInterface } from 'node:readline'
 import { type ErrorCode, errorKinds, SeccoError } from '../errors.js'
-import type { ApiAccess } from './state.js'
 
-export type Access = Pick<ApiAccess, 'ui' | 'token'> & { user?: string }
+/** Where the running hub's HTTP API is; with its token, where it asks for one. */
+export interface HubAccess {
+  ui: string
+  token?: string
+  /** Who asks: recorded with what is changed. */
+  user?: string
+}
 
 interface Refusal {
   code?: string
@@ -10,64 +16,120 @@ interface Refusal {
   hint?: string
 }
 
-function asError(body: string, status: number): SeccoError {
-  const { code = '', message, hint } = JSON.parse(body) as Refusal
-  const known = Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : 'INTERNAL'
+function unavailable(ui: string, cause: Error): SeccoError {
+  return new SeccoError('UNAVAILABLE', `the hub at ${ui} does not answer: ${cause.message}`, {
+    cause,
+    hint: 'see whether `secco up` still runs'
+  })
+}
+
+function refusalOf(text: string, status: number): SeccoError {
+  let told: Refusal = {}
+  try {
+    told = JSON.parse(text) as Refusal
+  } catch {
+    // Whatever answered is no hub of ours.
+  }
+  const known = Object.hasOwn(errorKinds, told.code ?? '') ? (told.code as ErrorCode) : 'INTERNAL'
   return new SeccoError(
     known,
-    message ?? `the hub answered ${status}`,
-    hint === undefined ? {} : { hint }
+    told.message ?? `the hub answered ${status}`,
+    told.hint === undefined ? {} : { hint: told.hint }
   )
 }
 
-/**
- * One request of the running hub's HTTP API on loopback, as the pages make it. UNAVAILABLE when it does not
- * answer within 5 s; else the error that it answers with.
- */
-export function callApi<Answer>(
-  access: Access,
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+function open(
+  access: HubAccess,
   method: string,
   path: string,
-  body?: unknown
-): Promise<Answer> {
-  const { ui, token, user } = access
+  { body, signal, timeout }: { body?: unknown; signal?: AbortSignal; timeout?: number }
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => {
-      reject(
-        new SeccoError('UNAVAILABLE', `the hub at ${ui} does not answer: ${cause.message}`, {
-          cause,
-          hint: 'see whether `secco up` still runs'
-        })
-      )
-    }
-    const headers = {
-      authorization: `Bearer ${token}`,
-      'x-secco': '1',
-      ...(user === undefined ? {} : { 'x-secco-user': user }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' })
-    }
-    const options = { method, headers, timeout: 5000, agent: false } as const
-    const call = request(`${ui}${path}`, options, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        const status = response.statusCode ?? 0
-        try {
-          if (status < 400) resolve(JSON.parse(text) as Answer)
-          else reject(asError(text, status))
-        } catch (error) {
-          fail(error instanceof Error ? error : new Error(String(error)))
-        }
-      })
+    const call = request(`${access.ui}${path}`, {
+      ...{ method, agent: false },
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal === undefined ? {} : { signal }),
+      headers: {
+        'x-secco': '1',
+        ...(access.user === undefined ? {} : { 'x-secco-user': access.user }),
+        ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' })
+      }
     })
-    call.once('timeout', () => call.destroy(new Error('no answer within 5 s')))
-    call.once('error', fail)
+    call.once('response', resolve)
+    call.once('timeout', () => call.destroy(new Error('no answer in time')))
+    call.once('error', (cause) => reject(unavailable(access.ui, cause)))
     call.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
 
-/** Reads one list of the running hub's API, e.g. `nodes`. */
-export async function readList<Item>(access: Access, list: string): Promise<Item[]> {
-  return (await callApi<{ items: Item[] }>(access, 'GET', `/api/v1/${list}`)).items
+/** One question to the running hub. @throws SeccoError UNAVAILABLE, or what the hub answers with. */
+export async function askHub<Answer>(
+  access: HubAccess,
+  path: string,
+  body?: unknown
+): Promise<Answer> {
+  const method = body === undefined ? 'GET' : 'POST'
+  const response = await open(access, method, path, { body, timeout: 30_000 })
+  const text = await bodyOf(response)
+  const status = response.statusCode ?? 0
+  if (status >= 400) throw refusalOf(text, status)
+  try {
+    return JSON.parse(text) as Answer
+  } catch (cause) {
+    throw unavailable(access.ui, cause instanceof Error ? cause : new Error(String(cause)))
+  }
+}
+
+/**
+ * Follows a stream of events until the signal or the hub ends it.
+ * @throws SeccoError UNAVAILABLE, or what the hub refuses with.
+ */
+export async function followHub(
+  access: HubAccess,
+  path: string,
+  onEvent: (event: string, data: unknown) => void,
+  signal: AbortSignal
+): Promise<void> {
+  if (signal.aborted) return
+  const response = await open(access, 'GET', path, { signal }).catch((error: unknown) => {
+    if (signal.aborted) return undefined
+    throw error
+  })
+  if (response === undefined) return
+  if ((response.statusCode ?? 0) >= 400) {
+    throw refusalOf(await bodyOf(response), response.statusCode ?? 0)
+  }
+  const isAborted = (): boolean => signal.aborted
+  let event = 'message'
+  response.on('error', () => undefined)
+  try {
+    for await (const line of createInterface({ input: response })) {
+      if (line.startsWith('event: ')) event = line.slice(7)
+      else if (line.startsWith('data: ')) onEvent(event, JSON.parse(line.slice(6)))
+      else if (line === '') event = 'message'
+    }
+  } catch (error) {
+    // Ended by our own signal it is no failure.
+    if (!isAborted()) throw error
+  }
+}
+
+/** `?a=b&a=c` of what is given; undefined members are left out. */
+export function queryOf(
+  members: Readonly<Record<string, string | readonly string[] | undefined>>
+): string {
+  const query = new URLSearchParams()
+  for (const [key, value] of Object.entries(members)) {
+    if (typeof value === 'string') query.append(key, value)
+    else for (const one of value ?? []) query.append(key, one)
+  }
+  const text = query.toString()
+  return text === '' ? '' : `?${text}`
 }

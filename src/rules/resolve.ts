@@ -45,16 +45,28 @@ interface Choice {
   canary: boolean
 }
 
+type RungState = Pick<Choice, 'mode' | 'revision'>
+
+/** The newest revision of a mode, or the one instead of it. */
+function rungState(state: ProfileState, mode: Rung, pinned?: RevisionState): RungState {
+  return { mode, revision: pinned ?? (mode === 'learn' ? undefined : state[mode]) }
+}
+
+/** Where a profile's ladder stands for who is no canary; without a ladder in enforce. Pure. */
+export function settledRung(state: ProfileState): RungState {
+  const { mode, revision } = state.ladder?.canary?.from ?? state.ladder ?? { mode: 'enforce' }
+  return rungState(state, mode, revision)
+}
+
 function chooseRung(wish: Wish, state: ProfileState, pod: Candidate): Choice {
-  const newest = (mode: Rung) => (mode === 'learn' ? undefined : state[mode])
   const { ladder } = state
   if (ladder === undefined || !mayMove(wish, state, ladder.mode)) {
-    return { mode: wish.mode, revision: newest(wish.mode), canary: false }
+    return { ...rungState(state, wish.mode), canary: false }
   }
-  const to = { mode: ladder.mode, revision: ladder.revision ?? newest(ladder.mode) }
+  const to = rungState(state, ladder.mode, ladder.revision)
   const { canary } = ladder
   if (canary === undefined) return { ...to, canary: false }
-  const from = { ...canary.from, revision: canary.from.revision ?? newest(canary.from.mode) }
+  const from = settledRung(state)
   if (pod.given !== undefined && pod.given === to.revision?.path) return { ...to, canary: true }
   if (pod.given !== undefined && pod.given === from.revision?.path) {
     return { ...from, canary: false }

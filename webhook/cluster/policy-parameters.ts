@@ -1,6 +1,7 @@
 import { toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
-import type { ProfileState, RevisionState } from '../../src/rules/profile-state.js'
+import type { ProfileState } from '../../src/rules/profile-state.js'
+import { settledRung } from '../../src/rules/resolve.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { parametersLabel } from '../../src/seccomp/export/admission-policy.js'
 import { type ApiCall, listCollection } from '../../src/store/kubernetes-call.js'
@@ -10,22 +11,18 @@ interface Parameters {
   data?: { profile?: string; localhostProfile?: string }
 }
 
-function wantedRevision({ ladder, enforce, audit }: ProfileState): RevisionState | undefined {
-  if (ladder === undefined) return enforce
-  if (ladder.mode === 'learn') return undefined
-  return ladder.revision ?? (ladder.mode === 'audit' ? audit : enforce)
-}
-
 /**
- * What an exported MutatingAdmissionPolicy may put on pods now: the newest revision when every node has
- * its file, else the one before, else nothing: a policy knows no nodes, and no pod waits for a file. Pure.
+ * What an exported MutatingAdmissionPolicy may put on pods now: the revision when every node has its file,
+ * else in enforce the one before, else nothing: a policy knows no nodes, and no pod waits for a file. It
+ * knows no shares either: while a canary runs everybody gets what was before. Pure.
  */
 export function policyPath(profile: ProfileState | undefined): string {
   if (profile === undefined || !profile.approved) return ''
-  const wanted = wantedRevision(profile)
-  if (wanted === undefined) return ''
-  if (wanted.ready) return wanted.path
-  return profile.previous?.ready === true ? profile.previous.path : ''
+  const { mode, revision } = settledRung(profile)
+  if (revision === undefined) return ''
+  if (revision.ready) return revision.path
+  const { previous } = profile
+  return mode === 'enforce' && previous?.ready === true ? previous.path : ''
 }
 
 export interface PolicyParameters {

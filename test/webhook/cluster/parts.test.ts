@@ -575,7 +575,23 @@ test('what an exported policy may put on pods', (t) => {
     ['not approved', { approved: false }, ''],
     ['put back to learn', { ladder: { mode: 'learn' } }, ''],
     ['put back to audit', { audit, ladder: { mode: 'audit' } }, audit.path],
-    ['pinned', { ladder: { mode: 'enforce', revision: before } }, before.path]
+    [
+      'audit that is not ready: the one before would refuse',
+      { audit: { ...audit, ready: false }, previous: before, ladder: { mode: 'audit' } },
+      ''
+    ],
+    ['pinned', { ladder: { mode: 'enforce', revision: before } }, before.path],
+    [
+      'a canary: a policy knows no shares',
+      {
+        enforce: newest,
+        ladder: {
+          mode: 'enforce',
+          canary: { percent: 25, from: { mode: 'enforce', revision: before } }
+        }
+      },
+      before.path
+    ]
   ]
   for (const [what, change, path] of table) {
     t.equal(policyPath(testProfile('shop', 'web', change)), path, what)
