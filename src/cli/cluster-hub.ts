@@ -5,7 +5,7 @@ import { SeccoError } from '../errors.js'
 import { fromApiServer } from '../store/kubernetes-errors.js'
 import { namespace, ports, roleLabels } from './install/names.js'
 import { loadKubeconfig } from './open-store.js'
-import type { HubAccess } from './truth-api.js'
+import type { HubAccess } from './hub-api.js'
 
 const isReady = ({ metadata, status }: V1Pod): boolean =>
   metadata?.deletionTimestamp === undefined &&
@@ -52,10 +52,7 @@ async function tokenOf(config: KubeConfig): Promise<string> {
  * @param token who asks; default: the kubeconfig's own.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
-export async function openClusterHub(
-  kubeconfig: string,
-  token?: string
-): Promise<HubAccess & { token: string }> {
+export async function openClusterHub(kubeconfig: string, token?: string): Promise<HubAccess> {
   const config = await loadKubeconfig(kubeconfig)
   const shown = token ?? (await tokenOf(config))
   const pod = await hubPod(config)
@@ -78,5 +75,9 @@ export async function openClusterHub(
     server.listen(0, '127.0.0.1', resolve)
   })
   server.unref()
-  return { ui: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: shown }
+  return {
+    ui: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token: shown,
+    mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
+  }
 }

@@ -1,7 +1,7 @@
 import type { DenialView } from '../../webhook/truth/denial-views.js'
 import { type Io, paint, plain } from './io.js'
 import { age, type Output, printListing, printObject } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './truth-api.js'
+import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
 
 export interface DenialArgs {
   output: Output
@@ -104,13 +104,12 @@ export async function allowCall(
   for (const name of diff.beyondRuntimeDefault) {
     io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault refuses it`)}\n`)
   }
-  const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
-  if (diff.revisionBefore !== diff.revisionAfter)
-    io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
   if (diff.revisionBefore === diff.revisionAfter) {
     io.stderr('nothing changes: it is let through already, or blocked for everybody\n')
     return 0
   }
+  const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
+  io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
   if (!applied) {
     const words = `secco denials allow ${args.profile} ${args.syscall} --yes --reason …`
     io.stderr(`nothing was changed\n  next: ${words}\n`)

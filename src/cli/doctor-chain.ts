@@ -14,7 +14,7 @@ import { tinyPrograms } from './base/tiny-program.js'
 import { type Io, paint, plain } from './io.js'
 import { printObject } from './output.js'
 import { type Addresses, readAddresses, type StatePaths } from './state.js'
-import { askHub } from './truth-api.js'
+import { askHub } from './hub-api.js'
 import { writeBundle } from './walk-through/bundle.js'
 import { removeContainer, startContainer } from './walk-through/container.js'
 import { reviewPod } from './walk-through/review-pod.js'
@@ -36,7 +36,6 @@ interface Step {
 }
 
 const name = 'secco-doctor'
-const canaryStarts = 'a container starts under it'
 const ref = { namespace: 'default', name }
 const patienceMs = 30_000
 const webhookPatienceMs = 10_000
@@ -78,6 +77,8 @@ interface Chain {
   path: string
   digest: string
   seccomp: LinuxSeccomp | undefined
+  /** The canary ran: what it did comes in until its end has. */
+  started: boolean
 }
 
 /** One link of the chain: what it proves, how, and what mends it. */
@@ -165,7 +166,7 @@ const links: readonly Link[] = [
     }
   },
   {
-    what: canaryStarts,
+    what: 'a container starts under it',
     mend: 'run `secco doctor --node`: this machine needs runc and root for the canary',
     async prove(chain) {
       const rootfs = join(chain.work, 'rootfs')
@@ -178,6 +179,7 @@ const links: readonly Link[] = [
         ...{ seccomp: chain.seccomp, noNewPrivileges: true }
       })
       await startContainer({ id: name, root: join(chain.options.paths.root, 'runc') }, bundle)
+      chain.started = true
       return name
     }
   },
@@ -230,7 +232,7 @@ async function untilTold({ store }: Chain): Promise<void> {
 export async function runChainDoctor(io: Io, store: Store, options: ChainOptions): Promise<number> {
   const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
   const chain: Chain = {
-    ...{ store, options, work, path: '', digest: '', seccomp: undefined },
+    ...{ store, options, work, path: '', digest: '', seccomp: undefined, started: false },
     addresses: { pid: 0, webhook: '', hub: '', ui: '', caBundle: '' }
   }
   const steps: Step[] = []
@@ -263,7 +265,7 @@ export async function runChainDoctor(io: Io, store: Store, options: ChainOptions
     await removeContainer({ id: name, root: join(options.paths.root, 'runc') }, 'KILL').catch(
       () => undefined
     )
-    if (steps.some(({ what, ok }) => ok && what === canaryStarts)) await untilTold(chain)
+    if (chain.started) await untilTold(chain)
     await store.delete('SeccompProfile', ref).catch(() => false)
     await rm(work, { recursive: true, force: true })
   }

@@ -1,7 +1,7 @@
 import type { explain } from '../../webhook/truth/explain.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
-import { askHub, type HubAccess, queryOf } from './truth-api.js'
+import { askHub, type HubAccess, queryOf } from './hub-api.js'
 
 type Explained = ReturnType<typeof explain>
 

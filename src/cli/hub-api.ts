@@ -8,6 +8,8 @@ export interface HubAccess {
   token?: string
   /** Who asks: recorded with what is changed. */
   user?: string
+  /** What to do when it does not answer. */
+  mend?: string
 }
 
 interface Refusal {
@@ -16,10 +18,14 @@ interface Refusal {
   hint?: string
 }
 
-function unavailable(ui: string, cause: Error): SeccoError {
+/** @param access.mend the next step; default: that of this machine's own hub. */
+function unavailable(
+  { ui, mend = 'see whether `secco up` still runs' }: Pick<HubAccess, 'ui' | 'mend'>,
+  cause: Error
+): SeccoError {
   return new SeccoError('UNAVAILABLE', `the hub at ${ui} does not answer: ${cause.message}`, {
     cause,
-    hint: 'see whether `secco up` still runs'
+    hint: mend
   })
 }
 
@@ -64,27 +70,42 @@ function open(
     })
     call.once('response', resolve)
     call.once('timeout', () => call.destroy(new Error('no answer in time')))
-    call.once('error', (cause) => reject(unavailable(access.ui, cause)))
+    call.once('error', (cause) => reject(unavailable(access, cause)))
     call.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
 
-/** One question to the running hub. @throws SeccoError UNAVAILABLE, or what the hub answers with. */
+/** For what the hub works out, and for what it only has. */
+const workMs = 30_000
+export const quickMs = 5000
+
+/**
+ * One question to the running hub's HTTP API; with a body a POST.
+ * @param timeout ms without an answer
+ * @throws SeccoError UNAVAILABLE, or what the hub answers with.
+ */
 export async function askHub<Answer>(
   access: HubAccess,
   path: string,
-  body?: unknown
+  body?: unknown,
+  timeout = workMs
 ): Promise<Answer> {
   const method = body === undefined ? 'GET' : 'POST'
-  const response = await open(access, method, path, { body, timeout: 30_000 })
+  const response = await open(access, method, path, { body, timeout })
   const text = await bodyOf(response)
   const status = response.statusCode ?? 0
   if (status >= 400) throw refusalOf(text, status)
   try {
     return JSON.parse(text) as Answer
   } catch (cause) {
-    throw unavailable(access.ui, cause instanceof Error ? cause : new Error(String(cause)))
+    throw unavailable(access, cause instanceof Error ? cause : new Error(String(cause)))
   }
+}
+
+/** One list of the running hub's API, e.g. `nodes`. @throws as askHub */
+export async function readList<Item>(access: HubAccess, list: string): Promise<Item[]> {
+  const path = `/api/v1/${list}`
+  return (await askHub<{ items: Item[] }>(access, path, undefined, quickMs)).items
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { LadderView } from '../../webhook/truth/ladder-view.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
-import { askHub, type HubAccess } from './truth-api.js'
+import { askHub, type HubAccess } from './hub-api.js'
 
 export interface PromoteArgs {
   profile: string

@@ -1,7 +1,7 @@
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { type Io, paint } from './io.js'
 import { age, type Column, type Output, printListing } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './truth-api.js'
+import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
 
 export interface PsArgs {
   output: Output

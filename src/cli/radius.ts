@@ -1,7 +1,7 @@
 import type { Radius } from '../../webhook/truth/blast-radius.js'
 import { type Io, paint, plain } from './io.js'
 import { printObject, table } from './output.js'
-import { askHub, type HubAccess } from './truth-api.js'
+import { askHub, type HubAccess } from './hub-api.js'
 
 export interface SimulateArgs {
   profile: string | undefined

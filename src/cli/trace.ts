@@ -8,6 +8,7 @@ import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import type { ContainerRuntime } from '../../satellite/containers/runtime.js'
 import { defaultRuncRoots, runcRuntime } from '../../satellite/containers/runc.js'
+import { parseDuration } from './duration.js'
 import type { TraceReport } from '../../satellite/trace-report.js'
 import { traceCommand, traceContainer } from '../../satellite/trace-session.js'
 import { SeccoError } from '../errors.js'
@@ -41,20 +42,6 @@ export interface TraceIo {
   stderr: NodeJS.WritableStream
   /** stdout is a terminal: live counters make sense. */
   isTerminal: boolean
-}
-
-/** Milliseconds of `30s`, `5m`, `1h`, `500ms`. @throws SeccoError INVALID_ARGUMENT */
-export function parseDuration(text: string, option = '--for'): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? '']
-  const value = Number(match?.[1]) * (unit ?? Number.NaN)
-  if (!(value > 0) || value > 2 ** 31 - 1) {
-    throw new SeccoError(
-      'INVALID_ARGUMENT',
-      `${option} ${text}: not a duration such as 30s, 5m or 1h`
-    )
-  }
-  return value
 }
 
 function share(count: number, total: number): string {
@@ -184,7 +171,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
   const [abi] = abisOfMachine(machine())
   if (abi === undefined)
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
-  const duration = args.for === undefined ? undefined : parseDuration(args.for)
+  const duration = args.for === undefined ? undefined : parseDuration(args.for, '--for')
   const runtimes = runtimesFor(args)
   const sink = new Writable({
     write: (chunk: Buffer, _encoding, done) => {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { HubAccess } from '../hub-api.js'
 import { readAddresses } from '../state.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
 
@@ -6,10 +7,7 @@ import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
  * The hub that a verb asks, in the name of whoever called: that of the cluster with --kubeconfig, else the
  * one that runs on the state folder.
  */
-export async function hubOf(
-  command: Command,
-  context: VerbContext
-): Promise<{ ui: string; token: string; user: string }> {
+export async function hubOf(command: Command, context: VerbContext): Promise<HubAccess> {
   const { user, io } = context
   const kubeconfig = kubeconfigOf(command)
   if (kubeconfig !== undefined) {

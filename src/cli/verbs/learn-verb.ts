@@ -50,7 +50,7 @@ Examples:
     )
     .action(async (words: string[], options: LearnOptions, command: Command) => {
       const { defaultRequire, parseBaseline, runLearn } = await import('../learn.js')
-      const { parseDuration } = await import('../trace.js')
+      const { parseDuration } = await import('../duration.js')
       const divider = context.argv.indexOf('--')
       const test = divider < 0 ? [] : context.argv.slice(divider + 1)
       const [workload] = words
@@ -75,8 +75,8 @@ Examples:
             command: test,
             untilConfident: options.untilConfident === true,
             require: options.require?.split(',') ?? defaultRequire,
-            quietMs: parseDuration(options.quiet),
-            timeoutMs: parseDuration(options.timeout),
+            quietMs: parseDuration(options.quiet, '--quiet'),
+            timeoutMs: parseDuration(options.timeout, '--timeout'),
             baseline,
             output: parseOutput(options.output, ['table', 'json', 'yaml']) as
               | 'table'

@@ -11,6 +11,7 @@ import { SeccoError } from '../../errors.js'
 import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseAddress } from '../addresses.js'
+import { parseDuration } from '../duration.js'
 import { parseOutput } from '../output.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
@@ -183,10 +184,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
       'refuse'
     )
     .action(async (options: WebhookVerbOptions, command: Command) => {
-      const [{ runWebhook }, { parseDuration }] = await Promise.all([
-        import('../programs.js'),
-        import('../trace.js')
-      ])
+      const { runWebhook } = await import('../programs.js')
       context.finish(
         await runWebhook(io, createRootLogger(), {
           paths: pathsOf(command, context),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { callApi, readList } from '../hub-api.js'
+import { askHub, quickMs, readList } from '../hub-api.js'
 import { age, parseOutput, printListing, type Output } from '../output.js'
 import { readAddresses } from '../state.js'
 import { pathsOf, type VerbContext } from './context.js'
@@ -25,7 +25,7 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
       const running = await readAddresses(pathsOf(command, context))
       const access = { ...running, user: context.user }
       const role = options.viewer === true ? 'viewer' : 'admin'
-      const { path } = await callApi<{ path: string }>(access, 'POST', '/api/v1/links', { role })
+      const { path } = await askHub<{ path: string }>(access, '/api/v1/links', { role }, quickMs)
       context.io.stdout(`${running.ui}${path}\n`)
       context.io.stderr(`opens one session for ${context.user} (${role}), once, within an hour\n`)
     })

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { installObjects } from '../../../src/cli/install/objects.js'
 import { defaultOptions, layouts, type Manifest } from '../../../src/cli/install/options.js'
-import { parseDuration } from '../../../src/cli/trace.js'
+import { parseDuration } from '../../../src/cli/duration.js'
 
 interface PodSpec {
   terminationGracePeriodSeconds: number
@@ -29,7 +29,7 @@ for (const layout of layouts) {
       const at = args.indexOf('--leave-after')
       t.equal(at >= 0, args.includes('--roles') && roles.includes('admission'), name)
       if (at < 0) continue
-      const leaveMs = parseDuration(args[at + 1] ?? '')
+      const leaveMs = parseDuration(args[at + 1] ?? '', '--leave-after')
       t.ok(leaveMs >= 2000, `${name}: longer than the proxies of nodes need`)
       t.ok(leaveMs + drainMs < terminationGracePeriodSeconds * 1000, `${name}: ends by itself`)
     }

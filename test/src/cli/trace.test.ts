@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { t, test } from 'tap'
 import { probeTracing } from '../../../native/recorder.js'
 import type { TraceReport } from '../../../satellite/trace-report.js'
-import { parseDuration, type TraceArgs, traceTable } from '../../../src/cli/trace.js'
+import { parseDuration } from '../../../src/cli/duration.js'
+import { type TraceArgs, traceTable } from '../../../src/cli/trace.js'
 import { traceProfile } from '../../../src/cli/trace-profile.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { runSecco } from '../../helpers/secco-command.js'
@@ -95,10 +96,13 @@ test('a report as table, as profile, and durations', (t) => {
   const allowed = allowedIn(made.json)
   t.ok(allowed.includes('read') && allowed.includes('exit_group'))
   t.notOk(allowed.includes('unshare'), 'what a filter denied is not allowed')
-  t.equal(parseDuration('30s'), 30_000)
-  t.equal(parseDuration('1.5m'), 90_000)
+  t.equal(parseDuration('30s', '--for'), 30_000)
+  t.equal(parseDuration('1.5m', '--for'), 90_000)
   for (const wrong of ['30', '-1s', 's', '', '0s', '99999h']) {
-    t.throws(() => parseDuration(wrong), { code: 'INVALID_ARGUMENT' })
+    t.throws(() => parseDuration(wrong, '--quiet'), {
+      code: 'INVALID_ARGUMENT',
+      message: /^--quiet /
+    })
   }
   t.end()
 })
