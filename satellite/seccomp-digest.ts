@@ -1,20 +1,17 @@
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
+import { oncePer } from '../src/once-per.js'
 import { canonicalJson } from '../src/seccomp/canonical.js'
 import { digestOf } from '../src/seccomp/digest.js'
 
-/** Equal profiles of containers are one object (oci-config.ts): each is worked out once. */
-const digests = new WeakMap<LinuxSeccomp, string>()
-
-/** Digest of a profile's canonical form, as revisions are named; empty for what no revision can be. */
-export function digestOfSeccomp(seccomp: LinuxSeccomp): string {
-  const known = digests.get(seccomp)
-  if (known !== undefined) return known
-  let digest = ''
+/**
+ * Digest of a profile's canonical form, as revisions are named; empty for what no revision can be. Equal
+ * profiles of containers are one object (oci-config.ts).
+ */
+export const digestOfSeccomp = oncePer((seccomp: LinuxSeccomp): string => {
   try {
-    digest = digestOf(canonicalJson(seccomp))
+    return digestOf(canonicalJson(seccomp))
   } catch {
     // Numbers that JSON cannot carry exactly: no revision has them.
+    return ''
   }
-  digests.set(seccomp, digest)
-  return digest
-}
+})

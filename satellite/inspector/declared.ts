@@ -3,6 +3,7 @@ import { annotations } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
 import { kindOfProfile, modeOfRendering } from '../../src/confinement/profile-kind.js'
+import { oncePer } from '../../src/once-per.js'
 import type { Container } from '../containers/runtime.js'
 import { digestOfSeccomp } from '../seccomp-digest.js'
 
@@ -22,25 +23,18 @@ interface Facts {
   mode: 'audit' | 'enforce'
 }
 
-/** Equal profiles are one object (oci-config.ts): each is worked out once. */
-const facts = new WeakMap<LinuxSeccomp, Facts>()
-
-function factsOf(seccomp: LinuxSeccomp): Facts {
-  const known = facts.get(seccomp)
-  if (known !== undefined) return known
-  let found: Facts
+/** Equal profiles are one object (oci-config.ts). */
+const factsOf = oncePer((seccomp: LinuxSeccomp): Facts => {
   try {
-    found = {
+    return {
       digest: digestOfSeccomp(seccomp),
       kind: kindOfProfile(seccomp),
       mode: modeOfRendering(seccomp)
     }
   } catch {
-    found = { digest: '', kind: 'other', mode: 'enforce' }
+    return { digest: '', kind: 'other', mode: 'enforce' }
   }
-  facts.set(seccomp, found)
-  return found
-}
+})
 
 function refOf({ profile, revision }: Assigned): RevisionRef | undefined {
   const [namespace = '', name = ''] = profile.split('/')

@@ -1,3 +1,4 @@
+import { oncePer } from '../once-per.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { type Abi, abis } from './abi.js'
 import { fromBitmap } from './bitmap.js'
@@ -50,17 +51,9 @@ function indexOf(profile: SeccompProfile): ReadonlyMap<string, Sighting> {
   return index
 }
 
-/** Profiles are never changed in place: what was worked out for one holds for it. */
-const indexes = new WeakMap<SeccompProfile, ReadonlyMap<string, Sighting>>()
-
-/** Name → who saw it, for everything in status.observed. */
-export function sightingsOf(profile: SeccompProfile): ReadonlyMap<string, Sighting> {
-  const known = indexes.get(profile)
-  if (known !== undefined) return known
-  const index = indexOf(profile)
-  indexes.set(profile, index)
-  return index
-}
+/** Name → who saw it, for everything in status.observed. Profiles are never changed in place. */
+export const sightingsOf: (profile: SeccompProfile) => ReadonlyMap<string, Sighting> =
+  oncePer(indexOf)
 
 /** A sighting as a reason. */
 export function observedReason(sighting: Sighting): Reason {

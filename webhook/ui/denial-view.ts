@@ -1,3 +1,4 @@
+import { oncePer } from '../../src/once-per.js'
 import { errnoName } from '../../src/seccomp/errno-name.js'
 
 /** One refused call of one container instance as pages and API show it. */
@@ -71,19 +72,14 @@ interface Marks {
   place: string
   answer: string
 }
-/** A row is never changed in place: what it counts for is worked out once. */
-const marks = new WeakMap<DenialView, Marks>()
 
-function marksOf(denial: DenialView): Marks {
-  const known = marks.get(denial)
-  if (known !== undefined) return known
+/** What a row counts for. */
+const marksOf = oncePer((denial: DenialView): Marks => {
   const { namespace, profile, syscall, abi, muted, node, container } = denial
   const answer = answerOf(denial)
   const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}${muted ? ' muted' : ''}`
-  const made = { key, answer, place: `${node} ${container}` }
-  marks.set(denial, made)
-  return made
-}
+  return { key, answer, place: `${node} ${container}` }
+})
 
 /** Denials by workload, call and answer, newest first. A live page asks for it every second: rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {

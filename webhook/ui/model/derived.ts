@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { rootNamespace } from '../../../src/api/names.js'
+import { oncePer } from '../../../src/once-per.js'
 import { toSeccoError } from '../../../src/errors.js'
 import { type ApprovalPlan, planApproval } from '../../../src/seccomp/approve.js'
 import type { Resolve } from '../../../src/seccomp/approved.js'
@@ -58,20 +59,15 @@ function remembered<Value>(
   return value
 }
 
-const plans = new WeakMap<SeccompProfile, ApprovalPlan>()
 const reviews = new WeakMap<SeccompProfile, Memo<Review>>()
 const completenesses = new WeakMap<SeccompProfile, Memo<Completeness>>()
 const renderings = new WeakMap<SeccompProfile, Memo<RenderingResult>>()
 const reviewFreshMs = 60_000
 
 /** What approving everything observed would do. */
-export function planOf(profile: SeccompProfile): ApprovalPlan {
-  const known = plans.get(profile)
-  if (known !== undefined) return known
-  const plan = planApproval(profile)
-  plans.set(profile, plan)
-  return plan
-}
+export const planOf: (profile: SeccompProfile) => ApprovalPlan = oncePer((profile) =>
+  planApproval(profile)
+)
 
 export type RenderingResult =
   | { rendering: Rendering; problem?: undefined }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Resolve } from '../../../src/seccomp/approved.js'
+import { oncePer } from '../../../src/once-per.js'
 import { type RiskOf, riskOfProfile } from '../../../src/seccomp/review.js'
 
 interface Known {
@@ -10,18 +11,13 @@ interface Known {
 
 const most = 10_000
 const known = new Map<string, Known>()
-const prints = new WeakMap<SeccompProfile, string>()
 
 /** Everything that a risk comes from but for the parents. A status changes with every upload; this hardly ever. */
-function printOf(profile: SeccompProfile): string {
-  const before = prints.get(profile)
-  if (before !== undefined) return before
+const printOf = oncePer((profile: SeccompProfile): string => {
   const { metadata, spec, status } = profile
   const text = JSON.stringify([metadata.namespace, metadata.name, spec, status?.observed])
-  const print = createHash('sha256').update(text).digest('base64url')
-  prints.set(profile, print)
-  return print
-}
+  return createHash('sha256').update(text).digest('base64url')
+})
 
 function found(profile: SeccompProfile, resolve: Resolve): RiskOf | undefined {
   const before = known.get(printOf(profile))

@@ -1,6 +1,7 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
+import { oncePer } from '../../../src/once-per.js'
 import { sizeOfSet } from '../../../src/seccomp/syscall-set.js'
 import type { UiSources } from '../context.js'
 import { type DenialView, isOpen } from '../denial-view.js'
@@ -73,21 +74,16 @@ interface Facts {
   observed: number
   changed: string
 }
-const facts = new WeakMap<SeccompProfile, Facts>()
 
-/** What a profile alone says; it is never changed in place, so that this is worked out once. */
-function factsOf(profile: SeccompProfile): Facts {
-  const known = facts.get(profile)
-  if (known !== undefined) return known
+/** What a profile alone says. */
+const factsOf = oncePer((profile: SeccompProfile): Facts => {
   const { instances = [], observed = {} } = profile.status ?? {}
-  const made = {
+  return {
     alive: instances.filter(({ ended, part }) => !ended && (part ?? 'entry') === 'entry').length,
     observed: sizeOfSet(observed),
     changed: changedAt(profile)
   }
-  facts.set(profile, made)
-  return made
-}
+})
 
 function countOf(denials: readonly DenialView[]): number {
   return denials.reduce((sum, denial) => sum + (isOpen(denial) ? denial.count : 0), 0)
