@@ -2,8 +2,10 @@ import type { decide } from '../../src/rules/decide.js'
 import type { ConfinementState, DriftKind } from '../../src/confinement/state.js'
 import type { Labels } from '../../src/rules/selector.js'
 import type { Who } from './pod-facts.js'
-/** One running container as CLI, pages and API show it. */
+
+/** One running container as CLI, pages and API show it: what was decided for it, and what its kernel enforces. */
 export interface ContainerView {
+  /** Stable for one run. */
   key: string
   node: string
   runtime: string
@@ -17,9 +19,13 @@ export interface ContainerView {
   /** `Deployment/web`, `Container/web`. */
   workload: string
   state: ConfinementState
+  /** One sentence: why this state. */
   why: string
+  /** `namespace/name`; empty without one. */
   profile: string
+  /** The profile that it teaches; the same form. */
   learned: string
+  /** In force, and what a new container would get. */
   revision: string
   wanted: string
   stale: boolean

@@ -1,40 +1,32 @@
+import type { ContainerView } from '../truth/container-view-types.js'
 import type { State } from './parts.js'
 
-/** One running container: what was decided for it, and what its kernel really enforces. */
-export interface InventoryItem {
-  /** Stable for one run. */
-  key: string
-  node: string
-  runtime: string
-  id: string
-  name: string
-  namespace: string
-  pod: string
-  image: string
-  /** `Deployment/web`, `Container/web` */
-  workload: string
-  state:
-    | 'unconfined'
-    | 'runtime-default'
-    | 'audit'
-    | 'enforced'
-    | 'other'
-    | 'not-protectable'
-    | 'starting'
-  /** One sentence: why this state. */
-  why: string
-  /** `namespace/name`; empty without one. */
-  profile: string
-  learned: string
-  /** In force, and what a new container would get. */
-  revision: string
-  wanted: string
-  stale: boolean
-  canary: boolean
+/** What pages show of a running container. */
+export type InventoryItem = Pick<
+  ContainerView,
+  | 'key'
+  | 'node'
+  | 'runtime'
+  | 'id'
+  | 'name'
+  | 'namespace'
+  | 'pod'
+  | 'image'
+  | 'workload'
+  | 'state'
+  | 'why'
+  | 'profile'
+  | 'learned'
+  | 'revision'
+  | 'wanted'
+  | 'stale'
+  | 'canary'
+  | 'unprotected'
+  | 'denials'
+  | 'startedAt'
+> & {
+  /** Text to a page, whatever it says. */
   drift: readonly { kind: string; message: string; since: string }[]
-  unprotected: { rule: string; message: string; since: string } | null
-  denials: number
-  startedAt: string
 }
 
 /** How the fleet's bar and its tables call a container's state. */
