@@ -190,14 +190,15 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
    */
   Napi::Value changes(const Napi::CallbackInfo &info) {
     const size_t most = std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value());
-    given_.resize(table().slots());
+    const SlotTable &from = table();
+    given_.resize(from.slots());
     std::vector<__u32> changed, gone;
     bool more = false;
-    for (__u32 step = 0; step < table().slots() && !more; step++) {
-      const __u32 index = (next_ + step) % table().slots();
+    for (__u32 step = 0; step < from.slots() && !more; step++) {
+      const __u32 index = (next_ + step) % from.slots();
       Given &before = given_[index];
-      const bool taken = !(load(&table().state().free_slots[index / 64]) >> (index % 64) & 1);
-      const secco_slot *slot = taken ? &table().slot(index) : nullptr;
+      const bool taken = !(load(&from.state().free_slots[index / 64]) >> (index % 64) & 1);
+      const secco_slot *slot = taken ? &from.slot(index) : nullptr;
       const bool is_used = taken && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == SECCO_SLOT_USED;
       if (before.is_used && (!is_used || slot->generation != before.generation)) {
         gone.insert(gone.end(), {index, before.generation});

@@ -104,8 +104,9 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false
 
-  let runtimes = namingRunc(await registry.versions())
-  let { libseccomp } = await runcSays()
+  const [found, runc] = await Promise.all([registry.versions(), runcSays()])
+  let runtimes = namingRunc(found)
+  let { libseccomp } = runc
   const versions = setInterval(() => {
     void Promise.all([registry.versions(), runcSays()]).then(([found, runc]) => {
       runtimes = namingRunc(found)

@@ -2,6 +2,7 @@ import type { Revision, RevisionRef, RevisionStatus } from '../src/api/gen/hub.j
 import { toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import { revisionPath } from '../src/rules/profile-state.js'
+import { createTurns } from './turns.js'
 import type { UplinkOptions } from './uplink-types.js'
 
 /** What the hub delivers, taken in one after the other. */
@@ -21,21 +22,14 @@ export function createDeliveries(
   tell: (status: RevisionStatus) => void
 ): Deliveries {
   const failing = new Map<string, RevisionStatus>()
-  let installs: Promise<void> = Promise.resolve()
+  // One at a time and in order: a list must not overtake the revision that came before it.
+  const turns = createTurns(logger, 'a delivery of the hub could not be taken in')
 
   function note(status: RevisionStatus): void {
     const path = revisionPath(status.namespace, status.profile, status.digest)
     if (status.ready) failing.delete(path)
     else failing.set(path, status)
     tell(status)
-  }
-
-  /** One at a time and in order: a list must not overtake the revision that came before it. */
-  function inOrder(work: () => Promise<void>): void {
-    installs = installs.then(work).catch((error: unknown) => {
-      const { code, message } = toSeccoError(error)
-      logger.error({ code }, message)
-    })
   }
 
   async function install(revision: Revision): Promise<void> {
@@ -55,10 +49,10 @@ export function createDeliveries(
   }
 
   return {
-    revision: (revision) => inOrder(() => install(revision)),
-    desired: (revisions) => inOrder(() => desire(revisions)),
+    revision: (revision) => void turns.take(() => install(revision)),
+    desired: (revisions) => void turns.take(() => desire(revisions)),
     note,
     failing: () => failing.values(),
-    settled: () => installs
+    settled: () => turns.settled()
   }
 }

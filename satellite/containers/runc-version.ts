@@ -28,14 +28,26 @@ export function oldestOf(all: readonly RuncVersion[]): RuncVersion {
   }
 }
 
-/** Asks runc: the one in PATH, else (a satellite in a pod has none) those that the node's container managers start. */
-export async function runcSays(): Promise<RuncVersion> {
+async function ask(): Promise<RuncVersion> {
   const own = await promisify(execFile)('runc', ['--version'], { timeout: 5000 }).catch(
     () => undefined
   )
   if (own !== undefined) return parseRuncVersion(own.stdout)
   const texts = await Promise.all((await hostRuncs()).map(hostVersionText))
   return oldestOf(texts.map(parseRuncVersion))
+}
+
+let asking: Promise<RuncVersion> | undefined
+
+/**
+ * Asks runc: the one in PATH, else (a satellite in a pod has none) those that the node's container managers
+ * start. Who asks meanwhile shares the answer.
+ */
+export function runcSays(): Promise<RuncVersion> {
+  asking ??= ask().finally(() => {
+    asking = undefined
+  })
+  return asking
 }
 
 /** Runtimes that start runc unless they are told otherwise. */

@@ -52,7 +52,8 @@ const youngStepMs = 500
 const madeStepMs = 2000
 
 /**
- * Follows the registry: what appears is looked at at once, what lives is asked for its pid once a second,
+ * Follows the registry: what appears is looked at at once and again while it is young, what ends when the
+ * registry says so or its process is missing,
  * files when they change, and everything again from time to time. The kernel's filters are read once per
  * container and change of their number.
  */
