@@ -20,6 +20,7 @@ import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-stat
 import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { startPolicyParameters } from '../../webhook/cluster/policy-parameters.js'
+import { testRule } from '../helpers/rules.js'
 import { testProfile, testRevision } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
@@ -49,17 +50,11 @@ const pods = '/api/v1/namespaces/shop/pods'
 const snapshot = buildSnapshot({
   options: { allowIgnore: true },
   rules: [
-    {
-      apiVersion: 'secco.dev/v1alpha1',
-      kind: 'SeccompRule',
-      metadata: { namespace: 'secco-system', name: 'web' },
-      spec: {
-        podSelector: { matchLabels: { app: 'web' } },
-        containers: ['app'],
-        profile: { namespace: 'shop', name: 'web.app' },
-        mode: 'enforce'
-      }
-    }
+    testRule('web', {
+      podSelector: { matchLabels: { app: 'web' } },
+      containers: ['app'],
+      profile: { namespace: 'shop', name: 'web.app' }
+    })
   ],
   profiles: [
     { namespace: 'shop', name: 'web.app', approved: true, enforce: { digest, path, ready: true } }

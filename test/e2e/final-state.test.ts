@@ -2,6 +2,7 @@ import { test } from 'tap'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import { testRule } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { startCluster } from '../helpers/cluster.js'
 import type { CallOptions, Json } from '../helpers/kube.js'
@@ -232,16 +233,10 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
     t.same((await create('shop', forged)).warnings, [], 'without the webhook it passes')
     const snapshot = buildSnapshot({
       rules: [
-        {
-          apiVersion: 'secco.dev/v1alpha1',
-          kind: 'SeccompRule',
-          metadata: { namespace: 'secco-system', name: 'web' },
-          spec: {
-            podSelector: { matchLabels: { app: 'web' } },
-            profile: { namespace: 'shop', name: 'web.app' },
-            mode: 'enforce'
-          }
-        }
+        testRule('web', {
+          podSelector: { matchLabels: { app: 'web' } },
+          profile: { namespace: 'shop', name: 'web.app' }
+        })
       ],
       profiles: [
         {

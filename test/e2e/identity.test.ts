@@ -26,6 +26,7 @@ import { createAccessReviewer } from '../../webhook/cluster/access-review.js'
 import { createTokenReviewer } from '../../webhook/cluster/token-review.js'
 import { isRefused } from '../../webhook/hub/identity.js'
 import { startHub } from '../../webhook/hub/hub.js'
+import { accountToken } from '../helpers/account-token.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json } from '../helpers/kube.js'
@@ -68,11 +69,9 @@ function objectsOf({ kube }: Cluster) {
       pod: { name: string; uid: string } | undefined,
       audiences = [audience]
     ): Promise<string> {
-      const path = `/api/v1/namespaces/secco-system/serviceaccounts/${account}/token`
       const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', ...pod }
       const spec = { audiences, expirationSeconds: 600, ...(pod && { boundObjectRef }) }
-      const made = await kube.do('POST', path, { spec })
-      return (made['status'] as { token: string }).token
+      return accountToken(kube, 'secco-system', account, spec)
     }
   }
 }

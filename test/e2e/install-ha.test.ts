@@ -12,8 +12,8 @@ import { isReady, listPods, type Pod, testContainer, testPod } from '../helpers/
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
+import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
-import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 
 const unable = whyNoNode()
@@ -33,28 +33,10 @@ test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_0
   t.teardown(() => cluster.stop())
   const { kube } = cluster
   const kubectl = kubectlOf(found.programs.kubectl, cluster.kubeconfig)
-  const told = async (): Promise<string> => {
-    const select = ['-l', 'app.kubernetes.io/name=secco']
-    const all = await Promise.all([
-      kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide']),
-      kubectl(['-n', namespace, 'logs', ...select, '--tail=40', '--prefix']),
-      kubectl(['-n', namespace, 'get', 'events'])
-    ])
-    return all.map(({ stdout, stderr }) => stdout + stderr).join('\n')
-  }
+  const told = (): Promise<string> => saidByInstallation(kubectl)
   const began = Date.now()
   const since = (): string => `${((Date.now() - began) / 1000).toFixed(1)} s`
-  const printed = await runSecco([
-    'install',
-    '--ha',
-    '--mode',
-    'enforce',
-    '--image',
-    seccoImageName
-  ])
-  t.equal(printed.code, 0, printed.stderr)
-  const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
-  t.equal(applied.code, 0, applied.stderr)
+  await applyInstall(kubectl, ['--ha', '--mode', 'enforce', '--image', seccoImageName])
   t.comment(`applied after ${since()}`)
   const readyPods = (name: string, count: number): Promise<Pod[]> =>
     until(

@@ -8,6 +8,7 @@ import { version } from '../../src/version.js'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import type { Json } from '../helpers/kube.js'
 import { kubectlOf } from '../helpers/kubectl.js'
+import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
@@ -35,21 +36,10 @@ test('what secco install prints runs on a real node', { skip, timeout: 600_000 }
   t.teardown(() => cluster.stop())
   const { kube } = cluster
   const kubectl = kubectlOf(found.programs.kubectl, cluster.kubeconfig)
-  const printed = await runSecco(['install', '--small', '--image', image])
-  t.equal(printed.code, 0, printed.stderr)
-  const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
-  t.equal(applied.code, 0, applied.stderr)
+  await applyInstall(kubectl, ['--small', '--image', image])
 
   const get = (path: string) => kube.do('GET', `/apis/apps/v1/namespaces/${namespace}/${path}`)
-  const told = async (): Promise<string> => {
-    const pods = await kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide'])
-    const logs = await kubectl([
-      ...['-n', namespace, 'logs', '-l', 'app.kubernetes.io/name=secco'],
-      ...['--tail=12', '--prefix']
-    ])
-    const events = await kubectl(['-n', namespace, 'get', 'events'])
-    return [pods.stdout, logs.stdout, logs.stderr, events.stdout].join('\n')
-  }
+  const told = (): Promise<string> => saidByInstallation(kubectl)
   try {
     await until(
       'the central service to be ready',

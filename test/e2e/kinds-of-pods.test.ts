@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
+import { testRule } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { startCluster } from '../helpers/cluster.js'
 import type { CallOptions, Json, KubeResponse } from '../helpers/kube.js'
@@ -20,16 +21,10 @@ const digest = `sha256:${'a'.repeat(64)}`
 const path = revisionPath('secco-system', 'web.app', digest)
 const snapshot = buildSnapshot({
   rules: [
-    {
-      apiVersion: 'secco.dev/v1alpha1',
-      kind: 'SeccompRule',
-      metadata: { namespace: 'secco-system', name: 'web' },
-      spec: {
-        podSelector: { matchLabels: { app: 'web' } },
-        profile: { name: 'web.app' },
-        mode: 'enforce'
-      }
-    }
+    testRule('web', {
+      podSelector: { matchLabels: { app: 'web' } },
+      profile: { name: 'web.app' }
+    })
   ],
   profiles: [
     {

@@ -54,23 +54,7 @@ async function everything(): Promise<{
   const satellite = await startSatellite({
     node: 'n1',
     // The times of a real node: what is measured here is what a user sees.
-    connect: async (ends) => {
-      const uplink = await rig.uplink(hub.address.port, 'n1', {
-        ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
-        onDesired: (revisions) => ends.onDesired(revisions),
-        timing: { coalesceMs: 200 }
-      })
-      return {
-        ...uplink,
-        get connected() {
-          return uplink.connected
-        },
-        offer: (observation) => {
-          offered.push(observation)
-          uplink.offer(observation)
-        }
-      }
-    },
+    connect: rig.connector(hub.address.port, 'n1', offered, { timing: { coalesceMs: 200 } }),
     seccompRoot: join(folder, 'seccomp'),
     runcRoots: [root],
     containerdSocket: join(folder, 'none.sock'),

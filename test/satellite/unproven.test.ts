@@ -34,22 +34,7 @@ test('what a filter refused that nobody knows is not learned', { skip }, async (
   const offered: Observation[] = []
   const satellite = await startSatellite({
     node: 'n1',
-    connect: async (ends) => {
-      const uplink = await rig.uplink(hub.address.port, 'n1', {
-        ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
-        onDesired: (revisions) => ends.onDesired(revisions)
-      })
-      return {
-        ...uplink,
-        get connected() {
-          return uplink.connected
-        },
-        offer: (observation) => {
-          offered.push(observation)
-          uplink.offer(observation)
-        }
-      }
-    },
+    connect: rig.connector(hub.address.port, 'n1', offered),
     seccompRoot: join(folder, 'seccomp'),
     // The state of the runtime is where the satellite cannot look.
     runcRoots: [join(folder, 'elsewhere')],

@@ -1,3 +1,4 @@
+import { accountToken } from '../account-token.js'
 import type { RealCluster } from './real-cluster.js'
 
 /** A token of the cluster's administrator, as a person would get one by `kubectl create token`. */
@@ -14,7 +15,5 @@ export async function administratorToken({ kube }: RealCluster): Promise<string>
     },
     subjects: [{ kind: 'ServiceAccount', ...metadata }]
   })
-  const path = `/api/v1/namespaces/default/serviceaccounts/${name}/token`
-  const made = await kube.do('POST', path, { spec: {} })
-  return (made['status'] as { token: string }).token
+  return accountToken(kube, metadata.namespace, name)
 }

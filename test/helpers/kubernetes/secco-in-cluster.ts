@@ -7,9 +7,9 @@ import { namespace } from '../../../src/cli/install/names.js'
 import { version } from '../../../src/version.js'
 import type { NodePrograms } from '../api-server-programs.js'
 import { kubectlOf } from '../kubectl.js'
-import { runSecco } from '../secco-command.js'
 import { until } from '../until.js'
 import { administratorToken } from './administrator-token.js'
+import { applyInstall, saidByInstallation } from './apply-install.js'
 import type { RealCluster } from './real-cluster.js'
 import { listOf, type SeccoAtWork, type SeenDenial, type SeenNode } from './secco-on-host.js'
 
@@ -54,12 +54,7 @@ export async function runSeccoInCluster(
   const { kube } = cluster
   const state = await mkdtemp(join(tmpdir(), 'secco-state-'))
   const kubectl = kubectlOf(programs.kubectl, cluster.kubeconfig)
-  const printed = await runSecco([
-    ...['install', '--small', '--mode', 'enforce', '--image', seccoImageName]
-  ])
-  if (printed.code !== 0) throw new Error(printed.stderr)
-  const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
-  if (applied.code !== 0) throw new Error(applied.stderr)
+  await applyInstall(kubectl, ['--small', '--mode', 'enforce', '--image', seccoImageName])
   const ready = async (what: string, path: string, count: number): Promise<void> => {
     const whole = `/apis/apps/v1/namespaces/${namespace}/${path}`
     try {
@@ -72,9 +67,7 @@ export async function runSeccoInCluster(
         { timeoutMs: 180_000, everyMs: 250 }
       )
     } catch (error) {
-      const logs = ['logs', '-l', 'app.kubernetes.io/name=secco', '--tail=20', '--prefix']
-      const said = await kubectl(['-n', namespace, ...logs])
-      throw new Error(`${String(error)}\n${said.stdout}${said.stderr}`, { cause: error })
+      throw new Error(`${String(error)}\n${await saidByInstallation(kubectl)}`, { cause: error })
     }
   }
   await ready('the central service', 'deployments/secco', 1)

@@ -8,19 +8,14 @@ import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import { admit } from '../../../webhook/admission/admit.js'
 import { createAnswers } from '../../../webhook/admission/answers.js'
 import { bodyText, parseText } from '../../../webhook/admission/parse-body.js'
+import { testRule } from '../../helpers/rules.js'
 import { realisticReview, testPod, testReview } from '../../helpers/review.js'
 
 const digest = `sha256:${'ab'.repeat(32)}`
-const rule: SeccompRule = {
-  apiVersion: 'secco.dev/v1alpha1',
-  kind: 'SeccompRule',
-  metadata: { namespace: 'secco-system', name: 'web' },
-  spec: {
-    podSelector: { matchLabels: { app: 'web' } },
-    profile: { name: 'checkout.app', namespace: 'shop' },
-    mode: 'enforce'
-  }
-}
+const rule: SeccompRule = testRule('web', {
+  podSelector: { matchLabels: { app: 'web' } },
+  profile: { name: 'checkout.app', namespace: 'shop' }
+})
 const enforce = { digest, path: revisionPath('shop', 'checkout.app', digest), ready: true }
 const newSnapshot = (ready = true) =>
   buildSnapshot({

@@ -8,6 +8,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { approvedDigest } from '../../../src/seccomp/approval.js'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
 import { clusterRights } from '../../../webhook/cluster/rights.js'
+import { accountToken } from '../../helpers/account-token.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../../helpers/cluster.js'
 import type { Json } from '../../helpers/kube.js'
@@ -52,8 +53,7 @@ function configOf({ url, caPem }: Cluster, token: string): KubeConfig {
 async function account({ kube }: Cluster, namespace: string, name: string): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
   await kube.do('POST', path, { metadata: { name } })
-  const answer = await kube.do('POST', `${path}/${name}/token`, { spec: {} })
-  return (answer['status'] as { token: string }).token
+  return accountToken(kube, namespace, name)
 }
 
 test('what a person does in the pages is written as that person, and the cluster decides', {

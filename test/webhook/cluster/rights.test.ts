@@ -1,6 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
 import { clusterRights } from '../../../webhook/cluster/rights.js'
+import { accountToken } from '../../helpers/account-token.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../../helpers/cluster.js'
 import { until } from '../../helpers/until.js'
@@ -54,12 +55,7 @@ test('people by their own tokens, allowed what the cluster allows them', {
   t.teardown(() => cluster.stop())
   const { kube } = cluster
   await kube.do('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } })
-  const tokenOf = async (name: string): Promise<string> => {
-    const answer = await kube.do('POST', `/api/v1/namespaces/shop/serviceaccounts/${name}/token`, {
-      spec: {}
-    })
-    return (answer['status'] as { token: string }).token
-  }
+  const tokenOf = (name: string): Promise<string> => accountToken(kube, 'shop', name)
   for (const { name, rules } of roles) {
     await kube.do('POST', '/api/v1/namespaces/shop/serviceaccounts', { metadata: { name } })
     await kube.do('POST', `${rbac}/namespaces/shop/roles`, { metadata: { name }, rules })

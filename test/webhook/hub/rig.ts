@@ -15,6 +15,7 @@ import { createLogger, type Logger } from '../../../src/log.js'
 import { digestOf } from '../../../src/seccomp/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
+import type { SatelliteOptions } from '../../../satellite/satellite-types.js'
 import { startUplink } from '../../../satellite/uplink.js'
 import type { Uplink, UplinkOptions } from '../../../satellite/uplink-types.js'
 import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js'
@@ -166,6 +167,31 @@ export async function createRig() {
       })
       closers.push(() => uplink.close())
       return uplink
+    },
+    /** How a satellite connects to a hub of this rig; what it offers is also kept. */
+    connector(
+      port: number,
+      node: string,
+      offered: Observation[],
+      options: Partial<UplinkOptions> = {}
+    ): SatelliteOptions['connect'] {
+      return async (ends) => {
+        const uplink = await this.uplink(port, node, {
+          ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
+          onDesired: (revisions) => ends.onDesired(revisions),
+          ...options
+        })
+        return {
+          ...uplink,
+          get connected() {
+            return uplink.connected
+          },
+          offer: (observation) => {
+            offered.push(observation)
+            uplink.offer(observation)
+          }
+        }
+      }
     },
     async dispose() {
       for (const close of closers.reverse()) await close()
