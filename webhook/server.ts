@@ -107,7 +107,8 @@ function inFlightCounter() {
 
 /**
  * The webhook's own listener: HTTPS, HTTP/1.1 only, `POST /mutate`, `GET /livez /readyz /metrics`.
- * Every stage of a request has a time limit, so that slow or silent peers hold nothing for long.
+ * Every stage of a request has a time limit, so that slow peers hold nothing for long; a connection without a
+ * request is kept for as long as an API server keeps one.
  * @throws SeccoError CERTIFICATE_INVALID.
  */
 export function createAdmissionServer(options: AdmissionServerOptions): AdmissionServer {

@@ -1,10 +1,12 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 
+/** What a rendering comes from, as a text: equal texts render to equal bytes. */
 export function essenceOf(profile: SeccompProfile): string {
   const abis = Object.keys(profile.status?.observed ?? {}).sort()
   return JSON.stringify([profile.spec.extends, profile.spec.seccomp, abis, profile.spec.approval])
 }
 
+/** What a verdict on a profile depends on, as a text. @param essence of essenceOf() */
 export function relevantOf({ metadata, status }: SeccompProfile, essence: string): string {
   const { uid, generation, resourceVersion } = metadata
   const { revision, previousRevision, approvals } = status ?? {}
