@@ -37,6 +37,8 @@ export interface ContainerGroup {
 export interface Containers {
   size(): number
   groups(): Iterable<ContainerGroup>
+  /** Those of one profile: one, unless other namespaces run it too. */
+  groupsOf(profile: string): Iterable<ContainerGroup>
   counts(): ContainerCounts
   /** undefined: no container has it. */
   countsOf(profile: string): Readonly<ContainerCounts> | undefined
@@ -99,6 +101,7 @@ function reader(
   return {
     size: () => sum().containers,
     groups: all,
+    groupsOf: of,
     counts: sum,
     countsOf(profile) {
       let only: Readonly<ContainerCounts> | undefined
@@ -216,10 +219,11 @@ export function containersWithin(
   containers: Containers,
   allows: (namespace: string) => boolean
 ): Containers {
-  const within = () => [...containers.groups()].filter(({ namespace }) => allows(namespace))
+  const within = (groups: Iterable<ContainerGroup>) =>
+    [...groups].filter(({ namespace }) => allows(namespace))
   return reader(
-    within,
-    (profile) => within().filter((group) => group.profile === profile),
+    () => within(containers.groups()),
+    (profile) => within(containers.groupsOf(profile)),
     (profile) =>
       containers
         .usersOf(profile)
