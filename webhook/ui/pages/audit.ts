@@ -1,3 +1,4 @@
+import { actionWords } from '../action-words.js'
 import type { Call } from '../context.js'
 import { html, nothing } from '../html.js'
 import { keyOf } from '../model/derived.js'
@@ -16,13 +17,27 @@ interface Line {
   status: number
 }
 
+const togetherMs = 5000
+
+/** An approval by a page or the API is an action already: one line says both. */
+function isSame(action: Line, approval: Line): boolean {
+  const { user, object, detail, at, status } = action
+  return (
+    status < 400 &&
+    user === approval.user &&
+    object === approval.object &&
+    detail === approval.detail &&
+    Math.abs(Date.parse(at) - Date.parse(approval.at)) < togetherMs
+  )
+}
+
 /** What people did here, approvals by whatever way, and which satellite saw what. */
 function linesOf({ ui, query }: Call): Line[] {
   const actions = ui.audit.list().map(
     ({ at, user, action, object, detail, status }): Line => ({
       at,
       user,
-      what: action,
+      what: actionWords(action),
       object,
       detail,
       status
@@ -34,7 +49,7 @@ function linesOf({ ui, query }: Call): Line[] {
       ({ at, by, reason = '' }): Line => ({
         at,
         user: by,
-        what: 'approval',
+        what: 'approved, kept in the profile',
         object: keyOf(profile),
         detail: reason,
         status: 200
@@ -54,7 +69,10 @@ function linesOf({ ui, query }: Call): Line[] {
     )
   )
   const shown = query['kind'] === 'all' ? uploads : []
-  return [...actions, ...approvals, ...shown].sort((a, b) => (a.at < b.at ? 1 : -1))
+  const others = approvals.filter((approval) => !actions.some((action) => isSame(action, approval)))
+  return [...actions, ...others, ...shown].sort((a, b) =>
+    a.at === b.at ? 0 : a.at < b.at ? 1 : -1
+  )
 }
 
 function render(call: Call) {
