@@ -145,6 +145,17 @@ export function completeCanary(profile: SeccompProfile, decision: Decision): Sec
   })
 }
 
+/** Where it stood before it came to this mode; before its canary, when it came by one. */
+function cameFrom(history: readonly LadderStep[], mode: Rung): string | undefined {
+  const moves = history.filter(({ action }) => action !== 'allow' && action !== 'mute')
+  const at = moves.findLastIndex(
+    ({ action, to }) => (action === 'promote' || action === 'complete') && to === mode
+  )
+  const before = moves[at - 1]
+  const byCanary = before?.action === 'canary' && before.to.startsWith(`${mode} for `)
+  return byCanary ? before.from : moves[at]?.from
+}
+
 /**
  * Back to where the workload was: out of a canary, else one rung or one revision down. The same object
  * when there is nowhere to go back to.
@@ -171,12 +182,8 @@ export function rollbackLadder(
       : step('newest', { mode: 'enforce', revision: previous })
   }
   const now = placeText(ladder)
-  const last = profile.status?.history?.findLast(
-    (one) => (one.action === 'promote' || one.action === 'complete') && one.to === ladder.mode
-  )
-  const wasMode = (['enforce', 'audit', 'learn'] as const).find(
-    (mode) => last?.from.startsWith(mode) === true
-  )
+  const came = cameFrom(profile.status?.history ?? [], ladder.mode)
+  const wasMode = rungs.find((mode) => came?.startsWith(mode) === true)
   if (wasMode !== undefined && wasMode !== ladder.mode) return step(now, { mode: wasMode })
   if (ladder.revision === undefined && previous !== undefined && ladder.mode === 'enforce') {
     return step(now, { mode: ladder.mode, revision: previous })

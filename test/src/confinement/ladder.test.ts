@@ -1,7 +1,12 @@
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { promoteLadder, type PromoteOptions } from '../../../src/confinement/ladder.js'
+import {
+  completeCanary,
+  promoteLadder,
+  type PromoteOptions,
+  rollbackLadder
+} from '../../../src/confinement/ladder.js'
 
 const profile: SeccompProfile = {
   apiVersion,
@@ -43,6 +48,28 @@ test('promote goes up, or stays on its rung; down it goes only when that is said
     const forced = promoteLadder(known, { ...decision, mode, current: 'learn', force: true })
     t.equal(forced.spec.ladder?.mode, mode, `${words}, forced`)
     t.match(forced.status?.history?.at(-1), { action: 'promote', from, to: mode })
+  }
+  t.end()
+})
+
+test('back is where it stood before the canary, however the canary became everybody', (t) => {
+  const inAudit: SeccompProfile = {
+    ...profile,
+    spec: { ...profile.spec, ladder: { mode: 'audit' } },
+    status: { previousRevision: `sha256:${'7'.repeat(64)}` }
+  }
+  const up = { ...decision, mode: 'enforce', current: 'audit' } as const
+  const canary = promoteLadder(inAudit, { ...up, canary: 25 })
+  t.match(rollbackLadder(canary, decision).spec.ladder, { mode: 'audit' }, 'out of the canary')
+  const whole = {
+    'by itself': completeCanary(canary, decision),
+    'by a person': promoteLadder(canary, up)
+  }
+  for (const [how, one] of Object.entries(whole)) {
+    t.same(one.spec.ladder, { mode: 'enforce' }, how)
+    const back = rollbackLadder(one, decision)
+    t.same(back.spec.ladder, { mode: 'audit' }, `${how}: no revision that nobody enforced before`)
+    t.match(back.status?.history?.at(-1), { action: 'rollback', from: 'enforce', to: 'audit' })
   }
   t.end()
 })
