@@ -35,11 +35,23 @@ export function objectOf(params: Readonly<Record<string, string>>, body: unknown
   return id === '' ? '' : `trace ${id}`
 }
 
+/** What was asked, member by member; what the action was about is said beside it. */
+function membersOf(body: object): string {
+  const about = ['profile', 'what', 'container', 'remove', 'dryRun']
+  return Object.entries(body)
+    .filter(([member]) => !about.includes(member))
+    .map(
+      ([member, value]) => `${member}: ${typeof value === 'string' ? value : JSON.stringify(value)}`
+    )
+    .join(', ')
+    .slice(0, 200)
+}
+
 /** What the trail keeps of a body: its reason, else its beginning. Never a token. */
 export function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
   const { reason, dryRun, remove } = body as Record<string, unknown>
-  const text = typeof reason === 'string' ? reason : JSON.stringify(body).slice(0, 200)
+  const text = typeof reason === 'string' ? reason : membersOf(body)
   const taken = remove === true ? 'taken back: ' : ''
   return `${dryRun === true ? 'dry run, nothing was changed: ' : ''}${taken}${text}`
 }

@@ -97,7 +97,7 @@ test('a node says whether it records and what it lost', async (t) => {
   }
   const { get } = await startUiRig({ nodes: () => [idle, busy] })
   const { body } = await get('/nodes')
-  t.match(body, /node-1[^]*ready[^]*node-2[^]*recording/)
+  t.match(body, /node-2[^]*recording[^]*node-1[^]*ready/)
   t.match(body, /2 table full, 1 missed/)
   t.equal(lossesText(busy.losses), '2 table full, 1 missed')
 
@@ -359,13 +359,9 @@ test('what somebody did has words and an object, and who only asked did nothing'
   const list = rig.ui.audit.list().map(({ action, object, detail }) => [action, object, detail])
   t.same(list.reverse(), [
     ['postPromote', profile, 'a quiet week'],
-    [
-      'postMute',
-      profile,
-      `taken back: ${JSON.stringify({ profile, syscall: 'mount', remove: true })}`
-    ],
+    ['postMute', profile, 'taken back: syscall: mount'],
     ['postBlock', 'af-alg', 'dry run, nothing was changed: CVE'],
-    ['startTrace', 'web', '{"container":"web"}']
+    ['startTrace', 'web', '']
   ])
 })
 

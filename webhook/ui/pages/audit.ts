@@ -2,7 +2,7 @@ import { actionWords } from '../action-words.js'
 import type { Call } from '../context.js'
 import { html, nothing } from '../html.js'
 import { keyOf } from '../model/derived.js'
-import { commandPanel, empty, moment, numberText, pager, tag, table } from '../parts.js'
+import { commandPanel, empty, moment, counted, pager, tag, table } from '../parts.js'
 import type { Page } from './page.js'
 import { hrefWith, pageOf } from './workloads.js'
 
@@ -104,7 +104,7 @@ function render(call: Call) {
       : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason or detail' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
   return {
     title: 'Audit',
-    facts: [`${numberText(all.length)} entries`],
+    facts: [counted(all.length, 'entry', 'entries')],
     actions: html`<button class="btn" type="button" data-print>Print</button>`,
     body: html`<section class="panel"><form class="filters" role="search" aria-label="Filter the audit" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="who, what, profile"></label><label class="field">Show<select name="kind"><option value="">what people did</option><option value="all"${kind === 'all' ? html` selected` : nothing}>and what satellites uploaded</option></select></label><button class="btn" type="submit">Filter</button></form></section><section class="panel">${list}</section>${commandPanel('h-cli', 'secco ui audit')}`
   }

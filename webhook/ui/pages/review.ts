@@ -94,8 +94,8 @@ function changeTable(changes: readonly Change[], unchanged: number): Markup {
   })
   const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
   if (rows.length === 0)
-    return html`<section class="panel"><div class="body">${empty('Nothing changes.', `What was observed is what is approved: ${unchanged} calls.`)}</div></section>`
-  return html`<section class="panel">${table({ caption: 'Observed against approved', note: `${count('add')} to add, ${count('del')} could go, ${count('no')} stay refused unless you tick them, ${unchanged} unchanged`, columns: [{ title: 'Include' }, { title: 'Change' }, { title: 'Syscall' }, { title: 'Risk' }, { title: 'Evidence' }, { title: 'RuntimeDefault' }], rows, heading: 2, footer: 'What is risky is never ticked for you. Another choice makes another revision with another digest.' })}</section>`
+    return html`<section class="panel"><div class="body">${empty('Nothing changes.', `What was observed is what is approved: ${plural(unchanged, 'call')}.`)}</div></section>`
+  return html`<section class="panel">${table({ caption: 'Observed against approved', note: `${count('add')} to add, ${count('del')} could go, ${plural(count('no'), 'stays', 'stay')} refused unless you tick ${count('no') === 1 ? 'it' : 'them'}, ${unchanged} unchanged`, columns: [{ title: 'Include' }, { title: 'Change' }, { title: 'Syscall' }, { title: 'Risk' }, { title: 'Evidence' }, { title: 'RuntimeDefault' }], rows, heading: 2, footer: 'What is risky is never ticked for you. Another choice makes another revision with another digest.' })}</section>`
 }
 
 /** What the ticked lines would make, and its digest as it renders here. */
@@ -190,7 +190,7 @@ ${yaml.length === 0 ? html`    (unchanged)` : yaml.map(({ name, sign }) => (sign
       { text: `${line.namespace}/${line.name}`, href: workloadHref(keyOf(profile)) }
     ],
     facts: [
-      html`approved ${digestMark(profile.status?.revision)}, ${approved.size} calls`,
+      html`approved ${digestMark(profile.status?.revision)}, ${plural(approved.size, 'call')}`,
       html`proposed ${digestMark(digest, 'nothing')}`,
       tag(`${observed.size} observed`)
     ],
