@@ -131,7 +131,7 @@ async function build(folder: string, say: (line: string) => void): Promise<strin
         `${folder}.lock`,
         'sh',
         '-c',
-        '[ -e "$1" ] || { nice go build -trimpath -buildvcs=false -ldflags "$2" -o "$3/cluster" . && mv -T "$3" "$1"; }',
+        '[ -e "$1/cluster" ] || { nice go build -trimpath -buildvcs=false -ldflags "$2" -o "$3/cluster" . && mv -T "$3" "$1"; }',
         'build',
         folder,
         flags,
