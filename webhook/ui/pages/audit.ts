@@ -101,7 +101,7 @@ function render(call: Call) {
   const list =
     rows.length === 0
       ? html`<div class="body">${empty('Nothing is recorded like that.', 'Every action of a page or of the API, every approval and every upload is kept here.')}</div>`
-      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason or detail' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
+      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
   return {
     title: 'Audit',
     facts: [counted(all.length, 'entry', 'entries')],
