@@ -99,10 +99,13 @@ function paramsOf(url: string) {
     : { params: Type.Object(Object.fromEntries(names.map((name) => [name, text]))) }
 }
 
-/** What the audit trail keeps of a body: its reason, else its beginning. Never a token. */
+/** What the audit trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
 function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
-  if ('reason' in body && typeof body.reason === 'string') return body.reason
+  if ('reason' in body && typeof body.reason === 'string') {
+    const call = 'syscall' in body && typeof body.syscall === 'string' ? body.syscall : ''
+    return call === '' ? body.reason : `${call}: ${body.reason}`
+  }
   return JSON.stringify(body).slice(0, 200)
 }
 
@@ -145,7 +148,8 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     ...(isWrite
       ? {
           onResponse: (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-            const { namespace = '', name = '' } = strings(request.params)
+            const { namespace = '', name = '' } =
+              route.wide === true ? profileIn(request.body) : strings(request.params)
             ui.audit.note({
               at: new Date(ui.now()).toISOString(),
               user: request.identity?.user ?? 'nobody',
