@@ -95,17 +95,17 @@ export function createContainerViews(
 
   function decideFor(running: Running) {
     const who = whoIs(running, sources.pod(running.container?.podUid ?? ''))
-    const revision = index().of(running)
+    const annotated = assignedOf(who.assigned, running.container?.name ?? '')
+    const revision = index().of(running, annotated)
     const given = revision === undefined ? '' : pathOf(revision)
-    return { who, decision: decide(sources.snapshot(), factsOf(running, who, given)) }
+    const decision = decide(sources.snapshot(), factsOf(running, who, given))
+    return { who, annotated, revision, decision }
   }
 
   function make(running: Running, before: ContainerView | undefined): ContainerView {
     const now = new Date(sources.now()).toISOString()
-    const { who, decision } = decideFor(running)
+    const { who, annotated, revision, decision } = decideFor(running)
     const container = running.container
-    const revision = index().of(running)
-    const annotated = assignedOf(who.assigned, container?.name ?? '')
     const told = namedRevision(running.assigned)
     const assigned = annotated !== undefined && annotated.revision !== '' ? annotated : undefined
     const assignedDigest = assigned?.revision ?? told?.digest ?? ''
