@@ -9,7 +9,8 @@ import { factsOf, type Tracked } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
-import { exists, hasBegun, seccompStatusOf, startTicksOf, timeOfTicks } from './process-facts.js'
+import { startTicksOf } from '../proc-text.js'
+import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
   registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear'>
