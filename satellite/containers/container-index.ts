@@ -48,6 +48,8 @@ export function createContainerIndex(): ContainerIndex {
   const byCgroup: Groups<bigint> = new Map()
   const byMount: Groups<number> = new Map()
   const byPid: Groups<number> = new Map()
+  /** What a runtime gave, and what that became with what was known: the same object again is no news. */
+  const became = new WeakMap<Container, Container>()
   let list: readonly Container[] | undefined
 
   const remove = (instance: string): void => {
@@ -81,6 +83,10 @@ export function createContainerIndex(): ContainerIndex {
 
   return {
     put(container) {
+      const last = became.get(container)
+      if (last !== undefined && known.get(instanceOf(last)) === last) {
+        return { container: last, isNew: false }
+      }
       // One that a runtime only names (docker's socket) is the newest instance with its id.
       const before =
         known.get(instanceOf(container)) ??
@@ -88,6 +94,7 @@ export function createContainerIndex(): ContainerIndex {
       const merged = before === undefined ? container : mergeContainers(before, container)
       if (before !== undefined) remove(instanceOf(before))
       add(merged)
+      became.set(container, merged)
       return { container: merged, isNew: before === undefined }
     },
     stop(container) {

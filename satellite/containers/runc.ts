@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { startTicksOf } from '../proc-text.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
@@ -20,17 +21,6 @@ export const defaultRuncRoots = [
 
 /** Profiles whose text was told once; the native side forgets earlier than this. */
 const profilesAtMost = 256
-
-/** Start time of a live, not yet reaped process (proc_pid_stat(5), field 22). */
-function startTimeOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
-  } catch {
-    return undefined
-  }
-}
 
 /** What was read of one state file, as long as that file stays the same. */
 interface Remembered {
@@ -52,6 +42,16 @@ function labelsOf(text: string): Record<string, string> {
   return labels
 }
 
+/** containerd's own place for bundles (its runtime v2), with its namespace: wherever runc keeps its state. */
+const containerdBundle = /\/io\.containerd\.runtime\.v2\.task\/([^/]+)\/[^/]+$/
+
+/** Who called runc, by the bundle where the root does not tell. */
+function callerOf(runtime: string, bundle: string | undefined): string {
+  const [, namespace] = containerdBundle.exec(bundle ?? '') ?? []
+  if (runtime !== 'runc' || namespace === undefined) return runtime
+  return namespace === 'moby' ? 'docker' : 'containerd'
+}
+
 function toContainer(
   runtime: string,
   folder: string,
@@ -67,7 +67,7 @@ function toContainer(
   const { cgroup, cgroupId } = state
   return {
     id,
-    runtime,
+    runtime: callerOf(runtime, bundle),
     name: nameOf(labels, id),
     pid: 0,
     firstPid: state.pid,
@@ -87,7 +87,7 @@ function toContainer(
 /** The container as its process is now. */
 function asOfNow(known: Remembered, folder: string): Container {
   const { state, container } = known
-  if (startTimeOf(state.pid) !== state.startTime) return container
+  if (startTicksOf(state.pid) !== state.startTime) return container
   if (known.started !== undefined) return known.started
   const mntns = mntnsOf(state.pid)
   // The fifo is there from `runc create` to `runc start`.
@@ -116,6 +116,13 @@ function createReader(runtimeOf: (root: string) => string) {
     return profiles.get(number)
   }
   return {
+    /** Of the text that was read last; undefined when none was. */
+    stampOf: (folder: string): string | undefined => remembered.get(folder)?.state.stamp,
+    /** Of the text that was read last, as its process is now. */
+    again(folder: string): Container | undefined {
+      const known = remembered.get(folder)
+      return known === undefined ? undefined : asOfNow(known, folder)
+    },
     /** As its process is now. */
     take(root: string, folder: string, state: RuncStateText): Container {
       // Before anything else: a text comes once.
@@ -182,7 +189,8 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
   const watch = openStateWatch(roots)
   const read = (root: string, id: string): Container | undefined => {
     const folder = join(root, id)
-    const state = watch.read(folder)
+    const state = watch.read(folder, reader.stampOf(folder))
+    if (state === true) return reader.again(folder)
     return state === undefined ? undefined : reader.take(root, folder, state)
   }
   /** Folders in the roots that hold containers' folders, as far as they were looked at. */

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { procText } from '../proc-text.js'
 
 /** What the kernel says of a process' confinement (proc_pid_status(5)). */
 export interface SeccompStatus {
@@ -8,37 +9,15 @@ export interface SeccompStatus {
   filters: number
 }
 
-const buffer = Buffer.allocUnsafe(4096)
-
-/** undefined when the process is gone. One buffer for all: thousands are read in a row. */
+/** undefined when the process is gone. */
 export function seccompStatusOf(pid: number): SeccompStatus | undefined {
-  let text: string
-  try {
-    const fd = openSync(`/proc/${pid}/status`, 'r')
-    try {
-      text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined
-  }
+  const text = procText(`/proc/${pid}/status`)
+  if (text === undefined) return undefined
   const at = text.indexOf('\nSeccomp:')
   if (at < 0) return undefined
   const [, mode, filters] =
     /^\nSeccomp:\s+(\d+)(?:\nSeccomp_filters:\s+(\d+))?/.exec(text.slice(at, at + 64)) ?? []
   return { mode: Number(mode ?? 0), filters: Number(filters ?? 0) }
-}
-
-/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
-export function startTicksOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
-  } catch {
-    return undefined
-  }
 }
 
 let bootSeconds: number | undefined
@@ -59,9 +38,6 @@ const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
 
 /** True once the container's own program runs. */
 export function hasBegun(pid: number): boolean {
-  try {
-    return !runtimeComm.test(readFileSync(`/proc/${pid}/comm`, 'latin1').trim())
-  } catch {
-    return false
-  }
+  const comm = procText(`/proc/${pid}/comm`)
+  return comm !== undefined && !runtimeComm.test(comm.trim())
 }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
+import { kubectlOf } from '../helpers/kubectl.js'
+import { saidByInstallation } from '../helpers/kubernetes/apply-install.js'
 import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
@@ -10,6 +12,7 @@ import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-i
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
+import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
@@ -25,6 +28,10 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
   t.teardown(() => cluster.stop())
   const secco = await runSeccoInCluster(cluster, found.programs)
   t.teardown(() => secco.stop())
+  const { kubectl } = found.programs
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(await saidByInstallation(kubectlOf(kubectl, cluster.kubeconfig)))
+  })
   const node = cluster.node()
   const shop = await useSecco(cluster, 'shop', secco.state)
   let learning: Pod | undefined
@@ -115,5 +122,14 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
     const learned = Object.values(ended.observed ?? {}).flat()
     t.ok(learned.includes('getsid'))
     for (const syscall of attack) t.notOk(learned.includes(syscall), `${syscall} is not learned`)
+  })
+
+  await t.test('ten containers in ten states', async (t) => {
+    const needs = approvedPart(await shop.profile('web.app'))
+    await tenStates(t, { cluster, secco, needs })
+  })
+
+  await t.test('doctor: the chain proven, and red where it is broken', async (t) => {
+    await doctorInCluster(t, { cluster, secco })
   })
 })
