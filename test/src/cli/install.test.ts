@@ -238,7 +238,15 @@ test('own-profile write as its container has it: root without capabilities', {
   const dir = t.testdir({ own: {}, foreign: {} })
   const script =
     'chown 65534 "$1/foreign" && chmod 0755 "$1/foreign" && mount --bind "$1/own" "$1/own" && mount -o remount,bind,ro "$1/own"'
-  const command = [process.execPath, join(repositoryRoot, 'bin/secco'), 'own-profile', 'write']
+  const command = [
+    '/usr/bin/env',
+    '-u',
+    'NODE_OPTIONS',
+    process.execPath,
+    join(repositoryRoot, 'bin/secco'),
+    'own-profile',
+    'write'
+  ]
   const plain = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', ...command, 'satellite']
   const run = async (before: string, where: string): Promise<{ code: number; said: string }> => {
     const shell = ['--mount', 'sh', '-c', `${before}; shift; exec "$@"`, 'sh', dir]
