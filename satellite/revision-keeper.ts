@@ -63,6 +63,7 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
   const isStopped = (): boolean => stop.signal.aborted
   const received = new Map<string, Revision>()
   const retrying = new Map<string, Promise<void>>()
+  const underWay = new Map<string, Promise<RevisionStatus>>()
   const unwantedSince = new Map<string, number>()
   let holding = new Map<string, RevisionRef>()
   let held = new Set<string>()
@@ -86,7 +87,15 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
     failure = { type: 'ProfilesWritable', status: 'False', reason, message, lastTransitionTime }
   }
 
-  const attempt = async (revision: Revision): Promise<RevisionStatus> => {
+  /** Whoever asks while one attempt at a revision is under way gets its answer: two would write one file. */
+  const attempt = (revision: Revision): Promise<RevisionStatus> => {
+    const key = keyOf(revision)
+    const attempting = underWay.get(key) ?? attemptNow(revision).finally(() => underWay.delete(key))
+    underWay.set(key, attempting)
+    return attempting
+  }
+
+  const attemptNow = async (revision: Revision): Promise<RevisionStatus> => {
     const status = await installRevision(root, revision, {
       accept: (given, seccomp) => {
         generations.check(given)
