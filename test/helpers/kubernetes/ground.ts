@@ -144,7 +144,10 @@ export async function breakGround(): Promise<Ground> {
   try {
     await mkdir(join(folder, 'tmp'))
     await makeCgroup('servers')
-    await run('ip', ['link', 'add', bridge, 'type', 'bridge'])
+    // Without an address of its own it takes the lowest of its ports', another one with each pod that comes or
+    // goes, and the others go on sending to the old one until they ask again: nearly a minute of silence.
+    const address = `02:5e:cc:00:00:${number.toString(16).padStart(2, '0')}`
+    await run('ip', ['link', 'add', bridge, 'address', address, 'type', 'bridge'])
     await run('ip', ['address', 'add', `${ground.serverAddress}/16`, 'dev', bridge])
     await run('ip', ['link', 'set', bridge, 'up'])
     return ground
