@@ -4,3 +4,4 @@
 #include <napi.h>
 
 Napi::Function state_watch_face(Napi::Env env);
+void process_faces(Napi::Env env, Napi::Object exports);

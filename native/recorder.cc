@@ -12,8 +12,6 @@
 
 #include <memory>
 
-#include "blocked-calls.h"
-#include "cgroup-members.h"
 #include "faces.h"
 #include "kernel-maps.h"
 #include "reference.h"
@@ -355,7 +353,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   }
 
   Napi::Value denials(const Napi::CallbackInfo &) {
-    const std::vector<Details::Denial> all = table().details().denials();
+    const std::vector<Details::Denial> &all = table().denials();
     Napi::Array out = Napi::Array::New(env_);
     __u32 length = 0;
     for (const auto &[key, denial] : all) {
@@ -436,42 +434,6 @@ Napi::Value attach_object(const Napi::CallbackInfo &info) {
   out.Set("events", Napi::Function::New(env, [kept](const Napi::CallbackInfo &call) {
             return Napi::Number::New(call.Env(), *kept == nullptr ? 0 : (*kept)->events());
           }));
-  return out;
-}
-
-/* (where the unified hierarchy is mounted, cgroup id) → thread group ids, or undefined where that cannot be asked */
-Napi::Value cgroup_members(const Napi::CallbackInfo &info) {
-  static std::string mounted;
-  static int mount = -1;
-  const std::string path = info[0].As<Napi::String>();
-  if (path != mounted) {
-    if (mount >= 0) close(mount);
-    mount = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mounted = path;
-  }
-  bool lossless = false;
-  const auto found = members_of_cgroup(mount, info[1].As<Napi::BigInt>().Uint64Value(&lossless));
-  if (!found) return info.Env().Undefined();
-  Napi::Array out = Napi::Array::New(info.Env(), found->size());
-  for (uint32_t at = 0; at < found->size(); at++) out.Set(at, Napi::Number::New(info.Env(), (*found)[at]));
-  return out;
-}
-
-/* (thread group ids, mount namespace, whether 32-bit programs may be among them) → pid, tid, compat, number … */
-Napi::Value blocked(const Napi::CallbackInfo &info) {
-  const auto given = info[0].As<Napi::Array>();
-  std::vector<int> pids;
-  for (uint32_t at = 0; at < given.Length(); at++) pids.push_back(given.Get(at).As<Napi::Number>().Int32Value());
-  const std::vector<BlockedCall> found =
-      blocked_calls(pids, info[1].As<Napi::Number>().Uint32Value(), info[2].ToBoolean());
-  Napi::Float64Array out = Napi::Float64Array::New(info.Env(), found.size() * 4);
-  double *to = out.Data();
-  for (const BlockedCall &one : found) {
-    *to++ = one.pid;
-    *to++ = one.tid;
-    *to++ = one.compat;
-    *to++ = static_cast<double>(one.nr);
-  }
   return out;
 }
 
@@ -568,8 +530,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("Recorder", Recorder::define(env));
   exports.Set("StateWatch", state_watch_face(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
-  exports.Set("blockedCalls", Napi::Function::New(env, blocked));
-  exports.Set("cgroupMembers", Napi::Function::New(env, cgroup_members));
+  process_faces(env, exports);
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));
   exports.Set("layout", layout(env));

@@ -148,8 +148,17 @@ function firstBits(addon: Addon): Record<AbiClass, number> {
   return { native: 0, compat: addon.layout.compatAt, x32: addon.layout.x32At }
 }
 
-/** Numbers outside the table are left out: nothing that is not counted can be watched. */
+/** Of the same object always the same: thousands of containers share a profile's. */
+const bitsOf = new WeakMap<Record<AbiClass, readonly number[]>, BigUint64Array>()
+
 function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
+  const known = bitsOf.get(numbers) ?? makeBits(addon, numbers)
+  bitsOf.set(numbers, known)
+  return known
+}
+
+/** Numbers outside the table are left out: nothing that is not counted can be watched. */
+function makeBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
   const { compatAt, x32At, seenWords } = addon.layout
   const words = new BigUint64Array(seenWords)
   const ends = { native: compatAt, compat: x32At, x32: seenWords * 64 }

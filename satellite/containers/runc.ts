@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
-import { mntnsOf } from './processes.js'
+import { mntnsOf, startTimeOf } from './processes.js'
 import { runcSays } from './runc-version.js'
 import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
 
@@ -20,17 +20,6 @@ export const defaultRuncRoots = [
 
 /** Profiles whose text was told once; the native side forgets earlier than this. */
 const profilesAtMost = 256
-
-/** Start time of a live, not yet reaped process (proc_pid_stat(5), field 22). */
-function startTimeOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
-  } catch {
-    return undefined
-  }
-}
 
 /** What was read of one state file, as long as that file stays the same. */
 interface Remembered {
@@ -116,8 +105,8 @@ function createReader(runtimeOf: (root: string) => string) {
     return profiles.get(number)
   }
   return {
-    /** As its process is now. */
-    take(root: string, folder: string, state: RuncStateText): Container {
+    /** As its process is now; of one that is `gone` no process is looked for. */
+    take(root: string, folder: string, state: RuncStateText, gone = false): Container {
       // Before anything else: a text comes once.
       const seccomp = profileOf(state)
       let known = remembered.get(folder)
@@ -128,7 +117,7 @@ function createReader(runtimeOf: (root: string) => string) {
         known = { state: { stamp, pid, startTime }, container, started: undefined }
         remembered.set(folder, known)
       }
-      return asOfNow(known, folder)
+      return gone ? known.container : asOfNow(known, folder)
     },
     knows: (folder: string): boolean => remembered.has(folder),
     /** @returns what it was, without a process. */
@@ -212,7 +201,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     const { missed, news: folders } = watch.take()
     const containers: Container[] = []
     for (const { root, folder, gone, state } of folders) {
-      const known = state === undefined ? undefined : reader.take(root, folder, state)
+      const known = state === undefined ? undefined : reader.take(root, folder, state, gone)
       const left = gone ? reader.forget(folder) : undefined
       const container = gone ? left : known
       if (container !== undefined) containers.push(container)

@@ -3,16 +3,17 @@ import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { Abi } from '../../src/seccomp/abi.js'
 import { isSandbox } from '../containers/labels.js'
+import { startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { factsOf, type Tracked } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
-import { exists, hasBegun, seccompStatusOf, startTicksOf, timeOfTicks } from './process-facts.js'
+import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
-  registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear'>
+  registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear' | 'onChange'>
   seccompRoot: string
   /** Revisions that this node holds. */
   holding: () => readonly RevisionRef[]
@@ -68,7 +69,8 @@ export function startInspector(options: InspectorOptions): Inspector {
   const young = new Set<Tracked>()
   /** Those with filters that were not read yet. */
   const unread = new Set<Tracked>()
-  let listed: readonly Container[] | undefined
+  /** What the registry told since the last look, the newest of each run. */
+  const waiting = new Map<string, Container>()
   const disk = createDiskFiles(options.seccompRoot)
   const checks = createFilterChecks(options.abis)
   const known = new Map<string, RevisionRef[]>()
@@ -115,7 +117,7 @@ export function startInspector(options: InspectorOptions): Inspector {
   }
 
   function meet(container: Container, at: number): Tracked | undefined {
-    const ticks = startTicksOf(container.pid)
+    const ticks = startTimeOf(container.pid)
     if (ticks === undefined) return undefined
     const key = `${container.id}@${ticks}`
     keys.set(container, key)
@@ -144,32 +146,41 @@ export function startInspector(options: InspectorOptions): Inspector {
 
   /** Those of which the registry has news. */
   function* news(at: number): Generator<Tracked> {
-    const containers = registry.all()
-    if (containers === listed) return
-    listed = containers
-    for (const container of containers) {
-      if (container.pid === 0) {
-        const before = byPid.get(container.firstPid ?? 0)
-        if (before?.container.id === container.id) yield before
-      } else if (!keys.has(container) && !isSandbox(container.labels)) {
-        const one = meet(container, at)
-        if (one !== undefined) yield one
-        // Its process cannot be read yet, or is gone: with the next look it is one of the two.
-        else listed = undefined
-      }
+    for (const [run, container] of waiting) {
+      const one = container.pid === 0 ? metBefore(container) : meet(container, at)
+      // Its process cannot be read yet, or is gone: the registry will tell which of the two.
+      if (one === undefined && container.pid > 0) continue
+      waiting.delete(run)
+      if (one !== undefined) yield one
     }
   }
 
-  /** Those whose file is another one than before; a file that many share is looked at once. */
-  function* changedOnDisk(): Generator<Tracked> {
+  function metBefore(container: Container): Tracked | undefined {
+    const before = byPid.get(container.firstPid ?? 0)
+    return before?.container.id === container.id ? before : undefined
+  }
+
+  /** Most containers of a busy node are over before they are looked at: of them nothing is kept. */
+  function hear(container: Container): void {
+    const run = `${container.id} ${container.firstPid ?? container.pid}`
+    const isNews =
+      container.pid === 0
+        ? metBefore(container) !== undefined
+        : !keys.has(container) && !isSandbox(container.labels)
+    if (isNews) waiting.set(run, container)
+    else waiting.delete(run)
+  }
+
+  /** Adds those whose file is another one than before; a file that many share is looked at once. */
+  function addChangedOnDisk(due: Set<Tracked>): void {
     const states = new Map<string, string>()
-    for (const one of tracked.values()) {
-      if (one.file === undefined) continue
+    tracked.forEach((one) => {
+      if (one.file === undefined) return
       const path = one.facts.diskPath
       const state = states.get(path) ?? disk.look(one.file).state
       states.set(path, state)
-      if (state !== one.facts.disk) yield one
-    }
+      if (state !== one.facts.disk) due.add(one)
+    })
   }
 
   /** What has to be looked at now. */
@@ -181,11 +192,13 @@ export function startInspector(options: InspectorOptions): Inspector {
     for (const one of young) if (one.lookAt <= at) due.add(one)
     if (lookAtDisk) {
       state.diskAt = at
-      for (const one of changedOnDisk()) due.add(one)
+      addChangedOnDisk(due)
     }
     if (at - state.endsAt >= endsEveryMs) {
       state.endsAt = at
-      for (const one of tracked.values()) if (!exists(one.container.pid)) due.add(one)
+      tracked.forEach((one) => {
+        if (!exists(one.container.pid)) due.add(one)
+      })
     }
     return due
   }
@@ -274,7 +287,10 @@ export function startInspector(options: InspectorOptions): Inspector {
   }, lookMs)
   timer.unref()
   let soon: NodeJS.Timeout | undefined
-  const leave = registry.onAppear(() => {
+  const ignore = registry.onChange(hear)
+  for (const container of registry.all()) hear(container)
+  const leave = registry.onAppear(({ pid }) => {
+    if (pid === 0) return
     soon ??= setTimeout(() => {
       soon = undefined
       void alone(false)
@@ -290,6 +306,7 @@ export function startInspector(options: InspectorOptions): Inspector {
       clearInterval(timer)
       clearTimeout(soon)
       leave()
+      ignore()
       await running
     }
   }

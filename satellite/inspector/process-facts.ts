@@ -30,17 +30,6 @@ export function seccompStatusOf(pid: number): SeccompStatus | undefined {
   return { mode: Number(mode ?? 0), filters: Number(filters ?? 0) }
 }
 
-/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
-export function startTicksOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
-  } catch {
-    return undefined
-  }
-}
-
 let bootSeconds: number | undefined
 
 /** RFC 3339 of a start in ticks; a tick is 10 ms for user space on every Linux (USER_HZ). */
