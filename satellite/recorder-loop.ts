@@ -33,7 +33,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const firstSequence = Date.now()
   const state = { stopped: false, lossesAt: 0 }
   const isStopped = (): boolean => state.stopped
-  const check = createSelfCheck(recorder, logger, options.selfTest !== false)
+  const check = createSelfCheck(recorder, logger, {
+    tests: options.selfTest !== false,
+    ...(options.tested === undefined ? {} : { tested: options.tested })
+  })
   const naming = createSlotNaming(options)
   const now = (): number => performance.now()
 
