@@ -125,6 +125,8 @@ export interface Addon {
   mntnsOf(pid: number): number
   /** Field 22 of /proc/PID/stat; 0: the process is gone, or dead and not reaped. */
   startTimeOf(pid: number): number
+  /** Gives free pages of malloc back to the system; whether there were any. */
+  trimMemory(): boolean
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */

@@ -531,6 +531,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("StateWatch", state_watch_face(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
   process_faces(env, exports);
+  memory_faces(env, exports);
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));
   exports.Set("layout", layout(env));
