@@ -1,7 +1,7 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { createEndedSlots } from './ended-slots.js'
-import { lossesOf, newLosses } from './losses.js'
+import { createLossLog, lossesOf } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
@@ -16,8 +16,6 @@ import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } fr
 
 /** Changed slots that one look takes: the next look follows at once when there are more. */
 const changesAtOnce = 256
-/** Losses are compared this often: the kernel is asked for some of them. */
-const lossesEveryMs = 1000
 /** After a failure: another container's turn first. */
 const retryMs = 1000
 
@@ -31,12 +29,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, lossesAt: 0 }
+  const state = { stopped: false }
   const isStopped = (): boolean => state.stopped
-  const check = createSelfCheck(recorder, logger, {
-    tests: options.selfTest !== false,
-    ...(options.tested === undefined ? {} : { tested: options.tested })
-  })
+  const { selfTest: tests = true, tested } = options
+  const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
   const now = (): number => performance.now()
 
@@ -210,18 +206,13 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     markInexact()
     await lookAtDue()
     void ends.free()
-    if (now() - state.lossesAt >= lossesEveryMs) {
-      state.lossesAt = now()
-      const current = losses()
-      for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
-      lost = current
-    }
+    lossLog.look(now())
     return more
   }
 
   const losses = (): Losses =>
     lossesOf(recorder.counters(), naming.unidentified(), options.missed?.() ?? 0)
-  let lost = losses()
+  const lossLog = createLossLog(losses, logger)
 
   const attach = async (): Promise<void> => {
     recorder.attach()

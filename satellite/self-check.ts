@@ -16,7 +16,7 @@ export interface SelfCheckOptions {
   /** False: skipped runs of the hook alone are looked at. */
   tests: boolean
   /** What was tested just now. */
-  tested?: SelfTest
+  tested: SelfTest | undefined
 }
 
 export function createSelfCheck(

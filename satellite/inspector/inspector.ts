@@ -2,7 +2,6 @@ import { readKernelFilters } from '../../native/kernel-filters.js'
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { Abi } from '../../src/seccomp/abi.js'
-import { isSandbox } from '../containers/labels.js'
 import { startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
@@ -10,6 +9,7 @@ import { factsOf, type Tracked } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
+import { createRegistryNews } from './registry-news.js'
 import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
@@ -69,8 +69,6 @@ export function startInspector(options: InspectorOptions): Inspector {
   const young = new Set<Tracked>()
   /** Those with filters that were not read yet. */
   const unread = new Set<Tracked>()
-  /** What the registry told since the last look, the newest of each run. */
-  const waiting = new Map<string, Container>()
   const disk = createDiskFiles(options.seccompRoot)
   const checks = createFilterChecks(options.abis)
   const known = new Map<string, RevisionRef[]>()
@@ -144,32 +142,18 @@ export function startInspector(options: InspectorOptions): Inspector {
     unread.delete(one)
   }
 
-  /** Those of which the registry has news. */
-  function* news(at: number): Generator<Tracked> {
-    for (const [run, container] of waiting) {
-      const one = container.pid === 0 ? metBefore(container) : meet(container, at)
-      // Its process cannot be read yet, or is gone: the registry will tell which of the two.
-      if (one === undefined && container.pid > 0) continue
-      waiting.delete(run)
-      if (one !== undefined) yield one
-    }
+  /** The process' id may be another container's meanwhile. */
+  function metBefore({ id, firstPid }: Container): Tracked | undefined {
+    const before = byPid.get(firstPid ?? 0)
+    return before?.container.id === id ? before : undefined
   }
 
-  function metBefore(container: Container): Tracked | undefined {
-    const before = byPid.get(container.firstPid ?? 0)
-    return before?.container.id === container.id ? before : undefined
-  }
-
-  /** Most containers of a busy node are over before they are looked at: of them nothing is kept. */
-  function hear(container: Container): void {
-    const run = `${container.id} ${container.firstPid ?? container.pid}`
-    const isNews =
-      container.pid === 0
-        ? metBefore(container) !== undefined
-        : !keys.has(container) && !isSandbox(container.labels)
-    if (isNews) waiting.set(run, container)
-    else waiting.delete(run)
-  }
+  const news = createRegistryNews<Tracked>({
+    registry,
+    metBefore,
+    meet,
+    isMet: (one) => keys.has(one)
+  })
 
   /** Adds those whose file is another one than before; a file that many share is looked at once. */
   function addChangedOnDisk(due: Set<Tracked>): void {
@@ -185,7 +169,7 @@ export function startInspector(options: InspectorOptions): Inspector {
 
   /** What has to be looked at now. */
   function dueNow(all: boolean, at: number): Iterable<Tracked> {
-    const due = new Set<Tracked>(news(at))
+    const due = new Set<Tracked>(news.take(at))
     const lookAtDisk = all || at - state.diskAt >= diskEveryMs
     const learned = lookAtDisk && learnRevisions()
     if (all || learned) for (const one of tracked.values()) due.add(one)
@@ -287,8 +271,6 @@ export function startInspector(options: InspectorOptions): Inspector {
   }, lookMs)
   timer.unref()
   let soon: NodeJS.Timeout | undefined
-  const ignore = registry.onChange(hear)
-  for (const container of registry.all()) hear(container)
   const leave = registry.onAppear(({ pid }) => {
     if (pid === 0) return
     soon ??= setTimeout(() => {
@@ -306,7 +288,7 @@ export function startInspector(options: InspectorOptions): Inspector {
       clearInterval(timer)
       clearTimeout(soon)
       leave()
-      ignore()
+      news.close()
       await running
     }
   }
