@@ -244,14 +244,15 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   let timer: NodeJS.Timeout | undefined
   const turns = createTurns(logger, 'recorder loop')
-  const alone = (look: () => Promise<unknown>): Promise<void> => turns.take(look)
   const schedule = (delayMs: number): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
       let more = false
-      void alone(async () => {
-        more = await poll()
-      }).then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
+      void turns
+        .take(async () => {
+          more = await poll()
+        })
+        .then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
     }, delayMs)
   }
 
@@ -280,19 +281,19 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     attach: async () => {
       await attach()
       // So that what was adopted has its name when this resolves.
-      await alone(async () => {
+      await turns.take(async () => {
         while (await poll());
       })
     },
     detach: async (wanted = () => false) => {
-      await alone(lookLast)
+      await turns.take(lookLast)
       if (!wanted()) recorder.detach()
     },
     stop: async ({ keep = false } = {}) => {
       if (isStopped()) return
       state.stopped = true
       clearTimeout(timer)
-      await alone(lookLast)
+      await turns.take(lookLast)
       await ends.free()
       // Detached there is nothing that would go on.
       recorder.stop({ keep: keep && recorder.attached })

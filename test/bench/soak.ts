@@ -11,8 +11,6 @@ const everyMs = 500
 /** Beside them, so many that stay for a minute. */
 const staying = 20
 const sampleMs = 5000
-/** The satellite's list of what ended lately is of the whole machine: beside busy neighbours it is short. */
-const lookMs = 2000
 /** The first minutes fill V8's heap and are not part of the slope. */
 const warmUpMinutes = 5
 const slopeLimit = 1
@@ -101,6 +99,7 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
     }
   }
   const sample = async (): Promise<void> => {
+    await checkSeen()
     samples.push([passed(), await residentMb(rig.pid)])
     const minute = Math.floor(passed())
     if (minute === toldMinute) return
@@ -113,7 +112,7 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
   }
   try {
     const pending = new Set<Promise<void>>()
-    let [sampledAt, lookedAt] = [0, 0]
+    let sampledAt = 0
     while (passed() < minutes) {
       const id = idOf(started)
       const mask = started % 2 ** signatureCalls.length
@@ -132,10 +131,6 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
       )
       pending.add(work)
       void work.finally(() => pending.delete(work))
-      if (performance.now() - lookedAt > lookMs) {
-        lookedAt = performance.now()
-        await checkSeen()
-      }
       if (performance.now() - sampledAt > sampleMs) {
         sampledAt = performance.now()
         await sample()
