@@ -24,18 +24,16 @@ const retryMs = 1000
  * ended. A look costs next to nothing while nothing changes, and what it finds is done in slices.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
-  const { recorder, registry, logger } = options
+  const { recorder, registry, logger, selfTest: tests = true, tested } = options
   const tracked = new Map<string, Tracked>()
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
   const state = { stopped: false }
   const isStopped = (): boolean => state.stopped
-  const { selfTest: tests = true, tested } = options
   const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
   const now = (): number => performance.now()
-
   const observer = createSlotObserver({
     ...{ recorder, prefix, machine: options.machine, logger, timeOf },
     held: () => options.held?.() ?? new Set<string>(),

@@ -9,14 +9,14 @@ import { loadAddon } from '../native/addon.js'
  * before anything large is loaded.
  *
  * A megabyte is collected in half a millisecond: to wake four threads for it costs more than they do. And code
- * that runs some times a second is not worth optimising for, in time and in memory: it has to have run seven times
+ * that runs some times a second is not worth optimising for, in time and in memory: it has to have run three times
  * as long as V8 would ask for.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
-  setFlagsFromString('--interrupt-budget=500000')
+  setFlagsFromString('--interrupt-budget=200000')
 }
 
 const trimEveryMs = 60_000
