@@ -110,6 +110,20 @@ function testFiles() {
 const isAlone = (path) =>
   /^build\/test\/(native|satellite|e2e|bench|browser|kernels|src\/cli)\//.test(path)
 
+/** Of these, most start a real API server, which is built once per machine: minutes that no test's time limit has. */
+const wantsCluster = (path) => /\/(cluster|e2e)\/|\/kubernetes\./.test(path)
+
+function buildControlPlane() {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ['build/test/helpers/build-control-plane.js'], {
+      stdio: ['ignore', 'inherit', 'inherit']
+    })
+    running = child
+    child.on('error', done)
+    child.on('close', done)
+  })
+}
+
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
     running?.kill(signal)
@@ -128,9 +142,10 @@ await check('types', 'tsc', ['-p', '.'])
 try {
   const files = testFiles()
   if (files.length === 0) fail('tests', ['there is no compiled test file that fits'])
+  if (files.some(wantsCluster)) await buildControlPlane()
   await tap(
     files.filter((path) => !isAlone(path)),
-    ['--jobs=2', '--timeout=180']
+    ['--jobs=2', '--timeout=600']
   )
   await tap(files.filter(isAlone), ['--jobs=1', '--timeout=1800'])
 } catch (error) {

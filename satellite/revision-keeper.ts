@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Condition, Revision, RevisionRef, RevisionStatus } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
+import { revisionPath } from '../src/rules/profile-state.js'
 import type { Container } from './containers/runtime.js'
 import { checkFloor, type Floor } from './floor.js'
 import { openGenerations } from './generations.js'
@@ -14,9 +16,8 @@ import { revisionOf } from './observation.js'
 
 const firstRetryMs = 1000
 const longestRetryMs = 60_000
-const verifyEveryMs = 60_000
-/** Nobody wants it and nobody uses it for so long: a pod that was admitted with it has started by then. */
-const collectAfterMs = 10 * 60_000
+/** Unwanted and unused for ten minutes: a pod that was admitted with it has started by then. */
+const defaultTiming = { verifyMs: 60_000, collectMs: 10 * 60_000 }
 
 export interface RevisionKeeperOptions {
   root: string
@@ -27,6 +28,8 @@ export interface RevisionKeeperOptions {
   dependencies?: InstallDependencies
   /** Default `approved`. */
   floor?: Floor
+  /** How often files are verified, and how long unwanted and unused ones stay (ms). */
+  timing?: { verifyMs: number; collectMs: number }
 }
 
 /** Keeps the revisions of this node: installs, retries, verifies, mends, and removes what nobody wants. */
@@ -41,6 +44,12 @@ export interface RevisionKeeper {
   close(): Promise<void>
 }
 
+/** A file that was sound here and is not any more: its bytes come from the hub alone. */
+const notHere = ({ namespace, profile, digest }: RevisionRef): RevisionStatus => ({
+  ...{ namespace, profile, digest, ready: false },
+  ...{ code: 'NOT_FOUND', message: 'the file is gone from this node, or is not what its name says' }
+})
+
 const keyOf = (one: RevisionRef): string => `${one.namespace}/${one.profile}/${one.digest}`
 
 const digestsOf = (held: ReadonlyMap<string, RevisionRef>): Set<string> =>
@@ -48,7 +57,7 @@ const digestsOf = (held: ReadonlyMap<string, RevisionRef>): Set<string> =>
 
 /** Verifies what is on disk and goes on keeping it until closed; `root` may not exist yet. */
 export async function openRevisionKeeper(options: RevisionKeeperOptions): Promise<RevisionKeeper> {
-  const { root, logger } = options
+  const { root, logger, timing = defaultTiming } = options
   const generations = await openGenerations(root, logger)
   const stop = new AbortController()
   const isStopped = (): boolean => stop.signal.aborted
@@ -149,14 +158,22 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
       }
       const since = unwantedSince.get(key) ?? now
       unwantedSince.set(key, since)
-      return now - since < collectAfterMs
+      return now - since < timing.collectMs
     })
     const removed = await collectRevisions(root, [...desired, ...keep], referred)
     if (removed.length > 0) logger.info({ removed }, 'revisions removed: nobody wants or uses them')
+    for (const one of present) {
+      if (!removed.includes(join(root, revisionPath(one.namespace, one.profile, one.digest))))
+        continue
+      holding.delete(keyOf(one))
+      options.onStatus(notHere(one))
+    }
+    held = digestsOf(holding)
     for (const key of received.keys()) if (!wanted.has(key)) received.delete(key)
   }
 
   const verify = async (): Promise<void> => {
+    const before = holding
     const installed = await verifyInstalled(root)
     holding = new Map(installed.held.map((one) => [keyOf(one), one]))
     held = digestsOf(holding)
@@ -169,6 +186,9 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
       options.onStatus(status)
       if (status.code === 'WRITE_FAILED') startRetry(revision)
     }
+    for (const [key, one] of before) {
+      if (!present.has(key) && !received.has(key)) options.onStatus(notHere(one))
+    }
     await collect(installed.held)
   }
 
@@ -178,7 +198,7 @@ export async function openRevisionKeeper(options: RevisionKeeperOptions): Promis
     running = verify().catch((error: unknown) =>
       logger.error({ err: error }, 'revisions not verified')
     )
-  }, verifyEveryMs)
+  }, timing.verifyMs)
   timer.unref()
 
   return {

@@ -7,11 +7,14 @@ import type { Format } from '../seccomp/import/detect.js'
 import { type Imported, importSources, type Source } from '../seccomp/import/import.js'
 import { limits } from '../seccomp/import/limits.js'
 import { decodeText } from '../seccomp/import/text.js'
+import { bySeverity } from '../seccomp/lint-finding.js'
+import { lintRaw } from '../seccomp/lint-raw.js'
 import { mergeObserved } from '../seccomp/merge.js'
 import { serializeDocument } from '../seccomp/parse.js'
 import { type SyscallSet, unionSets } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
+import { findingText } from './lint.js'
 import { type FoundLoss, sayLosses } from './losses.js'
 import { type InputFile, inputFiles, readBytes } from './read-input.js'
 
@@ -135,8 +138,8 @@ async function applyAll(
 }
 
 /**
- * `secco import`: profiles and traces of others → profiles of Secco on stdout, losses on stderr, and
- * with a store into it. Nothing is printed or stored unless every source is sound.
+ * `secco import`: profiles and traces of others → profiles of Secco on stdout; losses, and what lint
+ * warns of in what was imported, on stderr; with a store into it. Nothing is printed or stored unless every source is sound.
  */
 export async function importFiles(
   io: Io,
@@ -170,5 +173,11 @@ export async function importFiles(
     io.stdout(`${JSON.stringify(value, undefined, 2)}\n`)
   }
   sayLosses(io, all)
+  for (const profile of profiles) {
+    if (profile.spec.seccomp === undefined) continue
+    for (const finding of bySeverity(lintRaw(profile))) {
+      if (finding.severity !== 'note') io.stderr(findingText(io, finding, profile.metadata.name))
+    }
+  }
   return 0
 }

@@ -43,6 +43,14 @@ function rawDocuments(text: string, where: string): unknown[] {
   }
 }
 
+/** A finding as a person reads it, with its next step unless it is only a note. `of`: what it was found in. */
+export function findingText(io: Io, finding: Finding, of = ''): string {
+  const { severity, rule, subject, message, mend } = finding
+  const said = `${of === '' ? '' : `${of}: `}${subject}: ${message}`
+  const line = `${paint(io, colors[severity], severity)} ${plain(said)} [${rule}]\n`
+  return severity === 'note' ? line : `${line}  next: ${mend}\n`
+}
+
 /** Prints findings, the most serious first. 1 when any is an error, or with `strict` a warning. */
 function report(io: Io, where: string, findings: readonly Finding[], args: LintArgs): number {
   const sorted = bySeverity(findings)
@@ -50,12 +58,7 @@ function report(io: Io, where: string, findings: readonly Finding[], args: LintA
   const errors = forbidden(sorted).length
   if (args.output !== 'table') printObject(io, args.output, { where, findings: sorted })
   else {
-    for (const { severity, rule, subject, message, mend } of sorted) {
-      io.stdout(
-        `${paint(io, colors[severity], severity)} ${plain(`${subject}: ${message}`)} [${rule}]\n`
-      )
-      if (severity !== 'note') io.stdout(`  next: ${mend}\n`)
-    }
+    for (const finding of sorted) io.stdout(findingText(io, finding))
     const notes = sorted.length - errors - warnings
     io.stderr(
       `${where}: ${plural(errors, 'error')}, ${plural(warnings, 'warning')}, ${plural(notes, 'note')}\n`

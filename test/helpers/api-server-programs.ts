@@ -3,11 +3,9 @@ import { createHash } from 'node:crypto'
 import {
   accessSync,
   constants,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  renameSync,
   rmSync,
   symlinkSync
 } from 'node:fs'
@@ -114,30 +112,30 @@ function whyNotBuild(): string | undefined {
   return undefined
 }
 
-/** Compiles test/cluster into `folder` (atomically). Minutes the first time; Go's own cache shortens later ones. */
+/** Compiles test/cluster into `folder` (atomically, once however many ask). Minutes the first time; Go's own cache shortens later ones. */
 async function build(folder: string, say: (line: string) => void): Promise<string | undefined> {
   mkdirSync(dirname(folder), { recursive: true })
   const temporary = mkdtempSync(`${folder}.building-`)
   const version = 'k8s.io/component-base/version'
   const flags = `-s -w -X ${version}.gitVersion=${kubernetesVersion} -X ${version}.gitMajor=1 -X ${version}.gitMinor=34`
+  linkNames(temporary)
   const started = Date.now()
   const seconds = (): number => Math.round((Date.now() - started) / 1000)
   say('building etcd and kube-apiserver from test/cluster with go: some minutes, once per machine')
   const ticker = setInterval(() => say(`still building, ${seconds()} s`), 30_000)
   try {
     const child = spawn(
-      'nice',
-      // prettier order: the flags that make the result the same everywhere first
+      // Test files run side by side: the first builds, the others wait for its result.
+      'flock',
       [
-        'go',
+        `${folder}.lock`,
+        'sh',
+        '-c',
+        '[ -e "$1/cluster" ] || { nice go build -trimpath -buildvcs=false -ldflags "$2" -o "$3/cluster" . && mv -T "$3" "$1"; }',
         'build',
-        '-trimpath',
-        '-buildvcs=false',
-        '-ldflags',
+        folder,
         flags,
-        '-o',
-        `${temporary}/cluster`,
-        '.'
+        temporary
       ],
       {
         cwd: join(repositoryRoot, 'test/cluster'),
@@ -160,9 +158,6 @@ async function build(folder: string, say: (line: string) => void): Promise<strin
       const last = errors.trim().split('\n').slice(-3).join(' | ')
       return `building kube-apiserver with go failed: ${last}`
     }
-    linkNames(temporary)
-    // Another process may have been faster: either result is the same.
-    if (!existsSync(folder)) renameSync(temporary, folder)
     say(`built in ${seconds()} s`)
     return undefined
   } finally {

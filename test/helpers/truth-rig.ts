@@ -110,16 +110,23 @@ export async function everything(options: { seccompFolder?: string } = {}) {
       await secco(kind, 'apply', '-f', path)
     },
     /** The revision that nodes have, once they have it. */
-    revision: (name: string, mode: 'enforce' | 'audit', not = '') =>
-      until(
+    async revision(name: string, mode: 'enforce' | 'audit', not = '') {
+      let last: unknown
+      return until(
         `${mode} of ${name} on the node`,
         async () => {
-          const { items } = await api<{ items: ProfileState[] }>('states')
-          const found = items.find((one) => one.name === name)?.[mode]
+          const answer = await api<{ items: ProfileState[] }>('states')
+          last = answer
+          const state = answer.items.find((one) => one.name === name)
+          last = state ?? answer
+          const found = state?.[mode]
           return found?.ready === true && found.digest !== not ? found : undefined
         },
         patience
-      ),
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(last)}\n${log.slice(-4000)}`)
+      })
+    },
     file: (path: string) => join(seccompRoot, path),
     read: async (path: string) =>
       JSON.parse(await readFile(join(seccompRoot, path), 'utf8')) as LinuxSeccomp,

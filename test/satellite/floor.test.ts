@@ -5,34 +5,12 @@ import { test } from 'tap'
 import { checkFloor } from '../../satellite/floor.js'
 import { openGenerations } from '../../satellite/generations.js'
 import { openRevisionKeeper } from '../../satellite/revision-keeper.js'
-import type { Revision, RevisionOrigin } from '../../src/api/gen/hub.js'
+import type { RevisionOrigin } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { canonicalJson } from '../../src/seccomp/canonical.js'
-import { digestOf } from '../../src/seccomp/digest.js'
 import { renderProfile } from '../../src/seccomp/render.js'
 import { originOf } from '../../webhook/hub/revision-origin.js'
 import { collectLog } from '../webhook/hub/rig.js'
-
-function revisionOf(seccomp: LinuxSeccomp, origin?: Partial<RevisionOrigin>): Revision {
-  const json = Buffer.from(canonicalJson(seccomp))
-  const none = {
-    generation: 0,
-    createdAt: '',
-    beyond: [],
-    approvedBy: '',
-    approvedAt: '',
-    reason: ''
-  }
-  return {
-    ...{ namespace: 'shop', profile: 'web', digest: digestOf(json), json },
-    origin: origin === undefined ? undefined : { ...none, ...origin }
-  }
-}
-
-const allowing = (...names: string[]): LinuxSeccomp => ({
-  defaultAction: 'SCMP_ACT_ERRNO',
-  syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }]
-})
+import { allowing, revisionOf } from './revision-of.js'
 
 test('what a node never goes below', (t) => {
   const cases: [string, LinuxSeccomp, Partial<RevisionOrigin> | undefined, RegExp | string[]][] = [

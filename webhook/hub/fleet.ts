@@ -53,7 +53,9 @@ export function createFleet({
       if (revisions.unavailable().has(path)) continue
       attempts.set(path, 1)
       const message = await revisionMessage(ref)
-      if (message !== undefined) return message
+      if (message === undefined) continue
+      if (revisions.desired().has(path)) return message
+      attempts.delete(path)
     }
     return undefined
   }
@@ -100,11 +102,14 @@ export function createFleet({
       turn(0)
     },
     reported(session, { namespace, profile, digest, ready, code }) {
+      const path = revisionPath(namespace, profile, digest)
+      const attempts = sent.get(session)
+      if (ready && attempts?.has(path) === true) attempts.set(path, 1)
       // Its own disk and kernel a node retries by itself; bytes it can only get from here.
       if (ready || (code !== 'DIGEST_MISMATCH' && code !== 'NOT_FOUND')) return
-      const path = revisionPath(namespace, profile, digest)
       const ref = revisions.desired().get(path)
-      const attempts = sent.get(session)
+      // Gone there and wanted by nobody: whenever it is wanted again, it is sent again.
+      if (ref === undefined) attempts?.delete(path)
       const count = attempts?.get(path) ?? 0
       if (ref === undefined || count >= mostAttempts) return
       attempts?.set(path, count + 1)

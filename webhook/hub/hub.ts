@@ -137,7 +137,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     } else if (body.$case === 'revisionStatus') {
       if (!nodes.revision(node, body.value)) return
       const { namespace, profile, digest, ready, code, message } = body.value
-      if (!ready) logger.warn({ node, namespace, profile, digest, code }, message)
+      // A file that nobody wanted and that was removed is no trouble.
+      const level = code === 'NOT_FOUND' ? 'info' : 'warn'
+      if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
     } else if (body.$case === 'observation') observe(session, body.value)

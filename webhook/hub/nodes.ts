@@ -111,7 +111,9 @@ export function createNodes(known: readonly KnownNode[]): Nodes {
       const held = entry.holding.has(path)
       if (ready ? held && before === undefined : !held && before?.message === message) return false
       entry.problems = entry.problems.filter((one) => one !== before)
-      if (ready) {
+      // Not there is no failure: the node waits for it like one that never had it.
+      if (!ready && code === 'NOT_FOUND') entry.holding.delete(path)
+      else if (ready) {
         if (entry.holding.size < mostHeld) entry.holding.add(path)
       } else {
         entry.holding.delete(path)

@@ -8,7 +8,10 @@ export function encode(body: NonNullable<HubMessage['body']>): Buffer {
 /** Messages on their way to one satellite. */
 export interface Outbox {
   send(message: Buffer): void
-  /** Sends these one after the other as the reader keeps up; a later call replaces what is left. */
+  /**
+   * Sends these one after the other as the reader keeps up; a later call replaces what is left. What was
+   * asked of `next` is sent in any case.
+   */
   feed(next: () => Promise<Buffer | undefined>): void
   /** How long (ms) something has been waiting without any progress; 0 when nothing waits. */
   stalledMs(nowMs: number): number
@@ -50,11 +53,9 @@ export function createOutbox(
     const next = feeding
     const message = await next().catch(() => undefined)
     fetching = false
-    // Replaced meanwhile: that one starts over.
-    if (feeding === next) {
-      if (message === undefined) feeding = undefined
-      else send(message)
-    }
+    // Even when it was replaced meanwhile: whoever fetched this counts it as sent.
+    if (message !== undefined) send(message)
+    else if (feeding === next) feeding = undefined
     await pump()
   }
 

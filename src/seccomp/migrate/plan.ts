@@ -142,6 +142,27 @@ function planUnder(pod: unknown, at: Path, plan: Plan): void {
   }
 }
 
+/** Retired annotations somewhere in a document whose pods nobody knows how to find. */
+function planUnknown(value: unknown, at: Path, kind: unknown, plan: Plan): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) planUnknown(item, [...at, index], kind, plan)
+    return
+  }
+  if (!isMapping(value)) return
+  for (const [key, inner] of Object.entries(value)) {
+    const path = [...at, key]
+    if (legacySubject(key) === undefined) {
+      planUnknown(inner, path, kind, plan)
+      continue
+    }
+    plan.findings.push({
+      path: showPath(path),
+      message: `stands in ${kind === undefined ? 'a document without a kind' : `a ${shown(kind)}`}, whose pods are not known here`,
+      mend: 'by hand: remove it and set securityContext.seccompProfile where this kind describes its pod'
+    })
+  }
+}
+
 /** What has to change in one document; `at` is where it stands (an item of a list). Pure. */
 export function planDocument(
   value: unknown,
@@ -158,7 +179,10 @@ export function planDocument(
   planOperator(object, at, plan)
   const podPath =
     typeof kind === 'string' && Object.hasOwn(podPaths, kind) ? podPaths[kind] : undefined
-  if (podPath === undefined) return plan
+  if (podPath === undefined) {
+    planUnknown(object, at, kind, plan)
+    return plan
+  }
   const pod = valueAt(object, podPath)
   planPod(pod, [...at, ...podPath], plan)
   planUnder(pod, [...at, ...podPath], plan)

@@ -1,7 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  readFile,
+  readlink,
+  symlink,
+  writeFile
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
@@ -110,6 +119,10 @@ test('nothing is run that another than root can write', { skip: skip || notRoot 
   await chmod(program.path, 0o755)
   await chmod(join(folder, 'bin'), 0o777)
   t.equal(await hostVersionText(program), '', 'nor exchange')
+  await chmod(join(folder, 'bin'), 0o1777)
+  t.match(await hostVersionText(program), /^runc version/, 'as in /tmp: nobody can exchange it')
+  await chown(program.path, 65534, 65534)
+  t.equal(await hostVersionText(program), '', "somebody else's")
 })
 
 test('of several the oldest, and unknown when one is', (t) => {

@@ -49,6 +49,18 @@ test('secco import and secco profile export', async (t) => {
     })
   })
 
+  await t.test('what lint warns of is said where it comes in', async (t) => {
+    const list = JSON.stringify({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['ptrace'], action: 'SCMP_ACT_ERRNO' }]
+    })
+    const { code, stderr } = await secco(['import', '-f', '-', '--name', 'open'], list)
+    t.equal(code, 0)
+    t.match(stderr, /warning open: defaultAction: .*\[allow-all\]\n {2}next: /)
+    const { stderr: none } = await secco(['import', '-f', '-', '--name', 'narrow'], oci)
+    t.notMatch(none, /warning/)
+  })
+
   await t.test('a trace is evidence; --approve makes it more, less what is refused', async (t) => {
     const plain = await secco(['import', '-f', trace, '-o', 'json', '--machine', 'x86_64'])
     t.match(JSON.parse(plain.stdout), {

@@ -219,6 +219,16 @@ test('what is left for a person', (t) => {
       says: /stands on the Job itself/
     },
     {
+      name: 'a kind of somebody else',
+      text: `kind: Rollout\nspec: {template: {metadata: {annotations: {${pod}: unconfined}}, spec: {}}}\n`,
+      says: /spec\.template\.metadata\.annotations.*stands in a Rollout, whose pods/
+    },
+    {
+      name: 'values of a chart',
+      text: `podAnnotations: {${pod}: unconfined}\n`,
+      says: /^podAnnotations.*stands in a document without a kind/
+    },
+    {
       name: 'anchors',
       text: `kind: List\nitems:\n- kind: Pod\n  metadata: {annotations: &a {${pod}: runtime/default}}\n  spec: &s {containers: []}\n- kind: Pod\n  metadata: {annotations: *a}\n  spec: *s\n`,
       says: /written in a way that is not edited/

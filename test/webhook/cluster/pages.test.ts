@@ -16,7 +16,7 @@ import { repositoryRoot } from '../../helpers/repository.js'
 import { until } from '../../helpers/until.js'
 import { startUiRig } from '../ui/rig.js'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 const found = await findApiServer()
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const ours = '/apis/secco.dev/v1alpha1/namespaces/shop'

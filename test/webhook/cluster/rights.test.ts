@@ -6,7 +6,7 @@ import { findApiServer } from '../../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../../helpers/cluster.js'
 import { until } from '../../helpers/until.js'
 
-t.setTimeout(180_000)
+t.setTimeout(400_000)
 const found = await findApiServer()
 
 function configOf({ url, caPem, token }: Cluster): KubeConfig {
