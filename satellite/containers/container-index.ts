@@ -32,18 +32,19 @@ function instanceOf(container: Container): string {
 /** Numbers of mount namespaces are given to the next container at once: they tell of live ones only. */
 const liveMount = ({ pid, mntns }: Container): number | undefined => (pid > 0 ? mntns : undefined)
 
-type Groups<K> = Map<K, Set<string>>
+/** Mostly of one: a set for each would be a kilobyte for each container. */
+type Groups<K> = Map<K, readonly string[]>
 
 function join<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
   if (key === undefined) return
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, new Set([instance]))
-  else group.add(instance)
+  groups.set(key, [...(groups.get(key) ?? []), instance])
 }
 
 function leave<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
-  const group = key === undefined ? undefined : groups.get(key)
-  if (group?.delete(instance) === true && group.size === 0 && key !== undefined) groups.delete(key)
+  if (key === undefined) return
+  const left = groups.get(key)?.filter((one) => one !== instance) ?? []
+  if (left.length === 0) groups.delete(key)
+  else groups.set(key, left)
 }
 
 /** @param now milliseconds of a clock that only goes on. */
@@ -85,8 +86,8 @@ export function createContainerIndex(now = () => performance.now()): ContainerIn
       remove(oldest)
     }
   }
-  const get = (group: ReadonlySet<string> | undefined): Container[] =>
-    [...(group ?? [])].flatMap((instance) => known.get(instance) ?? [])
+  const get = (group: readonly string[] = []): Container[] =>
+    group.flatMap((instance) => known.get(instance) ?? [])
 
   return {
     put(container) {
