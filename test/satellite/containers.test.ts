@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -25,6 +25,7 @@ import { resolveContainer, traceContainer } from '../../satellite/trace-session.
 import { createLogger } from '../../src/log.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { probeTracing } from '../../native/recorder.js'
+import { openStateWatch } from '../../native/state-watch.js'
 import { quiet } from '../helpers/quiet.js'
 import { until } from '../helpers/until.js'
 
@@ -260,6 +261,56 @@ test('the registry: real runc state, remembered after the end, bad state survive
   t.match(found(), { pid: 0, status: 'stopped', name: 'app' })
   t.equal(found()?.cgroupId, cgroup, 'the cgroup id stays for sets that are named later')
   t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
+})
+
+test("a container's state is told once, its end and the next one of its name all the same", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const [root, bundle] = [join(folder, 'root'), join(folder, 'bundle')]
+  for (const path of [root, bundle]) await mkdir(path)
+  const watch = openStateWatch([root])
+  t.teardown(async () => {
+    watch.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  if (!watch.start(() => undefined)) {
+    t.comment('the addon is not built: no folder is followed')
+    return
+  }
+  const own = join(root, 'web')
+  const write = async (pid: number) => {
+    const labels = [`bundle=${bundle}`]
+    await writeFile(join(own, 'new'), JSON.stringify({ init_process_pid: pid, config: { labels } }))
+    await rename(join(own, 'new'), join(own, 'state.json'))
+  }
+  const told: [boolean, number | undefined, string | undefined][] = []
+  const next = async (count: number) => {
+    await until(`news ${count}`, () => {
+      for (const { gone, state } of watch.take().news) {
+        told.push([gone, state?.pid, state?.annotations])
+      }
+      return told.length >= count ? true : undefined
+    })
+  }
+  await mkdir(own)
+  await write(11)
+  await next(1)
+  // Its bundle could not be read: what comes later counts.
+  await writeFile(join(bundle, 'config.json'), '{"annotations":{"a":"b"}}')
+  await write(11)
+  await next(2)
+  // All is known: this is no news.
+  await write(11)
+  await rm(own, { recursive: true })
+  await next(3)
+  await mkdir(own)
+  await write(12)
+  await next(4)
+  t.strictSame(told, [
+    [false, 11, ''],
+    [false, 11, '{"a":"b"}'],
+    [true, undefined, undefined],
+    [false, 12, '{"a":"b"}']
+  ])
 })
 
 test('containers that ended are known for a minute, a few of them longer, never too many', (t) => {
