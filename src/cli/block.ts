@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { type Block, emptyOverlay, needed, parseBlock, withBlock } from '../seccomp/block.js'
 import { emergencyTemplates } from '../seccomp/data/emergency-templates.js'
+import { plural } from '../plural.js'
 import { affected } from '../seccomp/block-impact.js'
 import { emergencyLabel, emergencyName } from '../seccomp/emergency.js'
 import { rulesOf } from '../seccomp/normal-form.js'
@@ -56,7 +57,7 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   io.stderr(
     hit.length === 0
       ? 'no approved profile changes\n'
-      : `${hit.length} approved profiles change: ${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}\n`
+      : `${plural(hit.length, 'approved profile changes', 'approved profiles change')}: ${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}\n`
   )
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')

@@ -10,6 +10,8 @@ export interface PromoteArgs {
   quietFor: string | undefined
   reason: string
   dryRun: boolean
+  /** Also down a rung. */
+  force: boolean
 }
 
 function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'): void {

@@ -26,6 +26,8 @@ export interface PromoteOptions extends Decision {
   maxRestarts?: number
   /** Where the workload stands when no ladder says so: the mode that its rules give. */
   current: Rung
+  /** Also down a rung. */
+  force?: boolean
 }
 
 function placeText({ mode, revision }: Place): string {
@@ -62,10 +64,25 @@ export function placeOf(profile: SeccompProfile, current: Rung): Place {
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }
 
+const rungs: readonly Rung[] = ['learn', 'audit', 'enforce']
+
+/** Whoever says promote means up: down it goes by `rollback`, or when it is said twice. */
+function mustNotGoDown(profile: SeccompProfile, from: Rung, { mode, force }: PromoteOptions): void {
+  if (force === true || rungs.indexOf(mode) >= rungs.indexOf(from)) return
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${labelOf(profile)} stands at ${from}: ${mode} is a rung down, what is refused now would only be logged`,
+    {
+      hint: `back to where it was: secco rollback ${labelOf(profile)} --reason WHY; down to ${mode} all the same: --force`
+    }
+  )
+}
+
 /**
  * One rung up (or to the newest revision on the same one), for all pods or for a share of the new ones.
  * With a canary on the same rung the others get the revision before the newest.
- * @throws SeccoError INVALID_ARGUMENT when there is nothing to enforce or audit, or nothing to return to.
+ * @throws SeccoError INVALID_ARGUMENT when there is nothing to enforce or audit, or nothing to return to,
+ * or when it would go down and is not forced.
  */
 export function promoteLadder(profile: SeccompProfile, options: PromoteOptions): SeccompProfile {
   const { mode, canary } = options
@@ -79,6 +96,7 @@ export function promoteLadder(profile: SeccompProfile, options: PromoteOptions):
   const { enforceAfter } = profile.spec.ladder ?? {}
   const kept = enforceAfter === undefined ? {} : { enforceAfter }
   const before = placeOf(profile, options.current)
+  mustNotGoDown(profile, before.mode, options)
   const step = { ...options, to: canary === undefined ? mode : `${mode} for ${canary}%` }
   const common = { at: step.at, by: step.by, from: placeText(before), to: step.to }
   const words = { reason: options.reason, ...evidenceOf(options) }
@@ -127,6 +145,17 @@ export function completeCanary(profile: SeccompProfile, decision: Decision): Sec
   })
 }
 
+/** Where it stood before it came to this mode; before its canary, when it came by one. */
+function cameFrom(history: readonly LadderStep[], mode: Rung): string | undefined {
+  const moves = history.filter(({ action }) => action !== 'allow' && action !== 'mute')
+  const at = moves.findLastIndex(
+    ({ action, to }) => (action === 'promote' || action === 'complete') && to === mode
+  )
+  const before = moves[at - 1]
+  const byCanary = before?.action === 'canary' && before.to.startsWith(`${mode} for `)
+  return byCanary ? before.from : moves[at]?.from
+}
+
 /**
  * Back to where the workload was: out of a canary, else one rung or one revision down. The same object
  * when there is nowhere to go back to.
@@ -153,12 +182,8 @@ export function rollbackLadder(
       : step('newest', { mode: 'enforce', revision: previous })
   }
   const now = placeText(ladder)
-  const last = profile.status?.history?.findLast(
-    (one) => (one.action === 'promote' || one.action === 'complete') && one.to === ladder.mode
-  )
-  const wasMode = (['enforce', 'audit', 'learn'] as const).find(
-    (mode) => last?.from.startsWith(mode) === true
-  )
+  const came = cameFrom(profile.status?.history ?? [], ladder.mode)
+  const wasMode = rungs.find((mode) => came?.startsWith(mode) === true)
   if (wasMode !== undefined && wasMode !== ladder.mode) return step(now, { mode: wasMode })
   if (ladder.revision === undefined && previous !== undefined && ladder.mode === 'enforce') {
     return step(now, { mode: ladder.mode, revision: previous })

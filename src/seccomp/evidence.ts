@@ -66,6 +66,19 @@ function item(name: string, ok: boolean, detail: string, next: string): Evidence
   return { item: name, ok, detail, ...(ok ? {} : { next }) }
 }
 
+/** Too few instances are one thing, instances that were met late another: each says what helps. */
+function ofWhole(all: number, whole: number): EvidenceItem {
+  const missed = all - whole
+  return item(
+    'whole',
+    whole >= leastInstances,
+    all === 0 ? 'none from its first instruction' : `${whole} of ${all} from the first instruction`,
+    missed === 0
+      ? `enough once ${leastInstances} instances ran: none was met late so far`
+      : `restart it while its nodes record: ${plural(missed, 'instance')} ran already when it was met`
+  )
+}
+
 function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
   const whole = instances.filter(({ complete }) => complete).length
   const nodes = distinct(instances.map(({ node }) => node))
@@ -80,17 +93,12 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
       `${plural(instances.length, 'instance')} seen`,
       `let it run at least ${leastInstances} times: scale it up, or restart it`
     ),
-    item(
-      'whole',
-      whole >= leastInstances,
-      `${whole} of them from their first instruction`,
-      'restart it while its nodes record: an instance that ran before is not seen from its start'
-    ),
+    ofWhole(instances.length, whole),
     item(
       'nodes',
       nodes.length >= 2,
       nodes.length === 0 ? 'on no node' : `on ${plural(nodes.length, 'node')}: ${nodes.join(', ')}`,
-      'let it run on a second node; with one node only, nothing is missing'
+      'let it run on a second node; where there is only one, this line stays open and nothing is missing'
     ),
     item(
       'kernels',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { repositoryRoot } from '../helpers/repository.js'
+import type { Webhook } from '../helpers/admit.js'
 import { spawnSecco } from '../helpers/secco-command.js'
 import { uiToken } from '../helpers/state-folder.js'
 import { until } from '../helpers/until.js'
@@ -19,7 +20,7 @@ export async function openBrowser(): Promise<Browser> {
   })
 }
 
-export interface RunningSecco {
+export interface RunningSecco extends Webhook {
   state: string
   ui: string
   /** The link that was printed at its start. */
@@ -28,7 +29,7 @@ export interface RunningSecco {
   stop: () => Promise<void>
 }
 
-interface Printed {
+interface Printed extends Webhook {
   ui: string
   link: string
 }

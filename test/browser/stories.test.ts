@@ -1,88 +1,17 @@
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { machine, tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
+import { machine } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import type { Page } from 'playwright-core'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import {
-  removeContainer,
-  type RuncContainer,
-  signalContainer,
-  startContainer
-} from '../../src/cli/walk-through/container.js'
 import { renderLearn } from '../../src/seccomp/render.js'
-import { repositoryRoot } from '../helpers/repository.js'
-import { makeBundle } from '../helpers/runc-bundle.js'
 import { runSecco } from '../helpers/secco-command.js'
-import { until as untilWithin } from '../helpers/until.js'
+import { makeApps, textOf as text, until, untilSaid } from './app.js'
 import { logIn, openBrowser, picture, startSecco, violationsOf } from './rig.js'
 
 t.setTimeout(600_000)
-const run = promisify(execFile)
-
-/** A browser, a hub, a satellite and a container share the machine with whatever else is tested. */
-const until = <Answer>(what: string, probe: () => Promise<Answer | undefined>) =>
-  untilWithin(what, probe, { timeoutMs: 90_000, everyMs: 50 })
 const tracing = probeTracing()
 const name = 'story-app'
-
-interface App extends RuncContainer {
-  start: (seccomp: LinuxSeccomp) => Promise<void>
-  signal: (signal: string) => Promise<void>
-  stop: () => Promise<void>
-}
-
-/** A container of our own, under the runtime root that `secco up` watches. */
-async function makeApp(state: string): Promise<App & { clean: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'secco-story-'))
-  const rootfs = join(folder, 'rootfs')
-  for (const each of ['proc', 'dev', 'sys', 'tmp', 'etc'])
-    await mkdir(join(rootfs, each), { recursive: true })
-  await run('gcc', [
-    '-O1',
-    '-static',
-    '-o',
-    join(rootfs, 'app'),
-    join(repositoryRoot, 'test/browser/app.c')
-  ])
-  const container = { id: name, root: join(state, 'runc') }
-  const bundles: string[] = []
-  return {
-    ...container,
-    start: async (seccomp) => {
-      const bundle = await makeBundle(rootfs, {
-        args: ['/app'],
-        seccomp,
-        annotations: { 'secco.dev/profile': `default/${name}` }
-      })
-      bundles.push(bundle)
-      await startContainer(container, bundle)
-    },
-    signal: (signal) => signalContainer(container, signal),
-    stop: () => removeContainer(container, 'TERM'),
-    clean: async () => {
-      await removeContainer(container, 'KILL')
-      for (const each of [folder, ...bundles]) await rm(each, { recursive: true, force: true })
-    }
-  }
-}
-
-const text = (page: Page) => page.locator('main').innerText()
-
-/** What the page says in the end: it follows the server by itself. */
-async function untilSaid(page: Page, words: RegExp): Promise<void> {
-  let said = ''
-  const heard = async () => {
-    said = await text(page)
-    return words.test(said) ? true : undefined
-  }
-  await until(`${page.url()} to say ${String(words)}`, heard).catch((error: unknown) => {
-    throw new Error(`${String(error)}; it says: ${said.slice(0, 1500)}`)
-  })
-}
 
 test('a developer: record, traffic, stop, approve, enforce, attack, denial, allow, new revision', {
   skip: tracing.available ? false : (tracing.reason ?? 'no tracing')
@@ -90,8 +19,9 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   const begun = Date.now()
   const secco = await startSecco()
   t.teardown(secco.stop)
-  const app = await makeApp(secco.state)
-  t.teardown(app.clean)
+  const apps = await makeApps(secco.state)
+  t.teardown(apps.clean)
+  const app = apps.app(name, name)
   const browser = await openBrowser()
   t.teardown(() => browser.close())
   const { page, complaints } = await logIn(browser, secco.link)
@@ -195,7 +125,7 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   await open('/audit')
   t.match(
     await text(page),
-    /decideCalls[^]*release 2 asks for it[^]*approveProfile[^]*what its tests did/
+    /decided on calls[^]*release 2 asks for it[^]*approved[^]*what its tests did/
   )
 
   const gate = await runSecco([
@@ -333,5 +263,5 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   t.equal((await ask(rule, theirs, 'PUT', spec)).status, 403, 'nor rights')
   t.equal((await ask('/api/v1/links', theirs, 'POST', '{}')).status, 403, 'nor links for others')
   const audit = await runSecco(['ui', 'audit', '--state', secco.state])
-  t.match(audit.stdout, /applyRule\s+shop\/bad\s+403[^]*importProfiles/)
+  t.match(audit.stdout, /wrote the rule\s+shop\/bad\s+403[^]*imported/)
 })

@@ -42,7 +42,8 @@ export async function makeRootfs(): Promise<string> {
 export interface BundleOptions {
   args: readonly string[]
   annotations?: Record<string, string>
-  seccomp?: LinuxSeccomp
+  /** Default: everything is allowed, under a filter. */
+  seccomp?: LinuxSeccomp | 'none'
 }
 
 /** A bundle of its own around a shared rootfs, from runc's own template. */
@@ -60,7 +61,8 @@ export async function makeBundle(rootfs: string, options: BundleOptions): Promis
   config.process.terminal = false
   config.process.args = options.args
   if (options.annotations !== undefined) config.annotations = options.annotations
-  config.linux.seccomp = options.seccomp ?? { defaultAction: 'SCMP_ACT_ALLOW' }
+  if (options.seccomp === 'none') delete config.linux.seccomp
+  else config.linux.seccomp = options.seccomp ?? { defaultAction: 'SCMP_ACT_ALLOW' }
   await writeFile(path, JSON.stringify(config))
   return bundle
 }

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
+import { admit, type Webhook } from './admit.js'
 import { makeBundle, makeRootfs, run } from './runc-bundle.js'
 import { runSecco, spawnSecco } from './secco-command.js'
 import { uiToken } from './state-folder.js'
@@ -55,10 +55,8 @@ export function profileOf(name: string, more: readonly string[]): SeccompProfile
   }
 }
 
-interface Addresses {
-  webhook: string
+interface Addresses extends Webhook {
   ui: string
-  caBundle: string
 }
 
 interface Change {
@@ -181,39 +179,7 @@ export async function everything(options: { seccompFolder?: string } = {}) {
       return [view, Date.now() - began]
     },
     /** The path that a pod of this name gets. */
-    admit(pod: string, labels: Record<string, string>): Promise<string> {
-      const review = {
-        ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
-        request: {
-          ...{ uid: `uid-${pod}`, operation: 'CREATE', namespace: 'default', dryRun: false },
-          resource: { group: '', version: 'v1', resource: 'pods' },
-          object: {
-            ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
-            spec: { containers: [{ name: 'app', image: 'app' }] }
-          }
-        }
-      }
-      return new Promise((resolve, reject) => {
-        const ca = Buffer.from(addresses.caBundle, 'base64').toString()
-        const url = addresses.webhook.replace('127.0.0.1', 'localhost')
-        const headers = { 'content-type': 'application/json' }
-        const call = request(
-          `${url}/mutate`,
-          { method: 'POST', ca, headers, agent: false },
-          (got) => {
-            let body = ''
-            got.on('data', (chunk: Buffer) => (body += chunk.toString()))
-            got.on('end', () => {
-              const { response } = JSON.parse(body) as { response: { patch?: string } }
-              const patch = Buffer.from(response.patch ?? '', 'base64').toString()
-              resolve(/"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? '')
-            })
-          }
-        )
-        call.once('error', reject)
-        call.end(JSON.stringify(review))
-      })
-    },
+    admit: (pod: string, labels: Record<string, string>) => admit(addresses, pod, labels),
     /** Ends `secco up`; containers run on. */
     async halt(): Promise<void> {
       if (up.exitCode !== null) return

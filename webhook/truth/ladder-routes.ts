@@ -27,7 +27,8 @@ const bodies = {
         maxDenials: Type.Optional(Type.Integer({ minimum: 0 })),
         maxRestarts: Type.Optional(Type.Integer({ minimum: 0 })),
         reason: Reason,
-        dryRun: Type.Optional(Type.Boolean())
+        dryRun: Type.Optional(Type.Boolean()),
+        force: Type.Optional(Type.Boolean())
       },
       closed
     )

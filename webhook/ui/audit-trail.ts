@@ -8,7 +8,7 @@ export interface AuditEntry {
   user: string
   /** operationId of the API. */
   action: string
-  /** `namespace/name` or empty. */
+  /** `namespace/name`, what was blocked or traced, or empty. */
   object: string
   /** The reason given, or what was asked. */
   detail: string

@@ -1,6 +1,6 @@
 import type { DiscoveryEvent } from '../hub/discovery.js'
 import { html, type Markup, nothing } from './html.js'
-import { empty, numberText } from './parts.js'
+import { counted, empty } from './parts.js'
 
 interface Figure {
   width: number
@@ -145,5 +145,5 @@ export function curveView(curve: Curve, rows: Markup): Markup {
     ['restart', 'another start'],
     ['stop', 'stop']
   ] as const
-  return html`<figure>${draw(curve, wide, 'wide')}${draw(curve, narrow, 'narrow')}<figcaption><ul class="legend">${entries.map(([name, word]) => html`<li><svg class="i" viewBox="0 0 14 14" aria-hidden="true">${marks[name]?.(7, 7) ?? nothing}</svg>${word}</li>`)}<li class="muted">${numberText(curve.events.length)} events</li></ul></figcaption></figure><details><summary>The same as a table</summary>${rows}</details>`
+  return html`<figure>${draw(curve, wide, 'wide')}${draw(curve, narrow, 'narrow')}<figcaption><ul class="legend">${entries.map(([name, word]) => html`<li><svg class="i" viewBox="0 0 14 14" aria-hidden="true">${marks[name]?.(7, 7) ?? nothing}</svg>${word}</li>`)}<li class="muted">${counted(curve.events.length, 'event')}</li></ul></figcaption></figure><details><summary>The same as a table</summary>${rows}</details>`
 }

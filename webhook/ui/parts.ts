@@ -76,6 +76,11 @@ export function numberText(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f')
 }
 
+/** `1 entry`, `5 000 entries`; `many` for words that do not end in s. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${numberText(value)} ${value === 1 ? one : many}`
+}
+
 /** `182 k`, `1.8 M`: what fits into a cell. */
 export function countText(value: number): string {
   if (value < 10_000) return numberText(value)
@@ -85,7 +90,11 @@ export function countText(value: number): string {
 
 /** The command that does the same, to copy. */
 export function command(text: string): Markup {
-  return html`<div class="cli"><pre>${text}</pre><button class="btn s" type="button" data-copy>Copy</button></div>`
+  // A line breaks before an option, never within it; what is copied is the text.
+  const words = text
+    .split(/(?<= )(?=-)|(?<= -\S*)(?= )/)
+    .map((part) => (part.startsWith('-') ? html`<span class="word">${part}</span>` : html`${part}`))
+  return html`<div class="cli"><pre>${words}</pre><button class="btn s" type="button" data-copy>Copy</button></div>`
 }
 
 /** A panel with the command of the page or action. */
@@ -151,7 +160,7 @@ export function facts(entries: readonly (readonly [string, Part])[]): Markup {
   return html`<dl class="facts2">${entries.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`
 }
 
-/** Links to the pages of a long list. */
+/** Links to the pages of a long list; `what` in the plural. */
 export function pager(options: {
   page: number
   pages: number
@@ -160,8 +169,10 @@ export function pager(options: {
   what: string
 }): Markup {
   const { page, pages, total, href, what } = options
-  if (pages <= 1) return html`<p class="pager muted">${numberText(total)} ${what}</p>`
-  return html`<nav class="pager" aria-label="Pages of ${what}">${page > 1 ? html`<a class="btn s" rel="prev" href="${href(page - 1)}">Previous</a>` : nothing}<span>page ${page} of ${pages}, ${numberText(total)} ${what}</span>${page < pages ? html`<a class="btn s" rel="next" href="${href(page + 1)}">Next</a>` : nothing}</nav>`
+  const one = what.replace(/ies$/, 'y').replace(/s$/, '')
+  const all = counted(total, one, what)
+  if (pages <= 1) return html`<p class="pager muted">${all}</p>`
+  return html`<nav class="pager" aria-label="Pages of ${what}">${page > 1 ? html`<a class="btn s" rel="prev" href="${href(page - 1)}">Previous</a>` : nothing}<span>page ${numberText(page)} of ${numberText(pages)}, ${all}</span>${page < pages ? html`<a class="btn s" rel="next" href="${href(page + 1)}">Next</a>` : nothing}</nav>`
 }
 
 /** The ladder, drawn whole: solid behind, dotted ahead, the present step framed. */

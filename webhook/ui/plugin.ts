@@ -8,6 +8,7 @@ import { version } from '../../src/version.js'
 import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import type { Route } from './api/route.js'
+import { detailOf, objectOf } from './action-words.js'
 import { actingStore } from './acting-store.js'
 import { addAssets } from './assets.js'
 import { addChanges } from './changes.js'
@@ -99,13 +100,6 @@ function paramsOf(url: string) {
     : { params: Type.Object(Object.fromEntries(names.map((name) => [name, text]))) }
 }
 
-/** What the audit trail keeps of a body: its reason, else its beginning. Never a token. */
-function detailOf(body: unknown): string {
-  if (typeof body !== 'object' || body === null) return ''
-  if ('reason' in body && typeof body.reason === 'string') return body.reason
-  return JSON.stringify(body).slice(0, 200)
-}
-
 /** The profile that a body names as `namespace/name`: the right is asked for it alone. */
 function profileIn(body: unknown): Record<string, string> {
   const named =
@@ -118,6 +112,8 @@ function profileIn(body: unknown): Record<string, string> {
 function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
   const { method, url, operationId, summary, query, body, response, needs } = route
   const isWrite = method !== 'GET'
+  // A POST that only asks (what would be refused, what a pod would get) is nothing that somebody did.
+  const changes = isWrite && !['list', 'get'].includes(needs.verb)
   app.route({
     method,
     url,
@@ -142,16 +138,15 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
       await mustBeAllowed(identity, needs, target, route.wide)
       return reply.send(await route.handle(call, request.body))
     },
-    ...(isWrite
+    ...(changes
       ? {
           onResponse: (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-            const { namespace = '', name = '' } = strings(request.params)
             ui.audit.note({
               at: new Date(ui.now()).toISOString(),
               user: request.identity?.user ?? 'nobody',
               action: operationId,
-              object: name === '' ? '' : `${namespace}/${name}`,
-              detail: url.endsWith('/session') ? '' : detailOf(request.body),
+              object: objectOf(strings(request.params), request.body),
+              detail: detailOf(request.body),
               status: reply.statusCode
             })
             done()

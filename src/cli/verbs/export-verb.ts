@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
+import { printOrPut } from '../into-config.js'
 import { parseOutput } from '../output.js'
 import { parseRef } from '../profile.js'
 import { type ExportArgs, exportFormats, exportProfile } from '../profile-export.js'
@@ -11,6 +12,7 @@ interface ExportOptions {
   format?: string
   mode: string
   out?: string
+  into?: string
   matchLabels?: string
 }
 
@@ -39,25 +41,34 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
     .option('--mode <mode>', 'audit or enforce', 'enforce')
     .option('--out <dir>', 'write into this folder; an oci-artifact needs one')
     .option(
+      '--into <config.json>',
+      "oci: put it into linux.seccomp of a bundle's config.json instead"
+    )
+    .option(
       '--match-labels <labels>',
       'map: pods with these labels, KEY=VALUE,… (default: secco.dev/profile=NAME)'
     )
     .action(async (name: string, options: ExportOptions, command: Command) => {
-      const { out, matchLabels } = options
+      const { out, into, matchLabels } = options
       const option = options.format === undefined ? '-o' : '--format'
       const format = parseOutput(options.format ?? options.output, exportFormats, option)
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as ExportArgs['mode']
       if (matchLabels !== undefined && format !== 'map') {
         throw new SeccoError('INVALID_ARGUMENT', '--match-labels is of --format map only')
       }
+      if (into !== undefined && (format !== 'oci' || out !== undefined)) {
+        throw new SeccoError('INVALID_ARGUMENT', '--into is of --format oci only, without --out')
+      }
       await withStore(command, context, (store) =>
-        exportProfile(context.io, store, parseRef(name, options.namespace), {
-          format: format as ExportArgs['format'],
-          mode,
-          revisions: pathsOf(command, context).revisions,
-          ...(out === undefined ? {} : { out }),
-          ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })
-        })
+        printOrPut(context.io, into, (io) =>
+          exportProfile(io, store, parseRef(name, options.namespace), {
+            format: format as ExportArgs['format'],
+            mode,
+            revisions: pathsOf(command, context).revisions,
+            ...(out === undefined ? {} : { out }),
+            ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })
+          })
+        )
       )
     })
 }

@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { machine } from 'node:os'
 import { renderLearn } from '../../seccomp/render.js'
 import { SeccoError } from '../../errors.js'
+import { printOrPut } from '../into-config.js'
+import type { Io } from '../io.js'
 import { parseOutput } from '../output.js'
 import { runRender } from '../render.js'
 import type { VerbContext } from './context.js'
@@ -11,6 +13,7 @@ interface RenderOptions {
   mode: string
   runtime?: string
   learn?: boolean
+  into?: string
 }
 
 /** `secco render`: documents in, what a runtime reads out. */
@@ -28,9 +31,15 @@ export function addRenderVerb(program: Command, context: VerbContext): void {
       '--learn',
       'RuntimeDefault for every ABI of this machine: run a container under it to learn'
     )
+    .option('--into <config.json>', "put it into linux.seccomp of a bundle's config.json instead")
     .action(async (options: RenderOptions) => {
+      const { into } = options
       if (options.learn === true) {
-        context.io.stdout(`${renderLearn(machine()).json}\n`)
+        const print = (io: Io) => {
+          io.stdout(`${renderLearn(machine()).json}\n`)
+          return Promise.resolve(0)
+        }
+        context.finish(await printOrPut(context.io, into, print))
         return
       }
       if (options.file === undefined) {
@@ -39,15 +48,10 @@ export function addRenderVerb(program: Command, context: VerbContext): void {
         })
       }
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as 'audit' | 'enforce'
-      context.finish(
-        await runRender(
-          {
-            file: options.file,
-            mode,
-            ...(options.runtime === undefined ? {} : { runtime: options.runtime })
-          },
-          context.io
-        )
-      )
+      const args = {
+        ...{ file: options.file, mode },
+        ...(options.runtime === undefined ? {} : { runtime: options.runtime })
+      }
+      context.finish(await printOrPut(context.io, into, (io) => runRender(args, io)))
     })
 }

@@ -191,6 +191,7 @@ interface PromoteOptions {
   quietFor?: string
   reason: string
   dryRun?: boolean
+  force?: boolean
   output: string
 }
 
@@ -208,6 +209,7 @@ function addLadder(program: Command, context: VerbContext): void {
     .option('--quiet-for <time>', 'after so long without trouble the rest follows (default 10m)')
     .requiredOption('--reason <text>', 'why, kept in the history')
     .option('--dry-run', 'show the evidence and change nothing')
+    .option('--force', 'also down a rung, from enforce to audit')
     .option('-o, --output <format>', 'table, json or yaml', 'table')
     .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
       const { promoteWorkload } = await import('../ladder.js')
@@ -221,7 +223,8 @@ function addLadder(program: Command, context: VerbContext): void {
             canary: percentOf(options.canary),
             quietFor: options.quietFor,
             reason: options.reason,
-            dryRun: options.dryRun === true
+            dryRun: options.dryRun === true,
+            force: options.force === true
           },
           parseOutput(options.output, formats) as Format
         )

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { actionWords } from '../../../webhook/ui/action-words.js'
 import { askHub, quickMs, readList } from '../hub-api.js'
 import { age, parseOutput, printListing, type Output } from '../output.js'
 import { readAddresses } from '../state.js'
@@ -43,7 +44,7 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
         columns: [
           { title: 'AGE', value: ({ at }: Action) => age(at, now) },
           { title: 'USER', value: ({ user }) => user },
-          { title: 'ACTION', value: ({ action }) => action },
+          { title: 'ACTION', value: ({ action }) => actionWords(action) },
           { title: 'OBJECT', value: ({ object }) => (object === '' ? '-' : object) },
           { title: 'STATUS', value: ({ status }) => String(status) },
           { title: 'DETAIL', value: ({ detail }) => detail, wide: true }

@@ -26,7 +26,7 @@ test('secco block', { timeout: 240_000 }, async (t) => {
   const names = (await secco('block', '-o', 'name')).stdout.trim().split('\n')
   t.ok(names.includes('af-alg') && names.includes('io_uring'), 'without a word: the templates')
   const dry = await secco('block', 'bpf', '--dry-run')
-  t.match(dry, { code: 0, stdout: /^block bpf/m, stderr: /1 approved profiles change: shop\/web/ })
+  t.match(dry, { code: 0, stdout: /^block bpf/m, stderr: /1 approved profile changes: shop\/web/ })
   t.match(dry.stderr, /dry run: nothing was changed/)
   const json = async () =>
     (

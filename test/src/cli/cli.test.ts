@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -171,6 +171,51 @@ test('the secco command', async (t) => {
       (JSON.parse(rendered.stdout) as { defaultAction: string }).defaultAction,
       'SCMP_ACT_ERRNO'
     )
+  })
+
+  await t.test('--into: the filter of a bundle, and nothing else of it', async (t) => {
+    interface Config {
+      hostname: string
+      linux: { maskedPaths?: string[]; seccomp?: { defaultAction: string } }
+    }
+    const read = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as Config
+    const before = {
+      ...{ ociVersion: '1.0.2', hostname: 'h' },
+      linux: { maskedPaths: ['/x'], seccomp: 'old' }
+    }
+    const config = await file('config.json', JSON.stringify(before, null, '\t'))
+    await chmod(config, 0o640)
+    const cases: [string[], string][] = [
+      [['render', '--learn'], 'SCMP_ACT_ERRNO'],
+      [['render', '-f', web], 'SCMP_ACT_ERRNO'],
+      [['profile', 'export', 'shop/web'], 'SCMP_ACT_ERRNO']
+    ]
+    for (const [args, action] of cases) {
+      const words = args.join(' ')
+      const printed = await secco(state, args)
+      const put = await secco(state, [...args, '--into', config])
+      t.match(put, { code: 0, stdout: '', stderr: /linux\.seccomp is set/ }, words)
+      const after = await read(config)
+      t.match(after, { hostname: 'h', linux: { maskedPaths: ['/x'] } }, words)
+      t.equal(after.linux.seccomp?.defaultAction, action)
+      t.same(after.linux.seccomp, JSON.parse(printed.stdout), `${words}: what is printed else`)
+      t.match(await readFile(config, 'utf8'), /^{\n\t"ociVersion"/, 'its indentation stays')
+      t.equal((await stat(config)).mode & 0o777, 0o640, 'its mode stays')
+    }
+    const foreign = await file('package.json', '{"name":"x"}')
+    const wrong: [string, RegExp][] = [
+      [join(state, 'absent.json'), /NOT_FOUND[^]*runc spec/],
+      [foreign, /'ociVersion' is missing \(INVALID_DOCUMENT\)/],
+      [web, /is no JSON/]
+    ]
+    for (const [path, says] of wrong) {
+      t.match(await secco(state, ['render', '--learn', '--into', path]), { code: 1, stderr: says })
+    }
+    t.equal(await readFile(foreign, 'utf8'), '{"name":"x"}', 'nothing is written')
+    t.match(await secco(state, ['profile', 'export', 'shop/web', '-o', 'spo', '--into', config]), {
+      code: 1,
+      stderr: /--into is of --format oci only/
+    })
   })
 
   await t.test('profile diff exits 0, 1 and 2', async (t) => {

@@ -235,6 +235,24 @@ test('evidence, item by item', (t) => {
       name
     )
   }
+  const few = (change: Partial<Instance>[]) =>
+    items({
+      ...full,
+      status: {
+        ...full.status,
+        instances: change.map((one, n) => ({ ...instance(n, ['read']), ...one }))
+      }
+    })['whole']
+  t.match(few([{}]), {
+    ok: false,
+    detail: '1 of 1 from the first instruction',
+    next: /none was met late so far/
+  })
+  t.match(few([{}, { complete: false }]), {
+    ok: false,
+    detail: '1 of 2 from the first instruction',
+    next: /^restart it .*: 1 instance ran already/
+  })
   t.match(items(full, start + 60_000)['quiet'], { ok: false, detail: 'nothing new for 60s' })
   t.match(
     items({

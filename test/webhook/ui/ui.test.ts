@@ -10,7 +10,10 @@ import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { syscallTables } from '../../../src/seccomp/gen/syscalls.js'
 import { nodeMetrics } from '../../../webhook/hub/metrics.js'
 import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
+import { routeOf } from '../../../webhook/ui/api/foreign.js'
 import { routes } from '../../../webhook/ui/api/registry.js'
+import { allRoutes } from '../../../webhook/ui/api/truth-routes.js'
+import { actionWords } from '../../../webhook/ui/action-words.js'
 import { isLoopbackHost } from '../../../webhook/ui/gate.js'
 import { html } from '../../../webhook/ui/html.js'
 import { abiOf, cellWords, gridOf } from '../../../webhook/ui/model/grid.js'
@@ -21,10 +24,14 @@ import { createSessions } from '../../../webhook/ui/sessions.js'
 import { type Identity, localIdentity, type Rights } from '../../../webhook/ui/rights.js'
 import { lossesText, type NodeView, workloadOf } from '../../../webhook/ui/view.js'
 import { repositoryRoot } from '../../helpers/repository.js'
+import type { Truth } from '../../../webhook/truth/truth.js'
 import { denial, hostile, node, profile, startUiRig } from './rig.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
+
+/** Endpoints are described without anything behind them. */
+const nothing = { sources: { now: Date.now, profiles: () => [] } } as unknown as Truth
 
 const filled: Record<string, string> = {
   '/workloads/:namespace/:name': '/workloads/shop/checkout.app',
@@ -90,7 +97,7 @@ test('a node says whether it records and what it lost', async (t) => {
   }
   const { get } = await startUiRig({ nodes: () => [idle, busy] })
   const { body } = await get('/nodes')
-  t.match(body, /node-1[^]*ready[^]*node-2[^]*recording/)
+  t.match(body, /node-2[^]*recording[^]*node-1[^]*ready/)
   t.match(body, /2 table full, 1 missed/)
   t.equal(lossesText(busy.losses), '2 table full, 1 missed')
 
@@ -328,7 +335,34 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
     object: 'shop/checkout.app',
     status: 400
   })
-  t.match((await rig.get('/audit')).body, /approveProfile[^]*tests passed/)
+  const page = (await rig.get('/audit')).body
+  t.match(page, /decided on calls[^]*approved<[^]*tests passed/)
+  t.notMatch(page, /approveProfile|decideCalls/, 'words, not names of operations')
+  t.notMatch(page, /kept in the profile/, 'one line says the action and the approval')
+})
+
+test('what somebody did has words and an object, and who only asked did nothing', async (t) => {
+  const all = [...allRoutes(nothing).map(routeOf), ...routes]
+  for (const { method, operationId, needs } of all) {
+    if (method === 'GET' || needs.verb === 'list' || needs.verb === 'get') continue
+    t.not(actionWords(operationId), operationId, `${operationId}: in words`)
+  }
+  const rig = await startUiRig({ foreign: allRoutes(nothing) })
+  t.teardown(() => rig.app.close())
+  const profile = 'shop/checkout.app'
+  await rig.send('POST', '/api/v1/promote', { profile, mode: 'enforce', reason: 'a quiet week' })
+  await rig.send('POST', '/api/v1/mute', { profile, syscall: 'mount', remove: true })
+  await rig.send('POST', '/api/v1/block', { what: 'af-alg', reason: 'CVE', dryRun: true })
+  await rig.send('POST', '/api/v1/traces', { container: 'web' })
+  await rig.send('POST', '/api/v1/simulate', { profile })
+  await rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' })
+  const list = rig.ui.audit.list().map(({ action, object, detail }) => [action, object, detail])
+  t.same(list.reverse(), [
+    ['postPromote', profile, 'a quiet week'],
+    ['postMute', profile, 'taken back: syscall: mount'],
+    ['postBlock', 'af-alg', 'dry run, nothing was changed: CVE'],
+    ['startTrace', 'web', '']
+  ])
 })
 
 test('a viewer sees no buttons that would be refused, and what is not offered has none', async (t) => {

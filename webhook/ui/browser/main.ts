@@ -1,4 +1,5 @@
 import { startActions } from './actions.js'
+import { startBlocked } from './blocked.js'
 import { startGrid } from './grid.js'
 import { startImport } from './import.js'
 import { startLive } from './live.js'
@@ -6,6 +7,7 @@ import { startButtons, startRules, startSimulation, startSliders, startTour } fr
 
 document.documentElement.classList.add('js')
 startActions()
+startBlocked()
 startButtons()
 startGrid()
 startImport()

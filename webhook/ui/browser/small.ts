@@ -60,7 +60,8 @@ export function startSliders(): void {
     const total = Number(field.dataset['total'] ?? '1')
     const output = document.querySelector(`output[for="${CSS.escape(field.id)}"]`)
     if (output === null) return
-    output.textContent = `${field.value} %, ${Math.ceil((total * Number(field.value)) / 100)} of ${total}`
+    const share = Math.ceil((total * Number(field.value)) / 100)
+    output.textContent = `${field.value} %, ${share} of ${total} ${total === 1 ? 'container' : 'containers'}`
   })
 }
 

@@ -1,3 +1,4 @@
+import { plural } from '../../../src/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type Abi, abis } from '../../../src/seccomp/abi.js'
 import { areaOf, type KernelArea, kernelAreas } from '../../../src/seccomp/data/kernel-areas.js'
@@ -136,7 +137,7 @@ export function gridOf(options: {
 /** All that a cell says, in words: for screen readers and the panel beside the grid. */
 export function cellWords(cell: Cell): string {
   const words = [
-    cell.observed && (cell.count > 0 ? `observed ${cell.count} times` : 'observed'),
+    cell.observed && (cell.count > 0 ? `observed ${plural(cell.count, 'time')}` : 'observed'),
     cell.allowed && (cell.conditional ? 'approved with conditions' : 'approved'),
     cell.letter === 'b' && 'base',
     cell.letter === 'f' && 'family',

@@ -1,5 +1,6 @@
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
+import { oncePer } from '../../../src/once-per.js'
 import { compileRules } from '../../../src/rules/rule.js'
 
 /** A rule in its place, with what stands against it. */
@@ -11,21 +12,24 @@ export interface RuleLine {
   problems: string[]
 }
 
-function requirements(selector: LabelSelector | undefined): Set<string> {
-  const labels = Object.entries(selector?.matchLabels ?? {}).map(
+/** Each rule is held against all those before it. */
+const requirements = oncePer((selector: LabelSelector): ReadonlySet<string> => {
+  const labels = Object.entries(selector.matchLabels ?? {}).map(
     ([key, value]) => `${key} in ${value}`
   )
-  const expressions = (selector?.matchExpressions ?? []).map(
+  const expressions = (selector.matchExpressions ?? []).map(
     ({ key, operator, values = [] }) =>
       `${key} ${operator === 'In' && values.length === 1 ? 'in' : operator} ${[...values].sort().join(',')}`
   )
   return new Set([...labels, ...expressions])
-}
+})
 
 /** True when whoever meets `narrow` meets `wide` too, as far as their requirements alone tell. */
 function covers(wide: LabelSelector | undefined, narrow: LabelSelector | undefined): boolean {
-  const own = requirements(narrow)
-  return [...requirements(wide)].every((each) => own.has(each))
+  if (wide === undefined) return true
+  const own = narrow === undefined ? undefined : requirements(narrow)
+  for (const each of requirements(wide)) if (own?.has(each) !== true) return false
+  return true
 }
 
 /** Of names or images: whether the first list takes all that the second does. */
@@ -37,11 +41,10 @@ function coversNames(
   return narrow !== undefined && narrow.every((name) => wide.includes(name))
 }
 
+const homeOf = ({ metadata }: SeccompRule): string => metadata.namespace ?? rootNamespace
+
+/** Of two rules of one namespace: one elsewhere only tightens what the root gives, and is always asked. */
 function shadows(first: SeccompRule, later: SeccompRule): boolean {
-  const home = (rule: SeccompRule) => rule.metadata.namespace ?? rootNamespace
-  const samePlace = home(first) === rootNamespace ? true : home(first) === home(later)
-  // A rule elsewhere only tightens what the root gives: it is asked whatever comes before it.
-  if (!samePlace || (home(later) !== rootNamespace && home(first) === rootNamespace)) return false
   return (
     covers(first.spec.podSelector, later.spec.podSelector) &&
     covers(first.spec.namespaceSelector, later.spec.namespaceSelector) &&
@@ -56,12 +59,14 @@ export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
     rules.map((rule) => [`${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`, rule])
   )
   const { rules: ordered, problems } = compileRules(rules)
-  const before: SeccompRule[] = []
+  const before = new Map<string, SeccompRule[]>()
   return ordered.flatMap(({ key }): RuleLine[] => {
     const rule = byKey.get(key)
     if (rule === undefined) return []
-    const shadow = before.find((first) => shadows(first, rule))
-    before.push(rule)
+    const neighbours = before.get(homeOf(rule)) ?? []
+    const shadow = neighbours.find((first) => shadows(first, rule))
+    neighbours.push(rule)
+    before.set(homeOf(rule), neighbours)
     return [
       {
         key,

@@ -130,7 +130,7 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const own = running?.countsOf(key)
     const { containers = factsOf(profile).alive, drifted = 0, stale = 0 } = own ?? {}
     const before = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
-    const state = weakest(own) ?? modes.get(key) ?? before
+    const state = weakest(own) ?? profile.spec.ladder?.mode ?? modes.get(key) ?? before
     const refused = countOf(denials.get(key) ?? [])
     lines.push(lineOf(key, profile, { state, containers, drifted, stale, denials: refused }))
   }

@@ -1,7 +1,8 @@
+import { actionWords } from '../action-words.js'
 import type { Call } from '../context.js'
 import { html, nothing } from '../html.js'
 import { keyOf } from '../model/derived.js'
-import { commandPanel, empty, moment, numberText, pager, tag, table } from '../parts.js'
+import { commandPanel, empty, moment, counted, pager, tag, table } from '../parts.js'
 import type { Page } from './page.js'
 import { hrefWith, pageOf } from './workloads.js'
 
@@ -16,13 +17,27 @@ interface Line {
   status: number
 }
 
+const togetherMs = 5000
+
+/** An approval by a page or the API is an action already: one line says both. */
+function isSame(action: Line, approval: Line): boolean {
+  const { user, object, detail, at, status } = action
+  return (
+    status < 400 &&
+    user === approval.user &&
+    object === approval.object &&
+    detail === approval.detail &&
+    Math.abs(Date.parse(at) - Date.parse(approval.at)) < togetherMs
+  )
+}
+
 /** What people did here, approvals by whatever way, and which satellite saw what. */
 function linesOf({ ui, query }: Call): Line[] {
   const actions = ui.audit.list().map(
     ({ at, user, action, object, detail, status }): Line => ({
       at,
       user,
-      what: action,
+      what: actionWords(action),
       object,
       detail,
       status
@@ -34,7 +49,7 @@ function linesOf({ ui, query }: Call): Line[] {
       ({ at, by, reason = '' }): Line => ({
         at,
         user: by,
-        what: 'approval',
+        what: 'approved, kept in the profile',
         object: keyOf(profile),
         detail: reason,
         status: 200
@@ -54,7 +69,10 @@ function linesOf({ ui, query }: Call): Line[] {
     )
   )
   const shown = query['kind'] === 'all' ? uploads : []
-  return [...actions, ...approvals, ...shown].sort((a, b) => (a.at < b.at ? 1 : -1))
+  const others = approvals.filter((approval) => !actions.some((action) => isSame(action, approval)))
+  return [...actions, ...others, ...shown].sort((a, b) =>
+    a.at === b.at ? 0 : a.at < b.at ? 1 : -1
+  )
 }
 
 function render(call: Call) {
@@ -83,10 +101,10 @@ function render(call: Call) {
   const list =
     rows.length === 0
       ? html`<div class="body">${empty('Nothing is recorded like that.', 'Every action of a page or of the API, every approval and every upload is kept here.')}</div>`
-      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason or detail' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
+      : html`${table({ caption: 'Audit', note: 'who did what, newest first', columns: [{ title: 'When' }, { title: 'Who' }, { title: 'What' }, { title: 'On' }, { title: 'Reason' }, { title: 'Result' }], rows, heading: 2, live: 'audit' })}${pager({ page, pages, total: all.length, what: 'entries', href: (to) => hrefWith('/audit', { q, kind, page: String(to) }) })}`
   return {
     title: 'Audit',
-    facts: [`${numberText(all.length)} entries`],
+    facts: [counted(all.length, 'entry', 'entries')],
     actions: html`<button class="btn" type="button" data-print>Print</button>`,
     body: html`<section class="panel"><form class="filters" role="search" aria-label="Filter the audit" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="who, what, profile"></label><label class="field">Show<select name="kind"><option value="">what people did</option><option value="all"${kind === 'all' ? html` selected` : nothing}>and what satellites uploaded</option></select></label><button class="btn" type="submit">Filter</button></form></section><section class="panel">${list}</section>${commandPanel('h-cli', 'secco ui audit')}`
   }

@@ -2,7 +2,17 @@ import type { Call } from '../context.js'
 import { type DenialGroup, groupDenials, isOpen } from '../denial-view.js'
 import { html, type Markup, nothing } from '../html.js'
 import { workloadHref } from '../model/derived.js'
-import { commandPanel, empty, moment, numberText, pager, type Row, tag, table } from '../parts.js'
+import {
+  commandPanel,
+  counted,
+  empty,
+  moment,
+  numberText,
+  pager,
+  type Row,
+  tag,
+  table
+} from '../parts.js'
 import { riskOf } from '../../../src/seccomp/risk.js'
 import type { Page } from './page.js'
 import { hrefWith, pageOf } from './workloads.js'
@@ -31,7 +41,7 @@ function stateCell(group: DenialGroup): Markup {
   if (group.muted)
     return html`${tag('kept refused', '', 'yes')}<span class="sub">somebody said so: it alarms nobody</span>`
   if (group.succeeded > 0)
-    return html`${tag('another filter is in force', 'bad')}<span class="sub bad">it succeeded ${numberText(group.succeeded)} times all the same</span>`
+    return html`${tag('another filter is in force', 'bad')}<span class="sub bad">it succeeded ${counted(group.succeeded, 'time')} all the same</span>`
   if (group.logged)
     return html`${tag('logged', 'warn')}<span class="sub">would be refused in enforce</span>`
   return html`${tag('open', 'bad')}<span class="sub">${reasonOf(group)}</span>`
@@ -55,8 +65,8 @@ function actions(group: DenialGroup, may: boolean, mayMute: boolean): Markup {
   const explain = html`<a class="btn s" href="${workloadHref(key)}?call=${group.syscall}#call">Explain${whose}</a>`
   if (!may || group.expected) return explain
   const mute = mayMute ? muteForm(group, key) : nothing
-  if (group.muted) return html`${mute} ${explain}`
-  return html`<a class="btn s" href="/review/${key}">Allow in review${whose}</a> ${mute} ${explain}`
+  if (group.muted) return html`<div class="row">${mute}${explain}</div>`
+  return html`<div class="row"><a class="btn s" href="/review/${key}">Allow in review${whose}</a>${mute}${explain}</div>`
 }
 
 async function render({ ui, identity, query }: Call) {
@@ -95,7 +105,7 @@ async function render({ ui, identity, query }: Call) {
     title: 'Denials',
     facts: [
       html`<span class="live" data-live-state>live</span>`,
-      `${numberText(groups.filter(isOpen).length)} open lines, ${numberText(calls)} calls`,
+      `${counted(groups.filter(isOpen).length, 'open line')}, ${counted(calls, 'call')}`,
       'counted in the kernel: none sampled'
     ],
     actions: html`<button class="btn" type="button" data-pause aria-pressed="false">Pause</button><a class="btn" href="/api/v1/denials" download="denials.json">Export</a>`,

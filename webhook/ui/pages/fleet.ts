@@ -8,7 +8,7 @@ import { html, type Markup, nothing } from '../html.js'
 import { type Icon, icon } from '../icons.js'
 import { derivedOf } from '../model/derived.js'
 import { detailOf, needsOf, nodeNeedsPerson, type WorkloadLine } from '../model/workloads.js'
-import { command, empty, numberText, type State, states } from '../parts.js'
+import { command, counted, empty, numberText, type State, states } from '../parts.js'
 import { lossesText } from '../view.js'
 import { workloadTable } from '../workload-table.js'
 import { tour } from '../tour-view.js'
@@ -55,7 +55,7 @@ function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
         shape: 'drift',
         tone: 'bad',
         title: `${titleOf(line)} drifted`,
-        detail: `${line.drifted} of ${line.containers} containers are not under what was decided`,
+        detail: `${line.drifted} of ${counted(line.containers, 'container')} not under what was decided`,
         href: '/nodes#containers',
         verb: 'Inspect'
       })
@@ -79,7 +79,7 @@ function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
         shape: 'open',
         tone: 'warn',
         title: `${titleOf(line)} to review`,
-        detail: `${line.toReview} calls were observed since the last approval`,
+        detail: `${plural(line.toReview, 'call was', 'calls were')} observed since the last approval`,
         href: `/review/${line.key}`,
         verb: 'Review'
       })
@@ -133,11 +133,15 @@ function render({ ui }: Call) {
   const body = html`${tour(lines, nodes.length)}<div class="cols equal"><div class="stack">
 <section class="panel" aria-labelledby="h-state"><header><h2 id="h-state">${real ? 'What is really enforced' : 'What was decided'}</h2><p>${real ? 'read from the kernel of every node, not from pod specs' : 'from rules and profiles: satellites do not report kernels yet'}</p></header><div class="body stack" data-live="bar"><div class="stack" data-key="bar">${barView(counts, 'containers')}</div></div></section>
 <section class="panel grow" aria-label="Figures"><dl class="figures" data-live="figures">${[
-    figure('Enforced', `${enforced} %`, `${counts.enforce} of ${total} containers`),
+    figure(
+      'Enforced',
+      `${enforced} %`,
+      `${numberText(counts.enforce)} of ${counted(total, 'container')}`
+    ),
     figure(
       'Profiles on nodes',
       `${ready.length} / ${approved.length}`,
-      `${connected} of ${nodes.length} nodes connected`
+      `${numberText(connected)} of ${counted(nodes.length, 'node')} connected`
     ),
     figure(
       'Refused calls',
@@ -165,9 +169,9 @@ function render({ ui }: Call) {
     title: 'Fleet',
     facts: [
       html`<bdi>${ui.place}</bdi>`,
-      plural(total, 'container'),
-      plural(lines.length, 'workload'),
-      plural(nodes.length, 'node'),
+      counted(total, 'container'),
+      counted(lines.length, 'workload'),
+      counted(nodes.length, 'node'),
       `as of ${new Date(ui.now()).toISOString().slice(11, 19)} UTC`
     ],
     actions: html`<a class="btn" href="/profiler">Record a container</a><a class="btn" href="/rules#new">Learn a namespace</a>`,

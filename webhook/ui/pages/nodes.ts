@@ -3,6 +3,8 @@ import { html, nothing } from '../html.js'
 import type { InventoryItem } from '../inventory.js'
 import {
   commandPanel,
+  ageText,
+  counted,
   digestMark,
   empty,
   moment,
@@ -15,6 +17,7 @@ import {
 } from '../parts.js'
 import { stateOf } from '../inventory.js'
 import { type Containers, weightOf } from '../model/containers.js'
+import { nodeNeedsPerson } from '../model/workloads.js'
 import { lossesText, type NodeView } from '../view.js'
 import type { Page } from './page.js'
 import { hrefWith, pageOf } from './workloads.js'
@@ -27,6 +30,18 @@ function recording(node: NodeView) {
   return html`${tag(node.attached ? 'recording' : 'ready', 'ok', 'yes')}<span class="sub">${node.hook}, ${node.record}</span>`
 }
 
+function seenAgo({ lastSeen }: NodeView, now: number): string {
+  const ms = Date.parse(lastSeen)
+  return Number.isNaN(ms) ? 'never' : `${ageText(now - ms)} ago`
+}
+
+/** Those that need a person first; then those that lost something; then by name. */
+function inOrder(nodes: readonly NodeView[]): NodeView[] {
+  const weight = (node: NodeView) =>
+    nodeNeedsPerson(node) ? 0 : lossesText(node.losses) === '' ? 2 : 1
+  return [...nodes].sort((a, b) => weight(a) - weight(b) || (a.name < b.name ? -1 : 1))
+}
+
 function nodeRow(node: NodeView, now: number): Row {
   const wrong = node.conditions.filter(({ status }) => status === 'False')
   const lost = lossesText(node.losses)
@@ -35,7 +50,7 @@ function nodeRow(node: NodeView, now: number): Row {
     attention: !node.connected || wrong.length > 0 ? 'bad' : lost === '' ? '' : 'warn',
     cells: [
       html`<bdi>${node.name}</bdi>`,
-      html`${node.connected ? tag('connected', 'ok', 'yes') : tag('away', 'bad', 'open')}<span class="sub">${moment(node.lastSeen, now)}</span>`,
+      html`${node.connected ? tag('connected', 'ok', 'yes') : tag('away', 'bad', 'open')}<span class="sub" title="${node.lastSeen}">seen ${seenAgo(node, now)}</span>`,
       html`<bdi>${node.kernel}</bdi><span class="sub">${node.arch}</span>`,
       html`<bdi>${node.runtimes === '' ? 'none found' : node.runtimes}</bdi>`,
       recording(node),
@@ -82,6 +97,9 @@ function render({ ui, query }: Call) {
   const { q = '' } = query
   const running = ui.sources.containers()
   const { found, page, pages, items } = windowOf(running, q, query['page'])
+  const nodePages = Math.ceil(nodes.length / perPage)
+  const nodePage = pageOf(query['nodes'], nodePages)
+  const shownNodes = inOrder(nodes).slice((nodePage - 1) * perPage, nodePage * perPage)
   const rows = items.map(
     (item): Row => ({
       key: item.key,
@@ -100,9 +118,9 @@ function render({ ui, query }: Call) {
   const table1 =
     nodes.length === 0
       ? html`<div class="body">${empty('No satellite has connected yet.', html`Start one: <code>secco satellite</code>, or everything on this machine with <code>secco up</code>.`)}</div>`
-      : table({
+      : html`${table({
           caption: 'Nodes',
-          note: 'what every satellite reports',
+          note: 'what every satellite reports; those that need you first',
           columns: [
             { title: 'Node' },
             { title: 'Connection' },
@@ -113,19 +131,19 @@ function render({ ui, query }: Call) {
             { title: 'Lost' },
             { title: 'State' }
           ],
-          rows: nodes.map((node) => nodeRow(node, now)),
+          rows: shownNodes.map((node) => nodeRow(node, now)),
           live: 'nodes'
-        })
+        })}${nodePages > 1 ? pager({ page: nodePage, pages: nodePages, total: nodes.length, what: 'nodes', href: (to) => hrefWith('/nodes', { q, nodes: String(to) }) }) : nothing}`
   const containers =
     running === undefined
       ? html`<div class="body">${empty('Satellites do not report their containers yet.', 'What is enforced is on the pages of the workloads; on a node: secco trace, secco doctor --node.')}</div>`
-      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found, what: 'containers', href: (to) => hrefWith('/nodes', { q, page: String(to) }) })}`}`
+      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found, what: 'containers', href: (to) => `${hrefWith('/nodes', { q, page: String(to) })}#containers` })}`}`
   const connected = nodes.filter((node) => node.connected).length
   return {
     title: 'Nodes',
     facts: [
       `${connected} of ${nodes.length} connected`,
-      running === undefined ? nothing : `${numberText(running.size())} containers`
+      running === undefined ? nothing : counted(running.size(), 'container')
     ],
     actions: html`<a class="btn" href="/doctor">Run doctor</a>`,
     body: html`<section class="panel">${table1}</section><section class="panel" id="containers">${containers}</section>${commandPanel(

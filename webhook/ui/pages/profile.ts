@@ -30,7 +30,7 @@ function provenance(
       html`<ul>${list.map((reason) => html`<li><bdi>${reasonLine(reason)}</bdi></li>`)}</ul>`
     ]
   }))
-  return html`<section class="panel"><details><summary class="pad">Provenance: why each of ${rows.length} calls is as it is</summary>${table({ caption: 'Provenance', columns: [{ title: 'Syscall' }, { title: 'Treated' }, { title: 'Because' }], rows })}</details></section>`
+  return html`<section class="panel"><details><summary class="pad">Provenance: why each of ${plural(rows.length, 'call')} is as it is</summary>${table({ caption: 'Provenance', columns: [{ title: 'Syscall' }, { title: 'Treated' }, { title: 'Because' }], rows })}</details></section>`
 }
 
 /** What people wrote: without what the store and the hub know of it. */

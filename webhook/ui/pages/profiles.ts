@@ -7,6 +7,7 @@ import { html, nothing } from '../html.js'
 import { keyOf, profileHref } from '../model/derived.js'
 import {
   commandPanel,
+  counted,
   digestMark,
   empty,
   moment,
@@ -78,7 +79,7 @@ async function render({ ui, identity, query }: Call) {
       : html`${table({ caption: builtin === 'yes' ? 'Profiles that come with Secco' : 'Profiles', columns: [{ title: 'Profile' }, { title: 'Revision' }, { title: 'Approved', num: true }, { title: 'Observed', num: true }, { title: 'Built on' }, { title: 'Nodes' }, { title: 'Approved by' }], rows, live: 'profiles' })}${pager({ page, pages, total: found.length, what: 'profiles', href: (to) => hrefWith('/profiles', { q, builtin, page: String(to) }) })}`
   return {
     title: 'Profiles',
-    facts: [`${numberText(all.length)} profiles`],
+    facts: [counted(all.length, 'profile')],
     actions: html`<a class="btn" href="/compare">Compare two</a>${builtin === 'yes' ? html`<a class="btn" href="/profiles">Your own</a>` : html`<a class="btn" href="/profiles?builtin=yes">Built in</a>`}`,
     body: html`<section class="panel"><form class="filters" role="search" aria-label="Filter profiles" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="namespace/name"></label><button class="btn" type="submit">Filter</button></form></section><section class="panel">${list}</section>${importer}${commandPanel('h-cli', 'secco get profiles -A', 'secco import -f FILE | secco profile apply -f -')}`
   }

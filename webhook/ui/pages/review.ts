@@ -13,7 +13,6 @@ import type { Call } from '../context.js'
 import { html, type Markup, nothing } from '../html.js'
 import { icon } from '../icons.js'
 import { type Derived, derivedOf, keyOf, workloadHref } from '../model/derived.js'
-import type { WorkloadLine } from '../model/workloads.js'
 import {
   command,
   digestMark,
@@ -25,6 +24,7 @@ import {
   table,
   tag
 } from '../parts.js'
+import { promotePanel } from '../promote-view.js'
 import { riskPanel } from '../workload-parts.js'
 import type { Page } from './page.js'
 import { mustFindLine } from './workload.js'
@@ -94,8 +94,8 @@ function changeTable(changes: readonly Change[], unchanged: number): Markup {
   })
   const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
   if (rows.length === 0)
-    return html`<section class="panel"><div class="body">${empty('Nothing changes.', `What was observed is what is approved: ${unchanged} calls.`)}</div></section>`
-  return html`<section class="panel">${table({ caption: 'Observed against approved', note: `${count('add')} to add, ${count('del')} could go, ${count('no')} stay refused unless you tick them, ${unchanged} unchanged`, columns: [{ title: 'Include' }, { title: 'Change' }, { title: 'Syscall' }, { title: 'Risk' }, { title: 'Evidence' }, { title: 'RuntimeDefault' }], rows, heading: 2, footer: 'What is risky is never ticked for you. Another choice makes another revision with another digest.' })}</section>`
+    return html`<section class="panel"><div class="body">${empty('Nothing changes.', `What was observed is what is approved: ${plural(unchanged, 'call')}.`)}</div></section>`
+  return html`<section class="panel">${table({ caption: 'Observed against approved', note: `${count('add')} to add, ${count('del')} could go, ${plural(count('no'), 'stays', 'stay')} refused unless you tick ${count('no') === 1 ? 'it' : 'them'}, ${unchanged} unchanged`, columns: [{ title: 'Include' }, { title: 'Change' }, { title: 'Syscall' }, { title: 'Risk' }, { title: 'Evidence' }, { title: 'RuntimeDefault' }], rows, heading: 2, footer: 'What is risky is never ticked for you. Another choice makes another revision with another digest.' })}</section>`
 }
 
 /** What the ticked lines would make, and its digest as it renders here. */
@@ -120,21 +120,6 @@ function proposalOf(
   } catch (error) {
     return { digest: '', problem: toSeccoError(error).message }
   }
-}
-
-function promotePanel(line: WorkloadLine, may: boolean, offered: boolean): Markup {
-  const { key, profile } = line
-  const history = profile.status?.previousRevision !== undefined
-  const next = line.state === 'audit' ? 'enforce' : 'audit'
-  const total = Math.max(1, line.containers)
-  if (!offered) {
-    const rule = `secco rule apply -f rule.yaml`
-    return html`<div class="body stack"><h3>Next mode</h3><p class="muted">A rule gives the profile to pods: mode audit first, then enforce.</p><p><a class="btn" href="/rules#new">Write a rule</a></p>${command(rule)}</div>`
-  }
-  const form = !may
-    ? html`<p class="muted">You may look, not promote.</p>`
-    : html`<form class="stack tight" data-action data-url="/api/v1/promote" data-then="reload"><input type="hidden" name="profile" value="${key}"><div class="field"><label for="mode">Next mode</label><select id="mode" name="mode"><option value="audit"${next === 'audit' ? html` selected` : nothing}>audit: would-be refusals are logged</option><option value="enforce"${next === 'enforce' ? html` selected` : nothing}>enforce</option></select></div><div class="field"><label for="canary">First on a share of new pods, %</label><input id="canary" name="canary" data-kind="number" type="range" min="5" max="100" step="5" value="40" data-total="${total}"><output for="canary" id="canary-out">40 %, ${Math.ceil(total * 0.4)} of ${total}</output><small>The others follow when it was quiet for as long as below. It goes back by itself on a denial or on restarts. Running pods keep their filter until they restart.</small></div><div class="field"><label for="quiet">Quiet for</label><select id="quiet" name="quietFor"><option value="10m">10 minutes</option><option value="30m" selected>30 minutes</option><option value="24h">24 hours</option></select></div><div class="field"><label for="promote-why">Reason</label><input type="text" id="promote-why" name="reason" required maxlength="500"></div><p class="form-error" role="alert"></p><div class="row"><button class="btn primary" type="submit">Promote</button><button class="btn s" type="submit" name="dryRun" value="true" data-kind="boolean">Try without doing it</button></div></form>${history ? html`<form class="stack tight" data-action data-url="/api/v1/rollback" data-then="reload"><input type="hidden" name="profile" value="${key}"><div class="field"><label for="back-why">Roll back: reason</label><input type="text" id="back-why" name="reason" required maxlength="500"></div><p class="form-error" role="alert"></p><button class="btn danger" type="submit">Roll back</button></form>` : nothing}`
-  return html`<div class="body stack"><h3>Promote</h3>${form}${command(`secco promote ${key} ${next} --canary 40% --reason WHY`)}</div>`
 }
 
 async function render(call: Call) {
@@ -196,7 +181,7 @@ async function render(call: Call) {
   )}</div></section></div>
 <section class="panel" aria-labelledby="h-diff"><header><h2 id="h-diff">The change as YAML</h2><p>spec.seccomp.syscalls</p></header><div class="body"><pre class="doc" tabindex="0">  names:
 ${yaml.length === 0 ? html`    (unchanged)` : yaml.map(({ name, sign }) => (sign === 'del' ? html`<del>-   - ${name}</del>\n` : html`<ins>+   - ${name}</ins>\n`))}</pre></div></section></div>
-<div class="stack"><section class="panel" aria-labelledby="h-blast"><header><h2 id="h-blast">Blast radius</h2><p>on your approval</p></header><div class="body"><div class="blast"><div><b>${containers}</b><span>containers</span></div><div><b>${nodes.size}</b><span>nodes</span></div><div>${ui.offers('POST', '/api/v1/simulate') && profile.status?.revision !== undefined ? html`<b data-simulate="${key}">–</b>` : html`<b>–</b>`}<span>would be refused</span></div></div><p class="small muted" data-simulate-words>Nothing that runs changes before it restarts.</p></div>${approveForm}<div class="body stack"><h3>The same on the command line</h3>${command(`secco diff ${key}`)}${command(`secco profile approve ${key} --reason WHY`)}</div></section><section class="panel" aria-label="Promote and roll back">${promotePanel(line, may, ui.offers('POST', '/api/v1/promote'))}</section></div></div>`
+<div class="stack"><section class="panel" aria-labelledby="h-blast"><header><h2 id="h-blast">Blast radius</h2><p>on your approval</p></header><div class="body"><div class="blast"><div><b>${containers}</b><span>containers</span></div><div><b>${nodes.size}</b><span>nodes</span></div><div>${ui.offers('POST', '/api/v1/simulate') && profile.status?.revision !== undefined ? html`<b data-simulate="${key}">–</b>` : html`<b>–</b>`}<span>would be refused</span></div></div><p class="small muted" data-simulate-words>Nothing that runs changes before it restarts.</p></div>${approveForm}<div class="body stack"><h3>The same on the command line</h3>${command(`secco diff ${key}`)}${command(`secco profile approve ${key} --reason WHY`)}</div></section><section class="panel" aria-label="Promote and roll back">${promotePanel(line, { may, offered: ui.offers('POST', '/api/v1/promote'), now })}</section></div></div>`
   return {
     title: `Review: ${line.name}${line.container === '' ? '' : ` · ${line.container}`}`,
     crumbs: [
@@ -205,7 +190,7 @@ ${yaml.length === 0 ? html`    (unchanged)` : yaml.map(({ name, sign }) => (sign
       { text: `${line.namespace}/${line.name}`, href: workloadHref(keyOf(profile)) }
     ],
     facts: [
-      html`approved ${digestMark(profile.status?.revision)}, ${approved.size} calls`,
+      html`approved ${digestMark(profile.status?.revision)}, ${plural(approved.size, 'call')}`,
       html`proposed ${digestMark(digest, 'nothing')}`,
       tag(`${observed.size} observed`)
     ],

@@ -9,7 +9,7 @@ import type { InventoryItem } from '../inventory.js'
 import type { Containers } from '../model/containers.js'
 import { profileHref } from '../model/derived.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
-import { command, commandPanel, empty, numberText, pager, stateMark, tag, table } from '../parts.js'
+import { command, commandPanel, empty, counted, pager, stateMark, tag, table } from '../parts.js'
 import type { Page } from './page.js'
 import { pageOf } from './workloads.js'
 
@@ -91,7 +91,7 @@ const mostPods = 200
 const option = (value: string, chosen = '') =>
   html`<option${value === chosen ? html` selected` : nothing}>${value}</option>`
 
-const newRule = html`<section class="panel" id="new" aria-labelledby="h-new"><header><h2 id="h-new">New rule</h2><p>labels pick pods; the first rule per container wins</p></header><form class="body stack" data-rule><div class="fields"><label class="field">Namespace<input type="text" name="namespace" value="${rootNamespace}" required maxlength="63"></label><label class="field">Name<input type="text" name="name" required maxlength="253" placeholder="web"></label><label class="field">Pod labels<input type="text" name="labels" placeholder="app=web, tier=front"></label><label class="field">Namespaces, in the root only<input type="text" name="namespaces" placeholder="all"></label><label class="field">Containers<input type="text" name="containers" placeholder="all"></label><label class="field">Mode<select name="mode">${modes.map((mode) => option(mode, 'learn'))}</select></label><label class="field">Profile<input type="text" name="profile" placeholder="its own"></label><label class="field">When not ready<select name="whenNotReady">${whenNotReadyChoices.map((each) => option(each))}</select></label><label class="field">Priority<input type="text" inputmode="numeric" name="priority" value="0"></label></div><p class="form-error" role="alert"></p><div class="row"><button class="btn primary" type="submit">Save the rule</button></div></form></section>`
+const newRule = html`<section class="panel" id="new" aria-labelledby="h-new"><header><h2 id="h-new">New rule</h2><p>labels pick pods; the first rule per container wins</p></header><form class="body stack" data-rule><div class="fields"><label class="field">Namespace<input type="text" name="namespace" value="${rootNamespace}" required maxlength="63"></label><label class="field">Name<input type="text" name="name" required maxlength="253" placeholder="web"></label><label class="field">Pod labels<input type="text" name="labels" placeholder="app=web, tier=front"></label><label class="field">Namespaces (root only)<input type="text" name="namespaces" placeholder="all"></label><label class="field">Containers<input type="text" name="containers" placeholder="all"></label><label class="field">Mode<select name="mode">${modes.map((mode) => option(mode, 'learn'))}</select></label><label class="field">Profile<input type="text" name="profile" placeholder="its own"></label><label class="field">When not ready<select name="whenNotReady">${whenNotReadyChoices.map((each) => option(each))}</select></label><label class="field">Priority<input type="text" inputmode="numeric" name="priority" value="0"></label></div><p class="form-error" role="alert"></p><div class="row"><button class="btn primary" type="submit">Save the rule</button></div></form></section>`
 
 /** One pod of each workload: those of one are alike, and there may be a hundred thousand. */
 function podsOf(running: Containers | undefined): InventoryItem[] {
@@ -139,7 +139,7 @@ async function render({ ui, identity, query }: Call) {
   return {
     title: 'Rules',
     facts: [
-      `${numberText(lines.length)} rules, first match per container wins`,
+      `${counted(lines.length, 'rule')}, first match per container wins`,
       'rules in a namespace may only tighten',
       shadowed > 0 ? `${shadowed} can never win` : 'none is shadowed'
     ],

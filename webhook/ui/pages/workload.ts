@@ -130,7 +130,7 @@ async function render(call: Call) {
     ],
     facts: [
       plural(line.containers, 'container'),
-      html`revision ${digestMark(profile.status?.revision)}${status === undefined ? nothing : html` on ${status.ready} of ${status.total} nodes`}`,
+      html`revision ${digestMark(profile.status?.revision)}${status === undefined ? nothing : html` on ${status.ready} of ${plural(status.total, 'node')}`}`,
       review.risk === undefined
         ? 'risk not known'
         : `risk ${review.risk.score} (RuntimeDefault ${review.risk.runtimeDefault})`,

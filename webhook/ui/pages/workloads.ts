@@ -2,7 +2,16 @@ import type { Call } from '../context.js'
 import { html, nothing } from '../html.js'
 import { derivedOf } from '../model/derived.js'
 import { detailOf, type WorkloadLine } from '../model/workloads.js'
-import { commandPanel, empty, numberText, pager, type State, states, stateWords } from '../parts.js'
+import {
+  commandPanel,
+  counted,
+  empty,
+  numberText,
+  pager,
+  type State,
+  states,
+  stateWords
+} from '../parts.js'
 import { workloadTable } from '../workload-table.js'
 import { runtimeDefaultScore } from './fleet.js'
 import type { Page } from './page.js'
@@ -52,7 +61,7 @@ function render({ ui, query }: Call) {
       : html`${workloadTable({ lines, note: 'what needs you and what changed first', runtimeDefault: runtimeDefaultScore, live: 'workloads' })}${pager({ page, pages, total: found.length, what: 'workloads', href: (to) => hrefWith('/workloads', { q, state, namespace, page: String(to) }) })}`
   return {
     title: 'Workloads',
-    facts: [`${numberText(all.length)} workloads`, `${namespaces.length} namespaces`],
+    facts: [counted(all.length, 'workload'), counted(namespaces.length, 'namespace')],
     body: html`${filter}<section class="panel">${list}</section>${commandPanel('h-cli', namespace === '' ? 'secco get workloads -A' : `secco get workloads -n ${namespace}`)}`
   }
 }

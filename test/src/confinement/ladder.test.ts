@@ -1,0 +1,75 @@
+import { test } from 'tap'
+import { apiVersion } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import {
+  completeCanary,
+  promoteLadder,
+  type PromoteOptions,
+  rollbackLadder
+} from '../../../src/confinement/ladder.js'
+
+const profile: SeccompProfile = {
+  apiVersion,
+  kind: 'SeccompProfile',
+  metadata: { namespace: 'shop', name: 'web' },
+  spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } }
+}
+const decision = { by: 'ann', at: '2026-01-01T00:00:00.000Z', reason: 'because' }
+
+test('promote goes up, or stays on its rung; down it goes only when that is said', (t) => {
+  const cases: [PromoteOptions['current'], PromoteOptions['mode'], boolean][] = [
+    ['learn', 'audit', true],
+    ['learn', 'enforce', true],
+    ['audit', 'audit', true],
+    ['audit', 'enforce', true],
+    ['enforce', 'enforce', true],
+    ['enforce', 'audit', false]
+  ]
+  for (const [from, mode, fine] of cases) {
+    const words = `${from} → ${mode}`
+    const bare = () => promoteLadder(profile, { ...decision, mode, current: from })
+    // Where a ladder says where the workload stands, what runs now does not matter.
+    const known = { ...profile, spec: { ...profile.spec, ladder: { mode: from } } }
+    const laddered = () => promoteLadder(known, { ...decision, mode, current: 'learn' })
+    for (const promote of [bare, laddered]) {
+      if (fine) t.equal(promote().spec.ladder?.mode, mode, words)
+      else {
+        t.throws(
+          promote,
+          {
+            code: 'INVALID_ARGUMENT',
+            message: /shop\/web stands at enforce: audit is a rung down/,
+            hint: /secco rollback shop\/web[^]*--force/
+          },
+          words
+        )
+      }
+    }
+    const forced = promoteLadder(known, { ...decision, mode, current: 'learn', force: true })
+    t.equal(forced.spec.ladder?.mode, mode, `${words}, forced`)
+    t.match(forced.status?.history?.at(-1), { action: 'promote', from, to: mode })
+  }
+  t.end()
+})
+
+test('back is where it stood before the canary, however the canary became everybody', (t) => {
+  const inAudit: SeccompProfile = {
+    ...profile,
+    spec: { ...profile.spec, ladder: { mode: 'audit' } },
+    status: { previousRevision: `sha256:${'7'.repeat(64)}` }
+  }
+  const up = { ...decision, mode: 'enforce', current: 'audit' } as const
+  const canary = promoteLadder(inAudit, { ...up, canary: 25 })
+  t.match(rollbackLadder(canary, decision).spec.ladder, { mode: 'audit' }, 'out of the canary')
+  const whole = {
+    'by itself': completeCanary(canary, decision),
+    'by a person': promoteLadder(canary, up)
+  }
+  for (const [how, one] of Object.entries(whole)) {
+    t.same(one.spec.ladder, { mode: 'enforce' }, how)
+    const back = rollbackLadder(one, decision)
+    t.same(back.spec.ladder, { mode: 'audit' }, `${how}: no revision that nobody enforced before`)
+    t.match(back.status?.history?.at(-1), { action: 'rollback', from: 'enforce', to: 'audit' })
+  }
+  t.end()
+})

@@ -1,0 +1,57 @@
+/** What somebody did, in words; the key is the operationId, which `-o json` and the API keep. */
+const words: Readonly<Record<string, string>> = {
+  applyProfile: 'wrote the profile',
+  applyRule: 'wrote the rule',
+  approveProfile: 'approved',
+  decideCalls: 'decided on calls',
+  deleteProfile: 'deleted the profile',
+  deleteRule: 'deleted the rule',
+  extendProfile: 'changed what it is built on',
+  importProfiles: 'imported',
+  keepTrace: 'made a profile of a trace',
+  postAllow: 'allowed a refused call',
+  postBlock: 'blocked in an emergency',
+  postMute: 'kept a call refused',
+  postPromote: 'promoted',
+  postRollback: 'rolled back',
+  startTrace: 'started a trace',
+  stopTrace: 'stopped a trace'
+}
+
+/** Words for an operation; an operation without any is said as it is called. */
+export function actionWords(operation: string): string {
+  return words[operation] ?? operation
+}
+
+/** What an action was about: the object of its path, else what its body names; empty when nothing does. */
+export function objectOf(params: Readonly<Record<string, string>>, body: unknown): string {
+  const { namespace = '', name = '', id = '' } = params
+  if (name !== '') return `${namespace}/${name}`
+  const given = typeof body === 'object' && body !== null ? body : {}
+  for (const member of ['profile', 'what', 'container'] as const) {
+    const value = (given as Record<string, unknown>)[member]
+    if (typeof value === 'string' && value !== '') return value.slice(0, 320)
+  }
+  return id === '' ? '' : `trace ${id}`
+}
+
+/** What was asked, member by member; what the action was about is said beside it. */
+function membersOf(body: object): string {
+  const about = ['profile', 'what', 'container', 'remove', 'dryRun']
+  return Object.entries(body)
+    .filter(([member]) => !about.includes(member))
+    .map(
+      ([member, value]) => `${member}: ${typeof value === 'string' ? value : JSON.stringify(value)}`
+    )
+    .join(', ')
+    .slice(0, 200)
+}
+
+/** What the trail keeps of a body: its reason, else its beginning. Never a token. */
+export function detailOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null) return ''
+  const { reason, dryRun, remove } = body as Record<string, unknown>
+  const text = typeof reason === 'string' ? reason : membersOf(body)
+  const taken = remove === true ? 'taken back: ' : ''
+  return `${dryRun === true ? 'dry run, nothing was changed: ' : ''}${taken}${text}`
+}
