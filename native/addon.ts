@@ -54,7 +54,7 @@ export interface AddonStateWatch {
   start(appeared: () => void): boolean
   tell(wanted: boolean): void
   take(): [boolean, ...StateNews[]] | []
-  read(folder: string): RuncStateText | undefined
+  read(folder: string, stamp: string | undefined): RuncStateText | true | undefined
   close(): void
 }
 

@@ -103,6 +103,18 @@ inline std::optional<RuncState> parse_state(const std::string &text, const struc
   return state;
 }
 
+/* Of one content of the file from the next: runc replaces it as a whole. */
+inline std::string stamp_of(uint64_t inode, int64_t modified_ns, uint64_t size) {
+  return std::to_string(inode) + " " + std::to_string(modified_ns) + " " + std::to_string(size);
+}
+
+/* True while `<folder>/state.json` is the file of that stamp: one call, nothing is read. */
+inline bool has_stamp(const std::string &folder, const std::string &stamp) {
+  struct stat about;
+  if (stat((folder + "/state.json").c_str(), &about) != 0) return false;
+  return stamp_of(about.st_ino, about.st_mtim.tv_sec * 1000000000LL + about.st_mtim.tv_nsec, about.st_size) == stamp;
+}
+
 /* Of `<folder>/state.json`; nothing where there is none, or none that can be read. */
 inline std::optional<RuncState> read_state(const std::string &folder, SharedTexts *shared) {
   struct stat about;

@@ -74,10 +74,12 @@ class Face : public Napi::ObjectWrap<Face> {
     return out;
   }
 
-  /* (folder) → its state or undefined */
+  /* (folder, stamp or undefined) → its state, true when that is the stamp's still, or undefined */
   Napi::Value read(const Napi::CallbackInfo &info) {
     if (watch_ == nullptr) return env_.Undefined();
-    const std::optional<RuncState> found = watch_->read(info[0].As<Napi::String>());
+    const std::string folder = info[0].As<Napi::String>();
+    if (info[1].IsString() && has_stamp(folder, info[1].As<Napi::String>())) return Napi::Boolean::New(env_, true);
+    const std::optional<RuncState> found = watch_->read(folder);
     return found ? state(*found) : env_.Undefined();
   }
 
@@ -86,8 +88,7 @@ class Face : public Napi::ObjectWrap<Face> {
     const auto number = [&](const char *name, uint64_t value) {
       out.Set(name, Napi::Number::New(env_, static_cast<double>(value)));
     };
-    out.Set("stamp", Napi::String::New(env_, std::to_string(from.inode) + " " + std::to_string(from.modified_ns) +
-                                                 " " + std::to_string(from.size)));
+    out.Set("stamp", Napi::String::New(env_, stamp_of(from.inode, from.modified_ns, from.size)));
     number("pid", from.pid);
     number("startTime", from.start_time);
     out.Set("cgroup", Napi::String::New(env_, from.cgroup));

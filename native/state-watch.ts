@@ -40,8 +40,8 @@ export interface StateWatch {
   tell(wanted: boolean): void
   /** What came since the last call. `missed`: and more than that. */
   take(): { missed: boolean; news: StateNews[] }
-  /** One folder, now; undefined when it holds no container. */
-  read(folder: string): RuncStateText | undefined
+  /** One folder, now; `true`: its state is that of the stamp still; undefined when it holds no container. */
+  read(folder: string, stamp?: string): RuncStateText | true | undefined
   close(): void
 }
 
@@ -64,7 +64,7 @@ export function openStateWatch(roots: readonly string[]): StateWatch {
       const [missed, ...news] = native?.take() ?? [false]
       return { missed: missed ?? false, news }
     },
-    read: (folder) => native?.read(folder),
+    read: (folder, stamp) => native?.read(folder, stamp),
     close: () => native?.close()
   }
 }

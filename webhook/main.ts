@@ -6,6 +6,7 @@ import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type CertificateSource, folderCertificates } from './certificate-source.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
+import { tellPods } from './cluster/truth-events.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
@@ -203,6 +204,11 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     if (hub !== undefined && truth !== undefined) {
       closers.push(() => truth.close())
       truthMetrics(registry, () => truth.views.list(), hub.denialRows)
+      if (cluster?.events !== undefined) {
+        closers.push(
+          tellPods({ truth, events: cluster.events, pod: (uid) => cluster.view.pod(uid) })
+        )
+      }
     }
     const server = createAdmissionServer({
       tls: leaf,

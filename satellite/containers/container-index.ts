@@ -56,6 +56,8 @@ export function createContainerIndex(now = () => performance.now()): ContainerIn
   const byCgroup: Groups<bigint> = new Map()
   const byMount: Groups<number> = new Map()
   const byPid: Groups<number> = new Map()
+  /** What a runtime gave, and what that became with what was known: the same object again is no news. */
+  const became = new WeakMap<Container, Container>()
   let list: readonly Container[] | undefined
 
   const remove = (instance: string): void => {
@@ -91,6 +93,10 @@ export function createContainerIndex(now = () => performance.now()): ContainerIn
 
   return {
     put(container) {
+      const last = became.get(container)
+      if (last !== undefined && known.get(instanceOf(last)) === last) {
+        return { container: last, isNew: false }
+      }
       // One that a runtime only names (docker's socket) is the newest instance with its id.
       const before =
         known.get(instanceOf(container)) ??
@@ -98,6 +104,7 @@ export function createContainerIndex(now = () => performance.now()): ContainerIn
       const merged = before === undefined ? container : mergeContainers(before, container)
       if (before !== undefined) remove(instanceOf(before))
       add(merged)
+      became.set(container, merged)
       return { container: merged, isNew: before === undefined }
     },
     stop(container) {

@@ -41,6 +41,16 @@ function labelsOf(text: string): Record<string, string> {
   return labels
 }
 
+/** containerd's own place for bundles (its runtime v2), with its namespace: wherever runc keeps its state. */
+const containerdBundle = /\/io\.containerd\.runtime\.v2\.task\/([^/]+)\/[^/]+$/
+
+/** Who called runc, by the bundle where the root does not tell. */
+function callerOf(runtime: string, bundle: string | undefined): string {
+  const [, namespace] = containerdBundle.exec(bundle ?? '') ?? []
+  if (runtime !== 'runc' || namespace === undefined) return runtime
+  return namespace === 'moby' ? 'docker' : 'containerd'
+}
+
 function toContainer(
   runtime: string,
   folder: string,
@@ -56,7 +66,7 @@ function toContainer(
   const { cgroup, cgroupId } = state
   return {
     id,
-    runtime,
+    runtime: callerOf(runtime, bundle),
     name: nameOf(labels, id),
     pid: 0,
     firstPid: state.pid,
@@ -105,6 +115,13 @@ function createReader(runtimeOf: (root: string) => string) {
     return profiles.get(number)
   }
   return {
+    /** Of the text that was read last; undefined when none was. */
+    stampOf: (folder: string): string | undefined => remembered.get(folder)?.state.stamp,
+    /** Of the text that was read last, as its process is now. */
+    again(folder: string): Container | undefined {
+      const known = remembered.get(folder)
+      return known === undefined ? undefined : asOfNow(known, folder)
+    },
     /** As its process is now; of one that is `gone` no process is looked for. */
     take(root: string, folder: string, state: RuncStateText, gone = false): Container {
       // Before anything else: a text comes once.
@@ -171,7 +188,8 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
   const watch = openStateWatch(roots)
   const read = (root: string, id: string): Container | undefined => {
     const folder = join(root, id)
-    const state = watch.read(folder)
+    const state = watch.read(folder, reader.stampOf(folder))
+    if (state === true) return reader.again(folder)
     return state === undefined ? undefined : reader.take(root, folder, state)
   }
   /** Folders in the roots that hold containers' folders, as far as they were looked at. */

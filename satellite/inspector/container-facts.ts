@@ -16,8 +16,10 @@ export interface Tracked {
   file: RevisionRef | undefined
   /** Its own program runs. */
   begun: boolean
-  /** Filters of the process when they were last read; -1: never. */
+  /** Filters of the process when they were last read; -1: they have to be. */
   readFilters: number
+  /** Reading them was tried once, with whatever success. */
+  tried: boolean
   check: FilterCheck | undefined
   /** The hub was told of it. */
   told: boolean
@@ -26,7 +28,7 @@ export interface Tracked {
 
 /** What the hub is told of it. */
 export function factsOf(
-  one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun'>,
+  one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun' | 'tried'>,
   declared: Declared,
   disk: { state: string; path: string } | undefined,
   status: { mode: number; filters: number }
@@ -52,7 +54,8 @@ export function factsOf(
     diskPath: disk?.path ?? '',
     mode: status.mode,
     filters: status.filters,
-    checked: read ? check.checked : status.mode === 2 ? 'mode' : 'none',
+    // Before the first look at its filter nothing is known of it but that there is one.
+    checked: read ? check.checked : status.mode === 2 && one.tried ? 'mode' : 'none',
     same: read && check.same,
     difference: read ? check.difference : '',
     others: read ? check.others : 0,

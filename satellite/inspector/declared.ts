@@ -55,9 +55,11 @@ export function declaredOf(
   }
   const { digest, kind, mode } = factsOf(seccomp)
   const files = known(digest)
-  // Profiles of equal content share a digest, and each has its own file.
+  // Profiles of equal content share a digest, and each has its own file: its pod's namespace goes first.
   const learned = container.labels[annotations.profile] ?? container.name
-  const own = files.find(({ profile }) => profile === learned) ?? files[0]
+  const near = files.filter(({ namespace }) => namespace === container.pod?.namespace)
+  const likely = [...near, ...files]
+  const own = likely.find(({ profile }) => profile === learned) ?? likely[0]
   const isRevision = own !== undefined || promised?.digest === digest
   return {
     kind: isRevision ? 'revision' : kind,

@@ -103,10 +103,8 @@ export function startInspector(options: InspectorOptions): Inspector {
     one.begun ||= hasBegun(one.container.pid)
     const status = seccompStatusOf(one.container.pid)
     if (status === undefined) return undefined
-    if (one.readFilters !== status.filters && one.readFilters !== -1) {
-      one.readFilters = -1
-      one.check = undefined
-    }
+    // What was read before is what is known until the next reading, a second later.
+    if (one.readFilters !== status.filters) one.readFilters = -1
     if (status.mode === 2 && one.readFilters === -1) unread.add(one)
     const declared = declaredOf(one.container, (digest) => known.get(digest) ?? [])
     one.file = declared.file
@@ -126,7 +124,8 @@ export function startInspector(options: InspectorOptions): Inspector {
     }
     const one: Tracked = {
       ...{ key, container, startedAt: timeOfTicks(ticks), metAt: at, lookAt: at, readFilters: -1 },
-      ...{ check: undefined, told: false, begun: container.status === 'running', file: undefined },
+      ...{ check: undefined, tried: false, told: false, file: undefined },
+      begun: container.status === 'running',
       facts: undefined as unknown as RunningContainer
     }
     tracked.set(key, one)
@@ -239,9 +238,10 @@ export function startInspector(options: InspectorOptions): Inspector {
     for (const one of due) {
       unread.delete(one)
       one.readFilters = one.facts.filters
+      one.tried = true
       const filters = byPid.get(one.container.pid)
-      if (filters === undefined) continue
-      one.check = await checks.check(filters, one.container.seccomp)
+      one.check =
+        filters === undefined ? undefined : await checks.check(filters, one.container.seccomp)
       const facts = tracked.has(one.key) ? inspect(one) : undefined
       if (facts !== undefined) tell(one, facts, changed)
     }

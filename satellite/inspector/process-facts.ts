@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { procText } from '../proc-text.js'
 
 /** What the kernel says of a process' confinement (proc_pid_status(5)). */
 export interface SeccompStatus {
@@ -8,21 +9,10 @@ export interface SeccompStatus {
   filters: number
 }
 
-const buffer = Buffer.allocUnsafe(4096)
-
-/** undefined when the process is gone. One buffer for all: thousands are read in a row. */
+/** undefined when the process is gone. */
 export function seccompStatusOf(pid: number): SeccompStatus | undefined {
-  let text: string
-  try {
-    const fd = openSync(`/proc/${pid}/status`, 'r')
-    try {
-      text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined
-  }
+  const text = procText(`/proc/${pid}/status`)
+  if (text === undefined) return undefined
   const at = text.indexOf('\nSeccomp:')
   if (at < 0) return undefined
   const [, mode, filters] =
@@ -48,9 +38,6 @@ const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
 
 /** True once the container's own program runs. */
 export function hasBegun(pid: number): boolean {
-  try {
-    return !runtimeComm.test(readFileSync(`/proc/${pid}/comm`, 'latin1').trim())
-  } catch {
-    return false
-  }
+  const comm = procText(`/proc/${pid}/comm`)
+  return comm !== undefined && !runtimeComm.test(comm.trim())
 }

@@ -11,7 +11,8 @@ const isReady = ({ metadata, status }: V1Pod): boolean =>
   metadata?.deletionTimestamp === undefined &&
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
 
-async function hubPod(config: KubeConfig): Promise<string> {
+/** Names of the hubs' pods that are ready, at least one. */
+async function hubPods(config: KubeConfig): Promise<[string, ...string[]]> {
   const { CoreV1Api } = await import('@kubernetes/client-node')
   const labelSelector = `${roleLabels.hub}=true`
   const { items } = await config
@@ -20,13 +21,13 @@ async function hubPod(config: KubeConfig): Promise<string> {
     .catch((error: unknown) => {
       throw fromApiServer(error, `pods of ${namespace}`)
     })
-  const name = items.find(isReady)?.metadata?.name
-  if (name !== undefined) return name
-  const what = items.length === 0 ? 'no hub is installed' : 'no hub is ready'
+  const [first, ...more] = items.filter(isReady).flatMap(({ metadata }) => metadata?.name ?? [])
+  if (first !== undefined) return [first, ...more]
+  const what = items.length === 0 ? 'no hub runs' : 'no hub is ready'
   throw new SeccoError('UNAVAILABLE', `${what} in namespace ${namespace} of this cluster`, {
     hint:
       items.length === 0
-        ? 'install it: secco install | kubectl apply -f -'
+        ? `see whether it is installed or scaled to 0: kubectl -n ${namespace} get deployments; install it: secco install | kubectl apply -f -`
         : `see why: kubectl -n ${namespace} get pods`
   })
 }
@@ -45,17 +46,8 @@ async function tokenOf(config: KubeConfig): Promise<string> {
   )
 }
 
-/**
- * The hub of a cluster as if it ran here: a port of this machine's loopback that the API server forwards to
- * its pod (the same as `kubectl port-forward`; needs the right `create` on pods/portforward in its namespace).
- * The port goes with this process.
- * @param token who asks; default: the kubeconfig's own.
- * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
- */
-export async function openClusterHub(kubeconfig: string, token?: string): Promise<HubAccess> {
-  const config = await loadKubeconfig(kubeconfig)
-  const shown = token ?? (await tokenOf(config))
-  const pod = await hubPod(config)
+/** A port of this machine's loopback that the API server forwards to a hub's pod; it goes with this process. */
+async function forwarded(config: KubeConfig, pod: string): Promise<string> {
   const { PortForward } = await import('@kubernetes/client-node')
   const forward = new PortForward(config)
   const server = createServer((socket) => {
@@ -75,9 +67,32 @@ export async function openClusterHub(kubeconfig: string, token?: string): Promis
     server.listen(0, '127.0.0.1', resolve)
   })
   server.unref()
-  return {
-    ui: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/**
+ * Every hub of a cluster as if it ran here: each knows what its own satellites see. The same as
+ * `kubectl port-forward`; needs the right `create` on pods/portforward in its namespace.
+ * @param token who asks; default: the kubeconfig's own.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
+ */
+export async function openClusterHubs(
+  kubeconfig: string,
+  token?: string
+): Promise<[HubAccess, ...HubAccess[]]> {
+  const config = await loadKubeconfig(kubeconfig)
+  const shown = token ?? (await tokenOf(config))
+  const open = async (pod: string): Promise<HubAccess> => ({
+    ui: await forwarded(config, pod),
     token: shown,
     mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
-  }
+  })
+  const [first, ...more] = await hubPods(config)
+  return [await open(first), ...(await Promise.all(more.map(open)))]
+}
+
+/** The first of them. @throws as openClusterHubs */
+export async function openClusterHub(kubeconfig: string, token?: string): Promise<HubAccess> {
+  const [first] = await openClusterHubs(kubeconfig, token)
+  return first
 }

@@ -130,7 +130,7 @@ export async function muteCall(
     profile: string
     syscall: string
     comm?: string
-    reason?: string
+    reason: string
     remove: boolean
   }
 ): Promise<number> {

@@ -10,6 +10,18 @@ async function ask(access: HubAccess, name: string, namespace: string | undefine
   return (await askHub<{ items: Explained[] }>(access, `/api/v1/explain${query}`)).items
 }
 
+const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
+
+/** What the webhook did, as far as this hub heard of it or the pod tells: it may be another process. */
+function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): string {
+  if (answer !== null) {
+    return `The webhook said at ${answer.at}: ${answer.decision} (${answer.reason}), ${ruleText(answer.rule)}.`
+  }
+  return noted === null
+    ? 'The webhook left nothing on it, and this hub has no answer of the webhook about it.'
+    : `The webhook noted on it: ${noted.outcome}, ${ruleText(noted.rule)}.`
+}
+
 /** `secco explain CONTAINER|POD`: why it has what it has, in words. */
 export async function explainContainer(
   io: Io,
@@ -22,13 +34,9 @@ export async function explainContainer(
     printObject(io, options.output, items.length === 1 ? items[0] : items)
     return 0
   }
-  for (const { words, answer } of items) {
+  for (const { words, ...one } of items) {
     for (const line of words) io.stdout(`${plain(line)}\n`)
-    const said =
-      answer === null
-        ? 'The webhook was not asked about it since the hub started.'
-        : `The webhook said at ${answer.at}: ${answer.decision} (${answer.reason}), rule ${answer.rule === '' ? 'none' : answer.rule}.`
-    io.stdout(`${plain(said)}\n\n`)
+    io.stdout(`${plain(webhookText(one))}\n\n`)
   }
   return 0
 }

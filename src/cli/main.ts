@@ -85,7 +85,8 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
     )
   addProgramVerbs(program, context)
   // An agent runs for months: it does not carry what the other verbs need.
-  if (!context.argv.includes('satellite')) {
+  // The verb, not any word: a container may be called so, too.
+  if (program.parseOptions([...context.argv]).operands[0] !== 'satellite') {
     const { addFurtherVerbs } = await import('./verbs/further-verbs.js')
     addFurtherVerbs(program, context)
   }

@@ -31,7 +31,7 @@ export interface ConfinementFacts {
   disk: string
   /** Seccomp of /proc/PID/status. */
   mode: number
-  /** bytes, table, mode, none. */
+  /** bytes, table: compared; mode: cannot be read; none: not read yet, or no filter is there. */
   checked: string
   same: boolean
   difference: string
@@ -78,6 +78,9 @@ export function stateOf(
     return { state: 'unconfined', why }
   }
   if (facts.mode !== filterMode) return { state: 'other', why: 'strict mode: read and write only' }
+  if (facts.checked === 'none') {
+    return { state: 'starting', why: 'it has a filter that was not read yet' }
+  }
   if (facts.declared === 'none') {
     return { state: 'other', why: 'a filter is in force that its configuration does not declare' }
   }

@@ -8,6 +8,8 @@ import { summaryLabel } from '../../webhook/cluster/summary-publisher.js'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { startCreations } from '../helpers/creation-load.js'
 import { kubectlOf } from '../helpers/kubectl.js'
+import { measuring } from '../helpers/kubernetes/measuring.js'
+import { confinedBy, confinementOfOwnPods, watchOwnPods } from '../helpers/kubernetes/own-pods.js'
 import { isReady, listPods, type Pod, testContainer, testPod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
@@ -33,6 +35,8 @@ test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_0
   t.teardown(() => cluster.stop())
   const { kube } = cluster
   const kubectl = kubectlOf(found.programs.kubectl, cluster.kubeconfig)
+  const own = await watchOwnPods(cluster.node(), 'install-ha')
+  t.teardown(() => own.stop())
   const told = (): Promise<string> => saidByInstallation(kubectl)
   const began = Date.now()
   const since = (): string => `${((Date.now() - began) / 1000).toFixed(1)} s`
@@ -164,5 +168,18 @@ test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_0
     path = await shop.approve('web.app')
     t.not(path, earlier)
     t.comment(`learned, approved and delivered ${Date.now() - at} ms later`)
+  })
+
+  await t.test('all of it under profiles of our own, which refused nothing', async (t) => {
+    if (measuring === undefined) {
+      const central = confinedBy('secco', 'webhook')
+      t.strictSame(await confinementOfOwnPods(cluster), [
+        confinedBy('satellite', 'satellite'),
+        ...[central, central, central, central]
+      ])
+    }
+    const { satellite, webhook } = await own.seen()
+    t.strictSame([...satellite.refused, ...webhook.refused], [])
+    t.ok(webhook.containers >= 7, 'those that were deleted, too')
   })
 })

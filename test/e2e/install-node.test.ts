@@ -9,7 +9,16 @@ import { findNodePrograms } from '../helpers/api-server-programs.js'
 import type { Json } from '../helpers/kube.js'
 import { kubectlOf } from '../helpers/kubectl.js'
 import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
-import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
+import { measuring } from '../helpers/kubernetes/measuring.js'
+import { confinedBy, confinementOfOwnPods, watchOwnPods } from '../helpers/kubernetes/own-pods.js'
+import {
+  containerIdOf,
+  isReady,
+  listPods,
+  testContainer,
+  testPod,
+  untilPod
+} from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
@@ -36,6 +45,8 @@ test('what secco install prints runs on a real node', { skip, timeout: 600_000 }
   t.teardown(() => cluster.stop())
   const { kube } = cluster
   const kubectl = kubectlOf(found.programs.kubectl, cluster.kubeconfig)
+  const own = await watchOwnPods(cluster.node(), 'install-node')
+  t.teardown(() => own.stop())
   await applyInstall(kubectl, ['--small', '--image', image])
 
   const get = (path: string) => kube.do('GET', `/apis/apps/v1/namespaces/${namespace}/${path}`)
@@ -129,6 +140,45 @@ test('what secco install prints runs on a real node', { skip, timeout: 600_000 }
     t.comment(wide)
   })
 
+  const asMeasured = measuring === undefined ? false : 'profiles are being made from this run'
+  await t.test('our pods run under profiles of our own', { skip: asMeasured }, async (t) => {
+    t.strictSame(await confinementOfOwnPods(cluster), [
+      confinedBy('satellite', 'satellite'),
+      confinedBy('secco', 'webhook')
+    ])
+  })
+
+  await t.test('they look at their node, end and come again', async (t) => {
+    const looked = await kubectl([
+      ...['-n', namespace, 'exec', 'ds/secco-satellite', '--'],
+      ...['secco', 'doctor', '--node']
+    ])
+    t.match(looked.stdout, /self-test/, looked.stderr)
+    for (const container of ['secco', 'satellite']) {
+      const label = container === 'secco' ? 'role-central' : 'role-satellite'
+      const [pod] = await listPods(cluster, namespace, `secco.dev/${label}`)
+      if (pod === undefined) throw new Error(`no pod of ${container}`)
+      process.kill(await cluster.node().pidOf(containerIdOf(pod, container)), 'SIGKILL')
+      const again = await untilPod(
+        cluster,
+        namespace,
+        pod.metadata.name,
+        (one) => isReady(one) && one.status.containerStatuses?.[0]?.restartCount === 1
+      )
+      const before = again.status.initContainerStatuses?.map(({ restartCount }) => restartCount)
+      t.strictSame(
+        before,
+        measuring === undefined ? [0] : undefined,
+        'what wrote the file ran once'
+      )
+    }
+    if (measuring !== undefined) return
+    t.strictSame(await confinementOfOwnPods(cluster), [
+      confinedBy('satellite', 'satellite'),
+      confinedBy('secco', 'webhook')
+    ])
+  })
+
   await t.test('uninstall: recorders detached, nothing left', async (t) => {
     const began = Date.now()
     const done = await runSecco([
@@ -140,5 +190,13 @@ test('what secco install prints runs on a real node', { skip, timeout: 600_000 }
     const left = await kubectl(['get', 'pods,daemonsets,deployments', '-A', '-o', 'name'])
     t.notMatch(left.stdout, /secco/)
     t.equal((await kube.call('GET', `/api/v1/namespaces/${namespace}`)).status, 404)
+  })
+
+  await t.test('nothing was refused to our pods', async (t) => {
+    const { satellite, webhook } = await own.seen()
+    t.strictSame([...satellite.refused, ...webhook.refused], [])
+    t.comment(`tried out: ${[...satellite.tried, ...webhook.tried].join(' ')}`)
+    t.equal(webhook.containers, 2, 'it was ended once')
+    t.ok(satellite.containers >= 3, 'the satellite too, and what cleans up may run more than once')
   })
 })

@@ -126,6 +126,7 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
         '/sys/fs/cgroup',
         '/sys/kernel/btf',
         '/var/lib/kubelet/seccomp',
+        '/var/lib/kubelet/seccomp/secco/_own',
         '/var/lib/secco'
       ])
     }
@@ -135,19 +136,26 @@ test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
         labels: { 'pod-security.kubernetes.io/enforce': 'restricted' }
       }
     })
-    const objects = installObjects({ ...defaultOptions, layout: 'ha', image: 'secco:test' })
-    for (const [name, status] of [
-      ['secco-webhook', 201],
-      ['secco-hub', 201],
+    const options = { ...defaultOptions, layout: 'ha', image: 'secco:test' } as const
+    for (const [name, ownProfiles, status] of [
+      ['secco-webhook', false, 201],
+      ['secco-hub', false, 201],
       // The rule of the namespace does refuse what is not restricted.
-      ['secco-satellite', 403]
+      ['secco-satellite', false, 403],
+      ['secco-webhook', true, 403],
+      ['secco-hub', true, 403]
     ] as const) {
+      const objects = installObjects({ ...options, ownProfiles })
       const { metadata, spec } = templateOf(objects, name)
       const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name }, spec }
       // Priority classes of the system are for some namespaces only.
       Reflect.deleteProperty(pod.spec, 'priorityClassName')
       const answer = await kube.call('POST', '/api/v1/namespaces/restricted/pods?dryRun=All', pod)
-      t.equal(answer.status, status, `${name}: ${String(answer.body['message'])}`)
+      const message = String(answer.body['message'])
+      t.equal(answer.status, status, `${name}: ${message}`)
+      if (!ownProfiles) continue
+      t.match(message, /volume "own-profiles" .*hostPath.*container "own-profile" .*runAsUser=0/)
+      t.notMatch(message, /container "secco"/, 'the program itself asks for nothing more')
     }
   })
 

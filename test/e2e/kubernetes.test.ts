@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
+import { kubectlOf } from '../helpers/kubectl.js'
+import { saidByInstallation } from '../helpers/kubernetes/apply-install.js'
+import { measuring } from '../helpers/kubernetes/measuring.js'
+import { watchOwnPods } from '../helpers/kubernetes/own-pods.js'
 import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
@@ -10,6 +14,7 @@ import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-i
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
+import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
@@ -23,8 +28,14 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
   const images = [await seccoImageArchive(folder, seccoImageName)]
   const cluster = await startRealCluster({ programs: found.programs, images, say })
   t.teardown(() => cluster.stop())
+  const own = await watchOwnPods(cluster.node(), 'kubernetes')
+  t.teardown(() => own.stop())
   const secco = await runSeccoInCluster(cluster, found.programs)
   t.teardown(() => secco.stop())
+  const { kubectl } = found.programs
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(await saidByInstallation(kubectlOf(kubectl, cluster.kubeconfig)))
+  })
   const node = cluster.node()
   const shop = await useSecco(cluster, 'shop', secco.state)
   let learning: Pod | undefined
@@ -115,5 +126,39 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
     const learned = Object.values(ended.observed ?? {}).flat()
     t.ok(learned.includes('getsid'))
     for (const syscall of attack) t.notOk(learned.includes(syscall), `${syscall} is not learned`)
+  })
+
+  await t.test('nothing was refused to our own pods; what is, is seen', async (t) => {
+    for (const page of ['/', '/workloads', '/denials', '/api/v1/profiles', '/openapi.json']) {
+      const headers = { authorization: `Bearer ${secco.token}` }
+      const answer = await fetch(`${secco.ui}${page}`, { headers, redirect: 'manual' })
+      t.ok(answer.status < 400, `${page}: ${answer.status}`)
+    }
+    const before = await own.seen()
+    t.strictSame([...before.satellite.refused, ...before.webhook.refused], [])
+    if (measuring !== undefined) return
+    // Nothing of ours asks for it, and RuntimeDefault would let it through.
+    const program = 'try { os.setPriority(5) } catch (error) { console.log(error.info.code) }'
+    const exec = ['exec', '-n', 'secco-system', 'deploy/secco', '-c', 'secco', '--']
+    const said = await cluster.kubectl(...exec, 'node', '-e', program)
+    t.equal(said, 'EPERM\n')
+    const denial = await until('the denial in our own namespace', async () =>
+      (await secco.denials()).find(({ syscall }) => syscall === 'setpriority')
+    )
+    t.match(denial, { namespace: 'secco-system', containerName: 'secco', node: 'node-1' })
+    const after = await until('the test to see it too', async () => {
+      const { webhook } = await own.seen()
+      return webhook.refused.length > 0 ? webhook.refused : undefined
+    })
+    t.match(after, [/^setpriority in secco-/])
+  })
+
+  await t.test('ten containers in ten states', async (t) => {
+    const needs = approvedPart(await shop.profile('web.app'))
+    await tenStates(t, { cluster, secco, needs })
+  })
+
+  await t.test('doctor: the chain proven, and red where it is broken', async (t) => {
+    await doctorInCluster(t, { cluster, secco })
   })
 })

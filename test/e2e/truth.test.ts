@@ -340,3 +340,121 @@ test('the truth about real containers', { skip }, async (t) => {
     await all.secco('block', 'getpriority', '--remove')
   })
 })
+
+test('the truth about containers that containerd runs', { skip }, async (t) => {
+  const all = await everything({ containerd: true })
+  t.teardown(() => all.dispose())
+  const { containerd } = all
+  if (containerd === undefined) return
+  const ids = ['open', 'plain', 'audited', 'enforced', 'powerful', 'deny']
+  t.teardown(async () => {
+    for (const id of ids) await containerd.remove(id)
+  })
+  const under = (path: string): string[] => ['--seccomp', '--seccomp-profile', all.file(path)]
+  const learned = (name: string): string[] => ['--label', `secco.dev/profile=${name}`]
+  const start = (id: string, command: readonly string[], options: readonly string[]) =>
+    containerd.run(id, all.rootfs, command, options)
+  const waiting = ['/probe', 'wait']
+
+  await t.test('its state, whichever it is', async (t) => {
+    await all.apply(profileOf('web', ['clone', 'getsid']))
+    const audit = await all.revision('web', 'audit')
+    const enforce = await all.revision('web', 'enforce')
+    await start('open', waiting, [])
+    t.match((await all.seen('open', ({ state }) => state === 'unconfined'))[0], { drift: [] })
+    await start('plain', waiting, ['--seccomp'])
+    await all.seen('plain', (one) => one.state === 'runtime-default' && one.checked === 'bytes')
+    await start('powerful', waiting, ['--privileged'])
+    await all.seen('powerful', ({ state }) => state === 'not-protectable')
+    // Go leaves zeros out when containerd writes the configuration: it is the revision all the same.
+    await start('audited', waiting, [...under(audit.path), ...learned('web')])
+    const [audited] = await all.seen('audited', ({ checked }) => checked === 'bytes')
+    t.match(audited, { state: 'audit', revision: audit.digest, profile: 'default/web', drift: [] })
+    t.match(audited, { learned: 'default/web', runtime: 'containerd', disk: 'ok' })
+    await start('enforced', waiting, [...under(enforce.path), ...learned('web')])
+    const [enforced] = await all.seen('enforced', ({ checked }) => checked === 'bytes')
+    t.match(enforced, { state: 'enforced', revision: enforce.digest, stale: false, drift: [] })
+    const ps = await all.secco('ps')
+    t.match(ps, /audited +n1 +audit +web@[0-9a-f]{8}/)
+    t.match(ps, /enforced +n1 +enforced +web@[0-9a-f]{8}/)
+    t.match(await all.secco('explain', 'audited'), /audit; web@[0-9a-f]{8}: .* byte for byte/)
+    for (const id of ids.slice(0, -1)) await containerd.remove(id)
+  })
+
+  await t.test('refused, explained, allowed, gone', async (t) => {
+    await all.apply(profileOf('deny', []))
+    const { path, digest } = await all.revision('deny', 'enforce')
+    await start('deny', ['/again', 'getpgid'], under(path))
+    const denial = await until(
+      'the denial',
+      async () => {
+        const { items } = await all.api<{ items: DenialView[] }>('denials')
+        return items.find((one) => one.container === 'deny' && one.comm === 'again')
+      },
+      patience
+    )
+    t.match(denial, { answer: 'EPERM', syscall: 'getpgid', mode: 'enforce', profile: 'deny' })
+    t.match(
+      await all.secco('why-eperm', 'deny'),
+      /again \(pid \d+\) in deny on n1 called getpgid and got EPERM/
+    )
+    await all.secco('denials', 'allow', 'deny', 'getpgid', '--yes', '--reason', 'it needs it')
+    const next = await all.revision('deny', 'enforce', digest)
+    await all.seen('deny', ({ stale }) => stale)
+    await containerd.remove('deny')
+    await start('deny', ['/again', 'getpgid'], under(next.path))
+    const [healed] = await all.seen(
+      'deny',
+      (view) => view.revision === next.digest && view.checked === 'bytes'
+    )
+    t.match(healed, { state: 'enforced', stale: false, drift: [], denials: 0 })
+  })
+})
+
+test('a refused call that is to alarm nobody', { skip }, async (t) => {
+  const all = await everything()
+  t.teardown(() => all.dispose())
+  await all.apply(profileOf('agent', []))
+  const { path } = await all.revision('agent', 'enforce')
+  await all.start('agent', ['getsid'], { seccomp: await all.read(path), again: true })
+  const listed = async (more = ''): Promise<DenialView | undefined> =>
+    (await all.api<{ items: DenialView[] }>(`denials${more}`)).items.find(
+      ({ container, comm }) => container === 'agent' && comm === 'again'
+    )
+  const first = await until('the denial', () => listed(), patience)
+  const mute = ['denials', 'mute', 'agent', 'getsid']
+  const unexplained = await runSecco([...mute, '--state', all.state])
+  t.match(unexplained, { code: 1, stderr: /--reason/ }, 'a reason is asked for')
+  t.ok(await listed(), 'and nothing is muted without one')
+  const why = ['--reason', 'it tries at every start']
+  t.match(await all.secco(...mute, ...why), /muted getsid/)
+  await until('nothing to alarm', async () => ((await listed()) ? undefined : true), patience)
+  t.notMatch(await all.secco('denials'), /getsid/)
+  t.match(await all.secco('denials', '--muted'), /getsid/)
+  const later = await until(
+    'it to be counted still',
+    async () => {
+      const row = await listed('?muted=true')
+      return row !== undefined && row.count > first.count ? row : undefined
+    },
+    patience
+  )
+  t.equal(later.muted, true)
+  const { items } = await all.api<{ items: LadderView[] }>('ladder')
+  t.match(items.find(({ profile }) => profile === 'agent')?.history.at(-1), {
+    ...{ action: 'mute', from: 'heard', to: 'muted' },
+    reason: 'getsid: it tries at every start'
+  })
+  t.match(JSON.parse(await all.secco('ui', 'audit', '-o', 'json')), {
+    items: [
+      {
+        ...{ action: 'postMute', object: 'default/agent', status: 200 },
+        detail: 'getsid: it tries at every start'
+      }
+    ]
+  })
+  await all.secco(...mute, '--remove', '--reason', 'its makers mended it')
+  await until('to be heard of again', () => listed(), patience)
+  t.match(await all.secco('denials'), /getsid/)
+  await all.stop('agent')
+})

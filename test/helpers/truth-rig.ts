@@ -8,6 +8,7 @@ import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { admit, type Webhook } from './admit.js'
+import { startContainerd } from './containerd.js'
 import { makeBundle, makeRootfs, run } from './runc-bundle.js'
 import { runSecco, spawnSecco } from './secco-command.js'
 import { uiToken } from './state-folder.js'
@@ -67,19 +68,22 @@ interface Change {
   annotations?: Record<string, string>
 }
 
-/** A whole Secco on a state folder of its own, and real runc containers beside it. */
-export async function everything(options: { seccompFolder?: string } = {}) {
+/** A whole Secco on a state folder of its own, and real containers of runc, or of a containerd, beside it. */
+export async function everything(options: { seccompFolder?: string; containerd?: boolean } = {}) {
   const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
   const rootfs = await makeRootfs()
   await writeFile(join(state, 'again.c'), again)
   await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'again'), join(state, 'again.c')])
+  const containerd =
+    options.containerd === true ? await startContainerd(join(state, 'ctd')) : undefined
   const root = join(state, 'runc')
   const seccompRoot = join(state, options.seccompFolder ?? 'seccomp')
   const free = '127.0.0.1:0'
   const up = spawnSecco([
     ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
     ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
-    ...['--runc-root', root, '--containerd-socket', join(state, 'none.sock')]
+    ...['--runc-root', containerd?.runcRoot ?? root],
+    ...['--containerd-socket', containerd?.socket ?? join(state, 'none.sock')]
   ])
   let log = ''
   up.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
@@ -100,7 +104,7 @@ export async function everything(options: { seccompFolder?: string } = {}) {
     (await (await fetch(`${addresses.ui}/api/v1/${path}`, { headers })).json()) as T
 
   return {
-    ...{ state, seccompRoot, secco, json, api, addresses, log: () => log },
+    ...{ state, rootfs, seccompRoot, secco, json, api, addresses, containerd, log: () => log },
     async apply(document: object): Promise<void> {
       const path = join(state, 'document.yaml')
       await writeFile(path, stringify(document))
@@ -189,6 +193,7 @@ export async function everything(options: { seccompFolder?: string } = {}) {
     async dispose() {
       for (const id of ids) await run('runc', ['--root', root, 'delete', '--force', id])
       await this.halt()
+      await containerd?.stop()
       for (const path of [...bundles, state, dirname(rootfs)]) {
         await rm(path, { recursive: true, force: true })
       }

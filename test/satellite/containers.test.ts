@@ -22,7 +22,10 @@ import { runcRuntime } from '../../satellite/containers/runc.js'
 import type { Container, ContainerRuntime } from '../../satellite/containers/runtime.js'
 import { startInspector } from '../../satellite/inspector/inspector.js'
 import { resolveContainer, traceContainer } from '../../satellite/trace-session.js'
+import { digestOfSeccomp } from '../../satellite/seccomp-digest.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/log.js'
+import { renderProfile } from '../../src/seccomp/render.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { probeTracing } from '../../native/recorder.js'
 import { openStateWatch } from '../../native/state-watch.js'
@@ -442,4 +445,33 @@ test('a trace of a container that ends before it was seen ends too', {
   t.match(report, { container: 'web', complete: false, abis: {} })
   // More where other containers of this machine come and go meanwhile.
   t.ok(state.listed >= 3, 'ended by itself, by the first look at the runtimes')
+})
+
+test('a revision in a configuration that Go wrote anew is still that revision', (t) => {
+  const profile: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'default', name: 'web' },
+    spec: {
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [{ names: ['clone', 'personality', 'read', 'socket'], action: 'SCMP_ACT_ALLOW' }]
+      }
+    }
+  }
+  for (const mode of ['audit', 'enforce'] as const) {
+    const { seccomp, digest } = renderProfile(profile, {
+      ...{ mode, machine: 'x86_64' },
+      resolve: () => undefined
+    })
+    const text = JSON.stringify(seccomp)
+    t.match(text, '"valueTwo":0', `${mode}: there is a comparison with zero`)
+    t.equal(digestOfSeccomp(JSON.parse(text) as LinuxSeccomp), digest)
+    // specs.LinuxSeccompArg of runtime-spec's Go package has `json:"valueTwo,omitempty"`.
+    const anew = JSON.parse(text.replaceAll(',"valueTwo":0', '')) as LinuxSeccomp
+    t.equal(digestOfSeccomp(anew), digest, `${mode}: as containerd and podman hand it on`)
+    const other = JSON.parse(text.replaceAll('"valueTwo":0', '"valueTwo":1')) as LinuxSeccomp
+    t.not(digestOfSeccomp(other), digest, `${mode}: another value is another profile`)
+  }
+  t.end()
 })

@@ -11,7 +11,7 @@ import type { NodeState } from '../hub/nodes.js'
 import type { FleetState } from '../hub/readiness.js'
 import { clusterFleet } from './cluster-fleet.js'
 import type { ClusterView } from './cluster-view.js'
-import { createEventRecorder } from './events.js'
+import { createEventRecorder, type EventRecorder } from './events.js'
 import { encodeSummary } from './hub-summary.js'
 import { startInformers } from './informers.js'
 import { type Leader, startLeader } from './leader.js'
@@ -57,6 +57,8 @@ export interface JoinedCluster {
   onFleetChange(listener: () => void): () => void
   /** For `startHub`; absent without the hub role. */
   hub: HubCluster | undefined
+  /** What is said of objects, where `kubectl describe` shows it; absent without the hub role. */
+  events: EventRecorder | undefined
   /** Publishes the hub's summary, opens nodes that are complete, writes events and rules' conditions. */
   serve(duties: HubDuties): Promise<void>
   close(): Promise<void>
@@ -140,7 +142,7 @@ export async function joinCluster(
     }
     if (!isHub) {
       const serve = () => Promise.reject(new Error('only a hub has duties'))
-      return { view, call, fleet, onFleetChange, hub: undefined, serve, close }
+      return { view, call, fleet, onFleetChange, hub: undefined, events: undefined, serve, close }
     }
 
     const leader = startLeader({
@@ -149,6 +151,7 @@ export async function joinCluster(
       ...(retryMs === undefined ? {} : { retryMs })
     })
     closers.push(() => leader.close())
+    const events = createEventRecorder({ call, instance: id, logger })
     const side = hubSide(view, leader, fleet, onFleetChange)
     closers.push(() => side.close())
 
@@ -162,7 +165,6 @@ export async function joinCluster(
       const isComplete = (node: string): boolean => hub.isComplete(node)
       const taints = createStartupTaints({ view, call, isComplete, logger })
       closers.push(() => taints.close())
-      const events = createEventRecorder({ call, instance: id, logger })
       const writer = await startWriter({
         ...{ store, view, events, snapshot, rules, logger },
         mayWrite: () => leader.isLeader()
@@ -210,7 +212,7 @@ export async function joinCluster(
       }
     }
 
-    return { view, call, fleet, onFleetChange, hub: side.cluster, serve, close }
+    return { view, call, fleet, onFleetChange, hub: side.cluster, events, serve, close }
   } catch (error) {
     await close()
     throw error

@@ -34,6 +34,12 @@ export interface DenialRow {
 /** Rows with what was added to them by the newest word of a node. */
 export type DenialNews = DenialRow & { added: number }
 
+/** Numbers of refused calls. */
+export interface Refused {
+  denials: number
+  expected: number
+}
+
 export interface DenialRows {
   /** `added`: how many calls more than before. */
   grow(denial: Denial, added: number, now: string): void
@@ -41,8 +47,11 @@ export interface DenialRows {
   list(): DenialRow[]
   /** Those of a profile that somebody deleted are nothing to decide any more. */
   forget(namespace: string, profile: string): void
-  /** Refused calls of a container, those refused on purpose apart. */
-  ofContainer(node: string, container: string): { denials: number; expected: number }
+  /**
+   * Refused calls of a container, those refused on purpose apart; of what was refused since then (RFC 3339)
+   * only: ids of people's choice come again, and a new run starts from nothing.
+   */
+  ofContainer(node: string, container: string, since: string): Refused
   /** Of all time, for metrics: by node and answer. */
   totals(): { node: string; answer: string; count: number }[]
   onNews(listener: (news: DenialNews) => void): () => void
@@ -50,6 +59,8 @@ export interface DenialRows {
 
 const mostRows = 5000
 const mostContainers = 20_000
+/** Runs, and parts of them, that one id had. */
+const mostInstances = 16
 
 /** What the caller got, in a word: EPERM, SIGSYS, logged; ? where it is not known. */
 export function answerOf({
@@ -64,7 +75,8 @@ export function answerOf({
 
 export function createDenialRows(): DenialRows {
   const rows = new Map<string, DenialRow>()
-  const containers = new Map<string, { denials: number; expected: number }>()
+  /** By container, then by instance. */
+  const containers = new Map<string, Map<string, Refused & { lastSeen: string }>>()
   const totals = new Map<string, { node: string; answer: string; count: number }>()
   const listeners = new Set<(news: DenialNews) => void>()
 
@@ -94,11 +106,15 @@ export function createDenialRows(): DenialRows {
       rows.set(key, row)
       bound(rows, mostRows)
       const place = `${node} ${container}`
-      const sum = containers.get(place) ?? { denials: 0, expected: 0 }
+      const instances = containers.get(place) ?? new Map<string, Refused & { lastSeen: string }>()
       containers.delete(place)
+      const sum = instances.get(denial.instance) ?? { denials: 0, expected: 0, lastSeen: '' }
+      instances.delete(denial.instance)
       if (denial.expected) sum.expected += added
       else sum.denials += added
-      containers.set(place, sum)
+      instances.set(denial.instance, { ...sum, lastSeen: denial.lastSeen })
+      bound(instances, mostInstances)
+      containers.set(place, instances)
       bound(containers, mostContainers)
       const kind = denial.expected ? 'expected' : answer
       const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
@@ -111,8 +127,16 @@ export function createDenialRows(): DenialRows {
       for (const [key, row] of rows)
         if (row.namespace === namespace && row.profile === profile) rows.delete(key)
     },
-    ofContainer: (node, container) =>
-      containers.get(`${node} ${container}`) ?? { denials: 0, expected: 0 },
+    ofContainer(node, container, since) {
+      const sum = { denials: 0, expected: 0 }
+      const from = Date.parse(since)
+      for (const one of containers.get(`${node} ${container}`)?.values() ?? []) {
+        if (Date.parse(one.lastSeen) < from) continue
+        sum.denials += one.denials
+        sum.expected += one.expected
+      }
+      return sum
+    },
     totals: () => [...totals.values()],
     onNews(listener) {
       listeners.add(listener)

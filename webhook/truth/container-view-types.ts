@@ -33,6 +33,8 @@ export interface ContainerView {
   drift: { kind: DriftKind; message: string; since: string }[]
   unprotected: { rule: string; message: string; since: string } | null
   checked: string
+  /** The revision's file on its node: ok, missing or changed; empty where none is to be there. */
+  disk: string
   denials: number
   expected: number
   risk: number

@@ -1,7 +1,7 @@
 import type { ContainerView, ContainerViews } from './container-view-types.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import { decide } from '../../src/rules/decide.js'
-import { assignedOf } from '../../src/confinement/assigned.js'
+import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
 import {
   type ConfinementFacts,
   type ConfinementState,
@@ -35,6 +35,15 @@ const mostRuns = 100_000
 function pathOf({ profile, digest }: { profile: string; digest: string }): string {
   const [namespace = '', name = ''] = profile.split('/')
   return revisionPath(namespace, name, digest)
+}
+
+/** Why a container has less than a new one would get, by what the webhook noted on it. */
+function whyLess(annotated: Assigned | undefined): string {
+  if (annotated === undefined) return 'it was admitted without the webhook'
+  if (annotated.revision === '') {
+    return `it was given ${annotated.outcome === '' ? 'nothing' : annotated.outcome} when it was admitted`
+  }
+  return 'it was given a revision and started without it'
 }
 
 function wantedOf(decision: ContainerDecision | undefined): string {
@@ -86,17 +95,17 @@ export function createContainerViews(
 
   function decideFor(running: Running) {
     const who = whoIs(running, sources.pod(running.container?.podUid ?? ''))
-    const revision = index().of(running)
+    const annotated = assignedOf(who.assigned, running.container?.name ?? '')
+    const revision = index().of(running, annotated)
     const given = revision === undefined ? '' : pathOf(revision)
-    return { who, decision: decide(sources.snapshot(), factsOf(running, who, given)) }
+    const decision = decide(sources.snapshot(), factsOf(running, who, given))
+    return { who, annotated, revision, decision }
   }
 
   function make(running: Running, before: ContainerView | undefined): ContainerView {
     const now = new Date(sources.now()).toISOString()
-    const { who, decision } = decideFor(running)
+    const { who, annotated, revision, decision } = decideFor(running)
     const container = running.container
-    const revision = index().of(running)
-    const annotated = assignedOf(who.assigned, container?.name ?? '')
     const told = namedRevision(running.assigned)
     const assigned = annotated !== undefined && annotated.revision !== '' ? annotated : undefined
     const assignedDigest = assigned?.revision ?? told?.digest ?? ''
@@ -122,7 +131,7 @@ export function createContainerViews(
     const wanted = wantedOf(own) || newestOf(revision)
     const profile = revision?.profile ?? promised
     const digest = revision?.digest ?? assignedDigest
-    const counts = hub.denialRows.ofContainer(running.node, container?.id ?? '')
+    const counts = hub.denialRows.ofContainer(running.node, container?.id ?? '', running.startedAt)
     return {
       ...{ key: running.id, node: running.node, runtime: container?.runtime ?? '' },
       ...{ id: container?.id ?? '', name: container?.name ?? '', namespace: who.namespace },
@@ -133,8 +142,8 @@ export function createContainerViews(
       stale: digest !== '' && wanted !== '' && digest !== wanted,
       canary: own?.canary === true && wanted === digest,
       drift,
-      unprotected: unprotectedOf(running, state, own, before, now),
-      checked: running.checked,
+      unprotected: unprotectedOf({ running, state, annotated }, own, before, now),
+      ...{ checked: running.checked, disk: running.disk },
       ...counts,
       risk: riskOfState(state, running, {
         revision: revision === undefined ? undefined : index().riskOf(revision.digest),
@@ -154,8 +163,11 @@ export function createContainerViews(
   }
 
   function unprotectedOf(
-    running: Running,
-    state: ConfinementState,
+    {
+      running,
+      state,
+      annotated
+    }: { running: Running; state: ConfinementState; annotated: Assigned | undefined },
     decision: ContainerDecision | undefined,
     before: ContainerView | undefined,
     now: string
@@ -173,7 +185,7 @@ export function createContainerViews(
     const isLess = outcome === 'assigned' && state === 'runtime-default'
     if (!isOpen && !isLess) return null
     const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
-    const message = `${rule} gives ${gives}, yet ${has}: it was admitted without the webhook`
+    const message = `${rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
     return { rule, message, since: before?.unprotected?.since ?? now }
   }
 

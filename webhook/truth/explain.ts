@@ -1,3 +1,4 @@
+import { assignedOf } from '../../src/confinement/assigned.js'
 import { plural } from '../../src/plural.js'
 import { errnoName } from '../../src/seccomp/errno-name.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
@@ -93,6 +94,8 @@ export function explain(truth: Truth, view: ContainerView) {
   const denials = truth.sources.hub.denialRows
     .list()
     .filter(({ node, container }) => node === view.node && container === view.id)
+    // An earlier run with that id is another container.
+    .filter(({ at }) => Date.parse(at) >= Date.parse(view.startedAt))
     .map((row) => denialView(truth, row))
   const answer = truth.answers.find(
     view.namespace,
@@ -112,6 +115,7 @@ export function explain(truth: Truth, view: ContainerView) {
         ? { ready: 0, total: 0, missing: [] }
         : nodesOf(truth, view.profile, view.revision),
     answer: answer ?? null,
+    noted: assignedOf(decided?.who.assigned, view.name) ?? null,
     denials,
     restart: restartOf(view),
     words: wordsOf(

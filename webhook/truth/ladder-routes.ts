@@ -51,7 +51,7 @@ const bodies = {
         profile: Ref,
         syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$' }),
         comm: Type.Optional(Type.String({ maxLength: 15 })),
-        reason: Type.Optional(Type.String({ maxLength: 1000 })),
+        reason: Reason,
         remove: Type.Optional(Type.Boolean())
       },
       closed
@@ -213,7 +213,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
       ...{ method: 'POST', url: '/api/v1/mute', cli: 'secco denials mute', needs: update },
       summary: 'A refused call that alarms nobody, or does again',
       async handle(call) {
-        const { profile: key, reason = '', remove, ...mute } = bodyOf(bodies.mute, call)
+        const { profile: key, reason, remove, ...mute } = bodyOf(bodies.mute, call)
         mustHave(truth, key)
         const decision = { by: call.actor, at: at(), reason }
         const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>

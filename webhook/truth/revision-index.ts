@@ -1,3 +1,4 @@
+import type { Assigned } from '../../src/confinement/assigned.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { modeOfRendering } from '../../src/confinement/profile-kind.js'
@@ -18,8 +19,11 @@ export interface KnownRevision {
 export interface RevisionIndex {
   /** Takes in what profiles render to now; what was rendered before is remembered. */
   refresh(): void
-  /** The revision that a container declares. */
-  of(running: Running): KnownRevision | undefined
+  /**
+   * The revision that a container declares. `noted`: what the webhook wrote on its pod; profiles of equal
+   * content share a digest, and only that tells which one was meant.
+   */
+  of(running: Running, noted?: Pick<Assigned, 'profile' | 'revision'>): KnownRevision | undefined
   byDigest(digest: string): readonly KnownRevision[]
   /** 0 to 100; undefined until its bytes were read. */
   riskOf(digest: string): number | undefined
@@ -87,11 +91,12 @@ export function createRevisionIndex(
 
   return {
     refresh,
-    of(running) {
+    of(running, noted) {
       const { digest } = running
       if (digest === '') return undefined
       const assigned = namedRevision(running.assigned)
-      const named = assigned?.digest === digest ? assigned.profile : profileOfPath(running.diskPath)
+      const told = assigned?.digest === digest ? assigned.profile : profileOfPath(running.diskPath)
+      const named = noted?.revision === digest ? noted.profile : told
       const list = known.get(digest) ?? []
       const own = list.find(({ profile }) => profile === named) ?? list[0]
       if (own !== undefined) return own

@@ -47,11 +47,12 @@ function membersOf(body: object): string {
     .slice(0, 200)
 }
 
-/** What the trail keeps of a body: its reason, else its beginning. Never a token. */
+/** What the trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
 export function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
-  const { reason, dryRun, remove } = body as Record<string, unknown>
-  const text = typeof reason === 'string' ? reason : membersOf(body)
+  const { reason, dryRun, remove, syscall } = body as Record<string, unknown>
+  const call = typeof syscall === 'string' && syscall !== '' ? `${syscall}: ` : ''
+  const text = typeof reason === 'string' ? `${call}${reason}` : membersOf(body)
   const taken = remove === true ? 'taken back: ' : ''
   return `${dryRun === true ? 'dry run, nothing was changed: ' : ''}${taken}${text}`
 }

@@ -397,7 +397,7 @@ export interface RunningContainer {
   mode: number;
   /** Seccomp_filters of it */
   filters: number;
-  /** bytes, table, mode, none: how the kernel's filter was compared */
+  /** bytes, table: how the kernel's filter was compared; mode: it cannot be read; none: it was not yet, or there is none */
   checked: string;
   /** the kernel has the filter that is declared */
   same: boolean;

@@ -4,6 +4,7 @@ import { plural } from '../../plural.js'
 import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
+import { ownProfilesPath } from './own-profile.js'
 import { hostPaths, satelliteCapabilities, startupTaintArgument } from './satellite.js'
 
 const clusterWide = new Set([
@@ -47,6 +48,9 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
       : []),
     `nodes: a DaemonSet as root with ${satelliteCapabilities.join(', ')}${options.readFilters ? ', SYS_ADMIN and no filter of its own' : ''}, hostPID, not privileged; of the host it sees`,
     ...hostPaths.map(({ hostPath, readOnly }) => `  ${hostPath}${readOnly ? ' (read only)' : ''}`),
+    options.ownProfiles
+      ? `own pods: under profiles that come with Secco${options.readFilters ? ' (the satellite under none)' : ''}; before each starts, an init container writes its profile to ${ownProfilesPath}, as root without capabilities`
+      : `own pods: under RuntimeDefault${options.readFilters ? ' (the satellite under no filter)' : ''}`,
     `recording: ${options.record}`
   ]
   if (options.startupTaint) {

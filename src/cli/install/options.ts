@@ -26,6 +26,8 @@ export interface InstallOptions {
   startupTaint: boolean
   /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
   readFilters: boolean
+  /** Our own pods run under profiles of our own making (src/seccomp/own.ts); else under RuntimeDefault. */
+  ownProfiles: boolean
   /** Whether pods may opt out with `secco.dev/ignore` where their namespace says nothing. */
   allowIgnore: boolean
   finalState: FinalState
@@ -38,6 +40,7 @@ export const defaultOptions = {
   record: 'always',
   startupTaint: false,
   readFilters: false,
+  ownProfiles: true,
   allowIgnore: false,
   finalState: 'warn'
 } as const satisfies Omit<InstallOptions, 'image'>

@@ -1,12 +1,7 @@
+import { hardened } from './hardened.js'
 import { names, namespace, named, ports, roleLabels, serverNames } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
-
-export const hardened = {
-  allowPrivilegeEscalation: false,
-  privileged: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ['ALL'] }
-} as const
+import { ownProfileParts } from './own-profile.js'
 
 const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
   httpGet: { path, port: 'webhook', scheme: 'HTTPS' },
@@ -68,6 +63,7 @@ function deployment(
     labelSelector: { matchLabels }
   })
   const certManager = options.tls === 'cert-manager'
+  const own = ownProfileParts(options, 'webhook')
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -100,6 +96,7 @@ function deployment(
             fsGroup: 65534,
             seccompProfile: { type: 'RuntimeDefault' }
           },
+          ...(own.initContainers.length > 0 ? { initContainers: own.initContainers } : {}),
           containers: [
             {
               name: 'secco',
@@ -116,7 +113,7 @@ function deployment(
               livenessProbe: probe('/livez', 6),
               readinessProbe: probe('/readyz', 1),
               resources,
-              securityContext: hardened,
+              securityContext: { ...hardened, ...own.securityContext },
               volumeMounts: [
                 { name: 'state', mountPath: '/var/lib/secco' },
                 ...(certManager
@@ -130,7 +127,8 @@ function deployment(
             { name: 'state', emptyDir: { sizeLimit: '256Mi' } },
             ...(certManager
               ? [{ name: 'tls', secret: { secretName: names.certificates, defaultMode: 0o440 } }]
-              : [])
+              : []),
+            ...own.volumes
           ]
         }
       }

@@ -1,6 +1,7 @@
-import { hardened } from './programs.js'
+import { hardened } from './hardened.js'
 import { names, named, namespace, ports, roleLabels, startupTaint, tokenAudience } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
+import { ownProfileParts, ownProfilesVolume } from './own-profile.js'
 
 /**
  * What the satellite may do beyond an ordinary process: `secco doctor --node` was run with fewer and fewer
@@ -52,6 +53,9 @@ const probe = (path: string, failureThreshold: number, periodSeconds = 10) => ({
 export function satellite(options: InstallOptions): Manifest {
   const { labels } = named(names.satellite, 'satellite')
   const matchLabels = { 'app.kubernetes.io/instance': names.satellite }
+  // What asks for another process's filter must not have one itself (ptrace(2), PTRACE_SECCOMP_GET_FILTER).
+  const ownProfiles = options.ownProfiles && !options.readFilters
+  const own = ownProfileParts({ ...options, ownProfiles }, 'satellite')
   const add = [...satelliteCapabilities, ...(options.readFilters ? ['SYS_ADMIN'] : [])]
   return {
     apiVersion: 'apps/v1',
@@ -80,6 +84,7 @@ export function satellite(options: InstallOptions): Manifest {
               ? { type: 'Unconfined' }
               : { type: 'RuntimeDefault' }
           },
+          ...(own.initContainers.length > 0 ? { initContainers: own.initContainers } : {}),
           containers: [
             {
               name: 'satellite',
@@ -108,7 +113,11 @@ export function satellite(options: InstallOptions): Manifest {
               livenessProbe: probe('/livez', 6),
               readinessProbe: probe('/readyz', 1),
               resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
-              securityContext: { ...hardened, capabilities: { drop: ['ALL'], add } },
+              securityContext: {
+                ...hardened,
+                capabilities: { drop: ['ALL'], add },
+                ...own.securityContext
+              },
               volumeMounts: [
                 ...hostPaths.map(({ name, hostPath, readOnly, mountPropagation }) => ({
                   name,
@@ -153,7 +162,8 @@ export function satellite(options: InstallOptions): Manifest {
                   }
                 }
               : { name: 'authority', configMap: { name: names.authority } },
-            { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } }
+            { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } },
+            ...own.volumes
           ]
         }
       }
@@ -175,7 +185,9 @@ export function cleaner(of: Manifest): Manifest {
   const [container] = pod.containers
   const name = `${names.satellite}-clean`
   const matchLabels = { 'app.kubernetes.io/instance': name }
-  const volumes = pod.volumes.filter((volume) => volume.name === 'bpf' || volume.name === 'tmp')
+  // Its profile is the satellite's, and so is what writes it.
+  const needed = ['bpf', 'tmp', ownProfilesVolume]
+  const volumes = pod.volumes.filter((volume) => needed.includes(volume.name))
   const kept = new Set(volumes.map((volume) => volume.name))
   const mounts = container?.['volumeMounts'] as { name: string }[]
   return {

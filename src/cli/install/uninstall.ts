@@ -6,6 +6,7 @@ import { nameOf } from './install.js'
 import { names, namespace, startupTaint } from './names.js'
 import { installParts } from './objects.js'
 import { defaultOptions, type Manifest } from './options.js'
+import { ownProfilesPath } from './own-profile.js'
 import { cleaner } from './satellite.js'
 
 export interface UninstallOptions {
@@ -215,7 +216,9 @@ export async function runUninstall(
       `kept: the CRDs, all profiles and rules, namespace ${namespace} (--all removes them too)\n`
     )
   }
-  io.stderr('kept on nodes: files of profiles that running pods refer to\n')
+  io.stderr(
+    `kept on nodes: files of profiles that running pods refer to, and Secco's own in ${ownProfilesPath}\n`
+  )
   if (stuck.length === 0) return 0
   throw new SeccoError('UNAVAILABLE', `still there: ${stuck.join(', ')}`, {
     hint: 'see metadata.finalizers and the conditions of the named object: something else holds it'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { createLogger } from '../../log.js'
 import { parseOutput } from '../output.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 
 /** The same folder as `secco up` takes: the kubelet's where there is one. */
 const kubeletRoot = '/var/lib/kubelet'
@@ -20,7 +20,7 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
   program
     .command('doctor')
     .description(
-      'prove the whole chain with a real canary: webhook, patch, file, kernel, denial; --node: what this node can do'
+      'prove the whole chain with a real canary, here or with --kubeconfig in a cluster: webhook, patch, file, kernel, denial; --node: what this node can do'
     )
     .option('--node', 'this node: kernel, hooks, runtimes, folders')
     .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
@@ -31,6 +31,13 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
         | 'table'
         | 'json'
         | 'yaml'
+      const kubeconfig = kubeconfigOf(command)
+      if (flags.node !== true && kubeconfig !== undefined) {
+        const { runClusterDoctor } = await import('../doctor-cluster.js')
+        const token = context.io.env['SECCO_TOKEN']
+        context.finish(await runClusterDoctor(context.io, { kubeconfig, token, output }))
+        return
+      }
       if (flags.node !== true) {
         const { runChainDoctor } = await import('../doctor-chain.js')
         const paths = pathsOf(command, context)

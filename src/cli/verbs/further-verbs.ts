@@ -8,6 +8,7 @@ import { addLearnVerb } from './learn-verb.js'
 import { addUiVerbs } from './ui-verbs.js'
 import { addImportVerb, addMigrateVerb } from './import-verbs.js'
 import { addRenderVerb } from './render-verb.js'
+import { addOwnProfileVerb } from './own-profile-verb.js'
 import { addPsVerb } from './ps-verb.js'
 import { addReviewVerbs } from './review-verbs.js'
 import { addProfileVerbs } from './profile-verbs.js'
@@ -35,5 +36,6 @@ export function addFurtherVerbs(program: Command, context: VerbContext): void {
   addDoctorVerb(program, context)
   addBaseVerbs(program, context)
   addBlockVerb(program, context)
+  addOwnProfileVerb(program, context)
   addVersionVerbs(program, context)
 }

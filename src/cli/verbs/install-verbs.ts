@@ -24,6 +24,7 @@ interface InstallFlags {
   record: string
   startupTaint?: boolean
   readFilters?: boolean
+  ownProfiles: string
   allowIgnore?: boolean
   finalState: string
   dryRun?: boolean
@@ -52,6 +53,11 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
       'satellites get CAP_SYS_ADMIN and no filter, to read the filters of processes back from the kernel'
     )
     .option(
+      '--own-profiles <on|off>',
+      "Secco's own pods run under the profiles that come with it (`secco own-profile show`), or under RuntimeDefault",
+      'on'
+    )
+    .option(
       '--allow-ignore',
       'pods may opt out with secco.dev/ignore=true where their namespace says nothing'
     )
@@ -74,6 +80,7 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
         record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
         startupTaint: flags.startupTaint === true,
         readFilters: flags.readFilters === true,
+        ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
         allowIgnore: flags.allowIgnore === true,
         finalState: parseOutput(flags.finalState, finalStates, '--final-state') as FinalState
       }

@@ -97,22 +97,21 @@ function addDenials(program: Command, context: VerbContext): void {
     .argument('<syscall>', 'its name')
     .option('--namespace-of <namespace>', 'namespace of a PROFILE without one', 'default')
     .option('--comm <name>', 'only of this process name')
-    .option('--reason <text>', 'why')
+    .requiredOption('--reason <text>', 'why, kept in the history')
     .option('--remove', 'hear of it again')
     .action(
       async (
         profile: string,
         syscall: string,
-        options: { namespaceOf: string; comm?: string; reason?: string; remove?: boolean },
+        options: { namespaceOf: string; comm?: string; reason: string; remove?: boolean },
         command: Command
       ) => {
         const { muteCall } = await import('../denials.js')
         context.finish(
           await muteCall(context.io, await hubOf(command, context), {
             profile: keyOf(profile, options.namespaceOf),
-            ...{ syscall, remove: options.remove === true },
-            ...(options.comm === undefined ? {} : { comm: options.comm }),
-            ...(options.reason === undefined ? {} : { reason: options.reason })
+            ...{ syscall, reason: options.reason, remove: options.remove === true },
+            ...(options.comm === undefined ? {} : { comm: options.comm })
           })
         )
       }

@@ -1,10 +1,11 @@
 import { namespace } from '../../../src/cli/install/names.js'
 import type { Kubectl } from '../kubectl.js'
 import { runSecco } from '../secco-command.js'
+import { ownProfilesArguments } from './measuring.js'
 
 /** `secco install … | kubectl apply -f -`. Rejects with what either of the two said. */
 export async function applyInstall(kubectl: Kubectl, args: readonly string[]): Promise<void> {
-  const printed = await runSecco(['install', ...args])
+  const printed = await runSecco(['install', ...args, ...ownProfilesArguments])
   if (printed.code !== 0) throw new Error(printed.stderr)
   const applied = await kubectl(['apply', '-f', '-'], printed.stdout)
   if (applied.code !== 0) throw new Error(applied.stderr)

@@ -53,6 +53,11 @@ test('the secco command', async (t) => {
           says: /unknown command 'nonsense'.*\(INVALID_ARGUMENT\)/
         },
         {
+          name: 'a container called as a verb is',
+          args: ['trace', 'satellite', '--for', 'soon'],
+          says: /--for soon.*\(INVALID_ARGUMENT\)/
+        },
+        {
           name: 'unknown option',
           args: ['get', 'rules', '--colour'],
           says: /unknown option '--colour'/

@@ -25,6 +25,8 @@ import type { Store } from '../../../src/store/store.js'
 import { setCondition } from '../../../webhook/hub/conditions.js'
 import { mostInstances, withFindings } from '../../../webhook/hub/evidence.js'
 import { nodeView } from '../../../webhook/hub/node-view.js'
+import type { Denial } from '../../../webhook/hub/denial.js'
+import { createDenialRows } from '../../../webhook/hub/denial-rows.js'
 import { createNodes, type NodeState } from '../../../webhook/hub/nodes.js'
 import { type Finding, readObservation } from '../../../webhook/hub/observations.js'
 import { createOutbox } from '../../../webhook/hub/outbox.js'
@@ -813,4 +815,19 @@ test('a policy approves when its gates are met, and leaves risky names to people
   t.equal(hub.profiles().get('default/web')?.approved, true, 'and it is rendered')
   await hub.flush()
   t.equal((await stored())?.status?.approvals?.length, 1, 'once')
+})
+
+test('refused calls of an earlier run with the same id are not those of the next', (t) => {
+  const rows = createDenialRows()
+  const denial = (instance: string, lastSeen: string) =>
+    ({
+      ...{ node: 'n1', container: 'web', instance, lastSeen, action: 'SCMP_ACT_ERRNO', errno: 1 },
+      ...{ signal: '', syscall: 'getsid', at: '', expected: false }
+    }) as Denial
+  rows.grow(denial('n1/1', '2026-01-01T00:00:05Z'), 3, '2026-01-01T00:00:05Z')
+  t.same(rows.ofContainer('n1', 'web', '2026-01-01T00:00:00.000Z'), { denials: 3, expected: 0 })
+  t.same(rows.ofContainer('n1', 'web', '2026-01-01T00:01:00.000Z'), { denials: 0, expected: 0 })
+  rows.grow(denial('n1/2', '2026-01-01T00:01:02.5Z'), 1, '2026-01-01T00:01:03Z')
+  t.same(rows.ofContainer('n1', 'web', '2026-01-01T00:01:00.000Z'), { denials: 1, expected: 0 })
+  t.end()
 })

@@ -400,6 +400,13 @@ test('a viewer sees no buttons that would be refused, and what is not offered ha
   t.equal((await rig.send('POST', '/api/v1/block', {})).statusCode, 200)
   t.same(actors, ['admin'])
   t.match(rig.ui.audit.list()[0], { action: 'postBlock', user: 'admin', status: 200 })
+  const mute = { profile: 'shop/checkout.app', syscall: 'mkdir', reason: 'its agent tries it' }
+  t.equal((await rig.send('POST', '/api/v1/mute', mute)).statusCode, 200)
+  t.match(
+    rig.ui.audit.list()[0],
+    { action: 'postMute', object: 'shop/checkout.app', detail: 'mkdir: its agent tries it' },
+    'whose it is, which call and why'
+  )
 })
 
 test('who may see one namespace sees nothing of another', async (t) => {

@@ -54,9 +54,12 @@ function muteForm(group: DenialGroup, key: string): Markup {
   const title = group.muted
     ? 'It is shown as open again'
     : 'It stays refused, and is not shown as open any more'
-  return html`<form class="inline" data-action data-url="/api/v1/mute" data-then="reload">
+  const whose = html`<span class="vh"> ${group.syscall} of ${group.profile}</span>`
+  const word = group.muted ? 'Open again' : 'Keep refused'
+  return html`<details><summary title="${title}">${word}${whose}</summary><form class="stack tight" data-action data-url="/api/v1/mute" data-then="reload">
 <input type="hidden" name="profile" value="${key}"><input type="hidden" name="syscall" value="${group.syscall}">${remove}
-<button class="btn s" type="submit" title="${title}">${group.muted ? 'Open again' : 'Keep refused'}<span class="vh"> ${group.syscall} of ${group.profile}</span></button></form>`
+<label class="field">Why<input type="text" name="reason" required maxlength="1000"></label><p class="form-error" role="alert"></p>
+<button class="btn s" type="submit">${word}${whose}</button></form></details>`
 }
 
 function actions(group: DenialGroup, may: boolean, mayMute: boolean): Markup {

@@ -1,0 +1,29 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+
+/** Longer than what is asked for of any of these files. */
+const buffer = Buffer.allocUnsafe(4096)
+
+/**
+ * The first 4 KiB of a file of /proc; undefined when its process is gone. One buffer and three calls for
+ * each: thousands are read in a row, and readFileSync takes five and memory.
+ */
+export function procText(path: string): string | undefined {
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
+export function startTicksOf(pid: number): number | undefined {
+  const stat = procText(`/proc/${pid}/stat`)
+  if (stat === undefined) return undefined
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20)
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+}

@@ -1,0 +1,281 @@
+import type { ContainerView } from '../../webhook/truth/container-views.js'
+import { apiVersion } from '../api/names.js'
+import { errorKinds, toSeccoError } from '../errors.js'
+import type { ApiCall } from '../store/kubernetes-call.js'
+import { tinyPrograms } from './base/tiny-program.js'
+import { openClusterHubs } from './cluster-hub.js'
+import {
+  canaryContainer as container,
+  canaryName as name,
+  canaryPod,
+  canaryPods,
+  type CanaryPlace,
+  cleanUp,
+  found,
+  insteadOf,
+  makeRoom,
+  type Pod,
+  profilePath,
+  waitingText
+} from './doctor-cluster-canary.js'
+import { canaryProfile, deliveredTo, listOf, proveDenial, proveFilter } from './doctor-canary.js'
+import { notServing, readyText, type Workload } from './doctor-cluster-programs.js'
+import {
+  type Broken,
+  conclude,
+  type DoctorOutput,
+  eventually,
+  type Link,
+  type Step,
+  walkLinks
+} from './doctor-links.js'
+import type { HubAccess } from './hub-api.js'
+import { commonLabels, names, namespace as home, roleLabels } from './install/names.js'
+import type { Io } from './io.js'
+import { loadKubeconfig } from './open-store.js'
+
+export interface ClusterDoctorOptions {
+  kubeconfig: string
+  /** Who asks the hub; default: the kubeconfig's own token. */
+  token: string | undefined
+  output: DoctorOutput
+}
+
+const webhookPatienceMs = 10_000
+const seenMs = 10_000
+
+interface Chain {
+  options: ClusterDoctorOptions
+  call: ApiCall
+  /** All of them: each knows its own satellites. */
+  hubs: readonly HubAccess[]
+  satellite: Workload['spec']['template']['spec']
+  /** As `uname -m` says it, and as Kubernetes labels it. */
+  machine: string
+  arch: string
+  digest: string
+  path: string
+  pod: Pod | undefined
+  view: ContainerView | undefined
+}
+
+const apply = 'secco install --image IMAGE | kubectl apply -f -'
+const machines: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
+
+const placeOf = ({ satellite, arch }: Chain): CanaryPlace => ({
+  image: satellite.containers[0]?.image ?? '',
+  imagePullSecrets: satellite.imagePullSecrets ?? [],
+  arch
+})
+
+const links: readonly Link<Chain>[] = [
+  {
+    what: 'Secco is installed, and its programs are ready',
+    mend: 'see whether the API server answers you: kubectl version',
+    async prove(chain) {
+      const query = {
+        labelSelector: `app.kubernetes.io/name=${commonLabels['app.kubernetes.io/name']}`
+      }
+      const of = async (kind: string): Promise<Workload[]> => {
+        const path = `/apis/apps/v1/namespaces/${home}/${kind}`
+        return ((await chain.call('GET', path, { query })) as { items: Workload[] }).items
+      }
+      const [deployments, daemonSets] = [await of('deployments'), await of('daemonsets')]
+      const satellites = daemonSets.find(({ metadata }) => metadata.name === names.satellite)
+      if (deployments.length === 0 || satellites === undefined) {
+        const what = deployments.length === 0 ? 'no webhook and no hub' : 'no satellites'
+        return { broken: `there are ${what} in namespace ${home}`, mend: apply }
+      }
+      chain.satellite = satellites.spec.template.spec
+      return notServing(deployments) ?? [...deployments, satellites].map(readyText).join(', ')
+    }
+  },
+  {
+    what: 'every hub answers, and every node has a satellite',
+    mend: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
+    async prove(chain) {
+      const { kubeconfig, token } = chain.options
+      chain.hubs = await openClusterHubs(kubeconfig, token)
+      interface Node {
+        metadata: { name: string; labels?: Record<string, string> }
+        status: { conditions?: { type: string; status: string }[] }
+      }
+      const { items } = (await chain.call('GET', '/api/v1/nodes')) as { items: Node[] }
+      const up = items.filter(({ status }) =>
+        status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')
+      )
+      if (up.length === 0) return { broken: 'no node is Ready', mend: 'kubectl get nodes' }
+      chain.arch = up[0]?.metadata.labels?.['kubernetes.io/arch'] ?? ''
+      chain.machine = machines[chain.arch] ?? chain.arch
+      let lacking: string[] = up.map(({ metadata }) => metadata.name)
+      await eventually(async () => {
+        const known = await listOf<{ name: string; connected: boolean }>(
+          chain.hubs,
+          '/api/v1/nodes'
+        )
+        const there = new Set(known.filter(({ connected }) => connected).map((one) => one.name))
+        lacking = up.map(({ metadata }) => metadata.name).filter((one) => !there.has(one))
+        return lacking.length === 0 ? true : undefined
+      }, seenMs)
+      const [first] = lacking
+      if (first === undefined)
+        return up
+          .map(({ metadata }) => metadata.name)
+          .slice(0, 10)
+          .join(', ')
+      const mend = `kubectl -n ${home} get pods -l ${roleLabels.satellite} -o wide; on ${first}: secco doctor --node`
+      return { broken: `no satellite of ${lacking.slice(0, 5).join(', ')} is connected`, mend }
+    }
+  },
+  {
+    what: 'the API server is told to ask the webhook',
+    mend: apply,
+    async prove({ call }) {
+      const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${names.configuration}`
+      const configuration = await found<{
+        webhooks?: { failurePolicy?: string; clientConfig: { caBundle?: string } }[]
+      }>(call('GET', path))
+      const [own] = configuration?.webhooks ?? []
+      if (own === undefined) {
+        const broken = `there is no MutatingWebhookConfiguration ${names.configuration}: no pod is patched`
+        return { broken, mend: apply }
+      }
+      if ((own.clientConfig.caBundle ?? '') === '') {
+        const mend = `the webhook writes it: kubectl -n ${home} logs -l ${roleLabels.admission}`
+        return {
+          broken: 'its configuration has no caBundle: the API server trusts no answer',
+          mend
+        }
+      }
+      return `${names.configuration}, failurePolicy ${own.failurePolicy ?? 'Fail'}`
+    }
+  },
+  {
+    what: 'a profile becomes a revision that every node has',
+    mend: 'look at `secco get profiles -A -o wide` and `secco get nodes`: a node is away or cannot write',
+    async prove(chain) {
+      await makeRoom(chain.call)
+      const workload = { kind: 'Pod', name, container } as const
+      const profile = canaryProfile({ namespace: name, name }, workload, chain.machine)
+      await chain.call('POST', `/apis/${apiVersion}/namespaces/${name}/seccompprofiles`, {
+        body: profile
+      })
+      const state = await deliveredTo(chain.hubs, { namespace: name, name })
+      if (state === undefined) return undefined
+      chain.digest = state.digest
+      chain.path = state.path
+      return state.digest.slice(0, 19)
+    }
+  },
+  {
+    what: 'the webhook patches a pod that asks for it',
+    mend: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`,
+    async prove(chain) {
+      let why: Broken = { broken: 'the API server made no pod' }
+      const body = canaryPod(placeOf(chain))
+      // It takes its rules and profiles in a moment after the nodes have the file.
+      const patched = await eventually(async () => {
+        try {
+          const query = { dryRun: 'All' }
+          const pod = (await chain.call('POST', canaryPods, { query, body })) as Pod
+          if (profilePath(pod) === chain.path) return pod
+          why = insteadOf(pod)
+        } catch (error) {
+          why = { broken: toSeccoError(error).message }
+        }
+        return undefined
+      }, webhookPatienceMs)
+      return patched === undefined ? why : chain.path
+    }
+  },
+  {
+    what: 'a pod starts under it',
+    mend: 'the message is the node’s own: secco doctor --node there says what it can do',
+    async prove(chain) {
+      const ask = tinyPrograms(chain.machine).ask.toString('base64')
+      const configMaps = `/api/v1/namespaces/${name}/configmaps`
+      await chain.call('POST', configMaps, { body: { metadata: { name }, binaryData: { ask } } })
+      await chain.call('POST', canaryPods, { body: canaryPod(placeOf(chain)) })
+      let last: Pod | undefined
+      const running = await eventually(async () => {
+        last = (await chain.call('GET', `${canaryPods}/${name}`)) as Pod
+        return last.status?.containerStatuses?.[0]?.state.running === undefined ? undefined : last
+      })
+      if (running === undefined) {
+        return { broken: last === undefined ? 'it is gone' : waitingText(last) }
+      }
+      if (profilePath(running) !== chain.path) return insteadOf(running)
+      chain.pod = running
+      return `pod ${name}/${name} on ${running.spec.nodeName ?? ''}`
+    }
+  },
+  {
+    what: 'the file on its node is what its name says',
+    mend: 'look at `secco ps -A -o wide` and the log of the satellite: it mends what others change',
+    async prove(chain) {
+      const view = await eventually(async () => {
+        const path = `/api/v1/containers?namespace=${name}`
+        const items = await listOf<ContainerView>(chain.hubs, path)
+        const own = items.find(({ podUid }) => podUid === chain.pod?.metadata.uid)
+        return own === undefined || own.disk === '' ? undefined : own
+      }, seenMs)
+      if (view === undefined) {
+        const mend = `the satellite of that node did not see it: kubectl -n ${home} logs -l ${roleLabels.satellite}`
+        return { broken: 'nobody looked at it within 10 s', mend }
+      }
+      chain.view = view
+      return view.disk === 'ok'
+        ? `${chain.path} on ${view.node}`
+        : { broken: `${chain.path} on ${view.node} is ${view.disk}` }
+    }
+  },
+  {
+    what: "the kernel's filter is that revision",
+    mend: 'look at `secco ps -A -o wide`: WHY says what is in force instead',
+    prove: ({ hubs, pod, digest }) =>
+      proveFilter(hubs, ({ podUid }) => podUid === pod?.metadata.uid, digest)
+  },
+  {
+    what: 'a refused call is seen and attributed',
+    mend: 'on that node: secco doctor --node; recording or the tracing of denials does not work there',
+    prove: ({ hubs, view }) => proveDenial(hubs, view?.id ?? '')
+  }
+]
+
+/** The same link; what fails with a next step of its own says that one. */
+function hinted(link: Link<Chain>): Link<Chain> {
+  return {
+    ...link,
+    async prove(chain) {
+      try {
+        return await link.prove(chain)
+      } catch (error) {
+        const { code, message, hint } = toSeccoError(error)
+        return { broken: message, ...(hint === errorKinds[code].hint ? {} : { mend: hint }) }
+      }
+    }
+  }
+}
+
+/**
+ * `secco doctor --kubeconfig`: proves the chain in a cluster with a real pod: API server, webhook, patch,
+ * file, kernel filter, denial. Needs the rights to make a namespace, a pod and an approved profile in it.
+ * @returns 0 when every link holds, else 1; what it made is removed again.
+ * @throws SeccoError for the kubeconfig
+ */
+export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): Promise<number> {
+  const config = await loadKubeconfig(options.kubeconfig)
+  const { createApiCall } = await import('../store/kubernetes-call.js')
+  const call = createApiCall(config)
+  const chain: Chain = {
+    ...{ options, call, hubs: [], satellite: { containers: [] }, machine: '', arch: '' },
+    ...{ digest: '', path: '', pod: undefined, view: undefined }
+  }
+  let steps: Step[] = []
+  try {
+    steps = await walkLinks(io, options.output, links.map(hinted), chain)
+  } finally {
+    await cleanUp(call)
+  }
+  return conclude(io, options.output, steps)
+}

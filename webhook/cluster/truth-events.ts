@@ -1,0 +1,103 @@
+import type { DenialNews } from '../hub/denial-rows.js'
+import type { ContainerView } from '../truth/container-views.js'
+import { type DenialView, denialView } from '../truth/denial-views.js'
+import type { Truth } from '../truth/truth.js'
+import type { ClusterPod } from './cluster-view.js'
+import type { EventRecorder, EventText } from './events.js'
+
+/** Containers whose pods are remembered, also after their end: what ended by a refused call is told, too. */
+const mostRemembered = 20_000
+
+/** What became wrong, or right again, with a container. Pure. */
+export function driftTexts(
+  before: Pick<ContainerView, 'drift' | 'unprotected'> | undefined,
+  after: Pick<ContainerView, 'name' | 'drift' | 'unprotected'>
+): EventText[] {
+  const container = after.name.slice(0, 63)
+  const had = new Set(before?.drift.map(({ kind }) => kind) ?? [])
+  const texts: EventText[] = after.drift
+    .filter(({ kind }) => !had.has(kind))
+    .map(({ kind, message }) => ({
+      ...{ type: 'Warning', reason: kind, action: 'Inspect' },
+      note: `container ${container}: ${message}`
+    }))
+  if (after.unprotected !== null && (before?.unprotected ?? null) === null) {
+    texts.push({
+      ...{ type: 'Warning', reason: 'NotProtected', action: 'Inspect' },
+      note: `container ${container} should be protected, is not: ${after.unprotected.message}`
+    })
+  }
+  if (had.size > 0 && after.drift.length === 0) {
+    texts.push({
+      ...{ type: 'Normal', reason: 'AsDeclared', action: 'Inspect' },
+      note: `container ${container}: declared, on disk and in the kernel are the same again`
+    })
+  }
+  return texts
+}
+
+/** What to say of a refused call: the same for every repetition. Undefined: it alarms nobody. Pure. */
+export function denialText(view: DenialView): EventText | undefined {
+  if (view.muted || view.expected) return undefined
+  // A process chooses its own name.
+  const comm = view.comm.replace(/[^\x20-\x7e]/g, '?')
+  const who = comm === '' ? 'a process' : comm
+  const logged = view.answer === 'logged'
+  const got = logged ? 'it was let through and logged' : `it got ${view.answer}`
+  return {
+    ...{ type: 'Warning', action: logged ? 'Audit' : 'Enforce' },
+    reason: logged ? 'CallLogged' : 'CallRefused',
+    note: `container ${view.containerName.slice(0, 63)}: ${who} called ${view.syscall}, ${got}; ${view.hint}`
+  }
+}
+
+/**
+ * Tells people on their pods of drift, of missing protection and of refused calls. Each hub speaks of what
+ * its own satellites see; a satellite is believed of the pods of its own node only. @returns how to end it.
+ */
+export function tellPods(options: {
+  truth: Truth
+  pod: (uid: string) => ClusterPod | undefined
+  events: Pick<EventRecorder, 'record'>
+}): () => void {
+  const { truth, pod, events } = options
+  const told = new Map<string, Pick<ContainerView, 'drift' | 'unprotected'>>()
+  const pods = new Map<string, string>()
+
+  function record(uid: string, node: string, texts: readonly EventText[]): void {
+    const about = texts.length === 0 || uid === '' ? undefined : pod(uid)
+    if (about?.node !== node) return
+    const { namespace, name } = about
+    const regarding = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid }
+    for (const text of texts) events.record(regarding, text)
+  }
+
+  function look(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+    for (const view of changed) {
+      const place = `${view.node} ${view.id}`
+      pods.delete(place)
+      if (view.podUid !== '') pods.set(place, view.podUid)
+      record(view.podUid, view.node, driftTexts(told.get(view.key), view))
+      if (view.drift.length > 0 || view.unprotected !== null) told.set(view.key, view)
+      else told.delete(view.key)
+    }
+    for (const { key } of gone) told.delete(key)
+    for (const place of pods.keys()) {
+      if (pods.size <= mostRemembered) break
+      pods.delete(place)
+    }
+  }
+
+  const leaves = [
+    truth.views.onChange(look),
+    truth.sources.hub.denialRows.onNews((news: DenialNews) => {
+      const text = denialText(denialView(truth, news))
+      const uid = pods.get(`${news.node} ${news.container}`)
+      if (text !== undefined && uid !== undefined) record(uid, news.node, [text])
+    })
+  ]
+  look(truth.views.list(), [])
+  return () => {
+    for (const leave of leaves) leave()
+  }
+}
