@@ -121,6 +121,12 @@ export interface Addon {
   cgroupMembers(mount: string, id: bigint): number[] | undefined
   /** pid, tid, 1 for a 32-bit program, number; call after call. */
   blockedCalls(pids: readonly number[], mntns: number, mayBeCompat: boolean): Float64Array
+  /** 0: the process is gone. */
+  mntnsOf(pid: number): number
+  /** Field 22 of /proc/PID/stat; 0: the process is gone, or dead and not reaped. */
+  startTimeOf(pid: number): number
+  /** Gives free pages of malloc back to the system; whether there were any. */
+  trimMemory(): boolean
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */

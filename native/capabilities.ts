@@ -108,43 +108,68 @@ function exactOr(test: SelfTest, misses: number): string | undefined {
   return misses > 0 ? `the kernel skipped the hook ${misses} times` : undefined
 }
 
-/** Attaches with the better hook that loads and counts; the other one is tried where it does not. */
-async function tryHook(hook: Recorder['hook']): Promise<Capability[]> {
-  const recorder = openRecorder({ hook, slots })
+/** What a recorder has shown to do. */
+export interface Proof {
+  /** record, record-arguments, denials */
+  capabilities: Capability[]
+  /** Its self-test, where that could be run. */
+  test?: SelfTest
+}
+
+async function tryAttached(recorder: Recorder): Promise<Required<Proof>> {
+  const test = await recorder.selfTest()
+  const inexact = exactOr(test, recorder.counters().recursionMisses)
+  if (inexact !== undefined) throw new Error(inexact)
+  const recorded = capability('record', undefined, `hook ${recorder.hook}`)
   try {
-    recorder.attach()
-    const inexact = exactOr(await recorder.selfTest(), recorder.counters().recursionMisses)
-    if (inexact !== undefined) throw new Error(inexact)
-    const recorded = capability('record', undefined, `hook ${hook}`)
-    try {
-      const { denials, args } = await tryRefused(recorder)
-      return [recorded, args, denials]
-    } catch (error) {
-      const reason = reasonOf(error)
-      return [recorded, capability('record-arguments', reason), capability('denials', reason)]
-    }
-  } finally {
-    recorder.stop()
+    const { denials, args } = await tryRefused(recorder)
+    return { capabilities: [recorded, args, denials], test }
+  } catch (error) {
+    const reason = reasonOf(error)
+    const others = [capability('record-arguments', reason), capability('denials', reason)]
+    return { capabilities: [recorded, ...others], test }
   }
 }
 
+function noRecorder(reason: string): Capability[] {
+  return [
+    capability('record', reason),
+    capability('record-arguments', 'nothing is recorded'),
+    capability('denials', 'nothing is recorded')
+  ]
+}
+
+/**
+ * Tries a recorder that is in use, on children of its own; it is attached afterwards. To be called before
+ * anybody takes its slots: the children's are given back. Never rejects.
+ */
+export async function proveRecorder(recorder: Recorder): Promise<Proof> {
+  try {
+    recorder.attach()
+    return await tryAttached(recorder)
+  } catch (error) {
+    return { capabilities: noRecorder(reasonOf(error)) }
+  }
+}
+
+/** Attaches with the better hook that loads and counts; the other one is tried where it does not. */
 async function tryRecorder(): Promise<Capability[]> {
   const reasons: string[] = []
   for (const hook of ['tp_btf', 'raw_tp'] as const) {
     try {
-      return await tryHook(hook)
+      const recorder = openRecorder({ hook, slots })
+      try {
+        recorder.attach()
+        return (await tryAttached(recorder)).capabilities
+      } finally {
+        recorder.stop()
+      }
     } catch (error) {
       const reason = reasonOf(error)
       if (!reasons.includes(reason)) reasons.push(reason)
     }
   }
-  const reason = reasons[0] ?? 'no hook'
-  return [
-    capability('record', reason),
-    ...(['record-arguments', 'denials'] as const).map((name) =>
-      capability(name, 'nothing is recorded')
-    )
-  ]
+  return noRecorder(reasons[0] ?? 'no hook')
 }
 
 async function tryOne(
@@ -161,9 +186,10 @@ async function tryOne(
 /**
  * Tries everything that this kernel may give, by doing it on children of its own, and undoes it.
  * Takes about half a second; never rejects. In the order of {@link capabilityNames}.
+ * @param proven what a recorder in use has shown already: none is loaded for that then.
  */
-export async function probeCapabilities(): Promise<Capability[]> {
-  const recorded = await tryRecorder()
+export async function probeCapabilities(proven?: Proof): Promise<Capability[]> {
+  const recorded = proven?.capabilities ?? (await tryRecorder())
   const others = await Promise.all([
     tryOne('blocked-calls', tryBlockedCalls),
     tryOne('audit-log', () => tryProbe('audit')),

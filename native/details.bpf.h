@@ -85,6 +85,7 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 	if (!slot)
 		return 0;
 	struct secco_denial_key key = { index, slot->generation, abi, nr };
+	__sync_fetch_and_add(&state.noted, 1);
 	struct secco_denial *denial = bpf_map_lookup_elem(&denials, &key);
 	if (!denial) {
 		struct secco_denial none = {};
@@ -102,6 +103,7 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 	denial->at = bpf_ktime_get_ns();
 	denial->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
+	__sync_fetch_and_add(&state.noted, 1);
 	return 0;
 }
 

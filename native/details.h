@@ -44,8 +44,8 @@ class Details {
 
   using Denial = std::pair<secco_denial_key, secco_denial>;
 
-  /* One walk; an element that is removed meanwhile may end it early, and only this process removes. */
-  std::vector<Denial> denials() const {
+  /* One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. */
+  std::vector<Denial> walk_denials() const {
     std::vector<Denial> all;
     Denial one = {};
     const secco_denial_key *before = nullptr;
@@ -58,24 +58,14 @@ class Details {
     return all;
   }
 
-  /* What was noted of one number. `at`: in the order of `seen`. */
-  void drop(__u32 index, __u32 generation, __u32 at) const {
-    const __u32 abi = at < SECCO_COMPAT_AT ? 0 : at < SECCO_X32_AT ? 1 : 2;
-    const __u32 first = abi == 0 ? 0 : abi == 1 ? SECCO_COMPAT_AT : SECCO_X32_AT;
-    const secco_denial_key key = {index, generation, abi, at - first};
-    bpf_map_delete_elem(denials_, &key);
-  }
+  void drop(const secco_denial_key &key) const { bpf_map_delete_elem(denials_, &key); }
 
   /* When nobody can count in the slot any more: its next owner finds nothing of it. */
   void forget(__u32 index, bool watched) const {
     static const secco_argument_row no_arguments = {};
     static const secco_refused_row no_numbers = {};
     bpf_map_update_elem(arguments_, &index, &no_arguments, BPF_ANY);
-    if (!watched) return;
-    bpf_map_update_elem(refused_, &index, &no_numbers, BPF_ANY);
-    for (const Denial &denial : denials()) {
-      if (denial.first.index == index) bpf_map_delete_elem(denials_, &denial.first);
-    }
+    if (watched) bpf_map_update_elem(refused_, &index, &no_numbers, BPF_ANY);
   }
 
  private:

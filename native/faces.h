@@ -4,3 +4,6 @@
 #include <napi.h>
 
 Napi::Function state_watch_face(Napi::Env env);
+void process_faces(Napi::Env env, Napi::Object exports);
+void memory_faces(Napi::Env env, Napi::Object exports);
+void table_faces(Napi::Env env, Napi::Object exports);

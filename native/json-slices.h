@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <array>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -70,8 +71,22 @@ class JsonSlices {
     return {};
   }
 
+  /* One look-up a character: std::string_view::find_first_of() calls a function for each. */
+  enum : unsigned char { blank = 1, ends_string = 2, ends_word = 4, nests = 8 };
+  static unsigned char kind(char c) {
+    static constexpr auto kinds = [] {
+      std::array<unsigned char, 256> of = {};
+      for (const char one : {' ', '\n', '\t', '\r'}) of[static_cast<unsigned char>(one)] |= blank | ends_word;
+      for (const char one : {'"', '\\'}) of[static_cast<unsigned char>(one)] |= ends_string;
+      for (const char one : {',', ']', '}', ':'}) of[static_cast<unsigned char>(one)] |= ends_word;
+      for (const char one : {'"', '{', '}', '[', ']'}) of[static_cast<unsigned char>(one)] |= nests;
+      return of;
+    }();
+    return kinds[static_cast<unsigned char>(c)];
+  }
+
   void space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) at_++;
+    while (at_ < text_.size() && kind(text_[at_]) & blank) at_++;
   }
   bool eat(char c) {
     space();
@@ -83,8 +98,8 @@ class JsonSlices {
   /* Past the string that begins here. False: it does not end. */
   bool string() {
     for (at_++;; at_++) {
-      at_ = text_.find_first_of("\"\\", at_);
-      if (at_ == std::string_view::npos) return at_ = text_.size(), false;
+      while (at_ < text_.size() && !(kind(text_[at_]) & ends_string)) at_++;
+      if (at_ >= text_.size()) return false;
       if (text_[at_] == '"') return at_++, true;
       at_++;
     }
@@ -109,9 +124,9 @@ class JsonSlices {
         at_++;
       } else if (depth == 0) {
         /* a number, true, false, null */
-        at_ = std::min(text_.find_first_of(",]} \n\t\r:", at_), text_.size());
+        while (at_ < text_.size() && !(kind(text_[at_]) & ends_word)) at_++;
       } else {
-        at_ = std::min(text_.find_first_of("\"{}[]", at_), text_.size());
+        while (at_ < text_.size() && !(kind(text_[at_]) & nests)) at_++;
         continue;
       }
       if (depth == 0) return text_.substr(begin, at_ - begin);

@@ -12,20 +12,12 @@
 
 #include <memory>
 
-#include "blocked-calls.h"
-#include "cgroup-members.h"
 #include "faces.h"
 #include "kernel-maps.h"
+#include "learned-calls.h"
 #include "reference.h"
 
 namespace {
-
-#define CALL(abi, name, number, set, m0, m1, m2, traits) {number, abi, set, {m0, m1, m2}},
-constexpr secco_call calls[] = {SECCO_LEARNED_NATIVE(CALL) SECCO_LEARNED_COMPAT(CALL)};
-#undef CALL
-#define NAME(abi, name, ...) #name,
-constexpr const char *call_names[] = {SECCO_LEARNED_NATIVE(NAME) SECCO_LEARNED_COMPAT(NAME)};
-#undef NAME
 
 /*
  * Waits, off the main thread, until every CPU has left the programs that were running when it
@@ -355,7 +347,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   }
 
   Napi::Value denials(const Napi::CallbackInfo &) {
-    const std::vector<Details::Denial> all = table().details().denials();
+    const std::vector<Details::Denial> &all = table().denials();
     Napi::Array out = Napi::Array::New(env_);
     __u32 length = 0;
     for (const auto &[key, denial] : all) {
@@ -439,42 +431,6 @@ Napi::Value attach_object(const Napi::CallbackInfo &info) {
   return out;
 }
 
-/* (where the unified hierarchy is mounted, cgroup id) → thread group ids, or undefined where that cannot be asked */
-Napi::Value cgroup_members(const Napi::CallbackInfo &info) {
-  static std::string mounted;
-  static int mount = -1;
-  const std::string path = info[0].As<Napi::String>();
-  if (path != mounted) {
-    if (mount >= 0) close(mount);
-    mount = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mounted = path;
-  }
-  bool lossless = false;
-  const auto found = members_of_cgroup(mount, info[1].As<Napi::BigInt>().Uint64Value(&lossless));
-  if (!found) return info.Env().Undefined();
-  Napi::Array out = Napi::Array::New(info.Env(), found->size());
-  for (uint32_t at = 0; at < found->size(); at++) out.Set(at, Napi::Number::New(info.Env(), (*found)[at]));
-  return out;
-}
-
-/* (thread group ids, mount namespace, whether 32-bit programs may be among them) → pid, tid, compat, number … */
-Napi::Value blocked(const Napi::CallbackInfo &info) {
-  const auto given = info[0].As<Napi::Array>();
-  std::vector<int> pids;
-  for (uint32_t at = 0; at < given.Length(); at++) pids.push_back(given.Get(at).As<Napi::Number>().Int32Value());
-  const std::vector<BlockedCall> found =
-      blocked_calls(pids, info[1].As<Napi::Number>().Uint32Value(), info[2].ToBoolean());
-  Napi::Float64Array out = Napi::Float64Array::New(info.Env(), found.size() * 4);
-  double *to = out.Data();
-  for (const BlockedCall &one : found) {
-    *to++ = one.pid;
-    *to++ = one.tid;
-    *to++ = one.compat;
-    *to++ = static_cast<double>(one.nr);
-  }
-  return out;
-}
-
 Napi::Value mount_pins(const Napi::CallbackInfo &info) {
   complaints.clear();
   try {
@@ -503,80 +459,16 @@ Napi::Value clean_pins(const Napi::CallbackInfo &info) {
   return out;
 }
 
-Napi::Object layout(Napi::Env env) {
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("size", Napi::Number::New(env, sizeof(secco_slot)));
-#define FIELD(name, field) out.Set(name, Napi::Number::New(env, offsetof(secco_slot, field)))
-  FIELD("index", index);
-  FIELD("generation", generation);
-  FIELD("mntns", mntns);
-  FIELD("cgroupId", cgroup_id);
-  FIELD("cgroupName", cgroup_name);
-  FIELD("cgroupParent", cgroup_parent);
-  FIELD("pid", pid);
-  FIELD("comm", comm);
-  FIELD("firstSeen", first_seen);
-  FIELD("lastSeen", last_seen);
-  FIELD("flags", flags);
-  FIELD("distinct", distinct);
-  FIELD("part", part);
-  FIELD("exits", exits);
-  FIELD("compatRow", compat_row);
-#undef FIELD
-  out.Set("seenWords", Napi::Number::New(env, SECCO_SEEN_WORDS));
-  out.Set("compatAt", Napi::Number::New(env, SECCO_COMPAT_AT));
-  out.Set("x32At", Napi::Number::New(env, SECCO_X32_AT));
-  out.Set("nameBytes", Napi::Number::New(env, SECCO_NAME));
-  out.Set("commBytes", Napi::Number::New(env, SECCO_COMM));
-  out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
-  out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
-  out.Set("ignoredFlag", Napi::Number::New(env, SECCO_IGNORED));
-  return out;
-}
-
-/* [{abi, nr, name, firstSet, masks}]: the kernel side's own table, for whoever mirrors it. */
-Napi::Array learned(Napi::Env env) {
-  Napi::Array out = Napi::Array::New(env);
-  for (__u32 at = 0; at < SECCO_CALLS; at++) {
-    Napi::Object one = Napi::Object::New(env);
-    Napi::Array masks = Napi::Array::New(env, 3);
-    for (__u32 i = 0; i < 3; i++) masks.Set(i, Napi::Number::New(env, calls[at].masks[i]));
-    one.Set("abi", Napi::Number::New(env, calls[at].abi));
-    one.Set("nr", Napi::Number::New(env, calls[at].nr));
-    one.Set("name", Napi::String::New(env, call_names[at]));
-    one.Set("firstSet", Napi::Number::New(env, calls[at].first_set));
-    one.Set("masks", masks);
-    out.Set(at, one);
-  }
-  return out;
-}
-
-/* (slots, possible CPUs): see sizes.h */
-Napi::Value sizes_of(const Napi::CallbackInfo &info) {
-  const secco_sizes sizes = secco_sizes_of(info[0].As<Napi::Number>(), info[1].As<Napi::Number>());
-  Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("stripes", Napi::Number::New(info.Env(), sizes.stripes));
-  out.Set("oneStripePerCpu", Napi::Boolean::New(info.Env(), sizes.one_stripe_per_cpu != 0));
-  out.Set("rows", Napi::Number::New(info.Env(), sizes.rows));
-  out.Set("denials", Napi::Number::New(info.Env(), sizes.denials));
-  out.Set("bytes", Napi::Number::New(info.Env(), sizes.bytes));
-  return out;
-}
-
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   libbpf_set_print(note_complaint);
   exports.Set("Recorder", Recorder::define(env));
   exports.Set("StateWatch", state_watch_face(env));
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
-  exports.Set("blockedCalls", Napi::Function::New(env, blocked));
-  exports.Set("cgroupMembers", Napi::Function::New(env, cgroup_members));
+  process_faces(env, exports);
+  memory_faces(env, exports);
+  table_faces(env, exports);
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));
-  exports.Set("layout", layout(env));
-  exports.Set("learned", learned(env));
-  exports.Set("sizes", Napi::Function::New(env, sizes_of));
-  exports.Set("slotsDefault", Napi::Number::New(env, SECCO_SLOTS_DEFAULT));
-  exports.Set("slotsMax", Napi::Number::New(env, SECCO_SLOTS_MAX));
   return exports;
 }
 

@@ -4,6 +4,7 @@ import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
 import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
+import { firstBits, toBits } from './number-bits.js'
 import { slotReader } from './slot-view.js'
 import type {
   AbiClass,
@@ -143,25 +144,6 @@ function toMap(pairs: Float64Array): Map<number, number> {
 
 /** By the numbers of native/slots.bpf.h. */
 const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
-
-function firstBits(addon: Addon): Record<AbiClass, number> {
-  return { native: 0, compat: addon.layout.compatAt, x32: addon.layout.x32At }
-}
-
-/** Numbers outside the table are left out: nothing that is not counted can be watched. */
-function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
-  const { compatAt, x32At, seenWords } = addon.layout
-  const words = new BigUint64Array(seenWords)
-  const ends = { native: compatAt, compat: x32At, x32: seenWords * 64 }
-  for (const [abi, first] of Object.entries(firstBits(addon)) as [AbiClass, number][]) {
-    for (const number of numbers[abi]) {
-      const bit = first + number
-      if (number < 0 || bit >= ends[abi]) continue
-      words[bit >> 6] = (words[bit >> 6] ?? 0n) | (1n << BigInt(bit & 63))
-    }
-  }
-  return words
-}
 
 function toArguments(found: [Float64Array, Float64Array] | undefined): Arguments | undefined {
   if (found === undefined) return undefined

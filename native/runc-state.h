@@ -73,6 +73,7 @@ struct RuncState {
   std::string labels, annotations; /* JSON: an array of "KEY=VALUE", an object */
   std::string bounding, masked; /* JSON: arrays of capabilities and of paths */
   std::shared_ptr<const SharedText> seccomp;
+  bool whole = false; /* the bundle was read, and the cgroup is known where there is one */
 };
 
 inline std::optional<RuncState> parse_state(const std::string &text, const struct stat &about, SharedTexts *shared) {
@@ -93,6 +94,7 @@ inline std::optional<RuncState> parse_state(const std::string &text, const struc
   struct stat config_about;
   const auto config = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
   if (!config) return state;
+  state.whole = state.cgroup.empty() || state.cgroup_id != 0;
   state.annotations = JsonSlices::of(*config, "annotations");
   state.bounding = JsonSlices::of(*config, "process", "capabilities", "bounding");
   state.masked = JsonSlices::of(*config, "linux", "maskedPaths");

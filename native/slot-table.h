@@ -170,11 +170,28 @@ class SlotTable {
     details_.refuse(index, refused);
     mark(index, SECCO_WATCHED);
     /* What failed for another reason before the profile was known has told all it can. */
-    const secco_slot &known = slot(index);
-    for (__u32 at = 0; at < SECCO_SEEN_WORDS * 64; at++) {
-      if ((load(&known.seen[at >> 6]) & ~refused.word[at >> 6]) >> (at & 63) & 1) details_.drop(index, generation, at);
+    for (const auto &[key, denial] : denials()) {
+      const __u32 at = key.nr + (key.abi == 0 ? 0 : key.abi == 1 ? SECCO_COMPAT_AT : SECCO_X32_AT);
+      if (key.index != index || key.generation != generation || at >= SECCO_SEEN_WORDS * 64) continue;
+      if (refused.word[at >> 6] >> (at & 63) & 1) continue;
+      details_.drop(key);
+      walked_ = false;
     }
     return true;
+  }
+
+  /*
+   * What is noted of refused calls, of all slots, as it is now. Asked after counts were read it tells of every
+   * call in them: the kernel side notes first. An element that is removed meanwhile may end a walk early, and
+   * only this process removes.
+   */
+  const std::vector<Details::Denial> &denials() {
+    const __u64 noted = load(&state().noted);
+    if (walked_ && noted == noted_) return denials_;
+    denials_ = details_.walk_denials();
+    walked_ = true;
+    noted_ = noted;
+    return denials_;
   }
 
   bool has_limbo() const { return !limbo_.empty(); }
@@ -183,6 +200,7 @@ class SlotTable {
   /* After the grace period: nobody can count in these any more. */
   void reuse(const std::vector<__u32> &indices) {
     static const secco_native_row no_counts = {};
+    std::vector<bool> is_gone(slots_);
     for (__u32 index : indices) {
       secco_slot &gone = slot(index);
       const __u32 generation = gone.generation;
@@ -191,13 +209,19 @@ class SlotTable {
         bpf_map_update_elem(counts_fd_, &at, &no_counts, BPF_ANY);
       }
       for (const __u32 row : {gone.compat_row, gone.x32_row, gone.compat_arguments}) give_row(row);
-      details_.forget(index, (gone.flags & (SECCO_WATCHED | SECCO_FILTERED)) != 0);
+      details_.forget(index, (gone.flags & SECCO_WATCHED) != 0);
+      is_gone[index] = true;
       /* Never without its generation, whenever this process is killed. */
       secco_slot empty = {};
       empty.generation = generation;
       memcpy(&gone, &empty, sizeof(gone));
-      give_slot(index);
     }
+    for (const Details::Denial &denial : denials()) {
+      if (!is_gone[denial.first.index]) continue;
+      details_.drop(denial.first);
+      walked_ = false;
+    }
+    for (__u32 index : indices) give_slot(index);
     if (load(&state().table_full) != 0 && !indices.empty()) forget_full();
   }
 
@@ -355,6 +379,10 @@ class SlotTable {
   }
 
   std::vector<__u32> limbo_;
+  /* What the last walk found, and state.noted before it. */
+  std::vector<Details::Denial> denials_;
+  __u64 noted_ = 0;
+  bool walked_ = false;
   Mapping state_, slot_memory_;
   Details details_;
   int counts_fd_ = -1;

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -81,7 +82,7 @@ class StateWatch {
 
  private:
   static constexpr size_t most_news = 8192;
-  /* runc writes nothing new into a folder some time after its state. */
+  /* What is not told by the first state (a bundle that cannot be read yet) is told within this time, or not at all. */
   static constexpr int settled_s = 5;
   static constexpr int sweep_s = 2;
 
@@ -89,6 +90,7 @@ class StateWatch {
     std::string root, folder;
     int depth; /* 0: a root, 1: a container or a namespace of containers, 2: a container */
     time_t settled; /* 0: no state was seen */
+    bool whole; /* it told everything that is asked for */
   };
 
   static time_t now() {
@@ -139,11 +141,11 @@ class StateWatch {
       watched_.erase(found);
       return;
     }
-    const Watched here = found->second;
-    const std::string name = event.len > 0 ? event.name : "";
+    const Watched &here = found->second;
+    if (event.len == 0) return;
     if (event.mask & IN_ISDIR) {
       if (here.depth >= 2) return;
-      const std::string path = here.folder + "/" + name;
+      const std::string path = here.folder + "/" + event.name;
       if (event.mask & (IN_DELETE | IN_MOVED_FROM)) {
         forget(path);
         add({here.depth == 0 ? here.folder : here.root, path, true, std::nullopt});
@@ -151,9 +153,18 @@ class StateWatch {
       }
       if (telling_ && appeared_) appeared_();
       watch(here.depth == 0 ? here.folder : here.root, path, here.depth + 1);
-    } else if (name == "state.json" && event.mask & (IN_MOVED_TO | IN_CLOSE_WRITE) && here.depth > 0) {
+    } else if (event.mask & (IN_MOVED_TO | IN_CLOSE_WRITE) && here.depth > 0 && strcmp(event.name, "state.json") == 0) {
       look(found->second);
+      release(found);
     }
+  }
+
+  /* Of a container whose state told all, nothing is waited for: each further event would be a wake-up. */
+  void release(std::unordered_map<int, Watched>::iterator found) {
+    if (!found->second.whole) return;
+    inotify_rm_watch(inotify_, found->first);
+    by_path_.erase(found->second.folder);
+    watched_.erase(found);
   }
 
   void watch(const std::string &root, const std::string &folder, int depth) {
@@ -168,10 +179,10 @@ class StateWatch {
       }
       return;
     }
-    Watched &made = watched_[wd] = {root, folder, depth, 0};
+    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false}).first;
     by_path_[folder] = wd;
     /* What was there before the watch. */
-    if (depth > 0 && look(made)) return;
+    if (depth > 0 && look(found->second)) return release(found);
     if (depth < 2) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
   }
 
@@ -189,6 +200,7 @@ class StateWatch {
     std::optional<RuncState> state = read(here.folder);
     if (!state) return false;
     here.settled = now();
+    here.whole = state->whole;
     add({here.depth == 1 ? here.root : parent_of(here.folder), here.folder, false, std::move(state)});
     return true;
   }

@@ -71,6 +71,25 @@ function isMismatch(denial: Denial, detail: KernelDetail | undefined): boolean {
   return denial.kind !== 'logged' && denial.errno !== 0 && (detail?.succeeded ?? 0) > 0
 }
 
+/** Of most containers nothing is refused, and nothing has to be made for them. */
+function countsNotAllowed(
+  abis: readonly AbiCounts[],
+  verdicts: ProfileVerdicts['of']
+): SyscallCounts | undefined {
+  let found: SyscallCounts | undefined
+  for (const { abi, syscalls } of abis) {
+    // The names come of the tables: each ABI of them is one of Secco's.
+    const own = abi as Abi
+    for (const { name, count } of syscalls) {
+      if (verdicts(own, name).kind === 'allowed') continue
+      found ??= {}
+      const counts = (found[own] ??= {})
+      counts[name] = count
+    }
+  }
+  return found
+}
+
 export function createDenialWatch(options: {
   recorder: Pick<Recorder, 'watchDenials' | 'denials'>
   machine: Abi
@@ -130,6 +149,7 @@ export function createDenialWatch(options: {
   /** Those with any refused calls, and how many. */
   function growing(): [string, Followed, number][] {
     const audits = audited?.totals() ?? new Map<string, number>()
+    if (refusing.size + audits.size === 0) return []
     return [...new Set([...refusing, ...audits.keys()])].flatMap((key) => {
       const one = followed.get(key)
       return one === undefined ? [] : [[key, one, one.total + (audits.get(key) ?? 0)]]
@@ -151,9 +171,11 @@ export function createDenialWatch(options: {
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
+      const noted = recorder.denials()
+      if (noted.length === 0 && early.size === 0) return
       const totals = new Map<Followed, number>()
       early = new Map()
-      for (const detail of recorder.denials()) {
+      for (const detail of noted) {
         const one = followed.get(keyOf(detail))
         if (one === undefined) {
           early.set(keyOf(detail), [...(early.get(keyOf(detail)) ?? []), detail])
@@ -185,16 +207,12 @@ export function createDenialWatch(options: {
       if (container.seccomp === undefined) return []
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return []
+      const counts = countsNotAllowed(abis, profile.of)
+      if (counts === undefined) return audited?.join(slot, [], profile.of) ?? []
       const one = followed.get(keyOf(slot)) ?? {
         ...{ profile, details: new Map<string, KernelDetail>(), total: 0, told: 0 },
         ...{ growth: pacedGrowth(), name: container.name, key: keyOf(slot) }
       }
-      const counts = Object.fromEntries(
-        abis.map(({ abi, syscalls }) => [
-          abi,
-          Object.fromEntries(syscalls.map(({ name, count }) => [name, count]))
-        ])
-      ) as SyscallCounts
       const byNumber = deniedOf(counts, profile.of).map((denial) => toCount(denial, one))
       return audited?.join(slot, byNumber, profile.of) ?? byNumber
     },

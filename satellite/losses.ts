@@ -1,5 +1,6 @@
 import type { Recorder } from '../native/types.js'
 import type { Losses } from '../src/api/gen/hub.js'
+import type { Logger } from '../src/log.js'
 
 /** What each kind of loss means, for the log. */
 const meanings: Record<keyof Losses, string> = {
@@ -12,7 +13,7 @@ const meanings: Record<keyof Losses, string> = {
 }
 
 /** What was lost since `before`, a sentence for each kind; empty when nothing was. */
-export function newLosses(before: Losses, now: Losses): string[] {
+function newLosses(before: Losses, now: Losses): string[] {
   return (Object.keys(meanings) as (keyof Losses)[])
     .filter((kind) => now[kind] > before[kind])
     .map((kind) => `${now[kind] - before[kind]} ${meanings[kind]}`)
@@ -25,4 +26,22 @@ export function lossesOf(
   missed: number
 ): Losses {
   return { ...counted, details, unidentified, missed }
+}
+
+/** Losses are compared this often: the kernel is asked for some of them. */
+const compareEveryMs = 1000
+
+/** Logs what was lost since the last time, at most once a second. @param read the losses as of now. */
+export function createLossLog(read: () => Losses, logger: Logger): { look(nowMs: number): void } {
+  let lost = read()
+  let lookedAt = 0
+  return {
+    look(nowMs) {
+      if (nowMs - lookedAt < compareEveryMs) return
+      lookedAt = nowMs
+      const losses = read()
+      for (const what of newLosses(lost, losses)) logger.error({ losses }, what)
+      lost = losses
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
-import { probeCapabilities } from '../native/capabilities.js'
+import { probeCapabilities, proveRecorder } from '../native/capabilities.js'
 import type { Capability, NodeStatus, Observation } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/errors.js'
 import { abisOfMachine } from '../src/seccomp/abi.js'
@@ -68,8 +68,6 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     logger
   )
   const record = options.record ?? 'always'
-  // Before anything is recorded: its children are nobody's containers.
-  const probed = await probeCapabilities()
   let loop: RecorderLoop | undefined
   let attachment: Attachment | undefined
   let local: LocalServer | undefined
@@ -100,6 +98,13 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       throw error
     }
   )
+  // Before anybody takes its slots: the children of the trials are nobody's containers. What is to be attached
+  // only when it is needed is not attached for that.
+  const proof =
+    opened.recorder === undefined || record !== 'always'
+      ? undefined
+      : await proveRecorder(opened.recorder)
+  const probed = await probeCapabilities(proof)
   const audit = opened.recorder === undefined ? undefined : await openAuditLog()
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false
@@ -153,6 +158,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         held: () => keeper.held(),
         ...(audit === undefined ? {} : { audited: audit.calls }),
         attach: record === 'always',
+        ...(proof?.test === undefined ? {} : { tested: proof.test }),
         durable: async () => (await linked.promise).durable(),
         onNamed: (container) => attachment?.named(container),
         missed: () => attachment?.missed() ?? 0,

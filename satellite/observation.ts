@@ -17,6 +17,9 @@ import { eventsOf, type Phases } from './phases.js'
 import { digestOfSeccomp } from './seccomp-digest.js'
 import { namedArguments } from './slot-arguments.js'
 
+const byName = (left: SyscallCount, right: SyscallCount): number =>
+  left.name < right.name ? -1 : 1
+
 /**
  * Names and exact counts per ABI, sorted by name. A call that was seen blocked and has not been
  * counted yet was made once. Calls outside the table appear as `syscall_unknown`.
@@ -29,17 +32,18 @@ export function namedCounts(
   const result: AbiCounts[] = []
   for (const kind of abiClasses) {
     const abi = abiOf(kind, machine)
-    const byName = new Map<string, number>()
-    for (const [number, count] of counts[kind]) byName.set(syscallName(abi, number), count)
+    const counted = counts[kind]
+    const syscalls: SyscallCount[] = []
+    const add = (name: string, count: number) =>
+      syscalls.push({ name, count, action: '', detail: undefined })
+    for (const [number, count] of counted) add(syscallName(abi, number), count)
     for (const number of blocked?.[kind] ?? []) {
-      const name = syscallName(abi, number)
-      if (!byName.has(name)) byName.set(name, 1)
+      if (!counted.has(number)) add(syscallName(abi, number), 1)
     }
-    if (kind === 'native' && counts.unknown > 0) byName.set('syscall_unknown', counts.unknown)
-    const syscalls = [...byName]
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, count]): SyscallCount => ({ name, count, action: '', detail: undefined }))
-    if (syscalls.length > 0) result.push({ abi, syscalls })
+    if (kind === 'native' && counts.unknown > 0) add('syscall_unknown', counts.unknown)
+    if (syscalls.length === 0) continue
+    syscalls.sort(byName)
+    result.push({ abi, syscalls })
   }
   return result
 }

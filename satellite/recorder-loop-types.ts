@@ -1,4 +1,4 @@
-import type { Recorder } from '../native/types.js'
+import type { Recorder, SelfTest } from '../native/types.js'
 import type { Condition, Losses, Observation, RefusedCalls } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
@@ -21,6 +21,8 @@ export interface RecorderLoopOptions {
   /** Milliseconds between two looks at the slots (default 250). */
   intervalMs?: number
   selfTest?: boolean
+  /** The self-test that this recorder passed just now: the first one is not made again. */
+  tested?: SelfTest
   /** What the audit log tells of denials, where it can be read. */
   audited?: AuditedCalls
   /** False: begins detached, until `attach()`. */

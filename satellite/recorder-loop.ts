@@ -1,7 +1,7 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { createEndedSlots } from './ended-slots.js'
-import { lossesOf, newLosses } from './losses.js'
+import { createLossLog, lossesOf } from './losses.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
@@ -16,8 +16,6 @@ import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } fr
 
 /** Changed slots that one look takes: the next look follows at once when there are more. */
 const changesAtOnce = 256
-/** Losses are compared this often: the kernel is asked for some of them. */
-const lossesEveryMs = 1000
 /** After a failure: another container's turn first. */
 const retryMs = 1000
 
@@ -26,17 +24,16 @@ const retryMs = 1000
  * ended. A look costs next to nothing while nothing changes, and what it finds is done in slices.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
-  const { recorder, registry, logger } = options
+  const { recorder, registry, logger, selfTest: tests = true, tested } = options
   const tracked = new Map<string, Tracked>()
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false, lossesAt: 0 }
+  const state = { stopped: false }
   const isStopped = (): boolean => state.stopped
-  const check = createSelfCheck(recorder, logger, options.selfTest !== false)
+  const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
   const now = (): number => performance.now()
-
   const observer = createSlotObserver({
     ...{ recorder, prefix, machine: options.machine, logger, timeOf },
     held: () => options.held?.() ?? new Set<string>(),
@@ -45,9 +42,16 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const observe = (one: Tracked, ended: boolean): Observation | undefined =>
     isNamed(one) ? observer.observe(exactly(one), ended) : undefined
 
+  const toldFolder = (one: Tracked) => () =>
+    folderIn(one.container ?? registry.find(one.slot), one.slot)
+
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
   const readBlocked = async (one: Named): Promise<number> => {
-    const pids = await observer.ownPids(one.slot, one.container, await pidsOfSlot(one.slot, one))
+    const pids = await observer.ownPids(
+      one.slot,
+      one.container,
+      await pidsOfSlot(one.slot, one, toldFolder(one))
+    )
     return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
@@ -80,8 +84,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const findDead = async (one: Tracked): Promise<void> => {
-    one.folder ??= folderIn(one.container ?? registry.find(one.slot), one.slot)
-    one.dead = !(await isSlotAlive(one.slot, one))
+    one.dead = !(await isSlotAlive(one.slot, one, toldFolder(one)))
     one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
   }
 
@@ -162,7 +165,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const at = now()
     const refused = new Set(observer.grown(at))
     const due: Tracked[] = []
-    for (const [key, one] of tracked) if (isDue(one, at) || refused.has(key)) due.push(one)
+    // forEach: an iterator would make an object for each of thousands, four times a second.
+    tracked.forEach((one, key) => {
+      if (isDue(one, at) || refused.has(key)) due.push(one)
+    })
     const slices = timeSlices()
     for (const one of due) {
       if (one.checkAt > at) continue
@@ -198,18 +204,13 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     markInexact()
     await lookAtDue()
     void ends.free()
-    if (now() - state.lossesAt >= lossesEveryMs) {
-      state.lossesAt = now()
-      const current = losses()
-      for (const what of newLosses(lost, current)) logger.error({ losses: current }, what)
-      lost = current
-    }
+    lossLog.look(now())
     return more
   }
 
   const losses = (): Losses =>
     lossesOf(recorder.counters(), naming.unidentified(), options.missed?.() ?? 0)
-  let lost = losses()
+  const lossLog = createLossLog(losses, logger)
 
   const attach = async (): Promise<void> => {
     recorder.attach()
@@ -228,7 +229,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       await slices.pause()
       if (one.ended || one.ignored) continue
       if (!(await naming.name(one, true)) || !isNamed(one)) continue
-      if (!(await isSlotAlive(one.slot, one))) {
+      if (!(await isSlotAlive(one.slot, one, toldFolder(one)))) {
         await end(one)
         continue
       }
@@ -241,14 +242,15 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   let timer: NodeJS.Timeout | undefined
   const turns = createTurns(logger, 'recorder loop')
-  const alone = (look: () => Promise<unknown>): Promise<void> => turns.take(look)
   const schedule = (delayMs: number): void => {
     if (isStopped()) return
     timer = setTimeout(() => {
       let more = false
-      void alone(async () => {
-        more = await poll()
-      }).then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
+      void turns
+        .take(async () => {
+          more = await poll()
+        })
+        .then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
     }, delayMs)
   }
 
@@ -277,19 +279,19 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     attach: async () => {
       await attach()
       // So that what was adopted has its name when this resolves.
-      await alone(async () => {
+      await turns.take(async () => {
         while (await poll());
       })
     },
     detach: async (wanted = () => false) => {
-      await alone(lookLast)
+      await turns.take(lookLast)
       if (!wanted()) recorder.detach()
     },
     stop: async ({ keep = false } = {}) => {
       if (isStopped()) return
       state.stopped = true
       clearTimeout(timer)
-      await alone(lookLast)
+      await turns.take(lookLast)
       await ends.free()
       // Detached there is nothing that would go on.
       recorder.stop({ keep: keep && recorder.attached })

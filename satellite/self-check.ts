@@ -1,4 +1,4 @@
-import type { Recorder } from '../native/types.js'
+import type { Recorder, SelfTest } from '../native/types.js'
 import type { Condition } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import { createExactness } from './exactness.js'
@@ -12,11 +12,22 @@ export interface SelfCheck {
   conditions(): Condition[]
 }
 
-/** @param tests false: skipped runs of the hook alone are looked at. */
-export function createSelfCheck(recorder: Recorder, logger: Logger, tests: boolean): SelfCheck {
+export interface SelfCheckOptions {
+  /** False: skipped runs of the hook alone are looked at. */
+  tests: boolean
+  /** What was tested just now. */
+  tested: SelfTest | undefined
+}
+
+export function createSelfCheck(
+  recorder: Recorder,
+  logger: Logger,
+  { tests, tested }: SelfCheckOptions
+): SelfCheck {
   const exactness = createExactness((at) => new Date(performance.timeOrigin + at).toISOString())
   let untested = ''
   const misses = (): number => recorder.counters().recursionMisses
+  if (tested !== undefined) exactness.noteTest(tested, misses(), performance.now())
   return {
     due: async () => {
       exactness.noteMisses(misses(), performance.now())

@@ -15,7 +15,15 @@ export interface SlotPlace {
   livePid: number
 }
 
-async function folderOf(slot: Slot, place: SlotPlace): Promise<string | undefined> {
+/** Its cgroup's folder where somebody else knows it; asked only where a cgroup cannot be found by its number. */
+export type ToldFolder = () => string | undefined
+
+async function folderOf(
+  slot: Slot,
+  place: SlotPlace,
+  told: ToldFolder
+): Promise<string | undefined> {
+  place.folder ??= told()
   if (place.folder !== undefined) {
     return cgroupIdOf(place.folder) === slot.cgroupId ? place.folder : undefined
   }
@@ -28,23 +36,31 @@ async function folderOf(slot: Slot, place: SlotPlace): Promise<string | undefine
   return found
 }
 
-async function pidsOfGroup(slot: Slot, place: SlotPlace): Promise<number[]> {
+async function pidsOfGroup(slot: Slot, place: SlotPlace, told: ToldFolder): Promise<number[]> {
   const byNumber = membersOfCgroup(slot.cgroupId)
   if (byNumber !== undefined) return byNumber
-  const folder = await folderOf(slot, place)
+  const folder = await folderOf(slot, place, told)
   return folder === undefined ? [] : pidsOfCgroup(folder)
 }
 
 /** Processes of the slot's cgroup that live in its mount namespace; empty means that it has ended. */
-export async function pidsOfSlot(slot: Slot, place: SlotPlace): Promise<number[]> {
-  const pids = slot.cgroupId > 1n ? await pidsOfGroup(slot, place) : await allPids()
+export async function pidsOfSlot(
+  slot: Slot,
+  place: SlotPlace,
+  told: ToldFolder = () => undefined
+): Promise<number[]> {
+  const pids = slot.cgroupId > 1n ? await pidsOfGroup(slot, place, told) : await allPids()
   const own = pids.filter((pid) => mntnsOf(pid) === slot.mntns)
   if (own[0] !== undefined && !own.includes(place.livePid)) place.livePid = own[0]
   return own
 }
 
 /** Does anything of it still live? One readlink as long as the process that was seen last does. */
-export async function isSlotAlive(slot: Slot, place: SlotPlace): Promise<boolean> {
+export async function isSlotAlive(
+  slot: Slot,
+  place: SlotPlace,
+  told: ToldFolder = () => undefined
+): Promise<boolean> {
   if (mntnsOf(place.livePid) === slot.mntns) return true
-  return (await pidsOfSlot(slot, place)).length > 0
+  return (await pidsOfSlot(slot, place, told)).length > 0
 }

@@ -19,6 +19,18 @@ const numbers: Record<AbiClass, number> = { native: 512, compat: 512, x32: 576 }
 /** A node runs few profiles, thousands of containers. */
 const mostProfiles = 256
 
+/** As many as there are numbers: whoever asks has the names from the tables. */
+function remembered(verdicts: Verdicts): Verdicts {
+  const known = new Map<Abi, Map<string, ReturnType<Verdicts>>>()
+  return (abi, name) => {
+    const own = known.get(abi) ?? new Map<string, ReturnType<Verdicts>>()
+    known.set(abi, own)
+    const verdict = own.get(name) ?? verdicts(abi, name)
+    own.set(name, verdict)
+    return verdict
+  }
+}
+
 function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]> {
   const refused: Record<AbiClass, number[]> = { native: [], compat: [], x32: [] }
   for (const kind of abiClasses) {
@@ -33,7 +45,7 @@ function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]>
 
 function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
   try {
-    const of = verdictsOf(seccomp, machine)
+    const of = remembered(verdictsOf(seccomp, machine))
     const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
     return { of, refused: refusedBy(of, machine), named }
   } catch {

@@ -40,6 +40,16 @@ const notContainers =
  * cgroups of its own inside (systemd's init.scope, podman's `container`).
  */
 export function readCgroupName(leaf: string, parent: string): CgroupVerdict {
+  if (last?.leaf !== leaf || last.parent !== parent) {
+    last = { leaf, parent, verdict: readAnew(leaf, parent) }
+  }
+  return last.verdict
+}
+
+/** One container's is asked for several times in a row. */
+let last: { leaf: string; parent: string; verdict: CgroupVerdict } | undefined
+
+function readAnew(leaf: string, parent: string): CgroupVerdict {
   const known = strict(leaf) ?? strict(parent)
   if (known !== undefined) return known
   return notContainers.test(leaf) ? { kind: 'other' } : { kind: 'perhaps', id: leaf }

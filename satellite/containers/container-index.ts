@@ -3,15 +3,20 @@ import { mergeContainers, sameInstance } from './merge.js'
 import { readCgroupName } from './cgroup-name.js'
 import type { Container } from './runtime.js'
 
-/** Containers kept after their end, so that what is learned of short ones keeps its name and labels. */
+/**
+ * Containers kept after their end, so that what is learned of short ones keeps its name and labels: slots are
+ * named within seconds. A busy node's would be most of the satellite's memory.
+ */
 const stoppedAtMost = 1024
+const stoppedAtLeast = 64
+const stoppedForMs = 60_000
 
 /** Every container that is known, found by what a slot tells without looking at all of them. */
 export interface ContainerIndex {
   /** Takes one in, merged with what is known of the same run. @returns it, and whether it is new. */
   put(container: Container): { container: Container; isNew: boolean }
-  /** Its runtime no longer has it, or its process is gone. */
-  stop(container: Container): void
+  /** Its runtime no longer has it, or its process is gone. @returns what it is now; undefined when that is not new. */
+  stop(container: Container): Container | undefined
   /** The container a slot belongs to; undefined when none is known. */
   find(slot: SlotFacts): Container | undefined
   withId(id: string): readonly Container[]
@@ -27,23 +32,26 @@ function instanceOf(container: Container): string {
 /** Numbers of mount namespaces are given to the next container at once: they tell of live ones only. */
 const liveMount = ({ pid, mntns }: Container): number | undefined => (pid > 0 ? mntns : undefined)
 
-type Groups<K> = Map<K, Set<string>>
+/** Mostly of one: a set for each would be a kilobyte for each container. */
+type Groups<K> = Map<K, readonly string[]>
 
 function join<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
   if (key === undefined) return
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, new Set([instance]))
-  else group.add(instance)
+  groups.set(key, [...(groups.get(key) ?? []), instance])
 }
 
 function leave<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
-  const group = key === undefined ? undefined : groups.get(key)
-  if (group?.delete(instance) === true && group.size === 0 && key !== undefined) groups.delete(key)
+  if (key === undefined) return
+  const left = groups.get(key)?.filter((one) => one !== instance) ?? []
+  if (left.length === 0) groups.delete(key)
+  else groups.set(key, left)
 }
 
-export function createContainerIndex(): ContainerIndex {
+/** @param now milliseconds of a clock that only goes on. */
+export function createContainerIndex(now = () => performance.now()): ContainerIndex {
   const known = new Map<string, Container>()
-  const stopped = new Set<string>()
+  /** When each was stopped, oldest first. */
+  const stopped = new Map<string, number>()
   const byId: Groups<string> = new Map()
   const byCgroup: Groups<bigint> = new Map()
   const byMount: Groups<number> = new Map()
@@ -72,14 +80,16 @@ export function createContainerIndex(): ContainerIndex {
     join(byCgroup, container.cgroupId, instance)
     join(byMount, liveMount(container), instance)
     join(byPid, container.firstPid, instance)
-    if (container.pid === 0) stopped.add(instance)
-    for (const oldest of stopped) {
-      if (stopped.size <= stoppedAtMost) break
+    if (container.pid > 0) return
+    stopped.set(instance, now())
+    for (const [oldest, at] of stopped) {
+      const isKept = stopped.size <= stoppedAtLeast || now() - at < stoppedForMs
+      if (isKept && stopped.size <= stoppedAtMost) break
       remove(oldest)
     }
   }
-  const get = (group: ReadonlySet<string> | undefined): Container[] =>
-    [...(group ?? [])].flatMap((instance) => known.get(instance) ?? [])
+  const get = (group: readonly string[] = []): Container[] =>
+    group.flatMap((instance) => known.get(instance) ?? [])
 
   return {
     put(container) {
@@ -100,14 +110,19 @@ export function createContainerIndex(): ContainerIndex {
     stop(container) {
       const instance = instanceOf(container)
       const current = known.get(instance)
-      if (current === undefined || current.pid === 0) return
-      remove(instance)
-      add({ ...current, pid: 0, status: 'stopped' })
+      if (current === undefined || current.pid === 0) return undefined
+      const ended: Container = { ...current, pid: 0, status: 'stopped' }
+      add(ended)
+      return ended
     },
     find(slot) {
+      // Its number says it, whatever the names are.
+      for (const instance of (slot.cgroupId > 1n ? byCgroup.get(slot.cgroupId) : undefined) ?? []) {
+        const own = known.get(instance)
+        if (own !== undefined) return own
+      }
       const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
       const likely = new Set([
-        ...get(byCgroup.get(slot.cgroupId)),
         ...(verdict.kind === 'other' ? [] : get(byId.get(verdict.id))),
         ...get(byId.get(slot.cgroupParent)),
         ...get(byMount.get(slot.mntns)),

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import {
   type CallOptions,
   type Client,
@@ -102,12 +102,8 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
     version: open((to) => new VersionClient(to, insecure)),
     cri: open((to) => new RuntimeServiceClient(to, insecure))
   })
-  const present = async (): Promise<ReturnType<typeof connect> | undefined> => {
-    const there = await access(socket).then(
-      () => true,
-      () => false
-    )
-    if (!there) return undefined
+  const present = (): ReturnType<typeof connect> | undefined => {
+    if (!existsSync(socket)) return undefined
     stubs ??= connect()
     return stubs
   }
@@ -126,13 +122,13 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
     )
   }
   const list = async (): Promise<Container[]> => {
-    const api = await present()
+    const api = present()
     if (api === undefined) return []
     const { namespaces } = await call(api.namespaces.list.bind(api.namespaces), {})
     return (await Promise.all(namespaces.map(({ name }) => listNamespace(api, name)))).flat()
   }
   const byId = async (id: string): Promise<Container | undefined> => {
-    const api = await present()
+    const api = present()
     if (api === undefined) return undefined
     const { namespaces } = await call(api.namespaces.list.bind(api.namespaces), {})
     for (const { name } of namespaces) {
@@ -151,7 +147,7 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
     list,
     byId,
     version: async () => {
-      const api = await present()
+      const api = present()
       if (api === undefined) return ''
       const own = await call(api.version.version.bind(api.version), {}).catch(() => undefined)
       if (own !== undefined) return own.version

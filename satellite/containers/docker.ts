@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { isRecord, stringsOf } from './json.js'
 import { podOf } from './labels.js'
@@ -8,11 +8,7 @@ const defaultDockerSocket = '/var/run/docker.sock'
 
 /** One GET on the engine's socket (Docker Engine API v1.24 and later); undefined when it does not answer. */
 async function get(socket: string, path: string): Promise<unknown> {
-  try {
-    await access(socket)
-  } catch {
-    return undefined
-  }
+  if (!existsSync(socket)) return undefined
   return new Promise((resolve) => {
     const give = (value: unknown): void => resolve(value)
     const sent = request({ socketPath: socket, path, timeout: 5000 }, (response) => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { isRecord, stringsOf } from './json.js'
@@ -9,16 +9,12 @@ import type { Container, ContainerRuntime } from './runtime.js'
 
 const run = promisify(execFile)
 
-async function findPodman(searchPath: string): Promise<string | undefined> {
-  for (const folder of searchPath.split(delimiter)) {
-    const path = join(folder, 'podman')
-    const there = await access(path).then(
-      () => true,
-      () => false
-    )
-    if (there) return path
-  }
-  return undefined
+/** Asked for each container that nobody knows: without a promise and an error for each folder. */
+function findPodman(searchPath: string): string | undefined {
+  return searchPath
+    .split(delimiter)
+    .map((folder) => join(folder, 'podman'))
+    .find((path) => existsSync(path))
 }
 
 async function toContainer(value: unknown): Promise<Container | undefined> {
@@ -56,7 +52,7 @@ export function podmanRuntime(
   searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
 ): ContainerRuntime {
   const inspect = async (ids: readonly string[]): Promise<Container[]> => {
-    const podman = await findPodman(searchPath)
+    const podman = findPodman(searchPath)
     if (podman === undefined || ids.length === 0) return []
     const options = { timeout: 10_000, maxBuffer: 64 << 20 }
     const output = await run(podman, ['container', 'inspect', ...ids], options).catch(
@@ -69,7 +65,7 @@ export function podmanRuntime(
   return {
     name: 'podman',
     list: async () => {
-      const podman = await findPodman(searchPath)
+      const podman = findPodman(searchPath)
       if (podman === undefined) return []
       const output = await run(podman, ['ps', '-aq', '--no-trunc'], { timeout: 10_000 }).catch(
         () => undefined
@@ -78,7 +74,7 @@ export function podmanRuntime(
     },
     byId: async (id) => (await inspect([id]))[0],
     version: async () => {
-      const podman = await findPodman(searchPath)
+      const podman = findPodman(searchPath)
       if (podman === undefined) return ''
       const output = await run(podman, ['--version'], { timeout: 5000 }).catch(() => undefined)
       return /version (\S+)/.exec(output?.stdout ?? '')?.[1] ?? ''

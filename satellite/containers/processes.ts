@@ -1,16 +1,52 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadAddon } from '../../native/addon.js'
+import { type Addon, loadAddon } from '../../native/addon.js'
+
+type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf'>
+
+let facts: Facts | undefined
+
+/** The addon's where it is: of a process that is gone Node's file functions make an error with its stack. */
+function factsOf(): Facts {
+  if (facts !== undefined) return facts
+  try {
+    facts = loadAddon()
+  } catch {
+    facts = { mntnsOf: readMntns, startTimeOf: readStartTime }
+  }
+  return facts
+}
+
+function readMntns(pid: number): number {
+  try {
+    const match = /^mnt:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))
+    return Number(match?.[1] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+function readStartTime(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? 0 : Number(fields[19])
+  } catch {
+    return 0
+  }
+}
 
 /** Inode number of a process' mount namespace (namespaces(7)); undefined when the process is gone. */
 export function mntnsOf(pid: number): number | undefined {
-  try {
-    const match = /^mnt:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))
-    return match?.[1] === undefined ? undefined : Number(match[1])
-  } catch {
-    return undefined
-  }
+  const found = factsOf().mntnsOf(pid)
+  return found === 0 ? undefined : found
+}
+
+/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
+export function startTimeOf(pid: number): number | undefined {
+  const found = factsOf().startTimeOf(pid)
+  return found === 0 ? undefined : found
 }
 
 let mountpoint: string | undefined

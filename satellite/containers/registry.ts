@@ -30,6 +30,8 @@ export interface ContainerRegistry {
   versions(): Promise<{ name: string; version: string }[]>
   /** Calls back when a container is met for the first time. @returns how to leave. */
   onAppear(listener: (container: Container) => void): () => void
+  /** Calls back with each container that was told of, as it is from now on. @returns how to leave. */
+  onChange(listener: (container: Container) => void): () => void
   /**
    * Calls back when a runtime begins to make a container, some milliseconds before its first instruction:
    * a wake-up for each. @returns how to leave.
@@ -49,15 +51,24 @@ export function openRegistry(
   const index = createContainerIndex()
   const silenced = new Set<string>()
   const listeners = new Set<(container: Container) => void>()
+  const followers = new Set<(container: Container) => void>()
   const beginners = new Set<() => void>()
   const lifecycle = { closed: false, again: false, missed: false }
   const isClosed = (): boolean => lifecycle.closed
   const isDue = (): boolean => lifecycle.again
   let running: Promise<void> | undefined
 
+  const change = (container: Container): void => {
+    for (const listener of followers) listener(container)
+  }
   const remember = (given: Container): void => {
     const { container, isNew } = index.put(given)
+    change(container)
     if (isNew) for (const listener of listeners) listener(container)
+  }
+  const stop = (container: Container): void => {
+    const stopped = index.stop(container)
+    if (stopped !== undefined) change(stopped)
   }
 
   /** What a runtime answers; one that does not is said once, until it does again. */
@@ -90,7 +101,7 @@ export function openRegistry(
     const present = new Set(seen.map(({ id, pid }) => `${id} ${pid}`))
     for (const container of index.all()) {
       if (container.pid > 0 && !present.has(`${container.id} ${container.pid}`)) {
-        index.stop(container)
+        stop(container)
       }
     }
   }
@@ -120,7 +131,7 @@ export function openRegistry(
         remember(container)
         if (container.pid > 0) continue
         for (const one of index.withId(container.id)) {
-          if (one.firstPid === container.firstPid) index.stop(one)
+          if (one.firstPid === container.firstPid) stop(one)
         }
       }
       if (news.missed) void refresh()
@@ -145,7 +156,7 @@ export function openRegistry(
       if (isClosed()) return
       if (at % sweptAtOnce === sweptAtOnce - 1) await setImmediate()
       const { pid, mntns } = container
-      if (pid > 0 && mntns !== undefined && mntnsOf(pid) !== mntns) index.stop(container)
+      if (pid > 0 && mntns !== undefined && mntnsOf(pid) !== mntns) stop(container)
     }
   }
 
@@ -180,6 +191,10 @@ export function openRegistry(
     onAppear: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onChange: (listener) => {
+      followers.add(listener)
+      return () => followers.delete(listener)
     },
     onBegin: (listener) => {
       beginners.add(listener)

@@ -4,11 +4,10 @@ import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { startTicksOf } from '../proc-text.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
-import { mntnsOf } from './processes.js'
+import { mntnsOf, startTimeOf } from './processes.js'
 import { runcSays } from './runc-version.js'
 import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
 
@@ -87,7 +86,7 @@ function toContainer(
 /** The container as its process is now. */
 function asOfNow(known: Remembered, folder: string): Container {
   const { state, container } = known
-  if (startTicksOf(state.pid) !== state.startTime) return container
+  if (startTimeOf(state.pid) !== state.startTime) return container
   if (known.started !== undefined) return known.started
   const mntns = mntnsOf(state.pid)
   // The fifo is there from `runc create` to `runc start`.
@@ -123,8 +122,8 @@ function createReader(runtimeOf: (root: string) => string) {
       const known = remembered.get(folder)
       return known === undefined ? undefined : asOfNow(known, folder)
     },
-    /** As its process is now. */
-    take(root: string, folder: string, state: RuncStateText): Container {
+    /** As its process is now; of one that is `gone` no process is looked for. */
+    take(root: string, folder: string, state: RuncStateText, gone = false): Container {
       // Before anything else: a text comes once.
       const seccomp = profileOf(state)
       let known = remembered.get(folder)
@@ -135,7 +134,7 @@ function createReader(runtimeOf: (root: string) => string) {
         known = { state: { stamp, pid, startTime }, container, started: undefined }
         remembered.set(folder, known)
       }
-      return asOfNow(known, folder)
+      return gone ? known.container : asOfNow(known, folder)
     },
     knows: (folder: string): boolean => remembered.has(folder),
     /** @returns what it was, without a process. */
@@ -220,7 +219,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     const { missed, news: folders } = watch.take()
     const containers: Container[] = []
     for (const { root, folder, gone, state } of folders) {
-      const known = state === undefined ? undefined : reader.take(root, folder, state)
+      const known = state === undefined ? undefined : reader.take(root, folder, state, gone)
       const left = gone ? reader.forget(folder) : undefined
       const container = gone ? left : known
       if (container !== undefined) containers.push(container)

@@ -2,18 +2,18 @@ import { readKernelFilters } from '../../native/kernel-filters.js'
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { Abi } from '../../src/seccomp/abi.js'
-import { isSandbox } from '../containers/labels.js'
+import { startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { factsOf, type Tracked } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
-import { startTicksOf } from '../proc-text.js'
+import { createRegistryNews } from './registry-news.js'
 import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
-  registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear'>
+  registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear' | 'onChange'>
   seccompRoot: string
   /** Revisions that this node holds. */
   holding: () => readonly RevisionRef[]
@@ -69,7 +69,6 @@ export function startInspector(options: InspectorOptions): Inspector {
   const young = new Set<Tracked>()
   /** Those with filters that were not read yet. */
   const unread = new Set<Tracked>()
-  let listed: readonly Container[] | undefined
   const disk = createDiskFiles(options.seccompRoot)
   const checks = createFilterChecks(options.abis)
   const known = new Map<string, RevisionRef[]>()
@@ -114,7 +113,7 @@ export function startInspector(options: InspectorOptions): Inspector {
   }
 
   function meet(container: Container, at: number): Tracked | undefined {
-    const ticks = startTicksOf(container.pid)
+    const ticks = startTimeOf(container.pid)
     if (ticks === undefined) return undefined
     const key = `${container.id}@${ticks}`
     keys.set(container, key)
@@ -142,50 +141,47 @@ export function startInspector(options: InspectorOptions): Inspector {
     unread.delete(one)
   }
 
-  /** Those of which the registry has news. */
-  function* news(at: number): Generator<Tracked> {
-    const containers = registry.all()
-    if (containers === listed) return
-    listed = containers
-    for (const container of containers) {
-      if (container.pid === 0) {
-        const before = byPid.get(container.firstPid ?? 0)
-        if (before?.container.id === container.id) yield before
-      } else if (!keys.has(container) && !isSandbox(container.labels)) {
-        const one = meet(container, at)
-        if (one !== undefined) yield one
-        // Its process cannot be read yet, or is gone: with the next look it is one of the two.
-        else listed = undefined
-      }
-    }
+  /** The process' id may be another container's meanwhile. */
+  function metBefore({ id, firstPid }: Container): Tracked | undefined {
+    const before = byPid.get(firstPid ?? 0)
+    return before?.container.id === id ? before : undefined
   }
 
-  /** Those whose file is another one than before; a file that many share is looked at once. */
-  function* changedOnDisk(): Generator<Tracked> {
+  const news = createRegistryNews<Tracked>({
+    registry,
+    metBefore,
+    meet,
+    isMet: (one) => keys.has(one)
+  })
+
+  /** Adds those whose file is another one than before; a file that many share is looked at once. */
+  function addChangedOnDisk(due: Set<Tracked>): void {
     const states = new Map<string, string>()
-    for (const one of tracked.values()) {
-      if (one.file === undefined) continue
+    tracked.forEach((one) => {
+      if (one.file === undefined) return
       const path = one.facts.diskPath
       const state = states.get(path) ?? disk.look(one.file).state
       states.set(path, state)
-      if (state !== one.facts.disk) yield one
-    }
+      if (state !== one.facts.disk) due.add(one)
+    })
   }
 
   /** What has to be looked at now. */
   function dueNow(all: boolean, at: number): Iterable<Tracked> {
-    const due = new Set<Tracked>(news(at))
+    const due = new Set<Tracked>(news.take(at))
     const lookAtDisk = all || at - state.diskAt >= diskEveryMs
     const learned = lookAtDisk && learnRevisions()
     if (all || learned) for (const one of tracked.values()) due.add(one)
     for (const one of young) if (one.lookAt <= at) due.add(one)
     if (lookAtDisk) {
       state.diskAt = at
-      for (const one of changedOnDisk()) due.add(one)
+      addChangedOnDisk(due)
     }
     if (at - state.endsAt >= endsEveryMs) {
       state.endsAt = at
-      for (const one of tracked.values()) if (!exists(one.container.pid)) due.add(one)
+      tracked.forEach((one) => {
+        if (!exists(one.container.pid)) due.add(one)
+      })
     }
     return due
   }
@@ -275,7 +271,8 @@ export function startInspector(options: InspectorOptions): Inspector {
   }, lookMs)
   timer.unref()
   let soon: NodeJS.Timeout | undefined
-  const leave = registry.onAppear(() => {
+  const leave = registry.onAppear(({ pid }) => {
+    if (pid === 0) return
     soon ??= setTimeout(() => {
       soon = undefined
       void alone(false)
@@ -291,6 +288,7 @@ export function startInspector(options: InspectorOptions): Inspector {
       clearInterval(timer)
       clearTimeout(soon)
       leave()
+      news.close()
       await running
     }
   }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
-import { collectOnce } from '../../satellite/small-heap.js'
+import { collectOnce, giveBackMemory } from '../../satellite/small-heap.js'
 import { SeccoError } from '../errors.js'
 import { aborted } from './aborted.js'
 import type { Io } from './io.js'
@@ -26,8 +26,10 @@ export async function runSatellite(
   // What was needed to start, and what ran already, is taken in by then.
   const settled = setTimeout(collectOnce, settledMs)
   settled.unref()
+  const keepMemory = giveBackMemory()
   await aborted(signal)
   clearTimeout(settled)
+  keepMemory()
   const keep = signal.reason === 'SIGTERM'
   await satellite.close({ keep })
   const still = pin !== undefined && existsSync(pin) && readdirSync(pin).length > 0

@@ -28,6 +28,9 @@ export interface SoakResult {
   others: Record<string, number>
   /** MB per 10 minutes, by least squares over the samples after the warm-up. */
   slope: number
+  /** The same over all samples, and over those of the second half. */
+  slopeOfAll: number
+  slopeOfSecondHalf: number
   firstMb: number
   lastMb: number
   cpuShare: number
@@ -154,6 +157,8 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
       wrong,
       ...losses,
       slope: slopeOf(warm) * 10,
+      slopeOfAll: slopeOf(samples) * 10,
+      slopeOfSecondHalf: slopeOf(samples.filter(([at]) => at >= minutes / 2)) * 10,
       firstMb: warm[0]?.[1] ?? 0,
       lastMb: warm.at(-1)?.[1] ?? 0,
       cpuShare: (((await cpuSeconds(rig.pid)) - startCpu) / (passed() * 60)) * 100
@@ -175,12 +180,13 @@ export async function benchSoak(args: {
   json: boolean
 }): Promise<{ text: string; holds: boolean }> {
   const result = await soak(args.minutes, (line) => process.stderr.write(`${line}\n`))
+  const { slopeOfAll, slopeOfSecondHalf } = result
   const { minutes, containers, slope, firstMb, lastMb, lost, others, unseen, wrong, cpuShare } =
     result
   const table = [
-    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | lost | unseen | wrong sets | others on the machine | share of a core |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ${slope.toFixed(2)} | ${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${cpuShare.toFixed(2)} % |`
+    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | over all, warm-up included | second half alone | lost | unseen | wrong sets | others on the machine | share of a core |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ${slope.toFixed(2)} | ${slopeOfAll.toFixed(2)} | ${slopeOfSecondHalf.toFixed(2)} | ${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${cpuShare.toFixed(2)} % |`
   ]
   const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')
   return { text: `${text}\n`, holds: soakHolds(result) }

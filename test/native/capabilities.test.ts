@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { NativeUnavailable } from '../../native/addon.js'
-import { probeCapabilities } from '../../native/capabilities.js'
+import { probeCapabilities, proveRecorder } from '../../native/capabilities.js'
 import {
   type Capability,
   capability,
@@ -99,6 +99,52 @@ test('capabilities of this kernel', { skip }, async (t) => {
     t.equal(recorder.counters().recursionMisses, 0)
     t.end()
   })
+
+  await t.test(
+    'a recorder that is in use proves itself, and no other is loaded for that',
+    async (t) => {
+      const recorder = openRecorder()
+      t.teardown(() => recorder.stop())
+      const programs = () =>
+        readdirSync('/proc/self/fd').filter((fd) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${fd}`).includes('bpf-prog')
+          } catch {
+            return false
+          }
+        }).length
+      const loaded = programs()
+      t.ok(loaded > 0)
+      const seen: number[] = []
+      const watching = setInterval(() => seen.push(programs()), 1)
+      const proof = await proveRecorder(recorder)
+      const all = await probeCapabilities(proof)
+      clearInterval(watching)
+      t.ok(seen.length > 5 && seen.every((count) => count === loaded), String(seen))
+      t.same(proof.test, { expected: 1000, counted: 1000, ok: true })
+      t.same(
+        all.map(({ name }) => name),
+        capabilityNames
+      )
+      for (const name of ['record', 'record-arguments', 'denials']) {
+        t.match(
+          all.find((one) => one.name === name),
+          { works: true },
+          name
+        )
+      }
+      t.ok(recorder.attached)
+      t.notOk(
+        recorder.slots().some(({ comm }) => comm.startsWith('secco-')),
+        'its children have no slots any more'
+      )
+      recorder.stop()
+      t.match(
+        (await proveRecorder(recorder)).capabilities.map(({ works }) => works),
+        [false, false, false]
+      )
+    }
+  )
 
   await t.test('memory is measured and grows with the slots', (t) => {
     const [small, large] = [recorderMemory(64), recorderMemory(1024)]

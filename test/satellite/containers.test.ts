@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
+import { createContainerIndex } from '../../satellite/containers/container-index.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
 import {
   containerFromName,
@@ -19,6 +20,7 @@ import { mergeContainers } from '../../satellite/containers/merge.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
 import type { Container, ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { startInspector } from '../../satellite/inspector/inspector.js'
 import { resolveContainer, traceContainer } from '../../satellite/trace-session.js'
 import { digestOfSeccomp } from '../../satellite/seccomp-digest.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
@@ -26,7 +28,9 @@ import { createLogger } from '../../src/log.js'
 import { renderProfile } from '../../src/seccomp/render.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { probeTracing } from '../../native/recorder.js'
+import { openStateWatch } from '../../native/state-watch.js'
 import { quiet } from '../helpers/quiet.js'
+import { until } from '../helpers/until.js'
 
 const hex = 'ab'.repeat(32)
 const plain = (over: Partial<Container>): Container => ({
@@ -262,6 +266,130 @@ test('the registry: real runc state, remembered after the end, bad state survive
   t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
 })
 
+test("a container's state is told once, its end and the next one of its name all the same", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const [root, bundle] = [join(folder, 'root'), join(folder, 'bundle')]
+  for (const path of [root, bundle]) await mkdir(path)
+  const watch = openStateWatch([root])
+  t.teardown(async () => {
+    watch.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  if (!watch.start(() => undefined)) {
+    t.comment('the addon is not built: no folder is followed')
+    return
+  }
+  const own = join(root, 'web')
+  const write = async (pid: number) => {
+    const labels = [`bundle=${bundle}`]
+    await writeFile(join(own, 'new'), JSON.stringify({ init_process_pid: pid, config: { labels } }))
+    await rename(join(own, 'new'), join(own, 'state.json'))
+  }
+  const told: [boolean, number | undefined, string | undefined][] = []
+  const next = async (count: number) => {
+    await until(`news ${count}`, () => {
+      for (const { gone, state } of watch.take().news) {
+        told.push([gone, state?.pid, state?.annotations])
+      }
+      return told.length >= count ? true : undefined
+    })
+  }
+  await mkdir(own)
+  await write(11)
+  await next(1)
+  // Its bundle could not be read: what comes later counts.
+  await writeFile(join(bundle, 'config.json'), '{"annotations":{"a":"b"}}')
+  await write(11)
+  await next(2)
+  // All is known: this is no news.
+  await write(11)
+  await rm(own, { recursive: true })
+  await next(3)
+  await mkdir(own)
+  await write(12)
+  await next(4)
+  t.strictSame(told, [
+    [false, 11, ''],
+    [false, 11, '{"a":"b"}'],
+    [true, undefined, undefined],
+    [false, 12, '{"a":"b"}']
+  ])
+})
+
+test('containers that ended are known for a minute, a few of them longer, never too many', (t) => {
+  const clock = { now: 0 }
+  const index = createContainerIndex(() => clock.now)
+  const run = (n: number) => plain({ id: `c${n}`, cgroupId: BigInt(1000 + n), firstPid: 5000 + n })
+  const live = run(0)
+  index.put(live)
+  for (let n = 1; n <= 1500; n += 1) {
+    index.put(run(n))
+    t.match(index.stop(run(n)), { id: `c${n}`, pid: 0, status: 'stopped' })
+  }
+  t.equal(index.stop(run(1500)), undefined, 'it is no news')
+  t.equal(index.all().length, 1025, 'the newest 1,024, and what lives')
+  t.equal(index.find(slot({ cgroupId: 1001n, cgroupName: 'c1' })), undefined)
+  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500', pid: 0 })
+  clock.now = 60_000
+  index.put(run(2000))
+  index.stop(run(2000))
+  t.equal(index.all().length, 65)
+  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500' }, 'of a quiet node longer')
+  t.equal(index.find(slot({ cgroupId: 1000n })), live)
+  t.end()
+})
+
+test('the inspector looks at what the registry tells of, and at nothing that is over by then', async (t) => {
+  const told: string[] = []
+  const listeners = new Set<(container: Container) => void>()
+  const asked = { all: 0 }
+  const inspector = startInspector({
+    registry: {
+      all: () => {
+        asked.all += 1
+        return []
+      },
+      refresh: () => Promise.resolve(),
+      onAppear: () => () => undefined,
+      onChange: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      }
+    },
+    seccompRoot: tmpdir(),
+    holding: () => [],
+    abis: ['x86_64'],
+    logger: createLogger('test', quiet),
+    lookMs: 20,
+    onChange: (changed, gone) => {
+      told.push(...changed.map(({ container }) => `+${container?.id ?? ''}`))
+      told.push(...gone.map((key) => `-${key.slice(0, key.indexOf('@'))}`))
+    }
+  })
+  t.teardown(() => inspector.close())
+  const tell = (container: Container) => {
+    for (const listener of listeners) listener(container)
+  }
+  const own = plain({ id: 'own', pid: process.pid, firstPid: process.pid })
+  const short = plain({ id: 'short', pid: process.ppid, firstPid: process.ppid })
+  tell(short)
+  tell({ ...short, pid: 0, status: 'stopped' })
+  tell(own)
+  await until('the live one', () => told.includes('+own') || undefined)
+  t.match(inspector.list(), [{ container: { id: 'own' }, pid: process.pid, running: true }])
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' })
+  const pid = child.pid ?? 0
+  const ending = plain({ id: 'ending', pid, firstPid: pid })
+  tell(ending)
+  await until('the one that will end', () => told.includes('+ending') || undefined)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  tell({ ...ending, pid: 0, status: 'stopped' })
+  await until('its end', () => told.includes('-ending') || undefined)
+  t.notOk(told.some((one) => one.endsWith('short')))
+  t.equal(asked.all, 1, 'thousands are not walked through for each that comes')
+})
+
 test('one id in two namespaces of a runtime: two containers, and neither is taken for the other', async (t) => {
   const [first, second] = [plain({}), plain({ pid: 11, mntns: 8, cgroupId: 101n })]
   const fake = (name: string, list: Container[]): ContainerRuntime => ({
@@ -306,6 +434,7 @@ test('a trace of a container that ends before it was seen ends too', {
       ask: () => Promise.resolve(),
       find: () => undefined,
       onAppear: () => () => undefined,
+      onChange: () => () => undefined,
       onBegin: () => () => undefined,
       close: () => undefined
     },

@@ -9,6 +9,7 @@ import { toSeccoError } from '../../src/errors.js'
 import { durationMs } from '../../src/seccomp/duration.js'
 import { policyName } from '../../src/seccomp/promotion.js'
 import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
+import { createMetInAudit } from './met-in-audit.js'
 import type { Truth } from './truth.js'
 
 /** Ends canaries: back when denials or restarts rise, on when it was quiet; and enforces by policy. */
@@ -50,17 +51,7 @@ export function startLadderWatch(
     }
   }
 
-  /** Of those that began in audit by their document, which no history tells: when each was met there. */
-  const met = new Map<string, { digest: string; at: number }>()
-
-  function metInAudit(profile: SeccompProfile, digest: string): number {
-    const key = keyOfProfile(profile)
-    const known = met.get(key)
-    if (known?.digest === digest) return known.at
-    const at = sources.now()
-    met.set(key, { digest, at })
-    return at
-  }
+  const met = createMetInAudit(() => sources.now())
 
   async function lookAt(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
@@ -88,7 +79,7 @@ export function startLadderWatch(
     if (wait === undefined || ladder.mode !== 'audit' || profile.spec.seccomp === undefined) return
     const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
     const audit = hub.profiles().get(keyOfProfile(profile))?.audit?.digest ?? ''
-    const since = last === undefined ? metInAudit(profile, audit) : Date.parse(last.at)
+    const since = last === undefined ? met.since(keyOfProfile(profile), audit) : Date.parse(last.at)
     const { count } = denialsOf(truth, profile, audit, since)
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
@@ -102,6 +93,7 @@ export function startLadderWatch(
   function look(): Promise<void> {
     running = running.then(async () => {
       for (const profile of profiles()) if (!closed) await lookAt(profile)
+      met.settle()
     })
     return running
   }

@@ -1,0 +1,39 @@
+/* Single facts of a process from /proc. */
+#pragma once
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+namespace {
+
+/* Inode number of its mount namespace (namespaces(7)); 0 when it is gone. */
+inline unsigned mntns_of(int pid) {
+  char path[64], link[64];
+  snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+  const ssize_t length = readlink(path, link, sizeof(link) - 1);
+  if (length < 0) return 0;
+  link[length] = 0;
+  unsigned number = 0;
+  return sscanf(link, "mnt:[%u]", &number) == 1 ? number : 0;
+}
+
+/* Field 22 of its stat (proc_pid_stat(5)); 0 when it is gone or only waits to be reaped. */
+inline unsigned long long start_time_of(int pid) {
+  char path[64], text[2048];
+  snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  text[length > 0 ? length : 0] = 0;
+  /* The name in parentheses may hold anything, parentheses and spaces included. */
+  const char *at = strrchr(text, ')');
+  if (at == nullptr || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X') return 0;
+  for (int field = 2; at != nullptr && field < 22; field++) at = strchr(at + 1, ' ');
+  return at == nullptr ? 0 : strtoull(at + 1, nullptr, 10);
+}
+
+}  // namespace
