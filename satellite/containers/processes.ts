@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
+import { startTicksOf } from '../proc-text.js'
 
 type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf'>
 
@@ -13,7 +14,7 @@ function factsOf(): Facts {
   try {
     facts = loadAddon()
   } catch {
-    facts = { mntnsOf: readMntns, startTimeOf: readStartTime }
+    facts = { mntnsOf: readMntns, startTimeOf: (pid) => startTicksOf(pid) ?? 0 }
   }
   return facts
 }
@@ -22,16 +23,6 @@ function readMntns(pid: number): number {
   try {
     const match = /^mnt:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))
     return Number(match?.[1] ?? 0)
-  } catch {
-    return 0
-  }
-}
-
-function readStartTime(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? 0 : Number(fields[19])
   } catch {
     return 0
   }
