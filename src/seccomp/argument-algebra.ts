@@ -7,6 +7,7 @@ import {
   normalConditions,
   sameConditions
 } from './argument-rules.js'
+import { canonicalJson } from './canonical.js'
 import { wholeMask } from './deciding-calls.js'
 
 /**
@@ -174,7 +175,13 @@ export function conditionImplies(inner: Conditions, outer: Conditions): boolean 
   )
 }
 
-/** Without what another alternative lets through as well; sorted by nothing, first ones stay. */
+/** Of two that say the same (LT 10, LE 9) one stays, whichever comes first. */
+function staysFor(outer: Conditions, index: number, inner: Conditions, at: number): boolean {
+  const [kept, left] = [canonicalJson(outer), canonicalJson(inner)]
+  return kept === left ? index < at : kept < left
+}
+
+/** Without what another alternative lets through as well; in the order given. */
 export function withoutCovered(alternatives: Alternatives): Alternatives {
   return alternatives.filter(
     (inner, at) =>
@@ -182,7 +189,7 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
         (outer, index) =>
           index !== at &&
           conditionImplies(inner, outer) &&
-          (!conditionImplies(outer, inner) || index < at)
+          (!conditionImplies(outer, inner) || staysFor(outer, index, inner, at))
       )
   )
 }

@@ -99,6 +99,8 @@ test('alternatives in the form that libseccomp builds right', (t) => {
     }),
     'never wider in 32 bits'
   )
+  const twice = [[on(0, 'LT', 10)], [on(0, 'LE', 9)]]
+  t.same(loadable(twice), loadable([...twice].reverse()), 'two ways to say one thing')
   for (const [what, list] of misbuilt) t.notOk(isLoadable(list), what)
   t.same(loadable([[on(0, 'EQ', 2 ** 33)]], { in32Bits: true }), { left: [], exact: false })
   t.ok(isLoadable([[on(0, 'LT', 65536), on(1, 'EQ', 1)]]), 'one rule alone is built right')
