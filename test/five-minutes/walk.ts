@@ -34,19 +34,24 @@ export interface WalkOptions {
 const up = /Running\. Ctrl-C/
 const mark = /@@(\d+)@@\n/
 
-function environment(more: WalkOptions['env']): NodeJS.ProcessEnv {
-  // The test runner puts its loader into every Node program.
-  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', ...more }
-  delete env['NODE_OPTIONS']
-  return env
-}
+const environment = (more: WalkOptions['env']): NodeJS.ProcessEnv => ({
+  ...process.env,
+  NO_COLOR: '1',
+  ...more
+})
+
+/** The test runner puts its loader into every program it sees being spawned; env(1) takes it out again. */
+const plainly = (command: string, args: readonly string[]): [string, string[]] => [
+  '/usr/bin/env',
+  ['-u', 'NODE_OPTIONS', command, ...args]
+]
 
 const isAttack = (command: string) => / nc /.test(command)
 
 /** Starts Secco; resolves when it says that it runs. */
 async function startSecco(options: WalkOptions, begun: number) {
   const { command, args } = options.start
-  const child = spawn(command, [...args], {
+  const child = spawn(...plainly(command, args), {
     cwd: repositoryRoot,
     env: environment(options.env),
     stdio: ['ignore', 'pipe', 'pipe']
@@ -79,7 +84,7 @@ const tries = 3
 /** Runs every line in one shell, as a person types them. */
 function runLines(lines: readonly string[], folder: string, options: WalkOptions): Promise<Step[]> {
   const steps: Step[] = []
-  const shell = spawn('bash', ['-s'], {
+  const shell = spawn(...plainly('bash', ['-s']), {
     cwd: folder,
     env: environment(options.env),
     stdio: ['pipe', 'pipe', 'pipe']
