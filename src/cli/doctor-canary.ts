@@ -67,16 +67,22 @@ export async function proveFilter(
   return seen.why
 }
 
-/** The canary's refused call, with who asked and what it got; undefined when nobody tells of it. */
+/**
+ * The canary's refused call, with who asked and what it got: a node counts it at once, and says the rest a
+ * moment later, where it can. undefined when nobody tells of it.
+ */
 export async function proveDenial(
   hubs: readonly HubAccess[],
   container: string
 ): Promise<string | undefined> {
-  const denial = await eventually(async () => {
+  let counted: DenialView | undefined
+  const attributed = await eventually(async () => {
     const items = await listOf<DenialView>(hubs, '/api/v1/denials')
-    return items.find((one) => one.container === container && one.syscall === 'getsid')
+    counted = items.find((one) => one.container === container && one.syscall === 'getsid')
+    return counted?.comm === '' ? undefined : counted
   })
-  return denial === undefined
-    ? undefined
-    : `getsid by ${denial.comm === '' ? 'a process' : denial.comm} on ${denial.node}: ${denial.answer}`
+  if (attributed !== undefined) {
+    return `getsid by ${attributed.comm} on ${attributed.node}: ${attributed.answer}`
+  }
+  return counted && `getsid on ${counted.node}: counted, and this node cannot tell by whom`
 }

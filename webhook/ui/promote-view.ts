@@ -41,7 +41,7 @@ function stepList(steps: readonly LadderStep[], now: number): Markup {
     .reverse()
     .map(
       ({ action, from, to, by, at, reason }) =>
-        html`<li><span><b>${stepWords[action] ?? action}</b>: ${from} → ${to}<span class="sub">by <bdi>${by}</bdi>${reason === undefined ? nothing : html`: <bdi>${reason}</bdi>`}</span></span>${moment(at, now)}</li>`
+        html`<li><span><b>${stepWords[action] ?? action}</b>: ${from} → ${to} <span class="sub">by <bdi>${by}</bdi>${reason === undefined ? nothing : html`: <bdi>${reason}</bdi>`}</span></span>${moment(at, now)}</li>`
     )
   return html`<div class="body stack tight" data-live="steps"><h3>Moves</h3><ul class="list tight" data-key="steps">${rows}</ul></div>`
 }

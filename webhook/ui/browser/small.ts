@@ -86,10 +86,11 @@ export async function startSimulation(): Promise<void> {
   place.textContent = String(hit)
   if (words !== null) {
     const names = syscalls.slice(0, 5).map(({ name }) => name)
+    const containers = `${considered} ${considered === 1 ? 'container' : 'containers'}`
     words.textContent =
       hit === 0
-        ? `Tried on what ${considered} containers did: nothing would be refused.`
-        : `Of ${considered} containers; calls: ${names.join(', ')}.`
+        ? `Tried on what ${containers} did: nothing would be refused.`
+        : `Of ${containers}; calls: ${names.join(', ')}.`
   }
 }
 
