@@ -24,6 +24,7 @@ import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/log.js'
 import { canonicalJson } from '../../src/seccomp/canonical.js'
 import { digestOf } from '../../src/seccomp/digest.js'
+import { normalConditions } from '../../src/seccomp/argument-rules.js'
 import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
 import { quiet } from '../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
@@ -334,9 +335,11 @@ test('real containers of runc', { skip }, async (t) => {
     ...within,
     defaultErrnoRet: 38,
     syscalls: [
-      ...(within.syscalls ?? []).map((rule) => ({
+      // Conditions as every rendering has them.
+      ...(within.syscalls ?? []).map(({ args, ...rule }) => ({
         ...rule,
-        names: rule.names.filter((name) => name !== 'getpriority')
+        names: rule.names.filter((name) => name !== 'getpriority'),
+        ...(args === undefined ? {} : { args: normalConditions(args) })
       })),
       { names: ['getpriority'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }
     ]
