@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { procText } from '../proc-text.js'
 
 /** What the kernel says of a process' confinement (proc_pid_status(5)). */
@@ -20,12 +21,15 @@ export function seccompStatusOf(pid: number): SeccompStatus | undefined {
   return { mode: Number(mode ?? 0), filters: Number(filters ?? 0) }
 }
 
-let bootSeconds: number | undefined
+let bootMs: number | undefined
 
-/** RFC 3339 of a start in ticks; a tick is 10 ms for user space on every Linux (USER_HZ). */
+/**
+ * RFC 3339 of a start in ticks; a tick is 10 ms for user space on every Linux (USER_HZ). By the uptime, not by
+ * /proc/stat's btime, which is in whole seconds: what an earlier run of the same id did would be of this one.
+ */
 export function timeOfTicks(ticks: number): string {
-  bootSeconds ??= Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? 0)
-  return new Date(bootSeconds * 1000 + ticks * 10).toISOString()
+  bootMs ??= Date.now() - uptime() * 1000
+  return new Date(bootMs + ticks * 10).toISOString()
 }
 
 /** True while a process of that id exists: one call, nothing is read. */

@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'tap'
+import { timeOfTicks } from '../../../satellite/inspector/process-facts.js'
+import { startTicksOf } from '../../../satellite/proc-text.js'
+
+/** A tick, and what is left over of one in the uptime. */
+const toleranceMs = 30
+
+test('when a process began, to the tick', async (t) => {
+  // Twice, half a second apart: whole seconds would be wrong for one of them.
+  for (const pauseMs of [0, 500]) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    const before = Date.now()
+    const child = spawn('sleep', ['60'])
+    await once(child, 'spawn')
+    const after = Date.now()
+    const began = Date.parse(timeOfTicks(startTicksOf(child.pid ?? 0) ?? 0))
+    t.ok(began >= before - toleranceMs, `${before - began} ms early at most`)
+    t.ok(began <= after + toleranceMs, `${began - after} ms late at most`)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  }
+})
