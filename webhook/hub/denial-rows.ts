@@ -76,7 +76,7 @@ export function answerOf({
 export function createDenialRows(): DenialRows {
   const rows = new Map<string, DenialRow>()
   /** By container, then by instance. */
-  const containers = new Map<string, Map<string, Refused & { lastSeen: string }>>()
+  const containers = new Map<string, Map<string, Refused & { since: string }>>()
   const totals = new Map<string, { node: string; answer: string; count: number }>()
   const listeners = new Set<(news: DenialNews) => void>()
 
@@ -106,13 +106,16 @@ export function createDenialRows(): DenialRows {
       rows.set(key, row)
       bound(rows, mostRows)
       const place = `${node} ${container}`
-      const instances = containers.get(place) ?? new Map<string, Refused & { lastSeen: string }>()
+      const instances = containers.get(place) ?? new Map<string, Refused & { since: string }>()
       containers.delete(place)
-      const sum = instances.get(denial.instance) ?? { denials: 0, expected: 0, lastSeen: '' }
+      // When it was first told of: that is long before a next run, its last call may be a moment before.
+      const sum = instances.get(denial.instance) ?? {
+        ...{ denials: 0, expected: 0, since: denial.lastSeen }
+      }
       instances.delete(denial.instance)
       if (denial.expected) sum.expected += added
       else sum.denials += added
-      instances.set(denial.instance, { ...sum, lastSeen: denial.lastSeen })
+      instances.set(denial.instance, sum)
       bound(instances, mostInstances)
       containers.set(place, instances)
       bound(containers, mostContainers)
@@ -131,7 +134,7 @@ export function createDenialRows(): DenialRows {
       const sum = { denials: 0, expected: 0 }
       const from = Date.parse(since)
       for (const one of containers.get(`${node} ${container}`)?.values() ?? []) {
-        if (Date.parse(one.lastSeen) < from) continue
+        if (Date.parse(one.since) < from) continue
         sum.denials += one.denials
         sum.expected += one.expected
       }
