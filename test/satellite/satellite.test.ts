@@ -26,6 +26,7 @@ import { canonicalJson } from '../../src/seccomp/canonical.js'
 import { digestOf } from '../../src/seccomp/digest.js'
 import { normalConditions } from '../../src/seccomp/argument-rules.js'
 import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
+import { startContainerd } from '../helpers/containerd.js'
 import { quiet } from '../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 
@@ -379,44 +380,17 @@ test('real containers of runc', { skip }, async (t) => {
 test('containers of containerd', { skip }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-ctd-'))
   const rootfs = await makeRootfs()
-  const socket = join(folder, 'containerd.sock')
-  const config = join(folder, 'config.toml')
-  await writeFile(
-    config,
-    `version = 2
-root = "${join(folder, 'root')}"
-state = "${join(folder, 'state')}"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${socket}"
-[ttrpc]
-  address = "${join(folder, 'ttrpc.sock')}"
-`
-  )
-  const daemon = spawn('containerd', ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const daemonGone = once(daemon, 'exit')
-  let log = ''
-  await new Promise<void>((resolve, reject) => {
-    daemon.stderr.on('data', (chunk: Buffer) => {
-      log += chunk.toString()
-      if (log.includes('containerd successfully booted')) resolve()
-    })
-    daemon.once('exit', () => reject(new Error(log)))
-  })
-  const ctr = (...args: string[]) =>
-    run('ctr', ['--address', socket, '--namespace', 'secco', ...args])
+  const containerd = await startContainerd(folder)
   const name = `secco-ctd-${process.pid}`
   const { satellite, ends, until } = await rig({
     folder,
-    containerdSocket: socket,
-    runcRoots: ['/run/containerd/runc']
+    containerdSocket: containerd.socket,
+    runcRoots: [containerd.runcRoot]
   })
   t.teardown(async () => {
     await satellite.close()
-    await ctr('task', 'kill', '--signal', 'KILL', name).catch(() => undefined)
-    await ctr('container', 'rm', name).catch(() => undefined)
-    daemon.kill('SIGTERM')
-    await daemonGone
+    await containerd.remove(name)
+    await containerd.stop()
     for (const path of [folder, dirname(rootfs)]) await rm(path, { recursive: true, force: true })
   })
   t.match(ends.status().runtimes, [{ name: 'runc' }, { name: 'containerd', version: /\d/ }])
@@ -426,18 +400,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     'io.kubernetes.pod.uid=u-1',
     'io.kubernetes.container.name=app'
   ].flatMap((label) => ['--label', label])
-  await ctr(
-    'run',
-    '--detach',
-    '--seccomp',
-    ...labels,
-    '--rootfs',
-    rootfs,
-    name,
-    '/probe',
-    'getpgid',
-    'wait'
-  )
+  await containerd.run(name, rootfs, ['/probe', 'getpgid', 'wait'], ['--seccomp', ...labels])
   const seen = await until((one) => isOf(name)(one) && namesIn(one).includes('pause'))
   t.match(seen, {
     complete: true,
@@ -452,6 +415,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     }
   })
   t.ok(namesIn(seen).includes('getpgid'))
-  await ctr('task', 'kill', '--signal', 'KILL', name)
+  await containerd.ctr('task', 'kill', '--signal', 'KILL', name)
   t.match(await until((one) => isOf(name)(one) && one.ended), { container: { name: 'app' } })
 })
