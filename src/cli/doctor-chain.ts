@@ -12,6 +12,7 @@ import {
   type DoctorOutput,
   eventually,
   type Link,
+  promptMs,
   type Step,
   walkLinks
 } from './doctor-links.js'
@@ -32,8 +33,6 @@ export interface ChainOptions {
 
 const name = 'secco-doctor'
 const ref = { namespace: 'default', name }
-const webhookPatienceMs = 10_000
-const toldPatienceMs = 10_000
 
 interface Chain {
   store: Store
@@ -92,7 +91,7 @@ const links: readonly Link<Chain>[] = [
           return []
         })
         return lines.some((line) => line.includes(chain.path)) ? chain.path : undefined
-      }, webhookPatienceMs)
+      }, promptMs)
       if (named === undefined) throw new Error(why)
       return named
     }
@@ -155,7 +154,7 @@ async function untilTold({ store }: Chain): Promise<void> {
     const profile = await store.get('SeccompProfile', ref)
     const all = profile?.status?.instances ?? []
     return all.length > 0 && all.every(({ ended }) => ended) ? true : undefined
-  }, toldPatienceMs)
+  }, promptMs)
 }
 
 /** `secco doctor`: 0 when every link holds, else 1; what it made is removed again. */

@@ -26,6 +26,7 @@ import {
   type DoctorOutput,
   eventually,
   type Link,
+  promptMs,
   type Step,
   walkLinks
 } from './doctor-links.js'
@@ -40,9 +41,6 @@ export interface ClusterDoctorOptions {
   token: string | undefined
   output: DoctorOutput
 }
-
-const webhookPatienceMs = 10_000
-const seenMs = 10_000
 
 interface Chain {
   options: ClusterDoctorOptions
@@ -116,7 +114,7 @@ const links: readonly Link<Chain>[] = [
         const there = new Set(known.filter(({ connected }) => connected).map((one) => one.name))
         lacking = up.map(({ metadata }) => metadata.name).filter((one) => !there.has(one))
         return lacking.length === 0 ? true : undefined
-      }, seenMs)
+      }, promptMs)
       const [first] = lacking
       if (first === undefined)
         return up
@@ -184,7 +182,7 @@ const links: readonly Link<Chain>[] = [
           why = { broken: toSeccoError(error).message }
         }
         return undefined
-      }, webhookPatienceMs)
+      }, promptMs)
       return patched === undefined ? why : chain.path
     }
   },
@@ -218,10 +216,10 @@ const links: readonly Link<Chain>[] = [
         const items = await listOf<ContainerView>(chain.hubs, path)
         const own = items.find(({ podUid }) => podUid === chain.pod?.metadata.uid)
         return own === undefined || own.disk === '' ? undefined : own
-      }, seenMs)
+      }, promptMs)
       if (view === undefined) {
         const mend = `the satellite of that node did not see it: kubectl -n ${home} logs -l ${roleLabels.satellite}`
-        return { broken: 'nobody looked at it within 10 s', mend }
+        return { broken: `nobody looked at it within ${promptMs / 1000} s`, mend }
       }
       chain.view = view
       return view.disk === 'ok'

@@ -27,6 +27,8 @@ export interface Step {
 
 /** How long a link is waited for when it says nothing else. */
 export const patienceMs = 30_000
+/** For what a hub, a webhook or a satellite says at once where it works. */
+export const promptMs = 10_000
 
 /** Asks until there is an answer; undefined when there is none in time. */
 export async function eventually<T>(
@@ -45,7 +47,8 @@ async function stepOf<Chain>({ what, mend, prove }: Link<Chain>, chain: Chain): 
   try {
     const found = await prove(chain)
     if (typeof found === 'string') return { what, ok: true, found, next: '' }
-    if (found === undefined) return { what, ok: false, found: 'not within 30 s', next: mend }
+    if (found === undefined)
+      return { what, ok: false, found: `not within ${patienceMs / 1000} s`, next: mend }
     return { what, ok: false, found: found.broken, next: found.mend ?? mend }
   } catch (error) {
     return { what, ok: false, found: toSeccoError(error).message, next: mend }
