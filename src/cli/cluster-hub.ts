@@ -70,16 +70,8 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/**
- * Every hub of a cluster as if it ran here: each knows what its own satellites see. The same as
- * `kubectl port-forward`; needs the right `create` on pods/portforward in its namespace.
- * @param token who asks; default: the kubeconfig's own.
- * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
- */
-export async function openClusterHubs(
-  kubeconfig: string,
-  token?: string
-): Promise<[HubAccess, ...HubAccess[]]> {
+/** The hubs' pods, and how to reach one. */
+async function hubsOf(kubeconfig: string, token: string | undefined) {
   const config = await loadKubeconfig(kubeconfig)
   const shown = token ?? (await tokenOf(config))
   const open = async (pod: string): Promise<HubAccess> => ({
@@ -87,12 +79,22 @@ export async function openClusterHubs(
     token: shown,
     mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
   })
-  const [first, ...more] = await hubPods(config)
-  return [await open(first), ...(await Promise.all(more.map(open)))]
+  return { pods: await hubPods(config), open }
 }
 
-/** The first of them. @throws as openClusterHubs */
+/**
+ * A hub of a cluster as if it ran here: the same as `kubectl port-forward`; needs the right `create` on
+ * pods/portforward in its namespace.
+ * @param token who asks; default: the kubeconfig's own.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
+ */
 export async function openClusterHub(kubeconfig: string, token?: string): Promise<HubAccess> {
-  const [first] = await openClusterHubs(kubeconfig, token)
-  return first
+  const { pods, open } = await hubsOf(kubeconfig, token)
+  return open(pods[0])
+}
+
+/** Every one of them: each knows what its own satellites see. @throws as openClusterHub */
+export async function openClusterHubs(kubeconfig: string, token?: string): Promise<HubAccess[]> {
+  const { pods, open } = await hubsOf(kubeconfig, token)
+  return Promise.all(pods.map(open))
 }
