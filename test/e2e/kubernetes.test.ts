@@ -99,11 +99,16 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
       t.equal(done.code, 0, done.stderr)
       return done.stdout
     }
-    const ps = JSON.parse(await asMe('ps', '-n', 'shop', '-o', 'json')) as {
-      items: { pod: string; state: string; denials: number }[]
-    }
+    // Until its filter was read it is starting, for some seconds at most.
+    const listed = await until('secco ps to know its filter', async () => {
+      const { items } = JSON.parse(await asMe('ps', '-n', 'shop', '-o', 'json')) as {
+        items: { pod: string; state: string; denials: number }[]
+      }
+      const own = items.find((one) => one.pod === pod.metadata.name)
+      return own?.state === 'starting' ? undefined : own
+    })
     t.match(
-      ps.items.find((one) => one.pod === pod.metadata.name),
+      listed,
       { state: 'enforced', denials: attack.length },
       'secco ps through the API server'
     )
