@@ -22,6 +22,7 @@ import {
 } from '../../certs/pair.js'
 import { watchPair } from '../../certs/reload.js'
 import type { SeccoError } from '../../src/errors.js'
+import { writeDurable } from '../../src/store/durable-file.js'
 
 const day = 86_400_000
 const names = ['localhost', '127.0.0.1', '::1', 'secco.secco-system.svc']
@@ -190,7 +191,8 @@ test('the folder is watched', async (t) => {
   await watcher.check()
   t.equal(changes, 0, 'the same pair is no change')
   const foreign = await ensureServerLeaf(join(dir, 'other'), ['localhost'])
-  await writeFile(first.paths.key, foreign.key)
+  // As a rotation does it: a half-written file would be one more state, and said too.
+  await writeDurable(first.paths.key, foreign.key)
   await watcher.check()
   await watcher.check()
   t.strictSame(
@@ -198,7 +200,7 @@ test('the folder is watched', async (t) => {
     [0, ['CERTIFICATE_INVALID']],
     'a mismatch is said once'
   )
-  await writeFile(first.paths.cert, foreign.cert)
+  await writeDurable(first.paths.cert, foreign.cert)
   await watcher.check()
   t.match(problems.at(-1)?.message, /not signed by an authority/)
   t.equal(changes, 0)

@@ -86,10 +86,13 @@ function replaceMain(fresh: Document): boolean {
 
 let loading = false
 let again = false
+/** What a person asked for, by region: the address whose answer is wanted there, and no other. */
+const asked = new Map<string, string>()
 
-/** Asks for this very page again and takes over its live regions. */
+/** Asks for this very page again and takes over its live regions, or for one of them at another address. */
 export async function reloadRegions(address = location.href, only?: string): Promise<boolean> {
-  if (loading && only === undefined) {
+  if (only !== undefined) asked.set(only, address)
+  else if (loading) {
     again = true
     return false
   }
@@ -103,6 +106,8 @@ export async function reloadRegions(address = location.href, only?: string): Pro
     for (const region of document.querySelectorAll('[data-live]')) {
       const name = region.getAttribute('data-live') ?? ''
       if (only !== undefined && name !== only) continue
+      // A change elsewhere, or an answer that comes late, must not take away what was asked for.
+      if ((asked.get(name) ?? address) !== address) continue
       const other = fresh.querySelector(`[data-live="${CSS.escape(name)}"]`)
       if (other !== null) refresh(region, other)
     }
