@@ -6,13 +6,21 @@ import { fromApiServer } from '../store/kubernetes-errors.js'
 import { namespace, ports, roleLabels } from './install/names.js'
 import { loadKubeconfig } from './open-store.js'
 import type { HubAccess } from './hub-api.js'
+import type { Hubs } from './hubs.js'
+import type { MissingHub } from './missing-hubs.js'
 
 const isReady = ({ metadata, status }: V1Pod): boolean =>
   metadata?.deletionTimestamp === undefined &&
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
 
-/** Names of the hubs' pods that are ready, at least one. */
-async function hubPods(config: KubeConfig): Promise<[string, ...string[]]> {
+interface HubPods {
+  ready: [string, ...string[]]
+  /** Run and are not ready: satellites may be connected to them all the same. */
+  unready: string[]
+}
+
+/** The hubs' pods by name, at least one of them ready. */
+async function hubPods(config: KubeConfig): Promise<HubPods> {
   const { CoreV1Api } = await import('@kubernetes/client-node')
   const labelSelector = `${roleLabels.hub}=true`
   const { items } = await config
@@ -21,8 +29,15 @@ async function hubPods(config: KubeConfig): Promise<[string, ...string[]]> {
     .catch((error: unknown) => {
       throw fromApiServer(error, `pods of ${namespace}`)
     })
-  const [first, ...more] = items.filter(isReady).flatMap(({ metadata }) => metadata?.name ?? [])
-  if (first !== undefined) return [first, ...more]
+  const namesOf = (pods: readonly V1Pod[]) => pods.flatMap(({ metadata }) => metadata?.name ?? [])
+  const unready = items.filter(
+    (pod) =>
+      pod.metadata?.deletionTimestamp === undefined &&
+      pod.status?.phase === 'Running' &&
+      !isReady(pod)
+  )
+  const [first, ...more] = namesOf(items.filter(isReady)).sort()
+  if (first !== undefined) return { ready: [first, ...more], unready: namesOf(unready).sort() }
   const what = items.length === 0 ? 'no hub runs' : 'no hub is ready'
   throw new SeccoError('UNAVAILABLE', `${what} in namespace ${namespace} of this cluster`, {
     hint:
@@ -70,31 +85,43 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** The hubs' pods, and how to reach one. */
-async function hubsOf(kubeconfig: string, token: string | undefined) {
-  const config = await loadKubeconfig(kubeconfig)
-  const shown = token ?? (await tokenOf(config))
-  const open = async (pod: string): Promise<HubAccess> => ({
-    ui: await forwarded(config, pod),
-    token: shown,
-    mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
-  })
-  return { pods: await hubPods(config), open }
-}
+const isUnready = (hub: string): MissingHub => ({
+  ...{ hub, code: 'UNAVAILABLE', message: 'its pod is not ready' },
+  next: `see why: kubectl -n ${namespace} describe pod ${hub}`
+})
 
 /**
- * A hub of a cluster as if it ran here: the same as `kubectl port-forward`; needs the right `create` on
- * pods/portforward in its namespace.
+ * The hubs of a cluster as if they ran here: the same as `kubectl port-forward` to each; needs the right
+ * `create` on pods/portforward in their namespace.
  * @param token who asks; default: the kubeconfig's own.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
-export async function openClusterHub(kubeconfig: string, token?: string): Promise<HubAccess> {
-  const { pods, open } = await hubsOf(kubeconfig, token)
-  return open(pods[0])
-}
+export async function openClusterHubs(kubeconfig: string, token?: string): Promise<Hubs> {
+  const config = await loadKubeconfig(kubeconfig)
+  const shown = token ?? (await tokenOf(config))
+  const opened = new Map<string, Promise<HubAccess>>()
 
-/** Every one of them: each knows what its own satellites see. @throws as openClusterHub */
-export async function openClusterHubs(kubeconfig: string, token?: string): Promise<HubAccess[]> {
-  const { pods, open } = await hubsOf(kubeconfig, token)
-  return Promise.all(pods.map(open))
+  async function open(name: string): Promise<HubAccess> {
+    return {
+      ...{ name, ui: await forwarded(config, name), token: shown },
+      mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
+    }
+  }
+  function once(name: string): Promise<HubAccess> {
+    const access = opened.get(name) ?? open(name)
+    opened.set(name, access)
+    return access
+  }
+  async function look(): Promise<Hubs> {
+    const {
+      ready: [first, ...more],
+      unready
+    } = await hubPods(config)
+    return {
+      all: [await once(first), ...(await Promise.all(more.map(once)))],
+      missing: unready.map(isUnready),
+      again: look
+    }
+  }
+  return look()
 }

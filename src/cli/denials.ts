@@ -1,7 +1,10 @@
 import type { DenialView } from '../../webhook/truth/denial-views.js'
 import { type Io, paint, plain } from './io.js'
 import { age, type Output, printListing, printObject } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
+import { askHub, queryOf } from './hub-api.js'
+import { createDenialTally, mergeDenials, mergeRestarts } from './hub-merge.js'
+import { askHubs, followHubs, type Hubs, othersOf } from './hubs.js'
+import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 
 export interface DenialArgs {
   output: Output
@@ -33,23 +36,52 @@ function lineOf(io: Io, view: DenialView & { added: number }): string {
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
 
+/** What all hubs tell as it comes, each call once. */
+async function followDenials(
+  io: Io,
+  hubs: Hubs,
+  args: DenialArgs & { follow: AbortSignal }
+): Promise<void> {
+  const query = queryFor(args)
+  const tally = createDenialTally()
+  if (hubs.again !== undefined && args.since === undefined) {
+    // What was told before is no news when a satellite tells it to another hub.
+    await Promise.all(
+      hubs.all.map(async (hub) => {
+        const { items } = await askHub<{ items: DenialView[] }>(hub, `/api/v1/denials${query}`)
+        for (const view of items) tally.add(hub.name ?? hub.ui, view)
+      })
+    ).catch(() => undefined)
+  }
+  const listener = {
+    onEvent(hub: string, event: string, data: unknown) {
+      if (event !== 'denial') return
+      const view = data as DenialView & { added: number }
+      const known = tally.add(hub, view)
+      // The only hub knows itself what is new.
+      const added = hubs.again === undefined ? view.added : known
+      if (added <= 0) return
+      const one = { ...view, added }
+      io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))
+    },
+    onMissing(missing: readonly MissingHub[]) {
+      sayMissing(io, missing)
+      if (args.output === 'json') io.stdout(`${JSON.stringify({ incomplete: missing })}\n`)
+    }
+  }
+  await followHubs(hubs, `/api/v1/denials/stream${query}`, listener, args.follow)
+}
+
 /** `secco denials`: what was refused, by who asked what and where; `-f` as it comes. */
-export async function listDenials(io: Io, access: HubAccess, args: DenialArgs): Promise<number> {
-  if (args.follow !== undefined) {
-    await followHub(
-      access,
-      `/api/v1/denials/stream${queryFor(args)}`,
-      (event, data) => {
-        if (event !== 'denial') return
-        const view = data as DenialView & { added: number }
-        io.stdout(args.output === 'json' ? `${JSON.stringify(view)}\n` : lineOf(io, view))
-      },
-      args.follow
-    )
+export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise<number> {
+  const { follow } = args
+  if (follow !== undefined) {
+    await followDenials(io, hubs, { ...args, follow })
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { items } = await askHub<{ items: DenialView[] }>(access, path)
+  const { answers, missing } = await askHubs<{ items: DenialView[] }>(hubs, path)
+  const items = mergeDenials(answers.map((one) => one.items))
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,
@@ -69,7 +101,8 @@ export async function listDenials(io: Io, access: HubAccess, args: DenialArgs): 
       { title: 'NEXT', value: (view) => view.hint, wide: true }
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
-    object: (view) => view
+    object: (view) => view,
+    missing
   })
   const first = items.at(-1)
   if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)
@@ -84,19 +117,27 @@ interface Allowed {
     revisionAfter: string
   }
   applied: boolean
-  restart: { name: string; node: string; command: string }[]
+  restart: { key: string; name: string; node: string; command: string }[]
 }
 
 /** `secco denials allow PROFILE SYSCALL`: the difference; with --yes the new revision. */
 export async function allowCall(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   args: { profile: string; syscall: string; reason: string | undefined; yes: boolean },
   output: 'table' | 'json'
 ): Promise<number> {
-  const answer = await askHub<Allowed>(access, '/api/v1/allow', args)
+  const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', args)
+  // One writes; the others say who of their nodes' containers keeps its filter.
+  const { answers, missing } = await othersOf<Allowed>(hubs, '/api/v1/allow', {
+    ...args,
+    yes: false
+  })
+  sayMissing(io, missing)
+  const restarts = [changed, ...answers].map((one) => one.restart)
+  const answer = { ...changed, restart: mergeRestarts(restarts) }
   if (output === 'json') {
-    printObject(io, 'json', answer)
+    printObject(io, 'json', withMissing(answer, missing))
     return 0
   }
   const { diff, applied, restart } = answer
@@ -125,7 +166,7 @@ export async function allowCall(
 /** `secco denials mute PROFILE SYSCALL`. */
 export async function muteCall(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   args: {
     profile: string
     syscall: string
@@ -135,7 +176,7 @@ export async function muteCall(
   }
 ): Promise<number> {
   const { muted } = await askHub<{ muted: { syscall: string; comm?: string }[] }>(
-    access,
+    hubs.all[0],
     '/api/v1/mute',
     args
   )

@@ -93,7 +93,7 @@ const links: readonly Link<Chain>[] = [
     mend: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
     async prove(chain) {
       const { kubeconfig, token } = chain.options
-      chain.hubs = await openClusterHubs(kubeconfig, token)
+      chain.hubs = (await openClusterHubs(kubeconfig, token)).all
       interface Node {
         metadata: { name: string; labels?: Record<string, string> }
         status: { conditions?: { type: string; status: string }[] }

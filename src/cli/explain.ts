@@ -1,13 +1,17 @@
-import type { explain } from '../../webhook/truth/explain.js'
+import type { Explained } from '../../webhook/truth/explain.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
-import { askHub, type HubAccess, queryOf } from './hub-api.js'
+import { queryOf } from './hub-api.js'
+import { mergeExplained } from './hub-merge.js'
+import { askHubs, type Hubs } from './hubs.js'
+import { sayMissing, withMissing } from './missing-hubs.js'
 
-type Explained = ReturnType<typeof explain>
-
-async function ask(access: HubAccess, name: string, namespace: string | undefined) {
-  const query = queryOf({ name, namespace })
-  return (await askHub<{ items: Explained[] }>(access, `/api/v1/explain${query}`)).items
+async function ask(hubs: Hubs, name: string, namespace: string | undefined) {
+  const path = `/api/v1/explain${queryOf({ name, namespace })}`
+  const { answers, missing } = await askHubs<{ items: Explained[] }>(hubs, path, {
+    absent: 'CONTAINER_NOT_FOUND'
+  })
+  return { items: mergeExplained(answers.map((one) => one.items)), missing }
 }
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
@@ -25,13 +29,15 @@ function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): st
 /** `secco explain CONTAINER|POD`: why it has what it has, in words. */
 export async function explainContainer(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const items = await ask(access, name, options.namespace)
+  const { items, missing } = await ask(hubs, name, options.namespace)
+  sayMissing(io, missing)
   if (options.output !== 'table') {
-    printObject(io, options.output, items.length === 1 ? items[0] : items)
+    const all = items.map((one) => withMissing(one, missing))
+    printObject(io, options.output, all.length === 1 ? all[0] : all)
     return 0
   }
   for (const { words, ...one } of items) {
@@ -44,16 +50,17 @@ export async function explainContainer(
 /** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
 export async function whyEperm(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const items = await ask(access, name, options.namespace)
+  const { items, missing } = await ask(hubs, name, options.namespace)
+  sayMissing(io, missing)
   if (options.output !== 'table') {
     printObject(
       io,
       options.output,
-      items.map(({ container, denials }) => ({ container, denials }))
+      items.map(({ container, denials }) => withMissing({ container, denials }, missing))
     )
     return 0
   }

@@ -7,6 +7,7 @@ import { builtinProfiles } from '../seccomp/builtin.js'
 import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
+import type { MissingHub } from './missing-hubs.js'
 import { age, type Column, type Output, printListing } from './output.js'
 
 export interface GetArgs {
@@ -16,6 +17,8 @@ export interface GetArgs {
   /** Only the one of this name; undefined: all. */
   name: string | undefined
   now: number
+  /** Hubs that did not say what nodes they know. */
+  missing?: readonly MissingHub[]
 }
 
 /** Keeps what was asked for. NOT_FOUND when one was named and is not there. */
@@ -171,6 +174,7 @@ export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): num
       { title: 'WHY NOT', value: (node) => node.tracingUnavailable || '-', wide: true }
     ],
     name: (node) => `node/${node.name}`,
-    object: (node) => node
+    object: (node) => node,
+    ...(args.missing === undefined ? {} : { missing: args.missing })
   })
 }

@@ -5,6 +5,8 @@ import { type ErrorCode, errorKinds, SeccoError } from '../errors.js'
 /** Where the running hub's HTTP API is; with its token, where it asks for one. */
 export interface HubAccess {
   ui: string
+  /** Its pod, where it is one of several. */
+  name?: string
   token?: string
   /** Who asks: recorded with what is changed. */
   user?: string
@@ -116,7 +118,8 @@ export async function followHub(
   access: HubAccess,
   path: string,
   onEvent: (event: string, data: unknown) => void,
-  signal: AbortSignal
+  signal: AbortSignal,
+  onOpen: () => void = () => undefined
 ): Promise<void> {
   if (signal.aborted) return
   const response = await open(access, 'GET', path, { signal }).catch((error: unknown) => {
@@ -127,6 +130,7 @@ export async function followHub(
   if ((response.statusCode ?? 0) >= 400) {
     throw refusalOf(await bodyOf(response), response.statusCode ?? 0)
   }
+  onOpen()
   const isAborted = (): boolean => signal.aborted
   let event = 'message'
   response.on('error', () => undefined)

@@ -1,7 +1,11 @@
 import type { LadderView } from '../../webhook/truth/ladder-view.js'
+import { SeccoError } from '../errors.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
-import { askHub, type HubAccess } from './hub-api.js'
+import { askHub } from './hub-api.js'
+import { mergeLadders } from './hub-merge.js'
+import { askHubs, type Hubs } from './hubs.js'
+import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 
 export interface PromoteArgs {
   profile: string
@@ -14,9 +18,15 @@ export interface PromoteArgs {
   force: boolean
 }
 
-function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'): void {
+function printLadder(
+  io: Io,
+  view: LadderView,
+  missing: readonly MissingHub[],
+  output: 'table' | 'json' | 'yaml'
+): void {
+  sayMissing(io, missing)
   if (output !== 'table') {
-    printObject(io, output, view)
+    printObject(io, output, withMissing(view, missing))
     return
   }
   const { namespace, profile, mode, revision, canary, evidence, next, history } = view
@@ -42,19 +52,42 @@ function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'
   }
 }
 
-/** `secco promote`: one rung up, with its evidence. */
+/** What every hub would say, that of most containers first: its word about what runs is worth the most. */
+async function askAllBefore(hubs: Hubs, path: string, body: object) {
+  const { answers, from, missing } = await askHubs<LadderView>(hubs, path, {
+    body: { ...body, dryRun: true }
+  })
+  const refusal = missing.find(({ code }) => code === 'INVALID_ARGUMENT')
+  if (refusal !== undefined) {
+    throw new SeccoError(refusal.code, refusal.message, { hint: refusal.next })
+  }
+  const all = from.map((hub, at) => ({ hub, view: answers[at] as LadderView }))
+  const [first, ...others] = all.sort((a, b) => b.view.running - a.view.running)
+  return { first, others: others.map(({ view }) => view), missing }
+}
+
+/**
+ * `secco promote`: one rung up, with its evidence. One hub writes; all are asked before: one whose nodes run
+ * the workload on a higher rung refuses to let it down.
+ */
 export async function promoteWorkload(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   { canary, quietFor, ...args }: PromoteArgs,
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  const view = await askHub<LadderView>(access, '/api/v1/promote', {
+  const body = {
     ...args,
     ...(canary === undefined ? {} : { canary }),
     ...(quietFor === undefined ? {} : { quietFor })
-  })
-  printLadder(io, view, output)
+  }
+  const path = '/api/v1/promote'
+  const before =
+    hubs.all.length === 1
+      ? { first: undefined, others: [], missing: hubs.missing }
+      : await askAllBefore(hubs, path, body)
+  const view = await askHub<LadderView>(before.first?.hub ?? hubs.all[0], path, body)
+  printLadder(io, mergeLadders(view, before.others), before.missing, output)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') {
     io.stderr(`  next: new pods get it; those that run keep what they have: secco ps --wrong\n`)
@@ -65,10 +98,11 @@ export async function promoteWorkload(
 /** `secco rollback`. */
 export async function rollbackWorkload(
   io: Io,
-  access: HubAccess,
+  hubs: Hubs,
   args: { profile: string; reason: string },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  printLadder(io, await askHub<LadderView>(access, '/api/v1/rollback', args), output)
+  const view = await askHub<LadderView>(hubs.all[0], '/api/v1/rollback', args)
+  printLadder(io, view, hubs.missing, output)
   return 0
 }

@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 import { apiVersion } from '../api/names.js'
 import { SeccoError } from '../errors.js'
 import { type Io, paint, plain } from './io.js'
+import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 
 export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type Output = (typeof outputs)[number]
@@ -52,12 +53,17 @@ export interface Listing<Row> {
   name: (row: Row) => string
   /** What -o json and -o yaml give for a row. */
   object: (row: Row) => unknown
+  /** Hubs without whose answer it is not the whole list: said on stderr, and a member for programs. */
+  missing?: readonly MissingHub[]
 }
 
 /** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
 export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
+  const { missing = [] } = listing
+  sayMissing(io, missing)
   if (output === 'json' || output === 'yaml') {
-    const list = { apiVersion, kind: 'List', items: listing.rows.map(listing.object) }
+    const items = listing.rows.map(listing.object)
+    const list = withMissing({ apiVersion, kind: 'List', items }, missing)
     io.stdout(output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : stringify(list))
     return 0
   }

@@ -1,7 +1,10 @@
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { type Io, paint } from './io.js'
 import { age, type Column, type Output, printListing } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
+import { queryOf } from './hub-api.js'
+import { mergeContainers } from './hub-merge.js'
+import { askHubs, followHubs, type Hubs } from './hubs.js'
+import type { MissingHub } from './missing-hubs.js'
 
 export interface PsArgs {
   output: Output
@@ -71,30 +74,58 @@ const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
   drift.length > 0 || stale || unprotected !== null
 
 /** `secco ps`: like `docker ps`, for confinement. */
-export async function listContainers(io: Io, access: HubAccess, args: PsArgs): Promise<number> {
+export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
-  const print = (views: readonly ContainerView[]): number =>
-    printListing(io, args.output, {
+  const print = (
+    lists: readonly (readonly ContainerView[])[],
+    missing: readonly MissingHub[]
+  ): number => {
+    const views = mergeContainers(lists)
+    return printListing(io, args.output, {
       what: 'containers',
       rows: args.wrong ? views.filter(isWrong) : views,
       columns: columns(args.now()),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
-      object: (view) => view
+      object: (view) => view,
+      missing
     })
+  }
   if (args.watch === undefined) {
-    const { items } = await askHub<{ items: ContainerView[] }>(access, `/api/v1/containers${query}`)
-    return print(items)
+    const path = `/api/v1/containers${query}`
+    const { answers, missing } = await askHubs<{ items: ContainerView[] }>(hubs, path)
+    return print(
+      answers.map(({ items }) => items),
+      missing
+    )
   }
-  const views = new Map<string, ContainerView>()
-  const again = (): void => {
+  await watchContainers(hubs, query, args.watch, (lists, missing) => {
     if (io.isTerminal) io.stdout('\u001b[2J\u001b[H')
-    print([...views.values()].sort((a, b) => (a.key < b.key ? -1 : 1)))
-  }
-  await followHub(
-    access,
-    `/api/v1/containers/stream${query}`,
-    (event, data) => {
+    print(lists, missing)
+  })
+  if (!args.watch.aborted) io.stderr(paint(io, 'dim', 'the hub ended the stream\n'))
+  return 0
+}
+
+/** What each hub has now, whenever that changes. */
+async function watchContainers(
+  hubs: Hubs,
+  query: string,
+  signal: AbortSignal,
+  show: (lists: ContainerView[][], missing: readonly MissingHub[]) => void
+): Promise<void> {
+  const known = new Map<string, Map<string, ContainerView>>()
+  let missing: readonly MissingHub[] = hubs.missing
+  const again = (): void =>
+    show(
+      [...known.values()].map((views) => [...views.values()]),
+      missing
+    )
+  const listener = {
+    onEvent(hub: string, event: string, data: unknown) {
+      const views = known.get(hub) ?? new Map<string, ContainerView>()
+      known.set(hub, views)
       if (event === 'snapshot') {
+        views.clear()
         for (const view of (data as { items: ContainerView[] }).items) views.set(view.key, view)
       } else if (event === 'change') {
         const { changed, gone } = data as { changed: ContainerView[]; gone: string[] }
@@ -103,8 +134,12 @@ export async function listContainers(io: Io, access: HubAccess, args: PsArgs): P
       }
       again()
     },
-    args.watch
-  )
-  if (!args.watch.aborted) io.stderr(paint(io, 'dim', 'the hub ended the stream\n'))
-  return 0
+    onEnd: (hub: string) => void known.delete(hub),
+    onMissing(now: readonly MissingHub[]) {
+      missing = now
+      // At the start there is nothing to print yet.
+      if (known.size > 0) again()
+    }
+  }
+  await followHubs(hubs, `/api/v1/containers/stream${query}`, listener, signal)
 }

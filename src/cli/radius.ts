@@ -1,7 +1,9 @@
 import type { Radius } from '../../webhook/truth/blast-radius.js'
 import { type Io, paint, plain } from './io.js'
 import { printObject, table } from './output.js'
-import { askHub, type HubAccess } from './hub-api.js'
+import { type BlockAnswer, mergeBlocks, mergeRadii } from './hub-merge.js'
+import { askHubs, type Hubs } from './hubs.js'
+import { sayMissing, withMissing } from './missing-hubs.js'
 
 export interface SimulateArgs {
   profile: string | undefined
@@ -51,39 +53,31 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
 }
 
 /** `secco simulate`: from the calls that running containers made; nothing is changed. */
-export async function simulateCommand(
-  io: Io,
-  access: HubAccess,
-  args: SimulateArgs
-): Promise<number> {
+export async function simulateCommand(io: Io, hubs: Hubs, args: SimulateArgs): Promise<number> {
   const { profile, deny, selector, namespace, output } = args
-  const radius = await askHub<Radius>(access, '/api/v1/simulate', {
-    deny,
-    ...(profile === undefined ? {} : { profile }),
-    ...(selector === undefined ? {} : { selector }),
-    ...(namespace === undefined ? {} : { namespace })
+  const { answers, missing } = await askHubs<Radius>(hubs, '/api/v1/simulate', {
+    body: {
+      deny,
+      ...(profile === undefined ? {} : { profile }),
+      ...(selector === undefined ? {} : { selector }),
+      ...(namespace === undefined ? {} : { namespace })
+    }
   })
-  if (output === 'json' || output === 'yaml') printObject(io, output, radius)
+  const radius = mergeRadii(answers)
+  sayMissing(io, missing)
+  if (output === 'json' || output === 'yaml') printObject(io, output, withMissing(radius, missing))
   else printRadius(io, radius, output === 'wide')
   return 0
 }
 
-interface BlockAnswer {
-  users: Radius
-  restart: { name: string; node: string; workload: string; command: string }[]
-  total: number
-  done: number
-}
-
-/** Who uses what is to be blocked, and who keeps it until a restart; of the running hub. */
-export async function printBlockImpact(io: Io, access: HubAccess, what: string): Promise<void> {
-  const answer = await askHub<BlockAnswer>(access, '/api/v1/block', {
-    what,
-    dryRun: true,
-    force: true
+/** Who uses what is to be blocked, and who keeps it until a restart; of the running hubs. */
+export async function printBlockImpact(io: Io, hubs: Hubs, what: string): Promise<void> {
+  const { answers, missing } = await askHubs<BlockAnswer>(hubs, '/api/v1/block', {
+    body: { what, dryRun: true, force: true }
   })
-  printRadius(io, answer.users, true)
-  const { restart, total, done } = answer
+  const { users, restart, total, done } = mergeBlocks(answers)
+  sayMissing(io, missing)
+  printRadius(io, users, true)
   io.stderr(
     `${total - restart.length} of ${total} containers under our profiles refuse it (${done} %)\n`
   )

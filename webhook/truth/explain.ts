@@ -126,6 +126,9 @@ export function explain(truth: Truth, view: ContainerView) {
   }
 }
 
+/** One container explained, as `GET /api/v1/explain` gives it. */
+export type Explained = ReturnType<typeof explain>
+
 export function explainRoutes(truth: Truth): TruthRoute[] {
   return [
     {

@@ -18,6 +18,8 @@ export interface LadderView {
   workload: string
   mode: Rung | ''
   revision: string
+  /** Containers that run under it or are learned into it. */
+  running: number
   canary: null | {
     percent: number
     from: { mode: Rung; revision?: string }
@@ -146,6 +148,7 @@ export function ladderView(truth: Truth, profile: SeccompProfile): LadderView {
     profile: profile.metadata.name,
     workload: workload === undefined ? '' : `${workload.kind}/${workload.name}`,
     ...{ mode, revision: ladder?.revision ?? newest ?? '' },
+    running: containersOf(truth, keyOfProfile(profile)).length,
     canary:
       canary === undefined || trial === undefined || ladder === undefined
         ? null

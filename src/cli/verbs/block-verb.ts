@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
-import { readAddresses } from '../state.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { toSeccoError } from '../../errors.js'
+import { kubeconfigOf, type VerbContext, withStore } from './context.js'
+import { hubsOf } from './hubs-of.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -41,10 +42,15 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
             })
       )
       if (what === undefined || options.remove === true) return
-      // Who uses it only a running hub knows: what its nodes told of what runs.
-      const running = await readAddresses(pathsOf(command, context)).catch(() => undefined)
-      if (running === undefined) return
-      const { printBlockImpact } = await import('../radius.js')
-      await printBlockImpact(context.io, { ...running, user: context.user }, what)
+      // Who uses it only running hubs know: what their nodes told of what runs.
+      try {
+        const { printBlockImpact } = await import('../radius.js')
+        await printBlockImpact(context.io, await hubsOf(command, context), what)
+      } catch (thrown) {
+        const { code, message, hint } = toSeccoError(thrown)
+        // On a machine without a hub nothing runs under our profiles.
+        if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return
+        context.io.stderr(`warning: who uses it is not known: ${message}; next: ${hint}\n`)
+      }
     })
 }

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { NodeView } from '../../../webhook/ui/view.js'
 import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../get.js'
-import { readList } from '../hub-api.js'
+import { quickMs } from '../hub-api.js'
+import { mergeNodes } from '../hub-merge.js'
+import { askHubs } from '../hubs.js'
 import { type Output, parseOutput } from '../output.js'
 import { type VerbContext, withStore } from './context.js'
-import { hubOf } from './hub-of.js'
+import { hubsOf } from './hubs-of.js'
 
 interface GetOptions {
   output: string
@@ -52,7 +54,12 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
     (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
   )
   add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
-    const running = await hubOf(command, context)
-    context.finish(getNodes(context.io, await readList<NodeView>(running, 'nodes'), args))
+    const { answers, missing } = await askHubs<{ items: NodeView[] }>(
+      await hubsOf(command, context),
+      '/api/v1/nodes',
+      { timeout: quickMs }
+    )
+    const nodes = mergeNodes(answers.map(({ items }) => items))
+    context.finish(getNodes(context.io, nodes, { ...args, missing }))
   })
 }

@@ -1,29 +1,45 @@
 import type { Command } from 'commander'
-import { SeccoError } from '../../errors.js'
+import type { DenialView } from '../../../webhook/truth/denial-views.js'
+import { SeccoError, toSeccoError } from '../../errors.js'
 import { decidingCalls } from '../../seccomp/deciding-calls.js'
 import { applyDocuments } from '../apply.js'
 import { parseOutput } from '../output.js'
 import { approveProfile, parseRef } from '../profile.js'
 import { type Refusal, showProfile } from '../profile-show.js'
-import { readList } from '../hub-api.js'
+import { queryOf } from '../hub-api.js'
+import { mergeDenials } from '../hub-merge.js'
+import { askHubs } from '../hubs.js'
+import { sayMissing } from '../missing-hubs.js'
 import { loadKubeconfig } from '../open-store.js'
-import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
-import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
+import { hubsOf } from './hubs-of.js'
 import { addDiff } from './review-verbs.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-/** What the running hub knows was refused under a profile; nothing when no hub runs. */
-async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]> {
-  const running = await readAddresses(paths).catch(() => undefined)
-  if (running === undefined) return []
-  const all = await readList<Refusal>(running, 'denials')
-  return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
+/** What running hubs know was refused under a profile; nothing when none runs here. */
+async function refusalsOf(
+  ref: ObjectRef,
+  command: Command,
+  context: VerbContext
+): Promise<Refusal[]> {
+  const path = `/api/v1/denials${queryOf({ namespace: ref.namespace, profile: ref.name })}`
+  try {
+    const hubs = await hubsOf(command, context)
+    const { answers, missing } = await askHubs<{ items: DenialView[] }>(hubs, path)
+    sayMissing(context.io, missing)
+    return mergeDenials(answers.map(({ items }) => items))
+  } catch (thrown) {
+    const { code, message, hint } = toSeccoError(thrown)
+    if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return []
+    context.io.stderr(`warning: what was refused is not known: ${message}; next: ${hint}\n`)
+    return []
+  }
 }
 
 /** Who we are for the API server, which checks that approvals are by who writes them. */
@@ -61,7 +77,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
       async (name: string, options: { namespace: string; output: string }, command: Command) => {
         const output = parseOutput(options.output, formats) as Format
         const ref = parseRef(name, options.namespace)
-        const refusals = await refusalsOf(ref, pathsOf(command, context))
+        const refusals = await refusalsOf(ref, command, context)
         await withStore(command, context, (store) =>
           showProfile(context.io, store, ref, { output, now: context.now().getTime(), refusals })
         )

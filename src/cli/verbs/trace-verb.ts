@@ -35,7 +35,16 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
       '--allow <names>',
       'with -o profile: approve these syscalls that RuntimeDefault refuses (comma-separated)'
     )
-    .action(async (words: string[], options: TraceOptions) => {
+    .action(async (words: string[], options: TraceOptions, self: Command) => {
+      if (self.getOptionValueSourceWithGlobals('kubeconfig') === 'cli') {
+        throw new SeccoError(
+          'INVALID_ARGUMENT',
+          'trace looks at this machine, not into a cluster',
+          {
+            hint: 'run it on the node of the container: secco ps -A -o wide says which one that is'
+          }
+        )
+      }
       const { runTrace, traceFormats } = await import('../trace.js')
       const output = parseOutput(options.output, traceFormats) as TraceFormat
       const divider = context.argv.indexOf('--')

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { parseOutput, type Output } from '../output.js'
 import type { VerbContext } from './context.js'
-import { hubOf } from './hub-of.js'
+import { hubsOf } from './hubs-of.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
@@ -46,7 +46,7 @@ function addDenials(program: Command, context: VerbContext): void {
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../denials.js')
       context.finish(
-        await listDenials(context.io, await hubOf(command, context), {
+        await listDenials(context.io, await hubsOf(command, context), {
           output: parseOutput(options.output) as Output,
           namespace: options.namespace,
           workload: options.workload,
@@ -78,7 +78,7 @@ function addDenials(program: Command, context: VerbContext): void {
         context.finish(
           await allowCall(
             context.io,
-            await hubOf(command, context),
+            await hubsOf(command, context),
             {
               profile: keyOf(profile, options.namespaceOf),
               syscall,
@@ -108,7 +108,7 @@ function addDenials(program: Command, context: VerbContext): void {
       ) => {
         const { muteCall } = await import('../denials.js')
         context.finish(
-          await muteCall(context.io, await hubOf(command, context), {
+          await muteCall(context.io, await hubsOf(command, context), {
             profile: keyOf(profile, options.namespaceOf),
             ...{ syscall, reason: options.reason, remove: options.remove === true },
             ...(options.comm === undefined ? {} : { comm: options.comm })
@@ -137,7 +137,7 @@ function addExplain(program: Command, context: VerbContext): void {
           const { explainContainer, whyEperm } = await import('../explain.js')
           const run = verb === 'explain' ? explainContainer : whyEperm
           context.finish(
-            await run(context.io, await hubOf(command, context), name, {
+            await run(context.io, await hubsOf(command, context), name, {
               namespace: options.namespace,
               output: parseOutput(options.output, formats) as Format
             })
@@ -172,7 +172,7 @@ function addSimulate(program: Command, context: VerbContext): void {
       const { simulateCommand } = await import('../radius.js')
       const output = parseOutput(options.output, ['table', 'wide', 'json', 'yaml'])
       context.finish(
-        await simulateCommand(context.io, await hubOf(command, context), {
+        await simulateCommand(context.io, await hubsOf(command, context), {
           profile:
             profile === undefined ? undefined : keyOf(profile, options.namespace ?? 'default'),
           deny: options.deny ?? [],
@@ -215,7 +215,7 @@ function addLadder(program: Command, context: VerbContext): void {
       context.finish(
         await promoteWorkload(
           context.io,
-          await hubOf(command, context),
+          await hubsOf(command, context),
           {
             profile: keyOf(name, options.namespace),
             mode: parseOutput(mode, ['audit', 'enforce'], 'MODE') as 'audit' | 'enforce',
@@ -246,7 +246,7 @@ function addLadder(program: Command, context: VerbContext): void {
         context.finish(
           await rollbackWorkload(
             context.io,
-            await hubOf(command, context),
+            await hubsOf(command, context),
             { profile: keyOf(name, options.namespace), reason: options.reason },
             parseOutput(options.output, formats) as Format
           )

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import { actionWords } from '../../../webhook/ui/action-words.js'
-import { askHub, quickMs, readList } from '../hub-api.js'
+import { askHub, quickMs } from '../hub-api.js'
+import { mergeActions } from '../hub-merge.js'
+import { askHubs } from '../hubs.js'
 import { age, parseOutput, printListing, type Output } from '../output.js'
 import { readAddresses } from '../state.js'
 import { pathsOf, type VerbContext } from './context.js'
+import { hubsOf } from './hubs-of.js'
 
 interface Action {
   at: string
@@ -35,12 +38,17 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
     .action(async (options: { output: string }, command: Command) => {
       const output = parseOutput(options.output) as Output
-      const running = await readAddresses(pathsOf(command, context))
-      const rows = await readList<Action>(running, 'audit')
+      const { answers, missing } = await askHubs<{ items: Action[] }>(
+        await hubsOf(command, context),
+        '/api/v1/audit',
+        { timeout: quickMs }
+      )
+      const rows = mergeActions(answers.map(({ items }) => items))
       const now = context.now().getTime()
       const code = printListing(context.io, output, {
         what: 'actions',
         rows,
+        missing,
         columns: [
           { title: 'AGE', value: ({ at }: Action) => age(at, now) },
           { title: 'USER', value: ({ user }) => user },
