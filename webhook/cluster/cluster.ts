@@ -55,6 +55,8 @@ export interface JoinedCluster {
   /** The fleet as it is now; `own`: satellites of this process. */
   fleet(own: readonly NodeState[]): FleetState
   onFleetChange(listener: () => void): () => void
+  /** Whether another hub says that the node is connected to it. */
+  isElsewhere(node: string): boolean
   /** For `startHub`; absent without the hub role. */
   hub: HubCluster | undefined
   /** What is said of objects, where `kubectl describe` shows it; absent without the hub role. */
@@ -68,8 +70,11 @@ export interface JoinedCluster {
 function hubSide(
   view: ClusterView,
   leader: Leader,
-  fleet: JoinedCluster['fleet'],
-  onFleetChange: JoinedCluster['onFleetChange']
+  {
+    fleet,
+    isElsewhere,
+    onFleetChange
+  }: Pick<JoinedCluster, 'fleet' | 'isElsewhere' | 'onFleetChange'>
 ): { cluster: HubCluster; close: () => void } {
   const references = createReferences(view)
   return {
@@ -77,6 +82,7 @@ function hubSide(
       fleet,
       mayWrite: () => leader.isLeader(),
       referred: () => references.list(),
+      isElsewhere,
       podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
       onChange(listener) {
         const stops = [
@@ -129,6 +135,8 @@ export async function joinCluster(
 
     const fleet = (own: readonly NodeState[]): FleetState =>
       clusterFleet(view.nodes(), own, feed.summaries())
+    const isElsewhere = (node: string): boolean =>
+      feed.summaries().some(({ connected }) => connected.has(node))
     const onFleetChange = (listener: () => void): (() => void) => {
       const stops = [
         feed.onChange(listener),
@@ -142,7 +150,8 @@ export async function joinCluster(
     }
     if (!isHub) {
       const serve = () => Promise.reject(new Error('only a hub has duties'))
-      return { view, call, fleet, onFleetChange, hub: undefined, events: undefined, serve, close }
+      const none = { hub: undefined, events: undefined }
+      return { view, call, fleet, isElsewhere, onFleetChange, ...none, serve, close }
     }
 
     const leader = startLeader({
@@ -152,7 +161,7 @@ export async function joinCluster(
     })
     closers.push(() => leader.close())
     const events = createEventRecorder({ call, instance: id, logger })
-    const side = hubSide(view, leader, fleet, onFleetChange)
+    const side = hubSide(view, leader, { fleet, isElsewhere, onFleetChange })
     closers.push(() => side.close())
 
     async function serve({ hub, store, snapshot, onSnapshot, rules }: HubDuties): Promise<void> {
@@ -212,7 +221,17 @@ export async function joinCluster(
       }
     }
 
-    return { view, call, fleet, onFleetChange, hub: side.cluster, events, serve, close }
+    return {
+      view,
+      call,
+      fleet,
+      isElsewhere,
+      onFleetChange,
+      hub: side.cluster,
+      events,
+      serve,
+      close
+    }
   } catch (error) {
     await close()
     throw error

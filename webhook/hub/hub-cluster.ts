@@ -18,6 +18,8 @@ export interface HubCluster {
   mayWrite(): boolean
   /** Revisions that pods refer to, wherever they (may) run. */
   referred(): Iterable<RevisionRef>
+  /** Whether another hub says that the node is connected to it. */
+  isElsewhere(node: string): boolean
   podOf(uid: string): KnownPod | undefined
   /** Told when other parts of the fleet or the referred files changed, or this hub became the writer. */
   onChange(listener: (what: 'fleet' | 'writer') => void): () => void

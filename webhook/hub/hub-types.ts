@@ -13,6 +13,7 @@ import type { FleetInventory } from './inventory.js'
 import type { NodeState } from './nodes.js'
 import type { Denial } from './denial.js'
 import type { PlacedPods, PlainContainers } from './pod-check.js'
+import type { Readiness } from './readiness.js'
 import type { RefusalReason } from './refusals.js'
 import type { Render } from './revisions.js'
 import type { Address } from './tls-front.js'
@@ -51,6 +52,8 @@ export interface Hub {
   /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
   within(inner: string, outer: string): boolean
   nodes(): NodeState[]
+  /** Which nodes have the revision of that path, those of other hubs included. */
+  readiness(path: string): Readiness
   /** Nodes that `profiles` takes account of; undefined outside a cluster. */
   covered(): ReadonlySet<string> | undefined
   /** Everything that its nodes should hold, by path. */

@@ -72,14 +72,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     for (const listener of [...listeners]) listener()
   }
 
+  const fleetNow = () => {
+    const own = nodes.list()
+    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
+  }
   const revisions = createRevisions({
     store,
     files,
     logger,
-    fleet: () => {
-      const own = nodes.list()
-      return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
-    },
+    fleet: fleetNow,
     referred: () => cluster?.referred() ?? [],
     mayWrite: () => cluster?.mayWrite() !== false,
     changed: () => {
@@ -105,10 +106,21 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     if (what === 'writer') {
       revisions.writesBegin()
       void promotions.look()
-    } else revisions.nodesChanged()
+    } else {
+      leaveToOthers()
+      revisions.nodesChanged()
+    }
   })
 
+  /** What runs on a node is told by the hub that it is connected to; twice it would count twice. */
+  function leaveToOthers(): void {
+    for (const { name, connected } of nodes.list()) {
+      if (!connected && cluster?.isElsewhere(name) === true) live.inventory.forget(name)
+    }
+  }
+
   function nodesChanged(): void {
+    leaveToOthers()
     saver.changed()
     revisions.nodesChanged()
     tell()
@@ -264,6 +276,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
     },
+    readiness: (path) => fleetNow().readiness(path),
     covered: () => revisions.covered(),
     desired: () => revisions.desired(),
     isComplete(name) {

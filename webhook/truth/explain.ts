@@ -14,9 +14,8 @@ import type { Truth } from './truth.js'
 function nodesOf(truth: Truth, profile: string, digest: string) {
   const [namespace = '', name = ''] = profile.split('/')
   const path = revisionPath(namespace, name, digest)
-  const all = truth.sources.hub.nodes()
-  const missing = all.filter(({ holding }) => !holding.has(path)).map((node) => node.name)
-  return { ready: all.length - missing.length, total: all.length, missing }
+  const { ready, total, waiting, failed } = truth.sources.hub.readiness(path)
+  return { ready, total, missing: [...waiting, ...failed.map(({ node }) => node)].sort() }
 }
 
 /** Containers that a name means: an id (or its beginning), a container, a pod, or namespace/pod. */

@@ -18,7 +18,10 @@ export interface PodView {
 
 /** What everything in this folder reads from. All of it is in memory. */
 export interface TruthSources {
-  hub: Pick<Hub, 'inventory' | 'sets' | 'denialRows' | 'profiles' | 'nodes' | 'onChange' | 'bytes'>
+  hub: Pick<
+    Hub,
+    'inventory' | 'sets' | 'denialRows' | 'profiles' | 'readiness' | 'onChange' | 'bytes'
+  >
   store: Store
   profiles: () => readonly SeccompProfile[]
   onProfiles: (listener: () => void) => void
