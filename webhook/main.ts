@@ -12,6 +12,7 @@ import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
 import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/node-view.js'
+import type { NodeState } from './hub/nodes.js'
 import { clusterTiming } from './hub/hub-timing.js'
 import { startObjectCache } from './object-cache.js'
 import { allRoles, type Role } from './roles.js'
@@ -189,7 +190,16 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       })
     }
     const registry = options.registry ?? new Registry()
-    nodeMetrics(registry, () => hub?.nodes().map(nodeView) ?? [])
+    // One that is away and speaks to another hub now is that hub's to tell of.
+    const isElsewhere = (name: string): boolean => cluster?.isElsewhere(name) === true
+    const nodes = (): NodeState[] =>
+      hub?.nodes().filter(({ name, connected }) => connected || !isElsewhere(name)) ?? []
+    const elsewhere = (): number => {
+      const here = new Set(nodes().flatMap(({ name, connected }) => (connected ? [name] : [])))
+      const all = [...(cluster?.view.nodes().keys() ?? [])]
+      return all.filter((name) => !here.has(name) && isElsewhere(name)).length
+    }
+    nodeMetrics(registry, () => nodes().map(nodeView))
     if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
     profileMetrics(registry, () => objects.profiles())
     const truth =
@@ -232,7 +242,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     if (roles.has('ui')) {
       const pages = await startUi({
         ...{ store, objects, hub, states, truth, logger: logger.child({ component: 'ui' }) },
-        snapshot: () => feed.current(),
+        ...{ nodes, elsewhere, snapshot: () => feed.current() },
         revisionsDir: options.revisionsDir,
         ...(options.uiToken === undefined ? {} : { token: options.uiToken }),
         ...(options.rights === undefined ? {} : { rights: options.rights }),

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type { SatelliteMessage } from '../../src/api/gen/hub.js'
 import { profileKey } from '../../src/rules/profile-state.js'
+import { watchAwayNodes } from './away-nodes.js'
 import { openDiscovery } from './discovery-file.js'
 import { createCardinality, defaultLimits } from './cardinality.js'
 import { createFleet } from './fleet.js'
@@ -107,20 +108,19 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       revisions.writesBegin()
       void promotions.look()
     } else {
-      leaveToOthers()
+      awayNodes.look()
       revisions.nodesChanged()
     }
   })
 
-  /** What runs on a node is told by the hub that it is connected to; twice it would count twice. */
-  function leaveToOthers(): void {
-    for (const { name, connected } of nodes.list()) {
-      if (!connected && cluster?.isElsewhere(name) === true) live.inventory.forget(name)
-    }
-  }
+  const awayNodes = watchAwayNodes({
+    ...{ nodes, timing, inventory: live.inventory },
+    isElsewhere: (node) => cluster?.isElsewhere(node) === true,
+    aged: () => revisions.nodesChanged()
+  })
 
   function nodesChanged(): void {
-    leaveToOthers()
+    awayNodes.look()
     saver.changed()
     revisions.nodesChanged()
     tell()
@@ -223,22 +223,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
   await files.sweep(referred, timing.forgetMs)
 
-  /** Nodes leave the count by time alone. */
-  const ageing = setInterval(
-    () => {
-      const now = Date.now()
-      for (const { name, connected, lastSeen } of nodes.list()) {
-        if (connected) continue
-        // What ran there is not known any more; the node itself is remembered longer.
-        if (now - Date.parse(lastSeen) > timing.graceMs) live.inventory.forget(name)
-        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
-      }
-      revisions.nodesChanged()
-    },
-    Math.min(timing.graceMs, 60_000)
-  )
-  ageing.unref()
-
   async function flush(): Promise<void> {
     await intake.flush()
     await promotions.look()
@@ -247,7 +231,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
-    clearInterval(ageing)
+    awayNodes.close()
     podCheck?.close()
     stopCluster?.()
     await intake.close()

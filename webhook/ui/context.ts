@@ -19,6 +19,8 @@ export interface UiSources {
   profiles: () => readonly SeccompProfile[]
   rules: () => readonly SeccompRule[]
   nodes: () => readonly NodeView[]
+  /** How many nodes speak to other replicas of the hub: what runs and is refused there only they know. */
+  elsewhere: () => number
   /** What the admission decision knows of each profile. */
   states: () => readonly ProfileState[]
   /** Newest last. */

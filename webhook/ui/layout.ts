@@ -12,6 +12,8 @@ export interface Chrome {
   needs: Needs
   place: string
   user: string
+  /** Nodes that other replicas of the hub tell of. */
+  elsewhere: number
 }
 
 function navigation({ pages, path, needs }: Chrome): Markup {
@@ -59,11 +61,19 @@ function documentOf(title: string, body: Markup): string {
     .markup
 }
 
+/** Pages that say what runs, and what was refused: half a truth must not look like the whole. */
+function partly({ pages, path, elsewhere }: Chrome): Markup {
+  const shown = pages.find((page) => page.path === path)
+  if (elsewhere === 0 || shown?.live !== true) return nothing
+  const nodes = elsewhere === 1 ? '1 node speaks' : `${elsewhere} nodes speak`
+  return html`<p class="banner warn" id="elsewhere">${icon('tri')} ${nodes} to another replica of the hub: what runs there, and what was refused there, is not on this page. All of it: <code>secco ps --kubeconfig FILE</code>, and <code>denials</code>, <code>explain</code>, <code>simulate</code>.</p>`
+}
+
 /** A whole page. */
 export function pageDocument(chrome: Chrome, view: View): string {
   return documentOf(
     view.title,
-    html`${header(chrome)}<main id="main">${head(view)}<noscript><p class="banner warn">${icon('tri')} JavaScript is off: everything can be read, and every action has its command to copy.</p></noscript>${view.body}</main>`
+    html`${header(chrome)}<main id="main">${head(view)}<noscript><p class="banner warn">${icon('tri')} JavaScript is off: everything can be read, and every action has its command to copy.</p></noscript>${partly(chrome)}${view.body}</main>`
   )
 }
 

@@ -168,6 +168,7 @@ async function sendPage(
     path,
     needs: needsOf(ui.sources, ui.lines()),
     place: ui.place,
+    elsewhere: ui.sources.elsewhere(),
     user: mustIdentify(request).user
   }
   return reply

@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/store.js'
 import { createDiscovery } from '../hub/discovery.js'
 import type { Hub } from '../hub/hub.js'
 import { nodeView } from '../hub/node-view.js'
+import type { NodeState } from '../hub/nodes.js'
 import type { ObjectCache } from '../object-cache.js'
 import type { StateSource } from '../state-source.js'
 import { denialViews } from '../truth/denial-views.js'
@@ -28,6 +29,10 @@ export interface UiOptions {
   states: StateSource
   truth: Truth | undefined
   snapshot: () => Snapshot
+  /** Those that this replica tells of. */
+  nodes: () => readonly NodeState[]
+  /** How many nodes other replicas tell of. */
+  elsewhere: () => number
   /** The audit trail is kept here. */
   revisionsDir: string
   /** What the command line shows; without one nobody but holders of links comes in. */
@@ -73,7 +78,8 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     sources: {
       profiles: () => objects.profiles(),
       rules: () => objects.rules(),
-      nodes: () => hub?.nodes().map(nodeView) ?? [],
+      nodes: () => options.nodes().map(nodeView),
+      elsewhere: options.elsewhere,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),
       problems: () => objects.problems(),

@@ -151,6 +151,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       profiles: () => of('SeccompProfile'),
       rules: (): SeccompRule[] => of('SeccompRule'),
       nodes: () => [node],
+      elsewhere: () => 0,
       states: () => [],
       denials: () => [denial],
       problems: () => [{ where: 'shop/broken.yaml', message: 'spec: is missing' }],

@@ -113,6 +113,22 @@ test('a node says whether it records and what it lost', async (t) => {
   }
 })
 
+test('nodes that speak to another replica: pages about what runs say that they are not the whole', async (t) => {
+  let elsewhere = 2
+  const { app, get } = await startUiRig({ elsewhere: () => elsewhere })
+  t.teardown(() => app.close())
+  const banner =
+    /id="elsewhere"[^]*2 nodes speak to another replica of the hub.*secco ps --kubeconfig/
+  for (const url of ['/', '/workloads', '/denials', '/nodes']) {
+    t.match((await get(url)).body, banner, url)
+  }
+  for (const url of ['/rules', '/profiles', '/audit']) {
+    t.notMatch((await get(url)).body, /id="elsewhere"/, `${url}: objects are the same everywhere`)
+  }
+  elsewhere = 0
+  t.notMatch((await get('/')).body, /id="elsewhere"/)
+})
+
 test('host names: only this machine by its loopback names', (t) => {
   for (const host of ['localhost', 'localhost:9445', '127.0.0.1:1', '[::1]:9445'])
     t.ok(isLoopbackHost(host), host)

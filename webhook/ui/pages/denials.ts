@@ -121,6 +121,7 @@ async function render({ ui, identity, query }: Call) {
 
 export const denialsPage: Page = {
   path: '/denials',
+  live: true,
   nav: 'Denials',
   count: 'denials',
   needs: { verb: 'list', resource: 'denials' },

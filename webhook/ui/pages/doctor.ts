@@ -33,6 +33,7 @@ function render({ ui }: Call) {
 
 export const doctorPage: Page = {
   path: '/doctor',
+  live: true,
   nav: 'Doctor',
   needs: { verb: 'list', resource: 'nodes' },
   render

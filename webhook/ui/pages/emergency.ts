@@ -86,6 +86,7 @@ async function render({ ui, identity }: Call) {
 
 export const emergencyPage: Page = {
   path: '/emergency',
+  live: true,
   nav: 'Emergency',
   needs: { verb: 'list', resource: 'seccompprofiles' },
   render

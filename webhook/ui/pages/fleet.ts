@@ -181,6 +181,7 @@ function render({ ui }: Call) {
 
 export const fleetPage: Page = {
   path: '/',
+  live: true,
   nav: 'Fleet',
   needs: { verb: 'list', resource: 'seccompprofiles' },
   render

@@ -156,6 +156,7 @@ function render({ ui, query }: Call) {
 
 export const nodesPage: Page = {
   path: '/nodes',
+  live: true,
   nav: 'Nodes',
   count: 'nodes',
   needs: { verb: 'list', resource: 'nodes' },

@@ -23,6 +23,8 @@ export interface Page {
   nav?: string
   under?: string
   needs: { verb: Verb; resource: Resource }
+  /** It shows what satellites tell of what runs, which each replica of the hub knows for its own nodes only. */
+  live?: true
   /** Which count of what waits for a person stands beside the word. */
   count?: 'review' | 'denials' | 'nodes'
   render(call: Call): Promise<View> | View

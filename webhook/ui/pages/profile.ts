@@ -108,6 +108,7 @@ async function render({ ui, identity, params }: Call) {
 
 export const profilePage: Page = {
   path: '/profiles/:namespace/:name',
+  live: true,
   under: '/profiles',
   needs: { verb: 'get', resource: 'seccompprofiles' },
   render

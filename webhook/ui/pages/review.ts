@@ -205,6 +205,7 @@ ${yaml.length === 0 ? html`    (unchanged)` : yaml.map(({ name, sign }) => (sign
 
 export const reviewPage: Page = {
   path: '/review/:namespace/:name',
+  live: true,
   under: '/review',
   needs: { verb: 'get', resource: 'seccompprofiles' },
   render

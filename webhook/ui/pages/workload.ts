@@ -143,6 +143,7 @@ async function render(call: Call) {
 
 export const workloadPage: Page = {
   path: '/workloads/:namespace/:name',
+  live: true,
   under: '/workloads',
   needs: { verb: 'get', resource: 'seccompprofiles' },
   render

@@ -68,6 +68,7 @@ function render({ ui, query }: Call) {
 
 export const workloadsPage: Page = {
   path: '/workloads',
+  live: true,
   nav: 'Workloads',
   needs: { verb: 'list', resource: 'seccompprofiles' },
   render
