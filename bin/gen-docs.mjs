@@ -70,7 +70,7 @@ function cliPage() {
 
 /** Verbs that need no hub: they work on a file, this machine or the installation itself. */
 const local =
-  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui link|check|rule test|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)/
+  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui link|check|rule test|rule export|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)/
 
 function verbOf(cli) {
   const words = cli.replace(/^secco /, '').split(' ')
@@ -86,7 +86,7 @@ function apiPage() {
     `\`${cli}\``,
     on.map((path) => `\`${path}\``).join(' ')
   ])
-  return `${head('HTTP API', 'the routes; \`GET /openapi.json\` describes bodies and answers')}\nEvery page's data and action, its endpoint, and the verb that does the same. Send \`authorization: Bearer\` with the token of\nthe state folder (\`ui-token\`, mode 0600), or use a session. Changes are JSON of the same origin; errors are\n\`{code, message, hint}\`.\n\n${table(['endpoint', 'what', 'verb', 'pages'], rows)}\n\n## Pages\n\n${table(
+  return `${head('HTTP API', 'the routes; \`GET /openapi.json\` describes bodies and answers')}\nEvery page's data and action, its endpoint, and the verb that does the same. Send \`authorization: Bearer\` with the token of\nthe state folder (\`ui-token\`, mode 0600), or use a session. Changes are JSON of the same origin; errors are\n\`{code, message, hint}\`. In a cluster each replica of the hub tells of its own nodes; the verbs ask all of them.\n\n${table(['endpoint', 'what', 'verb', 'pages'], rows)}\n\n## Pages\n\n${table(
     ['page', 'in the navigation', 'right'],
     pages.map(({ path, nav, needs }) => [
       `\`${path}\``,

@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { rootNamespace } from '../api/names.js'
+import { labels, rootNamespace } from '../api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
 import { revisionPath } from '../rules/profile-state.js'
 import { digestOf } from '../seccomp/digest.js'
-import { exportAdmissionPolicy } from '../seccomp/export/admission-policy.js'
+import { exportAdmissionPolicy, type PolicyArgs } from '../seccomp/export/admission-policy.js'
 import { exportArtifact } from '../seccomp/export/oci-artifact.js'
 import { exportSpo } from '../seccomp/export/spo.js'
 import { renderProfile } from '../seccomp/render.js'
@@ -44,6 +44,8 @@ export interface ExportArgs {
   out?: string
   /** `map`: labels of the pods; default `secco.dev/profile: NAME`. */
   matchLabels?: Readonly<Record<string, string>>
+  /** `map`: a hub keeps the parameters at what the nodes have. */
+  inCluster?: boolean
 }
 
 /** The document for another installation: what people say, without what this one knows. */
@@ -58,25 +60,40 @@ function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): stri
   return stringify({ apiVersion, kind, metadata: kept, spec })
 }
 
-function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: ExportArgs): string {
+/** The path that pods may get now; a policy knows no readiness, so whoever writes its parameters has to. */
+function pathNow(io: Io, profile: SeccompProfile, bytes: string, inCluster: boolean): string {
   const { name, namespace = rootNamespace } = profile.metadata
   const { nodes, revision } = profile.status ?? {}
   const digest = digestOf(bytes)
-  if (revision !== digest || nodes === undefined || nodes.ready < nodes.total) {
-    const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
-    const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
-    io.stderr(
-      `warning: the file of revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, and pods wait for a file that is missing\n`
-    )
+  const path = revisionPath(namespace, name, digest)
+  if (revision === digest && nodes !== undefined && nodes.ready === nodes.total) return path
+  const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
+  const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
+  const words = `the file of revision ${digest.slice(0, 19)}: ${what}`
+  if (inCluster) {
+    io.stderr(`${words}; pods get RuntimeDefault until the hub names it in the parameters\n`)
+    return ''
   }
+  io.stderr(
+    `warning: ${words}; a policy knows no readiness, and pods wait for a file that is missing\n`
+  )
+  return path
+}
+
+function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: ExportArgs): string {
+  const { name, namespace = rootNamespace } = profile.metadata
   const container = profile.spec.workload?.container
-  return exportAdmissionPolicy({
-    namespace,
-    name,
-    localhostProfile: revisionPath(namespace, name, digest),
-    ...(args.matchLabels === undefined ? {} : { matchLabels: args.matchLabels }),
+  return policyText({
+    ...{ namespace, name, profile: `${namespace}/${name}` },
+    localhostProfile: pathNow(io, profile, bytes, args.inCluster === true),
+    podSelector: { matchLabels: args.matchLabels ?? { [labels.profile]: name } },
     ...(container === undefined ? {} : { containers: [container] })
   })
+}
+
+/** Policy, binding and parameters as YAML documents. */
+export function policyText(args: PolicyArgs): string {
+  return exportAdmissionPolicy(args)
     .map((document) => stringify(document, { lineWidth: 0 }))
     .join('---\n')
 }
@@ -99,7 +116,7 @@ export async function exportProfile(
   args: ExportArgs
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
-  const { name, namespace = rootNamespace, labels } = profile.metadata
+  const { name, namespace = rootNamespace, labels: own } = profile.metadata
   const { format, out } = args
   if (format === 'yaml') {
     await emit(io, out, `${name}.yaml`, ownDocument(profile))
@@ -125,7 +142,7 @@ export async function exportProfile(
       const { object, losses } = exportSpo(seccomp, {
         name,
         namespace,
-        ...(labels === undefined ? {} : { labels })
+        ...(own === undefined ? {} : { labels: own })
       })
       await emit(io, out, `${name}.yaml`, stringify(object, { lineWidth: 0 }))
       sayLosses(

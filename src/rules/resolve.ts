@@ -47,8 +47,8 @@ interface Choice {
 
 type RungState = Pick<Choice, 'mode' | 'revision'>
 
-/** The newest revision of a mode, or the one instead of it. */
-function rungState(state: ProfileState, mode: Rung, pinned?: RevisionState): RungState {
+/** The newest revision of a mode, or the one instead of it. Pure. */
+export function rungState(state: ProfileState, mode: Rung, pinned?: RevisionState): RungState {
   return { mode, revision: pinned ?? (mode === 'learn' ? undefined : state[mode]) }
 }
 

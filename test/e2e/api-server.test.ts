@@ -390,8 +390,9 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       const [policy, binding, parameters] = exportAdmissionPolicy({
         namespace: 'shop',
         name: 'web.app',
+        profile: 'shop/web.app',
         localhostProfile: path,
-        matchLabels: { tier: 'map' }
+        podSelector: { matchLabels: { tier: 'map' } }
       })
       const api = '/apis/admissionregistration.k8s.io/v1beta1'
       const strict = '?fieldValidation=Strict'
@@ -461,7 +462,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       config.loadFromFile(cluster.kubeconfig)
       const newest = testRevision('shop', 'web.app', 'd', false)
       const before = testRevision('shop', 'web.app', 'a', true)
-      const unready = { ...before, ready: false }
+      const lacking = { ...before, ready: false }
       let state: ProfileState | undefined = testProfile('shop', 'web.app', {
         ...{ enforce: newest, previous: before }
       })
@@ -475,11 +476,14 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       })
       t.teardown(() => parts.close())
       const path0 = (at: { path: string }) => ({ type: 'Localhost', localhostProfile: at.path })
-      const untilGiven = (what: string, wanted: Json | undefined) =>
+      const untilGiven = (what: string, wanted: Json) =>
         until(what, async () => {
           const tried = await kube.call('POST', dry, bare)
           const [given] = profilesOf(asPod(tried))
-          return given?.['localhostProfile'] === wanted?.['localhostProfile'] ? tried : undefined
+          return given?.['type'] === wanted['type'] &&
+            given?.['localhostProfile'] === wanted['localhostProfile']
+            ? tried
+            : undefined
         })
       const change = (to: Partial<ProfileState> | undefined): void => {
         state = to === undefined ? undefined : testProfile('shop', 'web.app', to)
@@ -489,13 +493,29 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       await untilGiven('the revision that every node has now', path0(newest))
       change({ enforce: newest, previous: before })
       await untilGiven('the one before, while a node lacks the newest', path0(before))
-      change({ enforce: newest, previous: unready })
-      const none = await untilGiven('nothing, while a node has neither', undefined)
+      change({ enforce: newest, previous: lacking })
+      const runtimeDefault = { type: 'RuntimeDefault' }
+      const none = await untilGiven('no file, while a node has neither', runtimeDefault)
       t.equal(none.status, 201, 'no pod waits for a file')
+      t.match(JSON.parse(asPod(none).metadata.annotations?.['secco.dev/assigned'] ?? '{}'), {
+        app: { profile: 'shop/web.app', outcome: 'runtime-default', reason: 'not-ready' }
+      })
+      const unready = asPod(await kube.call('POST', dry, given({ tier: 'map' })))
+      t.same(
+        profilesOf(unready),
+        [runtimeDefault, undefined, other],
+        'privileged and own files stay here, too'
+      )
+      const chosen = { ...bare.spec, securityContext: { seccompProfile: other } }
+      t.same(
+        profilesOf(asPod(await kube.call('POST', dry, { ...bare, spec: chosen }))),
+        [undefined],
+        'and a file for the whole pod'
+      )
       change({ enforce: { ...newest, ready: true }, previous: before })
       await untilGiven('the newest again', path0(newest))
       change(undefined)
-      await untilGiven('nothing, when the profile is gone', undefined)
+      await untilGiven('no file, when the profile is gone', runtimeDefault)
       change({ enforce: before })
       await untilGiven('the profile again', path0(before))
       await parts.close()

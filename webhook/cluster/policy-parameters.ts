@@ -1,28 +1,41 @@
 import { toSeccoError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
-import { settledRung } from '../../src/rules/resolve.js'
+import { rungState, settledRung } from '../../src/rules/resolve.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { parametersLabel } from '../../src/seccomp/export/admission-policy.js'
 import { type ApiCall, listCollection } from '../../src/store/kubernetes-call.js'
 
 interface Parameters {
   metadata: { name: string }
-  data?: { profile?: string; localhostProfile?: string }
+  data?: { profile?: string; localhostProfile?: string; mode?: string; whenNotReady?: string }
+}
+
+/** What an exported policy asks for. */
+export interface PolicyWish {
+  /** `audit` or `learn`, where its rule says so; everything else is enforce. */
+  mode?: string
+  /** `RuntimeDefault`: not the one before, either. */
+  whenNotReady?: string
 }
 
 /**
  * What an exported MutatingAdmissionPolicy may put on pods now: the revision when every node has its file,
- * else in enforce the one before, else nothing: a policy knows no nodes, and no pod waits for a file. It
- * knows no shares either: while a canary runs everybody gets what was before. Pure.
+ * else in enforce the one before where that is wished, else nothing: a policy knows no nodes, and no pod waits
+ * for a file. A ladder decides the mode where there is one. It knows no shares: while a canary runs everybody
+ * gets what was before. Pure.
  */
-export function policyPath(profile: ProfileState | undefined): string {
-  if (profile === undefined || !profile.approved) return ''
-  const { mode, revision } = settledRung(profile)
+export function policyPath(profile: ProfileState | undefined, wish: PolicyWish = {}): string {
+  if (profile === undefined || !profile.approved || wish.mode === 'learn') return ''
+  const { mode, revision } =
+    profile.ladder === undefined && wish.mode === 'audit'
+      ? rungState(profile, 'audit')
+      : settledRung(profile)
   if (revision === undefined) return ''
   if (revision.ready) return revision.path
   const { previous } = profile
-  return mode === 'enforce' && previous?.ready === true ? previous.path : ''
+  const mayBeBefore = mode === 'enforce' && wish.whenNotReady !== 'RuntimeDefault'
+  return mayBeBefore && previous?.ready === true ? previous.path : ''
 }
 
 export interface PolicyParameters {
@@ -58,8 +71,8 @@ export function startPolicyParameters(options: {
     try {
       const { items } = await listCollection(call, path, { labelSelector: parametersLabel })
       for (const { metadata, data } of items as unknown as Parameters[]) {
-        const { profile = '', localhostProfile = '' } = data ?? {}
-        const wanted = policyPath(options.snapshot().profiles.get(profile))
+        const { profile = '', localhostProfile = '', ...wish } = data ?? {}
+        const wanted = policyPath(options.snapshot().profiles.get(profile), wish)
         if (wanted === localhostProfile) continue
         await call('PATCH', `${path}/${metadata.name}`, {
           contentType: 'application/merge-patch+json',

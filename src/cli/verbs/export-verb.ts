@@ -4,7 +4,7 @@ import { printOrPut } from '../into-config.js'
 import { parseOutput } from '../output.js'
 import { parseRef } from '../profile.js'
 import { type ExportArgs, exportFormats, exportProfile } from '../profile-export.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 
 interface ExportOptions {
   namespace: string
@@ -64,6 +64,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
           exportProfile(io, store, parseRef(name, options.namespace), {
             format: format as ExportArgs['format'],
             mode,
+            inCluster: kubeconfigOf(command) !== undefined,
             revisions: pathsOf(command, context).revisions,
             ...(out === undefined ? {} : { out }),
             ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })

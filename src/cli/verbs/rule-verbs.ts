@@ -4,6 +4,7 @@ import { loadSnapshot } from '../load-snapshot.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
 import { rootNamespace } from '../../api/names.js'
 import { addDelete } from './change-verbs.js'
+import { parseRef } from '../profile.js'
 import { addApply } from './profile-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
@@ -30,11 +31,23 @@ function addCheck(parent: Command, name: string, description: string, context: V
     })
 }
 
-/** `secco rule apply|test` and `secco check`. */
+/** `secco rule apply|delete|export|test` and `secco check`. */
 export function addRuleVerbs(program: Command, context: VerbContext): void {
   const rule = program.command('rule').description('apply rules, and test which one a pod gets')
   addApply(rule, context, 'SeccompRule')
   addDelete(rule, context, 'SeccompRule', rootNamespace)
+  rule
+    .command('export <name>')
+    .description(
+      'the rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook'
+    )
+    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', rootNamespace)
+    .action(async (name: string, options: { namespace: string }, command: Command) => {
+      const { exportRule } = await import('../rule-export.js')
+      await withStore(command, context, (store) =>
+        exportRule(context.io, store, parseRef(name, options.namespace))
+      )
+    })
   addCheck(rule, 'test', 'which rule a pod gets, and what the webhook would do', context)
   addCheck(program, 'check', 'what the webhook would do with a pod, and why', context)
 }

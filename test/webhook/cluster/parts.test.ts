@@ -622,6 +622,17 @@ test('what an exported policy may put on pods', (t) => {
     t.equal(policyPath(testProfile('shop', 'web', change)), path, what)
   }
   t.equal(policyPath(undefined), '', 'gone')
+  const both = testProfile('shop', 'web', { enforce: lacking, previous: before, audit })
+  for (const [what, wish, path] of [
+    ['a rule that wants the one before', { whenNotReady: 'Previous' }, before.path],
+    ['a rule that wants RuntimeDefault', { whenNotReady: 'RuntimeDefault' }, ''],
+    ['a rule that audits', { mode: 'audit' }, audit.path],
+    ['a rule that learns', { mode: 'learn' }, '']
+  ] as const) {
+    t.equal(policyPath(both, wish), path, what)
+  }
+  const moved = testProfile('shop', 'web', { enforce: newest, audit, ladder: { mode: 'enforce' } })
+  t.equal(policyPath(moved, { mode: 'audit' }), newest.path, 'a ladder decides the mode')
   t.end()
 })
 
