@@ -208,6 +208,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
         onProfiles: (listener) => objects.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
+        isElsewhere,
         logger: logger.child({ component: 'truth' }),
         now: Date.now
       })

@@ -200,6 +200,22 @@ export const conditionReasons: readonly ConditionReason[] = [
     next: 'read the message'
   },
   {
+    kind: 'SeccompProfile',
+    type: 'WouldRefuse',
+    status: 'True',
+    reason: 'CallsInAudit',
+    meaning: 'in audit a container made a call that enforce would refuse: no policy enforces it',
+    next: 'secco denials shows the calls; allow or mute them, or mend the program'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'WouldRefuse',
+    status: 'False',
+    reason: 'AuditQuiet',
+    meaning: 'no container makes a call that enforce would refuse any more',
+    next: 'nothing: spec.ladder.enforceAfter goes on'
+  },
+  {
     kind: 'SeccompRule',
     type: 'Accepted',
     status: 'True',

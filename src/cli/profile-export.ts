@@ -60,24 +60,30 @@ function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): stri
   return stringify({ apiVersion, kind, metadata: kept, spec })
 }
 
-/** The path that pods may get now; a policy knows no readiness, so whoever writes its parameters has to. */
-function pathNow(io: Io, profile: SeccompProfile, bytes: string, inCluster: boolean): string {
-  const { name, namespace = rootNamespace } = profile.metadata
-  const { nodes, revision } = profile.status ?? {}
-  const digest = digestOf(bytes)
-  const path = revisionPath(namespace, name, digest)
-  if (revision === digest && nodes !== undefined && nodes.ready === nodes.total) return path
-  const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
-  const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
-  const words = `the file of revision ${digest.slice(0, 19)}: ${what}`
-  if (inCluster) {
-    io.stderr(`${words}; pods get RuntimeDefault until the hub names it in the parameters\n`)
-    return ''
+/** In a cluster: the path of what every node has; empty while the hub has to fill it in. */
+function pathInCluster(io: Io, { metadata, status }: SeccompProfile): string {
+  const { name, namespace = rootNamespace, generation } = metadata
+  const { nodes, revision, conditions } = status ?? {}
+  const ready = conditions?.find(({ type }) => type === 'Ready')
+  const isNewest = ready?.observedGeneration === generation && ready?.status === 'True'
+  if (revision !== undefined && isNewest) return revisionPath(namespace, name, revision)
+  const state = nodes === undefined ? 'no node has' : `${nodes.ready} of ${nodes.total} nodes have`
+  io.stderr(`${state} it; pods get RuntimeDefault until the hub names it in the parameters\n`)
+  return ''
+}
+
+/** Elsewhere: a policy knows no readiness, so whoever keeps its parameters has to. */
+function pathElsewhere(io: Io, { metadata, status }: SeccompProfile, digest: string): string {
+  const { name, namespace = rootNamespace } = metadata
+  const { nodes, revision } = status ?? {}
+  if (revision !== digest || nodes === undefined || nodes.ready < nodes.total) {
+    const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
+    const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
+    io.stderr(
+      `warning: the file of revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, and pods wait for a file that is missing\n`
+    )
   }
-  io.stderr(
-    `warning: ${words}; a policy knows no readiness, and pods wait for a file that is missing\n`
-  )
-  return path
+  return revisionPath(namespace, name, digest)
 }
 
 function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: ExportArgs): string {
@@ -85,7 +91,10 @@ function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: Ex
   const container = profile.spec.workload?.container
   return policyText({
     ...{ namespace, name, profile: `${namespace}/${name}` },
-    localhostProfile: pathNow(io, profile, bytes, args.inCluster === true),
+    localhostProfile:
+      args.inCluster === true
+        ? pathInCluster(io, profile)
+        : pathElsewhere(io, profile, digestOf(bytes)),
     podSelector: { matchLabels: args.matchLabels ?? { [labels.profile]: name } },
     ...(container === undefined ? {} : { containers: [container] })
   })

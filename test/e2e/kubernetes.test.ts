@@ -14,6 +14,7 @@ import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-i
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
+import { rulesWithoutWebhook } from './policy-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
@@ -161,6 +162,11 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
   await t.test('ten containers in ten states', async (t) => {
     const needs = approvedPart(await shop.profile('web.app'))
     await tenStates(t, { cluster, secco, needs })
+  })
+
+  await t.test('without the webhook: a rule as a policy, kept by the hub', async (t) => {
+    const needs = approvedPart(await shop.profile('web.app'))
+    await rulesWithoutWebhook(t, { cluster, kubectl, secco, needs })
   })
 
   await t.test('doctor: the chain proven, and red where it is broken', async (t) => {

@@ -1,7 +1,7 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../src/errors.js'
 import { plural } from '../../src/plural.js'
-import { setCondition } from '../hub/conditions.js'
+import { namedNode, setCondition } from '../hub/conditions.js'
 import type { ContainerView, ContainerViews } from './container-views.js'
 import type { TruthSources } from './sources.js'
 
@@ -28,14 +28,20 @@ const subjectOf = ({
   ...{ container: key, node, namespace, workload, pod, name, profile, revision }
 })
 
-/** The Drifted condition of a profile whose containers are these. Pure. */
+/**
+ * The Drifted condition of a profile whose containers, of this hub's nodes, are these: what another replica
+ * says of a node of its own only that one takes back. Pure.
+ */
 export function withDrift(
   profile: SeccompProfile,
   own: readonly ContainerView[],
-  now: string
+  now: string,
+  isElsewhere: (node: string) => boolean = () => false
 ): SeccompProfile {
   const conditions = profile.status?.conditions ?? []
   const drifted = own.filter(({ drift }) => drift.length > 0)
+  const isTheirs = isElsewhere(namedNode(conditions.find(({ type }) => type === 'Drifted')))
+  if (drifted.length === 0 && isTheirs) return profile
   // A profile that nothing ran under needs no condition about it.
   if (own.length === 0 && !conditions.some(({ type }) => type === 'Drifted')) return profile
   const [first] = drifted
@@ -92,7 +98,7 @@ export function startDriftWatch(sources: TruthSources, views: ContainerViews): D
     const own = views.list().filter((view) => view.profile === profile)
     try {
       await sources.store.update('SeccompProfile', { namespace, name }, (current) =>
-        withDrift(current, own, new Date(sources.now()).toISOString())
+        withDrift(current, own, new Date(sources.now()).toISOString(), sources.isElsewhere)
       )
     } catch (error) {
       const { code, message } = toSeccoError(error)

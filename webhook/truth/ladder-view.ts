@@ -58,7 +58,7 @@ export function denialsOf(
   profile: SeccompProfile,
   revision: string,
   since: number
-): { count: number; newest: string } {
+): { count: number; newest: string; node: string } {
   const rows = truth.sources.hub.denialRows
     .list()
     .filter(
@@ -73,7 +73,8 @@ export function denialsOf(
     last === undefined
       ? ''
       : `${last.syscall} (${answerOf(last)}) by ${last.comm === '' ? 'a process' : last.comm} in ${last.containerName} on ${last.node}`
-  return { count: rows.reduce((sum, { count }) => sum + count, 0), newest }
+  const count = rows.reduce((sum, one) => sum + one.count, 0)
+  return { count, newest, node: last?.node ?? '' }
 }
 
 export function figuresOf(

@@ -8,6 +8,7 @@ import {
 import { toSeccoError } from '../../src/errors.js'
 import { durationMs } from '../../src/seccomp/duration.js'
 import { policyName } from '../../src/seccomp/promotion.js'
+import { wouldRefuse, withAudit } from './audit-quiet.js'
 import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
 import { createMetInAudit } from './met-in-audit.js'
 import type { Truth } from './truth.js'
@@ -51,12 +52,31 @@ export function startLadderWatch(
     }
   }
 
+  /** Says on the object what the other replicas have to know. */
+  async function noteAudit(
+    profile: SeccompProfile,
+    known: { node: string; newest: string } | undefined,
+    at: string
+  ): Promise<void> {
+    const edit = (one: SeccompProfile) => withAudit(one, known, at, sources.isElsewhere)
+    if (edit(profile) === profile) return
+    const { namespace = '', name } = profile.metadata
+    try {
+      await store.update('SeccompProfile', { namespace, name }, edit)
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      if (code !== 'NOT_FOUND')
+        logger.error({ code, namespace, profile: name }, `audit not noted: ${message}`)
+    }
+  }
+
   const met = createMetInAudit(() => sources.now())
 
   async function lookAt(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
-    if (ladder === undefined) return
     const at = new Date(sources.now()).toISOString()
+    if (ladder?.mode !== 'audit' && wouldRefuse(profile)) await noteAudit(profile, undefined, at)
+    if (ladder === undefined) return
     const trial = figuresOf(truth, profile)
     const decision = (reason: string) => ({
       ...{ by: policyName, at, reason },
@@ -80,10 +100,12 @@ export function startLadderWatch(
     const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
     const audit = hub.profiles().get(keyOfProfile(profile))?.audit?.digest ?? ''
     const since = last === undefined ? met.since(keyOfProfile(profile), audit) : Date.parse(last.at)
-    const { count } = denialsOf(truth, profile, audit, since)
+    const { count, newest, node } = denialsOf(truth, profile, audit, since)
+    const known = count === 0 ? undefined : { node, newest }
+    await noteAudit(profile, known, at)
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
-    if (count > 0 || wasTakenBack || sources.now() - since < wait) return
+    if (count > 0 || wouldRefuse(profile) || wasTakenBack || sources.now() - since < wait) return
     const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
     await change(profile, 'enforced by policy', reason, (current) =>
       promoteLadder(current, { ...decision(reason), mode: 'enforce', current: 'audit' })

@@ -28,6 +28,8 @@ export interface TruthSources {
   snapshot: () => Snapshot
   /** By uid; undefined outside of a cluster and for pods that nobody knows. */
   pod: (uid: string) => PodView | undefined
+  /** Whether another replica of the hub says that the node is connected to it. */
+  isElsewhere: (node: string) => boolean
   logger: Logger
   now: () => number
 }
