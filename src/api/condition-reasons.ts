@@ -87,62 +87,6 @@ export const conditionReasons: readonly ConditionReason[] = [
     next: 'start the workload where it is to be learned'
   },
   {
-    kind: 'SeccompRule',
-    type: 'Accepted',
-    status: 'True',
-    reason: 'Valid',
-    meaning: 'the rule is in force',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Accepted',
-    status: 'False',
-    reason: 'Invalid',
-    meaning: 'the rule selects nothing, or less than it says; the message has the problems',
-    next: 'correct the field that the message names'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'True',
-    reason: 'Learning',
-    meaning: 'matching pods run under RuntimeDefault and are recorded',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'True',
-    reason: 'ProfileReady',
-    meaning: 'the profile is on every node: matching pods get it',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'False',
-    reason: 'ProfileNotFound',
-    meaning: 'the profile that the rule names does not exist',
-    next: 'create it, or learn it: secco get profiles -A'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'False',
-    reason: 'ProfileNotApproved',
-    meaning: 'nothing of the profile is approved yet',
-    next: 'secco profile show NAME, then secco profile approve NAME'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'Unknown',
-    reason: 'PerNamespace',
-    meaning: 'each matching pod gets the profile of that name in its own namespace',
-    next: ''
-  },
-  {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'False',

@@ -87,6 +87,10 @@ test('every reason of a condition is documented, and nothing else is', (t) => {
     [...documented].filter((reason) => !used.has(reason)),
     []
   )
+  const rows = conditionReasons.map(({ kind, type, status, reason }) =>
+    [kind, type, status, reason].join(' ')
+  )
+  t.equal(new Set(rows).size, rows.length, 'each once')
   for (const { reason, meaning, next, status } of conditionReasons) {
     t.ok(meaning.length > 10, reason)
     if (status === 'False') t.ok(next.length > 3, `${reason}: what to do`)
