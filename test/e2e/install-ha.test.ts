@@ -17,6 +17,7 @@ import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { until } from '../helpers/until.js'
+import { verbsOverTwoHubs } from './two-hubs-on-nodes.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
@@ -181,5 +182,9 @@ test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_0
     const { satellite, webhook } = await own.seen()
     t.strictSame([...satellite.refused, ...webhook.refused], [])
     t.ok(webhook.containers >= 7, 'those that were deleted, too')
+  })
+
+  await t.test('each hub knows half of the nodes, and every verb all of them', async (t) => {
+    await verbsOverTwoHubs(t, { cluster, shop, path })
   })
 })
