@@ -104,7 +104,7 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
   async function open(name: string): Promise<HubAccess> {
     return {
       ...{ name, ui: await forwarded(config, name), token: shown },
-      mend: `see whether you may forward a port to its pod: kubectl auth can-i create pods/portforward -n ${namespace}`
+      mend: `see how its pod fares: kubectl -n ${namespace} describe pod ${name}; and whether you may forward a port to it: kubectl auth can-i create pods/portforward -n ${namespace}`
     }
   }
   function once(name: string): Promise<HubAccess> {

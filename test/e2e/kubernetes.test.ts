@@ -15,6 +15,7 @@ import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 import { rulesWithoutWebhook } from './policy-on-node.js'
+import { fiftyPods } from './race-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
@@ -162,6 +163,11 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
   await t.test('ten containers in ten states', async (t) => {
     const needs = approvedPart(await shop.profile('web.app'))
     await tenStates(t, { cluster, secco, needs })
+  })
+
+  await t.test('the race: fifty pods while a revision is on its way', async (t) => {
+    const needs = approvedPart(await shop.profile('web.app'))
+    await fiftyPods(t, { cluster, state: secco.state, needs })
   })
 
   await t.test('without the webhook: a rule as a policy, kept by the hub', async (t) => {
