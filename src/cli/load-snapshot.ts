@@ -67,10 +67,13 @@ function stateOf(
   }
 }
 
-/** The snapshot that decisions rest on: from the running hub when there is one, else from the documents. */
-export async function loadSnapshot(store: Store, paths: StatePaths): Promise<Snapshot> {
+/**
+ * The snapshot that decisions rest on: from the running hub when there is one, else from the documents.
+ * @param paths where a hub of these objects runs here; undefined: its objects are in a cluster
+ */
+export async function loadSnapshot(store: Store, paths: StatePaths | undefined): Promise<Snapshot> {
   const rules = await store.list('SeccompRule')
-  const running = await readAddresses(paths).catch(() => undefined)
+  const running = paths && (await readAddresses(paths).catch(() => undefined))
   if (running !== undefined) {
     return buildSnapshot({ rules, profiles: await readList<ProfileState>(running, 'states') })
   }

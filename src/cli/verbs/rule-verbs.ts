@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput } from '../output.js'
 import { loadSnapshot } from '../load-snapshot.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { rootNamespace } from '../../api/names.js'
 import { addDelete } from './change-verbs.js'
 import { parseRef } from '../profile.js'
@@ -22,10 +22,12 @@ function addCheck(parent: Command, name: string, description: string, context: V
     .action(async (options: { file: string; output: string }, command: Command) => {
       const { runCheck } = await import('../check.js')
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
+      const isHere = kubeconfigOf(command) === undefined
+      const paths = isHere ? pathsOf(command, context) : undefined
       await withStore(command, context, async (store) =>
         runCheck(
           { file: options.file, output },
-          { ...context.io, snapshot: await loadSnapshot(store, pathsOf(command, context)) }
+          { ...context.io, snapshot: await loadSnapshot(store, paths) }
         )
       )
     })

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { listDenials } from '../../../src/cli/denials.js'
 import { explainContainer, whyEperm } from '../../../src/cli/explain.js'
@@ -18,14 +20,18 @@ import {
 } from '../../../src/cli/hub-merge.js'
 import type { Hubs } from '../../../src/cli/hubs.js'
 import { promoteWorkload } from '../../../src/cli/ladder.js'
+import { loadSnapshot } from '../../../src/cli/load-snapshot.js'
 import { listContainers } from '../../../src/cli/ps.js'
 import { printBlockImpact, simulateCommand } from '../../../src/cli/radius.js'
+import { statePaths } from '../../../src/cli/state.js'
+import type { Store } from '../../../src/store/store.js'
 import type { Radius } from '../../../webhook/truth/blast-radius.js'
 import type { ContainerView } from '../../../webhook/truth/container-view-types.js'
 import type { DenialView } from '../../../webhook/truth/denial-views.js'
 import type { Explained } from '../../../webhook/truth/explain.js'
 import type { LadderView } from '../../../webhook/truth/ladder-view.js'
 import type { NodeView } from '../../../webhook/ui/view.js'
+import { runSecco } from '../../helpers/secco-command.js'
 import { until } from '../../helpers/until.js'
 
 const view = (node: string, name: string, more: Partial<ContainerView> = {}): ContainerView =>
@@ -524,4 +530,21 @@ test('secco ps --watch: what an ended hub told no longer holds', async (t) => {
   })
   stop.abort()
   await running
+})
+
+test('a hub on this machine is not asked about a cluster', async (t) => {
+  const profile = { namespace: 'shop', name: 'web', approved: true }
+  const hub = await hubWith(t, 'here', { '/api/v1/states': { items: [profile] } })
+  const root = t.testdir()
+  const paths = statePaths(listen().io, root, 0)
+  await writeFile(
+    paths.addresses,
+    JSON.stringify({ pid: process.pid, ui: hub.access.ui, webhook: '', hub: '' })
+  )
+  const store = { list: () => Promise.resolve([]) } as unknown as Store
+  t.equal((await loadSnapshot(store, paths)).profiles.size, 1)
+  t.equal((await loadSnapshot(store, undefined)).profiles.size, 0, 'check --kubeconfig')
+  t.equal(hub.asked.length, 1)
+  const trace = await runSecco(['trace', 'web', '--kubeconfig', join(root, 'none')])
+  t.match(trace, { code: 1, stderr: /this machine, not into a cluster.*\n {2}next: .*secco ps/ })
 })
