@@ -2,7 +2,7 @@ import type { Explained } from '../../webhook/truth/explain.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
 import { queryOf } from './hub-api.js'
-import { mergeExplained } from './hub-merge.js'
+import { mergeExplained } from './hub-merge/lists.js'
 import { askHubs, type Hubs } from './hubs.js'
 import { sayMissing, withMissing } from './missing-hubs.js'
 

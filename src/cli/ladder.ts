@@ -3,7 +3,7 @@ import { SeccoError } from '../errors.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
 import { askHub } from './hub-api.js'
-import { mergeLadders } from './hub-merge.js'
+import { mergeLadders } from './hub-merge/ladder.js'
 import { askHubs, type Hubs } from './hubs.js'
 import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 

@@ -2,7 +2,7 @@ import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { type Io, paint } from './io.js'
 import { age, type Column, type Output, printListing } from './output.js'
 import { queryOf } from './hub-api.js'
-import { mergeContainers } from './hub-merge.js'
+import { mergeContainers } from './hub-merge/lists.js'
 import { askHubs, followHubs, type Hubs } from './hubs.js'
 import type { MissingHub } from './missing-hubs.js'
 

@@ -1,7 +1,7 @@
 import type { Radius } from '../../webhook/truth/blast-radius.js'
 import { type Io, paint, plain } from './io.js'
 import { printObject, table } from './output.js'
-import { type BlockAnswer, mergeBlocks, mergeRadii } from './hub-merge.js'
+import { type BlockAnswer, mergeBlocks, mergeRadii } from './hub-merge/radius.js'
 import { askHubs, type Hubs } from './hubs.js'
 import { sayMissing, withMissing } from './missing-hubs.js'
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { actionWords } from '../../../webhook/ui/action-words.js'
 import { askHub, quickMs } from '../hub-api.js'
-import { mergeActions } from '../hub-merge.js'
+import { mergeActions } from '../hub-merge/lists.js'
 import { askHubs } from '../hubs.js'
 import { age, parseOutput, printListing, type Output } from '../output.js'
 import { readAddresses } from '../state.js'

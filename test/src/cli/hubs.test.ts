@@ -7,17 +7,15 @@ import { test, type Test } from 'tap'
 import { listDenials } from '../../../src/cli/denials.js'
 import { explainContainer, whyEperm } from '../../../src/cli/explain.js'
 import type { HubAccess } from '../../../src/cli/hub-api.js'
+import { createDenialTally, mergeDenials } from '../../../src/cli/hub-merge/denials.js'
+import { mergeLadders } from '../../../src/cli/hub-merge/ladder.js'
 import {
-  createDenialTally,
   mergeActions,
-  mergeBlocks,
   mergeContainers,
-  mergeDenials,
   mergeExplained,
-  mergeLadders,
-  mergeNodes,
-  mergeRadii
-} from '../../../src/cli/hub-merge.js'
+  mergeNodes
+} from '../../../src/cli/hub-merge/lists.js'
+import { mergeBlocks, mergeRadii } from '../../../src/cli/hub-merge/radius.js'
 import type { Hubs } from '../../../src/cli/hubs.js'
 import { promoteWorkload } from '../../../src/cli/ladder.js'
 import { loadSnapshot } from '../../../src/cli/load-snapshot.js'

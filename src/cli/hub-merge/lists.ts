@@ -1,0 +1,45 @@
+import { byPlace } from '../../../webhook/truth/container-routes.js'
+import type { ContainerView } from '../../../webhook/truth/container-view-types.js'
+import type { Explained } from '../../../webhook/truth/explain.js'
+import type { NodeView } from '../../../webhook/ui/view.js'
+import { less, once } from './once.js'
+
+const refusedOf = ({ denials, expected }: ContainerView): number => denials + expected
+
+function knowsMore(view: ContainerView, than: ContainerView): boolean {
+  const order = refusedOf(view) - refusedOf(than) || view.syscalls - than.syscalls
+  return order === 0 ? view.since > than.since : order > 0
+}
+
+/** `GET /api/v1/containers`. */
+export function mergeContainers(lists: readonly (readonly ContainerView[])[]): ContainerView[] {
+  return once(lists, ({ key }) => key, knowsMore).sort(byPlace)
+}
+
+/** `GET /api/v1/explain`. */
+export function mergeExplained(lists: readonly (readonly Explained[])[]): Explained[] {
+  const items = once(
+    lists,
+    ({ container }) => container.key,
+    (one, than) => knowsMore(one.container, than.container)
+  )
+  return items.sort((a, b) => byPlace(a.container, b.container))
+}
+
+/** `GET /api/v1/nodes`: a node is connected to the hub that says so. */
+export function mergeNodes(lists: readonly (readonly NodeView[])[]): NodeView[] {
+  const nodes = once(
+    lists,
+    ({ name }) => name,
+    (node, than) =>
+      node.connected === than.connected ? node.lastSeen > than.lastSeen : node.connected
+  )
+  return nodes.sort((a, b) => less(a.name, b.name))
+}
+
+/** `GET /api/v1/audit`, newest first: each hub wrote what was done at it. */
+export function mergeActions<Row extends { at: string }>(
+  lists: readonly (readonly Row[])[]
+): Row[] {
+  return lists.flat().sort((a, b) => less(b.at, a.at))
+}
