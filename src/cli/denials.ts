@@ -58,9 +58,9 @@ async function followDenials(
     onEvent(hub: string, event: string, data: unknown) {
       if (event !== 'denial') return
       const view = data as DenialView & { added: number }
-      const known = tally.add(hub, view)
-      // The only hub knows itself what is new.
-      const added = hubs.again === undefined ? view.added : known
+      const news = tally.add(hub, view)
+      // A hub knows what is news to it; whether another one told of it before, only all of them do.
+      const added = hubs.again === undefined ? view.added : Math.min(view.added, news)
       if (added <= 0) return
       const one = { ...view, added }
       io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))

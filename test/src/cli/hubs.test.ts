@@ -489,7 +489,10 @@ test('watches of all hubs are one: hubs come and go, nothing is told twice', asy
   await until('the gap to be closed', () => lines().length === 4 || undefined)
   t.match(JSON.parse(lines()[3] ?? ''), { incomplete: [] })
   send(a, denial('n2', 'bpf', 1), 1)
-  await until('the last line', () => lines().length === 5 || undefined)
+  await until('the next line', () => lines().length === 5 || undefined)
+  send(a, denial('n3', 'bpf', 100), 1)
+  await until('the last line', () => lines().length === 6 || undefined)
+  t.match(JSON.parse(lines()[5] ?? ''), { count: 100, added: 1 }, 'the others were before')
   stop.abort()
   await running
 })
