@@ -1,7 +1,8 @@
 import type { DenialView } from '../../webhook/truth/denial-views.js'
 import { type Io, paint, plain } from './io.js'
 import { age, type Output, printListing, printObject } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
+import { fleetList, followFleet } from './fleet-list.js'
+import { askHub, type HubAccess, queryOf } from './hub-api.js'
 
 export interface DenialArgs {
   output: Output
@@ -34,22 +35,28 @@ function lineOf(io: Io, view: DenialView & { added: number }): string {
 }
 
 /** `secco denials`: what was refused, by who asked what and where; `-f` as it comes. */
-export async function listDenials(io: Io, access: HubAccess, args: DenialArgs): Promise<number> {
-  if (args.follow !== undefined) {
-    await followHub(
-      access,
-      `/api/v1/denials/stream${queryFor(args)}`,
-      (event, data) => {
-        if (event !== 'denial') return
-        const view = data as DenialView & { added: number }
-        io.stdout(args.output === 'json' ? `${JSON.stringify(view)}\n` : lineOf(io, view))
-      },
-      args.follow
-    )
+export async function listDenials(
+  io: Io,
+  hubs: readonly HubAccess[],
+  args: DenialArgs
+): Promise<number> {
+  const { follow } = args
+  if (follow !== undefined) {
+    const print = (_hub: number, event: string, data: unknown): void => {
+      if (event !== 'denial') return
+      const view = data as DenialView & { added: number }
+      io.stdout(args.output === 'json' ? `${JSON.stringify(view)}\n` : lineOf(io, view))
+    }
+    const path = `/api/v1/denials/stream${queryFor(args)}`
+    await followFleet(hubs, path, print, follow)
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { items } = await askHub<{ items: DenialView[] }>(access, path)
+  // Counts of a node that went to another hub begin there again.
+  const more = (left: DenialView, right: DenialView): DenialView =>
+    right.count > left.count ? right : left
+  const all = await fleetList<DenialView>(hubs, path, ({ key }) => key, more)
+  const items = hubs.length === 1 ? all : all.sort((a, b) => (a.lastSeen < b.lastSeen ? -1 : 1))
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,

@@ -1,13 +1,14 @@
 import type { explain } from '../../webhook/truth/explain.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
-import { askHub, type HubAccess, queryOf } from './hub-api.js'
+import { fleetSearch } from './fleet-list.js'
+import { type HubAccess, queryOf } from './hub-api.js'
 
 type Explained = ReturnType<typeof explain>
 
-async function ask(access: HubAccess, name: string, namespace: string | undefined) {
-  const query = queryOf({ name, namespace })
-  return (await askHub<{ items: Explained[] }>(access, `/api/v1/explain${query}`)).items
+function ask(hubs: readonly HubAccess[], name: string, namespace: string | undefined) {
+  const path = `/api/v1/explain${queryOf({ name, namespace })}`
+  return fleetSearch<Explained>(hubs, path, ({ container }) => container.key)
 }
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
@@ -25,11 +26,11 @@ function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): st
 /** `secco explain CONTAINER|POD`: why it has what it has, in words. */
 export async function explainContainer(
   io: Io,
-  access: HubAccess,
+  hubs: readonly HubAccess[],
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const items = await ask(access, name, options.namespace)
+  const items = await ask(hubs, name, options.namespace)
   if (options.output !== 'table') {
     printObject(io, options.output, items.length === 1 ? items[0] : items)
     return 0
@@ -44,11 +45,11 @@ export async function explainContainer(
 /** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
 export async function whyEperm(
   io: Io,
-  access: HubAccess,
+  hubs: readonly HubAccess[],
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const items = await ask(access, name, options.namespace)
+  const items = await ask(hubs, name, options.namespace)
   if (options.output !== 'table') {
     printObject(
       io,

@@ -1,7 +1,8 @@
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { type Io, paint } from './io.js'
 import { age, type Column, type Output, printListing } from './output.js'
-import { askHub, followHub, type HubAccess, queryOf } from './hub-api.js'
+import { fleetList, followFleet, unionOf } from './fleet-list.js'
+import { type HubAccess, queryOf } from './hub-api.js'
 
 export interface PsArgs {
   output: Output
@@ -70,8 +71,14 @@ function whyText(view: ContainerView): string {
 const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
   drift.length > 0 || stale || unprotected !== null
 
+const keyOf = ({ key }: ContainerView): string => key
+
 /** `secco ps`: like `docker ps`, for confinement. */
-export async function listContainers(io: Io, access: HubAccess, args: PsArgs): Promise<number> {
+export async function listContainers(
+  io: Io,
+  hubs: readonly HubAccess[],
+  args: PsArgs
+): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
   const print = (views: readonly ContainerView[]): number =>
     printListing(io, args.output, {
@@ -82,18 +89,22 @@ export async function listContainers(io: Io, access: HubAccess, args: PsArgs): P
       object: (view) => view
     })
   if (args.watch === undefined) {
-    const { items } = await askHub<{ items: ContainerView[] }>(access, `/api/v1/containers${query}`)
-    return print(items)
+    return print(await fleetList(hubs, `/api/v1/containers${query}`, keyOf))
   }
-  const views = new Map<string, ContainerView>()
+  const told = hubs.map(() => new Map<string, ContainerView>())
   const again = (): void => {
     if (io.isTerminal) io.stdout('\u001b[2J\u001b[H')
-    print([...views.values()].sort((a, b) => (a.key < b.key ? -1 : 1)))
+    const all = unionOf(
+      told.map((views) => [...views.values()]),
+      keyOf
+    )
+    print(all.sort((a, b) => (a.key < b.key ? -1 : 1)))
   }
-  await followHub(
-    access,
+  await followFleet(
+    hubs,
     `/api/v1/containers/stream${query}`,
-    (event, data) => {
+    (hub, event, data) => {
+      const views = told[hub] ?? new Map<string, ContainerView>()
       if (event === 'snapshot') {
         for (const view of (data as { items: ContainerView[] }).items) views.set(view.key, view)
       } else if (event === 'change') {

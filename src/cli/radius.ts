@@ -1,5 +1,6 @@
 import type { Radius } from '../../webhook/truth/blast-radius.js'
-import { type Io, paint, plain } from './io.js'
+import { type Io, paint } from './io.js'
+import { mergeRadius } from './merge-radius.js'
 import { printObject, table } from './output.js'
 import { askHub, type HubAccess } from './hub-api.js'
 
@@ -53,41 +54,19 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
 /** `secco simulate`: from the calls that running containers made; nothing is changed. */
 export async function simulateCommand(
   io: Io,
-  access: HubAccess,
+  hubs: readonly HubAccess[],
   args: SimulateArgs
 ): Promise<number> {
   const { profile, deny, selector, namespace, output } = args
-  const radius = await askHub<Radius>(access, '/api/v1/simulate', {
+  const question = {
     deny,
     ...(profile === undefined ? {} : { profile }),
     ...(selector === undefined ? {} : { selector }),
     ...(namespace === undefined ? {} : { namespace })
-  })
+  }
+  const ask = (hub: HubAccess) => askHub<Radius>(hub, '/api/v1/simulate', question)
+  const radius = mergeRadius(await Promise.all(hubs.map(ask)))
   if (output === 'json' || output === 'yaml') printObject(io, output, radius)
   else printRadius(io, radius, output === 'wide')
   return 0
-}
-
-interface BlockAnswer {
-  users: Radius
-  restart: { name: string; node: string; workload: string; command: string }[]
-  total: number
-  done: number
-}
-
-/** Who uses what is to be blocked, and who keeps it until a restart; of the running hub. */
-export async function printBlockImpact(io: Io, access: HubAccess, what: string): Promise<void> {
-  const answer = await askHub<BlockAnswer>(access, '/api/v1/block', {
-    what,
-    dryRun: true,
-    force: true
-  })
-  printRadius(io, answer.users, true)
-  const { restart, total, done } = answer
-  io.stderr(
-    `${total - restart.length} of ${total} containers under our profiles refuse it (${done} %)\n`
-  )
-  for (const { name, node, command } of restart.slice(0, 50)) {
-    io.stderr(`  ${plain(name)} on ${node}: ${plain(command)}\n`)
-  }
 }

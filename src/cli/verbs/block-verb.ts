@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
-import { readAddresses } from '../state.js'
-import { pathsOf, type VerbContext, withStore } from './context.js'
+import { kubeconfigOf, type VerbContext, withStore } from './context.js'
+import { hubsOf } from './hub-of.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -27,24 +27,28 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'of the list: table, wide, json, yaml or name', 'table')
     .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
       const { blockCommand, listBlocks } = await import('../block.js')
+      const { printBlockImpact, printBlockProgress } = await import('../block-impact.js')
+      // Without a hub on this machine nothing of ours runs; a cluster's has to be asked.
+      const find = () =>
+        kubeconfigOf(command) === undefined
+          ? hubsOf(command, context).catch(() => undefined)
+          : hubsOf(command, context)
+      const { io } = context
       await withStore(command, context, (store) =>
         what === undefined
-          ? listBlocks(context.io, store, parseOutput(options.output) as Output)
-          : blockCommand(context.io, store, {
+          ? listBlocks(io, store, parseOutput(options.output) as Output, () =>
+              printBlockProgress(io, find)
+            )
+          : blockCommand(io, store, {
               what,
               remove: options.remove === true,
               dryRun: options.dryRun === true,
               force: options.force === true,
               reason: options.reason,
               by: context.user,
-              at: context.now().toISOString()
+              at: context.now().toISOString(),
+              impact: () => printBlockImpact(io, find, what)
             })
       )
-      if (what === undefined || options.remove === true) return
-      // Who uses it only a running hub knows: what its nodes told of what runs.
-      const running = await readAddresses(pathsOf(command, context)).catch(() => undefined)
-      if (running === undefined) return
-      const { printBlockImpact } = await import('../radius.js')
-      await printBlockImpact(context.io, { ...running, user: context.user }, what)
     })
 }

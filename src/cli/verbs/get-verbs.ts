@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { NodeView } from '../../../webhook/ui/view.js'
 import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../get.js'
-import { readList } from '../hub-api.js'
+import { fleetList } from '../fleet-list.js'
 import { type Output, parseOutput } from '../output.js'
 import { type VerbContext, withStore } from './context.js'
-import { hubOf } from './hub-of.js'
+import { hubsOf } from './hub-of.js'
 
 interface GetOptions {
   output: string
@@ -52,7 +52,10 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
     (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
   )
   add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
-    const running = await hubOf(command, context)
-    context.finish(getNodes(context.io, await readList<NodeView>(running, 'nodes'), args))
+    // A node that went from one hub to another is known to both.
+    const better = (left: NodeView, right: NodeView) => (right.connected ? right : left)
+    const hubs = await hubsOf(command, context)
+    const nodes = await fleetList<NodeView>(hubs, '/api/v1/nodes', ({ name }) => name, better)
+    context.finish(getNodes(context.io, nodes, args))
   })
 }

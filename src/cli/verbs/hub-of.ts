@@ -17,3 +17,13 @@ export async function hubOf(command: Command, context: VerbContext): Promise<Hub
   const { ui, token } = await readAddresses(pathsOf(command, context))
   return { ui, token, user }
 }
+
+/** All of them: each knows what its own satellites see. @throws as hubOf */
+export async function hubsOf(command: Command, context: VerbContext): Promise<HubAccess[]> {
+  const kubeconfig = kubeconfigOf(command)
+  if (kubeconfig === undefined) return [await hubOf(command, context)]
+  const { openClusterHubs } = await import('../cluster-hub.js')
+  const { user, io } = context
+  const hubs = await openClusterHubs(kubeconfig, io.env['SECCO_TOKEN'])
+  return hubs.map((hub) => ({ ...hub, user }))
+}

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
 import type { VerbContext } from './context.js'
-import { hubOf } from './hub-of.js'
+import { hubsOf } from './hub-of.js'
 
 interface PsOptions {
   namespace?: string
@@ -27,9 +27,9 @@ export function addPsVerb(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
     .action(async (options: PsOptions, command: Command) => {
       const { listContainers } = await import('../ps.js')
-      const access = await hubOf(command, context)
+      const hubs = await hubsOf(command, context)
       context.finish(
-        await listContainers(context.io, access, {
+        await listContainers(context.io, hubs, {
           output: parseOutput(options.output) as Output,
           namespace: options.allNamespaces === true ? undefined : options.namespace,
           selector: options.selector,

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { parseOutput, type Output } from '../output.js'
 import type { VerbContext } from './context.js'
-import { hubOf } from './hub-of.js'
+import { hubOf, hubsOf } from './hub-of.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
@@ -46,7 +46,7 @@ function addDenials(program: Command, context: VerbContext): void {
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../denials.js')
       context.finish(
-        await listDenials(context.io, await hubOf(command, context), {
+        await listDenials(context.io, await hubsOf(command, context), {
           output: parseOutput(options.output) as Output,
           namespace: options.namespace,
           workload: options.workload,
@@ -137,7 +137,7 @@ function addExplain(program: Command, context: VerbContext): void {
           const { explainContainer, whyEperm } = await import('../explain.js')
           const run = verb === 'explain' ? explainContainer : whyEperm
           context.finish(
-            await run(context.io, await hubOf(command, context), name, {
+            await run(context.io, await hubsOf(command, context), name, {
               namespace: options.namespace,
               output: parseOutput(options.output, formats) as Format
             })
@@ -172,7 +172,7 @@ function addSimulate(program: Command, context: VerbContext): void {
       const { simulateCommand } = await import('../radius.js')
       const output = parseOutput(options.output, ['table', 'wide', 'json', 'yaml'])
       context.finish(
-        await simulateCommand(context.io, await hubOf(command, context), {
+        await simulateCommand(context.io, await hubsOf(command, context), {
           profile:
             profile === undefined ? undefined : keyOf(profile, options.namespace ?? 'default'),
           deny: options.deny ?? [],
