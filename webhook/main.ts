@@ -19,6 +19,7 @@ import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
 import { type StateSource, startApiStates } from './state-source.js'
 import { truthMetrics } from './truth/metrics.js'
+import { refusedLately } from './truth/refused-lately.js'
 import { startTruth } from './truth/truth.js'
 import type { Rights } from './ui/rights.js'
 import { startUi } from './ui/start.js'
@@ -185,7 +186,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         ...{ hub, store },
         snapshot: () => feed.current(),
         onSnapshot: (listener) => feed.onChange(listener),
-        rules: () => objects.rules()
+        rules: () => objects.rules(),
+        refused: () => refusedLately(hub.denialRows.list(), objects.profiles())
       })
     }
     const registry = options.registry ?? new Registry()
@@ -198,6 +200,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
         onProfiles: (listener) => objects.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
+        ...(cluster && { refusedElsewhere: (digest) => cluster.refusedElsewhere(digest) }),
         logger: logger.child({ component: 'truth' }),
         now: Date.now
       })

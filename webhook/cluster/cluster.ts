@@ -47,6 +47,8 @@ export interface HubDuties {
   snapshot: () => Snapshot
   onSnapshot: (listener: () => void) => () => void
   rules: () => readonly SeccompRule[]
+  /** By digest, when it refused a call last on the nodes of this hub, in milliseconds. */
+  refused: () => ReadonlyMap<string, number>
 }
 
 export interface JoinedCluster {
@@ -55,6 +57,8 @@ export interface JoinedCluster {
   /** The fleet as it is now; `own`: satellites of this process. */
   fleet(own: readonly NodeState[]): FleetState
   onFleetChange(listener: () => void): () => void
+  /** When a revision refused a call last on another hub's nodes, in milliseconds; 0: not that it is known. */
+  refusedElsewhere(digest: string): number
   /** For `startHub`; absent without the hub role. */
   hub: HubCluster | undefined
   /** What is said of objects, where `kubectl describe` shows it; absent without the hub role. */
@@ -129,6 +133,8 @@ export async function joinCluster(
 
     const fleet = (own: readonly NodeState[]): FleetState =>
       clusterFleet(view.nodes(), own, feed.summaries())
+    const refusedElsewhere = (digest: string): number =>
+      Math.max(0, ...feed.summaries().map((one) => one.refused(digest)))
     const onFleetChange = (listener: () => void): (() => void) => {
       const stops = [
         feed.onChange(listener),
@@ -142,7 +148,8 @@ export async function joinCluster(
     }
     if (!isHub) {
       const serve = () => Promise.reject(new Error('only a hub has duties'))
-      return { view, call, fleet, onFleetChange, hub: undefined, events: undefined, serve, close }
+      const none = { hub: undefined, events: undefined }
+      return { view, call, fleet, onFleetChange, refusedElsewhere, ...none, serve, close }
     }
 
     const leader = startLeader({
@@ -155,10 +162,11 @@ export async function joinCluster(
     const side = hubSide(view, leader, fleet, onFleetChange)
     closers.push(() => side.close())
 
-    async function serve({ hub, store, snapshot, onSnapshot, rules }: HubDuties): Promise<void> {
+    async function serve(duties: HubDuties): Promise<void> {
+      const { hub, store, snapshot, onSnapshot, rules, refused } = duties
       const publisher = startSummaryPublisher({
         ...{ call, namespace, id, logger },
-        content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
+        content: () => encodeSummary(hub.nodes(), hub.desired().keys(), refused()),
         ...(renewMs === undefined ? {} : { renewMs })
       })
       closers.push(() => publisher.close())
@@ -212,7 +220,8 @@ export async function joinCluster(
       }
     }
 
-    return { view, call, fleet, onFleetChange, hub: side.cluster, events, serve, close }
+    const own = { hub: side.cluster, events }
+    return { view, call, fleet, onFleetChange, refusedElsewhere, ...own, serve, close }
   } catch (error) {
     await close()
     throw error
