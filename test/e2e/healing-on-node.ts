@@ -43,11 +43,18 @@ export async function deniedAndHealed(t: Test, given: Given): Promise<void> {
   }
   const willGet = (file: string) =>
     use.given(testPod({ name: 'web-0', labels }, [testContainer('app')]), file)
-  const denied = (answer: string) =>
-    until(`getsid: ${answer}`, async () =>
-      (await listed<DenialView>('denials')).find(
-        (one) => one.syscall === 'getsid' && one.answer === answer && one.comm !== ''
-      )
+  /** The refused call with who made it: of one that came before anybody looked nobody knows. */
+  const denied = (pod: Pod, answer: string) =>
+    until(
+      `getsid: ${answer}`,
+      async () => {
+        const all = await listed<DenialView>('denials')
+        const own = all.filter((one) => one.syscall === 'getsid' && one.answer === answer)
+        const known = own.find(({ comm }) => comm !== '')
+        if (known === undefined && own.length > 0) await use.ask(pod, path)
+        return known
+      },
+      { everyMs: 500 }
     )
 
   const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
@@ -60,23 +67,25 @@ export async function deniedAndHealed(t: Test, given: Given): Promise<void> {
   await me('promote', `${namespace}/web`, 'audit', '--reason', 'a first look')
   await willGet(first.audit)
   await use.create('deployments', testDeployment('web', labels))
-  t.equal(await use.ask(await podWith(first.audit), path), 'getsid ok\n', 'let through in audit')
-  t.match(await denied('logged'), {
+  const audited = await podWith(first.audit)
+  t.equal(await use.ask(audited, path), 'getsid ok\n', 'let through in audit')
+  t.match(await denied(audited, 'logged'), {
     ...{ mode: 'audit', comm: 'server', containerName: 'app', workload: 'Deployment/web' },
     hint: /would be refused in enforce: secco denials allow healing\/web getsid/
   })
   const dry = ['enforce', '--dry-run', '--reason', 'is it safe']
   const evidence = await me('promote', `${namespace}/web`, ...dry)
-  t.match(evidence.stdout, /1 call would have been refused since/)
-  t.match(evidence.stdout, /next: enforce, not yet: enforce would have refused 1 call: getsid/)
+  t.match(evidence.stdout, /[1-9]\d* calls? would have been refused since/)
+  t.match(evidence.stdout, /next: enforce, not yet: enforce would have refused \d+ calls?: getsid/)
 
   await me('promote', `${namespace}/web`, 'enforce', '--reason', 'nobody needs it')
   await willGet(first.enforce)
   await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'deployment/web')
-  t.equal(await use.ask(await podWith(first.enforce), path), 'getsid refused errno 1\n')
-  t.match(await denied('EPERM'), { mode: 'enforce', comm: 'server', profile: 'web' })
+  const enforced = await podWith(first.enforce)
+  t.equal(await use.ask(enforced, path), 'getsid refused errno 1\n')
+  t.match(await denied(enforced, 'EPERM'), { mode: 'enforce', comm: 'server', profile: 'web' })
   const why = await me('why-eperm', 'web', '-n', namespace)
-  t.match(why.stdout, /server \(pid \d+\) in app on node-1 called getsid and got EPERM, 1 time/)
+  t.match(why.stdout, /server \(pid \d+\) in app on node-1 called getsid and got EPERM, \d+ times?/)
   t.match(why.stdout, /It runs under web@[0-9a-f]{8}: .*byte for byte/)
 
   const allow = ['denials', 'allow', `${namespace}/web`, 'getsid']
