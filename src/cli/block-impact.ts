@@ -29,7 +29,10 @@ function printProgress(io: Io, { restart, total, done, beyond }: BlockProgress):
     io.stderr(`  ${plain(name)} on ${node}: ${plain(command)}\n`)
   }
   if (restart.length > mostNamed) io.stderr(`  and ${restart.length - mostNamed} more\n`)
-  if (beyond > 0) io.stderr(`${beyond} more run under no profile of ours: no block reaches them\n`)
+  if (beyond > 0)
+    io.stderr(
+      `${beyond} more run under no profile that a block changes: secco ps says under what\n`
+    )
 }
 
 /** A block is not held up by a hub that does not answer: it is said that nobody knows who is hit. */

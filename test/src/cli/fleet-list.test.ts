@@ -170,7 +170,10 @@ test('what two hubs know is one list', async (t) => {
   await printBlockImpact(blocked.io, () => Promise.resolve(both), 'bpf')
   t.match(blocked.said.err, '3 of 4 containers under our profiles refuse it (75 %)')
   t.match(blocked.said.err, '  app on n1: kubectl rollout restart x')
-  t.match(blocked.said.err, '4 more run under no profile of ours: no block reaches them')
+  t.match(
+    blocked.said.err,
+    '4 more run under no profile that a block changes: secco ps says under what'
+  )
 
   const gone: HubAccess = { ui: 'http://127.0.0.1:1' }
   await t.rejects(
