@@ -158,5 +158,6 @@ export async function emergencyBlock(t: Test, given: Given): Promise<void> {
     ...['get', 'seccompprofiles.secco.dev', '-n', 'secco-system', 'emergency', '-o', 'yaml']
   )
   t.match(overlay, /reason: ['"]?blocked mknod: a flaw became known/, 'who, what and why is kept')
+  t.equal(overlay.match(/^ +by: admin$/gm)?.length, 2, 'by who it is for the API server')
   t.match(overlay, /reason: ['"]?unblocked mknod: every kernel is mended/)
 }

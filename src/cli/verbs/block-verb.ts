@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubsOf } from './hub-of.js'
+import { whoActs } from './who-acts.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -29,11 +30,13 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
       const { blockCommand, listBlocks } = await import('../block.js')
       const { printBlockImpact, printBlockProgress } = await import('../block-impact.js')
       // Without a hub on this machine nothing of ours runs; a cluster's has to be asked.
+      const kubeconfig = kubeconfigOf(command)
       const find = () =>
-        kubeconfigOf(command) === undefined
+        kubeconfig === undefined
           ? hubsOf(command, context).catch(() => undefined)
           : hubsOf(command, context)
       const { io } = context
+      const by = what === undefined ? '' : await whoActs(kubeconfig, context)
       await withStore(command, context, (store) =>
         what === undefined
           ? listBlocks(io, store, parseOutput(options.output) as Output, () =>
@@ -45,7 +48,7 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
               dryRun: options.dryRun === true,
               force: options.force === true,
               reason: options.reason,
-              by: context.user,
+              by,
               at: context.now().toISOString(),
               impact: () => printBlockImpact(io, find, what)
             })

@@ -6,7 +6,7 @@ import { parseOutput } from '../output.js'
 import { approveProfile, parseRef } from '../profile.js'
 import { type Refusal, showProfile } from '../profile-show.js'
 import { readList } from '../hub-api.js'
-import { loadKubeconfig } from '../open-store.js'
+import { whoActs } from './who-acts.js'
 import { readAddresses, type StatePaths } from '../state.js'
 import type { ObjectRef } from '../../store/store.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
@@ -24,13 +24,6 @@ async function refusalsOf(ref: ObjectRef, paths: StatePaths): Promise<Refusal[]>
   if (running === undefined) return []
   const all = await readList<Refusal>(running, 'denials')
   return all.filter(({ namespace, profile }) => namespace === ref.namespace && profile === ref.name)
-}
-
-/** Who we are for the API server, which checks that approvals are by who writes them. */
-async function clusterUser(kubeconfig: string): Promise<string> {
-  // Loaded on use: the client takes longer to load than most verbs to run.
-  const { createAccessReviewer } = await import('../../../webhook/cluster/access-review.js')
-  return createAccessReviewer(await loadKubeconfig(kubeconfig)).self()
 }
 
 /** The calls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one whose arguments decide nothing */
@@ -90,7 +83,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         const kubeconfig = kubeconfigOf(command)
         await withStore(command, context, async (store) =>
           approveProfile(context.io, store, parseRef(name, options.namespace), {
-            by: kubeconfig === undefined ? context.user : await clusterUser(kubeconfig),
+            by: await whoActs(kubeconfig, context),
             bind: kubeconfig !== undefined,
             digest: options.digest,
             at: context.now().toISOString(),
