@@ -19,7 +19,6 @@ import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot-feed.js'
 import { type StateSource, startApiStates } from './state-source.js'
 import { truthMetrics } from './truth/metrics.js'
-import { refusedLately } from './truth/refused-lately.js'
 import { startTruth } from './truth/truth.js'
 import type { Rights } from './ui/rights.js'
 import { startUi } from './ui/start.js'
@@ -186,8 +185,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         ...{ hub, store },
         snapshot: () => feed.current(),
         onSnapshot: (listener) => feed.onChange(listener),
-        rules: () => objects.rules(),
-        refused: () => refusedLately(hub.denialRows.list(), objects.profiles())
+        rules: () => objects.rules()
       })
     }
     const registry = options.registry ?? new Registry()
@@ -200,7 +198,6 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
         onProfiles: (listener) => objects.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
-        ...(cluster && { refusedElsewhere: (digest) => cluster.refusedElsewhere(digest) }),
         logger: logger.child({ component: 'truth' }),
         now: Date.now
       })

@@ -47,8 +47,6 @@ export interface HubDuties {
   snapshot: () => Snapshot
   onSnapshot: (listener: () => void) => () => void
   rules: () => readonly SeccompRule[]
-  /** By digest, when it refused a call last on the nodes of this hub, in milliseconds. */
-  refused: () => ReadonlyMap<string, number>
 }
 
 export interface JoinedCluster {
@@ -57,8 +55,6 @@ export interface JoinedCluster {
   /** The fleet as it is now; `own`: satellites of this process. */
   fleet(own: readonly NodeState[]): FleetState
   onFleetChange(listener: () => void): () => void
-  /** When a revision refused a call last on another hub's nodes, in milliseconds; 0: not that it is known. */
-  refusedElsewhere(digest: string): number
   /** For `startHub`; absent without the hub role. */
   hub: HubCluster | undefined
   /** What is said of objects, where `kubectl describe` shows it; absent without the hub role. */
@@ -133,8 +129,6 @@ export async function joinCluster(
 
     const fleet = (own: readonly NodeState[]): FleetState =>
       clusterFleet(view.nodes(), own, feed.summaries())
-    const refusedElsewhere = (digest: string): number =>
-      Math.max(0, ...feed.summaries().map((one) => one.refused(digest)))
     const onFleetChange = (listener: () => void): (() => void) => {
       const stops = [
         feed.onChange(listener),
@@ -148,8 +142,7 @@ export async function joinCluster(
     }
     if (!isHub) {
       const serve = () => Promise.reject(new Error('only a hub has duties'))
-      const none = { hub: undefined, events: undefined }
-      return { view, call, fleet, onFleetChange, refusedElsewhere, ...none, serve, close }
+      return { view, call, fleet, onFleetChange, hub: undefined, events: undefined, serve, close }
     }
 
     const leader = startLeader({
@@ -162,11 +155,10 @@ export async function joinCluster(
     const side = hubSide(view, leader, fleet, onFleetChange)
     closers.push(() => side.close())
 
-    async function serve(duties: HubDuties): Promise<void> {
-      const { hub, store, snapshot, onSnapshot, rules, refused } = duties
+    async function serve({ hub, store, snapshot, onSnapshot, rules }: HubDuties): Promise<void> {
       const publisher = startSummaryPublisher({
         ...{ call, namespace, id, logger },
-        content: () => encodeSummary(hub.nodes(), hub.desired().keys(), refused()),
+        content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
         ...(renewMs === undefined ? {} : { renewMs })
       })
       closers.push(() => publisher.close())
@@ -220,8 +212,7 @@ export async function joinCluster(
       }
     }
 
-    const own = { hub: side.cluster, events }
-    return { view, call, fleet, onFleetChange, refusedElsewhere, ...own, serve, close }
+    return { view, call, fleet, onFleetChange, hub: side.cluster, events, serve, close }
   } catch (error) {
     await close()
     throw error

@@ -20,8 +20,6 @@ export interface HubSummary extends FleetParts {
   /** Nodes among them that lack the revision of that path; all of them for one that the hub does not know. */
   lacking(path: string): ReadonlySet<string>
   failures: readonly SummaryFailure[]
-  /** When a revision refused a call last on its nodes, in milliseconds, up to a minute late; 0: not known to have. */
-  refused(digest: string): number
 }
 
 /**
@@ -40,15 +38,10 @@ interface Wire {
   failures: { node: number; path: string; code: string; message: string }[]
   runtimes: { name: string; version: string }[]
   machines: string[]
-  /** Revisions that refused something, by key, with the minute; an older hub says nothing of them. */
-  refused?: [string, number][]
 }
 
 const keyLength = 16
 const mostFailures = 64
-/** Revisions that refused something, the newest. */
-const mostRefused = 2000
-const minuteMs = 60_000
 /** Indexes in all groups; nodes beyond it are said to lack everything, which is never wrong to act on. */
 const mostIndexes = 200_000
 /** An object of the API may have 1 MiB, base64 and metadata included. */
@@ -83,23 +76,8 @@ function groupsOf(nodes: readonly NodeState[], paths: readonly string[]): Wire['
   return [...groups.values()]
 }
 
-/** In whole minutes, never too early: a summary is not to be another one for each refused call. */
-function refusedOf(refused: ReadonlyMap<string, number>): [string, number][] {
-  return [...refused]
-    .sort(([, left], [, right]) => right - left)
-    .slice(0, mostRefused)
-    .map(([digest, at]) => [keyOf(digest), Math.ceil(at / minuteMs)])
-}
-
-/**
- * Summarises a hub's nodes with respect to the paths it wants them to hold. Same input, same bytes.
- * @param refused by digest, when it refused a call last, in milliseconds
- */
-export function encodeSummary(
-  nodes: readonly NodeState[],
-  wanted: Iterable<string>,
-  refused: ReadonlyMap<string, number> = new Map()
-): Buffer {
+/** Summarises a hub's nodes with respect to the paths it wants them to hold. Same input, same bytes. */
+export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<string>): Buffer {
   const paths = [...wanted].sort()
   const failures: Wire['failures'] = []
   nodes.forEach((node, at) => {
@@ -117,8 +95,7 @@ export function encodeSummary(
     paths: paths.map(keyOf).join(''),
     groups: groupsOf(nodes, paths),
     failures,
-    ...partsOf(nodes),
-    refused: refusedOf(refused)
+    ...partsOf(nodes)
   }
   const bytes = gzipSync(JSON.stringify(wire))
   if (bytes.length <= mostBytes) return bytes
@@ -163,7 +140,6 @@ export function decodeSummary(bytes: Buffer): HubSummary | undefined {
     lacks: group.lacks === null ? undefined : new Set(group.lacks)
   }))
   const everybody = new Set(nodes)
-  const refused = new Map(Array.isArray(wire.refused) ? wire.refused : [])
   return {
     connected: new Set(nodes.filter((name) => !away.has(name))),
     away,
@@ -173,7 +149,6 @@ export function decodeSummary(bytes: Buffer): HubSummary | undefined {
       const name = nodes[node]
       return name === undefined ? [] : [{ node: name, ...failure }]
     }),
-    refused: (digest) => (refused.get(keyOf(digest)) ?? 0) * minuteMs,
     lacking(path) {
       const at = index.get(keyOf(path))
       if (at === undefined) return everybody

@@ -19,8 +19,6 @@ export interface LadderWatch {
 }
 
 const lookEveryMs = 5000
-/** Another hub says within half of this what its nodes refused (summary-publisher.ts). */
-const elsewhereMs = 30_000
 
 export function startLadderWatch(
   truth: Truth,
@@ -53,7 +51,6 @@ export function startLadderWatch(
     }
   }
 
-  const refusedElsewhere = (digest: string): number => sources.refusedElsewhere?.(digest) ?? 0
   const met = createMetInAudit(() => sources.now())
 
   async function lookAt(profile: SeccompProfile): Promise<void> {
@@ -67,13 +64,11 @@ export function startLadderWatch(
     })
     if (ladder.canary !== undefined && trial !== undefined) {
       const { verdict, reason } = judgeCanary(ladder.canary, trial.figures)
-      // The hub that saw it takes the canary back.
-      const isQuiet = refusedElsewhere(trial.to) < Date.parse(ladder.canary.startedAt)
       if (verdict === 'return') {
         await change(profile, 'canary taken back', reason, (current) =>
           rollbackLadder(current, decision(reason), 'return')
         )
-      } else if (verdict === 'complete' && isQuiet) {
+      } else if (verdict === 'complete') {
         await change(profile, 'canary complete', reason, (current) =>
           completeCanary(current, decision(reason))
         )
@@ -88,9 +83,7 @@ export function startLadderWatch(
     const { count } = denialsOf(truth, profile, audit, since)
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
-    const patience = sources.refusedElsewhere === undefined ? wait : wait + elsewhereMs
-    if (count > 0 || wasTakenBack || sources.now() - since < patience) return
-    if (refusedElsewhere(audit) >= since) return
+    if (count > 0 || wasTakenBack || sources.now() - since < wait) return
     const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
     await change(profile, 'enforced by policy', reason, (current) =>
       promoteLadder(current, { ...decision(reason), mode: 'enforce', current: 'audit' })

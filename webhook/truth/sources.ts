@@ -25,8 +25,6 @@ export interface TruthSources {
   snapshot: () => Snapshot
   /** By uid; undefined outside of a cluster and for pods that nobody knows. */
   pod: (uid: string) => PodView | undefined
-  /** When a revision refused a call last on nodes of other hubs, in milliseconds; absent where there are none. */
-  refusedElsewhere?: (digest: string) => number
   logger: Logger
   now: () => number
 }
