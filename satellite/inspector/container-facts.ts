@@ -4,6 +4,13 @@ import { containerRef } from '../observation.js'
 import type { Declared } from './declared.js'
 import type { FilterCheck } from './filter-checks.js'
 
+/** What one look at a container finds beside its filters. */
+export interface Seen {
+  declared: Declared
+  disk: { state: string; path: string } | undefined
+  status: { mode: number; filters: number }
+}
+
 /** A container as the inspector follows it. Times are of performance.now(). */
 export interface Tracked {
   key: string
@@ -21,6 +28,8 @@ export interface Tracked {
   /** Reading them was tried once, with whatever success. */
   tried: boolean
   check: FilterCheck | undefined
+  /** What the last look found; undefined before the first. */
+  seen: Seen | undefined
   /** The hub was told of it. */
   told: boolean
   facts: RunningContainer
@@ -29,9 +38,7 @@ export interface Tracked {
 /** What the hub is told of it. */
 export function factsOf(
   one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun' | 'tried'>,
-  declared: Declared,
-  disk: { state: string; path: string } | undefined,
-  status: { mode: number; filters: number }
+  { declared, disk, status }: Seen
 ): RunningContainer {
   const { container, check } = one
   const read = check !== undefined && check.checked !== 'none' && status.mode === 2

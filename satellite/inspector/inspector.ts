@@ -109,7 +109,8 @@ export function startInspector(options: InspectorOptions): Inspector {
     const declared = declaredOf(one.container, (digest) => known.get(digest) ?? [])
     one.file = declared.file
     const file = one.file === undefined ? undefined : disk.look(one.file)
-    return factsOf(one, declared, file, status)
+    one.seen = { declared, disk: file, status }
+    return factsOf(one, one.seen)
   }
 
   function meet(container: Container, at: number): Tracked | undefined {
@@ -124,7 +125,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     }
     const one: Tracked = {
       ...{ key, container, startedAt: timeOfTicks(ticks), metAt: at, lookAt: at, readFilters: -1 },
-      ...{ check: undefined, tried: false, told: false, file: undefined },
+      ...{ check: undefined, tried: false, told: false, file: undefined, seen: undefined },
       begun: container.status === 'running',
       facts: undefined as unknown as RunningContainer
     }
@@ -208,18 +209,16 @@ export function startInspector(options: InspectorOptions): Inspector {
         continue
       }
       if (young.has(one)) grow(one, at)
-      tell(one, facts, changed)
+      if (isNews(one, facts)) changed.push(facts)
+      one.facts = facts
+      one.told = true
     }
     return { changed, gone }
   }
 
-  function tell(one: Tracked, facts: RunningContainer, changed: RunningContainer[]): void {
-    // Compared as texts, which are not kept: there may be thousands.
-    const isNews = !one.told || JSON.stringify(one.facts) !== JSON.stringify(facts)
-    one.facts = facts
-    one.told = true
-    if (isNews) changed.push(facts)
-  }
+  /** Compared as texts, which are not kept: there may be thousands. */
+  const isNews = (one: Tracked, facts: RunningContainer): boolean =>
+    !one.told || JSON.stringify(one.facts) !== JSON.stringify(facts)
 
   async function readFilters(force: boolean): Promise<RunningContainer[]> {
     const at = now()
@@ -240,10 +239,14 @@ export function startInspector(options: InspectorOptions): Inspector {
       one.readFilters = one.facts.filters
       one.tried = true
       const filters = byPid.get(one.container.pid)
+      const isFirst = one.check === undefined && filters !== undefined
       one.check =
         filters === undefined ? undefined : await checks.check(filters, one.container.seccomp)
-      const facts = tracked.has(one.key) ? inspect(one) : undefined
-      if (facts !== undefined) tell(one, facts, changed)
+      // Looked at a moment ago: what is new is the check alone.
+      if (one.seen === undefined || !tracked.has(one.key)) continue
+      const facts = factsOf(one, one.seen)
+      if (isFirst || isNews(one, facts)) changed.push(facts)
+      one.facts = facts
     }
     return changed
   }

@@ -22,6 +22,8 @@ export interface BlockArgs {
   reason: string | undefined
   by: string
   at: string
+  /** Tells, before anything is changed, who uses it. */
+  impact: () => Promise<void>
 }
 
 const ref = { namespace: rootNamespace, name: emergencyName }
@@ -48,6 +50,7 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   const after = change(before)
   if (after === before) {
     io.stderr(`${args.what}: ${args.remove ? 'is not blocked' : 'is blocked already'}\n`)
+    if (!args.remove) await args.impact()
     return 0
   }
   for (const rule of rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })) {
@@ -59,6 +62,7 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
       ? 'no approved profile changes\n'
       : `${plural(hit.length, 'approved profile changes', 'approved profiles change')}: ${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}\n`
   )
+  if (!args.remove) await args.impact()
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
     return 0
@@ -67,13 +71,18 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   await store.update('SeccompProfile', ref, change)
   io.stderr(`${emergencyLabel} changed; the hub renders and delivers every profile anew\n`)
   io.stderr(
-    `  next: see it arrive with \`secco get profiles -A\`; running containers keep their filter until they restart\n`
+    `  next: running containers keep their filter until they restart; \`secco block\` lists those that have to\n`
   )
   return 0
 }
 
-/** `secco block` without a word: the templates, and which of them are in force. */
-export async function listBlocks(io: Io, store: Store, output: Output): Promise<number> {
+/** `secco block` without a word: the templates, which of them are in force, and how far that has come. */
+export async function listBlocks(
+  io: Io,
+  store: Store,
+  output: Output,
+  progress: () => Promise<void>
+): Promise<number> {
   const overlay = (await store.get('SeccompProfile', ref)) ?? emptyOverlay()
   const none = { by: '', at: '', reason: '' }
   const rows = emergencyTemplates.map((template) => {
@@ -96,6 +105,7 @@ export async function listBlocks(io: Io, store: Store, output: Output): Promise<
   const rules = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
   if (output === 'table' || output === 'wide') {
     for (const rule of rules) io.stderr(`blocked now: ${ruleText(rule)}\n`)
+    if (rules.length > 0) await progress()
   }
   return code
 }

@@ -3,7 +3,7 @@ import { type Io, paint, plain } from './io.js'
 import { age, type Output, printListing, printObject } from './output.js'
 import { askHub, queryOf } from './hub-api.js'
 import { createDenialTally, mergeDenials } from './hub-merge/denials.js'
-import { mergeRestarts } from './hub-merge/radius.js'
+import { mergeRestarts } from './hub-merge/block.js'
 import { askHubs, followHubs, type Hubs, othersOf } from './hubs.js'
 import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 

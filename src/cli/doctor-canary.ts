@@ -74,7 +74,7 @@ export async function proveFilter(
 export async function proveDenial(
   hubs: readonly HubAccess[],
   container: string
-): Promise<string | undefined> {
+): Promise<{ node: string; words: string } | undefined> {
   let counted: DenialView | undefined
   const attributed = await eventually(async () => {
     const items = await listOf<DenialView>(hubs, '/api/v1/denials')
@@ -82,7 +82,9 @@ export async function proveDenial(
     return counted?.comm === '' ? undefined : counted
   })
   if (attributed !== undefined) {
-    return `getsid by ${attributed.comm} on ${attributed.node}: ${attributed.answer}`
+    const { node, comm, answer } = attributed
+    return { node, words: `getsid by ${comm} got ${answer}` }
   }
-  return counted && `getsid on ${counted.node}: counted, and this node cannot tell by whom`
+  if (counted === undefined) return undefined
+  return { node: counted.node, words: 'getsid counted, and the node cannot tell by whom,' }
 }

@@ -7,6 +7,7 @@ import { digestOf } from '../seccomp/digest.js'
 import type { Store } from '../store/store.js'
 import { tinyPrograms } from './base/tiny-program.js'
 import { canaryProfile, deliveredTo, proveDenial, proveFilter } from './doctor-canary.js'
+import { byWords } from './doctor-cluster-nodes.js'
 import {
   conclude,
   type DoctorOutput,
@@ -144,7 +145,10 @@ const links: readonly Link<Chain>[] = [
   {
     what: 'a refused call is seen and attributed',
     mend: 'run `secco doctor --node`: recording or the tracing of denials does not work here',
-    prove: ({ addresses }) => proveDenial([addresses], name)
+    async prove({ addresses }) {
+      const seen = await proveDenial([addresses], name)
+      return seen && byWords([seen])
+    }
   }
 ]
 

@@ -17,12 +17,10 @@ export interface CanaryPlace {
   /** An image that the nodes have; the program comes by a volume. */
   image: string
   imagePullSecrets: readonly unknown[]
-  /** As Kubernetes labels nodes: amd64, arm64. */
-  arch: string
 }
 
 export interface Pod {
-  metadata: { uid: string; annotations?: Record<string, string> }
+  metadata: { name: string; uid: string; annotations?: Record<string, string> }
   spec: {
     nodeName?: string
     containers: { securityContext?: { seccompProfile?: { localhostProfile?: string } } }[]
@@ -45,14 +43,24 @@ export async function found<T>(call: Promise<unknown>): Promise<T | undefined> {
   }
 }
 
-/** A pod that asks for the canary's profile, with the program of the ConfigMap of its name. */
-export function canaryPod({ image, imagePullSecrets, arch }: CanaryPlace): object {
+/** That node and no other, whatever keeps other pods away from it: as a DaemonSet places its pods. */
+function onlyOn(node: string): object {
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }]
+  const required = { nodeSelectorTerms: [{ matchFields }] }
   return {
-    metadata: { name: canaryName, labels: { [wellKnown.profile]: canaryName } },
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+    tolerations: [{ operator: 'Exists' }]
+  }
+}
+
+/** A pod that asks for the canary's profile, with the program of the ConfigMap of its name. */
+export function canaryPod({ image, imagePullSecrets }: CanaryPlace, node: string): object {
+  return {
+    metadata: { generateName: `${canaryName}-`, labels: { [wellKnown.profile]: canaryName } },
     spec: {
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
-      nodeSelector: { 'kubernetes.io/arch': arch },
+      ...onlyOn(node),
       imagePullSecrets,
       containers: [
         {
@@ -77,6 +85,9 @@ export function canaryPod({ image, imagePullSecrets, arch }: CanaryPlace): objec
 /** The file that a pod's container is to start under; empty without one. */
 export const profilePath = (pod: Pod): string =>
   pod.spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile ?? ''
+
+export const isRunning = ({ status }: Pod): boolean =>
+  status?.containerStatuses?.[0]?.state.running !== undefined
 
 /** What the webhook left on a pod that did not get the canary's revision, in words. */
 export function insteadOf(pod: Pod): Broken {

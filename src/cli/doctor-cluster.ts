@@ -1,70 +1,38 @@
-import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { apiVersion } from '../api/names.js'
 import { errorKinds, toSeccoError } from '../errors.js'
-import type { ApiCall } from '../store/kubernetes-call.js'
-import { tinyPrograms } from './base/tiny-program.js'
 import { openClusterHubs } from './cluster-hub.js'
 import {
   canaryContainer as container,
   canaryName as name,
   canaryPod,
   canaryPods,
-  type CanaryPlace,
   cleanUp,
   found,
   insteadOf,
   makeRoom,
   type Pod,
-  profilePath,
-  waitingText
+  profilePath
 } from './doctor-cluster-canary.js'
-import { canaryProfile, deliveredTo, listOf, proveDenial, proveFilter } from './doctor-canary.js'
+import { canaryProfile, deliveredTo, listOf } from './doctor-canary.js'
+import { type Chain, type ClusterDoctorOptions, placeOf } from './doctor-cluster-chain.js'
+import { chooseNodes, isReady, type Node, nodesText, untriedText } from './doctor-cluster-nodes.js'
+import { podLinks } from './doctor-cluster-pods.js'
 import { notServing, readyText, type Workload } from './doctor-cluster-programs.js'
 import {
   type Broken,
   conclude,
-  type DoctorOutput,
   eventually,
   type Link,
   promptMs,
   type Step,
   walkLinks
 } from './doctor-links.js'
-import type { HubAccess } from './hub-api.js'
 import { commonLabels, names, namespace as home, roleLabels } from './install/names.js'
-import type { Io } from './io.js'
+import { type Io, paint } from './io.js'
 import { loadKubeconfig } from './open-store.js'
-
-export interface ClusterDoctorOptions {
-  kubeconfig: string
-  /** Who asks the hub; default: the kubeconfig's own token. */
-  token: string | undefined
-  output: DoctorOutput
-}
-
-interface Chain {
-  options: ClusterDoctorOptions
-  call: ApiCall
-  /** All of them: each knows its own satellites. */
-  hubs: readonly HubAccess[]
-  satellite: Workload['spec']['template']['spec']
-  /** As `uname -m` says it, and as Kubernetes labels it. */
-  machine: string
-  arch: string
-  digest: string
-  path: string
-  pod: Pod | undefined
-  view: ContainerView | undefined
-}
 
 const apply = 'secco install --image IMAGE | kubectl apply -f -'
 const machines: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
-
-const placeOf = ({ satellite, arch }: Chain): CanaryPlace => ({
-  image: satellite.containers[0]?.image ?? '',
-  imagePullSecrets: satellite.imagePullSecrets ?? [],
-  arch
-})
 
 const links: readonly Link<Chain>[] = [
   {
@@ -94,17 +62,11 @@ const links: readonly Link<Chain>[] = [
     async prove(chain) {
       const { kubeconfig, token } = chain.options
       chain.hubs = (await openClusterHubs(kubeconfig, token)).all
-      interface Node {
-        metadata: { name: string; labels?: Record<string, string> }
-        status: { conditions?: { type: string; status: string }[] }
-      }
       const { items } = (await chain.call('GET', '/api/v1/nodes')) as { items: Node[] }
-      const up = items.filter(({ status }) =>
-        status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')
-      )
+      const up = items.filter(isReady)
       if (up.length === 0) return { broken: 'no node is Ready', mend: 'kubectl get nodes' }
-      chain.arch = up[0]?.metadata.labels?.['kubernetes.io/arch'] ?? ''
-      chain.machine = machines[chain.arch] ?? chain.arch
+      chain.nodes = chooseNodes(items, chain.options.most)
+      chain.machine = machines[chain.nodes.arch] ?? chain.nodes.arch
       let lacking: string[] = up.map(({ metadata }) => metadata.name)
       await eventually(async () => {
         const known = await listOf<{ name: string; connected: boolean }>(
@@ -116,11 +78,7 @@ const links: readonly Link<Chain>[] = [
         return lacking.length === 0 ? true : undefined
       }, promptMs)
       const [first] = lacking
-      if (first === undefined)
-        return up
-          .map(({ metadata }) => metadata.name)
-          .slice(0, 10)
-          .join(', ')
+      if (first === undefined) return nodesText(up.map(({ metadata }) => metadata.name))
       const mend = `kubectl -n ${home} get pods -l ${roleLabels.satellite} -o wide; on ${first}: secco doctor --node`
       return { broken: `no satellite of ${lacking.slice(0, 5).join(', ')} is connected`, mend }
     }
@@ -170,7 +128,7 @@ const links: readonly Link<Chain>[] = [
     mend: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`,
     async prove(chain) {
       let why: Broken = { broken: 'the API server made no pod' }
-      const body = canaryPod(placeOf(chain))
+      const body = canaryPod(placeOf(chain), chain.nodes.tried[0] ?? '')
       // It takes its rules and profiles in a moment after the nodes have the file.
       const patched = await eventually(async () => {
         try {
@@ -186,58 +144,7 @@ const links: readonly Link<Chain>[] = [
       return patched === undefined ? why : chain.path
     }
   },
-  {
-    what: 'a pod starts under it',
-    mend: 'the message is the node’s own: secco doctor --node there says what it can do',
-    async prove(chain) {
-      const ask = tinyPrograms(chain.machine).ask.toString('base64')
-      const configMaps = `/api/v1/namespaces/${name}/configmaps`
-      await chain.call('POST', configMaps, { body: { metadata: { name }, binaryData: { ask } } })
-      await chain.call('POST', canaryPods, { body: canaryPod(placeOf(chain)) })
-      let last: Pod | undefined
-      const running = await eventually(async () => {
-        last = (await chain.call('GET', `${canaryPods}/${name}`)) as Pod
-        return last.status?.containerStatuses?.[0]?.state.running === undefined ? undefined : last
-      })
-      if (running === undefined) {
-        return { broken: last === undefined ? 'it is gone' : waitingText(last) }
-      }
-      if (profilePath(running) !== chain.path) return insteadOf(running)
-      chain.pod = running
-      return `pod ${name}/${name} on ${running.spec.nodeName ?? ''}`
-    }
-  },
-  {
-    what: 'the file on its node is what its name says',
-    mend: 'look at `secco ps -A -o wide` and the log of the satellite: it mends what others change',
-    async prove(chain) {
-      const view = await eventually(async () => {
-        const path = `/api/v1/containers?namespace=${name}`
-        const items = await listOf<ContainerView>(chain.hubs, path)
-        const own = items.find(({ podUid }) => podUid === chain.pod?.metadata.uid)
-        return own === undefined || own.disk === '' ? undefined : own
-      }, promptMs)
-      if (view === undefined) {
-        const mend = `the satellite of that node did not see it: kubectl -n ${home} logs -l ${roleLabels.satellite}`
-        return { broken: `nobody looked at it within ${promptMs / 1000} s`, mend }
-      }
-      chain.view = view
-      return view.disk === 'ok'
-        ? `${chain.path} on ${view.node}`
-        : { broken: `${chain.path} on ${view.node} is ${view.disk}` }
-    }
-  },
-  {
-    what: "the kernel's filter is that revision",
-    mend: 'look at `secco ps -A -o wide`: WHY says what is in force instead',
-    prove: ({ hubs, pod, digest }) =>
-      proveFilter(hubs, ({ podUid }) => podUid === pod?.metadata.uid, digest)
-  },
-  {
-    what: 'a refused call is seen and attributed',
-    mend: 'on that node: secco doctor --node; recording or the tracing of denials does not work there',
-    prove: ({ hubs, view }) => proveDenial(hubs, view?.id ?? '')
-  }
+  ...podLinks
 ]
 
 /** The same link; what fails with a next step of its own says that one. */
@@ -256,7 +163,7 @@ function hinted(link: Link<Chain>): Link<Chain> {
 }
 
 /**
- * `secco doctor --kubeconfig`: proves the chain in a cluster with a real pod: API server, webhook, patch,
+ * `secco doctor --kubeconfig`: proves the chain in a cluster with a real pod on each node: API server, webhook, patch,
  * file, kernel filter, denial. Needs the rights to make a namespace, a pod and an approved profile in it.
  * @returns 0 when every link holds, else 1; what it made is removed again.
  * @throws SeccoError for the kubeconfig
@@ -266,8 +173,16 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
   const { createApiCall } = await import('../store/kubernetes-call.js')
   const call = createApiCall(config)
   const chain: Chain = {
-    ...{ options, call, hubs: [], satellite: { containers: [] }, machine: '', arch: '' },
-    ...{ digest: '', path: '', pod: undefined, view: undefined }
+    ...{
+      options,
+      call,
+      hubs: [],
+      satellite: { containers: [] },
+      machine: '',
+      digest: '',
+      path: ''
+    },
+    ...{ nodes: { tried: [], untried: [], arch: '' }, pods: new Map(), views: new Map() }
   }
   let steps: Step[] = []
   try {
@@ -275,5 +190,10 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
   } finally {
     await cleanUp(call)
   }
-  return conclude(io, options.output, steps)
+  const { tried, untried } = chain.nodes
+  const code = conclude(io, options.output, steps, { tried, untried })
+  if (options.output === 'table' && untried.length > 0) {
+    io.stdout(`${paint(io, 'yellow', `nothing was proven of ${untriedText(untried)}`)}\n`)
+  }
+  return code
 }

@@ -81,10 +81,18 @@ export async function walkLinks<Chain>(
   return steps
 }
 
-/** The verdict below the links. @returns the exit code: 0 when every link holds, else 1 */
-export function conclude(io: Io, output: DoctorOutput, steps: readonly Step[]): number {
+/**
+ * The verdict below the links. @param nodes what is told of nodes with it
+ * @returns the exit code: 0 when every link holds, else 1
+ */
+export function conclude(
+  io: Io,
+  output: DoctorOutput,
+  steps: readonly Step[],
+  nodes: object = {}
+): number {
   const good = steps.every(({ ok }) => ok)
-  if (output !== 'table') printObject(io, output, { good, steps })
+  if (output !== 'table') printObject(io, output, { good, steps, ...nodes })
   else {
     const words = good ? 'the whole chain works' : 'the chain is broken where it is red'
     io.stdout(`${paint(io, good ? 'green' : 'red', words)}\n`)

@@ -1,7 +1,7 @@
 import type { Radius } from '../../webhook/truth/blast-radius.js'
-import { type Io, paint, plain } from './io.js'
+import { type Io, paint } from './io.js'
 import { printObject, table } from './output.js'
-import { type BlockAnswer, mergeBlocks, mergeRadii } from './hub-merge/radius.js'
+import { mergeRadii } from './hub-merge/radius.js'
 import { askHubs, type Hubs } from './hubs.js'
 import { sayMissing, withMissing } from './missing-hubs.js'
 
@@ -68,20 +68,4 @@ export async function simulateCommand(io: Io, hubs: Hubs, args: SimulateArgs): P
   if (output === 'json' || output === 'yaml') printObject(io, output, withMissing(radius, missing))
   else printRadius(io, radius, output === 'wide')
   return 0
-}
-
-/** Who uses what is to be blocked, and who keeps it until a restart; of the running hubs. */
-export async function printBlockImpact(io: Io, hubs: Hubs, what: string): Promise<void> {
-  const { answers, missing } = await askHubs<BlockAnswer>(hubs, '/api/v1/block', {
-    body: { what, dryRun: true, force: true }
-  })
-  const { users, restart, total, done } = mergeBlocks(answers)
-  sayMissing(io, missing)
-  printRadius(io, users, true)
-  io.stderr(
-    `${total - restart.length} of ${total} containers under our profiles refuse it (${done} %)\n`
-  )
-  for (const { name, node, command } of restart.slice(0, 50)) {
-    io.stderr(`  ${plain(name)} on ${node}: ${plain(command)}\n`)
-  }
 }

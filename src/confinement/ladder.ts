@@ -1,6 +1,7 @@
 import type { Ladder, LadderStep } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
+import { plural } from '../plural.js'
 import type { Rung } from '../rules/profile-state.js'
 
 /** Steps that a profile remembers. */
@@ -212,17 +213,17 @@ export function judgeCanary(
 ): { verdict: 'return' | 'complete' | 'wait'; reason: string } {
   const { denials, restarts, containers } = figures
   if (denials > (canary.maxDenials ?? 0)) {
-    const reason = `${denials} calls refused in the canary: ${figures.newest}`
+    const reason = `${plural(denials, 'call')} refused in the canary: ${figures.newest}`
     return { verdict: 'return', reason }
   }
   if (restarts > (canary.maxRestarts ?? 1)) {
-    return { verdict: 'return', reason: `${restarts} restarts of the canary` }
+    return { verdict: 'return', reason: `${plural(restarts, 'restart')} of the canary` }
   }
   if (containers === 0) return { verdict: 'wait', reason: 'no container of the canary runs yet' }
   if (figures.ageMs < figures.quietMs) {
     return { verdict: 'wait', reason: `quiet so far; it has to be for ${canary.quietFor}` }
   }
-  const reason = `quiet for ${canary.quietFor} in ${containers} containers`
+  const reason = `quiet for ${canary.quietFor} in ${plural(containers, 'container')}`
   return { verdict: 'complete', reason }
 }
 

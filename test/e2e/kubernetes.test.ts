@@ -16,6 +16,9 @@ import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 import { rulesWithoutWebhook } from './policy-on-node.js'
 import { fiftyPods } from './race-on-node.js'
+import { emergencyBlock } from './block-on-node.js'
+import { canaryGoesBack } from './canary-on-node.js'
+import { deniedAndHealed } from './healing-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
@@ -173,6 +176,18 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
   await t.test('without the webhook: a rule as a policy, kept by the hub', async (t) => {
     const needs = approvedPart(await shop.profile('web.app'))
     await rulesWithoutWebhook(t, { cluster, kubectl, secco, needs })
+  })
+
+  await t.test('a canary that breaks one path is taken back', async (t) => {
+    await canaryGoesBack(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
+  })
+
+  await t.test('a refused call in each mode: explained, allowed, rolled, gone', async (t) => {
+    await deniedAndHealed(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
+  })
+
+  await t.test('block: who uses it before, nobody after', async (t) => {
+    await emergencyBlock(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
   })
 
   await t.test('doctor: the chain proven, and red where it is broken', async (t) => {

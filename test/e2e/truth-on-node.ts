@@ -3,15 +3,15 @@ import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import type { Json } from '../helpers/kube.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
+import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
 import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
 import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import { runSecco, spawnSecco } from '../helpers/secco-command.js'
+import { spawnSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
 
 /** What operators are promised: so long after a change `secco ps` says what is. */
@@ -25,12 +25,6 @@ interface Given {
   secco: SeccoAtWork
   /** What the test server needs. */
   needs: LinuxSeccomp
-}
-
-/** `secco … --kubeconfig`, as the administrator. */
-function asMe({ cluster, secco }: Pick<Given, 'cluster' | 'secco'>, ...args: string[]) {
-  const all = ['--kubeconfig', cluster.kubeconfig, ...args]
-  return runSecco(all, { env: { SECCO_TOKEN: secco.token } })
 }
 
 /** `secco ps --watch`, and when it said what. */
@@ -104,25 +98,6 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
       }
     }
   }
-  /** The revisions of a profile once every node has the newest. */
-  const delivered = (name: string, not = '') =>
-    until(
-      `every node to have ${name}`,
-      async () => {
-        const { status, metadata } = (await use.profile(name)) ?? { metadata: {} }
-        const ready = status?.conditions?.find(({ type }) => type === 'Ready')
-        const isNew = ready?.status === 'True' && ready.observedGeneration === metadata.generation
-        const { revision = '', auditRevision = '' } = status ?? {}
-        return isNew && revision !== '' && revision !== not
-          ? {
-              revision,
-              enforce: revisionPath(namespace, name, revision),
-              audit: revisionPath(namespace, name, auditRevision)
-            }
-          : undefined
-      },
-      { timeoutMs: patienceMs }
-    )
   const distinct = { enforced: [], stale: ['sysinfo'], changed: ['times'], audited: ['getitimer'] }
   const others = { deleted: ['getpgid'], wrong: ['sched_getparam'] }
   for (const [name, more] of Object.entries({ ...distinct, ...others })) {
@@ -140,15 +115,7 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
     testPod({ name, labels }, [testContainer('app', undefined, { securityContext })])
   /** Makes a pod once the webhook gives it that file. */
   const admit = async (name: string, labels: Record<string, string>, path: string) => {
-    await until(
-      `the webhook to give ${path}`,
-      async () => {
-        const where = `/api/v1/namespaces/${namespace}/pods?dryRun=All`
-        const { body } = await kube.call('POST', where, podOf(name, labels))
-        return JSON.stringify(body).includes(path) ? true : undefined
-      },
-      { timeoutMs: patienceMs, everyMs: 100 }
-    )
+    await use.given(podOf(name, labels), path)
     await use.create('pods', podOf(name, labels))
   }
   const profiled = (name: string) => ({ 'secco.dev/profile': name })
@@ -187,13 +154,13 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
   }
 
   // All but the last two at once, each measured from its own beginning.
-  const first = await delivered('enforced')
+  const first = await use.delivered('enforced')
   const [stale, changed, deleted] = [
-    await delivered('stale'),
-    await delivered('changed'),
-    await delivered('deleted')
+    await use.delivered('stale'),
+    await use.delivered('changed'),
+    await use.delivered('deleted')
   ]
-  const [audited, wrong] = [await delivered('audited'), await delivered('wrong')]
+  const [audited, wrong] = [await use.delivered('audited'), await use.delivered('wrong')]
   const seccompProfile = (type: string): Json => ({ seccompProfile: { type } })
   await use.create('pods', podOf('open', {}, seccompProfile('Unconfined')))
   await use.create('pods', podOf('plain', {}, seccompProfile('RuntimeDefault')))
@@ -255,7 +222,7 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
   }
   t.equal(Object.keys(times).length, 10, 'ten states')
 
-  const listed = await asMe(given, 'ps', '-n', namespace, '-o', 'json')
+  const listed = await asAdministrator(given, 'ps', '-n', namespace, '-o', 'json')
   const { items } = JSON.parse(listed.stdout) as { items: ContainerView[] }
   const states = Object.fromEntries(items.map(({ pod, state }) => [pod, state]))
   t.strictSame(states, {
@@ -268,6 +235,9 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
     t.equal(checked, isOpen ? 'none' : 'bytes', `${pod}: its filter was read`)
     if (!['missed', 'wrong'].includes(pod)) t.equal(unprotected, null, pod)
   }
+
+  const chosen = await asAdministrator(given, 'ps', '-A', '-l', 'truth=audited', '-o', 'name')
+  t.match(chosen.stdout, /^container\/truth\/app\/[0-9a-f]{64}\n$/, 'by label, in all namespaces')
 
   const words: Record<string, RegExp> = {
     open: /unconfined; it was started without a seccomp profile/,
@@ -283,7 +253,7 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
   }
   const explained = await Promise.all(
     Object.keys(words).map(
-      async (pod) => (await asMe(given, 'explain', pod, '-n', namespace)).stdout
+      async (pod) => (await asAdministrator(given, 'explain', pod, '-n', namespace)).stdout
     )
   )
   for (const [index, [pod, form]] of Object.entries(words).entries()) {
@@ -325,26 +295,37 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
   )
 }
 
-/** `secco doctor --kubeconfig`: green on a cluster that works; red at what was broken, with the mend. */
+/** `secco doctor --kubeconfig`: green on a cluster of two nodes that works; red at what was broken, with the mend. */
 export async function doctorInCluster(t: Test, given: Omit<Given, 'needs'>): Promise<void> {
-  const { cluster } = given
+  const { cluster, secco } = given
   const { kube } = cluster
-  const good = await asMe(given, 'doctor')
+  await cluster.addNode({ name: 'node-2' })
+  await until(
+    'the satellite of the second node',
+    async () =>
+      (await secco.nodes()).filter((one) => one.connected).length === 2 ? true : undefined,
+    { timeoutMs: patienceMs }
+  )
+  const good = await asAdministrator(given, 'doctor')
   t.equal(good.code, 0, good.stdout + good.stderr)
   t.equal(good.stdout.match(/^✓ /gm)?.length, 9)
-  t.match(good.stdout, /✓ the kernel's filter is that revision +secco-doctor@\w+: .*byte for byte/)
-  t.match(good.stdout, /✓ a refused call is seen and attributed +getsid by \S+ on node-1: EPERM/)
+  const filter = "the kernel's filter is that revision +secco-doctor@\\w+: .*byte for byte"
+  const denial = 'a refused call is seen and attributed +getsid by \\S+ got EPERM'
+  for (const link of ['a pod starts under it .*', 'the file on its node .*', filter, denial]) {
+    t.match(good.stdout, new RegExp(`✓ ${link} on node-1, node-2$`, 'm'), link)
+  }
   t.match(good.stdout, /the whole chain works\n$/)
   t.comment(good.stdout)
 
   const { metadata, ...rest } = await kube.do('GET', configuration)
   const { labels } = metadata as { labels: Json }
   await kube.do('DELETE', configuration)
-  const unasked = await asMe(given, 'doctor')
+  const unasked = await asAdministrator(given, 'doctor', '--nodes', '1')
   t.equal(unasked.code, 1)
   t.match(unasked.stdout, /✗ the API server is told to ask the webhook +there is no MutatingWebh/)
   t.match(unasked.stdout, /next: secco install .* kubectl apply -f -/)
   t.match(unasked.stdout, /· the webhook patches a pod that asks for it +not tried/)
+  t.match(unasked.stdout, /\nnothing was proven of node-2 \(beyond --nodes 1\)\n$/)
   t.comment(unasked.stdout)
   await kube.do('POST', configuration.replace(/\/secco$/, ''), {
     ...rest,
@@ -354,7 +335,7 @@ export async function doctorInCluster(t: Test, given: Omit<Given, 'needs'>): Pro
   const scale = '/apis/apps/v1/namespaces/secco-system/deployments/secco'
   const merge = { contentType: 'application/merge-patch+json' }
   await kube.do('PATCH', scale, { spec: { replicas: 0 } }, merge)
-  const away = await asMe(given, 'doctor')
+  const away = await asAdministrator(given, 'doctor')
   t.equal(away.code, 1)
   t.match(away.stdout, /✗ Secco is installed.* +deployment secco is scaled to 0/)
   t.match(away.stdout, /next: kubectl -n secco-system scale deployment secco --replicas=1/)

@@ -246,7 +246,7 @@ test('the truth about real containers', { skip }, async (t) => {
       patience
     )
     t.match(ladder, { mode: 'enforce', revision: good.digest, canary: null })
-    t.match(ladder.history.at(-1), { by: 'policy', reason: /calls refused in the canary: getsid/ })
+    t.match(ladder.history.at(-1), { by: 'policy', reason: /calls? refused in the canary: getsid/ })
     t.equal(
       await until(
         'new pods under the former revision',

@@ -52,6 +52,8 @@ export interface DenialRows {
    * only: ids of people's choice come again, and a new run starts from nothing.
    */
   ofContainer(node: string, container: string, since: string): Refused
+  /** The rows that those numbers are of. */
+  listOf(node: string, container: string, since: string): DenialRow[]
   /** Of all time, for metrics: by node and answer. */
   totals(): { node: string; answer: string; count: number }[]
   onNews(listener: (news: DenialNews) => void): () => void
@@ -83,6 +85,13 @@ export function createDenialRows(): DenialRows {
   function bound<V>(map: Map<string, V>, most: number): void {
     const [oldest] = map.keys()
     if (map.size > most && oldest !== undefined) map.delete(oldest)
+  }
+
+  /** Runs of a container, by instance, that were first told of since then. */
+  function runsOf(node: string, container: string, since: string) {
+    const from = Date.parse(since)
+    const all = containers.get(`${node} ${container}`) ?? new Map<string, never>()
+    return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
   }
 
   return {
@@ -132,13 +141,17 @@ export function createDenialRows(): DenialRows {
     },
     ofContainer(node, container, since) {
       const sum = { denials: 0, expected: 0 }
-      const from = Date.parse(since)
-      for (const one of containers.get(`${node} ${container}`)?.values() ?? []) {
-        if (Date.parse(one.since) < from) continue
+      for (const one of runsOf(node, container, since).values()) {
         sum.denials += one.denials
         sum.expected += one.expected
       }
       return sum
+    },
+    listOf(node, container, since) {
+      const runs = runsOf(node, container, since)
+      return [...rows.values()].filter(
+        (row) => row.node === node && row.container === container && runs.has(row.instance)
+      )
     },
     totals: () => [...totals.values()],
     onNews(listener) {

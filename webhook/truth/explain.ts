@@ -91,10 +91,7 @@ export function explain(truth: Truth, view: ContainerView) {
   const decided = truth.views.decided(view.key)
   const own = decided?.decision.containers[0]
   const denials = truth.sources.hub.denialRows
-    .list()
-    .filter(({ node, container }) => node === view.node && container === view.id)
-    // An earlier run with that id is another container.
-    .filter(({ at }) => Date.parse(at) >= Date.parse(view.startedAt))
+    .listOf(view.node, view.id, view.startedAt)
     .map((row) => denialView(truth, row))
   const answer = truth.answers.find(
     view.namespace,

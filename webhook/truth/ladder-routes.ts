@@ -135,13 +135,18 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         // With nothing running, a revision before the newest one says that it was served already.
         const wasServed = before.status?.previousRevision !== undefined
         const current = own.length === 0 && wasServed ? options.mode : currentMode(own)
-        const evidence = evidenceText(ladderView(truth, before))
+        const ground = ladderView(truth, before)
+        const evidence = evidenceText(ground)
         const edit = (profile: SeccompProfile) =>
           promoteLadder(profile, { ...options, by: call.actor, at: at(), current, evidence })
         const after = edit(before)
-        if (dryRun === true) return { ...ladderView(truth, after), changed: false }
+        // What the step rests on: after it everything is counted anew.
+        if (dryRun === true) {
+          const { evidence: shown, next } = ground
+          return { ...ladderView(truth, after), evidence: shown, next, changed: false }
+        }
         const written = await call.store.update('SeccompProfile', refOf(key), edit)
-        return { ...ladderView(truth, written), changed: true }
+        return { ...ladderView(truth, written), evidence: ground.evidence, changed: true }
       }
     },
     {

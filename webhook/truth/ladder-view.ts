@@ -94,7 +94,7 @@ export function figuresOf(
     to,
     figures: {
       ...{ containers: mine.length, others: own.length - mine.length, denials, newest },
-      restarts: truth.restarts.of(keyOfProfile(profile), to),
+      restarts: truth.restarts.of(keyOfProfile(profile), to, startedAt),
       ageMs: truth.sources.now() - startedAt,
       quietMs: durationMs(canary.quietFor) ?? 600_000
     }

@@ -4,11 +4,9 @@ import { SeccoError } from '../../src/errors.js'
 import { emptyOverlay, needed, parseBlock, withBlock } from '../../src/seccomp/block.js'
 import { affected } from '../../src/seccomp/block-impact.js'
 import { emergencyName } from '../../src/seccomp/emergency.js'
-import { answersOf, type FilterAnswers } from '../../src/seccomp/filter-answers.js'
 import { rulesOf } from '../../src/seccomp/normal-form.js'
 import { blastRadius, revisionOfText } from './blast-radius.js'
-import type { ContainerView } from './container-views.js'
-import { containerRef } from './ladder-routes.js'
+import { createBlockProgress } from './block-progress.js'
 import { listOf, type TruthCall, type TruthRoute, textOf } from './route.js'
 import type { Truth } from './truth.js'
 
@@ -61,42 +59,10 @@ async function answer(truth: Truth, call: TruthCall) {
   })
 }
 
-/** What a revision lets through, read once. */
-function createReader(truth: Truth) {
-  const known = new Map<string, FilterAnswers | undefined>()
-  return async (digest: string): Promise<FilterAnswers | undefined> => {
-    if (known.has(digest)) return known.get(digest)
-    const bytes = await truth.sources.hub.bytes(digest)
-    const answers =
-      bytes === undefined ? undefined : answersOf(JSON.parse(bytes.toString()) as LinuxSeccomp)
-    if (answers !== undefined) known.set(digest, answers)
-    return answers
-  }
-}
-
 export function radiusRoutes(truth: Truth): TruthRoute[] {
   const { now, profiles } = truth.sources
   const overlayRef = { namespace: rootNamespace, name: emergencyName }
-  const read = createReader(truth)
-
-  /** Of the containers under revisions of ours: those whose filter still lets a blocked call through. */
-  async function progress(rules: readonly { name: string; args?: unknown[] | undefined }[]) {
-    const governed = truth.views
-      .list()
-      .filter(({ state }) => state === 'enforced' || state === 'audit')
-    const open: ContainerView[] = []
-    for (const view of governed) {
-      const answers = await read(view.revision)
-      // With conditions only what is let through whatever the arguments are is surely still open.
-      const passes = rules.some(({ name, args }) =>
-        (args ?? []).length === 0 ? answers?.sometimes(name) : answers?.always(name)
-      )
-      if (passes || view.stale) open.push(view)
-    }
-    const total = governed.length
-    const done = total === 0 ? 100 : Math.floor((100 * (total - open.length)) / total)
-    return { restart: open.map(containerRef), total, done }
-  }
+  const progress = createBlockProgress(truth)
 
   return [
     ...(['GET', 'POST'] as const).map(

@@ -39,7 +39,7 @@ export function startTruth(sources: TruthSources): Truth {
   const views = createContainerViews(sources, () => revisions)
   again = () => views.refresh()
   const drift = startDriftWatch(sources, views)
-  const restarts = watchRestarts(views)
+  const restarts = watchRestarts(views, () => sources.now())
   const base = {
     ...{ sources, views, revisions, restarts, drift, answers: createAnswers() },
     profile: (key: string) => byKey.get(key)

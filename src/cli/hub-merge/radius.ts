@@ -84,32 +84,3 @@ export function mergeRadii(radii: readonly Radius[]): Radius {
     )
   }
 }
-
-/** Containers that are to be restarted, each once. */
-export function mergeRestarts<Row extends { key: string }>(
-  lists: readonly (readonly Row[])[]
-): Row[] {
-  return once(
-    lists,
-    ({ key }) => key,
-    () => false
-  )
-}
-
-/** What a hub says of a block that changes nothing (`POST /api/v1/block`), as far as it is shown. */
-export interface BlockAnswer {
-  users: Radius
-  restart: { key: string; name: string; node: string; workload: string; command: string }[]
-  total: number
-  done: number
-}
-
-/** `POST /api/v1/block`. */
-export function mergeBlocks(answers: readonly BlockAnswer[]): BlockAnswer {
-  const lists = answers.map(({ restart }) => restart)
-  const restart = mergeRestarts(lists)
-  const twice = lists.flat().length - restart.length
-  const total = answers.reduce((sum, one) => sum + one.total, 0) - twice
-  const done = total === 0 ? 100 : Math.floor((100 * (total - restart.length)) / total)
-  return { users: mergeRadii(answers.map(({ users }) => users)), restart, total, done }
-}

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../output.js'
-import { toSeccoError } from '../../errors.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubsOf } from './hubs-of.js'
+import { whoActs } from './who-acts.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -28,29 +28,30 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'of the list: table, wide, json, yaml or name', 'table')
     .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
       const { blockCommand, listBlocks } = await import('../block.js')
+      const { printBlockImpact, printBlockProgress } = await import('../block-impact.js')
+      // Without a hub on this machine nothing of ours runs; a cluster's has to be asked.
+      const kubeconfig = kubeconfigOf(command)
+      const find = () =>
+        kubeconfig === undefined
+          ? hubsOf(command, context).catch(() => undefined)
+          : hubsOf(command, context)
+      const { io } = context
+      const by = what === undefined ? '' : await whoActs(kubeconfig, context)
       await withStore(command, context, (store) =>
         what === undefined
-          ? listBlocks(context.io, store, parseOutput(options.output) as Output)
-          : blockCommand(context.io, store, {
+          ? listBlocks(io, store, parseOutput(options.output) as Output, () =>
+              printBlockProgress(io, find)
+            )
+          : blockCommand(io, store, {
               what,
               remove: options.remove === true,
               dryRun: options.dryRun === true,
               force: options.force === true,
               reason: options.reason,
-              by: context.user,
-              at: context.now().toISOString()
+              by,
+              at: context.now().toISOString(),
+              impact: () => printBlockImpact(io, find, what)
             })
       )
-      if (what === undefined || options.remove === true) return
-      // Who uses it only running hubs know: what their nodes told of what runs.
-      try {
-        const { printBlockImpact } = await import('../radius.js')
-        await printBlockImpact(context.io, await hubsOf(command, context), what)
-      } catch (thrown) {
-        const { code, message, hint } = toSeccoError(thrown)
-        // On a machine without a hub nothing runs under our profiles.
-        if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return
-        context.io.stderr(`warning: who uses it is not known: ${message}; next: ${hint}\n`)
-      }
     })
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { SeccoError } from '../../errors.js'
 import { createLogger } from '../../log.js'
+import { usualNodes } from '../doctor-cluster-nodes.js'
 import { parseOutput } from '../output.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 
@@ -13,6 +15,17 @@ interface DoctorFlags {
   output: string
   seccompRoot?: string
   containerdSocket: string
+  nodes?: string
+}
+
+/** How many nodes get a canary. @throws SeccoError INVALID_ARGUMENT */
+function mostNodes(text: string | undefined): number {
+  if (text === undefined) return usualNodes
+  if (text === 'all') return Number.POSITIVE_INFINITY
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new SeccoError('INVALID_ARGUMENT', `--nodes ${text}: not a number of nodes`, {
+    hint: 'write --nodes 20, or --nodes all'
+  })
 }
 
 /** `secco doctor`: the whole chain, proven; `--node`: what this machine lets Secco do, by trying it. */
@@ -23,6 +36,10 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
       'prove the whole chain with a real canary, here or with --kubeconfig in a cluster: webhook, patch, file, kernel, denial; --node: what this node can do'
     )
     .option('--node', 'this node: kernel, hooks, runtimes, folders')
+    .option(
+      '--nodes <number>',
+      `with --kubeconfig: nodes that get a canary, or all (${usualNodes})`
+    )
     .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
     .option('-o, --output <format>', 'table, json or yaml', 'table')
@@ -33,9 +50,10 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
         | 'yaml'
       const kubeconfig = kubeconfigOf(command)
       if (flags.node !== true && kubeconfig !== undefined) {
+        const most = mostNodes(flags.nodes)
         const { runClusterDoctor } = await import('../doctor-cluster.js')
         const token = context.io.env['SECCO_TOKEN']
-        context.finish(await runClusterDoctor(context.io, { kubeconfig, token, output }))
+        context.finish(await runClusterDoctor(context.io, { kubeconfig, token, output, most }))
         return
       }
       if (flags.node !== true) {

@@ -10,7 +10,7 @@ import { queryOf } from '../hub-api.js'
 import { mergeDenials } from '../hub-merge/denials.js'
 import { askHubs } from '../hubs.js'
 import { sayMissing } from '../missing-hubs.js'
-import { loadKubeconfig } from '../open-store.js'
+import { whoActs } from './who-acts.js'
 import type { ObjectRef } from '../../store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
@@ -40,13 +40,6 @@ async function refusalsOf(
     context.io.stderr(`warning: what was refused is not known: ${message}; next: ${hint}\n`)
     return []
   }
-}
-
-/** Who we are for the API server, which checks that approvals are by who writes them. */
-async function clusterUser(kubeconfig: string): Promise<string> {
-  // Loaded on use: the client takes longer to load than most verbs to run.
-  const { createAccessReviewer } = await import('../../../webhook/cluster/access-review.js')
-  return createAccessReviewer(await loadKubeconfig(kubeconfig)).self()
 }
 
 /** The calls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one whose arguments decide nothing */
@@ -106,7 +99,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         const kubeconfig = kubeconfigOf(command)
         await withStore(command, context, async (store) =>
           approveProfile(context.io, store, parseRef(name, options.namespace), {
-            by: kubeconfig === undefined ? context.user : await clusterUser(kubeconfig),
+            by: await whoActs(kubeconfig, context),
             bind: kubeconfig !== undefined,
             digest: options.digest,
             at: context.now().toISOString(),

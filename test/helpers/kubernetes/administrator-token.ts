@@ -1,5 +1,7 @@
 import { accountToken } from '../account-token.js'
+import { type Outcome, runSecco } from '../secco-command.js'
 import type { RealCluster } from './real-cluster.js'
+import type { SeccoAtWork } from './secco-on-host.js'
 
 /** A token of the cluster's administrator, as a person would get one by `kubectl create token`. */
 export async function administratorToken({ kube }: RealCluster): Promise<string> {
@@ -16,4 +18,13 @@ export async function administratorToken({ kube }: RealCluster): Promise<string>
     subjects: [{ kind: 'ServiceAccount', ...metadata }]
   })
   return accountToken(kube, metadata.namespace, name)
+}
+
+/** Runs `secco --kubeconfig … ARG…` to its end, as that administrator. */
+export function asAdministrator(
+  { cluster, secco }: { cluster: RealCluster; secco: SeccoAtWork },
+  ...args: string[]
+): Promise<Outcome> {
+  const all = ['--kubeconfig', cluster.kubeconfig, ...args]
+  return runSecco(all, { env: { SECCO_TOKEN: secco.token } })
 }

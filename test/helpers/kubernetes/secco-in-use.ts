@@ -1,9 +1,17 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { revisionPath } from '../../../src/rules/profile-state.js'
 import type { Json } from '../kube.js'
 import { runSecco } from '../secco-command.js'
 import { until } from '../until.js'
 import { isReady, listPods, type Pod, testContainer, testPod } from './pods.js'
 import type { RealCluster } from './real-cluster.js'
+
+/** The newest revisions of a profile, and where nodes have them below the seccomp root. */
+export interface Delivered {
+  revision: string
+  enforce: string
+  audit: string
+}
 
 /** What a person does with Secco in a cluster, in one namespace. */
 export interface SeccoInUse {
@@ -21,6 +29,10 @@ export interface SeccoInUse {
   run(...args: string[]): Promise<string>
   /** Approves what was observed and waits until every node has the revision; gives its path below the seccomp root. */
   approve(name: string): Promise<string>
+  /** Waits until every node has the newest revisions; `not`: the digest of an earlier one. */
+  delivered(name: string, not?: string): Promise<Delivered>
+  /** Waits until a pod would be given that path: a dry run, no pod is made. */
+  given(pod: Json, path: string): Promise<void>
   /** Waits until exactly so many pods of a selector are ready. */
   ready(selector: string, count: number, wanted?: (pod: Pod) => boolean): Promise<Pod[]>
   /** GET of the test server in a pod. */
@@ -120,6 +132,30 @@ export async function useSecco(
         return isNew && status?.nodes?.ready === nodes ? status.revision : undefined
       })
       return `secco/${namespace}/${name}/${digest.replace('sha256:', '')}.json`
+    },
+    delivered: (name, not = '') =>
+      until(
+        `every node to have ${name}`,
+        async () => {
+          const { status, metadata } = (await profile(name)) ?? { metadata: {} }
+          const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+          const isNew = ready?.status === 'True' && ready.observedGeneration === metadata.generation
+          const { revision = '', auditRevision = '' } = status ?? {}
+          if (!isNew || revision === '' || revision === not) return undefined
+          const enforce = revisionPath(namespace, name, revision)
+          return { revision, enforce, audit: revisionPath(namespace, name, auditRevision) }
+        },
+        { timeoutMs: 60_000 }
+      ),
+    given: async (pod, path) => {
+      await until(
+        `the webhook to give ${path}`,
+        async () => {
+          const { body } = await kube.call('POST', `${place('pods')}?dryRun=All`, pod)
+          return JSON.stringify(body).includes(path) ? true : undefined
+        },
+        { timeoutMs: 60_000, everyMs: 100 }
+      )
     },
     ready: async (selector, count, wanted = () => true) =>
       await until(

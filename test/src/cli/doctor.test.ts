@@ -6,6 +6,13 @@ import { test } from 'tap'
 import { capability, capabilityNames } from '../../../native/capability-table.js'
 import { probeTracing } from '../../../native/recorder.js'
 import { printVerdict } from '../../../src/cli/doctor.js'
+import {
+  byWords,
+  chooseNodes,
+  type Node,
+  nodesText,
+  untriedText
+} from '../../../src/cli/doctor-cluster-nodes.js'
 import type { NodeFacts } from '../../../src/cli/node-facts.js'
 import { judgeNode } from '../../../src/cli/node-verdict.js'
 import { repositoryRoot } from '../../helpers/repository.js'
@@ -115,6 +122,37 @@ test('the verdict on a node', (t) => {
   t.match(text.join(''), /\[32m✓\u001b\[0m record/)
   t.match(text.join(''), /20\.0 MiB/)
   t.match(text.join(''), /docker \(installed, does not answer\)/)
+  t.end()
+})
+
+test('which nodes of a cluster get a canary, and what is said of the others', (t) => {
+  const nodeOf = (name: string, arch: string, ready: string): Node => ({
+    metadata: { name, labels: { 'kubernetes.io/arch': arch } },
+    status: { conditions: [{ type: 'Ready', status: ready }] }
+  })
+  const nodes = [
+    nodeOf('away', 'amd64', 'Unknown'),
+    ...['a', 'b', 'c', 'd'].map((name) => nodeOf(name, 'amd64', 'True')),
+    nodeOf('arm', 'arm64', 'True')
+  ]
+  const three = chooseNodes(nodes, 3)
+  t.same(three.tried, ['a', 'b', 'c'])
+  t.equal(three.arch, 'amd64')
+  t.equal(
+    untriedText(three.untried),
+    'away (not Ready), d (beyond --nodes 3), arm (arm64, not amd64)'
+  )
+  const each = chooseNodes(nodes, Number.POSITIVE_INFINITY)
+  t.same(each.tried, ['a', 'b', 'c', 'd'])
+  t.equal(each.tried.length + each.untried.length, nodes.length, 'none is passed over in silence')
+  t.same(chooseNodes(nodes.slice(0, 1), 3).tried, [])
+  const many = Array.from({ length: 12 }, (_, n) => `n${n}`)
+  t.match(nodesText(many), /^n0, n1, .*n9 and 2 more$/)
+  const found = [
+    ...many.slice(0, 2).map((node) => ({ node, words: 'EPERM' })),
+    { node: 'z', words: 'counted' }
+  ]
+  t.equal(byWords(found), 'EPERM on n0, n1; counted on z')
   t.end()
 })
 

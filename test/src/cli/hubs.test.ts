@@ -4,6 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
+import { printBlockImpact } from '../../../src/cli/block-impact.js'
 import { listDenials } from '../../../src/cli/denials.js'
 import { explainContainer, whyEperm } from '../../../src/cli/explain.js'
 import type { HubAccess } from '../../../src/cli/hub-api.js'
@@ -15,12 +16,13 @@ import {
   mergeExplained,
   mergeNodes
 } from '../../../src/cli/hub-merge/lists.js'
-import { mergeBlocks, mergeRadii } from '../../../src/cli/hub-merge/radius.js'
+import { mergeBlocks } from '../../../src/cli/hub-merge/block.js'
+import { mergeRadii } from '../../../src/cli/hub-merge/radius.js'
 import type { Hubs } from '../../../src/cli/hubs.js'
 import { promoteWorkload } from '../../../src/cli/ladder.js'
 import { loadSnapshot } from '../../../src/cli/load-snapshot.js'
 import { listContainers } from '../../../src/cli/ps.js'
-import { printBlockImpact, simulateCommand } from '../../../src/cli/radius.js'
+import { simulateCommand } from '../../../src/cli/radius.js'
 import { statePaths } from '../../../src/cli/state.js'
 import type { Store } from '../../../src/store/store.js'
 import type { Radius } from '../../../webhook/truth/blast-radius.js'
@@ -238,16 +240,18 @@ test('a simulation over all hubs', (t) => {
       'a container that two hubs list counts once'
     )
   }
-  const row = (key: string) => ({ key, name: key, node: 'n', workload: 'w', command: 'c' })
+  const row = (key: string) => ({
+    ...{ key, name: key, node: 'n', workload: 'w', command: 'c', pod: key, namespace: 'shop' }
+  })
   const users = { ...one, hit: 0, considered: 0, syscalls: [], workloads: [], containers: [] }
   t.match(
     mergeBlocks([
-      { users, total: 4, done: 50, restart: [row('a'), row('b')] },
-      { users, total: 3, done: 66, restart: [row('b')] }
+      { users, total: 4, done: 50, beyond: 1, restart: [row('a'), row('b')] },
+      { users, total: 3, done: 66, beyond: 2, restart: [row('b')] }
     ]),
-    { total: 6, done: 66, restart: [{ key: 'a' }, { key: 'b' }] }
+    { total: 6, done: 66, beyond: 3, restart: [{ key: 'a' }, { key: 'b' }] }
   )
-  t.match(mergeBlocks([{ users, total: 0, done: 100, restart: [] }]), { done: 100 })
+  t.match(mergeBlocks([{ users, total: 0, done: 100, beyond: 0, restart: [] }]), { done: 100 })
   t.end()
 })
 
@@ -394,7 +398,7 @@ test('a hub that is away is said in a line and for programs; the others answer',
   await whyEperm(why.io, hubs, 'a', inJson)
   t.match(JSON.parse(why.said.stdout), [{ container: { key: 'n1/a' }, incomplete }])
   const block = listen()
-  await printBlockImpact(block.io, hubs, 'bpf')
+  await printBlockImpact(block.io, () => Promise.resolve(hubs), 'bpf')
   t.match(block.said.stderr, /without hub hub-b[^]*1 of 1 containers under our profiles refuse it/)
 
   const unready = { hub: 'hub-c', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const

@@ -3,6 +3,7 @@ import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
   completeCanary,
+  judgeCanary,
   promoteLadder,
   type PromoteOptions,
   rollbackLadder
@@ -70,6 +71,36 @@ test('back is where it stood before the canary, however the canary became everyb
     const back = rollbackLadder(one, decision)
     t.same(back.spec.ladder, { mode: 'audit' }, `${how}: no revision that nobody enforced before`)
     t.match(back.status?.history?.at(-1), { action: 'rollback', from: 'enforce', to: 'audit' })
+  }
+  t.end()
+})
+
+test('what becomes of a canary: denials and restarts send it back, quiet takes it on', (t) => {
+  const canary = {
+    ...{ percent: 25, from: { mode: 'audit' as const }, startedAt: decision.at },
+    quietFor: '10m'
+  }
+  const figures = {
+    ...{ containers: 1, others: 3, denials: 0, restarts: 0, ageMs: 1000, quietMs: 600_000 },
+    newest: 'getsid (EPERM) by web'
+  }
+  const table: [string, Partial<typeof figures>, object, string, RegExp][] = [
+    ['young', {}, {}, 'wait', /quiet so far; it has to be for 10m/],
+    ['old enough', { ageMs: 600_000 }, {}, 'complete', /quiet for 10m in 1 container$/],
+    ['nothing runs', { ageMs: 600_000, containers: 0 }, {}, 'wait', /no container/],
+    ['a refused call', { denials: 1 }, {}, 'return', /1 call refused in the canary: getsid/],
+    ['as many as it may', { denials: 2 }, { maxDenials: 2 }, 'wait', /quiet/],
+    ['more than it may', { denials: 3, containers: 0 }, { maxDenials: 2 }, 'return', /3 calls/],
+    ['one restart', { restarts: 1 }, {}, 'wait', /quiet/],
+    ['two', { restarts: 2, ageMs: 600_000 }, {}, 'return', /2 restarts of the canary/],
+    ['none is allowed', { restarts: 1 }, { maxRestarts: 0 }, 'return', /1 restart of/]
+  ]
+  for (const [what, change, limits, verdict, reason] of table) {
+    t.match(
+      judgeCanary({ ...canary, ...limits }, { ...figures, ...change }),
+      { verdict, reason },
+      what
+    )
   }
   t.end()
 })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { Registry } from 'prom-client'
 import { test } from 'tap'
 import { ContainerRef } from '../../../src/api/gen/hub.js'
+import type { LadderStep } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/errors.js'
 import { createLogger } from '../../../src/log.js'
@@ -354,6 +355,27 @@ test('events: what is said of pods and profiles', (t) => {
   t.same(notes(learned, approved), ['Approved: approved by jo: fine'])
   t.same(notes(approved, there), ['Distributed: revision sha256:bbbbbbbbbbbb is on 3 nodes'])
   t.same(notes(there, there), [])
+
+  const step = (action: LadderStep['action'], by: string, more: Partial<LadderStep> = {}) => ({
+    ...{ action, by, at: '2026-11-24T10:00:00Z', from: 'a', to: 'b' },
+    ...more
+  })
+  const begun = step('canary', 'jo', { from: 'audit', to: 'enforce for 25%', reason: 'try it' })
+  const taken = step('return', 'policy', { from: begun.to, to: 'audit', reason: '2 calls refused' })
+  const moved = (...history: LadderStep[]): SeccompProfile => ({
+    ...there,
+    status: { ...there.status, history }
+  })
+  t.same(notes(there, moved(begun)), ['CanaryStarted: audit → enforce for 25% by jo: try it'])
+  t.same(notes(moved(begun), moved(begun, taken)), [
+    'CanaryReturned: enforce for 25% → audit by policy: 2 calls refused'
+  ])
+  t.equal(profileEvents(moved(begun), moved(begun, taken)).texts[0]?.type, 'Warning')
+  // The oldest steps are forgotten: their number says nothing.
+  t.equal(notes(moved(begun, begun, taken), moved(begun, taken, begun)).length, 1)
+  t.same(notes(moved(begun), moved(begun)), [])
+  t.notMatch(notes(undefined, moved(begun, taken)).join(), /Canary/, 'old ones of a new profile')
+  t.same(notes(there, moved(step('allow', 'jo'))), [], 'an approval is told as one')
   t.end()
 })
 

@@ -1,0 +1,64 @@
+/** A node as the doctor looks at it (core/v1). */
+export interface Node {
+  metadata: { name: string; labels?: Record<string, string> }
+  status: { conditions?: { type: string; status: string }[] }
+}
+
+/** The nodes that get a canary, and those that do not, with why. */
+export interface ChosenNodes {
+  tried: readonly string[]
+  untried: readonly { node: string; why: string }[]
+  /** As Kubernetes labels those that are tried. */
+  arch: string
+}
+
+/** Nodes that are tried when nobody says how many. */
+export const usualNodes = 10
+const mostNamed = 10
+
+const archOf = ({ metadata }: Node): string => metadata.labels?.['kubernetes.io/arch'] ?? ''
+
+export const isReady = ({ status }: Node): boolean =>
+  status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+
+/** A canary's program is of one machine: the first node's that is Ready. @param most nodes that are tried. Pure. */
+export function chooseNodes(nodes: readonly Node[], most: number): ChosenNodes {
+  const first = nodes.find(isReady)
+  const arch = first === undefined ? '' : archOf(first)
+  const tried: string[] = []
+  const untried: { node: string; why: string }[] = []
+  for (const one of nodes) {
+    const node = one.metadata.name
+    if (!isReady(one)) untried.push({ node, why: 'not Ready' })
+    else if (archOf(one) !== arch) untried.push({ node, why: `${archOf(one)}, not ${arch}` })
+    else if (tried.length >= most) untried.push({ node, why: `beyond --nodes ${most}` })
+    else tried.push(node)
+  }
+  return { tried, untried, arch }
+}
+
+/** Names of nodes, as many as people read. */
+export function nodesText(names: readonly string[]): string {
+  const more = names.length - mostNamed
+  return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+function grouped(found: readonly { node: string; words: string }[]): [string, string][] {
+  const alike = new Map<string, string[]>()
+  for (const { node, words } of found) alike.set(words, [...(alike.get(words) ?? []), node])
+  return [...alike].map(([words, nodes]) => [words, nodesText(nodes)])
+}
+
+/** What each node gave in a few words: those that gave the same stand together. Pure. */
+export function byWords(found: readonly { node: string; words: string }[]): string {
+  return grouped(found)
+    .map(([words, nodes]) => `${words} on ${nodes}`)
+    .join('; ')
+}
+
+/** Which nodes nothing was proven of, by why; empty when there are none. Pure. */
+export function untriedText(untried: ChosenNodes['untried']): string {
+  return grouped(untried.map(({ node, why }) => ({ node, words: why })))
+    .map(([why, nodes]) => `${nodes} (${why})`)
+    .join(', ')
+}
