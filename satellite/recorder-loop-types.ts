@@ -38,6 +38,8 @@ export interface RecorderLoopOptions {
   onNamed?: (container: Container) => void
   /** Containers of which nothing is known, counted by whoever attaches and detaches. */
   missed?: () => number
+  /** Observations that found no room on their way to the hub. */
+  givenUp?: () => number
 }
 
 export interface RecorderLoop {

@@ -209,7 +209,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const losses = (): Losses =>
-    lossesOf(recorder.counters(), naming.unidentified(), options.missed?.() ?? 0)
+    lossesOf(recorder.counters(), {
+      unidentified: naming.unidentified(),
+      missed: options.missed?.() ?? 0,
+      givenUp: options.givenUp?.() ?? 0
+    })
   const lossLog = createLossLog(losses, logger)
 
   const attach = async (): Promise<void> => {

@@ -1,12 +1,11 @@
 import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
-import {
-  type HubClient,
-  type HubMessage,
-  type Observation,
-  type ObservationRefused,
-  type RevisionRef,
-  type SatelliteMessage,
-  type Welcome
+import type {
+  HubClient,
+  HubMessage,
+  ObservationAck,
+  ObservationRefused,
+  RevisionRef,
+  Welcome
 } from '../src/api/gen/hub.js'
 import { toSeccoError } from '../src/errors.js'
 import { revisionPath } from '../src/rules/profile-state.js'
@@ -16,17 +15,22 @@ import { openSpool } from './spool.js'
 import { backoffMs } from './uplink-backoff.js'
 import { newHubClient } from './uplink-client.js'
 import { createDeliveries } from './uplink-deliveries.js'
-import { openBacklog } from './uplink-backlog.js'
+import { type Due, dueAtOnce, openBacklog } from './uplink-backlog.js'
 import { connectionHint } from './uplink-hint.js'
-import { createUplinkRefusals } from './uplink-refusals.js'
-import { bytesAbove } from './uplink-size.js'
+import { type Body, connectMethod, encodeBody, encodeObservations } from './uplink-messages.js'
+import { createUplinkRefusals, isByNode } from './uplink-refusals.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
-type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
+type Stream = ClientDuplexStream<Uint8Array, HubMessage>
 
 /** The hub takes no larger observation: it would be sent for ever. */
 const largestObservation = 512 * 1024
-/** Messages sent ahead of the transport at most; the rest waits for `drain`. */
+/** Observations go together up to this size: the hub takes a megabyte. */
+const largestTogether = 256 * 1024
+/** What only the disk holds is read so many at a time. */
+const readAtOnce = 32
+/** What the hub gave up on is said in the node's status after this long. */
+const tellRefusedMs = 1000
 /** A hub may ask for patience, not for good. */
 const longestResendMs = 4 * 3_600_000
 
@@ -48,6 +52,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let welcomedAt = 0
   let attempt = 0
   let resendMs = timing.resendMs
+  let atOnce = 1
   let heardAt = 0
   let beats = 0
   let closed = false
@@ -55,13 +60,19 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let dialTimer: NodeJS.Timeout | undefined
   let pumpTimer: NodeJS.Timeout | undefined
   let saveTimer: NodeJS.Timeout | undefined
+  let tellTimer: NodeJS.Timeout | undefined
   let blocked = false
+  let reading = false
   const deliveries = createDeliveries(options, logger, (status) => {
     if (welcomed) send({ $case: 'revisionStatus', value: status })
   })
 
-  function send(body: NonNullable<SatelliteMessage['body']>): void {
-    if (stream?.write({ body }) === false) blocked = true
+  function write(message: Uint8Array): void {
+    if (stream?.write(message) === false) blocked = true
+  }
+
+  function send(body: Body): void {
+    write(encodeBody(body))
   }
 
   /**
@@ -76,15 +87,14 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     saveTimer ??= setTimeout(() => {
       saveTimer = undefined
       void backlog.spool(timing.saveMs / 2)
-      if (backlog.size() > 0) saveLater()
+      // Some of it may be due by now.
+      if (backlog.size() > 0) pump()
     }, timing.saveMs)
   }
 
   /** Given up, and said: what the hub would refuse each time is not sent at all. */
-  function isTooLarge(observation: Observation): boolean {
-    const bytes = bytesAbove(observation, largestObservation)
-    if (bytes === undefined) return false
-    const { id, sequence } = observation
+  function isTooLarge({ id, sequence }: Due, bytes: number): boolean {
+    if (bytes <= largestObservation) return false
     const message = `${bytes} bytes, at most ${largestObservation} are taken`
     refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
     return true
@@ -93,24 +103,72 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function refused(refusal: ObservationRefused): void {
     const { id, sequence, retryAfterSeconds } = refusal
     refusals.note(refusal)
-    if (retryAfterSeconds > 0) backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000)
-    else backlog.acked(id, sequence)
+    if (retryAfterSeconds > 0) {
+      backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000, isByNode(refusal))
+      return
+    }
+    backlog.acked(id, sequence)
     if (backlog.size() === 0) wakeFlushers()
-    if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+    // There may be thousands of them.
+    tellTimer ??= setTimeout(() => {
+      tellTimer = undefined
+      if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+    }, tellRefusedMs)
+  }
+
+  function acked(acks: readonly ObservationAck[]): void {
+    for (const { id, sequence } of acks) backlog.acked(id, sequence)
+    if (backlog.size() === 0) wakeFlushers()
+  }
+
+  /** Several in one message, as far as the transport takes them. */
+  function sendAll(observations: readonly Due[]): void {
+    const now = Date.now()
+    let together: Uint8Array[] = []
+    let size = 0
+    const flush = (): void => {
+      if (together.length > 0) write(encodeObservations(together))
+      together = []
+      size = 0
+    }
+    for (const one of observations) {
+      const { id, sequence, bytes } = one
+      if (blocked) break
+      if (bytes === undefined || isTooLarge(one, bytes.length)) continue
+      if (together.length >= atOnce || size + bytes.length > largestTogether) flush()
+      together.push(bytes)
+      size += bytes.length
+      backlog.markSent(id, sequence, now)
+    }
+    flush()
+  }
+
+  /** What only the disk holds is read a little at a time, sent, and not kept. */
+  async function sendStored(due: readonly Due[]): Promise<void> {
+    if (reading) return
+    reading = true
+    try {
+      for (let at = 0; at < due.length; at += readAtOnce) {
+        const ids = due.slice(at, at + readAtOnce).map(({ id }) => id)
+        const found = await backlog.fetch(ids)
+        if (!welcomed || blocked) return
+        sendAll(found)
+      }
+    } finally {
+      reading = false
+    }
   }
 
   /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
     pumpTimer = undefined
-    const now = Date.now()
-    if (welcomed) {
-      for (const observation of backlog.due(now, resendMs)) {
-        if (blocked) break
-        if (isTooLarge(observation)) continue
-        send({ $case: 'observation', value: observation })
-        backlog.markSent(observation, now)
-      }
+    if (welcomed && !blocked) {
+      const due = backlog.due(Date.now(), resendMs)
+      sendAll(due)
+      const stored = due.filter(({ bytes }) => bytes === undefined)
+      if (stored.length > 0) void sendStored(stored)
+      if (due.length >= dueAtOnce) schedulePump()
     }
     if (backlog.size() > 0) saveLater()
   }
@@ -127,6 +185,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function welcome(hub: Welcome): void {
     welcomed = true
     resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
+    atOnce = Math.max(1, hub.observationsAtOnce)
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
@@ -139,10 +198,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function receive({ body }: HubMessage): void {
     heardAt = Date.now()
     if (body?.$case === 'welcome') welcome(body.value)
-    else if (body?.$case === 'observationAck') {
-      backlog.acked(body.value.id, body.value.sequence)
-      if (backlog.size() === 0) wakeFlushers()
-    } else if (body?.$case === 'observationRefused') refused(body.value)
+    else if (body?.$case === 'observationAck') acked([body.value])
+    else if (body?.$case === 'observationAcks') acked(body.value.acks)
+    else if (body?.$case === 'observationRefused') refused(body.value)
     else if (body?.$case === 'revision') {
       deliveries.revision(body.value)
     } else if (body?.$case === 'desired') {
@@ -189,7 +247,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     client ??= newHubClient(options, tls, timing.mostMs)
     const metadata = new Metadata()
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
-    const opened = client.connect(metadata)
+    const { path, serialize, deserialize } = connectMethod
+    const opened = client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
     stream = opened
     heardAt = Date.now()
     opened.on('data', receive)
@@ -202,7 +261,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     const holding = held.map((r) => revisionPath(r.namespace, r.profile, r.digest))
     send({
       $case: 'hello',
-      value: { node, bootId: bootId(), version, status: options.status(), holding }
+      value: {
+        ...{ node, bootId: bootId(), version, status: options.status(), holding },
+        takesAcksTogether: true
+      }
     })
   }
 
@@ -285,6 +347,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearTimeout(dialTimer)
       clearTimeout(pumpTimer)
       clearTimeout(saveTimer)
+      clearTimeout(tellTimer)
       welcomed = false
       stream?.end()
       await deliveries.settled()

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
-import type { SatelliteMessage } from '../../src/api/gen/hub.js'
+import { Observation, type SatelliteMessage } from '../../src/api/gen/hub.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import { openDiscovery } from './discovery-file.js'
 import { createCardinality, defaultLimits } from './cardinality.js'
@@ -114,21 +114,34 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     tell()
   }
 
-  function refuseSize(session: Session, body: Body, bytes: number): void {
-    const { node } = session
-    const isObservation = body.$case === 'observation'
-    const reason = isObservation ? 'too-large' : 'status-too-large'
-    const refused = { reason, message: `${body.$case} of ${bytes} bytes` } as const
-    if (isObservation) observe.refuse(session, body.value, refused)
-    else refusals.note(refused, { node })
+  /** @param bytes of the message that it came in. */
+  function receiveObservation(session: Session, observation: Observation, bytes: number): void {
+    const limit = limits.observationBytes
+    // The others of a message may be what makes it large.
+    const own = bytes <= limit ? bytes : Observation.encode(observation).finish().length
+    if (own <= limit) {
+      observe(session, observation)
+      return
+    }
+    const message = `observation of ${own} bytes`
+    observe.refuse(session, observation, { reason: 'too-large', message })
   }
 
   function receive(session: Session, body: Body): void {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
     const size = messageSize(body.value)
-    if (size > limits[body.$case === 'observation' ? 'observationBytes' : 'statusBytes']) {
-      refuseSize(session, body, size)
+    if (body.$case === 'observation') {
+      receiveObservation(session, body.value, size)
+      return
+    }
+    if (body.$case === 'observations') {
+      for (const one of body.value.observations) receiveObservation(session, one, size)
+      return
+    }
+    if (size > limits.statusBytes) {
+      const message = `${body.$case} of ${size} bytes`
+      refusals.note({ reason: 'status-too-large', message }, { node })
       return
     }
     if (body.$case === 'nodeStatus') {
@@ -142,8 +155,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'observation') observe(session, body.value)
-    else if (isReport(body)) report(node, body)
+    } else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({

@@ -70,7 +70,7 @@ export function createObserver(options: ObserverOptions): Observer {
     intake.offer(
       node,
       finding,
-      () => session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } })),
+      () => session.ack({ id, sequence }),
       (message) => refuse(session, observation, { reason: 'profile-full', message })
     )
   }
