@@ -15,20 +15,16 @@ import { openSpool } from './spool.js'
 import { backoffMs } from './uplink-backoff.js'
 import { newHubClient } from './uplink-client.js'
 import { createDeliveries } from './uplink-deliveries.js'
-import { type Due, dueAtOnce, openBacklog } from './uplink-backlog.js'
+import { type Due, openBacklog } from './uplink-backlog.js'
+import { createFlushers } from './uplink-flushers.js'
 import { connectionHint } from './uplink-hint.js'
-import { type Body, connectMethod, encodeBody, encodeObservations } from './uplink-messages.js'
+import { type Body, connectMethod, encodeBody } from './uplink-messages.js'
 import { createUplinkRefusals, isByNode } from './uplink-refusals.js'
+import { createSender, largestObservation } from './uplink-sender.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
 type Stream = ClientDuplexStream<Uint8Array, HubMessage>
 
-/** The hub takes no larger observation: it would be sent for ever. */
-const largestObservation = 512 * 1024
-/** Observations go together up to this size: the hub takes a megabyte. */
-const largestTogether = 256 * 1024
-/** What only the disk holds is read so many at a time. */
-const readAtOnce = 32
 /** What the hub gave up on is said in the node's status after this long. */
 const tellRefusedMs = 1000
 /** A hub may ask for patience, not for good. */
@@ -43,7 +39,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   const timing = { ...defaultTiming, ...options.timing }
   const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
   const refusals = createUplinkRefusals(logger)
-  const drained = new Set<() => void>()
+  const flushers = createFlushers()
   let tls = options.tls
   let token = options.token
   let client: HubClient | undefined
@@ -52,7 +48,6 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let welcomedAt = 0
   let attempt = 0
   let resendMs = timing.resendMs
-  let atOnce = 1
   let heardAt = 0
   let beats = 0
   let closed = false
@@ -62,7 +57,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let saveTimer: NodeJS.Timeout | undefined
   let tellTimer: NodeJS.Timeout | undefined
   let blocked = false
-  let reading = false
+  const sender = createSender({
+    ...{ backlog, write, tooLarge },
+    isOpen: () => welcomed && !blocked
+  })
   const deliveries = createDeliveries(options, logger, (status) => {
     if (welcomed) send({ $case: 'revisionStatus', value: status })
   })
@@ -93,11 +91,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   }
 
   /** Given up, and said: what the hub would refuse each time is not sent at all. */
-  function isTooLarge({ id, sequence }: Due, bytes: number): boolean {
-    if (bytes <= largestObservation) return false
+  function tooLarge({ id, sequence }: Due, bytes: number): void {
     const message = `${bytes} bytes, at most ${largestObservation} are taken`
     refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
-    return true
   }
 
   function refused(refusal: ObservationRefused): void {
@@ -108,7 +104,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       return
     }
     backlog.acked(id, sequence)
-    if (backlog.size() === 0) wakeFlushers()
+    if (backlog.size() === 0) flushers.wake()
     // There may be thousands of them.
     tellTimer ??= setTimeout(() => {
       tellTimer = undefined
@@ -118,58 +114,14 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
 
   function acked(acks: readonly ObservationAck[]): void {
     for (const { id, sequence } of acks) backlog.acked(id, sequence)
-    if (backlog.size() === 0) wakeFlushers()
+    if (backlog.size() === 0) flushers.wake()
   }
 
-  /** Several in one message, as far as the transport takes them. */
-  function sendAll(observations: readonly Due[]): void {
-    const now = Date.now()
-    let together: Uint8Array[] = []
-    let size = 0
-    const flush = (): void => {
-      if (together.length > 0) write(encodeObservations(together))
-      together = []
-      size = 0
-    }
-    for (const one of observations) {
-      const { id, sequence, bytes } = one
-      if (blocked) break
-      if (bytes === undefined || isTooLarge(one, bytes.length)) continue
-      if (together.length >= atOnce || size + bytes.length > largestTogether) flush()
-      together.push(bytes)
-      size += bytes.length
-      backlog.markSent(id, sequence, now)
-    }
-    flush()
-  }
-
-  /** What only the disk holds is read a little at a time, sent, and not kept. */
-  async function sendStored(due: readonly Due[]): Promise<void> {
-    if (reading) return
-    reading = true
-    try {
-      for (let at = 0; at < due.length; at += readAtOnce) {
-        const ids = due.slice(at, at + readAtOnce).map(({ id }) => id)
-        const found = await backlog.fetch(ids)
-        if (!welcomed || blocked) return
-        sendAll(found)
-      }
-    } finally {
-      reading = false
-    }
-  }
-
-  /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
+  /** Sends what is due, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
     pumpTimer = undefined
-    if (welcomed && !blocked) {
-      const due = backlog.due(Date.now(), resendMs)
-      sendAll(due)
-      const stored = due.filter(({ bytes }) => bytes === undefined)
-      if (stored.length > 0) void sendStored(stored)
-      if (due.length >= dueAtOnce) schedulePump()
-    }
+    if (sender.send(Date.now(), resendMs)) schedulePump()
     if (backlog.size() > 0) saveLater()
   }
 
@@ -177,15 +129,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     pumpTimer ??= setTimeout(pump, timing.coalesceMs)
   }
 
-  function wakeFlushers(): void {
-    for (const wake of drained) wake()
-    drained.clear()
-  }
-
   function welcome(hub: Welcome): void {
     welcomed = true
     resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
-    atOnce = Math.max(1, hub.observationsAtOnce)
+    sender.together(hub.observationsAtOnce)
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
@@ -216,7 +163,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (welcomed && Date.now() - welcomedAt > timing.baseMs) attempt = 0
     welcomed = false
     which.cancel()
-    wakeFlushers()
+    flushers.wake()
     if (closed) return
     // Nobody acks now: what was sent and not yet saved is.
     saveLater()
@@ -283,13 +230,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   /** Resolves when the hub has everything, or after `flushMs`, or at once without a hub. */
   async function untilAcked(): Promise<void> {
     if (stream === undefined || backlog.size() === 0) return
-    await new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, timing.flushMs)
-      drained.add(() => {
-        clearTimeout(limit)
-        resolve()
-      })
-    })
+    await flushers.wait(timing.flushMs)
   }
 
   async function flush(): Promise<void> {

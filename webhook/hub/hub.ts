@@ -15,7 +15,7 @@ import { createLive } from './live.js'
 import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes } from './nodes.js'
-import { createObserver } from './observer.js'
+import { createObserver, observationsOf } from './observer.js'
 import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
 import { createPodCheck } from './pod-check.js'
 import { createPromotions } from './promotions.js'
@@ -131,14 +131,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
     const size = messageSize(body.value)
-    if (body.$case === 'observation') {
-      receiveObservation(session, body.value, size)
-      return
-    }
-    if (body.$case === 'observations') {
-      for (const one of body.value.observations) receiveObservation(session, one, size)
-      return
-    }
+    const observations = observationsOf(body)
+    for (const one of observations ?? []) receiveObservation(session, one, size)
+    if (observations !== undefined) return
     if (size > limits.statusBytes) {
       const message = `${body.$case} of ${size} bytes`
       refusals.note({ reason: 'status-too-large', message }, { node })

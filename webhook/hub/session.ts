@@ -5,6 +5,7 @@ import { version } from '../../src/version.js'
 import { createAcks } from './acks.js'
 import { type Gate, tokenOf } from './gate.js'
 import { type Identity, isRefused } from './identity.js'
+import { observationsOf } from './observer.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace } from './pace.js'
 import type { Refusals, Refused } from './refusals.js'
@@ -54,11 +55,6 @@ export interface SessionServices {
   gate: Gate
   refusals: Refusals
   logger: Logger
-}
-
-function observationsIn(body: NonNullable<SatelliteMessage['body']>): number {
-  if (body.$case === 'observations') return body.value.observations.length
-  return body.$case === 'observation' ? 1 : 0
 }
 
 /**
@@ -184,7 +180,8 @@ export function serveSession(call: Call, services: SessionServices): void {
     }
     events.message(session, body)
     let wait = 0
-    for (let left = observationsIn(body); left > 0; left -= 1) wait = pace.take(heardAt)
+    for (let left = observationsOf(body)?.length ?? 0; left > 0; left -= 1)
+      wait = pace.take(heardAt)
     if (wait === 0) return
     call.pause()
     clearTimeout(resume)
