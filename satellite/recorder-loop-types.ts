@@ -18,7 +18,7 @@ export interface RecorderLoopOptions {
   only?: (container: Container) => boolean
   /** Digests of the revisions on this node. */
   held?: () => ReadonlySet<string>
-  /** Milliseconds between two looks at the slots (default 250). */
+  /** Milliseconds between two looks at the slots (default 250); a busy node is looked at less often (look-pace.ts). */
   intervalMs?: number
   selfTest?: boolean
   /** The self-test that this recorder passed just now: the first one is not made again. */

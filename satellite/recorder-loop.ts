@@ -2,6 +2,7 @@ import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { createEndedSlots } from './ended-slots.js'
 import { createLossLog, lossesOf } from './losses.js'
+import { createLoopTimer } from './loop-timer.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
@@ -33,7 +34,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
-  const now = (): number => performance.now()
+  const now = () => performance.now()
   const observer = createSlotObserver({
     ...{ recorder, prefix, machine: options.machine, logger, timeOf },
     held: () => options.held?.() ?? new Set<string>(),
@@ -62,7 +63,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (observation !== undefined) options.onObservation(observation)
   }
 
-  const forget = (one: Tracked): void => {
+  const forget = (one: Tracked | undefined): void => {
+    if (one === undefined) return
     observer.forget(one.slot)
     tracked.delete(keyOf(one.slot))
   }
@@ -119,10 +121,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** What the kernel side changed since the last look. @returns whether there is more. */
   const takeChanges = (): boolean => {
     const { slots, gone, more } = recorder.changes(changesAtOnce)
-    for (const one of gone) {
-      const left = tracked.get(keyOf(one))
-      if (left !== undefined) forget(left)
-    }
+    for (const one of gone) forget(tracked.get(keyOf(one)))
     const at = now()
     for (const slot of slots) {
       const known = tracked.get(keyOf(slot))
@@ -244,19 +243,16 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
   }
 
-  let timer: NodeJS.Timeout | undefined
   const turns = createTurns(logger, 'recorder loop')
-  const schedule = (delayMs: number): void => {
-    if (isStopped()) return
-    timer = setTimeout(() => {
-      let more = false
-      void turns
-        .take(async () => {
-          more = await poll()
-        })
-        .then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
-    }, delayMs)
-  }
+  const timer = createLoopTimer({
+    turns,
+    intervalMs: options.intervalMs ?? 250,
+    look: poll,
+    glance: () => {
+      observer.refresh()
+      tellRefused()
+    }
+  })
 
   if (options.attach !== false) {
     await attach()
@@ -264,7 +260,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   } else {
     await registry.refresh()
   }
-  schedule(options.intervalMs ?? 250)
+  timer.start()
 
   return {
     current: async () => {
@@ -294,7 +290,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     stop: async ({ keep = false } = {}) => {
       if (isStopped()) return
       state.stopped = true
-      clearTimeout(timer)
+      timer.stop()
       await turns.take(lookLast)
       await ends.free()
       // Detached there is nothing that would go on.

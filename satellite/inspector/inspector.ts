@@ -42,6 +42,8 @@ export interface Inspector {
 const youngMs = 15_000
 /** A container that ends at once is not worth reading its filter. */
 const filterAfterMs = 250
+/** What ended within this time was never looked at: on a busy node that is most. */
+const newMs = 200
 /** Attempts are this far apart: each starts the helper. */
 const filterPauseMs = 1000
 const diskEveryMs = 2000
@@ -168,7 +170,7 @@ export function startInspector(options: InspectorOptions): Inspector {
 
   /** What has to be looked at now. */
   function dueNow(all: boolean, at: number): Iterable<Tracked> {
-    const due = new Set<Tracked>(news.take(at))
+    const due = new Set<Tracked>(news.take(at, all ? 0 : newMs))
     const lookAtDisk = all || at - state.diskAt >= diskEveryMs
     const learned = lookAtDisk && learnRevisions()
     if (all || learned) for (const one of tracked.values()) due.add(one)
@@ -276,7 +278,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     soon ??= setTimeout(() => {
       soon = undefined
       void alone(false)
-    }, 50)
+    }, newMs)
   })
 
   return {
