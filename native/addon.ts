@@ -43,7 +43,9 @@ export interface AddonRecorder {
   /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
   watch(index: number, generation: number, refused: BigUint64Array): boolean
-  denials(): AddonDenial[]
+  /** Of one slot alone, where it is given. */
+  denials(index?: number, generation?: number): AddonDenial[]
+  noted(): number
   stop(keep: boolean): void
   adopted(): boolean
   leftovers(): { layout: string; slots: number; problem: string }[]

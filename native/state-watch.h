@@ -7,6 +7,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -85,6 +86,7 @@ class StateWatch {
   /* What is not told by the first state (a bundle that cannot be read yet) is told within this time, or not at all. */
   static constexpr int settled_s = 5;
   static constexpr int sweep_s = 2;
+  static constexpr struct timespec writing = {0, 200000};
 
   struct Watched {
     std::string root, folder;
@@ -119,13 +121,26 @@ class StateWatch {
     alignas(struct inotify_event) char buffer[16 * 1024];
     for (;;) {
       const ssize_t length = ::read(inotify_, buffer, sizeof(buffer));
-      if (length <= 0) return;
+      bool beginning = false;
       for (ssize_t at = 0; at < length;) {
         const auto *event = reinterpret_cast<const struct inotify_event *>(buffer + at);
+        beginning = begins_state(*event);
         handle(*event);
         at += sizeof(*event) + event->len;
       }
+      /* What did not fill the buffer was all. */
+      if (length < static_cast<ssize_t>(sizeof(buffer) - sizeof(struct inotify_event) - NAME_MAX - 1)) {
+        if (!beginning) return;
+        /* Its end and its rename come in a moment: three wake-ups in one. */
+        nanosleep(&writing, nullptr);
+      }
     }
+  }
+
+  /* runc writes `state-NUMBER` and renames it to state.json. */
+  static bool begins_state(const struct inotify_event &event) {
+    return event.mask & (IN_CREATE | IN_CLOSE_WRITE) && !(event.mask & IN_ISDIR) && event.len > 0 &&
+           strncmp(event.name, "state-", 6) == 0;
   }
 
   void handle(const struct inotify_event &event) {
@@ -188,6 +203,9 @@ class StateWatch {
 
   template <typename Do>
   static void each_folder(const std::string &folder, Do what) {
+    /* Where folders count as links (not on btrfs: 1) two are none: most hold no other, and are made just now. */
+    struct stat about;
+    if (stat(folder.c_str(), &about) != 0 || about.st_nlink == 2) return;
     DIR *opened = opendir(folder.c_str());
     if (opened == nullptr) return;
     while (const struct dirent *entry = readdir(opened)) {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { procText } from '../proc-text.js'
 
@@ -32,9 +31,14 @@ export function timeOfTicks(ticks: number): string {
   return new Date(bootMs + ticks * 10).toISOString()
 }
 
-/** True while a process of that id exists: one call, nothing is read. */
+/** True while a process of that id exists: kill(2) with no signal, nothing is looked up or read. */
 export function exists(pid: number): boolean {
-  return existsSync(`/proc/${pid}`)
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
 
 /** What a runtime's own process is called until the container's program begins. */
