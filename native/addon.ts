@@ -126,6 +126,7 @@ export interface Addon {
   /** 0: the process is gone. */
   mntnsOf(pid: number): number
   /** Field 22 of /proc/PID/stat; 0: the process is gone, or dead and not reaped. */
+  isThere(pid: number): boolean
   startTimeOf(pid: number): number
   /** Gives free pages of malloc back to the system; whether there were any. */
   trimMemory(): boolean

@@ -2,7 +2,7 @@ import { readKernelFilters } from '../../native/kernel-filters.js'
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { Abi } from '../../src/seccomp/abi.js'
-import { startTimeOf } from '../containers/processes.js'
+import { isThere, startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { factsOf, type Tracked } from './container-facts.js'
@@ -10,7 +10,7 @@ import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
 import { createRegistryNews } from './registry-news.js'
-import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
+import { hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
   registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear' | 'onChange'>
@@ -182,7 +182,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     if (at - state.endsAt >= endsEveryMs) {
       state.endsAt = at
       tracked.forEach((one) => {
-        if (!exists(one.container.pid)) due.add(one)
+        if (!isThere(one.container.pid)) due.add(one)
       })
     }
     return due

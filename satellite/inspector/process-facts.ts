@@ -31,16 +31,6 @@ export function timeOfTicks(ticks: number): string {
   return new Date(bootMs + ticks * 10).toISOString()
 }
 
-/** True while a process of that id exists: kill(2) with no signal, nothing is looked up or read. */
-export function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
-
 /** What a runtime's own process is called until the container's program begins. */
 const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
 
