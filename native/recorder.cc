@@ -476,6 +476,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
   process_faces(env, exports);
   memory_faces(env, exports);
+  durable_file_faces(env, exports);
   table_faces(env, exports);
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type DurableFiles, durableFiles, FileError } from '../native/durable-files.js'
 import { Observation } from '../src/api/gen/hub.js'
 import {
   ensureFolder,
   errnoOf,
   removeAllDurable,
   sweepTemporary,
-  writeAllDurable
+  writeAllDurable,
+  writeFailed
 } from '../src/store/durable-file.js'
 
 /** One instance's newest cumulative set as it travels: a protobuf Observation. */
@@ -44,12 +46,29 @@ function payloadOf(bytes: Buffer): Buffer {
   return payload
 }
 
-export async function openSpool(dir: string): Promise<Spool> {
+/** In one go where the addon is: the disk has to do with each observation that the hub does not take at once. */
+const slowFiles: DurableFiles = {
+  write: (folder, files, mode) =>
+    writeAllDurable(
+      files.map(({ name, content }) => ({ path: join(folder, name), content })),
+      mode
+    ),
+  remove: (folder, names) => removeAllDurable(names.map((name) => join(folder, name)))
+}
+
+export async function openSpool(
+  dir: string,
+  files: DurableFiles = durableFiles() ?? slowFiles
+): Promise<Spool> {
   await ensureFolder(dir, 0o700)
-  const pathOf = (id: string) => join(dir, `${sha256(id).slice(0, 40)}.observation`)
+  const nameOf = (id: string) => `${sha256(id).slice(0, 40)}.observation`
+  const pathOf = (id: string) => join(dir, nameOf(id))
   const toFile = ({ id, bytes }: Encoded) => {
     const header = Buffer.from(`${sha256(bytes)}\n`)
-    return { path: pathOf(id), content: Buffer.concat([header, bytes]) }
+    return { name: nameOf(id), content: Buffer.concat([header, bytes]) }
+  }
+  const failed = (error: unknown): never => {
+    throw error instanceof FileError ? writeFailed(join(dir, error.file), error) : error
   }
   return {
     async load(each) {
@@ -78,7 +97,13 @@ export async function openSpool(dir: string): Promise<Spool> {
         throw error
       }
     },
-    save: (observations) => writeAllDurable(observations.map(toFile), 0o600),
-    remove: (ids) => removeAllDurable(ids.map(pathOf))
+    async save(observations) {
+      if (observations.length === 0) return
+      await files.write(dir, observations.map(toFile), 0o600).catch(failed)
+    },
+    async remove(ids) {
+      if (ids.length === 0) return
+      await files.remove(dir, ids.map(nameOf)).catch(failed)
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
@@ -158,4 +158,38 @@ test('several encoded observations are one message', (t) => {
   const beat = { $case: 'heartbeat', value: { sequence: 7 } } as const
   t.same(SatelliteMessage.decode(encodeBody(beat)).body, beat)
   t.end()
+})
+
+test('the spool writes many files in one go, and says which one failed', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'secco-spool-'))
+  t.teardown(() => rm(dir, { recursive: true }))
+  const spool = await openSpool(dir)
+  const encode = (id: string, name: string) => ({
+    id,
+    bytes: Observation.encode(observationOf(id, [name])).finish()
+  })
+  const ids = Array.from({ length: 200 }, (_, n) => `c${n}`)
+  await spool.save(ids.map((id) => encode(id, 'read')))
+  await spool.save([encode('c7', 'write')])
+  t.equal((await readdir(dir)).length, 200, 'nothing temporary is left')
+  t.equal((await stat(join(dir, (await readdir(dir))[0] ?? ''))).mode & 0o777, 0o600)
+  t.same(namesIn(await spool.read('c7')), ['write'])
+  const loaded: string[] = []
+  t.same(await spool.load((one) => loaded.push(one.id)), [])
+  t.same(loaded.sort(), [...ids].sort())
+  await spool.remove([...ids.slice(1), 'never there'])
+  t.equal((await readdir(dir)).length, 1)
+
+  const [blocked = ''] = await readdir(dir)
+  await rm(join(dir, blocked))
+  await mkdir(join(dir, blocked, 'inside'), { recursive: true })
+  await t.rejects(spool.save([encode('c1', 'read'), encode('c0', 'read'), encode('c2', 'read')]), {
+    code: 'WRITE_FAILED',
+    message: new RegExp(`${blocked}.*(EISDIR|ENOTEMPTY|EEXIST)`)
+  })
+  t.same(namesIn(await spool.read('c1')), ['read'], 'what was written before it stays')
+  t.equal((await readdir(dir)).length, 2, 'and what could not be written leaves nothing')
+  await rm(dir, { recursive: true })
+  await t.rejects(spool.remove(['c1']), { code: 'WRITE_FAILED', message: /ENOENT/ })
+  await mkdir(dir)
 })
