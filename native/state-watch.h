@@ -93,6 +93,7 @@ class StateWatch {
     int depth; /* 0: a root, 1: a container or a namespace of containers, 2: a container */
     time_t settled; /* 0: no state was seen */
     bool whole; /* it told everything that is asked for */
+    bool holds_folders;
   };
 
   static time_t now() {
@@ -182,10 +183,21 @@ class StateWatch {
     watched_.erase(found);
   }
 
+  /* Where folders count as links (not on btrfs: 1) two are none. */
+  static bool may_hold_folders(const std::string &folder) {
+    struct stat about;
+    return stat(folder.c_str(), &about) == 0 && about.st_nlink != 2;
+  }
+
+  /*
+   * Of a container's folder only what becomes its state is waited for: each further event would be a wake-up. A
+   * namespace that is empty when it is met looks like one; it is met again by sweep().
+   */
   void watch(const std::string &root, const std::string &folder, int depth) {
     if (by_path_.count(folder) != 0) return;
-    const uint32_t mask = IN_ONLYDIR | IN_EXCL_UNLINK | IN_MOVED_TO | IN_CREATE |
-                          (depth < 2 ? IN_DELETE | IN_MOVED_FROM : 0) | (depth > 0 ? IN_CLOSE_WRITE : 0);
+    const bool holds_folders = depth == 0 || (depth == 1 && may_hold_folders(folder));
+    const uint32_t mask = IN_ONLYDIR | IN_EXCL_UNLINK | IN_MOVED_TO | (depth > 0 ? IN_CLOSE_WRITE : 0) |
+                          (holds_folders ? IN_CREATE | IN_DELETE | IN_MOVED_FROM : 0);
     const int wd = inotify_add_watch(inotify_, folder.c_str(), mask);
     if (wd < 0) {
       if (errno != ENOENT && errno != ENOTDIR) {
@@ -194,18 +206,22 @@ class StateWatch {
       }
       return;
     }
-    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false}).first;
+    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false, holds_folders}).first;
     by_path_[folder] = wd;
     /* What was there before the watch. */
     if (depth > 0 && look(found->second)) return release(found);
-    if (depth < 2) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+    if (depth == 1 && !holds_folders && may_hold_folders(folder)) return meet_again(root, folder);
+    if (holds_folders) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+  }
+
+  /* It holds folders now: a namespace. */
+  void meet_again(const std::string &root, const std::string &folder) {
+    forget(folder);
+    watch(root, folder, 1);
   }
 
   template <typename Do>
   static void each_folder(const std::string &folder, Do what) {
-    /* Where folders count as links (not on btrfs: 1) two are none: most hold no other, and are made just now. */
-    struct stat about;
-    if (stat(folder.c_str(), &about) != 0 || about.st_nlink == 2) return;
     DIR *opened = opendir(folder.c_str());
     if (opened == nullptr) return;
     while (const struct dirent *entry = readdir(opened)) {
@@ -262,6 +278,12 @@ class StateWatch {
       if (one.settled != 0 && now() - one.settled > settled_s) done.push_back(one.folder);
     }
     for (const std::string &folder : done) forget(folder);
+    std::vector<std::pair<std::string, std::string>> grown;
+    for (const auto &[wd, one] : watched_) {
+      const bool may_be = one.depth == 1 && !one.holds_folders && one.settled == 0;
+      if (may_be && may_hold_folders(one.folder)) grown.emplace_back(one.root, one.folder);
+    }
+    for (const auto &[root, folder] : grown) meet_again(root, folder);
   }
 
   std::vector<std::string> roots_;

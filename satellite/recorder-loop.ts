@@ -8,7 +8,7 @@ import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js
 import { createSelfCheck } from './self-check.js'
 import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
-import { aliveMs, askEveryMs, recheckMs, settleMs } from './slot-pace.js'
+import { aliveMs, askEveryMs, recheckMs, settleMs, tellAfterMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
@@ -48,11 +48,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
   const readBlocked = async (one: Named): Promise<number> => {
-    const pids = await observer.ownPids(
-      one.slot,
-      one.container,
-      await pidsOfSlot(one.slot, one, toldFolder(one))
-    )
+    const all = await pidsOfSlot(one.slot, one, toldFolder(one))
+    const pids = await observer.ownPids(one.slot, one.container, all)
     return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
@@ -99,6 +96,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       if (told?.seccomp !== undefined) one.container = told
     }
     observer.follow(one.slot, one.container)
+    if (one.sent < 0 && !refused && at - one.met < tellAfterMs) return
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
     if (!changed && at < one.settleAt) {
       if (refused) send(one, false)
