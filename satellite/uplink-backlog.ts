@@ -56,6 +56,8 @@ export interface Backlog {
 
 /** What became due by time alone is looked for this often: there may be thousands. */
 const lookEveryMs = 2000
+/** When so many are to be durable, nobody waits for the hub first. */
+const urgentAt = 128
 /** Given at once: the transport takes about that much. */
 export const dueAtOnce = 256
 
@@ -246,6 +248,7 @@ export async function openBacklog(
     },
     durable() {
       const waiting = [...undurable].flatMap((id) => items.get(id) ?? [])
+      if (waiting.length >= urgentAt) void disk.settle(undurable)
       return waiters.wait(new Map(waiting.map(({ id, sequence }) => [id, sequence])))
     },
     problem: () => disk.problem(),

@@ -74,6 +74,17 @@ test('more of what only the disk holds is joined with it, before it is sent and 
   t.same(namesIn(kept?.bytes), ['read', 'write'], 'and so for whoever comes after a kill')
 })
 
+test('a burst that is to be durable does not wait for the hub', async (t) => {
+  const { dir, backlog } = await open(t, { inMemory: 1000 })
+  for (let n = 0; n < 127; n += 1) backlog.put(observationOf(`c${n}`, ['read'], { ended: true }))
+  const few = backlog.durable()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal((await readdir(dir)).length, 0, 'of a few the acks may come first')
+  backlog.put(observationOf('one more', ['read'], { ended: true }))
+  await Promise.all([few, backlog.durable()])
+  t.equal((await readdir(dir)).length, 128)
+})
+
 test('a full backlog gives up what can be offered again, counts it, and says so', async (t) => {
   const { log, backlog } = await open(t, { instances: 10 })
   for (let n = 0; n < 10; n += 1) backlog.put(observationOf(`e${n}`, ['read'], { ended: n !== 3 }))
