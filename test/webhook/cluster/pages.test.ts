@@ -103,6 +103,15 @@ test('what a person does in the pages is written as that person, and the cluster
     ...one,
     status: { ...one.status, observed }
   }))
+  // A policy takes its time from being written to being asked.
+  await until('the policy to be in force', async () => {
+    const change = { spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } } }
+    const path = `${ours}/seccompprofiles/web?dryRun=All`
+    const asUser = 'system:serviceaccount:shop:dora'
+    const contentType = 'application/merge-patch+json'
+    const { body } = await kube.call('PATCH', path, change, { contentType, asUser })
+    return String(body['message']).includes('may not approve') ? true : undefined
+  })
   const current = async () =>
     (await kube.do('GET', `${ours}/seccompprofiles/web`)) as unknown as SeccompProfile
   const rig = await startUiRig({ objects: [profile], rights: clusterRights(hub), store })
