@@ -43,7 +43,9 @@ export interface AddonRecorder {
   /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
   watch(index: number, generation: number, refused: BigUint64Array): boolean
-  denials(): AddonDenial[]
+  /** Of one slot alone, where it is given. */
+  denials(index?: number, generation?: number): AddonDenial[]
+  noted(): number
   stop(keep: boolean): void
   adopted(): boolean
   leftovers(): { layout: string; slots: number; problem: string }[]
@@ -123,10 +125,14 @@ export interface Addon {
   blockedCalls(pids: readonly number[], mntns: number, mayBeCompat: boolean): Float64Array
   /** 0: the process is gone. */
   mntnsOf(pid: number): number
+  isThere(pid: number): boolean
   /** Field 22 of /proc/PID/stat; 0: the process is gone, or dead and not reaped. */
   startTimeOf(pid: number): number
   /** Gives free pages of malloc back to the system; whether there were any. */
   trimMemory(): boolean
+  /** Reject with `errno` and the name of the `file`. */
+  writeFiles(folder: string, names: string[], contents: Uint8Array[], mode: number): Promise<void>
+  removeFiles(folder: string, names: string[]): Promise<void>
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
   /** For comparisons; `events`: how many it has sent that were read. */

@@ -1,7 +1,9 @@
 /* Single facts of a process from /proc. */
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,9 @@ inline unsigned mntns_of(int pid) {
   unsigned number = 0;
   return sscanf(link, "mnt:[%u]", &number) == 1 ? number : 0;
 }
+
+/* A process has that id, if only to be reaped: nothing is looked up or read. */
+inline bool is_there(int pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
 
 /* Field 22 of its stat (proc_pid_stat(5)); 0 when it is gone or only waits to be reaped. */
 inline unsigned long long start_time_of(int pid) {

@@ -54,11 +54,17 @@ Napi::Value start_time(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(start_time_of(info[0].As<Napi::Number>().Int32Value())));
 }
 
+/* (pid) → whether there is such a process */
+Napi::Value there(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), is_there(info[0].As<Napi::Number>().Int32Value()));
+}
+
 }  // namespace
 
 void process_faces(Napi::Env env, Napi::Object exports) {
   exports.Set("blockedCalls", Napi::Function::New(env, blocked));
   exports.Set("cgroupMembers", Napi::Function::New(env, cgroup_members));
   exports.Set("mntnsOf", Napi::Function::New(env, mntns));
+  exports.Set("isThere", Napi::Function::New(env, there));
   exports.Set("startTimeOf", Napi::Function::New(env, start_time));
 }

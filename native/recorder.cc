@@ -75,7 +75,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::seen>("seen"),
                         InstanceMethod<&Recorder::arguments>("arguments"),
                         InstanceMethod<&Recorder::watch>("watch"),
-                        InstanceMethod<&Recorder::denials>("denials"), InstanceMethod<&Recorder::stop>("stop"),
+                        InstanceMethod<&Recorder::denials>("denials"),
+                        InstanceMethod<&Recorder::noted>("noted"), InstanceMethod<&Recorder::stop>("stop"),
                         InstanceMethod<&Recorder::adopted>("adopted"),
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
@@ -346,11 +347,20 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                                                  info[1].As<Napi::Number>().Uint32Value(), refused));
   }
 
-  Napi::Value denials(const Napi::CallbackInfo &) {
+  Napi::Value noted(const Napi::CallbackInfo &) {
+    return Napi::Number::New(env_, static_cast<double>(load(&table().state().noted)));
+  }
+
+  /* (index, generation): of this slot alone */
+  Napi::Value denials(const Napi::CallbackInfo &info) {
+    const bool one_slot = info[0].IsNumber();
+    const __u32 index = one_slot ? info[0].As<Napi::Number>().Uint32Value() : 0;
+    const __u32 generation = one_slot ? info[1].As<Napi::Number>().Uint32Value() : 0;
     const std::vector<Details::Denial> &all = table().denials();
     Napi::Array out = Napi::Array::New(env_);
     __u32 length = 0;
     for (const auto &[key, denial] : all) {
+      if (one_slot && (key.index != index || key.generation != generation)) continue;
       if (!table().is(key.index, key.generation)) continue;
       Napi::Object one = Napi::Object::New(env_);
       one.Set("index", Napi::Number::New(env_, key.index));
@@ -466,6 +476,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("attachObject", Napi::Function::New(env, attach_object));
   process_faces(env, exports);
   memory_faces(env, exports);
+  durable_file_faces(env, exports);
   table_faces(env, exports);
   exports.Set("mountPins", Napi::Function::New(env, mount_pins));
   exports.Set("cleanPins", Napi::Function::New(env, clean_pins));

@@ -246,8 +246,11 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     readArguments: (index, generation) => toArguments(native.arguments(index, generation)),
     watchDenials: (index, generation, refused) =>
       native.watch(index, generation, toBits(addon, refused)),
-    denials: () =>
-      native.denials().map((denial) => ({ ...denial, abi: abis[denial.abi] ?? 'native' })),
+    denials: (of) =>
+      native
+        .denials(of?.index, of?.generation)
+        .map((denial) => ({ ...denial, abi: abis[denial.abi] ?? 'native' })),
+    noted: () => native.noted(),
     selfTest() {
       return selfTest(this)
     },

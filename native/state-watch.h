@@ -7,6 +7,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -85,12 +86,14 @@ class StateWatch {
   /* What is not told by the first state (a bundle that cannot be read yet) is told within this time, or not at all. */
   static constexpr int settled_s = 5;
   static constexpr int sweep_s = 2;
+  static constexpr struct timespec writing = {0, 200000};
 
   struct Watched {
     std::string root, folder;
     int depth; /* 0: a root, 1: a container or a namespace of containers, 2: a container */
     time_t settled; /* 0: no state was seen */
     bool whole; /* it told everything that is asked for */
+    bool holds_folders;
   };
 
   static time_t now() {
@@ -119,13 +122,26 @@ class StateWatch {
     alignas(struct inotify_event) char buffer[16 * 1024];
     for (;;) {
       const ssize_t length = ::read(inotify_, buffer, sizeof(buffer));
-      if (length <= 0) return;
+      bool beginning = false;
       for (ssize_t at = 0; at < length;) {
         const auto *event = reinterpret_cast<const struct inotify_event *>(buffer + at);
+        beginning = begins_state(*event);
         handle(*event);
         at += sizeof(*event) + event->len;
       }
+      /* What did not fill the buffer was all. */
+      if (length < static_cast<ssize_t>(sizeof(buffer) - sizeof(struct inotify_event) - NAME_MAX - 1)) {
+        if (!beginning) return;
+        /* Its end and its rename come in a moment: three wake-ups in one. */
+        nanosleep(&writing, nullptr);
+      }
     }
+  }
+
+  /* runc writes `state-NUMBER` and renames it to state.json. */
+  static bool begins_state(const struct inotify_event &event) {
+    return event.mask & (IN_CREATE | IN_CLOSE_WRITE) && !(event.mask & IN_ISDIR) && event.len > 0 &&
+           strncmp(event.name, "state-", 6) == 0;
   }
 
   void handle(const struct inotify_event &event) {
@@ -167,10 +183,21 @@ class StateWatch {
     watched_.erase(found);
   }
 
+  /* Where folders count as links (not on btrfs: 1) two are none. */
+  static bool may_hold_folders(const std::string &folder) {
+    struct stat about;
+    return stat(folder.c_str(), &about) == 0 && about.st_nlink != 2;
+  }
+
+  /*
+   * Of a container's folder only what becomes its state is waited for: each further event would be a wake-up. A
+   * namespace that is empty when it is met looks like one; it is met again by sweep().
+   */
   void watch(const std::string &root, const std::string &folder, int depth) {
     if (by_path_.count(folder) != 0) return;
-    const uint32_t mask = IN_ONLYDIR | IN_EXCL_UNLINK | IN_MOVED_TO | IN_CREATE |
-                          (depth < 2 ? IN_DELETE | IN_MOVED_FROM : 0) | (depth > 0 ? IN_CLOSE_WRITE : 0);
+    const bool holds_folders = depth == 0 || (depth == 1 && may_hold_folders(folder));
+    const uint32_t mask = IN_ONLYDIR | IN_EXCL_UNLINK | IN_MOVED_TO | (depth > 0 ? IN_CLOSE_WRITE : 0) |
+                          (holds_folders ? IN_CREATE | IN_DELETE | IN_MOVED_FROM : 0);
     const int wd = inotify_add_watch(inotify_, folder.c_str(), mask);
     if (wd < 0) {
       if (errno != ENOENT && errno != ENOTDIR) {
@@ -179,11 +206,18 @@ class StateWatch {
       }
       return;
     }
-    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false}).first;
+    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false, holds_folders}).first;
     by_path_[folder] = wd;
     /* What was there before the watch. */
     if (depth > 0 && look(found->second)) return release(found);
-    if (depth < 2) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+    if (depth == 1 && !holds_folders && may_hold_folders(folder)) return meet_again(root, folder);
+    if (holds_folders) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+  }
+
+  /* It holds folders now: a namespace. */
+  void meet_again(const std::string &root, const std::string &folder) {
+    forget(folder);
+    watch(root, folder, 1);
   }
 
   template <typename Do>
@@ -244,6 +278,12 @@ class StateWatch {
       if (one.settled != 0 && now() - one.settled > settled_s) done.push_back(one.folder);
     }
     for (const std::string &folder : done) forget(folder);
+    std::vector<std::pair<std::string, std::string>> grown;
+    for (const auto &[wd, one] : watched_) {
+      const bool may_be = one.depth == 1 && !one.holds_folders && one.settled == 0;
+      if (may_be && may_hold_folders(one.folder)) grown.emplace_back(one.root, one.folder);
+    }
+    for (const auto &[root, folder] : grown) meet_again(root, folder);
   }
 
   std::vector<std::string> roots_;

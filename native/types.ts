@@ -193,8 +193,10 @@ export interface Recorder {
    * Counting does not depend on it. False when the generation is another one.
    */
   watchDenials(index: number, generation: number, refused: Record<AbiClass, number[]>): boolean
-  /** Details of everything watched, newest state. */
-  denials(): DenialDetail[]
+  /** Details of everything watched, newest state; `of`: of that slot alone. */
+  denials(of?: Pick<Slot, 'index' | 'generation'>): DenialDetail[]
+  /** Moves with whatever `denials` tells of a slot that is in use: unmoved, it would tell the same. */
+  noted(): number
   /** A filtered child makes a known number of marker calls; the count must be that number. */
   selfTest(): Promise<SelfTest>
   /** Detaches and frees. `keep`: what is pinned goes on recording for the next process. */

@@ -11,7 +11,7 @@ import {
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './containers/processes.js'
 
 /** Process ids remembered after their end: a record of a killed one comes when /proc has forgotten it. */
-const mostPids = 16_384
+const mostPids = 4096
 /** Records whose arguments may still come. */
 const mostOpen = 64
 /** Records of processes that nobody has met yet: a container of some milliseconds is met when it is over. */

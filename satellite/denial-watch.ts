@@ -91,7 +91,7 @@ function countsNotAllowed(
 }
 
 export function createDenialWatch(options: {
-  recorder: Pick<Recorder, 'watchDenials' | 'denials'>
+  recorder: Pick<Recorder, 'watchDenials' | 'denials' | 'noted'>
   machine: Abi
   logger: Logger
   timeOf: (monotonic: bigint) => string
@@ -104,6 +104,7 @@ export function createDenialWatch(options: {
   const refusing = new Set<string>()
   /** Noted of slots whose profile was not known at the last look: what a program asks first. */
   let early = new Map<string, KernelDetail[]>()
+  let notedThen = -1
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
 
@@ -167,10 +168,15 @@ export function createDenialWatch(options: {
         (early.get(key) ?? []).map((detail) => [nameOf(detail), detail] as const)
       )
       const growth = pacedGrowth()
+      // What was noted of it before is to be read again.
+      notedThen = -1
       followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
     },
     refresh() {
+      const now = recorder.noted()
+      if (now === notedThen) return
+      notedThen = now
       const noted = recorder.denials()
       if (noted.length === 0 && early.size === 0) return
       const totals = new Map<Followed, number>()

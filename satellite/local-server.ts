@@ -11,13 +11,14 @@ import {
 } from '../src/api/gen/satellite.js'
 import { errorKinds, SeccoError, toSeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import { createEndedList, type Recorded, recordedOf } from './ended-list.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
-import { isLearned, sumAbis } from './trace-report.js'
+import { sumAbis } from './trace-report.js'
 
 /** Counters are sent this often while a trace runs. */
 const updateMs = 1000
 /** Ended containers that ListContainers and a late StopTrace can still tell of. */
-const rememberedEnds = 256
+const rememberedEnds = 512
 
 export interface LocalServerOptions {
   socketPath: string
@@ -42,18 +43,12 @@ interface Trace {
   last: TraceUpdate
 }
 
-function isCalled(observation: Observation, word: string): boolean {
-  const { container } = observation
-  if (container === undefined) return false
+function isCalled({ container }: Recorded, word: string): boolean {
   const { id, name } = container
   return id === word || name === word || (word.length >= 12 && id.startsWith(word))
 }
 
-function toUpdate(
-  traceId: string,
-  observations: readonly Observation[],
-  lost: number
-): TraceUpdate {
+function toUpdate(traceId: string, observations: readonly Recorded[], lost: number): TraceUpdate {
   const first = observations[0]?.container
   return {
     traceId,
@@ -61,12 +56,10 @@ function toUpdate(
     complete: lost === 0 && observations.length > 0 && observations.every((one) => one.complete),
     ended: observations.length > 0 && observations.every((one) => one.ended),
     lost,
-    abis: Object.entries(sumAbis(observations.filter(isLearned).map((one) => one.abis))).map(
-      ([abi, counts]) => ({
-        abi,
-        counts
-      })
-    )
+    abis: Object.entries(sumAbis(observations.map((one) => one.abis))).map(([abi, counts]) => ({
+      abi,
+      counts
+    }))
   }
 }
 
@@ -80,10 +73,10 @@ function toServiceError(error: unknown): Partial<ServiceError> {
   }
 }
 
-function groupByContainer(observations: readonly Observation[]): Observation[][] {
-  const groups = new Map<string, Observation[]>()
+function groupByContainer(observations: readonly Recorded[]): Recorded[][] {
+  const groups = new Map<string, Recorded[]>()
   for (const observation of observations) {
-    const key = `${observation.container?.runtime ?? ''}/${observation.container?.id ?? ''}`
+    const key = `${observation.container.runtime}/${observation.container.id}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [observation])
     else group.push(observation)
@@ -98,7 +91,7 @@ function groupByContainer(observations: readonly Observation[]): Observation[][]
 export async function serveLocally(options: LocalServerOptions): Promise<LocalServer> {
   const { socketPath, loop, logger } = options
   const traces = new Map<string, Trace>()
-  const ends = new Map<string, Observation>()
+  const ends = createEndedList(rememberedEnds)
   const listeners = new Set<() => void>()
 
   const recorder = (): RecorderLoop => {
@@ -109,10 +102,10 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
     const losses = recorder().losses()
     return losses.tableFull + losses.recursionMisses
   }
-  const everything = async (): Promise<Observation[]> => {
-    const live = await recorder().current()
+  const everything = async (): Promise<Recorded[]> => {
+    const live = (await recorder().current()).map(recordedOf)
     const ids = new Set(live.map(({ id }) => id))
-    return [...[...ends.values()].filter(({ id }) => !ids.has(id)), ...live]
+    return [...ends.all().filter(({ id }) => !ids.has(id)), ...live]
   }
   const nextEnd = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
@@ -132,7 +125,7 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
   ): Promise<void> => {
     const signal = trace.stop.signal
     // With wait, what ended before the trace was asked for is another instance.
-    const before = new Set(ends.keys())
+    const before = new Set(ends.ids())
     let isFirst = true
     for (;;) {
       const all = (await everything()).filter((one) => !before.has(one.id))
@@ -143,7 +136,7 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
           `no running container is called ${JSON.stringify(trace.word)}`
         )
       }
-      if (isFirst && new Set(own.map(({ container }) => container?.id)).size > 1) {
+      if (isFirst && new Set(own.map(({ container }) => container.id)).size > 1) {
         throw new SeccoError(
           'CONTAINER_AMBIGUOUS',
           `several containers are called ${JSON.stringify(trace.word)}`
@@ -218,7 +211,8 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
       void everything().then(
         (all) =>
           callback(null, {
-            containers: groupByContainer(all).map((group) => toUpdate('', group, lost()))
+            containers: groupByContainer(all).map((group) => toUpdate('', group, lost())),
+            forgotten: ends.forgotten()
           }),
         (error: unknown) => callback(toServiceError(error))
       )
@@ -246,11 +240,7 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
   return {
     accept: (observation) => {
       if (!observation.ended) return
-      ends.set(observation.id, observation)
-      for (const id of ends.keys()) {
-        if (ends.size <= rememberedEnds) break
-        ends.delete(id)
-      }
+      ends.add(recordedOf(observation))
       for (const listener of [...listeners]) listener()
     },
     close: async () => {

@@ -9,7 +9,8 @@ const meanings: Record<keyof Losses, string> = {
   recursionMisses: 'runs of the hook were skipped by the kernel',
   unidentified: 'sets belong to containers that could not be named',
   details: 'argument values or denial details found no room',
-  missed: 'containers ran while nothing was attached'
+  missed: 'containers ran while nothing was attached',
+  givenUp: 'observations were given up: too many waited for the hub'
 }
 
 /** What was lost since `before`, a sentence for each kind; empty when nothing was. */
@@ -19,13 +20,12 @@ function newLosses(before: Losses, now: Losses): string[] {
     .map((kind) => `${now[kind] - before[kind]} ${meanings[kind]}`)
 }
 
-/** What the kernel side counts, with containers that got no name and those that nobody saw. */
+/** What the kernel side counts, with what the satellite itself could not name, see or keep. */
 export function lossesOf(
   { detailsLost: details, ...counted }: ReturnType<Recorder['counters']>,
-  unidentified: number,
-  missed: number
+  own: Pick<Losses, 'unidentified' | 'missed' | 'givenUp'>
 ): Losses {
-  return { ...counted, details, unidentified, missed }
+  return { ...counted, details, ...own }
 }
 
 /** Losses are compared this often: the kernel is asked for some of them. */

@@ -162,6 +162,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         durable: async () => (await linked.promise).durable(),
         onNamed: (container) => attachment?.named(container),
         missed: () => attachment?.missed() ?? 0,
+        givenUp: () => uplink?.backlog?.().dropped ?? 0,
         onRefused: (calls) => feed.refused(calls),
         onObservation: (observation) => {
           feed.observed(observation)

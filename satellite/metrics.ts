@@ -19,7 +19,8 @@ const kinds = {
   recursionMisses: 'recursion_misses',
   unidentified: 'unidentified',
   details: 'details',
-  missed: 'missed'
+  missed: 'missed',
+  givenUp: 'given_up'
 } as const
 
 /** The satellite's registry: read when somebody asks, no series per pod or container. */

@@ -18,7 +18,7 @@ export interface RecorderLoopOptions {
   only?: (container: Container) => boolean
   /** Digests of the revisions on this node. */
   held?: () => ReadonlySet<string>
-  /** Milliseconds between two looks at the slots (default 250). */
+  /** Milliseconds between two looks at the slots (default 250); a busy node is looked at less often (look-pace.ts). */
   intervalMs?: number
   selfTest?: boolean
   /** The self-test that this recorder passed just now: the first one is not made again. */
@@ -38,6 +38,8 @@ export interface RecorderLoopOptions {
   onNamed?: (container: Container) => void
   /** Containers of which nothing is known, counted by whoever attaches and detaches. */
   missed?: () => number
+  /** Observations that found no room on their way to the hub. */
+  givenUp?: () => number
 }
 
 export interface RecorderLoop {

@@ -2,12 +2,13 @@ import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
 import { createEndedSlots } from './ended-slots.js'
 import { createLossLog, lossesOf } from './losses.js'
+import { createLoopTimer } from './loop-timer.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
 import { createSelfCheck } from './self-check.js'
 import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
-import { aliveMs, askEveryMs, recheckMs, settleMs } from './slot-pace.js'
+import { aliveMs, askEveryMs, recheckMs, settleMs, tellAfterMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
@@ -33,7 +34,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
-  const now = (): number => performance.now()
+  const now = () => performance.now()
   const observer = createSlotObserver({
     ...{ recorder, prefix, machine: options.machine, logger, timeOf },
     held: () => options.held?.() ?? new Set<string>(),
@@ -47,11 +48,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
   const readBlocked = async (one: Named): Promise<number> => {
-    const pids = await observer.ownPids(
-      one.slot,
-      one.container,
-      await pidsOfSlot(one.slot, one, toldFolder(one))
-    )
+    const all = await pidsOfSlot(one.slot, one, toldFolder(one))
+    const pids = await observer.ownPids(one.slot, one.container, all)
     return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
@@ -62,7 +60,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (observation !== undefined) options.onObservation(observation)
   }
 
-  const forget = (one: Tracked): void => {
+  const forget = (one: Tracked | undefined): void => {
+    if (one === undefined) return
     observer.forget(one.slot)
     tracked.delete(keyOf(one.slot))
   }
@@ -97,6 +96,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       if (told?.seccomp !== undefined) one.container = told
     }
     observer.follow(one.slot, one.container)
+    if (one.sent < 0 && !refused && at - one.met < tellAfterMs) return
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
     if (!changed && at < one.settleAt) {
       if (refused) send(one, false)
@@ -119,10 +119,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** What the kernel side changed since the last look. @returns whether there is more. */
   const takeChanges = (): boolean => {
     const { slots, gone, more } = recorder.changes(changesAtOnce)
-    for (const one of gone) {
-      const left = tracked.get(keyOf(one))
-      if (left !== undefined) forget(left)
-    }
+    for (const one of gone) forget(tracked.get(keyOf(one)))
     const at = now()
     for (const slot of slots) {
       const known = tracked.get(keyOf(slot))
@@ -209,7 +206,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const losses = (): Losses =>
-    lossesOf(recorder.counters(), naming.unidentified(), options.missed?.() ?? 0)
+    lossesOf(recorder.counters(), {
+      unidentified: naming.unidentified(),
+      missed: options.missed?.() ?? 0,
+      givenUp: options.givenUp?.() ?? 0
+    })
   const lossLog = createLossLog(losses, logger)
 
   const attach = async (): Promise<void> => {
@@ -240,19 +241,16 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
   }
 
-  let timer: NodeJS.Timeout | undefined
   const turns = createTurns(logger, 'recorder loop')
-  const schedule = (delayMs: number): void => {
-    if (isStopped()) return
-    timer = setTimeout(() => {
-      let more = false
-      void turns
-        .take(async () => {
-          more = await poll()
-        })
-        .then(() => schedule(more ? 0 : (options.intervalMs ?? 250)))
-    }, delayMs)
-  }
+  const timer = createLoopTimer({
+    turns,
+    intervalMs: options.intervalMs ?? 250,
+    look: poll,
+    glance: () => {
+      observer.refresh()
+      tellRefused()
+    }
+  })
 
   if (options.attach !== false) {
     await attach()
@@ -260,7 +258,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   } else {
     await registry.refresh()
   }
-  schedule(options.intervalMs ?? 250)
+  timer.start()
 
   return {
     current: async () => {
@@ -290,7 +288,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     stop: async ({ keep = false } = {}) => {
       if (isStopped()) return
       state.stopped = true
-      clearTimeout(timer)
+      timer.stop()
       await turns.take(lookLast)
       await ends.free()
       // Detached there is nothing that would go on.

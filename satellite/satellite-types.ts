@@ -28,7 +28,7 @@ export type SatelliteUplink = Pick<
   Uplink,
   'offer' | 'report' | 'statusChanged' | 'connected' | 'durable' | 'flush' | 'close'
 > &
-  Partial<Pick<Uplink, 'conditions' | 'tell'>>
+  Partial<Pick<Uplink, 'conditions' | 'tell' | 'backlog'>>
 
 export interface SatelliteOptions {
   node: string

@@ -136,13 +136,11 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   /** After the counts were read: no call is in them that the kernel side has not noted before. */
   function unproven({ slot, container }: Named, abis: AbiCounts[], lost: number): AbiNames[] {
     if (!slot.filtered || watch.knows(container)) return []
-    const own = ({ index, generation }: { index: number; generation: number }): boolean =>
-      index === slot.index && generation === slot.generation
     // Where notes found no room, nothing proves anything.
     if (lost > 0) {
       return abis.map(({ abi, syscalls }) => ({ abi, names: syscalls.map(({ name }) => name) }))
     }
-    return unprovenNames(abis, recorder.denials().filter(own), machine)
+    return unprovenNames(abis, recorder.denials(slot), machine)
   }
 
   function meet(slot: Slot): void {

@@ -1,21 +1,23 @@
-import { setImmediate } from 'node:timers/promises'
-import type { Observation } from '../src/api/gen/hub.js'
-import { type SeccoError, toSeccoError } from '../src/errors.js'
+import { Observation } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
-import { mergeObservations } from './uplink-merge.js'
+import { createBacklogDisk } from './backlog-disk.js'
+import {
+  type BacklogLimits,
+  createBacklogItems,
+  defaultLimits,
+  encodeObservation,
+  type Item
+} from './backlog-items.js'
+import { createDurableWaiters } from './durable-waiters.js'
+import { createHeldBack } from './held-back.js'
 import type { Spool } from './spool.js'
+import { mergeObservations } from './uplink-merge.js'
 
-interface Item {
-  observation: Observation
-  /** Sequence that the spool holds durably; 0: none. */
-  spooled: number
-  /** performance.now() since which something of it is neither acked nor spooled. */
-  since: number
-  /** Sequence that this stream was sent, and when. */
-  sent: number
-  sentAt: number
-  /** Not sent before this time (ms): the hub asked to wait. */
-  notBefore: number
+/** What is to be sent; of what only the disk holds, `bytes` are to be asked for. */
+export interface Due {
+  id: string
+  sequence: number
+  bytes: Uint8Array | undefined
 }
 
 /** What the hub has not acked yet, in memory and on disk. */
@@ -24,14 +26,21 @@ export interface Backlog {
   put(observation: Observation): void
   /** The hub has this instance durably up to that sequence. */
   acked(id: string, sequence: number): void
-  /** The hub does not take this instance before that time. */
-  holdBack(id: string, untilMs: number): void
+  /**
+   * The hub does not take this instance before that time. `byNode`: because of all that this node brings, so that
+   * others would be refused like it.
+   */
+  holdBack(id: string, untilMs: number, byNode?: boolean): void
   /** A new stream: nothing of it was sent. */
   restart(): void
-  /** What has to be sent now, oldest first; what was sent longer than `resendMs` ago again. */
-  due(nowMs: number, resendMs: number): Observation[]
-  markSent(observation: Observation, nowMs: number): void
+  /** What has to be sent now, oldest first, some of it; what was sent longer than `resendMs` ago again. */
+  due(nowMs: number, resendMs: number): Due[]
+  /** Reads what only the disk holds, as it is now; what is gone meanwhile is left out. */
+  fetch(ids: readonly string[]): Promise<Due[]>
+  markSent(id: string, sequence: number, nowMs: number): void
   size(): number
+  /** Of those, the ones whose observation is in memory. */
+  inMemory(): number
   /**
    * Saves what is not on disk yet and has waited for its ack for `ageMs`. Failures are said once and
    * tried with the next call.
@@ -45,182 +54,204 @@ export interface Backlog {
   dropped(): number
 }
 
-interface Waiter {
-  /** Sequences that are not durable yet, by instance. */
-  missing: Map<string, number>
-  resolve: () => void
-  reject: (error: SeccoError) => void
-}
-
-const unsent = { sent: 0, sentAt: 0, notBefore: 0 }
-
-/** Instances that wait at most; a full observation has some 20 KiB. */
-export const mostItems = 4096
-/** Files that are written or removed before their names are made durable together. */
-const batchSize = 64
+/** What became due by time alone is looked for this often: there may be thousands. */
+const lookEveryMs = 2000
+/** When so many are to be durable, nobody waits for the hub first. */
+const urgentAt = 128
+/** Given at once: the transport takes about that much. */
+export const dueAtOnce = 256
 
 /** Opens the backlog with what the spool holds. */
 export async function openBacklog(
   spool: Spool,
   logger: Logger,
-  limit: number = mostItems
+  given: Partial<BacklogLimits> = {}
 ): Promise<Backlog> {
-  const items = new Map<string, Item>()
+  const limits = { ...defaultLimits, ...given }
+  const items = createBacklogItems(limits)
   /** Highest sequence used per instance, so that an ack always names one message of this process. */
   const sequences = new Map<string, number>()
-  const onDisk = new Set<string>()
-  /** Instances whose file has to be brought into line with the memory. */
-  const dirty = new Set<string>()
-  const waiters = new Set<Waiter>()
-  let disk: Promise<void> | undefined
-  let problem: string | undefined
+  /** Those that neither the disk nor the hub has as they are. */
+  const undurable = new Set<string>()
+  /** Those to be sent, in that order. */
+  const fresh = new Set<string>()
+  const held = createHeldBack()
+  const waiters = createDurableWaiters()
   let dropped = 0
+  let lookedAt = Number.NEGATIVE_INFINITY
+  const disk = createBacklogDisk({
+    ...{ spool, items, logger },
+    onSaved(id, sequence) {
+      const item = items.get(id)
+      if (item === undefined) return
+      item.spooled = sequence
+      item.since = performance.now()
+      if (item.sequence <= sequence) undurable.delete(id)
+      waiters.durable(id, sequence)
+    },
+    onFailed: (failure) => waiters.fail(failure),
+    onLost(item) {
+      dropped += 1
+      remove(item)
+    }
+  })
 
-  const { observations, corrupt } = await spool.load()
+  function add(observation: Observation, encoded: Uint8Array, spooled: number): void {
+    const { id, sequence } = observation
+    items.add(observation, encoded, spooled)
+    sequences.set(id, sequence)
+    fresh.add(id)
+  }
+
+  function remove(item: Item): void {
+    const { id } = item
+    items.remove(item)
+    undurable.delete(id)
+    fresh.delete(id)
+    held.remove(id)
+    if (item.ended) sequences.delete(id)
+  }
+
+  const corrupt = await spool.load((observation, encoded) => {
+    add(observation, encoded, observation.sequence)
+    disk.found(observation.id)
+    items.evict()
+  })
   for (const message of corrupt) {
     logger.error({ code: 'STORE_CORRUPT' }, `spooled observation skipped: ${message}`)
   }
-  for (const observation of observations) {
-    const { id, sequence } = observation
-    items.set(id, { ...unsent, observation, spooled: sequence, since: 0 })
-    sequences.set(id, sequence)
-    onDisk.add(id)
-  }
-
-  const isDurable = ({ observation, spooled }: Item): boolean => spooled >= observation.sequence
-
-  function noteDurable(id: string, sequence: number): void {
-    for (const waiter of waiters) {
-      if ((waiter.missing.get(id) ?? Infinity) > sequence) continue
-      waiter.missing.delete(id)
-      if (waiter.missing.size > 0) continue
-      waiters.delete(waiter)
-      waiter.resolve()
-    }
-  }
-
-  async function settle(ids: readonly string[]): Promise<void> {
-    const saving = ids.flatMap((id) => items.get(id) ?? []).filter((item) => !isDurable(item))
-    const saved = saving.map(({ observation }) => observation)
-    await spool.save(saved)
-    for (const [at, item] of saving.entries()) {
-      const { id, sequence } = saved[at] ?? item.observation
-      onDisk.add(id)
-      item.spooled = sequence
-      item.since = performance.now()
-      noteDurable(id, sequence)
-    }
-    const gone = ids.filter((id) => !items.has(id) && onDisk.has(id))
-    await spool.remove(gone)
-    for (const id of gone) onDisk.delete(id)
-    if (saved.length + gone.length === 0) return
-    if (problem !== undefined) logger.info('the spool can be written again')
-    problem = undefined
-  }
-
-  async function settleDirty(): Promise<void> {
-    // What becomes dirty in this turn of the loop goes into one batch.
-    await setImmediate()
-    while (dirty.size > 0) {
-      const ids = [...dirty].slice(0, batchSize)
-      for (const id of ids) dirty.delete(id)
-      try {
-        await settle(ids)
-      } catch (error) {
-        const failure = toSeccoError(error)
-        // A temporary name is in the text of some failures: what matters is that it fails.
-        if (problem === undefined) logger.error({ code: failure.code }, failure.message)
-        problem = failure.message
-        dirty.clear()
-        for (const { reject } of waiters) reject(failure)
-        waiters.clear()
-      }
-    }
-  }
-
-  function settleLater(ids: Iterable<string>): Promise<void> {
-    for (const id of ids) dirty.add(id)
-    if (dirty.size === 0) return disk ?? Promise.resolve()
-    disk ??= settleDirty().finally(() => {
-      disk = undefined
-    })
-    return disk
-  }
 
   function makeRoom(): void {
-    if (items.size < limit) return
-    // A container that still runs will be offered again; one that ended never will.
-    const victim =
-      [...items.values()].find(({ observation }) => !observation.ended) ?? [...items.values()][0]
-    if (victim === undefined) return
-    const { id } = victim.observation
-    items.delete(id)
-    dropped += 1
-    logger.error({ code: 'TOO_LARGE', id, limit }, 'too many unsent observations: one was given up')
-    noteDurable(id, Infinity)
-    void settleLater([id])
+    while (items.isFull()) {
+      const item = items.victim()
+      if (item === undefined) return
+      const { id } = item
+      remove(item)
+      dropped += 1
+      if (dropped % 100 === 1) {
+        logger.error(
+          { code: 'TOO_LARGE', id, limit: limits.instances, dropped },
+          'too many observations wait for the hub: some were given up'
+        )
+      }
+      waiters.durable(id, Infinity)
+      disk.forget(id)
+    }
+  }
+
+  /** Joins what came with what waits of the same instance already. */
+  function join(item: Item, observation: Observation, sequence: number): void {
+    const before = item.bytes === undefined ? undefined : Observation.decode(item.bytes)
+    const merged = before === undefined ? observation : mergeObservations(before, observation)
+    item.stale ||= before === undefined
+    items.setBytes(item, encodeObservation({ ...merged, sequence }))
+    if (item.spooled >= item.sequence) item.since = performance.now()
+    item.sequence = sequence
+    item.ended ||= observation.ended
+    sequences.set(item.id, sequence)
+  }
+
+  function isDue(item: Item, nowMs: number, resendMs: number): boolean {
+    if (item.stale || nowMs < item.notBefore || held.has(item.id)) return false
+    return item.sent < item.sequence || nowMs - item.sentAt >= resendMs
+  }
+
+  function lookForDue(nowMs: number, resendMs: number): void {
+    if (nowMs - lookedAt < lookEveryMs && nowMs >= lookedAt) return
+    lookedAt = nowMs
+    for (const item of items.all()) if (isDue(item, nowMs, resendMs)) fresh.add(item.id)
   }
 
   return {
-    put(given) {
-      const { id } = given
+    put(observation) {
+      const { id } = observation
       const item = items.get(id)
-      const last = sequences.get(id) ?? 0
-      const merged = item === undefined ? given : mergeObservations(item.observation, given)
-      const observation = { ...merged, sequence: Math.max(given.sequence, last + 1) }
-      sequences.set(id, observation.sequence)
-      if (item !== undefined) {
-        if (isDurable(item)) item.since = performance.now()
-        item.observation = observation
-        return
+      const sequence = Math.max(observation.sequence, (sequences.get(id) ?? 0) + 1)
+      if (item !== undefined) join(item, observation, sequence)
+      else {
+        makeRoom()
+        const own = { ...observation, sequence }
+        add(own, encodeObservation(own), 0)
       }
-      makeRoom()
-      items.set(id, { ...unsent, observation, spooled: 0, since: performance.now() })
+      undurable.add(id)
+      if (!held.has(id)) fresh.add(id)
+      if (item?.stale === true || items.inMemory() > 2 * limits.inMemory) void disk.settle([id])
     },
     acked(id, sequence) {
       const item = items.get(id)
-      if (item === undefined || sequence < item.observation.sequence) return
-      items.delete(id)
-      if (item.observation.ended) sequences.delete(id)
-      noteDurable(id, sequence)
-      if (onDisk.has(id)) void settleLater([id])
+      if (item === undefined) return
+      if (sequence < item.sequence) {
+        if (!held.has(id)) return
+        held.remove(id)
+        fresh.add(id)
+        return
+      }
+      remove(item)
+      waiters.durable(id, sequence)
+      disk.forget(id)
     },
-    holdBack(id, untilMs) {
+    holdBack(id, untilMs, byNode = false) {
       const item = items.get(id)
-      if (item !== undefined) item.notBefore = untilMs
+      if (item === undefined) return
+      // Neither the hub nor this stream has it.
+      item.sent = 0
+      fresh.delete(id)
+      if (byNode) held.add(id, untilMs)
+      else item.notBefore = untilMs
     },
     restart() {
-      for (const item of items.values()) item.sent = 0
+      held.restart()
+      for (const item of items.all()) {
+        item.sent = 0
+        if (!held.has(item.id)) fresh.add(item.id)
+      }
     },
     due(nowMs, resendMs) {
-      return [...items.values()]
-        .filter(
-          ({ observation, sent, sentAt, notBefore }) =>
-            nowMs >= notBefore && (sent < observation.sequence || nowMs - sentAt >= resendMs)
-        )
-        .map(({ observation }) => observation)
+      lookForDue(nowMs, resendMs)
+      const due: Item[] = []
+      for (const id of fresh) {
+        const item = items.get(id)
+        if (item === undefined || !isDue(item, nowMs, resendMs)) continue
+        due.push(item)
+        if (due.length >= dueAtOnce) break
+      }
+      for (const id of held.take(nowMs)) {
+        const item = items.get(id)
+        if (item !== undefined) due.push(item)
+      }
+      return due.map(({ id, sequence, bytes }) => ({ id, sequence, bytes }))
     },
-    markSent(observation, nowMs) {
-      const item = items.get(observation.id)
+    async fetch(ids) {
+      const found: Due[] = []
+      for (const id of ids) {
+        const sequence = items.get(id)?.sequence
+        const read = items.get(id)?.bytes ?? (await disk.read(id))
+        // What came meanwhile is in memory, and due by itself.
+        if (read === undefined || sequence === undefined) continue
+        if (items.get(id)?.sequence === sequence) found.push({ id, sequence, bytes: read })
+      }
+      return found
+    },
+    markSent(id, sequence, nowMs) {
+      const item = items.get(id)
       if (item === undefined) return
-      item.sent = observation.sequence
+      item.sent = sequence
       item.sentAt = nowMs
+      if (sequence >= item.sequence) fresh.delete(id)
     },
-    size: () => items.size,
+    size: () => items.size(),
+    inMemory: () => items.inMemory(),
     spool(ageMs = 0) {
       const now = performance.now()
-      const waiting = [...items].filter(([, item]) => !isDurable(item) && now - item.since >= ageMs)
-      return settleLater(waiting.map(([id]) => id))
+      const waiting = [...undurable].filter((id) => now - (items.get(id)?.since ?? now) >= ageMs)
+      return disk.settle(waiting)
     },
     durable() {
-      const waiting = [...items].filter(([, item]) => !isDurable(item))
-      if (waiting.length === 0) return Promise.resolve()
-      const missing = new Map(waiting.map(([id, { observation }]) => [id, observation.sequence]))
-      return new Promise((resolve, reject) => {
-        waiters.add({ missing, resolve, reject })
-      })
+      const waiting = [...undurable].flatMap((id) => items.get(id) ?? [])
+      if (waiting.length >= urgentAt) void disk.settle(undurable)
+      return waiters.wait(new Map(waiting.map(({ id, sequence }) => [id, sequence])))
     },
-    problem: () => problem,
+    problem: () => disk.problem(),
     dropped: () => dropped
   }
 }

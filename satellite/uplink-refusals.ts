@@ -8,6 +8,10 @@ export interface UplinkRefusals {
   conditions(): Condition[]
 }
 
+/** Because of all that the node brings: others of its would be refused like it (webhook/hub/cardinality.ts). */
+export const isByNode = ({ reason }: Pick<ObservationRefused, 'reason'>): boolean =>
+  reason === 'new-profiles' || reason === 'too-many-profiles'
+
 const rememberMs = 3_600_000
 const repeatMs = 60_000
 

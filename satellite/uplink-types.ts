@@ -38,7 +38,7 @@ export interface UplinkTiming {
 
 export const defaultTiming: UplinkTiming = {
   coalesceMs: 200,
-  saveMs: 1000,
+  saveMs: 3000,
   resendMs: 30_000,
   heartbeatMs: 20_000,
   firstMs: 250,

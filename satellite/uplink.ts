@@ -1,12 +1,11 @@
 import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
-import {
-  type HubClient,
-  type HubMessage,
-  type Observation,
-  type ObservationRefused,
-  type RevisionRef,
-  type SatelliteMessage,
-  type Welcome
+import type {
+  HubClient,
+  HubMessage,
+  ObservationAck,
+  ObservationRefused,
+  RevisionRef,
+  Welcome
 } from '../src/api/gen/hub.js'
 import { toSeccoError } from '../src/errors.js'
 import { revisionPath } from '../src/rules/profile-state.js'
@@ -16,17 +15,18 @@ import { openSpool } from './spool.js'
 import { backoffMs } from './uplink-backoff.js'
 import { newHubClient } from './uplink-client.js'
 import { createDeliveries } from './uplink-deliveries.js'
-import { openBacklog } from './uplink-backlog.js'
+import { type Due, openBacklog } from './uplink-backlog.js'
+import { createFlushers } from './uplink-flushers.js'
 import { connectionHint } from './uplink-hint.js'
-import { createUplinkRefusals } from './uplink-refusals.js'
-import { bytesAbove } from './uplink-size.js'
+import { type Body, connectMethod, encodeBody } from './uplink-messages.js'
+import { createUplinkRefusals, isByNode } from './uplink-refusals.js'
+import { createSender, largestObservation } from './uplink-sender.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
-type Stream = ClientDuplexStream<SatelliteMessage, HubMessage>
+type Stream = ClientDuplexStream<Uint8Array, HubMessage>
 
-/** The hub takes no larger observation: it would be sent for ever. */
-const largestObservation = 512 * 1024
-/** Messages sent ahead of the transport at most; the rest waits for `drain`. */
+/** What the hub gave up on is said in the node's status after this long. */
+const tellRefusedMs = 1000
 /** A hub may ask for patience, not for good. */
 const longestResendMs = 4 * 3_600_000
 
@@ -39,7 +39,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   const timing = { ...defaultTiming, ...options.timing }
   const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
   const refusals = createUplinkRefusals(logger)
-  const drained = new Set<() => void>()
+  const flushers = createFlushers()
   let tls = options.tls
   let token = options.token
   let client: HubClient | undefined
@@ -55,13 +55,22 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let dialTimer: NodeJS.Timeout | undefined
   let pumpTimer: NodeJS.Timeout | undefined
   let saveTimer: NodeJS.Timeout | undefined
+  let tellTimer: NodeJS.Timeout | undefined
   let blocked = false
+  const sender = createSender({
+    ...{ backlog, write, tooLarge },
+    isOpen: () => welcomed && !blocked
+  })
   const deliveries = createDeliveries(options, logger, (status) => {
     if (welcomed) send({ $case: 'revisionStatus', value: status })
   })
 
-  function send(body: NonNullable<SatelliteMessage['body']>): void {
-    if (stream?.write({ body }) === false) blocked = true
+  function write(message: Uint8Array): void {
+    if (stream?.write(message) === false) blocked = true
+  }
+
+  function send(body: Body): void {
+    write(encodeBody(body))
   }
 
   /**
@@ -76,42 +85,43 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     saveTimer ??= setTimeout(() => {
       saveTimer = undefined
       void backlog.spool(timing.saveMs / 2)
-      if (backlog.size() > 0) saveLater()
+      // Some of it may be due by now.
+      if (backlog.size() > 0) pump()
     }, timing.saveMs)
   }
 
   /** Given up, and said: what the hub would refuse each time is not sent at all. */
-  function isTooLarge(observation: Observation): boolean {
-    const bytes = bytesAbove(observation, largestObservation)
-    if (bytes === undefined) return false
-    const { id, sequence } = observation
+  function tooLarge({ id, sequence }: Due, bytes: number): void {
     const message = `${bytes} bytes, at most ${largestObservation} are taken`
     refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
-    return true
   }
 
   function refused(refusal: ObservationRefused): void {
     const { id, sequence, retryAfterSeconds } = refusal
     refusals.note(refusal)
-    if (retryAfterSeconds > 0) backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000)
-    else backlog.acked(id, sequence)
-    if (backlog.size() === 0) wakeFlushers()
-    if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+    if (retryAfterSeconds > 0) {
+      backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000, isByNode(refusal))
+      return
+    }
+    backlog.acked(id, sequence)
+    if (backlog.size() === 0) flushers.wake()
+    // There may be thousands of them.
+    tellTimer ??= setTimeout(() => {
+      tellTimer = undefined
+      if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
+    }, tellRefusedMs)
   }
 
-  /** Sends what is due, as far as the transport takes it, and saves what is not acked soon. */
+  function acked(acks: readonly ObservationAck[]): void {
+    for (const { id, sequence } of acks) backlog.acked(id, sequence)
+    if (backlog.size() === 0) flushers.wake()
+  }
+
+  /** Sends what is due, and saves what is not acked soon. */
   function pump(): void {
     clearTimeout(pumpTimer)
     pumpTimer = undefined
-    const now = Date.now()
-    if (welcomed) {
-      for (const observation of backlog.due(now, resendMs)) {
-        if (blocked) break
-        if (isTooLarge(observation)) continue
-        send({ $case: 'observation', value: observation })
-        backlog.markSent(observation, now)
-      }
-    }
+    if (sender.send(Date.now(), resendMs)) schedulePump()
     if (backlog.size() > 0) saveLater()
   }
 
@@ -119,14 +129,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     pumpTimer ??= setTimeout(pump, timing.coalesceMs)
   }
 
-  function wakeFlushers(): void {
-    for (const wake of drained) wake()
-    drained.clear()
-  }
-
   function welcome(hub: Welcome): void {
     welcomed = true
     resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
+    sender.together(hub.observationsAtOnce)
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
@@ -139,10 +145,9 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function receive({ body }: HubMessage): void {
     heardAt = Date.now()
     if (body?.$case === 'welcome') welcome(body.value)
-    else if (body?.$case === 'observationAck') {
-      backlog.acked(body.value.id, body.value.sequence)
-      if (backlog.size() === 0) wakeFlushers()
-    } else if (body?.$case === 'observationRefused') refused(body.value)
+    else if (body?.$case === 'observationAck') acked([body.value])
+    else if (body?.$case === 'observationAcks') acked(body.value.acks)
+    else if (body?.$case === 'observationRefused') refused(body.value)
     else if (body?.$case === 'revision') {
       deliveries.revision(body.value)
     } else if (body?.$case === 'desired') {
@@ -158,7 +163,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     if (welcomed && Date.now() - welcomedAt > timing.baseMs) attempt = 0
     welcomed = false
     which.cancel()
-    wakeFlushers()
+    flushers.wake()
     if (closed) return
     // Nobody acks now: what was sent and not yet saved is.
     saveLater()
@@ -189,7 +194,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     client ??= newHubClient(options, tls, timing.mostMs)
     const metadata = new Metadata()
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
-    const opened = client.connect(metadata)
+    const { path, serialize, deserialize } = connectMethod
+    const opened = client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
     stream = opened
     heardAt = Date.now()
     opened.on('data', receive)
@@ -202,7 +208,10 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     const holding = held.map((r) => revisionPath(r.namespace, r.profile, r.digest))
     send({
       $case: 'hello',
-      value: { node, bootId: bootId(), version, status: options.status(), holding }
+      value: {
+        ...{ node, bootId: bootId(), version, status: options.status(), holding },
+        takesAcksTogether: true
+      }
     })
   }
 
@@ -221,13 +230,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   /** Resolves when the hub has everything, or after `flushMs`, or at once without a hub. */
   async function untilAcked(): Promise<void> {
     if (stream === undefined || backlog.size() === 0) return
-    await new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, timing.flushMs)
-      drained.add(() => {
-        clearTimeout(limit)
-        resolve()
-      })
-    })
+    await flushers.wait(timing.flushMs)
   }
 
   async function flush(): Promise<void> {
@@ -285,6 +288,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearTimeout(dialTimer)
       clearTimeout(pumpTimer)
       clearTimeout(saveTimer)
+      clearTimeout(tellTimer)
       welcomed = false
       stream?.end()
       await deliveries.settled()

@@ -9,7 +9,7 @@ import type { Container } from './runtime.js'
  */
 const stoppedAtMost = 1024
 const stoppedAtLeast = 64
-const stoppedForMs = 60_000
+const stoppedForMs = 20_000
 
 /** Every container that is known, found by what a slot tells without looking at all of them. */
 export interface ContainerIndex {

@@ -1,10 +1,10 @@
-import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
 import { startTicksOf } from '../proc-text.js'
 
-type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf'>
+type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf' | 'isThere'>
 
 let facts: Facts | undefined
 
@@ -14,7 +14,11 @@ function factsOf(): Facts {
   try {
     facts = loadAddon()
   } catch {
-    facts = { mntnsOf: readMntns, startTimeOf: (pid) => startTicksOf(pid) ?? 0 }
+    facts = {
+      mntnsOf: readMntns,
+      startTimeOf: (pid) => startTicksOf(pid) ?? 0,
+      isThere: (pid) => existsSync(`/proc/${pid}`)
+    }
   }
   return facts
 }
@@ -38,6 +42,11 @@ export function mntnsOf(pid: number): number | undefined {
 export function startTimeOf(pid: number): number | undefined {
   const found = factsOf().startTimeOf(pid)
   return found === 0 ? undefined : found
+}
+
+/** True while a process of that id exists, if only to be reaped. */
+export function isThere(pid: number): boolean {
+  return factsOf().isThere(pid)
 }
 
 let mountpoint: string | undefined

@@ -2,7 +2,7 @@ import { readKernelFilters } from '../../native/kernel-filters.js'
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import type { Abi } from '../../src/seccomp/abi.js'
-import { startTimeOf } from '../containers/processes.js'
+import { isThere, startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { factsOf, type Tracked } from './container-facts.js'
@@ -10,7 +10,7 @@ import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
 import { createRegistryNews } from './registry-news.js'
-import { exists, hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
+import { hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
 
 export interface InspectorOptions {
   registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear' | 'onChange'>
@@ -42,6 +42,8 @@ export interface Inspector {
 const youngMs = 15_000
 /** A container that ends at once is not worth reading its filter. */
 const filterAfterMs = 250
+/** What ended within this time was never looked at: on a busy node that is most. */
+const newMs = 200
 /** Attempts are this far apart: each starts the helper. */
 const filterPauseMs = 1000
 const diskEveryMs = 2000
@@ -169,7 +171,7 @@ export function startInspector(options: InspectorOptions): Inspector {
 
   /** What has to be looked at now. */
   function dueNow(all: boolean, at: number): Iterable<Tracked> {
-    const due = new Set<Tracked>(news.take(at))
+    const due = new Set<Tracked>(news.take(at, all ? 0 : newMs))
     const lookAtDisk = all || at - state.diskAt >= diskEveryMs
     const learned = lookAtDisk && learnRevisions()
     if (all || learned) for (const one of tracked.values()) due.add(one)
@@ -181,7 +183,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     if (at - state.endsAt >= endsEveryMs) {
       state.endsAt = at
       tracked.forEach((one) => {
-        if (!exists(one.container.pid)) due.add(one)
+        if (!isThere(one.container.pid)) due.add(one)
       })
     }
     return due
@@ -279,7 +281,7 @@ export function startInspector(options: InspectorOptions): Inspector {
     soon ??= setTimeout(() => {
       soon = undefined
       void alone(false)
-    }, 50)
+    }, newMs)
   })
 
   return {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { procText } from '../proc-text.js'
 
@@ -30,11 +29,6 @@ let bootMs: number | undefined
 export function timeOfTicks(ticks: number): string {
   bootMs ??= Date.now() - uptime() * 1000
   return new Date(bootMs + ticks * 10).toISOString()
-}
-
-/** True while a process of that id exists: one call, nothing is read. */
-export function exists(pid: number): boolean {
-  return existsSync(`/proc/${pid}`)
 }
 
 /** What a runtime's own process is called until the container's program begins. */

@@ -4,8 +4,11 @@ import type { Container } from '../containers/runtime.js'
 
 /** What the registry told since the last look, the newest of each run. */
 export interface RegistryNews<Met> {
-  /** Those of which there is news; what cannot be met yet is tried again with the next call. */
-  take(nowMs: number): Generator<Met>
+  /**
+   * Those of which there is news, heard so long ago at least: what cannot be met yet, or came just now, is tried
+   * again with the next call.
+   */
+  take(nowMs: number, ageMs: number): Generator<Met>
   close(): void
 }
 
@@ -23,7 +26,7 @@ export function createRegistryNews<Met>(options: {
   meet: (container: Container, nowMs: number) => Met | undefined
 }): RegistryNews<Met> {
   const { registry, isMet, metBefore, meet } = options
-  const waiting = new Map<string, Container>()
+  const waiting = new Map<string, { container: Container; heardAt: number }>()
 
   function hear(container: Container): void {
     const run = `${container.id} ${container.firstPid ?? container.pid}`
@@ -31,15 +34,19 @@ export function createRegistryNews<Met>(options: {
       container.pid === 0
         ? metBefore(container) !== undefined
         : !isMet(container) && !isSandbox(container.labels)
-    if (isNews) waiting.set(run, container)
-    else waiting.delete(run)
+    if (!isNews) waiting.delete(run)
+    else {
+      const heardAt = waiting.get(run)?.heardAt ?? performance.now()
+      waiting.set(run, { container, heardAt })
+    }
   }
 
   const ignore = registry.onChange(hear)
   for (const container of registry.all()) hear(container)
   return {
-    *take(nowMs) {
-      for (const [run, container] of waiting) {
+    *take(nowMs, ageMs) {
+      for (const [run, { container, heardAt }] of waiting) {
+        if (container.pid > 0 && nowMs - heardAt < ageMs) continue
         const one = container.pid === 0 ? metBefore(container) : meet(container, nowMs)
         // Gone, or not readable yet: the registry will tell which of the two.
         if (one === undefined && container.pid > 0) continue

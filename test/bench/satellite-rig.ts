@@ -40,6 +40,8 @@ export interface SatelliteRig {
   node(): Promise<NodeView | undefined>
   /** What the satellite itself says of live and lately ended containers. */
   containers(): Promise<TraceUpdate[]>
+  /** Ended instances that had left that list when it was asked for last. */
+  forgotten(): number
   close(): Promise<void>
 }
 
@@ -81,6 +83,7 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
   }
   const socket = /local socket (\S+)/.exec(satellite.said)?.[1] ?? ''
   const client = new SatelliteClient(`unix:${socket}`, credentials.createInsecure())
+  let forgotten = 0
   const node = async () =>
     (await readList<NodeView>({ ui, token: await uiToken(state) }, 'nodes')).find(
       ({ name }) => name === 'bench'
@@ -100,10 +103,15 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
     containers: () =>
       new Promise((resolve, reject) => {
         client.listContainers({}, (error, answer) => {
-          if (error === null) resolve(answer.containers)
-          else reject(error)
+          if (error !== null) {
+            reject(error)
+            return
+          }
+          forgotten = answer.forgotten
+          resolve(answer.containers)
         })
       }),
+    forgotten: () => forgotten,
     close: async () => {
       client.close()
       await stop()

@@ -34,6 +34,8 @@ export interface SoakResult {
   firstMb: number
   lastMb: number
   cpuShare: number
+  /** Ended instances, others' too, that left the satellite's list before it was asked again, at most. */
+  forgotten: number
 }
 
 /** Slope of the least-squares line through (x, y). */
@@ -75,15 +77,21 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
   const begin = performance.now()
   const passed = (): number => (performance.now() - begin) / 60_000
   const samples: [number, number][] = []
-  /** Ended, and not yet seen in the satellite's own list of what ended lately (it keeps 256). */
+  /** Ended, and not yet seen in the satellite's own list of what ended lately. */
   const awaited = new Map<string, number>()
   const masks = new Map<string, number>()
   let [started, unseen, wrong, toldMinute] = [0, 0, 0, 0]
+  let [mostForgotten, endedBefore] = [0, 0]
   const startCpu = await cpuSeconds(rig.pid)
   const long: string[] = []
 
   const checkSeen = async (): Promise<void> => {
-    for (const one of await rig.containers()) {
+    const before = rig.forgotten()
+    const all = await rig.containers()
+    // What ended before the last look and left since was seen then.
+    mostForgotten = Math.max(mostForgotten, rig.forgotten() - before - endedBefore)
+    endedBefore = all.filter(({ ended }) => ended).length
+    for (const one of all) {
       if (!one.ended || !awaited.delete(one.container)) continue
       const mask = masks.get(one.container) ?? 0
       masks.delete(one.container)
@@ -161,6 +169,7 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
       slopeOfSecondHalf: slopeOf(samples.filter(([at]) => at >= minutes / 2)) * 10,
       firstMb: warm[0]?.[1] ?? 0,
       lastMb: warm.at(-1)?.[1] ?? 0,
+      forgotten: mostForgotten,
       cpuShare: (((await cpuSeconds(rig.pid)) - startCpu) / (passed() * 60)) * 100
     }
   } finally {
@@ -184,9 +193,9 @@ export async function benchSoak(args: {
   const { minutes, containers, slope, firstMb, lastMb, lost, others, unseen, wrong, cpuShare } =
     result
   const table = [
-    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | over all, warm-up included | second half alone | lost | unseen | wrong sets | others on the machine | share of a core |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ${slope.toFixed(2)} | ${slopeOfAll.toFixed(2)} | ${slopeOfSecondHalf.toFixed(2)} | ${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${cpuShare.toFixed(2)} % |`
+    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | over all, warm-up included | second half alone | lost | unseen | wrong sets | others on the machine | share of a core | left the list unseen |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ${slope.toFixed(2)} | ${slopeOfAll.toFixed(2)} | ${slopeOfSecondHalf.toFixed(2)} | ${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${cpuShare.toFixed(2)} % | ${result.forgotten} |`
   ]
   const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')
   return { text: `${text}\n`, holds: soakHolds(result) }

@@ -82,7 +82,10 @@ export async function runTraced(options: TracedRunOptions): Promise<CallCounts> 
   const state = join(options.root, id, 'state.json')
   const initPid = async (): Promise<number> =>
     (JSON.parse(await readFile(state, 'utf8')) as { init_process_pid: number }).init_process_pid
+  // The container may be gone before `runc kill` is.
+  let mayEnd = false
   const failed = main.ended.then((code) => {
+    if (mayEnd) return new Promise<never>(() => undefined)
     throw new Error(`${id} ended with ${code} before its time: ${main.said.err.slice(-2000)}`)
   })
   failed.catch(() => undefined)
@@ -92,6 +95,7 @@ export async function runTraced(options: TracedRunOptions): Promise<CallCounts> 
       ...options.place,
       exec,
       signal: async (name) => {
+        mayEnd ||= name !== 'HUP'
         await mustRun('runc', ['--root', options.root, 'kill', id, name])
       },
       blocked: async (call) => {

@@ -196,7 +196,8 @@ function nodeView(name: string, at: number): NodeView {
       recursionMisses: 0,
       unidentified: 0,
       details: 0,
-      missed: 0
+      missed: 0,
+      givenUp: 0
     },
     conditions: []
   }

@@ -108,7 +108,10 @@ function rogue(hub: string, ca: string, token: string | undefined) {
     hello: (node: string) =>
       send({
         $case: 'hello',
-        value: { node, bootId: 'b', version: 'x', status: nodeStatus, holding: [] }
+        value: {
+          ...{ node, bootId: 'b', version: 'x', status: nodeStatus, holding: [] },
+          takesAcksTogether: false
+        }
       }),
     welcomed: () =>
       until('a welcome', () => received.find(({ body }) => body?.$case === 'welcome')),

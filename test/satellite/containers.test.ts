@@ -316,7 +316,50 @@ test("a container's state is told once, its end and the next one of its name all
   ])
 })
 
-test('containers that ended are known for a minute, a few of them longer, never too many', (t) => {
+test('containers in namespaces of a root, of those that were there and those that are made later', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const root = join(folder, 'root')
+  await mkdir(join(root, 'old'), { recursive: true })
+  await mkdir(join(root, 'busy', 'first'), { recursive: true })
+  const watch = openStateWatch([root])
+  t.teardown(async () => {
+    watch.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  if (!watch.start(() => undefined)) {
+    t.comment('the addon is not built: no folder is followed')
+    return
+  }
+  const told = new Map<string, number>()
+  const toldOf = (path: string) =>
+    until(`news of ${path}`, () => {
+      for (const one of watch.take().news) {
+        if (one.state !== undefined) told.set(one.folder, one.state.pid)
+      }
+      return told.get(join(root, path))
+    })
+  const start = async (path: string, pid: number) => {
+    await mkdir(join(root, path), { recursive: true })
+    const text = JSON.stringify({ init_process_pid: pid, config: { labels: [] } })
+    await writeFile(join(root, path, 'state-1'), text)
+    await rename(join(root, path, 'state-1'), join(root, path, 'state.json'))
+  }
+  await start('busy/second', 2)
+  t.equal(await toldOf('busy/second'), 2, 'in a namespace with containers')
+  await start('old/one', 3)
+  t.equal(await toldOf('old/one'), 3, 'in one that was empty')
+  await start('new/one', 4)
+  t.equal(await toldOf('new/one'), 4, 'in one that was made with it')
+  await mkdir(join(root, 'empty'))
+  await start('direct', 5)
+  t.equal(await toldOf('direct'), 5, 'in the root itself')
+  await start('empty/one', 6)
+  t.equal(await toldOf('empty/one'), 6, 'in one that was empty when it was met')
+  await start('empty/two', 7)
+  t.equal(await toldOf('empty/two'), 7)
+})
+
+test('containers that ended are known for a while, a few of them longer, never too many', (t) => {
   const clock = { now: 0 }
   const index = createContainerIndex(() => clock.now)
   const run = (n: number) => plain({ id: `c${n}`, cgroupId: BigInt(1000 + n), firstPid: 5000 + n })
@@ -330,7 +373,11 @@ test('containers that ended are known for a minute, a few of them longer, never 
   t.equal(index.all().length, 1025, 'the newest 1,024, and what lives')
   t.equal(index.find(slot({ cgroupId: 1001n, cgroupName: 'c1' })), undefined)
   t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500', pid: 0 })
-  clock.now = 60_000
+  clock.now = 19_000
+  index.put(run(1999))
+  index.stop(run(1999))
+  t.equal(index.all().length, 1025)
+  clock.now = 20_000
   index.put(run(2000))
   index.stop(run(2000))
   t.equal(index.all().length, 65)

@@ -279,11 +279,13 @@ const container = {
 
 test('a refused call that succeeds is an alarm; what is on purpose is none', (t) => {
   let details: DenialDetail[] = []
+  let noted = 0
   const watched: number[] = []
   const watch = createDenialWatch({
     recorder: {
       watchDenials: (_index, _generation, refused) => watched.push(...refused.native) > 0,
-      denials: () => details
+      denials: () => details,
+      noted: () => (noted += 1)
     },
     ...{ machine: 'x86_64', logger: createLogger('test', quiet), timeOf: String }
   })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
-import type { SatelliteMessage } from '../../src/api/gen/hub.js'
+import { Observation, type SatelliteMessage } from '../../src/api/gen/hub.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import { watchAwayNodes } from './away-nodes.js'
 import { openDiscovery } from './discovery-file.js'
@@ -16,7 +16,7 @@ import { createLive } from './live.js'
 import { createReports, isReport } from './reports.js'
 import { createNodeSaver, loadKnownNodes } from './node-file.js'
 import { createNodes } from './nodes.js'
-import { createObserver } from './observer.js'
+import { createObserver, observationsOf } from './observer.js'
 import { largestMessage, messageSize, refusingOversized, streamService } from './stream-service.js'
 import { createPodCheck } from './pod-check.js'
 import { createPromotions } from './promotions.js'
@@ -126,21 +126,29 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     tell()
   }
 
-  function refuseSize(session: Session, body: Body, bytes: number): void {
-    const { node } = session
-    const isObservation = body.$case === 'observation'
-    const reason = isObservation ? 'too-large' : 'status-too-large'
-    const refused = { reason, message: `${body.$case} of ${bytes} bytes` } as const
-    if (isObservation) observe.refuse(session, body.value, refused)
-    else refusals.note(refused, { node })
+  /** @param bytes of the message that it came in. */
+  function receiveObservation(session: Session, observation: Observation, bytes: number): void {
+    const limit = limits.observationBytes
+    // The others of a message may be what makes it large.
+    const own = bytes <= limit ? bytes : Observation.encode(observation).finish().length
+    if (own <= limit) {
+      observe(session, observation)
+      return
+    }
+    const message = `observation of ${own} bytes`
+    observe.refuse(session, observation, { reason: 'too-large', message })
   }
 
   function receive(session: Session, body: Body): void {
     const { node } = session
     nodes.seen(node, new Date().toISOString())
     const size = messageSize(body.value)
-    if (size > limits[body.$case === 'observation' ? 'observationBytes' : 'statusBytes']) {
-      refuseSize(session, body, size)
+    const observations = observationsOf(body)
+    for (const one of observations ?? []) receiveObservation(session, one, size)
+    if (observations !== undefined) return
+    if (size > limits.statusBytes) {
+      const message = `${body.$case} of ${size} bytes`
+      refusals.note({ reason: 'status-too-large', message }, { node })
       return
     }
     if (body.$case === 'nodeStatus') {
@@ -154,8 +162,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
       fleet.reported(session, body.value)
       nodesChanged()
-    } else if (body.$case === 'observation') observe(session, body.value)
-    else if (isReport(body)) report(node, body)
+    } else if (isReport(body)) report(node, body)
   }
 
   const server = new Server({

@@ -9,7 +9,8 @@ const kinds = {
   recursionMisses: 'recursion_misses',
   unidentified: 'unidentified',
   details: 'details',
-  missed: 'missed'
+  missed: 'missed',
+  givenUp: 'given_up'
 } as const
 
 /** Registers what is known of the nodes: one series per node and kind, read when somebody asks. */

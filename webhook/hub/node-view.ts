@@ -19,7 +19,8 @@ export function nodeView(node: NodeState): NodeView {
     recursionMisses = 0,
     unidentified = 0,
     details = 0,
-    missed = 0
+    missed = 0,
+    givenUp = 0
   } = status?.losses ?? {}
   return {
     name: node.name,
@@ -35,7 +36,7 @@ export function nodeView(node: NodeState): NodeView {
       .map(({ name, version }) => (version === '' ? name : `${name} ${version}`))
       .join(', '),
     revisions: node.holding.size,
-    losses: { tableFull, unknownSyscalls, recursionMisses, unidentified, details, missed },
+    losses: { tableFull, unknownSyscalls, recursionMisses, unidentified, details, missed, givenUp },
     conditions: [...reported, ...failed]
   }
 }

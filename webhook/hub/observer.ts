@@ -1,4 +1,4 @@
-import type { NodeStatus, Observation } from '../../src/api/gen/hub.js'
+import type { NodeStatus, Observation, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import type { Cardinality } from './cardinality.js'
@@ -31,6 +31,14 @@ export interface ObserverOptions {
 export interface Observer {
   (session: Session, observation: Observation): void
   refuse(session: Session, observation: Observation, refused: Refused): void
+}
+
+/** Those that a message brings; undefined: it is about something else. */
+export function observationsOf(
+  body: NonNullable<SatelliteMessage['body']>
+): readonly Observation[] | undefined {
+  if (body.$case === 'observations') return body.value.observations
+  return body.$case === 'observation' ? [body.value] : undefined
 }
 
 export function createObserver(options: ObserverOptions): Observer {
@@ -70,7 +78,7 @@ export function createObserver(options: ObserverOptions): Observer {
     intake.offer(
       node,
       finding,
-      () => session.outbox.send(encode({ $case: 'observationAck', value: { id, sequence } })),
+      () => session.ack({ id, sequence }),
       (message) => refuse(session, observation, { reason: 'profile-full', message })
     )
   }

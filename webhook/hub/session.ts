@@ -1,9 +1,11 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js'
-import type { Hello, SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { Hello, ObservationAck, SatelliteMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/log.js'
 import { version } from '../../src/version.js'
+import { createAcks } from './acks.js'
 import { type Gate, tokenOf } from './gate.js'
 import { type Identity, isRefused } from './identity.js'
+import { observationsOf } from './observer.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace } from './pace.js'
 import type { Refusals, Refused } from './refusals.js'
@@ -27,6 +29,8 @@ export interface SessionTiming {
 export interface Session {
   node: string
   outbox: Outbox
+  /** Tells that an instance's observation is durable up to a sequence. */
+  ack(ack: ObservationAck): void
   /** Ends the stream with a gRPC status; cut: without waiting for the reader. */
   end(code: status, details: string, cut?: boolean): void
 }
@@ -42,6 +46,8 @@ export interface SessionEvents {
 }
 
 const helloTimeoutMs = 10_000
+/** Observations that one message may bring. */
+const observationsAtOnce = 64
 
 export interface SessionServices {
   timing: SessionTiming
@@ -151,10 +157,11 @@ export function serveSession(call: Call, services: SessionServices): void {
       return
     }
     clearTimeout(helloTimer)
-    session = { node, outbox, end }
-    outbox.send(
-      encode({ $case: 'welcome', value: { hub: 'hub', version, resendMs: timing.resendMs } })
-    )
+    const ack = createAcks((message) => outbox.send(message), hello.takesAcksTogether)
+    session = { node, outbox, ack, end }
+    const { resendMs } = timing
+    const welcome = { hub: 'hub', version, resendMs, observationsAtOnce }
+    outbox.send(encode({ $case: 'welcome', value: welcome }))
     events.opened(session, hello)
   }
 
@@ -172,8 +179,9 @@ export function serveSession(call: Call, services: SessionServices): void {
       return
     }
     events.message(session, body)
-    if (body.$case !== 'observation') return
-    const wait = pace.take(heardAt)
+    let wait = 0
+    for (let left = observationsOf(body)?.length ?? 0; left > 0; left -= 1)
+      wait = pace.take(heardAt)
     if (wait === 0) return
     call.pause()
     clearTimeout(resume)

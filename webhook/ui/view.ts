@@ -26,7 +26,7 @@ export interface WorkloadView {
   nodes: string
 }
 
-/** What a node's recorder could not keep, counted since it was made (`unidentified`, `missed`: since the satellite began). */
+/** What a node's recorder could not keep, counted since it was made (`unidentified`, `missed`, `givenUp`: since the satellite began). */
 export interface NodeLosses {
   /** Containers that found no slot. */
   tableFull: number
@@ -40,6 +40,8 @@ export interface NodeLosses {
   details: number
   /** Containers that ran while nothing was attached. */
   missed: number
+  /** Observations that found no room while the hub did not take them. */
+  givenUp: number
 }
 
 /** One node as pages, API and CLI show it. */
@@ -69,7 +71,8 @@ export function lossesText(losses: NodeLosses): string {
     recursionMisses: 'recursion misses',
     unidentified: 'unidentified',
     details: 'details',
-    missed: 'missed'
+    missed: 'missed',
+    givenUp: 'given up'
   }
   return (Object.keys(words) as (keyof NodeLosses)[])
     .filter((kind) => losses[kind] > 0)

@@ -39,6 +39,7 @@ export interface SatelliteMessage {
     | { $case: "inventory"; value: Inventory }
     | { $case: "used"; value: UsedSets }
     | { $case: "refused"; value: Refused }
+    | { $case: "observations"; value: Observations }
     | { $case: "credentials"; value: Credentials }
     | undefined;
 }
@@ -53,6 +54,7 @@ export interface HubMessage {
     { $case: "desired"; value: DesiredRevisions }
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "observationRefused"; value: ObservationRefused }
+    | { $case: "observationAcks"; value: ObservationAcks }
     | undefined;
 }
 
@@ -79,6 +81,8 @@ export interface Hello {
    * with the same content share a digest, and each needs its own file.
    */
   holding: string[];
+  /** acks may come as ObservationAcks */
+  takesAcksTogether: boolean;
 }
 
 export interface Welcome {
@@ -89,6 +93,8 @@ export interface Welcome {
    * sooner helps nobody. A new stream begins anew in any case. 0: the satellite's own time.
    */
   resendMs: number;
+  /** So many observations may come in one message; 0: each in its own. */
+  observationsAtOnce: number;
 }
 
 export interface Heartbeat {
@@ -151,6 +157,8 @@ export interface Losses {
   details: number;
   /** containers that ran while nothing was attached */
   missed: number;
+  /** observations that found no room while the hub did not take them */
+  givenUp: number;
 }
 
 /** In the shape of metav1.Condition. */
@@ -208,6 +216,11 @@ export interface Observation {
    * as a filter may end them.
    */
   unproven: AbiNames[];
+}
+
+/** At most as many as Welcome says, of different instances. */
+export interface Observations {
+  observations: Observation[];
 }
 
 export interface AbiNames {
@@ -290,6 +303,10 @@ export interface ObservationAck {
   id: string;
   /** stored durably up to here */
   sequence: number;
+}
+
+export interface ObservationAcks {
+  acks: ObservationAck[];
 }
 
 /** The hub will not store this observation: the satellite drops it, or keeps it back for a while. */
@@ -477,6 +494,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
       case "refused":
         Refused.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
+      case "observations":
+        Observations.encode(message.body.value, writer.uint32(74).fork()).join();
+        break;
       case "credentials":
         Credentials.encode(message.body.value, writer.uint32(114).fork()).join();
         break;
@@ -561,6 +581,14 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "refused", value: Refused.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.body = { $case: "observations", value: Observations.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 14: {
             if (tag !== 114) {
               break;
@@ -635,6 +663,12 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
+      case "observations": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "observations", value: Observations.fromPartial(object.body.value) };
+        }
+        break;
+      }
       case "credentials": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "credentials", value: Credentials.fromPartial(object.body.value) };
@@ -670,6 +704,9 @@ export const HubMessage: MessageFns<HubMessage> = {
         break;
       case "observationRefused":
         ObservationRefused.encode(message.body.value, writer.uint32(82).fork()).join();
+        break;
+      case "observationAcks":
+        ObservationAcks.encode(message.body.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -736,6 +773,14 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "observationRefused", value: ObservationRefused.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.body = { $case: "observationAcks", value: ObservationAcks.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -787,6 +832,12 @@ export const HubMessage: MessageFns<HubMessage> = {
       case "observationRefused": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "observationRefused", value: ObservationRefused.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "observationAcks": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "observationAcks", value: ObservationAcks.fromPartial(object.body.value) };
         }
         break;
       }
@@ -851,7 +902,7 @@ export const Credentials: MessageFns<Credentials> = {
 };
 
 function createBaseHello(): Hello {
-  return { node: "", bootId: "", version: "", status: undefined, holding: [] };
+  return { node: "", bootId: "", version: "", status: undefined, holding: [], takesAcksTogether: false };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -870,6 +921,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.holding) {
       writer.uint32(42).string(v!);
+    }
+    if (message.takesAcksTogether !== false) {
+      writer.uint32(48).bool(message.takesAcksTogether);
     }
     return writer;
   },
@@ -927,6 +981,14 @@ export const Hello: MessageFns<Hello> = {
             message.holding.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesAcksTogether = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -951,12 +1013,13 @@ export const Hello: MessageFns<Hello> = {
       ? NodeStatus.fromPartial(object.status)
       : undefined;
     message.holding = object.holding?.map((e) => e) || [];
+    message.takesAcksTogether = object.takesAcksTogether ?? false;
     return message;
   },
 };
 
 function createBaseWelcome(): Welcome {
-  return { hub: "", version: "", resendMs: 0 };
+  return { hub: "", version: "", resendMs: 0, observationsAtOnce: 0 };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -969,6 +1032,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.resendMs !== 0) {
       writer.uint32(400).uint32(message.resendMs);
+    }
+    if (message.observationsAtOnce !== 0) {
+      writer.uint32(408).uint32(message.observationsAtOnce);
     }
     return writer;
   },
@@ -1010,6 +1076,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.resendMs = reader.uint32();
             continue;
           }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.observationsAtOnce = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1030,6 +1104,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.hub = object.hub ?? "";
     message.version = object.version ?? "";
     message.resendMs = object.resendMs ?? 0;
+    message.observationsAtOnce = object.observationsAtOnce ?? 0;
     return message;
   },
 };
@@ -1451,7 +1526,7 @@ export const Runtime: MessageFns<Runtime> = {
 };
 
 function createBaseLosses(): Losses {
-  return { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0, details: 0, missed: 0 };
+  return { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0, details: 0, missed: 0, givenUp: 0 };
 }
 
 export const Losses: MessageFns<Losses> = {
@@ -1473,6 +1548,9 @@ export const Losses: MessageFns<Losses> = {
     }
     if (message.missed !== 0) {
       writer.uint32(48).uint64(message.missed);
+    }
+    if (message.givenUp !== 0) {
+      writer.uint32(56).uint64(message.givenUp);
     }
     return writer;
   },
@@ -1538,6 +1616,14 @@ export const Losses: MessageFns<Losses> = {
             message.missed = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.givenUp = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1561,6 +1647,7 @@ export const Losses: MessageFns<Losses> = {
     message.unidentified = object.unidentified ?? 0;
     message.details = object.details ?? 0;
     message.missed = object.missed ?? 0;
+    message.givenUp = object.givenUp ?? 0;
     return message;
   },
 };
@@ -1957,6 +2044,61 @@ export const Observation: MessageFns<Observation> = {
     message.lost = object.lost ?? 0;
     message.events = object.events?.map((e) => e) || [];
     message.unproven = object.unproven?.map((e) => AbiNames.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseObservations(): Observations {
+  return { observations: [] };
+}
+
+export const Observations: MessageFns<Observations> = {
+  encode(message: Observations, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.observations) {
+      Observation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Observations {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservations();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.observations.push(Observation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Observations>): Observations {
+    return Observations.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Observations>): Observations {
+    const message = createBaseObservations();
+    message.observations = object.observations?.map((e) => Observation.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2744,6 +2886,61 @@ export const ObservationAck: MessageFns<ObservationAck> = {
     const message = createBaseObservationAck();
     message.id = object.id ?? "";
     message.sequence = object.sequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseObservationAcks(): ObservationAcks {
+  return { acks: [] };
+}
+
+export const ObservationAcks: MessageFns<ObservationAcks> = {
+  encode(message: ObservationAcks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.acks) {
+      ObservationAck.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationAcks {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservationAcks();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acks.push(ObservationAck.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ObservationAcks>): ObservationAcks {
+    return ObservationAcks.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObservationAcks>): ObservationAcks {
+    const message = createBaseObservationAcks();
+    message.acks = object.acks?.map((e) => ObservationAck.fromPartial(e)) || [];
     return message;
   },
 };

@@ -63,7 +63,10 @@ export interface ListContainersRequest {
 }
 
 export interface ListContainersResponse {
+  /** What lives, and the newest of what ended. */
   containers: TraceUpdate[];
+  /** Instances that ended and found no room in this list any more, since the satellite started. */
+  forgotten: number;
 }
 
 function createBaseStartTraceRequest(): StartTraceRequest {
@@ -504,13 +507,16 @@ export const ListContainersRequest: MessageFns<ListContainersRequest> = {
 };
 
 function createBaseListContainersResponse(): ListContainersResponse {
-  return { containers: [] };
+  return { containers: [], forgotten: 0 };
 }
 
 export const ListContainersResponse: MessageFns<ListContainersResponse> = {
   encode(message: ListContainersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.containers) {
       TraceUpdate.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.forgotten !== 0) {
+      writer.uint32(16).uint64(message.forgotten);
     }
     return writer;
   },
@@ -536,6 +542,14 @@ export const ListContainersResponse: MessageFns<ListContainersResponse> = {
             message.containers.push(TraceUpdate.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.forgotten = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -554,6 +568,7 @@ export const ListContainersResponse: MessageFns<ListContainersResponse> = {
   fromPartial(object: DeepPartial<ListContainersResponse>): ListContainersResponse {
     const message = createBaseListContainersResponse();
     message.containers = object.containers?.map((e) => TraceUpdate.fromPartial(e)) || [];
+    message.forgotten = object.forgotten ?? 0;
     return message;
   },
 };

@@ -295,7 +295,8 @@ test('readiness, conditions and pace', (t) => {
     bootId: '',
     version: '',
     status: undefined,
-    holding
+    holding,
+    takesAcksTogether: false
   })
   const reason = (atMs = Date.parse(time)) =>
     readyCondition(readinessOf(path, nodes.counted(atMs, 60_000)), 1).reason

@@ -52,7 +52,7 @@ export const node: NodeView = {
   attached: false,
   losses: {
     ...{ tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 },
-    ...{ details: 0, missed: 0 }
+    ...{ details: 0, missed: 0, givenUp: 0 }
   },
   conditions: [
     { type: 'ProfilesWritable', status: 'False', reason: 'WRITE_FAILED', message: hostile }

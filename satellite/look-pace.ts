@@ -1,0 +1,26 @@
+/** A look that cost so much is followed by a wait of so many times that: looks take a percent of a core, about … */
+const waitPerCost = 100
+/** … but nobody waits longer than this many times what is asked for. */
+const longest = 4
+
+/**
+ * When the slots are looked at. What a look costs besides what it finds (a message, a collection, a grace period for
+ * freed slots) is the same for one container and for twenty: a busy node is looked at less often, a quiet one as often
+ * as asked. Pure: times come in, in ms.
+ */
+export interface LookPace {
+  isDue(nowMs: number): boolean
+  /** A look began and ended. `more`: it left something for the next, which is due at once. */
+  looked(beganMs: number, endedMs: number, more: boolean): void
+}
+
+export function createLookPace(intervalMs: number): LookPace {
+  let dueAt = Number.NEGATIVE_INFINITY
+  return {
+    isDue: (nowMs) => nowMs >= dueAt,
+    looked(beganMs, endedMs, more) {
+      const wait = Math.min(longest * intervalMs, (endedMs - beganMs) * waitPerCost)
+      dueAt = more ? endedMs : beganMs + Math.max(intervalMs, wait)
+    }
+  }
+}
