@@ -8,6 +8,7 @@ import type { InventoryItem } from '../../webhook/ui/inventory.js'
 import type { NodeView } from '../../webhook/ui/view.js'
 import { digestOf, hour, nodeNames, nodeOf, type Resident, residents } from './residents.js'
 import { discoveryOfTown } from './town-discovery.js'
+import { townProfiler } from './town-profiler.js'
 
 function profileOf({
   namespace,
@@ -277,5 +278,6 @@ export const town = {
     loose('tuner', 'not-protectable', 1),
     loose('cache', 'runtime-default', 0)
   ],
-  discovery: discoveryOfTown()
+  discovery: discoveryOfTown(),
+  profiler: townProfiler
 }

@@ -127,6 +127,8 @@ export interface RigOptions extends Partial<UiSources> {
   objects?: readonly AnyObject[]
   /** What time it is, RFC 3339. */
   clock?: string
+  /** Default: no satellite is on this machine. */
+  profiler?: Ui['profiler']
   extensions?: readonly ((app: FastifyInstance) => void)[]
   rights?: Rights
   /** Default: one in memory, of `objects`. */
@@ -137,6 +139,7 @@ export interface RigOptions extends Partial<UiSources> {
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
+  const { profiler } = options
   const { rights, inventory, store: givenStore, ...sources } = others
   const containers = inventory === undefined ? undefined : createContainerIndex(inventory())
   const objects = new Map(
@@ -179,7 +182,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     sessions,
     rights: rights ?? localRights(token),
     audit,
-    profiler: undefined,
+    profiler,
     place: 'here',
     now: () => clock,
     logger,

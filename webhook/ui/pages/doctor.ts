@@ -23,7 +23,7 @@ function render({ ui }: Call) {
     facts: [
       bad === 0
         ? 'every check that can be made is good'
-        : `${bad} of ${checks.length} need mending`,
+        : `${bad} of ${checks.length} ${bad === 1 ? 'needs' : 'need'} mending`,
       `as of ${new Date(ui.now()).toISOString().slice(11, 19)} UTC`
     ],
     actions: html`<a class="btn" href="/doctor">Check again</a>`,

@@ -14,6 +14,8 @@ import { ageText, command, countText, empty, numberText, tag, table } from '../p
 import type { Page } from './page.js'
 
 const shown = 100
+/** What the first counts bring was there when the trace began. */
+const atOnceMs = 2000
 
 async function render({ ui, identity, params }: Call) {
   const found = ui.profiler?.find(params['id'] ?? '')
@@ -31,7 +33,10 @@ async function render({ ui, identity, params }: Call) {
   const floor = runtimeDefaultNames()
   const now = ui.now()
   const sinceStart = (at: string) => Date.parse(at) - found.startedAt
-  const recent = trace.syscalls.filter(({ firstSeen }) => now - Date.parse(firstSeen) < 60_000)
+  const isNew = (at: string) => sinceStart(at) >= atOnceMs
+  const recent = trace.syscalls.filter(
+    ({ firstSeen }) => isNew(firstSeen) && now - Date.parse(firstSeen) < 60_000
+  )
   const beyond = trace.syscalls.filter((call) => !floor.has(call.name)).length
   const figure = (term: string, value: string) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`
   const state =
@@ -51,8 +56,7 @@ async function render({ ui, identity, params }: Call) {
       cells: [
         html`<span class="mono">${call.name}</span>${call.abi === 'x86_64' ? nothing : html`<span class="sub">${call.abi}</span>`}`,
         html`${countText(call.count)}`,
-        // What was there when it began is not new.
-        html`${sinceStart(call.firstSeen) < 2000 ? html`<span class="muted">at the start</span>` : `after ${ageText(sinceStart(call.firstSeen))}`}`,
+        html`${!isNew(call.firstSeen) ? html`<span class="muted">at the start</span>` : `after ${ageText(sinceStart(call.firstSeen))}`}`,
         html`${((100 * call.count) / Math.max(1, trace.calls)).toFixed(1)} %`,
         risk === undefined
           ? html`<span class="risk low">none</span>`
