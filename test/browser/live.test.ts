@@ -139,6 +139,21 @@ test('live: nothing that was typed is lost, wherever the focus went', async (t) 
     t.equal(await why.inputValue(), 'its agent tries it')
     t.ok(await why.isVisible(), 'what was open is open')
     t.match(await page.evaluate('document.activeElement.textContent'), /^Keep refused/)
+    // Where an action of another form loads the page anew.
+    denials.push({ ...opened, syscall: 'swapon' })
+    const other = page.locator('tbody tr', { hasText: 'swapon' })
+    await other.locator('summary').click()
+    await other.getByLabel('Why').fill('nobody needs it')
+    const loaded = page.waitForEvent('load')
+    await other.getByLabel('Why').press('Enter')
+    await loaded
+    const same = page.locator('tbody tr', { hasText: 'kexec_load' }).getByLabel('Why')
+    await until('what was typed', async () =>
+      (await same.inputValue()) === 'its agent tries it' ? true : undefined
+    )
+    t.ok(await same.isVisible())
+    t.equal(await other.getByLabel('Why').inputValue(), '', 'what was sent is done')
+
     // In a row that goes: it stays as long as somebody is at work in it.
     await page.getByRole('button', { name: 'Pause' }).focus()
     denials.splice(0, denials.length, { ...opened, syscall: 'reboot' })
@@ -186,15 +201,15 @@ test('live: nothing that was typed is lost, wherever the focus went', async (t) 
     })
 
     // When the session is over: who typed nothing sees the log-in, who typed keeps it.
-    const [other] = [await page.context().newPage()]
-    await other.goto(`${rig.origin}/rules`)
+    const second = await page.context().newPage()
+    await second.goto(`${rig.origin}/rules`)
     await page.getByLabel('Name', { exact: true }).fill('unsaved')
     rig.pass(13 * 3_600_000)
     rig.changed()
     await page.getByText('Your session is over. Log in in another tab').waitFor()
     t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'unsaved')
-    await other.bringToFront()
-    await other.getByText('Your session is over.').waitFor()
+    await second.bringToFront()
+    await second.getByText('Your session is over.').waitFor()
     t.same(
       complaints.filter((each) => !/40[14]/.test(each)),
       []

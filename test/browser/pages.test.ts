@@ -98,6 +98,7 @@ test('states: nothing there yet, not permitted, not found, who are you, no hub',
     await page.getByLabel('Your own token').fill('not one')
     await page.getByRole('button', { name: 'Log in' }).click()
     await page.getByText('this token is not known here').waitFor()
+    t.notMatch(await page.locator('body').innerText(), /session is over/)
     await page.goto(`${empty.origin}/login`)
     await see('login', /secco ui link/)
 

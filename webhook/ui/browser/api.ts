@@ -1,4 +1,4 @@
-import { isAnythingTyped } from './carry.js'
+import { isAnythingTyped } from './fields.js'
 
 /** What the server said went wrong, or that it said nothing. */
 export interface Failure {
@@ -28,7 +28,8 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
     })
     const data = (await response.json()) as Record<string, unknown>
     if (response.ok) return { ok: true, data }
-    if (response.status === 401) sessionOver()
+    // Where somebody logs in there is no session yet: a wrong token is said beside its field.
+    if (response.status === 401 && url !== '/api/v1/session') sessionOver()
     return { ok: false, failure: { ...silent, ...(data as Partial<Failure>) } }
   } catch {
     return { ok: false, failure: silent }

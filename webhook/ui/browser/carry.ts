@@ -1,43 +1,4 @@
-type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement
-
-const fieldsOf = (root: Element) => [
-  ...root.querySelectorAll<Field>('input:not([type=hidden]), select, textarea')
-]
-
-/** Whether somebody typed or chose something else there than what the page came with. */
-export function isChanged(field: Field): boolean {
-  if (field instanceof HTMLSelectElement) {
-    const usual = [...field.options].findLastIndex((each) => each.defaultSelected)
-    return field.selectedIndex !== Math.max(usual, 0)
-  }
-  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue
-  if (field.type === 'checkbox' || field.type === 'radio')
-    return field.checked !== field.defaultChecked
-  if (field.type === 'file') return (field.files?.length ?? 0) > 0
-  return field.value !== field.defaultValue
-}
-
-/** Whether leaving this page would lose something. */
-export function isAnythingTyped(): boolean {
-  return fieldsOf(document.body).some(isChanged)
-}
-
-/** What a form is about: where it goes, and what of which. A reason for one thing is none for another. */
-function formName(form: HTMLFormElement | null): string {
-  if (form === null) return ''
-  const about = [...form.querySelectorAll<HTMLInputElement>('input[type=hidden]')]
-    .filter((each) => each.dataset['expect'] === undefined)
-    .map(({ name, value }) => `${name}=${value}`)
-  return [form.dataset['url'] ?? form.getAttribute('action') ?? '', ...about].join(' ')
-}
-
-function fieldName(field: Field): string {
-  const choice = field.type === 'checkbox' || field.type === 'radio' ? field.value : ''
-  const marks = Object.keys(field.dataset).join()
-  const form = field.closest('form')
-  const owner = form === null ? (field.getAttribute('form') ?? '') : formName(form)
-  return [owner, field.type, field.name, field.id, choice, marks].join('\n')
-}
+import { type Field, fieldName, fieldsOf, formName, isChanged, told } from './fields.js'
 
 /** The same thing in both, by its name and which of those of one name it is. */
 function twins<Kind>(
@@ -131,8 +92,7 @@ export function carry(before: Element, after: Element): (() => void) | undefined
       const twin = found.get(field)
       if (twin === undefined) continue
       copyInput(field, twin)
-      // What follows from it (a share in words, another digest) follows again.
-      for (const kind of ['input', 'change']) twin.dispatchEvent(new Event(kind, { bubbles: true }))
+      told(twin)
     }
   }
 }
