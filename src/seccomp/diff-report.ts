@@ -1,5 +1,5 @@
 import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
-import { diffSeccomp, type SeccompDiff } from './diff.js'
+import { actionText, diffSeccomp, ruleTexts, type SeccompDiff } from './diff.js'
 import { type Risk, riskOf } from './risk.js'
 import { runtimeDefaultNames } from './runtime-default.js'
 
@@ -36,7 +36,12 @@ export interface DiffReport extends SeccompDiff {
 }
 
 const floor = runtimeDefaultNames()
+const letsThrough = (text: string) => /SCMP_ACT_(ALLOW|LOG)/.test(text)
+/** Refused before and after, with another answer: nothing that anybody can do by it. */
+const isAnswerOnly = ({ from, to }: DiffEntry) =>
+  from !== undefined && to !== undefined && !letsThrough(from) && !letsThrough(to)
 const rank = (entry: DiffEntry) =>
+  (isAnswerOnly(entry) ? 6 : 0) +
   (entry.risk?.level === 'high' ? 0 : entry.risk === undefined ? 2 : 1) +
   (entry.beyondRuntimeDefault ? 0 : 3)
 
@@ -46,9 +51,31 @@ function decidedBy(side: DiffSide): string | undefined {
   return `${by} at ${at}${reason === undefined ? '' : ` (${reason})`}`
 }
 
+/**
+ * A rule of one side alone lets something through or takes it away only where it differs in that from what
+ * happens without it: a name that is refused anyway and now has an answer of its own (ENOSYS) is `changed`.
+ */
+function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): SeccompDiff {
+  const [before, after] = [ruleTexts(left), ruleTexts(right)]
+  const otherwise = (side: LinuxSeccomp) => actionText(side.defaultAction, side.defaultErrnoRet)
+  const textIn = (texts: ReadonlyMap<string, string>, side: LinuxSeccomp, name: string) =>
+    texts.get(name) ?? otherwise(side)
+  const answered = [...diff.added, ...diff.removed].flatMap((name) => {
+    const [from, to] = [textIn(before, left, name), textIn(after, right, name)]
+    return letsThrough(from) === letsThrough(to) ? [{ name, from, to }] : []
+  })
+  const names = new Set(answered.map(({ name }) => name))
+  const rest = (list: readonly string[]) => list.filter((name) => !names.has(name))
+  return {
+    ...diff,
+    ...{ added: rest(diff.added), removed: rest(diff.removed) },
+    changed: [...diff.changed, ...answered].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+}
+
 /** What changes from `left` to `right`, each name with why, by whom and its risk. Pure. */
 export function diffReport(left: DiffSide, right: DiffSide): DiffReport {
-  const diff = diffSeccomp(left.seccomp, right.seccomp)
+  const diff = truly(diffSeccomp(left.seccomp, right.seccomp), left.seccomp, right.seccomp)
   const entry = (
     name: string,
     change: DiffEntry['change'],

@@ -16,11 +16,13 @@ export interface SeccompDiff {
   architectures: { added: string[]; removed: string[] }
 }
 
-function actionText(action: string, errnoRet: number | undefined): string {
+/** `SCMP_ACT_ERRNO(38)`. */
+export function actionText(action: string, errnoRet: number | undefined): string {
   return errnoRet === undefined ? action : `${action}(${errnoRet})`
 }
 
-function textOf(seccomp: LinuxSeccomp): Map<string, string> {
+/** Each name that has rules, with what they say. */
+export function ruleTexts(seccomp: LinuxSeccomp): Map<string, string> {
   const byName = new Map<string, string[]>()
   for (const { name, action, errnoRet, args } of rulesOf(seccomp)) {
     const conditions = normalConditions(args ?? []).map(
@@ -39,7 +41,7 @@ const missing = (from: Iterable<string>, other: { has(name: string): boolean }) 
 
 /** What changes from `a` to `b`. Order and grouping of rules do not matter. Lists are sorted. */
 export function diffSeccomp(a: LinuxSeccomp, b: LinuxSeccomp): SeccompDiff {
-  const [before, after] = [textOf(a), textOf(b)]
+  const [before, after] = [ruleTexts(a), ruleTexts(b)]
   const changed = [...before]
     .flatMap(([name, from]) => {
       const to = after.get(name)

@@ -1,4 +1,4 @@
-/** Every page but that of a trace (the stories see it), with what a profile's pages are about. */
+/** Every page, with what a profile's pages are about. */
 export function addressesOf(key: string, call = 'io_uring_setup'): Record<string, string> {
   return {
     fleet: '/',
@@ -13,6 +13,7 @@ export function addressesOf(key: string, call = 'io_uring_setup'): Record<string
     rules: '/rules',
     nodes: '/nodes',
     profiler: '/profiler',
+    trace: '/profiler/1',
     emergency: '/emergency',
     audit: '/audit',
     doctor: '/doctor'

@@ -28,7 +28,7 @@ export async function untilSaid(page: Page, words: RegExp): Promise<void> {
     return words.test(said) ? true : undefined
   }
   await until(`${page.url()} to say ${String(words)}`, heard).catch((error: unknown) => {
-    throw new Error(`${String(error)}; it says: ${said.slice(0, 1500)}`)
+    throw new Error(`${String(error)}; it says: ${said.slice(0, 4000)}`)
   })
 }
 

@@ -1,7 +1,7 @@
 import { apiVersion } from '../../src/api/names.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { town } from './town.js'
-import { city } from './city.js'
+import { city, cityKey } from './city.js'
 
 /** Rows of every table of the pages of a crowd. */
 export const crowdRows = 5000
@@ -40,6 +40,7 @@ export const crowdPages: Readonly<Record<string, string>> = {
   reviews: '/review',
   denials: '/denials',
   profiles: '/profiles',
+  compare: `/compare?left=RuntimeDefault&right=${cityKey}`,
   rules: '/rules',
   nodes: '/nodes',
   profiler: '/profiler',

@@ -1,11 +1,13 @@
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { t, test } from 'tap'
-import { localIdentity } from '../../webhook/ui/rights.js'
+import type { Rights } from '../../webhook/ui/rights.js'
 import { pages } from '../../webhook/ui/pages/registry.js'
-import { hostile, type RigOptions, startUiRig, type UiRig } from '../webhook/ui/rig.js'
+import { hostile, startUiRig, type UiRig } from '../webhook/ui/rig.js'
 import { until } from '../helpers/until.js'
-import { logIn, openBrowser, picture, violationsOf } from './rig.js'
+import { logIn, picture, pictures, violationsOf } from './rig.js'
+import { serve, withBrowser } from './serve.js'
 import { addressesOf } from './addresses.js'
 import { city, cityKey } from './city.js'
 import { town } from './town.js'
@@ -14,28 +16,6 @@ t.setTimeout(280_000)
 
 const key = 'shop/checkout.app'
 const addresses = addressesOf(key)
-
-async function serve(options: RigOptions) {
-  const rig = await startUiRig(options)
-  await rig.app.listen({ host: '127.0.0.1', port: 0 })
-  const address = rig.app.server.address()
-  const port = address !== null && typeof address === 'object' ? address.port : 0
-  const origin = `http://127.0.0.1:${port}`
-  return {
-    ...rig,
-    origin,
-    link: () => `${origin}/login/${rig.ui.sessions.link(localIdentity('ops-oncall', 'admin'))}`
-  }
-}
-
-async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
-  const browser = await openBrowser()
-  try {
-    await work(browser)
-  } finally {
-    await browser.close()
-  }
-}
 
 const widthOf = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth')
 
@@ -50,11 +30,7 @@ const cutOff = (page: Page) =>
 test('every page: seen in light and dark, axe finds nothing, no page scrolls sideways from 320 px on', async (t) => {
   const rig = await serve(town)
   t.teardown(() => rig.app.close())
-  t.equal(
-    Object.keys(addresses).length,
-    pages.length - 1,
-    'every page but that of a trace, which the stories see'
-  )
+  t.equal(Object.keys(addresses).length, pages.length, 'every page')
   await withBrowser(async (browser) => {
     const { page, complaints } = await logIn(browser, rig.link())
     for (const [name, path] of Object.entries(addresses)) {
@@ -70,12 +46,95 @@ test('every page: seen in light and dark, axe finds nothing, no page scrolls sid
         t.equal(await widthOf(page), width, `${name} at ${width} px`)
         t.same(await cutOff(page), [], `${name} at ${width} px: no card is cut off`)
       }
+      await page.screenshot({ path: join(pictures, `${name}-320.png`), fullPage: true })
     }
     t.same(
       complaints.filter((each) => !each.includes('404')),
       [],
       'the browser complains of nothing'
     )
+  })
+})
+
+test('states: nothing there yet, not permitted, not found, who are you, no hub', async (t) => {
+  const nobody: Rights = { kind: 'cluster', ofToken: () => Promise.resolve(undefined) }
+  const none = { objects: [], nodes: () => [], denials: () => [], problems: () => [] }
+  const empty = await serve({ ...none, inventory: () => [] })
+  const cluster = await serve({ ...none, rights: nobody })
+  let closed = false
+  t.teardown(async () => {
+    if (!closed) await empty.app.close()
+    await cluster.app.close()
+  })
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, empty.link())
+    const see = async (name: string, words: RegExp) => {
+      t.match(await page.locator('body').innerText(), words, name)
+      await picture(page, `state-${name}`)
+      t.same(await violationsOf(page), [], `axe: ${name}`)
+      await page.setViewportSize({ width: 320, height: 800 })
+      t.equal(await widthOf(page), 320, `${name} at 320 px`)
+      await page.setViewportSize({ width: 1400, height: 1000 })
+    }
+    for (const [name, path] of Object.entries(addresses)) {
+      if (path.includes(key) || name === 'trace') continue
+      await page.goto(`${empty.origin}${path}`)
+      await see(`empty-${name}`, /secco /)
+    }
+    await page.goto(`${empty.origin}/workloads/shop/absent`)
+    await see('not-found', /Not found[^]*no workload is learned as shop\/absent/)
+
+    const viewer = await logIn(browser, empty.link('viewer'))
+    await viewer.page.goto(`${empty.origin}/profiler`)
+    t.notMatch(await viewer.page.locator('main').innerText(), /Start\b/)
+    // Who holds a session, but may see nothing of this cluster.
+    const elsewhere = { user: 'anna', can: () => Promise.resolve(false) }
+    await page.goto(`${empty.origin}/login/${empty.ui.sessions.link(elsewhere)}`)
+    await page.waitForURL(`${empty.origin}/`)
+    await see('not-permitted', /Not permitted[^]*anna may not list/)
+
+    await page.goto(`${cluster.origin}/login`)
+    await see('login-cluster', /Your own token of the cluster/)
+    await page.getByLabel('Your own token').fill('not one')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByText('this token is not known here').waitFor()
+    t.notMatch(await page.locator('body').innerText(), /session is over/)
+    await page.goto(`${empty.origin}/login`)
+    await see('login', /secco ui link/)
+
+    await page.goto(empty.link())
+    await page.waitForURL(`${empty.origin}/`)
+    closed = true
+    await empty.app.close()
+    await page.getByText('The hub does not answer').waitFor()
+    await see('unreachable', /The hub does not answer/)
+  })
+})
+
+test('on paper: what an auditor reads is all there, and nothing to press', async (t) => {
+  const rig = await serve(town)
+  t.teardown(() => rig.app.close())
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    await page.goto(`${rig.origin}/profiles/${key}`)
+    const because = page.locator('table', { hasText: 'Because' })
+    t.notOk(await because.isVisible(), 'folded on the screen')
+    await page.emulateMedia({ media: 'print' })
+    t.ok(await because.isVisible(), 'why each call is as it is')
+    t.equal(
+      await page.locator('button:visible, input:visible, form:visible, nav:visible').count(),
+      0
+    )
+    const words = await page.locator('main').innerText()
+    for (const each of [
+      /checkout\.app/,
+      /ops-oncall[^]*a week of staging/,
+      /Risk \d+/,
+      /kind: SeccompProfile/
+    ])
+      t.match(words, each)
+    const paper = await page.pdf({ path: join(pictures, 'profile.pdf'), format: 'A4' })
+    t.ok(paper.subarray(0, 5).equals(Buffer.from('%PDF-')))
   })
 })
 
@@ -178,54 +237,6 @@ test('hostile names are text wherever they stand', async (t) => {
       complaints.filter((each) => !each.includes('404')),
       []
     )
-  })
-})
-
-test('live: what is refused appears, a stopped hub is said, and a form that is filled stays', async (t) => {
-  const denials = [...town.denials()]
-  const rig = await serve({ ...town, denials: () => denials })
-  let closed = false
-  t.teardown(() => (closed ? undefined : rig.app.close()))
-  await withBrowser(async (browser) => {
-    const { page } = await logIn(browser, rig.link())
-    await page.goto(`${rig.origin}/denials`)
-    await page.getByLabel('Search').fill('half a word')
-    const [first] = denials
-    if (first === undefined) throw new Error('no denial')
-    const began = Date.now()
-    denials.push({
-      ...first,
-      syscall: 'kexec_load',
-      expected: false,
-      at: '2026-01-01T23:00:00.000Z'
-    })
-    await page.getByText('kexec_load').first().waitFor()
-    t.ok(Date.now() - began < 4000, `${Date.now() - began} ms`)
-    t.equal(await page.getByLabel('Search').inputValue(), 'half a word')
-    // Fifty a second: one rendering a second, whatever comes.
-    const before = process.cpuUsage()
-    const from = Date.now()
-    for (let round = 0; round < 40; round += 1) {
-      for (let at = 0; at < 5; at += 1)
-        denials.push({
-          ...first,
-          syscall: 'read',
-          container: `c${round}-${at}`,
-          count: round,
-          expected: false
-        })
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-    const used = process.cpuUsage(before)
-    const share = (100 * (used.user + used.system)) / 1000 / (Date.now() - from)
-    // Hub and the driver of the browser are one process here: the figure is an upper bound.
-    t.comment(
-      `50 denials a second, one live page: ${share.toFixed(1)} % of a core, hub and test together`
-    )
-    closed = true
-    await rig.app.close()
-    await page.getByText('The hub does not answer').waitFor()
-    t.match(await page.locator('[data-live-state]').innerText(), /not connected/)
   })
 })
 

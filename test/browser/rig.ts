@@ -135,6 +135,8 @@ const shownInDocs = new Set(['fleet', 'workload', 'review', 'denials', 'trace'])
 
 /** The page in light and in dark, as files; its full height, but no more than some screens of it. */
 export async function picture(page: Page, name: string): Promise<void> {
+  // The header sticks to where the page is scrolled to: it belongs to the top.
+  await page.evaluate('scrollTo(0, 0)')
   for (const scheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: scheme })
     await page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), fullPage: true })
@@ -143,7 +145,6 @@ export async function picture(page: Page, name: string): Promise<void> {
   if (!shownInDocs.has(name)) return
   const before = page.viewportSize()
   await page.setViewportSize({ width: 1200, height: 700 })
-  await page.evaluate('scrollTo(0, 0)')
   await page.screenshot({ path: join(pictures, 'docs', `${name}.png`) })
   if (before !== null) await page.setViewportSize(before)
 }

@@ -34,14 +34,14 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
     return (await page.getByLabel(name).count()) > 0 ? true : undefined
   })
   t.same(await violationsOf(page), [], 'axe: profiler')
-  await picture(page, 'profiler')
+  await picture(page, 'story-profiler')
   await page.getByLabel(name).check()
   await page.getByRole('button', { name: 'Start' }).click()
   await page.waitForURL(/\/profiler\/\d+$/)
   await app.signal('USR1')
   await untilSaid(page, /getpgid[^]*getsid/)
   t.same(await violationsOf(page), [], 'axe: a running trace')
-  await picture(page, 'trace')
+  await picture(page, 'story-trace')
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByRole('button', { name: 'Make a profile and review it' }).click()
   await page.waitForURL(/\/review\/default\/story-app/)
@@ -54,7 +54,7 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
       : undefined
   })
   t.same(await violationsOf(page), [], 'axe: review')
-  await picture(page, 'review')
+  await picture(page, 'story-review')
   await page.locator('#why').fill('what its tests did')
   await page.getByRole('button', { name: /^Approve/ }).click()
   await untilSaid(page, /On all nodes[^]{0,20}1 of 1/)
@@ -101,13 +101,13 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   t.comment(`from secco up to an attack refused on a workload of one's own: ${seconds} s`)
   t.ok(seconds < 300, "a newcomer's five minutes")
   t.same(await violationsOf(page), [], 'axe: denials')
-  await picture(page, 'denials')
+  await picture(page, 'story-denials')
 
   await page.getByRole('link', { name: /^Explain keyctl/ }).click()
   await page.waitForURL(/call=keyctl/)
   t.match(await page.locator('#call').innerText(), /keyctl[^]*refused 1 time[^]*high risk/)
   t.same(await violationsOf(page), [], 'axe: workload')
-  await picture(page, 'workload')
+  await picture(page, 'story-workload')
 
   // The next release: one call more, allowed by a click in the grid.
   await page.locator('[data-grid-filter]').fill('getpriority')

@@ -1,99 +1,14 @@
 import { apiVersion } from '../../src/api/names.js'
-import type { Observation } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import type { Mode, SeccompRule } from '../../src/api/seccomp-rule.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { approveObserved } from '../../src/seccomp/approve.js'
 import { toBitmap } from '../../src/seccomp/bitmap.js'
-import { createDiscovery } from '../../webhook/hub/discovery.js'
-import type { Finding } from '../../webhook/hub/observations.js'
 import type { DenialView } from '../../webhook/ui/denial-view.js'
 import type { InventoryItem } from '../../webhook/ui/inventory.js'
 import type { NodeView } from '../../webhook/ui/view.js'
-
-/** The hour at which everything in the town happens: the day of the rig's clock. */
-const hour = (text: string) => `2026-01-01T${text}.000Z`
-
-const start =
-  'access arch_prctl brk chdir close epoll_create1 epoll_ctl eventfd2 execve fcntl fstat futex getcwd getpid getrandom getuid ioctl madvise mmap mprotect munmap newfstatat openat pipe2 poll pread64 prlimit64 read readlink rseq rt_sigaction rt_sigprocmask sched_getaffinity sched_yield set_robust_list set_tid_address sigaltstack statx sysinfo uname write'.split(
-    ' '
-  )
-const serving =
-  'accept4 bind clone connect dup3 epoll_pwait exit exit_group getpeername getsockname getsockopt gettid listen lseek nanosleep recvmsg rt_sigreturn sendmmsg sendto setsockopt shutdown socket writev'.split(
-    ' '
-  )
-
-interface Resident {
-  namespace: string
-  name: string
-  kind: string
-  container: string
-  mode: Mode
-  instances: number
-  names: readonly string[]
-  /** Observed after the approval. */
-  late?: readonly string[]
-}
-
-const residents: readonly Resident[] = [
-  {
-    namespace: 'shop',
-    name: 'checkout',
-    kind: 'Deployment',
-    container: 'app',
-    mode: 'audit',
-    instances: 6,
-    names: [...start, ...serving],
-    late: ['fdatasync', 'unlink', 'io_uring_setup']
-  },
-  {
-    namespace: 'shop',
-    name: 'storefront',
-    kind: 'Deployment',
-    container: 'nginx',
-    mode: 'enforce',
-    instances: 8,
-    names: [...start, ...serving, 'sendfile']
-  },
-  {
-    namespace: 'data',
-    name: 'redis',
-    kind: 'StatefulSet',
-    container: 'redis',
-    mode: 'enforce',
-    instances: 5,
-    names: [...start, ...serving, 'fdatasync', 'rename']
-  },
-  {
-    namespace: 'ingress',
-    name: 'gateway',
-    kind: 'DaemonSet',
-    container: 'nginx',
-    mode: 'enforce',
-    instances: 9,
-    names: [...start, ...serving, 'sendfile', 'setuid', 'setgid']
-  },
-  {
-    namespace: 'shop',
-    name: 'invoices',
-    kind: 'CronJob',
-    container: 'worker',
-    mode: 'learn',
-    instances: 2,
-    names: start
-  },
-  {
-    namespace: 'shop',
-    name: 'mailer',
-    kind: 'Deployment',
-    container: 'app',
-    mode: 'learn',
-    instances: 4,
-    names: [...start, ...serving.slice(0, 12)]
-  }
-]
-
-const nodeNames = ['worker-1', 'worker-2', 'worker-3']
-const nodeOf = (at: number) => nodeNames[at % nodeNames.length] ?? ''
+import { digestOf, hour, nodeNames, nodeOf, type Resident, residents } from './residents.js'
+import { discoveryOfTown } from './town-discovery.js'
+import { townProfiler } from './town-profiler.js'
 
 function profileOf({
   namespace,
@@ -135,7 +50,13 @@ function profileOf({
           runtime: 'containerd 2.1.4'
         },
         events: at > 3 ? ['start', 'serve', 'stop'] : ['start', 'serve', 'probe'],
-        observed: { x86_64: toBitmap('x86_64', names.slice(0, names.length - (at % 4))) }
+        // What came after the approval came in two of them.
+        observed: {
+          x86_64: toBitmap('x86_64', [
+            ...names.slice(0, names.length - (at % 4)),
+            ...(at < 2 ? late : [])
+          ])
+        }
       }))
     }
   }
@@ -145,12 +66,19 @@ function profileOf({
     at: hour('09:30:00'),
     reason: 'a week of staging'
   })
-  const digest = `sha256:${Buffer.from(name).toString('hex').padEnd(62, '0').slice(0, 62)}a1`
+  const digest = digestOf(name)
   return {
     ...approved,
     status: {
       ...approved.status,
       revision: digest,
+      approvals: (approved.status?.approvals ?? []).map((one) => ({ ...one, revision: digest })),
+      conditions: [
+        {
+          ...{ type: 'Ready', status: 'True' as const, reason: 'OnAllNodes' },
+          ...{ message: 'on 3 of 3 nodes', lastTransitionTime: hour('09:30:02') }
+        }
+      ],
       previousRevision: `sha256:${'7'.repeat(64)}`,
       nodes: { ready: 3, total: 3 },
       observed: { x86_64: [...names, ...late].sort() }
@@ -178,7 +106,7 @@ function nodeView(name: string, at: number): NodeView {
     ...{
       name,
       connected: true,
-      lastSeen: hour('23:59:58'),
+      lastSeen: hour('14:20:06'),
       kernel: at === 2 ? '6.1.153' : '6.12.48',
       arch: 'x86_64',
       hook: 'tp_btf'
@@ -243,6 +171,25 @@ const denials: readonly DenialView[] = [
   denied('checkout.app', 'io_uring_setup', { count: 6 })
 ]
 
+/** One container was made while the webhook was away. */
+const isAstray = ({ name }: Resident, at: number) => name === 'gateway' && at === 1
+
+function stateIn(
+  resident: Resident,
+  at: number
+): Pick<InventoryItem, 'state' | 'why' | 'revision' | 'wanted'> {
+  const { name, mode } = resident
+  const learning = { state: 'runtime-default', why: 'recorded under RuntimeDefault' } as const
+  if (mode === 'learn') return { ...learning, revision: '', wanted: '' }
+  const wanted = digestOf(name)
+  if (isAstray(resident, at))
+    return { ...{ state: 'runtime-default', why: 'RuntimeDefault' }, wanted, revision: '' }
+  const state = mode === 'enforce' ? 'enforced' : 'audit'
+  const older = name === 'redis' && at === 2
+  const revision = older ? `sha256:${'7'.repeat(64)}` : wanted
+  return { ...{ state, wanted, revision }, why: 'the filter of its revision, byte for byte' }
+}
+
 function inventoryOf(resident: Resident, index: number): InventoryItem[] {
   const { namespace, name, kind, container, mode } = resident
   const key = `${namespace}/${name}.${container}`
@@ -262,23 +209,18 @@ function inventoryOf(resident: Resident, index: number): InventoryItem[] {
         image: `registry.example/${name}:2.4`,
         workload: `${kind}/${name}`
       },
-      state: mode === 'enforce' ? 'enforced' : mode === 'audit' ? 'audit' : 'runtime-default',
-      ...{
-        why: 'the filter of its revision, byte for byte',
-        profile: mode === 'learn' ? '' : key,
-        learned: key
-      },
-      ...{ revision: '', wanted: '', stale: name === 'redis' && at === 2, canary: false },
-      drift:
-        name === 'gateway' && at === 1
-          ? [
-              {
-                kind: 'FilterDiffers',
-                message: 'runs RuntimeDefault: created while the webhook was away',
-                since: hour('03:12:00')
-              }
-            ]
-          : [],
+      ...stateIn(resident, at),
+      ...{ profile: mode === 'learn' ? '' : key, learned: key },
+      ...{ stale: name === 'redis' && at === 2, canary: false },
+      drift: isAstray(resident, at)
+        ? [
+            {
+              kind: 'FilterDiffers',
+              message: 'runs RuntimeDefault: created while the webhook was away',
+              since: hour('03:12:00')
+            }
+          ]
+        : [],
       ...{ unprotected: null, denials: 0, startedAt: hour('08:02:00') }
     })
   )
@@ -316,53 +258,9 @@ function loose(name: string, state: InventoryItem['state'], at: number): Invento
   }
 }
 
-/** How checkout was discovered, hour by hour. */
-function discoveryOfCheckout() {
-  const discovery = createDiscovery()
-  const [checkout] = residents
-  if (checkout === undefined) return discovery
-  const target = {
-    ref: { namespace: 'shop', name: 'checkout.app' },
-    workload: { kind: 'Deployment', name: 'checkout', container: 'app' }
-  }
-  const tell = (instance: number, at: string, count: number, events: string[], calls = 1) => {
-    const names = [...checkout.names].slice(0, count)
-    const observation = {
-      abis: [
-        {
-          abi: 'x86_64',
-          syscalls: names.map((name, index) => ({
-            name,
-            count: Math.max(1, Math.round(calls * 900 ** (1 - (index % 9) / 8)))
-          }))
-        }
-      ]
-    }
-    const finding = {
-      target,
-      id: `${nodeOf(instance)}/b00t/40265${instance}.1.0`,
-      part: 'entry',
-      set: { x86_64: names },
-      events,
-      firstSeen: hour(at),
-      lastSeen: hour(at)
-    }
-    discovery.note(observation as unknown as Observation, finding as unknown as Finding)
-  }
-  tell(0, '08:02:00', 41, ['start'])
-  tell(1, '08:02:20', 40, ['start'])
-  tell(0, '08:18:00', 48, ['start', 'serve'], 40)
-  tell(2, '09:05:00', 44, ['start', 'serve'], 30)
-  tell(0, '10:18:30', 55, ['start', 'serve', 'reload'], 120)
-  tell(1, '11:20:00', 52, ['start', 'serve', 'probe'], 200)
-  tell(3, '11:21:02', 45, ['start'], 10)
-  tell(0, '12:24:10', 60, ['start', 'serve', 'reload', 'probe'], 260)
-  tell(2, '13:12:44', 63, ['start', 'serve', 'probe'], 300)
-  return discovery
-}
-
 /** An installation as people know it: workloads on every step, a drift, denials, something to review. */
 export const town = {
+  clock: hour('14:20:08'),
   objects: [
     ...residents.map(profileOf),
     ...residents.map(ruleOf),
@@ -381,5 +279,6 @@ export const town = {
     loose('tuner', 'not-protectable', 1),
     loose('cache', 'runtime-default', 0)
   ],
-  discovery: discoveryOfCheckout()
+  discovery: discoveryOfTown(),
+  profiler: townProfiler
 }

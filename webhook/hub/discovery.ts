@@ -133,7 +133,14 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
     },
     of(namespace, name) {
       const entry = entries.get(profileKey(namespace, name))
-      return entry === undefined ? none : { events: entry.events, counts: sumOf(entry) }
+      if (entry === undefined) return none
+      // Lists of workloads read the events alone: adding up is for who asks.
+      return {
+        events: entry.events,
+        get counts() {
+          return sumOf(entry)
+        }
+      }
     },
     saved: () =>
       Object.fromEntries(

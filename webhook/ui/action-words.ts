@@ -8,6 +8,8 @@ const words: Readonly<Record<string, string>> = {
   deleteRule: 'deleted the rule',
   extendProfile: 'changed what it is built on',
   importProfiles: 'imported',
+  makeLink: 'made a log-in link',
+  openSession: 'logged in',
   keepTrace: 'made a profile of a trace',
   postAllow: 'allowed a refused call',
   postBlock: 'blocked in an emergency',

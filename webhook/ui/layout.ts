@@ -25,9 +25,9 @@ function navigation({ pages, path, needs }: Chrome): Markup {
       count === 0
         ? nothing
         : html` <span class="count">${count}<span class="vh"> need you</span></span>`
-    return html`<li><a href="${page.path}"${page.path === current ? html` aria-current="page"` : nothing}>${page.nav}${waits}</a></li>`
+    return html`<li data-key="${page.path}"><a href="${page.path}"${page.path === current ? html` aria-current="page"` : nothing}>${page.nav}${waits}</a></li>`
   }
-  return html`<nav class="nav" aria-label="Main"><ul>${pages.filter(({ nav }) => nav !== undefined).map(entry)}</ul></nav>`
+  return html`<nav class="nav" aria-label="Main"><ul data-live="nav">${pages.filter(({ nav }) => nav !== undefined).map(entry)}</ul></nav>`
 }
 
 function header(chrome: Chrome): Markup {
@@ -38,7 +38,7 @@ function header(chrome: Chrome): Markup {
       ? html`<span class="needs none">${icon('yes')}nothing needs you</span>`
       : html`<a class="needs" href="/#needs-you">${icon('tri')}needs you: ${waiting}</a>`
   return html`<header class="top"><div><a class="brand" href="/"><svg aria-hidden="true"><use href="#logo"/></svg>Secco</a>${navigation(chrome)}
-<div class="meta" data-live="needs"><span class="who" data-key="who"><bdi>${place}</bdi> · <bdi>${user}</bdi></span><span data-key="needs">${all}</span></div></div></header>`
+<div class="meta" data-live="needs"><span class="who" data-key="who"><bdi>${place}</bdi> · <bdi>${user}</bdi></span><button class="btn s" type="button" data-log-out data-key="out" title="${user} on ${place}">Log out</button><span data-key="needs">${all}</span></div></div></header>`
 }
 
 function head(view: View): Markup {
@@ -48,7 +48,8 @@ function head(view: View): Markup {
       ? nothing
       : html`<ol class="crumbs" aria-label="Breadcrumbs">${crumbs.map(({ text, href }) => html`<li>${href === undefined ? text : html`<a href="${href}">${text}</a>`}</li>`)}</ol>`
   const facts = (view.facts ?? []).map((fact) => html`<span>${fact}</span>`)
-  return html`<div class="head"><div>${trail}<h1>${view.title}</h1><p class="facts">${facts}</p></div>${view.actions === undefined ? nothing : html`<div class="row actions">${view.actions}</div>`}</div>`
+  const live = (name: string) => (view.still === true ? nothing : html` data-live="${name}"`)
+  return html`<div class="head"><div>${trail}<h1>${view.title}</h1><p class="facts"${live('facts')}>${facts}</p></div>${view.actions === undefined ? nothing : html`<div class="row actions"${live('actions')}>${view.actions}</div>`}</div>`
 }
 
 const script = html`<script src="${assetPaths.script}" type="module"></script>`

@@ -6,6 +6,22 @@ import { cookieName, cookieOf, setCookie } from './gate.js'
 import { loginPage, welcomePage } from './messages.js'
 import { localIdentity, userName } from './rights.js'
 
+/** Notes who made a way in, and for whom; never what opens it. */
+export function noteLink(
+  { audit, now }: Pick<Ui, 'audit' | 'now'>,
+  user: string,
+  detail: string,
+  status = 200
+): void {
+  const at = new Date(now()).toISOString()
+  audit.note({ at, user, action: 'makeLink', object: '', detail, status })
+}
+
+function noteSession({ audit, now }: Ui, user: string, detail: string): void {
+  const at = new Date(now()).toISOString()
+  audit.note({ at, user, action: 'openSession', object: '', detail, status: 200 })
+}
+
 const few = {
   own: true,
   rateLimit: { max: 20, timeWindow: 60_000 }
@@ -28,6 +44,7 @@ export function addLogin(app: FastifyInstance, ui: Ui): void {
         return reply.code(401).send(loginPage(ui.rights.kind, why))
       }
       setCookie(request, reply, found.id)
+      noteSession(ui, found.identity.user, 'by a one-time link')
       return reply.send(welcomePage())
     }
   )
@@ -48,6 +65,7 @@ export function addLogin(app: FastifyInstance, ui: Ui): void {
           hint: 'use one that is valid for this cluster now'
         })
       setCookie(request, reply, ui.sessions.open(identity))
+      noteSession(ui, identity.user, 'by a token')
       return reply.send({ user: identity.user })
     }
   )
@@ -74,15 +92,17 @@ export function addLogin(app: FastifyInstance, ui: Ui): void {
     },
     async (request, reply) => {
       const { identity } = request
+      const role = request.body.role ?? 'admin'
       if (
         ui.rights.kind !== 'local' ||
         identity === undefined ||
         !(await identity.can('create', 'links'))
       ) {
+        noteLink(ui, identity?.user ?? 'nobody', `for ${role}s`, 403)
         throw new SeccoError('FORBIDDEN', 'links are made by administrators of this machine')
       }
-      const role = request.body.role ?? 'admin'
       const made = ui.sessions.link(localIdentity(userName(identity.user), role))
+      noteLink(ui, identity.user, `for ${role}s`)
       return reply.send({ path: `/login/${made}` })
     }
   )

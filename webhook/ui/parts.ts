@@ -160,6 +160,12 @@ export function facts(entries: readonly (readonly [string, Part])[]): Markup {
   return html`<dl class="facts2">${entries.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`
 }
 
+/** Page number of a query, within what there is. */
+export function pageOf(asked: string | undefined, pages: number): number {
+  const page = Number(asked ?? '1')
+  return Number.isInteger(page) ? Math.min(Math.max(page, 1), Math.max(pages, 1)) : 1
+}
+
 /** Links to the pages of a long list; `what` in the plural. */
 export function pager(options: {
   page: number
@@ -171,8 +177,9 @@ export function pager(options: {
   const { page, pages, total, href, what } = options
   const one = what.replace(/ies$/, 'y').replace(/s$/, '')
   const all = counted(total, one, what)
-  if (pages <= 1) return html`<p class="pager muted">${all}</p>`
-  return html`<nav class="pager" aria-label="Pages of ${what}">${page > 1 ? html`<a class="btn s" rel="prev" href="${href(page - 1)}">Previous</a>` : nothing}<span>page ${numberText(page)} of ${numberText(pages)}, ${all}</span>${page < pages ? html`<a class="btn s" rel="next" href="${href(page + 1)}">Next</a>` : nothing}</nav>`
+  const live = `pages of ${what}`
+  if (pages <= 1) return html`<div data-live="${live}"><p class="pager muted">${all}</p></div>`
+  return html`<div data-live="${live}"><nav class="pager" aria-label="Pages of ${what}">${page > 1 ? html`<a class="btn s" rel="prev" href="${href(page - 1)}">Previous</a>` : nothing}<span>page ${numberText(page)} of ${numberText(pages)}, ${all}</span>${page < pages ? html`<a class="btn s" rel="next" href="${href(page + 1)}">Next</a>` : nothing}</nav></div>`
 }
 
 /** The ladder, drawn whole: solid behind, dotted ahead, the present step framed. */

@@ -109,6 +109,35 @@ function profileIn(body: unknown): Record<string, string> {
   return namespace === undefined || name === undefined ? {} : { namespace, name }
 }
 
+const objects: readonly Resource[] = ['seccompprofiles', 'seccomprules']
+/** What was written comes back from the store's watch within this; after it the page follows by itself. */
+const seenMs = 500
+
+/** Does it, and answers when this hub knows of it: the page that somebody loads next shows what was done. */
+async function seenHere(
+  ui: Ui,
+  resource: Resource,
+  body: unknown,
+  work: () => unknown
+): Promise<unknown> {
+  const { dryRun } = (body ?? {}) as { dryRun?: unknown }
+  if (!objects.includes(resource) || dryRun === true) return work()
+  let seen: (() => void) | undefined
+  const heard = new Promise<void>((resolve) => (seen = resolve))
+  const leave = ui.sources.onChange(() => seen?.())
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const answer = await work()
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, seenMs)))
+    await Promise.race([heard, late])
+    return answer
+  } finally {
+    clearTimeout(timer)
+    leave()
+    ui.wrote()
+  }
+}
+
 function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
   const { method, url, operationId, summary, query, body, response, needs } = route
   const isWrite = method !== 'GET'
@@ -136,7 +165,10 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
       const call = await callOf(ui, request, identity)
       const target = route.wide === true ? profileIn(request.body) : call.params
       await mustBeAllowed(identity, needs, target, route.wide)
-      return reply.send(await route.handle(call, request.body))
+      const answer = changes
+        ? await seenHere(ui, needs.resource, request.body, () => route.handle(call, request.body))
+        : await route.handle(call, request.body)
+      return reply.send(answer)
     },
     ...(changes
       ? {

@@ -12,6 +12,8 @@ export interface RunningTrace {
   startedAt: number
   ended: boolean
   update: TraceUpdate | undefined
+  /** ABI and name of each call → when it was counted first, in ms. */
+  firstSeen: ReadonlyMap<string, number>
   problem: string
 }
 
@@ -74,11 +76,18 @@ export function createProfiler(socketPath: string, now: () => number): Profiler 
       const trace = {
         ...{ id, container, by, startedAt: now(), ended: false, problem: '' },
         update: undefined as TraceUpdate | undefined,
+        firstSeen: new Map<string, number>(),
         cancel: () => stream.cancel()
       }
       traces.set(id, trace)
       stream.on('data', (update: TraceUpdate) => {
         trace.update = update
+        for (const { abi, counts } of update.abis) {
+          for (const name of Object.keys(counts)) {
+            const key = `${abi} ${name}`
+            if (!trace.firstSeen.has(key)) trace.firstSeen.set(key, now())
+          }
+        }
         if (update.ended) trace.ended = true
       })
       stream.on('error', (error: Error) => {

@@ -13,7 +13,7 @@ const stepWords: Readonly<Record<string, string>> = {
   return: 'went back by itself',
   rollback: 'rolled back',
   allow: 'call allowed',
-  mute: 'call muted'
+  mute: 'call kept refused'
 }
 
 interface Options {
@@ -33,15 +33,22 @@ function canaryView({ profile }: WorkloadLine, now: number): Markup {
   return html`<p class="banner" data-canary><b>Canary</b>: ${percent} % of new pods get ${mode}, the others ${from.mode}${former}. After ${quietFor} without trouble all do; it goes back by itself on a denial. Began ${moment(startedAt, now)}</p>`
 }
 
+/** From where to where; what a decision on one call says, its reason says. */
+function placesOf(action: string, from: string, to: string): string {
+  if (action === 'mute' || action === 'allow') return to === 'heard' ? ', heard again' : ''
+  return from === to ? `: all to ${to}` : `: ${from} → ${to}`
+}
+
 /** The last moves on the ladder, newest first. */
 function stepList(steps: readonly LadderStep[], now: number): Markup {
-  if (steps.length === 0) return nothing
+  // Always a region: the first move makes nothing else of the page come anew.
+  if (steps.length === 0) return html`<div data-live="steps"></div>`
   const rows = steps
     .slice(-mostSteps)
     .reverse()
     .map(
       ({ action, from, to, by, at, reason }) =>
-        html`<li><span><b>${stepWords[action] ?? action}</b>: ${from} → ${to} <span class="sub">by <bdi>${by}</bdi>${reason === undefined ? nothing : html`: <bdi>${reason}</bdi>`}</span></span>${moment(at, now)}</li>`
+        html`<li><span><b>${stepWords[action] ?? action}</b>${placesOf(action, from, to)} <span class="sub">by <bdi>${by}</bdi>${reason === undefined ? nothing : html`: <bdi>${reason}</bdi>`}</span></span>${moment(at, now)}</li>`
     )
   return html`<div class="body stack tight" data-live="steps"><h3>Moves</h3><ul class="list tight" data-key="steps">${rows}</ul></div>`
 }
@@ -69,6 +76,10 @@ export function promotePanel(line: WorkloadLine, { may, offered, now }: Options)
   // Back: out of a canary, a rung or a revision.
   const mayGoBack =
     profile.status?.previousRevision !== undefined || profile.spec.ladder !== undefined
+  const approved = profile.spec.seccomp !== undefined
+  if (!approved && !mayGoBack) {
+    return html`<div class="body stack"><h3>Promote</h3><p class="muted">Nothing is approved yet, so there is nothing to audit or enforce: approve first.</p>${command(`secco promote ${key} ${next} --canary 40% --reason WHY`)}</div>${stepList(profile.status?.history ?? [], now)}`
+  }
   const forms = may
     ? html`${promoteForm(line, next)}${mayGoBack ? rollbackForm(key) : nothing}`
     : html`<p class="muted">You may look, not promote.</p>`

@@ -9,21 +9,23 @@ import { uiPlugin } from './plugin.js'
 /** Lines are worked out once per change, and at most this often. */
 const freshMs = 500
 
-function linesOf(sources: UiSources, now: () => number): Ui['lines'] {
+function linesOf(sources: UiSources, now: () => number): Pick<Ui, 'lines' | 'wrote'> {
   let known: { at: number; lines: WorkloadLine[] } | undefined
   sources.onChange(() => {
     // What is a moment old may still be shown: a burst of changes costs one sorting, not one each.
     if (known !== undefined && now() - known.at > freshMs) known = undefined
   })
-  return () => {
+  const lines = () => {
     // Denials come without a change of the objects: nothing is older than this.
     if (known === undefined || now() - known.at > 2 * freshMs)
       known = { at: now(), lines: workloadLines(sources) }
     return known.lines
   }
+  // Who did something looks at it next: nothing of before may be shown then.
+  return { lines, wrote: () => (known = undefined) }
 }
 
-export interface UiServerOptions extends Omit<Ui, 'lines' | 'log' | 'offers'> {
+export interface UiServerOptions extends Omit<Ui, 'lines' | 'wrote' | 'log' | 'offers'> {
   logger: Logger
   /** Endpoints that other parts of the hub bring; they are behind the same gate. */
   extensions?: readonly ((app: FastifyInstance) => void)[]
@@ -46,7 +48,7 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
   const ui: Ui = {
     ...rest,
     log: logger,
-    lines: linesOf(rest.sources, rest.now),
+    ...linesOf(rest.sources, rest.now),
     offers: (method: 'GET' | 'POST', url: string) => app.hasRoute({ method, url })
   }
   const stop = startWarming(ui)

@@ -15,6 +15,7 @@ import { denialViews } from '../truth/denial-views.js'
 import type { Truth } from '../truth/truth.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './audit-trail.js'
+import { noteLink } from './login.js'
 import { createContainerIndex } from './model/containers.js'
 import { createProfiler } from './profiler.js'
 import { localIdentity, localRights, type Rights } from './rights.js'
@@ -99,8 +100,11 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   })
   return {
     app,
-    link: (user) =>
-      rights.kind === 'local' ? `/login/${sessions.link(localIdentity(user, 'admin'))}` : undefined,
+    link(user) {
+      if (rights.kind !== 'local') return undefined
+      noteLink({ audit, now }, user, 'for admins, printed at the start')
+      return `/login/${sessions.link(localIdentity(user, 'admin'))}`
+    },
     async close() {
       for (const stop of leave) stop?.()
       await app.close()

@@ -83,11 +83,12 @@ export function riskPanel({ risk, problem }: Pick<Review, 'risk' | 'problem'>): 
   return html`<section class="panel" aria-labelledby="h-risk"><header><h2 id="h-risk">Risk ${risk.score}</h2><p>${risk.of === 'approved' ? 'as approved' : 'if approved as observed'}; RuntimeDefault ${risk.runtimeDefault}</p></header><div class="body">${facts(risk.points.slice(0, 10).map(({ points, reason, names }) => [names.length > 0 && names.length <= 4 ? `${reason}: ${names.join(', ')}` : reason, points.toFixed(1)]))}</div></section>`
 }
 
-/** Who approved what, newest first. */
+/** Who approved what, newest first; without revisions where nothing is rendered of it alone. */
 export function historyPanel(
   profile: SeccompProfile,
   now: number,
-  none = empty('Nobody has approved anything yet.', 'The first approval makes the first revision.')
+  none = empty('Nobody has approved anything yet.', 'The first approval makes the first revision.'),
+  revisions = true
 ): Markup {
   const approvals = [...(profile.status?.approvals ?? [])].reverse()
   if (approvals.length === 0)
@@ -95,14 +96,19 @@ export function historyPanel(
   return html`<section class="panel">${table({
     caption: 'History',
     note: 'who said yes to what',
-    columns: [{ title: 'When' }, { title: 'Who' }, { title: 'Reason' }, { title: 'Revision' }],
+    columns: [
+      { title: 'When' },
+      { title: 'Who' },
+      { title: 'Reason' },
+      ...(revisions ? [{ title: 'Revision' }] : [])
+    ],
     rows: approvals.slice(0, 20).map(({ at, by, reason, revision }, index) => ({
       key: `${at} ${index}`,
       cells: [
         moment(at, now),
         html`<bdi>${by}</bdi>`,
         html`<bdi>${reason ?? 'none given'}</bdi>`,
-        digestMark(revision, 'not rendered yet')
+        ...(revisions ? [digestMark(revision, 'not rendered yet')] : [])
       ]
     }))
   })}</section>`

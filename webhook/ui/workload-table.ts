@@ -1,3 +1,4 @@
+import type { Discovery } from '../hub/discovery.js'
 import { html, type Markup, nothing } from './html.js'
 import { icon } from './icons.js'
 import { workloadHref } from './model/derived.js'
@@ -12,6 +13,7 @@ import {
   stateMark,
   table
 } from './parts.js'
+import { sparkView } from './spark-view.js'
 
 /** A risk by word and shape; the number is explained on the workload's page. */
 export function riskMark(risk: WorkloadDetail['risk']): Markup {
@@ -21,7 +23,7 @@ export function riskMark(risk: WorkloadDetail['risk']): Markup {
   return html`<span class="risk ${level}">${level === 'low' ? nothing : icon('tri')}${risk.score} ${word}</span><span class="sub">${risk.fewer} fewer, ${risk.beyond} more</span>`
 }
 
-function rowOf(line: WorkloadDetail): Row {
+function rowOf(line: WorkloadDetail, discovery: Discovery): Row {
   const { key, namespace, name, container, kind, profile } = line
   const note =
     line.drifted > 0
@@ -38,6 +40,7 @@ function rowOf(line: WorkloadDetail): Row {
       digestMark(profile.status?.revision),
       html`${numberText(line.containers)}${note}`,
       meter(line.met, line.evidence),
+      sparkView(discovery.of(namespace, profile.metadata.name).events),
       html`${line.observed}${line.toReview > 0 ? html`<span class="sub warn">${line.toReview} to review</span>` : nothing}`,
       html`${line.unseen}`,
       riskMark(line.risk),
@@ -51,6 +54,7 @@ export function workloadTable(options: {
   lines: readonly WorkloadDetail[]
   note: string
   runtimeDefault: number
+  discovery: Discovery
   live: string
 }): Markup {
   return table({
@@ -62,12 +66,13 @@ export function workloadTable(options: {
       { title: 'Revision' },
       { title: 'Containers', num: true },
       { title: 'Evidence' },
+      { title: 'Discovery' },
       { title: 'Observed', num: true },
       { title: 'Unseen, 95 %', num: true },
       { title: 'Risk, against RuntimeDefault' },
       { title: 'Denials', num: true }
     ],
-    rows: options.lines.map(rowOf),
+    rows: options.lines.map((line) => rowOf(line, options.discovery)),
     live: options.live,
     footer: `Risk is 0 to 100, every point explained on the workload's page. RuntimeDefault scores ${options.runtimeDefault}.`
   })

@@ -330,5 +330,17 @@ test('the secco command', async (t) => {
     t.same(await ask('profile', 'sh'), ['show', ':4'])
     t.ok((await ask('')).includes('profile'))
     t.same(await ask('nothing', 'x'), [':0'], 'file names may follow')
+    // kubectl finds it by its name and starts it: the cluster is the one of the current kubeconfig.
+    const plugin = async (kubeconfig: string, ...words: string[]) => {
+      const program = join(repositoryRoot, 'bin/kubectl-secco')
+      const args = ['-u', 'NODE_OPTIONS', `KUBECONFIG=${kubeconfig}`, program, ...words]
+      return promisify(execFile)('/usr/bin/env', args).catch(
+        (error: unknown) => error as { stdout: string; stderr: string }
+      )
+    }
+    t.match(await plugin('/nowhere', 'version'), { stdout: new RegExp(`^secco ${version} `) })
+    t.match(await plugin('/nowhere', 'get', 'profiles'), {
+      stderr: /--kubeconfig: \/nowhere does not exist/
+    })
   })
 })

@@ -4,6 +4,29 @@ import { approvalOf, diffReport } from '../../../src/seccomp/diff-report.js'
 import { imageSide, observedSide } from '../../../src/seccomp/observed-sides.js'
 import { at, profileOf, instance } from '../../helpers/instances.js'
 
+test('what is refused anyway and gets an answer of its own is not added, and no risk', (t) => {
+  const side = (label: string, syscalls: NonNullable<LinuxSeccomp['syscalls']>) => ({
+    label,
+    seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls }
+  })
+  const read = { names: ['read'], action: 'SCMP_ACT_ALLOW' as const }
+  const answer = { names: ['io_uring_setup'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 38 }
+  const [plain, answering] = [side('a', [read]), side('b', [read, answer])]
+  const entry = { name: 'io_uring_setup', change: 'changed' }
+  t.match(diffReport(plain, answering), {
+    ...{ added: [], removed: [], changed: [{ name: 'io_uring_setup' }] },
+    entries: [{ ...entry, from: 'SCMP_ACT_ERRNO', to: 'SCMP_ACT_ERRNO(38)' }]
+  })
+  t.match(diffReport(answering, plain).entries, [{ ...entry, from: 'SCMP_ACT_ERRNO(38)' }])
+  const more = side('c', [read, answer, { names: ['zzz'], action: 'SCMP_ACT_ALLOW' }])
+  t.same(
+    diffReport(plain, more).entries.map(({ name }) => name),
+    ['zzz', 'io_uring_setup'],
+    'what can be done comes before what is only answered'
+  )
+  t.end()
+})
+
 test('diff of two sides', (t) => {
   const allow = (names: string[], more: LinuxSeccomp['syscalls'] = []): LinuxSeccomp => ({
     defaultAction: 'SCMP_ACT_ERRNO',

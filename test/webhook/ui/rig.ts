@@ -69,7 +69,7 @@ export const denial: DenialView = {
 const origin = 'http://localhost'
 
 /** A store of a few objects in memory, with the one promise that matters here: changes are seen. */
-function smallStore(objects: Map<string, AnyObject>): Ui['store'] {
+function smallStore(objects: Map<string, AnyObject>, changed: () => void): Ui['store'] {
   const keyOf = (kind: Kind, ref: Partial<ObjectRef>) =>
     `${kind} ${ref.namespace ?? ''}/${ref.name ?? ''}`
   return {
@@ -79,6 +79,7 @@ function smallStore(objects: Map<string, AnyObject>): Ui['store'] {
       const before = objects.get(keyOf(kind, object.metadata)) as Objects[K] | undefined
       const after = before?.status === undefined ? object : { ...object, status: before.status }
       objects.set(keyOf(kind, object.metadata), after)
+      changed()
       return Promise.resolve(after)
     },
     update: <K extends Kind>(
@@ -88,9 +89,14 @@ function smallStore(objects: Map<string, AnyObject>): Ui['store'] {
     ) => {
       const after = change(objects.get(keyOf(kind, ref)) as Objects[K])
       objects.set(keyOf(kind, ref), after)
+      changed()
       return Promise.resolve(after)
     },
-    delete: (kind, ref) => Promise.resolve(objects.delete(keyOf(kind, ref)))
+    delete: (kind, ref) => {
+      const gone = objects.delete(keyOf(kind, ref))
+      changed()
+      return Promise.resolve(gone)
+    }
   }
 }
 
@@ -119,6 +125,10 @@ export interface RigOptions extends Partial<UiSources> {
   /** In the place of `containers`. */
   inventory?: () => readonly InventoryItem[]
   objects?: readonly AnyObject[]
+  /** What time it is, RFC 3339. */
+  clock?: string
+  /** Default: no satellite is on this machine. */
+  profiler?: Ui['profiler']
   extensions?: readonly ((app: FastifyInstance) => void)[]
   rights?: Rights
   /** Default: one in memory, of `objects`. */
@@ -129,6 +139,7 @@ export interface RigOptions extends Partial<UiSources> {
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
+  const { profiler } = options
   const { rights, inventory, store: givenStore, ...sources } = others
   const containers = inventory === undefined ? undefined : createContainerIndex(inventory())
   const objects = new Map(
@@ -137,7 +148,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       each
     ])
   )
-  let clock = Date.parse('2026-01-02T00:00:00.000Z')
+  let clock = Date.parse(options.clock ?? '2026-01-02T00:00:00.000Z')
   const listeners = new Set<() => void>()
   const of = <K extends Kind>(kind: K) =>
     [...objects.values()].filter((each): each is Objects[K] => each.kind === kind)
@@ -145,7 +156,10 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const sessions = createSessions(() => clock)
   const logger = createLogger('test', { write: () => undefined })
   const audit = await openAuditTrail(undefined, logger)
-  const store = givenStore ?? smallStore(objects)
+  const tell = () => {
+    for (const listener of listeners) listener()
+  }
+  const store = givenStore ?? smallStore(objects, tell)
   const app = await createUiServer({
     sources: {
       profiles: () => of('SeccompProfile'),
@@ -169,7 +183,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     sessions,
     rights: rights ?? localRights(token),
     audit,
-    profiler: undefined,
+    profiler,
     place: 'here',
     now: () => clock,
     logger,
@@ -183,9 +197,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     app,
     ui: { sessions, audit, store },
     token,
-    changed: () => {
-      for (const listener of listeners) listener()
-    },
+    changed: tell,
     pass: (ms) => {
       clock += ms
     },

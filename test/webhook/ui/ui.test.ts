@@ -245,6 +245,7 @@ test('who comes in: links once, sessions for a while, the token; nobody else', a
   t.match((await plain('/', { cookie: session })).body, /anna/)
   t.match(await plain(`/login/${code}`), { statusCode: 401, body: /used already/ }, 'replayed')
   t.equal((await plain('/login/short')).statusCode, 400)
+  t.match(ui.audit.list(), [{ user: 'anna', action: 'openSession', detail: 'by a one-time link' }])
 
   t.equal((await plain('/api/v1/profiles', { authorization: `Bearer ${token}` })).statusCode, 200)
   t.equal((await plain('/api/v1/profiles', { authorization: 'Bearer other' })).statusCode, 401)
@@ -271,6 +272,16 @@ test('sessions and links end by themselves', (t) => {
   sessions.close(closed)
   t.equal(sessions.find(closed), undefined)
   t.end()
+})
+
+test('who does something sees it done on the next page, however soon', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const path = '/review/shop/checkout.app'
+  t.match((await rig.get(path)).body, /Include accept4/)
+  const body = { reason: 'tests passed', allow: ['accept4', 'read', 'ptrace'] }
+  await rig.send('POST', '/api/v1/profiles/shop/checkout.app/approve', body)
+  t.match((await rig.get(path)).body, /Nothing changes/)
 })
 
 test('what changes something: JSON of this origin, by who may, and it is recorded', async (t) => {
@@ -355,6 +366,31 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
   t.match(page, /decided on calls[^]*approved<[^]*tests passed/)
   t.notMatch(page, /approveProfile|decideCalls/, 'words, not names of operations')
   t.notMatch(page, /kept in the profile/, 'one line says the action and the approval')
+})
+
+test('a way in is on record: who made it, for whom, whether it was refused; never what opens it', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const made = await rig.send('POST', '/api/v1/links', { role: 'viewer' })
+  t.equal(made.statusCode, 200)
+  const { path } = made.json<{ path: string }>()
+  t.equal((await rig.send('POST', '/api/v1/links', {}, { role: 'viewer' })).statusCode, 403)
+  await rig.app.inject({ url: path, headers: { host: 'localhost' } })
+  const token = { token: rig.token }
+  t.equal((await rig.send('POST', '/api/v1/session', token)).statusCode, 200)
+  const list = rig.ui.audit
+    .list()
+    .map(({ user, action, detail, status }) => [user, action, detail, status])
+  t.same(list.reverse(), [
+    ['admin', 'makeLink', 'for viewers', 200],
+    ['viewer', 'makeLink', 'for admins', 403],
+    ['admin', 'openSession', 'by a one-time link', 200],
+    ['local', 'openSession', 'by a token', 200]
+  ])
+  const { body } = await rig.get('/audit')
+  t.match(body, /logged in[^]*made a log-in link/)
+  const code = path.replace('/login/', '')
+  t.notOk(body.includes(code) || JSON.stringify(rig.ui.audit.list()).includes(code))
 })
 
 test('what somebody did has words and an object, and who only asked did nothing', async (t) => {
@@ -520,6 +556,19 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
     /From RuntimeDefault to shop\/web/
   )
   t.match((await get('/api/v1/diff?left=a/b&right=shop/web')).json(), { code: 'NOT_FOUND' })
+  const pair = '/compare?left=RuntimeDefault&right=shop/web'
+  const [one, two] = [(await get(pair)).body, (await get(`${pair}&page=2`)).body]
+  const changed = (body: string) =>
+    [...body.matchAll(/<tr data-key="(\w+)"/g)].map(([, name]) => name)
+  t.match(one, /page 1 of \d+, \d+ differences/)
+  t.equal(changed(one).length, 50)
+  t.equal(
+    new Set([...changed(one), ...changed(two)]).size,
+    50 + changed(two).length,
+    'no row twice'
+  )
+  t.match((await get('/compare?q=web')).body, /<option value="shop\/web">/)
+  t.notMatch((await get('/compare?q=checkout')).body, /<option value="shop\/web">/)
 
   const spec = { mode: 'learn', podSelector: { matchLabels: { app: 'web' } } }
   t.equal((await send('PUT', '/api/v1/rules/secco-system/web', { spec })).statusCode, 200)
@@ -528,6 +577,18 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
     400
   )
   t.match((await get('/api/v1/rules/secco-system/web')).json(), { spec })
+  const form = (await get('/rules?change=secco-system/web')).body
+  t.match(form, /Change web[^]*value="app=web"[^]*<option selected>learn/, 'with what it says now')
+  const odd = {
+    mode: 'learn',
+    podSelector: { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['db'] }] }
+  }
+  await send('PUT', '/api/v1/rules/secco-system/odd', { spec: odd })
+  const rules = (await get('/rules?change=secco-system/odd')).body
+  t.match(rules, /\?change=secco-system%2Fweb/)
+  t.notMatch(rules, /\?change=secco-system%2Fodd/, 'the form would lose some of it')
+  t.match(rules, /New rule/)
+  await send('DELETE', '/api/v1/rules/secco-system/odd')
   const pod =
     'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: web}}\nspec: {containers: [{name: c, image: i}]}\n'
   t.match((await send('POST', '/api/v1/rules/test', { document: pod })).json(), {

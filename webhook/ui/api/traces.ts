@@ -36,9 +36,13 @@ export function setOfTrace(update: TraceUpdate | undefined): SyscallSet {
 }
 
 /** A trace as the API gives it. */
-export function traceView({ id, container, by, startedAt, ended, update, problem }: RunningTrace) {
+export function traceView(trace: RunningTrace) {
+  const { id, container, by, startedAt, ended, update, problem, firstSeen } = trace
   const rows = (update?.abis ?? []).flatMap(({ abi, counts }) =>
-    Object.entries(counts).map(([name, count]) => ({ abi, name, count }))
+    Object.entries(counts).map(([name, count]) => ({
+      ...{ abi, name, count },
+      firstSeen: new Date(firstSeen.get(`${abi} ${name}`) ?? startedAt).toISOString()
+    }))
   )
   return {
     ...{ id, container, by, ended, problem },

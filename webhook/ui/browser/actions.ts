@@ -1,4 +1,5 @@
 import { type Answer, ask, failureText, notice } from './api.js'
+import { packTyped, unpackTyped } from './fields.js'
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement
 
@@ -74,9 +75,12 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
 }
 
 /** Where to go: a path whose `:name` parts the answer fills. */
-function follow(then: string, data: Record<string, unknown>): void {
-  if (then === 'reload') location.reload()
-  else
+function follow(form: HTMLFormElement, data: Record<string, unknown>): void {
+  const { then = 'reload' } = form.dataset
+  if (then === 'reload') {
+    sessionStorage.setItem('typed', JSON.stringify([location.pathname, packTyped(form)]))
+    location.reload()
+  } else
     location.assign(
       then.replace(/:(\w+)/g, (_whole, name: string) => encodeURIComponent(String(data[name])))
     )
@@ -95,7 +99,7 @@ function confirmed(form: HTMLFormElement): boolean {
 
 async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promise<void> {
   if (!confirmed(form)) return
-  const { url = '', method = 'POST', then = 'reload' } = form.dataset
+  const { url = '', method = 'POST' } = form.dataset
   const buttons = [...form.querySelectorAll('button')]
   const body = bodyOf(form, submitter)
   showError(form, '')
@@ -106,7 +110,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   else if (body['dryRun'] === true) showAnswer(form, answer.data)
   else {
     sessionStorage.setItem('notice', 'Done.')
-    follow(then, answer.data)
+    follow(form, answer.data)
   }
 }
 
@@ -129,6 +133,12 @@ export function startActions(): void {
     const shown = field.form.querySelector('[data-digest]')
     if (shown !== null) shown.textContent = 'the ticked calls'
   })
+  const kept = sessionStorage.getItem('typed')
+  if (kept !== null) {
+    sessionStorage.removeItem('typed')
+    const [path, typed] = JSON.parse(kept) as [string, string]
+    if (path === location.pathname) unpackTyped(typed)
+  }
   const told = sessionStorage.getItem('notice')
   if (told !== null) {
     sessionStorage.removeItem('notice')

@@ -1,3 +1,5 @@
+import { isAnythingTyped } from './fields.js'
+
 /** What the server said went wrong, or that it said nothing. */
 export interface Failure {
   code: string
@@ -26,7 +28,8 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
     })
     const data = (await response.json()) as Record<string, unknown>
     if (response.ok) return { ok: true, data }
-    if (response.status === 401) location.reload()
+    // Where somebody logs in there is no session yet: a wrong token is said beside its field.
+    if (response.status === 401 && url !== '/api/v1/session') sessionOver()
     return { ok: false, failure: { ...silent, ...(data as Partial<Failure>) } }
   } catch {
     return { ok: false, failure: silent }
@@ -44,4 +47,18 @@ export function notice(text: string, stays = false): void {
   place.textContent = text
   place.classList.toggle('on', text !== '')
   if (!stays && text !== '') setTimeout(() => place.textContent === text && notice(''), 6000)
+}
+
+/** Whether the server said that nobody is logged in any more. */
+export const session = { over: false }
+
+/** The log-in in the place of the page; where something is typed it stays, and another tab can log in for it. */
+export function sessionOver(): void {
+  session.over = true
+  if (!isAnythingTyped()) location.reload()
+  else
+    notice(
+      'Your session is over. Log in in another tab, then go on here: what you typed is still there.',
+      true
+    )
 }

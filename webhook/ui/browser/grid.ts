@@ -9,7 +9,10 @@ const shown = () => cells().filter((cell) => cell.offsetParent !== null)
 /** One tab stop for the whole grid: the chosen cell, else the first. */
 function rove(current?: HTMLAnchorElement): void {
   const all = shown()
-  const stop = current ?? all.find((cell) => cell.getAttribute('aria-current') === 'true') ?? all[0]
+  const { activeElement } = document
+  const focused = all.find((cell) => cell === activeElement)
+  const stop =
+    current ?? focused ?? all.find((cell) => cell.getAttribute('aria-current') === 'true') ?? all[0]
   for (const cell of cells()) cell.tabIndex = cell === stop ? 0 : -1
 }
 
@@ -71,7 +74,6 @@ async function choose(cell: HTMLAnchorElement): Promise<void> {
   for (const each of cells()) each.removeAttribute('aria-current')
   cell.setAttribute('aria-current', 'true')
   document.documentElement.classList.add('picked')
-  // The panel is emptied of focus first, so that it may be replaced.
   const done = await reloadRegions(address.href, 'call')
   if (!done) location.assign(cell.href)
   else history.replaceState(null, '', address)

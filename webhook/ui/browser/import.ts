@@ -81,22 +81,24 @@ async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
   if (place !== null) show(place, imported, losses, !keep)
 }
 
-/** Import by dropping files. */
+/** Import by dropping files. The form may come anew with the page: what is heard of is the document's. */
 export function startImport(): void {
-  const form = document.querySelector<HTMLFormElement>('[data-import]')
-  if (form === null) return
-  const drop = form.querySelector<HTMLElement>('[data-drop]')
-  const field = form.querySelector<HTMLInputElement>('input[type=file]')
-  form.addEventListener('submit', (event) => {
+  document.addEventListener('submit', (event) => {
+    const form = event.target
+    if (!(form instanceof HTMLFormElement) || form.dataset['import'] === undefined) return
     event.preventDefault()
     const button = event.submitter
     void send(form, button instanceof HTMLButtonElement && button.value === 'keep')
   })
   for (const kind of ['dragover', 'dragleave', 'drop'] as const) {
-    drop?.addEventListener(kind, (event) => {
+    document.addEventListener(kind, (event) => {
+      const drop = event.target instanceof Element ? event.target.closest('[data-drop]') : null
+      const form = drop?.closest<HTMLFormElement>('[data-import]')
+      const field = form?.querySelector<HTMLInputElement>('input[type=file]')
+      if (drop === null || form == null || field == null) return
       event.preventDefault()
       drop.classList.toggle('over', kind === 'dragover')
-      if (kind !== 'drop' || field === null || event.dataTransfer === null) return
+      if (kind !== 'drop' || event.dataTransfer === null) return
       field.files = event.dataTransfer.files
       void send(form, false)
     })

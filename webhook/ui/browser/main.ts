@@ -3,16 +3,19 @@ import { startBlocked } from './blocked.js'
 import { startGrid } from './grid.js'
 import { startImport } from './import.js'
 import { startLive } from './live.js'
-import { startButtons, startRules, startSimulation, startSliders, startTour } from './small.js'
+import { startRules } from './rule-form.js'
+import { startButtons, startSides, startSimulation, startSliders, startTour } from './small.js'
 
 document.documentElement.classList.add('js')
+// First: it notes what the server said, before the others change it.
+startLive()
 startActions()
 startBlocked()
 startButtons()
 startGrid()
 startImport()
-startLive()
 startRules()
+startSides()
 startSliders()
 startTour()
 void startSimulation()

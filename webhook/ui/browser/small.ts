@@ -1,5 +1,5 @@
 import { ask, failureText, notice } from './api.js'
-import { reloadRegions } from './live.js'
+import { reloadRegions, replaced } from './live.js'
 
 async function copy(text: string): Promise<void> {
   try {
@@ -24,13 +24,19 @@ async function download(url: string): Promise<void> {
   URL.revokeObjectURL(link.href)
 }
 
-/** Buttons that change nothing: copy, print, export, the end of the tour. */
+async function logOut(): Promise<void> {
+  const answer = await ask('DELETE', '/api/v1/session')
+  if (answer.ok) location.assign('/login')
+  else notice(failureText(answer.failure))
+}
+
+/** Buttons that change nothing: copy, print, export, the end of the tour and of the session. */
 export function startButtons(): void {
   document.addEventListener('click', (event) => {
     const target = event.target
     if (!(target instanceof Element)) return
     const button = target.closest<HTMLElement>(
-      '[data-copy], [data-copy-text], [data-print], [data-export], [data-tour-end]'
+      '[data-copy], [data-copy-text], [data-print], [data-export], [data-tour-end], [data-log-out]'
     )
     if (button === null) return
     const { copyText, export: url } = button.dataset
@@ -39,6 +45,7 @@ export function startButtons(): void {
     else if (button.dataset['copy'] !== undefined)
       void copy(button.parentElement?.querySelector('pre')?.textContent ?? '')
     else if (button.dataset['print'] !== undefined) window.print()
+    else if (button.dataset['logOut'] !== undefined) void logOut()
     else {
       localStorage.setItem('secco-tour', 'seen')
       document.querySelector('[data-tour]')?.remove()
@@ -48,8 +55,12 @@ export function startButtons(): void {
 
 /** The tour of the first visit. */
 export function startTour(): void {
-  const tour = document.querySelector<HTMLElement>('[data-tour]')
-  if (tour !== null && localStorage.getItem('secco-tour') === null) tour.hidden = false
+  const show = () => {
+    const tour = document.querySelector<HTMLElement>('[data-tour]')
+    if (tour !== null && localStorage.getItem('secco-tour') === null) tour.hidden = false
+  }
+  show()
+  document.addEventListener(replaced, show)
 }
 
 /** What a share of pods is, beside its slider. */
@@ -94,60 +105,19 @@ export async function startSimulation(): Promise<void> {
   }
 }
 
-function selector(text: string): { matchLabels: Record<string, string> } | undefined {
-  const pairs = text
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '')
-  if (pairs.length === 0) return undefined
-  return {
-    matchLabels: Object.fromEntries(pairs.map((pair) => pair.split('=', 2) as [string, string]))
-  }
-}
+const settleMs = 200
 
-/** A rule from its form. */
-export function startRules(): void {
-  const form = document.querySelector<HTMLFormElement>('[data-rule]')
-  form?.addEventListener('submit', (event) => {
-    event.preventDefault()
-    const data = new FormData(form)
-    const text = (name: string) => {
-      const value = data.get(name)
-      return typeof value === 'string' ? value.trim() : ''
-    }
-    const pods = selector(text('labels'))
-    const namespaces = selector(text('namespaces'))
-    const containers = text('containers')
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== '')
-    const [first = '', second] = text('profile').split('/', 2)
-    const spec = {
-      mode: text('mode'),
-      whenNotReady: text('whenNotReady'),
-      priority: Number(text('priority')),
-      ...(pods === undefined ? {} : { podSelector: pods }),
-      ...(namespaces === undefined ? {} : { namespaceSelector: namespaces }),
-      ...(containers.length === 0 ? {} : { containers }),
-      ...(first === ''
-        ? {}
-        : { profile: second === undefined ? { name: first } : { namespace: first, name: second } })
-    }
-    const url = `/api/v1/rules/${encodeURIComponent(text('namespace'))}/${encodeURIComponent(text('name'))}`
-    void ask('PUT', url, { spec }).then((answer) => {
-      const error = form.querySelector('.form-error')
-      if (answer.ok) location.assign('/rules')
-      else if (error !== null) error.textContent = failureText(answer.failure)
-    })
-  })
-  const test = document.querySelector<HTMLFormElement>('[data-test]')
-  test?.addEventListener('submit', (event) => {
-    const text = new FormData(test).get('document')
-    // A long one does not fit into an address; the usual way works without any of this.
-    if (typeof text !== 'string' || text.length > 8000) return
-    event.preventDefault()
-    const address = new URL('/rules', location.href)
-    address.searchParams.set('document', text)
-    void reloadRegions(address.href, 'answer')
+/** Names to choose from, of thousands: those that fit what is typed, asked for as it is typed. */
+export function startSides(): void {
+  let wait: ReturnType<typeof setTimeout> | undefined
+  document.addEventListener('input', (event) => {
+    const field = event.target
+    if (!(field instanceof HTMLInputElement) || field.dataset['sides'] === undefined) return
+    clearTimeout(wait)
+    wait = setTimeout(() => {
+      const address = new URL(location.href)
+      address.searchParams.set('q', field.value)
+      void reloadRegions(address.href, 'sides')
+    }, settleMs)
   })
 }

@@ -14,6 +14,12 @@ function check(what: string, good: boolean, found: string, next: string): Check 
   return { what, verdict: good ? 'good' : 'bad', found, next: good ? '' : next }
 }
 
+/** Without a satellite nobody knows: that all of none are well says nothing. */
+function ofNodes(nodes: number, one: Check): Check {
+  if (nodes > 0) return one
+  return { ...one, verdict: 'unknown', found: 'there is no satellite to ask', next: '' }
+}
+
 const quietMs = 120_000
 
 /** Goes through the loop in its order: nodes, recording, files, documents, decisions, enforcement. Pure. */
@@ -48,44 +54,61 @@ export function checksOf(sources: UiSources, now: number): Check[] {
       nodes.length === 0 ? 'none has ever connected' : `${nodes.length} known`,
       'start one on each node: secco satellite --hub HOST:PORT'
     ),
-    check(
-      'Every satellite is connected',
-      away.length === 0,
-      away.length === 0 ? 'all are' : `away: ${names(away)}`,
-      'look at its log on the node; secco get nodes -o wide'
+    ofNodes(
+      nodes.length,
+      check(
+        'Every satellite is connected',
+        away.length === 0,
+        away.length === 0 ? 'all are' : `away: ${names(away)}`,
+        'look at its log on the node; secco get nodes -o wide'
+      )
     ),
-    check(
-      'Every satellite was heard of lately',
-      late.length === 0,
-      late.length === 0 ? 'within two minutes' : `silent: ${names(late)}`,
-      'look at its log on the node'
+    ofNodes(
+      nodes.length,
+      check(
+        'Every satellite was heard of lately',
+        late.length === 0,
+        late.length === 0 ? 'within two minutes' : `silent: ${names(late)}`,
+        'look at its log on the node'
+      )
     ),
-    check(
-      'Every node can record',
-      blind.length === 0,
-      blind.length === 0
-        ? 'hooks load'
-        : blind.map(({ name, tracingUnavailable }) => `${name}: ${tracingUnavailable}`).join('; '),
-      'on the node: secco doctor --node'
+    ofNodes(
+      nodes.length,
+      check(
+        'Every node can record',
+        blind.length === 0,
+        blind.length === 0
+          ? 'hooks load'
+          : blind
+              .map(({ name, tracingUnavailable }) => `${name}: ${tracingUnavailable}`)
+              .join('; '),
+        'on the node: secco doctor --node'
+      )
     ),
-    check(
-      'Nothing was lost',
-      losing.length === 0,
-      losing.length === 0
-        ? 'no counter moved'
-        : losing.map(({ name, losses }) => `${name}: ${lossesText(losses)}`).join('; '),
-      'the profiles of these nodes may lack calls: let their workloads run again'
+    ofNodes(
+      nodes.length,
+      check(
+        'Nothing was lost',
+        losing.length === 0,
+        losing.length === 0
+          ? 'no counter moved'
+          : losing.map(({ name, losses }) => `${name}: ${lossesText(losses)}`).join('; '),
+        'the profiles of these nodes may lack calls: let their workloads run again'
+      )
     ),
-    check(
-      'Files arrive on nodes',
-      failing.length === 0,
-      failing.length === 0
-        ? 'no node complains'
-        : failing
-            .slice(0, 5)
-            .map(({ name, message }) => `${name}: ${message}`)
-            .join('; '),
-      'the message names the folder or the profile: mend that'
+    ofNodes(
+      nodes.length,
+      check(
+        'Files arrive on nodes',
+        failing.length === 0,
+        failing.length === 0
+          ? 'no node complains'
+          : failing
+              .slice(0, 5)
+              .map(({ name, message }) => `${name}: ${message}`)
+              .join('; '),
+        'the message names the folder or the profile: mend that'
+      )
     ),
     check(
       'Approved profiles are everywhere',

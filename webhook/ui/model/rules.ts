@@ -78,14 +78,19 @@ export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
   })
 }
 
-/** A selector in words: `app: web, tier not in db`. */
+/** The label that every namespace has by itself. */
+const namespaceName = 'kubernetes.io/metadata.name'
+
+/** A selector in words: `app: web, tier not in db`; a namespace by its name alone. */
 export function selectorText(selector: LabelSelector | undefined): string {
-  const labels = Object.entries(selector?.matchLabels ?? {}).map(
-    ([key, value]) => `${key}: ${value}`
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) =>
+    key === namespaceName ? value : `${key}: ${value}`
   )
   const words = { In: 'in', NotIn: 'not in', Exists: 'is set', DoesNotExist: 'is not set' } as const
   const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) =>
-    `${key} ${words[operator]} ${values.join(', ')}`.trim()
+    key === namespaceName && operator === 'In'
+      ? values.join(', ')
+      : `${key} ${words[operator]} ${values.join(', ')}`.trim()
   )
   const all = [...labels, ...expressions]
   return all.length === 0 ? 'every pod' : all.join(', ')

@@ -2,9 +2,9 @@ import { actionWords } from '../action-words.js'
 import type { Call } from '../context.js'
 import { html, nothing } from '../html.js'
 import { keyOf } from '../model/derived.js'
-import { commandPanel, empty, moment, counted, pager, tag, table } from '../parts.js'
+import { commandPanel, empty, moment, counted, pager, tag, table, pageOf } from '../parts.js'
 import type { Page } from './page.js'
-import { hrefWith, pageOf } from './workloads.js'
+import { hrefWith } from './workloads.js'
 
 const perPage = 50
 

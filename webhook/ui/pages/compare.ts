@@ -1,17 +1,27 @@
-import type { Call } from '../context.js'
+import type { Call, Ui } from '../context.js'
 import { diffView } from '../diff-view.js'
-import { html, nothing } from '../html.js'
+import { html, type Markup, nothing } from '../html.js'
 import { builtinProfiles } from '../../../src/seccomp/builtin.js'
 import { compareSides, sideNames } from '../model/compare.js'
 import { derivedOf, keyOf } from '../model/derived.js'
 import { commandPanel, empty } from '../parts.js'
 import type { Page } from './page.js'
+import { hrefWith } from './workloads.js'
+
+const perPage = 50
+const mostSides = 60
+
+/** Names to choose from: those with these words in them, as many as a person reads. */
+function sidesFor(ui: Ui, words: string): Markup {
+  const all = [...sideNames(ui.sources), ...builtinProfiles.map(keyOf)]
+  const found = all.filter((name) => name.toLowerCase().includes(words.toLowerCase()))
+  return html`<datalist id="sides" data-live="sides">${found.slice(0, mostSides).map((name) => html`<option value="${name}"></option>`)}</datalist>`
+}
 
 async function render({ ui, query }: Call) {
-  const { left = '', right = '' } = query
-  const names = [...sideNames(ui.sources), ...builtinProfiles.map(keyOf)]
+  const { left = '', right = '', q = '' } = query
   const choose = (name: string, word: string, value: string) =>
-    html`<label class="field">${word}<input type="text" name="${name}" value="${value}" list="sides" required placeholder="namespace/name, …@observed, RuntimeDefault" autocomplete="off"></label>`
+    html`<label class="field">${word}<input type="text" name="${name}" value="${value}" list="sides" required data-sides placeholder="namespace/name, …@observed, RuntimeDefault" autocomplete="off"></label>`
   const report =
     left === '' || right === ''
       ? undefined
@@ -19,11 +29,15 @@ async function render({ ui, query }: Call) {
   const answer =
     report === undefined
       ? html`<section class="panel"><div class="body">${empty('Choose two.', 'Profiles as they render, what was observed, the revision before, RuntimeDefault, and what comes with Secco.')}</div></section>`
-      : diffView(report)
+      : diffView(report, {
+          page: query['page'],
+          perPage,
+          href: (page) => hrefWith('/compare', { left, right, page: String(page) })
+        })
   return {
     title: 'Compare',
     crumbs: [{ text: 'Profiles', href: '/profiles' }, { text: 'Compare' }],
-    body: html`<section class="panel"><form class="filters" method="get" aria-label="What to compare">${choose('left', 'From', left)}${choose('right', 'To', right)}<datalist id="sides">${names.slice(0, 400).map((name) => html`<option value="${name}"></option>`)}</datalist><button class="btn primary" type="submit">Compare</button>${left === '' || right === '' ? nothing : html`<a class="btn" href="?left=${encodeURIComponent(right)}&amp;right=${encodeURIComponent(left)}">Swap</a>`}</form></section>${answer}${commandPanel('h-cli', left === '' || right === '' ? 'secco diff A B' : `secco diff ${left} ${right}`)}`
+    body: html`<section class="panel"><form class="filters" method="get" aria-label="What to compare">${choose('left', 'From', left)}${choose('right', 'To', right)}${sidesFor(ui, q)}<button class="btn primary" type="submit">Compare</button>${left === '' || right === '' ? nothing : html`<a class="btn" href="?left=${encodeURIComponent(right)}&amp;right=${encodeURIComponent(left)}">Swap</a>`}</form></section>${answer}${commandPanel('h-cli', left === '' || right === '' ? 'secco diff A B' : `secco diff ${left} ${right}`)}`
   }
 }
 

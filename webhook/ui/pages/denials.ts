@@ -11,11 +11,12 @@ import {
   pager,
   type Row,
   tag,
-  table
+  table,
+  pageOf
 } from '../parts.js'
 import { riskOf } from '../../../src/seccomp/risk.js'
 import type { Page } from './page.js'
-import { hrefWith, pageOf } from './workloads.js'
+import { hrefWith } from './workloads.js'
 
 const perPage = 50
 
@@ -88,7 +89,7 @@ async function render({ ui, identity, query }: Call) {
       attention: !isOpen(group) || group.logged ? '' : 'bad',
       cells: [
         moment(group.at, now),
-        html`<a href="${workloadHref(`${group.namespace}/${group.profile}`)}"><bdi>${group.namespace}/${group.profile}</bdi></a><span class="sub"><bdi class="mono">${group.container.slice(0, 12)}</bdi>${group.instances > 1 ? ` and ${group.instances - 1} more` : ''} on <bdi>${group.node}</bdi></span>`,
+        html`<a href="${workloadHref(`${group.namespace}/${group.profile}`)}"><bdi>${group.namespace}/${group.profile}</bdi></a><span class="sub"><bdi class="mono">${group.container.slice(0, 12)}</bdi>${group.instances > 1 ? ` and ${group.instances - 1} more` : ''} on <bdi class="nowrap">${group.node}</bdi></span>`,
         html`<span class="mono">${group.syscall}</span>${group.abi === '' ? nothing : html`<span class="sub">${group.abi}</span>`}`,
         html`<span class="mono">${group.answer}</span>`,
         html`${numberText(group.count)}`,
@@ -102,7 +103,7 @@ async function render({ ui, identity, query }: Call) {
     html`<option value="${value}"${value === kind ? html` selected` : nothing}>${word}</option>`
   const filter = html`<section class="panel"><form class="filters" role="search" aria-label="Filter denials" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, syscall, comm"></label><label class="field">State<select name="kind">${option('', 'all')}${option('open', 'open')}${option('logged', 'logged (audit)')}${option('expected', 'explained')}${option('muted', 'kept refused')}</select></label><button class="btn" type="submit">Filter</button></form></section>`
   const nobody = html`<div class="body">${groups.length === 0 ? empty('Nothing was refused.', 'What a profile refuses (enforce) or would refuse (audit) appears here within a second.') : empty('No denial is like that.', html`<a href="/denials">Show all</a>`)}</div>`
-  const list = html`${table({ caption: 'Denials', note: 'newest first, one line per workload, syscall and answer', columns: [{ title: 'Last seen' }, { title: 'Workload' }, { title: 'Syscall' }, { title: 'Answer' }, { title: 'Count', num: true }, { title: 'Newest caller' }, { title: 'State' }, { title: 'Actions' }], rows, heading: 1, live: 'denials' })}${rows.length === 0 ? nobody : pager({ page, pages, total: found.length, what: 'lines', href: (to) => hrefWith('/denials', { q, kind, page: String(to) }) })}`
+  const list = html`${table({ caption: 'Denials', note: 'newest first, one line per workload, syscall and answer', columns: [{ title: 'Last seen' }, { title: 'Workload' }, { title: 'Syscall' }, { title: 'Answer' }, { title: 'Count', num: true }, { title: 'Newest caller' }, { title: 'State' }, { title: 'Actions' }], rows, heading: 1, live: 'denials' })}${rows.length === 0 ? html`<div data-live="pages of lines">${nobody}</div>` : pager({ page, pages, total: found.length, what: 'lines', href: (to) => hrefWith('/denials', { q, kind, page: String(to) }) })}`
   const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
     title: 'Denials',

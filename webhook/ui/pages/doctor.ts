@@ -23,11 +23,11 @@ function render({ ui }: Call) {
     facts: [
       bad === 0
         ? 'every check that can be made is good'
-        : `${bad} of ${checks.length} need mending`,
+        : `${bad} of ${checks.length} ${bad === 1 ? 'needs' : 'need'} mending`,
       `as of ${new Date(ui.now()).toISOString().slice(11, 19)} UTC`
     ],
     actions: html`<a class="btn" href="/doctor">Check again</a>`,
-    body: html`<section class="panel" aria-labelledby="h-checks"><header><h2 id="h-checks">The loop, link by link</h2></header><div class="body"><ul class="checks wide" data-live="checks">${list}</ul></div></section>${commandPanel('h-cli', 'secco doctor --node')}`
+    body: html`<section class="panel" aria-labelledby="h-checks"><header><h2 id="h-checks">The loop, link by link</h2></header><div class="body"><ul class="checks wide" data-live="checks">${list}</ul></div></section>${commandPanel('h-cli', 'secco doctor', 'secco doctor --node')}`
   }
 }
 

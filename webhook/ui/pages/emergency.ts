@@ -65,7 +65,7 @@ async function render({ ui, identity }: Call) {
     }
   })
   const inForce = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
-  const now = html`<section class="panel" aria-labelledby="h-now"><header><h2 id="h-now">Taken out now</h2><p>of every profile, whatever anybody approved</p></header><div class="body">${inForce.length === 0 ? empty('Nothing is blocked.', 'A block reaches new containers within seconds; running ones keep their filter until they restart.') : html`<ul class="list tight">${inForce.map(({ name, args = [] }) => html`<li><span><span class="mono">${name}</span>${args.length > 0 ? html` <span class="muted">when ${args.map(conditionText).join(' and ')}</span>` : nothing}</span>${may ? giveBack(name, args) : nothing}</li>`)}</ul>`}</div></section>`
+  const now = html`<section class="panel" aria-labelledby="h-now" data-live="now"><header><h2 id="h-now">Taken out now</h2><p>of every profile, whatever anybody approved</p></header><div class="body">${inForce.length === 0 ? empty('Nothing is blocked.', 'A block reaches new containers within seconds; running ones keep their filter until they restart.') : html`<ul class="list tight">${inForce.map(({ name, args = [] }) => html`<li><span><span class="mono">${name}</span>${args.length > 0 ? html` <span class="muted">when ${args.map(conditionText).join(' and ')}</span>` : nothing}</span>${may ? giveBack(name, args) : nothing}</li>`)}</ul>`}</div></section>`
   const restart = inForce.length > 0 && ui.offers('GET', '/api/v1/block') ? mustRestart : nothing
   const own = may
     ? html`<section class="panel" aria-labelledby="h-own"><header><h2 id="h-own">Another call</h2></header><form class="body stack" data-action data-url="/api/v1/block" data-then="reload"><label class="field">Syscall, or some of its arguments<input type="text" name="what" required placeholder="socket:domain=AF_ALG"></label><label class="field">Reason<input type="text" name="reason" required></label><p class="form-error" role="alert"></p><div class="row"><button class="btn" type="submit" name="dryRun" value="true" data-kind="boolean">Impact</button><button class="btn danger" type="submit">Block</button></div>${command('secco block socket:domain=AF_ALG --reason WHY --dry-run')}</form></section>`
@@ -80,7 +80,7 @@ async function render({ ui, identity }: Call) {
       `${plural(inForce.length, 'rule')} in force`,
       'base calls cannot be blocked without force'
     ],
-    body: html`<section class="panel">${table({ caption: 'Templates', note: 'a class of attacks each', columns: [{ title: 'Template' }, { title: 'Why' }, { title: 'Calls' }, { title: 'State' }, { title: 'Action' }], rows, live: 'blocks' })}</section><div class="cols even">${now}${own}</div>${restart}${historyPanel(overlay, ui.now(), never)}${commandPanel('h-cli', 'secco block', 'secco block af-alg --reason WHY')}`
+    body: html`<section class="panel">${table({ caption: 'Templates', note: 'a class of attacks each', columns: [{ title: 'Template' }, { title: 'Why' }, { title: 'Calls' }, { title: 'State' }, { title: 'Action' }], rows, live: 'blocks' })}</section><div class="cols even">${now}${own}</div>${restart}${historyPanel(overlay, ui.now(), never, false)}${commandPanel('h-cli', 'secco block', 'secco block af-alg --reason WHY')}`
   }
 }
 

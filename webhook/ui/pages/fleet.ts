@@ -154,7 +154,7 @@ function render({ ui }: Call) {
       lossy.length === 0 ? 'no counter of any node moved' : 'nodes lost something: see Nodes'
     )
   ]}</dl></section></div>
-<section class="panel" id="needs-you" aria-labelledby="h-needs"><header><h2 id="h-needs">Needs you: ${waiting}</h2></header><div data-live="todo"><div data-key="todo">${todoList(todos, todos.length)}</div></div></section></div>
+<section class="panel" id="needs-you" aria-labelledby="h-needs" data-live="todo"><header><h2 id="h-needs">Needs you: ${waiting}</h2></header><div><div>${todoList(todos, todos.length)}</div></div></section></div>
 <section class="panel">${
     lines.length === 0
       ? html`<div class="body">${empty('Nothing is learned yet.', html`Start a container under a filter, for example that of <code>secco render --learn</code>, label pods <code>secco.dev/learn: "true"</code>, or record one that runs in the <a href="/profiler">profiler</a>.`)}</div>`
@@ -162,6 +162,7 @@ function render({ ui }: Call) {
           lines: lines.slice(0, shown).map((line) => detailOf(line, derived)),
           note: `${Math.min(shown, lines.length)} of ${numberText(lines.length)}, what needs you and what changed first`,
           runtimeDefault: runtimeDefaultScore,
+          discovery: ui.sources.discovery,
           live: 'workloads'
         })
   }</section><section class="panel" aria-labelledby="h-cli"><header><h2 id="h-cli">The same on the command line</h2></header><div class="body">${command('secco get workloads -A')}</div></section>`

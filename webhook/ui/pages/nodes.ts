@@ -13,14 +13,15 @@ import {
   type Row,
   stateMark,
   tag,
-  table
+  table,
+  pageOf
 } from '../parts.js'
 import { stateOf } from '../inventory.js'
 import { type Containers, weightOf } from '../model/containers.js'
 import { nodeNeedsPerson } from '../model/workloads.js'
 import { lossesText, type NodeView } from '../view.js'
 import type { Page } from './page.js'
-import { hrefWith, pageOf } from './workloads.js'
+import { hrefWith } from './workloads.js'
 
 const perPage = 50
 
@@ -137,7 +138,7 @@ function render({ ui, query }: Call) {
   const containers =
     running === undefined
       ? html`<div class="body">${empty('Satellites do not report their containers yet.', 'What is enforced is on the pages of the workloads; on a node: secco trace, secco doctor --node.')}</div>`
-      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${empty('No container is like that.', 'They appear as they start.')}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found, what: 'containers', href: (to) => `${hrefWith('/nodes', { q, page: String(to) })}#containers` })}`}`
+      : html`<form class="filters" role="search" aria-label="Filter containers" method="get" action="#containers"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, container, pod, node"></label><button class="btn" type="submit">Filter</button></form>${rows.length === 0 ? html`<div class="body">${q === '' ? empty('No container runs yet.', 'They appear as they start.') : empty('No container is like that.', html`<a href="/nodes#containers">Show all</a>`)}</div>` : html`${table({ caption: 'Decided, and in the kernel', note: 'those that differ first', columns: [{ title: 'Container' }, { title: 'Node' }, { title: 'Decided' }, { title: 'In force' }, { title: 'In the kernel' }, { title: 'State' }, { title: 'Started' }], rows, live: 'containers' })}${pager({ page, pages, total: found, what: 'containers', href: (to) => `${hrefWith('/nodes', { q, page: String(to) })}#containers` })}`}`
   const connected = nodes.filter((node) => node.connected).length
   return {
     title: 'Nodes',

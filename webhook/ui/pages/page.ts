@@ -12,6 +12,8 @@ export interface View {
   /** Buttons and the like beside the title. */
   actions?: Markup
   body: Markup
+  /** Nothing about it changes by itself while a person looks: what was read is what is decided on. */
+  still?: boolean
   status?: number
 }
 

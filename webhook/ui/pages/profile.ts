@@ -89,6 +89,7 @@ async function render({ ui, identity, params }: Call) {
   const ready = profile.status?.conditions?.find(({ type }) => type === 'Ready')
   return {
     title: key,
+    still: true,
     crumbs: [{ text: 'Profiles', href: '/profiles' }, { text: key }],
     facts: [
       html`revision ${digestMark(profile.status?.revision)}`,

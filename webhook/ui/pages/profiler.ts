@@ -13,10 +13,10 @@ import {
   nameMark,
   numberText,
   pager,
-  table
+  table,
+  pageOf
 } from '../parts.js'
 import type { Page } from './page.js'
-import { pageOf } from './workloads.js'
 
 const perPage = 50
 
@@ -51,13 +51,13 @@ async function candidatesOf({ ui }: Call): Promise<{ list: Candidate[]; problem:
 
 function pickForm(list: readonly Candidate[], chosen: string, may: boolean): Markup {
   const items = list.map(
-    ({ name, note }, at) =>
-      html`<li><label><input type="radio" name="container" value="${name}"${name === chosen || (chosen === '' && at === 0) ? html` checked` : nothing} required><span><span class="strong"><bdi>${name}</bdi></span><span class="sub">${note}</span></span></label></li>`
+    ({ name, note }) =>
+      html`<li data-key="${name}"><label><input type="radio" name="container" value="${name}"${name === chosen || (chosen === '' && list.length === 1) ? html` checked` : nothing} required><span><span class="strong"><bdi>${name}</bdi></span><span class="sub">${note}</span></span></label></li>`
   )
   const start = may
     ? html`<div class="body stack"><label class="field">Stop by itself after<select name="seconds" data-kind="number"><option value="0">never: I stop it</option><option value="30">30 seconds</option><option value="300">5 minutes</option><option value="3600">1 hour</option></select></label><p class="form-error" role="alert"></p><button class="btn primary" type="submit">Start</button></div>`
     : html`<div class="body"><p class="muted">You may look, not record.</p></div>`
-  return html`<form data-action data-url="/api/v1/traces" data-then="/profiler/:id"><ul class="pick">${items}</ul>${start}</form>`
+  return html`<form data-action data-url="/api/v1/traces" data-then="/profiler/:id"><ul class="pick" data-live="pick">${items}</ul>${start}</form>`
 }
 
 async function render(call: Call) {

@@ -15,10 +15,11 @@ import {
   pager,
   type Row,
   tag,
-  table
+  table,
+  pageOf
 } from '../parts.js'
 import type { Page } from './page.js'
-import { hrefWith, pageOf } from './workloads.js'
+import { hrefWith } from './workloads.js'
 
 const perPage = 50
 

@@ -184,6 +184,7 @@ ${yaml.length === 0 ? html`    (unchanged)` : yaml.map(({ name, sign }) => (sign
 <div class="stack"><section class="panel" aria-labelledby="h-blast"><header><h2 id="h-blast">Blast radius</h2><p>on your approval</p></header><div class="body"><div class="blast"><div><b>${containers}</b><span>containers</span></div><div><b>${nodes.size}</b><span>nodes</span></div><div>${ui.offers('POST', '/api/v1/simulate') && profile.status?.revision !== undefined ? html`<b data-simulate="${key}">–</b>` : html`<b>–</b>`}<span>would be refused</span></div></div><p class="small muted" data-simulate-words>Nothing that runs changes before it restarts.</p></div>${approveForm}<div class="body stack"><h3>The same on the command line</h3>${command(`secco diff ${key}`)}${command(`secco profile approve ${key} --reason WHY`)}</div></section><section class="panel" aria-label="Promote and roll back">${promotePanel(line, { may, offered: ui.offers('POST', '/api/v1/promote'), now })}</section></div></div>`
   return {
     title: `Review: ${line.name}${line.container === '' ? '' : ` · ${line.container}`}`,
+    still: true,
     crumbs: [
       { text: 'Fleet', href: '/' },
       { text: 'Review', href: '/review' },

@@ -10,10 +10,10 @@ import {
   numberText,
   pager,
   stateMark,
-  table
+  table,
+  pageOf
 } from '../parts.js'
 import type { Page } from './page.js'
-import { pageOf } from './workloads.js'
 
 const perPage = 50
 

@@ -1,5 +1,4 @@
 import { rootNamespace } from '../../../src/api/names.js'
-import { modes, whenNotReadyChoices } from '../../../src/api/seccomp-rule.js'
 import { toSeccoError } from '../../../src/errors.js'
 import { type CheckResult, checkObject, readObjects } from '../../admission/check-pod.js'
 import type { Call } from '../context.js'
@@ -9,9 +8,19 @@ import type { InventoryItem } from '../inventory.js'
 import type { Containers } from '../model/containers.js'
 import { profileHref } from '../model/derived.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
-import { command, commandPanel, empty, counted, pager, stateMark, tag, table } from '../parts.js'
+import {
+  command,
+  commandPanel,
+  empty,
+  counted,
+  pager,
+  stateMark,
+  tag,
+  table,
+  pageOf
+} from '../parts.js'
+import { fieldsOf, ruleForm } from '../rule-form-view.js'
 import type { Page } from './page.js'
-import { pageOf } from './workloads.js'
 
 const perPage = 50
 const example = `apiVersion: v1
@@ -31,7 +40,27 @@ function podOf(item: InventoryItem): string {
   return `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\n  namespace: ${JSON.stringify(item.namespace)}\n  labels: {}\nspec:\n  containers:\n    - {name: ${JSON.stringify(item.name)}, image: ${JSON.stringify(item.image)}}\n`
 }
 
-function row({ key, rule, shadowedBy, problems }: RuleLine, mayDelete: boolean) {
+interface May {
+  write: boolean
+  remove: boolean
+}
+
+function actionsOf({ key, rule }: RuleLine, may: May): Markup {
+  const whose = html`<span class="vh"> ${rule.metadata.name}</span>`
+  const change =
+    may.write && fieldsOf(rule) !== undefined
+      ? html`<a class="btn s" href="/rules?change=${encodeURIComponent(key)}#new">Change${whose}</a>`
+      : nothing
+  const remove = may.remove
+    ? html`<form class="inline" data-action data-method="DELETE" data-url="/api/v1/rules/${key}" data-then="reload" data-confirm="${rule.metadata.name}"><button class="btn s" type="submit">Delete${whose}</button></form>`
+    : nothing
+  return may.write || may.remove
+    ? html`<div class="row">${change}${remove}</div>`
+    : html`<span class="muted">–</span>`
+}
+
+function row(line: RuleLine, may: May) {
+  const { key, rule, shadowedBy, problems } = line
   const { spec, metadata } = rule
   const namespace = metadata.namespace ?? rootNamespace
   const profile =
@@ -63,9 +92,7 @@ function row({ key, rule, shadowedBy, problems }: RuleLine, mayDelete: boolean) 
       stateMark(spec.mode),
       html`${spec.whenNotReady ?? 'RuntimeDefault'}`,
       notes.length === 0 ? html`<span class="muted">none</span>` : html`${notes}`,
-      mayDelete
-        ? html`<form class="inline" data-action data-method="DELETE" data-url="/api/v1/rules/${key}" data-then="reload" data-confirm="${metadata.name}"><button class="btn s" type="submit">Delete<span class="vh"> ${metadata.name}</span></button></form>`
-        : html`<span class="muted">–</span>`
+      actionsOf(line, may)
     ]
   }
 }
@@ -87,11 +114,6 @@ function answerView(results: readonly CheckResult[], problem: string): Markup {
 }
 
 const mostPods = 200
-
-const option = (value: string, chosen = '') =>
-  html`<option${value === chosen ? html` selected` : nothing}>${value}</option>`
-
-const newRule = html`<section class="panel" id="new" aria-labelledby="h-new"><header><h2 id="h-new">New rule</h2><p>labels pick pods; the first rule per container wins</p></header><form class="body stack" data-rule><div class="fields"><label class="field">Namespace<input type="text" name="namespace" value="${rootNamespace}" required maxlength="63"></label><label class="field">Name<input type="text" name="name" required maxlength="253" placeholder="web"></label><label class="field">Pod labels<input type="text" name="labels" placeholder="app=web, tier=front"></label><label class="field">Namespaces (root only)<input type="text" name="namespaces" placeholder="all"></label><label class="field">Containers<input type="text" name="containers" placeholder="all"></label><label class="field">Mode<select name="mode">${modes.map((mode) => option(mode, 'learn'))}</select></label><label class="field">Profile<input type="text" name="profile" placeholder="its own"></label><label class="field">When not ready<select name="whenNotReady">${whenNotReadyChoices.map((each) => option(each))}</select></label><label class="field">Priority<input type="text" inputmode="numeric" name="priority" value="0"></label></div><p class="form-error" role="alert"></p><div class="row"><button class="btn primary" type="submit">Save the rule</button></div></form></section>`
 
 /** One pod of each workload: those of one are alike, and there may be a hundred thousand. */
 function podsOf(running: Containers | undefined): InventoryItem[] {
@@ -126,11 +148,13 @@ async function render({ ui, identity, query }: Call) {
       problem = toSeccoError(error).message
     }
   }
+  const asked = lines.find(({ key }) => key === query['change'])
+  const changed = asked === undefined ? undefined : fieldsOf(asked.rule)
   const shadowed = lines.filter(({ shadowedBy }) => shadowedBy !== undefined).length
   const list =
     lines.length === 0
       ? html`<div class="body">${empty('There is no rule yet.', html`Pods can say what they want by label (<code>secco.dev/learn: "true"</code>, <code>secco.dev/profile: NAME</code>); a rule says it for them.`)}</div>`
-      : html`${table({ caption: 'Rules', note: 'in the order in which they are asked', columns: [{ title: 'Priority' }, { title: 'Rule' }, { title: 'Pods' }, { title: 'Containers' }, { title: 'Profile' }, { title: 'Mode' }, { title: 'When not ready' }, { title: 'Notes' }, { title: 'Actions' }], rows: lines.slice((page - 1) * perPage, page * perPage).map((line) => row(line, mayDelete)), heading: 1, live: 'rules' })}${pager({ page, pages, total: lines.length, what: 'rules', href: (to) => `/rules?page=${to}` })}`
+      : html`${table({ caption: 'Rules', note: 'in the order in which they are asked', columns: [{ title: 'Priority' }, { title: 'Rule' }, { title: 'Pods' }, { title: 'Containers' }, { title: 'Profile' }, { title: 'Mode' }, { title: 'If not ready' }, { title: 'Notes' }, { title: 'Actions' }], rows: lines.slice((page - 1) * perPage, page * perPage).map((line) => row(line, { write: mayWrite, remove: mayDelete })), heading: 1, live: 'rules' })}${pager({ page, pages, total: lines.length, what: 'rules', href: (to) => `/rules?page=${to}` })}`
   const picker =
     pods.length === 0
       ? nothing
@@ -144,7 +168,7 @@ async function render({ ui, identity, query }: Call) {
       shadowed > 0 ? `${shadowed} can never win` : 'none is shadowed'
     ],
     actions: mayWrite ? html`<a class="btn primary" href="#new">New rule</a>` : nothing,
-    body: html`<section class="panel">${list}</section>${test}${mayWrite ? newRule : nothing}${commandPanel('h-cli', 'secco get rules -A', 'secco rule apply -f rule.yaml')}`
+    body: html`<section class="panel">${list}</section>${test}${mayWrite ? ruleForm(changed) : nothing}${commandPanel('h-cli', 'secco get rules -A', 'secco rule apply -f rule.yaml')}`
   }
 }
 

@@ -14,6 +14,8 @@ import { ageText, command, countText, empty, numberText, tag, table } from '../p
 import type { Page } from './page.js'
 
 const shown = 100
+/** What the first counts bring was there when the trace began. */
+const atOnceMs = 2000
 
 async function render({ ui, identity, params }: Call) {
   const found = ui.profiler?.find(params['id'] ?? '')
@@ -29,6 +31,12 @@ async function render({ ui, identity, params }: Call) {
   const profile = derived.byKey.get(key)
   const set = setOfTrace(found.update)
   const floor = runtimeDefaultNames()
+  const now = ui.now()
+  const sinceStart = (at: string) => Date.parse(at) - found.startedAt
+  const isNew = (at: string) => sinceStart(at) >= atOnceMs
+  const recent = trace.syscalls.filter(
+    ({ firstSeen }) => isNew(firstSeen) && now - Date.parse(firstSeen) < 60_000
+  )
   const beyond = trace.syscalls.filter((call) => !floor.has(call.name)).length
   const figure = (term: string, value: string) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`
   const state =
@@ -48,6 +56,7 @@ async function render({ ui, identity, params }: Call) {
       cells: [
         html`<span class="mono">${call.name}</span>${call.abi === 'x86_64' ? nothing : html`<span class="sub">${call.abi}</span>`}`,
         html`${countText(call.count)}`,
+        html`${!isNew(call.firstSeen) ? html`<span class="muted">at the start</span>` : `after ${ageText(sinceStart(call.firstSeen))}`}`,
         html`${((100 * call.count) / Math.max(1, trace.calls)).toFixed(1)} %`,
         risk === undefined
           ? html`<span class="risk low">none</span>`
@@ -65,6 +74,7 @@ async function render({ ui, identity, params }: Call) {
           columns: [
             { title: 'Syscall' },
             { title: 'Calls', num: true },
+            { title: 'First seen' },
             { title: 'Share', num: true },
             { title: 'Risk' },
             { title: 'RuntimeDefault' }
@@ -97,7 +107,7 @@ async function render({ ui, identity, params }: Call) {
       trace.complete ? 'seen from its first instruction' : 'met while it ran'
     ],
     actions: stop,
-    body: html`<section class="panel" aria-label="Figures"><dl class="counters" data-live="figures" data-poll="${trace.ended ? '' : 'yes'}">${[figure('Different calls', String(trace.distinct)), figure('Calls', countText(trace.calls)), figure('Beyond RuntimeDefault', String(beyond)), figure('Lost', numberText(trace.lost)), figure('State', trace.ended ? 'stopped' : 'recording')]}</dl></section><div class="cols"><section class="panel">${counts}</section><div class="stack">${keep}<section class="panel" aria-labelledby="h-cli"><header><h2 id="h-cli">The same on the command line</h2></header><div class="body stack tight">${command(`secco trace ${trace.container}`)}${command(`secco trace ${trace.container} -o profile`)}</div></section></div></div>${diff}`
+    body: html`<section class="panel" aria-label="Figures"><dl class="counters" data-live="figures" data-poll="${trace.ended ? '' : 'yes'}">${[figure('Different calls', String(trace.distinct)), figure('Calls', countText(trace.calls)), figure('New in the last minute', String(recent.length)), figure('Beyond RuntimeDefault', String(beyond)), figure('Lost', numberText(trace.lost))]}</dl></section><div class="cols"><section class="panel">${counts}</section><div class="stack"><div data-live="keep">${keep}</div><section class="panel" aria-labelledby="h-cli"><header><h2 id="h-cli">The same on the command line</h2></header><div class="body stack tight">${command(`secco trace ${trace.container}`)}${command(`secco trace ${trace.container} -o profile`)}</div></section></div></div>${diff}`
   }
 }
 

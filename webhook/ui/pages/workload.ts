@@ -12,10 +12,9 @@ import { html, type Markup, nothing } from '../html.js'
 import { abiOf, gridOf } from '../model/grid.js'
 import { derivedOf, keyOf, profileHref } from '../model/derived.js'
 import type { WorkloadLine } from '../model/workloads.js'
-import { commandPanel, digestMark, empty, ladder, moment, pager, table } from '../parts.js'
+import { commandPanel, digestMark, empty, ladder, moment, pager, table, pageOf } from '../parts.js'
 import { argumentPanel, eventRows, historyPanel, phasePanel, riskPanel } from '../workload-parts.js'
 import type { Page } from './page.js'
-import { pageOf } from './workloads.js'
 
 const perPage = 12
 const floor = runtimeDefaultNames()
@@ -118,9 +117,9 @@ async function render(call: Call) {
       })),
     live: 'events'
   })}${discovery.events.length === 0 ? html`<div class="body">${empty('Nothing happened since this hub began.', 'Events come with the first observation.')}</div>` : nothing}</section></div>
-<div class="stack">${evidenceList(review.evidence)}${unseenPanel(all, estimateText(all))}</div></div>
+<div class="stack" data-live="evidence">${evidenceList(review.evidence)}${unseenPanel(all, estimateText(all))}</div></div>
 <div class="cols"><div data-live="grid"><div data-key="grid">${gridView({ areas, href: `?${abi === 'x86_64' ? '' : `abi=${abi}&`}call=`, chosen: cell?.name, runtimeDefault: cells.filter(({ name }) => floor.has(name)).length })}${others.length > 0 ? html`<p class="small muted">Also seen through ${others.map(([each, names]) => html`<a href="?abi=${each}">${each} (${names.length})</a> `)}</p>` : nothing}</div></div><div class="stack sticky dock" data-live="call" tabindex="0" role="region" aria-label="Details">${panel}</div></div>
-<div class="three">${phasePanel(profile)}${argumentPanel(profile)}${riskPanel(review)}</div>${historyPanel(profile, now)}${instanceTable(profile, now, query['instances'])}${commandPanel('h-cli', `secco profile show ${key}`, `secco learn ${key} --until-confident -- YOUR TEST COMMAND`)}`
+<div class="three" data-live="panels">${phasePanel(profile)}${argumentPanel(profile)}${riskPanel(review)}</div><div data-live="history">${historyPanel(profile, now)}</div>${instanceTable(profile, now, query['instances'])}${commandPanel('h-cli', `secco profile show ${key}`, `secco learn ${key} --until-confident -- YOUR TEST COMMAND`)}`
   return {
     title: line.container === '' ? line.name : `${line.name} · ${line.container}`,
     crumbs: [

@@ -7,6 +7,7 @@ import {
   counted,
   empty,
   numberText,
+  pageOf,
   pager,
   type State,
   states,
@@ -25,12 +26,6 @@ function matches(line: WorkloadLine, words: string, state: string, namespace: st
     (state === '' || line.state === state) &&
     (namespace === '' || line.namespace === namespace)
   )
-}
-
-/** Page number of a query, within what there is. */
-export function pageOf(asked: string | undefined, pages: number): number {
-  const page = Number(asked ?? '1')
-  return Number.isInteger(page) ? Math.min(Math.max(page, 1), Math.max(pages, 1)) : 1
 }
 
 /** The same address with other answers; empty ones are left out. */
@@ -58,7 +53,7 @@ function render({ ui, query }: Call) {
   const list =
     lines.length === 0
       ? html`<div class="body">${all.length === 0 ? empty('Nothing is learned yet.', html`Label pods <code>secco.dev/learn: "true"</code>, or record a running container in the <a href="/profiler">profiler</a>.`) : empty('No workload is like that.', html`<a href="/workloads">Show all ${numberText(all.length)}</a>`)}</div>`
-      : html`${workloadTable({ lines, note: 'what needs you and what changed first', runtimeDefault: runtimeDefaultScore, live: 'workloads' })}${pager({ page, pages, total: found.length, what: 'workloads', href: (to) => hrefWith('/workloads', { q, state, namespace, page: String(to) }) })}`
+      : html`${workloadTable({ lines, note: 'what needs you and what changed first', runtimeDefault: runtimeDefaultScore, discovery: ui.sources.discovery, live: 'workloads' })}${pager({ page, pages, total: found.length, what: 'workloads', href: (to) => hrefWith('/workloads', { q, state, namespace, page: String(to) }) })}`
   return {
     title: 'Workloads',
     facts: [counted(all.length, 'workload'), counted(namespaces.length, 'namespace')],

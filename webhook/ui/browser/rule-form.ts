@@ -1,0 +1,109 @@
+import { ask, failureText } from './api.js'
+import { reloadRegions } from './live.js'
+
+interface Selector {
+  matchLabels?: Record<string, string>
+  matchExpressions?: { key: string; operator: string; values?: string[] }[]
+}
+
+/** What stands between commas: `key=value` apart from lone words. */
+function partsOf(text: string): { pairs: [string, string][]; words: string[] } {
+  const parts = text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+  const pairs = parts
+    .filter((each) => each.includes('='))
+    .map((each): [string, string] => {
+      const [key = '', value = ''] = each.split(/==?/, 2)
+      return [key.trim(), value.trim()]
+    })
+  return { pairs, words: parts.filter((each) => !each.includes('=')) }
+}
+
+function selectorOf(
+  pairs: readonly [string, string][],
+  matchExpressions: NonNullable<Selector['matchExpressions']>
+): Selector | undefined {
+  if (pairs.length === 0 && matchExpressions.length === 0) return undefined
+  return {
+    ...(pairs.length === 0 ? {} : { matchLabels: Object.fromEntries(pairs) }),
+    ...(matchExpressions.length === 0 ? {} : { matchExpressions })
+  }
+}
+
+/** Labels as kubectl takes them: a lone word asks for the label, whatever its value. */
+function podSelector(text: string): Selector | undefined {
+  const { pairs, words } = partsOf(text)
+  return selectorOf(
+    pairs,
+    words.map((key) => ({ key, operator: 'Exists' }))
+  )
+}
+
+/** Names of namespaces, or labels of theirs. */
+function namespaceSelector(text: string): Selector | undefined {
+  const { pairs, words } = partsOf(text)
+  const named =
+    words.length === 0
+      ? []
+      : [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: words }]
+  return selectorOf(pairs, named)
+}
+
+/** A rule as its form says it, and where it goes. */
+function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
+  const data = new FormData(form)
+  const text = (name: string) => {
+    const value = data.get(name)
+    return typeof value === 'string' ? value.trim() : ''
+  }
+  const pods = podSelector(text('labels'))
+  const namespaces = namespaceSelector(text('namespaces'))
+  const containers = text('containers')
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+  const [first = '', second] = text('profile').split('/', 2)
+  const spec = {
+    mode: text('mode'),
+    whenNotReady: text('whenNotReady'),
+    priority: Number(text('priority')),
+    ...(pods === undefined ? {} : { podSelector: pods }),
+    ...(namespaces === undefined ? {} : { namespaceSelector: namespaces }),
+    ...(containers.length === 0 ? {} : { containers }),
+    ...(first === ''
+      ? {}
+      : { profile: second === undefined ? { name: first } : { namespace: first, name: second } })
+  }
+  const url = `/api/v1/rules/${encodeURIComponent(text('namespace'))}/${encodeURIComponent(text('name'))}`
+  return { url, spec }
+}
+
+async function saveRule(form: HTMLFormElement): Promise<void> {
+  const { url, spec } = ruleOf(form)
+  const answer = await ask('PUT', url, { spec })
+  const error = form.querySelector('.form-error')
+  if (answer.ok) location.assign('/rules')
+  else if (error !== null) error.textContent = failureText(answer.failure)
+}
+
+/** A rule from its form, and the test of a pod. The forms may come anew with the page. */
+export function startRules(): void {
+  document.addEventListener('submit', (event) => {
+    const form = event.target
+    if (!(form instanceof HTMLFormElement)) return
+    if (form.dataset['rule'] !== undefined) {
+      event.preventDefault()
+      void saveRule(form)
+    } else if (form.dataset['test'] !== undefined) {
+      const text = new FormData(form).get('document')
+      // A long one does not fit into an address; the usual way works without any of this.
+      if (typeof text !== 'string' || text.length > 8000) return
+      event.preventDefault()
+      const address = new URL('/rules', location.href)
+      address.searchParams.set('document', text)
+      void reloadRegions(address.href, 'answer')
+    }
+  })
+}
