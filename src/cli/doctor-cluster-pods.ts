@@ -80,6 +80,8 @@ export const podLinks: readonly Link<Chain>[] = [
         }
         return seen.size === pods.size ? true : undefined
       }, promptMs)
+      // In the order of the nodes, not of the answers.
+      const views = new Map<string, ContainerView>()
       for (const node of pods.keys()) {
         const view = seen.get(node)
         if (view === undefined) {
@@ -87,9 +89,10 @@ export const podLinks: readonly Link<Chain>[] = [
           return { broken: `${node}: nobody looked at it within ${promptMs / 1000} s`, mend }
         }
         if (view.disk !== 'ok') return { broken: `${path} on ${node} is ${view.disk}` }
+        views.set(node, view)
       }
-      chain.views = seen
-      return byWords([...seen.keys()].map((node) => ({ node, words: path })))
+      chain.views = views
+      return byWords([...views.keys()].map((node) => ({ node, words: path })))
     }
   },
   {

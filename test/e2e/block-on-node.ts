@@ -86,7 +86,7 @@ export async function emergencyBlock(t: Test, given: Given): Promise<void> {
       const one = JSON.parse((await asAdministrator(given, ...asked)).stdout) as Radius
       return one.considered === workloads.length && one.hit === users.length ? one : undefined
     },
-    { timeoutMs: 60_000, everyMs: 500 }
+    { timeoutMs: 120_000, everyMs: 500 }
   )
   t.strictSame(radius.workloads.map(({ workload }) => workload).sort(), [
     ...users.map((name) => `Deployment/${name}`)
@@ -127,7 +127,7 @@ export async function emergencyBlock(t: Test, given: Given): Promise<void> {
       const { stderr } = await asAdministrator(given, 'block')
       return stderr.includes('(100 %)') ? stderr : undefined
     },
-    { timeoutMs: 60_000, everyMs: 500 }
+    { timeoutMs: 120_000, everyMs: 500 }
   )
   t.match(whole, /^(\d+) of \1 containers under our profiles refuse it \(100 %\)$/m)
   t.notMatch(whole, /kubectl/, 'nobody has to be restarted')

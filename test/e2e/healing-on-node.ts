@@ -54,7 +54,7 @@ export async function deniedAndHealed(t: Test, given: Given): Promise<void> {
         if (known === undefined && own.length > 0) await use.ask(pod, path)
         return known
       },
-      { everyMs: 500 }
+      { timeoutMs: 90_000, everyMs: 500 }
     )
 
   const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
