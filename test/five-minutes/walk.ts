@@ -78,8 +78,10 @@ async function startSecco(options: WalkOptions, begun: number) {
 
 const longestMs = 60_000
 
-/** A person who is too quick does it once more; so often, this way. */
-const tries = 3
+/** A person who is too quick, and sees an error or nothing yet, does it once more; so often, this way. */
+const tries = 6
+const isTooEarly = (code: string | undefined, said: string): boolean =>
+  code !== '0' || /^No \w+ found\.$/m.test(said)
 
 /** Runs every line in one shell, as a person types them. */
 function runLines(lines: readonly string[], folder: string, options: WalkOptions): Promise<Step[]> {
@@ -100,7 +102,8 @@ function runLines(lines: readonly string[], folder: string, options: WalkOptions
       if (line === undefined) shell.stdin.end()
       else {
         timer = setTimeout(() => shell.kill('SIGKILL'), longestMs)
-        shell.stdin.write(`{ ${line}\n} < /dev/null\necho "@@$?@@"\n`)
+        // In one stream: what is said of a failure comes before its code.
+        shell.stdin.write(`{ ${line}\n} < /dev/null 2>&1\necho "@@$?@@"\n`)
       }
     }
     const hear = (chunk: Buffer) => {
@@ -109,7 +112,7 @@ function runLines(lines: readonly string[], folder: string, options: WalkOptions
       if (whole === undefined) return
       const command = lines[steps.length] ?? ''
       left -= 1
-      if (code !== '0' && left > 0 && !isAttack(command)) {
+      if (isTooEarly(code, said) && left > 0 && !isAttack(command)) {
         said = ''
         next()
         return
