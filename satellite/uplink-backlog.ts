@@ -217,17 +217,20 @@ export async function openBacklog(
       }
       for (const id of held.take(nowMs)) {
         const item = items.get(id)
-        if (item !== undefined) due.push(item)
+        // Taken up again when it is one with what the disk has.
+        if (item !== undefined && !item.stale) due.push(item)
       }
       return due.map(({ id, sequence, bytes }) => ({ id, sequence, bytes }))
     },
     async fetch(ids) {
       const found: Due[] = []
       for (const id of ids) {
-        const sequence = items.get(id)?.sequence
-        const read = items.get(id)?.bytes ?? (await disk.read(id))
-        // What came meanwhile is in memory, and due by itself.
-        if (read === undefined || sequence === undefined) continue
+        const item = items.get(id)
+        // What came meanwhile is due by itself, when it is one with what the disk has.
+        if (item === undefined || item.stale) continue
+        const { sequence } = item
+        const read = item.bytes ?? (await disk.read(id))
+        if (read === undefined) continue
         if (items.get(id)?.sequence === sequence) found.push({ id, sequence, bytes: read })
       }
       return found

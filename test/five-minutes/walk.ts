@@ -47,6 +47,9 @@ const plainly = (command: string, args: readonly string[]): [string, string[]] =
 ]
 
 const isAttack = (command: string) => / nc /.test(command)
+const isDenials = (command: string) => / denials\b/.test(command)
+/** What the attack asks for. */
+const refusedCall = /connect/
 
 /** Starts Secco; resolves when it says that it runs. */
 async function startSecco(options: WalkOptions, begun: number) {
@@ -54,12 +57,14 @@ async function startSecco(options: WalkOptions, begun: number) {
   const child = spawn(...plainly(command, args), {
     cwd: repositoryRoot,
     env: environment(options.env),
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true
   })
   let said = ''
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const stop = async () => {
-    if (child.exitCode === null) child.kill('SIGINT')
+    // As Ctrl-C on a terminal: to the whole group. npm alone keeps it to itself.
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGINT')
     await ended
   }
   await new Promise<void>((resolve, reject) => {
@@ -80,8 +85,8 @@ const longestMs = 60_000
 
 /** A person who is too quick, and sees an error or nothing yet, does it once more; so often, this way. */
 const tries = 6
-const isTooEarly = (code: string | undefined, said: string): boolean =>
-  code !== '0' || /^No \w+ found\.$/m.test(said)
+const isTooEarly = (command: string, code: string | undefined, said: string): boolean =>
+  code !== '0' || (isDenials(command) && !refusedCall.test(said))
 
 /** Runs every line in one shell, as a person types them. */
 function runLines(lines: readonly string[], folder: string, options: WalkOptions): Promise<Step[]> {
@@ -112,7 +117,7 @@ function runLines(lines: readonly string[], folder: string, options: WalkOptions
       if (whole === undefined) return
       const command = lines[steps.length] ?? ''
       left -= 1
-      if (isTooEarly(code, said) && left > 0 && !isAttack(command)) {
+      if (isTooEarly(command, code, said) && left > 0 && !isAttack(command)) {
         said = ''
         next()
         return
@@ -191,6 +196,6 @@ export function shortcomings(steps: readonly Step[]): string[] {
     ...(saidBy('curl').includes('hello') ? [] : ['the enforced server does not answer']),
     ...(attack === undefined || attack.code === 0 ? ['the attack went through'] : []),
     ...(/not permitted/i.test(attack?.said ?? '') ? [] : [`the attack says ${attack?.said ?? ''}`]),
-    ...(/connect/.test(saidBy('denials')) ? [] : ['the refused call is not among the denials'])
+    ...(refusedCall.test(saidBy('denials')) ? [] : ['the refused call is not among the denials'])
   ]
 }

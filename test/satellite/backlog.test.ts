@@ -74,6 +74,35 @@ test('more of what only the disk holds is joined with it, before it is sent and 
   t.same(namesIn(kept?.bytes), ['read', 'write'], 'and so for whoever comes after a kill')
 })
 
+test('what comes while the disk is read, or after a hold, is not sent without what the disk has', async (t) => {
+  const { again, backlog: before } = await open(t, { inMemory: 0 })
+  for (const id of ['a', 'b']) before.put(observationOf(id, ['ptrace']))
+  await before.spool()
+  const backlog = await again()
+  backlog.restart()
+  const stored = backlog.due(0, 1000).filter(({ bytes }) => bytes === undefined)
+  const ids = stored.map(({ id }) => id).sort()
+  t.same(ids, ['a', 'b'], 'only the disk has them')
+  const read = backlog.fetch(ids)
+  backlog.put(observationOf('b', ['write']))
+  t.same(
+    (await read).map(({ id, bytes }) => [id, namesIn(bytes)]),
+    [['a', ['ptrace']]]
+  )
+  backlog.holdBack('a', 5000, true)
+  backlog.put(observationOf('a', ['write']))
+  t.notOk(
+    backlog.due(6000, 1000).some(({ id }) => id === 'a'),
+    'not before the two are one'
+  )
+  await backlog.spool()
+  const sent = new Map<string, string[]>()
+  for (let at = 1; at < 4; at += 1)
+    for (const { id, bytes } of await allDue(backlog, at * 3_600_000)) sent.set(id, namesIn(bytes))
+  const both = ['ptrace', 'write']
+  t.same(Object.fromEntries(sent), { a: both, b: both })
+})
+
 test('a burst that is to be durable does not wait for the hub', async (t) => {
   const { dir, backlog } = await open(t, { inMemory: 1000 })
   for (let n = 0; n < 127; n += 1) backlog.put(observationOf(`c${n}`, ['read'], { ended: true }))

@@ -9,6 +9,7 @@ import { observationsOf } from './observer.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace } from './pace.js'
 import type { Refusals, Refused } from './refusals.js'
+import { observationsAtOnce } from './stream-service.js'
 
 export type Call = ServerDuplexStream<SatelliteMessage, Buffer>
 
@@ -46,8 +47,6 @@ export interface SessionEvents {
 }
 
 const helloTimeoutMs = 10_000
-/** Observations that one message may bring. */
-const observationsAtOnce = 64
 
 export interface SessionServices {
   timing: SessionTiming

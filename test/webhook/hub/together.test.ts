@@ -1,12 +1,14 @@
-import { credentials } from '@grpc/grpc-js'
+import { credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { type Test, test } from 'tap'
 import {
   Hello,
   HubClient,
   type HubMessage,
-  type SatelliteMessage
+  Observations,
+  SatelliteMessage
 } from '../../../src/api/gen/hub.js'
 import type { Hub } from '../../../webhook/hub/hub.js'
+import { largestMessage, streamService } from '../../../webhook/hub/stream-service.js'
 import { until } from '../../helpers/until.js'
 import { createRig, nodeStatus, observationOf } from './rig.js'
 
@@ -18,7 +20,8 @@ async function connect(t: Test, rig: Rig, hub: Hub, node: string, together: bool
   const client = new HubClient(`localhost:${hub.address.port}`, credentials.createSsl(...pem))
   t.teardown(() => client.close())
   const call = client.connect()
-  call.on('error', () => undefined)
+  const failures: number[] = []
+  call.on('error', ({ code }: ServiceError) => failures.push(code))
   const received: NonNullable<HubMessage['body']>[] = []
   call.on('data', ({ body }: HubMessage) => {
     if (body !== undefined) received.push(body)
@@ -34,7 +37,7 @@ async function connect(t: Test, rig: Rig, hub: Hub, node: string, together: bool
       if (body.$case === 'observationAck') return [body.value.id]
       return body.$case === 'observationAcks' ? body.value.acks.map(({ id }) => id) : []
     })
-  return { send, received, welcome, acks, close: () => call.cancel() }
+  return { send, received, welcome, acks, failures, close: () => call.cancel() }
 }
 
 test('many observations in a message, and their acks in one', async (t) => {
@@ -71,4 +74,36 @@ test('many observations in a message, and their acks in one', async (t) => {
     'one a message for whoever knows nothing else'
   )
   older.close()
+})
+
+test('more observations in a message than may come end the stream that brought them, undecoded', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub({})
+  const [rude, other] = [
+    await connect(t, rig, hub, 'node-a', true),
+    await connect(t, rig, hub, 'node-b', true)
+  ]
+  const most = rude.welcome.observationsAtOnce
+  const empty = (count: number) =>
+    Observations.fromPartial({ observations: Array.from({ length: count }, () => ({})) })
+  const { requestDeserialize } = streamService.connect
+  const bytesOf = (count: number): Buffer =>
+    Buffer.from(
+      SatelliteMessage.encode({ body: { $case: 'observations', value: empty(count) } }).finish()
+    )
+  const { body } = requestDeserialize(bytesOf(most))
+  t.match(body, { $case: 'observations', value: { observations: { length: most } } })
+  const half = bytesOf(500_000)
+  t.ok(half.length < largestMessage, 'what gRPC lets in')
+  for (const bytes of [bytesOf(most + 1), half, Buffer.concat([bytesOf(most), bytesOf(1)])])
+    t.throws(() => requestDeserialize(bytes), { message: /more than \d+ observations/ })
+
+  rude.send({ $case: 'observations', value: empty(most + 1) })
+  await until('the end of that stream', () => rude.failures.at(0))
+  t.same(rude.failures, [status.INTERNAL])
+  const one = observationOf('node-b/b/1', ['read'], { ended: true })
+  other.send({ $case: 'observations', value: { observations: [one] } })
+  t.equal(await until('an ack of another', () => other.acks().at(0)), one.id)
+  t.same(other.failures, [])
 })
