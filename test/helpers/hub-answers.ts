@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import type { HubAccess } from '../../src/cli/hub-api.js'
+import type { Hubs } from '../../src/cli/hubs.js'
+import type { ContainerView } from '../../webhook/truth/container-view-types.js'
+import type { DenialView } from '../../webhook/truth/denial-views.js'
+import type { LadderView } from '../../webhook/truth/ladder-view.js'
+
+export const view = (
+  node: string,
+  name: string,
+  more: Partial<ContainerView> = {}
+): ContainerView =>
+  ({
+    ...{ key: `${node}/${name}`, node, name, id: name.repeat(8), namespace: 'shop', pod: name },
+    ...{ workload: `Pod/${name}`, state: 'enforced', why: 'as it should be', revision: '' },
+    ...{ profile: '', drift: [], unprotected: null, canary: false, stale: false, denials: 0 },
+    ...{ expected: 0, syscalls: 40, since: '2026-11-25T10:00:00Z', risk: 0, ...more }
+  }) as ContainerView
+
+export const denial = (
+  node: string,
+  syscall: string,
+  count: number,
+  more: Partial<DenialView> = {}
+) => {
+  const { comm = 'app', instance = `${node}/1` } = more
+  return {
+    ...{ key: `${node} ${instance} ${syscall} ${comm}`, node, instance, syscall, count, comm },
+    ...{ abi: 'x86_64', action: 'SCMP_ACT_ERRNO', answer: 'EPERM', namespace: 'shop', pid: 7 },
+    ...{ workload: 'Pod/web', containerName: 'app', arguments: '', hint: 'look', at: 'then' },
+    ...{ profile: 'web', lastSeen: '2026-11-25T10:00:00Z', expected: false, mode: 'enforce' },
+    ...more
+  } as DenialView
+}
+
+export const ladder = (running: number, more: Partial<LadderView> = {}): LadderView => ({
+  ...{ namespace: 'shop', profile: 'web', workload: 'Deployment/web', mode: 'audit' as const },
+  ...{ revision: 'sha256:1', running, canary: null, history: [] },
+  evidence: ['3 instances observed', `${running} containers running`],
+  next: { mode: 'enforce', ready: true, reasons: [] },
+  ...more
+})
+
+export interface FakeHub {
+  access: HubAccess
+  asked: { path: string; body: unknown }[]
+  streams: ServerResponse[]
+  server: Server
+}
+
+/** A hub that answers by path; what it does not know is as a hub says it. */
+export async function hubWith(
+  t: Test,
+  name: string,
+  answers: Record<string, unknown>
+): Promise<FakeHub> {
+  const asked: FakeHub['asked'] = []
+  const streams: ServerResponse[] = []
+  const server = createServer((request, response) => {
+    void (async () => {
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      const text = Buffer.concat(chunks).toString()
+      const path = (request.url ?? '').split('?')[0] ?? ''
+      const body: unknown = text === '' ? undefined : JSON.parse(text)
+      asked.push({ path, body })
+      const given = answers[path]
+      const answer = typeof given === 'function' ? (given as (b: unknown) => unknown)(body) : given
+      if (path.endsWith('/stream') && answer !== undefined) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(': connected\n\n')
+        streams.push(response)
+        return
+      }
+      const { refusal } = (answer ?? { refusal: { code: 'NOT_FOUND', message: path } }) as {
+        refusal?: object
+      }
+      response.writeHead(refusal === undefined ? 200 : 400, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(refusal ?? answer))
+    })()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const ui = `http://127.0.0.1:${port}`
+  return { access: { name, ui, mend: `look at ${name}` }, asked, streams, server }
+}
+
+export function hubsOf(first: FakeHub, ...more: FakeHub[]): Hubs {
+  const hubs: Hubs = {
+    all: [first.access, ...more.map(({ access }) => access)],
+    missing: [],
+    again: () => Promise.resolve(hubs)
+  }
+  return hubs
+}
+
+export function listen() {
+  const said = { stdout: '', stderr: '' }
+  const io = {
+    stdout: (text: string) => void (said.stdout += text),
+    stderr: (text: string) => void (said.stderr += text),
+    ...{ isTerminal: false, color: false, env: {} },
+    readFile: () => Promise.reject(new Error('none'))
+  }
+  return { said, io, json: () => JSON.parse(said.stdout) as Record<string, unknown> }
+}
+
+export const psArgs = {
+  ...{ output: 'json' as const, namespace: undefined, selector: undefined, wrong: false },
+  ...{ watch: undefined, now: () => Date.parse('2026-11-25T11:00:00Z') }
+}
+
+export const denialArgs = {
+  ...{ output: 'json' as const, namespace: undefined, workload: undefined, since: undefined },
+  ...{ muted: false, expected: false, follow: undefined, now: psArgs.now }
+}

@@ -1,0 +1,59 @@
+import { test } from 'tap'
+import { withRuleConditions } from '../../../webhook/cluster/rule-status.js'
+import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
+
+test('rules say whether they are in force and what pods get', (t) => {
+  const now = '2026-11-24T10:00:00.000Z'
+  const states = new Map([
+    ['secco-system/there', testProfile('secco-system', 'there')],
+    [
+      'secco-system/waits',
+      testProfile('secco-system', 'waits', {
+        enforce: testRevision('secco-system', 'waits', 'a', false)
+      })
+    ],
+    ['secco-system/raw', { namespace: 'secco-system', name: 'raw', approved: false }]
+  ])
+  const reasons = (
+    spec: Parameters<typeof testRule>[1],
+    problems: string[] = [],
+    namespace = 'secco-system'
+  ) =>
+    withRuleConditions(
+      testRule('r', spec, namespace),
+      problems,
+      states,
+      now
+    ).status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
+  t.same(reasons({ profile: { name: 'there' } }), [
+    'Accepted True Valid',
+    'Ready True ProfileReady'
+  ])
+  t.same(reasons({ profile: { name: 'waits' } }), [
+    'Accepted True Valid',
+    'Ready False WaitingForNodes'
+  ])
+  t.same(reasons({ profile: { name: 'raw' } }), [
+    'Accepted True Valid',
+    'Ready False ProfileNotApproved'
+  ])
+  t.same(reasons({ profile: { name: 'own' } }), [
+    'Accepted True Valid',
+    'Ready Unknown PerNamespace'
+  ])
+  t.same(reasons({ profile: { name: 'own' } }, [], 'shop'), [
+    'Accepted True Valid',
+    'Ready False ProfileNotFound'
+  ])
+  t.same(reasons({ mode: 'learn' }, ['spec.x: bad']), [
+    'Accepted False Invalid',
+    'Ready True Learning'
+  ])
+  const rule = withRuleConditions(testRule('r', { mode: 'learn' }), [], states, now)
+  t.equal(
+    withRuleConditions(rule, [], states, 'later'),
+    rule,
+    'nothing changes: nothing is written'
+  )
+  t.end()
+})

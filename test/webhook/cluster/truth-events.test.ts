@@ -1,0 +1,81 @@
+import { test } from 'tap'
+import { denialText, driftTexts, tellPods } from '../../../webhook/cluster/truth-events.js'
+import type { DenialNews } from '../../../webhook/hub/denial-rows.js'
+import type { ContainerView } from '../../../webhook/truth/container-views.js'
+import type { DenialView } from '../../../webhook/truth/denial-views.js'
+import type { Truth } from '../../../webhook/truth/truth.js'
+import { readPod } from '../../../webhook/cluster/read-objects.js'
+import { rawPod } from './cluster-objects.js'
+
+test('what a pod is told of drift, of missing protection and of refused calls', (t) => {
+  const since = '2026-01-01T00:00:00.000Z'
+  const view = (over: Partial<ContainerView>): ContainerView =>
+    ({
+      ...{ key: 'n1/c@1', node: 'n1', id: 'c', name: 'app', podUid: 'u', drift: [] },
+      ...{ unprotected: null, ...over }
+    }) as unknown as ContainerView
+  const changed = view({ drift: [{ kind: 'FileChanged', message: 'the file of web@1', since }] })
+  const open = view({ unprotected: { rule: 'r', message: 'r gives RuntimeDefault', since } })
+  const reasons = (...args: Parameters<typeof driftTexts>) =>
+    driftTexts(...args).map(({ type, reason }) => `${type} ${reason}`)
+  t.same(reasons(undefined, changed), ['Warning FileChanged'])
+  t.same(reasons(changed, changed), [], 'once')
+  t.same(reasons(changed, view({})), ['Normal AsDeclared'])
+  t.same(reasons(undefined, open), ['Warning NotProtected'])
+  t.same(reasons(open, open), [])
+  t.same(reasons(undefined, view({})), [], 'nothing of what is right')
+
+  const row = {
+    ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c' },
+    ...{ containerName: 'app', syscall: 'getsid', comm: 'x\u001b[2J', answer: 'EPERM' },
+    ...{ action: 'SCMP_ACT_ERRNO', revision: '', succeeded: 0, expected: false, added: 1 }
+  } as unknown as DenialNews
+  const denied = { ...row, muted: false, mode: 'enforce', hint: 'let it through' } as DenialView
+  t.match(denialText(denied), { reason: 'CallRefused', type: 'Warning', note: /getsid.*EPERM/ })
+  t.notMatch(denialText(denied)?.note, '\u001b', 'a process chooses its own name')
+  t.match(denialText({ ...denied, answer: 'logged' }), { reason: 'CallLogged' })
+  t.equal(denialText({ ...denied, muted: true }), undefined)
+  t.equal(denialText({ ...denied, expected: true }), undefined)
+
+  let look: Parameters<Truth['views']['onChange']>[0] = () => undefined
+  let refuse: (news: DenialNews) => void = () => undefined
+  const said: string[] = []
+  const truth = {
+    views: {
+      list: () => [changed],
+      onChange: (listener: typeof look) => {
+        look = listener
+        return () => undefined
+      }
+    },
+    sources: {
+      hub: {
+        denialRows: {
+          onNews: (listener: typeof refuse) => {
+            refuse = listener
+            return () => undefined
+          }
+        }
+      }
+    },
+    revisions: { byDigest: () => [] },
+    profile: () => undefined
+  } as unknown as Truth
+  const pod = { ...readPod(rawPod), uid: 'u', node: 'n1', namespace: 'shop', name: 'web-1' }
+  const stop = tellPods({
+    truth,
+    pod: (uid) => (uid === 'u' ? pod : undefined),
+    events: { record: (about, { reason }) => said.push(`${about.name} ${reason}`) }
+  })
+  refuse(row)
+  look([view({})], [])
+  look([view({ key: 'n2/c@1', node: 'n2', drift: changed.drift })], [])
+  refuse({ ...row, node: 'n2' })
+  stop()
+  t.same(
+    said,
+    ['web-1 FileChanged', 'web-1 CallRefused', 'web-1 AsDeclared'],
+    'a node is not believed of the pods of another'
+  )
+  t.end()
+})

@@ -1,0 +1,56 @@
+import { Registry } from 'prom-client'
+import { t, test } from 'tap'
+import { nodeMetrics } from '../../../webhook/hub/metrics.js'
+import { lossesText, type NodeView } from '../../../webhook/ui/view.js'
+import { node, startUiRig } from './rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+test('a node says whether it records and what it lost', async (t) => {
+  const idle: NodeView = {
+    ...node,
+    hook: 'tp_btf',
+    record: 'unprofiled',
+    tracingUnavailable: '',
+    conditions: []
+  }
+  const busy: NodeView = {
+    ...idle,
+    name: 'node-2',
+    attached: true,
+    losses: { ...node.losses, tableFull: 2, missed: 1 }
+  }
+  const { get } = await startUiRig({ nodes: () => [idle, busy] })
+  const { body } = await get('/nodes')
+  t.match(body, /node-2[^]*recording[^]*node-1[^]*ready/)
+  t.match(body, /2 table full, 1 missed/)
+  t.equal(lossesText(busy.losses), '2 table full, 1 missed')
+
+  const registry = new Registry()
+  nodeMetrics(registry, () => [idle, busy])
+  for (const round of [1, 2]) {
+    const text = await registry.metrics()
+    const said = `read ${round} times`
+    t.match(text, /secco_node_losses_total\{node="node-2",kind="table_full"\} 2\n/, said)
+    t.match(text, /secco_node_losses_total\{node="node-1",kind="missed"\} 0\n/, said)
+    t.match(text, /secco_node_attached\{node="node-1"\} 0\n/, said)
+    t.match(text, /secco_node_attached\{node="node-2"\} 1\n/, said)
+  }
+})
+
+test('nodes that speak to another replica: pages about what runs say that they are not the whole', async (t) => {
+  let elsewhere = 2
+  const { app, get } = await startUiRig({ elsewhere: () => elsewhere })
+  t.teardown(() => app.close())
+  const banner =
+    /id="elsewhere"[^]*2 nodes speak to another replica of the hub.*secco ps --kubeconfig/
+  for (const url of ['/', '/workloads', '/denials', '/nodes']) {
+    t.match((await get(url)).body, banner, url)
+  }
+  for (const url of ['/rules', '/profiles', '/audit']) {
+    t.notMatch((await get(url)).body, /id="elsewhere"/, `${url}: objects are the same everywhere`)
+  }
+  elsewhere = 0
+  t.notMatch((await get('/')).body, /id="elsewhere"/)
+})

@@ -1,0 +1,98 @@
+import { t, test } from 'tap'
+import { startUiRig } from './rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+test('profiles and rules: written, extended, imported, exported, compared, tried', async (t) => {
+  const rig = await startUiRig()
+  const { app, get, send } = rig
+  t.teardown(() => app.close())
+  const oci = JSON.stringify({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    syscalls: [{ names: ['read', 'write'], action: 'SCMP_ACT_ALLOW' }]
+  })
+  const files = [{ name: 'web.json', text: oci }]
+  t.match(
+    (await send('POST', '/api/v1/import', { files, namespace: 'shop', dryRun: true })).json(),
+    { imported: [{ name: 'web', calls: 2 }], dryRun: true }
+  )
+  t.equal(rig.profiles().length, 1, 'only tried')
+  t.equal((await send('POST', '/api/v1/import', { files, namespace: 'shop' })).statusCode, 200)
+  t.equal(rig.profiles().length, 2)
+  t.equal(
+    (await send('POST', '/api/v1/profiles/shop/web/extends', { add: ['shop/absent'] })).statusCode,
+    404
+  )
+  t.equal(
+    (await send('POST', '/api/v1/profiles/shop/web/extends', { add: ['secco-system/base'] }))
+      .statusCode,
+    200
+  )
+  t.same(rig.profiles()[1]?.spec.extends, ['secco-system/base'])
+  t.match((await get('/profiles/shop/web')).body, /secco-system\/base[^]*Take away/)
+  t.match((await get('/api/v1/profiles/shop/web/export?format=oci')).json(), {
+    file: 'web.json',
+    text: /"defaultAction"/
+  })
+  t.match(
+    (await get('/api/v1/profiles/shop/web/export?format=yaml')).json<{ text: string }>().text,
+    /kind: SeccompProfile/
+  )
+  t.match((await get('/api/v1/diff?left=RuntimeDefault&right=shop/web')).json(), {
+    left: 'RuntimeDefault',
+    right: 'shop/web'
+  })
+  t.match(
+    (await get('/compare?left=RuntimeDefault&right=shop/web')).body,
+    /From RuntimeDefault to shop\/web/
+  )
+  t.match((await get('/api/v1/diff?left=a/b&right=shop/web')).json(), { code: 'NOT_FOUND' })
+  const pair = '/compare?left=RuntimeDefault&right=shop/web'
+  const [one, two] = [(await get(pair)).body, (await get(`${pair}&page=2`)).body]
+  const changed = (body: string) =>
+    [...body.matchAll(/<tr data-key="(\w+)"/g)].map(([, name]) => name)
+  t.match(one, /page 1 of \d+, \d+ differences/)
+  t.equal(changed(one).length, 50)
+  t.equal(
+    new Set([...changed(one), ...changed(two)]).size,
+    50 + changed(two).length,
+    'no row twice'
+  )
+  t.match((await get('/compare?q=web')).body, /<option value="shop\/web">/)
+  t.notMatch((await get('/compare?q=checkout')).body, /<option value="shop\/web">/)
+
+  const spec = { mode: 'learn', podSelector: { matchLabels: { app: 'web' } } }
+  t.equal((await send('PUT', '/api/v1/rules/secco-system/web', { spec })).statusCode, 200)
+  t.equal(
+    (await send('PUT', '/api/v1/rules/secco-system/web', { spec: { mode: 'never' } })).statusCode,
+    400
+  )
+  t.match((await get('/api/v1/rules/secco-system/web')).json(), { spec })
+  const form = (await get('/rules?change=secco-system/web')).body
+  t.match(form, /Change web[^]*value="app=web"[^]*<option selected>learn/, 'with what it says now')
+  const odd = {
+    mode: 'learn',
+    podSelector: { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['db'] }] }
+  }
+  await send('PUT', '/api/v1/rules/secco-system/odd', { spec: odd })
+  const rules = (await get('/rules?change=secco-system/odd')).body
+  t.match(rules, /\?change=secco-system%2Fweb/)
+  t.notMatch(rules, /\?change=secco-system%2Fodd/, 'the form would lose some of it')
+  t.match(rules, /New rule/)
+  await send('DELETE', '/api/v1/rules/secco-system/odd')
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: web}}\nspec: {containers: [{name: c, image: i}]}\n'
+  t.match((await send('POST', '/api/v1/rules/test', { document: pod })).json(), {
+    items: [{ decision: 'patched', matchedRules: ['secco-system/web'] }]
+  })
+  t.match(
+    (await get(`/rules?document=${encodeURIComponent(pod)}`)).body,
+    /patched[^]*secco-system\/web/
+  )
+  t.match((await send('POST', '/api/v1/rules/test', { document: 'kind: Service' })).json(), {
+    code: 'INVALID_DOCUMENT'
+  })
+  t.equal((await send('DELETE', '/api/v1/rules/secco-system/web')).statusCode, 200)
+  t.equal((await send('DELETE', '/api/v1/rules/secco-system/web')).statusCode, 404)
+})
