@@ -1,11 +1,10 @@
 import type { Test } from 'tap'
-import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../src/api/seccomp-profile.js'
+import type { SeccompProfile, SeccompSyscall } from '../../src/api/seccomp-profile.js'
+import { type OnNode, succeeding } from '../helpers/kubernetes/on-node.js'
 import type { Radius } from '../../webhook/truth/blast-radius.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
-import { type Pod, testContainer, testPod } from '../helpers/kubernetes/pods.js'
-import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
+import { type Pod, seccompOf, testContainer, testPod } from '../helpers/kubernetes/pods.js'
 import { type Delivered, testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { until } from '../helpers/until.js'
 
 const namespace = 'fleet'
@@ -17,27 +16,15 @@ const refused = `${call} refused errno 1\n`
 const workloads = ['cart', 'mail', 'news', 'shop', 'wiki']
 const users = ['cart', 'news']
 
-interface Given {
-  cluster: RealCluster
-  secco: SeccoAtWork
-  /** What the test server needs. */
-  needs: LinuxSeccomp
-}
-
 /**
  * `secco block` of a call that two of five workloads use: names these two before; after it was applied and all were
  * restarted as it says, nobody can make the call; taken back, whoever restarts can again.
  */
-export async function emergencyBlock(t: Test, given: Given): Promise<void> {
+export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const use = await useSecco(cluster, namespace, secco.state)
-  const me = async (...args: string[]) => {
-    const done = await asAdministrator(given, ...args)
-    t.equal(done.code, 0, `secco ${args.join(' ')}: ${done.stderr}`)
-    return done
-  }
-  const fileOf = ({ spec }: Pod) =>
-    spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile
+  const me = succeeding(t, given)
+  const fileOf = (pod: Pod) => seccompOf(pod)?.localhostProfile
   const own: SeccompSyscall = { names: [call], action: 'SCMP_ACT_ALLOW' }
   const seccomp = { ...needs, syscalls: [...(needs.syscalls ?? []), own] }
   const labelsOf = (name: string) => ({ 'secco.dev/profile': name })

@@ -1,12 +1,11 @@
 import type { Test } from 'tap'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { OnNode } from '../helpers/kubernetes/on-node.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import type { Json } from '../helpers/kube.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
-import { type Pod, testContainer, testPod } from '../helpers/kubernetes/pods.js'
-import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
+import { type Pod, seccompOf, testContainer, testPod } from '../helpers/kubernetes/pods.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { until } from '../helpers/until.js'
 
 const namespace = 'canary'
@@ -15,13 +14,6 @@ const labels = { 'secco.dev/profile': 'api' }
 const path = '/call/getsid'
 const served = 'getsid ok\n'
 const broken = 'getsid refused errno 1\n'
-
-interface Given {
-  cluster: RealCluster
-  secco: SeccoAtWork
-  /** What the test server needs, with the call of that path. */
-  needs: LinuxSeccomp
-}
 
 /** The same without the call of that path. */
 export function smaller(needs: LinuxSeccomp): LinuxSeccomp {
@@ -42,12 +34,11 @@ interface Event {
  * A revision that breaks one path of a server of four pods: one gets it, it is taken back without a human, the
  * other three never notice.
  */
-export async function canaryGoesBack(t: Test, given: Given): Promise<void> {
+export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const { kube } = cluster
   const use = await useSecco(cluster, namespace, secco.state)
   const me = (...args: string[]) => asAdministrator(given, ...args)
-  const fileOf = ({ spec }: Pod) => spec.containers[0]?.securityContext?.seccompProfile
   const podOf = (name: string): Json => testPod({ name, labels }, [testContainer('app')])
   const profilePath = `/apis/secco.dev/v1alpha1/namespaces/${namespace}/seccompprofiles/api`
   const containers = async (): Promise<ContainerView[]> => {
@@ -67,7 +58,7 @@ export async function canaryGoesBack(t: Test, given: Given): Promise<void> {
   await use.create('deployments', testDeployment('api', labels, 4))
   const before = await use.ready('app=api', 4)
   for (const pod of before) {
-    t.match(fileOf(pod), { type: 'Localhost', localhostProfile: good.enforce })
+    t.match(seccompOf(pod), { type: 'Localhost', localhostProfile: good.enforce })
     t.equal(await use.ask(pod, path), served)
   }
 
@@ -83,8 +74,8 @@ export async function canaryGoesBack(t: Test, given: Given): Promise<void> {
   await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'deployment/api')
   const old = new Set(before.map(({ metadata }) => metadata.name))
   const pods = await use.ready('app=api', 4, ({ metadata }) => !old.has(metadata.name))
-  const [hit, ...more] = pods.filter((pod) => fileOf(pod)?.localhostProfile === bad.enforce)
-  const others = pods.filter((pod) => fileOf(pod)?.localhostProfile === good.enforce)
+  const [hit, ...more] = pods.filter((pod) => seccompOf(pod)?.localhostProfile === bad.enforce)
+  const others = pods.filter((pod) => seccompOf(pod)?.localhostProfile === good.enforce)
   t.strictSame([hit === undefined, more.length, others.length], [false, 0, 3], '1 of 4 pods')
   if (hit === undefined) return
   const views = await until('secco ps to know all four', async () => {
@@ -151,7 +142,7 @@ export async function canaryGoesBack(t: Test, given: Given): Promise<void> {
   await cluster.kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false')
   const isNew = ({ metadata }: Pod): boolean => metadata.name !== name
   for (const pod of await use.ready('app=api', 4, isNew)) {
-    t.match(fileOf(pod), { localhostProfile: good.enforce })
+    t.match(seccompOf(pod), { localhostProfile: good.enforce })
     t.equal(await use.ask(pod, path), served)
   }
 }

@@ -1,12 +1,11 @@
 import type { Test } from 'tap'
-import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { type OnNode, succeeding } from '../helpers/kubernetes/on-node.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import type { DenialView } from '../../webhook/truth/denial-views.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
-import { type Pod, testContainer, testPod } from '../helpers/kubernetes/pods.js'
-import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
+import { type Pod, seccompOf, testContainer, testPod } from '../helpers/kubernetes/pods.js'
 import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { until } from '../helpers/until.js'
 import { smaller } from './canary-on-node.js'
 
@@ -14,28 +13,16 @@ const namespace = 'healing'
 const labels = { 'secco.dev/profile': 'web' }
 const path = '/call/getsid'
 
-interface Given {
-  cluster: RealCluster
-  secco: SeccoAtWork
-  /** What the test server needs, with the call of that path. */
-  needs: LinuxSeccomp
-}
-
 /** A refused call in audit, then in enforce: seen, attributed, explained; allowed by a person; rolled; gone. */
-export async function deniedAndHealed(t: Test, given: Given): Promise<void> {
+export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const use = await useSecco(cluster, namespace, secco.state)
-  const me = async (...args: string[]) => {
-    const done = await asAdministrator(given, ...args)
-    t.equal(done.code, 0, `secco ${args.join(' ')}: ${done.stderr}`)
-    return done
-  }
+  const me = succeeding(t, given)
   const listed = async <Item>(what: string): Promise<Item[]> => {
     const { stdout } = await asAdministrator(given, what, '-n', namespace, '-o', 'json')
     return (JSON.parse(stdout) as { items: Item[] }).items
   }
-  const fileOf = ({ spec }: Pod) =>
-    spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile
+  const fileOf = (pod: Pod) => seccompOf(pod)?.localhostProfile
   const podWith = async (file: string): Promise<Pod> => {
     const [pod] = await use.ready('app=web', 1, (one) => fileOf(one) === file)
     if (pod === undefined) throw new Error('no pod')

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
-import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import type { OnNode } from '../helpers/kubernetes/on-node.js'
 import type { ContainerView } from '../../webhook/truth/container-view-types.js'
 import type { Json } from '../helpers/kube.js'
 import { kubectlOf } from '../helpers/kubectl.js'
@@ -10,10 +10,9 @@ import {
   type Pod,
   testContainer,
   testPod,
-  untilPod
+  untilPod,
+  seccompOf
 } from '../helpers/kubernetes/pods.js'
-import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
-import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
@@ -23,12 +22,8 @@ const configuration = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconf
 /** A new export is found within half a minute. */
 const patience = { timeoutMs: 60_000, everyMs: 200 }
 
-interface Given {
-  cluster: RealCluster
+interface Given extends OnNode {
   kubectl: string
-  secco: SeccoAtWork
-  /** What the test server needs. */
-  needs: LinuxSeccomp
 }
 
 /**
@@ -68,7 +63,6 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
   const podOf = (name: string): Json =>
     testPod({ name, labels: { app: 'hand' } }, [testContainer('app')])
   const pods = `/api/v1/namespaces/${namespace}/pods`
-  const profileOf = ({ spec }: Pod) => spec.containers[0]?.securityContext?.seccompProfile
   /** What the API server would give a pod now. */
   const tried = async (): Promise<Pod> =>
     (await kube.do('POST', `${pods}?dryRun=All`, podOf('tried'))) as unknown as Pod
@@ -98,14 +92,14 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
     )
     await until(
       'the policy to be in force',
-      async () => (profileOf(await tried())?.type === 'RuntimeDefault' ? true : undefined),
+      async () => (seccompOf(await tried())?.type === 'RuntimeDefault' ? true : undefined),
       patience
     )
     const unacked = await use.run('profile', 'export', 'hand', '-n', namespace, '--format', 'map')
     t.match(unacked, /^ {2}localhostProfile: ""$/m, 'an export names no file that a node lacks')
     await use.create('pods', podOf('early'))
     const early = await untilPod(cluster, namespace, 'early')
-    t.strictSame(profileOf(early), { type: 'RuntimeDefault' }, 'before the ack')
+    t.strictSame(seccompOf(early), { type: 'RuntimeDefault' }, 'before the ack')
     t.match(await statusOf(early), /^Seccomp:\s+2$/m)
     t.match(assignedOf(early), {
       app: { rule: 'secco-system/hand', outcome: 'runtime-default', reason: 'not-ready' }
@@ -121,7 +115,7 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
   }
   await until(
     'the hub to name the revision',
-    async () => (profileOf(await tried())?.type === 'Localhost' ? true : undefined),
+    async () => (seccompOf(await tried())?.type === 'Localhost' ? true : undefined),
     patience
   )
   const later = await use.run('profile', 'export', 'hand', '-n', namespace, '--format', 'map')
@@ -129,7 +123,7 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
   t.comment(`in the parameters ${Date.now() - began} ms after the satellite went on`)
   await use.create('pods', podOf('hand'))
   const pod = await untilPod(cluster, namespace, 'hand')
-  t.strictSame(profileOf(pod), wanted)
+  t.strictSame(seccompOf(pod), wanted)
   t.match(assignedOf(pod), { app: { rule: 'secco-system/hand', revision, outcome: 'assigned' } })
   t.match(await statusOf(pod), /^Seccomp:\s+2\nSeccomp_filters:\s+1$/m)
   t.equal(await use.ask(pod, '/'), 'ok\n', 'it serves')
@@ -152,7 +146,7 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
   t.equal(gone, 200)
   await until(
     'pods to get RuntimeDefault again',
-    async () => (profileOf(await tried())?.type === 'RuntimeDefault' ? true : undefined),
+    async () => (seccompOf(await tried())?.type === 'RuntimeDefault' ? true : undefined),
     patience
   )
   for (const kind of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies']) {

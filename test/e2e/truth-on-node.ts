@@ -3,13 +3,12 @@ import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { OnNode } from '../helpers/kubernetes/on-node.js'
 import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import type { Json } from '../helpers/kube.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
-import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
-import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { spawnSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
@@ -20,15 +19,8 @@ const patienceMs = 60_000
 const namespace = 'truth'
 const configuration = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/secco'
 
-interface Given {
-  cluster: RealCluster
-  secco: SeccoAtWork
-  /** What the test server needs. */
-  needs: LinuxSeccomp
-}
-
 /** `secco ps --watch`, and when it said what. */
-function watchPs({ cluster, secco }: Given) {
+function watchPs({ cluster, secco }: OnNode) {
   const all = ['--kubeconfig', cluster.kubeconfig, 'ps', '-n', namespace, '--watch']
   const child = spawnSecco(all, { SECCO_TOKEN: secco.token })
   const lines: { at: number; line: string }[] = []
@@ -79,7 +71,7 @@ async function beganAt(pid: number): Promise<number> {
 }
 
 /** Ten containers in ten states: `secco ps` and `secco explain` are right about each within 5 s of the change. */
-export async function tenStates(t: Test, given: Given): Promise<void> {
+export async function tenStates(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const { kube } = cluster
   const node = cluster.node()
@@ -296,7 +288,7 @@ export async function tenStates(t: Test, given: Given): Promise<void> {
 }
 
 /** `secco doctor --kubeconfig`: green on a cluster of two nodes that works; red at what was broken, with the mend. */
-export async function doctorInCluster(t: Test, given: Omit<Given, 'needs'>): Promise<void> {
+export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Promise<void> {
   const { cluster, secco } = given
   const { kube } = cluster
   await cluster.addNode({ name: 'node-2' })

@@ -117,3 +117,6 @@ export function containerIdOf(pod: Pod, container: string): string {
   if (id === undefined) throw new Error(`${pod.metadata.name}: no container ${container} runs`)
   return id.replace('containerd://', '')
 }
+
+/** What the pod's first container asks for. */
+export const seccompOf = ({ spec }: Pod) => spec.containers[0]?.securityContext?.seccompProfile
