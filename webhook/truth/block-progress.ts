@@ -22,17 +22,20 @@ export interface BlockProgress {
 
 type BlockedRule = { name: string; args?: unknown[] | undefined }
 
-/** What a revision lets through, read once. */
+/** What revisions let through, each read once while something runs under it. */
 function createReader(bytesOf: BlockSources['sources']['hub']['bytes']) {
-  const known = new Map<string, FilterAnswers>()
-  return async (digest: string): Promise<FilterAnswers | undefined> => {
-    const before = known.get(digest)
-    if (before !== undefined) return before
-    const bytes = await bytesOf(digest)
-    if (bytes === undefined) return undefined
-    const answers = answersOf(JSON.parse(bytes.toString()) as LinuxSeccomp)
-    known.set(digest, answers)
-    return answers
+  let known = new Map<string, FilterAnswers>()
+  return async (digests: ReadonlySet<string>): Promise<ReadonlyMap<string, FilterAnswers>> => {
+    const now = new Map<string, FilterAnswers>()
+    for (const digest of digests) {
+      const before = known.get(digest)
+      const bytes = before === undefined ? await bytesOf(digest) : undefined
+      if (before !== undefined) now.set(digest, before)
+      else if (bytes !== undefined)
+        now.set(digest, answersOf(JSON.parse(bytes.toString()) as LinuxSeccomp))
+    }
+    known = now
+    return now
   }
 }
 
@@ -52,13 +55,11 @@ export function createBlockProgress({ views, sources }: BlockSources) {
     const all = views.list()
     const governed = all.filter(({ state }) => state === 'enforced' || state === 'audit')
     const starting = all.filter(({ state }) => state === 'starting').length
-    const open: ContainerView[] = []
-    for (const view of governed) {
-      const answers = await read(view.revision)
-      const passes =
-        answers === undefined || rules.some((rule) => isOpen(answers, rule, view.stale))
-      if (passes && rules.length > 0) open.push(view)
-    }
+    const revisions = await read(new Set(governed.map(({ revision }) => revision)))
+    const open = governed.filter(({ revision, stale }) => {
+      const answers = revisions.get(revision)
+      return rules.some((rule) => answers === undefined || isOpen(answers, rule, stale))
+    })
     const total = governed.length
     const done = total === 0 ? 100 : Math.floor((100 * (total - open.length)) / total)
     return { restart: open.map(containerRef), total, done, beyond: all.length - total - starting }
