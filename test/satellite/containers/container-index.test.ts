@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { createContainerIndex } from '../../../satellite/containers/container-index.js'
 import type { Container } from '../../../satellite/containers/runtime.js'
+import { plain, slot } from '../../helpers/container-facts.js'
 
 function container(id: string, pid: number): Container {
   return {
@@ -24,5 +25,32 @@ test('the list is that of now, however often it was asked for', (t) => {
   t.strictSame(ids(), ['b 2', 'a 0'])
   t.equal(before.length, 0, 'a list that was given stays as it was')
   t.equal(index.all(), index.all(), 'not made anew without need')
+  t.end()
+})
+
+test('containers that ended are known for a while, a few of them longer, never too many', (t) => {
+  const clock = { now: 0 }
+  const index = createContainerIndex(() => clock.now)
+  const run = (n: number) => plain({ id: `c${n}`, cgroupId: BigInt(1000 + n), firstPid: 5000 + n })
+  const live = run(0)
+  index.put(live)
+  for (let n = 1; n <= 1500; n += 1) {
+    index.put(run(n))
+    t.match(index.stop(run(n)), { id: `c${n}`, pid: 0, status: 'stopped' })
+  }
+  t.equal(index.stop(run(1500)), undefined, 'it is no news')
+  t.equal(index.all().length, 1025, 'the newest 1,024, and what lives')
+  t.equal(index.find(slot({ cgroupId: 1001n, cgroupName: 'c1' })), undefined)
+  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500', pid: 0 })
+  clock.now = 19_000
+  index.put(run(1999))
+  index.stop(run(1999))
+  t.equal(index.all().length, 1025)
+  clock.now = 20_000
+  index.put(run(2000))
+  index.stop(run(2000))
+  t.equal(index.all().length, 65)
+  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500' }, 'of a quiet node longer')
+  t.equal(index.find(slot({ cgroupId: 1000n })), live)
   t.end()
 })

@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Test, test } from 'tap'
+import { openStateWatch } from '../../native/state-watch.js'
+import { until } from '../helpers/until.js'
+
+/** A root that is followed, with folders that were there before. */
+async function followed(t: Test, ...folders: string[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const root = join(folder, 'root')
+  for (const path of ['', ...folders]) await mkdir(join(root, path), { recursive: true })
+  const watch = openStateWatch([root])
+  t.teardown(async () => {
+    watch.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  t.ok(
+    watch.start(() => undefined),
+    'its folders are followed'
+  )
+  return { folder, root, watch }
+}
+
+test("a container's state is told once, its end and the next one of its name all the same", async (t) => {
+  const { folder, root, watch } = await followed(t)
+  const bundle = join(folder, 'bundle')
+  await mkdir(bundle)
+  const own = join(root, 'web')
+  const write = async (pid: number) => {
+    const labels = [`bundle=${bundle}`]
+    await writeFile(join(own, 'new'), JSON.stringify({ init_process_pid: pid, config: { labels } }))
+    await rename(join(own, 'new'), join(own, 'state.json'))
+  }
+  const told: [boolean, number | undefined, string | undefined][] = []
+  const next = async (count: number) => {
+    await until(`news ${count}`, () => {
+      for (const { gone, state } of watch.take().news) {
+        told.push([gone, state?.pid, state?.annotations])
+      }
+      return told.length >= count ? true : undefined
+    })
+  }
+  await mkdir(own)
+  await write(11)
+  await next(1)
+  // Its bundle could not be read: what comes later counts.
+  await writeFile(join(bundle, 'config.json'), '{"annotations":{"a":"b"}}')
+  await write(11)
+  await next(2)
+  // All is known: this is no news.
+  await write(11)
+  await rm(own, { recursive: true })
+  await next(3)
+  await mkdir(own)
+  await write(12)
+  await next(4)
+  t.strictSame(told, [
+    [false, 11, ''],
+    [false, 11, '{"a":"b"}'],
+    [true, undefined, undefined],
+    [false, 12, '{"a":"b"}']
+  ])
+})
+
+test('containers in namespaces of a root, of those that were there and those that are made later', async (t) => {
+  const { root, watch } = await followed(t, 'old', 'busy/first')
+  const told = new Map<string, number>()
+  const toldOf = (path: string) =>
+    until(`news of ${path}`, () => {
+      for (const one of watch.take().news) {
+        if (one.state !== undefined) told.set(one.folder, one.state.pid)
+      }
+      return told.get(join(root, path))
+    })
+  const start = async (path: string, pid: number) => {
+    await mkdir(join(root, path), { recursive: true })
+    const text = JSON.stringify({ init_process_pid: pid, config: { labels: [] } })
+    await writeFile(join(root, path, 'state-1'), text)
+    await rename(join(root, path, 'state-1'), join(root, path, 'state.json'))
+  }
+  await start('busy/second', 2)
+  t.equal(await toldOf('busy/second'), 2, 'in a namespace with containers')
+  await start('old/one', 3)
+  t.equal(await toldOf('old/one'), 3, 'in one that was empty')
+  await start('new/one', 4)
+  t.equal(await toldOf('new/one'), 4, 'in one that was made with it')
+  await mkdir(join(root, 'empty'))
+  await start('direct', 5)
+  t.equal(await toldOf('direct'), 5, 'in the root itself')
+  await start('empty/one', 6)
+  t.equal(await toldOf('empty/one'), 6, 'in one that was empty when it was met')
+  await start('empty/two', 7)
+  t.equal(await toldOf('empty/two'), 7)
+})

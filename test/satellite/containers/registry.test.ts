@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'tap'
+import { findContainer } from '../../../satellite/containers/identify.js'
+import { openRegistry } from '../../../satellite/containers/registry.js'
+import { runcRuntime } from '../../../satellite/containers/runc.js'
+import type { Container, ContainerRuntime } from '../../../satellite/containers/runtime.js'
+import { resolveContainer } from '../../../satellite/trace-session.js'
+import { createLogger } from '../../../src/log.js'
+import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
+import { quiet } from '../../helpers/quiet.js'
+import { slot, plain } from '../../helpers/container-facts.js'
+
+test('the registry: real runc state, remembered after the end, bad state survived', async (t) => {
+  if (process.getuid?.() !== 0) {
+    t.comment('not root: runc cannot run here')
+    return
+  }
+  const rootfs = await makeRootfs()
+  const root = await mkdtemp(join(tmpdir(), 'secco-runc-'))
+  const bundle = await makeBundle(rootfs, {
+    args: ['/probe', 'wait'],
+    annotations: { 'secco.dev/profile': 'shop', 'io.kubernetes.container.name': 'app' }
+  })
+  t.teardown(async () => {
+    for (const folder of [dirname(rootfs), root, bundle])
+      await rm(folder, { recursive: true, force: true })
+  })
+  await mkdir(join(root, 'broken'))
+  await writeFile(join(root, 'broken/state.json'), '{"init_process_pid": "x"')
+  const failing: ContainerRuntime = {
+    name: 'failing',
+    list: () => Promise.reject(new Error('down')),
+    byId: () => Promise.resolve(undefined),
+    version: () => Promise.reject(new Error('down'))
+  }
+  const registry = openRegistry([runcRuntime([root]), failing], createLogger('test', quiet))
+  t.teardown(() => registry.close())
+  const id = `secco-registry-${process.pid}`
+  const container = spawn('runc', ['--root', root, 'run', '--bundle', bundle, id], {
+    stdio: 'ignore'
+  })
+  const gone = once(container, 'exit')
+  const found = () => registry.all().find((one) => one.id === id)
+  while (found()?.status !== 'running') await registry.refresh()
+  t.match(found(), {
+    name: 'app',
+    runtime: 'runc',
+    bundle,
+    labels: { 'secco.dev/profile': 'shop' },
+    seccomp: { defaultAction: 'SCMP_ACT_ALLOW' }
+  })
+  t.ok((found()?.mntns ?? 0) > 0 && (found()?.cgroupId ?? 0n) > 1n)
+  const cgroup = found()?.cgroupId
+  await run('runc', ['--root', root, 'kill', id, 'KILL'])
+  await gone
+  await registry.refresh()
+  t.match(found(), { pid: 0, status: 'stopped', name: 'app' })
+  t.equal(found()?.cgroupId, cgroup, 'the cgroup id stays for sets that are named later')
+  t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
+})
+
+test('one id in two namespaces of a runtime: two containers, and neither is taken for the other', async (t) => {
+  const [first, second] = [plain({}), plain({ pid: 11, mntns: 8, cgroupId: 101n })]
+  const fake = (name: string, list: Container[]): ContainerRuntime => ({
+    name,
+    list: () => Promise.resolve(list),
+    byId: () => Promise.resolve(undefined),
+    version: () => Promise.resolve('')
+  })
+  const named = { ...first, runtime: 'containerd', image: 'web:1' }
+  const runtimes = [fake('runc', [first, second]), fake('containerd', [named])]
+  const registry = openRegistry(runtimes, createLogger('test', quiet))
+  t.teardown(() => registry.close())
+  await registry.refresh()
+  const found = registry.all().map(({ pid, image }) => [pid, image])
+  t.strictSame(found, [
+    [10, 'web:1'],
+    [11, undefined]
+  ])
+  t.throws(() => resolveContainer(registry.all(), 'web'), { code: 'CONTAINER_AMBIGUOUS' })
+  t.equal(findContainer(slot({ cgroupId: 101n }), registry.all())?.pid, 11)
+})
