@@ -16,15 +16,21 @@ function paths(node: CompletionNode, prefix = ''): { path: string; words: string
   return [{ path, words }, ...node.children.flatMap((child) => paths(child, path))]
 }
 
+/** For zsh too, whose `path` is PATH, and which reads `:C` in an expansion as a modifier. */
 function bash(root: CompletionNode): string {
-  const cases = paths(root).map(({ path, words }) => `    '${path}') words='${words.join(' ')}' ;;`)
+  const all = paths(root)
+  const known = all.slice(1).map(({ path }) => `'${path}'`)
+  const cases = all.map(({ path, words }) => `    '${path}') words='${words.join(' ')}' ;;`)
   return `# bash completion for secco; load it with: source <(secco completion bash)
 _secco() {
-  local path=secco word words=
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    [[ $word == -* ]] || path="$path $word"
+  local verbs=secco words= at
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    # Whatever is no verb is an option, its value or a name.
+    case "$verbs \${COMP_WORDS[at]}" in
+      ${known.join(' | ')}) verbs="$verbs \${COMP_WORDS[at]}" ;;
+    esac
   done
-  case $path in
+  case $verbs in
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
