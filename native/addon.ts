@@ -24,10 +24,13 @@ export interface AddonRecorder {
   snapshot(index?: number): ArrayBuffer
   /** Changed slots, [index, generation …] of those that are gone, and whether there is more. */
   changes(most: number): [ArrayBuffer, Uint32Array, boolean]
+  /** Of each ABI [number, count …], and calls with unknown numbers. */
   read(
     index: number,
     generation: number
-  ): [Float64Array, Float64Array, Float64Array, number] | undefined
+  ):
+    | [Float64Array | undefined, Float64Array | undefined, Float64Array | undefined, number]
+    | undefined
   adopt(
     mntns: number,
     cgroupId: bigint,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/types.h>
 
 #include <utility>
@@ -44,18 +45,24 @@ class Details {
 
   using Denial = std::pair<secco_denial_key, secco_denial>;
 
-  /* One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. */
+  /*
+   * One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. Many elements in a
+   * call where the kernel gives them so (BPF_MAP_LOOKUP_BATCH of hash maps, Linux 5.6; ENOSPC: a bucket has more).
+   */
   std::vector<Denial> walk_denials() const {
     std::vector<Denial> all;
-    Denial one = {};
-    const secco_denial_key *before = nullptr;
-    secco_denial_key key = {};
-    while (bpf_map_get_next_key(denials_, before, &one.first) == 0) {
-      if (bpf_map_lookup_elem(denials_, &one.first, &one.second) == 0) all.push_back(one);
-      key = one.first;
-      before = &key;
+    static constexpr __u32 at_once = 64;
+    secco_denial_key keys[at_once];
+    secco_denial values[at_once];
+    __u32 place = 0;
+    for (bool begun = false;; begun = true) {
+      __u32 count = at_once;
+      const int failed = bpf_map_lookup_batch(denials_, begun ? &place : nullptr, &place, keys, values, &count, nullptr);
+      const int why = failed != 0 ? errno : 0;
+      if (why != 0 && why != ENOENT) return walk_singly();
+      for (__u32 at = 0; at < count; at++) all.emplace_back(keys[at], values[at]);
+      if (why == ENOENT) return all;
     }
-    return all;
   }
 
   void drop(const secco_denial_key &key) const { bpf_map_delete_elem(denials_, &key); }
@@ -69,6 +76,19 @@ class Details {
   }
 
  private:
+  std::vector<Denial> walk_singly() const {
+    std::vector<Denial> all;
+    Denial one = {};
+    const secco_denial_key *before = nullptr;
+    secco_denial_key key = {};
+    while (bpf_map_get_next_key(denials_, before, &one.first) == 0) {
+      if (bpf_map_lookup_elem(denials_, &one.first, &one.second) == 0) all.push_back(one);
+      key = one.first;
+      before = &key;
+    }
+    return all;
+  }
+
   int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1;
 };
 

@@ -27,6 +27,13 @@ class JsonSlices {
     else return found.empty() ? found : of(found, further...);
   }
 
+  /* Calls with each member's key (as it is written) and value, in their order, until that returns false. */
+  template <typename Take>
+  static void each(std::string_view text, Take take) {
+    JsonSlices slices(text);
+    slices.members(take);
+  }
+
   /* A string value's content, where it has no escapes; else empty. */
   static std::string plain(std::string_view value) {
     if (value.size() < 2 || value.front() != '"') return "";
@@ -58,17 +65,26 @@ class JsonSlices {
   }
 
  private:
-  std::string_view member(std::string_view key) {
-    if (!eat('{')) return {};
+  template <typename Take>
+  void members(Take take) {
+    if (!eat('{')) return;
     while (at_ < text_.size() && !eat('}')) {
       const std::string_view name = value();
-      if (name.size() < 2 || !eat(':')) return {};
+      if (name.size() < 2 || !eat(':')) return;
       const std::string_view found = value();
-      if (found.empty()) return {};
-      if (name.substr(1, name.size() - 2) == key) return found;
+      if (found.empty() || !take(name.substr(1, name.size() - 2), found)) return;
       eat(',');
     }
-    return {};
+  }
+
+  std::string_view member(std::string_view key) {
+    std::string_view of_key;
+    members([&](std::string_view name, std::string_view found) {
+      if (name != key) return true;
+      of_key = found;
+      return false;
+    });
+    return of_key;
   }
 
   /* One look-up a character: std::string_view::find_first_of() calls a function for each. */

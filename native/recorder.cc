@@ -244,7 +244,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return Napi::BigUint64Array::New(env_, count * each, buffer, 0);
   }
 
-  /* [native, compat, x32, unknown]: each ABI as number, count, number, count … */
+  /* [native, compat, x32, unknown]: each ABI as number, count, number, count …; undefined: it has none */
   Napi::Value read(const Napi::CallbackInfo &info) {
     const __u32 index = info[0].As<Napi::Number>();
     if (!table().is(index, info[1].As<Napi::Number>().Uint32Value())) return env_.Undefined();
@@ -286,7 +286,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
         found.push_back(static_cast<double>(calls));
       }
     }
-    return array(found);
+    return found.empty() ? env_.Undefined() : array(found);
   }
 
   Napi::Value array(const std::vector<double> &from) {

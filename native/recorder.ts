@@ -136,7 +136,10 @@ function describe(pid: number): {
   }
 }
 
-function toMap(pairs: Float64Array): Map<number, number> {
+const nothing: ReadonlyMap<number, number> = new Map()
+
+function toMap(pairs: Float64Array | undefined): ReadonlyMap<number, number> {
+  if (pairs === undefined) return nothing
   const counts = new Map<number, number>()
   for (let at = 0; at + 1 < pairs.length; at += 2) counts.set(pairs[at] ?? 0, pairs[at + 1] ?? 0)
   return counts

@@ -76,30 +76,58 @@ struct RuncState {
   bool whole = false; /* the bundle was read, and the cgroup is known where there is one */
 };
 
+/* Each text is gone through once: most of it is rules and mounts. The first of members of one name counts. */
+inline bool first(std::string_view *into, std::string_view value) {
+  if (into->empty()) *into = value;
+  return true;
+}
+
+inline void parse_config(const std::string &text, RuncState *state, SharedTexts *shared) {
+  std::string_view annotations, bounding, masked, seccomp;
+  JsonSlices::each(text, [&](std::string_view key, std::string_view value) {
+    if (key == "annotations") first(&annotations, value);
+    else if (key == "process" && bounding.empty()) bounding = JsonSlices::of(value, "capabilities", "bounding");
+    else if (key == "linux") {
+      JsonSlices::each(value, [&](std::string_view part, std::string_view of) {
+        if (part == "maskedPaths") return first(&masked, of);
+        return part == "seccomp" ? first(&seccomp, of) : true;
+      });
+    }
+    return true;
+  });
+  state->annotations = annotations;
+  state->bounding = bounding;
+  state->masked = masked;
+  if (!seccomp.empty() && seccomp.front() == '{') state->seccomp = shared->add(seccomp);
+}
+
 inline std::optional<RuncState> parse_state(const std::string &text, const struct stat &about, SharedTexts *shared) {
   RuncState state;
-  const std::string_view pid = JsonSlices::of(text, "init_process_pid");
+  std::string_view pid, start, config, groups;
+  JsonSlices::each(text, [&](std::string_view key, std::string_view value) {
+    if (key == "init_process_pid") first(&pid, value);
+    else if (key == "init_process_start") first(&start, value);
+    else if (key == "config") first(&config, value);
+    else if (key == "cgroup_paths") first(&groups, value);
+    return true;
+  });
   state.pid = JsonSlices::number(pid);
   if (pid.empty() || state.pid == 0) return std::nullopt;
   state.inode = about.st_ino;
   state.size = about.st_size;
   state.modified_ns = about.st_mtim.tv_sec * 1000000000LL + about.st_mtim.tv_nsec;
-  state.start_time = JsonSlices::number(JsonSlices::of(text, "init_process_start"));
-  state.labels = JsonSlices::of(text, "config", "labels");
+  state.start_time = JsonSlices::number(start);
+  state.labels = JsonSlices::of(config, "labels");
   /* The unified hierarchy's path has the empty name. */
-  state.cgroup = JsonSlices::plain(JsonSlices::of(text, "cgroup_paths", ""));
+  state.cgroup = JsonSlices::plain(JsonSlices::of(groups, ""));
   struct stat group;
   if (!state.cgroup.empty() && stat(state.cgroup.c_str(), &group) == 0) state.cgroup_id = group.st_ino;
   const std::string bundle = JsonSlices::plain(JsonSlices::item(state.labels, "bundle="));
   struct stat config_about;
-  const auto config = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
-  if (!config) return state;
+  const auto document = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
+  if (!document) return state;
   state.whole = state.cgroup.empty() || state.cgroup_id != 0;
-  state.annotations = JsonSlices::of(*config, "annotations");
-  state.bounding = JsonSlices::of(*config, "process", "capabilities", "bounding");
-  state.masked = JsonSlices::of(*config, "linux", "maskedPaths");
-  const std::string_view seccomp = JsonSlices::of(*config, "linux", "seccomp");
-  if (!seccomp.empty() && seccomp.front() == '{') state.seccomp = shared->add(seccomp);
+  parse_config(*document, &state, shared);
   return state;
 }
 

@@ -3,6 +3,9 @@
  * before others where that is allowed. A container may be over within milliseconds, on a machine that is
  * busy, and its name, labels and profile are nowhere else. What was read waits until it is taken: nothing
  * wakes JavaScript, unless somebody asked to be told of new folders.
+ *
+ * A container costs two wake-ups: its folder, and its state's rename (the watch of a container's folder ends
+ * with its first event). Ends wait in a queue of their own: nothing is lost while nobody reads it.
  */
 #pragma once
 
@@ -49,6 +52,7 @@ class StateWatch {
       thread_.join();
     }
     if (inotify_ >= 0) close(inotify_);
+    if (ends_ >= 0) close(ends_);
     if (stop_ >= 0) close(stop_);
   }
 
@@ -57,8 +61,9 @@ class StateWatch {
     if (thread_.joinable()) return true;
     appeared_ = std::move(appeared);
     inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    ends_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     stop_ = eventfd(0, EFD_CLOEXEC);
-    if (inotify_ >= 0 && stop_ >= 0) thread_ = std::thread([this] { run(); });
+    if (inotify_ >= 0 && ends_ >= 0 && stop_ >= 0) thread_ = std::thread([this] { run(); });
     return thread_.joinable();
   }
   void tell(bool wanted) { telling_ = wanted; }
@@ -86,7 +91,8 @@ class StateWatch {
   /* What is not told by the first state (a bundle that cannot be read yet) is told within this time, or not at all. */
   static constexpr int settled_s = 5;
   static constexpr int sweep_s = 2;
-  static constexpr struct timespec writing = {0, 200000};
+  /* After an end the next ones are read together, this much later: they are no hurry. */
+  static constexpr int ends_every_ms = 500;
 
   struct Watched {
     std::string root, folder;
@@ -94,6 +100,10 @@ class StateWatch {
     time_t settled; /* 0: no state was seen */
     bool whole; /* it told everything that is asked for */
     bool holds_folders;
+    bool again; /* watched anew when this watch has ended */
+  };
+  struct Place {
+    std::string root, folder;
   };
 
   static time_t now() {
@@ -106,81 +116,110 @@ class StateWatch {
     /* Refused without CAP_SYS_NICE: then it is a thread like any other. */
     setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), -10);
     time_t swept = 0;
-    struct pollfd waits[] = {{inotify_, POLLIN, 0}, {stop_, POLLIN, 0}};
+    bool resting = false; /* an end was read a moment ago */
+    struct pollfd waits[] = {{inotify_, POLLIN, 0}, {stop_, POLLIN, 0}, {ends_, POLLIN, 0}};
     for (;;) {
       if (now() - swept >= sweep_s) {
         sweep();
         swept = now();
       }
-      if (poll(waits, 2, sweep_s * 1000) < 0 && errno != EINTR) return;
+      waits[2].fd = resting ? -1 : ends_;
+      waits[2].revents = 0;
+      const int ready = poll(waits, 3, resting ? ends_every_ms : sweep_s * 1000);
+      if (ready < 0 && errno != EINTR) return;
       if (waits[1].revents != 0) return;
+      if (ready == 0 && resting) resting = drain_ends();
+      if (waits[2].revents != 0) resting = drain_ends();
       if (waits[0].revents != 0) drain();
     }
   }
 
-  void drain() {
+  template <typename Handle>
+  static bool read_events(int from, Handle handle) {
     alignas(struct inotify_event) char buffer[16 * 1024];
+    bool any = false;
     for (;;) {
-      const ssize_t length = ::read(inotify_, buffer, sizeof(buffer));
-      bool beginning = false;
-      for (ssize_t at = 0; at < length;) {
-        const auto *event = reinterpret_cast<const struct inotify_event *>(buffer + at);
-        beginning = begins_state(*event);
-        handle(*event);
-        at += sizeof(*event) + event->len;
-      }
+      const ssize_t length = ::read(from, buffer, sizeof(buffer));
+      if (length <= 0) return any;
+      any = true;
+      handle(buffer, length);
       /* What did not fill the buffer was all. */
-      if (length < static_cast<ssize_t>(sizeof(buffer) - sizeof(struct inotify_event) - NAME_MAX - 1)) {
-        if (!beginning) return;
-        /* Its end and its rename come in a moment: three wake-ups in one. */
-        nanosleep(&writing, nullptr);
-      }
+      if (length < static_cast<ssize_t>(sizeof(buffer) - sizeof(struct inotify_event) - NAME_MAX - 1)) return any;
+    }
+  }
+  template <typename Handle>
+  static void each_event(const char *buffer, ssize_t length, Handle handle) {
+    for (ssize_t at = 0; at < length;) {
+      const auto *event = reinterpret_cast<const struct inotify_event *>(buffer + at);
+      handle(*event);
+      at += sizeof(*event) + event->len;
     }
   }
 
-  /* runc writes `state-NUMBER` and renames it to state.json. */
-  static bool begins_state(const struct inotify_event &event) {
-    return event.mask & (IN_CREATE | IN_CLOSE_WRITE) && !(event.mask & IN_ISDIR) && event.len > 0 &&
-           strncmp(event.name, "state-", 6) == 0;
+  /* The ends first: a folder that is made again under its name ended before, and that is in their queue by now. */
+  void drain() {
+    read_events(inotify_, [this](const char *buffer, ssize_t length) {
+      drain_ends();
+      each_event(buffer, length, [this](const struct inotify_event &event) { handle(event); });
+    });
+  }
+
+  bool drain_ends() {
+    return read_events(ends_, [this](const char *buffer, ssize_t length) {
+      each_event(buffer, length, [this](const struct inotify_event &event) { end(event); });
+    });
+  }
+
+  void end(const struct inotify_event &event) {
+    if (event.mask & IN_Q_OVERFLOW) return miss();
+    const auto found = ending_.find(event.wd);
+    if (found == ending_.end()) return;
+    if (event.mask & IN_IGNORED) {
+      ending_.erase(found);
+      return;
+    }
+    if (!(event.mask & IN_ISDIR) || event.len == 0) return;
+    const Place here = found->second;
+    const std::string path = here.folder + "/" + event.name;
+    forget(path);
+    add({here.root, path, true, std::nullopt});
+  }
+
+  void miss() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    missed_ = true;
   }
 
   void handle(const struct inotify_event &event) {
-    if (event.mask & IN_Q_OVERFLOW) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      missed_ = true;
-      return;
-    }
+    if (event.mask & IN_Q_OVERFLOW) return miss();
     const auto found = watched_.find(event.wd);
     if (found == watched_.end()) return;
+    const Watched here = found->second;
     if (event.mask & IN_IGNORED) {
-      by_path_.erase(found->second.folder);
+      by_path_.erase(here.folder);
       watched_.erase(found);
+      /* Its one event was another file's. */
+      if (here.again) watch(here.root, here.folder, here.depth);
       return;
     }
-    const Watched &here = found->second;
     if (event.len == 0) return;
     if (event.mask & IN_ISDIR) {
       if (here.depth >= 2) return;
-      const std::string path = here.folder + "/" + event.name;
-      if (event.mask & (IN_DELETE | IN_MOVED_FROM)) {
-        forget(path);
-        add({here.depth == 0 ? here.folder : here.root, path, true, std::nullopt});
-        return;
-      }
       if (telling_ && appeared_) appeared_();
-      watch(here.depth == 0 ? here.folder : here.root, path, here.depth + 1);
-    } else if (event.mask & (IN_MOVED_TO | IN_CLOSE_WRITE) && here.depth > 0 && strcmp(event.name, "state.json") == 0) {
-      look(found->second);
-      release(found);
+      watch(here.depth == 0 ? here.folder : here.root, here.folder + "/" + event.name, here.depth + 1);
+    } else if (here.depth > 0 && strcmp(event.name, "state.json") == 0) {
+      const bool told = look(found->second) && found->second.whole;
+      if (here.holds_folders) return release(found);
+      found->second.again = !told;
+    } else if (!here.holds_folders) {
+      found->second.again = true;
     }
   }
 
   /* Of a container whose state told all, nothing is waited for: each further event would be a wake-up. */
   void release(std::unordered_map<int, Watched>::iterator found) {
     if (!found->second.whole) return;
-    inotify_rm_watch(inotify_, found->first);
-    by_path_.erase(found->second.folder);
-    watched_.erase(found);
+    forget(std::string(found->second.folder));
   }
 
   /* Where folders count as links (not on btrfs: 1) two are none. */
@@ -190,34 +229,45 @@ class StateWatch {
   }
 
   /*
-   * Of a container's folder only what becomes its state is waited for: each further event would be a wake-up. A
-   * namespace that is empty when it is met looks like one; it is met again by sweep().
+   * runc writes a state under another name and renames it: of a container's folder that is waited for alone. A
+   * folder in a root is taken for a container's, until it holds folders: then it is a namespace. One that is empty
+   * when it is met is met again by sweep().
    */
   void watch(const std::string &root, const std::string &folder, int depth) {
-    if (by_path_.count(folder) != 0) return;
-    const bool holds_folders = depth == 0 || (depth == 1 && may_hold_folders(folder));
-    const uint32_t mask = IN_ONLYDIR | IN_EXCL_UNLINK | IN_MOVED_TO | (depth > 0 ? IN_CLOSE_WRITE : 0) |
-                          (holds_folders ? IN_CREATE | IN_DELETE | IN_MOVED_FROM : 0);
-    const int wd = inotify_add_watch(inotify_, folder.c_str(), mask);
-    if (wd < 0) {
-      if (errno != ENOENT && errno != ENOTDIR) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        missed_ = true;
-      }
+    const bool holds_folders = depth == 0;
+    if (by_path_.count(folder) != 0 || !follow(root, folder, depth, holds_folders)) return;
+    if (holds_folders) return each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+    /* What was there before the watch. */
+    Watched &here = watched_.at(by_path_.at(folder));
+    if (look(here)) {
+      if (here.whole) forget(folder);
       return;
     }
-    const auto found = watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false, holds_folders}).first;
-    by_path_[folder] = wd;
-    /* What was there before the watch. */
-    if (depth > 0 && look(found->second)) return release(found);
-    if (depth == 1 && !holds_folders && may_hold_folders(folder)) return meet_again(root, folder);
-    if (holds_folders) each_folder(folder, [&](const std::string &path) { watch(root, path, depth + 1); });
+    if (depth == 1 && may_hold_folders(folder)) meet_namespace(root, folder);
   }
 
-  /* It holds folders now: a namespace. */
-  void meet_again(const std::string &root, const std::string &folder) {
+  bool follow(const std::string &root, const std::string &folder, int depth, bool holds_folders) {
+    const uint32_t waited = holds_folders ? IN_CREATE | IN_MOVED_TO : IN_MOVED_TO | IN_ONESHOT;
+    const int wd = inotify_add_watch(inotify_, folder.c_str(), IN_ONLYDIR | IN_EXCL_UNLINK | waited);
+    if (wd < 0) {
+      if (errno != ENOENT && errno != ENOTDIR) miss();
+      return false;
+    }
+    watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false, holds_folders, false});
+    by_path_[folder] = wd;
+    if (!holds_folders) return true;
+    const int ends = inotify_add_watch(ends_, folder.c_str(), IN_ONLYDIR | IN_EXCL_UNLINK | IN_DELETE | IN_MOVED_FROM);
+    if (ends >= 0) ending_.insert_or_assign(ends, Place{root, folder});
+    else if (errno != ENOENT && errno != ENOTDIR) miss();
+    return true;
+  }
+
+  /* It holds folders now, or may: a namespace; and a container where folders are no links. */
+  void meet_namespace(const std::string &root, const std::string &folder) {
     forget(folder);
-    watch(root, folder, 1);
+    if (!follow(root, folder, 1, true)) return;
+    if (look(watched_.at(by_path_.at(folder)))) return;
+    each_folder(folder, [&](const std::string &path) { watch(root, path, 2); });
   }
 
   template <typename Do>
@@ -270,28 +320,34 @@ class StateWatch {
     by_path_.erase(found);
   }
 
-  /* Roots that are made later, and watches that have done their work. */
+  /* Roots that are made later, watches that have done their work, and states that were not renamed to their name. */
   void sweep() {
     for (const std::string &root : roots_) watch(root, root, 0);
-    std::vector<std::string> done;
+    std::vector<Place> done, waiting;
     for (const auto &[wd, one] : watched_) {
-      if (one.settled != 0 && now() - one.settled > settled_s) done.push_back(one.folder);
+      if (one.settled != 0 && now() - one.settled > settled_s) done.push_back({one.root, one.folder});
+      else if (one.depth > 0 && !one.holds_folders && one.settled == 0) waiting.push_back({one.root, one.folder});
     }
-    for (const std::string &folder : done) forget(folder);
-    std::vector<std::pair<std::string, std::string>> grown;
-    for (const auto &[wd, one] : watched_) {
-      const bool may_be = one.depth == 1 && !one.holds_folders && one.settled == 0;
-      if (may_be && may_hold_folders(one.folder)) grown.emplace_back(one.root, one.folder);
+    for (const Place &one : done) forget(one.folder);
+    for (const Place &one : waiting) {
+      const auto found = by_path_.find(one.folder);
+      if (found == by_path_.end()) continue;
+      Watched &here = watched_.at(found->second);
+      if (look(here)) {
+        if (here.whole) forget(std::string(one.folder));
+      } else if (here.depth == 1 && may_hold_folders(one.folder)) {
+        meet_namespace(one.root, one.folder);
+      }
     }
-    for (const auto &[root, folder] : grown) meet_again(root, folder);
   }
 
   std::vector<std::string> roots_;
   Appeared appeared_;
   std::atomic<bool> telling_{false};
-  int inotify_ = -1, stop_ = -1;
+  int inotify_ = -1, ends_ = -1, stop_ = -1;
   std::unordered_map<int, Watched> watched_;
   std::unordered_map<std::string, int> by_path_;
+  std::unordered_map<int, Place> ending_;
   std::mutex reading_;
   SharedTexts shared_;
   std::mutex mutex_;

@@ -104,9 +104,9 @@ export interface DenialDetail {
 
 /** Exact counts: number → calls, for numbers that were called at least once. */
 export interface SlotCounts {
-  native: Map<number, number>
-  compat: Map<number, number>
-  x32: Map<number, number>
+  native: ReadonlyMap<number, number>
+  compat: ReadonlyMap<number, number>
+  x32: ReadonlyMap<number, number>
   /**
    * Calls with a number outside the table, and those of the rarer ABIs that found no room for their
    * counts (their numbers are there with a count of 1).

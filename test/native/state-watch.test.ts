@@ -93,3 +93,40 @@ test('containers in namespaces of a root, of those that were there and those tha
   await start('empty/two', 7)
   t.equal(await toldOf('empty/two'), 7)
 })
+
+test('one name again and again: whatever is read late, the last container is what is told last', async (t) => {
+  const { root, watch } = await followed(t)
+  const own = join(root, 'job')
+  const text = (pid: number) => JSON.stringify({ init_process_pid: pid, config: { labels: [] } })
+  const told: { gone: boolean; pid: number | undefined }[] = []
+  const take = () => {
+    for (const { gone, state } of watch.take().news) told.push({ gone, pid: state?.pid })
+    return told.at(-1)
+  }
+  const lives = 300
+  for (let pid = 1; pid <= lives; pid += 1) {
+    await mkdir(own)
+    await writeFile(join(own, 'state-1'), text(pid))
+    await rename(join(own, 'state-1'), join(own, 'state.json'))
+    if (pid < lives) await rm(own, { recursive: true })
+    if (pid % 7 === 0) take()
+  }
+  await until('the last one', () => (take()?.pid === lives ? true : undefined))
+  t.same(told.at(-1), { gone: false, pid: lives })
+  const pids = told.flatMap(({ pid }) => pid ?? [])
+  t.same(
+    pids,
+    [...pids].sort((a, b) => a - b),
+    'and none comes after a later one'
+  )
+  await rm(own, { recursive: true })
+  await until('its end', () => (take()?.gone === true ? true : undefined))
+})
+
+test('a state that was not renamed to its name is found all the same', async (t) => {
+  const { root, watch } = await followed(t)
+  await mkdir(join(root, 'old'))
+  await writeFile(join(root, 'old', 'state.json'), '{"init_process_pid":5}')
+  const pid = await until('its state', () => watch.take().news[0]?.state?.pid)
+  t.equal(pid, 5)
+})
