@@ -10,6 +10,8 @@ import { digestOfSeccomp } from './seccomp-digest.js'
 /** Attached this long after the last need went away: containers often come one after the other. */
 const lingerMs = 10_000
 const checkEveryMs = 1000
+/** Where it is attached for good what was missed is all that is looked at. */
+const countEveryMs = 10_000
 /** A container that ended gets this long to be named by its slot. */
 const namingMs = 5000
 
@@ -124,7 +126,8 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     })
     leave.push(begins)
   }
-  const timer = setInterval(check, Math.min(checkEveryMs, linger))
+  const checkMs = options.mode === 'always' ? countEveryMs : Math.min(checkEveryMs, linger)
+  const timer = setInterval(check, checkMs)
   timer.unref()
   check()
 

@@ -9,6 +9,7 @@ import {
   parseSeccompRecord
 } from './audit-record.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './containers/processes.js'
+import { keyOf } from './tracked.js'
 
 /** Process ids remembered after their end: a record of a killed one comes when /proc has forgotten it. */
 const mostPids = 4096
@@ -42,8 +43,6 @@ export interface AuditedCalls {
   /** Records whose process turned out to be no container's, or to have been gone too early. */
   unmatched(): number
 }
-
-const keyOf = (slot: SlotFacts): SlotKey => `${slot.index}.${slot.generation}`
 
 /** How a live process is found; tests give their own. */
 export interface ProcessFacts {

@@ -1,3 +1,4 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { Observation } from '../src/api/gen/hub.js'
 
 /** One instance of the backlog. */
@@ -33,8 +34,17 @@ export interface BacklogLimits {
 /** An observation has some 2 KB, a full one 20; on disk, 4 KB at least. */
 export const defaultLimits: BacklogLimits = { instances: 16_384, bytes: 128 << 20, inMemory: 128 }
 
-export const encodeObservation = (observation: Observation): Uint8Array =>
-  Observation.encode(observation).finish()
+/** Its memory is used again: `finish()` copies what was written. */
+let writer = new BinaryWriter()
+
+export function encodeObservation(observation: Observation): Uint8Array {
+  try {
+    return Observation.encode(observation, writer).finish()
+  } catch (error) {
+    writer = new BinaryWriter()
+    throw error
+  }
+}
 
 /** The instances that wait, oldest first, and which of their observations are in memory. */
 export interface BacklogItems {

@@ -10,6 +10,7 @@ import { abiOf } from './abi-of.js'
 import type { AuditedCalls } from './audited-calls.js'
 import type { Container } from './containers/runtime.js'
 import { pacedGrowth } from './paced-growth.js'
+import { keyOf } from './tracked.js'
 import { createVerdictCache, type ProfileVerdicts } from './verdict-cache.js'
 
 const ENOSYS = 38
@@ -45,9 +46,6 @@ interface Followed {
   growth: ReturnType<typeof pacedGrowth>
   name: string
 }
-
-const keyOf = (slot: { index: number; generation: number }): string =>
-  `${slot.index}.${slot.generation}`
 
 function isExpected(denial: Denial, detail: KernelDetail | undefined): boolean {
   if (denial.kind === 'expected') return true

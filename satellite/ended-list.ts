@@ -15,7 +15,10 @@ export interface Recorded {
 export function recordedOf(observation: Observation): Recorded {
   const { id, complete, ended, container, abis } = observation
   return {
-    ...{ id, complete, ended, abis: isLearned(observation) ? abis : [] },
+    id,
+    complete,
+    ended,
+    abis: isLearned(observation) ? abis : [],
     container: {
       id: container?.id ?? '',
       name: container?.name ?? '',
@@ -26,7 +29,7 @@ export function recordedOf(observation: Observation): Recorded {
 
 /** Names and counts side by side: objects for each call would be four times as much. */
 interface Packed extends Omit<Recorded, 'abis'> {
-  abis: { abi: string; names: readonly string[]; counts: Float64Array }[]
+  abis: { abi: string; names: readonly string[]; counts: readonly number[] }[]
 }
 
 const pack = (one: Recorded): Packed => ({
@@ -34,7 +37,7 @@ const pack = (one: Recorded): Packed => ({
   abis: one.abis.map(({ abi, syscalls }) => ({
     abi,
     names: syscalls.map(({ name }) => name),
-    counts: Float64Array.from(syscalls, ({ count }) => count)
+    counts: syscalls.map(({ count }) => count)
   }))
 })
 

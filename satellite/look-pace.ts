@@ -1,7 +1,7 @@
 /** A look that cost so much is followed by a wait of so many times that: looks take a percent of a core, about … */
 const waitPerCost = 100
 /** … but nobody waits longer than this many times what is asked for. */
-const longest = 4
+const longest = 8
 
 /**
  * When the slots are looked at. What a look costs besides what it finds (a message, a collection, a grace period for

@@ -36,10 +36,11 @@ export function namedCounts(
     const syscalls: SyscallCount[] = []
     const add = (name: string, count: number) =>
       syscalls.push({ name, count, action: '', detail: undefined })
-    for (const [number, count] of counted) add(syscallName(abi, number), count)
-    for (const number of blocked?.[kind] ?? []) {
+    // forEach: iterators make an object for each, and most containers have counts of one ABI, and nothing blocked.
+    counted.forEach((count, number) => add(syscallName(abi, number), count))
+    blocked?.[kind].forEach((number) => {
       if (!counted.has(number)) add(syscallName(abi, number), 1)
-    }
+    })
     if (kind === 'native' && counts.unknown > 0) add('syscall_unknown', counts.unknown)
     if (syscalls.length === 0) continue
     syscalls.sort(byName)

@@ -32,6 +32,8 @@ interface Calls {
   counts: number[]
 }
 
+const none: ReadonlyMap<string, Calls> = new Map()
+
 type Counted = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 function tableOf(abis: readonly AbiCounts[]): Counted {
@@ -64,8 +66,9 @@ function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
  */
 export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
   let readyAt = ''
-  let started = new Map<string, Calls>()
-  const serving = new Map<string, Set<string>>()
+  // Most of those that come and go are never ready.
+  let started: ReadonlyMap<string, Calls> = none
+  let serving: Map<string, Set<string>> | undefined
 
   function becomeReady(counts: readonly AbiCounts[], names: readonly AbiCounts[], at: number) {
     readyAt = timeOf(at)
@@ -75,6 +78,7 @@ export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => stri
   /** Called again since, or for the first time: then it need not even have come back. */
   function grow(counts: readonly AbiCounts[], names: readonly AbiCounts[]): boolean {
     let grew = false
+    serving ??= new Map()
     const exact = tableOf(counts)
     for (const { abi, syscalls } of names) {
       const known = serving.get(abi) ?? new Set<string>()
@@ -105,7 +109,7 @@ export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => stri
     },
     startup: () =>
       fromStart ? namesOf(new Map([...started].map(([abi, { names }]) => [abi, names]))) : [],
-    serving: () => namesOf(serving),
+    serving: () => (serving === undefined ? [] : namesOf(serving)),
     readyAt: () => readyAt
   }
 }

@@ -1,5 +1,6 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
 import { addBlockedCalls } from './blocked.js'
+import { createDueSlots } from './due-slots.js'
 import { createEndedSlots } from './ended-slots.js'
 import { createLossLog, lossesOf } from './losses.js'
 import { createLoopTimer } from './loop-timer.js'
@@ -8,7 +9,7 @@ import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js
 import { createSelfCheck } from './self-check.js'
 import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
-import { aliveMs, askEveryMs, recheckMs, settleMs, tellAfterMs } from './slot-pace.js'
+import { aliveMs, askEveryMs, recheckMs, retryMs, settleMs, tellAfterMs } from './slot-pace.js'
 import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
@@ -17,8 +18,6 @@ import { exactly, folderIn, isNamed, keyOf, type Named, track, type Tracked } fr
 
 /** Changed slots that one look takes: the next look follows at once when there are more. */
 const changesAtOnce = 256
-/** After a failure: another container's turn first. */
-const retryMs = 1000
 
 /**
  * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees what
@@ -27,6 +26,7 @@ const retryMs = 1000
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
   const { recorder, registry, logger, selfTest: tests = true, tested } = options
   const tracked = new Map<string, Tracked>()
+  const dueSlots = createDueSlots(tracked)
   const prefix = `${options.node}/${options.bootId}`
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
@@ -120,6 +120,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const takeChanges = (): boolean => {
     const { slots, gone, more } = recorder.changes(changesAtOnce)
     for (const one of gone) forget(tracked.get(keyOf(one)))
+    if (slots.length > 0) dueSlots.earlier()
     const at = now()
     for (const slot of slots) {
       const known = tracked.get(keyOf(slot))
@@ -137,6 +138,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   /** Everything that lives now may lack calls; said again, with `complete` off. */
   const markInexact = (): void => {
     if (check.isExact()) return
+    dueSlots.earlier()
     for (const one of tracked.values()) {
       if (one.inexact || one.ended) continue
       one.inexact = true
@@ -147,6 +149,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   /** Before anything that takes time: somebody may be watching. */
   const tellRefused = (): void => {
+    observer.refresh()
     if (options.onRefused === undefined) return
     const calls = observer.more().flatMap((key) => {
       const one = tracked.get(key)
@@ -156,16 +159,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     if (calls.length > 0) options.onRefused(calls)
   }
 
-  const isDue = (one: Tracked, at: number): boolean => !one.ended && one.dueAt <= at
-
   const lookAtDue = async (): Promise<void> => {
     const at = now()
     const refused = new Set(observer.grown(at))
-    const due: Tracked[] = []
-    // forEach: an iterator would make an object for each of thousands, four times a second.
-    tracked.forEach((one, key) => {
-      if (isDue(one, at) || refused.has(key)) due.push(one)
-    })
+    const due = dueSlots.take(at, refused)
     const slices = timeSlices()
     for (const one of due) {
       if (one.checkAt > at) continue
@@ -176,7 +173,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       if (exits > 0 && !one.dead) one.checkAt = Math.min(one.checkAt, now() + recheckMs)
     }
     // What they were refused last; before that they lived, and nothing was final.
-    if (due.some(({ dead, ignored }) => dead && !ignored)) observer.refresh()
+    if (due.some(({ dead, ignored }) => dead && !ignored)) {
+      observer.refresh()
+      observer.takeLost(recorder.counters())
+    }
     registry.take()
     for (const one of due) {
       await slices.pause()
@@ -184,10 +184,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       try {
         if (one.dead) await end(one)
         else await lookAt(one, refused.has(keyOf(one.slot)))
-        one.dueAt = dueAt(one)
+        dueSlots.again(one, dueAt(one))
       } catch (error) {
         logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
-        one.dueAt = now() + retryMs
+        dueSlots.again(one, now() + retryMs)
       }
     }
   }
@@ -195,9 +195,11 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const poll = async (): Promise<boolean> => {
     registry.take()
     const more = takeChanges()
-    observer.refresh()
     tellRefused()
-    await check.due()
+    // The kernel is asked: once per look at all slots.
+    const counters = recorder.counters()
+    observer.takeLost(counters)
+    await check.due(counters.recursionMisses)
     markInexact()
     await lookAtDue()
     void ends.free()
@@ -225,6 +227,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     registry.take()
     while (takeChanges());
     observer.refresh()
+    observer.takeLost(recorder.counters())
     const slices = timeSlices()
     for (const one of [...tracked.values()]) {
       await slices.pause()
@@ -238,6 +241,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       send(one, false)
       // Detached nobody tells of its end.
       one.checkAt = one.dueAt = now()
+      dueSlots.earlier()
     }
   }
 
@@ -246,15 +250,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     turns,
     intervalMs: options.intervalMs ?? 250,
     look: poll,
-    glance: () => {
-      observer.refresh()
-      tellRefused()
-    }
+    glance: tellRefused
   })
 
   if (options.attach !== false) {
     await attach()
-    await check.due()
+    await check.due(recorder.counters().recursionMisses)
   } else {
     await registry.refresh()
   }

@@ -6,7 +6,7 @@ import { createExactness } from './exactness.js'
 /** The recorder's proof that it counts exactly, repeated while it is attached. */
 export interface SelfCheck {
   /** Looks at what the kernel skipped, and tests when the last test is too long ago. Never rejects. */
-  due(): Promise<void>
+  due(recursionMisses: number): Promise<void>
   /** False: what is learned now may lack calls, and so may everything that is alive now. */
   isExact(): boolean
   conditions(): Condition[]
@@ -29,8 +29,8 @@ export function createSelfCheck(
   const misses = (): number => recorder.counters().recursionMisses
   if (tested !== undefined) exactness.noteTest(tested, misses(), performance.now())
   return {
-    due: async () => {
-      exactness.noteMisses(misses(), performance.now())
+    due: async (recursionMisses) => {
+      exactness.noteMisses(recursionMisses, performance.now())
       if (!tests || !recorder.attached || !exactness.isDue(performance.now())) return
       const wasExact = exactness.isExact()
       try {

@@ -12,6 +12,7 @@ const all = [...learnedArguments, ...learnedCompatArguments]
  * more values than the kernel side keeps says `many` for each of its arguments, without values.
  */
 export function namedArguments(given: Arguments, machine: Abi): ArgumentValues[] {
+  if (given.values.length + given.many.length === 0) return []
   const many = new Set(given.many.map(({ abi, nr }) => `${abi} ${nr}`))
   const found = new Map<string, { row: ArgumentValues; values: Set<bigint> }>()
   const rowOf = (kind: Arguments['many'][number], index: number) => {

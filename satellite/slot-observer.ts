@@ -21,6 +21,7 @@ import {
 } from './observation.js'
 import { createPhases, type Phases, readyAfterMs } from './phases.js'
 import { pidsOfPart } from './slot-parts.js'
+import { keyOf } from './tracked.js'
 import { unprovenNames } from './unproven.js'
 
 /** What the recorder loop knows of a slot that has a name. */
@@ -35,6 +36,8 @@ export interface Named {
 export interface SlotObserver {
   /** Reads what the kernel side noted of denials; once per look at all slots. */
   refresh(): void
+  /** Takes what the kernel side lost so far; before the slots are observed. */
+  takeLost(counters: ReturnType<Recorder['counters']>): void
   /** To be told of a slot as soon as its container is known. */
   follow(slot: Slot, container: Container): void
   /** The same of one that is over: nothing of it changes any more. */
@@ -84,7 +87,6 @@ interface Looked {
 
 const hasBlocked = ({ native, compat, x32 }: BlockedCalls): boolean =>
   native.size + compat.size + x32.size > 0
-const keyOf = (slot: Slot): string => `${slot.index}.${slot.generation}`
 const containerKey = (slot: Slot): string => `${slot.mntns}.${slot.cgroupId}`
 
 export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
@@ -96,12 +98,10 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   const ageMs = (slot: Slot): number =>
     Number((process.hrtime.bigint() - slot.firstSeen) / 1_000_000n)
   let lostNow = 0
-  /** The kernel is asked: once per look at all slots. */
-  const readLost = (): void => {
-    const { recursionMisses, detailsLost } = recorder.counters()
+  const takeLost: SlotObserver['takeLost'] = ({ recursionMisses, detailsLost }) => {
     lostNow = recursionMisses + detailsLost
   }
-  readLost()
+  takeLost(recorder.counters())
 
   function stateOf(slot: Slot): State {
     const key = keyOf(slot)
@@ -149,10 +149,8 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   }
 
   return {
-    refresh: () => {
-      readLost()
-      watch.refresh()
-    },
+    refresh: () => watch.refresh(),
+    takeLost,
     follow(slot, container) {
       meet(slot)
       watch.follow(slot, container)
@@ -188,8 +186,16 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       const { phases, lostBefore, container: key } = stateOf(slot)
       const lost = Math.max(0, lostNow - lostBefore)
       return toObservation({
-        ...{ prefix: options.prefix, sequence, slot, abis, container, machine, ended },
-        ...{ held: options.held(), timeOf, phases },
+        prefix: options.prefix,
+        sequence,
+        slot,
+        abis,
+        container,
+        machine,
+        ended,
+        held: options.held(),
+        timeOf,
+        phases,
         arguments: recorder.readArguments(slot.index, slot.generation),
         denied: (abis) => watch.denied(slot, abis, container),
         unproven: unproven(one, abis, lost),

@@ -4,6 +4,8 @@ export const graceMs = 3000
 export const askEveryMs = 500
 /** After the end of a process: by then whoever was still ending has ended. */
 export const recheckMs = 1000
+/** After a failure: another container's turn first. */
+export const retryMs = 1000
 /** What is over sooner is told of once: when it has ended. */
 export const tellAfterMs = 200
 /** Ends that the kernel side does not tell (detached, moved to another cgroup) are found this late. */

@@ -14,23 +14,25 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const firstPid = live.firstPid ?? pick('firstPid')
   const cgroupId = live.cgroupId ?? pick('cgroupId')
   const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')
-  return {
+  // One by one, as runc.ts does.
+  const merged: Container = {
     id: newer.id,
     runtime: specific.runtime,
     name: newer.name !== newer.id ? newer.name : older.name,
     pid: live.pid,
     status: live.status,
-    labels: { ...older.labels, ...newer.labels },
-    ...(firstPid === undefined ? {} : { firstPid }),
-    ...(live.mntns === undefined ? {} : { mntns: live.mntns }),
-    ...(cgroupId === undefined ? {} : { cgroupId }),
-    ...(cgroupFolder === undefined ? {} : { cgroupFolder }),
-    ...(image === undefined ? {} : { image }),
-    ...(pod === undefined ? {} : { pod }),
-    ...(seccomp === undefined ? {} : { seccomp }),
-    ...(bundle === undefined ? {} : { bundle }),
-    ...(privileged === undefined ? {} : { privileged })
+    labels: { ...older.labels, ...newer.labels }
   }
+  if (firstPid !== undefined) merged.firstPid = firstPid
+  if (live.mntns !== undefined) merged.mntns = live.mntns
+  if (cgroupId !== undefined) merged.cgroupId = cgroupId
+  if (cgroupFolder !== undefined) merged.cgroupFolder = cgroupFolder
+  if (image !== undefined) merged.image = image
+  if (pod !== undefined) merged.pod = pod
+  if (seccomp !== undefined) merged.seccomp = seccomp
+  if (bundle !== undefined) merged.bundle = bundle
+  if (privileged !== undefined) merged.privileged = privileged
+  return merged
 }
 
 /** True when both speak of one run of a container, not of two that had the same id one after the other. */

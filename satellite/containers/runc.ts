@@ -51,6 +51,16 @@ function callerOf(runtime: string, bundle: string | undefined): string {
   return namespace === 'moby' ? 'docker' : 'containerd'
 }
 
+/** Of the texts that came last: most containers of a node have the same. */
+let lastPowers = { bounding: '', masked: '', all: false }
+
+function isPrivileged({ bounding, masked }: RuncStateText): boolean {
+  if (lastPowers.bounding !== bounding || lastPowers.masked !== masked) {
+    lastPowers = { bounding, masked, all: hasAllPowers(parseList(bounding), parseList(masked)) }
+  }
+  return lastPowers.all
+}
+
 function toContainer(
   runtime: string,
   folder: string,
@@ -64,23 +74,26 @@ function toContainer(
   const image = imageOf(labels)
   const pod = podOf(labels)
   const { cgroup, cgroupId } = state
-  return {
+  // One by one: V8 keeps what is copied together as a table, five times as large, and there are thousands.
+  const container: Container = {
     id,
     runtime: callerOf(runtime, bundle),
     name: nameOf(labels, id),
     pid: 0,
     firstPid: state.pid,
     status: 'stopped',
-    labels,
-    ...(image === undefined ? {} : { image }),
-    ...(cgroupId === 0n ? {} : { cgroupId, cgroupFolder: cgroup }),
-    ...(pod === undefined ? {} : { pod }),
-    ...(seccomp === undefined ? {} : { seccomp }),
-    ...(state.bounding === ''
-      ? {}
-      : { privileged: hasAllPowers(parseList(state.bounding), parseList(state.masked)) }),
-    ...(bundle === undefined ? {} : { bundle })
+    labels
   }
+  if (cgroupId !== 0n) {
+    container.cgroupId = cgroupId
+    container.cgroupFolder = cgroup
+  }
+  if (image !== undefined) container.image = image
+  if (pod !== undefined) container.pod = pod
+  if (seccomp !== undefined) container.seccomp = seccomp
+  if (bundle !== undefined) container.bundle = bundle
+  if (state.bounding !== '') container.privileged = isPrivileged(state)
+  return container
 }
 
 /** The container as its process is now. */
@@ -91,12 +104,8 @@ function asOfNow(known: Remembered, folder: string): Container {
   const mntns = mntnsOf(state.pid)
   // The fifo is there from `runc create` to `runc start`.
   const status = existsSync(join(folder, 'exec.fifo')) ? 'created' : 'running'
-  const alive: Container = {
-    ...container,
-    pid: state.pid,
-    status,
-    ...(mntns === undefined ? {} : { mntns })
-  }
+  const alive: Container = { ...container, pid: state.pid, status }
+  if (mntns !== undefined) alive.mntns = mntns
   if (status === 'running' && mntns !== undefined) known.started = alive
   return alive
 }

@@ -35,6 +35,31 @@ export interface Tracked {
   facts: RunningContainer
 }
 
+/** One that is met now: nothing was looked at yet. */
+export function followed(
+  key: string,
+  container: Container,
+  startedAt: string,
+  at: number
+): Tracked {
+  // One literal: V8 keeps what is copied together as a table, five times as large, and there are thousands.
+  return {
+    key,
+    container,
+    startedAt,
+    metAt: at,
+    lookAt: at,
+    readFilters: -1,
+    check: undefined,
+    tried: false,
+    told: false,
+    file: undefined,
+    seen: undefined,
+    begun: container.status === 'running',
+    facts: undefined as unknown as RunningContainer
+  }
+}
+
 /** What the hub is told of it. */
 export function factsOf(
   one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun' | 'tried'>,

@@ -5,7 +5,7 @@ import type { Abi } from '../../src/seccomp/abi.js'
 import { isThere, startTimeOf } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
-import { factsOf, type Tracked } from './container-facts.js'
+import { factsOf, followed, type Tracked } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { createFilterChecks } from './filter-checks.js'
@@ -125,12 +125,7 @@ export function startInspector(options: InspectorOptions): Inspector {
       before.container = container
       return before
     }
-    const one: Tracked = {
-      ...{ key, container, startedAt: timeOfTicks(ticks), metAt: at, lookAt: at, readFilters: -1 },
-      ...{ check: undefined, tried: false, told: false, file: undefined, seen: undefined },
-      begun: container.status === 'running',
-      facts: undefined as unknown as RunningContainer
-    }
+    const one = followed(key, container, timeOfTicks(ticks), at)
     tracked.set(key, one)
     byPid.set(container.pid, one)
     young.add(one)

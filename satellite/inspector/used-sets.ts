@@ -83,7 +83,10 @@ function joined(key: string, parts: Iterable<Part>): UsedSet {
     }
   }
   return {
-    ...{ key, since, complete, arguments: [...values.values()] },
+    key,
+    since,
+    complete,
+    arguments: [...values.values()],
     abis: [...abis].map(([abi, counts]) => {
       const sorted = [...counts].sort(([a], [b]) => a - b)
       const bitmap = new Uint8Array(((sorted.at(-1)?.[0] ?? 0) >> 3) + 1)

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
-import { collectOnce, giveBackMemory } from '../../satellite/small-heap.js'
+import { compact, giveBackMemory } from '../../satellite/small-heap.js'
 import { SeccoError } from '../errors.js'
 import { aborted } from './aborted.js'
 import type { Io } from './io.js'
@@ -24,7 +24,7 @@ export async function runSatellite(
   if (tracingUnavailable !== '')
     io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
   // What was needed to start, and what ran already, is taken in by then.
-  const settled = setTimeout(collectOnce, settledMs)
+  const settled = setTimeout(compact, settledMs)
   settled.unref()
   const keepMemory = giveBackMemory()
   await aborted(signal)
