@@ -48,6 +48,7 @@ export interface AddonRecorder {
   watch(index: number, generation: number, refused: BigUint64Array): boolean
   /** Of one slot alone, where it is given. */
   denials(index?: number, generation?: number): AddonDenial[]
+  newDenials(): AddonDenial[]
   noted(): number
   stop(keep: boolean): void
   adopted(): boolean

@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "denial-face.h"
 #include "faces.h"
 #include "kernel-maps.h"
 #include "learned-calls.h"
@@ -76,6 +77,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::arguments>("arguments"),
                         InstanceMethod<&Recorder::watch>("watch"),
                         InstanceMethod<&Recorder::denials>("denials"),
+                        InstanceMethod<&Recorder::new_denials>("newDenials"),
                         InstanceMethod<&Recorder::noted>("noted"), InstanceMethod<&Recorder::stop>("stop"),
                         InstanceMethod<&Recorder::adopted>("adopted"),
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
@@ -353,30 +355,10 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
 
   /* (index, generation): of this slot alone */
   Napi::Value denials(const Napi::CallbackInfo &info) {
-    const bool one_slot = info[0].IsNumber();
-    const __u32 index = one_slot ? info[0].As<Napi::Number>().Uint32Value() : 0;
-    const __u32 generation = one_slot ? info[1].As<Napi::Number>().Uint32Value() : 0;
-    const std::vector<Details::Denial> &all = table().denials();
-    Napi::Array out = Napi::Array::New(env_);
-    __u32 length = 0;
-    for (const auto &[key, denial] : all) {
-      if (one_slot && (key.index != index || key.generation != generation)) continue;
-      if (!table().is(key.index, key.generation)) continue;
-      Napi::Object one = Napi::Object::New(env_);
-      one.Set("index", Napi::Number::New(env_, key.index));
-      one.Set("generation", Napi::Number::New(env_, key.generation));
-      one.Set("abi", Napi::Number::New(env_, key.abi));
-      one.Set("nr", Napi::Number::New(env_, key.nr));
-      one.Set("count", Napi::Number::New(env_, denial.count));
-      one.Set("result", Napi::Number::New(env_, denial.result));
-      one.Set("succeeded", Napi::Number::New(env_, denial.succeeded));
-      one.Set("pid", Napi::Number::New(env_, denial.pid));
-      one.Set("comm", Napi::String::New(env_, denial.comm, strnlen(denial.comm, sizeof(denial.comm))));
-      one.Set("at", Napi::BigInt::New(env_, static_cast<uint64_t>(denial.at)));
-      out.Set(length++, one);
-    }
-    return out;
+    if (!info[0].IsNumber()) return denials_.all(env_, table());
+    return denials_.of(env_, table(), info[0].As<Napi::Number>(), info[1].As<Napi::Number>());
   }
+  Napi::Value new_denials(const Napi::CallbackInfo &) { return denials_.news(env_, table()); }
 
   /* (mntns, cgroup id, pid, filtered, comm, cgroup name, its parent's) → index or -1 */
   Napi::Value adopt(const Napi::CallbackInfo &info) {
@@ -416,6 +398,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
 
   Napi::Env env_;
   std::vector<Given> given_;
+  DenialFace denials_;
   __u32 next_ = 0;
   std::shared_ptr<Maps> maps_;
   Napi::Reference<Napi::ArrayBuffer> seen_;

@@ -1,6 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
+import {
+  type Addon,
+  type AddonDenial,
+  type AddonRecorder,
+  loadAddon,
+  NativeUnavailable
+} from './addon.js'
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
 import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
@@ -9,6 +15,7 @@ import { slotReader } from './slot-view.js'
 import type {
   AbiClass,
   Arguments,
+  DenialDetail,
   Pinning,
   Recorder,
   RecorderOptions,
@@ -162,6 +169,11 @@ function toArguments(found: [Float64Array, Float64Array] | undefined): Arguments
   return rows
 }
 
+const toDetail = (denial: AddonDenial): DenialDetail => ({
+  ...denial,
+  abi: abis[denial.abi] ?? 'native'
+})
+
 async function selfTest(recorder: Recorder): Promise<SelfTest> {
   const marker = await runMarker(markerCalls)
   const slot = recorder.slots().find((one) => one.mntns === marker.mntns && one.pid === marker.pid)
@@ -249,10 +261,8 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     readArguments: (index, generation) => toArguments(native.arguments(index, generation)),
     watchDenials: (index, generation, refused) =>
       native.watch(index, generation, toBits(addon, refused)),
-    denials: (of) =>
-      native
-        .denials(of?.index, of?.generation)
-        .map((denial) => ({ ...denial, abi: abis[denial.abi] ?? 'native' })),
+    denials: (of) => native.denials(of?.index, of?.generation).map(toDetail),
+    newDenials: () => native.newDenials().map(toDetail),
     noted: () => native.noted(),
     selfTest() {
       return selfTest(this)

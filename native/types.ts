@@ -195,6 +195,8 @@ export interface Recorder {
   watchDenials(index: number, generation: number, refused: Record<AbiClass, number[]>): boolean
   /** Details of everything watched, newest state; `of`: of that slot alone. */
   denials(of?: Pick<Slot, 'index' | 'generation'>): DenialDetail[]
+  /** Those of all slots that are new, or were counted again, since this was asked last. */
+  newDenials(): DenialDetail[]
   /** Moves with whatever `denials` tells of a slot that is in use: unmoved, it would tell the same. */
   noted(): number
   /** A filtered child makes a known number of marker calls; the count must be that number. */

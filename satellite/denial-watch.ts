@@ -14,6 +14,8 @@ import { keyOf } from './tracked.js'
 import { createVerdictCache, type ProfileVerdicts } from './verdict-cache.js'
 
 const ENOSYS = 38
+/** Slots without a known profile of which notes are kept; they are named within seconds. */
+const mostEarly = 4096
 
 /** What is refused in every slot, with what the kernel side and the audit log can tell of it. */
 export interface DenialWatch {
@@ -89,7 +91,7 @@ function countsNotAllowed(
 }
 
 export function createDenialWatch(options: {
-  recorder: Pick<Recorder, 'watchDenials' | 'denials' | 'noted'>
+  recorder: Pick<Recorder, 'watchDenials' | 'newDenials' | 'noted'>
   machine: Abi
   logger: Logger
   timeOf: (monotonic: bigint) => string
@@ -100,8 +102,8 @@ export function createDenialWatch(options: {
   const followed = new Map<string, Followed>()
   /** Those of them that the kernel side noted something of. */
   const refusing = new Set<string>()
-  /** Noted of slots whose profile was not known at the last look: what a program asks first. */
-  let early = new Map<string, KernelDetail[]>()
+  /** Noted of slots whose profile is not known yet: what a program asks first. As `details`. */
+  const early = new Map<string, Map<string, KernelDetail>>()
   let notedThen = -1
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
@@ -109,6 +111,25 @@ export function createDenialWatch(options: {
   function nameOf({ abi, nr }: KernelDetail): string {
     const own = abiOf(abi, machine)
     return `${own} ${syscallName(own, nr)}`
+  }
+
+  /** Noted before the profile was known, calls are there too that it does not refuse. */
+  function count(one: Followed): void {
+    let total = 0
+    for (const { abi, nr, count } of one.details.values()) {
+      const own = abiOf(abi, machine)
+      const { kind } = one.profile.of(own, syscallName(own, nr))
+      if (kind === 'refused' || kind === 'logged') total += count
+    }
+    one.total = total
+    if (total > 0) refusing.add(one.key)
+  }
+
+  /** Of a slot that comes and goes between two looks nobody says that it is gone. */
+  function keepEarly(key: string, details: Map<string, KernelDetail>): void {
+    early.set(key, details)
+    const [oldest] = early.keys()
+    if (early.size > mostEarly && oldest !== undefined) early.delete(oldest)
   }
 
   function alarm(one: Followed, denial: Denial, succeeded: number): void {
@@ -162,41 +183,28 @@ export function createDenialWatch(options: {
       const profile = verdicts(container.seccomp)
       if (profile === undefined) return
       const { name } = container
-      const details = new Map(
-        (early.get(key) ?? []).map((detail) => [nameOf(detail), detail] as const)
-      )
+      const details = early.get(key) ?? new Map<string, KernelDetail>()
+      early.delete(key)
       const growth = pacedGrowth()
-      // What was noted of it before is to be read again.
-      notedThen = -1
-      followed.set(key, { key, profile, details, total: 0, told: 0, growth, name })
+      const one: Followed = { key, profile, details, total: 0, told: 0, growth, name }
+      followed.set(key, one)
       recorder.watchDenials(slot.index, slot.generation, profile.refused)
+      count(one)
     },
     refresh() {
       const now = recorder.noted()
       if (now === notedThen) return
       notedThen = now
-      const noted = recorder.denials()
-      if (noted.length === 0 && early.size === 0) return
-      const totals = new Map<Followed, number>()
-      early = new Map()
-      for (const detail of noted) {
-        const one = followed.get(keyOf(detail))
-        if (one === undefined) {
-          early.set(keyOf(detail), [...(early.get(keyOf(detail)) ?? []), detail])
-          continue
-        }
-        const abi = abiOf(detail.abi, machine)
-        const name = syscallName(abi, detail.nr)
-        one.details.set(nameOf(detail), detail)
-        const { kind } = one.profile.of(abi, name)
-        // Noted before the profile was known, others are there too.
-        if (kind !== 'refused' && kind !== 'logged') continue
-        totals.set(one, (totals.get(one) ?? 0) + detail.count)
+      const grown = new Set<Followed>()
+      for (const detail of recorder.newDenials()) {
+        const key = keyOf(detail)
+        const one = followed.get(key)
+        const details = one?.details ?? early.get(key) ?? new Map<string, KernelDetail>()
+        details.set(nameOf(detail), detail)
+        if (one !== undefined) grown.add(one)
+        else keepEarly(key, details)
       }
-      for (const [one, total] of totals) {
-        one.total = total
-        refusing.add(one.key)
-      }
+      for (const one of grown) count(one)
     },
     more() {
       return growing().flatMap(([key, one, total]) => {
@@ -222,6 +230,7 @@ export function createDenialWatch(options: {
     },
     knows: ({ seccomp }) => seccomp !== undefined && verdicts(seccomp) !== undefined,
     forget: (slot) => {
+      early.delete(keyOf(slot))
       followed.delete(keyOf(slot))
       refusing.delete(keyOf(slot))
       audited?.forget(slot)

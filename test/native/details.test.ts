@@ -8,7 +8,7 @@ import { type LearnedCall, loadAddon } from '../../native/addon.js'
 import { launchCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
-import type { ArgumentValue, Recorder, Slot } from '../../native/types.js'
+import type { ArgumentValue, DenialDetail, Recorder, Slot } from '../../native/types.js'
 import {
   type LearnedArgument,
   learnedArguments,
@@ -231,10 +231,12 @@ test('details', { skip }, async (t) => {
       t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
       stdin.write('g')
       await launched.ended
-      const mine = recorder
-        .denials()
-        .filter((one) => one.index === slot.index && one.generation === slot.generation)
+      const isMine = (one: DenialDetail) =>
+        one.index === slot.index && one.generation === slot.generation
+      const mine = recorder.denials().filter(isMine)
       t.equal(mine.length, 1)
+      t.same(recorder.newDenials().filter(isMine), mine)
+      t.same(recorder.newDenials().filter(isMine), [], 'told once')
       t.match(mine[0], {
         abi: 'native',
         nr: nr.getsid,

@@ -284,7 +284,7 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
   const watch = createDenialWatch({
     recorder: {
       watchDenials: (_index, _generation, refused) => watched.push(...refused.native) > 0,
-      denials: () => details,
+      newDenials: () => details,
       noted: () => (noted += 1)
     },
     ...{ machine: 'x86_64', logger: createLogger('test', quiet), timeOf: String }

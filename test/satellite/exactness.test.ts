@@ -148,6 +148,7 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
     readArguments: () => undefined,
     watchDenials: () => true,
     denials: () => [],
+    newDenials: () => [],
     noted: () => 0,
     selfTest: () => Promise.resolve(next.test)
   }
