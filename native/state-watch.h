@@ -5,16 +5,15 @@
  * wakes JavaScript, unless somebody asked to be told of new folders.
  *
  * A container costs two wake-ups: its folder, and its state's rename (the watch of a container's folder ends
- * with its first event). Ends wait in a queue of their own: nothing is lost while nobody reads it.
+ * with its first event). Ends wait in a queue of their own: nothing is lost while nobody reads it. Where the
+ * kernel gives only one queue (fs.inotify.max_user_instances) they come in the first, each with a wake-up.
  */
 #pragma once
 
 #include <dirent.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -28,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "inotify-queue.h"
 #include "runc-state.h"
 
 namespace {
@@ -51,19 +51,19 @@ class StateWatch {
       }
       thread_.join();
     }
-    if (inotify_ >= 0) close(inotify_);
-    if (ends_ >= 0) close(ends_);
-    if (stop_ >= 0) close(stop_);
+    close_all();
   }
 
   /* `appeared` is called on the thread, once per new folder, while `tell(true)`. False: nothing is followed. */
   bool start(Appeared appeared) {
     if (thread_.joinable()) return true;
     appeared_ = std::move(appeared);
-    inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    ends_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     stop_ = eventfd(0, EFD_CLOEXEC);
-    if (inotify_ >= 0 && ends_ >= 0 && stop_ >= 0) thread_ = std::thread([this] { run(); });
+    if (stop_ >= 0 && news_queue_.open()) {
+      ends_.open();
+      thread_ = std::thread([this] { run(); });
+    }
+    if (!thread_.joinable()) close_all();
     return thread_.joinable();
   }
   void tell(bool wanted) { telling_ = wanted; }
@@ -106,6 +106,13 @@ class StateWatch {
     std::string root, folder;
   };
 
+  void close_all() {
+    news_queue_.close();
+    ends_.close();
+    if (stop_ >= 0) close(stop_);
+    stop_ = -1;
+  }
+
   static time_t now() {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
@@ -117,13 +124,16 @@ class StateWatch {
     setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), -10);
     time_t swept = 0;
     bool resting = false; /* an end was read a moment ago */
-    struct pollfd waits[] = {{inotify_, POLLIN, 0}, {stop_, POLLIN, 0}, {ends_, POLLIN, 0}};
+    struct pollfd waits[] = {{news_queue_.fd(), POLLIN, 0}, {stop_, POLLIN, 0}, {ends_.fd(), POLLIN, 0}};
     for (;;) {
-      if (now() - swept >= sweep_s) {
+      if (now() - swept >= sweep_s || overflown_) {
+        /* What is waiting is older than what is found. */
+        drain();
+        if (std::exchange(overflown_, false)) forget_all();
         sweep();
         swept = now();
       }
-      waits[2].fd = resting ? -1 : ends_;
+      waits[2].fd = resting ? -1 : ends_.fd();
       waits[2].revents = 0;
       const int ready = poll(waits, 3, resting ? ends_every_ms : sweep_s * 1000);
       if (ready < 0 && errno != EINTR) return;
@@ -134,44 +144,17 @@ class StateWatch {
     }
   }
 
-  template <typename Handle>
-  static bool read_events(int from, Handle handle) {
-    alignas(struct inotify_event) char buffer[16 * 1024];
-    bool any = false;
-    for (;;) {
-      const ssize_t length = ::read(from, buffer, sizeof(buffer));
-      if (length <= 0) return any;
-      any = true;
-      handle(buffer, length);
-      /* What did not fill the buffer was all. */
-      if (length < static_cast<ssize_t>(sizeof(buffer) - sizeof(struct inotify_event) - NAME_MAX - 1)) return any;
-    }
-  }
-  template <typename Handle>
-  static void each_event(const char *buffer, ssize_t length, Handle handle) {
-    for (ssize_t at = 0; at < length;) {
-      const auto *event = reinterpret_cast<const struct inotify_event *>(buffer + at);
-      handle(*event);
-      at += sizeof(*event) + event->len;
-    }
-  }
-
   /* The ends first: a folder that is made again under its name ended before, and that is in their queue by now. */
   void drain() {
-    read_events(inotify_, [this](const char *buffer, ssize_t length) {
-      drain_ends();
-      each_event(buffer, length, [this](const struct inotify_event &event) { handle(event); });
-    });
+    news_queue_.drain([this] { drain_ends(); }, [this](const struct inotify_event &event) { handle(event); });
   }
 
   bool drain_ends() {
-    return read_events(ends_, [this](const char *buffer, ssize_t length) {
-      each_event(buffer, length, [this](const struct inotify_event &event) { end(event); });
-    });
+    return ends_.drain([] {}, [this](const struct inotify_event &event) { handle_end(event); });
   }
 
-  void end(const struct inotify_event &event) {
-    if (event.mask & IN_Q_OVERFLOW) return miss();
+  void handle_end(const struct inotify_event &event) {
+    if (event.mask & IN_Q_OVERFLOW) return overflow();
     const auto found = ending_.find(event.wd);
     if (found == ending_.end()) return;
     if (event.mask & IN_IGNORED) {
@@ -180,9 +163,39 @@ class StateWatch {
     }
     if (!(event.mask & IN_ISDIR) || event.len == 0) return;
     const Place here = found->second;
-    const std::string path = here.folder + "/" + event.name;
+    end(here.root, here.folder + "/" + event.name);
+  }
+
+  void end(const std::string &root, const std::string &path) {
+    const auto found = by_path_.find(path);
+    if (found != by_path_.end() && watched_.at(found->second).holds_folders) forget_ends(path);
     forget(path);
-    add({here.root, path, true, std::nullopt});
+    add({root, path, true, std::nullopt});
+  }
+
+  /* Of a namespace that was moved away: what ends in it is no end here. */
+  void forget_ends(const std::string &folder) {
+    for (auto at = ending_.begin(); at != ending_.end();) {
+      if (at->second.folder == folder) {
+        ends_.remove(at->first);
+        at = ending_.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+
+  /* Events were dropped, those that watches ended among them: all is met anew. */
+  void overflow() {
+    overflown_ = true;
+    miss();
+  }
+  void forget_all() {
+    for (const auto &[wd, one] : watched_) news_queue_.remove(wd);
+    for (const auto &[wd, one] : ending_) ends_.remove(wd);
+    watched_.clear();
+    by_path_.clear();
+    ending_.clear();
   }
 
   void miss() {
@@ -191,7 +204,7 @@ class StateWatch {
   }
 
   void handle(const struct inotify_event &event) {
-    if (event.mask & IN_Q_OVERFLOW) return miss();
+    if (event.mask & IN_Q_OVERFLOW) return overflow();
     const auto found = watched_.find(event.wd);
     if (found == watched_.end()) return;
     const Watched here = found->second;
@@ -205,6 +218,10 @@ class StateWatch {
     if (event.len == 0) return;
     if (event.mask & IN_ISDIR) {
       if (here.depth >= 2) return;
+      if (event.mask & (IN_DELETE | IN_MOVED_FROM)) {
+        return end(here.depth == 0 ? here.folder : here.root, here.folder + "/" + event.name);
+      }
+      if (!here.holds_folders) found->second.again = true;
       if (telling_ && appeared_) appeared_();
       watch(here.depth == 0 ? here.folder : here.root, here.folder + "/" + event.name, here.depth + 1);
     } else if (here.depth > 0 && strcmp(event.name, "state.json") == 0) {
@@ -247,16 +264,18 @@ class StateWatch {
   }
 
   bool follow(const std::string &root, const std::string &folder, int depth, bool holds_folders) {
-    const uint32_t waited = holds_folders ? IN_CREATE | IN_MOVED_TO : IN_MOVED_TO | IN_ONESHOT;
-    const int wd = inotify_add_watch(inotify_, folder.c_str(), IN_ONLYDIR | IN_EXCL_UNLINK | waited);
+    constexpr uint32_t gone = IN_DELETE | IN_MOVED_FROM;
+    const uint32_t here = ends_.is_open() ? 0 : gone;
+    const uint32_t waited = holds_folders ? IN_CREATE | IN_MOVED_TO | here : IN_MOVED_TO | IN_ONESHOT;
+    const int wd = news_queue_.add(folder, waited);
     if (wd < 0) {
       if (errno != ENOENT && errno != ENOTDIR) miss();
       return false;
     }
     watched_.insert_or_assign(wd, Watched{root, folder, depth, 0, false, holds_folders, false});
     by_path_[folder] = wd;
-    if (!holds_folders) return true;
-    const int ends = inotify_add_watch(ends_, folder.c_str(), IN_ONLYDIR | IN_EXCL_UNLINK | IN_DELETE | IN_MOVED_FROM);
+    if (!holds_folders || !ends_.is_open()) return true;
+    const int ends = ends_.add(folder, gone);
     if (ends >= 0) ending_.insert_or_assign(ends, Place{root, folder});
     else if (errno != ENOENT && errno != ENOTDIR) miss();
     return true;
@@ -315,7 +334,7 @@ class StateWatch {
   void forget(const std::string &folder) {
     const auto found = by_path_.find(folder);
     if (found == by_path_.end()) return;
-    inotify_rm_watch(inotify_, found->second);
+    news_queue_.remove(found->second);
     watched_.erase(found->second);
     by_path_.erase(found);
   }
@@ -326,7 +345,7 @@ class StateWatch {
     std::vector<Place> done, waiting;
     for (const auto &[wd, one] : watched_) {
       if (one.settled != 0 && now() - one.settled > settled_s) done.push_back({one.root, one.folder});
-      else if (one.depth > 0 && !one.holds_folders && one.settled == 0) waiting.push_back({one.root, one.folder});
+      else if (one.depth > 0 && !one.holds_folders && !one.whole) waiting.push_back({one.root, one.folder});
     }
     for (const Place &one : done) forget(one.folder);
     for (const Place &one : waiting) {
@@ -344,7 +363,8 @@ class StateWatch {
   std::vector<std::string> roots_;
   Appeared appeared_;
   std::atomic<bool> telling_{false};
-  int inotify_ = -1, ends_ = -1, stop_ = -1;
+  InotifyQueue news_queue_, ends_;
+  int stop_ = -1;
   std::unordered_map<int, Watched> watched_;
   std::unordered_map<std::string, int> by_path_;
   std::unordered_map<int, Place> ending_;
@@ -355,6 +375,7 @@ class StateWatch {
   std::unordered_map<std::string, uint64_t> place_of_;
   uint64_t last_ = 0;
   bool missed_ = false;
+  bool overflown_ = false; /* the thread's own */
   std::thread thread_;
 };
 

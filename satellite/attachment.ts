@@ -12,8 +12,8 @@ const lingerMs = 10_000
 const checkEveryMs = 1000
 /** Where it is attached for good what was missed is all that is looked at. */
 const countEveryMs = 10_000
-/** A container that ended gets this long to be named by its slot. */
-const namingMs = 5000
+/** A container that ended gets this long to be named by its slot: a busy node is looked at every two seconds. */
+const namingMs = 10_000
 
 export interface AttachmentOptions {
   mode: 'always' | 'unprofiled'

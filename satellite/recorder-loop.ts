@@ -174,8 +174,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
     // What they were refused last; before that they lived, and nothing was final.
     if (due.some(({ dead, ignored }) => dead && !ignored)) {
-      observer.refresh()
-      observer.takeLost(recorder.counters())
+      observer.refresh(recorder.counters())
     }
     registry.take()
     for (const one of due) {
@@ -190,6 +189,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
         dueSlots.again(one, now() + retryMs)
       }
     }
+    dueSlots.looked()
   }
 
   const poll = async (): Promise<boolean> => {
@@ -198,7 +198,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     tellRefused()
     // The kernel is asked: once per look at all slots.
     const counters = recorder.counters()
-    observer.takeLost(counters)
+    observer.refresh(counters)
     await check.due(counters.recursionMisses)
     markInexact()
     await lookAtDue()
@@ -226,8 +226,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const lookLast = async (): Promise<void> => {
     registry.take()
     while (takeChanges());
-    observer.refresh()
-    observer.takeLost(recorder.counters())
+    observer.refresh(recorder.counters())
     const slices = timeSlices()
     for (const one of [...tracked.values()]) {
       await slices.pause()
@@ -266,6 +265,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       await turns.settled()
       if (isStopped()) return []
       while (takeChanges());
+      observer.refresh(recorder.counters())
       const all: Observation[] = []
       for (const one of tracked.values()) {
         const observation = one.ended ? undefined : observe(one, false)

@@ -1,4 +1,4 @@
-import type { Recorder, Slot, SlotCounts } from '../native/types.js'
+import type { Recorder, RecorderCounters, Slot, SlotCounts } from '../native/types.js'
 import type {
   AbiCounts,
   AbiNames,
@@ -34,10 +34,11 @@ export interface Named {
 
 /** Makes observations of slots, and says when one is due although no new syscall was counted. */
 export interface SlotObserver {
-  /** Reads what the kernel side noted of denials; once per look at all slots. */
-  refresh(): void
-  /** Takes what the kernel side lost so far; before the slots are observed. */
-  takeLost(counters: ReturnType<Recorder['counters']>): void
+  /**
+   * Reads what the kernel side noted of denials; once per look at all slots. `counters`: and takes what it lost so
+   * far; before slots are observed.
+   */
+  refresh(counters?: RecorderCounters): void
   /** To be told of a slot as soon as its container is known. */
   follow(slot: Slot, container: Container): void
   /** The same of one that is over: nothing of it changes any more. */
@@ -97,11 +98,9 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   const watch = createDenialWatch(options)
   const ageMs = (slot: Slot): number =>
     Number((process.hrtime.bigint() - slot.firstSeen) / 1_000_000n)
-  let lostNow = 0
-  const takeLost: SlotObserver['takeLost'] = ({ recursionMisses, detailsLost }) => {
-    lostNow = recursionMisses + detailsLost
-  }
-  takeLost(recorder.counters())
+  const lostOf = (counters: RecorderCounters): number =>
+    counters.recursionMisses + counters.detailsLost
+  let lostNow = lostOf(recorder.counters())
 
   function stateOf(slot: Slot): State {
     const key = keyOf(slot)
@@ -149,8 +148,10 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   }
 
   return {
-    refresh: () => watch.refresh(),
-    takeLost,
+    refresh(counters) {
+      if (counters !== undefined) lostNow = lostOf(counters)
+      watch.refresh()
+    },
     follow(slot, container) {
       meet(slot)
       watch.follow(slot, container)

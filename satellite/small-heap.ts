@@ -10,7 +10,7 @@ import { loadAddon } from '../native/addon.js'
  *
  * A megabyte is collected in half a millisecond: to wake four threads for it costs more than they do. And code
  * that runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand
- * containers): it has to have run some twenty times as long as V8 would ask for.
+ * containers): it has to have run some forty times as long as V8 would ask for.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
@@ -23,17 +23,12 @@ const trimEveryMs = 60_000
 /** Of those: this one collects and compacts too. */
 const compactEvery = 5
 
-let collector: (() => void) | undefined
-
-/** V8's own collection of everything; it is there for who asks for it. */
+/** V8's own collection of everything; not kept: it holds a context of its own. */
 function collect(): void {
-  if (collector === undefined) {
-    setFlagsFromString('--expose-gc')
-    const gc: unknown = runInNewContext('gc')
-    setFlagsFromString('--no-expose-gc')
-    collector = typeof gc === 'function' ? (gc as () => void) : () => undefined
-  }
-  collector()
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (typeof gc === 'function') (gc as () => void)()
 }
 
 /** Pages that are half empty become few that are full: V8 alone does that when they are much emptier. Some 40 ms. */

@@ -164,7 +164,13 @@ export function openRegistry(
     for (const listener of beginners) listener()
     take()
   }
-  for (const runtime of runtimes) runtime.follow?.(appeared)
+  for (const runtime of runtimes) {
+    if (runtime.follow?.(appeared) !== false) continue
+    logger.warn(
+      { runtime: runtime.name },
+      `the state folders of ${runtime.name} cannot be followed (the addon is missing, or inotify has no room: fs.inotify.max_user_instances): what ends within milliseconds has no name`
+    )
+  }
   let round = 0
   const sweeping = setInterval(() => {
     take()

