@@ -134,6 +134,8 @@ export interface Addon {
   startTimeOf(pid: number): number
   /** Gives free pages of malloc back to the system; whether there were any. */
   trimMemory(): boolean
+  /** From now on; whether malloc takes it. */
+  keepMallocSmall(): boolean
   /** Reject with `errno` and the name of the `file`. */
   writeFiles(folder: string, names: string[], contents: Uint8Array[], mode: number): Promise<void>
   removeFiles(folder: string, names: string[]): Promise<void>

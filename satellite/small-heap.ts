@@ -1,12 +1,12 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { loadAddon } from '../native/addon.js'
+import { type Addon, loadAddon } from '../native/addon.js'
 
 /**
  * V8 grows its heap while work comes in bursts, and keeps it: for a program whose data are a few
  * megabytes that is most of its memory. These hold it near what is alive, for a little more collecting.
- * Young objects: one megabyte, as at the start. Old ones: a fifth above what survived. To be called
- * before anything large is loaded.
+ * Young objects: one megabyte, as at the start. Old ones: a fifth above what survived. malloc the same
+ * (native/memory.cc). To be called before anything large is loaded.
  *
  * A megabyte is collected in half a millisecond: to wake four threads for it costs more than they do. And code
  * that runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand
@@ -17,6 +17,17 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString('--interrupt-budget=3000000')
+  withAddon((addon) => addon.keepMallocSmall())
+}
+
+/** @returns false without the addon: then nothing is traced, and little is kept. */
+function withAddon(what: (addon: Addon) => void): boolean {
+  try {
+    what(loadAddon())
+    return true
+  } catch {
+    return false
+  }
 }
 
 const trimEveryMs = 60_000
@@ -48,12 +59,7 @@ export function giveBackMemory(everyMs = trimEveryMs): () => void {
   const timer = setInterval(() => {
     round += 1
     if (round % compactEvery === 0) compact()
-    try {
-      loadAddon().trimMemory()
-    } catch {
-      // Without the addon nothing is traced, and little is kept.
-      clearInterval(timer)
-    }
+    if (!withAddon((addon) => addon.trimMemory())) clearInterval(timer)
   }, everyMs)
   timer.unref()
   return () => clearInterval(timer)

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { test } from 'tap'
+import { repositoryRoot } from '../helpers/repository.js'
+
+const megabyte = 1 << 20
+
+/** Frees one large block, then holds twenty of a megabyte; says by how much malloc's heap has grown with them. */
+const program = `
+import { readFileSync } from 'node:fs'
+import { loadAddon } from ${JSON.stringify(join(repositoryRoot, 'build/native/addon.js'))}
+const heap = () => {
+  const [from, to] = /^(\\w+)-(\\w+) .*\\[heap\\]$/m.exec(readFileSync('/proc/self/maps', 'utf8')).slice(1)
+  return parseInt(to, 16) - parseInt(from, 16)
+}
+if (process.argv[1] === 'small' && !loadAddon().keepMallocSmall()) throw new Error('malloc does not take it')
+let large = Buffer.allocUnsafeSlow(${8 * megabyte}).fill(1)
+large = undefined
+globalThis.gc()
+const before = heap()
+const held = Array.from({ length: 20 }, () => Buffer.allocUnsafeSlow(${megabyte}).fill(1))
+console.log(heap() - before, held.length)
+`
+
+async function growth(how: 'small' | 'as it is'): Promise<number> {
+  const args = ['--expose-gc', '--input-type=module', '-e', program, how]
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: { ...process.env, NODE_OPTIONS: '' }
+  })
+  return Number(stdout.split(' ')[0])
+}
+
+test('large blocks leave no holes in the heap of malloc', async (t) => {
+  t.ok((await growth('small')) < 4 * megabyte)
+  t.ok((await growth('as it is')) > 16 * megabyte, 'by itself glibc puts them there')
+})
