@@ -61,7 +61,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
     t.match(seccompOf(pod), { type: 'Localhost', localhostProfile: good.enforce })
     t.equal(await use.ask(pod, path), served)
   }
-  // Where they stand is what their kernel was seen to enforce: a step is taken from there.
+  // A step is taken from where they are seen to stand.
   await until('secco ps to see that all four are enforced', async () => {
     const all = await containers()
     return all.length === 4 && all.every(({ state }) => state === 'enforced') ? all : undefined

@@ -134,7 +134,7 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         const own = containersOf(truth, key)
         // With nothing running, a revision before the newest one says that it was served already.
         const wasServed = before.status?.previousRevision !== undefined
-        const current = own.length === 0 && wasServed ? options.mode : currentMode(own)
+        const current = own.length === 0 && wasServed ? options.mode : currentMode(truth, own)
         const ground = ladderView(truth, before)
         const evidence = evidenceText(ground)
         const edit = (profile: SeccompProfile) =>

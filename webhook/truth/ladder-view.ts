@@ -46,10 +46,25 @@ export function containersOf(truth: Truth, key: string): ContainerView[] {
   return truth.views.list().filter(({ profile, learned }) => (profile || learned) === key)
 }
 
+/** One whose filter was not read yet counts as what it declares: else the step after it would begin lower. */
+function modeOf(
+  { revisions }: { revisions: Pick<Truth['revisions'], 'byDigest'> },
+  { state, profile, revision }: Pick<ContainerView, 'state' | 'profile' | 'revision'>
+): Rung {
+  if (state === 'enforced') return 'enforce'
+  if (state !== 'starting') return state === 'audit' ? 'audit' : 'learn'
+  const declared = revisions.byDigest(revision).find((one) => one.profile === profile)
+  return declared?.mode ?? 'learn'
+}
+
 /** What containers run under now, where no ladder says what they should. */
-export function currentMode(own: readonly ContainerView[]): Rung {
-  if (own.some(({ state }) => state === 'enforced')) return 'enforce'
-  return own.some(({ state }) => state === 'audit') ? 'audit' : 'learn'
+export function currentMode(
+  truth: Parameters<typeof modeOf>[0],
+  own: readonly Parameters<typeof modeOf>[1][]
+): Rung {
+  const modes = own.map((one) => modeOf(truth, one))
+  if (modes.includes('enforce')) return 'enforce'
+  return modes.includes('audit') ? 'audit' : 'learn'
 }
 
 /** Refused calls under one revision since then, muted and expected ones left out. */
@@ -125,7 +140,7 @@ function nextOf(
   const state = truth.sources.hub.profiles().get(keyOfProfile(profile))
   const audit = state?.audit?.digest ?? ''
   const { count, newest } = denialsOf(truth, profile, audit, since)
-  const now = mode === '' ? currentMode(own) : mode
+  const now = mode === '' ? currentMode(truth, own) : mode
   if (now === 'audit') {
     const quiet = step === undefined ? '' : ` since ${step.at}`
     evidence.push(`${plural(count, 'call')} would have been refused${quiet}`)
