@@ -50,6 +50,7 @@ export interface AddonRecorder {
   denials(index?: number, generation?: number): AddonDenial[]
   newDenials(): AddonDenial[]
   noted(): number
+  tellRefused(everyMs: number, moved: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
   leftovers(): { layout: string; slots: number; problem: string }[]

@@ -139,6 +139,8 @@ ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
 	/* volatile: see first_time() */
 	volatile __u32 word = at >> 6;
 	__u32 checked = word;
-	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1)
+	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1) {
 		note_denial(index, abi, nr, result, passed);
+		__sync_fetch_and_add(&state.told, 1);
+	}
 }

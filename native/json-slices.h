@@ -27,13 +27,6 @@ class JsonSlices {
     else return found.empty() ? found : of(found, further...);
   }
 
-  /* Calls with each member's key (as it is written) and value, in their order, until that returns false. */
-  template <typename Take>
-  static void each(std::string_view text, Take take) {
-    JsonSlices slices(text);
-    slices.members(take);
-  }
-
   /* A string value's content, where it has no escapes; else empty. */
   static std::string plain(std::string_view value) {
     if (value.size() < 2 || value.front() != '"') return "";
@@ -64,23 +57,59 @@ class JsonSlices {
     return {};
   }
 
- private:
+  /*
+   * Goes through an object: calls with each member's key (as it is written), in their order, until that returns false;
+   * it goes past the value, by skip(), value() or members(). Of anything else it goes past that. False: it does not end.
+   */
   template <typename Take>
-  void members(Take take) {
-    if (!eat('{')) return;
-    while (at_ < text_.size() && !eat('}')) {
+  bool members(Take take) {
+    if (!eat('{')) return skip();
+    while (at_ < text_.size()) {
+      if (eat('}')) return true;
       const std::string_view name = value();
-      if (name.size() < 2 || !eat(':')) return;
-      const std::string_view found = value();
-      if (found.empty() || !take(name.substr(1, name.size() - 2), found)) return;
+      if (name.size() < 2 || !eat(':') || !take(name.substr(1, name.size() - 2), *this)) return false;
       eat(',');
     }
+    return false;
   }
 
+  bool skip() { return !value().empty(); }
+
+  /* Any value: brackets are counted, not matched; what is malformed fails where it is parsed. Empty: there is none. */
+  std::string_view value() {
+    space();
+    const size_t begin = at_;
+    size_t depth = 0;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"') {
+        if (!string()) return {};
+      } else if (c == '{' || c == '[') {
+        depth++;
+        at_++;
+        continue;
+      } else if (c == '}' || c == ']') {
+        if (depth == 0) break;
+        depth--;
+        at_++;
+      } else if (depth == 0) {
+        /* a number, true, false, null */
+        while (at_ < text_.size() && !(kind(text_[at_]) & ends_word)) at_++;
+      } else {
+        while (at_ < text_.size() && !(kind(text_[at_]) & nests)) at_++;
+        continue;
+      }
+      if (depth == 0) return text_.substr(begin, at_ - begin);
+    }
+    return {};
+  }
+
+ private:
   std::string_view member(std::string_view key) {
     std::string_view of_key;
-    members([&](std::string_view name, std::string_view found) {
-      if (name != key) return true;
+    members([&](std::string_view name, JsonSlices &here) {
+      const std::string_view found = here.value();
+      if (name != key) return !found.empty();
       of_key = found;
       return false;
     });
@@ -119,35 +148,6 @@ class JsonSlices {
       if (text_[at_] == '"') return at_++, true;
       at_++;
     }
-  }
-
-  /* Any value: brackets are counted, not matched; what is malformed fails where it is parsed. */
-  std::string_view value() {
-    space();
-    const size_t begin = at_;
-    size_t depth = 0;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '"') {
-        if (!string()) return {};
-      } else if (c == '{' || c == '[') {
-        depth++;
-        at_++;
-        continue;
-      } else if (c == '}' || c == ']') {
-        if (depth == 0) break;
-        depth--;
-        at_++;
-      } else if (depth == 0) {
-        /* a number, true, false, null */
-        while (at_ < text_.size() && !(kind(text_[at_]) & ends_word)) at_++;
-      } else {
-        while (at_ < text_.size() && !(kind(text_[at_]) & nests)) at_++;
-        continue;
-      }
-      if (depth == 0) return text_.substr(begin, at_ - begin);
-    }
-    return {};
   }
 
   std::string_view text_;

@@ -16,6 +16,7 @@
 #include "faces.h"
 #include "kernel-maps.h"
 #include "learned-calls.h"
+#include "pulse.h"
 #include "reference.h"
 
 namespace {
@@ -78,7 +79,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::watch>("watch"),
                         InstanceMethod<&Recorder::denials>("denials"),
                         InstanceMethod<&Recorder::new_denials>("newDenials"),
-                        InstanceMethod<&Recorder::noted>("noted"), InstanceMethod<&Recorder::stop>("stop"),
+                        InstanceMethod<&Recorder::noted>("noted"),
+                        InstanceMethod<&Recorder::tell_refused>("tellRefused"), InstanceMethod<&Recorder::stop>("stop"),
                         InstanceMethod<&Recorder::adopted>("adopted"),
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
@@ -111,7 +113,9 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
    * Nobody said that recording is over: what is pinned stays.
    */
   static void end(void *self) {
-    const std::shared_ptr<Maps> maps = std::move(static_cast<Recorder *>(self)->maps_);
+    Recorder &recorder = *static_cast<Recorder *>(self);
+    recorder.tell_no_more();
+    const std::shared_ptr<Maps> maps = std::move(recorder.maps_);
     if (maps != nullptr) maps->keep();
   }
 
@@ -136,6 +140,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   }
   /* (true: leave what is pinned to the next process) */
   void stop(const Napi::CallbackInfo &info) {
+    tell_no_more();
     if (maps_ != nullptr && info[0].ToBoolean()) maps_->keep();
     maps_.reset();
   }
@@ -353,6 +358,23 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return Napi::Number::New(env_, static_cast<double>(load(&table().state().noted)));
   }
 
+  /* (milliseconds, called when something was noted of a slot that is watched: once in so many at most) */
+  void tell_refused(const Napi::CallbackInfo &info) {
+    tell_no_more();
+    maps();
+    told_ = Napi::ThreadSafeFunction::New(env_, info[1].As<Napi::Function>(), "secco refused", 1, 1);
+    told_.Unref(env_);
+    pulse_ = std::make_unique<Pulse>(
+        std::chrono::milliseconds(std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value())),
+        [maps = maps_] { return load(&maps->table().state().told); }, [this] { told_.NonBlockingCall(); });
+  }
+  /* The thread first: it calls what is released after it. */
+  void tell_no_more() {
+    pulse_.reset();
+    if (told_) told_.Release();
+    told_ = {};
+  }
+
   /* (index, generation): of this slot alone */
   Napi::Value denials(const Napi::CallbackInfo &info) {
     if (!info[0].IsNumber()) return denials_.all(env_, table());
@@ -401,6 +423,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   DenialFace denials_;
   __u32 next_ = 0;
   std::shared_ptr<Maps> maps_;
+  Napi::ThreadSafeFunction told_;
+  std::unique_ptr<Pulse> pulse_;
   Napi::Reference<Napi::ArrayBuffer> seen_;
   std::shared_ptr<bool> grace_ = std::make_shared<bool>(false);
 };

@@ -120,6 +120,7 @@ struct secco_state {
 	struct secco_entry entries[SECCO_ENTRIES];
 	__u64 details_lost;
 	__u64 noted; /* moves before and after anything in `denials` does: unmoved, a walk finds what the last one found */
+	__u64 told; /* moves after each note of a slot that is watched: somebody may wait for it */
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
 	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */

@@ -264,6 +264,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     denials: (of) => native.denials(of?.index, of?.generation).map(toDetail),
     newDenials: () => native.newDenials().map(toDetail),
     noted: () => native.noted(),
+    tellRefused: (everyMs, moved) => native.tellRefused(everyMs, moved),
     selfTest() {
       return selfTest(this)
     },

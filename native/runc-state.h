@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -21,24 +22,42 @@ namespace {
 
 constexpr size_t largest_document = 4 << 20;
 
-/* Whole or nothing. */
-inline std::optional<std::string> read_document(const std::string &path, struct stat *about) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  std::optional<std::string> text;
-  if (fstat(fd, about) == 0 && S_ISREG(about->st_mode) && static_cast<size_t>(about->st_size) <= largest_document) {
-    text.emplace(about->st_size, '\0');
+/* Memory for one document after the other. */
+class Document {
+ public:
+  /* Whole or nothing; good until the next one is read. */
+  std::optional<std::string_view> read(const std::string &path, struct stat *about) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return std::nullopt;
+    std::optional<std::string_view> text;
+    if (fstat(fd, about) == 0 && S_ISREG(about->st_mode) && static_cast<size_t>(about->st_size) <= largest_document) {
+      text = fill(fd, about->st_size);
+    }
+    close(fd);
+    return text;
+  }
+
+ private:
+  static constexpr size_t usual = 64 << 10;
+
+  std::string_view fill(int fd, size_t size) {
+    const size_t wanted = std::max(size, usual);
+    if (room_ < wanted || room_ > std::max(wanted, 2 * usual)) {
+      memory_.reset(new char[wanted]);
+      room_ = wanted;
+    }
     size_t got = 0;
-    while (got < text->size()) {
-      const ssize_t more = read(fd, text->data() + got, text->size() - got);
+    while (got < size) {
+      const ssize_t more = ::read(fd, memory_.get() + got, size - got);
       if (more <= 0) break;
       got += more;
     }
-    text->resize(got);
+    return {memory_.get(), got};
   }
-  close(fd);
-  return text;
-}
+
+  std::unique_ptr<char[]> memory_;
+  size_t room_ = 0;
+};
 
 /* A slice of JSON that thousands of containers share, under a number of its own. */
 struct SharedText {
@@ -77,23 +96,28 @@ struct RuncState {
 };
 
 /* Each text is gone through once: most of it is rules and mounts. The first of members of one name counts. */
-inline bool first(std::string_view *into, std::string_view value) {
+inline bool first(std::string_view *into, JsonSlices &here) {
+  const std::string_view value = here.value();
   if (into->empty()) *into = value;
-  return true;
+  return !value.empty();
 }
 
-inline void parse_config(const std::string &text, RuncState *state, SharedTexts *shared) {
+inline void parse_config(std::string_view text, RuncState *state, SharedTexts *shared) {
   std::string_view annotations, bounding, masked, seccomp;
-  JsonSlices::each(text, [&](std::string_view key, std::string_view value) {
-    if (key == "annotations") first(&annotations, value);
-    else if (key == "process" && bounding.empty()) bounding = JsonSlices::of(value, "capabilities", "bounding");
-    else if (key == "linux") {
-      JsonSlices::each(value, [&](std::string_view part, std::string_view of) {
-        if (part == "maskedPaths") return first(&masked, of);
-        return part == "seccomp" ? first(&seccomp, of) : true;
-      });
-    }
-    return true;
+  const auto capability = [&](std::string_view set, JsonSlices &here) {
+    return set == "bounding" ? first(&bounding, here) : here.skip();
+  };
+  const auto process = [&](std::string_view part, JsonSlices &here) {
+    return part == "capabilities" ? here.members(capability) : here.skip();
+  };
+  const auto linux_part = [&](std::string_view part, JsonSlices &here) {
+    if (part == "maskedPaths") return first(&masked, here);
+    return part == "seccomp" ? first(&seccomp, here) : here.skip();
+  };
+  JsonSlices(text).members([&](std::string_view key, JsonSlices &here) {
+    if (key == "annotations") return first(&annotations, here);
+    if (key == "process") return here.members(process);
+    return key == "linux" ? here.members(linux_part) : here.skip();
   });
   state->annotations = annotations;
   state->bounding = bounding;
@@ -101,15 +125,23 @@ inline void parse_config(const std::string &text, RuncState *state, SharedTexts 
   if (!seccomp.empty() && seccomp.front() == '{') state->seccomp = shared->add(seccomp);
 }
 
-inline std::optional<RuncState> parse_state(const std::string &text, const struct stat &about, SharedTexts *shared) {
+/* What is used again for each container. */
+struct RuncReading {
+  Document state, config;
+  SharedTexts shared;
+};
+
+inline std::optional<RuncState> parse_state(std::string_view text, const struct stat &about, RuncReading *reading) {
   RuncState state;
-  std::string_view pid, start, config, groups;
-  JsonSlices::each(text, [&](std::string_view key, std::string_view value) {
-    if (key == "init_process_pid") first(&pid, value);
-    else if (key == "init_process_start") first(&start, value);
-    else if (key == "config") first(&config, value);
-    else if (key == "cgroup_paths") first(&groups, value);
-    return true;
+  std::string_view pid, start, labels, groups;
+  const auto config = [&](std::string_view part, JsonSlices &here) {
+    return part == "labels" ? first(&labels, here) : here.skip();
+  };
+  JsonSlices(text).members([&](std::string_view key, JsonSlices &here) {
+    if (key == "init_process_pid") return first(&pid, here);
+    if (key == "init_process_start") return first(&start, here);
+    if (key == "config") return here.members(config);
+    return key == "cgroup_paths" ? first(&groups, here) : here.skip();
   });
   state.pid = JsonSlices::number(pid);
   if (pid.empty() || state.pid == 0) return std::nullopt;
@@ -117,17 +149,18 @@ inline std::optional<RuncState> parse_state(const std::string &text, const struc
   state.size = about.st_size;
   state.modified_ns = about.st_mtim.tv_sec * 1000000000LL + about.st_mtim.tv_nsec;
   state.start_time = JsonSlices::number(start);
-  state.labels = JsonSlices::of(config, "labels");
+  state.labels = labels;
   /* The unified hierarchy's path has the empty name. */
   state.cgroup = JsonSlices::plain(JsonSlices::of(groups, ""));
   struct stat group;
   if (!state.cgroup.empty() && stat(state.cgroup.c_str(), &group) == 0) state.cgroup_id = group.st_ino;
   const std::string bundle = JsonSlices::plain(JsonSlices::item(state.labels, "bundle="));
   struct stat config_about;
-  const auto document = bundle.empty() ? std::nullopt : read_document(bundle.substr(7) + "/config.json", &config_about);
+  const auto document =
+      bundle.empty() ? std::nullopt : reading->config.read(bundle.substr(7) + "/config.json", &config_about);
   if (!document) return state;
   state.whole = state.cgroup.empty() || state.cgroup_id != 0;
-  parse_config(*document, &state, shared);
+  parse_config(*document, &state, &reading->shared);
   return state;
 }
 
@@ -144,10 +177,10 @@ inline bool has_stamp(const std::string &folder, const std::string &stamp) {
 }
 
 /* Of `<folder>/state.json`; nothing where there is none, or none that can be read. */
-inline std::optional<RuncState> read_state(const std::string &folder, SharedTexts *shared) {
+inline std::optional<RuncState> read_state(const std::string &folder, RuncReading *reading) {
   struct stat about;
-  const auto text = read_document(folder + "/state.json", &about);
-  return text ? parse_state(*text, about, shared) : std::nullopt;
+  const auto text = reading->state.read(folder + "/state.json", &about);
+  return text ? parse_state(*text, about, reading) : std::nullopt;
 }
 
 }  // namespace

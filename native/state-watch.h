@@ -11,8 +11,8 @@
 #pragma once
 
 #include <dirent.h>
-#include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -59,8 +59,9 @@ class StateWatch {
     if (thread_.joinable()) return true;
     appeared_ = std::move(appeared);
     stop_ = eventfd(0, EFD_CLOEXEC);
-    if (stop_ >= 0 && news_queue_.open()) {
-      ends_.open();
+    waits_ = epoll_create1(EPOLL_CLOEXEC);
+    if (stop_ >= 0 && waits_ >= 0 && news_queue_.open() && wait_for(stop_) && wait_for(news_queue_.fd())) {
+      if (ends_.open() && !wait_for(ends_.fd(), once)) ends_.close();
       thread_ = std::thread([this] { run(); });
     }
     if (!thread_.joinable()) close_all();
@@ -71,7 +72,7 @@ class StateWatch {
   /* One folder, now. */
   std::optional<RuncState> read(const std::string &folder) {
     const std::lock_guard<std::mutex> lock(reading_);
-    return read_state(folder, &shared_);
+    return read_state(folder, &documents_);
   }
 
   /* The newest of each folder since the last time, oldest first; `missed`: there was more than that. */
@@ -109,8 +110,23 @@ class StateWatch {
   void close_all() {
     news_queue_.close();
     ends_.close();
-    if (stop_ >= 0) close(stop_);
-    stop_ = -1;
+    for (int *fd : {&stop_, &waits_}) {
+      if (*fd >= 0) close(*fd);
+      *fd = -1;
+    }
+  }
+
+  bool wait_for(int fd, uint32_t events = EPOLLIN, int how = EPOLL_CTL_ADD) {
+    struct epoll_event what = {};
+    what.events = events;
+    what.data.fd = fd;
+    return epoll_ctl(waits_, how, fd, &what) == 0;
+  }
+  /* Where ends came, more are waited for after a rest. One that waits for no event at all is woken all the same. */
+  static constexpr uint32_t once = EPOLLIN | EPOLLONESHOT;
+  void read_ends() {
+    resting_ = drain_ends();
+    if (!resting_) wait_for(ends_.fd(), once, EPOLL_CTL_MOD);
   }
 
   static time_t now() {
@@ -123,8 +139,6 @@ class StateWatch {
     /* Refused without CAP_SYS_NICE: then it is a thread like any other. */
     setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), -10);
     time_t swept = 0;
-    bool resting = false; /* an end was read a moment ago */
-    struct pollfd waits[] = {{news_queue_.fd(), POLLIN, 0}, {stop_, POLLIN, 0}, {ends_.fd(), POLLIN, 0}};
     for (;;) {
       if (now() - swept >= sweep_s || overflown_) {
         /* What is waiting is older than what is found. */
@@ -133,14 +147,16 @@ class StateWatch {
         sweep();
         swept = now();
       }
-      waits[2].fd = resting ? -1 : ends_.fd();
-      waits[2].revents = 0;
-      const int ready = poll(waits, 3, resting ? ends_every_ms : sweep_s * 1000);
+      struct epoll_event found[3];
+      const int ready = epoll_wait(waits_, found, 3, resting_ ? ends_every_ms : sweep_s * 1000);
       if (ready < 0 && errno != EINTR) return;
-      if (waits[1].revents != 0) return;
-      if (ready == 0 && resting) resting = drain_ends();
-      if (waits[2].revents != 0) resting = drain_ends();
-      if (waits[0].revents != 0) drain();
+      bool any_ends = ready == 0 && resting_, any_news = false;
+      for (int at = 0; at < ready; at++) {
+        if (found[at].data.fd == stop_) return;
+        (found[at].data.fd == ends_.fd() ? any_ends : any_news) = true;
+      }
+      if (any_ends) read_ends();
+      if (any_news) drain();
     }
   }
 
@@ -236,7 +252,9 @@ class StateWatch {
   /* Of a container whose state told all, nothing is waited for: each further event would be a wake-up. */
   void release(std::unordered_map<int, Watched>::iterator found) {
     if (!found->second.whole) return;
-    forget(std::string(found->second.folder));
+    /* Its watch has ended with this event. */
+    by_path_.erase(found->second.folder);
+    watched_.erase(found);
   }
 
   /* Where folders count as links (not on btrfs: 1) two are none. */
@@ -364,12 +382,13 @@ class StateWatch {
   Appeared appeared_;
   std::atomic<bool> telling_{false};
   InotifyQueue news_queue_, ends_;
-  int stop_ = -1;
+  int stop_ = -1, waits_ = -1;
+  bool resting_ = false; /* the thread's own: an end was read a moment ago */
   std::unordered_map<int, Watched> watched_;
   std::unordered_map<std::string, int> by_path_;
   std::unordered_map<int, Place> ending_;
   std::mutex reading_;
-  SharedTexts shared_;
+  RuncReading documents_;
   std::mutex mutex_;
   std::map<uint64_t, News> news_;
   std::unordered_map<std::string, uint64_t> place_of_;

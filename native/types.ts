@@ -199,6 +199,11 @@ export interface Recorder {
   newDenials(): DenialDetail[]
   /** Moves with whatever `denials` tells of a slot that is in use: unmoved, it would tell the same. */
   noted(): number
+  /**
+   * Calls back when a call was noted that a watched slot's profile refuses, at most once in so many milliseconds,
+   * until `stop`; the newest caller alone.
+   */
+  tellRefused(everyMs: number, moved: () => void): void
   /** A filtered child makes a known number of marker calls; the count must be that number. */
   selfTest(): Promise<SelfTest>
   /** Detaches and frees. `keep`: what is pinned goes on recording for the next process. */

@@ -32,6 +32,8 @@ export interface AuditedCalls {
   /** These processes belong to the slot. */
   meet(slot: SlotFacts, pids: readonly number[]): void
   record(type: number, text: string): void
+  /** Calls back with each call that the log told of. */
+  onTold(listener: () => void): void
   /** Calls by slot (`index.generation`) that the log told of. */
   totals(): Map<string, number>
   /**
@@ -64,6 +66,7 @@ export function createAuditedCalls(facts: ProcessFacts = realFacts): AuditedCall
   const tallies = new Map<SlotKey, Map<string, Tally>>()
   const open = new Map<string, Tally>()
   const waiting: AuditedCall[] = []
+  const listeners: (() => void)[] = []
   let unmatched = 0
 
   function remember(pid: number, key: SlotKey): void {
@@ -136,13 +139,16 @@ export function createAuditedCalls(facts: ProcessFacts = realFacts): AuditedCall
     record(type, text) {
       if (type === auditSeccomp) {
         const call = parseSeccompRecord(text)
-        if (call !== undefined) take(call)
+        if (call === undefined) return
+        take(call)
+        for (const listener of listeners) listener()
       } else if (type === auditSyscall) {
         const found = parseArgumentsRecord(text)
         const tally = found === undefined ? undefined : open.get(found.serial)
         if (found !== undefined && tally !== undefined) tally.call.arguments = found.arguments
       }
     },
+    onTold: (listener) => void listeners.push(listener),
     totals() {
       const totals = new Map<string, number>()
       for (const [key, own] of tallies) {

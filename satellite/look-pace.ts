@@ -1,5 +1,5 @@
-/** A look that cost so much is followed by a wait of so many times that: looks take a percent of a core, about … */
-const waitPerCost = 100
+/** A look that cost so much is followed by a wait of so many times that: looks take a quarter of a percent of a core … */
+const waitPerCost = 400
 /** … but nobody waits longer than this many times what is asked for. */
 const longest = 8
 
@@ -9,7 +9,8 @@ const longest = 8
  * as asked. Pure: times come in, in ms.
  */
 export interface LookPace {
-  isDue(nowMs: number): boolean
+  /** Milliseconds until the next look is due; not positive when it is. */
+  waitMs(nowMs: number): number
   /** A look began and ended. `more`: it left something for the next, which is due at once. */
   looked(beganMs: number, endedMs: number, more: boolean): void
 }
@@ -17,7 +18,7 @@ export interface LookPace {
 export function createLookPace(intervalMs: number): LookPace {
   let dueAt = Number.NEGATIVE_INFINITY
   return {
-    isDue: (nowMs) => nowMs >= dueAt,
+    waitMs: (nowMs) => dueAt - nowMs,
     looked(beganMs, endedMs, more) {
       const wait = Math.min(longest * intervalMs, (endedMs - beganMs) * waitPerCost)
       dueAt = more ? endedMs : beganMs + Math.max(intervalMs, wait)

@@ -3,8 +3,10 @@ import type { Turns } from './turns.js'
 
 /** Takes looks by the clock, one after the other, until it is stopped. */
 export interface LoopTimer {
-  start(): void
-  stop(): void
+  start: () => void
+  /** Something is there that cannot wait for the next look: a glance, at most once in each interval. */
+  hurry: () => void
+  stop: () => void
 }
 
 export function createLoopTimer(options: {
@@ -12,20 +14,17 @@ export function createLoopTimer(options: {
   intervalMs: number
   /** A whole look. @returns whether it left something for the next. */
   look: () => Promise<boolean>
-  /** Between two of them, at each interval: what cannot wait. */
   glance: () => void
 }): LoopTimer {
   const { turns, intervalMs, look, glance } = options
   const pace = createLookPace(intervalMs)
-  let timer: NodeJS.Timeout | undefined
+  let looks: NodeJS.Timeout | undefined
+  let glances: NodeJS.Timeout | undefined
+  let glancedAt = Number.NEGATIVE_INFINITY
   let stopped = false
 
   async function turn(): Promise<boolean> {
     const began = performance.now()
-    if (!pace.isDue(began)) {
-      glance()
-      return false
-    }
     let more = false
     try {
       more = await look()
@@ -37,21 +36,34 @@ export function createLoopTimer(options: {
 
   function schedule(delayMs: number): void {
     if (stopped) return
-    timer = setTimeout(() => {
+    looks = setTimeout(() => {
       let more = false
       void turns
         .take(async () => {
           more = await turn()
         })
-        .then(() => schedule(more ? 0 : intervalMs))
+        .then(() => schedule(more ? 0 : Math.max(intervalMs, pace.waitMs(performance.now()))))
     }, delayMs)
   }
 
   return {
     start: () => schedule(intervalMs),
+    hurry() {
+      if (stopped || glances !== undefined) return
+      const delayMs = Math.max(0, glancedAt + intervalMs - performance.now())
+      glances = setTimeout(() => {
+        glances = undefined
+        glancedAt = performance.now()
+        void turns.take(() => {
+          glance()
+          return Promise.resolve()
+        })
+      }, delayMs)
+    },
     stop() {
       stopped = true
-      clearTimeout(timer)
+      clearTimeout(looks)
+      clearTimeout(glances)
     }
   }
 }

@@ -24,7 +24,7 @@ const changesAtOnce = 256
  * ended. A look costs next to nothing while nothing changes, and what it finds is done in slices.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
-  const { recorder, registry, logger, selfTest: tests = true, tested } = options
+  const { recorder, registry, logger, selfTest: tests = true, tested, intervalMs = 250 } = options
   const tracked = new Map<string, Tracked>()
   const dueSlots = createDueSlots(tracked)
   const prefix = `${options.node}/${options.bootId}`
@@ -202,6 +202,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     await check.due(counters.recursionMisses)
     markInexact()
     await lookAtDue()
+    // Of those that were met just now, what they were refused before that.
+    tellRefused()
     void ends.free()
     lossLog.look(now())
     return more
@@ -245,12 +247,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   }
 
   const turns = createTurns(logger, 'recorder loop')
-  const timer = createLoopTimer({
-    turns,
-    intervalMs: options.intervalMs ?? 250,
-    look: poll,
-    glance: tellRefused
-  })
+  const timer = createLoopTimer({ turns, intervalMs, look: poll, glance: tellRefused })
 
   if (options.attach !== false) {
     await attach()
@@ -259,6 +256,8 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     await registry.refresh()
   }
   timer.start()
+  recorder.tellRefused(intervalMs, timer.hurry)
+  options.audited?.onTold(timer.hurry)
 
   return {
     current: async () => {

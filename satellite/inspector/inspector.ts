@@ -48,7 +48,7 @@ const newMs = 200
 const filterPauseMs = 1000
 const diskEveryMs = 2000
 /** The end of a process is told by its runtime's folder; by nobody where that is kept. */
-const endsEveryMs = 4000
+const endsEveryMs = 10_000
 /** A young container is looked at again when it is twice as old, at least so far apart. */
 const youngStepMs = 500
 /** One that was made and not started may begin at any time. */

@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { type LearnedCall, loadAddon } from '../../native/addon.js'
 import { launchCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import type { ArgumentValue, DenialDetail, Recorder, Slot } from '../../native/types.js'
+import { until } from '../helpers/until.js'
 import {
   type LearnedArgument,
   learnedArguments,
@@ -229,8 +231,11 @@ test('details', { skip }, async (t) => {
       const slot = slotOf(recorder, launched.pid)
       t.ok(recorder.watchDenials(slot.index, slot.generation, refused))
       t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
+      let told = 0
+      recorder.tellRefused(5, () => (told += 1))
       stdin.write('g')
       await launched.ended
+      await until('to be told', () => (told > 0 ? true : undefined))
       const isMine = (one: DenialDetail) =>
         one.index === slot.index && one.generation === slot.generation
       const mine = recorder.denials().filter(isMine)
@@ -255,8 +260,12 @@ test('details', { skip }, async (t) => {
     })
   }
 
-  await t.test('what nobody watches leaves no details', async (t) => {
+  await t.test('what nobody watches leaves no details, and nobody is told', async (t) => {
+    let told = 0
+    recorder.tellRefused(5, () => (told += 1))
     const slot = slotOf(recorder, await run('errno', '5'))
+    await delay(20)
+    t.equal(told, 0)
     t.notOk(recorder.denials().some((one) => one.index === slot.index))
     t.ok(recorder.watchDenials(slot.index, slot.generation, none))
     release(recorder, slot)

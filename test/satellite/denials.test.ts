@@ -338,6 +338,8 @@ test('records of the audit log find their container, dead or met late', (t) => {
   const record = (serial: number, pid: number, more: string) =>
     `audit(1795549458.373:${serial}): auid=0 uid=0 gid=0 ses=1 pid=${pid} ${more} compat=0 ip=0x7f`
   const call = 'sig=0 arch=c000003e syscall=135'
+  let told = 0
+  audited.onTold(() => (told += 1))
   audited.record(1326, record(1, 41, `comm="sh" exe="/sh" ${call} code=0x7ffc0000`))
   t.notOk(audited.totals().has('3.9'))
   audited.meet(slot, [41])
@@ -351,6 +353,11 @@ test('records of the audit log find their container, dead or met late', (t) => {
   ])
     audited.record(1326, wrong)
   t.equal(audited.totals().get('3.9'), 2)
+  t.equal(
+    told,
+    3,
+    'two of the container and one of nobody yet; arguments and what is none tell nothing'
+  )
   const verdict = () => ({ kind: 'conditional' as const })
   t.match(audited.join(slot, [], verdict), [
     {

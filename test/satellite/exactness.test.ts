@@ -150,6 +150,7 @@ function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Re
     denials: () => [],
     newDenials: () => [],
     noted: () => 0,
+    tellRefused: () => undefined,
     selfTest: () => Promise.resolve(next.test)
   }
 }

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { createLookPace } from '../../satellite/look-pace.js'
 import { createLoopTimer } from '../../satellite/loop-timer.js'
@@ -9,42 +9,63 @@ import { until } from '../helpers/until.js'
 
 test('a look is as often as asked while it costs little, and an eighth as often at worst', (t) => {
   const pace = createLookPace(250)
-  t.ok(pace.isDue(0), 'the first at once')
-  pace.looked(1000, 1001, false)
-  t.same([pace.isDue(1249), pace.isDue(1250)], [false, true])
-  pace.looked(2000, 2006, false)
-  t.same([pace.isDue(2599), pace.isDue(2600)], [false, true], 'a hundred times what it cost')
+  t.ok(pace.waitMs(0) <= 0, 'the first at once')
+  pace.looked(1000, 1000.5, false)
+  t.equal(pace.waitMs(1001), 249)
+  pace.looked(2000, 2002, false)
+  t.equal(pace.waitMs(2002), 798, 'four hundred times what it cost')
   pace.looked(3000, 3900, false)
-  t.same([pace.isDue(4999), pace.isDue(5000)], [false, true], 'nobody waits longer')
+  t.equal(pace.waitMs(3900), 1100, 'nobody waits longer')
   pace.looked(6000, 6900, true)
-  t.ok(pace.isDue(6900), 'what was left over is next')
+  t.equal(pace.waitMs(6900), 0, 'what was left over is next')
   t.end()
 })
 
-test('between two looks there are glances; a failed look does not end the others', async (t) => {
-  const seen: string[] = []
+function timed(work: { intervalMs: number; look?: (nth: number) => Promise<boolean> }) {
+  const seen: ('look' | 'glance')[] = []
+  const count = (what: 'look' | 'glance') => seen.filter((one) => one === what).length
   const turns = createTurns(createLogger('test', quiet), 'looks')
   const timer = createLoopTimer({
     turns,
-    intervalMs: 2,
+    intervalMs: work.intervalMs,
     look: async () => {
       seen.push('look')
-      if (seen.length === 1) throw new Error('injected')
-      // Dear enough to be followed by a wait of eight intervals.
-      const began = performance.now()
-      while (performance.now() - began < 1) await setImmediate()
-      return false
+      return (await work.look?.(count('look'))) ?? false
     },
     glance: () => void seen.push('glance')
   })
+  return { timer, turns, seen, count }
+}
+
+test('a failed look does not end the others; none after it was stopped', async (t) => {
+  const { timer, turns, seen, count } = timed({
+    intervalMs: 2,
+    look: (nth) => (nth === 1 ? Promise.reject(new Error('injected')) : Promise.resolve(false))
+  })
   timer.start()
-  const looks = () => seen.filter((one) => one === 'look').length
-  await until('looks and glances', () =>
-    looks() > 2 && seen.includes('glance') ? true : undefined
-  )
+  await until('looks', () => (count('look') > 2 ? true : undefined))
   timer.stop()
   await turns.settled()
   const ended = seen.length
-  for (let turn = 0; turn < 5; turn += 1) await setImmediate()
-  t.equal(seen.length, ended, 'none after it was stopped')
+  timer.hurry()
+  await delay(20)
+  t.equal(seen.length, ended)
+  t.equal(count('glance'), 0, 'nothing was in a hurry')
+})
+
+test('what is in a hurry is glanced at between two looks, once in each interval', async (t) => {
+  const { timer, seen, count } = timed({ intervalMs: 200 })
+  timer.start()
+  const began = performance.now()
+  timer.hurry()
+  timer.hurry()
+  await until('a glance', () => (count('glance') === 1 ? true : undefined))
+  t.same(seen, ['glance'], 'before the first look')
+  timer.hurry()
+  timer.hurry()
+  await until('another', () => (count('glance') > 1 ? true : undefined))
+  t.ok(performance.now() - began >= 200, 'not at once')
+  await until('a look after it', () => (count('look') > 1 ? true : undefined))
+  t.equal(count('glance'), 2)
+  timer.stop()
 })
