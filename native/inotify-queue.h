@@ -26,7 +26,7 @@ class InotifyQueue {
     fd_ = -1;
   }
   bool is_open() const { return fd_ >= 0; }
-  /* For poll(2); -1 when it is not open. */
+  /* For epoll(7); -1 when it is not open. */
   int fd() const { return fd_; }
 
   /* Of a folder; the watch's number, or -1 with errno. */

@@ -15,10 +15,9 @@ namespace {
 
 class Pulse {
  public:
-  /* Looks once in `every`; `moved` is called on the thread. */
+  /* Looks once in `every`, at what moves from now on; `moved` is called on the thread. Throws std::system_error. */
   Pulse(std::chrono::milliseconds every, std::function<uint64_t()> read, std::function<void()> moved)
-      : thread_([this, every, read = std::move(read), moved = std::move(moved)] {
-          uint64_t known = read();
+      : thread_([this, every, known = read(), read, moved = std::move(moved)]() mutable {
           std::unique_lock<std::mutex> lock(mutex_);
           while (!ended_.wait_for(lock, every, [this] { return end_; })) {
             const uint64_t now = read();

@@ -2,7 +2,8 @@
  * The addon: owns one set of kernel maps and links, and reads them as plain memory. Layout and
  * meaning are in recorder.h; the kernel's half in recorder.bpf.c. The typed face is recorder.ts.
  *
- * Everything runs on the thread of its JavaScript environment, but for one wait (see Grace).
+ * Everything runs on the thread of its JavaScript environment, but for one wait (see Grace) and one number that is
+ * watched (see tell_refused).
  * Without pins the kernel detaches and frees all when the process dies, however it dies; pins.h says
  * what stays with them.
  */
@@ -11,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include <memory>
+#include <system_error>
 
 #include "denial-face.h"
 #include "faces.h"
@@ -364,9 +366,14 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     maps();
     told_ = Napi::ThreadSafeFunction::New(env_, info[1].As<Napi::Function>(), "secco refused", 1, 1);
     told_.Unref(env_);
-    pulse_ = std::make_unique<Pulse>(
-        std::chrono::milliseconds(std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value())),
-        [maps = maps_] { return load(&maps->table().state().told); }, [this] { told_.NonBlockingCall(); });
+    try {
+      pulse_ = std::make_unique<Pulse>(
+          std::chrono::milliseconds(std::max<__u32>(1, info[0].As<Napi::Number>().Uint32Value())),
+          [maps = maps_] { return load(&maps->table().state().told); }, [this] { told_.NonBlockingCall(); });
+    } catch (const std::system_error &error) {
+      tell_no_more();
+      raise(env_, Failure{"no thread can be started that waits for refused calls", error.code().value()});
+    }
   }
   /* The thread first: it calls what is released after it. */
   void tell_no_more() {

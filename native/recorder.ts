@@ -10,6 +10,7 @@ import {
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
 import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
+import { countTable } from './count-table.js'
 import { firstBits, toBits } from './number-bits.js'
 import { slotReader } from './slot-view.js'
 import type {
@@ -143,25 +144,20 @@ function describe(pid: number): {
   }
 }
 
-const nothing: ReadonlyMap<number, number> = new Map()
-
-function toMap(pairs: Float64Array | undefined): ReadonlyMap<number, number> {
-  if (pairs === undefined) return nothing
-  const counts = new Map<number, number>()
-  for (let at = 0; at + 1 < pairs.length; at += 2) counts.set(pairs[at] ?? 0, pairs[at + 1] ?? 0)
-  return counts
-}
-
 /** By the numbers of native/slots.bpf.h. */
 const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
 
 function toArguments(found: [Float64Array, Float64Array] | undefined): Arguments | undefined {
   if (found === undefined) return undefined
-  const [values, many] = found
+  const { 0: values, 1: many } = found
   const rows: Arguments = { values: [], many: [] }
-  for (let at = 0; at < values.length; at += 4) {
-    const [abi = 0, nr = 0, index = 0, value = 0] = values.subarray(at, at + 4)
-    rows.values.push({ abi: abis[abi] ?? 'native', nr, index, value: BigInt(value) })
+  for (let at = 0; at + 3 < values.length; at += 4) {
+    rows.values.push({
+      abi: abis[values[at] ?? 0] ?? 'native',
+      nr: values[at + 1] ?? 0,
+      index: values[at + 2] ?? 0,
+      value: BigInt(values[at + 3] ?? 0)
+    })
   }
   for (let at = 0; at < many.length; at += 2) {
     rows.many.push({ abi: abis[many[at] ?? 0] ?? 'native', nr: many[at + 1] ?? 0 })
@@ -235,8 +231,13 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     read: (index, generation) => {
       const counts = native.read(index, generation)
       if (counts === undefined) return undefined
-      const [own, compat, x32, unknown] = counts
-      return { native: toMap(own), compat: toMap(compat), x32: toMap(x32), unknown }
+      const { 0: own, 1: compat, 2: x32, 3: unknown } = counts
+      return {
+        native: countTable(own),
+        compat: countTable(compat),
+        x32: countTable(x32),
+        unknown
+      }
     },
     adopt: (mntns, cgroupId, pid) => {
       const known = describe(pid)

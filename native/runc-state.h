@@ -40,7 +40,7 @@ class Document {
  private:
   static constexpr size_t usual = 64 << 10;
 
-  std::string_view fill(int fd, size_t size) {
+  std::optional<std::string_view> fill(int fd, size_t size) {
     const size_t wanted = std::max(size, usual);
     if (room_ < wanted || room_ > std::max(wanted, 2 * usual)) {
       memory_.reset(new char[wanted]);
@@ -49,10 +49,10 @@ class Document {
     size_t got = 0;
     while (got < size) {
       const ssize_t more = ::read(fd, memory_.get() + got, size - got);
-      if (more <= 0) break;
+      if (more <= 0) return std::nullopt;
       got += more;
     }
-    return {memory_.get(), got};
+    return std::string_view(memory_.get(), got);
   }
 
   std::unique_ptr<char[]> memory_;

@@ -223,14 +223,15 @@ class StateWatch {
     if (event.mask & IN_Q_OVERFLOW) return overflow();
     const auto found = watched_.find(event.wd);
     if (found == watched_.end()) return;
-    const Watched here = found->second;
     if (event.mask & IN_IGNORED) {
-      by_path_.erase(here.folder);
+      const Watched ended = std::move(found->second);
+      by_path_.erase(ended.folder);
       watched_.erase(found);
       /* Its one event was another file's. */
-      if (here.again) watch(here.root, here.folder, here.depth);
+      if (ended.again) watch(ended.root, ended.folder, ended.depth);
       return;
     }
+    const Watched &here = found->second;
     if (event.len == 0) return;
     if (event.mask & IN_ISDIR) {
       if (here.depth >= 2) return;
@@ -252,9 +253,7 @@ class StateWatch {
   /* Of a container whose state told all, nothing is waited for: each further event would be a wake-up. */
   void release(std::unordered_map<int, Watched>::iterator found) {
     if (!found->second.whole) return;
-    /* Its watch has ended with this event. */
-    by_path_.erase(found->second.folder);
-    watched_.erase(found);
+    forget(std::string(found->second.folder));
   }
 
   /* Where folders count as links (not on btrfs: 1) two are none. */

@@ -102,11 +102,16 @@ export interface DenialDetail {
   at: bigint
 }
 
-/** Exact counts: number → calls, for numbers that were called at least once. */
+/** Number → calls; what a map has of that. */
+export type CountTable = Pick<ReadonlyMap<number, number>, 'size' | 'get' | 'has'> & {
+  forEach(each: (count: number, number: number) => void): void
+}
+
+/** Exact counts of numbers that were called at least once. */
 export interface SlotCounts {
-  native: ReadonlyMap<number, number>
-  compat: ReadonlyMap<number, number>
-  x32: ReadonlyMap<number, number>
+  native: CountTable
+  compat: CountTable
+  x32: CountTable
   /**
    * Calls with a number outside the table, and those of the rarer ABIs that found no room for their
    * counts (their numbers are there with a count of 1).

@@ -1,5 +1,4 @@
-import { BinaryWriter } from '@bufbuild/protobuf/wire'
-import { Observation } from '../src/api/gen/hub.js'
+import type { Observation } from '../src/api/gen/hub.js'
 
 /** One instance of the backlog. */
 export interface Item {
@@ -33,21 +32,6 @@ export interface BacklogLimits {
 
 /** An observation has some 2 KB, a full one 20; on disk, 4 KB at least. */
 export const defaultLimits: BacklogLimits = { instances: 16_384, bytes: 128 << 20, inMemory: 128 }
-
-/** Its memory is used again (`finish()` copies what was written), where that is not much. */
-let writer = new BinaryWriter()
-const keptBytes = 64 << 10
-
-export function encodeObservation(observation: Observation): Uint8Array {
-  try {
-    const bytes = Observation.encode(observation, writer).finish()
-    if (bytes.length > keptBytes) writer = new BinaryWriter()
-    return bytes
-  } catch (error) {
-    writer = new BinaryWriter()
-    throw error
-  }
-}
 
 /** The instances that wait, oldest first, and which of their observations are in memory. */
 export interface BacklogItems {

@@ -21,7 +21,7 @@ const mostEarly = 4096
 export interface DenialWatch {
   /** The container's configuration is known now: the kernel is told what its profile refuses. */
   follow(slot: Slot, container: Container): void
-  /** Reads what the kernel side noted since; to be called once per look at all slots. */
+  /** Reads what the kernel side noted since; nothing where that is nothing. */
   refresh(): void
   /** Slots whose refused calls grew since this was asked last, however little: `index.generation`. */
   more(): string[]
@@ -80,12 +80,13 @@ function countsNotAllowed(
   for (const { abi, syscalls } of abis) {
     // The names come of the tables: each ABI of them is one of Secco's.
     const own = abi as Abi
-    for (const { name, count } of syscalls) {
-      if (verdicts(own, name).kind === 'allowed') continue
+    // forEach: an iterator makes an object for each call.
+    syscalls.forEach(({ name, count }) => {
+      if (verdicts(own, name).kind === 'allowed') return
       found ??= {}
       const counts = (found[own] ??= {})
       counts[name] = count
-    }
+    })
   }
   return found
 }

@@ -1,6 +1,8 @@
-/** A look that cost so much is followed by a wait of so many times that: looks take a quarter of a percent of a core … */
-const waitPerCost = 400
-/** … but nobody waits longer than this many times what is asked for. */
+/** Looks may take so much of a core in the long run … */
+const share = 1 / 400
+/** … and what was not taken in this time may be taken at once: on a quiet node the first looks at a burst come as asked. */
+const savedMs = 10_000
+/** Nobody waits longer than this many times what is asked for. */
 const longest = 8
 
 /**
@@ -16,12 +18,19 @@ export interface LookPace {
 }
 
 export function createLookPace(intervalMs: number): LookPace {
+  const longestMs = longest * intervalMs
   let dueAt = Number.NEGATIVE_INFINITY
+  let began = Number.NEGATIVE_INFINITY
+  /** Milliseconds of looks that may still be taken; below zero: that are to be waited for. */
+  let saved = savedMs * share
   return {
     waitMs: (nowMs) => dueAt - nowMs,
     looked(beganMs, endedMs, more) {
-      const wait = Math.min(longest * intervalMs, (endedMs - beganMs) * waitPerCost)
-      dueAt = more ? endedMs : beganMs + Math.max(intervalMs, wait)
+      const earned = began === Number.NEGATIVE_INFINITY ? 0 : (beganMs - began) * share
+      began = beganMs
+      saved = Math.min(savedMs * share, saved + earned) - (endedMs - beganMs)
+      saved = Math.max(saved, -longestMs * share)
+      dueAt = more ? endedMs : beganMs + Math.max(intervalMs, -saved / share)
     }
   }
 }

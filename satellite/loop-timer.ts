@@ -1,6 +1,9 @@
 import { createLookPace } from './look-pace.js'
 import type { Turns } from './turns.js'
 
+/** What is told in pieces (the audit log tells a call first, its arguments then) is there by then. */
+const piecesMs = 30
+
 /** Takes looks by the clock, one after the other, until it is stopped. */
 export interface LoopTimer {
   start: () => void
@@ -50,7 +53,7 @@ export function createLoopTimer(options: {
     start: () => schedule(intervalMs),
     hurry() {
       if (stopped || glances !== undefined) return
-      const delayMs = Math.max(0, glancedAt + intervalMs - performance.now())
+      const delayMs = Math.max(piecesMs, glancedAt + intervalMs - performance.now())
       glances = setTimeout(() => {
         glances = undefined
         glancedAt = performance.now()

@@ -1,4 +1,4 @@
-import type { Arguments, Slot, SlotCounts } from '../native/types.js'
+import type { Arguments, CountTable, Slot, SlotCounts } from '../native/types.js'
 import type {
   AbiCounts,
   AbiNames,
@@ -9,7 +9,7 @@ import type {
 import { annotations } from '../src/api/names.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
-import { syscallName } from '../src/seccomp/syscall-table.js'
+import { nameOrder, syscallName } from '../src/seccomp/syscall-table.js'
 import { abiClasses, abiOf } from './abi-of.js'
 import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
@@ -19,6 +19,45 @@ import { namedArguments } from './slot-arguments.js'
 
 const byName = (left: SyscallCount, right: SyscallCount): number =>
   left.name < right.name ? -1 : 1
+const called = (name: string, count: number): SyscallCount => ({
+  name,
+  count,
+  action: '',
+  detail: undefined
+})
+
+/** Used again for each container: no kernel has so many calls. */
+const mostNames = 1024
+const ranks = new Int16Array(mostNames)
+const countAt = new Float64Array(mostNames)
+
+/**
+ * Sorted by name without comparing names: of each container that ends that would be most of the work.
+ * @returns undefined where a number has no name.
+ */
+function sortedCounts(counted: CountTable, abi: Abi): SyscallCount[] | undefined {
+  const { names, rankOf } = nameOrder(abi)
+  if (counted.size > mostNames || names.length > mostNames) return undefined
+  let found = 0
+  let unnamed = 0
+  counted.forEach((count, number) => {
+    const rank = rankOf[number] ?? -1
+    if (rank < 0) {
+      unnamed += 1
+      return
+    }
+    ranks[found++] = rank
+    countAt[rank] = count
+  })
+  if (unnamed > 0) return undefined
+  ranks.subarray(0, found).sort()
+  const sorted: SyscallCount[] = []
+  for (let nth = 0; nth < found; nth += 1) {
+    const rank = ranks[nth] ?? 0
+    sorted.push(called(names[rank] ?? '', countAt[rank] ?? 0))
+  }
+  return sorted
+}
 
 /**
  * Names and exact counts per ABI, sorted by name. A call that was seen blocked and has not been
@@ -33,17 +72,20 @@ export function namedCounts(
   for (const kind of abiClasses) {
     const abi = abiOf(kind, machine)
     const counted = counts[kind]
-    const syscalls: SyscallCount[] = []
-    const add = (name: string, count: number) =>
-      syscalls.push({ name, count, action: '', detail: undefined })
-    // forEach: iterators make an object for each, and most containers have counts of one ABI, and nothing blocked.
-    counted.forEach((count, number) => add(syscallName(abi, number), count))
-    blocked?.[kind].forEach((number) => {
-      if (!counted.has(number)) add(syscallName(abi, number), 1)
-    })
-    if (kind === 'native' && counts.unknown > 0) add('syscall_unknown', counts.unknown)
-    if (syscalls.length === 0) continue
-    syscalls.sort(byName)
+    const unknown = kind === 'native' ? counts.unknown : 0
+    const waiting = blocked?.[kind].size ?? 0
+    // Most containers have counts of one ABI, and nothing blocked.
+    if (counted.size + unknown + waiting === 0) continue
+    let syscalls = unknown + waiting > 0 ? undefined : sortedCounts(counted, abi)
+    if (syscalls === undefined) {
+      const all: SyscallCount[] = []
+      counted.forEach((count, number) => all.push(called(syscallName(abi, number), count)))
+      blocked?.[kind].forEach((number) => {
+        if (!counted.has(number)) all.push(called(syscallName(abi, number), 1))
+      })
+      if (unknown > 0) all.push(called('syscall_unknown', unknown))
+      syscalls = all.sort(byName)
+    }
     result.push({ abi, syscalls })
   }
   return result

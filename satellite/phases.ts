@@ -60,30 +60,54 @@ function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
     .sort((a, b) => (a.abi < b.abi ? -1 : 1))
 }
 
-/**
- * @param fromStart the beginning was seen, so that what comes before readiness is all of start-up.
- * @param timeOf RFC 3339 of the age in milliseconds at which something happened.
- */
-export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
-  let readyAt = ''
-  // Most of those that come and go are never ready.
-  let started: ReadonlyMap<string, Calls> = none
-  let serving: Map<string, Set<string>> | undefined
+/** A class, so that its functions are there once: most of those that come and go are never ready. */
+class OwnPhases implements Phases {
+  readonly #fromStart: boolean
+  readonly #timeOf: (ageMs: number) => string
+  #readyAt = ''
+  #started: ReadonlyMap<string, Calls> = none
+  #serving: Map<string, Set<string>> | undefined = undefined
 
-  function becomeReady(counts: readonly AbiCounts[], names: readonly AbiCounts[], at: number) {
-    readyAt = timeOf(at)
-    started = callsOf(tableOf(counts), names)
+  constructor(fromStart: boolean, timeOf: (ageMs: number) => string) {
+    this.#fromStart = fromStart
+    this.#timeOf = timeOf
+  }
+
+  look(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
+    if (this.ready) return this.#grow(counts, names)
+    const waiting = names.some(({ syscalls }) => syscalls.some(({ name }) => waits.has(name)))
+    if (!waiting && ageMs < readyAfterMs) return false
+    this.#readyAt = this.#timeOf(waiting ? ageMs : readyAfterMs)
+    this.#started = callsOf(tableOf(counts), names)
+    return true
+  }
+
+  get ready(): boolean {
+    return this.#readyAt !== ''
+  }
+
+  startup(): AbiNames[] {
+    if (!this.#fromStart || !this.ready) return []
+    return namesOf(new Map([...this.#started].map(([abi, { names }]) => [abi, names])))
+  }
+
+  serving(): AbiNames[] {
+    return this.#serving === undefined ? [] : namesOf(this.#serving)
+  }
+
+  readyAt(): string {
+    return this.#readyAt
   }
 
   /** Called again since, or for the first time: then it need not even have come back. */
-  function grow(counts: readonly AbiCounts[], names: readonly AbiCounts[]): boolean {
+  #grow(counts: readonly AbiCounts[], names: readonly AbiCounts[]): boolean {
     let grew = false
-    serving ??= new Map()
+    const serving = (this.#serving ??= new Map<string, Set<string>>())
     const exact = tableOf(counts)
     for (const { abi, syscalls } of names) {
       const known = serving.get(abi) ?? new Set<string>()
       serving.set(abi, known)
-      const begin = started.get(abi)
+      const begin = this.#started.get(abi)
       const before = new Map(begin?.names.map((name, at) => [name, begin.counts[at] ?? 0]))
       for (const { name } of syscalls) {
         if (known.has(name)) continue
@@ -95,23 +119,14 @@ export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => stri
     }
     return grew
   }
+}
 
-  return {
-    look(counts, names, ageMs) {
-      if (readyAt !== '') return grow(counts, names)
-      const waiting = names.some(({ syscalls }) => syscalls.some(({ name }) => waits.has(name)))
-      if (!waiting && ageMs < readyAfterMs) return false
-      becomeReady(counts, names, waiting ? ageMs : readyAfterMs)
-      return true
-    },
-    get ready() {
-      return readyAt !== ''
-    },
-    startup: () =>
-      fromStart ? namesOf(new Map([...started].map(([abi, { names }]) => [abi, names]))) : [],
-    serving: () => (serving === undefined ? [] : namesOf(serving)),
-    readyAt: () => readyAt
-  }
+/**
+ * @param fromStart the beginning was seen, so that what comes before readiness is all of start-up.
+ * @param timeOf RFC 3339 of the age in milliseconds at which something happened.
+ */
+export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
+  return new OwnPhases(fromStart, timeOf)
 }
 
 /**
@@ -124,10 +139,10 @@ export function eventsOf(facts: {
   ended: boolean
   probed: boolean
 }): string[] {
-  return [
-    ...(facts.complete ? ['start'] : []),
-    ...(facts.serves ? ['serve'] : []),
-    ...(facts.ended ? ['stop'] : []),
-    ...(facts.probed ? ['probe'] : [])
-  ]
+  const events: string[] = []
+  if (facts.complete) events.push('start')
+  if (facts.serves) events.push('serve')
+  if (facts.ended) events.push('stop')
+  if (facts.probed) events.push('probe')
+  return events
 }

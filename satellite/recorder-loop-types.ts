@@ -32,7 +32,7 @@ export interface RecorderLoopOptions {
    * that: whatever kills the satellite, its set is in the kernel or on the disk.
    */
   durable?: () => Promise<void>
-  /** What was refused since the last look, as soon as it is seen. */
+  /** What was refused since that was told last, as soon as it is seen. */
   onRefused?: (calls: readonly RefusedCalls[]) => void
   /** A slot got its name. */
   onNamed?: (container: Container) => void

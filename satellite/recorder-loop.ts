@@ -1,5 +1,5 @@
 import type { Losses, Observation } from '../src/api/gen/hub.js'
-import { addBlockedCalls } from './blocked.js'
+import { addBlockedCalls, noBlockedCalls } from './blocked.js'
 import { createDueSlots } from './due-slots.js'
 import { createEndedSlots } from './ended-slots.js'
 import { createLossLog, lossesOf } from './losses.js'
@@ -10,7 +10,7 @@ import { createSelfCheck } from './self-check.js'
 import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
 import { aliveMs, askEveryMs, recheckMs, retryMs, settleMs, tellAfterMs } from './slot-pace.js'
-import { isSlotAlive, pidsOfSlot } from './slot-processes.js'
+import { isSlotAlive, isSlotAliveNow, pidsOfSlot } from './slot-processes.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
 import { createTurns } from './turns.js'
@@ -50,6 +50,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const readBlocked = async (one: Named): Promise<number> => {
     const all = await pidsOfSlot(one.slot, one, toldFolder(one))
     const pids = await observer.ownPids(one.slot, one.container, all)
+    one.blocked ??= noBlockedCalls()
     return addBlockedCalls(one.blocked, pids, one.slot)
   }
 
@@ -80,11 +81,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     one.ended = true
     if (!one.ignored) send(one, true)
     await ends.add(one)
-  }
-
-  const findDead = async (one: Tracked): Promise<void> => {
-    one.dead = !(await isSlotAlive(one.slot, one, toldFolder(one)))
-    one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
   }
 
   const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
@@ -147,7 +143,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     }
   }
 
-  /** Before anything that takes time: somebody may be watching. */
+  /** Before and after what takes time, and in between where something was refused: somebody may be watching. */
   const tellRefused = (): void => {
     observer.refresh()
     if (options.onRefused === undefined) return
@@ -167,10 +163,13 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const one of due) {
       if (one.checkAt > at) continue
       await slices.pause()
-      const exits = one.slot.exits
-      await findDead(one)
+      const { slot } = one
+      // Most are told of at once: a promise for each would be most of it.
+      const alive = isSlotAliveNow(slot, one) ?? (await isSlotAlive(slot, one, toldFolder(one)))
+      one.dead = !alive
+      one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
       // Whoever was just ending may still have been there.
-      if (exits > 0 && !one.dead) one.checkAt = Math.min(one.checkAt, now() + recheckMs)
+      if (slot.exits > 0 && alive) one.checkAt = Math.min(one.checkAt, now() + recheckMs)
     }
     // What they were refused last; before that they lived, and nothing was final.
     if (due.some(({ dead, ignored }) => dead && !ignored)) {

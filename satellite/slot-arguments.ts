@@ -3,9 +3,16 @@ import type { ArgumentValues } from '../src/api/gen/hub.js'
 import type { Abi } from '../src/seccomp/abi.js'
 import { learnedArguments, learnedCompatArguments } from '../src/seccomp/learned-arguments.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
-import { abiOf } from './abi-of.js'
+import { abiClasses, abiOf } from './abi-of.js'
 
 const all = [...learnedArguments, ...learnedCompatArguments]
+
+/** Above every number and every index that there is. */
+const mostCalls = 1 << 16
+const mostArguments = 8
+const callOf = ({ abi, nr }: Arguments['many'][number]): number =>
+  abiClasses.indexOf(abi) * mostCalls + nr
+const placeOf = ({ abi, name, index }: ArgumentValues): string => `${abi} ${name} ${index}`
 
 /**
  * Argument values of one slot as they travel: by ABI, name and index, values ascending. A call that had
@@ -13,31 +20,33 @@ const all = [...learnedArguments, ...learnedCompatArguments]
  */
 export function namedArguments(given: Arguments, machine: Abi): ArgumentValues[] {
   if (given.values.length + given.many.length === 0) return []
-  const many = new Set(given.many.map(({ abi, nr }) => `${abi} ${nr}`))
-  const found = new Map<string, { row: ArgumentValues; values: Set<bigint> }>()
+  const many = new Set(given.many.map(callOf))
+  const withValues = new Set<number>()
+  const found = new Map<number, { row: ArgumentValues; values: bigint[] }>()
   const rowOf = (kind: Arguments['many'][number], index: number) => {
-    const abi = abiOf(kind.abi, machine)
-    const name = syscallName(abi, kind.nr)
-    const key = `${abi} ${name} ${index}`
+    const call = callOf(kind)
+    const key = call * mostArguments + index
     const known = found.get(key)
     if (known !== undefined) return known
-    const isMany = many.has(`${kind.abi} ${kind.nr}`)
-    const row = { abi, name, index, values: [], many: isMany }
-    const made = { row, values: new Set<bigint>() }
+    const abi = abiOf(kind.abi, machine)
+    const name = syscallName(abi, kind.nr)
+    const made = { row: { abi, name, index, values: [], many: many.has(call) }, values: [] }
     found.set(key, made)
     return made
   }
-  for (const one of given.values) rowOf(one, one.index).values.add(one.value)
-  const withValues = new Set(given.values.map(({ abi, nr }) => `${abi} ${nr}`))
+  for (const one of given.values) {
+    rowOf(one, one.index).values.push(one.value)
+    withValues.add(callOf(one))
+  }
   for (const one of given.many) {
-    if (withValues.has(`${one.abi} ${one.nr}`)) continue
+    if (withValues.has(callOf(one))) continue
     const name = syscallName(abiOf(one.abi, machine), one.nr)
     for (const { index } of all.filter((argument) => argument.name === name)) rowOf(one, index)
   }
-  return [...found]
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([, { row, values }]) => ({
+  return [...found.values()]
+    .sort((left, right) => (placeOf(left.row) < placeOf(right.row) ? -1 : 1))
+    .map(({ row, values }) => ({
       ...row,
-      values: row.many ? [] : [...values].sort((a, b) => (a < b ? -1 : 1)).map(String)
+      values: row.many ? [] : [...new Set(values)].sort((a, b) => (a < b ? -1 : 1)).map(String)
     }))
 }

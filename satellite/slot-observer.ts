@@ -28,14 +28,14 @@ import { unprovenNames } from './unproven.js'
 export interface Named {
   slot: Slot
   container: Container
-  blocked: BlockedCalls
+  blocked: BlockedCalls | undefined
   sequence: number
 }
 
 /** Makes observations of slots, and says when one is due although no new syscall was counted. */
 export interface SlotObserver {
   /**
-   * Reads what the kernel side noted of denials; once per look at all slots. `counters`: and takes what it lost so
+   * Reads what the kernel side noted of denials since; nothing where that is nothing. `counters`: and takes what it lost so
    * far; before slots are observed.
    */
   refresh(counters?: RecorderCounters): void
@@ -86,8 +86,8 @@ interface Looked {
   abis: AbiCounts[]
 }
 
-const hasBlocked = ({ native, compat, x32 }: BlockedCalls): boolean =>
-  native.size + compat.size + x32.size > 0
+const hasBlocked = (blocked: BlockedCalls | undefined): boolean =>
+  blocked !== undefined && blocked.native.size + blocked.compat.size + blocked.x32.size > 0
 const containerKey = (slot: Slot): string => `${slot.mntns}.${slot.cgroupId}`
 
 export function createSlotObserver(options: SlotObserverOptions): SlotObserver {

@@ -55,12 +55,24 @@ export async function pidsOfSlot(
   return own
 }
 
-/** Does anything of it still live? One readlink as long as the process that was seen last does. */
+/**
+ * Does anything of it still live? One readlink as long as the process that was seen last does. undefined: only its
+ * cgroup's folder can tell, or everybody's processes.
+ */
+export function isSlotAliveNow(slot: Slot, place: SlotPlace): boolean | undefined {
+  if (mntnsOf(place.livePid) === slot.mntns) return true
+  const members = slot.cgroupId > 1n ? membersOfCgroup(slot.cgroupId) : undefined
+  if (members === undefined) return undefined
+  const own = members.find((pid) => mntnsOf(pid) === slot.mntns)
+  if (own !== undefined) place.livePid = own
+  return own !== undefined
+}
+
+/** The same, whoever has to be asked. */
 export async function isSlotAlive(
   slot: Slot,
   place: SlotPlace,
   told: ToldFolder = () => undefined
 ): Promise<boolean> {
-  if (mntnsOf(place.livePid) === slot.mntns) return true
-  return (await pidsOfSlot(slot, place, told)).length > 0
+  return isSlotAliveNow(slot, place) ?? (await pidsOfSlot(slot, place, told)).length > 0
 }

@@ -1,5 +1,5 @@
 import type { Slot } from '../native/types.js'
-import { type BlockedCalls, noBlockedCalls } from './blocked.js'
+import type { BlockedCalls } from './blocked.js'
 import type { Container } from './containers/runtime.js'
 import type { SlotPlace } from './slot-processes.js'
 
@@ -14,7 +14,8 @@ export interface Tracked extends SlotPlace {
   ended: boolean
   /** It lived while the recorder did not count exactly. */
   inexact: boolean
-  blocked: BlockedCalls
+  /** Of the many that are over before anybody looks for them there are none. */
+  blocked: BlockedCalls | undefined
   /** slot.distinct when it was last sent; -1: never. */
   sent: number
   sequence: number
@@ -52,7 +53,7 @@ export function track(slot: Slot, inexact: boolean, sequence: number, at: number
     ignored: slot.ignored,
     dead: false,
     ended: false,
-    blocked: noBlockedCalls(),
+    blocked: undefined,
     livePid: slot.pid,
     sent: -1,
     askedAt: -Infinity,

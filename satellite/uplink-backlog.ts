@@ -5,10 +5,10 @@ import {
   type BacklogLimits,
   createBacklogItems,
   defaultLimits,
-  encodeObservation,
   type Item
 } from './backlog-items.js'
 import { createDurableWaiters } from './durable-waiters.js'
+import { encodeObservation } from './encode-observation.js'
 import { createHeldBack } from './held-back.js'
 import type { Spool } from './spool.js'
 import { mergeObservations } from './uplink-merge.js'

@@ -23,9 +23,11 @@ const mostProfiles = 256
 function remembered(verdicts: Verdicts): Verdicts {
   const known = new Map<Abi, Map<string, ReturnType<Verdicts>>>()
   return (abi, name) => {
+    const before = known.get(abi)?.get(name)
+    if (before !== undefined) return before
     const own = known.get(abi) ?? new Map<string, ReturnType<Verdicts>>()
     known.set(abi, own)
-    const verdict = own.get(name) ?? verdicts(abi, name)
+    const verdict = verdicts(abi, name)
     own.set(name, verdict)
     return verdict
   }

@@ -37,12 +37,15 @@ type Groups<K> = Map<K, readonly string[]>
 
 function join<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
   if (key === undefined) return
-  groups.set(key, [...(groups.get(key) ?? []), instance])
+  const before = groups.get(key)
+  groups.set(key, before === undefined ? [instance] : [...before, instance])
 }
 
 function leave<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
   if (key === undefined) return
-  const left = groups.get(key)?.filter((one) => one !== instance) ?? []
+  const before = groups.get(key) ?? []
+  const left =
+    before.length === 1 && before[0] === instance ? [] : before.filter((one) => one !== instance)
   if (left.length === 0) groups.delete(key)
   else groups.set(key, left)
 }

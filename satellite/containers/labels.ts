@@ -44,19 +44,17 @@ export function sharedLabels(sandbox: Record<string, string>): Record<string, st
 
 /** Key and value that only the pod's sandbox (pause) carries. */
 const sandboxMarks = [
-  ['io.cri-containerd.kind', 'sandbox'],
-  ['io.kubernetes.cri.container-type', 'sandbox'],
-  ['io.kubernetes.cri-o.ContainerType', 'sandbox'],
-  ['io.kubernetes.docker.type', 'podsandbox'],
-  ['io.kubernetes.container.name', 'POD']
+  { key: 'io.cri-containerd.kind', value: 'sandbox' },
+  { key: 'io.kubernetes.cri.container-type', value: 'sandbox' },
+  { key: 'io.kubernetes.cri-o.ContainerType', value: 'sandbox' },
+  { key: 'io.kubernetes.docker.type', value: 'podsandbox' },
+  { key: 'io.kubernetes.container.name', value: 'POD' }
 ] as const
 
 function first(labels: Record<string, string>, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = labels[name]
-    if (value !== undefined && value !== '') return value
-  }
-  return undefined
+  // An iterator would make an object for each name, of each container.
+  const found = names.find((name) => (labels[name] ?? '') !== '')
+  return found === undefined ? undefined : labels[found]
 }
 
 /** The pod that a container belongs to; undefined outside Kubernetes. */
@@ -78,5 +76,5 @@ export function imageOf(labels: Record<string, string>): string | undefined {
 
 /** True for a pod's sandbox: it only holds namespaces and is nobody's workload. */
 export function isSandbox(labels: Record<string, string>): boolean {
-  return sandboxMarks.some(([key, value]) => labels[key] === value)
+  return sandboxMarks.some(({ key, value }) => labels[key] === value)
 }

@@ -5,7 +5,7 @@ import { readCgroupName } from './cgroup-name.js'
 import { createContainerIndex } from './container-index.js'
 import type { SlotFacts } from './identify.js'
 import { mergeAnswers } from './merge.js'
-import { mntnsOf } from './processes.js'
+import { isThere, mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
 /** News are taken at least this often, whoever else takes them: they are memory. */
@@ -13,6 +13,8 @@ const takeEveryMs = 5000
 /** Rounds of that between two looks whether what is known as live still is, and so many at a time. */
 const sweepEvery = 12
 const sweptAtOnce = 50
+/** Of those looks: this one finds too who only waits to be reaped, and whose process id is another's by now. */
+const readEvery = 5
 
 /** Everything that is known of containers now and was known lately. */
 export interface ContainerRegistry {
@@ -151,12 +153,13 @@ export function openRegistry(
   }
 
   /** The end of a container whose folder is kept is told by nobody. */
-  const sweep = async (): Promise<void> => {
+  const sweep = async (read: boolean): Promise<void> => {
     for (const [at, container] of index.all().entries()) {
       if (isClosed()) return
       if (at % sweptAtOnce === sweptAtOnce - 1) await setImmediate()
       const { pid, mntns } = container
-      if (pid > 0 && mntns !== undefined && mntnsOf(pid) !== mntns) stop(container)
+      if (pid === 0 || mntns === undefined) continue
+      if (read ? mntnsOf(pid) !== mntns : !isThere(pid)) stop(container)
     }
   }
 
@@ -175,7 +178,7 @@ export function openRegistry(
   const sweeping = setInterval(() => {
     take()
     round += 1
-    if (round % sweepEvery === 0) void sweep()
+    if (round % sweepEvery === 0) void sweep(round % (sweepEvery * readEvery) === 0)
   }, takeEveryMs)
   sweeping.unref()
 

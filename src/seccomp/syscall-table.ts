@@ -21,6 +21,26 @@ export function syscallName(abi: Abi, nr: number): string {
   return nameOf.get(abi)?.get(plain) ?? `syscall_${plain}`
 }
 
+/** An ABI's names as they are sorted, by code unit, and the place of each number's among them; -1: it has no name. */
+export interface NameOrder {
+  names: readonly string[]
+  rankOf: Int16Array
+}
+
+const orders = new Map<Abi, NameOrder>()
+
+export function nameOrder(abi: Abi): NameOrder {
+  const known = orders.get(abi)
+  if (known !== undefined) return known
+  const named = [...(nameOf.get(abi) ?? [])].sort(([, left], [, right]) => (left < right ? -1 : 1))
+  const names = named.map(([, name]) => name)
+  const rankOf = new Int16Array(Math.max(-1, ...named.map(([nr]) => nr)) + 1).fill(-1)
+  named.forEach(([nr], rank) => (rankOf[nr] = rank))
+  const made = { names, rankOf }
+  orders.set(abi, made)
+  return made
+}
+
 /** The number of a name in an ABI (x32 without bit 30); undefined where that ABI has no such call. */
 export function syscallNumber(abi: Abi, name: string): number | undefined {
   return numberOf.get(abi)?.get(name)

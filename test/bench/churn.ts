@@ -10,8 +10,8 @@ import { lossesOf } from './soak.js'
 const staying = 1000
 const startsAMinute = 1000
 const idleMs = 30_000
-/** Start-up is over after 30 s (phases.ts), and the third look for blocked calls after 71 s (slot-pace.ts). */
-const settledMs = 90_000
+/** Ready by age after 30 s (phases.ts); of what is new then the third look for blocked calls after 71 s (slot-pace.ts). */
+const settledMs = 105_000
 const limits = { memoryMb: 100, churnShare: 1 }
 /** Starts at once while the fleet comes up: more would only wait for the two CPUs. */
 const atOnce = 8

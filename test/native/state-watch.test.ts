@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { openStateWatch } from '../../native/state-watch.js'
 import { until } from '../helpers/until.js'
@@ -129,4 +130,33 @@ test('a state that was not renamed to its name is found all the same', async (t)
   await writeFile(join(root, 'old', 'state.json'), '{"init_process_pid":5}')
   const pid = await until('its state', () => watch.take().news[0]?.state?.pid)
   t.equal(pid, 5)
+})
+
+test('an end is told after a quiet time too, and without any news', async (t) => {
+  const { folder, root, watch } = await followed(t)
+  const names = ['first', 'second', 'third']
+  await writeFile(join(folder, 'config.json'), '{}')
+  const told = new Set<string>()
+  const all = (what: string, is: (gone: boolean) => boolean, wanted: readonly string[]) =>
+    until(what, () => {
+      for (const one of watch.take().news) if (is(one.gone)) told.add(one.folder)
+      return wanted.every((name) => told.has(join(root, name))) ? true : undefined
+    })
+  for (const [at, name] of names.entries()) {
+    const own = join(root, name)
+    const state = { init_process_pid: at + 1, config: { labels: [`bundle=${folder}`] } }
+    await mkdir(own)
+    await writeFile(join(own, 'new'), JSON.stringify(state))
+    await rename(join(own, 'new'), join(own, 'state.json'))
+  }
+  await all('their states', (gone) => !gone, names)
+  told.clear()
+  for (const name of names) {
+    // All of it is known: but for its end nothing of it is waited for.
+    await rm(join(root, name), { recursive: true })
+    await all(`the end of ${name}`, (gone) => gone, [name])
+    // Longer than two rests (state-watch.h).
+    await delay(1300)
+  }
+  t.equal(told.size, 3)
 })

@@ -1,13 +1,13 @@
 import { test } from 'tap'
-import type { Recorder, SelfTest, Slot } from '../../native/types.js'
+import type { SelfTest } from '../../native/types.js'
 import { cgroupMode } from '../../satellite/cgroup-mode.js'
-import { mntnsOf } from '../../satellite/containers/processes.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import { createExactness, type Exactness } from '../../satellite/exactness.js'
 import { startRecorderLoop } from '../../satellite/recorder-loop.js'
 import type { Observation } from '../../src/api/gen/hub.js'
 import { createLogger } from '../../src/log.js'
 import { quiet } from '../helpers/quiet.js'
+import { oneSlot } from './one-slot.js'
 
 const good: SelfTest = { expected: 1000, counted: 1000, ok: true }
 const bad: SelfTest = { expected: 1000, counted: 993, ok: false }
@@ -93,67 +93,6 @@ test('exactness', (t) => {
   t.ok(one.isDue(6 + minute), 'a minute after a miss')
   t.end()
 })
-
-/** A recorder with one slot, whose container is this very process. */
-function oneSlot(next: { test: SelfTest; misses: number; distinct: number }): Recorder {
-  const slot = (): Slot => ({
-    index: 0,
-    generation: 1,
-    mntns: mntnsOf(process.pid) ?? 0,
-    cgroupId: 1n,
-    cgroupName: 'web',
-    cgroupParent: '',
-    pid: process.pid,
-    comm: 'web',
-    firstSeen: 0n,
-    lastSeen: 0n,
-    filtered: true,
-    complete: true,
-    distinct: next.distinct,
-    part: 'entry',
-    ignored: false,
-    exits: 0,
-    hasCompat: false
-  })
-  let given = -1
-  return {
-    pinning: { adopted: false },
-    leftovers: () => [],
-    seen: () => ({
-      words: new BigUint64Array(),
-      stride: 1,
-      first: { native: 0, compat: 0, x32: 0 }
-    }),
-    hook: 'tp_btf',
-    attached: true,
-    attach: () => undefined,
-    detach: () => undefined,
-    stop: () => undefined,
-    counters: () => ({
-      tableFull: 0,
-      unknownSyscalls: 0,
-      recursionMisses: next.misses,
-      detailsLost: 0
-    }),
-    slots: () => [slot()],
-    changes: () => {
-      const slots = next.distinct === given ? [] : [slot()]
-      given = next.distinct
-      return { slots, gone: [], more: false }
-    },
-    read: () => ({ native: new Map([[0, 1]]), compat: new Map(), x32: new Map(), unknown: 0 }),
-    adopt: () => undefined,
-    release: () => true,
-    ignore: () => true,
-    readArguments: () => undefined,
-    watchDenials: () => true,
-    denials: () => [],
-    newDenials: () => [],
-    noted: () => 0,
-    tellRefused: () => undefined,
-    selfTest: () => Promise.resolve(next.test)
-  }
-}
 
 test('what is learned while the recorder is not exact is incomplete', async (t) => {
   const follow = async (next: { test: SelfTest; misses: number; distinct: number }) => {

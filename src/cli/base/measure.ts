@@ -110,9 +110,9 @@ function countsOf(recorder: Recorder, own: Identity, from: bigint): Map<number, 
   for (const slot of recorder.slots()) {
     if (slot.mntns !== own.mntns || slot.firstSeen < from) continue
     if (own.cgroupId !== undefined && slot.cgroupId !== own.cgroupId) continue
-    for (const [nr, count] of recorder.read(slot.index, slot.generation)?.native ?? []) {
+    recorder.read(slot.index, slot.generation)?.native.forEach((count, nr) => {
       sum.set(nr, (sum.get(nr) ?? 0) + count)
-    }
+    })
   }
   return sum
 }

@@ -1,0 +1,81 @@
+import process from 'node:process'
+import type { DenialDetail, Recorder, SelfTest, Slot } from '../../native/types.js'
+import { mntnsOf } from '../../satellite/containers/processes.js'
+
+/** What the kernel side would tell; tests change it. */
+export interface Told {
+  test: SelfTest
+  misses: number
+  distinct: number
+  /** Native number → calls. */
+  counts?: ReadonlyMap<number, number>
+  details?: DenialDetail[]
+  /** Whoever waits for a refused call. */
+  moved?: () => void
+}
+
+/** A recorder with one slot, whose container is this very process. */
+export function oneSlot(next: Told): Recorder {
+  const slot = (): Slot => ({
+    index: 0,
+    generation: 1,
+    mntns: mntnsOf(process.pid) ?? 0,
+    cgroupId: 1n,
+    cgroupName: 'web',
+    cgroupParent: '',
+    pid: process.pid,
+    comm: 'web',
+    firstSeen: 0n,
+    lastSeen: 0n,
+    filtered: true,
+    complete: true,
+    distinct: next.distinct,
+    part: 'entry',
+    ignored: false,
+    exits: 0,
+    hasCompat: false
+  })
+  let given = -1
+  return {
+    pinning: { adopted: false },
+    leftovers: () => [],
+    seen: () => ({
+      words: new BigUint64Array(),
+      stride: 1,
+      first: { native: 0, compat: 0, x32: 0 }
+    }),
+    hook: 'tp_btf',
+    attached: true,
+    attach: () => undefined,
+    detach: () => undefined,
+    stop: () => undefined,
+    counters: () => ({
+      tableFull: 0,
+      unknownSyscalls: 0,
+      recursionMisses: next.misses,
+      detailsLost: 0
+    }),
+    slots: () => [slot()],
+    changes: () => {
+      const slots = next.distinct === given ? [] : [slot()]
+      given = next.distinct
+      return { slots, gone: [], more: false }
+    },
+    read: () => ({
+      native: next.counts ?? new Map([[0, 1]]),
+      compat: new Map(),
+      x32: new Map(),
+      unknown: 0
+    }),
+    adopt: () => undefined,
+    release: () => true,
+    ignore: () => true,
+    readArguments: () => undefined,
+    watchDenials: () => true,
+    denials: () => [],
+    newDenials: () => next.details ?? [],
+    noted: () => next.details?.length ?? 0,
+    tellRefused: (_everyMs, moved) => void (next.moved = moved),
+    selfTest: () => Promise.resolve(next.test)
+  }
+}
