@@ -8,14 +8,15 @@ import { type Addon, loadAddon } from '../native/addon.js'
  * Young objects: one megabyte, as at the start. Old ones: a fifth above what survived. malloc the same
  * (native/memory.cc). To be called before anything large is loaded.
  *
- * A megabyte is collected in half a millisecond: to wake four threads for it costs more than they do. And code
- * that runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand
- * containers): it has to have run some forty times as long as V8 would ask for.
+ * A megabyte is collected in half a millisecond: to wake other threads for it, and for the buffers that were in it,
+ * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that runs some times a second is not worth optimising, in time and in memory (ten
+ * megabytes with a thousand containers): it has to have run some forty times as long as V8 would ask for.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
+  setFlagsFromString('--no-concurrent-array-buffer-sweeping')
   setFlagsFromString('--interrupt-budget=3000000')
   withAddon((addon) => addon.keepMallocSmall())
 }
