@@ -87,7 +87,10 @@ function encodeCounts({ abi, syscalls }: AbiCounts): Uint8Array | undefined {
   return scratch.subarray(0, at)
 }
 
-/** The message's bytes, of its own memory: `bytes()` copies what is in `scratch` at once (protobuf's wire format: fields may come in any order). */
+/**
+ * The message's bytes, of its own memory: `bytes()` copies what is in `scratch` at once. Fields may come in any order
+ * (protobuf's wire format).
+ */
 export function encodeObservation(observation: Observation): Uint8Array {
   try {
     Observation.encode({ ...observation, abis: [] }, writer)

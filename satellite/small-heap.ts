@@ -9,8 +9,9 @@ import { type Addon, loadAddon } from '../native/addon.js'
  * (native/memory.cc). To be called before anything large is loaded.
  *
  * A megabyte is collected in half a millisecond: to wake other threads for it, and for the buffers that were in it,
- * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that runs some times a second is not worth optimising, in time and in memory (ten
- * megabytes with a thousand containers): it has to have run some forty times as long as V8 would ask for.
+ * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that
+ * runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand containers):
+ * it has to have run some forty times as long as V8 would ask for.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
