@@ -207,6 +207,7 @@ export interface Recorder {
   /**
    * Calls back when a call was noted that a watched slot's profile refuses, at most once in so many milliseconds,
    * until `stop`; the newest caller alone.
+   * @throws Error when the recorder was stopped, or no thread can be started (pthread_create(3), `errno` is set).
    */
   tellRefused(everyMs: number, moved: () => void): void
   /** A filtered child makes a known number of marker calls; the count must be that number. */
