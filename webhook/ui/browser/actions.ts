@@ -1,5 +1,5 @@
 import { type Answer, ask, failureText, notice } from './api.js'
-import { packTyped, unpackTyped } from './fields.js'
+import { packTyped, standing, unpackTyped } from './fields.js'
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement
 
@@ -106,11 +106,12 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   for (const button of buttons) button.disabled = true
   const answer: Answer = await ask(method, url, method === 'DELETE' ? undefined : body)
   for (const button of buttons) button.disabled = false
-  if (!answer.ok) showError(form, failureText(answer.failure))
-  else if (body['dryRun'] === true) showAnswer(form, answer.data)
+  const here = standing(form)
+  if (!answer.ok) showError(here, failureText(answer.failure))
+  else if (body['dryRun'] === true) showAnswer(here, answer.data)
   else {
     sessionStorage.setItem('notice', 'Done.')
-    follow(form, answer.data)
+    follow(here, answer.data)
   }
 }
 

@@ -62,12 +62,14 @@ function copyDetails(before: Element, after: Element): void {
   for (const [from, to] of twins(old, young, nameOf)) to.open = from.open
 }
 
-/** What the server said to a form: its error, and what was only tried. */
+/** What the server said to a form: its error, what an import made, and what was only tried. */
 function copyAnswers(before: Element, after: Element): void {
   const forms = (root: Element) => [...root.querySelectorAll('form')]
   for (const [from, to] of twins(forms(before), forms(after), formName)) {
-    const [said, place] = [from.querySelector('.form-error'), to.querySelector('.form-error')]
-    if (said !== null && place !== null) place.textContent = said.textContent
+    for (const each of ['.form-error', '[data-import-result]']) {
+      const said = from.querySelector(each)?.cloneNode(true).childNodes ?? []
+      to.querySelector(each)?.replaceChildren(...said)
+    }
     const answer = from.querySelector('pre.answer')
     if (answer !== null) to.append(answer.cloneNode(true))
   }

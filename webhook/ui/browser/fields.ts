@@ -33,6 +33,16 @@ export function formName(form: HTMLFormElement | null): string {
   return [form.dataset['url'] ?? form.getAttribute('action') ?? '', ...about].join(' ')
 }
 
+/**
+ * The form itself, or the one that came in its place while the server was asked: the page may come anew at any
+ * time, and an answer is said where it is read.
+ */
+export function standing(form: HTMLFormElement): HTMLFormElement {
+  if (form.isConnected) return form
+  const name = formName(form)
+  return [...document.forms].find((each) => formName(each) === name) ?? form
+}
+
 /** A field by what it is for, not by where it stands: the same in the page of before and of now. */
 export function fieldName(field: Field): string {
   const choice = field.type === 'checkbox' || field.type === 'radio' ? field.value : ''

@@ -1,4 +1,5 @@
 import { ask, failureText } from './api.js'
+import { standing } from './fields.js'
 
 const largest = 4 * 1024 * 1024
 
@@ -46,9 +47,8 @@ function show(
 
 async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
   const field = form.querySelector<HTMLInputElement>('input[type=file]')
-  const error = form.querySelector('.form-error')
-  const place = form.querySelector('[data-import-result]')
   const say = (text: string) => {
+    const error = standing(form).querySelector('.form-error')
     if (error !== null) error.textContent = text
   }
   say('')
@@ -72,12 +72,13 @@ async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
     ...(value('name') === '' ? {} : { name: value('name') }),
     dryRun: !keep
   }
-  const answer = await ask('POST', '/api/v1/import', body)
+  const answer = await ask('POST', form.dataset['url'] ?? '', body)
   if (!answer.ok) {
     say(failureText(answer.failure))
     return
   }
   const { imported, losses } = answer.data as { imported: Imported[]; losses: Loss[] }
+  const place = standing(form).querySelector('[data-import-result]')
   if (place !== null) show(place, imported, losses, !keep)
 }
 

@@ -1,4 +1,5 @@
 import { ask, failureText } from './api.js'
+import { standing } from './fields.js'
 import { reloadRegions } from './live.js'
 
 interface Selector {
@@ -76,14 +77,14 @@ function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
       ? {}
       : { profile: second === undefined ? { name: first } : { namespace: first, name: second } })
   }
-  const url = `/api/v1/rules/${encodeURIComponent(text('namespace'))}/${encodeURIComponent(text('name'))}`
+  const url = `${form.dataset['url'] ?? ''}/${encodeURIComponent(text('namespace'))}/${encodeURIComponent(text('name'))}`
   return { url, spec }
 }
 
 async function saveRule(form: HTMLFormElement): Promise<void> {
   const { url, spec } = ruleOf(form)
   const answer = await ask('PUT', url, { spec })
-  const error = form.querySelector('.form-error')
+  const error = standing(form).querySelector('.form-error')
   if (answer.ok) location.assign('/rules')
   else if (error !== null) error.textContent = failureText(answer.failure)
 }
