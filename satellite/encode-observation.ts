@@ -9,7 +9,7 @@ const keptBytes = 64 << 10
 const mostKept = 4096
 
 /** Bytes of what comes again and again, made once. */
-function remembered(make: (text: string) => Uint8Array): (text: string) => Uint8Array {
+function encodedOnce(make: (text: string) => Uint8Array): (text: string) => Uint8Array {
   const known = new Map<string, Uint8Array>()
   return (text) => {
     const bytes = known.get(text)
@@ -23,8 +23,8 @@ function remembered(make: (text: string) => Uint8Array): (text: string) => Uint8
 
 const plain = { action: '', detail: undefined }
 /** What the generated code writes of a name, all but its count; and of an ABI, all but its calls. */
-const nameBytes = remembered((name) => SyscallCount.encode({ name, count: 0, ...plain }).finish())
-const abiBytes = remembered((abi) => AbiCounts.encode({ abi, syscalls: [] }).finish())
+const nameBytes = encodedOnce((name) => SyscallCount.encode({ name, count: 0, ...plain }).finish())
+const abiBytes = encodedOnce((abi) => AbiCounts.encode({ abi, syscalls: [] }).finish())
 
 /** A field's first byte, as the generated code writes it. */
 const firstOf = (bytes: Uint8Array): number => bytes[0] ?? 0

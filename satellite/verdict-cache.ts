@@ -20,7 +20,7 @@ const numbers: Record<AbiClass, number> = { native: 512, compat: 512, x32: 576 }
 const mostProfiles = 256
 
 /** As many as there are numbers: whoever asks has the names from the tables. */
-function remembered(verdicts: Verdicts): Verdicts {
+function workedOutOnce(verdicts: Verdicts): Verdicts {
   const known = new Map<Abi, Map<string, ReturnType<Verdicts>>>()
   return (abi, name) => {
     const before = known.get(abi)?.get(name)
@@ -47,7 +47,7 @@ function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]>
 
 function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
   try {
-    const of = remembered(verdictsOf(seccomp, machine))
+    const of = workedOutOnce(verdictsOf(seccomp, machine))
     const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
     return { of, refused: refusedBy(of, machine), named }
   } catch {

@@ -23,16 +23,21 @@ async function followed(t: Test, ...folders: string[]) {
   return { folder, root, watch }
 }
 
+/** A state as runc writes one: under another name first, then renamed. */
+async function writeState(own: string, pid: number, ...labels: string[]): Promise<void> {
+  await writeFile(
+    join(own, 'state-1'),
+    JSON.stringify({ init_process_pid: pid, config: { labels } })
+  )
+  await rename(join(own, 'state-1'), join(own, 'state.json'))
+}
+
 test("a container's state is told once, its end and the next one of its name all the same", async (t) => {
   const { folder, root, watch } = await followed(t)
   const bundle = join(folder, 'bundle')
   await mkdir(bundle)
   const own = join(root, 'web')
-  const write = async (pid: number) => {
-    const labels = [`bundle=${bundle}`]
-    await writeFile(join(own, 'new'), JSON.stringify({ init_process_pid: pid, config: { labels } }))
-    await rename(join(own, 'new'), join(own, 'state.json'))
-  }
+  const write = (pid: number) => writeState(own, pid, `bundle=${bundle}`)
   const told: [boolean, number | undefined, string | undefined][] = []
   const next = async (count: number) => {
     await until(`news ${count}`, () => {
@@ -76,9 +81,7 @@ test('containers in namespaces of a root, of those that were there and those tha
     })
   const start = async (path: string, pid: number) => {
     await mkdir(join(root, path), { recursive: true })
-    const text = JSON.stringify({ init_process_pid: pid, config: { labels: [] } })
-    await writeFile(join(root, path, 'state-1'), text)
-    await rename(join(root, path, 'state-1'), join(root, path, 'state.json'))
+    await writeState(join(root, path), pid)
   }
   await start('busy/second', 2)
   t.equal(await toldOf('busy/second'), 2, 'in a namespace with containers')
@@ -98,7 +101,6 @@ test('containers in namespaces of a root, of those that were there and those tha
 test('one name again and again: whatever is read late, the last container is what is told last', async (t) => {
   const { root, watch } = await followed(t)
   const own = join(root, 'job')
-  const text = (pid: number) => JSON.stringify({ init_process_pid: pid, config: { labels: [] } })
   const told: { gone: boolean; pid: number | undefined }[] = []
   const take = () => {
     for (const { gone, state } of watch.take().news) told.push({ gone, pid: state?.pid })
@@ -107,8 +109,7 @@ test('one name again and again: whatever is read late, the last container is wha
   const lives = 300
   for (let pid = 1; pid <= lives; pid += 1) {
     await mkdir(own)
-    await writeFile(join(own, 'state-1'), text(pid))
-    await rename(join(own, 'state-1'), join(own, 'state.json'))
+    await writeState(own, pid)
     if (pid < lives) await rm(own, { recursive: true })
     if (pid % 7 === 0) take()
   }
@@ -144,10 +145,8 @@ test('an end is told after a quiet time too, and without any news', async (t) =>
     })
   for (const [at, name] of names.entries()) {
     const own = join(root, name)
-    const state = { init_process_pid: at + 1, config: { labels: [`bundle=${folder}`] } }
     await mkdir(own)
-    await writeFile(join(own, 'new'), JSON.stringify(state))
-    await rename(join(own, 'new'), join(own, 'state.json'))
+    await writeState(own, at + 1, `bundle=${folder}`)
   }
   await all('their states', (gone) => !gone, names)
   told.clear()

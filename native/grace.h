@@ -1,0 +1,51 @@
+/* Released slots are used again when nobody can be in the middle of them any more. */
+#pragma once
+
+#include <linux/membarrier.h>
+#include <napi.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "kernel-maps.h"
+
+namespace {
+
+/*
+ * Waits, off the main thread, until every CPU has left the programs that were running when it
+ * began (membarrier's GLOBAL command is an RCU grace period), then lets released slots be reused.
+ */
+class Grace : public Napi::AsyncWorker {
+ public:
+  Grace(Napi::Env env, const std::shared_ptr<Maps> &maps, std::shared_ptr<bool> running)
+      : Napi::AsyncWorker(env), maps_(maps), running_(std::move(running)), indices_(maps->table().take_limbo()) {
+    *running_ = true;
+  }
+  void Execute() override {
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return;
+    /* Refused where CPUs run without ticks (nohz_full). */
+    const struct timespec second = {1, 0};
+    nanosleep(&second, nullptr);
+  }
+  void OnOK() override {
+    *running_ = false;
+    const std::shared_ptr<Maps> maps = maps_.lock();
+    if (maps == nullptr) return;
+    maps->table().reuse(indices_);
+    start(Env(), maps, running_);
+  }
+  static void start(Napi::Env env, const std::shared_ptr<Maps> &maps, const std::shared_ptr<bool> &running) {
+    if (!*running && maps->table().has_limbo()) (new Grace(env, maps, running))->Queue();
+  }
+
+ private:
+  std::weak_ptr<Maps> maps_;
+  std::shared_ptr<bool> running_;
+  std::vector<__u32> indices_;
+};
+
+}  // namespace

@@ -1,0 +1,111 @@
+/* What one slot has learned, for JavaScript; its typed face is in recorder.ts. */
+#pragma once
+
+#include <napi.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "learned-calls.h"
+#include "slot-table.h"
+
+namespace {
+
+class SetFace {
+ public:
+  /* [native, compat, x32, unknown]: each ABI as number, count, number, count …; undefined: it has none */
+  static Napi::Value counts(Napi::Env env, SlotTable &table, __u32 index, __u32 generation) {
+    if (!table.is(index, generation)) return env.Undefined();
+    const secco_slot &slot = table.slot(index);
+    Napi::Array out = Napi::Array::New(env, 4);
+    /* Bits before counts: whatever has a bit has been counted. */
+    const secco_refused_row bits = bits_of(slot);
+    const std::vector<__u64> own = table.counts(index);
+    out.Set(0U, pairs(env, bits, 0, SECCO_COMPAT_AT, [&](__u32 nr) { return own[nr]; }));
+    out.Set(1U, other(env, table, bits, slot.compat_row, SECCO_COMPAT_AT, SECCO_X32_AT));
+    out.Set(2U, other(env, table, bits, slot.x32_row, SECCO_X32_AT, SECCO_SEEN_WORDS * 64));
+    out.Set(3U, Napi::Number::New(env, load(&slot.unknown)));
+    return out;
+  }
+
+  /* abi, number, argument, value …; and abi, number … of the calls that had more values than are kept */
+  static Napi::Value arguments(Napi::Env env, SlotTable &table, __u32 index, __u32 generation) {
+    if (!table.is(index, generation)) return env.Undefined();
+    const secco_slot &slot = table.slot(index);
+    secco_argument_row own = {};
+    secco_row compat = {};
+    table.details().arguments(index, &own);
+    table.details().row(slot.compat_arguments, &compat);
+    std::vector<double> values, many;
+    for (const secco_call &call : calls) {
+      const secco_value_set *sets = (call.abi == 0 ? own.sets : compat.sets) + call.first_set;
+      const bool lost = call.abi == 1 && slot.compat_arguments == SECCO_NO_ROW &&
+                        load(&slot.seen[(SECCO_COMPAT_AT + call.nr) / 64]) >> (call.nr % 64) & 1;
+      bool full = lost;
+      for (__u32 argument = 0; argument < 3; argument++) {
+        if (call.masks[argument] != 0) full |= add_values(call, argument, *sets++, &values);
+      }
+      if (full) many.insert(many.end(), {static_cast<double>(call.abi), static_cast<double>(call.nr)});
+    }
+    Napi::Array out = Napi::Array::New(env, 2);
+    out.Set(0U, array(env, values));
+    out.Set(1U, array(env, many));
+    return out;
+  }
+
+ private:
+  static secco_refused_row bits_of(const secco_slot &slot) {
+    secco_refused_row bits;
+    for (__u32 at = 0; at < SECCO_SEEN_WORDS; at++) bits.word[at] = load(&slot.seen[at]);
+    return bits;
+  }
+
+  /* A slot that found no row has bits all the same; each says that there was at least one call. */
+  static Napi::Value other(Napi::Env env, SlotTable &table, const secco_refused_row &bits, __u32 number, __u32 from,
+                           __u32 to) {
+    secco_row row;
+    const bool has = table.details().row(number, &row);
+    return pairs(env, bits, from, to, [&](__u32 nr) { return has ? row.count[nr] : 1; });
+  }
+
+  template <typename Count>
+  static Napi::Value pairs(Napi::Env env, const secco_refused_row &seen, __u32 from, __u32 to, Count count) {
+    std::vector<double> found;
+    for (__u32 at = from; at < to; at += 64) {
+      for (__u64 bits = seen.word[at / 64]; bits != 0; bits &= bits - 1) {
+        const __u32 nr = at + __builtin_ctzll(bits) - from;
+        /* -1 for a moment while an execveat is under way */
+        const auto calls = static_cast<long long>(count(nr));
+        if (calls <= 0) continue;
+        found.push_back(nr);
+        found.push_back(static_cast<double>(calls));
+      }
+    }
+    return found.empty() ? env.Undefined() : array(env, found);
+  }
+
+  static Napi::Value array(Napi::Env env, const std::vector<double> &from) {
+    Napi::Float64Array out = Napi::Float64Array::New(env, from.size());
+    std::copy(from.begin(), from.end(), out.Data());
+    return out;
+  }
+
+  /* True: there were more. */
+  static bool add_values(const secco_call &call, __u32 argument, const secco_value_set &set,
+                         std::vector<double> *values) {
+    __u32 found = 0;
+    const auto add = [&](__u32 value) {
+      if (found++ >= SECCO_VALUES) return;
+      for (const __u32 one : {static_cast<__u32>(call.abi), static_cast<__u32>(call.nr), argument, value}) {
+        values->push_back(one);
+      }
+    };
+    if (set.flags & SECCO_HAS_ZERO) add(0);
+    for (const __u32 value : set.values) {
+      if (value != 0) add(value);
+    }
+    return found > SECCO_VALUES || set.flags & SECCO_MANY;
+  }
+};
+
+}  // namespace
