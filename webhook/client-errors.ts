@@ -17,17 +17,23 @@ const refusals: Readonly<Record<string, string>> = {
 export function clientErrorHandler(server: () => Server): {
   watch(): void
   handle(error: NodeJS.ErrnoException, socket: Socket): void
+  /** Cuts those on which nothing came yet: they are no idle ones to Node, which would wait for them. */
+  endSilent(): void
 } {
-  const spoke = new WeakSet<Socket>()
+  const silent = new Set<Socket>()
   return {
     watch() {
       server().on('secureConnection', (socket: Socket) => {
-        socket.once('data', () => spoke.add(socket))
+        silent.add(socket)
+        for (const event of ['data', 'close']) socket.once(event, () => silent.delete(socket))
       })
+    },
+    endSilent() {
+      for (const socket of silent) socket.destroy()
     },
     handle(error, socket) {
       if (error.code === 'ECONNRESET' || socket.destroyed) return
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && !spoke.has(socket)) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && silent.has(socket)) {
         socket.setTimeout(idleMs, () => socket.destroy())
         return
       }

@@ -75,6 +75,8 @@ function refusal(error: unknown): { status: number; failure: SeccoError } {
 
 /** A kept connection that asks nothing for so long during a shutdown is idle. */
 const quietMs = 1000
+/** How long a whole request may take to come. */
+const requestMs = 5000
 
 /** Counts requests in flight, and tells when there are none. */
 function inFlightCounter() {
@@ -139,7 +141,7 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       connectionsCheckingInterval: 1000,
       maxHeaderSize: 16_384
     },
-    requestTimeout: 5000,
+    requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
     bodyLimit,
     return503OnClosing: false,
@@ -224,7 +226,14 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       )
       await Promise.race([closed, inFlight.quiet(quietMs, stop.signal), limit])
       stop.abort()
-      await app.close()
+      const closing = app.close()
+      clientErrors.endSilent()
+      // A server that is closing looks at no time limit any more: who sent half of a request would be waited for.
+      const cut = setTimeout(() => {
+        app.server.closeAllConnections()
+      }, requestMs)
+      await closing
+      clearTimeout(cut)
     }
   }
 }

@@ -42,7 +42,9 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   await untilSaid(page, /getpgid[^]*getsid/)
   t.same(await violationsOf(page), [], 'axe: a running trace')
   await picture(page, 'story-trace')
+  const stopped = page.waitForEvent('load')
   await page.getByRole('button', { name: 'Stop' }).click()
+  await stopped
   await page.getByRole('button', { name: 'Make a profile and review it' }).click()
   await page.waitForURL(/\/review\/default\/story-app/)
 
@@ -202,7 +204,9 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   await untilSaid(page, /made shop\/web/)
   await open('/profiles/shop/web')
   await page.getByLabel('Add a base').selectOption('secco-system/base')
+  const added = page.waitForEvent('load')
   await page.getByRole('button', { name: 'Add', exact: true }).click()
+  await added
   await untilSaid(page, /secco-system\/base[^]*Take away/)
   const download = page.waitForEvent('download')
   await page.getByRole('button', { name: 'OCI JSON' }).click()

@@ -17,7 +17,6 @@ import { createApiCall } from '../../src/store/kubernetes-call.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { exportAdmissionPolicy } from '../../src/seccomp/export/admission-policy.js'
 import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
-import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { startPolicyParameters } from '../../webhook/cluster/policy-parameters.js'
 import { testRule } from '../helpers/rules.js'
@@ -27,6 +26,7 @@ import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json, KubeResponse } from '../helpers/kube.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
+import { patientWebhook } from '../helpers/patient-webhook.js'
 
 interface Container {
   name: string
@@ -152,7 +152,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
   await kube.do(
     'POST',
     '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
-    mutatingWebhookConfiguration({
+    patientWebhook({
       target: { url: `https://127.0.0.1:${port}/mutate` },
       caBundle
     })

@@ -6,7 +6,6 @@ import { bundleOfMaterial, type Material, planCertificates } from '../../certs/p
 import { createLogger } from '../../src/log.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { createApiCall } from '../../src/store/kubernetes-call.js'
-import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import type { CertificateSource } from '../../webhook/certificate-source.js'
 import { startClusterCertificates } from '../../webhook/cluster/certificates.js'
 import { startLeader } from '../../webhook/cluster/leader.js'
@@ -17,6 +16,7 @@ import { startCluster } from '../helpers/cluster.js'
 import type { Json } from '../helpers/kube.js'
 import { quiet } from '../helpers/quiet.js'
 import { until } from '../helpers/until.js'
+import { patientWebhook } from '../helpers/patient-webhook.js'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -135,7 +135,7 @@ test('rotation while reviews keep flowing', { skip, timeout: 300_000 }, async (t
       await server.shutdown()
     })
   }
-  const configuration = mutatingWebhookConfiguration({ target: { url: '' }, caBundle: '' })
+  const configuration = patientWebhook({ target: { url: '' }, caBundle: '' })
   const [hook] = configuration.webhooks
   await kube.do('POST', configurations, {
     ...configuration,

@@ -162,7 +162,7 @@ const links = (pin: string): string[] =>
 
 test('a restart loses nothing, and a second satellite is refused', {
   skip,
-  timeout: 30_000
+  timeout: 120_000
 }, async (t) => {
   const at = await place(t)
   const [living, short, unseen] = ['living', 'short', 'unseen'].map(at.id) as [
@@ -198,7 +198,10 @@ test('a restart loses nothing, and a second satellite is refused', {
   t.strictSame(readdirSync(at.pin), [], 'an end for good leaves nothing')
 })
 
-test('unprofiled: attached only while something needs it', { skip, timeout: 30_000 }, async (t) => {
+test('unprofiled: attached only while something needs it', {
+  skip,
+  timeout: 120_000
+}, async (t) => {
   const at = await place(t)
   // No weaker than the node's floor.
   const seccomp: LinuxSeccomp = renderLearn('x86_64').seccomp
@@ -256,7 +259,10 @@ test('unprofiled: attached only while something needs it', { skip, timeout: 30_0
   await next.satellite.close({ keep: true })
 })
 
-test('the command: SIGTERM keeps, --clean and off do not', { skip, timeout: 30_000 }, async (t) => {
+test('the command: SIGTERM keeps, --clean and off do not', {
+  skip,
+  timeout: 120_000
+}, async (t) => {
   const at = await place(t)
   const satellite = (...more: string[]): ChildProcess =>
     spawnSecco([
@@ -371,16 +377,20 @@ test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 600_000 }, asyn
   await churn
   await at.runc('kill', living, 'KILL')
   ids.push(living)
-  await until('the last satellite to have told of every end', () => {
-    const told = new Set(
-      readSpool(join(at.folder, 'spool'))
-        .filter((one) => one.ended)
-        .map(({ container }) => container?.id)
-    )
-    const open = ids.filter((id) => !told.has(id) || !reference.has(id))
-    if (open.length > 0) throw new Error(`not yet: ${open.slice(0, 5).join(' ')}`)
-    return true
-  })
+  await until(
+    'the last satellite to have told of every end',
+    () => {
+      const told = new Set(
+        readSpool(join(at.folder, 'spool'))
+          .filter((one) => one.ended)
+          .map(({ container }) => container?.id)
+      )
+      const open = ids.filter((id) => !told.has(id) || !reference.has(id))
+      if (open.length > 0) throw new Error(`not yet: ${open.slice(0, 5).join(' ')}`)
+      return true
+    },
+    { timeoutMs: 120_000 }
+  )
   await kill()
 
   const spooled = new Map(

@@ -21,7 +21,6 @@ import { approvedDigest } from '../../src/seccomp/approval.js'
 import { openKubernetesStore } from '../../src/store/kubernetes.js'
 import { ensureServerLeaf } from '../../certs/files.js'
 import { approvalPolicy } from '../../webhook/admission/approval-policy.js'
-import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAccessReviewer } from '../../webhook/cluster/access-review.js'
 import { createTokenReviewer } from '../../webhook/cluster/token-review.js'
 import { isRefused } from '../../webhook/hub/identity.js'
@@ -39,6 +38,7 @@ import {
   observationOf,
   quickUplink
 } from '../webhook/hub/rig.js'
+import { patientWebhook } from '../helpers/patient-webhook.js'
 
 const found = await findApiServer()
 const skip = found.skip ?? false
@@ -664,7 +664,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 500_000 }
     await kube.do(
       'POST',
       '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
-      mutatingWebhookConfiguration({
+      patientWebhook({
         target: { url: `${addresses.webhook.replace('127.0.0.1', 'localhost')}/mutate` },
         caBundle: addresses.caBundle
       })

@@ -124,7 +124,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
     const profile = profileOf('job', ['getsid'])
     await all.apply({
       ...profile,
-      spec: { ...profile.spec, ladder: { mode: 'audit', enforceAfter: '8s' } }
+      spec: { ...profile.spec, ladder: { mode: 'audit', enforceAfter: '20s' } }
     })
     const audit = await all.revision('job', 'audit')
     const enforce = await all.revision('job', 'enforce')
@@ -137,7 +137,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
     await admitted('job', enforce.path)
     t.match((await ladderOf('job'))?.history.at(-1), {
       ...{ action: 'promote', by: 'policy', to: 'enforce' },
-      reason: '8s in audit without a call that enforce would refuse'
+      reason: '20s in audit without a call that enforce would refuse'
     })
     await all.stop('job')
   })

@@ -6,11 +6,11 @@ import { Registry } from 'prom-client'
 import { ensureCertificates } from '../../certs/files.js'
 import { createLogger } from '../../src/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import type { Cluster } from './cluster.js'
 import type { Json } from './kube.js'
 import { until } from './until.js'
+import { patientWebhook } from './patient-webhook.js'
 
 const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'
 
@@ -51,7 +51,7 @@ export async function webhookBeforeCluster(
   return {
     async enable() {
       const target = { url: `https://127.0.0.1:${port}/mutate` }
-      await kube.do('POST', configurations, mutatingWebhookConfiguration({ target, caBundle }))
+      await kube.do('POST', configurations, patientWebhook({ target, caBundle }))
       await seen(true)
     },
     async disable() {

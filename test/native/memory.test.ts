@@ -17,11 +17,11 @@ const heap = () => {
 }
 if (process.argv[1] === 'small' && !loadAddon().keepMallocSmall()) throw new Error('malloc does not take it')
 const resident = () => Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]) * 4096
-let large = Buffer.allocUnsafeSlow(${8 * megabyte}).fill(1)
+let large = Buffer.allocUnsafeSlow(${24 * megabyte}).fill(1)
 const withLarge = resident()
 large = undefined
 // V8 frees buffers in a thread of its own, some time after the collection
-for (let turn = 0; resident() > withLarge - ${6 * megabyte}; turn += 1) {
+for (let turn = 0; resident() > withLarge - ${12 * megabyte}; turn += 1) {
   if (turn > 2000) throw new Error('the large block was not freed: ' + resident() + ' of ' + withLarge)
   globalThis.gc()
   await new Promise((resolve) => setTimeout(resolve, 5))

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import type { Recorder, Slot, SlotPart } from '../../native/types.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
+import { until as untilGiven } from '../helpers/until.js'
 
 const nr = { getpriority: 140, fork: 57, vfork: 58, execve: 59, exitGroup: 231, socket: 41 }
 
@@ -98,9 +98,7 @@ function byPart(
   )
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i += 1) await delay(10)
-}
+const until = (holds: () => boolean) => untilGiven(holds.toString(), () => holds() || undefined)
 
 test('parts of a container', { skip, timeout: 90_000 }, async (t) => {
   const rootfs = await makeRootfs()

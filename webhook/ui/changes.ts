@@ -5,6 +5,9 @@ import type { UiSources } from './context.js'
 const beatMs = 1000
 /** Comments keep proxies from cutting a silent stream. */
 const silenceMs = 15_000
+/** Longer than from the making of a page to when it listens: what came in between is told to it too. */
+const recentMs = 10_000
+const changeText = (denials: boolean) => `event: change\ndata: {"denials":${denials}}\n\n`
 const mostListeners = 100
 
 /**
@@ -14,6 +17,7 @@ const mostListeners = 100
 export function addChanges(app: FastifyInstance, sources: UiSources): void {
   const listeners = new Set<(text: string) => void>()
   let changed = false
+  let toldAt = Number.NEGATIVE_INFINITY
   let silent = 0
   let stamp = ''
   const stop = sources.onChange(() => {
@@ -31,7 +35,8 @@ export function addChanges(app: FastifyInstance, sources: UiSources): void {
     stamp = now
     silent += beatMs
     if (!changed && !denied && silent < silenceMs) return
-    const text = changed || denied ? `event: change\ndata: {"denials":${denied}}\n\n` : ': beat\n\n'
+    if (changed || denied) toldAt = performance.now()
+    const text = changed || denied ? changeText(denied) : ': beat\n\n'
     changed = false
     silent = 0
     for (const listener of listeners) listener(text)
@@ -57,6 +62,7 @@ export function addChanges(app: FastifyInstance, sources: UiSources): void {
       else reply.raw.write(text)
     }
     listeners.add(listener)
+    if (performance.now() - toldAt < recentMs) listener(changeText(true))
     request.raw.once('close', () => listeners.delete(listener))
     return reply
   })

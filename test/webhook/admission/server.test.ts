@@ -200,7 +200,7 @@ test('slow and half-sent requests are ended, and stall nobody', async (t) => {
   })
   const began = performance.now()
   t.equal((await send(good)).status, 200, 'others are served meanwhile')
-  t.ok(performance.now() - began < 1000)
+  t.ok(performance.now() - began < 5000)
   const [head, body, slow] = await Promise.all([
     closes(partialHead),
     closes(partialBody),
@@ -326,7 +326,7 @@ test('shutdown under load drops nothing', async (t) => {
   const inFlight = Array.from({ length: 10 }, () => send(good, { agent }))
   const results = Promise.all(inFlight)
   await Promise.race(inFlight)
-  const closing = server.shutdown({ delayMs: 20 })
+  const closing = server.shutdown({ delayMs: 1000 })
   t.match(await send('', { method: 'GET', path: '/readyz' }), {
     status: 503,
     text: /\[-\]serving failed/
@@ -364,6 +364,24 @@ test('shutdown under load: busy kept connections end between two requests, none 
       'only new connections are refused'
     )
   }
+})
+
+test('shutdown waits neither for a connection on which nothing came nor for half of a request', async (t) => {
+  const { port, server } = await start(t)
+  const dial = async (said: string) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+    socket.on('error', () => undefined)
+    await once(socket, 'secureConnect')
+    socket.write(said)
+    return { end: once(socket.resume(), 'close') }
+  }
+  // An API server dials some in advance; the other sends no more than it has.
+  const dialed = [await dial(''), await dial('POST /mutate HTTP/1.1\r\nHost: x\r\n')]
+  const began = performance.now()
+  await server.shutdown()
+  await Promise.all(dialed.map(({ end }) => end))
+  // A pod that ends is killed after 30 seconds.
+  t.ok(performance.now() - began < 20_000, `${performance.now() - began} ms`)
 })
 
 test('a port in use is said', async (t) => {

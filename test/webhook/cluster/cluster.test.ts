@@ -11,7 +11,6 @@ import { revisionPath } from '../../../src/rules/profile-state.js'
 import { openKubernetesStore } from '../../../src/store/kubernetes.js'
 import { startUplink } from '../../../satellite/uplink.js'
 import type { Uplink } from '../../../satellite/uplink-types.js'
-import { mutatingWebhookConfiguration } from '../../../webhook/admission/webhook-configuration.js'
 import { type RunningWebhook, startWebhook } from '../../../webhook/main.js'
 import type { Role } from '../../../webhook/roles.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
@@ -19,6 +18,7 @@ import { type Cluster, startCluster } from '../../helpers/cluster.js'
 import type { Json, KubeResponse } from '../../helpers/kube.js'
 import { until } from '../../helpers/until.js'
 import { collectLog, memoryInstaller, nodeStatus, observationOf, quickUplink } from '../hub/rig.js'
+import { patientWebhook } from '../../helpers/patient-webhook.js'
 
 const found = await findApiServer()
 const skip = found.skip ?? false
@@ -188,7 +188,7 @@ test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
   await kube.do(
     'POST',
     '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
-    mutatingWebhookConfiguration({
+    patientWebhook({
       target: { url: `https://127.0.0.1:${port}/mutate` },
       caBundle: Buffer.from(server.ca).toString('base64')
     })

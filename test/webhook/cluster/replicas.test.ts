@@ -14,7 +14,6 @@ import { loadKubeconfig } from '../../../src/cli/open-store.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { openKubernetesStore } from '../../../src/store/kubernetes.js'
 import { startUplink } from '../../../satellite/uplink.js'
-import { mutatingWebhookConfiguration } from '../../../webhook/admission/webhook-configuration.js'
 import { startWebhook } from '../../../webhook/main.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
 import { startCluster } from '../../helpers/cluster.js'
@@ -24,6 +23,7 @@ import { spawnSecco } from '../../helpers/secco-command.js'
 import { startTcpBalancer } from '../../helpers/tcp-balancer.js'
 import { until } from '../../helpers/until.js'
 import { collectLog, memoryInstaller, nodeStatus, quickUplink } from '../hub/rig.js'
+import { patientWebhook } from '../../helpers/patient-webhook.js'
 
 const found = await findApiServer()
 const skip = found.skip ?? false
@@ -156,15 +156,11 @@ test('replicas of the webhook come and go', { skip, timeout: 300_000 }, async (t
     route()
   }
 
-  const configuration = mutatingWebhookConfiguration({
+  const configuration = patientWebhook({
     target: { url: `https://127.0.0.1:${balancer.port}/mutate` },
     caBundle: ''
   })
-  await kube.do('POST', configurations, {
-    ...configuration,
-    // Two cores are etcd, API server, replicas and whoever asks: an answer that is late is no fault of theirs.
-    webhooks: configuration.webhooks.map((hook) => ({ ...hook, timeoutSeconds: 30 }))
-  })
+  await kube.do('POST', configurations, configuration)
   const pod: Json = {
     ...{ apiVersion: 'v1', kind: 'Pod' },
     metadata: { generateName: 'p-', labels: { 'secco.dev/profile': 'web.app' } },

@@ -37,7 +37,7 @@ test('the grid: every call once, each state in words', (t) => {
     abi,
     result: { rendering },
     counts: new Map([['read', 150]]),
-    denials: [denial]
+    denials: [denial, { ...denial, syscall: 'getpriority', action: 'SCMP_ACT_LOG' }]
   })
   const cells = new Map(areas.flatMap((area) => area.cells).map((cell) => [cell.name, cell]))
   t.equal(cells.size, Object.keys(syscallTables.x86_64).length)
@@ -49,6 +49,7 @@ test('the grid: every call once, each state in words', (t) => {
     ['exit', 'approved, base, never observed'],
     ['mkdir', 'approved, by a person, never observed'],
     ['mount', 'denied 3 times, high risk'],
+    ['getpriority', 'observed, not approved'],
     ['acct', 'not allowed, never asked, medium risk']
   ]
   for (const [name, said] of words) {

@@ -1,5 +1,6 @@
 import { type Answer, ask, failureText, notice } from './api.js'
 import { packTyped, standing, unpackTyped } from './fields.js'
+import { leave } from './live.js'
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement
 
@@ -41,7 +42,8 @@ export function bodyOf(
 
 function showError(form: HTMLFormElement, text: string): void {
   const place = form.querySelector('.form-error')
-  if (place !== null) place.textContent = text
+  // Where the thing that the form was about is gone there is no place beside it.
+  if (place !== null && form.isConnected) place.textContent = text
   else notice(text)
 }
 
@@ -77,6 +79,7 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
 /** Where to go: a path whose `:name` parts the answer fills. */
 function follow(form: HTMLFormElement, data: Record<string, unknown>): void {
   const { then = 'reload' } = form.dataset
+  leave()
   if (then === 'reload') {
     sessionStorage.setItem('typed', JSON.stringify([location.pathname, packTyped(form)]))
     location.reload()

@@ -5,12 +5,21 @@ import { refresh, remember, replaceMain } from './take-over.js'
 export const replaced = 'secco:replaced'
 
 let loading = false
+/** The page is being left: a new one of it would be gone under the next click. */
+let left = false
+const isLeft = () => left
 let again = false
 /** What a person asked for, by region: the address whose answer is wanted there, and no other. */
 const asked = new Map<string, string>()
 
+/** Nothing is taken over any more: the next page is on its way. */
+export function leave(): void {
+  left = true
+}
+
 /** Asks for this very page again and takes over its live regions, or for one of them at another address. */
 export async function reloadRegions(address = location.href, only?: string): Promise<boolean> {
+  if (isLeft()) return false
   if (only !== undefined) asked.set(only, address)
   else if (loading) {
     again = true
@@ -21,7 +30,9 @@ export async function reloadRegions(address = location.href, only?: string): Pro
     const response = await fetch(address, { headers: { accept: 'text/html' } })
     if (response.status === 401) sessionOver()
     if (!response.ok) return false
-    const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
+    const text = await response.text()
+    if (isLeft()) return false
+    const fresh = new DOMParser().parseFromString(text, 'text/html')
     if (only === undefined) replaceMain(fresh, asked.keys())
     for (const region of document.querySelectorAll('[data-live]')) {
       const name = region.getAttribute('data-live') ?? ''
@@ -95,6 +106,10 @@ export function startLive(): void {
       if (session.over) return
       notice('The hub does not answer: what you see may be old. It is tried again by itself.', true)
     }
+  })
+  // A browser may keep the page and show it again.
+  addEventListener('pageshow', () => {
+    left = false
   })
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && !paused) void reloadRegions()

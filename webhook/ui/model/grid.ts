@@ -100,8 +100,12 @@ export function gridOf(options: {
   const observed = new Set(profile.status?.observed?.[abi])
   const denied = new Map<string, { count: number; expected: boolean }>()
   for (const denial of options.denials) {
-    // What audit logs went through: it is among what was observed.
-    if (denial.action === 'SCMP_ACT_LOG' || (denial.abi !== '' && denial.abi !== abi)) continue
+    if (denial.abi !== '' && denial.abi !== abi) continue
+    if (denial.action === 'SCMP_ACT_LOG') {
+      // What audit logs went through; word of it comes before the observation that has it.
+      observed.add(denial.syscall)
+      continue
+    }
     const before = denied.get(denial.syscall)
     denied.set(denial.syscall, {
       count: denial.count + (before?.count ?? 0),
