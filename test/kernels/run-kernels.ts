@@ -84,7 +84,12 @@ function readAnswer(
       .map((line) => JSON.parse(line) as CheckResult)
       .map((result) => [result.check, result])
   )
-  const last = said.trim().split('\n').slice(-5).join(' | ')
+  const lines = said.trim().split('\n')
+  // A kernel that broke says first why.
+  const broke = lines.findIndex((line) =>
+    /\b(BUG|Oops|general protection|invalid opcode|Kernel panic)\b/.test(line)
+  )
+  const last = (broke < 0 ? lines.slice(-5) : lines.slice(broke, broke + 60)).join(' | ')
   return wanted.map(
     (check) =>
       given.get(check) ?? { check, ok: false, detail: `the guest said nothing of it: ${last}` }
