@@ -6,7 +6,7 @@ import { packageRoot } from '../../native/paths.js'
 import { openRecorder } from '../../native/recorder.js'
 import { type Loop, startLoop } from './loop.js'
 import type { BenchRow } from './row.js'
-import { makeTreatments, type Subject, subjects, type Treatment } from './treatments.js'
+import { type Subject, subjects, treatments } from './treatments.js'
 
 const straceCalls = 1000
 const containers = 1000
@@ -52,10 +52,10 @@ function benchSets(rounds: number): BenchRow {
 
 type Cells = Map<Subject, Map<string, number[]>>
 
-function cellRows(list: readonly Treatment[], cells: Cells): BenchRow[] {
+function cellRows(cells: Cells): BenchRow[] {
   const of = (subject: Subject, name: string): number[] => cells.get(subject)?.get(name) ?? []
   return (Object.keys(subjects) as Subject[]).flatMap((subject) =>
-    list
+    treatments
       .filter((treatment) => treatment.subjects.includes(subject))
       .map(({ name, against }) => {
         const values = of(subject, name)
@@ -74,6 +74,30 @@ function cellRows(list: readonly Treatment[], cells: Cells): BenchRow[] {
 }
 
 /**
+ * Every cell once, with processes of this round: where a process and its structures lie in the caches is worth some
+ * percent too.
+ */
+async function measureRound(program: string, round: number, cells: Cells): Promise<void> {
+  const loops = new Map<Subject, Loop>()
+  try {
+    for (const subject of cells.keys()) loops.set(subject, startLoop(program, subject))
+    // The order turns, so that no treatment always follows the same one.
+    for (let turn = 0; turn < treatments.length; turn += 1) {
+      const treatment = treatments[(turn + round) % treatments.length]
+      if (treatment === undefined) continue
+      const detach = await treatment.attach(loops)
+      for (const subject of treatment.subjects) {
+        const cost = await loops.get(subject)?.measure(treatment.calls)
+        if (cost !== undefined) cells.get(subject)?.get(treatment.name)?.push(cost.cpu)
+      }
+      detach()
+    }
+  } finally {
+    for (const loop of loops.values()) await loop.stop()
+  }
+}
+
+/**
  * ns of thread CPU time per getppid call: three subjects times the treatments, every cell once a
  * round, so that what disturbs the machine disturbs all alike. Ratios compare the minima. strace's
  * own work is on the wall only, so its row has that. Then the time to read 1,000 containers' sets.
@@ -83,38 +107,26 @@ export async function benchRecorder(options: { rounds: number }): Promise<BenchR
   const folder = mkdtempSync(join(tmpdir(), 'secco-bench-'))
   const program = join(folder, 'loop')
   execFileSync('cc', ['-O2', '-o', program, join(packageRoot(), 'test', 'bench', 'loop.c')])
-  const { list, stop } = makeTreatments()
-  const loops = new Map<Subject, Loop>()
   const strace = startLoop(program, 'filter', ['strace', '-f', '-c', '-o', '/dev/null'])
   const straced: number[] = []
-  const cells: Cells = new Map()
+  const cells: Cells = new Map(
+    (Object.keys(subjects) as Subject[]).map((subject) => [
+      subject,
+      new Map(treatments.map(({ name }) => [name, []]))
+    ])
+  )
   try {
-    for (const subject of Object.keys(subjects) as Subject[]) {
-      loops.set(subject, startLoop(program, subject))
-      cells.set(subject, new Map(list.map(({ name }) => [name, []])))
-    }
     for (let round = 0; round < options.rounds; round += 1) {
-      // The order turns, so that no treatment always follows the same one.
-      for (let turn = 0; turn < list.length; turn += 1) {
-        const treatment = list[(turn + round) % list.length]
-        if (treatment === undefined) continue
-        const detach = await treatment.attach(loops)
-        for (const subject of treatment.subjects) {
-          const cost = await loops.get(subject)?.measure(treatment.calls)
-          if (cost !== undefined) cells.get(subject)?.get(treatment.name)?.push(cost.cpu)
-        }
-        detach()
-      }
+      await measureRound(program, round, cells)
       straced.push((await strace.measure(straceCalls)).wall)
     }
   } finally {
-    stop()
-    for (const loop of [...loops.values(), strace]) await loop.stop()
+    await strace.stop()
     rmSync(folder, { recursive: true })
   }
   const untraced = cells.get('filter')?.get('untraced') ?? []
   return [
-    ...cellRows(list, cells),
+    ...cellRows(cells),
     toRow(`${subjects.filter}, reference: strace -f -c (wall)`, 'ns', straced, {
       untraced: round3(least(straced) / least(untraced))
     }),

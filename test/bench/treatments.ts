@@ -1,6 +1,7 @@
 import { loadAddon } from '../../native/addon.js'
 import { nativeBuild } from '../../native/paths.js'
 import { openRecorder } from '../../native/recorder.js'
+import type { Recorder } from '../../native/types.js'
 import type { Loop } from './loop.js'
 
 export const subjects = {
@@ -42,85 +43,82 @@ function reference(name: string, object: string, calls: number): Treatment {
   }
 }
 
-/**
- * All treatments, and how to free what they own.
- * @throws NativeUnavailable where nothing can be traced.
- */
-export function makeTreatments(): { list: Treatment[]; stop: () => void } {
-  const recorder = openRecorder()
-  const watching = openRecorder()
-
-  /** Every number but `but` is refused in the slots of these loops, as a tight profile does. */
-  async function watch(loops: Loops): Promise<void> {
-    for (const subject of ['filter', 'deny'] as const) {
-      const loop = loops.get(subject)
-      await loop?.measure(10)
-      const slot = watching.slots().find((one) => one.pid === loop?.pid)
-      if (slot === undefined) throw new Error(`the loop '${subject}' was not met`)
-      const native = Array.from({ length: 480 }, (_, nr) => nr)
-      watching.watchDenials(slot.index, slot.generation, {
-        native: native.filter((nr) => subject === 'deny' || nr !== getppid),
-        compat: [],
-        x32: []
-      })
-    }
-  }
-
-  const list: Treatment[] = [
-    {
-      name: 'untraced',
-      subjects: all,
-      calls,
-      against: [],
-      attach: () => Promise.resolve(() => undefined)
-    },
-    { ...reference('empty', 'empty.bpf.o', calls), subjects: all, against: ['untraced'] },
-    {
-      name: 'recorder',
-      subjects: all,
-      calls,
-      against: ['empty', 'untraced'],
-      attach: () => {
-        recorder.attach()
-        return Promise.resolve(() => {
-          recorder.detach()
-        })
-      }
-    },
-    {
-      name: 'recorder, denials watched',
-      subjects: all,
-      calls,
-      against: ['empty', 'untraced'],
-      attach: async (loops) => {
-        watching.attach()
-        await watch(loops)
-        return () => {
-          watching.detach()
-        }
-      }
-    },
-    {
-      name: 'after detach',
-      subjects: all,
-      calls,
-      against: ['untraced'],
-      attach: async (loops) => {
-        recorder.attach()
-        for (const loop of loops.values()) await loop.measure(1000)
-        recorder.detach()
-        return () => undefined
-      }
-    },
-    reference('reference: hash map by mount namespace', 'reference/hash.bpf.o', calls),
-    reference('reference: ring buffer event per call', 'reference/ring.bpf.o', calls),
-    reference('reference: perf event per call', 'reference/perf.bpf.o', calls / 10)
-  ]
-  return {
-    list,
-    stop: () => {
-      recorder.stop()
-      watching.stop()
-    }
+/** Every number is refused in the slots of these loops, as by a tight profile; not the one that the filter lets through. */
+async function watch(recorder: Recorder, loops: Loops): Promise<void> {
+  for (const subject of ['filter', 'deny'] as const) {
+    const loop = loops.get(subject)
+    await loop?.measure(10)
+    const slot = recorder.slots().find((one) => one.pid === loop?.pid)
+    if (slot === undefined) throw new Error(`the loop '${subject}' was not met`)
+    const native = Array.from({ length: 480 }, (_, nr) => nr)
+    recorder.watchDenials(slot.index, slot.generation, {
+      native: native.filter((nr) => subject === 'deny' || nr !== getppid),
+      compat: [],
+      x32: []
+    })
   }
 }
+
+/**
+ * The recorder, loaded anew each time as the references are: where the kernel happens to put a program and its maps
+ * is worth some percent either way, and would else be one case's luck in all rounds.
+ */
+function attached(): Recorder {
+  const recorder = openRecorder()
+  recorder.attach()
+  return recorder
+}
+
+/** All treatments. Attaching one throws NativeUnavailable where nothing can be traced. */
+export const treatments: readonly Treatment[] = [
+  {
+    name: 'untraced',
+    subjects: all,
+    calls,
+    against: [],
+    attach: () => Promise.resolve(() => undefined)
+  },
+  { ...reference('empty', 'empty.bpf.o', calls), subjects: all, against: ['untraced'] },
+  {
+    name: 'recorder',
+    subjects: all,
+    calls,
+    against: ['empty', 'untraced'],
+    attach: () => {
+      const recorder = attached()
+      return Promise.resolve(() => {
+        recorder.stop()
+      })
+    }
+  },
+  {
+    name: 'recorder, denials watched',
+    subjects: all,
+    calls,
+    against: ['empty', 'untraced'],
+    attach: async (loops) => {
+      const recorder = attached()
+      await watch(recorder, loops)
+      return () => {
+        recorder.stop()
+      }
+    }
+  },
+  {
+    name: 'after detach',
+    subjects: all,
+    calls,
+    against: ['untraced'],
+    attach: async (loops) => {
+      const recorder = attached()
+      for (const loop of loops.values()) await loop.measure(1000)
+      recorder.detach()
+      return () => {
+        recorder.stop()
+      }
+    }
+  },
+  reference('reference: hash map by mount namespace', 'reference/hash.bpf.o', calls),
+  reference('reference: ring buffer event per call', 'reference/ring.bpf.o', calls),
+  reference('reference: perf event per call', 'reference/perf.bpf.o', calls / 10)
+]
