@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { UiSources } from './context.js'
+import type { Ui } from './context.js'
 
 /** No more often than this does a page hear of changes, whatever goes on. */
 const beatMs = 1000
@@ -14,7 +14,8 @@ const mostListeners = 100
  * `GET /api/v1/changes` (server-sent events): says that something changed, not what. A page then asks for
  * itself again, so that there is one home for how a thing looks, and a burst costs one rendering a second.
  */
-export function addChanges(app: FastifyInstance, sources: UiSources): void {
+export function addChanges(app: FastifyInstance, ui: Pick<Ui, 'sources' | 'wrote'>): void {
+  const { sources } = ui
   const listeners = new Set<(text: string) => void>()
   let changed = false
   let toldAt = Number.NEGATIVE_INFINITY
@@ -35,7 +36,11 @@ export function addChanges(app: FastifyInstance, sources: UiSources): void {
     stamp = now
     silent += beatMs
     if (!changed && !denied && silent < silenceMs) return
-    if (changed || denied) toldAt = performance.now()
+    if (changed || denied) {
+      toldAt = performance.now()
+      // Pages ask now, and maybe never again: what they get is not from before the change.
+      ui.wrote()
+    }
     const text = changed || denied ? changeText(denied) : ': beat\n\n'
     changed = false
     silent = 0

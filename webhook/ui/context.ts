@@ -51,7 +51,7 @@ export interface Ui {
   place: string
   /** `workloadLines` of the sources as they are now. */
   lines: () => readonly WorkloadLine[]
-  /** Somebody changed something: `lines` are worked out anew. */
+  /** Whoever asks now has to see what changed: `lines` are worked out anew. */
   wrote: () => void
   /** Whether an endpoint is there: what other parts of the hub bring may be missing, and its buttons with it. */
   offers: (method: 'GET' | 'POST', url: string) => boolean

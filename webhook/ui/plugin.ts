@@ -267,7 +267,7 @@ export function uiPlugin(
     })
     addAssets(app)
     addLogin(app, ui)
-    addChanges(app, ui.sources)
+    addChanges(app, ui)
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     for (const extend of extensions) extend(app)
     for (const route of [...foreign.map(routeOf), ...routes]) {
