@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import { t, test } from 'tap'
+import { t, type Test, test } from 'tap'
 import { apiVersion } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
@@ -51,11 +51,24 @@ async function choose(page: Page): Promise<void> {
   await page.getByLabel('Namespace', { exact: true }).fill('shop')
 }
 
-test('answers: what an import said stays when the first profile makes the page anew', async (t) => {
+/** Somebody logged in, where there are no objects yet. */
+async function fromNothing(
+  t: Test,
+  walk: (rig: Awaited<ReturnType<typeof serve>>, page: Page) => Promise<void>
+): Promise<string[]> {
   const rig = await serve({ ...town, objects: [] })
   t.teardown(() => rig.app.close())
+  const heard: string[] = []
   await withBrowser(async (browser) => {
     const { page, complaints } = await logIn(browser, rig.link())
+    await walk(rig, page)
+    heard.push(...complaints)
+  })
+  return heard
+}
+
+test('answers: what an import said stays when the first profile makes the page anew', async (t) => {
+  const complaints = await fromNothing(t, async (rig, page) => {
     await page.goto(`${rig.origin}/profiles`)
     await untilSaid(page, /There is no profile yet/)
     await choose(page)
@@ -64,16 +77,12 @@ test('answers: what an import said stays when the first profile makes the page a
     await rig.ui.store.apply('SeccompProfile', profile)
     rig.changed()
     await untilSaid(page, /bank\/first[^]*would make shop\/web: a profile of 2 calls/)
-    t.same(complaints, [])
   })
+  t.same(complaints, [])
 })
 
 test('answers: one that comes after the page came anew is said on the new page', async (t) => {
-  const rig = await serve({ ...town, objects: [] })
-  t.teardown(() => rig.app.close())
-  await withBrowser(async (browser) => {
-    const { page, complaints } = await logIn(browser, rig.link())
-
+  const complaints = await fromNothing(t, async (rig, page) => {
     await page.goto(`${rig.origin}/profiles`)
     await untilSaid(page, /There is no profile yet/)
     const imported = await heldBack(page, '/api/v1/import')
@@ -96,9 +105,9 @@ test('answers: one that comes after the page came anew is said on the new page',
     lost()
     await untilSaid(page, /the hub does not answer \(UNAVAILABLE\)/)
     t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'mine')
-    t.same(
-      complaints.filter((each) => !/ERR_FAILED/.test(each)),
-      []
-    )
   })
+  t.same(
+    complaints.filter((each) => !/ERR_FAILED/.test(each)),
+    []
+  )
 })
