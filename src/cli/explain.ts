@@ -1,18 +1,14 @@
-import type { Explained } from '../../webhook/truth/explain.js'
+import type { Explained, WhyEperm } from '../../webhook/truth/explain.js'
+import { plural } from '../plural.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
 import { queryOf } from './hub-api.js'
-import { mergeExplained } from './hub-merge/lists.js'
+import { mergeExplained, mergeWhyEperm } from './hub-merge/lists.js'
 import { askHubs, type Hubs } from './hubs.js'
 import { sayMissing, withMissing } from './missing-hubs.js'
 
-async function ask(hubs: Hubs, name: string, namespace: string | undefined) {
-  const path = `/api/v1/explain${queryOf({ name, namespace })}`
-  const { answers, missing } = await askHubs<{ items: Explained[] }>(hubs, path, {
-    absent: 'CONTAINER_NOT_FOUND'
-  })
-  return { items: mergeExplained(answers.map((one) => one.items)), missing }
-}
+/** A hub says so of what runs on the nodes of another one. */
+const absent = 'CONTAINER_NOT_FOUND'
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
 
@@ -33,7 +29,9 @@ export async function explainContainer(
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const { items, missing } = await ask(hubs, name, options.namespace)
+  const path = `/api/v1/explain${queryOf({ name, namespace: options.namespace })}`
+  const { answers, missing } = await askHubs<{ items: Explained[] }>(hubs, path, { absent })
+  const items = mergeExplained(answers.map((one) => one.items))
   sayMissing(io, missing)
   if (options.output !== 'table') {
     const all = items.map((one) => withMissing(one, missing))
@@ -47,6 +45,35 @@ export async function explainContainer(
   return 0
 }
 
+type Before = WhyEperm['before']
+
+/** How many refused calls of earlier runs are told; a workload may have thousands. */
+const mostBefore = 10
+
+function sayBefore(io: Io, before: Before, isAll: boolean): void {
+  if (before.length === 0) return
+  const who = isAll ? 'No container of that name runs now. ' : ''
+  io.stdout(`${who}Refused to those that ended, or began a moment ago, newest last:\n`)
+  for (const { words } of before.slice(-mostBefore)) io.stdout(`  ${plain(words)}\n`)
+  const more = before.length - mostBefore
+  if (more > 0) io.stdout(`  and ${plural(more, 'earlier row')}: secco denials -o wide\n`)
+}
+
+/** For programs: what ended has the members of a container that its refused calls tell. */
+function endedOf(before: Before) {
+  const runs = new Map<string, { container: object; denials: Before }>()
+  for (const row of before) {
+    const { node, namespace, workload, pod, container: id, containerName: name } = row
+    const run = runs.get(`${node} ${row.instance}`) ?? {
+      container: { node, namespace, workload, pod, id, name },
+      denials: []
+    }
+    run.denials.push(row)
+    runs.set(`${node} ${row.instance}`, run)
+  }
+  return [...runs.values()].map((run) => ({ running: false, ...run }))
+}
+
 /** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
 export async function whyEperm(
   io: Io,
@@ -54,21 +81,27 @@ export async function whyEperm(
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
-  const { items, missing } = await ask(hubs, name, options.namespace)
+  const path = `/api/v1/why-eperm${queryOf({ name, namespace: options.namespace })}`
+  const { answers, missing } = await askHubs<WhyEperm>(hubs, path, { absent })
+  const { items, before } = mergeWhyEperm(answers)
   sayMissing(io, missing)
   if (options.output !== 'table') {
+    const running = items.map(({ container, denials }) => ({ running: true, container, denials }))
+    const all = [...running, ...endedOf(before)]
     printObject(
       io,
       options.output,
-      items.map(({ container, denials }) => withMissing({ container, denials }, missing))
+      all.map((one) => withMissing(one, missing))
     )
     return 0
   }
   for (const { container, denials, words, decision } of items) {
     const refused = denials.filter(({ expected }) => !expected)
     if (refused.length === 0) {
+      const other =
+        before.length > 0 ? '' : ': an EPERM has another cause (capabilities, file rights, an LSM)'
       io.stdout(
-        `${plain(container.name)} on ${container.node}: no call was refused by seccomp; an EPERM has another cause (capabilities, file rights, an LSM).\n`
+        `${plain(container.name)} on ${container.node}: no call was refused by seccomp since it began${other}.\n`
       )
       continue
     }
@@ -76,5 +109,6 @@ export async function whyEperm(
     const by = decision.rule === '' ? 'its own configuration' : `rule ${decision.rule}`
     io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
   }
+  sayBefore(io, before, items.length === 0)
   return 0
 }

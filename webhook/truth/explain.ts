@@ -2,12 +2,13 @@ import { assignedOf } from '../../src/confinement/assigned.js'
 import { plural } from '../../src/plural.js'
 import { errnoName } from '../../src/seccomp/errno-name.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import { SeccoError } from '../../src/errors.js'
 import { shortRevision } from '../hub/revision-names.js'
 import type { ContainerView } from './container-views.js'
 import { type DenialView, denialView } from './denial-views.js'
 import { restartOf } from './ladder-routes.js'
-import { type TruthRoute, textOf } from './route.js'
+import { findContainers, notRunning } from './named.js'
+import { refusedBefore } from './refused-before.js'
+import { type TruthCall, type TruthRoute, textOf } from './route.js'
 import type { Truth } from './truth.js'
 
 /** Which nodes have the file of a revision. */
@@ -16,29 +17,6 @@ function nodesOf(truth: Truth, profile: string, digest: string) {
   const path = revisionPath(namespace, name, digest)
   const { ready, total, waiting, failed } = truth.sources.hub.readiness(path)
   return { ready, total, missing: [...waiting, ...failed.map(({ node }) => node)].sort() }
-}
-
-/** Containers that a name means: an id (or its beginning), a container, a pod, or namespace/pod. */
-export function findContainers(truth: Truth, name: string, namespace?: string): ContainerView[] {
-  const [first = '', second] = name.split('/', 2)
-  const own = second ?? first
-  const home = second === undefined ? namespace : first
-  const found = truth.views
-    .list()
-    .filter(
-      (view) =>
-        (home ?? view.namespace) === view.namespace &&
-        (view.pod === own ||
-          view.name === own ||
-          view.id === own ||
-          view.key === name ||
-          view.workload.split('/')[1] === own ||
-          (own.length >= 8 && view.id.startsWith(own)))
-    )
-  if (found.length > 0) return found
-  throw new SeccoError('CONTAINER_NOT_FOUND', `${name}: no running container is called so`, {
-    hint: 'list them with `secco ps -A -o wide`'
-  })
 }
 
 /** One refused call in plain words. */
@@ -125,16 +103,43 @@ export function explain(truth: Truth, view: ContainerView) {
 /** One container explained, as `GET /api/v1/explain` gives it. */
 export type Explained = ReturnType<typeof explain>
 
+/** What `GET /api/v1/why-eperm` gives. */
+export interface WhyEperm {
+  items: Explained[]
+  /** Of containers that have ended, or began a moment ago; newest last. */
+  before: (DenialView & { words: string })[]
+}
+
 export function explainRoutes(truth: Truth): TruthRoute[] {
+  const needs = { verb: 'list', resource: 'containers' } as const
+  const nameOf = ({ query }: TruthCall): [string, string | undefined] => [
+    textOf(query['name']) ?? '',
+    textOf(query['namespace'])
+  ]
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
-      needs: { verb: 'list', resource: 'containers' },
+      ...{ method: 'GET', url: '/api/v1/explain', needs, cli: 'secco explain' },
       summary: 'Why a container has what it has, by which rule, and what was refused',
-      handle({ query }) {
-        const name = textOf(query['name']) ?? ''
-        const found = findContainers(truth, name, textOf(query['namespace']))
-        return { items: found.map((view) => explain(truth, view)) }
+      handle(call) {
+        const [name, namespace] = nameOf(call)
+        const found = findContainers(truth, name, namespace)
+        if (found.length > 0) return { items: found.map((view) => explain(truth, view)) }
+        const before = refusedBefore(truth, found, name, namespace)
+        throw notRunning(name, before.length > 0 ? `secco why-eperm ${name}` : undefined)
+      }
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/why-eperm', needs, cli: 'secco why-eperm' },
+      summary: 'Which calls were refused: to a container, and to those of the name that ended',
+      handle(call): WhyEperm {
+        const [name, namespace] = nameOf(call)
+        const found = findContainers(truth, name, namespace)
+        const before = refusedBefore(truth, found, name, namespace)
+        if (found.length + before.length === 0) throw notRunning(name)
+        return {
+          items: found.map((view) => explain(truth, view)),
+          before: before.map((view) => ({ ...view, words: `${denialWords(view)} ${view.hint}.` }))
+        }
       }
     }
   ]

@@ -6,10 +6,10 @@ const countedBy = ({ node, instance, abi, syscall, action }: DenialView): string
   [node, instance, abi, syscall, action].join(' ')
 
 /** `GET /api/v1/denials`, newest last. */
-export function mergeDenials(lists: readonly (readonly DenialView[])[]): DenialView[] {
-  const found = new Map<string, { count: number; rows: DenialView[] }>()
+export function mergeDenials<Row extends DenialView>(lists: readonly (readonly Row[])[]): Row[] {
+  const found = new Map<string, { count: number; rows: Row[] }>()
   for (const list of lists) {
-    const own = new Map<string, { count: number; rows: DenialView[] }>()
+    const own = new Map<string, { count: number; rows: Row[] }>()
     for (const row of list) {
       const sum = own.get(countedBy(row)) ?? { count: 0, rows: [] }
       sum.count += row.count

@@ -1,7 +1,9 @@
 import { byPlace } from '../../../webhook/truth/container-routes.js'
 import type { ContainerView } from '../../../webhook/truth/container-view-types.js'
-import type { Explained } from '../../../webhook/truth/explain.js'
+import type { DenialView } from '../../../webhook/truth/denial-views.js'
+import type { Explained, WhyEperm } from '../../../webhook/truth/explain.js'
 import type { NodeView } from '../../../webhook/ui/view.js'
+import { mergeDenials } from './denials.js'
 import { less, once } from './once.js'
 
 const refusedOf = ({ denials, expected }: ContainerView): number => denials + expected
@@ -24,6 +26,15 @@ export function mergeExplained(lists: readonly (readonly Explained[])[]): Explai
     (one, than) => knowsMore(one.container, than.container)
   )
   return items.sort((a, b) => byPlace(a.container, b.container))
+}
+
+/** `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one. */
+export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
+  const items = mergeExplained(answers.map((one) => one.items))
+  const runOf = ({ node, instance }: DenialView): string => `${node} ${instance}`
+  const running = new Set(items.flatMap(({ denials }) => denials.map(runOf)))
+  const before = mergeDenials(answers.map((one) => one.before))
+  return { items, before: before.filter((row) => !running.has(runOf(row))) }
 }
 
 /** `GET /api/v1/nodes`: a node is connected to the hub that says so. */

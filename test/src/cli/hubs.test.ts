@@ -40,6 +40,10 @@ const answersOf = (node: string, name: string): Record<string, unknown> => ({
   '/api/v1/explain': {
     items: [{ container: view(node, name), denials: [], words: ['so'], answer: null, noted: null }]
   },
+  '/api/v1/why-eperm': {
+    items: [{ container: view(node, name), denials: [], words: ['so'], decision: { rule: '' } }],
+    before: []
+  },
   '/api/v1/simulate': empty,
   '/api/v1/block': { users: empty, restart: [], total: 1, done: 100 }
 })

@@ -38,7 +38,8 @@ const pagesOf: Readonly<Record<string, readonly string[]>> = {
   allow: ['/denials'],
   mute: ['/denials'],
   block: ['/emergency'],
-  explain: ['/nodes']
+  explain: ['/nodes'],
+  'why-eperm': ['/denials']
 }
 
 /** The same behind the gate, the rights and the audit trail of everything else. */

@@ -3,11 +3,12 @@ import {
   mergeActions,
   mergeContainers,
   mergeExplained,
-  mergeNodes
+  mergeNodes,
+  mergeWhyEperm
 } from '../../../../src/cli/hub-merge/lists.js'
-import type { Explained } from '../../../../webhook/truth/explain.js'
+import type { Explained, WhyEperm } from '../../../../webhook/truth/explain.js'
 import type { NodeView } from '../../../../webhook/ui/view.js'
-import { view } from '../../../helpers/hub-answers.js'
+import { denial, view } from '../../../helpers/hub-answers.js'
 
 test('containers of all hubs, each once, sorted as one hub does', (t) => {
   const both = [view('n1', 'b'), view('n1', 'a')]
@@ -59,5 +60,47 @@ test('what was explained, and what was done', (t) => {
     mergeActions([[{ at: '3' }, { at: '1' }], [{ at: '2' }]]).map(({ at }) => at),
     [...['3', '2', '1']]
   )
+  t.end()
+})
+
+test('refused calls of what ended: one that runs elsewhere now has not', (t) => {
+  const row = (node: string, instance: string, count = 1) =>
+    ({ ...denial(node, 'bpf', count, { instance }), words: 'so' }) as WhyEperm['before'][number]
+  const explained = (node: string, instance: string) =>
+    ({ container: view(node, 'a'), denials: [row(node, instance)] }) as unknown as Explained
+  for (const [what, answers, running, before] of [
+    ['nothing', [], [], []],
+    ['one hub', [{ items: [], before: [row('n1', 'old')] }], [], ['old']],
+    [
+      'a satellite that moved',
+      [
+        { items: [], before: [row('n1', 'old'), row('n1', 'now')] },
+        { items: [explained('n1', 'now')], before: [row('n1', 'old', 2)] }
+      ],
+      ['n1/a'],
+      ['old']
+    ],
+    [
+      'another node',
+      [
+        { items: [explained('n1', 'now')], before: [] },
+        { items: [], before: [row('n2', 'now')] }
+      ],
+      ['n1/a'],
+      ['now']
+    ]
+  ] as [string, WhyEperm[], string[], string[]][]) {
+    const merged = mergeWhyEperm(answers)
+    t.same(
+      merged.items.map(({ container }) => container.key),
+      running,
+      what
+    )
+    t.same(
+      merged.before.map(({ instance }) => instance),
+      before,
+      what
+    )
+  }
   t.end()
 })

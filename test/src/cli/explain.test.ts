@@ -1,0 +1,62 @@
+import { test } from 'tap'
+import { whyEperm } from '../../../src/cli/explain.js'
+import { denial, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
+
+const container = view('n1', 'app')
+const now = denial('n1', 'getsid', 2)
+const words = 'app (pid 7) in app on n1 called bpf and got EPERM, 1 time. let it through'
+const earlier = (instance: string) => ({ ...denial('n1', 'bpf', 1, { instance }), words })
+const item = (...denials: object[]) => ({
+  ...{ container, denials, decision: { rule: 'all' } },
+  words: ['it runs', ...denials.map(() => 'getsid was refused')]
+})
+
+const table = { namespace: undefined, output: 'table' as const }
+
+test('why a call was refused: now, before, by nothing of ours', async (t) => {
+  for (const [what, answer, said, unsaid] of [
+    [
+      'the one that runs',
+      { items: [item(now)], before: [] },
+      /^getsid was refused\nIt runs under as it should be \(rule all\)\.\n$/,
+      /ended/
+    ],
+    ['nothing was', { items: [item()], before: [] }, /since it began: an EPERM has another/, /bpf/],
+    [
+      'an earlier run',
+      { items: [item()], before: [earlier('1')] },
+      /since it began\.\nRefused to those that ended[^]*\n {2}app \(pid 7\) in app on n1 called bpf/,
+      /another cause|No container/
+    ],
+    ['none runs', { items: [], before: [earlier('1')] }, /^No container of that name runs now\. R/],
+    [
+      'many earlier ones',
+      { items: [], before: Array.from({ length: 12 }, (_, run) => earlier(String(run))) },
+      /(called bpf[^\n]*\n.*){10}and 2 earlier rows: secco denials -o wide\n$/
+    ]
+  ] as const) {
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': answer })
+    const heard = listen()
+    t.equal(await whyEperm(heard.io, hubsOf(hub), 'app', table), 0)
+    t.match(heard.said.stdout, said, what)
+    if (unsaid !== undefined) t.notMatch(heard.said.stdout, unsaid, what)
+  }
+})
+
+test('for programs: each run with its refused calls', async (t) => {
+  const before = [earlier('1'), earlier('1'), earlier('2')].map((row, at) => ({
+    ...row,
+    syscall: `call${at}`
+  }))
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [item(now)], before } })
+  const { io, said } = listen()
+  await whyEperm(io, hubsOf(hub), 'app', { ...table, output: 'json' })
+  t.match(JSON.parse(said.stdout), [
+    { running: true, container: { key: 'n1/app' }, denials: [{ syscall: 'getsid' }] },
+    {
+      ...{ running: false, container: { node: 'n1', namespace: 'shop', name: 'app' } },
+      denials: [{ syscall: 'call0' }, { syscall: 'call1' }]
+    },
+    { running: false, denials: [{ syscall: 'call2' }] }
+  ])
+})
