@@ -162,6 +162,7 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     refused({ slot, container, blocked }) {
       const counts = recorder.read(slot.index, slot.generation)
       if (counts === undefined) return undefined
+      watch.refresh()
       return {
         instance: observationId(options.prefix, slot),
         container: containerRef(container),
@@ -183,6 +184,8 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       const { slot, container, sequence } = one
       const { looked } = look(one)
       if (looked === undefined) return undefined
+      // The kernel side notes who asks before it counts: of what is counted here the caller is known.
+      watch.refresh()
       const { counts, abis } = looked
       const { phases, lostBefore, container: key } = stateOf(slot)
       const lost = Math.max(0, lostNow - lostBefore)

@@ -10,6 +10,8 @@ export interface Told {
   /** Native number → calls. */
   counts?: ReadonlyMap<number, number>
   details?: DenialDetail[]
+  /** The program goes on while somebody looks: called before counts are read. */
+  onRead?: () => void
   /** Whoever waits for a refused call. */
   moved?: () => void
 }
@@ -61,12 +63,15 @@ export function oneSlot(next: Told): Recorder {
       given = next.distinct
       return { slots, gone: [], more: false }
     },
-    read: () => ({
-      native: next.counts ?? new Map([[0, 1]]),
-      compat: new Map(),
-      x32: new Map(),
-      unknown: 0
-    }),
+    read: () => {
+      next.onRead?.()
+      return {
+        native: next.counts ?? new Map([[0, 1]]),
+        compat: new Map(),
+        x32: new Map(),
+        unknown: 0
+      }
+    },
     adopt: () => undefined,
     release: () => true,
     ignore: () => true,

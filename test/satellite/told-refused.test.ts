@@ -6,7 +6,7 @@ import { mntnsOf } from '../../satellite/containers/processes.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import type { Container } from '../../satellite/containers/runtime.js'
 import { startRecorderLoop } from '../../satellite/recorder-loop.js'
-import type { RefusedCalls } from '../../src/api/gen/hub.js'
+import type { Observation, RefusedCalls, SyscallCount } from '../../src/api/gen/hub.js'
 import { createLogger } from '../../src/log.js'
 import { quiet } from '../helpers/quiet.js'
 import { until } from '../helpers/until.js'
@@ -44,9 +44,11 @@ async function watched(told: Told) {
   const registry = openRegistry([runtime], logger)
   const audited = createAuditedCalls({ mntnsOf: () => undefined, cgroupIdOf: () => undefined })
   const refused: RefusedCalls[] = []
+  const observed: Observation[] = []
   const loop = await startRecorderLoop({
     ...{ recorder: oneSlot(told), registry, audited, node: 'n', bootId: 'b', machine: 'x86_64' },
-    ...{ logger, attach: false, intervalMs: 60_000, onObservation: () => undefined },
+    ...{ logger, attach: false, intervalMs: 60_000 },
+    onObservation: (observation) => void observed.push(observation),
     onRefused: (calls) => refused.push(...calls)
   })
   await loop.attach()
@@ -54,7 +56,7 @@ async function watched(told: Told) {
     await loop.stop()
     registry.close()
   }
-  return { audited, refused, stop }
+  return { audited, refused, observed, stop }
 }
 
 const fresh = (): Told => ({
@@ -82,6 +84,37 @@ test('what was refused before the container was met is told by the look that mee
   const { refused, stop } = await watched(told)
   t.match(refused, [{ denied: [{ name: 'ptrace', count: 2 }] }])
   await stop()
+})
+
+test('who asked is known of each call that is counted, also of one that comes while others are told', async (t) => {
+  const told = fresh()
+  const { refused, observed, stop } = await watched(told)
+  const getpgid = 121
+  told.counts = new Map([[ptrace, 2]])
+  told.details = [detail]
+  told.onRead = () => {
+    told.counts = new Map([
+      [ptrace, 2],
+      [getpgid, 1]
+    ])
+    told.details = [detail, { ...detail, nr: getpgid, count: 1, comm: 'late' }]
+  }
+  told.moved?.()
+  await until('the refused calls', () => (refused.length > 0 ? true : undefined))
+  const both = [
+    { name: 'getpgid', count: 1, detail: { comm: 'late', pid: process.pid } },
+    { name: 'ptrace', count: 2, detail: { comm: 'web' } }
+  ]
+  const byName = (denied: readonly SyscallCount[] = []) =>
+    denied.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  t.match(byName(refused[0]?.denied), both)
+  const getsid = 124
+  told.onRead = () => {
+    told.counts = new Map([[getsid, 1]])
+    told.details = [1, 2, 3].map(() => ({ ...detail, nr: getsid, count: 1, comm: 'later' }))
+  }
+  await stop()
+  t.match(observed.at(-1)?.denied, [{ name: 'getsid', detail: { comm: 'later' } }])
 })
 
 test('what only the audit log tells of is told with its arguments', async (t) => {

@@ -41,7 +41,7 @@ export interface Refused {
 }
 
 export interface DenialRows {
-  /** `added`: how many calls more than before. */
+  /** `added`: how many calls more than before; 0: those are known of which it was not told who made them. */
   grow(denial: Denial, added: number, now: string): void
   /** Oldest news first. */
   list(): DenialRow[]
@@ -94,24 +94,32 @@ export function createDenialRows(): DenialRows {
     return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
   }
 
+  /** Counted, and nobody said by whom. */
+  const isNameless = (row: DenialRow, own: string): boolean =>
+    row.pid === 0 && row.comm === '' && row.key.startsWith(`${own} `)
+
   return {
     grow(denial, added, now) {
       const answer = answerOf(denial)
       const own = `${denial.node} ${denial.instance} ${denial.abi} ${denial.syscall} ${denial.action}`
       const key = `${own} ${denial.errno} ${denial.arguments} ${denial.comm}`
       const before = rows.get(key)
+      const nameless =
+        added > 0 ? undefined : [...rows.values()].find((row) => isNameless(row, own))
+      if (added === 0 && nameless === undefined) return
       const { node, namespace, workload, profile, container, containerName, pod } = denial
       const row: DenialRow = {
         ...{ key, node, namespace, workload, profile, container, containerName, pod, answer },
         ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
         ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
         ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
-        count: (before?.count ?? 0) + added,
-        firstSeen: before?.firstSeen ?? now,
+        count: (before?.count ?? 0) + (nameless?.count ?? 0) + added,
+        firstSeen: before?.firstSeen ?? nameless?.firstSeen ?? now,
         ...{ lastSeen: now, at: denial.at === '' ? now : denial.at },
         ...{ expected: denial.expected, succeeded: denial.succeeded }
       }
       rows.delete(key)
+      if (nameless !== undefined) rows.delete(nameless.key)
       rows.set(key, row)
       bound(rows, mostRows)
       const place = `${node} ${container}`

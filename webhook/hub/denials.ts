@@ -14,7 +14,7 @@ function keyOf({ node, instance, abi, syscall, action }: Denial): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
 }
 
-/** `grew`: called for each denial that is new or has grown, with how many calls more. */
+/** `grew`: called for each denial that is new or has grown, with how many calls more; 0: who it was is news. */
 export function createDenials(
   logger: Logger,
   grew: (denial: Denial, added: number) => void = () => undefined
@@ -29,7 +29,10 @@ export function createDenials(
         if (before !== undefined && before.count >= denial.count) {
           // The audit log may tell later who it was.
           const tells = before.count === denial.count && before.pid === 0 && denial.pid > 0
-          if (tells) known.set(key, denial)
+          if (tells) {
+            known.set(key, denial)
+            grew(denial, 0)
+          }
           continue
         }
         known.delete(key)

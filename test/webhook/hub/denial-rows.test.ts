@@ -1,5 +1,7 @@
 import { test } from 'tap'
+import { createLogger } from '../../../src/log.js'
 import type { Denial } from '../../../webhook/hub/denial.js'
+import { createDenials } from '../../../webhook/hub/denials.js'
 import { createDenialRows } from '../../../webhook/hub/denial-rows.js'
 
 test('refused calls of an earlier run with the same id are not those of the next', (t) => {
@@ -28,5 +30,44 @@ test('refused calls of an earlier run with the same id are not those of the next
     ['n1/2', 1]
   ])
   t.same(rows.listOf('n2', 'web', '2026-01-01T00:00:00.000Z'), [])
+  t.end()
+})
+
+test('who made a call that was counted before is said in its row', (t) => {
+  const rows = createDenialRows()
+  const denials = createDenials(createLogger('test', { write: () => undefined }), (one, added) =>
+    rows.grow(one, added, one.lastSeen)
+  )
+  const denial = (count: number, more: Partial<Denial> = {}) =>
+    ({
+      ...{
+        node: 'n1',
+        container: 'web',
+        instance: 'n1/1',
+        lastSeen: `2026-01-01T00:00:0${count}Z`
+      },
+      ...{ action: 'SCMP_ACT_ERRNO', errno: 1, signal: '', syscall: 'getsid', at: '' },
+      ...{ expected: false, abi: 'x86_64', comm: '', pid: 0, arguments: '', count, ...more }
+    }) as Denial
+  const named = { comm: 'app', pid: 7 }
+  const listed = () => rows.list().map(({ comm, count }) => `${comm || '-'} ${count}`)
+  const told: string[] = []
+  rows.onNews(({ comm, added }) => told.push(`${comm || '-'} +${added}`))
+  for (const [what, one, wanted] of [
+    ['counted', denial(1), ['- 1']],
+    ['the same again', denial(1), ['- 1']],
+    ['who it was', denial(1, named), ['app 1']],
+    ['once more', denial(1, named), ['app 1']],
+    ['more of them', denial(3, named), ['app 3']],
+    ['more, of nobody', denial(4), ['app 3', '- 1']],
+    ['that was the same one', denial(4, named), ['app 4']],
+    ['another call', denial(1, { syscall: 'getpgid' }), ['app 4', '- 1']],
+    ['an older word', denial(2, named), ['app 4', '- 1']]
+  ] as const) {
+    denials.note([one])
+    t.same(listed(), wanted, what)
+  }
+  t.same(told, ['- +1', 'app +0', 'app +2', '- +1', 'app +0', '- +1'])
+  t.same(rows.ofContainer('n1', 'web', '2026-01-01T00:00:00Z'), { denials: 5, expected: 0 })
   t.end()
 })
