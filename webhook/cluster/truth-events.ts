@@ -7,6 +7,9 @@ import type { EventRecorder, EventText } from './events.js'
 
 /** Containers whose pods are remembered, also after their end: what ended by a refused call is told, too. */
 const mostRemembered = 20_000
+/** Containers of which a refused call is told before they are, and refused calls of one of them. */
+const mostEarly = 1000
+const mostEarlyCalls = 16
 
 /** What became wrong, or right again, with a container. Pure. */
 export function driftTexts(
@@ -51,6 +54,14 @@ export function denialText(view: DenialView): EventText | undefined {
   }
 }
 
+/** Leaves the oldest out. */
+function bound(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) break
+    map.delete(key)
+  }
+}
+
 /**
  * Tells people on their pods of drift, of missing protection and of refused calls. Each hub speaks of what
  * its own satellites see; a satellite is believed of the pods of its own node only. @returns how to end it.
@@ -63,6 +74,7 @@ export function tellPods(options: {
   const { truth, pod, events } = options
   const told = new Map<string, Pick<ContainerView, 'drift' | 'unprotected'>>()
   const pods = new Map<string, string>()
+  const early = new Map<string, Map<string, DenialNews>>()
 
   function record(uid: string, node: string, texts: readonly EventText[]): void {
     const about = texts.length === 0 || uid === '' ? undefined : pod(uid)
@@ -72,28 +84,43 @@ export function tellPods(options: {
     for (const text of texts) events.record(regarding, text)
   }
 
+  function refused(uid: string, news: DenialNews): void {
+    const text = denialText(denialView(truth, news))
+    if (text !== undefined) record(uid, news.node, [text])
+  }
+
+  /** By another way, and maybe before anybody says which pod it is: kept until then, the newest of each call. */
+  function keepEarly(place: string, news: DenialNews): void {
+    const calls = early.get(place) ?? new Map<string, DenialNews>()
+    calls.set(`${news.abi} ${news.syscall} ${news.action}`, news)
+    bound(calls, mostEarlyCalls)
+    early.set(place, calls)
+    bound(early, mostEarly)
+  }
+
   function look(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
     for (const view of changed) {
       const place = `${view.node} ${view.id}`
       pods.delete(place)
       if (view.podUid !== '') pods.set(place, view.podUid)
       record(view.podUid, view.node, driftTexts(told.get(view.key), view))
+      for (const news of early.get(place)?.values() ?? []) refused(view.podUid, news)
+      early.delete(place)
       if (view.drift.length > 0 || view.unprotected !== null) told.set(view.key, view)
       else told.delete(view.key)
     }
     for (const { key } of gone) told.delete(key)
-    for (const place of pods.keys()) {
-      if (pods.size <= mostRemembered) break
-      pods.delete(place)
-    }
+    bound(pods, mostRemembered)
   }
 
   const leaves = [
     truth.views.onChange(look),
     truth.sources.hub.denialRows.onNews((news: DenialNews) => {
-      const text = denialText(denialView(truth, news))
-      const uid = pods.get(`${news.node} ${news.container}`)
-      if (text !== undefined && uid !== undefined) record(uid, news.node, [text])
+      const place = `${news.node} ${news.container}`
+      const uid = pods.get(place)
+      if (uid === undefined) keepEarly(place, news)
+      // Said already, of nobody in particular.
+      else if (news.added > 0) refused(uid, news)
     })
   ]
   look(truth.views.list(), [])

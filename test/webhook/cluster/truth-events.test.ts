@@ -68,13 +68,20 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
     events: { record: (about, { reason }) => said.push(`${about.name} ${reason}`) }
   })
   refuse(row)
+  refuse({ ...row, added: 0, comm: 'app' })
   look([view({})], [])
   look([view({ key: 'n2/c@1', node: 'n2', drift: changed.drift })], [])
   refuse({ ...row, node: 'n2' })
+  // Told by a quicker way than the container itself.
+  refuse({ ...row, container: 'd', comm: '' })
+  refuse({ ...row, container: 'd', added: 0 })
+  const late = view({ key: 'n1/d@1', id: 'd' })
+  look([late], [])
+  look([late], [])
   stop()
   t.same(
     said,
-    ['web-1 FileChanged', 'web-1 CallRefused', 'web-1 AsDeclared'],
+    ['web-1 FileChanged', 'web-1 CallRefused', 'web-1 AsDeclared', 'web-1 CallRefused'],
     'a node is not believed of the pods of another'
   )
   t.end()
