@@ -1,6 +1,6 @@
 import { ask, failureText } from './api.js'
 import { standing } from './fields.js'
-import { reloadRegions } from './live.js'
+import { leave, reloadRegions } from './live.js'
 
 interface Selector {
   matchLabels?: Record<string, string>
@@ -85,8 +85,10 @@ async function saveRule(form: HTMLFormElement): Promise<void> {
   const { url, spec } = ruleOf(form)
   const answer = await ask('PUT', url, { spec })
   const error = standing(form).querySelector('.form-error')
-  if (answer.ok) location.assign('/rules')
-  else if (error !== null) error.textContent = failureText(answer.failure)
+  if (answer.ok) {
+    leave()
+    location.assign('/rules')
+  } else if (error !== null) error.textContent = failureText(answer.failure)
 }
 
 /** A rule from its form, and the test of a pod. The forms may come anew with the page. */
