@@ -158,7 +158,7 @@ async function untilTold({ store }: Chain): Promise<void> {
     const profile = await store.get('SeccompProfile', ref)
     const all = profile?.status?.instances ?? []
     return all.length > 0 && all.every(({ ended }) => ended) ? true : undefined
-  }, promptMs)
+  })
 }
 
 /** `secco doctor`: 0 when every link holds, else 1; what it made is removed again. */

@@ -12,7 +12,7 @@ export function ask(
   path: string,
   method = 'GET',
   body?: string,
-  timeoutMs = 3000
+  timeoutMs = 30_000
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const call = request(

@@ -98,7 +98,7 @@ async function setStage(options: WalkOptions): Promise<Stage> {
         extraCapabilities: ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
       })
       await startContainer(container, bundle)
-      await untilServing(port, 10_000)
+      await untilServing(port, 60_000)
     },
     attack: async (container) =>
       parseAttempts((await execInContainer(container, ['/root/attack'])).stdout)
@@ -143,7 +143,7 @@ async function watchLearning(
       return wanted.every((name) => names.has(name)) ? size : undefined
     },
     {
-      limitMs: 20_000,
+      limitMs: 60_000,
       what: `the hub to have learned ${wanted.join(', ')}`,
       signal: options.signal
     }
@@ -174,7 +174,7 @@ async function approveAndDeliver(
         status.nodes.ready === status.nodes.total
       return ready ? status.revision : undefined
     },
-    { limitMs: 20_000, what: 'every node to hold the revision', signal: options.signal }
+    { limitMs: 60_000, what: 'every node to hold the revision', signal: options.signal }
   )
   const path = revisionPath(ref.namespace, ref.name, digest)
   const text = await readFile(join(options.seccompRoot, path), 'utf8')
