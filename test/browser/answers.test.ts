@@ -8,7 +8,7 @@ import { logIn } from './rig.js'
 import { serve, withBrowser } from './serve.js'
 import { town } from './town.js'
 
-t.setTimeout(280_000)
+t.setTimeout(900_000)
 
 const profile: SeccompProfile = {
   ...{ apiVersion, kind: 'SeccompProfile' },

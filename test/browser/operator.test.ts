@@ -12,7 +12,7 @@ import { readProfile } from '../helpers/state-folder.js'
 import { makeApps, textOf, until, untilSaid } from './app.js'
 import { logIn, openBrowser, picture, startSecco, violationsOf } from './rig.js'
 
-t.setTimeout(600_000)
+t.setTimeout(1_500_000)
 const probe = probeTracing()
 const ref = { namespace: 'default', name: 'story' }
 const key = 'default/story'
@@ -244,7 +244,15 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     }
     await untilSaid(page, /nobody: none of 2 containers/)
     await open('/denials?q=getpgid')
-    await untilSaid(page, /getpgid[^]*EPERM/)
+    // Who has just been started may not listen yet.
+    const asking = setInterval(() => {
+      for (const id of ['story', 'story-canary'])
+        void apps
+          .app(id, 'story')
+          .signal('USR1')
+          .catch(() => undefined)
+    }, 1000)
+    await untilSaid(page, /getpgid[^]*EPERM/).finally(() => clearInterval(asking))
 
     await open('/emergency')
     await page.getByLabel('Reason to give getpgid back').fill('patched')

@@ -12,7 +12,7 @@ import { addressesOf } from './addresses.js'
 import { city, cityKey } from './city.js'
 import { town } from './town.js'
 
-t.setTimeout(280_000)
+t.setTimeout(900_000)
 
 const key = 'shop/checkout.app'
 const addresses = addressesOf(key)

@@ -100,7 +100,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
       const { status } = (await use.profile('api')) ?? {}
       return status?.history?.at(-1)?.action === 'return' ? status.history : undefined
     },
-    { timeoutMs: 60_000, everyMs: 100 }
+    { timeoutMs: 180_000, everyMs: 100 }
   )
   t.comment(`taken back ${Date.now() - asked} ms after the first refused call`)
   const account = 'system:serviceaccount:default:administrator'

@@ -80,7 +80,7 @@ test('when certificates are made, announced, changed and forgotten', async (t) =
 const found = await findApiServer()
 const skip = found.skip ?? false
 
-test('rotation while reviews keep flowing', { skip, timeout: 300_000 }, async (t) => {
+test('rotation while reviews keep flowing', { skip, timeout: 900_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
   t.teardown(() => cluster.stop())
@@ -109,8 +109,8 @@ test('rotation while reviews keep flowing', { skip, timeout: 300_000 }, async (t
         configuration: 'secco',
         configMap: 'secco-authority',
         everyMs: 250,
-        settleMs: 1000,
-        overlapMs: 2000
+        settleMs: 4000,
+        overlapMs: 6000
       })
       return { name, source }
     })
@@ -197,7 +197,7 @@ test('rotation while reviews keep flowing', { skip, timeout: 300_000 }, async (t
         const now = certs()
         return now.every((cert, i) => cert === now[0] && cert !== before[i]) ? true : undefined
       },
-      { timeoutMs: 60_000 }
+      { timeoutMs: 180_000 }
     )
 
   for (let round = 0; round < 3; round += 1) {
@@ -221,7 +221,7 @@ test('rotation while reviews keep flowing', { skip, timeout: 300_000 }, async (t
         const bundles = await bundleOf()
         return bundles.every((one) => (one.match(/BEGIN/g) ?? []).length === 1) ? true : undefined
       },
-      { timeoutMs: 60_000 }
+      { timeoutMs: 180_000 }
     )
   }
   // Somebody applies the manifest again, or takes the bundle away: it comes back.

@@ -90,7 +90,7 @@ function startPrograms(work: string, ports: readonly number[]) {
 
 test('kill -9 of satellite, hub and both while a real container is learned and approved', {
   skip: tracing.available ? false : (tracing.reason ?? 'nothing can be traced'),
-  timeout: 240_000
+  timeout: 1_200_000
 }, async (t) => {
   t.comment(`seed ${seed} (repeat with SECCO_TEST_SEED)`)
   const random = seededRandom(seed)

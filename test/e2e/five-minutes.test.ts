@@ -7,7 +7,7 @@ import { probeTracing } from '../../native/recorder.js'
 import { shortcomings, walkReadme } from '../five-minutes/walk.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 const probe = probeTracing()
 
 async function freePort(): Promise<number> {

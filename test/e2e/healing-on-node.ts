@@ -41,7 +41,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
         if (known === undefined && own.length > 0) await use.ask(pod, path)
         return known
       },
-      { timeoutMs: 90_000, everyMs: 500 }
+      { timeoutMs: 180_000, everyMs: 500 }
     )
 
   const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
@@ -71,6 +71,11 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   const enforced = await podWith(first.enforce)
   t.equal(await use.ask(enforced, path), 'getsid refused errno 1\n')
   t.match(await denied(enforced, 'EPERM'), { mode: 'enforce', comm: 'server', profile: 'web' })
+  const compared = (name: string) =>
+    until(`the filter of ${name} to be compared`, async () =>
+      (await listed<ContainerView>('ps')).find((one) => one.pod === name && one.checked === 'bytes')
+    )
+  await compared(enforced.metadata.name)
   const why = await me('why-eperm', 'web', '-n', namespace)
   t.match(why.stdout, /server \(pid \d+\) in app on node-1 called getsid and got EPERM, \d+ times?/)
   t.match(why.stdout, /It runs under web@[0-9a-f]{8}: .*byte for byte/)
@@ -88,11 +93,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   await cluster.kubectl(...restart.split(' '))
   const healed = await podWith(next.enforce)
   t.equal(await use.ask(healed, path), 'getsid ok\n')
-  const view = await until('the healed container', async () =>
-    (await listed<ContainerView>('ps')).find(
-      (one) => one.pod === healed.metadata.name && one.checked === 'bytes'
-    )
-  )
+  const view = await compared(healed.metadata.name)
   t.match(view, { state: 'enforced', revision: next.revision, stale: false, drift: [], denials: 0 })
   t.match(
     (await me('why-eperm', healed.metadata.name, '-n', namespace)).stdout,

@@ -16,6 +16,7 @@ import { seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
+import { makePatient } from '../helpers/patient-webhook.js'
 import { until } from '../helpers/until.js'
 import { verbsOverTwoHubs } from './two-hubs-on-nodes.js'
 
@@ -24,7 +25,10 @@ const found = unable === undefined ? await findNodePrograms() : { skip: unable }
 const skip = found.skip ?? false
 const instance = (name: string): string => `app.kubernetes.io/instance=${name}`
 
-test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_000 }, async (t) => {
+test('two of each: one of each goes, and nobody notices', {
+  skip,
+  timeout: 1_500_000
+}, async (t) => {
   if (found.programs === undefined) return
   const folder = await mkdtemp(join(tmpdir(), 'secco-install-ha-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -42,6 +46,7 @@ test('two of each: one of each goes, and nobody notices', { skip, timeout: 600_0
   const began = Date.now()
   const since = (): string => `${((Date.now() - began) / 1000).toFixed(1)} s`
   await applyInstall(kubectl, ['--ha', '--mode', 'enforce', '--image', seccoImageName])
+  await makePatient(kube)
   t.comment(`applied after ${since()}`)
   const readyPods = (name: string, count: number): Promise<Pod[]> =>
     until(

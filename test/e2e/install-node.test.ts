@@ -34,7 +34,7 @@ interface Workload {
   status?: { readyReplicas?: number; numberReady?: number; desiredNumberScheduled?: number }
 }
 
-test('what secco install prints runs on a real node', { skip, timeout: 600_000 }, async (t) => {
+test('what secco install prints runs on a real node', { skip, timeout: 1_500_000 }, async (t) => {
   if (found.programs === undefined) return
   const folder = await mkdtemp(join(tmpdir(), 'secco-install-node-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))

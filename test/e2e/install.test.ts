@@ -32,7 +32,7 @@ const templateOf = (objects: readonly Manifest[], name: string) => {
   return (one as unknown as { spec: PodTemplate }).spec.template
 }
 
-test('secco install and uninstall', { skip, timeout: 600_000 }, async (t) => {
+test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
   if (found.programs?.kubectl === undefined) return
   const cluster = await startCluster(found.programs)
   t.teardown(() => cluster.stop())

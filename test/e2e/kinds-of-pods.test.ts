@@ -173,7 +173,7 @@ function tableOf(titles: readonly string[], rows: readonly (readonly string[])[]
   )
 }
 
-test('kinds of pods, in namespaces of every level', { skip, timeout: 300_000 }, async (t) => {
+test('kinds of pods, in namespaces of every level', { skip, timeout: 900_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
   t.teardown(() => cluster.stop())

@@ -25,7 +25,10 @@ const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
 const skip = found.skip ?? false
 
-test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_000 }, async (t) => {
+test('from a labelled Deployment to an enforced filter', {
+  skip,
+  timeout: 1_500_000
+}, async (t) => {
   if (found.programs === undefined) return
   const say = (line: string): void => t.comment(line)
   const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
@@ -110,7 +113,8 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
         items: { pod: string; state: string; denials: number }[]
       }
       const own = items.find((one) => one.pod === pod.metadata.name)
-      return own?.state === 'starting' ? undefined : own
+      // Counts are taken in twice a second.
+      return own?.state === 'starting' || (own?.denials ?? 0) < attack.length ? undefined : own
     })
     t.match(
       listed,
@@ -128,6 +132,7 @@ test('from a labelled Deployment to an enforced filter', { skip, timeout: 600_00
     )
     // All that the pod did has been taken in when its end has.
     await shop.patch(deployment, { spec: { replicas: 0 } })
+    // News that is no news to a profile is written more and more seldom.
     const ended = await until('the end of the attacked pod in the profile', async () => {
       const { status } = (await shop.profile('web.app')) ?? {}
       const all = status?.instances ?? []

@@ -45,7 +45,7 @@ const refusesGetsid = {
 
 test('a real cluster with two nodes, and nothing of it afterwards', {
   skip,
-  timeout: 300_000
+  timeout: 900_000
 }, async (t) => {
   if (found.programs === undefined) return
   const before = await machineState(0)
@@ -147,7 +147,7 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
   })
 })
 
-test('npm run cluster, killed: nothing of it afterwards', { skip, timeout: 120_000 }, async (t) => {
+test('npm run cluster, killed: nothing of it afterwards', { skip, timeout: 600_000 }, async (t) => {
   const program = join(repositoryRoot, 'build/test/helpers/kubernetes/main.js')
   const command = ['-u', 'NODE_OPTIONS', process.execPath, program, '--without-secco']
   const child = spawn('/usr/bin/env', command, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -155,7 +155,7 @@ test('npm run cluster, killed: nothing of it afterwards', { skip, timeout: 120_0
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   await until('it to be ready', () => (said.includes('Ctrl-C') ? true : undefined), {
-    timeoutMs: 90_000
+    timeoutMs: 180_000
   })
   const [, folder = '', number] = /KUBECONFIG=(\S+secco-cluster-(\d+)-\w+)/.exec(said) ?? []
   t.ok(existsSync(folder))

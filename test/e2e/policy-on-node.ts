@@ -20,7 +20,7 @@ import { until } from '../helpers/until.js'
 const namespace = 'policy'
 const configuration = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/secco'
 /** A new export is found within half a minute. */
-const patience = { timeoutMs: 60_000, everyMs: 200 }
+const patience = { timeoutMs: 180_000, everyMs: 200 }
 
 interface Given extends OnNode {
   kubectl: string

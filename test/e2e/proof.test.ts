@@ -17,7 +17,7 @@ import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
 
 // Hundreds of real containers one after the other.
-t.setTimeout(240_000)
+t.setTimeout(900_000)
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 /** What CI has time for; `npm run bench -- short-lived` runs 500 and 200. */

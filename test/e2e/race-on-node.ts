@@ -61,11 +61,13 @@ export async function fiftyPods(
   if (satellite === undefined) throw new Error('no satellite')
   const pid = await cluster.node().pidOf(containerIdOf(satellite, 'satellite'))
   const pods = `/api/v1/namespaces/${namespace}/pods`
-  const create = async (at: number) => {
+  const podOf = (name: string): Json => {
     const labels = { race: 'yes', 'secco.dev/profile': 'race' }
-    const body: Json = testPod({ name: `race-${at}`, labels }, [testContainer('app')])
-    return await kube.call('POST', pods, body)
+    return testPod({ name, labels }, [testContainer('app')])
   }
+  const create = async (at: number) => await kube.call('POST', pods, podOf(`race-${at}`))
+  const pathOfRevision = (digest: string): string =>
+    `secco/${namespace}/race/${digest.replace('sha256:', '')}.json`
   const began = Date.now()
   process.kill(pid, 'SIGSTOP')
   const made: Awaited<ReturnType<typeof create>>[] = []
@@ -76,6 +78,8 @@ export async function fiftyPods(
     // In waves of five; the node gets the file after the first three.
     for (let at = 0; at < 50; at += 5) {
       if (at === 15) process.kill(pid, 'SIGCONT')
+      // However busy the node is: those that come last come when it has the file.
+      if (at === 45) await use.given(podOf('race-tried'), pathOfRevision(revision))
       made.push(...(await Promise.all([0, 1, 2, 3, 4].map((one) => create(at + one)))))
     }
   } finally {
@@ -91,7 +95,7 @@ export async function fiftyPods(
   )
   const pathOf = ({ spec }: Pod): string =>
     spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile ?? ''
-  const newest = `secco/${namespace}/race/${revision.replace('sha256:', '')}.json`
+  const newest = pathOfRevision(revision)
   const early = made.slice(0, 15).map(({ body }) => pathOf(body as unknown as Pod))
   t.notOk(early.includes(newest), 'no pod is given a file that the node lacks')
 

@@ -354,7 +354,7 @@ const scenarios: readonly Scenario[] = [
   }
 ]
 
-test("the operator's published scenarios", { skip, timeout: 600_000 }, async (t) => {
+test("the operator's published scenarios", { skip, timeout: 1_500_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startRealCluster({
     programs: found.programs,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { GivenUp } from './until.js'
 
 /** A free port of loopback. Somebody else may take it before it is used: the start is tried again then. */
 export async function freePort(): Promise<number> {
@@ -56,10 +57,10 @@ export function start(
   return { child, name, tail: () => output, exited }
 }
 
-/** Throws with its last words when it has ended. */
+/** @throws GivenUp with its last words when it has ended. */
 export function assertAlive(running: Running): void {
   if (running.child.exitCode !== null || running.child.signalCode !== null) {
-    throw new Error(`${running.name} ended: ${running.tail().slice(-1500)}`)
+    throw new GivenUp(`${running.name} ended: ${running.tail().slice(-1500)}`)
   }
 }
 

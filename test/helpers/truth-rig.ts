@@ -15,7 +15,7 @@ import { uiToken } from './state-folder.js'
 import { until } from './until.js'
 
 /** Others may keep this machine busy. */
-export const patience = { timeoutMs: 90_000, everyMs: 100 }
+export const patience = { timeoutMs: 180_000, everyMs: 100 }
 
 /** What a small static program asks by itself. */
 const own =

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+/** What was waited for can never be: nobody waits for it any longer. */
+export class GivenUp extends Error {}
+
 /**
  * Asks `probe` until it gives something, and at last says what was waited for. For the few things
  * that offer no event (another program's readiness); everything else waits on events.
@@ -7,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
-  { timeoutMs = 30_000, everyMs = 20 } = {}
+  { timeoutMs = 120_000, everyMs = 20 } = {}
 ): Promise<T> {
   const end = Date.now() + timeoutMs
   let last: unknown
@@ -16,6 +19,7 @@ export async function until<T>(
       const value = await probe()
       if (value !== undefined) return value
     } catch (error) {
+      if (error instanceof GivenUp) throw error
       last = error
     }
     if (Date.now() > end) {

@@ -165,7 +165,7 @@ async function learned(
   })
   try {
     await start(lasting)
-    const patience = AbortSignal.timeout(30_000)
+    const patience = AbortSignal.timeout(120_000)
     while (ended.size < all.length && !patience.aborted) {
       await once(news, 'ended', { signal: patience }).catch(() => undefined)
     }

@@ -100,7 +100,7 @@ function byPart(
 
 const until = (holds: () => boolean) => untilGiven(holds.toString(), () => holds() || undefined)
 
-test('parts of a container', { skip, timeout: 90_000 }, async (t) => {
+test('parts of a container', { skip, timeout: 300_000 }, async (t) => {
   const rootfs = await makeRootfs()
   const source = join(packageRoot(), 'test', 'native', 'calls.c')
   execFileSync('cc', ['-O1', '-pthread', '-static', '-o', join(rootfs, 'calls'), source])

@@ -27,7 +27,7 @@ process.stdin.on('data', () => { recorder.stop({ keep: true }); process.exit(0) 
 setInterval(() => {}, 1000)
 `
 
-test('pins', { skip, timeout: 90_000 }, async (t) => {
+test('pins', { skip, timeout: 300_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'secco-pins-'))
   const mount = join(folder, 'bpf')
   const pin = join(mount, 'secco')

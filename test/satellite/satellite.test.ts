@@ -30,7 +30,7 @@ import { startContainerd } from '../helpers/containerd.js'
 import { quiet } from '../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 const asRoot = process.getuid?.() === 0 ? false : 'needs root'

@@ -9,7 +9,7 @@ const probe = probeTracing()
 
 test('a trace of a container that ends before it was seen ends too', {
   skip: probe.available ? false : (probe.reason ?? 'nothing can be traced'),
-  timeout: 20_000
+  timeout: 120_000
 }, async (t) => {
   const state = { listed: 0 }
   const report = await traceContainer({

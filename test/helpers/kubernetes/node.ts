@@ -116,7 +116,7 @@ export async function startNode(
       assertAlive(containerd)
       return (await ctr('images', 'list')) === '' ? undefined : true
     },
-    { timeoutMs: 60_000, everyMs: 50 }
+    { timeoutMs: 180_000, everyMs: 50 }
   )
   const importImage = async (file: string): Promise<void> => {
     await ctr('images', 'import', file)

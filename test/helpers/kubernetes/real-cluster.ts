@@ -130,7 +130,7 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
         const path = '/api/v1/namespaces/default/serviceaccounts/default'
         return (await plane.kube.call('GET', path)).status === 200 ? true : undefined
       },
-      { timeoutMs: 60_000, everyMs: 50 }
+      { timeoutMs: 180_000, everyMs: 50 }
     )
     tell('pods can be created')
     return {

@@ -7,6 +7,7 @@ import { namespace } from '../../../src/cli/install/names.js'
 import { version } from '../../../src/version.js'
 import type { NodePrograms } from '../api-server-programs.js'
 import { kubectlOf } from '../kubectl.js'
+import { makePatient } from '../patient-webhook.js'
 import { until } from '../until.js'
 import { administratorToken } from './administrator-token.js'
 import { applyInstall, saidByInstallation } from './apply-install.js'
@@ -70,6 +71,7 @@ export async function runSeccoInCluster(
       throw new Error(`${String(error)}\n${await saidByInstallation(kubectl)}`, { cause: error })
     }
   }
+  await makePatient(kube)
   await ready('the central service', 'deployments/secco', 1)
   await ready('every satellite', 'daemonsets/secco-satellite', cluster.nodes.length)
   const token = await administratorToken(cluster)

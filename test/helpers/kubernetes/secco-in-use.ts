@@ -112,7 +112,7 @@ export async function useSecco(
             names = namesOf(await profile(name))
             return syscalls.every((one) => names.includes(one)) ? names : undefined
           },
-          { timeoutMs: 90_000 }
+          { timeoutMs: 180_000 }
         )
       } catch (error) {
         const there = (await profiles()).map((one) => one.metadata.name).join(', ')
@@ -145,7 +145,7 @@ export async function useSecco(
           const enforce = revisionPath(namespace, name, revision)
           return { revision, enforce, audit: revisionPath(namespace, name, auditRevision) }
         },
-        { timeoutMs: 60_000 }
+        { timeoutMs: 180_000 }
       ),
     given: async (pod, path) => {
       await until(
@@ -154,7 +154,7 @@ export async function useSecco(
           const { body } = await kube.call('POST', `${place('pods')}?dryRun=All`, pod)
           return JSON.stringify(body).includes(path) ? true : undefined
         },
-        { timeoutMs: 60_000, everyMs: 100 }
+        { timeoutMs: 180_000, everyMs: 100 }
       )
     },
     ready: async (selector, count, wanted = () => true) =>
@@ -165,7 +165,7 @@ export async function useSecco(
           const good = pods.filter((pod) => isReady(pod) && wanted(pod))
           return pods.length === count && good.length === count ? pods : undefined
         },
-        { timeoutMs: 60_000, everyMs: 100 }
+        { timeoutMs: 180_000, everyMs: 100 }
       ),
     ask: async (pod, path) =>
       await (await fetch(`http://${pod.status.podIP ?? ''}:8080${path}`)).text()

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { repositoryRoot } from '../repository.js'
 import { spawnSecco } from '../secco-command.js'
+import { makePatient } from '../patient-webhook.js'
 import { until } from '../until.js'
 import { administratorToken } from './administrator-token.js'
 import type { RealNode } from './node.js'
@@ -125,6 +126,7 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
       [{ op: 'replace', path: '/webhooks/0/clientConfig', value: clientConfig }],
       { contentType: 'application/json-patch+json' }
     )
+    await makePatient(cluster.kube)
     const token = await administratorToken(cluster)
     const nodes = (): Promise<SeenNode[]> => listOf<SeenNode>(addresses.ui, token, 'nodes')
     await until('every satellite to be connected', async () => {

@@ -15,7 +15,7 @@ spec:
     syscalls: [{names: [bpf, read, socket], action: SCMP_ACT_ALLOW}]
 `
 
-test('secco block', { timeout: 240_000 }, async (t) => {
+test('secco block', { timeout: 600_000 }, async (t) => {
   const state = await mkdtemp(join(tmpdir(), 'secco-block-'))
   t.teardown(() => rm(state, { recursive: true, force: true }))
   const secco = (...args: string[]) => runSecco(args, { env: { SECCO_STATE: state } })
@@ -68,7 +68,7 @@ test('secco block', { timeout: 240_000 }, async (t) => {
   t.match(await secco('block', 'bpf', '--remove'), { code: 0, stderr: /is not blocked/ })
 })
 
-test('secco base', { timeout: 240_000 }, async (t) => {
+test('secco base', { timeout: 600_000 }, async (t) => {
   const shown = await runSecco(['base', 'show', '--runtime', 'runc@1.1.5', '-o', 'json'])
   const rows = JSON.parse(shown.stdout) as { name: string; reason: string; source: string }[]
   t.ok(rows.some(({ name }) => name === 'execve') && !rows.some(({ name }) => name === 'statx'))
@@ -97,7 +97,7 @@ for (const [runtime, flags] of [
   )
   const reason = tracing.available ? false : (tracing.reason ?? 'no tracing')
   const skip = there ? reason : `${runtime} is not installed`
-  test(`secco base measure: ${runtime}`, { skip, timeout: 240_000 }, async (t) => {
+  test(`secco base measure: ${runtime}`, { skip, timeout: 600_000 }, async (t) => {
     const args = ['base', 'measure', '--runtime', runtime, '--runs', '1', '-o', 'json', ...flags]
     const done = await runSecco(args)
     // crun 1.8 starts nothing where cgroups of both versions are mounted side by side.

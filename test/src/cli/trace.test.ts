@@ -16,7 +16,7 @@ import { runSecco } from '../../helpers/secco-command.js'
 import { straceCounts } from '../../helpers/strace.js'
 
 // Real containers and three rounds of strace: longer than tap's 30 s on a busy machine.
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 const build = fileURLToPath(new URL('../../..', import.meta.url))
@@ -130,7 +130,7 @@ test('a traced profile is never weaker than RuntimeDefault, unless the user says
   t.end()
 })
 
-test('a command: nothing missing against strace -f', { skip, timeout: 120_000 }, async (t) => {
+test('a command: nothing missing against strace -f', { skip, timeout: 300_000 }, async (t) => {
   const commands = [
     ['bash', '-c', 'ls -la / | sort | head'],
     ['python3', '-c', "import ssl, json, subprocess; subprocess.run(['true'])"]
@@ -229,7 +229,7 @@ test('signals to secco alone reach the command; its output may go away', {
 
 test('containers of runc: waited for, two at once, running', {
   skip,
-  timeout: 120_000
+  timeout: 300_000
 }, async (t) => {
   const rootfs = await makeRootfs()
   const root = await mkdtemp(join(tmpdir(), 'secco-runc-'))

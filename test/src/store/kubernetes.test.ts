@@ -45,7 +45,7 @@ async function install({ kube }: Cluster): Promise<void> {
       `${plural} to be served`,
       async () =>
         (await kube.call('GET', `/apis/${apiVersion}/${plural}`)).status === 200 ? true : undefined,
-      { timeoutMs: 60_000, everyMs: 50 }
+      { timeoutMs: 180_000, everyMs: 50 }
     )
   }
 }
@@ -139,7 +139,7 @@ if (cluster === undefined) {
     proxy.refuse(true)
     proxy.reset()
     await until('a failed try', () => (events.includes('failed') ? true : undefined), {
-      timeoutMs: 20_000,
+      timeoutMs: 180_000,
       everyMs: 20
     })
     await direct.apply('SeccompProfile', profileOf('net', 'while-away'))

@@ -326,7 +326,7 @@ test('shutdown under load drops nothing', async (t) => {
   const inFlight = Array.from({ length: 10 }, () => send(good, { agent }))
   const results = Promise.all(inFlight)
   await Promise.race(inFlight)
-  const closing = server.shutdown({ delayMs: 1000 })
+  const closing = server.shutdown({ delayMs: 5000 })
   t.match(await send('', { method: 'GET', path: '/readyz' }), {
     status: 503,
     text: /\[-\]serving failed/

@@ -43,7 +43,7 @@ interface Replica {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
 }
 
-test('replicas of the webhook come and go', { skip, timeout: 300_000 }, async (t) => {
+test('replicas of the webhook come and go', { skip, timeout: 580_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
   const closers: (() => Promise<void> | void)[] = [() => cluster.stop()]
@@ -143,7 +143,7 @@ test('replicas of the webhook come and go', { skip, timeout: 300_000 }, async (t
         const text = readFileSync(join(state, 'addresses.json'), 'utf8')
         return Number(new URL((JSON.parse(text) as { webhook: string }).webhook).port)
       },
-      { timeoutMs: 60_000, everyMs: 50 }
+      { timeoutMs: 180_000, everyMs: 50 }
     )
     const replica = { id, port, exitCode: () => child.exitCode, end }
     endpoints.set(id, replica)
@@ -251,7 +251,7 @@ test('replicas of the webhook come and go', { skip, timeout: 300_000 }, async (t
             }
             return true
           },
-          { timeoutMs: 60_000, everyMs: 200 }
+          { timeoutMs: 180_000, everyMs: 200 }
         )
       const newLeaf = async (was: X509Certificate): Promise<X509Certificate> => {
         return await until(
@@ -260,7 +260,7 @@ test('replicas of the webhook come and go', { skip, timeout: 300_000 }, async (t
             const now = new X509Certificate((await data())['tls.crt'] ?? '')
             return now.fingerprint256 === was.fingerprint256 ? undefined : now
           },
-          { timeoutMs: 60_000, everyMs: 200 }
+          { timeoutMs: 180_000, everyMs: 200 }
         )
       }
 

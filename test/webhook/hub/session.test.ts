@@ -163,14 +163,16 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
     () => hub.nodes().some(({ name, connected }) => name === 'twin' && connected),
     (f) => hub.onChange(f)
   )
+  const beat = setInterval(
+    () => first.call.write({ body: { $case: 'heartbeat', value: { sequence: 1 } } }),
+    100
+  )
   const second = await open('twin')
   second.call.resume()
   second.hello()
-  t.equal(
-    (await first.failed).code,
-    status.ABORTED,
-    'the newer connection of a node replaces the older'
-  )
+  const replacedBy = await first.failed
+  clearInterval(beat)
+  t.equal(replacedBy.code, status.ABORTED, 'the newer connection of a node replaces the older')
   t.ok(hub.nodes().some(({ name, connected }) => name === 'twin' && connected))
   second.call.cancel()
 })
