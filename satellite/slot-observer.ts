@@ -4,7 +4,8 @@ import type {
   AbiNames,
   Condition,
   Observation,
-  RefusedCalls
+  RefusedCalls,
+  SyscallCount
 } from '../src/api/gen/hub.js'
 import type { Logger } from '../src/log.js'
 import type { Abi } from '../src/seccomp/abi.js'
@@ -142,6 +143,14 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     return unprovenNames(abis, recorder.denials(slot), machine)
   }
 
+  /** The kernel side notes who asks before it counts: of whom nothing is known here yet, it is noted meanwhile. */
+  function denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[] {
+    const known = watch.denied(slot, abis, container)
+    if (known.every(({ detail }) => (detail?.pid ?? 0) > 0)) return known
+    watch.refresh()
+    return watch.denied(slot, abis, container)
+  }
+
   function meet(slot: Slot): void {
     stateOf(slot)
     audited?.meet(slot, [slot.pid])
@@ -162,12 +171,11 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     refused({ slot, container, blocked }) {
       const counts = recorder.read(slot.index, slot.generation)
       if (counts === undefined) return undefined
-      watch.refresh()
       return {
         instance: observationId(options.prefix, slot),
         container: containerRef(container),
         revision: revisionOf(container.seccomp, options.held()),
-        denied: watch.denied(slot, namedCounts(counts, blocked, machine), container)
+        denied: denied(slot, namedCounts(counts, blocked, machine), container)
       }
     },
     isReadyByAge: (slot) => stateOf(slot).phases?.ready === false && ageMs(slot) >= readyAfterMs,
@@ -184,8 +192,6 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
       const { slot, container, sequence } = one
       const { looked } = look(one)
       if (looked === undefined) return undefined
-      // The kernel side notes who asks before it counts: of what is counted here the caller is known.
-      watch.refresh()
       const { counts, abis } = looked
       const { phases, lostBefore, container: key } = stateOf(slot)
       const lost = Math.max(0, lostNow - lostBefore)
@@ -201,7 +207,7 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
         timeOf,
         phases,
         arguments: recorder.readArguments(slot.index, slot.generation),
-        denied: (abis) => watch.denied(slot, abis, container),
+        denied: (abis) => denied(slot, abis, container),
         unproven: unproven(one, abis, lost),
         lost: counts.unknown + lost,
         probed: slot.part !== 'session' && containers.get(key)?.probed === true

@@ -58,7 +58,7 @@ async function followDenials(
     onEvent(hub: string, event: string, data: unknown) {
       if (event !== 'denial') return
       const view = data as DenialView & { added: number }
-      const news = tally.add(hub, view)
+      const news = tally.add(hub, view, view.added === 0)
       // A hub knows what is news to it; whether another one told of it before, only all of them do.
       const added = hubs.again === undefined ? view.added : Math.min(view.added, news)
       if (added <= 0) return

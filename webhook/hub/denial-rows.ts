@@ -113,9 +113,11 @@ export function createDenialRows(): DenialRows {
         ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
         ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
         ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
-        count: (before?.count ?? 0) + (nameless?.count ?? 0) + added,
+        count: (before?.count ?? 0) + (nameless === before ? 0 : (nameless?.count ?? 0)) + added,
         firstSeen: before?.firstSeen ?? nameless?.firstSeen ?? now,
-        ...{ lastSeen: now, at: denial.at === '' ? now : denial.at },
+        // Who it was is no news of when.
+        lastSeen: nameless?.lastSeen ?? now,
+        at: denial.at === '' ? now : denial.at,
         ...{ expected: denial.expected, succeeded: denial.succeeded }
       }
       rows.delete(key)
@@ -130,6 +132,12 @@ export function createDenialRows(): DenialRows {
         ...{ denials: 0, expected: 0, since: denial.lastSeen }
       }
       instances.delete(denial.instance)
+      // Who knows the answer knows whether it was refused on purpose.
+      if (nameless !== undefined && nameless.expected !== denial.expected) {
+        const moved = denial.expected ? nameless.count : -nameless.count
+        sum.expected += moved
+        sum.denials -= moved
+      }
       if (denial.expected) sum.expected += added
       else sum.denials += added
       instances.set(denial.instance, sum)
@@ -137,9 +145,11 @@ export function createDenialRows(): DenialRows {
       containers.set(place, instances)
       bound(containers, mostContainers)
       const kind = denial.expected ? 'expected' : answer
-      const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
-      total.count += added
-      totals.set(`${node} ${kind}`, total)
+      if (added > 0) {
+        const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
+        total.count += added
+        totals.set(`${node} ${kind}`, total)
+      }
       for (const listener of [...listeners]) listener({ ...row, added })
     },
     list: () => [...rows.values()],

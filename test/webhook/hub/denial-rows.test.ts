@@ -62,12 +62,26 @@ test('who made a call that was counted before is said in its row', (t) => {
     ['more, of nobody', denial(4), ['app 3', '- 1']],
     ['that was the same one', denial(4, named), ['app 4']],
     ['another call', denial(1, { syscall: 'getpgid' }), ['app 4', '- 1']],
-    ['an older word', denial(2, named), ['app 4', '- 1']]
+    ['an older word', denial(2, named), ['app 4', '- 1']],
+    ['one without a name', denial(1, { syscall: 'getpgid', pid: 8 }), ['app 4', '- 1']]
   ] as const) {
     denials.note([one])
     t.same(listed(), wanted, what)
   }
-  t.same(told, ['- +1', 'app +0', 'app +2', '- +1', 'app +0', '- +1'])
-  t.same(rows.ofContainer('n1', 'web', '2026-01-01T00:00:00Z'), { denials: 5, expected: 0 })
+  t.same(told, ['- +1', 'app +0', 'app +2', '- +1', 'app +0', '- +1', '- +0'])
+  const ofAll = () => rows.ofContainer('n1', 'web', '2026-01-01T00:00:00Z')
+  t.same(ofAll(), { denials: 5, expected: 0 })
+
+  // What a filter answers tells whether it does so on purpose.
+  const probed = { ...named, errno: 38, expected: true }
+  denials.note([denial(3, { syscall: 'clone3', errno: 0 })])
+  t.same(ofAll(), { denials: 8, expected: 0 })
+  denials.note([denial(3, { syscall: 'clone3', lastSeen: '2026-01-01T00:09:00Z', ...probed })])
+  t.same(ofAll(), { denials: 5, expected: 3 })
+  t.match(rows.list().at(-1), { expected: true, count: 3, lastSeen: '2026-01-01T00:00:03Z' })
+  t.notOk(
+    rows.totals().some(({ count }) => count === 0),
+    'no counter of nothing'
+  )
   t.end()
 })

@@ -51,6 +51,27 @@ test('refused calls are counted once, whichever hub heard of them', (t) => {
   t.end()
 })
 
+test('of two that know as many calls the one that knows who asked', (t) => {
+  const [nobody, known] = [denial('n1', 'bpf', 2, { comm: '', pid: 0 }), denial('n1', 'bpf', 2)]
+  for (const lists of [
+    [[nobody], [known]],
+    [[known], [nobody]]
+  ]) {
+    t.strictSame(mergeDenials(lists), [known])
+  }
+  t.end()
+})
+
+test('who asked may be known later: nothing more is told, and nothing less after it', (t) => {
+  const tally = createDenialTally()
+  const nobody = denial('n1', 'bpf', 3, { comm: '', pid: 0 })
+  t.equal(tally.add('a', nobody), 3)
+  t.equal(tally.add('a', denial('n1', 'bpf', 3), true), 0)
+  t.equal(tally.add('b', denial('n1', 'bpf', 3)), 0, 'the same, from its next hub')
+  t.equal(tally.add('b', denial('n1', 'bpf', 5)), 2)
+  t.end()
+})
+
 test('a merged watch tells each refused call once', (t) => {
   const tally = createDenialTally()
   t.equal(tally.add('a', denial('n1', 'bpf', 100)), 100)
