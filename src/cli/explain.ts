@@ -50,29 +50,42 @@ type Before = WhyEperm['before']
 /** How many refused calls of earlier runs are told; a workload may have thousands. */
 const mostBefore = 10
 
-function sayBefore(io: Io, before: Before, isAll: boolean): void {
-  if (before.length === 0) return
-  const who = isAll ? 'No container of that name runs now. ' : ''
-  io.stdout(`${who}Refused to those that ended, or began a moment ago, newest last:\n`)
-  for (const { words } of before.slice(-mostBefore)) io.stdout(`  ${plain(words)}\n`)
+function sayBefore(io: Io, before: Before, namespace: string | undefined): void {
+  io.stdout('Refused to those that ended, or began a moment ago, newest last:\n')
+  for (const { words, ...row } of before.slice(-mostBefore)) {
+    const place = `${row.namespace}/${row.pod === '' ? row.containerName : row.pod}`
+    io.stdout(`  ${plain(place)}: ${plain(words)}\n`)
+  }
   const more = before.length - mostBefore
-  if (more > 0) io.stdout(`  and ${plural(more, 'earlier row')}: secco denials -o wide\n`)
+  const there = namespace === undefined ? '' : ` -n ${namespace}`
+  if (more > 0) {
+    io.stdout(`  and ${plural(more, 'earlier row')}: secco denials --muted -o wide${there}\n`)
+  }
 }
 
 /** For programs: what ended has the members of a container that its refused calls tell. */
 function endedOf(before: Before) {
-  const runs = new Map<string, { container: object; denials: Before }>()
+  const ended = new Map<string, { container: object; denials: Before }>()
   for (const row of before) {
     const { node, namespace, workload, pod, container: id, containerName: name } = row
-    const run = runs.get(`${node} ${row.instance}`) ?? {
+    const one = ended.get(`${node} ${id}`) ?? {
       container: { node, namespace, workload, pod, id, name },
       denials: []
     }
-    run.denials.push(row)
-    runs.set(`${node} ${row.instance}`, run)
+    one.denials.push(row)
+    ended.set(`${node} ${id}`, one)
   }
-  return [...runs.values()].map((run) => ({ running: false, ...run }))
+  return [...ended.values()].map((one) => ({ running: false, ...one }))
 }
+
+/** Of the same container of the same workload: what a new one is asked about may have been its end. */
+const hasEarlier = ({ container }: Explained, before: Before): boolean =>
+  before.some(
+    ({ namespace, workload, containerName }) =>
+      namespace === container.namespace &&
+      workload === container.workload &&
+      containerName === container.name
+  )
 
 /** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
 export async function whyEperm(
@@ -95,11 +108,14 @@ export async function whyEperm(
     )
     return 0
   }
-  for (const { container, denials, words, decision } of items) {
+  for (const item of items) {
+    const { container, denials, words, decision } = item
     const refused = denials.filter(({ expected }) => !expected)
     if (refused.length === 0) {
-      const other =
-        before.length > 0 ? '' : ': an EPERM has another cause (capabilities, file rights, an LSM)'
+      const isOther = !hasEarlier(item, before) && missing.length === 0
+      const other = isOther
+        ? ': an EPERM has another cause (capabilities, file rights, an LSM)'
+        : ''
       io.stdout(
         `${plain(container.name)} on ${container.node}: no call was refused by seccomp since it began${other}.\n`
       )
@@ -109,6 +125,9 @@ export async function whyEperm(
     const by = decision.rule === '' ? 'its own configuration' : `rule ${decision.rule}`
     io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
   }
-  sayBefore(io, before, items.length === 0)
+  if (items.length === 0 && missing.length === 0) {
+    io.stdout('No container of that name runs now.\n')
+  }
+  if (before.length > 0) sayBefore(io, before, options.namespace)
   return 0
 }

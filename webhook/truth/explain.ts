@@ -111,30 +111,30 @@ export interface WhyEperm {
 }
 
 export function explainRoutes(truth: Truth): TruthRoute[] {
-  const needs = { verb: 'list', resource: 'containers' } as const
   const nameOf = ({ query }: TruthCall): [string, string | undefined] => [
     textOf(query['name']) ?? '',
     textOf(query['namespace'])
   ]
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/explain', needs, cli: 'secco explain' },
+      ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
+      needs: { verb: 'list', resource: 'containers' },
       summary: 'Why a container has what it has, by which rule, and what was refused',
       handle(call) {
         const [name, namespace] = nameOf(call)
         const found = findContainers(truth, name, namespace)
-        if (found.length > 0) return { items: found.map((view) => explain(truth, view)) }
-        const before = refusedBefore(truth, found, name, namespace)
-        throw notRunning(name, before.length > 0 ? `secco why-eperm ${name}` : undefined)
+        if (found.length === 0) throw notRunning(name, `secco why-eperm ${name}`)
+        return { items: found.map((view) => explain(truth, view)) }
       }
     },
     {
-      ...{ method: 'GET', url: '/api/v1/why-eperm', needs, cli: 'secco why-eperm' },
+      ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm' },
+      needs: { verb: 'list', resource: 'denials' },
       summary: 'Which calls were refused: to a container, and to those of the name that ended',
       handle(call): WhyEperm {
         const [name, namespace] = nameOf(call)
         const found = findContainers(truth, name, namespace)
-        const before = refusedBefore(truth, found, name, namespace)
+        const before = refusedBefore(truth, name, namespace)
         if (found.length + before.length === 0) throw notRunning(name)
         return {
           items: found.map((view) => explain(truth, view)),

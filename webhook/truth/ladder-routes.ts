@@ -201,9 +201,10 @@ export function ladderRoutes(truth: Truth): TruthRoute[] {
         // What nodes get is rendered for the fleet: its digest is the hub's to say.
         const revisionBefore = digestNow(truth, key) ?? old.digest
         if (applied) await call.store.update('SeccompProfile', refOf(key), edit)
-        const delivered = applied ? await nextDigest(truth, key, revisionBefore) : undefined
-        const revisionAfter =
-          old.digest === next.digest ? revisionBefore : (delivered ?? next.digest)
+        const isSame = old.digest === next.digest
+        const delivered =
+          applied && !isSame ? await nextDigest(truth, key, revisionBefore) : undefined
+        const revisionAfter = isSame ? revisionBefore : (delivered ?? next.digest)
         return {
           diff: {
             added: names,

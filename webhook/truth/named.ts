@@ -32,12 +32,11 @@ export function findContainers(truth: Truth, name: string, namespace?: string): 
   return truth.views.list().filter((view) => view.key === name || isMeant(view))
 }
 
-/** @param look where there is more about it than that */
+/** @param look what tells of one that has ended */
 export function notRunning(name: string, look?: string): SeccoError {
+  const list = 'list them with `secco ps -A -o wide`'
   const hint =
-    look === undefined
-      ? 'list them with `secco ps -A -o wide`'
-      : `calls were refused before it ended: \`${look}\``
+    look === undefined ? list : `${list}; what one was refused that has ended: \`${look}\``
   return new SeccoError('CONTAINER_NOT_FOUND', `${name}: no running container is called so`, {
     hint
   })

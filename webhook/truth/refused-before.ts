@@ -1,30 +1,29 @@
-import type { ContainerView } from './container-views.js'
+import { plainNamespace } from '../hub/workload.js'
 import { type DenialView, denialViews } from './denial-views.js'
-import { isNamed } from './named.js'
+import { isNamed, type Nameable } from './named.js'
 import type { Truth } from './truth.js'
 
+/** A row's namespace is its profile's: outside of Kubernetes that is whatever a label says. */
+function namesOf(row: DenialView): Nameable {
+  const namespace = row.pod === '' ? plainNamespace : row.namespace
+  return { ...row, namespace, id: row.container, name: row.containerName }
+}
+
 /**
- * What was refused to containers of that name other than these that run: who dies of a refused call is gone before
+ * What was refused to containers of that name other than those that run: who dies of a refused call is gone before
  * anybody asks why, and of one that has just begun its refused calls may be told first.
- * @param running what the name means now
  */
-export function refusedBefore(
-  truth: Truth,
-  running: readonly ContainerView[],
-  name: string,
-  namespace?: string
-): DenialView[] {
+export function refusedBefore(truth: Truth, name: string, namespace?: string): DenialView[] {
+  const isMeant = isNamed(name, namespace)
+  const rows = denialViews(truth).filter((row) => !row.expected && isMeant(namesOf(row)))
+  const containers = new Set(rows.map(({ node, container }) => `${node} ${container}`))
   const { denialRows } = truth.sources.hub
   const told = new Set(
-    running.flatMap(({ node, id, startedAt }) =>
-      denialRows.listOf(node, id, startedAt).map(({ key }) => key)
-    )
+    truth.views
+      .list()
+      .filter(({ node, id }) => containers.has(`${node} ${id}`))
+      .flatMap(({ node, id, startedAt }) => denialRows.listOf(node, id, startedAt))
+      .map(({ key }) => key)
   )
-  const isMeant = isNamed(name, namespace)
-  return denialViews(truth).filter(
-    (row) =>
-      !row.expected &&
-      !told.has(row.key) &&
-      isMeant({ ...row, id: row.container, name: row.containerName })
-  )
+  return rows.filter(({ key }) => !told.has(key))
 }

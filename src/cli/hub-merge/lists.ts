@@ -3,7 +3,7 @@ import type { ContainerView } from '../../../webhook/truth/container-view-types.
 import type { DenialView } from '../../../webhook/truth/denial-views.js'
 import type { Explained, WhyEperm } from '../../../webhook/truth/explain.js'
 import type { NodeView } from '../../../webhook/ui/view.js'
-import { mergeDenials } from './denials.js'
+import { countedBy, mergeDenials } from './denials.js'
 import { less, once } from './once.js'
 
 const refusedOf = ({ denials, expected }: ContainerView): number => denials + expected
@@ -28,13 +28,26 @@ export function mergeExplained(lists: readonly (readonly Explained[])[]): Explai
   return items.sort((a, b) => byPlace(a.container, b.container))
 }
 
-/** `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one. */
+const isOf = ({ container }: Explained, row: DenialView): boolean =>
+  container.node === row.node &&
+  container.id === row.container &&
+  Date.parse(row.firstSeen) >= Date.parse(container.startedAt)
+
+/**
+ * `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one, which
+ * hears of its refused calls with the next of them only.
+ */
 export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
-  const items = mergeExplained(answers.map((one) => one.items))
-  const runOf = ({ node, instance }: DenialView): string => `${node} ${instance}`
-  const running = new Set(items.flatMap(({ denials }) => denials.map(runOf)))
+  const merged = mergeExplained(answers.map((one) => one.items))
   const before = mergeDenials(answers.map((one) => one.before))
-  return { items, before: before.filter((row) => !running.has(runOf(row))) }
+  const items = merged.map((item) => {
+    const known = new Set(item.denials.map(countedBy))
+    const more = before.filter((row) => isOf(item, row) && !known.has(countedBy(row)))
+    if (more.length === 0) return item
+    const denials = [...item.denials, ...more]
+    return { ...item, denials, words: [...item.words, ...more.map(({ words }) => words)] }
+  })
+  return { items, before: before.filter((row) => !merged.some((item) => isOf(item, row))) }
 }
 
 /** `GET /api/v1/nodes`: a node is connected to the hub that says so. */

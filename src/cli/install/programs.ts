@@ -111,8 +111,8 @@ function deployment(
               // Every second: what listens has read everything, and pods are undecided until it counts as ready.
               startupProbe: probe('/livez', 120, 1),
               livenessProbe: probe('/livez', 6),
-              // One answer that is late must not leave all pods unpatched; what ends leaves the endpoints by its deletion.
-              readinessProbe: probe('/readyz', 3),
+              // Where there is no other one, an answer that is late must not leave all pods unpatched.
+              readinessProbe: probe('/readyz', replicas > 1 ? 1 : 3),
               resources,
               securityContext: { ...hardened, ...own.securityContext },
               volumeMounts: [

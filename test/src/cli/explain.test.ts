@@ -1,11 +1,17 @@
 import { test } from 'tap'
 import { whyEperm } from '../../../src/cli/explain.js'
+import type { DenialView } from '../../../webhook/truth/denial-views.js'
 import { denial, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
 
 const container = view('n1', 'app')
 const now = denial('n1', 'getsid', 2)
 const words = 'app (pid 7) in app on n1 called bpf and got EPERM, 1 time. let it through'
-const earlier = (instance: string) => ({ ...denial('n1', 'bpf', 1, { instance }), words })
+const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
+  ...denial('n1', 'bpf', 1, { instance, pod: `web-${instance}`, container: instance, ...more }),
+  words
+})
+/** The container that `view` makes, before. */
+const same = { containerName: 'app', workload: 'Pod/app' }
 const item = (...denials: object[]) => ({
   ...{ container, denials, decision: { rule: 'all' } },
   words: ['it runs', ...denials.map(() => 'getsid was refused')]
@@ -24,15 +30,26 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     ['nothing was', { items: [item()], before: [] }, /since it began: an EPERM has another/, /bpf/],
     [
       'an earlier run',
-      { items: [item()], before: [earlier('1')] },
-      /since it began\.\nRefused to those that ended[^]*\n {2}app \(pid 7\) in app on n1 called bpf/,
+      { items: [item()], before: [earlier('1', same)] },
+      /since it began\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
       /another cause|No container/
     ],
-    ['none runs', { items: [], before: [earlier('1')] }, /^No container of that name runs now\. R/],
+    [
+      'another one',
+      { items: [item()], before: [earlier('1')] },
+      /since it began: an EPERM has another cause[^]*\nRefused to those that ended/,
+      /No container/
+    ],
+    [
+      'none runs',
+      { items: [], before: [earlier('1')] },
+      /^No container of that name runs now\.\nRefused/
+    ],
     [
       'many earlier ones',
       { items: [], before: Array.from({ length: 12 }, (_, run) => earlier(String(run))) },
-      /(called bpf[^\n]*\n.*){10}and 2 earlier rows: secco denials -o wide\n$/
+      /last:\n {2}shop\/web-2: [^\n]*\n( {2}shop\/web-\d+: [^\n]*\n){9} {2}and 2 earlier rows: secco denials --muted -o wide\n$/,
+      /web-[01]:/
     ]
   ] as const) {
     const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': answer })
@@ -59,4 +76,15 @@ test('for programs: each run with its refused calls', async (t) => {
     },
     { running: false, denials: [{ syscall: 'call2' }] }
   ])
+})
+
+test('where a hub gave no answer nothing is said of what it would know', async (t) => {
+  const hub = await hubWith(t, 'hub-a', {
+    '/api/v1/why-eperm': { items: [], before: [earlier('1')] }
+  })
+  const away = { hub: 'hub-b', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
+  const { io, said } = listen()
+  await whyEperm(io, { ...hubsOf(hub), missing: [away] }, 'app', table)
+  t.match(said.stdout, /^Refused to those/)
+  t.match(said.stderr, /without hub hub-b/)
 })

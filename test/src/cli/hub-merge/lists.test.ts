@@ -64,20 +64,39 @@ test('what was explained, and what was done', (t) => {
 })
 
 test('refused calls of what ended: one that runs elsewhere now has not', (t) => {
-  const row = (node: string, instance: string, count = 1) =>
-    ({ ...denial(node, 'bpf', count, { instance }), words: 'so' }) as WhyEperm['before'][number]
-  const explained = (node: string, instance: string) =>
-    ({ container: view(node, 'a'), denials: [row(node, instance)] }) as unknown as Explained
+  const { id } = view('n1', 'a')
+  const startedAt = '2026-11-25T09:00:00Z'
+  const row = (node: string, instance: string, firstSeen = startedAt) =>
+    ({
+      ...denial(node, 'bpf', 1, { instance, firstSeen, container: id }),
+      words: instance
+    }) as WhyEperm['before'][number]
+  const explained = (node: string, ...instances: string[]) =>
+    ({
+      container: view(node, 'a', { startedAt }),
+      denials: instances.map((one) => row(node, one)),
+      words: ['it runs', ...instances]
+    }) as unknown as Explained
+  const old = row('n1', 'old', '2026-11-25T08:00:00Z')
   for (const [what, answers, running, before] of [
     ['nothing', [], [], []],
-    ['one hub', [{ items: [], before: [row('n1', 'old')] }], [], ['old']],
+    ['one hub', [{ items: [], before: [old] }], [], ['old']],
     [
       'a satellite that moved',
       [
-        { items: [], before: [row('n1', 'old'), row('n1', 'now')] },
-        { items: [explained('n1', 'now')], before: [row('n1', 'old', 2)] }
+        { items: [], before: [old, row('n1', 'now')] },
+        { items: [explained('n1', 'now')], before: [old] }
       ],
-      ['n1/a'],
+      [['now']],
+      ['old']
+    ],
+    [
+      'one that moved, whose next hub has heard of none',
+      [
+        { items: [], before: [old, row('n1', 'now')] },
+        { items: [explained('n1')], before: [] }
+      ],
+      [['now']],
       ['old']
     ],
     [
@@ -86,15 +105,21 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
         { items: [explained('n1', 'now')], before: [] },
         { items: [], before: [row('n2', 'now')] }
       ],
-      ['n1/a'],
+      [['now']],
       ['now']
     ]
-  ] as [string, WhyEperm[], string[], string[]][]) {
+  ] as [string, WhyEperm[], string[][], string[]][]) {
     const merged = mergeWhyEperm(answers)
+    const { items } = merged
     t.same(
-      merged.items.map(({ container }) => container.key),
+      items.map(({ denials }) => denials.map(({ instance }) => instance)),
       running,
       what
+    )
+    t.same(
+      items.map(({ words }) => words.slice(1)),
+      running,
+      `${what}: a line of words for each`
     )
     t.same(
       merged.before.map(({ instance }) => instance),
