@@ -145,7 +145,7 @@ try {
   if (files.some(wantsCluster)) await buildControlPlane()
   await tap(
     files.filter((path) => !isAlone(path)),
-    ['--jobs=2', '--timeout=600']
+    ['--jobs=2', '--timeout=1200']
   )
   await tap(files.filter(isAlone), ['--jobs=1', '--timeout=1800'])
 } catch (error) {

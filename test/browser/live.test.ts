@@ -252,7 +252,8 @@ test('smooth: no long task while somebody scrolls through the pages of 5,000 row
       let heavy = await page.evaluate<number[]>(scrollThrough)
       for (let round = 1; round < 12 && heavy.length > 0; round += 1) {
         const now = new Set(await page.evaluate<number[]>(scrollThrough))
-        heavy = heavy.filter((step) => now.has(step))
+        // A task of one round may be a step earlier in the next.
+        heavy = heavy.filter((step) => [step - 1, step, step + 1].some((one) => now.has(one)))
       }
       t.same(heavy, [], `${name}: steps that are long each time while scrolling`)
     }

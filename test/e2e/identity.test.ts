@@ -30,7 +30,7 @@ import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json } from '../helpers/kube.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'
-import { until } from '../helpers/until.js'
+import { GivenUp, until } from '../helpers/until.js'
 import {
   collectLog,
   memoryInstaller,
@@ -144,7 +144,7 @@ function fetchText(url: string, ca: string): Promise<string> {
   })
 }
 
-test('who may say and do what, on a real API server', { skip, timeout: 500_000 }, async (t) => {
+test('who may say and do what, on a real API server', { skip, timeout: 1_750_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
   const { kube, kubeconfig } = cluster
@@ -468,7 +468,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 500_000 }
       until(
         String(text),
         () => {
-          if (child.exitCode !== null) throw new Error(output)
+          if (child.exitCode !== null) throw new GivenUp(output)
           return text.test(output) ? true : undefined
         },
         { timeoutMs: 180_000 }

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
@@ -10,7 +10,7 @@ import type { LadderView } from '../../webhook/truth/ladder-view.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { everything, patience, profileOf } from '../helpers/truth-rig.js'
 import { until } from '../helpers/until.js'
-import { whileDamaged } from '../helpers/while-damaged.js'
+import { replaceFile, whileDamaged } from '../helpers/while-damaged.js'
 
 t.setTimeout(1_500_000)
 const probe = probeTracing()
@@ -94,14 +94,14 @@ test('the truth about real containers', { skip }, async (t) => {
 
     await all.start('changed', [], { seccomp: await all.read(changed.path) })
     await check('changed', ({ state }) => state === 'enforced')
-    const changing = () => writeFile(all.file(changed.path), '{"defaultAction":"SCMP_ACT_ALLOW"}')
+    const changing = () => replaceFile(all.file(changed.path), '{"defaultAction":"SCMP_ACT_ALLOW"}')
     const isDrifted = ({ drift }: ContainerView) => drift.length > 0
     t.same(kinds(await whileDamaged(changing, () => check('changed', isDrifted))), ['FileChanged'])
     await all.start('deleted', [], { seccomp: await all.read(deleted.path) })
     await check('deleted', ({ state }) => state === 'enforced')
     const deleting = () => rm(all.file(deleted.path), { force: true })
     t.same(kinds(await whileDamaged(deleting, () => check('deleted', isDrifted))), ['FileMissing'])
-    const replacing = () => writeFile(all.file(wrong.path), JSON.stringify(runtimeDefault()))
+    const replacing = () => replaceFile(all.file(wrong.path), JSON.stringify(runtimeDefault()))
     const differing = await whileDamaged(replacing, async () => {
       await all.start('wrong', [], {
         seccomp: runtimeDefault(),

@@ -92,7 +92,7 @@ const asPod = (answer: KubeResponse): Pod => answer.body as unknown as Pod
 const assignedPath = (pod: Pod): unknown =>
   pod.spec.containers[0]?.securityContext?.seccompProfile?.['localhostProfile']
 
-test('replicas in a cluster', { skip, timeout: 540_000 }, async (t) => {
+test('replicas in a cluster', { skip, timeout: 1_150_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster: Cluster = await startCluster(found.programs)
   const closers: (() => Promise<void> | void)[] = [() => cluster.stop()]

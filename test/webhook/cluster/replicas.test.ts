@@ -43,7 +43,7 @@ interface Replica {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
 }
 
-test('replicas of the webhook come and go', { skip, timeout: 580_000 }, async (t) => {
+test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
   const closers: (() => Promise<void> | void)[] = [() => cluster.stop()]
