@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { SeccoError } from '../errors.js'
 import { version } from '../version.js'
 import { addProgramVerbs } from './verbs/program-verbs.js'
+import { endWhenIdle } from './end-when-idle.js'
 import { reportFailure } from './failure.js'
 import type { Io } from './io.js'
 import type { VerbContext } from './verbs/context.js'
@@ -93,12 +94,7 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
   return program
 }
 
-/**
- * The `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 they differ, 2 an error;
- * for `migrate` 0 nothing to do, 1 something is, 2 an error; for `trace -- COMMAND` the command's own.
- * @param argv what follows the program's name
- */
-export async function main(argv: readonly string[]): Promise<number> {
+async function run(argv: readonly string[]): Promise<number> {
   const io = processIo()
   watchOutput(io)
   let exitCode = 0
@@ -136,4 +132,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     const hint = suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') }
     return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, hint), failureCode)
   }
+}
+
+/**
+ * The `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 they differ, 2 an error;
+ * for `migrate` 0 nothing to do, 1 something is, 2 an error; for `trace -- COMMAND` the command's own.
+ * @param argv what follows the program's name
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const code = await run(argv)
+  endWhenIdle()
+  return code
 }
