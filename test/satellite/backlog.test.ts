@@ -85,10 +85,12 @@ test('what comes while the disk is read, or after a hold, is not sent without wh
   t.same(ids, ['a', 'b'], 'only the disk has them')
   const read = backlog.fetch(ids)
   backlog.put(observationOf('b', ['write']))
-  t.same(
-    (await read).map(({ id, bytes }) => [id, namesIn(bytes)]),
-    [['a', ['ptrace']]]
+  const both = ['ptrace', 'write']
+  const { a, b = both } = Object.fromEntries(
+    (await read).map(({ id, bytes }) => [id, namesIn(bytes)])
   )
+  t.same(a, ['ptrace'])
+  t.same(b, both, 'left out; or the disk was quicker, and the two are one')
   backlog.holdBack('a', 5000, true)
   backlog.put(observationOf('a', ['write']))
   t.notOk(
@@ -99,7 +101,6 @@ test('what comes while the disk is read, or after a hold, is not sent without wh
   const sent = new Map<string, string[]>()
   for (let at = 1; at < 4; at += 1)
     for (const { id, bytes } of await allDue(backlog, at * 3_600_000)) sent.set(id, namesIn(bytes))
-  const both = ['ptrace', 'write']
   t.same(Object.fromEntries(sent), { a: both, b: both })
 })
 
