@@ -95,16 +95,24 @@ ALWAYS volatile struct secco_last *last_on(__u32 cpu)
 	return last;
 }
 
+/* By its address: 0 for a task that is being torn down. */
+ALWAYS __u64 mount_namespace_of(struct task_struct *task, bool direct)
+{
+	struct nsproxy *proxy = GET(task, nsproxy);
+	return (__u64)GET(proxy, mnt_ns);
+}
+
 /*
  * What is remembered holds for the current task, which is one of the same process: the same filter, groups
- * and namespaces. By the nsproxy alone: who changes its own, or ends, moves the epoch on, and of one that a
- * neighbour thread has just given up and another one got, the groups are the same.
+ * and mount namespace. Not by the nsproxy: who goes home to the host's namespaces does not move the epoch
+ * on, and may be given the address of the one that it had in the container. The host's mount namespace lives
+ * for ever, and whoever enters another one that has the address of an old one moves the epoch on.
  */
 ALWAYS bool holds(volatile struct secco_last *last, struct task_struct *task, __u64 filter,
 		  bool direct)
 {
 	return last->filter == filter && last->group == (__u64)GET(task, cgroups) &&
-	       last->proxy == (__u64)GET(task, nsproxy) &&
+	       last->ns == mount_namespace_of(task, direct) &&
 	       last->epoch == *(volatile __u64 *)&state.epoch;
 }
 
@@ -122,7 +130,7 @@ ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 		last->process = process;
 		last->filter = filter;
 		last->group = (__u64)GET(task, cgroups);
-		last->proxy = (__u64)GET(task, nsproxy);
+		last->ns = mount_namespace_of(task, direct);
 		last->mntns = mntns;
 		last->word = word;
 		last->row = native_row(word - 1, cpu);

@@ -102,7 +102,7 @@ struct secco_last {
 	__u64 process; /* signal_struct */
 	__u64 filter;
 	__u64 group; /* css_set */
-	__u64 proxy; /* nsproxy: whoever has the same one has the same mount namespace */
+	__u64 ns; /* mnt_namespace */
 	union {
 		__u64 word; /* of its entry */
 		struct {

@@ -7,11 +7,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +141,28 @@ static void call_with_values(void)
 	socket(AF_NETLINK, SOCK_RAW, 5);
 }
 
+/* Into a namespace of its own, and back into the one it came from; what was freed on the way is given out again. */
+static void go_home(void)
+{
+	int home = open("/proc/self/ns/mnt", O_RDONLY), names = open("/proc/self/ns/uts", O_RDONLY);
+	cpu_set_t here;
+	struct stat own;
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	if (sched_setaffinity(0, sizeof(here), &here) || unshare(CLONE_NEWNS) || stat("/proc/self/ns/mnt", &own))
+		_exit(3);
+	refuse_getsid(SECCOMP_RET_ALLOW);
+	dprintf(1, "%lu\n", (unsigned long)own.st_ino);
+	call_priority(NULL);
+	if (setns(home, CLONE_NEWNS))
+		_exit(4);
+	for (int i = 0; i < 3; i++) {
+		if (setns(names, CLONE_NEWUTS))
+			_exit(5);
+		call_getsid_often(NULL);
+	}
+}
+
 int main(int count, char **args)
 {
 	const char *mode = args[1];
@@ -170,6 +194,8 @@ int main(int count, char **args)
 		pause();
 	} else if (strcmp(mode, "tsync") == 0) {
 		filter_all_threads(threads);
+	} else if (strcmp(mode, "home") == 0) {
+		go_home();
 	} else if (strcmp(mode, "values") == 0) {
 		call_with_values();
 	} else if (strcmp(mode, "meet") == 0) {

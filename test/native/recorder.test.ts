@@ -165,6 +165,14 @@ test('recorder', { skip }, async (t) => {
     t.equal(slot.comm, 'secco-launcher')
   })
 
+  await t.test('who went home to the namespace of the machine counts nowhere', (t) => {
+    const mntns = Number(execFileSync(calls, ['home', '100'], { encoding: 'utf8' }))
+    const { counts } = drain(recorder, mntns)
+    t.equal(counts.native.get(nr.getpriority), 100)
+    t.equal(counts.native.get(nr.getsid), undefined)
+    t.end()
+  })
+
   await t.test('an i386 binary', { skip: has32 ? false : 'no 32-bit compiler' }, async (t) => {
     const { counts } = await counted(['exec', i386])
     t.same(
