@@ -108,9 +108,9 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 }
 
 /* Of a filtered slot nobody has said yet what its filter refuses. */
-ALWAYS bool is_unknown_filter(__u32 flags)
+ALWAYS bool is_unknown_filter(__u64 word)
 {
-	return (flags & (SECCO_FILTERED | SECCO_WATCHED)) == SECCO_FILTERED;
+	return (word >> 32 & (SECCO_FILTERED | SECCO_WATCHED)) == SECCO_FILTERED;
 }
 
 /*

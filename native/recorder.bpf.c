@@ -5,8 +5,7 @@
  * container without a filter begins, from sched_process_exec.
  *
  * A container is (mount namespace, cgroup id). Its slot is claimed here, before user space knows of
- * it. A process of which this CPU has just counted a call is tested for first; then, as most calls on a
- * machine belong to no container, the host's mount namespace.
+ * it. Most calls on a machine belong to no container, so the host's mount namespace is tested first.
  *
  * Each program exists twice with one body: `direct` reads the kernel's memory as the verifier lets
  * typed pointers do (tp_btf); else bpf_probe_read_kernel() (raw_tp, for kernels whose BTF comes from
@@ -86,51 +85,37 @@ ALWAYS bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u3
 	return GET(task, seccomp.filter_count.counter) == 1;
 }
 
-/* Where this CPU's newest call is remembered. */
-ALWAYS volatile struct secco_last *last_on(__u32 cpu)
+/*
+ * What this CPU's newest call belonged to, if that was the same process's; else 0. Not by its nsproxy, for all
+ * that it is nearer: who goes home to the machine's namespaces may be given the address of the one before.
+ */
+ALWAYS volatile struct secco_last *remembered(struct task_struct *task, __u32 mntns, __u32 cpu,
+					      bool direct)
 {
 	volatile struct secco_last *last = &state.last[cpu & (SECCO_CPUS - 1)];
 	/* clang would make the address again for each field */
 	asm volatile("" : "+r"(last));
-	return last;
-}
-
-/* By its address: 0 for a task that is being torn down. */
-ALWAYS __u64 mount_namespace_of(struct task_struct *task, bool direct)
-{
-	struct nsproxy *proxy = GET(task, nsproxy);
-	return (__u64)GET(proxy, mnt_ns);
-}
-
-/*
- * What is remembered holds for the current task, which is one of the same process: the same filter, groups
- * and mount namespace. Not by the nsproxy: who goes home to the host's namespaces does not move the epoch
- * on, and may be given the address of the one that it had in the container. The host's mount namespace lives
- * for ever, and whoever enters another one that has the address of an old one moves the epoch on.
- */
-ALWAYS bool holds(volatile struct secco_last *last, struct task_struct *task, __u64 filter,
-		  bool direct)
-{
-	return last->filter == filter && last->group == (__u64)GET(task, cgroups) &&
-	       last->ns == mount_namespace_of(task, direct) &&
-	       last->epoch == *(volatile __u64 *)&state.epoch;
+	if (last->process == (__u64)GET(task, signal) &&
+	    last->filter == (__u64)GET(task, seccomp.filter) &&
+	    last->group == (__u64)GET(task, cgroups) && last->mntns == mntns &&
+	    last->epoch == *(volatile __u64 *)&state.epoch)
+		return last;
+	return 0;
 }
 
 ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	__u64 epoch = *(volatile __u64 *)&state.epoch;
-	__u64 process = (__u64)GET(task, signal), filter = (__u64)GET(task, seccomp.filter);
-	volatile struct secco_last *last = last_on(cpu);
-	if (last->process == process && last->mntns == mntns && holds(last, task, filter, direct))
+	volatile struct secco_last *last = remembered(task, mntns, cpu, direct);
+	if (last)
 		return last->word;
 	__u64 word = resolve(ANY_CALL);
 	if (cpu < SECCO_CPUS) {
-		last = last_on(cpu);
-		last->process = process;
-		last->filter = filter;
+		last = &state.last[cpu & (SECCO_CPUS - 1)];
+		last->process = (__u64)GET(task, signal);
+		last->filter = (__u64)GET(task, seccomp.filter);
 		last->group = (__u64)GET(task, cgroups);
-		last->ns = mount_namespace_of(task, direct);
 		last->mntns = mntns;
 		last->word = word;
 		last->row = native_row(word - 1, cpu);
@@ -175,7 +160,7 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	if (traits & SECCO_FORKS && !ret)
 		return 0;
 	/* Noted before it is counted: whoever reads the counts first never finds more calls than notes. */
-	if (is_unknown_filter(word >> 32) && may_be_refused(ret, called))
+	if (is_unknown_filter(word) && may_be_refused(ret, called))
 		note_denial(index, abi, nr, ret, 0);
 	add(index, abi, nr, 1);
 	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD && teaches(ret)) {
@@ -206,33 +191,31 @@ static __attribute__((noinline)) int any_call_raw(struct task_struct *task, stru
 ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 {
 	struct task_struct *task = current_task(direct);
-	volatile struct secco_last *last = last_on(bpf_get_smp_processor_id());
-	/* Of a process that was just here nothing has to be found out: its namespace is nobody's of the machine. */
-	if (last->process != (__u64)GET(task, signal))
-		goto any;
+	__u32 mntns = mntns_of(task, direct);
+	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+		return 0;
 
 	/* No number that is negative, or x32's, is below the limit. */
 	__u64 nr = GET(regs, SYSCALL_NUMBER);
 	if (GET(task, thread_info.THREAD_WORD) & COMPAT_BIT || nr >= SECCO_NATIVE_NUMBERS ||
 	    config.native[nr])
 		goto any;
-	__u64 filter = (__u64)GET(task, seccomp.filter);
-	if (!holds(last, task, filter, direct))
+	volatile struct secco_last *last = remembered(task, mntns, bpf_get_smp_processor_id(), direct);
+	if (!last)
 		goto any;
-	__u32 slot = last->slot;
-	if (!slot || (!filter && is_runc_init(comm_of(task, direct))))
+	__u64 word = last->word;
+	if (!(__u32)word)
 		return 0;
-	__u32 flags = last->flags, row = last->row;
-	if (is_unknown_filter(flags) && may_be_refused(ret, nr))
-		note_denial(slot - 1, NATIVE, nr, ret, 0);
-	count_native(slot - 1, row, nr, 1);
-	if (flags & SECCO_WATCHED)
-		watch(slot - 1, NATIVE, nr, ret, ret >= 0 && ret != (__s64)nr);
+	if (!last->filter && is_runc_init(comm_of(task, direct)))
+		return 0;
+	__u32 row = last->row;
+	if (is_unknown_filter(word) && may_be_refused(ret, nr))
+		note_denial((__u32)word - 1, NATIVE, nr, ret, 0);
+	count_native((__u32)word - 1, row, nr, 1);
+	if (word >> 32 & SECCO_WATCHED)
+		watch((__u32)word - 1, NATIVE, nr, ret, ret >= 0 && ret != (__s64)nr);
 	return 0;
-any:;
-	__u32 mntns = mntns_of(task, direct);
-	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
-		return 0;
+any:
 	return direct ? any_call_btf(task, regs, ret, mntns) : any_call_raw(task, regs, ret, mntns);
 }
 
@@ -389,7 +372,7 @@ ALWAYS int on_process_exit(bool direct)
 	bool killed = (task->exit_code & 0x7f) == SIGSYS && !group_killed;
 	if (!exits && !killed)
 		return 0;
-	if (killed && is_unknown_filter(word >> 32))
+	if (killed && is_unknown_filter(word))
 		note_denial((__u32)word - 1, abi, nr, nr, 0);
 	add((__u32)word - 1, abi, nr, 1);
 	if (killed && word >> 32 & SECCO_WATCHED)

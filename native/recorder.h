@@ -102,17 +102,10 @@ struct secco_last {
 	__u64 process; /* signal_struct */
 	__u64 filter;
 	__u64 group; /* css_set */
-	__u64 ns; /* mnt_namespace */
-	union {
-		__u64 word; /* of its entry */
-		struct {
-			__u32 slot; /* index + 1 */
-			__u32 flags;
-		};
-	};
+	__u64 word;
 	__u32 mntns;
 	__u32 row; /* of counts */
-	__u32 reserved[2];
+	__u32 reserved[4];
 };
 
 struct secco_state {
