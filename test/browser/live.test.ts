@@ -217,27 +217,21 @@ test('live: nothing that was typed is lost, wherever the focus went', async (t) 
   })
 })
 
-/** Scrolls from top to bottom and says at which steps the page was busy for longer than a person notices (50 ms). */
+/** Scrolls from top to bottom and says how often the page was busy for longer than a person notices (50 ms). */
 const scrollThrough = `(async () => {
-  const tasks = []
-  const starts = []
-  const observer = new PerformanceObserver((list) => { tasks.push(...list.getEntries()) })
+  let long = 0
+  const observer = new PerformanceObserver((list) => { long += list.getEntries().length })
   observer.observe({ type: 'longtask' })
   const frame = () => new Promise((done) => requestAnimationFrame(done))
   const steps = 60
   for (let at = 0; at <= steps; at += 1) {
-    starts.push(performance.now())
     scrollTo(0, (document.documentElement.scrollHeight * at) / steps)
     await frame()
   }
   await frame()
-  tasks.push(...observer.takeRecords())
+  long += observer.takeRecords().length
   observer.disconnect()
-  const isIn = (start, next) => (task) =>
-    task.startTime < next && task.startTime + task.duration > start
-  return starts.map((start, at) => [at, starts[at + 1] ?? Infinity, start])
-    .filter(([, next, start]) => tasks.some(isIn(start, next)))
-    .map(([at]) => at)
+  return long
 })()`
 
 test('smooth: no long task while somebody scrolls through the pages of 5,000 rows', async (t) => {
@@ -248,14 +242,11 @@ test('smooth: no long task while somebody scrolls through the pages of 5,000 row
     const workload = '/workloads/shop/checkout.app'
     for (const [name, path] of Object.entries({ ...crowdPages, workload })) {
       await page.goto(`${rig.origin}${path}`)
-      // A heavy page is heavy each time at the same place; what else runs on the machine comes anywhere.
-      let heavy = await page.evaluate<number[]>(scrollThrough)
-      for (let round = 1; round < 12 && heavy.length > 0; round += 1) {
-        const now = new Set(await page.evaluate<number[]>(scrollThrough))
-        // A task of one round may be a step earlier in the next.
-        heavy = heavy.filter((step) => [step - 1, step, step + 1].some((one) => now.has(one)))
-      }
-      t.same(heavy, [], `${name}: steps that are long each time while scrolling`)
+      // A heavy page is heavy each time; what else runs on the machine is not there every time.
+      let best = Number.POSITIVE_INFINITY
+      for (let round = 0; round < 12 && best > 0; round += 1)
+        best = Math.min(best, await page.evaluate<number>(scrollThrough))
+      t.equal(best, 0, `${name}: long tasks while scrolling`)
     }
   })
 })

@@ -101,6 +101,7 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   await untilSaid(page, /mount/)
   const seconds = Math.round((Date.now() - begun) / 1000)
   t.comment(`from secco up to an attack refused on a workload of one's own: ${seconds} s`)
+  t.ok(seconds < 300, "a newcomer's five minutes")
   t.same(await violationsOf(page), [], 'axe: denials')
   await picture(page, 'story-denials')
 

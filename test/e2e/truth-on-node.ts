@@ -71,7 +71,7 @@ async function beganAt(pid: number): Promise<number> {
   return Date.now() - (uptime * 1000 - ticks * 10)
 }
 
-/** Ten containers in ten states: `secco ps` and `secco explain` are right about each; how soon is said. */
+/** Ten containers in ten states: `secco ps` and `secco explain` are right about each within 5 s of the change. */
 export async function tenStates(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const { kube } = cluster
@@ -198,9 +198,9 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   await ps.stop()
 
   t.comment(`ms from the change to the line of secco ps: ${JSON.stringify(times)}`)
-  // Eight pods start at once: those that are told last say more of the machine than of us.
-  const soonest = Math.min(...Object.values(times))
-  t.ok(soonest <= promisedMs, `told within 5 s where nothing stands in the way (${soonest} ms)`)
+  for (const [name, ms] of Object.entries(times)) {
+    t.ok(ms <= promisedMs, `${name}: told within 5 s (${ms} ms)`)
+  }
   t.equal(Object.keys(times).length, 10, 'ten states')
 
   const listed = await asAdministrator(given, 'ps', '-n', namespace, '-o', 'json')

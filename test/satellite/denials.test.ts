@@ -184,7 +184,8 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
     took.push(Math.round(performance.now() - before))
   }
   t.comment(`10,000 denials on the hub after ${took.join(', ')} ms`)
-  t.ok(Math.min(...took) < 3000, `${took.join(', ')} ms`)
+  // The machine may be busy with something else in one of the three, not in each.
+  t.ok(Math.min(...took) < 1000, `${took.join(', ')} ms`)
   t.match(of(busy), { count: 30_000, errno: 1, comm: 'refused' })
 
   // An exec without a terminal and one on a terminal are the same container, apart.

@@ -124,8 +124,7 @@ test('a satellite that finds thousands of ended containers goes on with everythi
   const tookMs = performance.now() - began
   delay.disable()
   const longestMs = delay.max / 1e6
-  // The machine may have been busy with something else for a moment.
-  t.ok(longestMs < tookMs / 2, `${longestMs.toFixed(0)} ms at most of ${tookMs.toFixed(0)} ms`)
+  t.ok(longestMs < tookMs / 5, `${longestMs.toFixed(0)} ms at most of ${tookMs.toFixed(0)} ms`)
   t.comment(`${seen.size} observations; losses ${JSON.stringify(loop.losses())}`)
   t.equal(seen.size, named, 'each that is somebody’s is told of')
   await loop.stop()
