@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
+import type { CertificatePair } from '../certs/pair.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { InstallMode } from '../src/rules/observe.js'
@@ -232,10 +233,13 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const webhook = await server.listen(options.listen)
     closers.push(() => server.shutdown({ delayMs: options.leaveMs ?? 0 }))
 
-    certificates.onChange((pair) => {
+    const serve = (pair: CertificatePair): void => {
       server.setCertificate(pair)
       hub?.setCertificate(pair)
-    })
+    }
+    certificates.onChange(serve)
+    // Nobody listened while all this started: what was renewed meanwhile is taken up now, or never.
+    if (certificates.current() !== leaf) serve(certificates.current())
 
     const addresses: RunningWebhook['addresses'] = { webhook }
     if (hub !== undefined) addresses.hub = hub.address
