@@ -1,4 +1,5 @@
-import type { Explained, WhyEperm } from '../../webhook/truth/explain.js'
+import type { Explained } from '../../webhook/truth/explain.js'
+import type { WhyEperm } from '../../webhook/truth/why-eperm.js'
 import { plural } from '../plural.js'
 import { type Io, plain } from './io.js'
 import { printObject } from './output.js'
@@ -53,11 +54,13 @@ const mostBefore = 10
 function sayBefore(io: Io, before: Before, namespace: string | undefined): void {
   io.stdout('Refused to those that ended, or began a moment ago, newest last:\n')
   for (const { words, ...row } of before.slice(-mostBefore)) {
-    const place = `${row.namespace}/${row.pod === '' ? row.containerName : row.pod}`
+    const place = `${row.home}/${row.pod === '' ? row.containerName : row.pod}`
     io.stdout(`  ${plain(place)}: ${plain(words)}\n`)
   }
   const more = before.length - mostBefore
-  const there = namespace === undefined ? '' : ` -n ${namespace}`
+  // Rows are listed by the namespace of their profile, which outside of Kubernetes is not the container's.
+  const [only, ...others] = new Set(before.map((row) => row.namespace))
+  const there = namespace === undefined || others.length > 0 ? '' : ` -n ${only}`
   if (more > 0) {
     io.stdout(`  and ${plural(more, 'earlier row')}: secco denials --muted -o wide${there}\n`)
   }
@@ -67,7 +70,7 @@ function sayBefore(io: Io, before: Before, namespace: string | undefined): void 
 function endedOf(before: Before) {
   const ended = new Map<string, { container: object; denials: Before }>()
   for (const row of before) {
-    const { node, namespace, workload, pod, container: id, containerName: name } = row
+    const { node, home: namespace, workload, pod, container: id, containerName: name } = row
     const one = ended.get(`${node} ${id}`) ?? {
       container: { node, namespace, workload, pod, id, name },
       denials: []
@@ -79,10 +82,10 @@ function endedOf(before: Before) {
 }
 
 /** Of the same container of the same workload: what a new one is asked about may have been its end. */
-const hasEarlier = ({ container }: Explained, before: Before): boolean =>
+const hasEarlier = ({ container }: WhyEperm['items'][number], before: Before): boolean =>
   before.some(
-    ({ namespace, workload, containerName }) =>
-      namespace === container.namespace &&
+    ({ home, workload, containerName }) =>
+      home === container.namespace &&
       workload === container.workload &&
       containerName === container.name
   )
@@ -109,9 +112,8 @@ export async function whyEperm(
     return 0
   }
   for (const item of items) {
-    const { container, denials, words, decision } = item
-    const refused = denials.filter(({ expected }) => !expected)
-    if (refused.length === 0) {
+    const { container, words, rule } = item
+    if (words.length === 0) {
       const isOther = !hasEarlier(item, before) && missing.length === 0
       const other = isOther
         ? ': an EPERM has another cause (capabilities, file rights, an LSM)'
@@ -121,8 +123,8 @@ export async function whyEperm(
       )
       continue
     }
-    for (const line of words.slice(-refused.length)) io.stdout(`${plain(line)}\n`)
-    const by = decision.rule === '' ? 'its own configuration' : `rule ${decision.rule}`
+    for (const line of words) io.stdout(`${plain(line)}\n`)
+    const by = rule === '' ? 'its own configuration' : `rule ${rule}`
     io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
   }
   if (items.length === 0 && missing.length === 0) {

@@ -198,7 +198,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
   const addresses = await until(
     'the webhook to be up',
     async () => {
-      if (program.exitCode !== null) throw new Error(log)
+      if (program.exitCode !== null) throw new GivenUp(log)
       const text = await readFile(join(state, 'addresses.json'), 'utf8').catch(() => undefined)
       return text === undefined
         ? undefined

@@ -98,6 +98,9 @@ export function createDenialRows(): DenialRows {
   const isNameless = (row: DenialRow, own: string): boolean =>
     row.pid === 0 && row.comm === '' && row.key.startsWith(`${own} `)
 
+  const earliest = (...known: (DenialRow | undefined)[]): string | undefined =>
+    known.flatMap((row) => row?.firstSeen ?? []).sort()[0]
+
   return {
     grow(denial, added, now) {
       const answer = answerOf(denial)
@@ -114,7 +117,7 @@ export function createDenialRows(): DenialRows {
         ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
         ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
         count: (before?.count ?? 0) + (nameless === before ? 0 : (nameless?.count ?? 0)) + added,
-        firstSeen: before?.firstSeen ?? nameless?.firstSeen ?? now,
+        firstSeen: earliest(before, nameless) ?? now,
         // Who it was is no news of when.
         lastSeen: nameless?.lastSeen ?? now,
         at: denial.at === '' ? now : denial.at,

@@ -44,7 +44,9 @@ export function summaryOf(views: readonly ContainerView[]) {
   }
 }
 
-export const byPlace = (a: ContainerView, b: ContainerView): number =>
+type Place = Pick<ContainerView, 'namespace' | 'workload' | 'name' | 'key'>
+
+export const byPlace = (a: Place, b: Place): number =>
   [a.namespace, a.workload, a.name, a.key].join('\0') <
   [b.namespace, b.workload, b.name, b.key].join('\0')
     ? -1

@@ -1,15 +1,15 @@
 import { assignedOf } from '../../src/confinement/assigned.js'
 import { plural } from '../../src/plural.js'
-import { errnoName } from '../../src/seccomp/errno-name.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { shortRevision } from '../hub/revision-names.js'
 import type { ContainerView } from './container-views.js'
 import { type DenialView, denialView } from './denial-views.js'
+import { denialWords } from './denial-words.js'
 import { restartOf } from './ladder-routes.js'
 import { findContainers, notRunning } from './named.js'
-import { refusedBefore } from './refused-before.js'
 import { type TruthCall, type TruthRoute, textOf } from './route.js'
 import type { Truth } from './truth.js'
+import { whyEperm } from './why-eperm.js'
 
 /** Which nodes have the file of a revision. */
 function nodesOf(truth: Truth, profile: string, digest: string) {
@@ -17,22 +17,6 @@ function nodesOf(truth: Truth, profile: string, digest: string) {
   const path = revisionPath(namespace, name, digest)
   const { ready, total, waiting, failed } = truth.sources.hub.readiness(path)
   return { ready, total, missing: [...waiting, ...failed.map(({ node }) => node)].sort() }
-}
-
-/** One refused call in plain words. */
-export function denialWords(view: DenialView): string {
-  const who = view.comm === '' ? 'A process' : `${view.comm} (pid ${view.pid})`
-  const what = view.arguments === '' ? view.syscall : `${view.syscall} with ${view.arguments}`
-  const got =
-    view.signal !== ''
-      ? `was ended by ${view.signal}`
-      : view.action === 'SCMP_ACT_LOG'
-        ? 'was let through and logged: enforce would refuse it'
-        : view.errno === 0
-          ? 'was refused'
-          : `got ${errnoName(view.errno)}`
-  const times = plural(view.count, 'time')
-  return `${who} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}.`
 }
 
 function wordsOf(truth: Truth, view: ContainerView, denials: readonly DenialView[]): string[] {
@@ -61,7 +45,7 @@ function wordsOf(truth: Truth, view: ContainerView, denials: readonly DenialView
       `A new one would get ${shortRevision(view.profile, view.wanted)}; it keeps its own until: ${restartOf(view)}.`
     )
   }
-  for (const denial of denials) words.push(`${denialWords(denial)} ${denial.hint}.`)
+  for (const denial of denials) words.push(denialWords(denial))
   return words
 }
 
@@ -103,13 +87,6 @@ export function explain(truth: Truth, view: ContainerView) {
 /** One container explained, as `GET /api/v1/explain` gives it. */
 export type Explained = ReturnType<typeof explain>
 
-/** What `GET /api/v1/why-eperm` gives. */
-export interface WhyEperm {
-  items: Explained[]
-  /** Of containers that have ended, or began a moment ago; newest last. */
-  before: (DenialView & { words: string })[]
-}
-
 export function explainRoutes(truth: Truth): TruthRoute[] {
   const nameOf = ({ query }: TruthCall): [string, string | undefined] => [
     textOf(query['name']) ?? '',
@@ -131,16 +108,7 @@ export function explainRoutes(truth: Truth): TruthRoute[] {
       ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm' },
       needs: { verb: 'list', resource: 'denials' },
       summary: 'Which calls were refused: to a container, and to those of the name that ended',
-      handle(call): WhyEperm {
-        const [name, namespace] = nameOf(call)
-        const found = findContainers(truth, name, namespace)
-        const before = refusedBefore(truth, name, namespace)
-        if (found.length + before.length === 0) throw notRunning(name)
-        return {
-          items: found.map((view) => explain(truth, view)),
-          before: before.map((view) => ({ ...view, words: `${denialWords(view)} ${view.hint}.` }))
-        }
-      }
+      handle: (call) => whyEperm(truth, ...nameOf(call))
     }
   ]
 }

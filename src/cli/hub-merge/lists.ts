@@ -1,14 +1,14 @@
 import { byPlace } from '../../../webhook/truth/container-routes.js'
 import type { ContainerView } from '../../../webhook/truth/container-view-types.js'
-import type { DenialView } from '../../../webhook/truth/denial-views.js'
-import type { Explained, WhyEperm } from '../../../webhook/truth/explain.js'
+import type { Explained } from '../../../webhook/truth/explain.js'
+import type { RefusedContainer, WhyEperm } from '../../../webhook/truth/why-eperm.js'
 import type { NodeView } from '../../../webhook/ui/view.js'
 import { countedBy, mergeDenials } from './denials.js'
 import { less, once } from './once.js'
 
-const refusedOf = ({ denials, expected }: ContainerView): number => denials + expected
+const refusedOf = ({ denials, expected }: RefusedContainer): number => denials + expected
 
-function knowsMore(view: ContainerView, than: ContainerView): boolean {
+function knowsMore(view: RefusedContainer, than: RefusedContainer): boolean {
   const order = refusedOf(view) - refusedOf(than) || view.syscalls - than.syscalls
   return order === 0 ? view.since > than.since : order > 0
 }
@@ -18,8 +18,9 @@ export function mergeContainers(lists: readonly (readonly ContainerView[])[]): C
   return once(lists, ({ key }) => key, knowsMore).sort(byPlace)
 }
 
-/** `GET /api/v1/explain`. */
-export function mergeExplained(lists: readonly (readonly Explained[])[]): Explained[] {
+function mergeAbout<Item extends { container: RefusedContainer }>(
+  lists: readonly (readonly Item[])[]
+): Item[] {
   const items = once(
     lists,
     ({ container }) => container.key,
@@ -28,22 +29,35 @@ export function mergeExplained(lists: readonly (readonly Explained[])[]): Explai
   return items.sort((a, b) => byPlace(a.container, b.container))
 }
 
-const isOf = ({ container }: Explained, row: DenialView): boolean =>
-  container.node === row.node &&
-  container.id === row.container &&
-  Date.parse(row.firstSeen) >= Date.parse(container.startedAt)
+/** `GET /api/v1/explain`. */
+export function mergeExplained(lists: readonly (readonly Explained[])[]): Explained[] {
+  return mergeAbout(lists)
+}
+
+type Before = WhyEperm['before'][number]
+
+/** A hub that lists a container has told its runs apart, by what its node said of each: these are earlier ones. */
+const earlierRuns = ({ items, before }: WhyEperm): Before[] =>
+  before.filter((row) =>
+    items.some(({ container: { node, id } }) => node === row.node && id === row.container)
+  )
 
 /**
  * `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one, which
  * hears of its refused calls with the next of them only.
  */
 export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
-  const merged = mergeExplained(answers.map((one) => one.items))
+  const merged = mergeAbout(answers.map((one) => one.items))
   const before = mergeDenials(answers.map((one) => one.before))
+  const earlier = new Set(answers.flatMap(earlierRuns).map(countedBy))
+  const isOf = ({ container }: WhyEperm['items'][number], row: Before): boolean =>
+    !earlier.has(countedBy(row)) &&
+    container.node === row.node &&
+    container.id === row.container &&
+    Date.parse(row.firstSeen) >= Date.parse(container.startedAt)
   const items = merged.map((item) => {
     const known = new Set(item.denials.map(countedBy))
     const more = before.filter((row) => isOf(item, row) && !known.has(countedBy(row)))
-    if (more.length === 0) return item
     const denials = [...item.denials, ...more]
     return { ...item, denials, words: [...item.words, ...more.map(({ words }) => words)] }
   })

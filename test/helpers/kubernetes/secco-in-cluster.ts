@@ -8,7 +8,7 @@ import { version } from '../../../src/version.js'
 import type { NodePrograms } from '../api-server-programs.js'
 import { kubectlOf } from '../kubectl.js'
 import { makePatient } from '../patient-webhook.js'
-import { until } from '../until.js'
+import { GivenUp, until } from '../until.js'
 import { administratorToken } from './administrator-token.js'
 import { applyInstall, saidByInstallation } from './apply-install.js'
 import type { RealCluster } from './real-cluster.js'
@@ -37,7 +37,7 @@ async function forwardUi(
     stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
   }
   const url = await until('the forwarded port', () => {
-    if (child.exitCode !== null) throw new Error(said)
+    if (child.exitCode !== null) throw new GivenUp(said)
     const port = /127\.0\.0\.1:(\d+)/.exec(said)?.[1]
     return port === undefined ? undefined : `http://127.0.0.1:${port}`
   })

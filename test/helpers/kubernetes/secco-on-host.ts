@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { repositoryRoot } from '../repository.js'
 import { spawnSecco } from '../secco-command.js'
 import { makePatient } from '../patient-webhook.js'
-import { until } from '../until.js'
+import { GivenUp, until } from '../until.js'
 import { administratorToken } from './administrator-token.js'
 import type { RealNode } from './node.js'
 import type { RealCluster } from './real-cluster.js'
@@ -108,7 +108,7 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
     )
     programs.push(webhook)
     const addresses = await until('the webhook to be up', async () => {
-      if (webhook.child.exitCode !== null) throw new Error(`it ended: ${webhook.output()}`)
+      if (webhook.child.exitCode !== null) throw new GivenUp(`it ended: ${webhook.output()}`)
       const text = await readFile(join(state, 'addresses.json'), 'utf8').catch(() => undefined)
       return text === undefined
         ? undefined

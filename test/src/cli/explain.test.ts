@@ -8,14 +8,15 @@ const now = denial('n1', 'getsid', 2)
 const words = 'app (pid 7) in app on n1 called bpf and got EPERM, 1 time. let it through'
 const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
   ...denial('n1', 'bpf', 1, { instance, pod: `web-${instance}`, container: instance, ...more }),
+  home: more.pod === '' ? 'default' : 'shop',
   words
 })
 /** The container that `view` makes, before. */
 const same = { containerName: 'app', workload: 'Pod/app' }
 const item = (...denials: object[]) => ({
-  ...{ container, denials, decision: { rule: 'all' } },
-  words: ['it runs', ...denials.map(() => 'getsid was refused')]
+  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was refused') }
 })
+const plain = { ...item(), container: view('n1', 'app', { namespace: 'default', pod: '' }) }
 
 const table = { namespace: undefined, output: 'table' as const }
 
@@ -33,6 +34,12 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
       { items: [item()], before: [earlier('1', same)] },
       /since it began\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
       /another cause|No container/
+    ],
+    [
+      'an earlier run outside of Kubernetes, whose profile is in a namespace',
+      { items: [plain], before: [earlier('1', { ...same, pod: '' })] },
+      /since it began\.\nRefused to those that ended[^]*\n {2}default\/app: app \(pid 7\)/,
+      /another cause|shop/
     ],
     [
       'another one',
@@ -57,6 +64,20 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     t.equal(await whyEperm(heard.io, hubsOf(hub), 'app', table), 0)
     t.match(heard.said.stdout, said, what)
     if (unsaid !== undefined) t.notMatch(heard.said.stdout, unsaid, what)
+  }
+})
+
+test('where the rest is listed: rows are found by the namespace of their profile', async (t) => {
+  const rows = (more: Partial<DenialView>) =>
+    Array.from({ length: 6 }, (_, run) => earlier(String(run), { pod: '', ...more }))
+  for (const [what, before, said] of [
+    ['of one', [...rows({}), ...rows({})], / -o wide -n shop\n$/],
+    ['of two', [...rows({}), ...rows({ namespace: 'prod' })], / -o wide\n$/]
+  ] as const) {
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [], before } })
+    const heard = listen()
+    await whyEperm(heard.io, hubsOf(hub), 'app', { ...table, namespace: 'default' })
+    t.match(heard.said.stdout, said, what)
   }
 })
 

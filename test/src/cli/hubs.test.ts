@@ -41,7 +41,7 @@ const answersOf = (node: string, name: string): Record<string, unknown> => ({
     items: [{ container: view(node, name), denials: [], words: ['so'], answer: null, noted: null }]
   },
   '/api/v1/why-eperm': {
-    items: [{ container: view(node, name), denials: [], words: ['so'], decision: { rule: '' } }],
+    items: [{ container: view(node, name), denials: [], words: [], rule: '' }],
     before: []
   },
   '/api/v1/simulate': empty,

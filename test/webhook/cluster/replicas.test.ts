@@ -21,7 +21,7 @@ import { type LoadReport, startCreations } from '../../helpers/creation-load.js'
 import { type Json, kubeClient } from '../../helpers/kube.js'
 import { spawnSecco } from '../../helpers/secco-command.js'
 import { startTcpBalancer } from '../../helpers/tcp-balancer.js'
-import { until } from '../../helpers/until.js'
+import { GivenUp, until } from '../../helpers/until.js'
 import { collectLog, memoryInstaller, nodeStatus, quickUplink } from '../hub/rig.js'
 import { patientWebhook } from '../../helpers/patient-webhook.js'
 
@@ -139,7 +139,7 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
     const port = await until(
       `replica ${id}`,
       () => {
-        if (child.exitCode !== null) throw new Error(said)
+        if (child.exitCode !== null) throw new GivenUp(said)
         const text = readFileSync(join(state, 'addresses.json'), 'utf8')
         return Number(new URL((JSON.parse(text) as { webhook: string }).webhook).port)
       },

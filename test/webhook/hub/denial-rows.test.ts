@@ -85,3 +85,25 @@ test('who made a call that was counted before is said in its row', (t) => {
   )
   t.end()
 })
+
+test('a row that takes over what nobody was named for begins when that did', (t) => {
+  const rows = createDenialRows()
+  const at = (second: number) => `2026-01-01T00:00:0${second}Z`
+  const denial = (count: number, comm: string) =>
+    ({
+      ...{ node: 'n1', container: 'web', instance: 'n1/1', lastSeen: at(count), count, comm },
+      ...{ action: 'SCMP_ACT_ERRNO', errno: 1, signal: '', syscall: 'getsid', at: '' },
+      ...{ expected: false, abi: 'x86_64', pid: comm === '' ? 0 : 7, arguments: '' }
+    }) as Denial
+  for (const [one, added] of [
+    [denial(1, ''), 1],
+    [denial(2, 'app'), 1],
+    [denial(3, ''), 1],
+    [denial(3, 'app'), 0]
+  ] as const) {
+    rows.grow(one, added, one.lastSeen)
+  }
+  t.match(rows.list(), [{ comm: 'app', count: 3, firstSeen: at(1), lastSeen: at(3) }])
+  t.equal(rows.list().length, 1)
+  t.end()
+})

@@ -2,10 +2,11 @@ import { test } from 'tap'
 import { createDenialRows } from '../../../webhook/hub/denial-rows.js'
 import type { Denial } from '../../../webhook/hub/denial.js'
 import type { ContainerView } from '../../../webhook/truth/container-views.js'
-import { explainRoutes, type WhyEperm } from '../../../webhook/truth/explain.js'
+import { explainRoutes } from '../../../webhook/truth/explain.js'
 import { refusedBefore } from '../../../webhook/truth/refused-before.js'
 import type { TruthCall } from '../../../webhook/truth/route.js'
 import type { Truth } from '../../../webhook/truth/truth.js'
+import type { WhyEperm } from '../../../webhook/truth/why-eperm.js'
 
 const second = (at: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString()
 

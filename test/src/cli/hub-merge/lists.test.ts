@@ -6,7 +6,8 @@ import {
   mergeNodes,
   mergeWhyEperm
 } from '../../../../src/cli/hub-merge/lists.js'
-import type { Explained, WhyEperm } from '../../../../webhook/truth/explain.js'
+import type { Explained } from '../../../../webhook/truth/explain.js'
+import type { WhyEperm } from '../../../../webhook/truth/why-eperm.js'
 import type { NodeView } from '../../../../webhook/ui/view.js'
 import { denial, view } from '../../../helpers/hub-answers.js'
 
@@ -74,9 +75,10 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
   const explained = (node: string, ...instances: string[]) =>
     ({
       container: view(node, 'a', { startedAt }),
+      rule: '',
       denials: instances.map((one) => row(node, one)),
-      words: ['it runs', ...instances]
-    }) as unknown as Explained
+      words: instances
+    }) satisfies WhyEperm['items'][number]
   const old = row('n1', 'old', '2026-11-25T08:00:00Z')
   for (const [what, answers, running, before] of [
     ['nothing', [], [], []],
@@ -100,6 +102,22 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
       ['old']
     ],
     [
+      // An ended run is told of when it is: a hub may hear of it after the next one began.
+      'an earlier run that the hub heard of late',
+      [{ items: [explained('n1', 'now')], before: [row('n1', 'late', '2026-11-25T09:00:05Z')] }],
+      [['now']],
+      ['late']
+    ],
+    [
+      'that one, and a hub that does not list the container',
+      [
+        { items: [], before: [row('n1', 'late', '2026-11-25T09:00:07Z')] },
+        { items: [explained('n1', 'now')], before: [row('n1', 'late', '2026-11-25T09:00:05Z')] }
+      ],
+      [['now']],
+      ['late']
+    ],
+    [
       'another node',
       [
         { items: [explained('n1', 'now')], before: [] },
@@ -117,7 +135,7 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
       what
     )
     t.same(
-      items.map(({ words }) => words.slice(1)),
+      items.map(({ words }) => words),
       running,
       `${what}: a line of words for each`
     )
