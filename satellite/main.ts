@@ -213,12 +213,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   }
 
   const link = uplink
-  let told = JSON.stringify(status())
-  const watching = setInterval(() => {
-    const now = JSON.stringify(status())
-    if (now !== told) link.statusChanged()
-    told = now
-  }, statusEveryMs)
+  const watching = setInterval(() => link.statusChanged(), statusEveryMs)
   watching.unref()
   // What containers use grows without being said: new calls are, more of the same are not.
   const counting = setInterval(() => {

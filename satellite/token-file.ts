@@ -36,16 +36,15 @@ async function read({ path, check }: Pick<WatchFileOptions, 'path' | 'check'>): 
 }
 
 /**
- * A small file that somebody renews, as the kubelet does with tokens: its text now, and each later one.
+ * A small file that somebody renews, as the kubelet does with tokens: its text as of now, and word of each later one.
  * The folder is watched, for the kubelet swaps a link in it; and it is read from time to time.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the first reading.
  */
 export async function watchFile(
   options: WatchFileOptions
-): Promise<{ text: string; stop: () => void }> {
+): Promise<{ text: () => string; stop: () => void }> {
   const { path, debounceMs = 250, pollMs = 30_000 } = options
-  const text = await read(options)
-  let last = text
+  let last = await read(options)
   let complaint = ''
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -76,7 +75,7 @@ export async function watchFile(
   const poll = setInterval(() => void look(), pollMs)
   poll.unref()
   return {
-    text,
+    text: () => last,
     stop() {
       stopped = true
       clearTimeout(timer)

@@ -79,7 +79,7 @@ export interface Uplink {
   report(status: RevisionStatus): void
   /** Sends something that is not kept: false while no hub listens. */
   tell(message: NonNullable<SatelliteMessage['body']>): boolean
-  /** Sends `status()` again. */
+  /** Sends `status()` where it differs from what this hub was told; at any time. */
   statusChanged(): void
   readonly connected: boolean
   /** Observations that the hub has not acked, and why they cannot be spooled, when they cannot. */

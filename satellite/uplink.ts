@@ -21,12 +21,11 @@ import { connectionHint } from './uplink-hint.js'
 import { type Body, connectMethod, encodeBody } from './uplink-messages.js'
 import { createUplinkRefusals, isByNode } from './uplink-refusals.js'
 import { createSender, largestObservation } from './uplink-sender.js'
+import { createStatusTeller } from './uplink-status.js'
 import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
 
 type Stream = ClientDuplexStream<Uint8Array, HubMessage>
 
-/** What the hub gave up on is said in the node's status after this long. */
-const tellRefusedMs = 1000
 /** A hub may ask for patience, not for good. */
 const longestResendMs = 4 * 3_600_000
 
@@ -55,14 +54,17 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   let dialTimer: NodeJS.Timeout | undefined
   let pumpTimer: NodeJS.Timeout | undefined
   let saveTimer: NodeJS.Timeout | undefined
-  let tellTimer: NodeJS.Timeout | undefined
   let blocked = false
   const sender = createSender({
     ...{ backlog, write, tooLarge },
     isOpen: () => welcomed && !blocked
   })
-  const deliveries = createDeliveries(options, logger, (status) => {
-    if (welcomed) send({ $case: 'revisionStatus', value: status })
+  const status = createStatusTeller(options.status, (now) => {
+    if (welcomed) send({ $case: 'nodeStatus', value: now })
+    return welcomed
+  })
+  const deliveries = createDeliveries(options, logger, (revision) => {
+    if (welcomed) send({ $case: 'revisionStatus', value: revision })
   })
 
   function write(message: Uint8Array): void {
@@ -105,11 +107,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     }
     backlog.acked(id, sequence)
     if (backlog.size() === 0) flushers.wake()
-    // There may be thousands of them.
-    tellTimer ??= setTimeout(() => {
-      tellTimer = undefined
-      if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
-    }, tellRefusedMs)
+    status.tellSoon()
   }
 
   function acked(acks: readonly ObservationAck[]): void {
@@ -136,7 +134,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     welcomedAt = Date.now()
     complaint = ''
     logger.info({ hub: options.hub }, 'connected to the hub')
-    for (const status of deliveries.failing()) send({ $case: 'revisionStatus', value: status })
+    status.tell()
+    for (const one of deliveries.failing()) send({ $case: 'revisionStatus', value: one })
     backlog.restart()
     pump()
     options.onWelcome?.()
@@ -209,7 +208,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
     send({
       $case: 'hello',
       value: {
-        ...{ node, bootId: bootId(), version, status: options.status(), holding },
+        ...{ node, bootId: bootId(), version, status: status.greeting(), holding },
         takesAcksTogether: true
       }
     })
@@ -252,9 +251,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       send(message)
       return true
     },
-    statusChanged() {
-      if (welcomed) send({ $case: 'nodeStatus', value: options.status() })
-    },
+    statusChanged: () => status.tell(),
     get connected() {
       return welcomed
     },
@@ -288,7 +285,7 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
       clearTimeout(dialTimer)
       clearTimeout(pumpTimer)
       clearTimeout(saveTimer)
-      clearTimeout(tellTimer)
+      status.close()
       welcomed = false
       stream?.end()
       await deliveries.settled()

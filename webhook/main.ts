@@ -208,7 +208,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       startTruth({
         ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
         onProfiles: (listener) => objects.onChange(listener),
+        onSnapshot: (listener) => feed.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
+        onPod: (listener) =>
+          cluster?.view.onChange((change) => {
+            if (change.kind === 'pod') listener(change.uid)
+          }) ?? (() => undefined),
         isElsewhere,
         logger: logger.child({ component: 'truth' }),
         now: Date.now

@@ -94,17 +94,20 @@ export function openRegistry(
     }
   }
 
+  const runOf = ({ id, pid }: Container): string => `${id} ${pid}`
+
   const listAll = async (): Promise<void> => {
+    // One that begins while a runtime still answers is in no answer, and runs.
+    const before = new Set(index.all().map(runOf))
     const answers = await Promise.all(
       runtimes.map((runtime) => askOne(runtime, () => runtime.list(), [] as Container[]))
     )
     const seen = mergeAnswers(answers.flat())
     for (const container of seen) remember(container)
-    const present = new Set(seen.map(({ id, pid }) => `${id} ${pid}`))
+    const present = new Set(seen.map(runOf))
     for (const container of index.all()) {
-      if (container.pid > 0 && !present.has(`${container.id} ${container.pid}`)) {
-        stop(container)
-      }
+      const run = runOf(container)
+      if (container.pid > 0 && before.has(run) && !present.has(run)) stop(container)
     }
   }
 

@@ -73,7 +73,8 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
       .portForward(namespace, pod, [ports.pages], socket, errors, socket)
       .then((opened) => {
         const stream = opened as { close?: () => void }
-        socket.once('close', () => stream.close?.())
+        if (socket.destroyed) stream.close?.()
+        else socket.once('close', () => stream.close?.())
       })
       .catch(() => socket.destroy())
   })

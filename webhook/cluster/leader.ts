@@ -116,6 +116,8 @@ export function startLeader(options: LeaderOptions): Leader {
       return
     }
     await write(lease, identity)
+    // What was dropped in a lapse is made up for by those who hear that it is over: also when it was short.
+    tell()
     // From before the write: the others count from when they saw it, which is later.
     renewedAt = began
   }

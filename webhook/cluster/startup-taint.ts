@@ -52,9 +52,9 @@ export function createStartupTaints(options: {
       await call('PATCH', `/api/v1/nodes/${node.name}`, { body, contentType })
       logger.info({ node: node.name }, 'the node has every file: start-up taint removed')
     } catch (error) {
+      asked.delete(node.name)
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return
       const { code, message } = toSeccoError(error)
-      asked.delete(node.name)
       logger.warn({ code, node: node.name }, `start-up taint: ${message}`)
       if (!closed) timer ??= setTimeout(retry, retryMs)
     }
@@ -67,6 +67,8 @@ export function createStartupTaints(options: {
 
   function look(): void {
     if (closed) return
+    // One that comes back under its name has its taint again.
+    for (const name of asked) if (!view.nodes().has(name)) asked.delete(name)
     for (const node of view.nodes().values()) {
       if (!hasStartupTaint(node)) asked.delete(node.name)
       else if (!asked.has(node.name) && options.isComplete(node.name)) {

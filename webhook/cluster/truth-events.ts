@@ -7,8 +7,9 @@ import type { EventRecorder, EventText } from './events.js'
 
 /** Containers whose pods are remembered, also after their end: what ended by a refused call is told, too. */
 const mostRemembered = 20_000
-/** Containers of which a refused call is told before they are, and refused calls of one of them. */
+/** Containers of which a refused call is told before they are, pods that the cluster has not told of yet. */
 const mostEarly = 1000
+/** Refused calls of one such container. */
 const mostEarlyCalls = 16
 
 /** What became wrong, or right again, with a container. Pure. */
@@ -75,6 +76,8 @@ export function tellPods(options: {
   const told = new Map<string, Pick<ContainerView, 'drift' | 'unprotected'>>()
   const pods = new Map<string, string>()
   const early = new Map<string, Map<string, DenialNews>>()
+  /** By uid: containers of pods that the cluster has not told of yet; satellites are often quicker. */
+  const awaited = new Map<string, Map<string, ContainerView>>()
 
   function record(uid: string, node: string, texts: readonly EventText[]): void {
     const about = texts.length === 0 || uid === '' ? undefined : pod(uid)
@@ -102,6 +105,13 @@ export function tellPods(options: {
     for (const view of changed) {
       const place = `${view.node} ${view.id}`
       pods.delete(place)
+      awaited.get(view.podUid)?.delete(view.key)
+      if (view.podUid !== '' && pod(view.podUid) === undefined) {
+        const views = awaited.get(view.podUid) ?? new Map<string, ContainerView>()
+        awaited.set(view.podUid, views.set(view.key, view))
+        bound(awaited, mostEarly)
+        continue
+      }
       if (view.podUid !== '') pods.set(place, view.podUid)
       record(view.podUid, view.node, driftTexts(told.get(view.key), view))
       for (const news of early.get(place)?.values() ?? []) refused(view.podUid, news)
@@ -109,20 +119,33 @@ export function tellPods(options: {
       if (view.drift.length > 0 || view.unprotected !== null) told.set(view.key, view)
       else told.delete(view.key)
     }
-    for (const { key } of gone) told.delete(key)
+    for (const { key, podUid } of gone) {
+      told.delete(key)
+      awaited.get(podUid)?.delete(key)
+      if (awaited.get(podUid)?.size === 0) awaited.delete(podUid)
+    }
     bound(pods, mostRemembered)
   }
 
-  const leaves = [
-    truth.views.onChange(look),
-    truth.sources.hub.denialRows.onNews((news: DenialNews) => {
-      const place = `${news.node} ${news.container}`
-      const uid = pods.get(place)
-      if (uid === undefined) keepEarly(place, news)
-      // Said already, of nobody in particular.
-      else if (news.added > 0) refused(uid, news)
-    })
-  ]
+  function hear(news: DenialNews): void {
+    const place = `${news.node} ${news.container}`
+    const uid = pods.get(place)
+    if (uid === undefined) keepEarly(place, news)
+    // Said already, of nobody in particular.
+    else if (news.added > 0) refused(uid, news)
+  }
+
+  function came(uid: string): void {
+    const views = [...(awaited.get(uid)?.values() ?? [])]
+    if (views.length === 0 || pod(uid) === undefined) return
+    awaited.delete(uid)
+    look(views, [])
+  }
+
+  const { denialRows } = truth.sources.hub
+  const leaves = [truth.views.onChange(look), denialRows.onNews(hear), truth.sources.onPod(came)]
+  // Satellites are quicker to come back than this hub is to start.
+  for (const row of denialRows.list()) hear({ ...row, added: row.count })
   look(truth.views.list(), [])
   return () => {
     for (const leave of leaves) leave()

@@ -34,7 +34,7 @@ export function createFleet({
   logger: Logger
 }): Fleet {
   const sessions = new Map<string, Session>()
-  /** By session: path → how often it was sent. */
+  /** By session: path → how often it was sent; 0: its bytes could not be read. */
   const sent = new WeakMap<Session, Map<string, number>>()
   let round = 0
 
@@ -53,7 +53,10 @@ export function createFleet({
       if (revisions.unavailable().has(path)) continue
       attempts.set(path, 1)
       const message = await revisionMessage(ref)
-      if (message === undefined) continue
+      if (message === undefined) {
+        attempts.set(path, 0)
+        continue
+      }
       if (revisions.desired().has(path)) return message
       attempts.delete(path)
     }
@@ -68,7 +71,16 @@ export function createFleet({
     return undefined
   }
 
+  /** What is wanted again, or can be read again, is sent again. */
+  function forgive(session: Session): void {
+    const attempts = sent.get(session)
+    for (const [path, count] of attempts ?? []) {
+      if (count === 0 || !revisions.desired().has(path)) attempts?.delete(path)
+    }
+  }
+
   function serve(session: Session, desired: Buffer): void {
+    forgive(session)
     session.outbox.send(desired)
     session.outbox.feed(() => nextFor(session))
   }

@@ -97,7 +97,8 @@ export function createInventory(): FleetInventory {
   return {
     take(node, message, now) {
       const before = lists.get(node)
-      if (before !== undefined && message.generation < before.generation) return
+      // A clock may go back between two starts of a satellite: a list from its beginning is the newest.
+      if (before !== undefined && !message.first && message.generation < before.generation) return
       const own = nodes.get(node) ?? new Map<string, Running>()
       nodes.set(node, own)
       const list = message.first

@@ -66,11 +66,15 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   const isExtended = (): boolean =>
     [...followed.values()].some(({ profile }) => (profile.spec.extends ?? []).length > 0)
 
+  /** Since the pass began that is under way: it may have been past them. */
+  const learnedMeanwhile = new Map<string, ProfileState>()
+
   /** One more that learns: a thousand of them need no pass over all others for each. */
   function learns(key: string, { metadata }: SeccompProfile): void {
     if (states.get(key)?.approved === false && !desiredOf(key)) return
     const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
     states = new Map(states).set(key, state)
+    learnedMeanwhile.set(key, state)
     options.changed()
   }
   const desiredOf = (key: string): boolean =>
@@ -158,6 +162,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
   }
 
   async function pass(): Promise<void> {
+    learnedMeanwhile.clear()
     const fleet = options.fleet()
     // What every rendering depends on: the fleet, and what the emergency overlay takes out.
     const overlay = followed.get(emergencyLabel)?.essence ?? ''
@@ -184,6 +189,7 @@ export function createRevisions(options: RevisionsOptions): Revisions {
       newDesired.set(path, ref)
       if (!(await files.has(ref.digest))) newUnavailable.add(path)
     }
+    for (const [key, state] of learnedMeanwhile) newStates.set(key, state)
     states = newStates
     desired = newDesired
     unavailable = newUnavailable

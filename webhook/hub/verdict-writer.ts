@@ -71,12 +71,13 @@ export function createVerdictWriter<One extends Written & { profile: SeccompProf
       }
       try {
         const now = new Date().toISOString()
-        await store.update('SeccompProfile', { namespace, name }, (profile) =>
-          // Approved anew meanwhile: the verdict is about an older spec, the event brings a new one.
+        const after = await store.update('SeccompProfile', { namespace, name }, (profile) =>
           options.isCurrent(one, profile)
             ? withVerdict(profile, verdict, now, options.recordEdits)
             : profile
         )
+        // Approved anew meanwhile: this verdict is about an older spec, the event brings a new one.
+        if (!options.isCurrent(one, after)) return
         Object.assign(one, { written, told, toldAt: Date.now(), complaint: '' })
       } catch (thrown) {
         const error = toSeccoError(thrown)

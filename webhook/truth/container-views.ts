@@ -29,7 +29,7 @@ interface Entry {
 /** Changes of rules and profiles are worked out for all, so many containers per turn. */
 const slice = 1000
 const settleMs = 100
-const denialsEveryMs = 500
+const countEveryMs = 500
 const mostRuns = 100_000
 
 function pathOf({ profile, digest }: { profile: string; digest: string }): string {
@@ -61,7 +61,10 @@ export function createContainerViews(
   >()
   /** How often a container of one name was seen to begin: of a pod, or of a name on a node. */
   const runs = new Map<string, { keys: Set<string> }>()
+  /** `node id` of those of which a call was refused. */
   const grown = new Set<string>()
+  /** By uid: of which the cluster said something. */
+  const changedPods = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
@@ -206,7 +209,7 @@ export function createContainerViews(
     for (const listener of [...listeners]) listener(changed, gone)
   }
 
-  /** Everything again, in slices: rules, profiles, revisions or pods changed. */
+  /** Everything again, in slices: rules, profiles, revisions, nodes or namespaces changed. */
   function refreshAll(): void {
     timer = undefined
     index().refresh()
@@ -242,17 +245,20 @@ export function createContainerViews(
       )
     }),
     hub.onChange(later),
+    sources.onSnapshot(later),
+    sources.onPod((uid) => changedPods.add(uid)),
     hub.denialRows.onNews(({ node, container }) => grown.add(`${node} ${container}`))
   ]
   sources.onProfiles(later)
   const counting = setInterval(() => {
-    if (grown.size === 0) return
+    if (grown.size + changedPods.size === 0) return
     const changed = [...entries.values()]
-      .filter(({ view }) => grown.has(`${view.node} ${view.id}`))
+      .filter(({ view }) => grown.has(`${view.node} ${view.id}`) || changedPods.has(view.podUid))
       .flatMap(({ running }) => put(running) ?? [])
     grown.clear()
+    changedPods.clear()
     tell(changed, [])
-  }, denialsEveryMs)
+  }, countEveryMs)
   counting.unref()
   for (const running of hub.inventory.all()) put(running)
 

@@ -25,11 +25,16 @@ export function openEventStream(
   response.write(': connected\n\n')
   const beat = setInterval(() => response.write(': beat\n\n'), beatMs)
   beat.unref()
-  response.once('close', () => {
+  let closed = false
+  const end = (): void => {
+    closed = true
     clearInterval(beat)
     for (const listener of listeners) listener()
     listeners.clear()
-  })
+  }
+  response.once('close', end)
+  // Whoever left while it was found out whether they may listen.
+  if (response.destroyed) end()
   return {
     send(event, data) {
       if (response.writableEnded || response.destroyed) return
@@ -40,6 +45,9 @@ export function openEventStream(
       // JSON has no line ends inside: one data line is enough.
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
     },
-    onClose: (listener) => void listeners.add(listener)
+    onClose(listener) {
+      if (closed) listener()
+      else listeners.add(listener)
+    }
   }
 }

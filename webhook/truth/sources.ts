@@ -26,8 +26,12 @@ export interface TruthSources {
   profiles: () => readonly SeccompProfile[]
   onProfiles: (listener: () => void) => void
   snapshot: () => Snapshot
+  /** @returns how to leave. */
+  onSnapshot: (listener: () => void) => () => void
   /** By uid; undefined outside of a cluster and for pods that nobody knows. */
   pod: (uid: string) => PodView | undefined
+  /** Calls back with the uid of each pod of which there is news. @returns how to leave. */
+  onPod: (listener: (uid: string) => void) => () => void
   /** Whether another replica of the hub says that the node is connected to it. */
   isElsewhere: (node: string) => boolean
   logger: Logger

@@ -84,3 +84,40 @@ test('one id in two namespaces of a runtime: two containers, and neither is take
   t.throws(() => resolveContainer(registry.all(), 'web'), { code: 'CONTAINER_AMBIGUOUS' })
   t.equal(findContainer(slot({ cgroupId: 101n }), registry.all())?.pid, 11)
 })
+
+test('one that begins while a slow runtime still answers runs', async (t) => {
+  const [before, begins] = [plain({}), plain({ id: 'begins', pid: 11, mntns: 8, cgroupId: 101n })]
+  let answer: (containers: Container[]) => void = () => undefined
+  let wasAsked: () => void = () => undefined
+  const asked = new Promise<void>((resolve) => (wasAsked = resolve))
+  let news: Container[] = []
+  const slow: ContainerRuntime = {
+    name: 'slow',
+    list: () =>
+      new Promise((resolve) => {
+        answer = resolve
+        wasAsked()
+      }),
+    byId: () => Promise.resolve(undefined),
+    version: () => Promise.resolve(''),
+    news: () => ({ containers: news.splice(0), missed: false })
+  }
+  const registry = openRegistry([slow], createLogger('test', quiet))
+  t.teardown(() => registry.close())
+  news = [before]
+  registry.take()
+  const refreshed = registry.refresh()
+  await asked
+  news = [begins]
+  registry.take()
+  // It was put together before the second one began, and after the first one had ended.
+  answer([])
+  await refreshed
+  t.strictSame(
+    registry.all().map(({ id, pid }) => [id, pid]),
+    [
+      ['begins', 11],
+      [before.id, 0]
+    ]
+  )
+})

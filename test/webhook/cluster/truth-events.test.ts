@@ -39,6 +39,7 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
 
   let look: Parameters<Truth['views']['onChange']>[0] = () => undefined
   let refuse: (news: DenialNews) => void = () => undefined
+  let come: (uid: string) => void = () => undefined
   const said: string[] = []
   const truth = {
     views: {
@@ -49,8 +50,13 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
       }
     },
     sources: {
+      onPod: (listener: typeof come) => {
+        come = listener
+        return () => undefined
+      },
       hub: {
         denialRows: {
+          list: () => [{ ...row, count: 3, container: 'c', syscall: 'bpf' }],
           onNews: (listener: typeof refuse) => {
             refuse = listener
             return () => undefined
@@ -62,9 +68,10 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
     profile: () => undefined
   } as unknown as Truth
   const pod = { ...readPod(rawPod), uid: 'u', node: 'n1', namespace: 'shop', name: 'web-1' }
+  const pods = new Map([['u', pod]])
   const stop = tellPods({
     truth,
-    pod: (uid) => (uid === 'u' ? pod : undefined),
+    pod: (uid) => pods.get(uid),
     events: { record: (about, { reason }) => said.push(`${about.name} ${reason}`) }
   })
   refuse(row)
@@ -78,11 +85,31 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
   const late = view({ key: 'n1/d@1', id: 'd' })
   look([late], [])
   look([late], [])
-  stop()
   t.same(
     said,
-    ['web-1 FileChanged', 'web-1 CallRefused', 'web-1 AsDeclared', 'web-1 CallRefused'],
-    'a node is not believed of the pods of another'
+    [
+      ...['web-1 FileChanged', 'web-1 CallRefused', 'web-1 CallRefused', 'web-1 AsDeclared'],
+      'web-1 CallRefused'
+    ],
+    'what the hub was told before too; a node is not believed of the pods of another'
   )
+
+  // A satellite may be quicker than the API server.
+  said.length = 0
+  look([view({ key: 'n1/e@1', id: 'e', podUid: 'v', drift: changed.drift })], [])
+  refuse({ ...row, container: 'e' })
+  come('v')
+  t.same(said, [], 'of a pod that nobody knows nothing can be said')
+  pods.set('v', { ...pod, uid: 'v', name: 'web-2' })
+  come('v')
+  come('v')
+  look([view({ key: 'n1/e@1', id: 'e', podUid: 'v', drift: changed.drift })], [])
+  t.same(said, ['web-2 FileChanged', 'web-2 CallRefused'], 'once the pod is known, and once')
+  look([view({ key: 'n1/f@1', id: 'f', podUid: 'w', drift: changed.drift })], [])
+  look([], [view({ key: 'n1/f@1', id: 'f', podUid: 'w' })])
+  pods.set('w', { ...pod, uid: 'w', name: 'web-3' })
+  come('w')
+  t.equal(said.length, 2, 'nothing of one that has ended meanwhile')
+  stop()
   t.end()
 })

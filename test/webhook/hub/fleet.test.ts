@@ -1,8 +1,13 @@
 import { test } from 'tap'
 import { Inventory } from '../../../src/api/gen/hub.js'
+import { revisionPath } from '../../../src/rules/profile-state.js'
+import { createFleet } from '../../../webhook/hub/fleet.js'
 import type { HubCluster } from '../../../webhook/hub/hub-cluster.js'
 import { localFleet } from '../../../webhook/hub/local-fleet.js'
-import { createRig, memoryInstaller, until } from './rig.js'
+import type { Nodes } from '../../../webhook/hub/nodes.js'
+import type { Revisions } from '../../../webhook/hub/revisions-types.js'
+import type { Session } from '../../../webhook/hub/session.js'
+import { collectLog, createRig, memoryInstaller, nodeStatus, until } from './rig.js'
 
 test('a node that lost a file is sent it again, as often as it does', async (t) => {
   const rig = await createRig()
@@ -110,4 +115,51 @@ test('what runs on a node is told by the hub that it is connected to, and by no 
   elsewhere.add('node-a')
   changed('fleet')
   t.same(runs(), ['node-b/web@1'], 'it went to another hub, which tells of it')
+})
+
+test('what changes while a hub takes a satellite in is told with its welcome', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub()
+  let asked = 0
+  // Asked for its greeting; later it is another one, and nobody says so.
+  const status = () => ({ ...nodeStatus, attached: asked++ > 0 })
+  await rig.uplink(hub.address.port, 'node-a', { status })
+  await until(
+    () => hub.nodes()[0]?.status?.attached === true,
+    (f) => hub.onChange(f)
+  )
+  t.ok(asked > 1)
+})
+
+test('bytes that could not be read once, and a revision that is wanted again, are sent', async (t) => {
+  const ref = { namespace: 'shop', profile: 'web', digest: `sha256:${'1'.repeat(64)}` }
+  const path = revisionPath(ref.namespace, ref.profile, ref.digest)
+  const desired = new Map([[path, ref]])
+  const disk: { bytes?: Buffer } = {}
+  const revisions = {
+    desired: () => desired,
+    unavailable: () => new Set<string>(),
+    bytes: () => Promise.resolve(disk.bytes),
+    origin: () => undefined
+  } as unknown as Revisions
+  const nodes = { get: () => undefined } as unknown as Nodes
+  const log = collectLog()
+  const fleet = createFleet({ nodes, revisions, logger: log.logger })
+  let next: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined)
+  const outbox = { send: () => undefined, feed: (from: typeof next) => (next = from) }
+  fleet.join({ node: 'n1', outbox, end: () => undefined } as unknown as Session)
+  t.equal(await next(), undefined)
+  t.equal(await next(), undefined)
+  t.equal(log.lines.length, 1, 'said once')
+  disk.bytes = Buffer.from('{}')
+  fleet.distribute()
+  t.ok(await next(), 'there again')
+  fleet.distribute()
+  t.equal(await next(), undefined, 'sent once')
+  desired.clear()
+  fleet.distribute()
+  desired.set(path, ref)
+  fleet.distribute()
+  t.ok(await next(), 'wanted again: the node has removed it')
 })

@@ -1,0 +1,46 @@
+import { test } from 'tap'
+import { SeccoError } from '../../../src/errors.js'
+import { createClusterCache } from '../../../webhook/cluster/cluster-view.js'
+import { createStartupTaints, startupTaintKey } from '../../../webhook/cluster/startup-taint.js'
+import { collectLog } from '../hub/rig.js'
+import { clusterNode } from './cluster-objects.js'
+
+test('a node that comes back under its name loses its taint again', async (t) => {
+  const view = createClusterCache()
+  const tainted = clusterNode('n1', {
+    taints: [{ key: startupTaintKey, value: '', effect: 'NoSchedule' }]
+  })
+  const asked: string[] = []
+  let fails: SeccoError | undefined
+  const taints = createStartupTaints({
+    view,
+    call: (method, path) => {
+      asked.push(`${method} ${path}`)
+      return fails === undefined ? Promise.resolve({}) : Promise.reject(fails)
+    },
+    isComplete: () => true,
+    logger: collectLog().logger
+  })
+  t.teardown(() => taints.close())
+  const look = async () => {
+    taints.look()
+    await new Promise((resolve) => setImmediate(resolve))
+    return asked.splice(0)
+  }
+  const patch = ['PATCH /api/v1/nodes/n1']
+  view.putNode(tainted)
+  t.same(await look(), patch)
+  t.same(await look(), [], 'asked for: the view shows it a moment later')
+  view.removeNode('n1')
+  t.same(await look(), [])
+  view.putNode(tainted)
+  t.same(await look(), patch, 'its name is there again, and so is its taint')
+
+  view.putNode(clusterNode('n1'))
+  t.same(await look(), [])
+  fails = new SeccoError('NOT_FOUND', 'no such node')
+  view.putNode(tainted)
+  t.same(await look(), patch, 'gone, and not yet in the view')
+  fails = undefined
+  t.same(await look(), patch, 'it is there again')
+})

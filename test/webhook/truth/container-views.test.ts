@@ -1,0 +1,74 @@
+import { test } from 'tap'
+import { Inventory } from '../../../src/api/gen/hub.js'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import { createDenialRows } from '../../../webhook/hub/denial-rows.js'
+import { createInventory } from '../../../webhook/hub/inventory.js'
+import { createFleetSets } from '../../../webhook/hub/used-sets.js'
+import { createContainerViews } from '../../../webhook/truth/container-views.js'
+import type { RevisionIndex } from '../../../webhook/truth/revision-index.js'
+import type { PodView, TruthSources } from '../../../webhook/truth/sources.js'
+import { testRule } from '../../helpers/rules.js'
+
+test('views follow the rules as they are decided by, and what the cluster says of a pod', async (t) => {
+  const inventory = createInventory()
+  const pods = new Map<string, PodView>()
+  let snapshot = buildSnapshot({ rules: [], profiles: [] })
+  let onSnapshot: () => void = () => undefined
+  let onPod: (uid: string) => void = () => undefined
+  const none = () => () => undefined
+  const sources = {
+    hub: {
+      inventory,
+      ...{ sets: createFleetSets(), denialRows: createDenialRows(), profiles: () => new Map() },
+      onChange: none
+    },
+    onProfiles: none,
+    snapshot: () => snapshot,
+    onSnapshot: (listener: () => void) => {
+      onSnapshot = listener
+      return () => undefined
+    },
+    pod: (uid: string) => pods.get(uid),
+    onPod: (listener: (uid: string) => void) => {
+      onPod = listener
+      return () => undefined
+    },
+    now: Date.now
+  } as unknown as TruthSources
+  const index = { refresh: () => undefined, of: () => undefined } as unknown as RevisionIndex
+  const views = createContainerViews(sources, () => index)
+  t.teardown(() => views.close())
+  const container = { id: 'c', name: 'app', podNamespace: 'shop', podName: 'web-1', podUid: 'u' }
+  const containers = [{ key: 'c@1', container, declared: 'none', running: true }]
+  inventory.take(
+    'n1',
+    Inventory.fromPartial({ generation: 1, first: true, last: true, containers }),
+    '2026-01-01T00:00:00Z'
+  )
+  const view = () => views.list()[0]
+  const changed = async () => {
+    await new Promise<void>((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error('no view changed')), 20_000)
+      const leave = views.onChange(() => {
+        clearTimeout(limit)
+        leave()
+        resolve()
+      })
+    })
+    return view()
+  }
+  t.match(view(), { state: 'unconfined', unprotected: null, workload: 'Pod/web-1' })
+
+  // The label of a namespace, say: no event of the hub, and none of a profile.
+  snapshot = buildSnapshot({ rules: [testRule('all', { podSelector: {} })], profiles: [] })
+  onSnapshot()
+  t.match(await changed(), { unprotected: { rule: /all/ } })
+
+  pods.set('u', {
+    ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
+    owner: { kind: 'Deployment', name: 'web' }
+  })
+  onPod('somebody')
+  onPod('u')
+  t.match(await changed(), { workload: 'Deployment/web' })
+})
