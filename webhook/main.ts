@@ -7,6 +7,7 @@ import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type CertificateSource, folderCertificates } from './certificate-source.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
+import { podNews } from './cluster/pod-news.js'
 import { tellPods } from './cluster/truth-events.js'
 import { hubTrust, type HubTrustOptions } from './cluster/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
@@ -211,9 +212,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         onSnapshot: (listener) => feed.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
         onPod: (listener) =>
-          cluster?.view.onChange((change) => {
-            if (change.kind === 'pod') listener(change.uid)
-          }) ?? (() => undefined),
+          cluster === undefined ? () => undefined : podNews(cluster.view, listener),
         isElsewhere,
         logger: logger.child({ component: 'truth' }),
         now: Date.now

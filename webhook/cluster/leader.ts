@@ -116,7 +116,7 @@ export function startLeader(options: LeaderOptions): Leader {
       return
     }
     await write(lease, identity)
-    // What was dropped in a lapse is made up for by those who hear that it is over: also when it was short.
+    // Who wrote nothing in a lapse looks again when it hears that it is over: also when it was a short one.
     tell()
     // From before the write: the others count from when they saw it, which is later.
     renewedAt = began

@@ -39,8 +39,8 @@ export function createStartupTaints(options: {
   logger: Logger
 }): StartupTaints {
   const { view, call, logger } = options
-  /** Asked for; kept until the view shows it, which is a moment later. */
-  const asked = new Set<string>()
+  /** Asked for, name and uid; kept until the view shows it, which is a moment later. */
+  const asked = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
@@ -52,9 +52,9 @@ export function createStartupTaints(options: {
       await call('PATCH', `/api/v1/nodes/${node.name}`, { body, contentType })
       logger.info({ node: node.name }, 'the node has every file: start-up taint removed')
     } catch (error) {
-      asked.delete(node.name)
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return
       const { code, message } = toSeccoError(error)
+      asked.delete(node.name)
       logger.warn({ code, node: node.name }, `start-up taint: ${message}`)
       if (!closed) timer ??= setTimeout(retry, retryMs)
     }
@@ -67,12 +67,12 @@ export function createStartupTaints(options: {
 
   function look(): void {
     if (closed) return
-    // One that comes back under its name has its taint again.
-    for (const name of asked) if (!view.nodes().has(name)) asked.delete(name)
+    for (const name of asked.keys()) if (!view.nodes().has(name)) asked.delete(name)
     for (const node of view.nodes().values()) {
       if (!hasStartupTaint(node)) asked.delete(node.name)
-      else if (!asked.has(node.name) && options.isComplete(node.name)) {
-        asked.add(node.name)
+      // One that comes back under its name is another one, and has its taint again.
+      else if (asked.get(node.name) !== node.uid && options.isComplete(node.name)) {
+        asked.set(node.name, node.uid)
         void open(node)
       }
     }

@@ -76,8 +76,11 @@ export function tellPods(options: {
   const told = new Map<string, Pick<ContainerView, 'drift' | 'unprotected'>>()
   const pods = new Map<string, string>()
   const early = new Map<string, Map<string, DenialNews>>()
-  /** By uid: containers of pods that the cluster has not told of yet; satellites are often quicker. */
-  const awaited = new Map<string, Map<string, ContainerView>>()
+  /** By uid: keys of containers of pods that the cluster has not told of yet; satellites are often quicker. */
+  const awaited = new Map<string, Set<string>>()
+
+  /** Known, and to be on a node: a pod is told of before it has one. */
+  const isPlaced = (uid: string): boolean => (pod(uid)?.node ?? '') !== ''
 
   function record(uid: string, node: string, texts: readonly EventText[]): void {
     const about = texts.length === 0 || uid === '' ? undefined : pod(uid)
@@ -106,9 +109,9 @@ export function tellPods(options: {
       const place = `${view.node} ${view.id}`
       pods.delete(place)
       awaited.get(view.podUid)?.delete(view.key)
-      if (view.podUid !== '' && pod(view.podUid) === undefined) {
-        const views = awaited.get(view.podUid) ?? new Map<string, ContainerView>()
-        awaited.set(view.podUid, views.set(view.key, view))
+      if (view.podUid !== '' && !isPlaced(view.podUid)) {
+        const keys = awaited.get(view.podUid) ?? new Set<string>()
+        awaited.set(view.podUid, keys.add(view.key))
         bound(awaited, mostEarly)
         continue
       }
@@ -135,11 +138,15 @@ export function tellPods(options: {
     else if (news.added > 0) refused(uid, news)
   }
 
+  /** Views hear of pods first: they are as they should be with what the cluster says now. */
   function came(uid: string): void {
-    const views = [...(awaited.get(uid)?.values() ?? [])]
-    if (views.length === 0 || pod(uid) === undefined) return
+    const keys = awaited.get(uid)
+    if (keys === undefined || !isPlaced(uid)) return
     awaited.delete(uid)
-    look(views, [])
+    look(
+      [...keys].flatMap((key) => truth.views.peek(key) ?? []),
+      []
+    )
   }
 
   const { denialRows } = truth.sources.hub

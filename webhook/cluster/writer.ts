@@ -37,6 +37,8 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
   const { store, view, events, logger, mayWrite, everyMs = 1000 } = options
   const profiles = new Map<string, SeccompProfile>()
   let listed = false
+  /** By uid: those that exist. */
+  const toldPods = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let closed = false
@@ -59,14 +61,19 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
   })
   listed = true
 
+  /** Whoever writes again after a lapse has told of most pods before. */
   function tellOf(pod: ClusterPod): void {
+    if (toldPods.has(pod.uid)) return
     const told = podEvents(pod, Date.now())
     if (told === undefined) return
+    toldPods.add(pod.uid)
     for (const text of told.texts) events.record(told.regarding, text)
   }
 
   const leave = view.onChange((change) => {
-    if (change.kind !== 'pod' || change.after === undefined || change.before !== undefined) return
+    if (change.kind !== 'pod') return
+    if (change.after === undefined) toldPods.delete(change.uid)
+    if (change.after === undefined || change.before !== undefined) return
     if (mayWrite()) tellOf(change.after)
   })
 

@@ -27,15 +27,22 @@ const mostAttempts = 3
 export function createFleet({
   nodes,
   revisions,
-  logger
+  logger,
+  unreadableMs = 5000
 }: {
   nodes: Nodes
   revisions: Revisions
   logger: Logger
+  /** Bytes that could not be read are not tried again before. */
+  unreadableMs?: number
 }): Fleet {
   const sessions = new Map<string, Session>()
-  /** By session: path → how often it was sent; 0: its bytes could not be read. */
+  /** By session: path → how often it was sent. */
   const sent = new WeakMap<Session, Map<string, number>>()
+  /** By digest, when: thousands of nodes want the same bytes. */
+  const unreadable = new Map<string, number>()
+  const isUnreadable = (digest: string): boolean =>
+    performance.now() - (unreadable.get(digest) ?? Number.NEGATIVE_INFINITY) < unreadableMs
   let round = 0
 
   function desiredMessage(): Buffer {
@@ -50,11 +57,11 @@ export function createFleet({
     const node = nodes.get(session.node)
     for (const [path, ref] of revisions.desired()) {
       if (attempts.has(path) || node?.holding.has(path) === true) continue
-      if (revisions.unavailable().has(path)) continue
+      if (revisions.unavailable().has(path) || isUnreadable(ref.digest)) continue
       attempts.set(path, 1)
       const message = await revisionMessage(ref)
       if (message === undefined) {
-        attempts.set(path, 0)
+        attempts.delete(path)
         continue
       }
       if (revisions.desired().has(path)) return message
@@ -66,21 +73,27 @@ export function createFleet({
   async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
     const json = await revisions.bytes(ref.digest)
     const origin = revisions.origin(ref)
-    if (json !== undefined) return encode({ $case: 'revision', value: { ...ref, json, origin } })
-    logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
+    if (json !== undefined) {
+      unreadable.delete(ref.digest)
+      return encode({ $case: 'revision', value: { ...ref, json, origin } })
+    }
+    if (!unreadable.has(ref.digest)) {
+      logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
+    }
+    unreadable.set(ref.digest, performance.now())
     return undefined
   }
 
-  /** What is wanted again, or can be read again, is sent again. */
-  function forgive(session: Session): void {
+  /** What is wanted again later is sent again: the node has removed it. */
+  function forgetUndesired(session: Session): void {
     const attempts = sent.get(session)
-    for (const [path, count] of attempts ?? []) {
-      if (count === 0 || !revisions.desired().has(path)) attempts?.delete(path)
+    for (const path of attempts?.keys() ?? []) {
+      if (!revisions.desired().has(path)) attempts?.delete(path)
     }
   }
 
   function serve(session: Session, desired: Buffer): void {
-    forgive(session)
+    forgetUndesired(session)
     session.outbox.send(desired)
     session.outbox.feed(() => nextFor(session))
   }

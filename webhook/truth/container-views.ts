@@ -1,10 +1,9 @@
 import type { ContainerView, ContainerViews } from './container-view-types.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import { decide } from '../../src/rules/decide.js'
-import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
+import { assignedOf } from '../../src/confinement/assigned.js'
 import {
   type ConfinementFacts,
-  type ConfinementState,
   driftOf,
   riskOfState,
   stateOf
@@ -17,6 +16,7 @@ import { abis } from '../../src/seccomp/abi.js'
 import { factsOf, whoIs } from './pod-facts.js'
 import type { RevisionIndex } from './revision-index.js'
 import type { TruthSources } from './sources.js'
+import { unprotectedOf } from './unprotected.js'
 
 export type { ContainerView, ContainerViews } from './container-view-types.js'
 
@@ -29,21 +29,12 @@ interface Entry {
 /** Changes of rules and profiles are worked out for all, so many containers per turn. */
 const slice = 1000
 const settleMs = 100
-const countEveryMs = 500
+const denialsEveryMs = 500
 const mostRuns = 100_000
 
 function pathOf({ profile, digest }: { profile: string; digest: string }): string {
   const [namespace = '', name = ''] = profile.split('/')
   return revisionPath(namespace, name, digest)
-}
-
-/** Why a container has less than a new one would get, by what the webhook noted on it. */
-function whyLess(annotated: Assigned | undefined): string {
-  if (annotated === undefined) return 'it was admitted without the webhook'
-  if (annotated.revision === '') {
-    return `it was given ${annotated.outcome === '' ? 'nothing' : annotated.outcome} when it was admitted`
-  }
-  return 'it was given a revision and started without it'
 }
 
 function wantedOf(decision: ContainerDecision | undefined): string {
@@ -63,9 +54,11 @@ export function createContainerViews(
   const runs = new Map<string, { keys: Set<string> }>()
   /** `node id` of those of which a call was refused. */
   const grown = new Set<string>()
-  /** By uid: of which the cluster said something. */
-  const changedPods = new Set<string>()
+  /** Ids by uid of the pod. */
+  const ofPod = new Map<string, Set<string>>()
   let timer: NodeJS.Timeout | undefined
+  let refreshing = false
+  let again = false
   let closed = false
 
   function placeOf(running: Running): string {
@@ -165,34 +158,8 @@ export function createContainerViews(
     return hub.profiles().get(revision.profile)?.[revision.mode]?.digest ?? ''
   }
 
-  function unprotectedOf(
-    {
-      running,
-      state,
-      annotated
-    }: { running: Running; state: ConfinementState; annotated: Assigned | undefined },
-    decision: ContainerDecision | undefined,
-    before: ContainerView | undefined,
-    now: string
-  ): ContainerView['unprotected'] {
-    if (decision === undefined || running.privileged || state === 'starting') return null
-    const { outcome, rule = '' } = decision
-    const isOpen = state === 'unconfined' || (state === 'other' && running.declared === 'allow-all')
-    const gives =
-      outcome === 'assigned'
-        ? `${decision.mode ?? ''} ${shortRevision(decision.profile ?? '', decision.revision ?? '')}`
-        : outcome === 'learn' || outcome === 'runtime-default'
-          ? 'RuntimeDefault'
-          : ''
-    if (gives === '') return null
-    const isLess = outcome === 'assigned' && state === 'runtime-default'
-    if (!isOpen && !isLess) return null
-    const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
-    const message = `${rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
-    return { rule, message, since: before?.unprotected?.since ?? now }
-  }
-
-  function put(running: Running): ContainerView | undefined {
+  function put(running: Running | undefined): ContainerView | undefined {
+    if (running === undefined) return undefined
     const before = entries.get(running.id)
     const view = make(running, before?.view)
     const text = JSON.stringify(view)
@@ -201,6 +168,18 @@ export function createContainerViews(
       return undefined
     }
     entries.set(running.id, { running, view, text })
+    if (view.podUid !== '') {
+      ofPod.set(view.podUid, (ofPod.get(view.podUid) ?? new Set()).add(running.id))
+    }
+    return view
+  }
+
+  function drop(id: string): ContainerView | undefined {
+    const view = entries.get(id)?.view
+    entries.delete(id)
+    const others = ofPod.get(view?.podUid ?? '')
+    others?.delete(id)
+    if (others?.size === 0) ofPod.delete(view?.podUid ?? '')
     return view
   }
 
@@ -212,6 +191,7 @@ export function createContainerViews(
   /** Everything again, in slices: rules, profiles, revisions, nodes or namespaces changed. */
   function refreshAll(): void {
     timer = undefined
+    refreshing = true
     index().refresh()
     const all = [...entries.values()].map(({ running }) => running)
     const turn = (from: number): void => {
@@ -223,22 +203,26 @@ export function createContainerViews(
           .flatMap((running) => put(running) ?? []),
         []
       )
-      if (from + slice < all.length) setImmediate(turn, from + slice)
+      if (from + slice < all.length) {
+        setImmediate(turn, from + slice)
+        return
+      }
+      refreshing = false
+      if (!again) return
+      again = false
+      later()
     }
     turn(0)
   }
 
-  const later = (): void => {
+  function later(): void {
     if (closed) return
-    timer ??= setTimeout(refreshAll, settleMs)
+    if (refreshing) again = true
+    else timer ??= setTimeout(refreshAll, settleMs)
   }
   const leaves = [
     hub.inventory.onChange(({ changed, gone }) => {
-      const left = gone.flatMap(({ id }) => {
-        const view = entries.get(id)?.view
-        entries.delete(id)
-        return view === undefined ? [] : [view]
-      })
+      const left = gone.flatMap(({ id }) => drop(id) ?? [])
       tell(
         changed.flatMap((running) => put(running) ?? []),
         left
@@ -246,19 +230,24 @@ export function createContainerViews(
     }),
     hub.onChange(later),
     sources.onSnapshot(later),
-    sources.onPod((uid) => changedPods.add(uid)),
+    sources.onPod((uid) => {
+      const ids = [...(ofPod.get(uid) ?? [])]
+      tell(
+        ids.flatMap((id) => put(entries.get(id)?.running) ?? []),
+        []
+      )
+    }),
     hub.denialRows.onNews(({ node, container }) => grown.add(`${node} ${container}`))
   ]
   sources.onProfiles(later)
   const counting = setInterval(() => {
-    if (grown.size + changedPods.size === 0) return
+    if (grown.size === 0) return
     const changed = [...entries.values()]
-      .filter(({ view }) => grown.has(`${view.node} ${view.id}`) || changedPods.has(view.podUid))
+      .filter(({ view }) => grown.has(`${view.node} ${view.id}`))
       .flatMap(({ running }) => put(running) ?? [])
     grown.clear()
-    changedPods.clear()
     tell(changed, [])
-  }, countEveryMs)
+  }, denialsEveryMs)
   counting.unref()
   for (const running of hub.inventory.all()) put(running)
 

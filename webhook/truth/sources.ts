@@ -30,7 +30,7 @@ export interface TruthSources {
   onSnapshot: (listener: () => void) => () => void
   /** By uid; undefined outside of a cluster and for pods that nobody knows. */
   pod: (uid: string) => PodView | undefined
-  /** Calls back with the uid of each pod of which there is news. @returns how to leave. */
+  /** Calls back with the uid of each pod of which `pod` says something else now. @returns how to leave. */
   onPod: (listener: (uid: string) => void) => () => void
   /** Whether another replica of the hub says that the node is connected to it. */
   isElsewhere: (node: string) => boolean

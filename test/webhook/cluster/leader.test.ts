@@ -11,13 +11,13 @@ test('a lapse that ends with a late renewal is told of, too', async (t) => {
   const call: ApiCall = async (method, _path, { body } = {}) => {
     if (method === 'GET') return lease
     writes += 1
-    // Longer than a holder may think that it leads, shorter than another one waits.
-    if (writes === 2) await delay(leaseMs * 0.8)
+    // The renewal before it is too old by now, this one is not when it is done.
+    if (writes === 2) await delay(leaseMs * 0.5)
     lease = body as object
     return lease
   }
   const leader = startLeader({
-    ...{ call, namespace: 'a', name: 'secco', identity: 'hub', leaseMs, retryMs: 50 },
+    ...{ call, namespace: 'a', name: 'secco', identity: 'hub', leaseMs, retryMs: 200 },
     logger: collectLog().logger
   })
   t.teardown(() => leader.close())

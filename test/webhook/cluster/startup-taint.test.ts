@@ -7,9 +7,8 @@ import { clusterNode } from './cluster-objects.js'
 
 test('a node that comes back under its name loses its taint again', async (t) => {
   const view = createClusterCache()
-  const tainted = clusterNode('n1', {
-    taints: [{ key: startupTaintKey, value: '', effect: 'NoSchedule' }]
-  })
+  const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
+  const tainted = (uid: string) => clusterNode('n1', { uid, taints: [taint] })
   const asked: string[] = []
   let fails: SeccoError | undefined
   const taints = createStartupTaints({
@@ -28,19 +27,28 @@ test('a node that comes back under its name loses its taint again', async (t) =>
     return asked.splice(0)
   }
   const patch = ['PATCH /api/v1/nodes/n1']
-  view.putNode(tainted)
+  view.putNode(tainted('1'))
   t.same(await look(), patch)
   t.same(await look(), [], 'asked for: the view shows it a moment later')
+  view.putNode(tainted('2'))
+  t.same(await look(), patch, 'another one, and nobody saw the first one go')
   view.removeNode('n1')
   t.same(await look(), [])
-  view.putNode(tainted)
+  view.putNode(tainted('2'))
   t.same(await look(), patch, 'its name is there again, and so is its taint')
 
   view.putNode(clusterNode('n1'))
   t.same(await look(), [])
   fails = new SeccoError('NOT_FOUND', 'no such node')
-  view.putNode(tainted)
+  view.putNode(tainted('3'))
   t.same(await look(), patch, 'gone, and not yet in the view')
   fails = undefined
+  t.same(await look(), [], 'once')
+  view.putNode(tainted('4'))
   t.same(await look(), patch, 'it is there again')
+  fails = new SeccoError('UNAVAILABLE', 'later')
+  view.putNode(tainted('5'))
+  t.same(await look(), patch)
+  fails = undefined
+  t.same(await look(), patch, 'what failed is tried again')
 })

@@ -39,11 +39,13 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
 
   let look: Parameters<Truth['views']['onChange']>[0] = () => undefined
   let refuse: (news: DenialNews) => void = () => undefined
+  const known = new Map<string, ContainerView>()
   let come: (uid: string) => void = () => undefined
   const said: string[] = []
   const truth = {
     views: {
       list: () => [changed],
+      peek: (key: string) => known.get(key),
       onChange: (listener: typeof look) => {
         look = listener
         return () => undefined
@@ -94,19 +96,34 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
     'what the hub was told before too; a node is not believed of the pods of another'
   )
 
-  // A satellite may be quicker than the API server.
+  // A satellite may be quicker than the API server, and a pod is told of before its node is.
   said.length = 0
-  look([view({ key: 'n1/e@1', id: 'e', podUid: 'v', drift: changed.drift })], [])
+  const meet = (id: string, podUid: string) => {
+    const met = view({
+      key: `n1/${id}@1`,
+      id,
+      podUid,
+      drift: changed.drift,
+      unprotected: open.unprotected
+    })
+    known.set(met.key, met)
+    look([met], [])
+    return met
+  }
+  const met = meet('e', 'v')
   refuse({ ...row, container: 'e' })
+  come('v')
+  pods.set('v', { ...pod, uid: 'v', name: 'web-2', node: '' })
   come('v')
   t.same(said, [], 'of a pod that nobody knows nothing can be said')
   pods.set('v', { ...pod, uid: 'v', name: 'web-2' })
+  // With what the cluster says it is protected as it should be.
+  known.set(met.key, { ...met, unprotected: null })
   come('v')
   come('v')
-  look([view({ key: 'n1/e@1', id: 'e', podUid: 'v', drift: changed.drift })], [])
+  look([{ ...met, unprotected: null }], [])
   t.same(said, ['web-2 FileChanged', 'web-2 CallRefused'], 'once the pod is known, and once')
-  look([view({ key: 'n1/f@1', id: 'f', podUid: 'w', drift: changed.drift })], [])
-  look([], [view({ key: 'n1/f@1', id: 'f', podUid: 'w' })])
+  look([], [meet('f', 'w')])
   pods.set('w', { ...pod, uid: 'w', name: 'web-3' })
   come('w')
   t.equal(said.length, 2, 'nothing of one that has ended meanwhile')

@@ -145,7 +145,7 @@ test('bytes that could not be read once, and a revision that is wanted again, ar
   } as unknown as Revisions
   const nodes = { get: () => undefined } as unknown as Nodes
   const log = collectLog()
-  const fleet = createFleet({ nodes, revisions, logger: log.logger })
+  const fleet = createFleet({ nodes, revisions, logger: log.logger, unreadableMs: 0 })
   let next: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined)
   const outbox = { send: () => undefined, feed: (from: typeof next) => (next = from) }
   fleet.join({ node: 'n1', outbox, end: () => undefined } as unknown as Session)

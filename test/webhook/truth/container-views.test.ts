@@ -68,7 +68,18 @@ test('views follow the rules as they are decided by, and what the cluster says o
     ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
     owner: { kind: 'Deployment', name: 'web' }
   })
+  const told: string[] = []
+  views.onChange((some) => told.push(...some.map(({ workload }) => workload)))
   onPod('somebody')
+  t.match(view(), { workload: 'Pod/web-1' })
   onPod('u')
-  t.match(await changed(), { workload: 'Deployment/web' })
+  t.same(told, ['Deployment/web'])
+  t.match(view(), { workload: 'Deployment/web', unprotected: { rule: /all/ } })
+  inventory.take(
+    'n1',
+    Inventory.fromPartial({ generation: 1, gone: ['c@1'] }),
+    '2026-01-01T00:00:01Z'
+  )
+  onPod('u')
+  t.same([view(), told.length], [undefined, 1], 'of one that has ended there is nothing to tell')
 })
