@@ -97,6 +97,7 @@ export interface SlotLayout {
   cgroupParent: number
   pid: number
   comm: number
+  nsId: number
   firstSeen: number
   lastSeen: number
   flags: number

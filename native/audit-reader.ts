@@ -1,27 +1,30 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { nativeBuild } from './paths.js'
 
 /** The kernel's audit records of seccomp, as text (audit-reader.c). */
 export interface AuditReader {
-  /** Why nothing can be read, in one sentence; undefined when it can. */
-  problem: string | undefined
-  /** Records that came faster than they were read, as often as the kernel said so. */
+  /** Why nothing can be read now, in one sentence; undefined when it can. */
+  problem(): string | undefined
+  /** Records that came faster than they were read, as often as the kernel said so, and times that nobody read. */
   lost(): number
   stop(): Promise<void>
 }
 
-/**
- * Starts to read. It fails where CAP_AUDIT_READ is missing or the kernel has no audit: that is said in
- * `problem`, not thrown.
- * @param onRecord is given the record's type (1326 seccomp, 1300 syscall) and its text.
- */
-export async function openAuditReader(
-  onRecord: (type: number, text: string) => void
-): Promise<AuditReader> {
-  let lost = 0
+const firstRetryMs = 1000
+const longestRetryMs = 60_000
+
+interface Reading {
+  child: ChildProcessByStdio<Writable, Readable, null>
+  /** undefined: it reads. */
+  started: Promise<string | undefined>
+  ended: Promise<unknown>
+}
+
+function read(onRecord: (type: number, text: string) => void, onLost: () => void): Reading {
   const child = spawn(nativeBuild('secco-audit-reader'), [], { stdio: ['pipe', 'pipe', 'ignore'] })
   const ended = once(child, 'close').catch(() => undefined)
   child.stdin.on('error', () => undefined)
@@ -32,21 +35,65 @@ export async function openAuditReader(
       const [, type, text] = /^(\d+) (.*)$/.exec(line) ?? []
       if (type !== undefined && text !== undefined) onRecord(Number(type), text)
       else if (line === 'ready') resolve(undefined)
-      else if (line === 'lost') lost += 1
+      else if (line === 'lost') onLost()
       else resolve(line.replace(/^error /, ''))
     })
   })
-  const problem = await started
-  // Neither the pipe nor the child may keep a satellite from ending.
-  child.unref()
-  for (const pipe of [child.stdin, child.stdout]) (pipe as unknown as Socket).unref()
+  return { child, started, ended }
+}
+
+/**
+ * Starts to read, and reads on when the reader ends. It fails where CAP_AUDIT_READ is missing or the kernel has no
+ * audit: that is said in `problem`, not thrown.
+ * @param onRecord is given the record's type (1326 seccomp, 1300 syscall) and its text.
+ */
+export async function openAuditReader(
+  onRecord: (type: number, text: string) => void
+): Promise<AuditReader> {
+  let lost = 0
+  let problem: string | undefined
+  let stopped = false
+  let retryMs = firstRetryMs
+  let timer: NodeJS.Timeout | undefined
+  let reading: Reading | undefined
+
+  async function begin(): Promise<void> {
+    const now = read(onRecord, () => (lost += 1))
+    reading = now
+    problem = await now.started
+    // Neither the pipe nor the child may keep a satellite from ending.
+    now.child.unref()
+    for (const pipe of [now.child.stdin, now.child.stdout]) (pipe as unknown as Socket).unref()
+    if (problem !== undefined) return
+    retryMs = firstRetryMs
+    void now.ended.then(again)
+  }
+
+  /** It worked before: what keeps it from that now may pass. */
+  function again(): void {
+    if (stopped) return
+    lost += 1
+    problem ??= 'the reader ended'
+    timer = setTimeout(() => {
+      void begin().then(() => {
+        if (problem === undefined || stopped) return
+        retryMs = Math.min(2 * retryMs, longestRetryMs)
+        again()
+      })
+    }, retryMs)
+    timer.unref()
+  }
+
+  await begin()
   return {
-    problem,
+    problem: () => problem,
     lost: () => lost,
     stop: async () => {
-      child.ref()
-      child.stdin.end()
-      await ended
+      stopped = true
+      clearTimeout(timer)
+      reading?.child.ref()
+      reading?.child.stdin.end()
+      await reading?.ended
     }
   }
 }

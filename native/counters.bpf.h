@@ -7,8 +7,9 @@
 ON_ITS_OWN int count_unknown(__u32 index)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
-	if (slot)
-		__sync_fetch_and_add(&slot->unknown, 1);
+	/* The first one is news as a new number is: nobody would tell of it before the next of those. */
+	if (slot && !__sync_fetch_and_add(&slot->unknown, 1))
+		__sync_fetch_and_add(&slot->distinct, 1);
 	__sync_fetch_and_add(&state.unknown, 1);
 	return 0;
 }

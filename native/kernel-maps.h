@@ -128,7 +128,9 @@ class Maps {
         const OldLayout old(folder);
         const bool seamless = attached() && old.attached();
         old.each([&](const OldSlot &slot) {
-          if (mine.take_over(slot, seamless)) one.slots++;
+          const bool taken = mine.take_over(slot, seamless);
+          if (taken) one.slots++;
+          return taken;
         });
       } catch (const Failure &failure) {
         one.problem = failure.what;

@@ -40,6 +40,7 @@ class PinnedMap {
     value->resize((bytes_ + 7) / 8 * 8);
     return fd_ >= 0 && bytes_ > 0 && bpf_map_lookup_elem(fd_, &at, value->data()) == 0;
   }
+  void write(__u32 at, const std::vector<__u8> &value) const { bpf_map_update_elem(fd_, &at, value.data(), BPF_EXIST); }
 
  private:
   int fd_;
@@ -65,7 +66,8 @@ class OldLayout {
     return false;
   }
 
-  void each(const std::function<void(const OldSlot &)> &take) const {
+  /* `take` says whether it has it now: then nobody finds it here again, should this process be killed on the way. */
+  void each(const std::function<bool(const OldSlot &)> &take) const {
     std::vector<__u8> value;
     for (__u32 at = 0; at < about_.slots; at++) {
       if (!slots_.read(at, &value) || word(value, about_.state) != about_.used) continue;
@@ -89,7 +91,10 @@ class OldLayout {
       for (__u32 kind = 0; kind < std::min<__u32>(about_.row_kinds, std::size(about_.rows)); kind++) {
         counts(at, about_.rows[kind], value, &slot.counts);
       }
-      take(slot);
+      if (!take(slot)) continue;
+      const __u32 free = SECCO_SLOT_FREE;
+      memcpy(value.data() + about_.state, &free, sizeof(free));
+      slots_.write(at, value);
     }
   }
 

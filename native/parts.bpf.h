@@ -19,23 +19,64 @@ ALWAYS __u64 *filter_place(__u64 filter)
 	return &state.filters[(filter * SECCO_HASH) >> (64 - SECCO_FILTERS_BITS)];
 }
 
+ALWAYS __u64 *process_place(__u32 tgid, __u32 i)
+{
+	return &state.processes[(tgid * SECCO_PROCESS_PLACES + i) & (SECCO_PROCESSES - 1)];
+}
+
 /* The part of a process that came by an exec; SECCO_ENTRY_POINT for all others. */
-ALWAYS __u32 part_of_process(__u32 tgid)
+ON_ITS_OWN __u32 part_of_process(__u32 tgid)
 {
-	__u64 known = state.processes[tgid & (SECCO_PROCESSES - 1)];
-	return known >> 8 == tgid ? known & 3 : SECCO_ENTRY_POINT;
+	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
+		__u64 known = *(volatile __u64 *)process_place(tgid, i);
+		if (known >> 8 == tgid)
+			return known & 3;
+	}
+	return SECCO_ENTRY_POINT;
 }
 
-ALWAYS void note_process(__u32 tgid, __u32 part)
+/*
+ * Who lives keeps its place: a session that is forgotten would be taken for the entry point from then on. Only
+ * where all places are taken one goes, and is counted as lost.
+ */
+ON_ITS_OWN int note_process(__u32 tgid, __u32 part)
 {
-	state.processes[tgid & (SECCO_PROCESSES - 1)] = (__u64)tgid << 8 | part;
+	__u64 note = (__u64)tgid << 8 | part;
+	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
+		__u64 *place = process_place(tgid, i);
+		if (*(volatile __u64 *)place >> 8 == tgid) {
+			*place = note;
+			return 0;
+		}
+	}
+	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
+		if (!__sync_val_compare_and_swap(process_place(tgid, i), 0, note))
+			return 0;
+	}
+	*process_place(tgid, (tgid >> 9) & (SECCO_PROCESS_PLACES - 1)) = note;
+	__sync_fetch_and_add(&state.details_lost, 1);
+	return 0;
 }
 
-ALWAYS void forget_process(__u32 tgid)
+/* Two of its threads may have noted it at the same time. */
+ON_ITS_OWN int forget_process(__u32 tgid)
 {
-	__u64 *place = &state.processes[tgid & (SECCO_PROCESSES - 1)];
-	if (*place >> 8 == tgid)
-		*place = 0;
+	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
+		__u64 *place = process_place(tgid, i);
+		if (*(volatile __u64 *)place >> 8 == tgid)
+			*place = 0;
+	}
+	return 0;
+}
+
+/* Nothing is known of a process at its first call: then it is what its parent is. */
+ON_ITS_OWN __u32 part_by_parent(__u32 tgid)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 part = part_of_process(tgid);
+	if (!part)
+		part = part_of_process(BPF_CORE_READ(task, real_parent, tgid));
+	return part;
 }
 
 /* A terminal is given to an exec before its filter is, and its children may lose it later. */
@@ -70,18 +111,11 @@ ON_ITS_OWN __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 inst
 			*filter = outermost;
 		return SECCO_ENTRY_POINT;
 	}
-	__u32 part = part_by_terminal(task);
-	*place = outermost | (part + 1);
-	return part;
-}
-
-/* Nothing is known of a process at its first call: then it is what its parent is. */
-ON_ITS_OWN __u32 part_by_parent(__u32 tgid)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 part = part_of_process(tgid);
+	/* Its filter was forgotten for others': a session's child may have no terminal any more. */
+	__u32 part = part_by_parent(tgid);
 	if (!part)
-		part = part_of_process(BPF_CORE_READ(task, real_parent, tgid));
+		part = part_by_terminal(task);
+	*place = outermost | (part + 1);
 	return part;
 }
 
@@ -112,6 +146,9 @@ ON_ITS_OWN __u64 resolve(__u32 how)
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
 		return 0;
+	/* Adopted: user space has no way to tell which mount namespace of that number it is. */
+	if (!slot->ns_id)
+		slot->ns_id = ns_id_of(task);
 	__u32 part;
 	if (flags & SECCO_FILTERED)
 		part = part_by_filter(slot->entry, tgid, slot->pid, installs);

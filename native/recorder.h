@@ -53,9 +53,11 @@
 #define SECCO_SLOT_USED 1
 #define SECCO_SLOT_RELEASED 2 /* unlinked, waits until no CPU can still be counting in it */
 
-/* Filters and processes of execs that are remembered; a clash only costs a second look. */
+/* Filters of execs that are remembered: of one that is forgotten its processes tell. */
 #define SECCO_FILTERS_BITS 10
+/* Living processes of execs, each in one of so many places. */
 #define SECCO_PROCESSES 4096
+#define SECCO_PROCESS_PLACES 8
 #define SECCO_EXECS 64
 /* CPUs above it look their containers up each time. */
 #define SECCO_CPUS 1024

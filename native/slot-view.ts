@@ -64,6 +64,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         generation,
         mntns: u32(layout.mntns),
         cgroupId: u64(layout.cgroupId),
+        nsId: u64(layout.nsId),
         cgroupName: known.cgroupName,
         cgroupParent: known.cgroupParent,
         pid,

@@ -17,6 +17,7 @@ Napi::Object layout(Napi::Env env) {
   FIELD("generation", generation);
   FIELD("mntns", mntns);
   FIELD("cgroupId", cgroup_id);
+  FIELD("nsId", ns_id);
   FIELD("cgroupName", cgroup_name);
   FIELD("cgroupParent", cgroup_parent);
   FIELD("pid", pid);

@@ -47,6 +47,8 @@ export interface Slot {
   mntns: number
   /** cgroup id in the unified hierarchy (kernfs node id); 1n where only cgroup v1 exists. */
   cgroupId: bigint
+  /** Of that mount namespace, and of no other one ever; a younger one's is greater. 0n: not known. */
+  nsId: bigint
   /** Name of that cgroup and of its parent: a container's id is usually in one of the two. */
   cgroupName: string
   cgroupParent: string
@@ -61,7 +63,7 @@ export interface Slot {
   complete: boolean
   /** Nobody's workload, as `ignore()` was told: nothing is counted. */
   ignored: boolean
-  /** Changes whenever a syscall is counted here for the first time. Cheap to poll. */
+  /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
   /** Moves when a process of the container ends: the time to look whether any is left. */

@@ -15,6 +15,9 @@ const countEveryMs = 10_000
 /** A container that ended gets this long to be named by its slot: a busy node is looked at every two seconds. */
 const namingMs = 10_000
 
+/** Runs that are remembered. */
+const mostKnown = 10_000
+
 export interface AttachmentOptions {
   mode: 'always' | 'unprofiled'
   loop: Pick<RecorderLoop, 'attach' | 'detach'>
@@ -47,6 +50,8 @@ export function startAttachment(options: AttachmentOptions): Attachment {
   const { loop, registry, logger } = options
   const linger = options.lingerMs ?? lingerMs
   const unseen = new Set<Unseen>()
+  /** Runs that were in it: a runtime may list for months what ended, and the registry forgets it in between. */
+  const known = new Set<string>()
   const state = { holds: 0, neededAt: -Infinity, missed: 0, closed: false }
   let work = Promise.resolve()
 
@@ -75,6 +80,18 @@ export function startAttachment(options: AttachmentOptions): Attachment {
       unseen.delete(one)
       if (matters(one.container)) state.missed += 1
     }
+  }
+
+  const noteUnseen = (container: Container): void => {
+    const { id, pid, firstPid = pid } = container
+    // Over before anybody met it, long ago maybe.
+    if (firstPid === 0) return
+    const run = `${id} ${firstPid}`
+    if (known.has(run)) return
+    known.add(run)
+    const [oldest] = known
+    if (known.size > mostKnown && oldest !== undefined) known.delete(oldest)
+    unseen.add({ container })
   }
 
   let attaching: Promise<void> | undefined
@@ -114,7 +131,7 @@ export function startAttachment(options: AttachmentOptions): Attachment {
 
   const leave = [
     registry.onAppear((container) => {
-      if (!options.attached() && matters(container)) unseen.add({ container })
+      if (!options.attached() && matters(container)) noteUnseen(container)
       if (options.mode !== 'always') check()
     })
   ]

@@ -13,18 +13,20 @@ export interface AuditLog {
 export async function openAuditLog(): Promise<AuditLog> {
   const calls = createAuditedCalls()
   const reader = await openAuditReader((type, text) => calls.record(type, text))
-  const works = reader.problem === undefined
   const loss = () =>
-    reader.lost() === 0 ? '' : `; it overflowed ${reader.lost()} times: such counts are too low`
+    reader.lost() === 0
+      ? ''
+      : `; it overflowed or ended ${reader.lost()} times: such counts are too low`
   return {
     calls,
-    capability: () => ({
-      name: 'audit-log',
-      works,
-      message: works
-        ? `refusals that depend on arguments are told where they log or kill${loss()}`
-        : `refusals that depend on arguments are not seen: ${reader.problem ?? ''}`
-    }),
+    capability: () => {
+      const problem = reader.problem()
+      const message =
+        problem === undefined
+          ? `refusals that depend on arguments are told where they log or kill${loss()}`
+          : `refusals that depend on arguments are not seen: ${problem}`
+      return { name: 'audit-log', works: problem === undefined, message }
+    },
     stop: () => reader.stop()
   }
 }

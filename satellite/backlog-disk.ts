@@ -42,6 +42,8 @@ export function createBacklogDisk(options: BacklogDiskOptions): BacklogDisk {
   const onDisk = new Set<string>()
   /** Instances whose file has to be brought into line with the memory. */
   const dirty = new Set<string>()
+  /** Files of what is gone, which the disk did not let go. */
+  const left = new Set<string>()
   let running: Promise<void> | undefined
   let problem: string | undefined
 
@@ -75,17 +77,23 @@ export function createBacklogDisk(options: BacklogDiskOptions): BacklogDisk {
     }
     const gone = ids.filter((id) => items.get(id) === undefined && onDisk.has(id))
     await spool.remove(gone)
-    for (const id of gone) onDisk.delete(id)
+    for (const id of gone) {
+      onDisk.delete(id)
+      left.delete(id)
+    }
     items.evict()
     if (saved.length + gone.length === 0) return
     if (problem !== undefined) logger.info('the spool can be written again')
     problem = undefined
   }
 
-  function failed(failure: SeccoError): void {
+  function failed(failure: SeccoError, batch: readonly string[]): void {
     // A temporary name is in the text of some failures: what matters is that it fails.
     if (problem === undefined) logger.error({ code: failure.code }, failure.message)
     problem = failure.message
+    // What is not saved comes again with the next call; what is gone is asked for by nobody.
+    for (const id of [...batch, ...dirty])
+      if (items.get(id) === undefined && onDisk.has(id)) left.add(id)
     dirty.clear()
     options.onFailed(failure)
   }
@@ -99,13 +107,14 @@ export function createBacklogDisk(options: BacklogDiskOptions): BacklogDisk {
       try {
         await settleBatch(ids)
       } catch (error) {
-        failed(toSeccoError(error))
+        failed(toSeccoError(error), ids)
       }
     }
   }
 
   function settle(ids: Iterable<string>): Promise<void> {
     for (const id of ids) dirty.add(id)
+    for (const id of left) dirty.add(id)
     if (dirty.size === 0) return running ?? Promise.resolve()
     running ??= run().finally(() => {
       running = undefined

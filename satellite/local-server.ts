@@ -146,11 +146,16 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
       trace.last = toUpdate(trace.id, own, lost())
       write(trace.last)
       if (signal.aborted || trace.last.ended) return
-      const pause = AbortSignal.any([signal])
+      const pause = new AbortController()
+      const end = (): void => pause.abort()
+      signal.addEventListener('abort', end)
       await Promise.race([
-        delay(updateMs, undefined, { signal: pause, ref: false }).catch(() => undefined),
-        nextEnd(pause)
+        delay(updateMs, undefined, { signal: pause.signal, ref: false }).catch(() => undefined),
+        nextEnd(pause.signal)
       ])
+      signal.removeEventListener('abort', end)
+      // Whichever of the two came, nobody waits for the other: a trace may take days.
+      end()
     }
   }
 

@@ -208,7 +208,8 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
       onDesired: (revisions) => keeper.desire(revisions),
       status,
       holding: () => keeper.holding(),
-      onWelcome: () => feed.welcome()
+      onWelcome: () => feed.welcome(),
+      onRoom: (ids) => loop?.again(ids)
     })
   }
 

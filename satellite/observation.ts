@@ -130,7 +130,7 @@ export interface ObservationInput {
   denied: (abis: readonly AbiCounts[]) => SyscallCount[]
   /** Of a container whose filter is not known. */
   unproven: AbiNames[]
-  /** What found no room since this slot was met, and what no table knows. */
+  /** What found no room since this slot was met, what no table knows; at least 1 where counting was not exact. */
   lost: number
   /** A probe was seen in the same container. */
   probed: boolean
@@ -138,7 +138,9 @@ export interface ObservationInput {
 
 /** Parts of a container are observed apart: each has an id of its own. */
 export function observationId(prefix: string, slot: Slot): string {
-  const own = `${prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`
+  const place = `${prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`
+  // Without a cgroup of its own the next container may have all three: it did not begin at the same time.
+  const own = slot.cgroupId > 1n ? place : `${place}.${slot.firstSeen}`
   return slot.part === 'entry' ? own : `${own}.${slot.part}`
 }
 

@@ -45,6 +45,8 @@ export interface RecorderLoopOptions {
 export interface RecorderLoop {
   /** What is known of every container now, counts as of this call. */
   current(): Promise<Observation[]>
+  /** Says of running ones again what they are: what was said of them is lost. @param ids of observations */
+  again(ids: readonly string[]): void
   losses(): Losses
   conditions(): Condition[]
   /** Attaches at once, then adopts what runs already. */

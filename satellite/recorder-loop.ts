@@ -6,11 +6,13 @@ import { createLossLog, lossesOf } from './losses.js'
 import { createLoopTimer } from './loop-timer.js'
 import { timeOf } from './monotonic.js'
 import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
+import { createSayAgain } from './say-again.js'
 import { createSelfCheck } from './self-check.js'
 import { createSlotNaming } from './slot-naming.js'
 import { createSlotObserver } from './slot-observer.js'
 import { aliveMs, askEveryMs, recheckMs, retryMs, settleMs, tellAfterMs } from './slot-pace.js'
 import { isSlotAlive, isSlotAliveNow, pidsOfSlot } from './slot-processes.js'
+import { supersedeOlder } from './superseded.js'
 import { adoptRunning, takeLeftovers } from './take-over.js'
 import { timeSlices } from './time-slices.js'
 import { createTurns } from './turns.js'
@@ -28,6 +30,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const tracked = new Map<string, Tracked>()
   const dueSlots = createDueSlots(tracked)
   const prefix = `${options.node}/${options.bootId}`
+  const sayAgain = createSayAgain(tracked, dueSlots, prefix)
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
   const state = { stopped: false }
@@ -78,19 +81,15 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const end = async (one: Tracked): Promise<void> => {
     await naming.name(one, true)
     if (isNamed(one)) observer.meet(one.slot)
-    one.ended = true
     if (!one.ignored) send(one, true)
+    one.ended = true
     await ends.add(one)
   }
 
   const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
     const at = now()
     if (!(await naming.name(one, false)) || !isNamed(one)) return
-    if (one.slot.filtered && one.container.seccomp === undefined) {
-      // Named before its runtime had told what its filter was made from.
-      const told = registry.find(one.slot)
-      if (told?.seccomp !== undefined) one.container = told
-    }
+    naming.learnMore(one)
     observer.follow(one.slot, one.container)
     if (one.sent < 0 && !refused && at - one.met < tellAfterMs) return
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
@@ -121,7 +120,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const slot of slots) {
       const known = tracked.get(keyOf(slot))
       if (known === undefined) {
-        tracked.set(keyOf(slot), track(slot, !check.isExact(), firstSequence, at))
+        supersedeOlder(tracked.values(), slot, at)
+        const facts = { inexact: !check.isExact(), lostBefore: observer.lost() }
+        tracked.set(keyOf(slot), track(slot, firstSequence, at, facts))
         continue
       }
       if (known.slot.exits !== slot.exits) known.checkAt = at
@@ -129,18 +130,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       known.dueAt = at
     }
     return more
-  }
-
-  /** Everything that lives now may lack calls; said again, with `complete` off. */
-  const markInexact = (): void => {
-    if (check.isExact()) return
-    dueSlots.earlier()
-    for (const one of tracked.values()) {
-      if (one.inexact || one.ended) continue
-      one.inexact = true
-      one.sent = -1
-      one.dueAt = now()
-    }
   }
 
   /** Before and after what takes time, and in between where something was refused: somebody may be watching. */
@@ -165,7 +154,9 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       await slices.pause()
       const { slot } = one
       // Most are told of at once: a promise for each would be most of it.
-      const alive = isSlotAliveNow(slot, one) ?? (await isSlotAlive(slot, one, toldFolder(one)))
+      const alive =
+        !one.superseded &&
+        (isSlotAliveNow(slot, one) ?? (await isSlotAlive(slot, one, toldFolder(one))))
       one.dead = !alive
       one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
       // Whoever was just ending may still have been there.
@@ -199,7 +190,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     const counters = recorder.counters()
     observer.refresh(counters)
     await check.due(counters.recursionMisses)
-    markInexact()
+    if (!check.isExact()) sayAgain.inexact()
     await lookAtDue()
     // Of those that were met just now, what they were refused before that.
     tellRefused()
@@ -233,7 +224,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       await slices.pause()
       if (one.ended || one.ignored) continue
       if (!(await naming.name(one, true)) || !isNamed(one)) continue
-      if (!(await isSlotAlive(one.slot, one, toldFolder(one)))) {
+      if (one.superseded || !(await isSlotAlive(one.slot, one, toldFolder(one)))) {
         await end(one)
         continue
       }
@@ -271,6 +262,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       }
       return all
     },
+    again: (ids) => sayAgain.ids(ids),
     losses,
     conditions: () => [...check.conditions(), ...observer.conditions()],
     attach: async () => {

@@ -21,6 +21,8 @@ export interface UplinkEnds {
   holding: () => RevisionRef[]
   /** A hub took this node in. */
   onWelcome: () => void
+  /** These are to be offered again. */
+  onRoom: (ids: readonly string[]) => void
 }
 
 /** What the satellite needs of its connection: startUplink of uplink.ts gives it, tests their own. */

@@ -5,12 +5,14 @@ import { cgroupMount } from './containers/processes.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
 import { askEveryMs, graceMs } from './slot-pace.js'
-import type { Tracked } from './tracked.js'
+import type { Named, Tracked } from './tracked.js'
 
 /** Finds out whose slots are. */
 export interface SlotNaming {
   /** Names the slot; true when it is settled what it is. `last`: no later chance. */
   name(one: Tracked, last: boolean): Promise<boolean>
+  /** Takes in what its runtime told since it was named: what it is, or what its filter was made from. */
+  learnMore(one: Named): void
   /** Sets of containers that nobody could name. */
   unidentified(): number
 }
@@ -60,8 +62,17 @@ export function createSlotNaming(options: {
       }
       one.container = identity.container
       options.onNamed?.(identity.container)
-      if (identity.container.runtime === 'unknown') unidentified += 1
+      one.byName = found === undefined
+      if (one.byName) unidentified += 1
       return true
+    },
+    learnMore(one) {
+      const lacks = one.slot.filtered && one.container.seccomp === undefined
+      const told = one.byName || lacks ? registry.find(one.slot) : undefined
+      if (told === undefined || (!one.byName && told.seccomp === undefined)) return
+      if (one.byName) one.sent = -1
+      one.byName = false
+      one.container = told
     },
     unidentified: () => unidentified
   }

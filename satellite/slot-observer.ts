@@ -31,6 +31,9 @@ export interface Named {
   container: Container
   blocked: BlockedCalls | undefined
   sequence: number
+  inexact: boolean
+  /** `lost()` before the slot was met. */
+  lostBefore: number
 }
 
 /** Makes observations of slots, and says when one is due although no new syscall was counted. */
@@ -59,6 +62,8 @@ export interface SlotObserver {
   /** True when it became ready, or a syscall served for the first time. */
   moved(one: Named): boolean
   observe(one: Named, ended: boolean): Observation | undefined
+  /** What found no room in the whole recorder, as of the last `refresh`. */
+  lost(): number
   forget(slot: Slot): void
   conditions(): Condition[]
 }
@@ -76,8 +81,6 @@ export interface SlotObserverOptions {
 
 interface State {
   phases: Phases | undefined
-  /** Losses of the whole recorder when the slot was met: what comes later may be the slot's. */
-  lostBefore: number
   /** The same for all parts of one container. */
   container: string
 }
@@ -111,7 +114,7 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     const fromStart = slot.complete && ageMs(slot) < readyAfterMs
     const timeAt = (age: number) => timeOf(slot.firstSeen + BigInt(Math.round(age)) * 1_000_000n)
     const phases = slot.part === 'entry' ? createPhases(fromStart, timeAt) : undefined
-    const made = { phases, lostBefore: lostNow, container: containerKey(slot) }
+    const made = { phases, container: containerKey(slot) }
     states.set(key, made)
     const whole = containers.get(made.container) ?? { slots: 0, probed: false }
     whole.slots += 1
@@ -189,12 +192,12 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     },
     moved: (one) => look(one).moved,
     observe(one, ended) {
-      const { slot, container, sequence } = one
+      const { slot, container, sequence, inexact } = one
       const { looked } = look(one)
       if (looked === undefined) return undefined
       const { counts, abis } = looked
-      const { phases, lostBefore, container: key } = stateOf(slot)
-      const lost = Math.max(0, lostNow - lostBefore)
+      const { phases, container: key } = stateOf(slot)
+      const lost = Math.max(0, lostNow - one.lostBefore)
       return toObservation({
         prefix: options.prefix,
         sequence,
@@ -209,10 +212,12 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
         arguments: recorder.readArguments(slot.index, slot.generation),
         denied: (abis) => denied(slot, abis, container),
         unproven: unproven(one, abis, lost),
-        lost: counts.unknown + lost,
+        // Said of what was told to be complete before, too: that is never taken back, a loss counts all the same.
+        lost: Math.max(counts.unknown + lost, inexact ? 1 : 0),
         probed: slot.part !== 'session' && containers.get(key)?.probed === true
       })
     },
+    lost: () => lostNow,
     forget(slot) {
       const state = states.get(keyOf(slot))
       watch.forget(slot)

@@ -10,10 +10,16 @@ export interface Tracked extends SlotPlace {
   ignored: boolean
   /** No process of it was found. */
   dead: boolean
+  /** Another container has the number of its mount namespace, so it is over. */
+  superseded: boolean
   /** Its last observation was given away; the slot waits until that is durable. */
   ended: boolean
   /** It lived while the recorder did not count exactly. */
   inexact: boolean
+  /** Only its cgroup's name told what it is. */
+  byName: boolean
+  /** Losses of the whole recorder before it was met: what comes later may be the slot's. */
+  lostBefore: number
   /** Of the many that are over before anybody looks for them there are none. */
   blocked: BlockedCalls | undefined
   /** slot.distinct when it was last sent; -1: never. */
@@ -43,15 +49,23 @@ export const folderIn = (container: Container | undefined, slot: Slot): string |
   container?.cgroupId === slot.cgroupId ? container.cgroupFolder : undefined
 
 /** A slot that was met now. @param at performance.now() */
-export function track(slot: Slot, inexact: boolean, sequence: number, at: number): Tracked {
+export function track(
+  slot: Slot,
+  sequence: number,
+  at: number,
+  { inexact, lostBefore }: Pick<Tracked, 'inexact' | 'lostBefore'>
+): Tracked {
   // One literal: V8 keeps what is copied together as a table, five times as large.
   return {
     slot,
     inexact,
+    lostBefore,
+    byName: false,
     sequence,
     met: at,
     ignored: slot.ignored,
     dead: false,
+    superseded: false,
     ended: false,
     blocked: undefined,
     livePid: slot.pid,

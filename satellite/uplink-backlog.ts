@@ -52,6 +52,10 @@ export interface Backlog {
   problem(): string | undefined
   /** Instances that were given up because the backlog was full. */
   dropped(): number
+  /**
+   * Those of them that had not ended, once there is room again; each is named once. Who knows them offers them again.
+   */
+  toOfferAgain(): string[]
 }
 
 /** What became due by time alone is looked for this often: there may be thousands. */
@@ -77,6 +81,8 @@ export async function openBacklog(
   const fresh = new Set<string>()
   const held = createHeldBack()
   const waiters = createDurableWaiters()
+  /** Given up, and its container was not over. */
+  const givenUp = new Set<string>()
   let dropped = 0
   let lookedAt = Number.NEGATIVE_INFINITY
   const disk = createBacklogDisk({
@@ -125,8 +131,9 @@ export async function openBacklog(
     while (items.isFull()) {
       const item = items.victim()
       if (item === undefined) return
-      const { id } = item
+      const { id, ended } = item
       remove(item)
+      if (!ended) givenUp.add(id)
       dropped += 1
       if (dropped % 100 === 1) {
         logger.error(
@@ -173,6 +180,7 @@ export async function openBacklog(
         const own = { ...observation, sequence }
         add(own, encodeObservation(own), 0)
       }
+      givenUp.delete(id)
       undurable.add(id)
       if (!held.has(id)) fresh.add(id)
       if (item?.stale === true || items.inMemory() > 2 * limits.inMemory) void disk.settle([id])
@@ -255,6 +263,12 @@ export async function openBacklog(
       return waiters.wait(new Map(waiting.map(({ id, sequence }) => [id, sequence])))
     },
     problem: () => disk.problem(),
-    dropped: () => dropped
+    dropped: () => dropped,
+    toOfferAgain() {
+      if (givenUp.size === 0 || items.size() > limits.instances / 2) return []
+      const all = [...givenUp]
+      givenUp.clear()
+      return all
+    }
   }
 }

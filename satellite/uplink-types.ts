@@ -66,6 +66,8 @@ export interface UplinkOptions {
   holding: () => readonly RevisionRef[] | Promise<readonly RevisionRef[]>
   /** The hub took this node in: what it keeps in memory only can be told from the beginning. */
   onWelcome?: () => void
+  /** There is room again for what was given up although its container had not ended: ids of observations. */
+  onRoom?: (ids: readonly string[]) => void
   /** Name that the hub's certificate is checked against, when it is not the host of `hub`. */
   serverName?: string
   timing?: Partial<UplinkTiming>

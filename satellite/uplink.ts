@@ -113,6 +113,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   function acked(acks: readonly ObservationAck[]): void {
     for (const { id, sequence } of acks) backlog.acked(id, sequence)
     if (backlog.size() === 0) flushers.wake()
+    const again = backlog.toOfferAgain()
+    if (again.length > 0) options.onRoom?.(again)
   }
 
   /** Sends what is due, and saves what is not acked soon. */

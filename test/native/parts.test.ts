@@ -195,6 +195,25 @@ test('parts of a container', { skip, timeout: 300_000 }, async (t) => {
     })
   }
 
+  await t.test('a session stays one, however many other execs come and go', async (t) => {
+    const container = await startContainer(rootfs, ['serve', '7'], false)
+    const session = container.session('serve', '3')
+    await until(() => byPart(recorder, container, nr.getpriority).session === 3)
+    const { stdout } = await run('runc', ['ps', '--format', 'json', container.id])
+    const [pid = 0] = (JSON.parse(stdout) as number[]).filter((one) => one !== container.pid)
+    // More than twice as many as there are places for processes, one after the other: each meets every one.
+    await container.exec('fork', '9000')
+    process.kill(pid, 'SIGUSR1')
+    const calls = () => byPart(recorder, container, nr.getpriority)
+    await until(() => (calls().session ?? 0) + (calls().entry ?? 0) === 11)
+    t.match(calls(), { entry: 7, session: 4 })
+    process.kill(pid, 'SIGTERM')
+    await session
+    t.equal(recorder.counters().detailsLost, 0)
+    for (const slot of slotsOf(recorder, container)) recorder.release(slot.index, slot.generation)
+    await container.stop()
+  })
+
   await t.test('threads that a filter reaches through another one', async (t) => {
     const child = spawn(join(rootfs, 'calls'), ['tsync', '3000', '4'], { stdio: 'ignore' })
     const [code] = (await once(child, 'exit')) as [number]

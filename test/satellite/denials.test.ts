@@ -7,7 +7,6 @@ import { t, test } from 'tap'
 import { packageRoot } from '../../native/paths.js'
 import { probeTracing } from '../../native/recorder.js'
 import type { DenialDetail, Slot } from '../../native/types.js'
-import { openAuditLog } from '../../satellite/audit-log.js'
 import { type Satellite, startSatellite } from '../../satellite/main.js'
 import { createAuditedCalls } from '../../satellite/audited-calls.js'
 import { createDenialWatch } from '../../satellite/denial-watch.js'
@@ -245,12 +244,6 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
     []
   )
   await runc('delete', '--force', usual)
-})
-
-test('the audit log says whether it works here', async (t) => {
-  const log = await openAuditLog()
-  t.match(log.capability(), { name: 'audit-log', message: /refusals that depend on arguments/ })
-  await log.stop()
 })
 
 const slot = { index: 3, generation: 9, mntns: 7, cgroupId: 5n, part: 'entry', pid: 41 } as Slot

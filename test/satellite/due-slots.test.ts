@@ -6,7 +6,7 @@ import { keyOf, track, type Tracked } from '../../satellite/tracked.js'
 function tracked(count: number): Map<string, Tracked> {
   const all = Array.from({ length: count }, (_, index) => {
     const slot = { index, generation: 1, pid: index + 100, ignored: false } as Slot
-    return track(slot, false, 0, 0)
+    return track(slot, 0, 0, { inexact: false, lostBefore: 0 })
   })
   return new Map(all.map((one) => [keyOf(one.slot), one]))
 }

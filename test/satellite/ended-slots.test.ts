@@ -15,7 +15,7 @@ import { until } from '../helpers/until.js'
 
 function ended(index: number): Tracked {
   const slot = { index, generation: 1, mntns: index, ignored: false, pid: 0 }
-  return track(slot as unknown as Tracked['slot'], false, 0, 0)
+  return track(slot as unknown as Tracked['slot'], 0, 0, { inexact: false, lostBefore: 0 })
 }
 
 test('a slot is free when its last word is durable, and not too many wait for that', async (t) => {

@@ -136,11 +136,22 @@ test('what is learned while the recorder is not exact is incomplete', async (t) 
   next.misses = 1
   await missed.until(() => missed.seen.at(-1)?.complete === false)
   t.equal(missed.condition(), 'False')
+  t.equal(missed.seen.at(-1)?.lost, 1)
   const before = missed.seen.length
   next.distinct = 2
   await missed.until(() => missed.seen.length > before)
   t.equal(missed.seen.at(-1)?.complete, false, 'what lived meanwhile stays incomplete')
   await missed.stop()
+
+  // The hub never takes `complete` back: it is to know of what it was told before, too.
+  const later = { test: good, misses: 0, distinct: 1 }
+  const turned = await follow(later)
+  t.match(turned.seen[0], { complete: true, lost: 0 })
+  later.test = bad
+  later.misses = 1
+  await turned.until(() => turned.seen.at(-1)?.complete === false)
+  t.ok((turned.seen.at(-1)?.lost ?? 0) > 0, 'a self-test that failed is a loss')
+  await turned.stop()
 })
 
 test('cgroup hierarchies', (t) => {

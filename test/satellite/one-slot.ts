@@ -27,6 +27,7 @@ export function oneSlot(next: Told): Recorder {
     cgroupParent: '',
     pid: process.pid,
     comm: 'web',
+    nsId: 0n,
     firstSeen: 0n,
     lastSeen: 0n,
     filtered: true,

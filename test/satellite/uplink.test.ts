@@ -106,14 +106,23 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
     'what still runs can be offered again'
   )
   t.equal(small.dropped(), 1)
+  t.same(small.toOfferAgain(), [], 'it would only push out another one')
+  for (const { id, sequence } of small.due(0, 1)) small.acked(id, sequence)
+  t.same(small.toOfferAgain(), ['running'], 'there is room again')
+  t.same(small.toOfferAgain(), [], 'once')
 
   let broken = true
+  let stuck = true
   const real = await openSpool(join(dir, 'full'))
   const faulty: Spool = {
     ...real,
     save: async (observation) => {
       if (broken) throw new SeccoError('WRITE_FAILED', 'injected: no space')
       await real.save(observation)
+    },
+    remove: async (ids) => {
+      if (stuck && ids.length > 0) throw new SeccoError('WRITE_FAILED', 'injected: read-only')
+      await real.remove(ids)
     }
   }
   const full = await openBacklog(faulty, log.logger)
@@ -125,6 +134,13 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   broken = false
   await full.spool()
   t.equal(full.problem(), undefined)
+  full.acked('a', 1)
+  await full.spool()
+  t.equal(full.problem(), 'injected: read-only')
+  stuck = false
+  await full.spool()
+  t.equal(full.problem(), undefined)
+  t.same(await readdir(join(dir, 'full')), [], 'what could not be removed is removed later')
 })
 
 function namesIn(due: Due | undefined): string[] {

@@ -8,7 +8,14 @@ export interface Denials {
   list(): Denial[]
 }
 
-const most = 1000
+const mostListed = 1000
+/** Counts that are remembered: what is forgotten and grows would be counted twice. */
+const mostKnown = 100_000
+
+function bound(map: Map<string, unknown>, most: number): void {
+  const [oldest] = map.keys()
+  if (map.size > most && oldest !== undefined) map.delete(oldest)
+}
 
 function keyOf({ node, instance, abi, syscall, action }: Denial): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
@@ -19,7 +26,8 @@ export function createDenials(
   logger: Logger,
   grew: (denial: Denial, added: number) => void = () => undefined
 ): Denials {
-  const known = new Map<string, Denial>()
+  const listed = new Map<string, Denial>()
+  const known = new Map<string, { count: number; isNamed: boolean }>()
   return {
     note(denials) {
       for (const denial of denials) {
@@ -28,23 +36,24 @@ export function createDenials(
         // Counts are cumulative: a repeat of an older message must not look like news.
         if (before !== undefined && before.count >= denial.count) {
           // The audit log may tell later who it was.
-          const tells = before.count === denial.count && before.pid === 0 && denial.pid > 0
-          if (tells) {
-            known.set(key, denial)
+          if (before.count === denial.count && !before.isNamed && denial.pid > 0) {
+            before.isNamed = true
+            if (listed.has(key)) listed.set(key, denial)
             grew(denial, 0)
           }
           continue
         }
-        known.delete(key)
-        known.set(key, denial)
+        for (const map of [known, listed]) map.delete(key)
+        known.set(key, { count: denial.count, isNamed: denial.pid > 0 })
+        bound(known, mostKnown)
+        listed.set(key, denial)
+        bound(listed, mostListed)
         grew(denial, denial.count - (before?.count ?? 0))
         // What a profile refuses on purpose happens in every container.
         if (denial.expected) logger.debug(denial, 'expected denial')
         else logger.warn(denial, 'denial')
-        const [oldest] = known.keys()
-        if (known.size > most && oldest !== undefined) known.delete(oldest)
       }
     },
-    list: () => [...known.values()]
+    list: () => [...listed.values()]
   }
 }

@@ -107,3 +107,25 @@ test('a row that takes over what nobody was named for begins when that did', (t)
   t.equal(rows.list().length, 1)
   t.end()
 })
+
+test('one of very many refused calls that grows is not counted twice', (t) => {
+  const grown: string[] = []
+  const denials = createDenials(createLogger('test', { write: () => undefined }), (one, added) =>
+    grown.push(`${one.instance} +${added}`)
+  )
+  const denial = (at: number, count: number) =>
+    ({
+      ...{ node: 'n1', instance: `i${at}`, lastSeen: '2026-01-01T00:00:00Z', at: '', count },
+      ...{ action: 'SCMP_ACT_ERRNO', errno: 38, signal: '', syscall: 'clone3', expected: true },
+      ...{ abi: 'x86_64', comm: 'app', pid: 7, arguments: '', container: 'web' }
+    }) as Denial
+  const many = Array.from({ length: 3000 }, (_, at) => denial(at, 5))
+  denials.note(many)
+  t.equal(grown.length, 3000)
+  t.equal(denials.list().length, 1000, 'the newest')
+  grown.length = 0
+  denials.note([denial(3, 6), denial(4, 5)])
+  t.same(grown, ['i3 +1'])
+  t.equal(denials.list().at(-1)?.instance, 'i3')
+  t.end()
+})

@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process'
+import { test } from 'tap'
+import { openAuditLog } from '../../satellite/audit-log.js'
+import { until } from '../helpers/until.js'
+
+test('the audit log says whether it works here', async (t) => {
+  const log = await openAuditLog()
+  t.match(log.capability(), { name: 'audit-log', message: /refusals that depend on arguments/ })
+  if (log.capability().works) {
+    const readers = () =>
+      execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => line.includes('secco-audit'))
+        .map((line) => Number.parseInt(line, 10))
+    const [reader = 0] = readers()
+    process.kill(reader, 'SIGKILL')
+    await until('its end to be said', () => !log.capability().works || undefined)
+    t.match(log.capability(), { message: /are not seen: the reader ended/ })
+    await until('another one to read', () => log.capability().works || undefined)
+    t.match(log.capability(), { message: /ended 1 times: such counts are too low/ })
+    t.not(readers()[0], reader)
+  }
+  await log.stop()
+})
