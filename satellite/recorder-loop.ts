@@ -89,7 +89,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
     const at = now()
     if (!(await naming.name(one, false)) || !isNamed(one)) return
-    naming.learnMore(one)
+    if (!naming.learnMore(one)) return
     observer.follow(one.slot, one.container)
     if (one.sent < 0 && !refused && at - one.met < tellAfterMs) return
     const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)

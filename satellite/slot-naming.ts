@@ -1,6 +1,7 @@
 import type { Recorder } from '../native/types.js'
 import type { Logger } from '../src/log.js'
 import { identify, isHalfTold, isNamelessContainer } from './containers/identify.js'
+import { isSandbox } from './containers/labels.js'
 import { cgroupMount } from './containers/processes.js'
 import type { ContainerRegistry } from './containers/registry.js'
 import type { Container } from './containers/runtime.js'
@@ -11,8 +12,11 @@ import type { Named, Tracked } from './tracked.js'
 export interface SlotNaming {
   /** Names the slot; true when it is settled what it is. `last`: no later chance. */
   name(one: Tracked, last: boolean): Promise<boolean>
-  /** Takes in what its runtime told since it was named: what it is, or what its filter was made from. */
-  learnMore(one: Named): void
+  /**
+   * Takes in what its runtime told since it was named: what it is, or what its filter was made from.
+   * @returns false: it turned out to be nobody's workload.
+   */
+  learnMore(one: Named): boolean
   /** Sets of containers that nobody could name. */
   unidentified(): number
 }
@@ -44,6 +48,13 @@ export function createSlotNaming(options: {
     return registry.find(one.slot)
   }
 
+  const isWanted = (container: Container): boolean =>
+    !isSandbox(container.labels) && options.only?.(container) !== false
+  const ignore = (one: Tracked): void => {
+    one.ignored = true
+    recorder.ignore(one.slot.index, one.slot.generation)
+  }
+
   return {
     async name(one, last) {
       if (one.ignored || one.container !== undefined) return true
@@ -55,9 +66,8 @@ export function createSlotNaming(options: {
         unidentified += 1
         logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
       }
-      if (identity.kind === 'other' || options.only?.(identity.container) === false) {
-        one.ignored = true
-        recorder.ignore(one.slot.index, one.slot.generation)
+      if (identity.kind === 'other' || !isWanted(identity.container)) {
+        ignore(one)
         return true
       }
       one.container = identity.container
@@ -69,10 +79,15 @@ export function createSlotNaming(options: {
     learnMore(one) {
       const lacks = one.slot.filtered && one.container.seccomp === undefined
       const told = one.byName || lacks ? registry.find(one.slot) : undefined
-      if (told === undefined || (!one.byName && told.seccomp === undefined)) return
+      if (told === undefined || (!one.byName && told.seccomp === undefined)) return true
+      if (one.byName && !isWanted(told)) {
+        ignore(one)
+        return false
+      }
       if (one.byName) one.sent = -1
       one.byName = false
       one.container = told
+      return true
     },
     unidentified: () => unidentified
   }

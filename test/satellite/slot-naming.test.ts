@@ -13,12 +13,15 @@ test('a container that only its cgroup names is counted, and named better as soo
     ['a scope of systemd', `cri-containerd-${hex}.scope`, 'containerd'],
     ['a scope of CRI-O', `crio-${hex}.scope`, 'cri-o']
   ] as const) {
-    const told: { container?: Container } = {}
+    const told: { container?: Container | undefined } = {}
     const registry = {
       find: () => told.container,
       ask: () => Promise.resolve()
     } as unknown as ContainerRegistry
-    const recorder = { ignore: () => t.fail('it is a container') } as unknown as Recorder
+    const ignored: number[] = []
+    const recorder = {
+      ignore: (index: number) => ignored.push(index)
+    } as unknown as Recorder
     const naming = createSlotNaming({ recorder, registry, logger: collectLog().logger })
     const slot = {
       ...{ index: 0, generation: 0, mntns: 7, cgroupId: 5n, nsId: 1n, pid: 1, part: 'entry' },
@@ -29,15 +32,24 @@ test('a container that only its cgroup names is counted, and named better as soo
     t.match(one.container, { id: hex, name: hex, runtime }, what)
     t.equal(naming.unidentified(), 1, what)
     one.sent = 12
-    if (isNamed(one)) naming.learnMore(one)
+    t.ok(isNamed(one) && naming.learnMore(one))
     t.equal(one.sent, 12, `${what}: nothing is known yet`)
     told.container = plain({ id: hex, name: 'web' })
-    if (isNamed(one)) naming.learnMore(one)
+    t.ok(isNamed(one) && naming.learnMore(one))
     t.match(one.container, { name: 'web' }, what)
     t.equal(one.sent, -1, `${what}: told again under its name`)
 
     const next = track(slot, 0, 0, { inexact: false, lostBefore: 0 })
     t.ok(await naming.name(next, true))
     t.equal(naming.unidentified(), 1, `${what}: one whose runtime told is none`)
+
+    told.container = undefined
+    const pause = track(slot, 0, 0, { inexact: false, lostBefore: 0 })
+    t.ok(await naming.name(pause, true))
+    const labels = { 'io.cri-containerd.kind': 'sandbox' }
+    told.container = plain({ id: hex, labels })
+    t.same(ignored, [])
+    t.notOk(isNamed(pause) && naming.learnMore(pause), `${what}: a pod's sandbox`)
+    t.same([pause.ignored, ignored], [true, [0]], what)
   }
 })
