@@ -66,17 +66,21 @@ export async function openAuditReader(
     for (const pipe of [now.child.stdin, now.child.stdout]) (pipe as unknown as Socket).unref()
     if (problem !== undefined) return
     retryMs = firstRetryMs
-    void now.ended.then(again)
+    void now.ended.then(() => {
+      lost += 1
+      problem = 'the reader ended'
+      again()
+    })
   }
 
   /** It worked before: what keeps it from that now may pass. */
   function again(): void {
     if (stopped) return
-    lost += 1
-    problem ??= 'the reader ended'
     timer = setTimeout(() => {
-      void begin().then(() => {
-        if (problem === undefined || stopped) return
+      // Where no process can be started now, `problem` says so still.
+      const begun = begin().catch(() => undefined)
+      void begun.then(() => {
+        if (problem === undefined) return
         retryMs = Math.min(2 * retryMs, longestRetryMs)
         again()
       })

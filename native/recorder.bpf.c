@@ -329,8 +329,14 @@ ALWAYS int on_process_exit(bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
-	if (mntns == config.host_mntns || !mntns)
+	struct signal_struct *process = GET(task, signal);
+	bool is_last = GET(process, live.counter) == 0;
+	if (mntns == config.host_mntns || !mntns) {
+		/* One that came by an exec may have gone home. */
+		if (is_last)
+			forget_process(bpf_get_current_pid_tgid() >> 32);
 		return 0;
+	}
 	if (state.baseline_tid && (__u32)bpf_get_current_pid_tgid() == state.baseline_tid) {
 		state.baseline_ns = ns_id_of(task);
 		state.baseline_tid = 0;
@@ -342,8 +348,7 @@ ALWAYS int on_process_exit(bool direct)
 	__u32 mode = GET(task, seccomp.mode);
 	if (mode || !is_runc_init(comm_of(task, direct)))
 		word = resolve(KNOWN_ONLY);
-	struct signal_struct *process = GET(task, signal);
-	if (GET(process, live.counter) == 0) {
+	if (is_last) {
 		forget_process(bpf_get_current_pid_tgid() >> 32);
 		note_exit(mntns, cgroup_of(task, direct));
 	}

@@ -47,7 +47,8 @@ class SlotFace {
         before = {};
       }
       if (!is_used) continue;
-      const Given now = {true, slot->generation, slot->flags, slot->exits, slot->pid, load(&slot->distinct)};
+      const Given now = {true,      slot->generation, slot->flags,          slot->exits,
+                         slot->pid, load(&slot->distinct), load(&slot->ns_id)};
       if (before == now) continue;
       if (changed.size() >= most) {
         more = true;
@@ -90,10 +91,10 @@ class SlotFace {
   struct Given {
     bool is_used = false;
     __u32 generation = 0, flags = 0, exits = 0, pid = 0;
-    __u64 distinct = 0;
+    __u64 distinct = 0, ns_id = 0;
     bool operator==(const Given &other) const {
       return is_used == other.is_used && generation == other.generation && flags == other.flags &&
-             exits == other.exits && pid == other.pid && distinct == other.distinct;
+             exits == other.exits && pid == other.pid && distinct == other.distinct && ns_id == other.ns_id;
     }
   };
 

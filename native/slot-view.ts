@@ -37,13 +37,15 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
       const low = u32(layout.distinct)
       const pid = u32(layout.pid)
       const exits = u32(layout.exits)
+      const nsId = u64(layout.nsId)
       const before = last.get(index)
       if (
         before?.slot.generation === generation &&
         before.flags === flags &&
         before.distinct === low &&
         before.pid === pid &&
-        before.slot.exits === exits
+        before.slot.exits === exits &&
+        before.slot.nsId === nsId
       ) {
         slots.push(before.slot)
         continue
@@ -64,7 +66,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         generation,
         mntns: u32(layout.mntns),
         cgroupId: u64(layout.cgroupId),
-        nsId: u64(layout.nsId),
+        nsId,
         cgroupName: known.cgroupName,
         cgroupParent: known.cgroupParent,
         pid,

@@ -75,22 +75,37 @@ export function createBacklogDisk(options: BacklogDiskOptions): BacklogDisk {
       onDisk.add(id)
       options.onSaved(id, sequence)
     }
+    for (const id of ids) if (items.get(id) !== undefined) left.delete(id)
     const gone = ids.filter((id) => items.get(id) === undefined && onDisk.has(id))
-    await spool.remove(gone)
-    for (const id of gone) {
-      onDisk.delete(id)
-      left.delete(id)
-    }
+    await removeFiles(gone)
     items.evict()
-    if (saved.length + gone.length === 0) return
+    if (saved.length + gone.length === 0 || left.size > 0) return
     if (problem !== undefined) logger.info('the spool can be written again')
     problem = undefined
   }
 
-  function failed(failure: SeccoError, batch: readonly string[]): void {
+  /** A file too many harms nobody who waits for others to be written: the hub takes it once more after a restart. */
+  async function removeFiles(gone: readonly string[]): Promise<void> {
+    try {
+      await spool.remove(gone)
+      for (const id of gone) {
+        onDisk.delete(id)
+        left.delete(id)
+      }
+    } catch (error) {
+      for (const id of gone) left.add(id)
+      complain(toSeccoError(error))
+    }
+  }
+
+  function complain(failure: SeccoError): void {
     // A temporary name is in the text of some failures: what matters is that it fails.
     if (problem === undefined) logger.error({ code: failure.code }, failure.message)
     problem = failure.message
+  }
+
+  function failed(failure: SeccoError, batch: readonly string[]): void {
+    complain(failure)
     // What is not saved comes again with the next call; what is gone is asked for by nobody.
     for (const id of [...batch, ...dirty])
       if (items.get(id) === undefined && onDisk.has(id)) left.add(id)

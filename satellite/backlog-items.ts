@@ -44,6 +44,8 @@ export interface BacklogItems {
   /** Keeps what is in memory within its limit: what the disk has goes, the oldest first. */
   evict(): void
   isFull(): boolean
+  /** At most half of it is taken. */
+  hasRoom(): boolean
   /** What is given up when there is no room: a container that still runs is offered again; one that ended is not. */
   victim(): Item | undefined
   size(): number
@@ -99,6 +101,7 @@ export function createBacklogItems(limits: BacklogLimits): BacklogItems {
       }
     },
     isFull: () => items.size >= limits.instances || total >= limits.bytes,
+    hasRoom: () => items.size <= limits.instances / 2 && total <= limits.bytes / 2,
     victim() {
       for (const item of items.values()) if (!item.ended) return item
       const [first] = items.values()

@@ -139,8 +139,8 @@ export interface ObservationInput {
 /** Parts of a container are observed apart: each has an id of its own. */
 export function observationId(prefix: string, slot: Slot): string {
   const place = `${prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`
-  // Without a cgroup of its own the next container may have all three: it did not begin at the same time.
-  const own = slot.cgroupId > 1n ? place : `${place}.${slot.firstSeen}`
+  // Without a cgroup of its own the next container may have all three: it does not begin with the same process.
+  const own = slot.cgroupId > 1n ? place : `${place}.${slot.pid}`
   return slot.part === 'entry' ? own : `${own}.${slot.part}`
 }
 

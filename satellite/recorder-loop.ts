@@ -80,7 +80,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 
   const end = async (one: Tracked): Promise<void> => {
     await naming.name(one, true)
-    if (isNamed(one)) observer.meet(one.slot)
+    if (isNamed(one) && naming.learnMore(one)) observer.meet(one.slot)
     if (!one.ignored) send(one, true)
     one.ended = true
     await ends.add(one)
@@ -120,7 +120,6 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const slot of slots) {
       const known = tracked.get(keyOf(slot))
       if (known === undefined) {
-        supersedeOlder(tracked.values(), slot, at)
         const facts = { inexact: !check.isExact(), lostBefore: observer.lost() }
         tracked.set(keyOf(slot), track(slot, firstSequence, at, facts))
         continue
@@ -129,6 +128,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       known.slot = slot
       known.dueAt = at
     }
+    supersedeOlder(tracked, slots, at)
     return more
   }
 
@@ -223,7 +223,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     for (const one of [...tracked.values()]) {
       await slices.pause()
       if (one.ended || one.ignored) continue
-      if (!(await naming.name(one, true)) || !isNamed(one)) continue
+      if (!(await naming.name(one, true)) || !isNamed(one) || !naming.learnMore(one)) continue
       if (one.superseded || !(await isSlotAlive(one.slot, one, toldFolder(one)))) {
         await end(one)
         continue

@@ -80,6 +80,8 @@ export function createSlotNaming(options: {
       const lacks = one.slot.filtered && one.container.seccomp === undefined
       const told = one.byName || lacks ? registry.find(one.slot) : undefined
       if (told === undefined || (!one.byName && told.seccomp === undefined)) return true
+      // The rest of it comes from another runtime, later.
+      if (one.byName && (isHalfTold(told.labels) || isHalfNamed(told))) return true
       if (one.byName && !isWanted(told)) {
         ignore(one)
         return false

@@ -265,7 +265,7 @@ export async function openBacklog(
     problem: () => disk.problem(),
     dropped: () => dropped,
     toOfferAgain() {
-      if (givenUp.size === 0 || items.size() > limits.instances / 2) return []
+      if (givenUp.size === 0 || !items.hasRoom()) return []
       const all = [...givenUp]
       givenUp.clear()
       return all

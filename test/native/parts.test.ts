@@ -200,7 +200,8 @@ test('parts of a container', { skip, timeout: 300_000 }, async (t) => {
     const session = container.session('serve', '3')
     await until(() => byPart(recorder, container, nr.getpriority).session === 3)
     const { stdout } = await run('runc', ['ps', '--format', 'json', container.id])
-    const [pid = 0] = (JSON.parse(stdout) as number[]).filter((one) => one !== container.pid)
+    const pid = (JSON.parse(stdout) as number[]).find((one) => one !== container.pid)
+    if (pid === undefined) throw new Error(`no session among ${stdout}`)
     // More than twice as many as there are places for processes, one after the other: each meets every one.
     await container.exec('fork', '9000')
     process.kill(pid, 'SIGUSR1')

@@ -34,6 +34,10 @@ test('a container that only its cgroup names is counted, and named better as soo
     one.sent = 12
     t.ok(isNamed(one) && naming.learnMore(one))
     t.equal(one.sent, 12, `${what}: nothing is known yet`)
+    const half = { 'io.kubernetes.cri.container-type': 'container' }
+    told.container = plain({ id: hex, labels: half })
+    t.ok(isNamed(one) && naming.learnMore(one))
+    t.equal(one.sent, 12, `${what}: the rest of it comes later`)
     told.container = plain({ id: hex, name: 'web' })
     t.ok(isNamed(one) && naming.learnMore(one))
     t.match(one.container, { name: 'web' }, what)

@@ -137,6 +137,11 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   full.acked('a', 1)
   await full.spool()
   t.equal(full.problem(), 'injected: read-only')
+  full.put(observationOf('b', ['read']))
+  await full.spool()
+  await full.durable()
+  t.equal(full.problem(), 'injected: read-only', 'and others are written all the same')
+  for (const { id, sequence } of full.due(Date.now(), 1)) full.acked(id, sequence)
   stuck = false
   await full.spool()
   t.equal(full.problem(), undefined)
