@@ -73,9 +73,13 @@ export function watchPair(options: WatchPairOptions): {
   }
   const watchers: FSWatcher[] = []
   for (const folder of new Set([paths.cert, paths.key, paths.ca].map(dirname))) {
-    const watcher = watch(folder, { persistent: false }, soon)
-    watcher.on('error', () => watcher.close())
-    watchers.push(watcher)
+    try {
+      const watcher = watch(folder, { persistent: false }, soon)
+      watcher.on('error', () => watcher.close())
+      watchers.push(watcher)
+    } catch {
+      // A folder that cannot be watched (no inotify instance is left) is read from time to time.
+    }
   }
   const poll = setInterval(() => void look(), pollMs)
   poll.unref()

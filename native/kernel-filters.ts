@@ -42,6 +42,8 @@ async function ask(
       killSignal: 'SIGKILL'
     })
     const closed = once(child, 'close')
+    // Without a descriptor left there are no pipes either: that throws below, before anybody waits for this.
+    closed.catch(() => undefined)
     child.stdin.on('error', () => undefined)
     child.stdin.end(`${pids.join('\n')}\n`)
     const [said] = await Promise.all([text(child.stdout), closed])

@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -62,7 +63,11 @@ class StateWatch {
     waits_ = epoll_create1(EPOLL_CLOEXEC);
     if (stop_ >= 0 && waits_ >= 0 && news_queue_.open() && wait_for(stop_) && wait_for(news_queue_.fd())) {
       if (ends_.open() && !wait_for(ends_.fd(), once)) ends_.close();
-      thread_ = std::thread([this] { run(); });
+      try {
+        thread_ = std::thread([this] { run(); });
+      } catch (const std::system_error &) {
+        /* No process id is left for it: nothing is followed, and it is said. */
+      }
     }
     if (!thread_.joinable()) close_all();
     return thread_.joinable();

@@ -100,10 +100,12 @@ async function ask(
     killSignal: 'SIGKILL'
   })
   const closed = once(child, 'close')
-  // It may refuse before it has read everything.
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(`${lines.join('\n')}\n`)
+  // Without a descriptor left there are no pipes either: that throws below, before anybody waits for this.
+  closed.catch(() => undefined)
   try {
+    // It may refuse before it has read everything.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(`${lines.join('\n')}\n`)
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), closed])
     const said = out.split('\n')
     if (child.exitCode === 0) return { said }

@@ -43,16 +43,18 @@ export async function serveHealth(
   const registry = satelliteMetrics(state)
   const ready = satelliteChecks(state)
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://localhost')
+    // Anybody who reaches the port may write anything there: `//` is no URL.
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
     const send = (code: number, text: string, type = 'text/plain; charset=utf-8') =>
       response.writeHead(code, { 'content-type': type }).end(text)
     if (request.method !== 'GET' && request.method !== 'HEAD') send(405, 'only GET\n')
-    else if (url.pathname === '/livez' || url.pathname === '/readyz') {
-      const path = url.pathname.slice(1)
-      const checks = path === 'livez' ? aliveChecks : ready
-      const { status, text } = healthReport(path, checks, url.searchParams.has('verbose'))
+    else if (path === '/livez' || path === '/readyz') {
+      const name = path.slice(1)
+      const checks = name === 'livez' ? aliveChecks : ready
+      const isVerbose = new URLSearchParams(query).has('verbose')
+      const { status, text } = healthReport(name, checks, isVerbose)
       send(status, text)
-    } else if (url.pathname === '/metrics') {
+    } else if (path === '/metrics') {
       registry.metrics().then(
         (text) => send(200, text, registry.contentType),
         () => send(500, 'metrics could not be collected\n')
@@ -76,6 +78,8 @@ export async function serveHealth(
     })
     server.listen(listen.port, listen.host, resolve)
   })
+  // A connection that cannot be taken (no memory, no descriptor) is the caller's loss alone.
+  server.removeAllListeners('error').on('error', () => undefined)
   const bound = server.address()
   const port = bound !== null && typeof bound === 'object' ? bound.port : listen.port
   return {

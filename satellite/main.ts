@@ -113,10 +113,14 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   let runtimes = namingRunc(found)
   let { libseccomp } = runc
   const versions = setInterval(() => {
-    void Promise.all([registry.versions(), runcSays()]).then(([found, runc]) => {
-      runtimes = namingRunc(found)
-      libseccomp = runc.libseccomp
-    })
+    Promise.all([registry.versions(), runcSays()]).then(
+      ([found, runc]) => {
+        runtimes = namingRunc(found)
+        libseccomp = runc.libseccomp
+      },
+      (error: unknown) =>
+        logger.warn({ err: error }, 'runtimes could not be asked for their versions')
+    )
   }, versionsEveryMs)
   versions.unref()
 

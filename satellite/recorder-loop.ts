@@ -199,7 +199,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     return more
   }
 
+  let lastLosses: Losses | undefined
+  /** Of a recorder that was stopped: as they were then. */
   const losses = (): Losses =>
+    lastLosses ??
     lossesOf(recorder.counters(), {
       unidentified: naming.unidentified(),
       missed: options.missed?.() ?? 0,
@@ -282,6 +285,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       timer.stop()
       await turns.take(lookLast)
       await ends.free()
+      lastLosses = losses()
       // Detached there is nothing that would go on.
       recorder.stop({ keep: keep && recorder.attached })
     }

@@ -1,6 +1,10 @@
+import { EventEmitter } from 'node:events'
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type { Logger } from 'pino'
+
+/** Bytes of the log that wait for their disk at most. */
+const mostPending = 16 * 1024 * 1024
 
 let second = -1
 let secondText = ''
@@ -29,5 +33,25 @@ export function createRootLogger(destination?: DestinationStream): Logger {
     timestamp,
     formatters: { level: (label: string) => ({ level: label }) }
   }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  const to = destination ?? pino.destination({ fd: process.stdout.fd, maxLength: mostPending })
+  survive(to)
+  return pino(options, to)
+}
+
+/** What cannot be written (a full disk) is lost, and said; it ends no program that protects others, nor keeps one. */
+function survive(destination: DestinationStream): void {
+  if (!(destination instanceof EventEmitter)) return
+  const sonic = destination as EventEmitter & { flushSync?: () => void }
+  const { flushSync } = sonic
+  let works = true
+  sonic.on('error', (error: Error) => {
+    if (works) process.stderr.write(`secco: the log cannot be written: ${error.message}\n`)
+    works = false
+    // On the way out it would try for ever.
+    sonic.flushSync = () => undefined
+  })
+  sonic.on('write', () => {
+    works = true
+    if (flushSync !== undefined) sonic.flushSync = flushSync
+  })
 }

@@ -89,7 +89,7 @@ export function hostPort(address: Address): string {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
 }
 
-async function listenUi(app: FastifyInstance, address: Address): Promise<Address> {
+async function listenUi(app: FastifyInstance, address: Address, log: Logger): Promise<Address> {
   try {
     await app.listen(address)
   } catch (cause) {
@@ -99,6 +99,7 @@ async function listenUi(app: FastifyInstance, address: Address): Promise<Address
       hint: 'choose another with --ui-listen, or port 0'
     })
   }
+  app.server.on('error', (error) => log.error({ err: error }, 'pages: a connection was not taken'))
   const bound = app.server.address()
   return {
     host: address.host,
@@ -260,7 +261,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
           : { satelliteSocket: options.satelliteSocket })
       })
       closers.push(() => pages.close())
-      addresses.ui = await listenUi(pages.app, options.uiListen)
+      addresses.ui = await listenUi(pages.app, options.uiListen, log)
       link = pages.link
     }
     for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)

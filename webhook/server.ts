@@ -204,6 +204,8 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
         }
         throw error
       }
+      // A connection that cannot be taken (no memory, no descriptor) ends nothing.
+      app.server.on('error', (error) => logger.error({ err: error }, 'a connection was not taken'))
       const bound = app.server.address()
       if (bound === null || typeof bound === 'string') throw new Error('not listening on a port')
       return { host: bound.address, port: bound.port }

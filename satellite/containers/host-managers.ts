@@ -34,7 +34,7 @@ export async function hostManagerPaths(): Promise<(string | undefined)[]> {
   const ofNode = await namespacesOf('/proc/1').catch(() => undefined)
   if (ofNode === undefined) return []
   const paths: (string | undefined)[] = []
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+  for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
     const environment = await environmentOf(pid, ofNode).catch(() => undefined)
     if (environment === undefined) continue
     const path = environment.split('\0').find((one) => one.startsWith('PATH='))

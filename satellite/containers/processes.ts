@@ -51,10 +51,19 @@ export function isThere(pid: number): boolean {
 
 let mountpoint: string | undefined
 
+function readOwnMounts(): string {
+  try {
+    return readFileSync('/proc/self/mountinfo', 'utf8')
+  } catch {
+    // No descriptor is left: asked again with the next call.
+    return ''
+  }
+}
+
 /** Where the unified cgroup hierarchy is mounted (cgroups(7)); undefined where only version 1 exists. */
 export function cgroupMount(): string | undefined {
   if (mountpoint !== undefined) return mountpoint
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+  for (const line of readOwnMounts().split('\n')) {
     const [before, after] = line.split(' - ')
     if (after?.startsWith('cgroup2 ') === true) {
       mountpoint = before?.split(' ')[4]

@@ -32,7 +32,8 @@ function parseBookkeeping(text: string | undefined): Bookkeeping {
     const from = raw as Record<string, unknown>
     const kept: Bookkeeping = {}
     if (typeof from['resourceVersion'] === 'string') kept.resourceVersion = from['resourceVersion']
-    if (Number.isSafeInteger(from['generation'])) kept.generation = Number(from['generation'])
+    const generation = Number(from['generation'])
+    if (Number.isSafeInteger(from['generation']) && generation >= 0) kept.generation = generation
     if (typeof from['uid'] === 'string') kept.uid = from['uid']
     if (typeof from['creationTimestamp'] === 'string') {
       kept.creationTimestamp = from['creationTimestamp']

@@ -121,7 +121,8 @@ test('what is learned while the recorder is not exact is incomplete', async (t) 
       registry.close()
     }
     await until(() => seen.length > 0)
-    return { seen, until, stop, condition: () => loop.conditions()[0]?.status }
+    const condition = () => loop.conditions()[0]?.status
+    return { seen, until, stop, condition, losses: () => loop.losses() }
   }
 
   const failed = await follow({ test: bad, misses: 0, distinct: 1 })
@@ -152,6 +153,7 @@ test('what is learned while the recorder is not exact is incomplete', async (t) 
   await turned.until(() => turned.seen.at(-1)?.complete === false)
   t.ok((turned.seen.at(-1)?.lost ?? 0) > 0, 'a self-test that failed is a loss')
   await turned.stop()
+  t.match(turned.losses(), { recursionMisses: 1 }, 'whoever closes the connection asks once more')
 })
 
 test('cgroup hierarchies', (t) => {

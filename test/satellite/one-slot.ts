@@ -39,6 +39,7 @@ export function oneSlot(next: Told): Recorder {
     hasCompat: false
   })
   let given = -1
+  let stopped = false
   return {
     pinning: { adopted: false },
     leftovers: () => [],
@@ -51,13 +52,14 @@ export function oneSlot(next: Told): Recorder {
     attached: true,
     attach: () => undefined,
     detach: () => undefined,
-    stop: () => undefined,
-    counters: () => ({
-      tableFull: 0,
-      unknownSyscalls: 0,
-      recursionMisses: next.misses,
-      detailsLost: 0
-    }),
+    stop: () => {
+      stopped = true
+    },
+    counters: () => {
+      if (stopped) throw new Error('the recorder was stopped')
+      const none = { tableFull: 0, unknownSyscalls: 0, detailsLost: 0 }
+      return { ...none, recursionMisses: next.misses }
+    },
     slots: () => [slot()],
     changes: () => {
       const slots = next.distinct === given ? [] : [slot()]

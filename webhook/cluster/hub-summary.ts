@@ -104,20 +104,39 @@ export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<stri
   return gzipSync(JSON.stringify({ ...wire, groups: [{ nodes: lagging, lacks: null }] }))
 }
 
-function isWire(value: unknown): value is Wire {
-  const wire = value as Partial<Wire> | null
-  return (
-    typeof wire === 'object' &&
-    wire?.version === 1 &&
-    Array.isArray(wire.nodes) &&
-    Array.isArray(wire.away) &&
-    Array.isArray(wire.groups) &&
-    Array.isArray(wire.failures) &&
-    Array.isArray(wire.runtimes) &&
-    Array.isArray(wire.machines) &&
-    typeof wire.paths === 'string'
-  )
-}
+const isList = (value: unknown, isOne: (one: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(isOne)
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+/** A record whose members hold what they should. */
+const isRecord =
+  (members: Record<string, (value: unknown) => boolean>) =>
+  (value: unknown): boolean =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(members).every(([name, holds]) =>
+      holds((value as Record<string, unknown>)[name])
+    )
+
+/** Whoever may write ConfigMaps there may write anything: it must not end another replica. */
+const isWire = isRecord({
+  version: (version) => version === 1,
+  nodes: (nodes) => isList(nodes, isText),
+  away: (away) => isList(away, isNumber),
+  groups: (groups) =>
+    isList(
+      groups,
+      isRecord({
+        nodes: (nodes) => isList(nodes, isNumber),
+        lacks: (lacks) => lacks === null || isList(lacks, isNumber)
+      })
+    ),
+  failures: (failures) =>
+    isList(failures, isRecord({ node: isNumber, path: isText, code: isText, message: isText })),
+  runtimes: (runtimes) => isList(runtimes, isRecord({ name: isText, version: isText })),
+  machines: (machines) => isList(machines, isText),
+  paths: isText
+}) as (value: unknown) => value is Wire
 
 /** Reads a summary; undefined for one of another version or that is none. */
 export function decodeSummary(bytes: Buffer): HubSummary | undefined {

@@ -138,9 +138,12 @@ export function createFleet({
       const count = attempts?.get(path) ?? 0
       if (ref === undefined || count >= mostAttempts) return
       attempts?.set(path, count + 1)
-      void revisionMessage(ref).then((message) => {
-        if (message !== undefined) session.outbox.send(message)
-      })
+      revisionMessage(ref).then(
+        (message) => {
+          if (message !== undefined) session.outbox.send(message)
+        },
+        (error: unknown) => logger.error({ err: error, ...ref }, 'a revision could not be sent')
+      )
     },
     end(code, details) {
       for (const session of [...sessions.values()]) session.end(code, details)

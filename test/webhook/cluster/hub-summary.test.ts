@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { revisionPath } from '../../../src/rules/profile-state.js'
@@ -31,6 +32,32 @@ test('a summary says of every node and path what the hub knows', (t) => {
     { numRuns: 500 }
   )
   t.equal(decodeSummary(Buffer.from('nonsense')), undefined)
+  t.end()
+})
+
+test('a summary that is none ends no replica', (t) => {
+  const bytes = encodeSummary([nodeState('node-1', [pathOf(1)], true)], [pathOf(1), pathOf(2)])
+  const wire = JSON.parse(gunzipSync(bytes).toString()) as Record<string, unknown>
+  const read = (change: Record<string, unknown>) =>
+    decodeSummary(gzipSync(JSON.stringify({ ...wire, ...change })))
+  t.ok(read({}))
+  const failure = { node: 0, path: 'p', code: 'c', message: 'm' }
+  t.ok(read({ failures: [failure], more: 1 }))
+  for (const change of [
+    { version: 2 },
+    ...['nodes', 'away', 'groups', 'failures', 'runtimes', 'machines'].flatMap((member) => [
+      { [member]: null },
+      { [member]: [null] },
+      { [member]: [{}] }
+    ]),
+    { paths: 7 },
+    { groups: [{ nodes: [0], lacks: ['x'] }] },
+    { failures: [{ ...failure, node: 'node-1' }] },
+    { runtimes: [{ name: 'runc' }] }
+  ]) {
+    t.equal(read(change), undefined, JSON.stringify(change))
+  }
+  t.equal(decodeSummary(gzipSync('null')), undefined)
   t.end()
 })
 
