@@ -21,7 +21,10 @@ ALWAYS __u64 *filter_place(__u64 filter)
 
 ALWAYS __u64 *process_place(__u32 tgid, __u32 i)
 {
-	return &state.processes[(tgid * SECCO_PROCESS_PLACES + i) & (SECCO_PROCESSES - 1)];
+	__u64 at = (__u64)tgid * SECCO_PROCESS_PLACES + i;
+	/* clang would mask the parts and `or` them: of that the verifier of 6.1 knows no bounds */
+	asm volatile("" : "+r"(at));
+	return &state.processes[at & (SECCO_PROCESSES - 1)];
 }
 
 /* The part of a process that came by an exec; SECCO_ENTRY_POINT for all others. */
