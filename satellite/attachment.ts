@@ -1,3 +1,4 @@
+import { dropOldest } from '../src/drop-oldest.js'
 import type { Logger } from '../src/log.js'
 import { isSandbox } from './containers/labels.js'
 import { mntnsOf } from './containers/processes.js'
@@ -89,8 +90,7 @@ export function startAttachment(options: AttachmentOptions): Attachment {
     const run = `${id} ${firstPid}`
     if (known.has(run)) return
     known.add(run)
-    const [oldest] = known
-    if (known.size > mostKnown && oldest !== undefined) known.delete(oldest)
+    dropOldest(known, mostKnown)
     unseen.add({ container })
   }
 

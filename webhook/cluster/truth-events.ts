@@ -1,3 +1,4 @@
+import { dropOldest } from '../../src/drop-oldest.js'
 import type { DenialNews } from '../hub/denial-rows.js'
 import type { ContainerView } from '../truth/container-views.js'
 import { type DenialView, denialView } from '../truth/denial-views.js'
@@ -55,14 +56,6 @@ export function denialText(view: DenialView): EventText | undefined {
   }
 }
 
-/** Leaves the oldest out. */
-function bound(map: Map<string, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) break
-    map.delete(key)
-  }
-}
-
 /**
  * Tells people on their pods of drift, of missing protection and of refused calls. Each hub speaks of what
  * its own satellites see; a satellite is believed of the pods of its own node only. @returns how to end it.
@@ -99,9 +92,9 @@ export function tellPods(options: {
   function keepEarly(place: string, news: DenialNews): void {
     const calls = early.get(place) ?? new Map<string, DenialNews>()
     calls.set(`${news.abi} ${news.syscall} ${news.action}`, news)
-    bound(calls, mostEarlyCalls)
+    dropOldest(calls, mostEarlyCalls)
     early.set(place, calls)
-    bound(early, mostEarly)
+    dropOldest(early, mostEarly)
   }
 
   function look(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
@@ -112,7 +105,7 @@ export function tellPods(options: {
       if (view.podUid !== '' && !isPlaced(view.podUid)) {
         const keys = awaited.get(view.podUid) ?? new Set<string>()
         awaited.set(view.podUid, keys.add(view.key))
-        bound(awaited, mostEarly)
+        dropOldest(awaited, mostEarly)
         continue
       }
       if (view.podUid !== '') pods.set(place, view.podUid)
@@ -127,7 +120,7 @@ export function tellPods(options: {
       awaited.get(podUid)?.delete(key)
       if (awaited.get(podUid)?.size === 0) awaited.delete(podUid)
     }
-    bound(pods, mostRemembered)
+    dropOldest(pods, mostRemembered)
   }
 
   function hear(news: DenialNews): void {

@@ -1,3 +1,4 @@
+import { dropOldest } from '../../src/drop-oldest.js'
 import { errnoName } from '../../src/seccomp/errno-name.js'
 import type { Denial } from './denial.js'
 
@@ -82,11 +83,6 @@ export function createDenialRows(): DenialRows {
   const totals = new Map<string, { node: string; answer: string; count: number }>()
   const listeners = new Set<(news: DenialNews) => void>()
 
-  function bound<V>(map: Map<string, V>, most: number): void {
-    const [oldest] = map.keys()
-    if (map.size > most && oldest !== undefined) map.delete(oldest)
-  }
-
   /** Runs of a container, by instance, that were first told of since then. */
   function runsOf(node: string, container: string, since: string) {
     const from = Date.parse(since)
@@ -126,7 +122,7 @@ export function createDenialRows(): DenialRows {
       rows.delete(key)
       if (nameless !== undefined) rows.delete(nameless.key)
       rows.set(key, row)
-      bound(rows, mostRows)
+      dropOldest(rows, mostRows)
       const place = `${node} ${container}`
       const instances = containers.get(place) ?? new Map<string, Refused & { since: string }>()
       containers.delete(place)
@@ -144,9 +140,9 @@ export function createDenialRows(): DenialRows {
       if (denial.expected) sum.expected += added
       else sum.denials += added
       instances.set(denial.instance, sum)
-      bound(instances, mostInstances)
+      dropOldest(instances, mostInstances)
       containers.set(place, instances)
-      bound(containers, mostContainers)
+      dropOldest(containers, mostContainers)
       const kind = denial.expected ? 'expected' : answer
       if (added > 0) {
         const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }

@@ -1,3 +1,4 @@
+import { dropOldest } from '../../src/drop-oldest.js'
 import type { Logger } from '../../src/log.js'
 import type { Denial } from './denial.js'
 
@@ -11,11 +12,6 @@ export interface Denials {
 const mostListed = 1000
 /** Counts that are remembered: what is forgotten and grows would be counted twice. */
 const mostKnown = 100_000
-
-function bound(map: Map<string, unknown>, most: number): void {
-  const [oldest] = map.keys()
-  if (map.size > most && oldest !== undefined) map.delete(oldest)
-}
 
 function keyOf({ node, instance, abi, syscall, action }: Denial): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
@@ -45,9 +41,9 @@ export function createDenials(
         }
         for (const map of [known, listed]) map.delete(key)
         known.set(key, { count: denial.count, isNamed: denial.pid > 0 })
-        bound(known, mostKnown)
+        dropOldest(known, mostKnown)
         listed.set(key, denial)
-        bound(listed, mostListed)
+        dropOldest(listed, mostListed)
         grew(denial, denial.count - (before?.count ?? 0))
         // What a profile refuses on purpose happens in every container.
         if (denial.expected) logger.debug(denial, 'expected denial')

@@ -4,6 +4,7 @@ import { durationMs } from '../../src/seccomp/duration.js'
 import { riskOf } from '../../src/seccomp/risk.js'
 import { runtimeDefaultNames } from '../../src/seccomp/runtime-default.js'
 import type { DenialRow } from '../hub/denial-rows.js'
+import type { ContainerView } from './container-view-types.js'
 import type { Truth } from './truth.js'
 
 /** Refused calls as CLI, pages and API show them: with what to do. */
@@ -40,6 +41,14 @@ export function denialView(truth: Truth, row: DenialRow): DenialView {
     muted: isMuted(truth.profile(key), row),
     hint: hintOf(row, mode, own?.profile ?? key)
   }
+}
+
+/** What a running container was refused in this run. */
+export function denialsOfRun(truth: Truth, view: ContainerView): DenialView[] {
+  const { node, id, startedAt } = view
+  return truth.sources.hub.denialRows
+    .listOf(node, id, startedAt)
+    .map((row) => denialView(truth, row))
 }
 
 interface Remembered {

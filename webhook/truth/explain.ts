@@ -3,7 +3,7 @@ import { plural } from '../../src/plural.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { shortRevision } from '../hub/revision-names.js'
 import type { ContainerView } from './container-views.js'
-import { type DenialView, denialView } from './denial-views.js'
+import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialWords } from './denial-words.js'
 import { restartOf } from './ladder-routes.js'
 import { findContainers, notRunning } from './named.js'
@@ -52,9 +52,7 @@ function wordsOf(truth: Truth, view: ContainerView, denials: readonly DenialView
 export function explain(truth: Truth, view: ContainerView) {
   const decided = truth.views.decided(view.key)
   const own = decided?.decision.containers[0]
-  const denials = truth.sources.hub.denialRows
-    .listOf(view.node, view.id, view.startedAt)
-    .map((row) => denialView(truth, row))
+  const denials = denialsOfRun(truth, view)
   const answer = truth.answers.find(
     view.namespace,
     view.pod === '' ? view.name : view.pod,

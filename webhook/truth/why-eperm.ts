@@ -1,5 +1,5 @@
 import type { ContainerView } from './container-view-types.js'
-import { type DenialView, denialView } from './denial-views.js'
+import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialWords } from './denial-words.js'
 import { findContainers, notRunning } from './named.js'
 import { type RefusedBefore, refusedBefore } from './refused-before.js'
@@ -27,9 +27,7 @@ export interface WhyEperm {
 }
 
 function ofRunning(truth: Truth, view: ContainerView): WhyEperm['items'][number] {
-  const denials = truth.sources.hub.denialRows
-    .listOf(view.node, view.id, view.startedAt)
-    .map((row) => denialView(truth, row))
+  const denials = denialsOfRun(truth, view)
   return {
     container: Object.fromEntries(members.map((key) => [key, view[key]])) as RefusedContainer,
     rule: truth.views.decided(view.key)?.decision.containers[0]?.rule ?? '',

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { dropOldest } from '../../src/drop-oldest.js'
 import type { Identity } from './rights.js'
 
 export interface SessionTiming {
@@ -41,13 +42,6 @@ interface Session {
 const keyOf = (secret: string) => createHash('sha256').update(secret).digest('base64url')
 const secret = () => randomBytes(32).toString('base64url')
 
-function bounded<Value>(map: Map<string, Value>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) return
-    map.delete(key)
-  }
-}
-
 /** @param now the clock, in ms */
 export function createSessions(now: () => number, given: Partial<SessionTiming> = {}): Sessions {
   const timing = { ...defaultTiming, ...given }
@@ -56,14 +50,14 @@ export function createSessions(now: () => number, given: Partial<SessionTiming> 
   const open = (identity: Identity): string => {
     const id = secret()
     sessions.set(keyOf(id), { identity, opened: now(), seen: now() })
-    bounded(sessions, mostSessions)
+    dropOldest(sessions, mostSessions)
     return id
   }
   return {
     link(identity) {
       const code = secret()
       links.set(keyOf(code), { identity, made: now() })
-      bounded(links, mostLinks)
+      dropOldest(links, mostLinks)
       return code
     },
     redeem(code) {

@@ -1,0 +1,10 @@
+/** Leaves out what has been in a Map or Set for longest, until `most` are left. */
+export function dropOldest<Key>(
+  kept: { readonly size: number; keys(): Iterable<Key>; delete(key: Key): boolean },
+  most: number
+): void {
+  for (const key of kept.keys()) {
+    if (kept.size <= most) return
+    kept.delete(key)
+  }
+}
