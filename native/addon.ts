@@ -45,7 +45,14 @@ export interface AddonRecorder {
   seen(): BigUint64Array
   /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
-  watch(index: number, generation: number, refused: BigUint64Array): boolean
+  /** `deciding`: place in `seen`, asked arguments … */
+  watch(
+    index: number,
+    generation: number,
+    refused: BigUint64Array,
+    deciding: Uint32Array,
+    anyResult: boolean
+  ): boolean
   /** Of one slot alone, where it is given. */
   denials(index?: number, generation?: number): AddonDenial[]
   newDenials(): AddonDenial[]
@@ -83,6 +90,7 @@ export interface RecorderSizes {
   oneStripePerCpu: boolean
   rows: number
   denials: number
+  argumentDenials: number
   bytes: number
 }
 

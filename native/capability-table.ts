@@ -44,8 +44,9 @@ export const capabilityMeanings: Record<CapabilityName, Meaning> = {
     next: 'run as root in the host pid namespace, with /proc mounted without hidepid'
   },
   'audit-log': {
-    works: "arguments of logged and killed calls come from the kernel's audit records",
-    missing: 'denials come without their arguments; numbers and counts are exact all the same',
+    works: "all arguments of logged and killed calls come from the kernel's audit records",
+    missing:
+      'of a refused call only those arguments are told that the rules ask for; numbers and counts are exact all the same',
     next: 'run with CAP_AUDIT_READ in the first user namespace, and boot without audit=0'
   },
   'read-filter': {

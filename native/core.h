@@ -91,7 +91,11 @@ struct thread_info {
 	__u32 status;
 } CORE;
 struct pt_regs {
+	unsigned long bp;
 	unsigned long bx;
+	unsigned long r10;
+	unsigned long r9;
+	unsigned long r8;
 	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
@@ -106,9 +110,15 @@ struct pt_regs {
 #define NATIVE_ARGUMENT_0 di
 #define NATIVE_ARGUMENT_1 si
 #define NATIVE_ARGUMENT_2 dx
+#define NATIVE_ARGUMENT_3 r10
+#define NATIVE_ARGUMENT_4 r8
+#define NATIVE_ARGUMENT_5 r9
 #define COMPAT_ARGUMENT_0 bx
 #define COMPAT_ARGUMENT_1 cx
 #define COMPAT_ARGUMENT_2 dx
+#define COMPAT_ARGUMENT_3 si
+#define COMPAT_ARGUMENT_4 di
+#define COMPAT_ARGUMENT_5 bp
 #define NR_RT_SIGRETURN 15
 #define NR_EXIT 60
 #define NR_EXIT_GROUP 231
@@ -145,9 +155,15 @@ struct pt_regs {
 #define NATIVE_ARGUMENT_0 orig_x0
 #define NATIVE_ARGUMENT_1 regs[1]
 #define NATIVE_ARGUMENT_2 regs[2]
+#define NATIVE_ARGUMENT_3 regs[3]
+#define NATIVE_ARGUMENT_4 regs[4]
+#define NATIVE_ARGUMENT_5 regs[5]
 #define COMPAT_ARGUMENT_0 orig_x0
 #define COMPAT_ARGUMENT_1 regs[1]
 #define COMPAT_ARGUMENT_2 regs[2]
+#define COMPAT_ARGUMENT_3 regs[3]
+#define COMPAT_ARGUMENT_4 regs[4]
+#define COMPAT_ARGUMENT_5 regs[5]
 #define NR_RT_SIGRETURN 139
 #define NR_EXIT 93
 #define NR_EXIT_GROUP 94

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include <map>
-#include <tuple>
 #include <utility>
 
 #include "slot-table.h"
@@ -15,23 +14,22 @@ namespace {
 class DenialFace {
  public:
   Napi::Array all(Napi::Env env, SlotTable &table) const {
-    return those(env, table, [](const secco_denial_key &, const secco_denial &) { return true; });
+    return those(env, table, [](const secco_argument_denial_key &, const secco_denial &) { return true; });
   }
 
   Napi::Array of(Napi::Env env, SlotTable &table, __u32 index, __u32 generation) const {
-    return those(env, table, [&](const secco_denial_key &key, const secco_denial &) {
-      return key.index == index && key.generation == generation;
+    return those(env, table, [&](const secco_argument_denial_key &key, const secco_denial &) {
+      return key.call.index == index && key.call.generation == generation;
     });
   }
 
   /* Those that are new or were counted again since they were given last. */
   Napi::Array news(Napi::Env env, SlotTable &table) {
-    std::map<Place, Counts> given;
-    Napi::Array out = those(env, table, [&](const secco_denial_key &key, const secco_denial &denial) {
-      const Place place(key.index, key.generation, key.abi, key.nr);
+    std::map<secco_argument_denial_key, Counts, Before> given;
+    Napi::Array out = those(env, table, [&](const secco_argument_denial_key &key, const secco_denial &denial) {
       const Counts now(denial.count, denial.succeeded);
-      given.emplace(place, now);
-      const auto before = given_.find(place);
+      given.emplace(key, now);
+      const auto before = given_.find(key);
       return before == given_.end() || before->second != now;
     });
     given_.swap(given);
@@ -39,7 +37,12 @@ class DenialFace {
   }
 
  private:
-  using Place = std::tuple<__u32, __u32, __u32, __u32>;
+  /* Keys have no holes between their fields. */
+  struct Before {
+    bool operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const {
+      return memcmp(&left, &right, sizeof(left)) < 0;
+    }
+  };
   using Counts = std::pair<__u64, __u64>;
 
   template <typename Wanted>
@@ -47,17 +50,20 @@ class DenialFace {
     Napi::Array out = Napi::Array::New(env);
     __u32 length = 0;
     for (const auto &[key, denial] : table.denials()) {
-      if (table.is(key.index, key.generation) && wanted(key, denial)) out.Set(length++, object(env, key, denial));
+      if (table.is(key.call.index, key.call.generation) && wanted(key, denial)) {
+        out.Set(length++, object(env, key, denial));
+      }
     }
     return out;
   }
 
-  static Napi::Object object(Napi::Env env, const secco_denial_key &key, const secco_denial &denial) {
+  static Napi::Object object(Napi::Env env, const secco_argument_denial_key &key, const secco_denial &denial) {
     Napi::Object one = Napi::Object::New(env);
-    one.Set("index", Napi::Number::New(env, key.index));
-    one.Set("generation", Napi::Number::New(env, key.generation));
-    one.Set("abi", Napi::Number::New(env, key.abi));
-    one.Set("nr", Napi::Number::New(env, key.nr));
+    one.Set("index", Napi::Number::New(env, key.call.index));
+    one.Set("generation", Napi::Number::New(env, key.call.generation));
+    one.Set("abi", Napi::Number::New(env, key.call.abi));
+    one.Set("nr", Napi::Number::New(env, key.call.nr));
+    if (key.asked != 0) one.Set("arguments", arguments(env, key));
     one.Set("count", Napi::Number::New(env, denial.count));
     one.Set("result", Napi::Number::New(env, denial.result));
     one.Set("succeeded", Napi::Number::New(env, denial.succeeded));
@@ -67,7 +73,17 @@ class DenialFace {
     return one;
   }
 
-  std::map<Place, Counts> given_;
+  /* undefined: this one was not asked for */
+  static Napi::Array arguments(Napi::Env env, const secco_argument_denial_key &key) {
+    Napi::Array out = Napi::Array::New(env, SECCO_REGISTERS);
+    for (__u32 at = 0; at < SECCO_REGISTERS; at++) {
+      if (key.asked >> at & 1) out.Set(at, Napi::BigInt::New(env, static_cast<uint64_t>(key.arguments[at])));
+      else out.Set(at, env.Undefined());
+    }
+    return out;
+  }
+
+  std::map<secco_argument_denial_key, Counts, Before> given_;
 };
 
 }  // namespace

@@ -79,6 +79,81 @@ ALWAYS bool teaches(__s64 result)
 	return result != -EPERM && result != -ENOSYS;
 }
 
+/* How one call ended, in its element of either map. */
+ALWAYS void note_end(struct secco_denial *denial, __s64 result, __u32 succeeded)
+{
+	__sync_fetch_and_add(&denial->count, 1);
+	if (succeeded)
+		__sync_fetch_and_add(&denial->succeeded, 1);
+	denial->result = result;
+	denial->at = bpf_ktime_get_ns();
+	denial->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
+}
+
+/* Where a number stands in `seen`; SECCO_SEEN_WORDS * 64 when it is none of the table's. */
+ALWAYS __u32 place_in_seen(__u32 abi, __u64 nr)
+{
+	if (nr >= (abi == X32 ? SECCO_X32_NUMBERS : SECCO_NATIVE_NUMBERS))
+		return SECCO_SEEN_WORDS * 64;
+	return nr + (abi == COMPAT ? SECCO_COMPAT_AT : abi == X32 ? SECCO_X32_AT : 0);
+}
+
+/* Arguments that some profile's rules ask for; of a number that none has rules for, those that are learned. */
+ALWAYS __u32 asked_of(__u32 abi, __u32 nr, __u32 at)
+{
+	__u32 asked = 0;
+	/* volatile: see first_time() */
+	volatile __u32 place = at, number = nr;
+	__u32 checked = place, known = number;
+	if (checked < SECCO_SEEN_WORDS * 64)
+		asked = state.deciding[checked];
+	if (asked || abi == X32 || known >= SECCO_NATIVE_NUMBERS)
+		return asked;
+	__u32 call = (abi == COMPAT ? config.compat[known] : config.native[known]) & SECCO_CALL_BITS;
+	for (__u32 i = 0; call && i < 3; i++)
+		if (config.calls[(call - 1) & SECCO_CALL_BITS].masks[i])
+			asked |= 1 << i;
+	return asked;
+}
+
+/*
+ * With the arguments that decide. They still have the values of the call's beginning: on exit as on entry
+ * (src/seccomp has the rules, and asks them).
+ */
+ON_ITS_OWN int note_arguments(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
+{
+	/* Before anything that wants BTF: where there is none, the verifier looks no further. */
+	if (!config.reads_registers)
+		return 0;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	__u32 asked = asked_of(abi, nr, place_in_seen(abi, nr));
+	if (!slot || !asked)
+		return 0;
+	struct secco_argument_denial_key key = { { index, slot->generation, abi, nr }, asked, {} };
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)task);
+#define TAKE(number)                                                                               \
+	if (asked & 1 << number)                                                                   \
+		key.arguments[number] = abi == COMPAT ? (__u32)regs->COMPAT_ARGUMENT_##number       \
+						      : regs->NATIVE_ARGUMENT_##number;
+	TAKE(0) TAKE(1) TAKE(2) TAKE(3) TAKE(4) TAKE(5)
+	__sync_fetch_and_add(&state.noted, 1);
+	struct secco_denial *denial = bpf_map_lookup_elem(&argument_denials, &key);
+	if (!denial && __sync_fetch_and_add(&slot->argument_denials, 1) < SECCO_ARGUMENT_DENIALS) {
+		struct secco_denial none = {};
+		bpf_map_update_elem(&argument_denials, &key, &none, BPF_NOEXIST);
+		denial = bpf_map_lookup_elem(&argument_denials, &key);
+	}
+	if (!denial) {
+		__sync_fetch_and_add(&state.details_lost, 1);
+		return 0;
+	}
+	note_end(denial, result, succeeded);
+	__sync_fetch_and_add(&state.noted, 1);
+	return 0;
+}
+
 ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
@@ -96,14 +171,35 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 		__sync_fetch_and_add(&state.details_lost, 1);
 		return 0;
 	}
-	__sync_fetch_and_add(&denial->count, 1);
-	if (succeeded)
-		__sync_fetch_and_add(&denial->succeeded, 1);
-	denial->result = result;
-	denial->at = bpf_ktime_get_ns();
-	denial->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
+	note_end(denial, result, succeeded);
 	__sync_fetch_and_add(&state.noted, 1);
+	return 0;
+}
+
+/* Of a filter that nobody knows yet: by number, and by arguments where these may turn out to decide. */
+ON_ITS_OWN int note_early(__u32 index, __u32 abi, __u32 nr, __s64 result)
+{
+	note_denial(index, abi, nr, result, 0);
+	note_arguments(index, abi, nr, result, 0);
+	return 0;
+}
+
+/* Of a number that is watched. What came back with success was refused by nobody, unless it is LOG's. */
+ON_ITS_OWN int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 passed)
+{
+	struct secco_refused_row *row = bpf_map_lookup_elem(&refused, &index);
+	__u32 at = place_in_seen(abi, nr);
+	/* volatile: see first_time() */
+	volatile __u32 word = at >> 6;
+	__u32 checked = word;
+	if (row && checked < SECCO_SEEN_WORDS && row->by_arguments[checked] >> (at & 63) & 1) {
+		if (passed && !row->any_result)
+			return 0;
+		note_arguments(index, abi, nr, result, passed);
+	} else {
+		note_denial(index, abi, nr, result, passed);
+	}
+	__sync_fetch_and_add(&state.told, 1);
 	return 0;
 }
 
@@ -139,8 +235,6 @@ ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
 	/* volatile: see first_time() */
 	volatile __u32 word = at >> 6;
 	__u32 checked = word;
-	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1) {
-		note_denial(index, abi, nr, result, passed);
-		__sync_fetch_and_add(&state.told, 1);
-	}
+	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1)
+		note_watched(index, abi, nr, result, passed);
 }

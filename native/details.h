@@ -18,8 +18,8 @@ namespace {
 class Details {
  public:
   Details() = default;
-  Details(int rows, int arguments, int refused, int denials)
-      : rows_(rows), arguments_(arguments), refused_(refused), denials_(denials) {}
+  Details(int rows, int arguments, int refused, int denials, int argument_denials)
+      : rows_(rows), arguments_(arguments), refused_(refused), denials_(denials), argument_denials_(argument_denials) {}
 
   /* `number`: as in slot.compat_row. False: the slot has none. */
   bool row(__u32 number, secco_row *row) const {
@@ -43,29 +43,24 @@ class Details {
     bpf_map_update_elem(refused_, &index, &numbers, BPF_ANY);
   }
 
-  using Denial = std::pair<secco_denial_key, secco_denial>;
+  /* Of a number that its arguments do not decide, `asked` is 0. */
+  using Denial = std::pair<secco_argument_denial_key, secco_denial>;
 
-  /*
-   * One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. Many elements in a
-   * call where the kernel gives them so (BPF_MAP_LOOKUP_BATCH of hash maps, Linux 5.6; ENOSPC: a bucket has more).
-   */
   std::vector<Denial> walk_denials() const {
     std::vector<Denial> all;
-    static constexpr __u32 at_once = 64;
-    secco_denial_key keys[at_once];
-    secco_denial values[at_once];
-    __u32 place = 0;
-    for (bool begun = false;; begun = true) {
-      __u32 count = at_once;
-      const int failed = bpf_map_lookup_batch(denials_, begun ? &place : nullptr, &place, keys, values, &count, nullptr);
-      const int why = failed != 0 ? errno : 0;
-      if (why != 0 && why != ENOENT) return walk_singly();
-      for (__u32 at = 0; at < count; at++) all.emplace_back(keys[at], values[at]);
-      if (why == ENOENT) return all;
-    }
+    walk<secco_denial_key>(denials_, [&](const secco_denial_key &call, const secco_denial &denial) {
+      all.emplace_back(secco_argument_denial_key{call, 0, {}}, denial);
+    });
+    walk<secco_argument_denial_key>(
+        argument_denials_,
+        [&](const secco_argument_denial_key &key, const secco_denial &denial) { all.emplace_back(key, denial); });
+    return all;
   }
 
-  void drop(const secco_denial_key &key) const { bpf_map_delete_elem(denials_, &key); }
+  void drop(const secco_argument_denial_key &key) const {
+    if (key.asked == 0) bpf_map_delete_elem(denials_, &key.call);
+    else bpf_map_delete_elem(argument_denials_, &key);
+  }
 
   /* When nobody can count in the slot any more: its next owner finds nothing of it. */
   void forget(__u32 index, bool watched) const {
@@ -76,20 +71,42 @@ class Details {
   }
 
  private:
-  std::vector<Denial> walk_singly() const {
-    std::vector<Denial> all;
-    Denial one = {};
-    const secco_denial_key *before = nullptr;
-    secco_denial_key key = {};
-    while (bpf_map_get_next_key(denials_, before, &one.first) == 0) {
-      if (bpf_map_lookup_elem(denials_, &one.first, &one.second) == 0) all.push_back(one);
+  /*
+   * One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. Many elements in a
+   * call where the kernel gives them so (BPF_MAP_LOOKUP_BATCH of hash maps, Linux 5.6; ENOSPC: a bucket has more).
+   */
+  template <typename Key, typename Take>
+  static void walk(int map, Take take) {
+    static constexpr __u32 at_once = 64;
+    std::vector<std::pair<Key, secco_denial>> all;
+    Key keys[at_once];
+    secco_denial values[at_once];
+    __u32 place = 0;
+    for (bool begun = false;; begun = true) {
+      __u32 count = at_once;
+      const int failed = bpf_map_lookup_batch(map, begun ? &place : nullptr, &place, keys, values, &count, nullptr);
+      const int why = failed != 0 ? errno : 0;
+      if (why != 0 && why != ENOENT) return walk_singly<Key>(map, take);
+      for (__u32 at = 0; at < count; at++) all.emplace_back(keys[at], values[at]);
+      if (why != ENOENT) continue;
+      for (const auto &[key, value] : all) take(key, value);
+      return;
+    }
+  }
+
+  template <typename Key, typename Take>
+  static void walk_singly(int map, Take take) {
+    std::pair<Key, secco_denial> one = {};
+    const Key *before = nullptr;
+    Key key = {};
+    while (bpf_map_get_next_key(map, before, &one.first) == 0) {
+      if (bpf_map_lookup_elem(map, &one.first, &one.second) == 0) take(one.first, one.second);
       key = one.first;
       before = &key;
     }
-    return all;
   }
 
-  int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1;
+  int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1, argument_denials_ = -1;
 };
 
 }  // namespace

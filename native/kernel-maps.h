@@ -202,12 +202,14 @@ class Maps {
     config->stripes = sizes_.stripes;
     config->one_stripe_per_cpu = sizes_.one_stripe_per_cpu;
     config->sees_execveat = sees_execveat;
+    config->reads_registers = options.typed;
     bpf_map__set_max_entries(map("slots"), table_.slots());
     bpf_map__set_max_entries(map("counts"), table_.slots() * sizes_.stripes);
     bpf_map__set_max_entries(map("rows"), sizes_.rows);
     bpf_map__set_max_entries(map("arguments"), table_.slots());
     bpf_map__set_max_entries(map("refused"), table_.slots());
     bpf_map__set_max_entries(map("denials"), sizes_.denials);
+    bpf_map__set_max_entries(map("argument_denials"), sizes_.argument_denials);
     config_ = *config;
   }
 
@@ -309,7 +311,8 @@ class Maps {
 
   void map_memory() {
     const auto fd = [this](const char *name) { return bpf_map__fd(map(name)); };
-    const SlotMaps maps = {fd(".bss"), fd("slots"), fd("counts"), fd("rows"), fd("arguments"), fd("refused"), fd("denials")};
+    const SlotMaps maps = {fd(".bss"), fd("slots"), fd("counts"), fd("rows"), fd("arguments"), fd("refused"), fd("denials"),
+                           fd("argument_denials")};
     table_.open(maps, sizes_, adopted_);
   }
 

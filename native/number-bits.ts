@@ -1,5 +1,5 @@
 import type { Addon } from './addon.js'
-import type { AbiClass } from './types.js'
+import type { AbiClass, Deciding } from './types.js'
 
 /** Where each ABI's numbers begin in a row of bits (native/recorder.h). */
 export function firstBits(addon: Addon): Record<AbiClass, number> {
@@ -13,6 +13,20 @@ export function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]
   const known = bitsOf.get(numbers) ?? makeBits(addon, numbers)
   bitsOf.set(numbers, known)
   return known
+}
+
+const placesOf = new WeakMap<Deciding, Uint32Array>()
+
+/** Each number's place in that row of bits, then the arguments that decide. */
+export function toPlaces(addon: Addon, deciding: Deciding): Uint32Array {
+  const known = placesOf.get(deciding)
+  if (known !== undefined) return known
+  const first = firstBits(addon)
+  const places = Uint32Array.from(
+    deciding.calls.flatMap(({ abi, nr, asked }) => [first[abi] + nr, asked])
+  )
+  placesOf.set(deciding, places)
+  return places
 }
 
 /** Numbers outside the table are left out: nothing that is not counted can be watched. */

@@ -161,7 +161,7 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 		return 0;
 	/* Noted before it is counted: whoever reads the counts first never finds more calls than notes. */
 	if (is_unknown_filter(word) && may_be_refused(ret, called))
-		note_denial(index, abi, nr, ret, 0);
+		note_early(index, abi, nr, ret);
 	add(index, abi, nr, 1);
 	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD && teaches(ret)) {
 		__u32 call = (traits & SECCO_CALL_BITS) - 1;
@@ -210,7 +210,7 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 		return 0;
 	__u32 row = last->row;
 	if (is_unknown_filter(word) && may_be_refused(ret, nr))
-		note_denial((__u32)word - 1, NATIVE, nr, ret, 0);
+		note_early((__u32)word - 1, NATIVE, nr, ret);
 	count_native((__u32)word - 1, row, nr, 1);
 	if (word >> 32 & SECCO_WATCHED)
 		watch((__u32)word - 1, NATIVE, nr, ret, ret >= 0 && ret != (__s64)nr);
@@ -378,7 +378,7 @@ ALWAYS int on_process_exit(bool direct)
 	if (!exits && !killed)
 		return 0;
 	if (killed && is_unknown_filter(word))
-		note_denial((__u32)word - 1, abi, nr, nr, 0);
+		note_early((__u32)word - 1, abi, nr, nr);
 	add((__u32)word - 1, abi, nr, 1);
 	if (killed && word >> 32 & SECCO_WATCHED)
 		watch((__u32)word - 1, abi, nr, nr, false);

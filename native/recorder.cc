@@ -149,11 +149,23 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return SetFace::arguments(env_, table(), info[0].As<Napi::Number>(), info[1].As<Napi::Number>());
   }
 
-  /* (index, generation, refused numbers of the three ABIs as one row of bits) */
+  /*
+   * (index, generation, refused numbers of the three ABIs as one row of bits, those whose arguments decide as place in
+   * `seen`, asked arguments …, whether these are told of whatever their result)
+   */
   Napi::Value watch(const Napi::CallbackInfo &info) {
     secco_refused_row refused = {};
     const auto words = info[2].As<Napi::BigUint64Array>();
     for (__u32 at = 0; at < SECCO_SEEN_WORDS && at < words.ElementLength(); at++) refused.word[at] = words[at];
+    const auto deciding = info[3].As<Napi::Uint32Array>();
+    for (size_t i = 0; i + 1 < deciding.ElementLength(); i += 2) {
+      const __u32 at = deciding[i];
+      if (at >= SECCO_SEEN_WORDS * 64) continue;
+      table().ask(at, static_cast<__u8>(deciding[i + 1]));
+      refused.word[at / 64] |= 1ULL << (at % 64);
+      refused.by_arguments[at / 64] |= 1ULL << (at % 64);
+    }
+    refused.any_result = info[4].ToBoolean();
     return Napi::Boolean::New(env_, table().watch(info[0].As<Napi::Number>().Uint32Value(),
                                                  info[1].As<Napi::Number>().Uint32Value(), refused));
   }

@@ -74,6 +74,8 @@ struct secco_config {
 	__u32 one_stripe_per_cpu;
 	__u32 rows;
 	__u32 sees_execveat; /* the program at sched_prepare_exec is loaded (6.10) */
+	__u32 reads_registers; /* of a call that ends, wherever it is asked for: bpf_task_pt_regs() by BTF */
+	__u32 reserved;
 	/* SECCO_FORKS … by number; what is not in it is only counted */
 	__u8 native[SECCO_NATIVE_NUMBERS];
 	__u8 compat[SECCO_COMPAT_NUMBERS];
@@ -126,6 +128,7 @@ struct secco_state {
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
 	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
+	__u8 deciding[SECCO_SEEN_WORDS * 64]; /* bit n: some profile's rule for this number asks for argument n */
 	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
 	__u64 epoch __attribute__((aligned(64)));
 	struct secco_last last[SECCO_CPUS] __attribute__((aligned(64)));
@@ -155,6 +158,8 @@ struct secco_slot {
 	__u32 x32_row;
 	__u32 compat_arguments;
 	__u32 exits; /* moves when a process of the container ends: the time to look whether any is left */
+	__u32 argument_denials; /* how many it was given */
+	__u32 reserved;
 	char comm[SECCO_COMM];
 	char cgroup_name[SECCO_NAME];
 	char cgroup_parent[SECCO_NAME];
@@ -173,9 +178,16 @@ struct secco_row {
 };
 #define SECCO_NO_ROW 0xFFFFFFFFU
 
-/* Numbers that a slot's profile refuses, in the order of `seen`. */
-struct secco_refused_row {
+/* Numbers, in the order of `seen`. */
+struct secco_bits {
 	__u64 word[SECCO_SEEN_WORDS];
+};
+
+/* What a slot's profile does not simply let through. */
+struct secco_refused_row {
+	__u64 word[SECCO_SEEN_WORDS]; /* refused, or decided by arguments */
+	__u64 by_arguments[SECCO_SEEN_WORDS]; /* of those */
+	__u64 any_result; /* what is decided may be let through, and told of all the same (LOG) */
 };
 
 struct secco_denial_key {
@@ -193,6 +205,18 @@ struct secco_denial {
 	__u32 pid;
 	__u32 reserved;
 	char comm[SECCO_COMM];
+};
+
+/*
+ * The same, for numbers whose arguments decide, told apart by them: user space asks the rules. Of no slot more
+ * than so many, so that nobody takes the others' places.
+ */
+#define SECCO_ARGUMENT_DENIALS 64
+#define SECCO_REGISTERS 6
+struct secco_argument_denial_key {
+	struct secco_denial_key call;
+	__u64 asked; /* bit n: arguments[n] is there; else it is 0 */
+	__u64 arguments[SECCO_REGISTERS];
 };
 
 #endif

@@ -1,28 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import {
-  type Addon,
-  type AddonDenial,
-  type AddonRecorder,
-  loadAddon,
-  NativeUnavailable
-} from './addon.js'
+import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
 import { runMarker } from './launcher.js'
 import { nativeBuild } from './paths.js'
 import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
 import { countTable } from './count-table.js'
-import { firstBits, toBits } from './number-bits.js'
+import { firstBits, toBits, toPlaces } from './number-bits.js'
+import { toArguments, toDetail } from './slot-details.js'
 import { slotReader } from './slot-view.js'
-import type {
-  AbiClass,
-  Arguments,
-  DenialDetail,
-  Pinning,
-  Recorder,
-  RecorderOptions,
-  SelfTest,
-  Slot
-} from './types.js'
+import type { Deciding, Pinning, Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
 
 const kernelBtf = '/sys/kernel/btf/vmlinux'
 const markerCalls = 1000
@@ -144,31 +130,7 @@ function describe(pid: number): {
   }
 }
 
-/** By the numbers of native/slots.bpf.h. */
-const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
-
-function toArguments(found: [Float64Array, Float64Array] | undefined): Arguments | undefined {
-  if (found === undefined) return undefined
-  const { 0: values, 1: many } = found
-  const rows: Arguments = { values: [], many: [] }
-  for (let at = 0; at + 3 < values.length; at += 4) {
-    rows.values.push({
-      abi: abis[values[at] ?? 0] ?? 'native',
-      nr: values[at + 1] ?? 0,
-      index: values[at + 2] ?? 0,
-      value: BigInt(values[at + 3] ?? 0)
-    })
-  }
-  for (let at = 0; at < many.length; at += 2) {
-    rows.many.push({ abi: abis[many[at] ?? 0] ?? 'native', nr: many[at + 1] ?? 0 })
-  }
-  return rows
-}
-
-const toDetail = (denial: AddonDenial): DenialDetail => ({
-  ...denial,
-  abi: abis[denial.abi] ?? 'native'
-})
+const none: Deciding = { calls: [], anyResult: false }
 
 async function selfTest(recorder: Recorder): Promise<SelfTest> {
   const marker = await runMarker(markerCalls)
@@ -260,8 +222,11 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
       first: firstBits(addon)
     }),
     readArguments: (index, generation) => toArguments(native.arguments(index, generation)),
-    watchDenials: (index, generation, refused) =>
-      native.watch(index, generation, toBits(addon, refused)),
+    watchDenials: (index, generation, refused, deciding = none) =>
+      native.watch(
+        ...([index, generation, toBits(addon, refused), toPlaces(addon, deciding)] as const),
+        deciding.anyResult
+      ),
     denials: (of) => native.denials(of?.index, of?.generation).map(toDetail),
     newDenials: () => native.newDenials().map(toDetail),
     noted: () => native.noted(),

@@ -19,7 +19,7 @@ class SetFace {
     const secco_slot &slot = table.slot(index);
     Napi::Array out = Napi::Array::New(env, 4);
     /* Bits before counts: whatever has a bit has been counted. */
-    const secco_refused_row bits = bits_of(slot);
+    const secco_bits bits = bits_of(slot);
     const std::vector<__u64> own = table.counts(index);
     out.Set(0U, pairs(env, bits, 0, SECCO_COMPAT_AT, [&](__u32 nr) { return own[nr]; }));
     out.Set(1U, other(env, table, bits, slot.compat_row, SECCO_COMPAT_AT, SECCO_X32_AT));
@@ -54,14 +54,14 @@ class SetFace {
   }
 
  private:
-  static secco_refused_row bits_of(const secco_slot &slot) {
-    secco_refused_row bits;
+  static secco_bits bits_of(const secco_slot &slot) {
+    secco_bits bits;
     for (__u32 at = 0; at < SECCO_SEEN_WORDS; at++) bits.word[at] = load(&slot.seen[at]);
     return bits;
   }
 
   /* A slot that found no row has bits all the same; each says that there was at least one call. */
-  static Napi::Value other(Napi::Env env, SlotTable &table, const secco_refused_row &bits, __u32 number, __u32 from,
+  static Napi::Value other(Napi::Env env, SlotTable &table, const secco_bits &bits, __u32 number, __u32 from,
                            __u32 to) {
     secco_row row;
     const bool has = table.details().row(number, &row);
@@ -69,7 +69,7 @@ class SetFace {
   }
 
   template <typename Count>
-  static Napi::Value pairs(Napi::Env env, const secco_refused_row &seen, __u32 from, __u32 to, Count count) {
+  static Napi::Value pairs(Napi::Env env, const secco_bits &seen, __u32 from, __u32 to, Count count) {
     std::vector<double> found;
     for (__u32 at = from; at < to; at += 64) {
       for (__u64 bits = seen.word[at / 64]; bits != 0; bits &= bits - 1) {

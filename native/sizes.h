@@ -4,7 +4,8 @@
  * is opened and never grows; the sum stays within SECCO_BUDGET whatever the number of CPUs.
  *
  *   per slot   slot and bitmaps 0.8 KiB, argument values 1.9 KiB, a quarter of a row of the rarer ABIs
- *              1.1 KiB, four denial details 0.5 KiB, and `stripes` rows of exact counters, 4 KiB each
+ *              1.1 KiB, four denial details 0.5 KiB, one told apart by arguments 0.2 KiB, refused numbers
+ *              0.4 KiB, and `stripes` rows of exact counters, 4 KiB each
  *   per CPU    1 KiB
  *   once       table and memories 0.6 MiB
  *
@@ -30,6 +31,7 @@ struct secco_sizes {
 	__u32 one_stripe_per_cpu;
 	__u32 rows;
 	__u32 denials;
+	__u32 argument_denials;
 	__u64 bytes;
 };
 
@@ -42,14 +44,20 @@ static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_size
 	       sizes->rows * (__u64)sizeof(struct secco_row) +
 	       sizes->denials * (__u64)(SECCO_HASH_OVERHEAD + sizeof(struct secco_denial_key) +
 					sizeof(struct secco_denial)) +
+	       sizes->argument_denials *
+		       (__u64)(SECCO_HASH_OVERHEAD + sizeof(struct secco_argument_denial_key) +
+			       sizeof(struct secco_denial)) +
 	       cpus * SECCO_PER_CPU;
 }
 
 static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus)
 {
-	struct secco_sizes sizes = { 1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT, 0 };
+	struct secco_sizes sizes = { 1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT,
+				     slots, 0 };
 	if (sizes.rows < 1)
 		sizes.rows = 1;
+	if (sizes.argument_denials < SECCO_ARGUMENT_DENIALS)
+		sizes.argument_denials = SECCO_ARGUMENT_DENIALS;
 	while (sizes.stripes < cpus && sizes.stripes < SECCO_STRIPES_MAX)
 		sizes.stripes *= 2;
 	while (sizes.stripes > 1 && secco_bytes(slots, cpus, &sizes) > SECCO_BUDGET)

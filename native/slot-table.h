@@ -39,7 +39,7 @@ void put(char (&field)[N], const std::string &text) {
 
 /* File descriptors of the maps behind it. */
 struct SlotMaps {
-  int bss, slots, counts, rows, arguments, refused, denials;
+  int bss, slots, counts, rows, arguments, refused, denials, argument_denials;
 };
 
 class SlotTable {
@@ -58,7 +58,7 @@ class SlotTable {
     state_.open(maps.bss, sizeof(secco_state), ".bss");
     slot_memory_.open(maps.slots, sizeof(secco_slot) * slots_, "slots");
     counts_fd_ = maps.counts;
-    details_ = {maps.rows, maps.arguments, maps.refused, maps.denials};
+    details_ = {maps.rows, maps.arguments, maps.refused, maps.denials, maps.argument_denials};
     if (adopted) return;
     for (__u32 i = 0; i < slots_; i++) give_slot(i);
     for (__u32 i = 0; i < sizes_.rows; i++) give_row(i + 1);
@@ -164,6 +164,11 @@ class SlotTable {
     return true;
   }
 
+  /* From now on these arguments are noted of a number, in every slot: another profile may ask for more of them. */
+  void ask(__u32 at, __u8 arguments) {
+    if (at < SECCO_SEEN_WORDS * 64) __atomic_fetch_or(&state().deciding[at], arguments, __ATOMIC_ACQ_REL);
+  }
+
   /* The numbers first: whoever sees the flag finds them. */
   bool watch(__u32 index, __u32 generation, const secco_refused_row &refused) {
     if (!is(index, generation)) return false;
@@ -171,9 +176,11 @@ class SlotTable {
     mark(index, SECCO_WATCHED);
     /* What failed for another reason before the profile was known has told all it can. */
     for (const auto &[key, denial] : denials()) {
-      const __u32 at = key.nr + (key.abi == 0 ? 0 : key.abi == 1 ? SECCO_COMPAT_AT : SECCO_X32_AT);
-      if (key.index != index || key.generation != generation || at >= SECCO_SEEN_WORDS * 64) continue;
-      if (refused.word[at >> 6] >> (at & 63) & 1) continue;
+      const auto &[slot, of, abi, nr] = key.call;
+      const __u32 at = nr + (abi == 0 ? 0 : abi == 1 ? SECCO_COMPAT_AT : SECCO_X32_AT);
+      if (slot != index || of != generation || at >= SECCO_SEEN_WORDS * 64) continue;
+      const bool decides = refused.by_arguments[at >> 6] >> (at & 63) & 1;
+      if (refused.word[at >> 6] >> (at & 63) & 1 && decides == (key.asked != 0)) continue;
       details_.drop(key);
       walked_ = false;
     }
@@ -217,7 +224,7 @@ class SlotTable {
       memcpy(&gone, &empty, sizeof(gone));
     }
     for (const Details::Denial &denial : denials()) {
-      if (!is_gone[denial.first.index]) continue;
+      if (!is_gone[denial.first.call.index]) continue;
       details_.drop(denial.first);
       walked_ = false;
     }

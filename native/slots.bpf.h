@@ -55,6 +55,13 @@ struct {
 	__type(value, struct secco_denial);
 } denials SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct secco_argument_denial_key);
+	__type(value, struct secco_denial);
+} argument_denials SEC(".maps");
+
 enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
 
 #define ALWAYS static __always_inline

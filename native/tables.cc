@@ -66,6 +66,7 @@ Napi::Value sizes_of(const Napi::CallbackInfo &info) {
   out.Set("oneStripePerCpu", Napi::Boolean::New(info.Env(), sizes.one_stripe_per_cpu != 0));
   out.Set("rows", Napi::Number::New(info.Env(), sizes.rows));
   out.Set("denials", Napi::Number::New(info.Env(), sizes.denials));
+  out.Set("argumentDenials", Napi::Number::New(info.Env(), sizes.argument_denials));
   out.Set("bytes", Napi::Number::New(info.Env(), sizes.bytes));
   return out;
 }

@@ -87,12 +87,24 @@ export interface Arguments {
   many: { abi: AbiClass; nr: number }[]
 }
 
-/** How a refused call ended, for one number of one slot since watchDenials(). */
+/** Numbers of a profile whose arguments decide what becomes of a call. */
+export interface Deciding {
+  /** Bit n of `asked`: the rules ask for argument n. */
+  calls: readonly { abi: AbiClass; nr: number; asked: number }[]
+  /** They are told of although they were let through (LOG); else those alone that may have been refused. */
+  anyResult: boolean
+}
+
+/**
+ * How a refused call ended, for one number of one slot since watchDenials(). With `arguments` it may have been
+ * let through as well: the rules tell, and these are the ones that were asked for.
+ */
 export interface DenialDetail {
   index: number
   generation: number
   abi: AbiClass
   nr: number
+  arguments?: readonly (bigint | undefined)[]
   count: number
   /** The newest return value: -errno for ERRNO; the number itself for KILL and TRAP. */
   result: number
@@ -196,10 +208,16 @@ export interface Recorder {
   /** Argument values seen in a slot; undefined when the slot has another generation now. */
   readArguments(index: number, generation: number): Arguments | undefined
   /**
-   * Notes how calls with these numbers end in this slot (those that its profile refuses by number).
+   * Notes how calls with these numbers end in this slot (those that its profile refuses by number, and
+   * with their arguments those where they decide, as far as the hook can read them: tp_btf).
    * Counting does not depend on it. False when the generation is another one.
    */
-  watchDenials(index: number, generation: number, refused: Record<AbiClass, number[]>): boolean
+  watchDenials(
+    index: number,
+    generation: number,
+    refused: Record<AbiClass, number[]>,
+    deciding?: Deciding
+  ): boolean
   /** Details of everything watched, newest state; `of`: of that slot alone. */
   denials(of?: Pick<Slot, 'index' | 'generation'>): DenialDetail[]
   /** Those of all slots that are new, or were counted again, since this was asked last. */

@@ -23,8 +23,8 @@ export async function openAuditLog(): Promise<AuditLog> {
       const problem = reader.problem()
       const message =
         problem === undefined
-          ? `refusals that depend on arguments are told where they log or kill${loss()}`
-          : `refusals that depend on arguments are not seen: ${problem}`
+          ? `all arguments of logged and killed calls are told${loss()}`
+          : `of a refused call only those arguments are told that its rules ask for: ${problem}`
       return { name: 'audit-log', works: problem === undefined, message }
     },
     stop: () => reader.stop()

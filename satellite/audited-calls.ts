@@ -37,14 +37,18 @@ export interface AuditedCalls {
   /** Calls by slot (`index.generation`) that the log told of. */
   totals(): Map<string, number>
   /**
-   * Denials by number, their detail completed where the log knows more, and with them the calls that
-   * the number alone does not decide.
+   * Denials as they were counted, their detail completed where the log knows more, and with them the calls that
+   * the number alone does not decide and that were not counted: before their rules were known, or without a hook
+   * that can read arguments.
    */
-  join(slot: SlotFacts, byNumber: readonly SyscallCount[], verdicts: Verdicts): SyscallCount[]
+  join(slot: SlotFacts, counted: readonly SyscallCount[], verdicts: Verdicts): SyscallCount[]
   forget(slot: SlotFacts): void
   /** Records whose process turned out to be no container's, or to have been gone too early. */
   unmatched(): number
 }
+
+const tallyKey = ({ name, action, detail }: SyscallCount): string =>
+  `${detail?.abi ?? ''} ${name} ${action}`
 
 /** How a live process is found; tests give their own. */
 export interface ProcessFacts {
@@ -120,13 +124,16 @@ export function createAuditedCalls(facts: ProcessFacts = realFacts): AuditedCall
   }
 
   function completed(one: SyscallCount, own: Map<string, Tally>): SyscallCount {
-    const { detail, name, action } = one
+    const { detail } = one
     if (detail === undefined) return one
-    const tally = own.get(`${detail.abi} ${name} ${action}`)
+    const tally = own.get(tallyKey(one))
     if (tally === undefined) return one
     const told = toCount(tally).detail ?? detail
     const { pid, comm, at } = detail.pid === 0 ? told : detail
-    return { ...one, detail: { ...detail, pid, comm, at, arguments: told.arguments } }
+    return {
+      ...one,
+      detail: { ...detail, pid, comm, at, arguments: told.arguments || detail.arguments }
+    }
   }
 
   return {
@@ -158,13 +165,20 @@ export function createAuditedCalls(facts: ProcessFacts = realFacts): AuditedCall
       }
       return totals
     },
-    join(slot, byNumber, verdicts) {
+    join(slot, counted, verdicts) {
       const own = tallies.get(keyOf(slot))
-      if (own === undefined) return [...byNumber]
-      const byArguments = [...own.values()]
-        .filter(({ call }) => verdicts(call.abi, call.syscall).kind === 'conditional')
-        .map(toCount)
-      return [...byNumber.map((one) => completed(one, own)), ...byArguments]
+      if (own === undefined) return [...counted]
+      const byArguments = new Map(
+        [...own].filter(([, { call }]) => verdicts(call.abi, call.syscall).kind === 'conditional')
+      )
+      const joined = counted.map((one) => {
+        const key = tallyKey(one)
+        // Neither knows of more calls than there were.
+        const count = Math.max(one.count, byArguments.get(key)?.count ?? 0)
+        byArguments.delete(key)
+        return { ...completed(one, own), count }
+      })
+      return [...joined, ...[...byArguments.values()].map(toCount)]
     },
     forget(slot) {
       slots.delete(keyOf(slot))

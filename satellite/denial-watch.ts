@@ -6,6 +6,7 @@ import { deniedOf, type Denial } from '../src/seccomp/denied.js'
 import { probedNames } from '../src/seccomp/probes.js'
 import type { SyscallCounts } from '../src/seccomp/syscall-set.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
+import type { Verdict } from '../src/seccomp/verdict.js'
 import { abiOf } from './abi-of.js'
 import type { AuditedCalls } from './audited-calls.js'
 import type { Container } from './containers/runtime.js'
@@ -39,7 +40,7 @@ export interface DenialWatch {
 interface Followed {
   key: string
   profile: ProfileVerdicts
-  /** `abi name` → newest from the kernel. */
+  /** `abi name`, and where its arguments decide these too → newest from the kernel. */
   details: Map<string, KernelDetail>
   /** Refused calls, the expected ones left out. */
   total: number
@@ -64,6 +65,23 @@ function errnoOf(
   if (detail !== undefined && detail.result < 0) return -detail.result
   // Of what a profile does not name a runtime may answer ENOSYS instead (above): that is not known.
   return detail === undefined && profile.named.has(denial.syscall) ? (denial.errno ?? 0) : 0
+}
+
+/** Rules that overlap are answered by one of them: a call that came back otherwise was not refused by this one. */
+function isAnswer(verdict: Verdict, { abi, nr, result }: KernelDetail): boolean {
+  if (verdict.kind !== 'refused' && verdict.kind !== 'expected') return true
+  if (verdict.errno !== undefined) return result === -verdict.errno
+  // TRAP and KILL leave the number where the result is; x32's has its bit.
+  return result === nr || (abi === 'x32' && (result & 0xffff) === nr)
+}
+
+/** As the audit log has them: `?` for one that was not looked at. */
+function argumentsText(args: NonNullable<KernelDetail['arguments']>): string {
+  const last = args.findLastIndex((arg) => arg !== undefined)
+  return args
+    .slice(0, last + 1)
+    .map((arg) => (arg === undefined ? '?' : `0x${arg.toString(16)}`))
+    .join(' ')
 }
 
 /** A refusal that came back with success; LOG lets calls through, and errno 0 is a success on purpose. */
@@ -109,18 +127,27 @@ export function createDenialWatch(options: {
   const verdicts = createVerdictCache(machine)
   const mismatches = new Map<string, Condition>()
 
-  function nameOf({ abi, nr }: KernelDetail): string {
+  function keyIn({ abi, nr, arguments: args }: KernelDetail): string {
     const own = abiOf(abi, machine)
-    return `${own} ${syscallName(own, nr)}`
+    const name = `${own} ${syscallName(own, nr)}`
+    return args === undefined ? name : `${name} ${args.map(String).join()}`
+  }
+
+  /** What became of the calls that a note is about. */
+  function verdictOn(detail: KernelDetail, { of, byArguments }: ProfileVerdicts): Verdict {
+    const abi = abiOf(detail.abi, machine)
+    const name = syscallName(abi, detail.nr)
+    if (detail.arguments === undefined) return of(abi, name)
+    const verdict = byArguments.of(abi, name, detail.arguments)
+    return isAnswer(verdict, detail) ? verdict : { kind: 'allowed' }
   }
 
   /** Noted before the profile was known, calls are there too that it does not refuse. */
   function count(one: Followed): void {
     let total = 0
-    for (const { abi, nr, count } of one.details.values()) {
-      const own = abiOf(abi, machine)
-      const { kind } = one.profile.of(own, syscallName(own, nr))
-      if (kind === 'refused' || kind === 'logged') total += count
+    for (const detail of one.details.values()) {
+      const { kind } = verdictOn(detail, one.profile)
+      if (kind === 'refused' || kind === 'logged') total += detail.count
     }
     one.total = total
     if (total > 0) refusing.add(one.key)
@@ -144,9 +171,26 @@ export function createDenialWatch(options: {
     logger.error({ reason, syscall: denial.syscall, abi: denial.abi }, message)
   }
 
-  function toCount(denial: Denial, one: Followed): SyscallCount {
+  /** Calls whose arguments decided: of one name, those that one action answered. */
+  function deniedByArguments(one: Followed): SyscallCount[] {
+    const found = new Map<string, { denial: Denial; newest: KernelDetail }>()
+    for (const detail of one.details.values()) {
+      if (detail.arguments === undefined) continue
+      const verdict = verdictOn(detail, one.profile)
+      if (verdict.kind === 'allowed' || verdict.kind === 'conditional') continue
+      const abi = abiOf(detail.abi, machine)
+      const syscall = syscallName(abi, detail.nr)
+      const key = `${abi} ${syscall} ${verdict.action}`
+      const before = found.get(key)
+      const count = detail.count + (before?.denial.count ?? 0)
+      const newest = before !== undefined && before.newest.at > detail.at ? before.newest : detail
+      found.set(key, { denial: { abi, syscall, ...verdict, count }, newest })
+    }
+    return [...found.values()].map(({ denial, newest }) => toCount(denial, one, newest))
+  }
+
+  function toCount(denial: Denial, one: Followed, detail: KernelDetail | undefined): SyscallCount {
     const { abi, syscall, action, count } = denial
-    const detail = one.details.get(`${abi} ${syscall}`)
     if (isMismatch(denial, detail)) alarm(one, denial, detail?.succeeded ?? 0)
     const isSignal = denial.kind === 'refused' && action !== 'SCMP_ACT_ERRNO'
     return {
@@ -162,7 +206,7 @@ export function createDenialWatch(options: {
         at: detail === undefined ? '' : timeOf(detail.at),
         expected: isExpected(denial, detail),
         succeeded: denial.kind === 'logged' ? 0 : (detail?.succeeded ?? 0),
-        arguments: ''
+        arguments: argumentsText(detail?.arguments ?? [])
       }
     }
   }
@@ -189,7 +233,7 @@ export function createDenialWatch(options: {
       const growth = pacedGrowth()
       const one: Followed = { key, profile, details, total: 0, told: 0, growth, name }
       followed.set(key, one)
-      recorder.watchDenials(slot.index, slot.generation, profile.refused)
+      recorder.watchDenials(slot.index, slot.generation, profile.refused, profile.deciding)
       count(one)
     },
     refresh() {
@@ -201,7 +245,7 @@ export function createDenialWatch(options: {
         const key = keyOf(detail)
         const one = followed.get(key)
         const details = one?.details ?? early.get(key) ?? new Map<string, KernelDetail>()
-        details.set(nameOf(detail), detail)
+        details.set(keyIn(detail), detail)
         if (one !== undefined) grown.add(one)
         else keepEarly(key, details)
       }
@@ -222,12 +266,18 @@ export function createDenialWatch(options: {
       if (profile === undefined) return []
       const counts = countsNotAllowed(abis, profile.of)
       if (counts === undefined) return audited?.join(slot, [], profile.of) ?? []
-      const one = followed.get(keyOf(slot)) ?? {
-        ...{ profile, details: new Map<string, KernelDetail>(), total: 0, told: 0 },
-        ...{ growth: pacedGrowth(), name: container.name, key: keyOf(slot) }
+      const key = keyOf(slot)
+      // Over before it could be followed, its first notes are all.
+      const details = early.get(key) ?? new Map<string, KernelDetail>()
+      const one = followed.get(key) ?? {
+        ...{ key, profile, details, total: 0, told: 0 },
+        ...{ growth: pacedGrowth(), name: container.name }
       }
-      const byNumber = deniedOf(counts, profile.of).map((denial) => toCount(denial, one))
-      return audited?.join(slot, byNumber, profile.of) ?? byNumber
+      const byNumber = deniedOf(counts, profile.of).map((denial) =>
+        toCount(denial, one, one.details.get(`${denial.abi} ${denial.syscall}`))
+      )
+      const all = [...byNumber, ...deniedByArguments(one)]
+      return audited?.join(slot, all, profile.of) ?? all
     },
     knows: ({ seccomp }) => seccomp !== undefined && verdicts(seccomp) !== undefined,
     forget: (slot) => {

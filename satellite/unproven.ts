@@ -15,7 +15,9 @@ export function unprovenNames(
   machine: Abi
 ): AbiNames[] {
   const failed = new Map<string, number>()
-  for (const { abi, nr, count, succeeded } of details) {
+  for (const { abi, nr, count, succeeded, arguments: args } of details) {
+    // The same calls once more, told apart.
+    if (args !== undefined) continue
     const own = abiOf(abi, machine)
     const key = `${own} ${syscallName(own, nr)}`
     failed.set(key, (failed.get(key) ?? 0) + count - succeeded)

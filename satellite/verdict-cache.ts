@@ -1,6 +1,8 @@
-import type { AbiClass } from '../native/types.js'
+import type { AbiClass, Deciding } from '../native/types.js'
 import type { LinuxSeccomp } from '../src/api/seccomp-profile.js'
 import type { Abi } from '../src/seccomp/abi.js'
+import { type ArgumentVerdicts, argumentVerdictsOf } from '../src/seccomp/argument-verdict.js'
+import { rulesOf } from '../src/seccomp/normal-form.js'
 import { syscallName } from '../src/seccomp/syscall-table.js'
 import { type Verdicts, verdictsOf } from '../src/seccomp/verdict.js'
 import { abiClasses, abiOf } from './abi-of.js'
@@ -10,6 +12,9 @@ export interface ProfileVerdicts {
   of: Verdicts
   /** Numbers that it refuses or logs by number alone, as Recorder.watchDenials takes them. */
   refused: Record<AbiClass, number[]>
+  /** Of the others: what becomes of a call by its arguments, and the numbers where these decide. */
+  byArguments: ArgumentVerdicts
+  deciding: Deciding
   /** Names that it has rules for: what they are answered with is the profile's own word. */
   named: ReadonlySet<string>
 }
@@ -45,11 +50,33 @@ function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]>
   return refused
 }
 
+/** What is let through and told of all the same: the kernel side then looks at every result. */
+function tellsOfPassed(seccomp: LinuxSeccomp): boolean {
+  const { defaultAction: action, defaultErrnoRet: errnoRet } = seccomp
+  return [{ action, errnoRet }, ...rulesOf(seccomp)].some(
+    (one) =>
+      one.action === 'SCMP_ACT_LOG' || (one.action === 'SCMP_ACT_ERRNO' && one.errnoRet === 0)
+  )
+}
+
+function decidingIn(seccomp: LinuxSeccomp, own: ArgumentVerdicts, machine: Abi): Deciding {
+  const calls = abiClasses.flatMap((kind) => {
+    const abi = abiOf(kind, machine)
+    return [...Array(numbers[kind]).keys()].flatMap((nr) => {
+      const asked = own.asked(abi, syscallName(abi, nr))
+      return asked === 0 ? [] : [{ abi: kind, nr, asked }]
+    })
+  })
+  return { calls, anyResult: tellsOfPassed(seccomp) }
+}
+
 function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
   try {
     const of = workedOutOnce(verdictsOf(seccomp, machine))
     const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
-    return { of, refused: refusedBy(of, machine), named }
+    const byArguments = argumentVerdictsOf(seccomp, machine)
+    const deciding = decidingIn(seccomp, byArguments, machine)
+    return { of, refused: refusedBy(of, machine), byArguments, deciding, named }
   } catch {
     // A configuration on disk that is no seccomp profile inside: no runtime made a filter of it.
     return undefined

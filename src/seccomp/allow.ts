@@ -3,11 +3,14 @@ import { SeccoError } from '../errors.js'
 import { sameConditions } from './argument-rules.js'
 import { parseBlock } from './block.js'
 import { runtimeDefaultNames } from './runtime-default.js'
+import { isKnownSyscall } from './syscall-table.js'
 
 const floor = runtimeDefaultNames()
 
 /** A call that people let through: `NAME` or `NAME:ARG=VALUE,…`, in the words of `secco block`. */
 export function parseAllow(text: string): SeccompSyscall {
+  // Some templates of `secco block` have the name of one of their calls: here it is the call.
+  if (isKnownSyscall(text)) return { names: [text], action: 'SCMP_ACT_ALLOW' }
   const [rule, ...more] = parseBlock(text).rules
   const name = rule?.names[0]
   if (rule === undefined || name === undefined || more.length > 0 || rule.names.length > 1) {

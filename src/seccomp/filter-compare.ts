@@ -1,6 +1,14 @@
-import type { LinuxSeccomp, SeccompArg, SeccompAction } from '../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompArg } from '../api/seccomp-profile.js'
 import { type Abi, scmpArchOf } from './abi.js'
-import { conditionHolds } from './argument-rules.js'
+import {
+  alternativesOf,
+  answerOf,
+  describeAnswer,
+  expectedAnswer,
+  isNarrow,
+  lowerHalves,
+  lowerHalf
+} from './call-answer.js'
 import { type Answer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
 import { type Rule, rulesOf } from './normal-form.js'
 import { syscallName, syscallNumber } from './syscall-table.js'
@@ -40,25 +48,6 @@ const firstOfNew = 425
 
 /** Multiplexers of i386: libseccomp makes conditions on their first argument out of other names' rules. */
 const muxed = new Set(['socketcall', 'ipc'])
-
-function describe({ action, errno }: Answer): string {
-  return action === 'SCMP_ACT_ERRNO' ? `${action} ${errno}` : action
-}
-
-function answerOf(action: SeccompAction, errnoRet: number | undefined): Answer {
-  const name = action === 'SCMP_ACT_KILL' ? 'SCMP_ACT_KILL_THREAD' : action
-  return {
-    action: name,
-    errno: name === 'SCMP_ACT_ERRNO' ? (errnoRet ?? 1) : 0
-  }
-}
-
-/** Conditions that must all hold; two on one argument mean "or" to runtimes. */
-function alternativesOf(rule: Rule): SeccompArg[][] {
-  const args = rule.args ?? []
-  const indexes = new Set(args.map(({ index }) => index))
-  return indexes.size === args.length ? [args] : args.map((arg) => [arg])
-}
 
 /** A value for which a condition holds, and some for which it does not (one with the upper half set). */
 function samplesOf({ op, value, valueTwo = 0 }: SeccompArg): { yes: bigint; no: bigint[] } {
@@ -106,46 +95,6 @@ function vectorsOf(rules: readonly Rule[]): bigint[][] {
   return [...found.values()]
 }
 
-/** What a profile says of one call; undefined where two rules of different kinds hold at once. */
-function expectedOf(
-  rules: readonly Rule[],
-  fallback: Answer,
-  vector: readonly bigint[]
-): Answer | undefined {
-  const plain = rules.find((rule) => (rule.args ?? []).length === 0)
-  if (plain !== undefined) return answerOf(plain.action, plain.errnoRet)
-  const holding = rules.filter((rule) =>
-    alternativesOf(rule).some((args) =>
-      args.every((arg) => conditionHolds(arg, vector[arg.index] ?? 0n))
-    )
-  )
-  const answers = new Map(
-    holding.map((rule) => {
-      const answer = answerOf(rule.action, rule.errnoRet)
-      return [describe(answer), answer]
-    })
-  )
-  if (answers.size > 1) return undefined
-  return [...answers.values()][0] ?? fallback
-}
-
-/** libseccomp takes i386 and x32 for ABIs of 32 bits: it compares the lower halves only, of values too. */
-function lowerHalves(rules: readonly Rule[]): Rule[] {
-  const low = (value: number) => Number(BigInt(value) & 0xffffffffn)
-  return rules.map((rule) => ({
-    ...rule,
-    ...(rule.args === undefined
-      ? {}
-      : {
-          args: rule.args.map((arg) => ({
-            ...arg,
-            value: low(arg.value),
-            ...(arg.valueTwo === undefined ? {} : { valueTwo: low(arg.valueTwo) })
-          }))
-        })
-  }))
-}
-
 const killed: Answer = { action: 'SCMP_ACT_KILL_THREAD', errno: 0 }
 
 /**
@@ -175,7 +124,7 @@ export function compareFilter(
     const numbers = [...byName.keys()].map((name) => syscallNumber(abi, name) ?? -1)
     const highest = Math.max(-1, ...numbers)
     const { arch, bit } = archOf[abi]
-    const narrow = abi === 'i386' || abi === 'x32'
+    const narrow = isNarrow(abi)
     for (let nr = 0; nr < mostNumbers; nr += 1) {
       const name = syscallName(abi, nr)
       if (abi === 'i386' && muxed.has(name)) continue
@@ -183,8 +132,8 @@ export function compareFilter(
       const rules = narrow ? lowerHalves(named) : named
       const vectors = isListed && rules.length > 0 ? vectorsOf(rules) : [[]]
       for (const full of vectors) {
-        const vector = narrow ? full.map((value) => value & 0xffffffffn) : full
-        const expected = isListed ? expectedOf(rules, fallback, vector) : killed
+        const vector = narrow ? full.map(lowerHalf) : full
+        const expected = isListed ? expectedAnswer(rules, fallback, vector) : killed
         if (expected === undefined) continue
         comparison.asked += 1
         const found = readAnswer(runFilter(filter, dataWords({ nr: nr | bit, arch, args: vector })))
@@ -192,13 +141,14 @@ export function compareFilter(
         const isEnosys = found.action === 'SCMP_ACT_ERRNO' && found.errno === ENOSYS
         if (isEnosys && refuses && (!isListed || nr > highest)) continue
         // Newer than the runtime's libseccomp, for this ABI at least: it made no rule of the name.
-        if (nr >= firstOfNew && (isEnosys || describe(found) === describe(fallback))) continue
+        if (nr >= firstOfNew && (isEnosys || describeAnswer(found) === describeAnswer(fallback)))
+          continue
         comparison.same = false
         if (comparison.differences.length >= mostDifferences) return comparison
         comparison.differences.push({
           ...{ abi, syscall: name },
           args: vector.map((value) => `0x${value.toString(16)}`),
-          ...{ expected: describe(expected), found: describe(found) }
+          ...{ expected: describeAnswer(expected), found: describeAnswer(found) }
         })
       }
     }

@@ -50,6 +50,17 @@ export function groupRules(
     })
 }
 
+/** Those of each name, in the profile's order. */
+export function rulesByName(seccomp: LinuxSeccomp): Map<string, Rule[]> {
+  const rules = new Map<string, Rule[]>()
+  for (const rule of rulesOf(seccomp)) {
+    const known = rules.get(rule.name)
+    if (known === undefined) rules.set(rule.name, [rule])
+    else known.push(rule)
+  }
+  return rules
+}
+
 /** All rules of a profile, one per name. */
 export function rulesOf(seccomp: LinuxSeccomp): Rule[] {
   return (seccomp.syscalls ?? []).flatMap(({ names, ...rule }) =>

@@ -1,7 +1,7 @@
 import type { LinuxSeccomp, SeccompAction } from '../api/seccomp-profile.js'
 import { seccompActions } from '../api/seccomp-words.js'
 import { type Abi, scmpArchOf } from './abi.js'
-import { type Rule, rulesOf } from './normal-form.js'
+import { rulesByName } from './normal-form.js'
 import { probedNames } from './probes.js'
 
 const ENOSYS = 38
@@ -9,7 +9,7 @@ const ENOSYS = 38
 /**
  * What a profile does with a number, as far as the number alone decides:
  * - `allowed`
- * - `conditional`: its arguments (or a tracer) decide
+ * - `conditional`: its arguments (argument-verdict.ts), or a tracer, decide
  * - `logged`: let through and logged; would be refused in enforce
  * - `refused`: the caller gets `errno`, or a signal where `errno` is undefined
  * - `expected`: refused with ENOSYS for a call that libc tries first and has an older way for. On
@@ -35,10 +35,14 @@ const multiplexed: Record<string, ReadonlySet<string>> = {
   )
 }
 
-function verdictOf(action: SeccompAction, errnoRet: number | undefined, name: string): Verdict {
+const isAction = (action: string): action is SeccompAction =>
+  (seccompActions as readonly string[]).includes(action)
+
+/** Of an action that a filter answers with, whatever it was that decided. */
+export function verdictOf(action: string, errnoRet: number | undefined, name: string): Verdict {
   if (action === 'SCMP_ACT_ALLOW') return { kind: 'allowed' }
   // Anything that a runtime accepts may stand in an OCI configuration: TRACE, NOTIFY decide elsewhere.
-  if (!(seccompActions as readonly string[]).includes(action)) return { kind: 'conditional' }
+  if (!isAction(action)) return { kind: 'conditional' }
   if (action === 'SCMP_ACT_LOG') return { kind: 'logged', action, errno: undefined }
   if (action !== 'SCMP_ACT_ERRNO') return { kind: 'refused', action, errno: undefined }
   // Runtimes answer EPERM where a rule names no errno (runc, crun: errnoRet).
@@ -52,12 +56,7 @@ function verdictOf(action: SeccompAction, errnoRet: number | undefined, name: st
  * @param native the machine's own ABI, which is always listed.
  */
 export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): Verdicts {
-  const rules = new Map<string, Rule[]>()
-  for (const rule of rulesOf(seccomp)) {
-    const known = rules.get(rule.name)
-    if (known === undefined) rules.set(rule.name, [rule])
-    else known.push(rule)
-  }
+  const rules = rulesByName(seccomp)
   const listed = new Set<string>([scmpArchOf[native], ...(seccomp.architectures ?? [])])
   const muxed = new Set(
     Object.entries(multiplexed)

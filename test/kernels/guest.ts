@@ -22,7 +22,7 @@ const execute = promisify(execFile)
 const [programs = '', ...wanted] = process.argv.slice(2)
 const calls = join(programs, 'calls')
 // x86-64 numbers that the programs call.
-const nr = { getpriority: 140, getsid: 124, execve: 59, execveat: 322, getpid: 39 }
+const nr = { getpriority: 140, getsid: 124, execve: 59, execveat: 322, getpid: 39, socket: 41 }
 
 /** Throws what is wrong; returns what is worth to be told. */
 type Check = () => Promise<string>
@@ -67,6 +67,31 @@ async function selfTest(recorder: Recorder): Promise<string> {
   return `${result.counted} of ${result.expected}`
 }
 
+/** A socket that is refused for its family, and one that is not. */
+async function byArguments(recorder: Recorder): Promise<string> {
+  const command = [calls, 'meet-values', '0']
+  const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
+  const { stdin, stdout } = launched.process
+  if (stdin === null || stdout === null) throw new Error('no pipes')
+  const ready = once(stdout, 'data')
+  launched.go()
+  await ready
+  const slot = recorder.slots().find((one) => one.pid === launched.pid)
+  if (slot === undefined) throw new Error('no slot')
+  const deciding = {
+    calls: [{ abi: 'native', nr: nr.socket, asked: 1 }],
+    anyResult: false
+  } as const
+  const none = { native: [], compat: [], x32: [] }
+  recorder.watchDenials(slot.index, slot.generation, none, deciding)
+  stdin.write('g')
+  await launched.ended
+  const told = recorder.denials(slot).map((one) => [one.arguments?.[0], one.count, one.result])
+  expect('told apart by arguments', String(told), '16,1,-1')
+  recorder.release(slot.index, slot.generation)
+  return 'by arguments 1'
+}
+
 const denials: Check = () =>
   withRecorder('tp_btf', async (recorder) => {
     const told: string[] = []
@@ -80,6 +105,7 @@ const denials: Check = () =>
       expect(action, (await counted(recorder, [calls, ...args])).native.get(nr.getsid), count)
       told.push(`${action} ${count}`)
     }
+    told.push(await byArguments(recorder))
     return told.join(', ')
   })
 

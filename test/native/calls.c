@@ -198,6 +198,9 @@ int main(int count, char **args)
 		go_home();
 	} else if (strcmp(mode, "values") == 0) {
 		call_with_values();
+	} else if (strcmp(mode, "meet-values") == 0) {
+		meet();
+		call_with_values();
 	} else if (strcmp(mode, "meet") == 0) {
 		/* refuses getsid as args[4] says and asks for it in `threads` threads, `number` times each */
 		signal(SIGSYS, handler);

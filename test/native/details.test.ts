@@ -9,7 +9,14 @@ import { type LearnedCall, loadAddon } from '../../native/addon.js'
 import { launchCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
-import type { ArgumentValue, DenialDetail, Recorder, Slot } from '../../native/types.js'
+import type {
+  AbiClass,
+  ArgumentValue,
+  Deciding,
+  DenialDetail,
+  Recorder,
+  Slot
+} from '../../native/types.js'
 import { until } from '../helpers/until.js'
 import {
   type LearnedArgument,
@@ -18,8 +25,11 @@ import {
   learnedValues
 } from '../../src/seccomp/learned-arguments.js'
 
-const nr = { getsid: 124, ioctl: 16, getpid: 39, execve: 59, execveat: 322 }
+const nr = { getsid: 124, ioctl: 16, socket: 41, getpid: 39, execve: 59, execveat: 322 }
 const compatGetpid = 20
+const compatIoctl = 54
+/** native/recorder.h */
+const toldApart = 64
 const megabyte = 1 << 20
 
 const probe = probeTracing()
@@ -259,6 +269,68 @@ test('details', { skip }, async (t) => {
       t.notOk(recorder.denials().some((one) => one.index === slot.index))
     })
   }
+
+  /** Meets the program, lets it make its calls, and gives its slot. */
+  const meetValues = async (kinds: number, deciding: Deciding): Promise<Slot> => {
+    const command = [calls, 'meet-values', String(kinds)]
+    const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
+    const { stdin, stdout } = launched.process
+    if (stdin === null || stdout === null) throw new Error('no pipes')
+    const ready = once(stdout, 'data')
+    launched.go()
+    await ready
+    const slot = slotOf(recorder, launched.pid)
+    t.ok(recorder.watchDenials(slot.index, slot.generation, none, deciding))
+    stdin.write('g')
+    await launched.ended
+    return slot
+  }
+  const byArguments = (slot: Slot): DenialDetail[] =>
+    recorder.denials(slot).filter((one) => one.arguments !== undefined)
+  const told = (slot: Slot, abi: AbiClass, number: number): [string, number, number][] =>
+    byArguments(slot)
+      .filter((one) => one.abi === abi && one.nr === number)
+      .map((one): [string, number, number] => [
+        (one.arguments ?? []).map((arg) => (arg === undefined ? '-' : String(arg))).join(' '),
+        one.count,
+        one.succeeded
+      ])
+      .sort()
+
+  await t.test('calls whose arguments decide are told apart by them', async (t) => {
+    const requests = [0, 1, 2].map((at) => 0x5400 + at)
+    const calls: Deciding['calls'] = [
+      { abi: 'native', nr: nr.ioctl, asked: 0b10 },
+      { abi: 'compat', nr: compatIoctl, asked: 0b10 },
+      { abi: 'native', nr: nr.socket, asked: 0b101 }
+    ]
+    const ioctls = requests.map((request) => [`- ${request} - - - -`, 1, 0])
+    const failed = await meetValues(3, { calls, anyResult: false })
+    t.same(told(failed, 'native', nr.ioctl), ioctls)
+    t.same(told(failed, 'compat', compatIoctl), ioctls)
+    t.same(told(failed, 'native', nr.socket), [['16 - 5 - - -', 1, 0]])
+    t.match(byArguments(failed).find((one) => one.nr === nr.socket)?.result, -1)
+    t.ok(release(recorder, failed))
+    await until('its slot to be free', () =>
+      recorder.denials().some((one) => one.index === failed.index) ? undefined : true
+    )
+
+    const all = await meetValues(0, { calls, anyResult: true })
+    t.same(told(all, 'native', nr.socket), [
+      ['1 - 0 - - -', 1, 1],
+      ['16 - 5 - - -', 1, 0]
+    ])
+    release(recorder, all)
+  })
+
+  await t.test('more of them than a slot may have: the others are counted as lost', async (t) => {
+    const before = recorder.counters().detailsLost
+    const calls: Deciding['calls'] = [{ abi: 'native', nr: nr.ioctl, asked: 0b10 }]
+    const slot = await meetValues(toldApart + 7, { calls, anyResult: false })
+    t.equal(told(slot, 'native', nr.ioctl).length, toldApart)
+    t.equal(recorder.counters().detailsLost - before, 7)
+    release(recorder, slot)
+  })
 
   await t.test('what nobody watches leaves no details, and nobody is told', async (t) => {
     let told = 0

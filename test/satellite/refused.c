@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <poll.h>
@@ -45,6 +46,15 @@ static void allowed(long calls)
 	}
 }
 
+static void open_sockets(int family, long sockets)
+{
+	for (long at = 0; at < sockets; at++) {
+		int opened = socket(family, family == AF_UNIX ? SOCK_STREAM : SOCK_RAW, 0);
+		if (opened >= 0)
+			close(opened);
+	}
+}
+
 int main(int count, char **args)
 {
 	signal(SIGUSR1, tell);
@@ -63,6 +73,17 @@ int main(int count, char **args)
 		if (!strcmp(args[at], "personality"))
 			for (long call = 0; call < number; call++)
 				syscall(SYS_personality, 0x20);
+		/* so many of one family; AF_PACKET is refused by the kernel itself where CAP_NET_RAW is not held */
+		if (!strcmp(args[at], "alg") || !strcmp(args[at], "unix") || !strcmp(args[at], "packet"))
+			open_sockets(*args[at] == 'a' ? AF_ALG : *args[at] == 'u' ? AF_UNIX : AF_PACKET, number);
+		if (!strcmp(args[at], "alg-children"))
+			for (long call = 0; call < number; call++) {
+				if (fork() == 0) {
+					open_sockets(AF_ALG, 1);
+					_exit(0);
+				}
+				wait(NULL);
+			}
 		if (!strcmp(args[at], "poll"))
 			poll(NULL, 0, number);
 		if (!strcmp(args[at], "exec")) {

@@ -42,7 +42,7 @@ export interface Denial {
 const syscallForm = /^[a-z0-9_]{1,64}$/
 const actionForm = /^SCMP_ACT_[A-Z_]{1,32}$/
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
-const argumentsForm = /^[0-9a-fx ]{1,128}$/
+const argumentsForm = /^[0-9a-fx? ]{1,128}$/
 const mostDenials = 1024
 /** TASK_COMM_LEN without its end. */
 const longestComm = 15

@@ -1,10 +1,9 @@
 import { isMuted } from '../../src/confinement/ladder.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { durationMs } from '../../src/seccomp/duration.js'
-import { riskOf } from '../../src/seccomp/risk.js'
-import { runtimeDefaultNames } from '../../src/seccomp/runtime-default.js'
 import type { DenialRow } from '../hub/denial-rows.js'
 import type { ContainerView } from './container-view-types.js'
+import { denialHint } from './denial-hint.js'
 import type { Truth } from './truth.js'
 
 /** Refused calls as CLI, pages and API show them: with what to do. */
@@ -12,22 +11,6 @@ export interface DenialView extends DenialRow {
   mode: 'audit' | 'enforce' | ''
   muted: boolean
   hint: string
-}
-
-const floor = runtimeDefaultNames()
-
-/** What a person does about it. @param profile whose revision refused it: that one has to change */
-function hintOf(row: DenialRow, mode: string, profile: string): string {
-  const { syscall } = row
-  if (row.expected) return 'refused on purpose: libc has another way'
-  if (row.succeeded > 0) return 'it succeeded although refused: another filter is in force'
-  const allow = `secco denials allow ${profile} ${syscall}`
-  const risk = riskOf(syscall)
-  if (!floor.has(syscall)) {
-    return `RuntimeDefault refuses it too: find out who asks (${row.comm === '' ? 'unknown' : row.comm}) before you allow it: ${allow}`
-  }
-  if (risk?.level === 'high') return `${risk.reason}: look twice, then: ${allow}`
-  return mode === 'audit' ? `would be refused in enforce: ${allow}` : `let it through: ${allow}`
 }
 
 export function denialView(truth: Truth, row: DenialRow): DenialView {
@@ -39,7 +22,7 @@ export function denialView(truth: Truth, row: DenialRow): DenialView {
     ...row,
     mode,
     muted: isMuted(truth.profile(key), row),
-    hint: hintOf(row, mode, own?.profile ?? key)
+    hint: denialHint(row, mode, own?.profile ?? key)
   }
 }
 

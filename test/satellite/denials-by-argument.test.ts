@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { t, test } from 'tap'
+import { probeTracing } from '../../native/recorder.js'
+import type { Observation } from '../../src/api/gen/hub.js'
+import type { LinuxSeccomp, SeccompAction, SeccompArg } from '../../src/api/seccomp-profile.js'
+import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
+import type { Denial } from '../../webhook/hub/denial.js'
+import { until } from '../helpers/until.js'
+import { everything } from './denial-rig.js'
+
+t.setTimeout(600_000)
+/** Others may keep this machine busy. */
+const patience = { timeoutMs: 90_000 }
+const probe = probeTracing()
+const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
+
+/** linux/socket.h */
+const AF_ALG = 38
+const alg: SeccompArg = { index: 0, value: AF_ALG, op: 'SCMP_CMP_EQ' }
+
+/** Lets everything through but sockets of one family. */
+const exceptAlg = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
+  defaultAction: 'SCMP_ACT_ALLOW',
+  syscalls: [
+    { names: ['socket'], action, args: [alg], ...(errnoRet === undefined ? {} : { errnoRet }) }
+  ]
+})
+/** As RuntimeDefault and every rendering of Secco's have it: refused is what no rule lets through. */
+const othersThanAlg: LinuxSeccomp = {
+  ...runtimeDefault(),
+  syscalls: [
+    ...(runtimeDefault().syscalls ?? []).map((rule) => ({
+      ...rule,
+      names: rule.names.filter((name) => name !== 'socket')
+    })),
+    { names: ['socket'], action: 'SCMP_ACT_ALLOW', args: [{ ...alg, op: 'SCMP_CMP_NE' }] }
+  ]
+}
+
+test('calls that were refused for their arguments, up to the hub', { skip }, async (t) => {
+  const all = await everything()
+  t.teardown(() => all.dispose())
+  const { hub, offered, runc, bundle, root } = all
+  let made = 0
+  const start = async (args: string[], seccomp: LinuxSeccomp): Promise<string> => {
+    const id = `secco-by-argument-${process.pid}-${(made += 1)}`
+    const path = await bundle(args, seccomp)
+    const child = spawn('runc', ['--root', root, 'run', '--detach', '--bundle', path, id], {
+      stdio: 'ignore'
+    })
+    const [code] = (await once(child, 'exit')) as [number]
+    t.equal(code, 0, `${id} started`)
+    return id
+  }
+  const of = (id: string): Denial[] => hub.denials().filter((one) => one.container === id)
+  const ended = (id: string): Promise<Observation> =>
+    until(
+      `the end of ${id}`,
+      () => offered.findLast((one) => one.container?.id === id && one.ended),
+      patience
+    )
+
+  // What the kernel refuses by itself (AF_PACKET without CAP_NET_RAW: EPERM) and what succeeds is nobody's denial.
+  const honest = ['unix', '7', 'packet', '9']
+  const alone = { errno: 0, signal: '', arguments: '0x26' }
+  const kinds: [string, LinuxSeccomp, string, Partial<Denial>][] = [
+    ['errno', exceptAlg('SCMP_ACT_ERRNO', 13), 'alg', { ...alone, errno: 13 }],
+    ['by what is not allowed', othersThanAlg, 'alg', { ...alone, errno: 1 }],
+    ['trap', exceptAlg('SCMP_ACT_TRAP'), 'alg-children', { ...alone, signal: 'SIGSYS' }],
+    ['kill', exceptAlg('SCMP_ACT_KILL_PROCESS'), 'alg-children', { ...alone, signal: 'SIGSYS' }],
+    ['thread', exceptAlg('SCMP_ACT_KILL_THREAD'), 'alg-children', { ...alone, signal: 'SIGSYS' }],
+    ['log', exceptAlg('SCMP_ACT_LOG'), 'alg', { ...alone, action: 'SCMP_ACT_LOG' }]
+  ]
+  for (const [at, [why, seccomp, how, expected]] of kinds.entries()) {
+    const count = 3 + at
+    const id = await start(['signal', '1', ...honest, how, String(count), 'poll', '100'], seccomp)
+    await until(`${id} is known`, () => offered.find((one) => one.container?.id === id), patience)
+    await runc('kill', id, 'USR1')
+    const found = await until(
+      `${count} denials of ${id}`,
+      () => of(id).find((one) => one.syscall === 'socket' && one.count === count),
+      patience
+    )
+    t.match(found, { ...expected, abi: 'x86_64', comm: 'refused', expected: false }, why)
+    t.ok(found.pid > 0)
+    const { denied } = await ended(id)
+    t.match(
+      denied.filter(({ detail }) => detail?.expected !== true),
+      [{ name: 'socket', count }],
+      `${why}: all that was denied`
+    )
+    t.equal(of(id).filter((one) => !one.expected).length, 1, 'no more at its end')
+    await runc('delete', '--force', id)
+  }
+  t.strictSame(
+    all.satellite.status().conditions.filter(({ type }) => type === 'FiltersMatch'),
+    []
+  )
+
+  // Over before anybody knows its profile.
+  const brief = await start(['alg', '5', ...honest], exceptAlg('SCMP_ACT_ERRNO'))
+  t.match((await ended(brief)).denied, [{ name: 'socket', count: 5 }])
+  await runc('delete', '--force', brief)
+})
