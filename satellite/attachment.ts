@@ -1,5 +1,7 @@
+import { modeOfRendering } from '../src/confinement/profile-kind.js'
 import { dropOldest } from '../src/drop-oldest.js'
 import type { Logger } from '../src/log.js'
+import { oncePer } from '../src/once-per.js'
 import { isSandbox } from './containers/labels.js'
 import { mntnsOf } from './containers/processes.js'
 import { isSameRun } from './containers/merge.js'
@@ -16,6 +18,9 @@ const countEveryMs = 10_000
 /** A container that ended gets this long to be named by its slot: a busy node is looked at every two seconds. */
 const namingMs = 10_000
 
+/** Equal profiles of containers are one object. */
+const modeOf = oncePer(modeOfRendering)
+
 /** Runs that are remembered. */
 const mostKnown = 10_000
 
@@ -31,13 +36,13 @@ export interface AttachmentOptions {
   lingerMs?: number
 }
 
-/** Attaches while a container without a revision runs, one is being made, or somebody asks. */
+/** Attaches while a container without a revision or in audit runs, one is being made, or somebody asks. */
 export interface Attachment {
   /** Attached when it resolves, until the function it gives is called. */
   hold(): Promise<() => void>
   /** A container's calls are being counted. */
   named(container: Container): void
-  /** Containers without a revision that ran while nothing was attached, unseen from start to end. */
+  /** Containers without a revision or in audit that ran while nothing was attached, unseen from start to end. */
   missed(): number
   close(): Promise<void>
 }
@@ -56,13 +61,15 @@ export function startAttachment(options: AttachmentOptions): Attachment {
   const state = { holds: 0, neededAt: -Infinity, missed: 0, closed: false }
   let work = Promise.resolve()
 
-  /** Does it run under a revision? */
-  const isProfiled = ({ seccomp }: Container): boolean =>
-    seccomp !== undefined && options.held().has(digestOfSeccomp(seccomp))
+  /** Does it run under a revision that refuses? In audit it is there to be watched: what it asks is the proof. */
+  const isEnforced = ({ seccomp }: Container): boolean =>
+    seccomp !== undefined &&
+    options.held().has(digestOfSeccomp(seccomp)) &&
+    modeOf(seccomp) === 'enforce'
   const isAlive = ({ pid, mntns }: Container): boolean =>
     pid > 0 && (mntns === undefined || mntnsOf(pid) === mntns)
   const matters = (container: Container): boolean =>
-    !isSandbox(container.labels) && !isProfiled(container)
+    !isSandbox(container.labels) && !isEnforced(container)
 
   const isNeeded = (): boolean => {
     if (state.closed) return false

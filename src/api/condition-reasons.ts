@@ -160,6 +160,24 @@ export const conditionReasons: readonly ConditionReason[] = [
     next: 'nothing: spec.ladder.enforceAfter goes on'
   },
   {
+    kind: 'SeccompProfile',
+    type: 'QuietUnproven',
+    status: 'True',
+    reason: 'NobodyWatches',
+    meaning:
+      'what is on trial (a canary, or in audit with enforceAfter) runs, and no node on which it does tells what is refused there: its quiet takes it nowhere',
+    next: 'record there (--record always), or take the step yourself: secco promote WORKLOAD enforce'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'QuietUnproven',
+    status: 'False',
+    reason: 'NodesWatch',
+    meaning:
+      'a node on which it runs tells what is refused there again, or nothing is on trial any more',
+    next: 'nothing: the time without trouble counts from then on'
+  },
+  {
     kind: 'SeccompRule',
     type: 'Accepted',
     status: 'True',

@@ -197,9 +197,13 @@ export function rollbackLadder(
 export interface CanaryFigures {
   containers: number
   others: number
+  /** Of `containers`: on nodes that tell what is refused. */
+  heard: number
+  /** Why nothing is heard of the others: `n1 records nothing`. */
+  deaf: string
   denials: number
   restarts: number
-  /** ms since it began. */
+  /** ms since it began, as far as it was heard of. */
   ageMs: number
   quietMs: number
   /** The newest refused call, in words. */
@@ -211,7 +215,7 @@ export function judgeCanary(
   canary: NonNullable<Ladder['canary']>,
   figures: CanaryFigures
 ): { verdict: 'return' | 'complete' | 'wait'; reason: string } {
-  const { denials, restarts, containers } = figures
+  const { denials, restarts, containers, heard, deaf } = figures
   if (denials > (canary.maxDenials ?? 0)) {
     const reason = `${plural(denials, 'call')} refused in the canary: ${figures.newest}`
     return { verdict: 'return', reason }
@@ -220,10 +224,13 @@ export function judgeCanary(
     return { verdict: 'return', reason: `${plural(restarts, 'restart')} of the canary` }
   }
   if (containers === 0) return { verdict: 'wait', reason: 'no container of the canary runs yet' }
+  if (heard === 0) {
+    return { verdict: 'wait', reason: `quiet, which proves nothing: ${deaf}` }
+  }
   if (figures.ageMs < figures.quietMs) {
     return { verdict: 'wait', reason: `quiet so far; it has to be for ${canary.quietFor}` }
   }
-  const reason = `quiet for ${canary.quietFor} in ${plural(containers, 'container')}`
+  const reason = `quiet for ${canary.quietFor} in ${plural(heard, 'container')}`
   return { verdict: 'complete', reason }
 }
 

@@ -20,7 +20,7 @@ import type { NodeStatus, Observation } from '../../src/api/gen/hub.js'
 import { SatelliteClient } from '../../src/api/gen/satellite.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/log.js'
-import { renderLearn } from '../../src/seccomp/render.js'
+import { renderLearn, renderProfile } from '../../src/seccomp/render.js'
 import { canonicalJson } from '../../src/seccomp/canonical.js'
 import { digestOf } from '../../src/seccomp/digest.js'
 import { quiet } from '../helpers/quiet.js'
@@ -247,6 +247,32 @@ test('unprofiled: attached only while something needs it', {
   await detached()
   t.ok(offered.length >= settled)
   await at.runc('kill', profiled, 'KILL')
+
+  // What it asks in audit is what speaks for enforcing it, or against.
+  const inAudit = renderProfile(
+    {
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+      metadata: { namespace: 'shop', name: 'trial' },
+      spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] } }
+    },
+    { mode: 'audit', machine: 'x86_64', resolve: () => undefined }
+  )
+  const { ready: readyToo } = await install({
+    ...{ namespace: 'shop', profile: 'trial', origin: undefined },
+    ...{ json: Buffer.from(inAudit.json), digest: inAudit.digest }
+  })
+  t.ok(readyToo)
+  const trial = at.id('trial')
+  const asks = ['/probe', 'getsid', 'wait']
+  await at.runc('run', '-d', '-b', await at.bundleOf(asks, inAudit.seccomp), trial)
+  const logged = await seen((each) => isOf(trial)(each) && each.denied.length > 0)
+  t.match(logged, { complete: true, revision: inAudit.digest })
+  t.ok(logged.denied.some(({ name }) => name === 'getsid'))
+  // Longer than it lingers after the last need.
+  await delay(2000)
+  t.equal(status().attached, true, 'as long as it runs')
+  await at.runc('kill', trial, 'KILL')
+  await detached()
 
   // What begins while nothing is attached cannot be complete.
   const late = at.id('late')

@@ -10,6 +10,7 @@ import { entryInstances } from '../../src/seccomp/evidence.js'
 import { answerOf } from '../hub/denial-rows.js'
 import { shortRevision } from '../hub/revision-names.js'
 import type { ContainerView } from './container-views.js'
+import { type DeafNode, isDeafForLong } from './hearing.js'
 import type { Truth } from './truth.js'
 
 export interface LadderView {
@@ -92,10 +93,30 @@ export function denialsOf(
   return { count, newest, node: last?.node ?? '' }
 }
 
+const mostDeaf = 3
+
+/** Nodes of these containers that do not tell what such a revision refuses. */
+function deafNodes(
+  { hearing }: Pick<Truth, 'hearing'>,
+  own: readonly Pick<ContainerView, 'node'>[],
+  mode: Rung
+): DeafNode[] {
+  return [...new Set(own.map(({ node }) => node))].flatMap((node) => {
+    const why = hearing.whyDeaf(node, mode)
+    return why === undefined ? [] : [{ node, why }]
+  })
+}
+
+function deafText(deaf: readonly DeafNode[]): string {
+  const named = deaf.slice(0, mostDeaf).map(({ node, why }) => `${node} ${why}`)
+  const more = deaf.length - named.length
+  return [...named, ...(more > 0 ? [`and ${plural(more, 'more node')}`] : [])].join(', ')
+}
+
 export function figuresOf(
   truth: Truth,
   profile: SeccompProfile
-): { figures: CanaryFigures; to: string } | undefined {
+): { figures: CanaryFigures; to: string; unheard: DeafNode | undefined } | undefined {
   const canary = profile.spec.ladder?.canary
   const state = truth.sources.hub.profiles().get(keyOfProfile(profile))
   const mode = profile.spec.ladder?.mode
@@ -105,12 +126,17 @@ export function figuresOf(
   const own = containersOf(truth, keyOfProfile(profile))
   const mine = own.filter(({ revision }) => revision === to)
   const { count: denials, newest } = denialsOf(truth, profile, to, startedAt)
+  const heard = mine.filter(({ node }) => truth.hearing.whyDeaf(node, mode) === undefined)
+  const since = heard.map(({ node }) => Math.max(startedAt, truth.hearing.since(node, mode)))
+  const deaf = deafNodes(truth, mine, mode)
   return {
     to,
+    unheard: heard.length === 0 ? deaf.find(isDeafForLong) : undefined,
     figures: {
       ...{ containers: mine.length, others: own.length - mine.length, denials, newest },
+      ...{ heard: heard.length, deaf: deafText(deaf) },
       restarts: truth.restarts.of(keyOfProfile(profile), to, startedAt),
-      ageMs: truth.sources.now() - startedAt,
+      ageMs: truth.sources.now() - Math.min(...since, truth.sources.now()),
       quietMs: durationMs(canary.quietFor) ?? 600_000
     }
   }
@@ -145,7 +171,12 @@ function nextOf(
     const quiet = step === undefined ? '' : ` since ${step.at}`
     evidence.push(`${plural(count, 'call')} would have been refused${quiet}`)
     if (count > 0) reasons.push(`enforce would have refused ${plural(count, 'call')}: ${newest}`)
+    const deaf = deafNodes(truth, own, 'audit')
+    if (deaf.length > 0) evidence.push(`not heard of: ${deafText(deaf)}`)
     if (own.length === 0) reasons.push('no container runs in audit')
+    else if (own.every(({ node }) => deaf.some((one) => one.node === node))) {
+      reasons.push(`quiet in audit proves nothing: ${deafText(deaf)}`)
+    }
   }
   const next = now === 'learn' ? 'audit' : now === 'audit' ? 'enforce' : ''
   return { next: { mode: next, ready: next !== '' && reasons.length === 0, reasons }, evidence }

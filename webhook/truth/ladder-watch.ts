@@ -8,7 +8,8 @@ import {
 import { toSeccoError } from '../../src/errors.js'
 import { durationMs } from '../../src/seccomp/duration.js'
 import { policyName } from '../../src/seccomp/promotion.js'
-import { wouldRefuse, withAudit } from './audit-quiet.js'
+import { isUnproven, withAudit, withUnproven, wouldRefuse } from './audit-quiet.js'
+import type { DeafNode } from './hearing.js'
 import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
 import { createMetInAudit } from './met-in-audit.js'
 import type { Truth } from './truth.js'
@@ -52,13 +53,11 @@ export function startLadderWatch(
     }
   }
 
-  /** Says on the object what the other replicas have to know. */
-  async function noteAudit(
+  /** Says on the object what the other replicas, or people, have to know. */
+  async function note(
     profile: SeccompProfile,
-    known: { node: string; newest: string } | undefined,
-    at: string
+    edit: (one: SeccompProfile) => SeccompProfile
   ): Promise<void> {
-    const edit = (one: SeccompProfile) => withAudit(one, known, at, sources.isElsewhere)
     if (edit(profile) === profile) return
     const { namespace = '', name } = profile.metadata
     try {
@@ -66,9 +65,17 @@ export function startLadderWatch(
     } catch (error) {
       const { code, message } = toSeccoError(error)
       if (code !== 'NOT_FOUND')
-        logger.error({ code, namespace, profile: name }, `audit not noted: ${message}`)
+        logger.error({ code, namespace, profile: name }, `condition not noted: ${message}`)
     }
   }
+  const noteAudit = (
+    profile: SeccompProfile,
+    known: { node: string; newest: string } | undefined,
+    at: string
+  ) => note(profile, (one) => withAudit(one, known, at, sources.isElsewhere))
+
+  const noteUnproven = (profile: SeccompProfile, known: DeafNode | undefined, at: string) =>
+    note(profile, (one) => withUnproven(one, known, at, sources.isElsewhere))
 
   const met = createMetInAudit(() => sources.now())
 
@@ -76,6 +83,8 @@ export function startLadderWatch(
     const { ladder } = profile.spec
     const at = new Date(sources.now()).toISOString()
     if (ladder?.mode !== 'audit' && wouldRefuse(profile)) await noteAudit(profile, undefined, at)
+    const waits = ladder?.canary !== undefined || ladder?.enforceAfter !== undefined
+    if (!waits && isUnproven(profile)) await noteUnproven(profile, undefined, at)
     if (ladder === undefined) return
     const trial = figuresOf(truth, profile)
     const decision = (reason: string) => ({
@@ -84,6 +93,7 @@ export function startLadderWatch(
     })
     if (ladder.canary !== undefined && trial !== undefined) {
       const { verdict, reason } = judgeCanary(ladder.canary, trial.figures)
+      await noteUnproven(profile, trial.unheard, at)
       if (verdict === 'return') {
         await change(profile, 'canary taken back', reason, (current) =>
           rollbackLadder(current, decision(reason), 'return')
@@ -103,9 +113,13 @@ export function startLadderWatch(
     const { count, newest, node } = denialsOf(truth, profile, audit, since)
     const known = count === 0 ? undefined : { node, newest }
     await noteAudit(profile, known, at)
+    await noteUnproven(profile, truth.hearing.unheard(keyOfProfile(profile), audit), at)
+    const quietSince = truth.hearing.inAudit(keyOfProfile(profile), audit, since)
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
-    if (count > 0 || wouldRefuse(profile) || wasTakenBack || sources.now() - since < wait) return
+    if (count > 0 || wouldRefuse(profile) || wasTakenBack) return
+    // Quiet where nobody watched is no quiet.
+    if (quietSince === undefined || sources.now() - quietSince < wait) return
     const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
     await change(profile, 'enforced by policy', reason, (current) =>
       promoteLadder(current, { ...decision(reason), mode: 'enforce', current: 'audit' })
@@ -114,6 +128,7 @@ export function startLadderWatch(
 
   function look(): Promise<void> {
     running = running.then(async () => {
+      truth.hearing.look()
       for (const profile of profiles()) if (!closed) await lookAt(profile)
       met.settle()
     })

@@ -20,7 +20,7 @@ export interface PodView {
 export interface TruthSources {
   hub: Pick<
     Hub,
-    'inventory' | 'sets' | 'denialRows' | 'profiles' | 'readiness' | 'onChange' | 'bytes'
+    'inventory' | 'sets' | 'denialRows' | 'profiles' | 'nodes' | 'readiness' | 'onChange' | 'bytes'
   >
   store: Store
   profiles: () => readonly SeccompProfile[]

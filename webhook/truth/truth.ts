@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type Answers, createAnswers } from './answers.js'
 import { type ContainerViews, createContainerViews } from './container-views.js'
 import { type DriftWatch, startDriftWatch } from './drift-watch.js'
+import { createHearing, type Hearing } from './hearing.js'
 import { type LadderWatch, startLadderWatch } from './ladder-watch.js'
 import { type Restarts, watchRestarts } from './restarts.js'
 import { createRevisionIndex, type RevisionIndex } from './revision-index.js'
@@ -14,6 +15,7 @@ export interface Truth {
   readonly views: ContainerViews
   readonly revisions: RevisionIndex
   readonly restarts: Restarts
+  readonly hearing: Hearing
   readonly answers: Answers
   readonly drift: DriftWatch
   readonly ladder: LadderWatch
@@ -40,8 +42,14 @@ export function startTruth(sources: TruthSources): Truth {
   again = () => views.refresh()
   const drift = startDriftWatch(sources, views)
   const restarts = watchRestarts(views, () => sources.now())
+  const hearing = createHearing({
+    ...{ nodes: () => sources.hub.nodes(), views, now: () => sources.now() },
+    isAudit: ({ state, profile, revision }) =>
+      state === 'audit' ||
+      revisions.byDigest(revision).some((one) => one.profile === profile && one.mode === 'audit')
+  })
   const base = {
-    ...{ sources, views, revisions, restarts, drift, answers: createAnswers() },
+    ...{ sources, views, revisions, restarts, hearing, drift, answers: createAnswers() },
     profile: (key: string) => byKey.get(key)
   }
   const truth: Truth = {
@@ -50,6 +58,7 @@ export function startTruth(sources: TruthSources): Truth {
     async close() {
       await truth.ladder.close()
       await drift.close()
+      hearing.close()
       restarts.close()
       views.close()
     }

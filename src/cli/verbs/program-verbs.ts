@@ -231,7 +231,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option('--hub-ca <file>', 'authorities that sign the certificate of the hub, PEM')
     .option(
       '--record <when>',
-      'always; unprofiled: hooks are attached only while a container without a revision runs, one is being made, or a trace asks; off',
+      'always; unprofiled: hooks are attached only while a container without a revision or in audit runs, one is being made, or a trace asks, and what enforced ones are refused is not seen; off: nothing is seen',
       'always'
     )
     .option(

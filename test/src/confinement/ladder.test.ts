@@ -82,11 +82,14 @@ test('what becomes of a canary: denials and restarts send it back, quiet takes i
   }
   const figures = {
     ...{ containers: 1, others: 3, denials: 0, restarts: 0, ageMs: 1000, quietMs: 600_000 },
-    newest: 'getsid (EPERM) by web'
+    ...{ newest: 'getsid (EPERM) by web', heard: 1, deaf: '' }
   }
+  const deaf = { containers: 2, heard: 0, deaf: 'n1 records nothing', ageMs: 600_000 }
   const table: [string, Partial<typeof figures>, object, string, RegExp][] = [
     ['young', {}, {}, 'wait', /quiet so far; it has to be for 10m/],
     ['old enough', { ageMs: 600_000 }, {}, 'complete', /quiet for 10m in 1 container$/],
+    ['nobody watches', deaf, {}, 'wait', /proves nothing: n1 records nothing$/],
+    ['one of two does', { ...deaf, heard: 1 }, {}, 'complete', /quiet for 10m in 1 container$/],
     ['nothing runs', { ageMs: 600_000, containers: 0 }, {}, 'wait', /no container/],
     ['a refused call', { denials: 1 }, {}, 'return', /1 call refused in the canary: getsid/],
     ['as many as it may', { denials: 2 }, { maxDenials: 2 }, 'wait', /quiet/],
