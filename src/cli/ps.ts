@@ -32,7 +32,8 @@ export function stateText(view: ContainerView): string {
   const marks = [
     ...view.drift.map(({ kind }) => kind),
     ...(view.unprotected === null ? [] : ['should be protected']),
-    ...(view.canary ? ['canary'] : [])
+    ...(view.canary ? ['canary'] : []),
+    ...(view.ephemeral ? ['ephemeral'] : [])
   ]
   return marks.length === 0 ? words[view.state] : `${words[view.state]} (${marks.join(', ')})`
 }

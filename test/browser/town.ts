@@ -211,7 +211,7 @@ function inventoryOf(resident: Resident, index: number): InventoryItem[] {
       },
       ...stateIn(resident, at),
       ...{ profile: mode === 'learn' ? '' : key, learned: key },
-      ...{ stale: name === 'redis' && at === 2, canary: false },
+      ...{ stale: name === 'redis' && at === 2, canary: false, ephemeral: false },
       drift: isAstray(resident, at)
         ? [
             {
@@ -250,6 +250,7 @@ function loose(name: string, state: InventoryItem['state'], at: number): Invento
       wanted: '',
       stale: false,
       canary: false,
+      ephemeral: false,
       drift: [],
       unprotected: null,
       denials: 0,

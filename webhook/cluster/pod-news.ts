@@ -1,8 +1,19 @@
 import type { ClusterPod, ClusterView } from './cluster-view.js'
 
 /** What a list of all pods says again, and most of what kubelets write, is no news to those who ask what a pod is. */
-const factsOf = ({ namespace, name, node, labels, owner, assigned }: ClusterPod): string =>
-  JSON.stringify([namespace, name, node, labels, owner, assigned])
+function factsOf({
+  namespace,
+  name,
+  node,
+  labels,
+  owner,
+  assigned,
+  containers
+}: ClusterPod): string {
+  // Only ephemeral ones come later than their pod.
+  const ephemeral = containers.filter(({ kind }) => kind === 'ephemeral').map((one) => one.name)
+  return JSON.stringify([namespace, name, node, labels, owner, assigned, ephemeral])
+}
 
 /** Calls back with the uid of each pod that came, or is another in what truth asks of it. @returns how to leave. */
 export function podNews(view: ClusterView, listener: (uid: string) => void): () => void {

@@ -41,9 +41,11 @@ function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
       const containerId = idOf(states.find((state) => state['name'] === name))
       const stated = localhostOf(one)
       const { type, path } = stated.type === '' ? own : stated
+      const beside = textOf(one['targetContainerName'])
       return {
         name,
         kind,
+        ...(kind === 'ephemeral' && beside !== '' ? { beside } : {}),
         ...(containerId === '' ? {} : { containerId }),
         ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {})
       }

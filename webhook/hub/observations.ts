@@ -186,7 +186,7 @@ export function readObservation(
   const lastSeen = timeOf(observation.lastSeen)
   const set = setOfCounts(provable(succeeded(counts, observation.denied), observation.unproven))
   dropped.push(...unprovenText(observation.unproven))
-  const part = partOf(observation.part)
+  const part = target.isSession === true ? 'session' : partOf(observation.part)
   return {
     ...{ target, id, sequence: observation.sequence, part, set, dropped, lastSeen },
     ...{ complete: observation.complete, ended: observation.ended },

@@ -1,15 +1,18 @@
 import type { ContainerRef } from '../../src/api/gen/hub.js'
 import { labels, namePattern, rootNamespace } from '../../src/api/names.js'
+import type { ClusterContainer } from '../cluster/cluster-view.js'
 import type { KnownPod } from './hub-cluster.js'
 import type { Refused } from './refusals.js'
 import { objectNameOf, type Target } from './workload.js'
+
+type PlacedContainer = Pick<ClusterContainer, 'name' | 'kind' | 'beside'>
 
 /** What the API server says of a pod, as far as an observation is concerned; a ClusterView gives it. */
 export interface PlacedPod extends KnownPod {
   /** Empty while it is not scheduled. */
   node: string
   labels: Readonly<Record<string, string>>
-  containers: readonly { name: string }[]
+  containers: readonly PlacedContainer[]
 }
 
 /** The pods of the cluster, in memory. */
@@ -57,6 +60,17 @@ function targetOfPod(pod: PlacedPod, container: string): Target {
   return { ref: { namespace, name: objectNameOf(`${owner.name}.${container}`) }, workload }
 }
 
+/**
+ * `kubectl debug` gives each of its containers a name of its own: what people do there is a session in the
+ * container that it was put beside, or in the pod's first one.
+ */
+function targetIn(pod: PlacedPod, container: PlacedContainer): Target {
+  if (container.kind !== 'ephemeral') return targetOfPod(pod, container.name)
+  const own = pod.containers.filter(({ kind }) => kind === 'container')
+  const beside = own.find(({ name }) => name === container.beside) ?? own[0] ?? container
+  return { ...targetOfPod(pod, beside.name), isSession: true }
+}
+
 /** Never the profile of a pod, whatever it calls itself. */
 function targetApart(node: string, container: ContainerRef): Target {
   const own = container.name === '' ? container.id : container.name
@@ -92,9 +106,8 @@ export function createPodCheck({ pods, plain, waitMs }: PodCheckOptions): PodChe
       const message = `${describe(container)} runs on node ${pod.node}, not on ${node}`
       return { reason: 'pod-elsewhere', message }
     }
-    if (pod.containers.some(({ name }) => name === container.name)) {
-      return targetOfPod(pod, container.name)
-    }
+    const placed = pod.containers.find(({ name }) => name === container.name)
+    if (placed !== undefined) return targetIn(pod, placed)
     // An ephemeral container may be younger than what is known.
     return undefined
   }

@@ -9,6 +9,8 @@ import type { KnownPod } from './hub-cluster.js'
 export interface Target {
   ref: ObjectRef
   workload: WorkloadRef
+  /** Whatever the satellite took it for: it is a person's, as a session is. */
+  isSession?: true
 }
 
 /** Namespace of containers outside Kubernetes. */

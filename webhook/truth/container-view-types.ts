@@ -30,6 +30,8 @@ export interface ContainerView {
   wanted: string
   stale: boolean
   canary: boolean
+  /** Put into a running pod by a person (kubectl debug): it teaches no profile and gets none. */
+  ephemeral: boolean
   drift: { kind: DriftKind; message: string; since: string }[]
   unprotected: { rule: string; message: string; since: string } | null
   checked: string

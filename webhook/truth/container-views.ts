@@ -137,6 +137,7 @@ export function createContainerViews(
       ...{ state, why, profile, learned: who.learned, revision: digest, wanted },
       stale: digest !== '' && wanted !== '' && digest !== wanted,
       canary: own?.canary === true && wanted === digest,
+      ephemeral: who.ephemeral,
       drift,
       unprotected: unprotectedOf({ running, state, annotated }, own, before, now),
       ...{ checked: running.checked, disk: running.disk },

@@ -17,6 +17,8 @@ export interface Who {
   learned: string
   /** Annotation `secco.dev/assigned`. */
   assigned: string
+  /** Put into a running pod by a person: it teaches no profile. */
+  ephemeral: boolean
 }
 
 export function whoIs(running: Running, pod: PodView | undefined): Who {
@@ -28,7 +30,13 @@ export function whoIs(running: Running, pod: PodView | undefined): Who {
   if (pod !== undefined) {
     const { namespace, name, owner, labels } = pod
     const noted = pod.assigned === '' ? assigned : pod.assigned
-    return { namespace, pod: name, workload: owner, labels, learned, assigned: noted }
+    const ephemeral = pod.containers.some(
+      (one) => one.name === container?.name && one.kind === 'ephemeral'
+    )
+    return {
+      ...{ namespace, pod: name, workload: owner, labels, assigned: noted, ephemeral },
+      learned: ephemeral ? '' : learned
+    }
   }
   const inPod = (container?.podName ?? '') !== ''
   const name = container?.name ?? ''
@@ -37,7 +45,7 @@ export function whoIs(running: Running, pod: PodView | undefined): Who {
     pod: container?.podName ?? '',
     workload: target?.workload ?? { kind: 'Container', name },
     labels: inPod ? own : withoutLearning(own),
-    ...{ learned, assigned }
+    ...{ learned, assigned, ephemeral: false }
   }
 }
 
@@ -63,7 +71,8 @@ export function factsOf(running: Running, who: Who, given = ''): PodFacts {
       {
         name: running.container?.name ?? '',
         image: running.container?.image ?? '',
-        ...{ kind: 'container', index: 0, hasSecurityContext: false, seccomp: existing },
+        ...{ kind: who.ephemeral ? 'ephemeral' : 'container', index: 0, seccomp: existing },
+        hasSecurityContext: false,
         ...{ privileged: running.privileged, existed: false }
       }
     ],

@@ -4,6 +4,7 @@ import type { Logger } from '../../src/log.js'
 import type { Labels } from '../../src/rules/selector.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store } from '../../src/store/store.js'
+import type { ClusterContainer } from '../cluster/cluster-view.js'
 import type { Hub } from '../hub/hub.js'
 
 /** What the cluster says of a pod; a `ClusterPod` of webhook/cluster fits. */
@@ -14,6 +15,7 @@ export interface PodView {
   owner: WorkloadRef
   /** Annotation `secco.dev/assigned`; empty without one. */
   assigned: string
+  containers: readonly Pick<ClusterContainer, 'name' | 'kind'>[]
 }
 
 /** What everything in this folder reads from. All of it is in memory. */

@@ -38,6 +38,7 @@ export function unprotectedOf(
   const isLess = outcome === 'assigned' && state === 'runtime-default'
   if (!isOpen && !isLess) return null
   const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
-  const message = `${rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
+  // What an ephemeral container gets comes of no single rule.
+  const message = `${rule === '' ? 'the webhook' : rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
   return { rule, message, since: before?.unprotected?.since ?? now }
 }

@@ -21,6 +21,7 @@ export type InventoryItem = Pick<
   | 'wanted'
   | 'stale'
   | 'canary'
+  | 'ephemeral'
   | 'unprotected'
   | 'denials'
   | 'startedAt'

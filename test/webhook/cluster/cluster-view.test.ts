@@ -20,6 +20,11 @@ test('what is kept of pods and nodes', (t) => {
     metadata: { name: 'etcd-n1', ownerReferences: [{ kind: 'Node', name: 'n1', controller: true }] }
   }
   t.same(readPod(mirror).owner, { kind: 'Pod', name: 'etcd-n1' })
+  const ephemeralContainers = [{ name: 'a' }, { name: 'b', targetContainerName: 'app' }]
+  t.same(readPod({ metadata: { name: 'p' }, spec: { ephemeralContainers } }).containers, [
+    { name: 'a', kind: 'ephemeral' },
+    { name: 'b', kind: 'ephemeral', beside: 'app' }
+  ])
   t.same(
     readNode({
       metadata: { name: 'n' },

@@ -14,6 +14,11 @@ test('news of a pod: what truth asks of it', (t) => {
     ['a list says it again', () => view.putPod({ ...pod }), 0],
     ['it has a node', () => view.putPod({ ...pod, node: 'n2' }), 1],
     ['a label', () => view.putPod({ ...pod, node: 'n2', labels: { app: 'new' } }), 1],
+    [
+      'somebody debugs it',
+      () => view.putPod({ ...pod, containers: [{ name: 'debugger-x', kind: 'ephemeral' }] }),
+      1
+    ],
     ['it is gone: what it was is remembered', () => view.removePod('u'), 0],
     ['it is there again', () => view.putPod(pod), 1],
     ['a namespace', () => view.putNamespace('shop', {}), 0]

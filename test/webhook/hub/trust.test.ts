@@ -7,6 +7,7 @@ import { renderProfile } from '../../../src/seccomp/render.js'
 import { createCardinality, defaultLimits } from '../../../webhook/hub/cardinality.js'
 import { bearerOf, cachedReview, type Identity } from '../../../webhook/hub/identity.js'
 import { readObservation } from '../../../webhook/hub/observations.js'
+import { withLearned } from '../../../webhook/hub/learned-status.js'
 import { createPodCheck, type PlacedPod } from '../../../webhook/hub/pod-check.js'
 import { withVerdict } from '../../../webhook/hub/profile-status.js'
 import { createRefusals } from '../../../webhook/hub/refusals.js'
@@ -15,7 +16,7 @@ import { collectLog, observationOf } from './rig.js'
 const web: PlacedPod = {
   ...{ namespace: 'shop', name: 'web-1', node: 'node-a', labels: {} },
   owner: { kind: 'Deployment', name: 'web' },
-  containers: [{ name: 'app' }]
+  containers: [{ name: 'app', kind: 'container' }]
 }
 
 function podsOf(initial: Record<string, PlacedPod>) {
@@ -40,6 +41,39 @@ const containerOf = (more: Partial<ContainerRef> = {}) =>
     ...{ name: 'app', id: 'c', podNamespace: 'shop', podName: 'web-1', podUid: 'u1' },
     ...more
   })
+
+test('an ephemeral container teaches no profile: what it used is a session', async (t) => {
+  const containers: PlacedPod['containers'] = [
+    { name: 'setup', kind: 'init' },
+    { name: 'app', kind: 'container' },
+    { name: 'proxy', kind: 'container' },
+    { name: 'debugger-x', kind: 'ephemeral' },
+    { name: 'debugger-y', kind: 'ephemeral', beside: 'proxy' }
+  ]
+  const labelled = { ...web, containers, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
+  const pods = podsOf({ u1: { ...web, containers }, u2: labelled })
+  const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
+  t.teardown(() => check.close())
+  const own = { podUid: 'u2', podName: 'own-1' }
+  for (const [container, profile, part] of [
+    [{ name: 'app' }, 'web.app', 'entry'],
+    [{ name: 'debugger-x' }, 'web.app', 'session'],
+    [{ name: 'debugger-y' }, 'web.proxy', 'session'],
+    [{ ...own, name: 'app' }, 'mine', 'entry'],
+    [{ ...own, name: 'debugger-x' }, 'mine', 'session']
+  ] as const) {
+    const target = await check.check('node-a', containerOf(container))
+    if ('reason' in target) throw new Error(target.message)
+    const observation = observationOf('i', ['ptrace'])
+    const finding = readObservation(observation, 'node-a', undefined, target)
+    t.match(finding, { target: { ref: { name: profile } }, part }, container.name)
+    if (typeof finding === 'string') continue
+    const status = withLearned({}, {}, finding)
+    const isEntry = part === 'entry'
+    t.match(isEntry ? status.observed : status.sessions, { x86_64: ['ptrace'] })
+    t.equal(isEntry ? status.sessions : status.observed, undefined)
+  }
+})
 
 test('whose an observation is, the API server says', async (t) => {
   const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }

@@ -66,6 +66,7 @@ test('views follow the rules as they are decided by, and what the cluster says o
 
   pods.set('u', {
     ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
+    containers: [{ name: 'app', kind: 'container' }],
     owner: { kind: 'Deployment', name: 'web' }
   })
   const told: string[] = []
@@ -75,11 +76,21 @@ test('views follow the rules as they are decided by, and what the cluster says o
   onPod('u')
   t.same(told, ['Deployment/web'])
   t.match(view(), { workload: 'Deployment/web', unprotected: { rule: /all/ } })
+  t.match(view(), { ephemeral: false, learned: /^shop\// })
+  pods.set('u', {
+    ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
+    containers: [{ name: 'app', kind: 'ephemeral' }],
+    owner: { kind: 'Deployment', name: 'web' }
+  })
+  onPod('u')
+  // No rule gives it a profile: it is open all the same where the webhook gives RuntimeDefault.
+  const unprotected = { message: /^the webhook gives RuntimeDefault, yet it runs unconfined/ }
+  t.match(view(), { ephemeral: true, learned: '', wanted: '', unprotected })
   inventory.take(
     'n1',
     Inventory.fromPartial({ generation: 1, gone: ['c@1'] }),
     '2026-01-01T00:00:01Z'
   )
   onPod('u')
-  t.same([view(), told.length], [undefined, 1], 'of one that has ended there is nothing to tell')
+  t.same([view(), told.length], [undefined, 2], 'of one that has ended there is nothing to tell')
 })

@@ -39,6 +39,7 @@ test('with a thousand workloads and a hundred thousand containers lists stay sma
       wanted: '',
       stale: false,
       canary: false,
+      ephemeral: false,
       drift: [],
       unprotected: null,
       denials: 0

@@ -72,6 +72,8 @@ function verdict(item: InventoryItem) {
     return html`${tag('not protected', 'bad', 'unconfined')}<span class="sub bad"><bdi>${item.unprotected.message}</bdi></span>`
   if (item.stale)
     return html`${tag('stale', 'warn', 'open')}<span class="sub">started before the newest revision</span>`
+  if (item.ephemeral)
+    return html`${tag('ephemeral', '', 'none')}<span class="sub">put in by a person: it is not learned</span>`
   if (item.revision === '' && item.profile === '' && item.learned === '')
     return html`${tag('nothing decided', '', 'none')}<span class="sub">no rule covers it</span>`
   return tag('same', 'ok', 'yes')
