@@ -1,6 +1,8 @@
+import { nodeConditionReasons } from './node-condition-reasons.js'
+
 /** One reason of a condition: what it means, and what to do where something is to be done. */
 export interface ConditionReason {
-  kind: 'SeccompProfile' | 'SeccompRule'
+  kind: 'SeccompProfile' | 'SeccompRule' | 'Node'
   type: string
   status: 'True' | 'False' | 'Unknown'
   reason: string
@@ -240,10 +242,16 @@ export const conditionReasons: readonly ConditionReason[] = [
     reason: 'PerNamespace',
     meaning: 'each pod gets the profile of that name in its own namespace',
     next: 'look at the profiles of those namespaces'
-  }
+  },
+  ...nodeConditionReasons
 ]
 
-const kinds = ['SeccompProfile', 'SeccompRule'] as const
+const kinds = ['SeccompProfile', 'SeccompRule', 'Node'] as const
+
+/** Where conditions are that no object has. */
+const places: Partial<Record<(typeof kinds)[number], string>> = {
+  Node: 'Satellites tell them; `secco get nodes -o json` and the page Nodes show them. A type that a node does not have is well. A revision\nthat a node could not make ready is shown there as `RevisionReady`, with an error code as its reason.\n\n'
+}
 
 /** docs/reference/conditions.md. */
 export function conditionsPage(): string {
@@ -266,7 +274,7 @@ kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout
         `| ${type} | ${status} | ${reason} | ${meaning} | ${next} |`
     )
     return [
-      `\n## ${kind}\n\n| type | status | reason | meaning | what to do |\n| --- | --- | --- | --- | --- |\n${lines.join('\n')}\n`
+      `\n## ${kind}\n\n${places[kind] ?? ''}| type | status | reason | meaning | what to do |\n| --- | --- | --- | --- | --- |\n${lines.join('\n')}\n`
     ]
   })
   return head + tables.join('')

@@ -77,7 +77,25 @@ test('every reason of a condition is documented, and nothing else is', (t) => {
       )
     ])
   ])
-  const documented = new Set(conditionReasons.map(({ reason }) => reason))
+  const ofNodes = conditionReasons.filter(({ kind }) => kind === 'Node')
+  const toldBy = ['exactness', 'denial-watch', 'revision-keeper', 'uplink-refusals'].map((name) =>
+    readFileSync(join(repositoryRoot, 'satellite', `${name}.ts`), 'utf8')
+  )
+  t.same(
+    [
+      ...new Set(
+        toldBy.flatMap((text) => [...text.matchAll(/type: '([A-Z]\w+)'/g)].map(([, one]) => one))
+      )
+    ].sort(),
+    [...new Set(ofNodes.map(({ type }) => type))].sort()
+  )
+  const quoted = toldBy.flatMap((text) => [...text.matchAll(/'(\w+)'/g)].map(([, one]) => one))
+  t.same(
+    ofNodes.filter(({ reason }) => !quoted.includes(reason)),
+    []
+  )
+  const ofObjects = conditionReasons.filter(({ kind }) => kind !== 'Node')
+  const documented = new Set(ofObjects.map(({ reason }) => reason))
   t.ok(used.size >= 8, 'the search finds reasons')
   t.same(
     [...used].filter((reason) => !documented.has(reason)),

@@ -39,6 +39,35 @@ test('a node says whether it records and what it lost', async (t) => {
   }
 })
 
+test('doctor: what a node complains of stands under what it is about', async (t) => {
+  const conditions = (type: string) => [
+    { type, status: 'False', reason: 'Because', message: `wrong: ${type}` }
+  ]
+  let type = ''
+  const { app, get } = await startUiRig({
+    nodes: () => [{ ...node, conditions: type === '' ? [] : conditions(type) }]
+  })
+  t.teardown(() => app.close())
+  type Items = { items: { what: string; found: string }[] }
+  const under = async () =>
+    (await get('/api/v1/doctor'))
+      .json<Items>()
+      .items.flatMap(({ what, found }) => (found.includes('wrong: ') ? [what] : []))
+  for (const [of, what] of [
+    ['ProfilesWritable', 'Files arrive on nodes'],
+    ['RevisionReady', 'Files arrive on nodes'],
+    ['RecorderExact', 'Recorders count exactly'],
+    ['ObservationsAccepted', 'What nodes observe is taken'],
+    ['FiltersMatch', 'Filters refuse what their profiles say'],
+    ['OfTomorrow', 'Nodes have no other complaint']
+  ] as const) {
+    type = of
+    t.strictSame(await under(), [what], type)
+  }
+  type = ''
+  t.strictSame(await under(), [])
+})
+
 test('nodes that speak to another replica: pages about what runs say that they are not the whole', async (t) => {
   let elsewhere = 2
   const { app, get } = await startUiRig({ elsewhere: () => elsewhere })

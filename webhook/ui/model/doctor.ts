@@ -20,7 +20,43 @@ function ofNodes(nodes: number, one: Check): Check {
   return { ...one, verdict: 'unknown', found: 'there is no satellite to ask', next: '' }
 }
 
+/** What nodes complain of, by the types of their conditions (src/api/condition-reasons.ts). */
+const complaints = [
+  {
+    what: 'Files arrive on nodes',
+    types: ['ProfilesWritable', 'RevisionReady'],
+    good: 'no node complains',
+    next: 'the message names the folder or the profile: mend that'
+  },
+  {
+    what: 'Recorders count exactly',
+    types: ['RecorderExact'],
+    good: 'no self-test failed',
+    next: 'what was learned meanwhile may lack calls: secco doctor --node there'
+  },
+  {
+    what: 'What nodes observe is taken',
+    types: ['ObservationsAccepted'],
+    good: 'nothing was given up',
+    next: 'the message says why the hub refused it: docs/security.md'
+  },
+  {
+    what: 'Filters refuse what their profiles say',
+    types: ['FiltersMatch'],
+    good: 'no refused call succeeded',
+    next: 'another filter is in force than the profile: secco ps --wrong, and start that container again'
+  }
+] as const
+
+const sorted: ReadonlySet<string> = new Set(complaints.flatMap(({ types }) => types))
+
 const quietMs = 120_000
+
+const saidBy = (list: readonly { name: string; message: string }[]): string =>
+  list
+    .slice(0, 5)
+    .map(({ name, message }) => `${name}: ${message}`)
+    .join('; ')
 
 /** Goes through the loop in its order: nodes, recording, files, documents, decisions, enforcement. Pure. */
 export function checksOf(sources: UiSources, now: number): Check[] {
@@ -31,6 +67,7 @@ export function checksOf(sources: UiSources, now: number): Check[] {
   const failing = nodes.flatMap(({ name, conditions }) =>
     conditions.filter(({ status }) => status === 'False').map((one) => ({ name, ...one }))
   )
+  const others = failing.filter(({ type }) => !sorted.has(type))
   const late = nodes.filter(
     ({ connected, lastSeen }) => connected && now - Date.parse(lastSeen) > quietMs
   )
@@ -96,20 +133,16 @@ export function checksOf(sources: UiSources, now: number): Check[] {
         'the profiles of these nodes may lack calls: let their workloads run again'
       )
     ),
-    ofNodes(
-      nodes.length,
-      check(
-        'Files arrive on nodes',
-        failing.length === 0,
-        failing.length === 0
-          ? 'no node complains'
-          : failing
-              .slice(0, 5)
-              .map(({ name, message }) => `${name}: ${message}`)
-              .join('; '),
-        'the message names the folder or the profile: mend that'
-      )
-    ),
+    ...complaints.map(({ what, types, good, next }) => {
+      const own = failing.filter(({ type }) => types.some((one) => one === type))
+      return ofNodes(nodes.length, check(what, own.length === 0, saidBy(own) || good, next))
+    }),
+    // Of a satellite that is newer than this hub.
+    ...(others.length === 0
+      ? []
+      : [
+          check('Nodes have no other complaint', false, saidBy(others), 'see the page of the node')
+        ]),
     check(
       'Approved profiles are everywhere',
       waiting.length === 0,
