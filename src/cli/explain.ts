@@ -102,7 +102,10 @@ export async function whyEperm(
   const { items, before } = mergeWhyEperm(answers)
   sayMissing(io, missing)
   if (options.output !== 'table') {
-    const running = items.map(({ container, denials }) => ({ running: true, container, denials }))
+    const running = items.map(({ container, denials, unheard }) => ({
+      ...{ running: true, container, denials },
+      ...(unheard === undefined ? {} : { unheard })
+    }))
     const all = [...running, ...endedOf(before)]
     printObject(
       io,
@@ -112,15 +115,17 @@ export async function whyEperm(
     return 0
   }
   for (const item of items) {
-    const { container, words, rule } = item
+    const { container, words, rule, unheard } = item
     if (words.length === 0) {
       const isOther = !hasEarlier(item, before) && missing.length === 0
       const other = isOther
         ? ': an EPERM has another cause (capabilities, file rights, an LSM)'
         : ''
-      io.stdout(
-        `${plain(container.name)} on ${container.node}: no call was refused by seccomp since it began${other}.\n`
-      )
+      const found =
+        unheard === undefined
+          ? `no call was refused by seccomp since it began${other}`
+          : `no refused call is known, but ${plain(container.node)} ${plain(unheard)}: there may be some`
+      io.stdout(`${plain(container.name)} on ${container.node}: ${found}.\n`)
       continue
     }
     for (const line of words) io.stdout(`${plain(line)}\n`)

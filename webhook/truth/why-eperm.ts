@@ -21,6 +21,8 @@ export interface WhyEperm {
     rule: string
     denials: DenialView[]
     words: string[]
+    /** Why its node may not see what it is refused, in words that follow the node's name. */
+    unheard?: string
   }[]
   /** Of containers that have ended, or began a moment ago; newest last. */
   before: (RefusedBefore & { words: string })[]
@@ -28,11 +30,14 @@ export interface WhyEperm {
 
 function ofRunning(truth: Truth, view: ContainerView): WhyEperm['items'][number] {
   const denials = denialsOfRun(truth, view)
+  const [revision] = truth.revisions.byDigest(view.revision)
+  const unheard = truth.hearing.whyDeaf(view.node, revision?.mode ?? 'learn')
   return {
     container: Object.fromEntries(members.map((key) => [key, view[key]])) as RefusedContainer,
     rule: truth.views.decided(view.key)?.decision.containers[0]?.rule ?? '',
     denials,
-    words: denials.filter(({ expected }) => !expected).map(denialWords)
+    words: denials.filter(({ expected }) => !expected).map(denialWords),
+    ...(unheard === undefined ? {} : { unheard })
   }
 }
 

@@ -30,6 +30,12 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     ],
     ['nothing was', { items: [item()], before: [] }, /since it began: an EPERM has another/, /bpf/],
     [
+      'nobody watches it',
+      { items: [{ ...item(), unheard: 'has nothing attached' }], before: [] },
+      /no refused call is known, but n1 has nothing attached: there may be some/,
+      /another cause/
+    ],
+    [
       'an earlier run',
       { items: [item()], before: [earlier('1', same)] },
       /since it began\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,

@@ -34,6 +34,7 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
     sources: { hub: { denialRows } },
     views: { list: () => [container], decided: () => ({ decision }) },
     revisions: { byDigest: () => [] },
+    hearing: { whyDeaf: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined) },
     profile: () => undefined
   } as unknown as Truth
   const { items, before } = whyEperm(truth, 'app')
@@ -41,6 +42,7 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
     {
       container: { key: 'n1/app', namespace: 'shop', workload: 'Pod/app', why: container.why },
       rule: 'shop/all',
+      unheard: 'has nothing attached',
       denials: [{ syscall: 'getsid' }, { syscall: 'clone3' }],
       words: [/^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/]
     }
