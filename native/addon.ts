@@ -42,6 +42,11 @@ export interface AddonRecorder {
   ): number
   release(index: number, generation: number): boolean
   ignore(index: number, generation: number): boolean
+  /** Inode number of the machine's own mount namespace; this process' where that is not known. */
+  hostMntns(): number
+  /** Id of this process' cgroup as the kernel side sees it; 0n: not known. */
+  ownCgroup(): bigint
+  admit(pid: number): boolean
   seen(): BigUint64Array
   /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined

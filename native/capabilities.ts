@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { NativeUnavailable } from './addon.js'
 import { type Capability, capability, type CapabilityName } from './capability-table.js'
+import { startHeld } from './held-child.js'
 import { nativeBuild } from './paths.js'
 import { openRecorder, reasonOf } from './recorder.js'
 import type { Recorder, SelfTest } from './types.js'
@@ -33,25 +33,10 @@ async function tryProbe(mode: string, ...args: string[]): Promise<string | undef
   return said === '' ? `the trial ended with ${child.exitCode ?? child.signalCode ?? ''}` : said
 }
 
-/** A child of the probe that has said its first line and goes on when it is told to. */
-async function startProbe(mode: string, ...args: string[]) {
-  const child = spawn(probePath(), [mode, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
-  const ended = once(child, 'close')
-  ended.catch(() => undefined)
-  child.stdin.on('error', () => undefined)
-  await once(child, 'spawn')
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const first = (await lines.next()) as IteratorResult<string, undefined>
-  const numbers = (first.value ?? '').split(' ').map(Number)
-  if (numbers.some(Number.isNaN) || first.value === undefined) {
-    throw new Error(first.value ?? 'the trial ended without a word')
-  }
-  return { pid: child.pid ?? 0, numbers, go: () => child.stdin.end('g'), child, ended }
-}
-
 /** A sleeping child's call must be readable while it sleeps in it. */
 async function tryBlockedCalls(): Promise<string | undefined> {
-  const { pid, numbers, child, ended } = await startProbe('wait')
+  const child = await startHeld(probePath(), ['wait'])
+  const { pid, numbers } = child
   try {
     const until = performance.now() + patienceMs
     let said = ''
@@ -62,49 +47,51 @@ async function tryBlockedCalls(): Promise<string | undefined> {
     }
     return `/proc/PID/task/TID/syscall says ${JSON.stringify(said.trim())}`
   } finally {
-    child.kill('SIGKILL')
-    await ended
+    await child.kill()
   }
 }
 
 /** Refused calls must be counted one by one; arguments and details are noted where the build can. */
 async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; args: Capability }> {
-  const { pid, numbers, go, ended } = await startProbe('refused', String(refusedCalls))
-  const [mntns, getsid = -1, personality = -1] = numbers
+  const child = await startHeld(probePath(), ['refused', String(refusedCalls)])
+  const { pid } = child
+  const [mntns = 0, marker = -1, withValue = -1, value = -1] = child.numbers
   try {
+    recorder.admit({ pid, mntns })
+    const told = await child.go()
+    if (told !== 'ready') throw new Error(told ?? 'the trial ended without a word')
     const slot = recorder.slots().find((one) => one.mntns === mntns && one.pid === pid)
     if (slot === undefined) throw new Error('the filtered child was not seen')
     const { index, generation } = slot
-    recorder.watchDenials(index, generation, { native: [getsid], compat: [], x32: [] })
-    go()
-    await ended
-    const counted = recorder.read(index, generation)?.native.get(getsid) ?? 0
+    recorder.watchDenials(index, generation, { native: [marker], compat: [], x32: [] })
+    await child.go()
+    await child.ended
+    const counted = recorder.read(index, generation)?.native.get(marker) ?? 0
     const detail = recorder
       .denials()
-      .find((one) => one.index === index && one.generation === generation && one.nr === getsid)
-    const noted = recorder.readArguments(index, generation)?.values.map((value) => value.nr) ?? []
+      .find((one) => one.index === index && one.generation === generation && one.nr === marker)
+    const noted = recorder.readArguments(index, generation)?.values ?? []
     recorder.release(index, generation)
-    const told =
+    const caller =
       detail === undefined
         ? 'without process and errno'
         : `with process and errno: ${detail.comm}, ${detail.result}`
     return {
       denials:
         counted === refusedCalls
-          ? capability('denials', undefined, told)
+          ? capability('denials', undefined, caller)
           : capability('denials', `counted ${counted} of ${refusedCalls} refused calls`),
-      args: noted.includes(personality)
+      args: noted.some((one) => one.nr === withValue && one.value === BigInt(value))
         ? capability('record-arguments')
         : capability('record-arguments', 'a value that was passed was not noted')
     }
   } finally {
-    go()
-    await ended
+    await child.kill()
   }
 }
 
-function exactOr(test: SelfTest, misses: number): string | undefined {
-  if (!test.ok) return `counted ${test.counted} of ${test.expected} marker calls`
+function exactOr(test: SelfTest | undefined, misses: number): string | undefined {
+  if (test?.ok === false) return `counted ${test.counted} of ${test.expected} marker calls`
   return misses > 0 ? `the kernel skipped the hook ${misses} times` : undefined
 }
 
@@ -116,18 +103,24 @@ export interface Proof {
   test?: SelfTest
 }
 
-async function tryAttached(recorder: Recorder): Promise<Required<Proof>> {
-  const test = await recorder.selfTest()
+async function tryAttached(recorder: Recorder): Promise<Proof> {
+  const { test, untested } = await recorder.selfTest().then(
+    (result) => ({ test: result, untested: '' }),
+    (error: unknown) => ({ test: undefined, untested: reasonOf(error) })
+  )
   const inexact = exactOr(test, recorder.counters().recursionMisses)
   if (inexact !== undefined) throw new Error(inexact)
-  const recorded = capability('record', undefined, `hook ${recorder.hook}`)
+  const unproven =
+    untested === '' ? '' : `; not proven, the self-test could not be run: ${untested}`
+  const recorded = capability('record', undefined, `hook ${recorder.hook}${unproven}`)
+  const proof = test === undefined ? {} : { test }
   try {
     const { denials, args } = await tryRefused(recorder)
-    return { capabilities: [recorded, args, denials], test }
+    return { capabilities: [recorded, args, denials], ...proof }
   } catch (error) {
     const reason = reasonOf(error)
     const others = [capability('record-arguments', reason), capability('denials', reason)]
-    return { capabilities: [recorded, ...others], test }
+    return { capabilities: [recorded, ...others], ...proof }
   }
 }
 

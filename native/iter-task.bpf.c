@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every task's id, four bytes each. An object of its own: a kernel that refuses iterators refuses this
- * one only.
+ * Every task with its place. An object of its own: a kernel that refuses iterators refuses this one only.
  */
-#include "core.h"
-#include <bpf/bpf_helpers.h>
+#include "ns-id.bpf.h"
+#include "iter-task.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -23,10 +22,16 @@ struct bpf_iter__task {
 SEC("iter/task")
 int each_task(struct bpf_iter__task *context)
 {
-	struct task_struct___id *task = context->task;
-	if (!task)
+	struct task_struct___id *named = context->task;
+	if (!named)
 		return 0;
-	__s32 pid = task->pid;
-	bpf_seq_write(context->meta->seq, &pid, sizeof(pid));
+	struct task_struct *task = (void *)named;
+	struct secco_task one = {
+		.ns_id = ns_id_of(task),
+		.cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id),
+		.pid = named->pid,
+		.mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum),
+	};
+	bpf_seq_write(context->meta->seq, &one, sizeof(one));
 	return 0;
 }

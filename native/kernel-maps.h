@@ -19,6 +19,7 @@
 #include "pins.h"
 #include "sizes.h"
 #include "slot-table.h"
+#include "tasks.h"
 #include "undisturbed.h"
 
 namespace {
@@ -37,7 +38,8 @@ struct OpenOptions {
  */
 class Maps {
  public:
-  explicit Maps(const OpenOptions &options) : table_(options.slots) {
+  explicit Maps(const OpenOptions &options)
+      : walker_(options.path.substr(0, options.path.rfind('/') + 1) + "iter-task.bpf.o"), table_(options.slots) {
     complaints.clear();
     LIBBPF_OPTS(bpf_object_open_opts, open_options);
     if (!options.btf.empty()) open_options.btf_custom_path = options.btf.c_str();
@@ -83,7 +85,7 @@ class Maps {
     /* Calls were missed while nothing was attached. */
     table_.forget_complete();
     /* Until it is known who is older than the attachment, everybody is. */
-    __atomic_store_n(&table_.state().baseline_ns, ~0ULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&table_.state().baseline_ns, SECCO_ATTACHING, __ATOMIC_RELEASE);
     struct bpf_program *program;
     bpf_object__for_each_program(program, object_) {
       if (!bpf_program__autoload(program)) continue;
@@ -144,6 +146,10 @@ class Maps {
   bool attached() const { return !links_.empty(); }
   SlotTable &table() { return table_; }
 
+  __u32 host_mntns() const { return config_.host_mntns; }
+  /* The id of this process' cgroup as the kernel side sees it, from within a cgroup namespace too; 0: not known. */
+  __u64 own_cgroup() const { return place_of(getpid()).cgroup; }
+
   __u64 recursion_misses() const {
     __u64 sum = 0;
     std::vector<__u32> known;
@@ -194,11 +200,10 @@ class Maps {
     auto *config = static_cast<secco_config *>(
         const_cast<void *>(static_cast<const void *>(bpf_map__initial_value(map(".rodata"), &bytes))));
     if (config == nullptr || bytes < sizeof(*config)) throw Failure{"configuration is not in the object", EINVAL};
-    config->self_mntns = inode_of("/proc/self/ns/mnt");
     config->host_mntns = inode_of("/proc/1/ns/mnt");
-    if (config->host_mntns == 0) config->host_mntns = config->self_mntns;
-    /* Frozen here, and the number of a process that ended is the next container's: ignore() instead. */
-    if (pins_ != nullptr) config->self_mntns = config->host_mntns;
+    /* Where pid 1 shows nothing: that of kthreadd, which has the machine's first namespaces. */
+    if (config->host_mntns == 0) config->host_mntns = place_of(2).mntns;
+    if (config->host_mntns == 0) config->host_mntns = inode_of("/proc/self/ns/mnt");
     config->stripes = sizes_.stripes;
     config->one_stripe_per_cpu = sizes_.one_stripe_per_cpu;
     config->sees_execveat = sees_execveat;
@@ -274,7 +279,7 @@ class Maps {
       else links_.push_back(link);
     }
     /* Killed while it was attached: the baseline is set before the first link is pinned. */
-    if (!whole || load(&table_.state().baseline_ns) == ~0ULL) detach();
+    if (!whole || load(&table_.state().baseline_ns) == SECCO_ATTACHING) detach();
   }
 
   void pin_links() {
@@ -318,24 +323,51 @@ class Maps {
 
   /*
    * Mount namespaces are numbered by age. One that is made now tells which ones are older than the
-   * attachment and therefore cannot have been seen from their beginning. Where that cannot be told
-   * (0) all of them count as younger.
+   * attachment and therefore cannot have been seen from their beginning. Where none can be made (in a
+   * pod) the youngest that somebody lives in tells it.
    */
   void set_baseline() {
-    std::thread([this] {
-      __atomic_store_n(&table_.state().baseline_tid, static_cast<__u32>(syscall(SYS_gettid)), __ATOMIC_RELEASE);
-      if (unshare(CLONE_NEWNS) != 0) __atomic_store_n(&table_.state().baseline_tid, 0, __ATOMIC_RELEASE);
+    __u32 *tid = &table_.state().baseline_tid;
+    std::thread([tid] {
+      __atomic_store_n(tid, static_cast<__u32>(syscall(SYS_gettid)), __ATOMIC_RELEASE);
+      if (unshare(CLONE_NEWNS) != 0) __atomic_store_n(tid, 0, __ATOMIC_RELEASE);
     }).join();
     /* join() returns a little before the kernel's exit event. */
     const __u64 until = monotonic() + 1000000000ULL;
-    while (__atomic_load_n(&table_.state().baseline_tid, __ATOMIC_ACQUIRE) != 0 && monotonic() < until) sched_yield();
-    __atomic_store_n(&table_.state().baseline_tid, 0, __ATOMIC_RELEASE);
-    __u64 unknown = ~0ULL;
-    __atomic_compare_exchange_n(&table_.state().baseline_ns, &unknown, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    while (__atomic_load_n(tid, __ATOMIC_ACQUIRE) != 0 && monotonic() < until) sched_yield();
+    __atomic_store_n(tid, 0, __ATOMIC_RELEASE);
+    __u64 unknown = SECCO_ATTACHING;
+    if (load(&table_.state().baseline_ns) != unknown) return;
+    __atomic_compare_exchange_n(&table_.state().baseline_ns, &unknown, youngest(), false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+  }
+
+  /* Zeros where that cannot be told. */
+  secco_task place_of(__u32 pid) const {
+    try {
+      for (const secco_task &task : all_tasks(walker_)) {
+        if (task.pid == pid) return task;
+      }
+    } catch (const Failure &) {
+      complaints.clear();
+    }
+    return {};
+  }
+
+  __u64 youngest() const {
+    try {
+      __u64 most = 0;
+      for (const secco_task &task : all_tasks(walker_)) most = std::max<__u64>(most, task.ns_id);
+      return most;
+    } catch (const Failure &) {
+      complaints.clear();
+      return SECCO_ALL_OLD;
+    }
   }
 
   std::unique_ptr<PinFolder> pins_;
   std::string folder_;
+  const std::string walker_;
   SlotTable table_;
   bool adopted_ = false, keep_ = false;
   secco_config config_ = {};

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { type HeldChild, startHeld } from './held-child.js'
 import { nativeBuild } from './paths.js'
 
 export function launcherPath(): string {
@@ -97,23 +97,7 @@ export async function launchCommand(
   }
 }
 
-export interface MarkerRun {
-  pid: number
-  mntns: number
-  /** The number that it called. */
-  syscall: number
-}
-
-/** Runs a filtered child that makes exactly `calls` marker calls, to its end. */
-export async function runMarker(calls: number): Promise<MarkerRun> {
-  const child = spawn(launcherPath(), ['marker', String(calls)], {
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const exit = once(child, 'close')
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), exit])
-  const [mntns, syscall] = out.trim().split(' ').map(Number)
-  if (child.exitCode !== 0 || mntns === undefined || syscall === undefined) {
-    throw new Error(`the marker child failed: ${err.trim()}`)
-  }
-  return { pid: child.pid ?? 0, mntns, syscall }
+/** A filtered child that makes exactly `calls` marker calls once it goes on; it says MNTNS and the number that it calls. */
+export function startMarker(calls: number): Promise<HeldChild> {
+  return startHeld(launcherPath(), ['marker', String(calls)])
 }

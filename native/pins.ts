@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { loadAddon, NativeUnavailable } from './addon.js'
 
 /** Where a machine's bpf file system is mounted, by convention (systemd, Kubernetes). */
@@ -80,29 +80,4 @@ export function cleanPins(folder: string): string[] {
     if (failure instanceof RecorderInUse || failure instanceof NativeUnavailable) throw failure
     throw new NativeUnavailable(error instanceof Error ? error.message : String(error), error)
   }
-}
-
-function mountNamespaceOf(pid: string): number {
-  try {
-    return Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))?.[0] ?? 0)
-  } catch {
-    return 0
-  }
-}
-
-/**
- * This process' own place: (mount namespace, cgroup id), when it is not the machine's own. Where pid 1
- * does not show its namespace, this process' own counts as the machine's.
- */
-export function ownPlace(): { mntns: number; cgroupId: bigint } | undefined {
-  const mntns = mountNamespaceOf('self')
-  const machine = mountNamespaceOf('1')
-  if (machine === 0 || mntns === machine) return undefined
-  const mount = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .find((fields) => fields[2] === 'cgroup2')?.[1]
-  const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/'
-  if (mount === undefined) return { mntns, cgroupId: 1n }
-  return { mntns, cgroupId: statSync(join(mount, path), { bigint: true }).ino }
 }

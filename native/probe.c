@@ -17,6 +17,7 @@
 #include <linux/magic.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <linux/types.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -37,9 +38,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "iter-task.h"
 #include "undisturbed.h"
 
-enum { FILTER_LENGTH = 4, RECORD_WAIT_MS = 2000, QUERY_PERSONALITY = -1 };
+enum { FILTER_LENGTH = 4, RECORD_WAIT_MS = 2000 };
 
 static int reason(const char *what)
 {
@@ -53,12 +55,15 @@ static int ok(void)
 	return 0;
 }
 
-/* getsid is answered with `action`, everything else is let through. */
-static void getsid_filter(struct sock_filter *filter, unsigned action)
+/* Calls that the profile of our own pods lets through, and that nobody here makes for another reason. */
+enum { MARKER = SYS_getgid, WITH_VALUE = SYS_prctl, VALUE = PR_GET_DUMPABLE };
+
+/* The marker is answered with `action`, everything else is let through. */
+static void marker_filter(struct sock_filter *filter, unsigned action)
 {
 	const struct sock_filter made[FILTER_LENGTH] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MARKER, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -69,7 +74,7 @@ static int load_filter(unsigned action)
 {
 	struct sock_filter filter[FILTER_LENGTH];
 	struct sock_fprog program = { FILTER_LENGTH, filter };
-	getsid_filter(filter, action);
+	marker_filter(filter, action);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
 		return 0;
 	/* Without CAP_SYS_ADMIN the kernel wants the promise first (seccomp(2)). */
@@ -78,26 +83,31 @@ static int load_filter(unsigned action)
 }
 
 /*
- * "MNTNS GETSID PERSONALITY" first; after the filter one personality(2) call, so that the recorder knows
- * of it; then it waits for a byte and makes the refused calls.
+ * "MNTNS MARKER WITH_VALUE VALUE" first, as a marker does (launcher.c). When a byte comes it takes its filter and
+ * makes one call with the value, so that the recorder knows of it, and says "ready"; at the next byte come the refused calls.
  */
 static int refused(const char *text)
 {
 	struct stat found;
 	char go;
 	unsigned long calls = strtoul(text, NULL, 10);
-	if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
-	    stat("/proc/self/ns/mnt", &found) != 0)
-		return reason("cannot make a mount namespace");
+	if (unshare(CLONE_NEWNS) != 0)
+		(void)!unshare(CLONE_NEWUSER | CLONE_NEWNS);
+	if (stat("/proc/self/ns/mnt", &found) != 0)
+		return reason("cannot see its mount namespace");
+	printf("%lu %d %d %d\n", (unsigned long)found.st_ino, MARKER, WITH_VALUE, VALUE);
+	fflush(stdout);
+	if (read(STDIN_FILENO, &go, 1) != 1)
+		return 1;
 	if (load_filter(SECCOMP_RET_ERRNO | EACCES) != 0)
 		return reason("cannot install a filter");
-	syscall(SYS_personality, QUERY_PERSONALITY);
-	printf("%lu %d %d\n", (unsigned long)found.st_ino, SYS_getsid, SYS_personality);
+	syscall(WITH_VALUE, VALUE);
+	puts("ready");
 	fflush(stdout);
 	if (read(STDIN_FILENO, &go, 1) != 1)
 		return 1;
 	for (unsigned long i = 0; i < calls; i++)
-		syscall(SYS_getsid, 0);
+		syscall(MARKER, 0);
 	_exit(0);
 }
 
@@ -119,7 +129,7 @@ static const char *read_it(pid_t child)
 {
 	struct sock_filter got[FILTER_LENGTH], expected[FILTER_LENGTH];
 	int status;
-	getsid_filter(expected, SECCOMP_RET_ERRNO | EACCES);
+	marker_filter(expected, SECCOMP_RET_ERRNO | EACCES);
 	if (ptrace(PTRACE_SEIZE, child, 0, 0) != 0)
 		return "PTRACE_SEIZE";
 	if (ptrace(PTRACE_INTERRUPT, child, 0, 0) != 0 || waitpid(child, &status, 0) != child)
@@ -180,7 +190,7 @@ static int audit(void)
 	int log = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
 	if (log < 0 || bind(log, (struct sockaddr *)&group, sizeof(group)) != 0)
 		return reason("cannot join the audit multicast group");
-	pid_t child = filtered_child(SECCOMP_RET_LOG, SYS_getsid);
+	pid_t child = filtered_child(SECCOMP_RET_LOG, MARKER);
 	if (child < 0)
 		return reason("cannot start a filtered child");
 	char own[32], message[8192];
@@ -245,12 +255,12 @@ static int iter(const char *path)
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
 	if (fd < 0)
 		return reason("cannot attach the iterator");
-	int32_t pids[1024];
+	struct secco_task tasks[256];
 	ssize_t bytes;
 	int found = 0;
-	while ((bytes = read(fd, pids, sizeof(pids))) > 0)
-		for (ssize_t i = 0; i < bytes / (ssize_t)sizeof(*pids); i++)
-			found |= pids[i] == getpid();
+	while ((bytes = read(fd, tasks, sizeof(tasks))) > 0)
+		for (ssize_t i = 0; i < bytes / (ssize_t)sizeof(*tasks); i++)
+			found |= tasks[i].pid == (__u32)getpid();
 	if (bytes < 0)
 		return reason("cannot read the iterator");
 	errno = ESRCH;

@@ -192,7 +192,7 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
-	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+	if (mntns == config.host_mntns || !mntns)
 		return 0;
 
 	/* No number that is negative, or x32's, is below the limit. */
@@ -232,7 +232,7 @@ ALWAYS int on_prepare_exec(void)
 {
 	struct task_struct *typed = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 mntns = mntns_of(typed, true);
-	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+	if (mntns == config.host_mntns || !mntns)
 		return 0;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)typed);
 	__s64 nr = (__s64)regs->SYSCALL_NUMBER;
@@ -284,7 +284,7 @@ ALWAYS int on_exec(struct linux_binprm *program, bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
-	if (mntns == config.host_mntns || mntns == config.self_mntns || !mntns)
+	if (mntns == config.host_mntns || !mntns)
 		return 0;
 	__u32 mode = GET(task, seccomp.mode);
 	__u64 cgroup = cgroup_of(task, direct);
@@ -342,8 +342,6 @@ ALWAYS int on_process_exit(bool direct)
 		state.baseline_tid = 0;
 		return 0;
 	}
-	if (mntns == config.self_mntns)
-		return 0;
 	__u64 word = 0;
 	__u32 mode = GET(task, seccomp.mode);
 	if (mode || !is_runc_init(comm_of(task, direct)))

@@ -36,6 +36,9 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::changes>("changes"), InstanceMethod<&Recorder::read>("read"),
                         InstanceMethod<&Recorder::adopt>("adopt"), InstanceMethod<&Recorder::release>("release"),
                         InstanceMethod<&Recorder::ignore>("ignore"),
+                        InstanceMethod<&Recorder::host_mntns>("hostMntns"),
+                        InstanceMethod<&Recorder::own_cgroup>("ownCgroup"),
+                        InstanceMethod<&Recorder::admit>("admit"),
                         InstanceMethod<&Recorder::seen>("seen"),
                         InstanceMethod<&Recorder::arguments>("arguments"),
                         InstanceMethod<&Recorder::watch>("watch"),
@@ -216,6 +219,14 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value ignore(const Napi::CallbackInfo &info) {
     return Napi::Boolean::New(env_, table().ignore(info[0].As<Napi::Number>().Uint32Value(),
                                                   info[1].As<Napi::Number>().Uint32Value()));
+  }
+
+  Napi::Value host_mntns(const Napi::CallbackInfo &) { return Napi::Number::New(env_, maps().host_mntns()); }
+  Napi::Value own_cgroup(const Napi::CallbackInfo &) {
+    return Napi::BigInt::New(env_, static_cast<uint64_t>(maps().own_cgroup()));
+  }
+  Napi::Value admit(const Napi::CallbackInfo &info) {
+    return Napi::Boolean::New(env_, table().admit(info[0].As<Napi::Number>().Uint32Value()));
   }
 
   Napi::Env env_;

@@ -39,6 +39,8 @@
 #define SECCO_ENTRY_POINT 0
 #define SECCO_PROBE 1 /* without a terminal */
 #define SECCO_SESSION 2 /* on a terminal */
+/* No part of a container: a child of the self-test in Secco's own, which counts nothing else. */
+#define SECCO_TEST 3
 #define SECCO_PART_KEY(part) ((__u64)(part) << 62)
 
 /* Upper half of entry.word; the same bits in slot.flags. */
@@ -69,7 +71,6 @@
 /* Set before load. */
 struct secco_config {
 	__u32 host_mntns;
-	__u32 self_mntns;
 	__u32 stripes; /* a power of two */
 	__u32 one_stripe_per_cpu;
 	__u32 rows;
@@ -115,7 +116,10 @@ struct secco_last {
 struct secco_state {
 	__u64 table_full;
 	__u64 unknown;
-	/* Mount namespaces up to this ns_id began before somebody looked (attach, table full). */
+	/*
+	 * Mount namespaces up to this ns_id began before somebody looked (attach, table full). SECCO_ALL_OLD:
+	 * nobody can tell, so each of them may have.
+	 */
 	__u64 baseline_ns;
 	__u32 baseline_tid;
 	__u32 reserved;
@@ -126,13 +130,17 @@ struct secco_state {
 	__u64 noted; /* moves before and after anything in `denials` does: unmoved, a walk finds what the last one found */
 	__u64 told; /* moves after each note of a slot that is watched: somebody may wait for it */
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
-	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs only */
+	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
 	__u8 deciding[SECCO_SEEN_WORDS * 64]; /* bit n: some profile's rule for this number asks for argument n */
 	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
 	__u64 epoch __attribute__((aligned(64)));
 	struct secco_last last[SECCO_CPUS] __attribute__((aligned(64)));
 };
+
+/* baseline_ns while attach is under way, and where it could not be found. */
+#define SECCO_ATTACHING (~0ULL)
+#define SECCO_ALL_OLD (~0ULL - 1)
 
 #define SECCO_BY_EXECVEAT 1ULL
 #define SECCO_BY_RUNTIME 2ULL

@@ -1,17 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
-import { runMarker } from './launcher.js'
+import { ownMntns, ownPlace } from './own-place.js'
 import { nativeBuild } from './paths.js'
-import { ownPlace, pinFailure, preparePins, RecorderInUse } from './pins.js'
+import { pinFailure, preparePins, RecorderInUse } from './pins.js'
 import { countTable } from './count-table.js'
 import { firstBits, toBits, toPlaces } from './number-bits.js'
+import { runSelfTest } from './self-test.js'
 import { toArguments, toDetail } from './slot-details.js'
 import { slotReader } from './slot-view.js'
-import type { Deciding, Pinning, Recorder, RecorderOptions, SelfTest, Slot } from './types.js'
+import type { Deciding, Pinning, Recorder, RecorderOptions, Slot } from './types.js'
 
 const kernelBtf = '/sys/kernel/btf/vmlinux'
-const markerCalls = 1000
 
 type Hook = Recorder['hook']
 
@@ -132,23 +132,12 @@ function describe(pid: number): {
 
 const none: Deciding = { calls: [], anyResult: false }
 
-async function selfTest(recorder: Recorder): Promise<SelfTest> {
-  const marker = await runMarker(markerCalls)
-  const slot = recorder.slots().find((one) => one.mntns === marker.mntns && one.pid === marker.pid)
-  const counted =
-    slot === undefined
-      ? 0
-      : (recorder.read(slot.index, slot.generation)?.native.get(marker.syscall) ?? 0)
-  if (slot !== undefined) recorder.release(slot.index, slot.generation)
-  return { expected: markerCalls, counted, ok: counted === markerCalls }
-}
-
 /**
  * A pinned recorder lives longer than the namespace of whoever opened it, so no number of one can be
  * in its configuration: this process' own is a slot that counts nothing.
  */
-function ignoreSelf(recorder: Recorder): void {
-  const own = ownPlace()
+function ignoreSelf(recorder: Recorder, native: AddonRecorder): void {
+  const own = ownPlace(native)
   if (own === undefined) return
   const slot = recorder.adopt(own.mntns, own.cgroupId, process.pid)
   if (slot !== undefined) recorder.ignore(slot.index, slot.generation)
@@ -231,12 +220,19 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     newDenials: () => native.newDenials().map(toDetail),
     noted: () => native.noted(),
     tellRefused: (everyMs, moved) => native.tellRefused(everyMs, moved),
+    admit: ({ pid, mntns }) => {
+      if (mntns !== ownMntns()) return
+      if (mntns === native.hostMntns()) {
+        throw new Error('it needs a mount namespace of its own: run it as root, with CAP_SYS_ADMIN')
+      }
+      if (!native.admit(pid)) throw new Error('there is no room to tell its processes apart')
+    },
     selfTest() {
-      return selfTest(this)
+      return runSelfTest(this)
     },
     stop: ({ keep = false } = {}) => native.stop(keep)
   }
-  if (pinning.folder !== undefined) ignoreSelf(recorder)
+  ignoreSelf(recorder, native)
   return recorder
 }
 

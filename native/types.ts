@@ -230,6 +230,12 @@ export interface Recorder {
    * @throws Error when the recorder was stopped, or no thread can be started (pthread_create(3), `errno` is set).
    */
   tellRefused(everyMs: number, moved: () => void): void
+  /**
+   * To be called before a child of this process makes calls that are to be counted: where it has no mount namespace
+   * of its own, it gets a slot of its own in this process' container, which is ignored else. That slot says it is, too.
+   * @throws Error where it could not be told from the machine's own processes, or there is no room.
+   */
+  admit(child: { pid: number; mntns: number }): void
   /** A filtered child makes a known number of marker calls; the count must be that number. */
   selfTest(): Promise<SelfTest>
   /** Detaches and frees. `keep`: what is pinned goes on recording for the next process. */

@@ -41,7 +41,6 @@ export function createSelfCheck(
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         exactness.noteUntested(reason, performance.now())
-        // In a pod it never can be: it needs a mount namespace of its own.
         if (reason !== untested) logger.warn({ reason }, 'the self-test could not be run')
         untested = reason
       }

@@ -153,7 +153,13 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
       ...['-n', namespace, 'exec', 'ds/secco-satellite', '--'],
       ...['secco', 'doctor', '--node']
     ])
-    t.match(looked.stdout, /self-test/, looked.stderr)
+    // With the pod's rights, in the pod: what it says is what the satellite there does.
+    t.equal(looked.code, 0, `${looked.stdout}${looked.stderr}`)
+    t.match(looked.stdout, /^✓ self-test +counted 1000 of 1000 marker calls$/m)
+    for (const name of ['record', 'record-arguments', 'denials']) {
+      t.match(looked.stdout, new RegExp(`^✓ ${name} `, 'm'))
+    }
+    t.match(looked.stdout, /learning: possible {3}enforcing: possible\n$/)
     for (const container of ['secco', 'satellite']) {
       const label = container === 'secco' ? 'role-central' : 'role-satellite'
       const [pod] = await listPods(cluster, namespace, `secco.dev/${label}`)

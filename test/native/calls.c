@@ -268,6 +268,10 @@ int main(int count, char **args)
 		else
 			syscall(SYS_execveat, open(args[0], O_RDONLY), "", next, environ, 0x1000);
 		return 1;
+	} else if (strcmp(mode, "pod") == 0) { /* under a filter that lets nobody make a namespace */
+		refuse(SYS_unshare, SECCOMP_RET_ERRNO | 1);
+		execvp(args[2], args + 2);
+		return 1;
 	} else if (strcmp(mode, "exec") == 0) {
 		execv(args[2], args + 2);
 		return 1;

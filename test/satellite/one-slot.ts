@@ -78,6 +78,7 @@ export function oneSlot(next: Told): Recorder {
     adopt: () => undefined,
     release: () => true,
     ignore: () => true,
+    admit: () => undefined,
     readArguments: () => undefined,
     watchDenials: () => true,
     denials: () => [],

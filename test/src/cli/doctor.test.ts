@@ -63,6 +63,11 @@ test('the verdict on a node', (t) => {
       reason: /skipped 4 times/
     },
     {
+      name: 'recorded and not proven',
+      change: { selfTest: { reason: 'no room' } },
+      can: [true, true]
+    },
+    {
       name: 'no runtime',
       change: { runtimes: [] },
       can: [false, false],
@@ -108,6 +113,11 @@ test('the verdict on a node', (t) => {
       t.equal(row.next !== '', wantsNext, `${name}: ${row.what}`)
     }
   }
+  const unproven = judgeNode({ ...facts, selfTest: { reason: 'no room' } })
+  t.match(
+    unproven.rows.find(({ what }) => what === 'self-test'),
+    { mark: 'note', found: /no count is proven: no room/ }
+  )
   const text: string[] = []
   const io = {
     stdout: (words: string) => text.push(words),

@@ -28,7 +28,9 @@ const perPage = 50
 function recording(node: NodeView) {
   if (node.hook === '')
     return html`${tag(node.record === 'off' ? 'off' : 'cannot record', node.record === 'off' ? '' : 'bad', 'none')}<span class="sub">${node.tracingUnavailable}</span>`
-  return html`${tag(node.attached ? 'recording' : 'ready', 'ok', 'yes')}<span class="sub">${node.hook}, ${node.record}</span>`
+  // What is wrong has a column of its own.
+  const unproven = node.conditions.filter(({ status }) => status === 'Unknown')
+  return html`${tag(node.attached ? 'recording' : 'ready', 'ok', 'yes')}<span class="sub">${node.hook}, ${node.record}</span>${unproven.map(({ message }) => html`<span class="sub"><bdi>${message}</bdi></span>`)}`
 }
 
 function seenAgo({ lastSeen }: NodeView, now: number): string {
