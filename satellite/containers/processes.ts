@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
 import { startTicksOf } from '../proc-text.js'
+import { cgroupBase } from './own-cgroup.js'
 
 type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf' | 'isThere'>
 
@@ -50,6 +51,8 @@ export function isThere(pid: number): boolean {
 }
 
 let mountpoint: string | undefined
+/** Of that mount; where paths in /proc/PID/cgroup begin. */
+let base: string | undefined
 
 function readOwnMounts(): string {
   try {
@@ -66,7 +69,9 @@ export function cgroupMount(): string | undefined {
   for (const line of readOwnMounts().split('\n')) {
     const [before, after] = line.split(' - ')
     if (after?.startsWith('cgroup2 ') === true) {
-      mountpoint = before?.split(' ')[4]
+      const [, , , root = '/', mount] = before?.split(' ') ?? []
+      if (mount !== undefined) base = cgroupBase(mount, root)
+      mountpoint = mount
       return mountpoint
     }
   }
@@ -75,11 +80,10 @@ export function cgroupMount(): string | undefined {
 
 /** Folder of a process' unified cgroup; undefined when the process is gone or there is no such hierarchy. */
 export function cgroupFolderOf(pid: number): string | undefined {
-  const mount = cgroupMount()
-  if (mount === undefined) return undefined
+  if (cgroupMount() === undefined || base === undefined) return undefined
   try {
     const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1]
-    return path === undefined ? undefined : join(mount, path)
+    return path === undefined ? undefined : join(base, path)
   } catch {
     return undefined
   }
