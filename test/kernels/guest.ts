@@ -15,6 +15,7 @@ import { runcRuntime } from '../../satellite/containers/runc.js'
 import { startRecorderLoop } from '../../satellite/recorder-loop.js'
 import type { Observation } from '../../src/api/gen/hub.js'
 import { createLogger } from '../../src/log.js'
+import { inPod, proofInPod, startAsPod } from '../helpers/as-pod.js'
 import { quiet } from '../helpers/quiet.js'
 import { makeBundle } from '../helpers/runc-bundle.js'
 
@@ -90,6 +91,15 @@ async function byArguments(recorder: Recorder): Promise<string> {
   expect('told apart by arguments', String(told), '16,1,-1')
   recorder.release(slot.index, slot.generation)
   return 'by arguments 1'
+}
+
+const asPod: Check = async () => {
+  const pod = await startAsPod({ calls, script: inPod.proof, before: ['unshare', '--cgroup'] })
+  const found = (await pod.next()) as typeof proofInPod
+  await pod.end()
+  const works = found.capabilities.map(({ name, works }) => ({ name, works }))
+  expect('proof', { ...found, capabilities: works }, proofInPod)
+  return `${found.test.counted} of ${found.test.expected}`
 }
 
 const denials: Check = () =>
@@ -255,6 +265,7 @@ const checks: Record<string, Check> = {
       expect('getpriority', native.get(nr.getpriority), 42)
       return told
     }),
+  'with the rights of a pod': asPod,
   'denials by count': denials,
   'ABIs apart': abis,
   'no less than strace': strace,

@@ -21,6 +21,7 @@ const lastingIdentity = ['runc, lasting, side by side', 'runc, lasting, one by o
 export const allChecks: readonly string[] = [
   'tp_btf self-test',
   'raw_tp self-test',
+  'with the rights of a pod',
   'denials by count',
   'ABIs apart',
   'no less than strace',

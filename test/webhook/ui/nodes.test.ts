@@ -21,8 +21,16 @@ test('a node says whether it records and what it lost', async (t) => {
     attached: true,
     losses: { ...node.losses, tableFull: 2, missed: 1 }
   }
-  const { get } = await startUiRig({ nodes: () => [idle, busy] })
+  const unproven: NodeView = {
+    ...idle,
+    name: 'node-3',
+    conditions: [
+      { type: 'RecorderExact', status: 'Unknown', reason: 'SelfTestNotRun', message: 'no <room>' }
+    ]
+  }
+  const { get } = await startUiRig({ nodes: () => [idle, busy, unproven] })
   const { body } = await get('/nodes')
+  t.match(body, /node-3[^]*ready[^]*no &lt;room&gt;[^]*in step/)
   t.match(body, /node-2[^]*recording[^]*node-1[^]*ready/)
   t.match(body, /2 table full, 1 missed/)
   t.equal(lossesText(busy.losses), '2 table full, 1 missed')

@@ -108,7 +108,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: '{{ $labels.instance }} could not keep all that it recorded: {{ $labels.kind }}',
     description:
-      'What is learned there is marked as incomplete. secco doctor --node says what to do about it.'
+      "What is learned there is marked as incomplete. secco doctor --node in that satellite's pod says what to do about it."
   },
   {
     alert: 'SeccoHubRefuses',
