@@ -26,7 +26,7 @@ export async function startHeld(program: string, args: readonly string[]): Promi
   closed.catch(() => undefined)
   child.stdin.on('error', () => undefined)
   await once(child, 'spawn')
-  const complaint = text(child.stderr)
+  const complaint = text(child.stderr).catch(() => '')
   const ended = closed.then(async () => {
     if (child.exitCode === 0) return
     const said = (await complaint).trim()
