@@ -1,11 +1,16 @@
 import type { AbiCounts, AbiNames } from '../src/api/gen/hub.js'
 
-/** Calls in which a service waits for work: seen, the instance is ready. */
+/** Calls that only a service waits for work in: seen, the instance is ready. */
+const accepts = new Set(['accept', 'accept4'])
+/**
+ * In these a service waits, too, but others do before they are one: a resolver polls, Node and Go run their
+ * loops to read a file or to dial. They count from `listen` on. `bind` would not do: resolvers bind.
+ */
 const waits = new Set(
-  `accept accept4 epoll_wait epoll_pwait epoll_pwait2 poll ppoll ppoll_time64 select _newselect pselect6
+  `epoll_wait epoll_pwait epoll_pwait2 poll ppoll ppoll_time64 select _newselect pselect6
   pselect6_time64`.split(/\s+/)
 )
-/** Who has not waited for work until then is ready by age: batch programs, busy loops. */
+/** Who has not waited for work until then is ready by age: batch programs, busy loops, who only dials out. */
 export const readyAfterMs = 30_000
 
 /** What an instance used before it was ready and after. */
@@ -65,6 +70,8 @@ class OwnPhases implements Phases {
   readonly #fromStart: boolean
   readonly #timeOf: (ageMs: number) => string
   #readyAt = ''
+  /** Waits that were seen while it did not listen. */
+  #idle = 0
   #started: ReadonlyMap<string, Calls> = none
   #serving: Map<string, Set<string>> | undefined = undefined
 
@@ -75,11 +82,24 @@ class OwnPhases implements Phases {
 
   look(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
     if (this.ready) return this.#grow(counts, names)
-    const waiting = names.some(({ syscalls }) => syscalls.some(({ name }) => waits.has(name)))
+    const waiting = this.#waits(names)
     if (!waiting && ageMs < readyAfterMs) return false
     this.#readyAt = this.#timeOf(waiting ? ageMs : readyAfterMs)
     this.#started = callsOf(tableOf(counts), names)
     return true
+  }
+
+  #waits(names: readonly AbiCounts[]): boolean {
+    let [listens, waited] = [false, 0]
+    for (const { syscalls } of names) {
+      for (const { name, count } of syscalls) {
+        if (accepts.has(name)) return true
+        if (name === 'listen') listens = true
+        else if (waits.has(name)) waited += count
+      }
+    }
+    if (!listens) this.#idle = waited
+    return listens && waited > this.#idle
   }
 
   get ready(): boolean {

@@ -108,7 +108,8 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   // A burst is exact and on the hub within a second, on a machine that does nothing else.
   const burst = ['signal', '1', 'refused', '10000']
   const busy = await start(
-    [...burst, ...burst, ...burst, 'poll', '600000'],
+    // A service: it polls for work.
+    ['listen', '1', ...burst, ...burst, ...burst, 'poll', '600000'],
     refusing('SCMP_ACT_ERRNO')
   )
   await followed(busy)
@@ -300,6 +301,22 @@ test('phases, argument values and the pace of growth', (t) => {
   t.ok(phases.look(countsOf({ mmap: 9, accept: 1 }), countsOf({ mmap: 9, accept: 1 }), 40))
   t.strictSame(names(phases.startup()), ['accept', 'mmap'])
   t.strictSame(names(phases.serving()), ['accept'], 'came back once: that serves')
+  // One look after the other.
+  const lives: [string, Record<string, number>[], number][] = [
+    ['a server that waits in epoll_wait', [{ mmap: 1 }, { listen: 1, epoll_wait: 1 }], 1],
+    ['all of it before the first look', [{ poll: 3, listen: 1, epoll_wait: 1 }], 0],
+    ['a resolver polls first', [{ poll: 3 }, { poll: 3 }, { poll: 3, listen: 1 }], -1],
+    ['and polls for work then', [{ poll: 3 }, { poll: 3, listen: 1 }, { poll: 4, listen: 1 }], 2],
+    ['a loop that reads files', [{ epoll_pwait: 9 }, { epoll_pwait: 17 }], -1],
+    ['and listens then', [{ epoll_pwait: 9 }, { epoll_pwait: 19, listen: 1 }], 1],
+    ['a resolver, then accept', [{ poll: 3 }, { poll: 3, listen: 1, accept4: 1 }], 1],
+    ['accept on a socket that it was given', [{ accept: 1 }], 0]
+  ]
+  for (const [what, looks, readyAt] of lives) {
+    const one = createPhases(true, String)
+    const at = looks.findIndex((counts) => one.look(countsOf(counts), countsOf(counts), 10))
+    t.equal(at, readyAt, what)
+  }
   const batch = createPhases(false, String)
   t.notOk(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs - 1))
   t.ok(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs + 500))

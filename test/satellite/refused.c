@@ -84,6 +84,8 @@ int main(int count, char **args)
 				}
 				wait(NULL);
 			}
+		if (!strcmp(args[at], "listen"))
+			listen(socket(AF_UNIX, SOCK_STREAM, 0), number);
 		if (!strcmp(args[at], "poll"))
 			poll(NULL, 0, number);
 		if (!strcmp(args[at], "exec")) {
