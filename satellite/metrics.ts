@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { NodeStatus } from '../src/api/gen/hub.js'
+import { nodeConditionReasons } from '../src/api/node-condition-reasons.js'
 import { version } from '../src/version.js'
 
 /** What the satellite's metrics and health look at. */
@@ -22,6 +23,9 @@ const kinds = {
   missed: 'missed',
   givenUp: 'given_up'
 } as const
+
+/** A closed set, too. */
+const conditionTypes = [...new Set(nodeConditionReasons.map(({ type }) => type))]
 
 /** The satellite's registry: read when somebody asks, no series per pod or container. */
 export function satelliteMetrics(state: SatelliteState): Registry {
@@ -60,6 +64,18 @@ export function satelliteMetrics(state: SatelliteState): Registry {
       const losses = state.status().losses
       for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
         this.inc({ kind: kinds[kind] }, losses?.[kind] ?? 0)
+      }
+    }
+  })
+  new Gauge({
+    name: 'secco_satellite_complaints',
+    help: 'Conditions of this node that are False, by type.',
+    labelNames: ['type'] as const,
+    registers,
+    collect() {
+      const wrong = state.status().conditions.filter(({ status }) => status === 'False')
+      for (const type of conditionTypes) {
+        this.set({ type }, wrong.filter((one) => one.type === type).length)
       }
     }
   })

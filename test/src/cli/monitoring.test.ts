@@ -5,6 +5,7 @@ import { Registry } from 'prom-client'
 import { test } from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { satelliteMetrics } from '../../../satellite/metrics.js'
+import { NodeStatus } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { alerts, jobs } from '../../../src/cli/install/monitoring/alerts.js'
 import { panels } from '../../../src/cli/install/monitoring/dashboard.js'
@@ -38,7 +39,7 @@ async function served(): Promise<Map<string, Described>> {
   profileMetrics(central, () => [])
   truthMetrics(central, () => [], { totals: () => [] })
   const satellite = satelliteMetrics({
-    status: () => ({}) as never,
+    status: () => NodeStatus.fromPartial({}),
     connected: () => false,
     waiting: () => 0,
     held: () => 0
@@ -215,6 +216,30 @@ test('the files hold the same', (t) => {
     }
   }
   t.end()
+})
+
+test('what a node complains of, by type', async (t) => {
+  const of = (type: string, status: string) => ({ type, status })
+  const conditions = [
+    of('FiltersMatch', 'False'),
+    of('FiltersMatch', 'False'),
+    of('RecorderExact', 'True'),
+    of('Unheard', 'False')
+  ]
+  const text = await satelliteMetrics({
+    status: () => NodeStatus.fromPartial({ conditions }),
+    connected: () => true,
+    waiting: () => 0,
+    held: () => 0
+  }).metrics()
+  t.match(text, /secco_satellite_complaints\{type="FiltersMatch"\} 2/)
+  t.match(text, /secco_satellite_complaints\{type="RecorderExact"\} 0/)
+  t.notMatch(text, /Unheard/, 'a closed set')
+  const asked = alerts.flatMap(({ expr }) =>
+    [...expr.matchAll(/secco_satellite_complaints\{type="(\w+)"\}/g)].map(([, type]) => type)
+  )
+  for (const type of asked) t.match(text, `{type="${type ?? ''}"}`, 'alerts ask for types that are')
+  t.equal(asked.length, 2)
 })
 
 test('profiles by how far they came', async (t) => {

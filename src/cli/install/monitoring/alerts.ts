@@ -75,6 +75,24 @@ export const alerts: readonly Alert[] = [
     description: 'secco doctor --node on the node; a file below secco/ never changes by our hand.'
   },
   {
+    alert: 'SeccoFilterMismatch',
+    expr: 'max by (instance) (secco_satellite_complaints{type="FiltersMatch"}) > 0',
+    for: '0m',
+    severity: 'critical',
+    summary: 'On {{ $labels.instance }} calls succeed that a profile refuses',
+    description:
+      'Another filter is in force than the profile of a container: the page of the node names it, secco ps --wrong shows what can be read of it. Start the container again, then the satellite.'
+  },
+  {
+    alert: 'SeccoRecorderInexact',
+    expr: 'max by (instance) (secco_satellite_complaints{type="RecorderExact"}) > 0',
+    for: '15m',
+    severity: 'warning',
+    summary: 'The recorder of {{ $labels.instance }} does not count all calls',
+    description:
+      'What is learned there is marked as incomplete. Look for other tracers on the node; secco doctor --node there.'
+  },
+  {
     alert: 'SeccoDenials',
     expr: 'sum by (node, answer) (increase(secco_denials_total{answer!="expected"}[10m])) > 0',
     for: '0m',
