@@ -33,6 +33,13 @@ function canaryView({ profile }: WorkloadLine, now: number): Markup {
   return html`<p class="banner" data-canary><b>Canary</b>: ${percent} % of new pods get ${mode}, the others ${from.mode}${former}. After ${quietFor} without trouble all do; it goes back by itself on a denial. Began ${moment(startedAt, now)}</p>`
 }
 
+/** Why quiet takes it nowhere: nobody watches where it runs. */
+function unprovenView({ profile }: WorkloadLine): Markup {
+  const said = profile.status?.conditions?.find(({ type }) => type === 'QuietUnproven')
+  if (said?.status !== 'True') return nothing
+  return html`<p class="banner" data-unproven><b>Quiet proves nothing here</b>: <bdi>${said.message}</bdi>. Record on that node, or take the step yourself.</p>`
+}
+
 /** From where to where; what a decision on one call says, its reason says. */
 function placesOf(action: string, from: string, to: string): string {
   if (action === 'mute' || action === 'allow') return to === 'heard' ? ', heard again' : ''
@@ -83,5 +90,5 @@ export function promotePanel(line: WorkloadLine, { may, offered, now }: Options)
   const forms = may
     ? html`${promoteForm(line, next)}${mayGoBack ? rollbackForm(key) : nothing}`
     : html`<p class="muted">You may look, not promote.</p>`
-  return html`<div class="body stack"><h3>Promote</h3>${canaryView(line, now)}${forms}${command(`secco promote ${key} ${next} --canary 40% --reason WHY`)}${mayGoBack ? command(`secco rollback ${key} --reason WHY`) : nothing}</div>${stepList(profile.status?.history ?? [], now)}`
+  return html`<div class="body stack"><h3>Promote</h3>${canaryView(line, now)}${unprovenView(line)}${forms}${command(`secco promote ${key} ${next} --canary 40% --reason WHY`)}${mayGoBack ? command(`secco rollback ${key} --reason WHY`) : nothing}</div>${stepList(profile.status?.history ?? [], now)}`
 }
