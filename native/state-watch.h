@@ -7,6 +7,7 @@
  * A container costs two wake-ups: its folder, and its state's rename (the watch of a container's folder ends
  * with its first event). Ends wait in a queue of their own: nothing is lost while nobody reads it. Where the
  * kernel gives only one queue (fs.inotify.max_user_instances) they come in the first, each with a wake-up.
+ * A third one waits for roots that are not there yet; where the kernel does not give it, sweep() finds them.
  */
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -115,6 +117,7 @@ class StateWatch {
   void close_all() {
     news_queue_.close();
     ends_.close();
+    above_.close();
     for (int *fd : {&stop_, &waits_}) {
       if (*fd >= 0) close(*fd);
       *fd = -1;
@@ -152,16 +155,21 @@ class StateWatch {
         sweep();
         swept = now();
       }
-      struct epoll_event found[3];
-      const int ready = epoll_wait(waits_, found, 3, resting_ ? ends_every_ms : sweep_s * 1000);
+      struct epoll_event found[4];
+      const int ready = epoll_wait(waits_, found, 4, resting_ ? ends_every_ms : sweep_s * 1000);
       if (ready < 0 && errno != EINTR) return;
-      bool any_ends = ready == 0 && resting_, any_news = false;
+      bool any_ends = ready == 0 && resting_, any_news = false, any_above = false;
       for (int at = 0; at < ready; at++) {
-        if (found[at].data.fd == stop_) return;
-        (found[at].data.fd == ends_.fd() ? any_ends : any_news) = true;
+        const int fd = found[at].data.fd;
+        if (fd == stop_) return;
+        (fd == ends_.fd() ? any_ends : fd == above_.fd() ? any_above : any_news) = true;
       }
       if (any_ends) read_ends();
-      if (any_news) drain();
+      if (any_news || any_above) drain();
+      if (any_above) {
+        above_.drain([] {}, [](const struct inotify_event &) {});
+        meet_roots();
+      }
     }
   }
 
@@ -234,6 +242,7 @@ class StateWatch {
       watched_.erase(found);
       /* Its one event was another file's. */
       if (ended.again) watch(ended.root, ended.folder, ended.depth);
+      if (ended.depth == 0) meet_root(ended.root);
       return;
     }
     const Watched &here = found->second;
@@ -361,9 +370,35 @@ class StateWatch {
     by_path_.erase(found);
   }
 
-  /* Roots that are made later, watches that have done their work, and states that were not renamed to their name. */
+  void meet_roots() {
+    for (const std::string &root : roots_) meet_root(root);
+  }
+
+  /* Again where a folder was made on the way to it before that was waited for. */
+  void meet_root(const std::string &root) {
+    for (std::string nearest;;) {
+      watch(root, root, 0);
+      if (by_path_.count(root) != 0) return;
+      const std::string above = wait_above(root);
+      if (above == nearest) return;
+      nearest = above;
+    }
+  }
+
+  /* The nearest folder above a root that is not there: the next thing made in it may be the root, or on the way to it. */
+  std::string wait_above(const std::string &root) {
+    if (!above_.is_open() && above_.open() && !wait_for(above_.fd())) above_.close();
+    std::string above = root;
+    for (size_t slash; (slash = above.rfind('/')) != std::string::npos && above != "/";) {
+      above.resize(std::max<size_t>(slash, 1));
+      if (above_.add(above, IN_CREATE | IN_MOVED_TO | IN_ONESHOT) >= 0) return above;
+    }
+    return {};
+  }
+
+  /* Watches that have done their work, states that were not renamed to their name, and roots where no queue tells of them. */
   void sweep() {
-    for (const std::string &root : roots_) watch(root, root, 0);
+    meet_roots();
     std::vector<Place> done, waiting;
     for (const auto &[wd, one] : watched_) {
       if (one.settled != 0 && now() - one.settled > settled_s) done.push_back({one.root, one.folder});
@@ -385,7 +420,7 @@ class StateWatch {
   std::vector<std::string> roots_;
   Appeared appeared_;
   std::atomic<bool> telling_{false};
-  InotifyQueue news_queue_, ends_;
+  InotifyQueue news_queue_, ends_, above_;
   int stop_ = -1, waits_ = -1;
   bool resting_ = false; /* the thread's own: an end was read a moment ago */
   std::unordered_map<int, Watched> watched_;

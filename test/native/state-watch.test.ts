@@ -127,6 +127,32 @@ test('one name again and again: whatever is read late, the last container is wha
   await until('its end', () => (take()?.gone === true ? true : undefined))
 })
 
+test('roots that are made later, or made again, are followed from their first container on', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-state-'))
+  const roots = ['a', 'b/runc', 'c/d/runc', 'c/d/other/runc'].map((path) => join(folder, path))
+  const watch = openStateWatch(roots)
+  t.teardown(async () => {
+    watch.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  t.ok(watch.start(() => undefined))
+  const began = performance.now()
+  const made = [...roots, ...roots]
+  for (const [at, root] of made.entries()) {
+    const pid = at + 1
+    await rm(root, { recursive: true, force: true })
+    const own = join(root, 'web')
+    await mkdir(own, { recursive: true })
+    await writeState(own, pid)
+    await until(`the state of ${own}`, () =>
+      watch.take().news.some(({ state }) => state?.pid === pid) ? true : undefined
+    )
+  }
+  // Whoever only looks every two seconds (sweep_s) takes as long for each.
+  const tookMs = performance.now() - began
+  t.ok(tookMs < made.length * 1000, `${Math.round(tookMs)} ms`)
+})
+
 test('a state that was not renamed to its name is found all the same', async (t) => {
   const { root, watch } = await followed(t)
   await mkdir(join(root, 'old'))
