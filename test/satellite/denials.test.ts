@@ -235,6 +235,11 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
   const later = { ...slot, index: 4 }
   details = [{ ...detail, index: 4, comm: 'first' }]
   watch.refresh()
+  t.match(
+    watch.denied(later, countsOf({ mount: 2 }), container),
+    [{ name: 'mount', detail: { errno: 1, pid: 41, comm: 'first' } }],
+    'of one that is over by then too'
+  )
   watch.follow(later, container)
   t.match(watch.denied(later, countsOf({ mount: 2 }), container), [
     { name: 'mount', detail: { errno: 1, comm: 'first' } }
