@@ -21,6 +21,7 @@ int main(int count, char **args)
 		if (!strcmp(args[at], "getpgid")) syscall(SYS_getpgid, 0);
 		if (!strcmp(args[at], "getsid")) syscall(SYS_getsid, 0);
 		if (!strcmp(args[at], "getpriority")) syscall(SYS_getpriority, 0, 0);
+		if (!strcmp(args[at], "socket")) syscall(SYS_socket, 1, 1, 0);
 		if (!strcmp(args[at], "wait")) pause();
 	}
 	return 0;
