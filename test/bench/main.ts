@@ -5,11 +5,12 @@ import { benchInventory } from './inventory.js'
 import { benchPages } from './pages.js'
 import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
-import type { BenchRow } from './row.js'
+import { recorderLimits } from './recorder-limits.js'
+import { type BenchRow, cell, judge, type Limit, ratioCell } from './row.js'
 import { benchSatellite } from './satellite.js'
 import { benchSimulation } from './simulation.js'
 
-/** What `npm run bench` measures, and what each row must reach (ratios; see BENCHMARKS.md). */
+/** What `npm run bench` measures. */
 const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
   recorder: benchRecorder,
   admission: benchAdmission,
@@ -21,11 +22,10 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   pages: benchPages
 }
 
-const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`
+/** What their rows must reach, else the command exits with 1. */
+const limits: Record<string, readonly Limit[]> = { recorder: recorderLimits }
 
-function cell(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3)
-}
+const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--json]\n`
 
 /** A Markdown table that a stranger can read. */
 export function benchTable(rows: readonly BenchRow[]): string {
@@ -37,10 +37,26 @@ export function benchTable(rows: readonly BenchRow[]): string {
     cell(row.median),
     String(row.rounds),
     Object.entries(row.ratio)
-      .map(([to, ratio]) => `${ratio.toFixed(2)} × ${to}`)
+      .map(([to, ratio]) => `${ratioCell(ratio)} × ${to}`)
       .join(', ') || '–'
   ])
+  return markdown(head, lines)
+}
+
+function markdown(head: readonly string[], lines: readonly string[][]): string {
   return [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |\n`).join('')
+}
+
+/** A line for each limit of these rows. */
+export function limitTable(rows: readonly BenchRow[]): string {
+  const lines = rows.flatMap((row) =>
+    (row.verdicts ?? []).map(({ of, most, measured, met }) => {
+      const figure = of === 'median' ? `median, ${row.unit}` : `× ${of}`
+      const limit = of === 'median' ? String(most) : ratioCell(most)
+      return [row.case, figure, limit, measured, met ? 'met' : 'missed']
+    })
+  )
+  return markdown(['what must be reached', 'figure', 'limit', 'measured', ''], lines)
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -62,19 +78,20 @@ async function main(args: readonly string[]): Promise<number> {
   const rows: BenchRow[] = []
   for (const name of names.length > 0 ? names : Object.keys(benches)) {
     process.stderr.write(`bench: ${name}, ${rounds} interleaved rounds …\n`)
-    rows.push(...((await benches[name]?.({ rounds })) ?? []))
+    rows.push(...judge((await benches[name]?.({ rounds })) ?? [], limits[name] ?? []))
   }
   const [timed, estimates] = [true, false].map((is) =>
     rows.filter(({ estimate }) => (estimate === undefined) === is)
   ) as [BenchRow[], BenchRow[]]
   const tables = [
     ...(timed.length > 0 ? [benchTable(timed)] : []),
+    ...(timed.some(({ verdicts }) => verdicts) ? [limitTable(timed)] : []),
     ...(estimates.length > 0 ? [estimateTable(estimates)] : [])
   ]
   process.stdout.write(
     args.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : tables.join('\n')
   )
-  return 0
+  return rows.every(({ verdicts = [] }) => verdicts.every(({ met }) => met)) ? 0 : 1
 }
 
 const [first = '', ...rest] = process.argv.slice(2)

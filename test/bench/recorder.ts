@@ -3,52 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../native/paths.js'
-import { openRecorder } from '../../native/recorder.js'
 import { type Loop, startLoop } from './loop.js'
-import type { BenchRow } from './row.js'
+import { type BenchRow, least, round3, toRow } from './row.js'
+import { benchSets } from './sets.js'
 import { type Subject, subjects, treatments } from './treatments.js'
 
 const straceCalls = 1000
-const containers = 1000
-
-const round3 = (value: number): number => Math.round(value * 1000) / 1000
-const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b)
-const least = (values: readonly number[]): number => sorted(values)[0] ?? Number.NaN
-
-function toRow(
-  name: string,
-  unit: string,
-  values: readonly number[],
-  ratio: Record<string, number> = {}
-): BenchRow {
-  const own = sorted(values)
-  return {
-    case: name,
-    unit,
-    min: round3(own[0] ?? Number.NaN),
-    median: round3(own[own.length >> 1] ?? Number.NaN),
-    rounds: own.length,
-    ratio
-  }
-}
-
-/** µs to read which calls each of 1,000 containers has used. */
-function benchSets(rounds: number): BenchRow {
-  const recorder = openRecorder()
-  try {
-    for (let at = 1; at <= containers; at += 1) recorder.adopt(at, BigInt(at), process.pid)
-    const values: number[] = []
-    for (let round = 0; round < rounds * 10; round += 1) {
-      const before = process.hrtime.bigint()
-      const { words, stride } = recorder.seen()
-      values.push(Number(process.hrtime.bigint() - before) / 1000)
-      if (words.length !== containers * stride) throw new Error('not all sets were read')
-    }
-    return toRow(`the sets of ${containers} containers, read`, 'µs', values)
-  } finally {
-    recorder.stop()
-  }
-}
 
 type Cells = Map<Subject, Map<string, number[]>>
 
@@ -130,6 +90,6 @@ export async function benchRecorder(options: { rounds: number }): Promise<BenchR
     toRow(`${subjects.filter}, reference: strace -f -c (wall)`, 'ns', straced, {
       untraced: round3(least(straced) / least(untraced))
     }),
-    benchSets(options.rounds)
+    ...(await benchSets(options.rounds))
   ]
 }
