@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { credentials } from '@grpc/grpc-js'
 import { SatelliteClient, type TraceUpdate } from '../../src/api/gen/satellite.js'
 import { readList } from '../../src/cli/hub-api.js'
@@ -13,17 +14,70 @@ import { until } from '../helpers/until.js'
 
 const ticksPerSecond = 100
 
-/** utime + stime of a process, seconds (proc_pid_stat(5), fields 14 and 15). */
-export async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+/** Programs that a process has started and that run now (what reads the audit log, what reads filters). */
+async function helpersOf(pid: number): Promise<number[]> {
+  const exeOf = (each: number) => readlink(`/proc/${each}/exe`).catch(() => '')
+  const own = await exeOf(pid)
+  const found: number[] = []
+  for (const task of await readdir(`/proc/${pid}/task`)) {
+    const path = `/proc/${pid}/task/${task}/children`
+    const children = (await readFile(path, 'utf8').catch(() => '')).split(' ').filter(Boolean)
+    for (const child of children.map(Number)) {
+      // Until its execve a child has its parent's memory, which is counted there.
+      if (![own, ''].includes(await exeOf(child))) found.push(child)
+    }
+  }
+  return found
 }
 
-/** Resident memory of a process, MB (proc_pid_status(5), VmRSS). */
-export async function residentMb(pid: number): Promise<number> {
+/** Own time and that of children that have ended, seconds (proc_pid_stat(5), fields 14 to 17). */
+async function ownSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return ticks / ticksPerSecond
+}
+
+/** Resident memory of one process, MB (proc_pid_status(5), VmRSS). */
+async function ownMb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024
+}
+
+/** Of the process, and of its helpers as far as they are still there. */
+async function withHelpers(pid: number, of: (pid: number) => Promise<number>): Promise<number> {
+  const helpers = (await helpersOf(pid)).map((helper) => of(helper).catch(() => 0))
+  return (await Promise.all(helpers)).reduce((sum, one) => sum + one, await of(pid))
+}
+
+/** User and system time of a process and of the helpers that it starts, seconds. */
+export function cpuSeconds(pid: number): Promise<number> {
+  return withHelpers(pid, ownSeconds)
+}
+
+/** Resident memory of a process and of its helpers, MB. */
+export function residentMb(pid: number): Promise<number> {
+  return withHelpers(pid, ownMb)
+}
+
+/** Looks at the resident memory once a second until `stop`, which gives the most there was, MB. */
+export function watchMemory(pid: number): { stop(): Promise<number> } {
+  const ended = new AbortController()
+  const watching = (async () => {
+    for (let most = 0; ; ) {
+      most = Math.max(most, await residentMb(pid))
+      if (ended.signal.aborted) return most
+      await delay(1000, undefined, { signal: ended.signal }).catch(() => undefined)
+    }
+  })()
+  // Of a satellite that died `stop` tells.
+  watching.catch(() => undefined)
+  return {
+    stop: () => {
+      ended.abort()
+      return watching
+    }
+  }
 }
 
 export interface RigOptions {
