@@ -65,6 +65,7 @@ export interface AddonRecorder {
   tellRefused(everyMs: number, moved: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
+  slots(): number
   leftovers(): { layout: string; slots: number; problem: string }[]
 }
 
@@ -135,7 +136,9 @@ export interface Addon {
     btf: string,
     slots: number,
     typed: boolean,
-    pin: string
+    pin: string,
+    /** 0: as sizes.h has it */
+    stripes: number
   ) => AddonRecorder
   StateWatch: new (roots: string[]) => AddonStateWatch
   /** undefined: it cannot be asked by number here. */

@@ -146,11 +146,11 @@ export async function proveRecorder(recorder: Recorder): Promise<Proof> {
 }
 
 /** Attaches with the better hook that loads and counts; the other one is tried where it does not. */
-async function tryRecorder(): Promise<Capability[]> {
+async function tryRecorder(btf: string | undefined): Promise<Capability[]> {
   const reasons: string[] = []
   for (const hook of ['tp_btf', 'raw_tp'] as const) {
     try {
-      const recorder = openRecorder({ hook, slots })
+      const recorder = openRecorder({ hook, slots, btf })
       try {
         recorder.attach()
         return (await tryAttached(recorder)).capabilities
@@ -180,9 +180,10 @@ async function tryOne(
  * Tries everything that this kernel may give, by doing it on children of its own, and undoes it.
  * Takes about half a second; never rejects. In the order of {@link capabilityNames}.
  * @param proven what a recorder in use has shown already: none is loaded for that then.
+ * @param btf as in RecorderOptions
  */
-export async function probeCapabilities(proven?: Proof): Promise<Capability[]> {
-  const recorded = proven?.capabilities ?? (await tryRecorder())
+export async function probeCapabilities(proven?: Proof, btf?: string): Promise<Capability[]> {
+  const recorded = proven?.capabilities ?? (await tryRecorder(btf))
   const others = await Promise.all([
     tryOne('blocked-calls', tryBlockedCalls),
     tryOne('audit-log', () => tryProbe('audit')),

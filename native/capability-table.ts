@@ -25,7 +25,7 @@ export const capabilityMeanings: Record<CapabilityName, Meaning> = {
   record: {
     works: 'every syscall of every container is counted, from its first instruction',
     missing: 'nothing can be learned on this node; profiles are still delivered and enforced',
-    next: 'run as root (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN) on Linux 5.11 or later with BTF, without kernel lockdown'
+    next: 'run as root (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN) on Linux 5.11 or later with BTF (its own, or --btf FILE), without kernel lockdown'
   },
   'record-arguments': {
     works:

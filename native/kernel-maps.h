@@ -30,6 +30,7 @@ struct OpenOptions {
   __u32 slots;
   bool typed;       // tp_btf, else raw_tp
   std::string pin;  // folder on a bpf file system; empty: everything ends with the process
+  __u32 stripes;    // at most; 0: as many as fit
 };
 
 /*
@@ -39,11 +40,12 @@ struct OpenOptions {
 class Maps {
  public:
   explicit Maps(const OpenOptions &options)
-      : walker_(options.path.substr(0, options.path.rfind('/') + 1) + "iter-task.bpf.o"), table_(options.slots) {
+      : pins_(options.pin.empty() ? nullptr : std::make_unique<PinFolder>(options.pin)),
+        walker_(options.path.substr(0, options.path.rfind('/') + 1) + "iter-task.bpf.o"),
+        table_(slots_for(options.slots)) {
     complaints.clear();
     LIBBPF_OPTS(bpf_object_open_opts, open_options);
     if (!options.btf.empty()) open_options.btf_custom_path = options.btf.c_str();
-    if (!options.pin.empty()) pins_ = std::make_unique<PinFolder>(options.pin);
     object_ = bpf_object__open_file(options.path.c_str(), &open_options);
     if (object_ == nullptr) throw Failure{"cannot open '" + options.path + "'", errno};
     try {
@@ -194,7 +196,7 @@ class Maps {
     }
     const bool sees_execveat = libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
     bpf_program__set_autoload(bpf_object__find_program_by_name(object_, "prepare_exec"), sees_execveat);
-    sizes_ = secco_sizes_of(table_.slots(), std::max(1, libbpf_num_possible_cpus()));
+    sizes_ = secco_sizes_of(table_.slots(), std::max(1, libbpf_num_possible_cpus()), options.stripes);
 
     size_t bytes = 0;
     auto *config = static_cast<secco_config *>(
@@ -216,6 +218,25 @@ class Maps {
     bpf_map__set_max_entries(map("denials"), sizes_.denials);
     bpf_map__set_max_entries(map("argument_denials"), sizes_.argument_denials);
     config_ = *config;
+  }
+
+  /*
+   * As many as are asked for; but a table of which more is in use keeps its size, since what found no room in
+   * the new one would be lost. A later start, with fewer in use, makes it smaller.
+   */
+  __u32 slots_for(__u32 asked) const {
+    if (pins_ == nullptr) return asked;
+    __u32 used = 0, had = asked;
+    for (const std::string &name : entries_of(pins_->path())) {
+      try {
+        const OldLayout old(pins_->of(name));
+        used += old.used();
+        had = std::max(had, old.slots());
+      } catch (const Failure &) {
+        continue; /* take_leftovers() says so */
+      }
+    }
+    return used > asked ? std::min<__u32>(had, SECCO_SLOTS_MAX) : asked;
   }
 
   /* The layout's name: another object, size or configuration is another layout. */

@@ -66,6 +66,14 @@ class OldLayout {
     return false;
   }
 
+  __u32 slots() const { return about_.slots; }
+  __u32 used() const {
+    std::vector<__u8> value;
+    __u32 sum = 0;
+    for (__u32 at = 0; at < about_.slots; at++) sum += slots_.read(at, &value) && word(value, about_.state) == about_.used;
+    return sum;
+  }
+
   /* `take` says whether it has it now: then nobody finds it here again, should this process be killed on the way. */
   void each(const std::function<bool(const OldSlot &)> &take) const {
     std::vector<__u8> value;

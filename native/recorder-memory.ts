@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { openRecorder } from './recorder.js'
+import type { RecorderOptions } from './types.js'
 
 /** Bytes that the kernel says it holds for each map this process has open (proc(5), fdinfo; by map id). */
 function mapMemory(): Map<string, number> {
@@ -20,12 +21,12 @@ function mapMemory(): Map<string, number> {
 
 /**
  * Kernel memory of a recorder, in bytes: one is opened and measured, not calculated.
- * @param slots default: the recorder's own
+ * @param options default: the recorder's own
  * @throws NativeUnavailable where none can be opened
  */
-export function recorderMemory(slots?: number): number {
+export function recorderMemory(options: Pick<RecorderOptions, 'slots' | 'btf'> = {}): number {
   const before = mapMemory()
-  const recorder = openRecorder(slots === undefined ? {} : { slots })
+  const recorder = openRecorder(options)
   try {
     let sum = 0
     for (const [id, bytes] of mapMemory()) if (!before.has(id)) sum += bytes

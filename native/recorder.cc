@@ -46,11 +46,11 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::new_denials>("newDenials"),
                         InstanceMethod<&Recorder::noted>("noted"),
                         InstanceMethod<&Recorder::tell_refused>("tellRefused"), InstanceMethod<&Recorder::stop>("stop"),
-                        InstanceMethod<&Recorder::adopted>("adopted"),
+                        InstanceMethod<&Recorder::adopted>("adopted"), InstanceMethod<&Recorder::slots>("slots"),
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
 
-  /* (object file, BTF file or '', slots, true for tp_btf, pin folder or '') */
+  /* (object file, BTF file or '', slots, true for tp_btf, pin folder or '', stripes at most or 0) */
   explicit Recorder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Recorder>(info), env_(info.Env()) {
     OpenOptions options;
     options.path = info[0].As<Napi::String>();
@@ -58,6 +58,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     options.slots = std::clamp<__u32>(info[2].As<Napi::Number>().Uint32Value(), 1, SECCO_SLOTS_MAX);
     options.typed = info[3].As<Napi::Boolean>();
     options.pin = info[4].As<Napi::String>();
+    options.stripes = info[5].As<Napi::Number>();
     try {
       maps_ = std::make_shared<Maps>(options);
       Grace::start(env_, maps_, grace_);
@@ -110,6 +111,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     maps_.reset();
   }
   Napi::Value adopted(const Napi::CallbackInfo &) { return Napi::Boolean::New(env_, maps().adopted()); }
+  Napi::Value slots(const Napi::CallbackInfo &) { return Napi::Number::New(env_, table().slots()); }
 
   /* What was taken over: [{layout, slots, problem}] */
   Napi::Value leftovers(const Napi::CallbackInfo &) {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
+import { btfFile, doubtOf, hasKernelBtf } from './kernel-btf.js'
 import { ownMntns, ownPlace } from './own-place.js'
 import { nativeBuild } from './paths.js'
 import { pinFailure, preparePins, RecorderInUse } from './pins.js'
@@ -11,7 +12,6 @@ import { toArguments, toDetail } from './slot-details.js'
 import { slotReader } from './slot-view.js'
 import type { Deciding, Pinning, Recorder, RecorderOptions, Slot } from './types.js'
 
-const kernelBtf = '/sys/kernel/btf/vmlinux'
 
 type Hook = Recorder['hook']
 
@@ -44,19 +44,20 @@ function openAddon(
   slots: number,
   hook: Hook,
   btf: string,
-  pin: string
+  pin: string,
+  stripes: number
 ): AddonRecorder {
   const object = nativeBuild('recorder.bpf.o')
   if (!existsSync(object)) {
     throw new NativeUnavailable('the BPF object is not built: run `make -C native`')
   }
-  return new addon.Recorder(object, btf, slots, hook === 'tp_btf', pin)
+  return new addon.Recorder(object, btf, slots, hook === 'tp_btf', pin, stripes)
 }
 
 /** The hooks to try, best first; tp_btf needs the kernel's own BTF. */
 function hooksToTry(options: RecorderOptions): Hook[] {
   if (options.hook === 'tp_btf' || options.hook === 'raw_tp') return [options.hook]
-  return existsSync(kernelBtf) ? ['tp_btf', 'raw_tp'] : ['raw_tp']
+  return hasKernelBtf() ? ['tp_btf', 'raw_tp'] : ['raw_tp']
 }
 
 interface Opened {
@@ -71,15 +72,12 @@ function open(options: RecorderOptions, pin: string): Opened {
   if (!Number.isInteger(slots) || slots < 1 || slots > addon.slotsMax) {
     throw new RangeError(`slots must be a whole number from 1 to ${addon.slotsMax}`)
   }
-  if (!existsSync(kernelBtf) && options.btf === undefined) {
-    throw new NativeUnavailable(
-      `the kernel has no BTF (${kernelBtf} is missing): boot one with CONFIG_DEBUG_INFO_BTF=y, or give a BTF file of this kernel`
-    )
-  }
+  const btf = btfFile(options.btf)
+  const stripes = options.stripes ?? 0
   let first: unknown
   for (const hook of hooksToTry(options)) {
     try {
-      return { addon, native: openAddon(addon, slots, hook, options.btf ?? '', pin), hook }
+      return { addon, native: openAddon(addon, slots, hook, btf, pin, stripes), hook }
     } catch (error) {
       const failure = pinFailure(pin, error)
       if (failure instanceof RecorderInUse) throw failure
@@ -87,7 +85,7 @@ function open(options: RecorderOptions, pin: string): Opened {
     }
   }
   if (first instanceof NativeUnavailable) throw first
-  throw new NativeUnavailable(reasonOf(first), first)
+  throw new NativeUnavailable(reasonOf(first) + doubtOf(btf), first)
 }
 
 /** Opens with pins where that works; else without, and says why. */
@@ -98,7 +96,10 @@ function openPinned(options: RecorderOptions): Opened & { pinning: Pinning } {
   if (problem === undefined) {
     try {
       const opened = open(options, pin)
-      return { ...opened, pinning: { folder: pin, adopted: opened.native.adopted() } }
+      const { addon, native } = opened
+      const slots = native.slots()
+      const kept = slots > (options.slots ?? addon.slotsDefault) ? { kept: slots } : {}
+      return { ...opened, pinning: { folder: pin, adopted: native.adopted(), ...kept } }
     } catch (error) {
       if (error instanceof RecorderInUse) throw error
       problem = `nothing can be pinned in ${pin}: ${reasonOf(error)}`
@@ -245,9 +246,9 @@ export interface TracingProbe {
 }
 
 /** Can syscalls be traced here? Only a trial load and attachment knows: it does both and undoes them. */
-export function probeTracing(): TracingProbe {
+export function probeTracing(btf?: string): TracingProbe {
   try {
-    const recorder = openRecorder({ slots: 1 })
+    const recorder = openRecorder({ slots: 1, btf })
     try {
       recorder.attach()
       return { available: true, hook: recorder.hook }

@@ -51,7 +51,8 @@ static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_size
 	       cpus * SECCO_PER_CPU;
 }
 
-static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus)
+/* most_stripes: 0 for as many as fit; fewer than CPUs are shared by them. */
+static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus, __u32 most_stripes)
 {
 	struct secco_sizes sizes = { 1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT,
 				     slots, 0 };
@@ -59,7 +60,9 @@ static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus)
 		sizes.rows = 1;
 	if (sizes.argument_denials < SECCO_ARGUMENT_DENIALS)
 		sizes.argument_denials = SECCO_ARGUMENT_DENIALS;
-	while (sizes.stripes < cpus && sizes.stripes < SECCO_STRIPES_MAX)
+	if (!most_stripes || most_stripes > SECCO_STRIPES_MAX)
+		most_stripes = SECCO_STRIPES_MAX;
+	while (sizes.stripes < cpus && sizes.stripes * 2 <= most_stripes)
 		sizes.stripes *= 2;
 	while (sizes.stripes > 1 && secco_bytes(slots, cpus, &sizes) > SECCO_BUDGET)
 		sizes.stripes /= 2;

@@ -60,7 +60,7 @@ Napi::Array learned(Napi::Env env) {
 
 /* (slots, possible CPUs): see sizes.h */
 Napi::Value sizes_of(const Napi::CallbackInfo &info) {
-  const secco_sizes sizes = secco_sizes_of(info[0].As<Napi::Number>(), info[1].As<Napi::Number>());
+  const secco_sizes sizes = secco_sizes_of(info[0].As<Napi::Number>(), info[1].As<Napi::Number>(), 0);
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("stripes", Napi::Number::New(info.Env(), sizes.stripes));
   out.Set("oneStripePerCpu", Napi::Boolean::New(info.Env(), sizes.one_stripe_per_cpu != 0));

@@ -14,17 +14,22 @@ export type SlotPart = 'entry' | 'probe' | 'session'
 
 export interface RecorderOptions {
   /** Slots that can be held at once; a container takes one for each of its parts that was seen. */
-  slots?: number
+  slots?: number | undefined
   /**
    * Folder on a bpf file system where maps and links are pinned, so that recording goes on while
    * nobody reads. What an earlier process left there in the same layout is adopted; another layout's is
    * taken over and removed by `leftovers()`.
    */
-  pin?: string
+  pin?: string | undefined
   /** 'auto' takes tp_btf where it loads, else raw_tp. */
   hook?: 'auto' | 'tp_btf' | 'raw_tp'
-  /** BTF file of the running kernel, where /sys/kernel/btf/vmlinux is missing. */
-  btf?: string
+  /** BTF file of the running kernel, used where /sys/kernel/btf/vmlinux is missing. */
+  btf?: string | undefined
+  /**
+   * Rows of counters that a slot has at most. Fewer than CPUs share them by atomic additions, as large
+   * tables do on machines with many CPUs. Default: what sizes.h gives.
+   */
+  stripes?: number
 }
 
 export interface RecorderCounters {
@@ -167,6 +172,8 @@ export interface Pinning {
   problem?: string
   /** What an earlier process pinned goes on: its slots, its counts, its hooks. */
   adopted: boolean
+  /** Slots that it has where fewer were asked for: more than those are in use, and none is lost. */
+  kept?: number
 }
 
 export interface Recorder {

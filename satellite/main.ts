@@ -90,21 +90,19 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     onChange: (changed, gone) => feed.changed(changed, gone)
   })
 
-  const opened = await openForSatellite(record, options.pin, options.slots, logger).catch(
-    async (error: unknown) => {
-      await inspector.close()
-      await keeper.close()
-      registry.close()
-      throw error
-    }
-  )
+  const opened = await openForSatellite(record, options, logger).catch(async (error: unknown) => {
+    await inspector.close()
+    await keeper.close()
+    registry.close()
+    throw error
+  })
   // Before anybody takes its slots: the children of the trials are nobody's containers. What is to be attached
   // only when it is needed is not attached for that.
   const proof =
     opened.recorder === undefined || record !== 'always'
       ? undefined
       : await proveRecorder(opened.recorder)
-  const probed = await probeCapabilities(proof)
+  const probed = await probeCapabilities(proof, options.btf)
   const audit = opened.recorder === undefined ? undefined : await openAuditLog()
   let { reason } = opened
   const attached = (): boolean => opened.recorder?.attached ?? false

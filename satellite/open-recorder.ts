@@ -6,6 +6,7 @@ import type { Capability } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { RecordMode } from './record-mode.js'
+import type { SatelliteOptions } from './satellite-types.js'
 
 /** A predecessor that was killed lets go within this time. */
 const patienceMs = 3000
@@ -48,24 +49,25 @@ async function patiently<T>(work: () => T): Promise<T> {
  */
 export async function openForSatellite(
   record: RecordMode,
-  pin: string | undefined,
-  slots: number | undefined,
+  options: Pick<SatelliteOptions, 'pin' | 'slots' | 'btf'>,
   logger: Logger
 ): Promise<OpenedRecorder> {
+  const { pin, slots, btf } = options
   try {
     if (record === 'off') {
       const removed = pin === undefined ? [] : await patiently(() => cleanPins(pin))
       if (removed.length > 0) logger.info({ pin, removed }, 'detached what was pinned')
       return { reason: 'recording is switched off', capabilities: [] }
     }
-    const recorder = await patiently(() =>
-      openRecorder({
-        ...(pin === undefined ? {} : { pin }),
-        ...(slots === undefined ? {} : { slots })
-      })
-    )
+    const recorder = await patiently(() => openRecorder({ pin, slots, btf }))
     const { pinning } = recorder
     if (pinning.problem !== undefined) logger.warn({ pin }, pinning.problem)
+    if (pinning.kept !== undefined) {
+      logger.warn(
+        { pin, asked: slots, slots: pinning.kept },
+        'more slots are in use than were asked for: the table keeps its size until a start with fewer'
+      )
+    }
     if (pinning.adopted) logger.info({ pin }, 'adopted what was recorded meanwhile')
     return { recorder, reason: '', capabilities: pinCapability(recorder, pin !== undefined) }
   } catch (error) {

@@ -47,9 +47,11 @@ export interface SatelliteOptions {
   /** What revisions may never go below; default `approved`. */
   floor?: Floor
   /** Folder on a bpf file system: recording outlives this process. Default: it ends with it. */
-  pin?: string
+  pin?: string | undefined
   /** Slots of the recorder; its default without. */
-  slots?: number
+  slots?: number | undefined
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
   /** Milliseconds for which `unprofiled` stays attached after the last need. */
   lingerMs?: number
   logger: Logger

@@ -20,9 +20,9 @@ import { reportOf, sumAbis, type TraceReport } from './trace-report.js'
 /** What is left in a command's cgroup after its end gets this long to finish: pipes and children drain. */
 const drainMs = 1000
 
-function openOrExplain(): Recorder {
+function openOrExplain(btf: string | undefined): Recorder {
   try {
-    return openRecorder()
+    return openRecorder({ btf })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new SeccoError('TRACING_UNAVAILABLE', `nothing can be traced: ${reason}`, {
@@ -99,15 +99,17 @@ export interface CommandTrace {
  * Runs a command in a mount namespace of its own, recorded from its first instruction to its end.
  * @param onStart is given the command's pid, to pass signals on.
  * @param stdout the descriptor that the command's standard output goes to; default: this process's own.
+ * @param btf as in RecorderOptions
  * @throws SeccoError TRACING_UNAVAILABLE, COMMAND_NOT_STARTED
  */
 export async function traceCommand(
   command: readonly string[],
   machine: Abi,
   onStart: (pid: number) => void = () => undefined,
-  stdout?: number
+  stdout?: number,
+  btf?: string
 ): Promise<CommandTrace> {
-  const recorder = openOrExplain()
+  const recorder = openOrExplain(btf)
   try {
     attachOrExplain(recorder)
     await sweepCgroups()
@@ -193,6 +195,8 @@ export interface ContainerTraceOptions {
   registry: ContainerRegistry
   machine: Abi
   logger: Logger
+  /** As in RecorderOptions. */
+  btf?: string | undefined
   /** Ends the trace early; the report is of what was seen until then. */
   signal: AbortSignal
   onProgress?: (report: TraceReport) => void
@@ -213,7 +217,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
   )
   const target =
     options.wait && running.length === 0 ? undefined : resolveContainer(registry.all(), word)
-  const recorder = openOrExplain()
+  const recorder = openOrExplain(options.btf)
   attachOrExplain(recorder)
   const seen = new Map<string, Observation>()
   let lost = 0

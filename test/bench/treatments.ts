@@ -1,7 +1,7 @@
 import { loadAddon } from '../../native/addon.js'
 import { nativeBuild } from '../../native/paths.js'
 import { openRecorder } from '../../native/recorder.js'
-import type { Recorder } from '../../native/types.js'
+import type { Recorder, RecorderOptions } from '../../native/types.js'
 import type { Loop } from './loop.js'
 
 export const subjects = {
@@ -63,8 +63,8 @@ async function watch(recorder: Recorder, loops: Loops): Promise<void> {
  * The recorder, loaded anew each time as the references are: where the kernel happens to put a program and its maps
  * is worth some percent either way, and would else be one case's luck in all rounds.
  */
-function attached(): Recorder {
-  const recorder = openRecorder()
+function attached(options: RecorderOptions = {}): Recorder {
+  const recorder = openRecorder(options)
   recorder.attach()
   return recorder
 }
@@ -86,6 +86,19 @@ export const treatments: readonly Treatment[] = [
     against: ['empty', 'untraced'],
     attach: () => {
       const recorder = attached()
+      return Promise.resolve(() => {
+        recorder.stop()
+      })
+    }
+  },
+  {
+    // As 4,096 slots have them on a machine with more than two CPUs.
+    name: 'recorder, shared stripes',
+    subjects: ['filter'],
+    calls,
+    against: ['recorder', 'empty', 'untraced'],
+    attach: () => {
+      const recorder = attached({ stripes: 1 })
       return Promise.resolve(() => {
         recorder.stop()
       })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { launchCommand } from '../../native/launcher.js'
 import { openRecorder } from '../../native/recorder.js'
-import type { Recorder, SlotCounts } from '../../native/types.js'
+import type { Recorder, RecorderOptions, SlotCounts } from '../../native/types.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
 import { startRecorderLoop } from '../../satellite/recorder-loop.js'
@@ -35,9 +35,10 @@ function expect(what: string, got: unknown, expected: unknown): void {
 
 async function withRecorder(
   hook: Recorder['hook'],
-  use: (recorder: Recorder) => Promise<string>
+  use: (recorder: Recorder) => Promise<string>,
+  options: RecorderOptions = {}
 ): Promise<string> {
-  const recorder = openRecorder({ hook })
+  const recorder = openRecorder({ ...options, hook })
   try {
     recorder.attach()
     expect('hook', recorder.hook, hook)
@@ -118,6 +119,18 @@ const denials: Check = () =>
     told.push(await byArguments(recorder))
     return told.join(', ')
   })
+
+/** As on a machine with more CPUs than a slot has rows. */
+const sharedCounters: Check = () =>
+  withRecorder(
+    'tp_btf',
+    async (recorder) => {
+      const { native } = await counted(recorder, [calls, 'threads', '20000', '8'])
+      expect('getpriority of 8 threads', native.get(nr.getpriority), 160_000)
+      return selfTest(recorder)
+    },
+    { stripes: 1 }
+  )
 
 const abis: Check = () =>
   withRecorder('tp_btf', async (recorder) => {
@@ -266,6 +279,7 @@ const checks: Record<string, Check> = {
       return told
     }),
   'with the rights of a pod': asPod,
+  'shared counters': sharedCounters,
   'denials by count': denials,
   'ABIs apart': abis,
   'no less than strace': strace,

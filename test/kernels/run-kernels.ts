@@ -22,6 +22,7 @@ export const allChecks: readonly string[] = [
   'tp_btf self-test',
   'raw_tp self-test',
   'with the rights of a pod',
+  'shared counters',
   'denials by count',
   'ABIs apart',
   'no less than strace',

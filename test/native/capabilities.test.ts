@@ -147,7 +147,7 @@ test('capabilities of this kernel', { skip }, async (t) => {
   )
 
   await t.test('memory is measured and grows with the slots', (t) => {
-    const [small, large] = [recorderMemory(64), recorderMemory(1024)]
+    const [small, large] = [recorderMemory({ slots: 64 }), recorderMemory({ slots: 1024 })]
     t.ok(small > 64 * 1024 && large > small + 900 * 4096, `${small} ${large}`)
     t.end()
   })

@@ -9,6 +9,7 @@ import { type LearnedCall, loadAddon } from '../../native/addon.js'
 import { launchCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
+import { slotsDefault, slotsMax } from '../../native/slot-numbers.js'
 import type {
   AbiClass,
   ArgumentValue,
@@ -54,7 +55,8 @@ const release = (recorder: Recorder, slot: Slot): boolean =>
   recorder.release(slot.index, slot.generation)
 
 test('memory is bounded whatever the number of CPUs', { skip }, (t) => {
-  const { sizes } = loadAddon()
+  const { sizes, ...addon } = loadAddon()
+  t.same([slotsDefault, slotsMax], [addon.slotsDefault, addon.slotsMax], 'what programs say of it')
   const table: [number, number, number, boolean][] = [
     // slots, possible CPUs, stripes, one for each CPU
     [4096, 1, 1, true],

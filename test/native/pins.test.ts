@@ -1,6 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +17,7 @@ import { launchCommand, type LaunchedCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
+import { cgroupMount } from '../../satellite/containers/processes.js'
 import type { Recorder, Slot, SlotCounts } from '../../native/types.js'
 
 const probe = probeTracing()
@@ -67,13 +76,14 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     await once(child, 'exit')
   }
   /** Runs a program to its end. */
-  const call = async (count: number): Promise<{ mntns: number; pid: number }> => {
+  const call = async (count: number, cgroup?: string): Promise<{ mntns: number; pid: number }> => {
     const one = await launchCommand([calls, 'native', String(count)], {
-      filter: true,
-      stdio: 'ignore'
+      ...{ filter: true, stdio: 'ignore' },
+      ...(cgroup === undefined ? {} : { cgroup })
     })
     one.go()
     await one.ended
+    if (cgroup !== undefined) rmdirSync(cgroup)
     return one
   }
   /** A container that does as it is told: one read and one write for each byte. */
@@ -171,6 +181,57 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     mkdirSync(join(pin, 'v0-strange'))
     t.match(recorder.leftovers(), [{ layout: 'v0-strange', slots: 0, problem: /read/ }])
     recorder.stop()
+  })
+
+  await t.test('fewer slots than are in use: nothing is lost, and it shrinks later', async (t) => {
+    const old = await hold(256)
+    const done: { pid: number; count: number }[] = []
+    for (let count = 1; count <= 12; count += 1) {
+      const cgroup = join(cgroupMount() ?? '', `secco-pins-${process.pid}-${count}`)
+      done.push({ ...(await call(count, cgroup)), count })
+    }
+    const cat = await startCat()
+    old.stdin?.write('keep\n')
+    await once(old, 'exit')
+    const everybody = async (recorder: Recorder): Promise<void> => {
+      for (const { pid, count } of done) {
+        const { slot, counts } = met(recorder, pid)
+        t.equal(counts.native.get(getpriority), count)
+        t.match(slot, { complete: true })
+      }
+      await cat.echo()
+      t.match(met(recorder, cat.pid).slot, { complete: true })
+    }
+    // Another layout all the same: as a release with other programs would have.
+    const asked = { pin, slots: 8, stripes: 1 }
+    const upgraded = openRecorder(asked)
+    t.match(upgraded.pinning, { adopted: false, kept: 256 })
+    upgraded.attach()
+    t.match(upgraded.leftovers(), [{ problem: '', slots: Number }])
+    t.equal(upgraded.counters().tableFull, 0)
+    await everybody(upgraded)
+    upgraded.stop({ keep: true })
+
+    const again = openRecorder(asked)
+    t.match(again.pinning, { adopted: true, kept: 256 })
+    await everybody(again)
+    cat.process.kill('SIGKILL')
+    await cat.ended
+    for (const slot of again.slots()) again.release(slot.index, slot.generation)
+    again.stop({ keep: true })
+
+    const small = openRecorder(asked)
+    t.equal(small.pinning.kept, undefined)
+    t.equal(small.pinning.adopted, false)
+    small.attach()
+    small.leftovers()
+    t.equal(layouts().length, 1)
+    t.match(await small.selfTest(), { ok: true })
+    let free = 0
+    for (; small.adopt(free + 1, 7n, process.pid) !== undefined; free += 1);
+    t.ok(free <= 8, `${free} more`)
+    small.stop()
+    t.strictSame(layouts(), [])
   })
 
   await t.test('half-made pins', async (t) => {

@@ -326,6 +326,27 @@ test('recorder', { skip }, async (t) => {
     t.ok(clear(recorder).every((slot) => slot.complete))
   })
 
+  await t.test('CPUs that share a row of counters', async (t) => {
+    // As a table of 4,096 slots has them from 3 CPUs on; on fewer each CPU has its own.
+    const shared = openRecorder({ slots: 64, stripes: 1 })
+    shared.attach()
+    for (const [args, expected] of [
+      [['native', '1000000'], 1_000_000],
+      [['threads', '200000', '8'], 1_600_000]
+    ] as const) {
+      const done = await run([calls, ...args])
+      const { slot, counts } = drain(shared, done.mntns)
+      t.equal(counts.native.get(nr.getpriority), expected, args.join(' '))
+      t.match(slot, { complete: true, distinct: counts.native.size })
+    }
+    const { counts } = drain(shared, (await run([calls, 'execveat'])).mntns)
+    t.same([counts.native.get(nr.execveat), counts.native.get(nr.execve)], [1, 1], 'minus one')
+    t.ok((await shared.selfTest()).ok)
+    t.equal(shared.counters().recursionMisses, 0)
+    shared.stop()
+    t.ok(clear(recorder).every((slot) => slot.complete))
+  })
+
   await t.test('stop twice, use after stop, a worker that ends without stop', async (t) => {
     const one = openRecorder({ slots: 2 })
     one.attach()
