@@ -33,12 +33,14 @@ export interface DoctorOptions {
   output: 'table' | 'json' | 'yaml'
   seccompRoot: string
   containerdSocket: string
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
   logger: Logger
 }
 
 /** `secco doctor --node`: 0 when this node can learn and enforce, else 1. */
 export async function runNodeDoctor(io: Io, options: DoctorOptions): Promise<number> {
-  const facts = await readNodeFacts(options.seccompRoot, options.containerdSocket, options.logger)
+  const facts = await readNodeFacts(options)
   const verdict = judgeNode(facts)
   if (options.output === 'table') printVerdict(io, verdict)
   else printObject(io, options.output, { ...facts, ...verdict })

@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { probeCapabilities } from '../../native/capabilities.js'
 import type { Capability } from '../../native/capability-table.js'
+import { hasKernelBtf } from '../../native/kernel-btf.js'
 import { openRecorder, reasonOf } from '../../native/recorder.js'
 import { recorderMemory } from '../../native/recorder-memory.js'
 import { trialLoad } from '../../native/trial-load.js'
@@ -30,6 +31,8 @@ export interface NodeFacts {
   arch: string
   abis: readonly string[]
   btf: boolean
+  /** The file that types are read from instead; empty: none was given, or none is needed. */
+  btfFile: string
   cgroup: CgroupMode
   hook: string
   capabilities: readonly Capability[]
@@ -58,10 +61,12 @@ function attempt<Value>(action: () => Value): Tried<Value> {
   }
 }
 
-async function selfTest(): Promise<{ hook: string; test: NodeFacts['selfTest'] }> {
+async function selfTest(
+  btf: string | undefined
+): Promise<{ hook: string; test: NodeFacts['selfTest'] }> {
   let hook = ''
   try {
-    const recorder = openRecorder()
+    const recorder = openRecorder({ btf })
     try {
       recorder.attach()
       hook = recorder.hook
@@ -117,18 +122,23 @@ async function pinnedThings(): Promise<string[]> {
   return names.filter((name) => name.startsWith('secco')).map((name) => join(folder, name))
 }
 
-/** Looks at this node. Everything is undone again; nothing here rejects because one thing fails. */
-export async function readNodeFacts(
-  seccompRoot: string,
-  containerdSocket: string,
+export interface NodeToRead {
+  seccompRoot: string
+  containerdSocket: string
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
   logger: Logger
-): Promise<NodeFacts> {
+}
+
+/** Looks at this node. Everything is undone again; nothing here rejects because one thing fails. */
+export async function readNodeFacts(options: NodeToRead): Promise<NodeFacts> {
+  const { seccompRoot, containerdSocket, btf, logger } = options
   const registry = openRegistry(
     [runcRuntime(), containerdRuntime(containerdSocket), dockerRuntime(), podmanRuntime()],
     logger
   )
   try {
-    const { hook, test } = await selfTest()
+    const { hook, test } = await selfTest(btf)
     const runtimes = [...(await registry.versions()), ...(await crunVersion())]
     const mountinfo = await readFile('/proc/self/mountinfo', 'utf8')
     return {
@@ -136,10 +146,11 @@ export async function readNodeFacts(
       kernel: release(),
       arch: machine(),
       abis: abisOfMachine(machine()),
-      btf: existsSync('/sys/kernel/btf/vmlinux'),
+      btf: hasKernelBtf(),
+      btfFile: hasKernelBtf() ? '' : (btf ?? ''),
       cgroup: cgroupMode(mountinfo),
       hook,
-      capabilities: await probeCapabilities(),
+      capabilities: await probeCapabilities(undefined, btf),
       runtimes,
       silentRuntimes: installedRuntimes(runtimes),
       libseccomp: (await runcSays()).libseccomp,
@@ -147,7 +158,7 @@ export async function readNodeFacts(
       seccompRootProblem: await whyNotWritable(seccompRoot),
       filterProblem: await whyNoFilter(),
       selfTest: test,
-      memory: attempt(() => recorderMemory()),
+      memory: attempt(() => recorderMemory({ btf })),
       pinned: await pinnedThings()
     }
   } finally {

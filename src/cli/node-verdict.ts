@@ -1,4 +1,5 @@
 import { capabilityMeanings } from '../../native/capability-table.js'
+import { kernelBtf } from '../../native/kernel-btf.js'
 import type { NodeFacts } from './node-facts.js'
 
 /** `untried`: only root could tell. `note`: a fact, good either way. */
@@ -51,9 +52,11 @@ export function judgeNode(facts: NodeFacts): NodeVerdict {
   )
   add(
     'BTF',
-    facts.btf ? 'yes' : 'no',
-    facts.btf ? '/sys/kernel/btf/vmlinux' : 'the kernel describes no types: tp_btf cannot be used',
-    'use a kernel with CONFIG_DEBUG_INFO_BTF=y'
+    facts.btf || facts.btfFile !== '' ? 'yes' : 'no',
+    facts.btf
+      ? kernelBtf
+      : `the kernel describes no types: tp_btf cannot be used${facts.btfFile === '' ? '' : `, raw_tp is with ${facts.btfFile}`}`,
+    'use a kernel with CONFIG_DEBUG_INFO_BTF=y, or give a BTF file of this one with --btf'
   )
   add(
     'cgroup',

@@ -21,6 +21,10 @@ export interface NodeOptions {
   record: RecordMode
   /** Folder on a bpf file system where recording outlives this process; undefined: nowhere. */
   pin?: string | undefined
+  /** Slots of the recorder; its default without. */
+  slots?: number | undefined
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
   floor?: Floor
   /** In a cluster: the ServiceAccount's token and the hub's authority, read again when they change. */
   token?: { tokenFile: string; caFile: string } | undefined
@@ -64,7 +68,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     containerdSocket: options.containerdSocket,
     record: options.record,
     ...(options.floor === undefined ? {} : { floor: options.floor }),
-    ...(options.pin === undefined ? {} : { pin: options.pin }),
+    pin: options.pin,
+    slots: options.slots,
+    btf: options.btf,
     logger
   }).catch((error: unknown) => {
     proof.stop()

@@ -33,6 +33,8 @@ export interface TraceArgs {
   /** As in 30s, 5m, 1h, 500ms. */
   for?: string
   output?: TraceFormat
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string
   /** Names beyond RuntimeDefault that the profile may have all the same: the user's approval. */
   allow?: readonly string[]
 }
@@ -135,7 +137,7 @@ async function runCommand(
   try {
     // What a program reads (`> profile.json`) is the report alone: the command's words go to stderr.
     const stdout = (args.output ?? 'table') === 'table' ? undefined : 2
-    const trace = await traceCommand(command, abi, signals.to, stdout)
+    const trace = await traceCommand(command, abi, signals.to, stdout, args.btf)
     if (trace.remaining > 0) {
       const verb = trace.remaining === 1 ? 'runs' : 'run'
       io.stderr.write(
@@ -194,6 +196,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
       registry,
       machine: abi,
       logger,
+      btf: args.btf,
       signal: stop.signal,
       onReady: () => {
         if (duration !== undefined) timer = setTimeout(end, duration)

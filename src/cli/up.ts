@@ -24,6 +24,9 @@ export interface UpArgs {
   seccompRoot: string | undefined
   runcRoots: readonly string[]
   containerdSocket: string
+  /** As in NodeOptions. */
+  slots?: number | undefined
+  btf?: string | undefined
   legacyAnnotations: boolean
   /** Who the printed link is for. */
   user: string
@@ -99,6 +102,8 @@ async function startAll(
     runcRoots,
     containerdSocket: args.containerdSocket,
     record: 'always',
+    slots: args.slots,
+    btf: args.btf,
     logger: logger.child({ component: 'satellite' })
   })
   closers.push(() => satellite.close())
@@ -190,7 +195,7 @@ export async function up(
   auditFile: string | undefined
 ): Promise<number> {
   await ensureRunnable(args.paths)
-  const tracing = probeTracing()
+  const tracing = probeTracing(args.btf)
   const closers: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()

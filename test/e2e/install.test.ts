@@ -124,7 +124,6 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
         '/run/containerd',
         '/sys/fs/bpf',
         '/sys/fs/cgroup',
-        '/sys/kernel/btf',
         '/var/lib/kubelet/seccomp',
         '/var/lib/kubelet/seccomp/secco/_own',
         '/var/lib/secco'

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { type Io, paint } from '../io.js'
+import { SeccoError } from '../../errors.js'
 import { plural } from '../../plural.js'
 import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
@@ -51,7 +52,7 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     options.ownProfiles
       ? `own pods: under profiles that come with Secco${options.readFilters ? ' (the satellite under none)' : ''}; before each starts, an init container writes its profile to ${ownProfilesPath}, as root without capabilities`
       : `own pods: under RuntimeDefault${options.readFilters ? ' (the satellite under no filter)' : ''}`,
-    `recording: ${options.record}`
+    `recording: ${options.record}, ${plural(options.slots, 'slot')} on each node${options.btf === undefined ? '' : `, types from ${options.btf} where the kernel has none`}`
   ]
   if (options.startupTaint) {
     lines.push(
@@ -68,8 +69,21 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
   return lines
 }
 
+/** @throws SeccoError INVALID_ARGUMENT for a file that no satellite could read on its node */
+function ensureSeen(file: string): void {
+  if (hostPaths.some(({ hostPath }) => file.startsWith(`${hostPath}/`))) return
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `--btf ${file}: satellites do not see it on their nodes`,
+    {
+      hint: 'put the file below /var/lib/secco of each node that needs one, and give that path'
+    }
+  )
+}
+
 /** `secco install`: the objects on stdout, what they will touch on stderr. Asks no cluster. */
 export function runInstall(io: Io, options: InstallOptions, dryRun: boolean): number {
+  if (options.btf !== undefined) ensureSeen(options.btf)
   const objects = installObjects(options)
   io.stderr(`${summary(options, objects).join('\n')}\n`)
   if (dryRun) {

@@ -1,3 +1,4 @@
+import { slotsDefault } from '../../../native/slot-numbers.js'
 import type { RecordMode } from '../../../satellite/record-mode.js'
 import type { InstallMode } from '../../rules/observe.js'
 
@@ -22,6 +23,10 @@ export interface InstallOptions {
   mode: InstallMode
   tls: TlsMode
   record: RecordMode
+  /** Of each satellite's recorder. */
+  slots: number
+  /** On nodes whose kernel has no BTF: a file of theirs below what the satellite sees. */
+  btf?: string | undefined
   /** New nodes keep other pods out until they have every file. */
   startupTaint: boolean
   /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
@@ -38,6 +43,7 @@ export const defaultOptions = {
   mode: 'observe',
   tls: 'selfsigned',
   record: 'always',
+  slots: slotsDefault,
   startupTaint: false,
   readFilters: false,
   ownProfiles: true,

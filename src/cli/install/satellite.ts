@@ -19,9 +19,11 @@ interface HostPath {
   mountPropagation?: 'HostToContainer'
 }
 
-/** All that the satellite sees of its node's file system. */
+/**
+ * All that the satellite sees of its node's file system. Not /sys/kernel/btf: a pod's own sysfs has it, and a
+ * mount of it would keep pods from starting where the kernel has none.
+ */
 export const hostPaths: readonly HostPath[] = [
-  { name: 'btf', hostPath: '/sys/kernel/btf', type: 'Directory', readOnly: true },
   {
     name: 'bpf',
     hostPath: '/sys/fs/bpf',
@@ -104,6 +106,9 @@ export function satellite(options: InstallOptions): Manifest {
                 '$(NODE_NAME)',
                 '--record',
                 options.record,
+                '--slots',
+                String(options.slots),
+                ...(options.btf === undefined ? [] : ['--btf', options.btf]),
                 '--health-listen',
                 `0.0.0.0:${ports.satellite}`
               ],

@@ -6,6 +6,7 @@ import { createLogger } from '../../log.js'
 import { usualNodes } from '../doctor-cluster-nodes.js'
 import { parseOutput } from '../output.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { btfMeaning } from './program-options.js'
 
 /** The same folder as `secco up` takes: the kubelet's where there is one. */
 const kubeletRoot = '/var/lib/kubelet'
@@ -16,6 +17,7 @@ interface DoctorFlags {
   seccompRoot?: string
   containerdSocket: string
   nodes?: string
+  btf?: string
 }
 
 /** How many nodes get a canary. @throws SeccoError INVALID_ARGUMENT */
@@ -42,6 +44,7 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
     )
     .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+    .option('--btf <file>', `with --node: ${btfMeaning}`)
     .option('-o, --output <format>', 'table, json or yaml', 'table')
     .action(async (flags: DoctorFlags, command: Command) => {
       const output = parseOutput(flags.output, ['table', 'json', 'yaml']) as
@@ -71,11 +74,11 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
         flags.seccompRoot ??
         (existsSync(kubeletRoot) ? join(kubeletRoot, 'seccomp') : pathsOf(command, context).seccomp)
       const { runNodeDoctor } = await import('../doctor.js')
-      const { containerdSocket } = flags
+      const { containerdSocket, btf } = flags
       const logger = createLogger('doctor')
       logger.level = 'silent'
       context.finish(
-        await runNodeDoctor(context.io, { output, seccompRoot, containerdSocket, logger })
+        await runNodeDoctor(context.io, { output, seccompRoot, containerdSocket, btf, logger })
       )
     })
 }

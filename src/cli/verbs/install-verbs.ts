@@ -13,6 +13,7 @@ import {
   tlsModes
 } from '../install/options.js'
 import { parseOutput } from '../output.js'
+import { parseSlots, slotsMeaning } from '../slots.js'
 import { kubeconfigOf, type VerbContext } from './context.js'
 
 interface InstallFlags {
@@ -22,6 +23,8 @@ interface InstallFlags {
   image: string
   tls: string
   record: string
+  slots: string
+  btf?: string
   startupTaint?: boolean
   readFilters?: boolean
   ownProfiles: string
@@ -47,6 +50,11 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
     .option('--image <name>', "Secco's image", `secco:${version}`)
     .option('--tls <selfsigned|cert-manager>', 'who makes certificates', defaultOptions.tls)
     .option('--record <when>', recordModes.join(', '), defaultOptions.record)
+    .option('--slots <number>', `on each node: ${slotsMeaning}`, String(defaultOptions.slots))
+    .option(
+      '--btf <file>',
+      'on nodes whose kernel has no BTF of its own: a BTF file of that kernel, below /var/lib/secco of the node'
+    )
     .option('--startup-taint', 'new nodes take no pods until they have every file')
     .option(
       '--read-filters',
@@ -78,6 +86,8 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
         mode: parseOutput(flags.mode, installModes, '--mode') as InstallMode,
         tls: parseOutput(flags.tls, tlsModes, '--tls') as TlsMode,
         record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
+        slots: parseSlots(flags.slots),
+        btf: flags.btf,
         startupTaint: flags.startupTaint === true,
         readFilters: flags.readFilters === true,
         ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',

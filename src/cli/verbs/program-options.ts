@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { slotsDefault } from '../../../native/slot-numbers.js'
+import { parseSlots, slotsMeaning } from '../slots.js'
 
 export const defaultRuncRoots = [
   '/run/runc',
@@ -7,6 +9,9 @@ export const defaultRuncRoots = [
   '/run/docker/runtime-runc/moby'
 ]
 export const kubeletRoot = '/var/lib/kubelet'
+
+export const btfMeaning =
+  'BTF file of this kernel, read where the kernel has none of its own (/sys/kernel/btf/vmlinux)'
 
 export const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
 
@@ -39,6 +44,8 @@ export function runtimeOptions(command: Command): Command {
       collect
     )
     .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+    .option('--slots <number>', slotsMeaning, String(slotsDefault))
+    .option('--btf <file>', btfMeaning)
 }
 
 export interface RuntimeOptions {
@@ -46,4 +53,9 @@ export interface RuntimeOptions {
   seccompRoot?: string
   runcRoot?: string[]
   containerdSocket: string
+  slots: string
+  btf?: string
 }
+
+/** What the recorder is opened with. @throws SeccoError INVALID_ARGUMENT */
+export const recorderOf = ({ slots, btf }: RuntimeOptions) => ({ slots: parseSlots(slots), btf })

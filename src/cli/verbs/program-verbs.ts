@@ -21,6 +21,7 @@ import {
   kubeletRoot,
   type ListenOptions,
   listenOptions,
+  recorderOf,
   type RuntimeOptions,
   runtimeOptions
 } from './program-options.js'
@@ -110,6 +111,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
                 : undefined),
             runcRoots: options.runcRoot ?? defaultRuncRoots,
             containerdSocket: options.containerdSocket,
+            ...recorderOf(options),
             legacyAnnotations:
               parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') ===
               'on',
@@ -275,6 +277,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
             seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
             runcRoots: options.runcRoot ?? defaultRuncRoots,
             containerdSocket: options.containerdSocket,
+            ...recorderOf(options),
             record: parseOutput(options.record, recordModes, '--record') as RecordMode,
             pin,
             token: tokenOptions(options),

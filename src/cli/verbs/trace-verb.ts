@@ -3,6 +3,7 @@ import { SeccoError } from '../../errors.js'
 import { parseOutput } from '../output.js'
 import type { TraceFormat } from '../trace.js'
 import type { VerbContext } from './context.js'
+import { btfMeaning } from './program-options.js'
 
 interface TraceOptions {
   output: string
@@ -11,6 +12,7 @@ interface TraceOptions {
   root?: string
   for?: string
   allow?: string
+  btf?: string
 }
 
 /** `secco trace CONTAINER` and `secco trace -- COMMAND…`. */
@@ -35,6 +37,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
       '--allow <names>',
       'with -o profile: approve these syscalls that RuntimeDefault refuses (comma-separated)'
     )
+    .option('--btf <file>', btfMeaning)
     .action(async (words: string[], options: TraceOptions, self: Command) => {
       if (self.getOptionValueSourceWithGlobals('kubeconfig') === 'cli') {
         throw new SeccoError(

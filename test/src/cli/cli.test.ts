@@ -103,6 +103,22 @@ test('the secco command', async (t) => {
           name: 'bad address',
           args: ['webhook', '--listen', 'here'],
           says: /--listen here: not HOST:PORT/
+        },
+        ...['0', '4097', 'many', '1.5'].map((slots) => ({
+          name: `${slots} slots`,
+          args: ['satellite', '--slots', slots],
+          says: new RegExp(`--slots ${slots}: not a whole number from 1 to 4096`)
+        })),
+        {
+          name: 'slots of the whole installation on this machine',
+          args: ['up', '--slots', '-3', '--once'],
+          says: /--slots -3.*\n {2}next: leave it out for 4096/
+        },
+        { name: 'slots of every node', args: ['install', '--slots', '9999'], says: /--slots 9999/ },
+        {
+          name: 'types that no pod sees',
+          args: ['install', '--btf', '/etc/vmlinux.btf'],
+          says: /--btf \/etc\/vmlinux\.btf: satellites do not see it.*\n {2}next: .*\/var\/lib\/secco/
         }
       ]
       for (const { name, args, says } of cases) {

@@ -24,6 +24,7 @@ const facts: NodeFacts = {
   arch: 'x86_64',
   abis: ['x86_64', 'i386', 'x32'],
   btf: true,
+  btfFile: '',
   cgroup: 'v2',
   hook: 'tp_btf',
   capabilities: capabilityNames.map((name) => capability(name)),
@@ -94,6 +95,11 @@ test('the verdict on a node', (t) => {
     {
       name: 'lesser capabilities',
       change: { capabilities: without('pin', 'audit-log', 'iter-task', 'read-filter') },
+      can: [true, true]
+    },
+    {
+      name: 'types from a file',
+      change: { btf: false, btfFile: '/var/lib/secco/vmlinux.btf', hook: 'raw_tp' },
       can: [true, true]
     },
     {
