@@ -139,6 +139,23 @@ test('what cleans nodes up runs under the satellite’s profile, and brings it',
   t.end()
 })
 
+test('what satellites are told of their recorder', async (t) => {
+  const argsOf = (options: { slots?: number; btf?: string }): string[] =>
+    podSpecs(installObjects({ ...defaultOptions, image: 'secco:test', ...options }))
+      .filter(([name]) => name === 'secco-satellite')
+      .flatMap(([, { containers }]) => containers[0]?.args ?? [])
+  const usual = argsOf({}).join(' ')
+  t.match(usual, '--record always --slots 4096 --health-listen')
+  t.notMatch(usual, '--btf')
+  const btf = '/var/lib/secco/vmlinux.btf'
+  t.match(argsOf({ slots: 512, btf }).join(' '), `--slots 512 --btf ${btf} --health-listen`)
+  const { stderr } = await runSecco(['install', '--slots', '512', '--btf', btf, '--dry-run'])
+  t.match(stderr, `recording: always, 512 slots on each node, types from ${btf} where the kernel`)
+  // A pod whose hostPath is missing does not start, and so says nothing.
+  const specs = podSpecs(installObjects({ ...defaultOptions, image: 'secco:test' }))
+  t.notMatch(JSON.stringify(specs), '/sys/kernel/btf')
+})
+
 test('profiles of our own: constants that the kernel takes', async (t) => {
   const beyond = { satellite: ['bpf', 'perf_event_open'], webhook: [] }
   for (const program of ownPrograms) {
