@@ -194,7 +194,9 @@ class Maps {
       const std::string name = bpf_program__name(program);
       bpf_program__set_autoload(program, name.compare(name.size() - other.size(), other.size(), other) != 0);
     }
-    const bool sees_execveat = libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
+    /* libbpf would take a vmlinux on the disk as well, but only the kernel's own types let a program attach. */
+    const bool sees_execveat = exists("/sys/kernel/btf/vmlinux") &&
+                               libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
     bpf_program__set_autoload(bpf_object__find_program_by_name(object_, "prepare_exec"), sees_execveat);
     sizes_ = secco_sizes_of(table_.slots(), std::max(1, libbpf_num_possible_cpus()), options.stripes);
 

@@ -1,4 +1,4 @@
-import { slotsMax } from '../../native/slot-numbers.js'
+import { slotsDefault, slotsMax } from '../../native/slot-numbers.js'
 import { SeccoError } from '../errors.js'
 
 /** `--slots`, for the help of every verb that has it. */
@@ -12,7 +12,7 @@ export function parseSlots(text: string): number {
     'INVALID_ARGUMENT',
     `--slots ${text}: not a whole number from 1 to ${slotsMax}`,
     {
-      hint: `leave it out for ${slotsMax}, the most that 64 MB of kernel memory hold`
+      hint: `leave it out for ${slotsDefault}; ${slotsMax} are what 64 MB of kernel memory hold`
     }
   )
 }
