@@ -12,7 +12,6 @@ import { toArguments, toDetail } from './slot-details.js'
 import { slotReader } from './slot-view.js'
 import type { Deciding, Pinning, Recorder, RecorderOptions, Slot } from './types.js'
 
-
 type Hook = Recorder['hook']
 
 /** What to do next about a refusal of the kernel's, by errno (bpf(2), kernel_lockdown(7)). */
