@@ -12,7 +12,7 @@
  *   stripes    the smallest power of two that gives every CPU its own, halved until the sum fits.
  *              A CPU that has its own counts without an atomic operation.
  *
- *   4096 slots: 2 stripes, 50 MiB on 2 CPUs and on 512 (the kernel says 53). 1024 slots: 1 stripe a CPU up to 8, 37 MiB.
+ *   4096 slots: 2 stripes, 51 MiB on 2 CPUs and on 512, and so says the kernel. 1024 slots: 1 stripe a CPU up to 8, 37 MiB.
  *   docs/how-to/monitoring.md has it for operators.
  */
 #ifndef SECCO_SIZES_H
