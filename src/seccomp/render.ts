@@ -187,7 +187,10 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
       asAlternatives(alternatives),
       within === undefined ? [] : asAlternatives(within.left)
     )
-    rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
+    // Conditions that never hold let nothing through, and nothing left of them is not "any arguments".
+    if (parts.silent.length > 0) {
+      rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
+    }
     if (parts.logged.length > 0) {
       rules.push(...rulesFor(name, asList(parts.logged), { action: 'SCMP_ACT_LOG' }))
     }

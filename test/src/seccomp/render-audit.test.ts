@@ -38,3 +38,20 @@ test('audit', (t) => {
   t.equal(seccomp.architectures?.length, 3, 'every ABI')
   t.end()
 })
+
+test('conditions that never hold let nothing through, in audit as in enforce', (t) => {
+  const never = [
+    { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: 0, valueTwo: 0 },
+    { index: 1, op: 'SCMP_CMP_LT', value: 0 }
+  ] as const
+  for (const [name, ofDefault] of [
+    ['oldstat', 'SCMP_ACT_ERRNO/1'],
+    ['mount', 'SCMP_ACT_ERRNO/1'],
+    ['sysinfo', 'SCMP_ACT_LOG']
+  ] as const) {
+    const rule = { names: [name], action: 'SCMP_ACT_ALLOW' as const, args: [...never] }
+    const { seccomp } = renderProfile(allowing([], [rule]), audit)
+    t.equal(answer(seccomp, name, [1n, 0n, 1n]), ofDefault, name)
+  }
+  t.end()
+})
