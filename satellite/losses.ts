@@ -8,8 +8,10 @@ const meanings: Record<keyof Losses, string> = {
   unknownSyscalls: 'calls had numbers that the table does not know',
   recursionMisses: 'runs of the hook were skipped by the kernel',
   unidentified: 'sets belong to containers that could not be named',
-  details: 'argument values, denial details or counts of i386 and x32 found no room',
-  missed: 'containers ran while nothing was attached',
+  details:
+    'argument values, denial details or counts of i386 and x32 found no room, or were not told by an earlier release',
+  missed:
+    'containers ran while nothing was attached, or were recorded by another release in a form that cannot be read',
   givenUp: 'observations were given up: too many waited for the hub'
 }
 

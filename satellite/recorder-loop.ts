@@ -33,7 +33,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   const sayAgain = createSayAgain(tracked, dueSlots, prefix)
   // A restarted satellite goes on above whatever it sent before: at most four a second are used.
   const firstSequence = Date.now()
-  const state = { stopped: false }
+  const state = { stopped: false, unread: 0 }
   const isStopped = (): boolean => state.stopped
   const check = createSelfCheck(recorder, logger, { tests, tested })
   const naming = createSlotNaming(options)
@@ -205,14 +205,14 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     lastLosses ??
     lossesOf(recorder.counters(), {
       unidentified: naming.unidentified(),
-      missed: options.missed?.() ?? 0,
+      missed: (options.missed?.() ?? 0) + state.unread,
       givenUp: options.givenUp?.() ?? 0
     })
   const lossLog = createLossLog(losses, logger)
 
   const attach = async (): Promise<void> => {
     recorder.attach()
-    takeLeftovers(recorder, logger)
+    state.unread += takeLeftovers(recorder, logger)
     await registry.refresh()
     await adoptRunning(recorder, registry.all(), options.only)
   }

@@ -4,12 +4,21 @@ import { isSandbox } from './containers/labels.js'
 import type { Container } from './containers/runtime.js'
 import { timeSlices } from './time-slices.js'
 
-/** What another release pinned here goes on in this recorder, which is attached already. */
-export function takeLeftovers(recorder: Recorder, logger: Logger): void {
+/**
+ * What another release pinned here goes on in this recorder, which is attached already.
+ * @returns how many could not be read: each recorded at least one container, as far as anybody knows.
+ */
+export function takeLeftovers(recorder: Recorder, logger: Logger): number {
+  let unread = 0
   for (const { problem, ...taken } of recorder.leftovers()) {
-    if (problem === '') logger.info(taken, 'took over what another release recorded')
-    else logger.error({ ...taken, problem }, 'what another release recorded cannot be read')
+    if (problem === '') {
+      logger.info(taken, 'took over what another release recorded')
+      continue
+    }
+    unread += 1
+    logger.error({ ...taken, problem }, 'what another release recorded cannot be read')
   }
+  return unread
 }
 
 /** Gives containers that run already their slots; what began before the recorder is not complete. */

@@ -36,9 +36,9 @@ export interface NodeLosses {
   recursionMisses: number
   /** Sets whose container could not be named. */
   unidentified: number
-  /** Argument values and denial details that found no room. */
+  /** Argument values and denial details that found no room, or that an earlier release did not tell. */
   details: number
-  /** Containers that ran while nothing was attached. */
+  /** Containers that ran while nothing was attached, or one for another release's pins that cannot be read. */
   missed: number
   /** Observations that found no room while the hub did not take them. */
   givenUp: number

@@ -153,9 +153,9 @@ export interface Losses {
   recursionMisses: number;
   /** sets whose container could not be named */
   unidentified: number;
-  /** argument values and denial details that found no room */
+  /** argument values and denial details that found no room, or that an earlier release did not tell */
   details: number;
-  /** containers that ran while nothing was attached */
+  /** containers that ran while nothing was attached, or one for another release's pins that cannot be read */
   missed: number;
   /** observations that found no room while the hub did not take them */
   givenUp: number;
