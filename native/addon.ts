@@ -128,6 +128,7 @@ export interface SlotLayout {
   filteredFlag: number
   completeFlag: number
   ignoredFlag: number
+  unnotedFlag: number
 }
 
 export interface Addon {

@@ -25,7 +25,7 @@ class DenialFace {
 
   /* Those that are new or were counted again since they were given last. */
   Napi::Array news(Napi::Env env, SlotTable &table) {
-    std::map<secco_argument_denial_key, Counts, Before> given;
+    std::map<secco_argument_denial_key, Counts, ByCall> given;
     Napi::Array out = those(env, table, [&](const secco_argument_denial_key &key, const secco_denial &denial) {
       const Counts now(denial.count, denial.succeeded);
       given.emplace(key, now);
@@ -37,12 +37,6 @@ class DenialFace {
   }
 
  private:
-  /* Keys have no holes between their fields. */
-  struct Before {
-    bool operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const {
-      return memcmp(&left, &right, sizeof(left)) < 0;
-    }
-  };
   using Counts = std::pair<__u64, __u64>;
 
   template <typename Wanted>
@@ -83,7 +77,7 @@ class DenialFace {
     return out;
   }
 
-  std::map<secco_argument_denial_key, Counts, Before> given_;
+  std::map<secco_argument_denial_key, Counts, ByCall> given_;
 };
 
 }  // namespace

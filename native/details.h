@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "note-origins.h"
 #include "recorder.h"
 
 namespace {
@@ -25,10 +26,6 @@ class Details {
   bool row(__u32 number, secco_row *row) const {
     const __u32 at = number - 1;
     return number != 0 && number != SECCO_NO_ROW && bpf_map_lookup_elem(rows_, &at, row) == 0;
-  }
-  void write_row(__u32 number, const secco_row &row) const {
-    const __u32 at = number - 1;
-    bpf_map_update_elem(rows_, &at, &row, BPF_ANY);
   }
   void clear_row(__u32 at) const {
     static const secco_row none = {};
@@ -54,12 +51,24 @@ class Details {
     walk<secco_argument_denial_key>(
         argument_denials_,
         [&](const secco_argument_denial_key &key, const secco_denial &denial) { all.emplace_back(key, denial); });
+    fold_origins(&all);
     return all;
   }
 
+  /* What was noted elsewhere. False: no room. */
+  bool note(const secco_argument_denial_key &key, const secco_denial &denial, __u32 origin) const {
+    const secco_argument_denial_key own = with_origin(key, origin);
+    const int failed = key.asked == 0 ? bpf_map_update_elem(denials_, &own.call, &denial, BPF_ANY)
+                                      : bpf_map_update_elem(argument_denials_, &own, &denial, BPF_ANY);
+    return failed == 0;
+  }
+
   void drop(const secco_argument_denial_key &key) const {
-    if (key.asked == 0) bpf_map_delete_elem(denials_, &key.call);
-    else bpf_map_delete_elem(argument_denials_, &key);
+    for (__u32 origin = noted_here; origin < note_origins; origin++) {
+      const secco_argument_denial_key own = with_origin(key, origin);
+      if (key.asked == 0) bpf_map_delete_elem(denials_, &own.call);
+      else bpf_map_delete_elem(argument_denials_, &own);
+    }
   }
 
   /* When nobody can count in the slot any more: its next owner finds nothing of it. */
@@ -71,6 +80,8 @@ class Details {
   }
 
  private:
+  friend class OldSlots;
+
   /*
    * One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. Many elements in a
    * call where the kernel gives them so (BPF_MAP_LOOKUP_BATCH of hash maps, Linux 5.6; ENOSPC: a bucket has more).

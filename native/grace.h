@@ -1,11 +1,7 @@
 /* Released slots are used again when nobody can be in the middle of them any more. */
 #pragma once
 
-#include <linux/membarrier.h>
 #include <napi.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -15,22 +11,14 @@
 
 namespace {
 
-/*
- * Waits, off the main thread, until every CPU has left the programs that were running when it
- * began (membarrier's GLOBAL command is an RCU grace period), then lets released slots be reused.
- */
+/* Waits, off the main thread, until nobody can be in a released slot, then lets it be reused. */
 class Grace : public Napi::AsyncWorker {
  public:
   Grace(Napi::Env env, const std::shared_ptr<Maps> &maps, std::shared_ptr<bool> running)
       : Napi::AsyncWorker(env), maps_(maps), running_(std::move(running)), indices_(maps->table().take_limbo()) {
     *running_ = true;
   }
-  void Execute() override {
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return;
-    /* Refused where CPUs run without ticks (nohz_full). */
-    const struct timespec second = {1, 0};
-    nanosleep(&second, nullptr);
-  }
+  void Execute() override { await_grace(); }
   void OnOK() override {
     *running_ = false;
     const std::shared_ptr<Maps> maps = maps_.lock();

@@ -83,6 +83,10 @@ class Maps {
   void attach() {
     if (attached()) return;
     complaints.clear();
+    /* Calls were missed since another layout handed over. */
+    for (const std::string &name : pinned() ? entries_of(pins_->path()) : std::vector<std::string>()) {
+      ::unlink((pins_->of(name) + handed_mark).c_str());
+    }
     table_.forget_execs();
     /* Calls were missed while nothing was attached. */
     table_.forget_complete();
@@ -129,8 +133,9 @@ class Maps {
       if (folder == folder_) continue;
       Leftover one = {name, "", 0};
       try {
-        const OldLayout old(folder);
-        const bool seamless = attached() && old.attached();
+        OldLayout old(folder);
+        old.read();
+        const bool seamless = attached() && old.hand_over();
         old.each([&](const OldSlot &slot) {
           const bool taken = mine.take_over(slot, seamless);
           if (taken) one.slots++;

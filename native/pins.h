@@ -5,6 +5,7 @@
  *   <pin>/<layout>/map-NAME    every map of the object
  *   <pin>/<layout>/about       how a later release reads the slots, whatever it makes of the rest
  *   <pin>/<layout>/link-NAME   every attached program; none while detached
+ *   <pin>/<layout>/handed      it was attached until another layout was, which takes it over just now
  *   <pin>/<layout>-making/     maps that are not all there yet: killed half-way, nobody counts in them
  *
  * The kernel keeps names with a dot for itself (kernel/bpf/inode.c).
@@ -21,13 +22,14 @@
 #include <sstream>
 #include <vector>
 
+#include "about.h"
 #include "mapping.h"
-#include "recorder.h"
 
 namespace {
 
 constexpr long bpf_fs_magic = 0xcafe4a11; /* linux/magic.h */
 const std::string half_made = "-making";
+const std::string handed_mark = "/handed";
 
 std::string pin_name(const char *kind, const char *name) {
   std::string out = std::string(kind) + "-";
@@ -125,57 +127,6 @@ class PinFolder {
   std::string path_;
   int fd_ = -1;
 };
-
-/*
- * `about`: what any release must be able to read of any other's slots. This struct's first version
- * never changes; a new one gets a new number and the old one stays readable. Offsets are bytes in a
- * slot. Rows are arrays of 64-bit counts, `stripes` of them for a slot, at slot * stripes; or one of a
- * pool that the slot names.
- */
-constexpr __u32 about_version = 1;
-
-struct AboutRows {
-  char map[32];
-  __u32 abi; /* 0 native, 1 compat, 2 x32 */
-  __u32 stripes;
-  __u32 numbers;
-  __u32 seen_at; /* first bit in `seen` */
-  __u32 by;      /* where in a slot its row's number + 1 stands; 0: rows at slot * stripes */
-};
-
-struct About {
-  __u32 version;
-  __u32 slots;
-  __u32 slot_bytes;
-  __u32 cgroup_id, ns_id, first_seen, last_seen, unknown, seen, mntns, pid, generation, state, flags, part;
-  __u32 comm, comm_bytes, cgroup_name, cgroup_parent, name_bytes;
-  __u32 used; /* `state` of an occupied slot */
-  __u32 filtered, complete, ignored; /* bits of `flags` */
-  __u32 row_kinds;
-  AboutRows rows[8];
-};
-
-About about_this(__u32 slots, __u32 stripes) {
-  About about = {};
-  about.version = about_version;
-  about.slots = slots;
-  about.slot_bytes = sizeof(secco_slot);
-#define AT(field) about.field = offsetof(secco_slot, field)
-  AT(cgroup_id), AT(ns_id), AT(first_seen), AT(last_seen), AT(unknown), AT(seen), AT(mntns), AT(pid);
-  AT(generation), AT(state), AT(flags), AT(part), AT(comm), AT(cgroup_name), AT(cgroup_parent);
-#undef AT
-  about.comm_bytes = SECCO_COMM;
-  about.name_bytes = SECCO_NAME;
-  about.used = SECCO_SLOT_USED;
-  about.filtered = SECCO_FILTERED;
-  about.complete = SECCO_COMPLETE;
-  about.ignored = SECCO_IGNORED;
-  about.row_kinds = 3;
-  about.rows[0] = {"map-counts", 0, stripes, SECCO_NATIVE_NUMBERS, 0, 0};
-  about.rows[1] = {"map-rows", 1, 1, SECCO_COMPAT_NUMBERS, SECCO_COMPAT_AT, offsetof(secco_slot, compat_row)};
-  about.rows[2] = {"map-rows", 2, 1, SECCO_X32_NUMBERS, SECCO_X32_AT, offsetof(secco_slot, x32_row)};
-  return about;
-}
 
 void pin_about(const std::string &folder, const About &about) {
   const __u32 zero = 0;

@@ -27,6 +27,7 @@ struct Adopted {
   bool filtered;
   std::string comm, name, parent;
   __u32 part = SECCO_ENTRY_POINT;
+  __u64 ns_id = 0; /* not known */
 };
 
 /* Cut to its field; the field ends in a zero byte. */
@@ -105,7 +106,10 @@ class SlotTable {
     if (at < 0) return full();
     secco_entry &entry = state().entries[at];
     __u64 known = load(&entry.word);
-    if (static_cast<__u32>(known) != 0) return meet(static_cast<__u32>(known) - 1, entry, container);
+    const __u64 other = static_cast<__u32>(known) != 0 ? other_owner(static_cast<__u32>(known) - 1, container) : 0;
+    if (static_cast<__u32>(known) != 0 && other == 0) return meet(static_cast<__u32>(known) - 1, entry, container);
+    const long twin = other != 0 ? slot_of(container) : -1;
+    if (twin >= 0) return twin;
     /* An entry that got no slot before may get one now. */
     const long taken = take_slot();
     if (taken < 0) {
@@ -118,7 +122,7 @@ class SlotTable {
     secco_slot &made = slot(taken);
     made.cgroup_id = container.cgroup;
     made.mntns = container.mntns;
-    made.ns_id = 0;
+    made.ns_id = container.ns_id;
     made.first_seen = made.last_seen = monotonic();
     made.pid = container.pid;
     made.entry = at;
@@ -129,7 +133,10 @@ class SlotTable {
     put(made.cgroup_name, container.name);
     put(made.cgroup_parent, container.parent);
     const __u64 word = static_cast<__u64>(flags) << 32 | (taken + 1);
-    while (!__atomic_compare_exchange_n(&entry.word, &known, word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    /* Of two that had one number after the other the younger one is found by it. */
+    while (other <= container.ns_id &&
+           !__atomic_compare_exchange_n(&entry.word, &known, word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+      if (other != 0) break;
       if (static_cast<__u32>(known) == 0) continue;
       give_slot(taken);
       return static_cast<__u32>(known) - 1;
@@ -312,6 +319,23 @@ class SlotTable {
                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
     }
     forget_last();
+  }
+
+  /* The mount namespace that a slot of the same key is of, where that is another one; else 0. */
+  __u64 other_owner(__u32 index, const Adopted &container) const {
+    const __u64 owner = load(&slot(index).ns_id);
+    return container.ns_id != 0 && owner != container.ns_id ? owner : 0;
+  }
+
+  long slot_of(const Adopted &container) const {
+    long found = -1;
+    each_used([&](__u32 index, const secco_slot &one) {
+      if (one.ns_id == container.ns_id && one.mntns == container.mntns && one.cgroup_id == container.cgroup &&
+          one.part == container.part) {
+        found = index;
+      }
+    });
+    return found;
   }
 
   /*

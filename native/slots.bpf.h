@@ -34,7 +34,7 @@ struct {
 
 /*
  * User space reads them by lookup: mmap() would fill in every page at once, and all of it would be
- * resident memory. Only what an earlier release counted is added through a mapping, a page at a time.
+ * resident memory. Only what an earlier release learned is added through a mapping, an element at a time.
  */
 #define ROWS(name, row, flags)                                                                     \
 	struct {                                                                                   \
@@ -46,8 +46,8 @@ struct {
 	} name SEC(".maps")
 
 ROWS(counts, secco_native_row, BPF_F_MMAPABLE);
-ROWS(rows, secco_row, 0);
-ROWS(arguments, secco_argument_row, 0);
+ROWS(rows, secco_row, BPF_F_MMAPABLE);
+ROWS(arguments, secco_argument_row, BPF_F_MMAPABLE);
 ROWS(refused, secco_refused_row, 0);
 
 struct {

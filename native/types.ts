@@ -39,7 +39,7 @@ export interface RecorderCounters {
   unknownSyscalls: number
   /** Runs that the kernel skipped because the program was already running on that CPU. */
   recursionMisses: number
-  /** Argument values, denial details and rarer ABIs' rows that found no room. */
+  /** Argument values, denial details and rarer ABIs' rows that found no room; slots that another release left without some. */
   detailsLost: number
 }
 
@@ -68,6 +68,8 @@ export interface Slot {
   complete: boolean
   /** Nobody's workload, as `ignore()` was told: nothing is counted. */
   ignored: boolean
+  /** Another release counted here too, and its notes of refused calls are not in `denials`, or not all of them. */
+  unnoted: boolean
   /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
@@ -160,7 +162,7 @@ export interface Leftover {
   layout: string
   /** Containers whose calls so far are in this recorder now. */
   slots: number
-  /** Why it could not be read; empty when it could. Its containers are lost then. */
+  /** Why it could not be read; empty when it could. Its containers, nobody knows how many, are lost then. */
   problem: string
 }
 

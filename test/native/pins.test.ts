@@ -13,17 +13,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'tap'
+import { loadAddon } from '../../native/addon.js'
 import { launchCommand, type LaunchedCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { cleanPins, RecorderInUse } from '../../native/pins.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { cgroupMount } from '../../satellite/containers/processes.js'
 import type { Recorder, Slot, SlotCounts } from '../../native/types.js'
+import { learnedValues } from '../../src/seccomp/learned-arguments.js'
+import { until } from '../helpers/until.js'
 
 const probe = probeTracing()
 const skip = probe.available ? false : `nothing can be traced here: ${probe.reason ?? ''}`
 const moduleUrl = new URL('../../native/recorder.js', import.meta.url).href
 const getpriority = 140
+const [write, socket, getsid] = [1, 41, 124]
 
 /** A process that holds a pinned recorder and says `open` once it records. */
 const holder = `
@@ -40,20 +44,15 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'secco-pins-'))
   const mount = join(folder, 'bpf')
   const pin = join(mount, 'secco')
-  const calls = join(folder, 'calls')
+  const [calls, oldLayout] = [join(folder, 'calls'), join(folder, 'old-layout')]
   mkdirSync(mount)
   execFileSync('mount', ['-t', 'bpf', 'bpf', mount])
-  execFileSync('cc', [
-    ...['-O1', '-pthread', '-o', calls],
-    join(packageRoot(), 'test', 'native', 'calls.c')
-  ])
+  const sources = join(packageRoot(), 'test', 'native')
+  execFileSync('cc', ['-O1', '-pthread', '-o', calls, join(sources, 'calls.c')])
+  execFileSync('cc', ['-O1', '-o', oldLayout, join(sources, 'old-layout.c'), '-lbpf'])
   const children: ChildProcess[] = []
   t.teardown(async () => {
-    for (const child of children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
+    for (const child of children) await kill(child)
     if (existsSync(pin)) cleanPins(pin)
     execFileSync('umount', [mount])
     rmSync(folder, { recursive: true })
@@ -61,10 +60,14 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
   const layouts = (): string[] => (existsSync(pin) ? readdirSync(pin) : [])
   const pinsIn = (layout = ''): string[] => readdirSync(join(pin, layout)).sort()
 
-  const hold = async (slots = 64): Promise<ChildProcess> => {
+  const start = (slots: number) => {
     const args = ['--input-type=module', '-e', holder, '--', pin, String(slots)]
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     children.push(child)
+    return child
+  }
+  const hold = async (slots = 64): Promise<ChildProcess> => {
+    const child = start(slots)
     await Promise.race([
       once(createInterface({ input: child.stdout }), 'line'),
       once(child, 'exit').then(() => Promise.reject(new Error('the holder did not open')))
@@ -72,12 +75,17 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     return child
   }
   const kill = async (child: ChildProcess): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
   /** Runs a program to its end. */
-  const call = async (count: number, cgroup?: string): Promise<{ mntns: number; pid: number }> => {
-    const one = await launchCommand([calls, 'native', String(count)], {
+  const call = async (
+    count: number,
+    mode = 'native',
+    cgroup?: string
+  ): Promise<{ mntns: number; pid: number }> => {
+    const one = await launchCommand([calls, mode, String(count)], {
       ...{ filter: true, stdio: 'ignore' },
       ...(cgroup === undefined ? {} : { cgroup })
     })
@@ -195,7 +203,7 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     const cgroup = (name: string): string =>
       join(cgroupMount() ?? '', `secco-pins-${process.pid}-${name}`)
     for (let count = 1; count <= 30; count += 1) {
-      done.push({ ...(await call(count, cgroup(String(count)))), count })
+      done.push({ ...(await call(count, 'native', cgroup(String(count)))), count })
     }
     const cat = await startCat(cgroup('cat'))
     old.stdin?.write('keep\n')
@@ -245,6 +253,181 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     t.ok(free <= 24, `${free} more`)
     small.stop()
     t.strictSame(layouts(), [])
+  })
+
+  /** All that was learned of a process' container. */
+  const learned = (recorder: Recorder, { pid }: { pid: number }) => {
+    const { slot, counts } = met(recorder, pid)
+    const { native, compat, x32, unknown } = counts
+    const pairs = (table: typeof native): string[] => {
+      const found: string[] = []
+      table.forEach((count, nr) => found.push(`${nr}: ${count}`))
+      return found
+    }
+    return {
+      counts: [pairs(native), pairs(compat), pairs(x32), unknown],
+      arguments: recorder.readArguments(slot.index, slot.generation),
+      denials: recorder
+        .denials(slot)
+        .map((one) => ({ ...one, index: 0 }))
+        .sort(
+          (a, b) =>
+            a.nr - b.nr || Number(a.arguments !== undefined) - Number(b.arguments !== undefined)
+        ),
+      slot: { ...slot, index: 0, lastSeen: 0n, exits: 0 }
+    }
+  }
+  /** Leaves containers of each kind, over already, in a layout of so many slots. */
+  const leave = async (slots: number, times = 1) => {
+    const old = openRecorder({ pin, slots })
+    old.attach()
+    const left: { pid: number }[] = []
+    for (let nth = 0; nth < times; nth += 1) {
+      for (const [count, mode] of [
+        [9, 'values'],
+        [learnedValues + 1, 'values'],
+        [5, 'x32'],
+        [5, 'native']
+      ] as const) {
+        left.push(await call(count, mode))
+      }
+    }
+    const before = left.map((one) => learned(old, one))
+    old.stop({ keep: true })
+    return { left, before }
+  }
+
+  await t.test('argument values and notes of refused calls go over too', async (t) => {
+    const { left, before } = await leave(512)
+    const refused = { nr: socket, count: 1, result: -1 }
+    t.match(before[0]?.denials, [refused, { ...refused, arguments: [16n, 3n, 5n] }], 'by both')
+    t.ok((before[1]?.arguments?.many ?? []).length > 0, 'and one with many values')
+    const recorder = openRecorder({ pin, slots: 513 })
+    t.teardown(() => recorder.stop())
+    recorder.attach()
+    const noted = recorder.noted()
+    t.match(recorder.leftovers(), [{ problem: '' }])
+    t.not(recorder.noted(), noted, 'whoever reads notes is told of it')
+    t.same(
+      left.map((one) => learned(recorder, one)),
+      before
+    )
+    t.equal(recorder.counters().detailsLost, 0)
+    // The kernel side and what was taken over are one note; to drop it is to drop both.
+    const [one] = left
+    const { slot } = met(recorder, one?.pid ?? 0)
+    t.ok(recorder.watchDenials(slot.index, slot.generation, { native: [], compat: [], x32: [] }))
+    t.same(recorder.denials(slot), [])
+  })
+
+  await t.test('a slot goes on under its generation, with what was noted before', async (t) => {
+    const old = openRecorder({ pin, slots: 512 })
+    t.teardown(() => old.stop())
+    old.attach()
+    /** One that waits to be refused, in a slot that another one had before. */
+    const one = await until('a slot to be given again', async () => {
+      const command = [calls, 'meet', '3', '0', 'trap']
+      const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
+      const { stdin, stdout } = launched.process
+      if (stdin === null || stdout === null) throw new Error('no pipes')
+      const ready = once(stdout, 'data')
+      launched.go()
+      await ready
+      const { slot } = met(old, launched.pid)
+      const go = async (): Promise<void> => {
+        stdin.write('g')
+        await launched.ended
+      }
+      if (slot.generation > 0) return { pid: launched.pid, slot, go }
+      await go()
+      old.release(slot.index, slot.generation)
+      return undefined
+    })
+    old.stop({ keep: true })
+    const recorder = openRecorder({ pin, slots: 513 })
+    t.teardown(() => recorder.stop())
+    recorder.attach()
+    await one.go()
+    t.equal(met(recorder, one.pid).slot.generation, 0)
+    recorder.leftovers()
+    const now = met(recorder, one.pid)
+    t.match(now.slot, { generation: one.slot.generation, unnoted: false, complete: true })
+    // Both counted meanwhile, and both noted.
+    const of = recorder.denials(now.slot).filter(({ nr }) => nr === getsid)
+    t.match(of, [{ count: now.counts.native.get(getsid), result: getsid }])
+  })
+
+  await t.test('a layout that tells of neither', async (t) => {
+    const { left, before } = await leave(512)
+    // The first release's `about` was as long as this.
+    execFileSync(oldLayout, ['shorten', join(pin, layouts()[0] ?? ''), '516'])
+    const recorder = openRecorder({ pin, slots: 513 })
+    t.teardown(() => recorder.stop())
+    recorder.attach()
+    t.match(recorder.leftovers(), [{ problem: '', slots: Number }])
+    for (const [nth, one] of left.entries()) {
+      const { slot, counts } = met(recorder, one.pid)
+      t.match(slot, { complete: true, unnoted: true })
+      t.same(learned(recorder, one).counts, before[nth]?.counts)
+      const found = recorder.readArguments(slot.index, slot.generation)
+      t.same(found?.values, [], 'no condition is made of some')
+      const called = loadAddon().learned.filter(({ abi, nr }) =>
+        (abi === 0 ? counts.native : counts.compat).has(nr)
+      )
+      t.same(
+        found?.many.map(({ abi, nr }) => `${abi} ${nr}`),
+        called.map(({ abi, nr }) => `${abi === 0 ? 'native' : 'compat'} ${nr}`)
+      )
+    }
+    t.ok(recorder.counters().detailsLost >= left.length)
+    recorder.stop({ keep: true })
+
+    const next = openRecorder({ pin, slots: 512 })
+    t.teardown(() => next.stop())
+    next.attach()
+    next.leftovers()
+    for (const one of left) t.match(met(next, one.pid).slot, { unnoted: true }, 'and says so on')
+  })
+
+  await t.test('killed while it takes over: nothing twice, nothing lost', async (t) => {
+    const { left, before } = await leave(1024, 8)
+    const held = await hold(1024)
+    const cat = await startCat()
+    let echoes = 1
+    await kill(held)
+    let slots = 1024
+    for (const moments of [
+      [2, 7, 12],
+      [1, 20, 30]
+    ]) {
+      const [old = ''] = layouts()
+      slots += 1
+      for (const moment of moments) {
+        const child = start(slots)
+        const args = ['kill', join(pin, old), String(moment), String(child.pid)]
+        const killer = once(spawn(oldLayout, args, { stdio: 'inherit' }), 'exit')
+        const [code] = (await killer) as [number]
+        t.equal(code, 0, `killed at its ${moment}`)
+        await kill(child)
+        t.equal(layouts().length, 2)
+        // Nobody reads, and one of the two counts.
+        await cat.echo()
+        echoes += 1
+      }
+      await kill(await hold(slots))
+    }
+    const recorder = openRecorder({ pin, slots })
+    t.teardown(() => recorder.stop())
+    t.match(recorder.pinning, { adopted: true })
+    t.same(
+      left.map((one) => learned(recorder, one)),
+      before
+    )
+    const { slot, counts } = met(recorder, cat.pid)
+    t.equal(counts.native.get(write), echoes)
+    t.ok(slot.complete)
+    cat.process.kill('SIGKILL')
+    await cat.ended
   })
 
   await t.test('half-made pins', async (t) => {

@@ -35,6 +35,7 @@ export function oneSlot(next: Told): Recorder {
     distinct: next.distinct,
     part: 'entry',
     ignored: false,
+    unnoted: false,
     exits: 0,
     hasCompat: false
   })
