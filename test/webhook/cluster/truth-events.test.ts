@@ -28,7 +28,8 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
   const row = {
     ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c' },
     ...{ containerName: 'app', syscall: 'getsid', comm: 'x\u001b[2J', answer: 'EPERM' },
-    ...{ action: 'SCMP_ACT_ERRNO', revision: '', succeeded: 0, expected: false, added: 1 }
+    ...{ abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', revision: '' },
+    ...{ succeeded: 0, expected: false, added: 1 }
   } as unknown as DenialNews
   const denied = { ...row, muted: false, mode: 'enforce', hint: 'let it through' } as DenialView
   t.match(denialText(denied), { reason: 'CallRefused', type: 'Warning', note: /getsid.*EPERM/ })
