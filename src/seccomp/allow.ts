@@ -1,11 +1,11 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../api/seccomp-profile.js'
 import { SeccoError } from '../errors.js'
-import { sameConditions } from './argument-rules.js'
+import { type Conditions, conditionsWithin, sameConditions } from './argument-rules.js'
 import { parseBlock } from './block.js'
-import { runtimeDefaultNames } from './runtime-default.js'
+import { runtimeDefaultRules } from './runtime-default.js'
 import { isKnownSyscall } from './syscall-table.js'
 
-const floor = runtimeDefaultNames()
+const floor = runtimeDefaultRules()
 
 /** A call that people let through: `NAME` or `NAME:ARG=VALUE,…`, in the words of `secco block`. */
 export function parseAllow(text: string): SeccompSyscall {
@@ -26,12 +26,23 @@ export function parseAllow(text: string): SeccompSyscall {
   }
 }
 
+/** Does RuntimeDefault let a name through with these arguments? A name alone is all that it gives of it. */
+function isWithinDefault(name: string, args: Conditions): boolean {
+  const limits = floor.get(name)
+  if (limits === undefined) return false
+  return args.length === 0 || limits.length === 0 || conditionsWithin(args, limits)
+}
+
+/** A name that is let through comes with RuntimeDefault's arguments only (effective.ts). */
 function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
+  const [name = ''] = wanted.names
+  const conditions = wanted.args ?? []
+  const byName = conditions.length === 0 || !floor.has(name) || isWithinDefault(name, conditions)
   return (seccomp.syscalls ?? []).some(
     ({ names, action, args = [] }) =>
       action === 'SCMP_ACT_ALLOW' &&
-      names.includes(wanted.names[0] ?? '') &&
-      (args.length === 0 || sameConditions(args, wanted.args ?? []))
+      names.includes(name) &&
+      (args.length === 0 ? byName : sameConditions(args, conditions))
   )
 }
 
@@ -73,5 +84,5 @@ export function withAllowed(
 
 /** RuntimeDefault refuses it: more than any container gets by itself. */
 export function isBeyondRuntimeDefault(wanted: SeccompSyscall): boolean {
-  return !floor.has(wanted.names[0] ?? '')
+  return !isWithinDefault(wanted.names[0] ?? '', wanted.args ?? [])
 }

@@ -19,9 +19,12 @@ function callOf(abi: Abi, syscall: string, args: CallArguments): string {
   const deciding = decidingCalls.get(syscall)?.arguments ?? []
   const asked = deciding.reduce((bits, { index }) => bits | (1 << index), usual.asked(abi, syscall))
   const conditions = args.flatMap((arg, index) =>
-    arg === undefined || !((asked >> index) & 1) ? [] : [`${index}=0x${arg.toString(16)}`]
+    arg === undefined || !((asked >> index) & 1) ? [] : [{ index, arg }]
   )
-  return conditions.length === 0 ? syscall : `${syscall}:${conditions.join()}`
+  // Sign-extended by a libc, say: no profile in JSON can name it.
+  const canSay = conditions.every(({ arg }) => arg <= BigInt(Number.MAX_SAFE_INTEGER))
+  if (conditions.length === 0 || !canSay) return syscall
+  return `${syscall}:${conditions.map(({ index, arg }) => `${index}=0x${arg.toString(16)}`).join()}`
 }
 
 /** What a person does about a refused call. @param profile whose revision refused it: that one has to change */

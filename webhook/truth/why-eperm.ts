@@ -28,10 +28,19 @@ export interface WhyEperm {
   before: (RefusedBefore & { words: string })[]
 }
 
+/** Without tp_btf the hook cannot read what a call was asked with. */
+function whyPartlyDeaf(truth: Truth, name: string): string | undefined {
+  const node = truth.sources.hub.nodes().find((one) => one.name === name)
+  return node?.status?.hook === 'raw_tp'
+    ? 'sees no call that is refused for its arguments alone (hook raw_tp)'
+    : undefined
+}
+
 function ofRunning(truth: Truth, view: ContainerView): WhyEperm['items'][number] {
   const denials = denialsOfRun(truth, view)
   const [revision] = truth.revisions.byDigest(view.revision)
-  const unheard = truth.hearing.whyDeaf(view.node, revision?.mode ?? 'learn')
+  const unheard =
+    truth.hearing.whyDeaf(view.node, revision?.mode ?? 'learn') ?? whyPartlyDeaf(truth, view.node)
   return {
     container: Object.fromEntries(members.map((key) => [key, view[key]])) as RefusedContainer,
     rule: truth.views.decided(view.key)?.decision.containers[0]?.rule ?? '',

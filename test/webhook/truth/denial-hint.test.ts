@@ -26,6 +26,11 @@ test('what to do about a refused call, with the arguments that decide', (t) => {
     ],
     ['one that it lets through', { arguments: '0x2 0x1' }, / web socket:0=0x2,1=0x1$/],
     ['one that nobody looked at', { syscall: 'ioctl', arguments: '? 0x5412' }, / ioctl:1=0x5412$/],
+    [
+      'one that no profile can name',
+      { syscall: 'ioctl', arguments: '? 0xffffffff80045430' },
+      / web ioctl$/
+    ],
     ['not known', { arguments: '' }, / web socket$/]
   ]
   for (const [why, part, expected] of table) {

@@ -31,7 +31,7 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
   }
   const decision = { containers: [{ rule: 'shop/all' }] }
   const truth = {
-    sources: { hub: { denialRows } },
+    sources: { hub: { denialRows, nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }] } },
     views: { list: () => [container], decided: () => ({ decision }) },
     revisions: { byDigest: () => [] },
     hearing: { whyDeaf: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined) },
@@ -50,5 +50,7 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
   t.equal(items[0]?.words.length, 1, 'nothing is said of what was refused on purpose')
   for (const key of Object.keys(secret)) t.notOk(key in (items[0]?.container ?? {}), key)
   t.same(before, [])
+  const elsewhere = { ...truth, views: { ...truth.views, list: () => [view('n2', 'app')] } }
+  t.match(whyEperm(elsewhere, 'app').items, [{ unheard: /refused for its arguments alone/ }])
   t.end()
 })
