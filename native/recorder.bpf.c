@@ -162,6 +162,8 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	/* Noted before it is counted: whoever reads the counts first never finds more calls than notes. */
 	if (is_unknown_filter(word) && may_be_refused(ret, called))
 		note_early(index, abi, nr, ret);
+	else if (is_unknown_filter(word))
+		note_passed(index, abi, nr, ret);
 	add(index, abi, nr, 1);
 	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD && teaches(ret)) {
 		__u32 call = (traits & SECCO_CALL_BITS) - 1;

@@ -131,6 +131,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     out.Set("tableFull", Napi::Number::New(env_, load(&table().state().table_full)));
     out.Set("unknownSyscalls", Napi::Number::New(env_, load(&table().state().unknown)));
     out.Set("detailsLost", Napi::Number::New(env_, load(&table().state().details_lost)));
+    out.Set("argumentsLost", Napi::Number::New(env_, load(&table().state().arguments_lost)));
     out.Set("recursionMisses", Napi::Number::New(env_, maps().recursion_misses()));
     return out;
   }

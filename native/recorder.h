@@ -133,6 +133,8 @@ struct secco_state {
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
 	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
+	__u64 arguments_lost; /* calls that `argument_denials` had no room for: no count and no set lacks them */
+	__u64 tells_of_passed; /* some profile lets calls through, by their arguments, and tells of them */
 	__u8 deciding[SECCO_SEEN_WORDS * 64]; /* bit n: some profile's rule for this number asks for argument n */
 	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
 	__u64 epoch __attribute__((aligned(64)));

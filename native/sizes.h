@@ -4,7 +4,7 @@
  * is opened and never grows; the sum stays within SECCO_BUDGET whatever the number of CPUs.
  *
  *   per slot   slot and bitmaps 0.8 KiB, argument values 1.9 KiB, a quarter of a row of the rarer ABIs
- *              1.1 KiB, four denial details 0.5 KiB, one told apart by arguments 0.2 KiB, refused numbers
+ *              1.1 KiB, four denial details 0.5 KiB, two told apart by arguments 0.4 KiB, refused numbers
  *              0.4 KiB, and `stripes` rows of exact counters, 4 KiB each
  *   per CPU    1 KiB
  *   once       table and memories 0.6 MiB
@@ -12,7 +12,7 @@
  *   stripes    the smallest power of two that gives every CPU its own, halved until the sum fits.
  *              A CPU that has its own counts without an atomic operation.
  *
- *   4096 slots: 2 stripes, 51 MiB on 2 CPUs and on 512, and so says the kernel. 1024 slots: 1 stripe a CPU up to 8, 37 MiB.
+ *   4096 slots: 2 stripes, 52 MiB on 2 CPUs and on 512, and so says the kernel. 1024 slots: 1 stripe a CPU up to 8, 37 MiB.
  *   docs/how-to/monitoring.md has it for operators.
  */
 #ifndef SECCO_SIZES_H
@@ -55,11 +55,12 @@ static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_size
 static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus, __u32 most_stripes)
 {
 	struct secco_sizes sizes = { 1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT,
-				     slots, 0 };
+				     slots * 2, 0 };
 	if (sizes.rows < 1)
 		sizes.rows = 1;
-	if (sizes.argument_denials < SECCO_ARGUMENT_DENIALS)
-		sizes.argument_denials = SECCO_ARGUMENT_DENIALS;
+	/* A small table's containers ask for as many different things. */
+	if (sizes.argument_denials < 16 * SECCO_ARGUMENT_DENIALS)
+		sizes.argument_denials = 16 * SECCO_ARGUMENT_DENIALS;
 	if (!most_stripes || most_stripes > SECCO_STRIPES_MAX)
 		most_stripes = SECCO_STRIPES_MAX;
 	while (sizes.stripes < cpus && sizes.stripes * 2 <= most_stripes)

@@ -195,6 +195,7 @@ class SlotTable {
   /* The numbers first: whoever sees the flag finds them. */
   bool watch(__u32 index, __u32 generation, const secco_refused_row &refused) {
     if (!is(index, generation)) return false;
+    if (refused.any_result != 0) __atomic_store_n(&state().tells_of_passed, 1, __ATOMIC_RELEASE);
     details_.refuse(index, refused);
     mark(index, SECCO_WATCHED);
     /* What failed for another reason before the profile was known has told all it can. */
@@ -205,6 +206,8 @@ class SlotTable {
       const bool decides = refused.by_arguments[at >> 6] >> (at & 63) & 1;
       if (refused.word[at >> 6] >> (at & 63) & 1 && decides == (key.asked != 0)) continue;
       details_.drop(key);
+      /* Its place is another call's. */
+      if (key.asked != 0) __atomic_fetch_sub(&this->slot(index).argument_denials, 1, __ATOMIC_ACQ_REL);
       walked_ = false;
     }
     return true;

@@ -41,6 +41,8 @@ export interface RecorderCounters {
   recursionMisses: number
   /** Argument values, denial details and rarer ABIs' rows that found no room; slots that another release left without some. */
   detailsLost: number
+  /** Calls told apart by their arguments that found no room: no count and no set lacks anything by that. */
+  argumentsLost: number
 }
 
 /** One container instance that the kernel side met. */

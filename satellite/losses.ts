@@ -24,10 +24,10 @@ function newLosses(before: Losses, now: Losses): string[] {
 
 /** What the kernel side counts, with what the satellite itself could not name, see or keep. */
 export function lossesOf(
-  { detailsLost: details, ...counted }: ReturnType<Recorder['counters']>,
+  { detailsLost, argumentsLost, ...counted }: ReturnType<Recorder['counters']>,
   own: Pick<Losses, 'unidentified' | 'missed' | 'givenUp'>
 ): Losses {
-  return { ...counted, details, ...own }
+  return { ...counted, details: detailsLost + argumentsLost, ...own }
 }
 
 /** Losses are compared this often: the kernel is asked for some of them. */

@@ -58,7 +58,7 @@ export function oneSlot(next: Told): Recorder {
     },
     counters: () => {
       if (stopped) throw new Error('the recorder was stopped')
-      const none = { tableFull: 0, unknownSyscalls: 0, detailsLost: 0 }
+      const none = { tableFull: 0, unknownSyscalls: 0, detailsLost: 0, argumentsLost: 0 }
       return { ...none, recursionMisses: next.misses }
     },
     slots: () => [slot()],
