@@ -52,6 +52,8 @@ export interface Hub {
   /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
   within(inner: string, outer: string): boolean
   nodes(): NodeState[]
+  /** What one of them told of itself last; without a copy of all. */
+  node(name: string): Pick<NodeState, 'connected' | 'status'> | undefined
   /** Which nodes have the revision of that path, those of other hubs included. */
   readiness(path: string): Readiness
   /** Nodes that `profiles` takes account of; undefined outside a cluster. */

@@ -267,6 +267,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         problems: node.problems.filter(({ digest }) => wanted.has(digest))
       }))
     },
+    node: (name) => nodes.get(name),
     readiness: (path) => fleetNow().readiness(path),
     covered: () => revisions.covered(),
     desired: () => revisions.desired(),

@@ -35,6 +35,19 @@ export const wouldRefuse = (profile: SeccompProfile): boolean => stands(profile,
 /** Whether a hub has said that nobody watches what is on trial. */
 export const isUnproven = (profile: SeccompProfile): boolean => stands(profile, deaf)
 
+/** The node that a hub has said that of; empty: none did. */
+export const unprovenNode = (profile: SeccompProfile): string =>
+  namedNode(conditionOf(profile, deaf))
+
+/**
+ * When a hub took that back last, in milliseconds; 0: never. What was before was watched by nobody, and a hub
+ * that began anew, or has got the node from another one, knows it from here only.
+ */
+export function watchedSince(profile: SeccompProfile): number {
+  const { status, lastTransitionTime = '' } = conditionOf(profile, deaf) ?? {}
+  return status === 'False' ? Date.parse(lastTransitionTime) || 0 : 0
+}
+
 /** What another hub says of a node of its own only that one takes back. */
 function withWord(
   profile: SeccompProfile,

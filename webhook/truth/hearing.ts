@@ -13,7 +13,7 @@ export interface Hearing {
   since(node: string, mode: Rung): number
   /**
    * Since when a node is heard on which the profile's revision ran in audit, the longest of all and not before
-   * `from`; undefined: nobody watched it there.
+   * `from`, nor before the first run there; undefined: nobody watched it there.
    */
   inAudit(profile: string, digest: string, from: number): number | undefined
   /** A node that does not watch what runs in audit there, where none watches it. */
@@ -22,6 +22,12 @@ export interface Hearing {
 }
 
 const mostRevisions = 10_000
+
+/** Runs of a revision on a node: when the first began that was heard, and when one was heard last. */
+interface Runs {
+  first: number
+  last: number
+}
 
 /** What a node tells of itself, as far as refused calls are concerned. */
 type Told = Pick<NodeState, 'connected' | 'status'>
@@ -62,58 +68,73 @@ function missesCalls(node: Told, mode: Rung): boolean {
 
 interface HearingSources {
   nodes: () => readonly NodeState[]
+  /** One of them, as it is now. */
+  node: (name: string) => Told | undefined
   views: Pick<ContainerViews, 'list' | 'onChange'>
   /** Does a container run under a revision in audit? */
   isAudit: (view: ContainerView) => boolean
   now: () => number
 }
 
-export function createHearing({ nodes, views, isAudit, now }: HearingSources): Hearing {
-  let known = new Map<string, NodeState>()
+export function createHearing({ nodes, node, views, isAudit, now }: HearingSources): Hearing {
   /** By node and mode. */
   const deafUntil = new Map<string, number>()
-  /** By profile and revision: nodes where one ran in audit and was heard, and when last. */
-  const heard = new Map<string, Map<string, number>>()
+  /** By profile and revision: nodes where it ran in audit and was heard. */
+  const heard = new Map<string, Map<string, Runs>>()
   /** What runs in audit, by its key; and of which revisions no run was heard, at the last look. */
   const running = new Map<string, ContainerView>()
   const unheard = new Map<string, DeafNode>()
 
-  const why = (node: string, mode: Rung) => whyDeaf(known.get(node), mode)
-  const since = (node: string, mode: Rung) => deafUntil.get(`${node} ${mode}`) ?? 0
-  const note = (node: NodeState, mode: Rung): void => {
-    if (missesCalls(node, mode)) deafUntil.set(`${node.name} ${mode}`, now())
+  const why = (name: string, mode: Rung) => whyDeaf(node(name), mode)
+  const since = (name: string, mode: Rung) => deafUntil.get(`${name} ${mode}`) ?? 0
+  const note = (name: string, state: Told, mode: Rung): void => {
+    if (missesCalls(state, mode)) deafUntil.set(`${name} ${mode}`, now())
   }
 
-  function noteRun({ node, profile, revision }: ContainerView): void {
-    const state = known.get(node)
+  function noteRun({ node: name, profile, revision, startedAt }: ContainerView): void {
+    // As of now: it attaches for a container just before it tells of it.
+    const state = node(name)
     if (state === undefined) return
-    note(state, 'audit')
+    note(name, state, 'audit')
     const key = `${profile} ${revision}`
-    const deaf = why(node, 'audit')
+    const deaf = whyDeaf(state, 'audit')
     if (deaf !== undefined) {
-      unheard.set(key, { node, why: deaf })
+      const before = unheard.get(key)
+      if (before === undefined || !isDeafForLong(before))
+        unheard.set(key, { node: name, why: deaf })
       return
     }
-    const on = heard.get(key) ?? new Map<string, number>()
+    const on = heard.get(key) ?? new Map<string, Runs>()
+    const began = Math.min(now(), Date.parse(startedAt) || now())
+    const first = Math.min(on.get(name)?.first ?? began, began)
     heard.delete(key)
-    heard.set(key, on.set(node, now()))
+    heard.set(key, on.set(name, { first, last: now() }))
     dropOldest(heard, mostRevisions)
   }
 
-  function look(): void {
-    known = new Map(nodes().map((node) => [node.name, node]))
+  /** Names of nodes come and go. */
+  function forgetAllBut(known: ReadonlySet<string>): void {
     for (const key of deafUntil.keys()) {
       if (!known.has(key.slice(0, key.indexOf(' ')))) deafUntil.delete(key)
     }
-    for (const node of known.values()) {
-      note(node, 'enforce')
+    for (const [key, on] of heard) {
+      for (const name of on.keys()) if (!known.has(name)) on.delete(name)
+      if (on.size === 0) heard.delete(key)
+    }
+  }
+
+  function look(): void {
+    const all = nodes()
+    forgetAllBut(new Set(all.map(({ name }) => name)))
+    for (const one of all) {
+      note(one.name, one, 'enforce')
       // It attaches for what runs in audit: in between there is nothing to hear.
-      if (node.status?.record !== 'unprofiled') note(node, 'audit')
+      if (one.status?.record !== 'unprofiled') note(one.name, one, 'audit')
     }
     unheard.clear()
     for (const one of running.values()) noteRun(one)
-    for (const { node, profile, revision } of running.values()) {
-      if (why(node, 'audit') === undefined) unheard.delete(`${profile} ${revision}`)
+    for (const { node: name, profile, revision } of running.values()) {
+      if (why(name, 'audit') === undefined) unheard.delete(`${profile} ${revision}`)
     }
   }
 
@@ -137,8 +158,8 @@ export function createHearing({ nodes, views, isAudit, now }: HearingSources): H
     inAudit(profile, digest, from) {
       const on = [...(heard.get(`${profile} ${digest}`) ?? [])]
       const times = on
-        .filter(([node, last]) => last >= from && why(node, 'audit') === undefined)
-        .map(([node]) => Math.max(from, since(node, 'audit')))
+        .filter(([name, { last }]) => last >= from && why(name, 'audit') === undefined)
+        .map(([name, { first }]) => Math.max(from, first, since(name, 'audit')))
       return times.length === 0 ? undefined : Math.min(...times)
     },
     unheard(profile, digest) {

@@ -9,6 +9,7 @@ import { completenessOf } from '../../src/seccomp/completeness.js'
 import { entryInstances } from '../../src/seccomp/evidence.js'
 import { answerOf } from '../hub/denial-rows.js'
 import { shortRevision } from '../hub/revision-names.js'
+import { watchedSince } from './audit-quiet.js'
 import type { ContainerView } from './container-views.js'
 import { type DeafNode, isDeafForLong } from './hearing.js'
 import type { Truth } from './truth.js'
@@ -127,7 +128,12 @@ export function figuresOf(
   const mine = own.filter(({ revision }) => revision === to)
   const { count: denials, newest } = denialsOf(truth, profile, to, startedAt)
   const heard = mine.filter(({ node }) => truth.hearing.whyDeaf(node, mode) === undefined)
-  const since = heard.map(({ node }) => Math.max(startedAt, truth.hearing.since(node, mode)))
+  const now = truth.sources.now()
+  const from = Math.max(startedAt, watchedSince(profile))
+  // Nobody was refused anything before it ran.
+  const since = heard.map((one) =>
+    Math.max(from, truth.hearing.since(one.node, mode), Date.parse(one.startedAt) || now)
+  )
   const deaf = deafNodes(truth, mine, mode)
   return {
     to,
@@ -136,7 +142,7 @@ export function figuresOf(
       ...{ containers: mine.length, others: own.length - mine.length, denials, newest },
       ...{ heard: heard.length, deaf: deafText(deaf) },
       restarts: truth.restarts.of(keyOfProfile(profile), to, startedAt),
-      ageMs: truth.sources.now() - Math.min(...since, truth.sources.now()),
+      ageMs: now - Math.min(...since, now),
       quietMs: durationMs(canary.quietFor) ?? 600_000
     }
   }

@@ -8,7 +8,14 @@ import {
 import { toSeccoError } from '../../src/errors.js'
 import { durationMs } from '../../src/seccomp/duration.js'
 import { policyName } from '../../src/seccomp/promotion.js'
-import { isUnproven, withAudit, withUnproven, wouldRefuse } from './audit-quiet.js'
+import {
+  isUnproven,
+  unprovenNode,
+  watchedSince,
+  withAudit,
+  withUnproven,
+  wouldRefuse
+} from './audit-quiet.js'
 import type { DeafNode } from './hearing.js'
 import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
 import { createMetInAudit } from './met-in-audit.js'
@@ -77,13 +84,23 @@ export function startLadderWatch(
   const noteUnproven = (profile: SeccompProfile, known: DeafNode | undefined, at: string) =>
     note(profile, (one) => withUnproven(one, known, at, sources.isElsewhere))
 
+  /** Nobody watched until now, here or on a node that is nobody's: whoever watches it now waits anew. */
+  function isUnprovenHere(profile: SeccompProfile): boolean {
+    if (!isUnproven(profile)) return false
+    const node = unprovenNode(profile)
+    // Another hub's word of a node is old for a moment when it came here.
+    return !sources.isElsewhere(node) || hub.node(node)?.connected === true
+  }
+
   const met = createMetInAudit(() => sources.now())
 
   async function lookAt(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
     const at = new Date(sources.now()).toISOString()
     if (ladder?.mode !== 'audit' && wouldRefuse(profile)) await noteAudit(profile, undefined, at)
-    const waits = ladder?.canary !== undefined || ladder?.enforceAfter !== undefined
+    const waits =
+      ladder?.canary !== undefined ||
+      (ladder?.mode === 'audit' && ladder.enforceAfter !== undefined)
     if (!waits && isUnproven(profile)) await noteUnproven(profile, undefined, at)
     if (ladder === undefined) return
     const trial = figuresOf(truth, profile)
@@ -93,12 +110,15 @@ export function startLadderWatch(
     })
     if (ladder.canary !== undefined && trial !== undefined) {
       const { verdict, reason } = judgeCanary(ladder.canary, trial.figures)
-      await noteUnproven(profile, trial.unheard, at)
+      // Where nothing runs, or its nodes are away, nobody watches now either.
+      if (trial.unheard !== undefined || trial.figures.heard > 0) {
+        await noteUnproven(profile, trial.unheard, at)
+      }
       if (verdict === 'return') {
         await change(profile, 'canary taken back', reason, (current) =>
           rollbackLadder(current, decision(reason), 'return')
         )
-      } else if (verdict === 'complete') {
+      } else if (verdict === 'complete' && !isUnprovenHere(profile)) {
         await change(profile, 'canary complete', reason, (current) =>
           completeCanary(current, decision(reason))
         )
@@ -113,12 +133,17 @@ export function startLadderWatch(
     const { count, newest, node } = denialsOf(truth, profile, audit, since)
     const known = count === 0 ? undefined : { node, newest }
     await noteAudit(profile, known, at)
-    await noteUnproven(profile, truth.hearing.unheard(keyOfProfile(profile), audit), at)
-    const quietSince = truth.hearing.inAudit(keyOfProfile(profile), audit, since)
+    const unheard = truth.hearing.unheard(keyOfProfile(profile), audit)
+    const from = Math.max(since, watchedSince(profile))
+    const quietSince = truth.hearing.inAudit(keyOfProfile(profile), audit, from)
+    if (unheard !== undefined || quietSince !== undefined) {
+      await noteUnproven(profile, unheard, at)
+    }
     // What was taken back before is for people.
     const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
     if (count > 0 || wouldRefuse(profile) || wasTakenBack) return
     // Quiet where nobody watched is no quiet.
+    if (unheard !== undefined || isUnprovenHere(profile)) return
     if (quietSince === undefined || sources.now() - quietSince < wait) return
     const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
     await change(profile, 'enforced by policy', reason, (current) =>

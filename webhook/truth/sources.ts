@@ -22,7 +22,15 @@ export interface PodView {
 export interface TruthSources {
   hub: Pick<
     Hub,
-    'inventory' | 'sets' | 'denialRows' | 'profiles' | 'nodes' | 'readiness' | 'onChange' | 'bytes'
+    | 'inventory'
+    | 'sets'
+    | 'denialRows'
+    | 'profiles'
+    | 'nodes'
+    | 'node'
+    | 'readiness'
+    | 'onChange'
+    | 'bytes'
   >
   store: Store
   profiles: () => readonly SeccompProfile[]

@@ -43,7 +43,8 @@ export function startTruth(sources: TruthSources): Truth {
   const drift = startDriftWatch(sources, views)
   const restarts = watchRestarts(views, () => sources.now())
   const hearing = createHearing({
-    ...{ nodes: () => sources.hub.nodes(), views, now: () => sources.now() },
+    ...{ nodes: () => sources.hub.nodes(), node: (name) => sources.hub.node(name) },
+    ...{ views, now: () => sources.now() },
     isAudit: ({ state, profile, revision }) =>
       state === 'audit' ||
       revisions.byDigest(revision).some((one) => one.profile === profile && one.mode === 'audit')

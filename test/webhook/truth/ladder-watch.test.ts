@@ -1,93 +1,13 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { createLogger } from '../../../src/log.js'
-import type { Store } from '../../../src/store/store.js'
-import { createDenialRows } from '../../../webhook/hub/denial-rows.js'
-import type { Denial } from '../../../webhook/hub/denial.js'
-import type { NodeState } from '../../../webhook/hub/nodes.js'
-import type { ContainerView } from '../../../webhook/truth/container-views.js'
-import { createHearing } from '../../../webhook/truth/hearing.js'
-import { startLadderWatch } from '../../../webhook/truth/ladder-watch.js'
-import type { Truth } from '../../../webhook/truth/truth.js'
-import { testProfile, testRevision } from '../../helpers/rules.js'
-
-const audit = testRevision('shop', 'web', 'b')
-const enforce = testRevision('shop', 'web', 'e')
-const watching = { record: 'always', attached: true, tracingUnavailable: '' }
-type Status = typeof watching
-const start = Date.parse('2026-01-01T00:00:00Z')
-
-/** Replicas of the hub on one object, each with what its own nodes told. */
-function replicas() {
-  let now = start
-  let profile: SeccompProfile = {
-    apiVersion: 'secco.dev/v1alpha1',
-    kind: 'SeccompProfile',
-    metadata: { namespace: 'shop', name: 'web' },
-    spec: {
-      seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] },
-      ladder: { mode: 'audit', enforceAfter: '1h' }
-    }
-  }
-  const store = {
-    update: (_kind: string, _ref: object, edit: (one: SeccompProfile) => SeccompProfile) => {
-      profile = edit(profile)
-      return Promise.resolve(profile)
-    }
-  } as unknown as Store
-  const state = testProfile('shop', 'web', { audit, enforce })
-  return {
-    profile: () => profile,
-    stand: (ladder: SeccompProfile['spec']['ladder']) => {
-      profile = { ...profile, spec: { ...profile.spec, ladder } } as SeccompProfile
-    },
-    pass: (ms: number) => (now += ms),
-    /** One container on each node. */
-    replica(isElsewhere: (node: string) => boolean, on: Record<string, Status>, under = audit) {
-      const denialRows = createDenialRows()
-      const told = new Map(Object.entries(on))
-      const pin = { name: 'pin', works: true, message: '' }
-      const nodes = () =>
-        [...told].map(([name, status]) => ({
-          ...{ name, connected: true, status: { ...status, capabilities: [pin] } }
-        })) as unknown as NodeState[]
-      const list = () =>
-        [...told.keys()].map((node) => ({
-          ...{ key: node, node, profile: 'shop/web', revision: under.digest, learned: '' },
-          state: under === audit ? 'audit' : 'enforced'
-        })) as ContainerView[]
-      const hearing = createHearing({
-        ...{ nodes, isAudit: (one) => one.state === 'audit', now: () => now },
-        views: { list, onChange: () => () => undefined }
-      })
-      const truth = {
-        hearing,
-        sources: {
-          hub: { denialRows, profiles: () => new Map([['shop/web', state]]) },
-          ...{ store, isElsewhere, now: () => now },
-          logger: createLogger('test', { write: () => undefined })
-        },
-        views: { list },
-        restarts: { of: () => 0 }
-      } as unknown as Truth
-      const watch = startLadderWatch(truth, () => [profile])
-      return {
-        ...{ look: () => watch.look(), close: () => watch.close() },
-        tell: (node: string, status: Status) => void told.set(node, status),
-        refused(node: string) {
-          const at = new Date(now).toISOString()
-          const denial = {
-            ...{ node, instance: `${node}/1`, container: 'c', containerName: 'app', comm: 'app' },
-            ...{ namespace: 'shop', profile: 'web', revision: audit.digest, syscall: 'getsid' },
-            ...{ action: 'SCMP_ACT_LOG', errno: 0, signal: '', at, lastSeen: at, expected: false }
-          } as unknown as Denial
-          denialRows.grow(denial, 1, at)
-        },
-        forget: () => denialRows.forget('shop', 'web')
-      }
-    }
-  }
-}
+import {
+  audit,
+  enforce,
+  replicas,
+  type Status,
+  start,
+  watching
+} from '../../helpers/ladder-replicas.js'
 
 test('enforceAfter: a replica does not enforce what another one’s nodes would be refused', async (t) => {
   const all = replicas()
@@ -175,10 +95,6 @@ test('enforceAfter: where nothing ran nothing is proven', async (t) => {
 })
 
 test('a canary: quiet counts where somebody watches', async (t) => {
-  const canary = {
-    ...{ percent: 25, from: { mode: 'audit' as const }, quietFor: '10m' },
-    startedAt: new Date(start).toISOString()
-  }
   const table: [string, Record<string, Status>, boolean][] = [
     ['always', { n1: watching }, true],
     // The hook is detached as soon as nothing else needs it.
@@ -206,6 +122,7 @@ test('a canary: quiet counts where somebody watches', async (t) => {
   all.pass(540_000)
   await one.look()
   one.tell('n1', watching)
+  await one.look()
   all.pass(60_001)
   await one.look()
   t.ok(all.profile().spec.ladder?.canary, 'a minute is watched')
@@ -213,3 +130,96 @@ test('a canary: quiet counts where somebody watches', async (t) => {
   await one.look()
   t.equal(all.profile().spec.ladder?.canary, undefined)
 })
+
+test('enforceAfter: an hour in which nothing ran is no quiet hour', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, {})
+  t.teardown(() => one.close())
+  await one.look()
+  all.pass(2 * 3_600_000)
+  await one.look()
+  one.tell('n1', watching)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit', 'its first container begins')
+  all.pass(3_600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'enforce')
+})
+
+const canary = {
+  ...{ percent: 25, from: { mode: 'audit' as const }, quietFor: '10m' },
+  startedAt: new Date(start).toISOString()
+}
+
+test('a canary whose first pod comes late is watched as long', async (t) => {
+  const all = replicas()
+  all.stand({ mode: 'enforce', canary })
+  const one = all.replica(() => false, {}, enforce)
+  t.teardown(() => one.close())
+  await one.look()
+  all.pass(660_000)
+  one.tell('n1', watching)
+  await one.look()
+  t.ok(all.profile().spec.ladder?.canary, 'it begins')
+  all.pass(600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.canary, undefined)
+})
+
+const condition = (profile: SeccompProfile) =>
+  conditionsOf(profile).map(({ type, status }) => `${type} ${status}`)
+
+for (const [what, under, ladder, is] of [
+  ['enforceAfter', audit, { mode: 'audit', enforceAfter: '10m' }, { mode: 'enforce' }],
+  ['a canary', enforce, { mode: 'enforce', canary }, { mode: 'enforce', canary: undefined }]
+] as const) {
+  test(`${what}: another replica knows from the object what was not watched`, async (t) => {
+    const all = replicas()
+    all.stand(ladder)
+    const before = all.replica(() => false, { n1: off }, under)
+    await before.look()
+    all.pass(600_001)
+    await before.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'])
+    await before.close()
+    // The satellite came to this one, whose word of the other replica is old; it records now.
+    const moved = all.replica((node) => node === 'n1', { n1: watching }, under)
+    await moved.look()
+    t.same(all.profile().spec.ladder, ladder, 'the other one has the word')
+    await moved.close()
+    for (const after of ['it records', 'and the hub began anew']) {
+      const next = all.replica(() => false, { n1: watching }, under)
+      await next.look()
+      await next.look()
+      t.same(condition(all.profile()), ['QuietUnproven False'])
+      t.same(all.profile().spec.ladder, ladder, after)
+      all.pass(300_000)
+      await next.close()
+    }
+    const last = all.replica(() => false, { n1: watching }, under)
+    t.teardown(() => last.close())
+    all.pass(1)
+    await last.look()
+    t.match(all.profile().spec.ladder, is)
+    t.equal(all.profile().spec.ladder?.canary, undefined)
+  })
+
+  test(`${what}: that nobody watches stands while nobody does`, async (t) => {
+    const all = replicas()
+    all.stand(ladder)
+    const one = all.replica(() => false, { n1: off }, under)
+    await one.look()
+    one.leave('n1')
+    await one.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'], 'away')
+    await one.close()
+    const idle = all.replica(() => false, {}, under)
+    t.teardown(() => idle.close())
+    await idle.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'], 'nothing runs')
+    // A person took the step.
+    all.stand({ mode: 'enforce', enforceAfter: '10m' })
+    await idle.look()
+    t.same(condition(all.profile()), ['QuietUnproven False'])
+  })
+}
