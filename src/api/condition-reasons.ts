@@ -167,8 +167,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'True',
     reason: 'NobodyWatches',
     meaning:
-      'what is on trial (a canary, or in audit with enforceAfter) runs, and no node on which it does tells what is refused there: its quiet takes it nowhere',
-    next: 'record there (--record always), or take the step yourself: secco promote WORKLOAD enforce'
+      'what is on trial (a canary, or in audit with enforceAfter) ran on nodes of one hub, and none of them tells what is refused there: its quiet there takes it nowhere; nodes of another hub may watch, and that one goes on',
+    next: 'record there (--record always), or take the step yourself: secco promote WORKLOAD enforce --reason WHY'
   },
   {
     kind: 'SeccompProfile',
@@ -176,8 +176,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'NodesWatch',
     meaning:
-      'a node on which it runs tells what is refused there again, or nothing is on trial any more',
-    next: 'nothing: the time without trouble counts from then on'
+      'a node on which it ran tells what is refused there again, or nothing is on trial any more',
+    next: 'nothing: the time without trouble counts from then on, at every hub'
   },
   {
     kind: 'SeccompRule',
