@@ -56,11 +56,12 @@ async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; ar
   const child = await startHeld(probePath(), ['refused', String(refusedCalls)])
   const { pid } = child
   const [mntns = 0, marker = -1, withValue = -1, value = -1] = child.numbers
+  const find = () => recorder.slots().find((one) => one.mntns === mntns && one.pid === pid)
   try {
     recorder.admit({ pid, mntns })
     const told = await child.go()
     if (told !== 'ready') throw new Error(told ?? 'the trial ended without a word')
-    const slot = recorder.slots().find((one) => one.mntns === mntns && one.pid === pid)
+    const slot = find()
     if (slot === undefined) throw new Error('the filtered child was not seen')
     const { index, generation } = slot
     recorder.watchDenials(index, generation, { native: [marker], compat: [], x32: [] })
@@ -71,7 +72,6 @@ async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; ar
       .denials()
       .find((one) => one.index === index && one.generation === generation && one.nr === marker)
     const noted = recorder.readArguments(index, generation)?.values ?? []
-    recorder.release(index, generation)
     const caller =
       detail === undefined
         ? 'without process and errno'
@@ -87,6 +87,8 @@ async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; ar
     }
   } finally {
     await child.kill()
+    const slot = find()
+    if (slot !== undefined) recorder.release(slot.index, slot.generation)
   }
 }
 

@@ -229,7 +229,9 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return Napi::BigInt::New(env_, static_cast<uint64_t>(maps().own_cgroup()));
   }
   Napi::Value admit(const Napi::CallbackInfo &info) {
-    return Napi::Boolean::New(env_, table().admit(info[0].As<Napi::Number>().Uint32Value()));
+    const bool done = table().admit(info[0].As<Napi::Number>().Uint32Value());
+    Grace::start(env_, maps_, grace_);
+    return Napi::Boolean::New(env_, done);
   }
 
   Napi::Env env_;

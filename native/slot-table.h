@@ -178,9 +178,12 @@ class SlotTable {
 
   /*
    * A child of the self-test is counted in the ignored container that it is in; the kernel side forgets it at its end.
-   * False: there is no room.
+   * False: there is no room. One that was killed before it may have left its slot: the next one would get that.
    */
   bool admit(__u32 tgid) {
+    each_used([&](__u32 index, const secco_slot &one) {
+      if (one.part == SECCO_TEST) release(index, one.generation);
+    });
     const __u64 note = static_cast<__u64>(tgid) << 8 | SECCO_TEST;
     for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
       __u64 *place = &state().processes[(static_cast<__u64>(tgid) * SECCO_PROCESS_PLACES + i) % SECCO_PROCESSES];

@@ -28,6 +28,20 @@ const again = await recorder.selfTest()
 const own = recorder.slots().filter(({ mntns }) => mntns === statSync('/proc/self/ns/mnt').ino)
 say({ capabilities, test, again, own: own.map(({ comm, ignored, distinct }) => [comm, ignored, distinct]) })
 recorder.stop()
+`,
+  /** Tests itself after a child of an earlier test was killed and left its slot. */
+  left: `${open}
+const { startMarker } = await import(${urlOf('launcher')})
+recorder.attach()
+const child = await startMarker(1e12)
+const [mntns] = child.numbers
+recorder.admit({ pid: child.pid, mntns })
+child.go()
+while (!recorder.slots().some(({ pid }) => pid === child.pid)) await new Promise(setImmediate)
+await child.kill()
+say(await recorder.selfTest())
+say(recorder.slots().filter((one) => one.mntns === mntns).length)
+recorder.stop()
 `
 }
 

@@ -50,6 +50,13 @@ test('with the rights of a pod alone', { skip, timeout: 120_000 }, async (t) => 
     })
   }
 
+  await t.test('a child that was killed leaves nothing that a later test finds', async (t) => {
+    const pod = await startPod(inPod.left)
+    t.match(await pod.next(), { ok: true })
+    t.equal(await pod.next(), 1, 'its own, which counts nothing')
+    await pod.end()
+  })
+
   const ages: [string, string[], boolean][] = [
     ['who is younger than the attachment is', [], true],
     [
