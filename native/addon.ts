@@ -66,7 +66,7 @@ export interface AddonRecorder {
   stop(keep: boolean): void
   adopted(): boolean
   slots(): number
-  leftovers(): { layout: string; slots: number; problem: string }[]
+  leftovers(): { layout: string; slots: number; missed: number; problem: string }[]
 }
 
 /** native/state-watch.cc */

@@ -42,7 +42,7 @@ class Maps {
   explicit Maps(const OpenOptions &options)
       : pins_(options.pin.empty() ? nullptr : std::make_unique<PinFolder>(options.pin)),
         walker_(options.path.substr(0, options.path.rfind('/') + 1) + "iter-task.bpf.o"),
-        table_(slots_for(options.slots)) {
+        table_(options.slots) {
     complaints.clear();
     LIBBPF_OPTS(bpf_object_open_opts, open_options);
     if (!options.btf.empty()) open_options.btf_custom_path = options.btf.c_str();
@@ -50,6 +50,8 @@ class Maps {
     if (object_ == nullptr) throw Failure{"cannot open '" + options.path + "'", errno};
     try {
       configure(options);
+      resize(options, options.slots);
+      if (pins_ != nullptr) make_room(options);
       if (pins_ != nullptr) prepare_pins(options);
       load_object();
       map_memory();
@@ -118,6 +120,7 @@ class Maps {
   struct Leftover {
     std::string layout, problem;
     __u32 slots;
+    __u32 missed; /* found no room */
   };
 
   /*
@@ -131,7 +134,7 @@ class Maps {
     for (const std::string &name : entries_of(pins_->path())) {
       const std::string folder = pins_->of(name);
       if (folder == folder_) continue;
-      Leftover one = {name, "", 0};
+      Leftover one = {name, "", 0, 0};
       try {
         OldLayout old(folder);
         old.read();
@@ -139,6 +142,7 @@ class Maps {
         old.each([&](const OldSlot &slot) {
           const bool taken = mine.take_over(slot, seamless);
           if (taken) one.slots++;
+          else if (!slot.ignored) one.missed++;
           return taken;
         });
       } catch (const Failure &failure) {
@@ -203,37 +207,46 @@ class Maps {
     const bool sees_execveat = exists("/sys/kernel/btf/vmlinux") &&
                                libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
     bpf_program__set_autoload(bpf_object__find_program_by_name(object_, "prepare_exec"), sees_execveat);
-    sizes_ = secco_sizes_of(table_.slots(), std::max(1, libbpf_num_possible_cpus()), options.stripes);
-
-    size_t bytes = 0;
-    auto *config = static_cast<secco_config *>(
-        const_cast<void *>(static_cast<const void *>(bpf_map__initial_value(map(".rodata"), &bytes))));
-    if (config == nullptr || bytes < sizeof(*config)) throw Failure{"configuration is not in the object", EINVAL};
+    secco_config *config = initial_config();
     config->host_mntns = inode_of("/proc/1/ns/mnt");
     /* Where pid 1 shows nothing: that of kthreadd, which has the machine's first namespaces. */
     if (config->host_mntns == 0) config->host_mntns = place_of(2).mntns;
     if (config->host_mntns == 0) config->host_mntns = inode_of("/proc/self/ns/mnt");
-    config->stripes = sizes_.stripes;
-    config->one_stripe_per_cpu = sizes_.one_stripe_per_cpu;
     config->sees_execveat = sees_execveat;
     config->reads_registers = options.typed;
-    bpf_map__set_max_entries(map("slots"), table_.slots());
-    bpf_map__set_max_entries(map("counts"), table_.slots() * sizes_.stripes);
+  }
+
+  secco_config *initial_config() const {
+    size_t bytes = 0;
+    auto *config = static_cast<secco_config *>(
+        const_cast<void *>(static_cast<const void *>(bpf_map__initial_value(map(".rodata"), &bytes))));
+    if (config == nullptr || bytes < sizeof(*config)) throw Failure{"configuration is not in the object", EINVAL};
+    return config;
+  }
+
+  void resize(const OpenOptions &options, __u32 slots) {
+    table_.resize(slots);
+    sizes_ = secco_sizes_of(slots, std::max(1, libbpf_num_possible_cpus()), options.stripes);
+    secco_config *config = initial_config();
+    config->stripes = sizes_.stripes;
+    config->one_stripe_per_cpu = sizes_.one_stripe_per_cpu;
+    bpf_map__set_max_entries(map("slots"), slots);
+    bpf_map__set_max_entries(map("counts"), slots * sizes_.stripes);
     bpf_map__set_max_entries(map("rows"), sizes_.rows);
-    bpf_map__set_max_entries(map("arguments"), table_.slots());
-    bpf_map__set_max_entries(map("refused"), table_.slots());
+    bpf_map__set_max_entries(map("arguments"), slots);
+    bpf_map__set_max_entries(map("refused"), slots);
     bpf_map__set_max_entries(map("denials"), sizes_.denials);
     bpf_map__set_max_entries(map("argument_denials"), sizes_.argument_denials);
     config_ = *config;
   }
 
   /*
-   * As many as are asked for; but a table of which more is in use keeps its size, since what found no room in
-   * the new one would be lost. A later start, with fewer in use, makes it smaller.
+   * As many as are asked for, unless too few of them are left: what found no room in the new table would be lost,
+   * and others are met in it before it takes the old one over. One that is adopted takes nothing over and keeps its
+   * size. A later start, with fewer in use, makes it smaller.
    */
-  __u32 slots_for(__u32 asked) const {
-    if (pins_ == nullptr) return asked;
-    __u32 used = 0, had = asked;
+  void make_room(const OpenOptions &options) {
+    __u32 used = 0, had = options.slots;
     for (const std::string &name : entries_of(pins_->path())) {
       try {
         const OldLayout old(pins_->of(name));
@@ -243,7 +256,11 @@ class Maps {
         continue; /* take_leftovers() says so */
       }
     }
-    return used > asked ? std::min<__u32>(had, SECCO_SLOTS_MAX) : asked;
+    const __u32 needed = used + std::max<__u32>(16, used / 8);
+    for (const __u32 slots : {options.slots, had, needed}) {
+      resize(options, std::min<__u32>(slots, SECCO_SLOTS_MAX));
+      if (needed <= slots || exists(pins_->of(layout_of(options)))) return;
+    }
   }
 
   /* The layout's name: another object, size or configuration is another layout. */

@@ -113,13 +113,14 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value adopted(const Napi::CallbackInfo &) { return Napi::Boolean::New(env_, maps().adopted()); }
   Napi::Value slots(const Napi::CallbackInfo &) { return Napi::Number::New(env_, table().slots()); }
 
-  /* What was taken over: [{layout, slots, problem}] */
+  /* What was taken over: [{layout, slots, missed, problem}] */
   Napi::Value leftovers(const Napi::CallbackInfo &) {
     Napi::Array out = Napi::Array::New(env_);
     for (const Maps::Leftover &one : maps().take_leftovers()) {
       Napi::Object object = Napi::Object::New(env_);
       object.Set("layout", Napi::String::New(env_, one.layout));
       object.Set("slots", Napi::Number::New(env_, one.slots));
+      object.Set("missed", Napi::Number::New(env_, one.missed));
       object.Set("problem", Napi::String::New(env_, one.problem));
       out.Set(out.Length(), object);
     }

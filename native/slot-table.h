@@ -67,6 +67,8 @@ class SlotTable {
   }
 
   __u32 slots() const { return slots_; }
+  /* Before it is opened. */
+  void resize(__u32 slots) { slots_ = slots; }
   secco_state &state() const { return *state_.as<secco_state>(); }
   secco_slot &slot(__u32 index) const { return slot_memory_.as<secco_slot>()[index]; }
 

@@ -164,6 +164,8 @@ export interface Leftover {
   layout: string
   /** Containers whose calls so far are in this recorder now. */
   slots: number
+  /** Containers that found no room: lost. */
+  missed: number
   /** Why it could not be read; empty when it could. Its containers, nobody knows how many, are lost then. */
   problem: string
 }
@@ -176,7 +178,7 @@ export interface Pinning {
   problem?: string
   /** What an earlier process pinned goes on: its slots, its counts, its hooks. */
   adopted: boolean
-  /** Slots that it has where fewer were asked for: more than those are in use, and none is lost. */
+  /** Slots that it has where fewer were asked for: those in use need them, and none is lost. */
   kept?: number
 }
 

@@ -11,7 +11,7 @@ const meanings: Record<keyof Losses, string> = {
   details:
     'argument values, denial details or counts of i386 and x32 found no room, or were not told by an earlier release',
   missed:
-    'containers ran while nothing was attached, or were recorded by another release in a form that cannot be read',
+    'containers ran while nothing was attached, or were recorded by another release and could not be read or found no room',
   givenUp: 'observations were given up: too many waited for the hub'
 }
 

@@ -65,7 +65,7 @@ export async function openForSatellite(
     if (pinning.kept !== undefined) {
       logger.warn(
         { pin, asked: slots, slots: pinning.kept },
-        'more slots are in use than were asked for: the table keeps its size until a start with fewer'
+        'too few of the slots that were asked for would be free: the table has more until a start with fewer in use'
       )
     }
     if (pinning.adopted) logger.info({ pin }, 'adopted what was recorded meanwhile')

@@ -6,19 +6,21 @@ import { timeSlices } from './time-slices.js'
 
 /**
  * What another release pinned here goes on in this recorder, which is attached already.
- * @returns how many could not be read: each recorded at least one container, as far as anybody knows.
+ * @returns containers that were missed. Of what could not be read: at least one each, as far as anybody knows.
  */
 export function takeLeftovers(recorder: Recorder, logger: Logger): number {
-  let unread = 0
+  let missed = 0
   for (const { problem, ...taken } of recorder.leftovers()) {
     if (problem === '') {
-      logger.info(taken, 'took over what another release recorded')
+      missed += taken.missed
+      if (taken.missed > 0) logger.error(taken, 'not all that another release recorded found room')
+      else logger.info(taken, 'took over what another release recorded')
       continue
     }
-    unread += 1
+    missed += Math.max(1, taken.missed)
     logger.error({ ...taken, problem }, 'what another release recorded cannot be read')
   }
-  return unread
+  return missed
 }
 
 /** Gives containers that run already their slots; what began before the recorder is not complete. */

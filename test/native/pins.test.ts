@@ -255,6 +255,51 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     t.strictSame(layouts(), [])
   })
 
+  await t.test('a table that is nearly full finds room in another layout', (t) => {
+    const fill = (recorder: Recorder, from: number, count: number): void => {
+      for (let nth = 0; nth < count; nth += 1) {
+        t.ok(recorder.adopt(from + nth, 7n, process.pid) !== undefined)
+      }
+    }
+    const old = openRecorder({ pin, slots: 64 })
+    old.attach()
+    fill(old, 1, 62 - old.slots().length)
+    old.stop({ keep: true })
+    const again = openRecorder({ pin, slots: 64 })
+    t.match(again.pinning, { adopted: true, kept: undefined }, 'its own is adopted as it is')
+    again.stop({ keep: true })
+
+    // Another layout of as many slots.
+    const upgraded = openRecorder({ pin, slots: 64, stripes: 1 })
+    t.match(upgraded.pinning, { adopted: false, kept: 62 + 16 })
+    upgraded.attach()
+    fill(upgraded, 1000, 5)
+    t.match(upgraded.leftovers(), [{ problem: '', missed: 0 }])
+    t.equal(upgraded.counters().tableFull, 0)
+    upgraded.stop()
+    t.strictSame(layouts(), [])
+    t.end()
+  })
+
+  await t.test('what finds no room in another layout is counted', (t) => {
+    const most = loadAddon().slotsMax
+    const fill = (recorder: Recorder, from: number): number => {
+      let count = 0
+      while (recorder.adopt(from + count, 7n, process.pid) !== undefined) count += 1
+      return count
+    }
+    const old = openRecorder({ pin, slots: most, stripes: 1 })
+    const count = fill(old, 1)
+    old.stop({ keep: true })
+    const upgraded = openRecorder({ pin, slots: most, stripes: 2 })
+    t.match(upgraded.pinning, { adopted: false, kept: undefined })
+    for (let nth = 0; nth < 10; nth += 1) upgraded.adopt(most + 1 + nth, 7n, process.pid)
+    t.match(upgraded.leftovers(), [{ problem: '', slots: count - 10, missed: 10 }])
+    upgraded.stop()
+    t.strictSame(layouts(), [])
+    t.end()
+  })
+
   /** All that was learned of a process' container. */
   const learned = (recorder: Recorder, { pid }: { pid: number }) => {
     const { slot, counts } = met(recorder, pid)
