@@ -271,7 +271,8 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
 
     // Another layout of as many slots.
     const upgraded = openRecorder({ pin, slots: 64, stripes: 1 })
-    t.match(upgraded.pinning, { adopted: false, kept: 62 + 16 })
+    t.notOk(upgraded.pinning.adopted)
+    t.ok((upgraded.pinning.kept ?? 0) >= 62 + 16, String(upgraded.pinning.kept))
     upgraded.attach()
     fill(upgraded, 1000, 5)
     t.match(upgraded.leftovers(), [{ problem: '', missed: 0 }])
