@@ -131,6 +131,7 @@ class Maps {
     std::vector<Leftover> done;
     if (!pinned()) return done;
     OldSlots mine(table_);
+    mine.settle();
     for (const std::string &name : entries_of(pins_->path())) {
       const std::string folder = pins_->of(name);
       if (folder == folder_) continue;
@@ -148,6 +149,7 @@ class Maps {
       } catch (const Failure &failure) {
         one.problem = failure.what;
       }
+      mine.settle();
       remove_pins(folder);
       done.push_back(one);
     }

@@ -56,7 +56,10 @@ class OldSlots {
     if (index < 0) return false;
     secco_slot &mine = table_.slot(index);
     /* The same observation goes on under the same id. */
-    if (mine.generation < old.generation) go_on_as(index, old.generation);
+    if (mine.generation < old.generation) {
+      __atomic_store_n(&mine.generation, old.generation, __ATOMIC_RELEASE);
+      changed_ = true;
+    }
     if (mine.ns_id == 0) mine.ns_id = old.ns_id;
     mine.first_seen = std::min(mine.first_seen, old.first_seen);
     mine.last_seen = std::max(mine.last_seen, old.last_seen);
@@ -71,27 +74,30 @@ class OldSlots {
     return true;
   }
 
+  /*
+   * A slot that goes on under another generation takes along what was noted of it before, and so does one that a
+   * process had begun with that was killed. Written whole before the old note is dropped: it may be begun anew.
+   */
+  void settle() {
+    /* Nobody is in the middle of a note under the old one then. */
+    if (std::exchange(changed_, false)) await_grace();
+    table_.walked_ = false;
+    for (const auto &[key, denial] : table_.denials()) {
+      secco_slot &mine = table_.slot(key.call.index);
+      if (!table_.is(key.call.index, mine.generation) || key.call.generation >= mine.generation) continue;
+      secco_argument_denial_key next = key;
+      next.call.generation = mine.generation;
+      if (!table_.details_.note(next, denial, noted_in_old_generation)) unnoted(mine);
+      table_.details_.drop(key);
+      table_.walked_ = false;
+    }
+  }
+
  private:
   /* Two instructions with nothing between them: to be killed just there is next to impossible. */
   static void move(__u64 *mine, __u64 count, __u64 *there) {
     __atomic_fetch_add(mine, count, __ATOMIC_ACQ_REL);
     if (there != nullptr) __atomic_store_n(there, 0, __ATOMIC_RELEASE);
-  }
-
-  /* What was noted before is under another generation. */
-  void go_on_as(__u32 index, __u32 generation) {
-    secco_slot &mine = table_.slot(index);
-    const __u32 before = mine.generation;
-    __atomic_store_n(&mine.generation, generation, __ATOMIC_RELEASE);
-    if (!(mine.flags & SECCO_FILTERED)) return;
-    for (const auto &[key, denial] : table_.denials()) {
-      if (key.call.index != index || key.call.generation != before) continue;
-      secco_argument_denial_key next = key;
-      next.call.generation = generation;
-      if (!table_.details_.note(next, denial, noted_in_old_generation)) unnoted(mine);
-      table_.details_.drop(key);
-      table_.walked_ = false;
-    }
   }
 
   static void unnoted(secco_slot &mine) { __atomic_fetch_or(&mine.flags, SECCO_UNNOTED, __ATOMIC_ACQ_REL); }
@@ -207,6 +213,7 @@ class OldSlots {
   }
 
   SlotTable &table_;
+  bool changed_ = false;
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 /*
  * What is done to a pinned layout from outside. `old-layout shorten FOLDER BYTES`: its `about` is that of an
  * earlier release, so many bytes long. `old-layout kill FOLDER N PID`: kills who takes it over at the beginning
- * of its Nth sched_setaffinity, which it calls before and after a slot's counts go over.
+ * of its Nth sched_setaffinity, which it calls before and after a slot's counts go over. `old-layout kill-noting …`:
+ * at the beginning of its Nth write to a map, which is a note of a refused call.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -28,7 +29,14 @@ static int shorten(__u32 bytes)
 	return unlink("about") || bpf_obj_pin(part, "about") ? 5 : 0;
 }
 
-static int kill_at(int wanted, int pid)
+static int is_wanted(const struct __ptrace_syscall_info *call, int noting)
+{
+	if (noting)
+		return call->entry.nr == SYS_bpf && call->entry.args[0] == BPF_MAP_UPDATE_ELEM;
+	return call->entry.nr == SYS_sched_setaffinity;
+}
+
+static int kill_at(int wanted, int pid, int noting)
 {
 	int status, found = 0;
 	if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) || ptrace(PTRACE_INTERRUPT, pid, 0, 0))
@@ -38,7 +46,7 @@ static int kill_at(int wanted, int pid)
 		int stopped_by = WSTOPSIG(status);
 		if (stopped_by == (SIGTRAP | 0x80))
 			ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(call), &call);
-		if (call.op == PTRACE_SYSCALL_INFO_ENTRY && call.entry.nr == SYS_sched_setaffinity &&
+		if (call.op == PTRACE_SYSCALL_INFO_ENTRY && is_wanted(&call, noting) &&
 		    access("handed", F_OK) == 0 && ++found == wanted)
 			return kill(pid, SIGKILL);
 		int is_ours = stopped_by == (SIGTRAP | 0x80) || status >> 16 == PTRACE_EVENT_STOP;
@@ -51,5 +59,5 @@ int main(int count, char **args)
 {
 	if (count < 4 || chdir(args[2]))
 		return 2;
-	return strcmp(args[1], "shorten") == 0 ? shorten(atoi(args[3])) : kill_at(atoi(args[3]), atoi(args[4]));
+	return strcmp(args[1], "shorten") == 0 ? shorten(atoi(args[3])) : kill_at(atoi(args[3]), atoi(args[4]), strcmp(args[1], "kill-noting") == 0);
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmdirSync,
   rmSync,
   unlinkSync
@@ -34,6 +35,10 @@ const holder = `
 const { openRecorder } = await import(${JSON.stringify(moduleUrl)})
 const recorder = openRecorder({ pin: process.argv[1], slots: Number(process.argv[2]) })
 recorder.attach()
+if (process.argv[3] === 'slowly') {
+  process.stdout.write('attached\\n')
+  await new Promise((resolve) => process.stdin.once('data', resolve))
+}
 recorder.leftovers()
 process.stdout.write('open\\n')
 process.stdin.on('data', () => { recorder.stop({ keep: true }); process.exit(0) })
@@ -60,8 +65,8 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
   const layouts = (): string[] => (existsSync(pin) ? readdirSync(pin) : [])
   const pinsIn = (layout = ''): string[] => readdirSync(join(pin, layout)).sort()
 
-  const start = (slots: number) => {
-    const args = ['--input-type=module', '-e', holder, '--', pin, String(slots)]
+  const start = (slots: number, ...how: 'slowly'[]) => {
+    const args = ['--input-type=module', '-e', holder, '--', pin, String(slots), ...how]
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     children.push(child)
     return child
@@ -366,12 +371,9 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     t.same(recorder.denials(slot), [])
   })
 
-  await t.test('a slot goes on under its generation, with what was noted before', async (t) => {
-    const old = openRecorder({ pin, slots: 512 })
-    t.teardown(() => old.stop())
-    old.attach()
-    /** One that waits to be refused, in a slot that another one had before. */
-    const one = await until('a slot to be given again', async () => {
+  /** One that waits to be refused, in a slot that another one had before. */
+  const meetAgain = (old: Recorder) =>
+    until('a slot to be given again', async () => {
       const command = [calls, 'meet', '3', '0', 'trap']
       const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
       const { stdin, stdout } = launched.process
@@ -389,6 +391,12 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
       old.release(slot.index, slot.generation)
       return undefined
     })
+
+  await t.test('a slot goes on under its generation, with what was noted before', async (t) => {
+    const old = openRecorder({ pin, slots: 512 })
+    t.teardown(() => old.stop())
+    old.attach()
+    const one = await meetAgain(old)
     old.stop({ keep: true })
     const recorder = openRecorder({ pin, slots: 513 })
     t.teardown(() => recorder.stop())
@@ -399,6 +407,38 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     const now = met(recorder, one.pid)
     t.match(now.slot, { generation: one.slot.generation, unnoted: false, complete: true })
     // Both counted meanwhile, and both noted.
+    const of = recorder.denials(now.slot).filter(({ nr }) => nr === getsid)
+    t.match(of, [{ count: now.counts.native.get(getsid), result: getsid }])
+  })
+
+  await t.test('killed before what was noted goes on under it: it does all the same', async (t) => {
+    const old = openRecorder({ pin, slots: 512 })
+    t.teardown(() => old.stop())
+    old.attach()
+    const one = await meetAgain(old)
+    old.stop({ keep: true })
+    const [layout = ''] = layouts()
+    const child = start(513, 'slowly')
+    await once(child.stdout, 'data')
+    await one.go()
+    const args = ['kill-noting', join(pin, layout), '1', String(child.pid)]
+    const killer = spawn(oldLayout, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const killed = once(killer, 'exit')
+    await until('the other one to be traced', () =>
+      /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))
+        ? true
+        : undefined
+    )
+    child.stdin.write('go on')
+    t.same(await killed, [0, null])
+    await kill(child)
+    t.equal(layouts().length, 2)
+
+    const recorder = openRecorder({ pin, slots: 513 })
+    t.teardown(() => recorder.stop())
+    recorder.leftovers()
+    const now = met(recorder, one.pid)
+    t.match(now.slot, { generation: one.slot.generation, unnoted: false, complete: true })
     const of = recorder.denials(now.slot).filter(({ nr }) => nr === getsid)
     t.match(of, [{ count: now.counts.native.get(getsid), result: getsid }])
   })
