@@ -134,13 +134,14 @@ const none: Deciding = { calls: [], anyResult: false }
 
 /**
  * A pinned recorder lives longer than the namespace of whoever opened it, so no number of one can be
- * in its configuration: this process' own is a slot that counts nothing.
+ * in its configuration: this process' own is a slot that counts nothing. undefined: there is none.
  */
-function ignoreSelf(recorder: Recorder, native: AddonRecorder): void {
+function ignoreSelf(recorder: Recorder, native: AddonRecorder): Pick<Slot, 'index'> | undefined {
   const own = ownPlace(native)
-  if (own === undefined) return
+  if (own === undefined) return undefined
   const slot = recorder.adopt(own.mntns, own.cgroupId, process.pid)
   if (slot !== undefined) recorder.ignore(slot.index, slot.generation)
+  return slot
 }
 
 /**
@@ -225,6 +226,11 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
       if (mntns === native.hostMntns()) {
         throw new Error('it needs a mount namespace of its own: run it as root, with CAP_SYS_ADMIN')
       }
+      if (!slots().some(({ index, ignored }) => index === own?.index && ignored)) {
+        throw new Error(
+          'its own container is not told from others: its cgroup was not found, or no slot was free'
+        )
+      }
       if (!native.admit(pid)) throw new Error('there is no room to tell its processes apart')
     },
     selfTest() {
@@ -232,7 +238,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     },
     stop: ({ keep = false } = {}) => native.stop(keep)
   }
-  ignoreSelf(recorder, native)
+  const own = ignoreSelf(recorder, native)
   return recorder
 }
 

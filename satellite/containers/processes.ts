@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
 import { startTicksOf } from '../proc-text.js'
-import { cgroupBase } from './own-cgroup.js'
+import { cgroupBase } from '../../native/own-cgroup.js'
 
 type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf' | 'isThere'>
 

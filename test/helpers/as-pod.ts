@@ -11,12 +11,12 @@ const urlOf = (module: string): string =>
 const open = `
 const { openRecorder } = await import(${urlOf('recorder')})
 const { statSync } = await import('node:fs')
-const pin = process.argv[1]
-const recorder = openRecorder({ slots: 64, ...(pin === undefined ? {} : { pin }) })
+const [, pin = '', btf] = process.argv
+const recorder = openRecorder({ slots: 64, btf, ...(pin === '' ? {} : { pin }) })
 const say = (found) => process.stdout.write(JSON.stringify(found) + '\\n')
 `
 
-/** Scripts; their argument is a pin folder. */
+/** Scripts; their arguments are a pin folder, or nothing, and a BTF file for where the kernel has none. */
 export const inPod = {
   /** Opens a `recorder`, and can `say` a line. */
   open,

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { kernelBtf } from '../../native/kernel-btf.js'
 import { launchCommand } from '../../native/launcher.js'
 import { packageRoot } from '../../native/paths.js'
 import { probeTracing } from '../../native/recorder.js'
@@ -23,6 +24,8 @@ test('with the rights of a pod alone', { skip, timeout: 120_000 }, async (t) => 
   const folder = mkdtempSync(join(tmpdir(), 'secco-pod-'))
   const calls = join(folder, 'calls')
   const mount = join(folder, 'bpf')
+  const btf = join(folder, 'btf')
+  copyFileSync(kernelBtf, btf)
   mkdirSync(mount)
   execFileSync('mount', ['-t', 'bpf', 'bpf', mount])
   execFileSync('cc', [
@@ -37,10 +40,23 @@ test('with the rights of a pod alone', { skip, timeout: 120_000 }, async (t) => 
   const startPod = (script: string, args: readonly string[] = [], before: string[] = []) =>
     startAsPod({ calls, script, args, before })
 
+  // In a mount namespace that hands nothing on.
+  const hideBtf = 'mount -t tmpfs none /sys/kernel/btf'
+  // As the node's pid 1 is to a pod, wherever this runs: else the machine's own mount namespace is not known there.
+  const ns = join(folder, 'ns')
+  mkdirSync(ns)
+  symlinkSync(`/proc/${process.pid}/ns/mnt`, join(ns, 'mnt'))
+  const showPid1 = `mount --bind ${ns} /proc/1/ns`
+
   const places: [string, string[], string[]][] = [
     ['a recorder that ends with its process', [], []],
     ['a pinned one', [join(mount, 'secco')], []],
-    ['in a cgroup namespace, as with cgroup v2', [], ['unshare', '-C']]
+    ['in a cgroup namespace, as with cgroup v2', [], ['unshare', '-C']],
+    [
+      'in one where the kernel has no BTF',
+      ['', btf],
+      ['unshare', '-C', '-m', 'sh', '-c', `${hideBtf} && ${showPid1} && exec "$@"`, 'sh']
+    ]
   ]
   for (const [name, args, before] of places) {
     await t.test(`it proves itself: ${name}`, async (t) => {
