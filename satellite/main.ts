@@ -20,6 +20,7 @@ import { startRecorderLoop } from './recorder-loop.js'
 import type { RecorderLoop } from './recorder-loop-types.js'
 import { openRevisionKeeper } from './revision-keeper.js'
 import type { Satellite, SatelliteOptions, SatelliteUplink } from './satellite-types.js'
+import { takeOverEarly } from './take-over.js'
 
 export type { Satellite, UplinkEnds } from './satellite-types.js'
 
@@ -98,10 +99,9 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
   })
   // Before anybody takes its slots: the children of the trials are nobody's containers. What is to be attached
   // only when it is needed is not attached for that.
-  const proof =
-    opened.recorder === undefined || record !== 'always'
-      ? undefined
-      : await proveRecorder(opened.recorder)
+  const toAttach = record === 'always' ? opened.recorder : undefined
+  const missed = toAttach === undefined ? 0 : takeOverEarly(toAttach, logger)
+  const proof = toAttach === undefined ? undefined : await proveRecorder(toAttach)
   const probed = await probeCapabilities(proof, options.btf)
   const audit = opened.recorder === undefined ? undefined : await openAuditLog()
   let { reason } = opened
@@ -163,7 +163,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
         ...(proof?.test === undefined ? {} : { tested: proof.test }),
         durable: async () => (await linked.promise).durable(),
         onNamed: (container) => attachment?.named(container),
-        missed: () => attachment?.missed() ?? 0,
+        missed: () => missed + (attachment?.missed() ?? 0),
         givenUp: () => uplink?.backlog?.().dropped ?? 0,
         onRefused: (calls) => feed.refused(calls),
         onObservation: (observation) => {

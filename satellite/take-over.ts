@@ -23,6 +23,20 @@ export function takeLeftovers(recorder: Recorder, logger: Logger): number {
   return missed
 }
 
+/**
+ * Attaches a recorder that is to be attached anyway, and takes over at once: what both count until then counts
+ * twice. Why it cannot be attached is said by whoever attaches it next.
+ * @returns as takeLeftovers()
+ */
+export function takeOverEarly(recorder: Recorder, logger: Logger): number {
+  try {
+    recorder.attach()
+  } catch {
+    return 0
+  }
+  return takeLeftovers(recorder, logger)
+}
+
 /** Gives containers that run already their slots; what began before the recorder is not complete. */
 export async function adoptRunning(
   recorder: Recorder,
