@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +17,7 @@ import type {
   Recorder,
   Slot
 } from '../../native/types.js'
+import { meetProgram } from '../helpers/met-program.js'
 import { until } from '../helpers/until.js'
 import {
   type LearnedArgument,
@@ -234,19 +234,13 @@ test('details', { skip }, async (t) => {
   for (const [action, threads, times, expected] of table) {
     await t.test(`denials: ${action}, ${threads} threads`, async (t) => {
       const command = [calls, 'meet', String(times), String(threads), action]
-      const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
-      const { stdin, stdout } = launched.process
-      if (stdin === null || stdout === null) throw new Error('no pipes')
-      const ready = once(stdout, 'data')
-      launched.go()
-      await ready
+      const launched = await meetProgram(command)
       const slot = slotOf(recorder, launched.pid)
       t.ok(recorder.watchDenials(slot.index, slot.generation, refused))
       t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
       let told = 0
       recorder.tellRefused(5, () => (told += 1))
-      stdin.write('g')
-      await launched.ended
+      await launched.go()
       await until('to be told', () => (told > 0 ? true : undefined))
       const isMine = (one: DenialDetail) =>
         one.index === slot.index && one.generation === slot.generation
@@ -275,16 +269,10 @@ test('details', { skip }, async (t) => {
   /** Meets the program, lets it make its calls, and gives its slot. */
   const meetValues = async (kinds: number, deciding: Deciding): Promise<Slot> => {
     const command = [calls, 'meet-values', String(kinds)]
-    const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
-    const { stdin, stdout } = launched.process
-    if (stdin === null || stdout === null) throw new Error('no pipes')
-    const ready = once(stdout, 'data')
-    launched.go()
-    await ready
+    const launched = await meetProgram(command)
     const slot = slotOf(recorder, launched.pid)
     t.ok(recorder.watchDenials(slot.index, slot.generation, none, deciding))
-    stdin.write('g')
-    await launched.ended
+    await launched.go()
     return slot
   }
   const byArguments = (slot: Slot): DenialDetail[] =>

@@ -22,6 +22,7 @@ import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { cgroupMount } from '../../satellite/containers/processes.js'
 import type { Recorder, Slot, SlotCounts } from '../../native/types.js'
 import { learnedValues } from '../../src/seccomp/learned-arguments.js'
+import { meetProgram } from '../helpers/met-program.js'
 import { until } from '../helpers/until.js'
 
 const probe = probeTracing()
@@ -375,19 +376,10 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
   const meetAgain = (old: Recorder) =>
     until('a slot to be given again', async () => {
       const command = [calls, 'meet', '3', '0', 'trap']
-      const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })
-      const { stdin, stdout } = launched.process
-      if (stdin === null || stdout === null) throw new Error('no pipes')
-      const ready = once(stdout, 'data')
-      launched.go()
-      await ready
+      const launched = await meetProgram(command)
       const { slot } = met(old, launched.pid)
-      const go = async (): Promise<void> => {
-        stdin.write('g')
-        await launched.ended
-      }
-      if (slot.generation > 0) return { pid: launched.pid, slot, go }
-      await go()
+      if (slot.generation > 0) return { ...launched, slot }
+      await launched.go()
       old.release(slot.index, slot.generation)
       return undefined
     })
