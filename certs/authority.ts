@@ -1,7 +1,8 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkPair, lifetimeLeft, readCertificate, splitBundle } from './pair.js'
+import { checkPair, lifetimeLeft, readCertificate, type SigningPair, splitBundle } from './pair.js'
+import { sign } from './sign.js'
 import { createDurable, writeDurable } from '../src/store/durable-file.js'
 
 const day = 86_400_000
@@ -19,11 +20,6 @@ const files = {
   bundle: 'ca.crt'
 } as const
 
-export interface SigningPair {
-  cert: string
-  key: string
-}
-
 export interface Authority {
   signing: SigningPair
   /** PEM of every authority to trust: previous, current and next, as far as they exist and are valid. */
@@ -37,21 +33,15 @@ export interface Authority {
  */
 export async function createAuthority(now: Date): Promise<SigningPair> {
   const name = `secco authority ${randomBytes(6).toString('hex')}`
-  // Loaded on use: a program that only checks and reads certificates does without.
-  // By its default: a bundle gives a CommonJS package that is loaded late no other name.
-  const { default: selfsigned } = await import('selfsigned')
-  const made = await selfsigned.generate([{ name: 'commonName', value: name }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    notBeforeDate: new Date(now.getTime() - 60 * 60_000),
-    notAfterDate: new Date(now.getTime() + lifetimeDays * day),
+  return sign({
+    commonName: name,
+    notBefore: new Date(now.getTime() - 60 * 60_000),
+    notAfter: new Date(now.getTime() + lifetimeDays * day),
     extensions: [
       { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
       { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true }
     ]
   })
-  return { cert: made.cert, key: made.private }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { X509Certificate } from 'node:crypto'
 import { SeccoError } from '../src/errors.js'
-import type { SigningPair } from './authority.js'
+import type { SigningPair } from './pair.js'
+import { sign } from './sign.js'
 
 const day = 86_400_000
 const lifetimeDays = 90
@@ -34,7 +35,7 @@ export async function createLeaf(
   purpose: LeafPurpose,
   authority: SigningPair,
   now: Date
-): Promise<{ cert: string; key: string }> {
+): Promise<SigningPair> {
   const names = purpose.kind === 'server' ? purpose.names : [purpose.node]
   for (const name of names) checkName(name, purpose.kind === 'server' ? 'server name' : 'node')
   const [commonName] = names
@@ -45,15 +46,10 @@ export async function createLeaf(
     now.getTime() + lifetimeDays * day,
     Date.parse(new X509Certificate(authority.cert).validTo)
   )
-  // Loaded on use: a program that only checks and reads certificates does without.
-  // By its default: a bundle gives a CommonJS package that is loaded late no other name.
-  const { default: selfsigned } = await import('selfsigned')
-  const made = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    notBeforeDate: new Date(now.getTime() - 5 * 60_000),
-    notAfterDate: new Date(end),
+  return sign({
+    commonName,
+    notBefore: new Date(now.getTime() - 5 * 60_000),
+    notAfter: new Date(end),
     ca: authority,
     extensions: [
       { name: 'basicConstraints', cA: false, critical: true },
@@ -64,5 +60,4 @@ export async function createLeaf(
       { name: 'subjectAltName', altNames: names.map(altName) }
     ]
   })
-  return { cert: made.cert, key: made.private }
 }

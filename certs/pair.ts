@@ -1,6 +1,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { SeccoError } from '../src/errors.js'
 
+/** A certificate and its key, both PEM. */
+export interface SigningPair {
+  cert: string
+  key: string
+}
+
 /** A certificate, its key and the authorities to trust, all PEM. */
 export interface CertificatePair {
   cert: string
@@ -28,10 +34,7 @@ export function readCertificate(pem: string, what: string): X509Certificate {
  * @param what names the pair in the message, e.g. its path; the key itself is never in it.
  * @throws SeccoError CERTIFICATE_INVALID.
  */
-export function checkPair(
-  pair: Pick<CertificatePair, 'cert' | 'key'>,
-  what: string
-): X509Certificate {
+export function checkPair(pair: SigningPair, what: string): X509Certificate {
   const certificate = readCertificate(pair.cert, what)
   let key: KeyObject
   try {

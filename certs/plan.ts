@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { announceAt, type SigningPair, takeOverAt } from './authority.js'
+import { announceAt, takeOverAt } from './authority.js'
 import { covers, renewAt } from './files.js'
-import { isSignedBy, lifetimeLeft, splitBundle } from './pair.js'
+import { isSignedBy, lifetimeLeft, type SigningPair, splitBundle } from './pair.js'
 
 /** All that a Secret holds for one installation. */
 export interface Material {
@@ -14,7 +14,7 @@ export interface Material {
   previous?: string
   /** RFC 3339; with `previous`. */
   changedAt?: string
-  leaf?: { cert: string; key: string }
+  leaf?: SigningPair
 }
 
 export type CertificateStep =

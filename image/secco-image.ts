@@ -56,7 +56,8 @@ const file = (path: string, mode: number, content: Uint8Array | string): TarEntr
 async function bundle(root: string): Promise<TarEntry[]> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { secco: 'src/cli/main.ts' },
+    // The second one is a thread's: certs/sign.ts looks for it beside itself, and all of these are.
+    entryPoints: { secco: 'src/cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
     outdir: '/lib',
     write: false,
     bundle: true,

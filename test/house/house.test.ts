@@ -100,6 +100,29 @@ test('the satellite never loads the Kubernetes client', (t) => {
   t.end()
 })
 
+test('what makes certificates is loaded by a thread of its own, which nothing imports', (t) => {
+  const thread = 'certs/sign-worker.ts'
+  const makers = (all: readonly SourceFile[]) =>
+    all
+      .filter(({ imports }) =>
+        imports.some(
+          ({ specifier, path, typeOnly }) =>
+            !typeOnly && (specifier === 'selfsigned' || path === thread)
+        )
+      )
+      .map(({ path }) => path)
+  t.same(makers(files), [thread])
+  t.same(
+    makers([
+      parseSource('certs/a.ts', "const { default: s } = await import('selfsigned')"),
+      parseSource('certs/b.ts', "import './sign-worker.js'"),
+      parseSource('certs/c.ts', "import type { generate } from 'selfsigned'")
+    ]),
+    ['certs/a.ts', 'certs/b.ts']
+  )
+  t.end()
+})
+
 test('only a main and the command line touch the environment and signals', (t) => {
   const wrong = files
     .filter((file) => !file.path.endsWith('/main.ts') && roomOf(file.path) !== 'src/cli')

@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { ociArchive } from '../../image/oci-archive.js'
 import { nativeFiles, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
+import { assertAlive, end, start } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
+import { until } from '../helpers/until.js'
 
 const run = promisify(execFile)
 const text = (path: string, content: string) =>
@@ -118,5 +121,38 @@ test('the image: the same bytes each time, small, and it says what it is', async
   t.notOk(
     names.some((name) => /(^|\/)(sh|bash|busybox|apt|npm)$/.test(name)),
     'no shell, no package manager'
+  )
+
+  // Where nothing else is: no checkout, no packages above it.
+  const unpacked = join(folder, 'unpacked')
+  await mkdir(unpacked)
+  const programs = manifest.layers.at(-1)?.digest ?? ''
+  await run('tar', ['-xzf', join(folder, blob(programs)), '-C', unpacked])
+  const state = join(folder, 'state')
+  const ports = ['--listen', '--hub-listen', '--ui-listen'].flatMap((flag) => [flag, '127.0.0.1:0'])
+  const webhook = start(
+    'webhook',
+    'env',
+    // What the test runner has every program load is not in the image.
+    [
+      'NODE_OPTIONS=',
+      process.execPath,
+      join(unpacked, 'opt/secco/bin/secco'),
+      '--state',
+      state,
+      'webhook',
+      ...ports
+    ]
+  )
+  t.teardown(() => end(webhook))
+  const made = (name: string) => readFile(join(state, 'certs', name), 'utf8')
+  const pair = await until('its certificate', async () => {
+    assertAlive(webhook)
+    return { cert: await made('server.crt'), key: await made('server.key') }
+  })
+  const certificate = checkPair(pair, 'server.crt')
+  t.ok(
+    isSignedBy(certificate, await made('ca.crt'), 'ca.crt'),
+    'made by what is in the image alone'
   )
 })

@@ -3,7 +3,8 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
-import { createAuthority, type SigningPair } from '../../../certs/authority.js'
+import { createAuthority } from '../../../certs/authority.js'
+import type { SigningPair } from '../../../certs/pair.js'
 
 /** Paths of a certificate and its key. */
 export interface PairPaths {

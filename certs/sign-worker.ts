@@ -1,0 +1,17 @@
+// A thread that makes one certificate and ends (sign.ts): nothing else may import this, nor selfsigned.
+import { parentPort, workerData } from 'node:worker_threads'
+import { generate } from 'selfsigned'
+import type { SigningPair } from './pair.js'
+import type { SigningRequest } from './sign.js'
+
+const { commonName, notBefore, notAfter, extensions, ca } = workerData as SigningRequest
+const made = await generate([{ name: 'commonName', value: commonName }], {
+  keyType: 'ec',
+  curve: 'P-256',
+  algorithm: 'sha256',
+  notBeforeDate: notBefore,
+  notAfterDate: notAfter,
+  extensions,
+  ...(ca === undefined ? {} : { ca })
+})
+parentPort?.postMessage({ cert: made.cert, key: made.private } satisfies SigningPair)
