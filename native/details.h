@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "clear-rows.h"
 #include "note-origins.h"
 #include "recorder.h"
 
@@ -43,7 +44,7 @@ class Details {
   /* Of a number that its arguments do not decide, `asked` is 0. */
   using Denial = std::pair<secco_argument_denial_key, secco_denial>;
 
-  std::vector<Denial> walk_denials() const {
+  std::vector<Denial> walk_denials() {
     std::vector<Denial> all;
     walk<secco_denial_key>(denials_, [&](const secco_denial_key &call, const secco_denial &denial) {
       all.emplace_back(secco_argument_denial_key{call, 0, {}}, denial);
@@ -51,12 +52,13 @@ class Details {
     walk<secco_argument_denial_key>(
         argument_denials_,
         [&](const secco_argument_denial_key &key, const secco_denial &denial) { all.emplace_back(key, denial); });
-    fold_origins(&all);
+    any_elsewhere_ = fold_origins(&all);
     return all;
   }
 
   /* What was noted elsewhere. False: no room. */
-  bool note(const secco_argument_denial_key &key, const secco_denial &denial, __u32 origin) const {
+  bool note(const secco_argument_denial_key &key, const secco_denial &denial, __u32 origin) {
+    any_elsewhere_ = any_elsewhere_ || origin != noted_here;
     const secco_argument_denial_key own = with_origin(key, origin);
     const int failed = key.asked == 0 ? bpf_map_update_elem(denials_, &own.call, &denial, BPF_ANY)
                                       : bpf_map_update_elem(argument_denials_, &own, &denial, BPF_ANY);
@@ -64,19 +66,18 @@ class Details {
   }
 
   void drop(const secco_argument_denial_key &key) const {
-    for (__u32 origin = noted_here; origin < note_origins; origin++) {
+    const __u32 origins = any_elsewhere_ ? note_origins : noted_here + 1;
+    for (__u32 origin = noted_here; origin < origins; origin++) {
       const secco_argument_denial_key own = with_origin(key, origin);
       if (key.asked == 0) bpf_map_delete_elem(denials_, &own.call);
       else bpf_map_delete_elem(argument_denials_, &own);
     }
   }
 
-  /* When nobody can count in the slot any more: its next owner finds nothing of it. */
-  void forget(__u32 index, bool watched) const {
-    static const secco_argument_row no_arguments = {};
-    static const secco_refused_row no_numbers = {};
-    bpf_map_update_elem(arguments_, &index, &no_arguments, BPF_ANY);
-    if (watched) bpf_map_update_elem(refused_, &index, &no_numbers, BPF_ANY);
+  /* When nobody can count in the slots any more: their next owners find nothing of them. */
+  void forget(const std::vector<__u32> &slots, const std::vector<__u32> &watched) const {
+    clear_rows<secco_argument_row>(arguments_, slots);
+    clear_rows<secco_refused_row>(refused_, watched);
   }
 
  private:
@@ -117,6 +118,8 @@ class Details {
     }
   }
 
+  /* Of what the newest walk found, or what came since. Before the first one nobody knows. */
+  bool any_elsewhere_ = true;
   int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1, argument_denials_ = -1;
 };
 

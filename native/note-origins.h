@@ -39,9 +39,9 @@ void add_note(secco_denial *sum, const secco_denial &more) {
   sum->succeeded = succeeded;
 }
 
-/* One note for each call, wherever it was noted. */
-void fold_origins(std::vector<std::pair<secco_argument_denial_key, secco_denial>> *all) {
-  if (std::all_of(all->begin(), all->end(), [](const auto &one) { return one.first.call.abi <= 0xFF; })) return;
+/* One note for each call, wherever it was noted. False: all were noted here. */
+bool fold_origins(std::vector<std::pair<secco_argument_denial_key, secco_denial>> *all) {
+  if (std::all_of(all->begin(), all->end(), [](const auto &one) { return one.first.call.abi <= 0xFF; })) return false;
   for (auto &one : *all) one.first = with_origin(one.first, noted_here);
   const auto before = [](const auto &a, const auto &b) { return ByCall()(a.first, b.first); };
   std::sort(all->begin(), all->end(), before);
@@ -51,6 +51,7 @@ void fold_origins(std::vector<std::pair<secco_argument_denial_key, secco_denial>
     else add_note(&folded.back().second, one.second);
   }
   all->swap(folded);
+  return true;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "clear-rows.h"
 #include "details.h"
 #include "mapping.h"
 #include "sizes.h"
@@ -237,21 +238,21 @@ class SlotTable {
 
   /* After the grace period: nobody can count in these any more. */
   void reuse(const std::vector<__u32> &indices) {
-    static const secco_native_row no_counts = {};
     std::vector<bool> is_gone(slots_);
+    std::vector<__u32> counted, watched;
+    for (__u32 index : indices) {
+      is_gone[index] = true;
+      for (__u32 stripe = 0; stripe < sizes_.stripes; stripe++) counted.push_back(index * sizes_.stripes + stripe);
+      if (slot(index).flags & SECCO_WATCHED) watched.push_back(index);
+    }
+    clear_rows<secco_native_row>(counts_fd_, counted);
+    details_.forget(indices, watched);
     for (__u32 index : indices) {
       secco_slot &gone = slot(index);
-      const __u32 generation = gone.generation;
-      for (__u32 stripe = 0; stripe < sizes_.stripes; stripe++) {
-        const __u32 at = index * sizes_.stripes + stripe;
-        bpf_map_update_elem(counts_fd_, &at, &no_counts, BPF_ANY);
-      }
       for (const __u32 row : {gone.compat_row, gone.x32_row, gone.compat_arguments}) give_row(row);
-      details_.forget(index, (gone.flags & SECCO_WATCHED) != 0);
-      is_gone[index] = true;
       /* Never without its generation, whenever this process is killed. */
       secco_slot empty = {};
-      empty.generation = generation;
+      empty.generation = gone.generation;
       memcpy(&gone, &empty, sizeof(gone));
     }
     for (const Details::Denial &denial : denials()) {

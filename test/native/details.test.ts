@@ -380,6 +380,32 @@ test('details', { skip }, async (t) => {
     }
   )
 
+  await t.test('many slots that end at once leave nothing to their next owners', async (t) => {
+    const small = openRecorder({ slots: 160 })
+    small.attach()
+    const before: Slot[] = []
+    for (let i = 0; i < 40; i += 1) before.push(slotOf(small, await run('values', '9')))
+    for (const slot of before) t.ok(release(small, slot))
+    const left = new Set(before.map((slot) => slot.index))
+    t.equal(left.size, before.length)
+    // Given again after an RCU grace period.
+    for (let i = 0; i < 110 && left.size > 0; i += 1) {
+      const pid = await run('native', '3')
+      const [slot, fresh] = [slotOf(small, pid), slotOf(recorder, pid)]
+      left.delete(slot.index)
+      t.same(
+        [small.read(slot.index, slot.generation), small.readArguments(slot.index, slot.generation)],
+        [
+          recorder.read(fresh.index, fresh.generation),
+          recorder.readArguments(fresh.index, fresh.generation)
+        ]
+      )
+    }
+    t.equal(left.size, 0)
+    small.stop()
+    for (const slot of recorder.slots()) release(recorder, slot)
+  })
+
   await t.test('the sets of all slots', async (t) => {
     const slot = slotOf(recorder, await run('x32', '1'))
     const { words, stride, first } = recorder.seen()
