@@ -9,7 +9,8 @@ import { emergencyLabel, emergencyName } from '../seccomp/emergency.js'
 import { rulesOf } from '../seccomp/normal-form.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
-import { printListing, type Output } from './output.js'
+import { printListing } from './output.js'
+import type { Output } from './output-format.js'
 import { ruleText } from './rule-text.js'
 
 export interface BlockArgs {

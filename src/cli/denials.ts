@@ -1,6 +1,7 @@
 import type { DenialView } from '../../webhook/truth/denial-views.js'
 import { type Io, paint, plain } from './io.js'
-import { age, type Output, printListing, printObject } from './output.js'
+import { age, printListing, printObject } from './output.js'
+import type { Output } from './output-format.js'
 import { askHub, queryOf } from './hub-api.js'
 import { createDenialTally, mergeDenials } from './hub-merge/denials.js'
 import { mergeRestarts } from './hub-merge/block.js'

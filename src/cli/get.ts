@@ -8,7 +8,8 @@ import { sizeOfSet } from '../seccomp/syscall-set.js'
 import type { Store } from '../store/store.js'
 import type { Io } from './io.js'
 import type { MissingHub } from './missing-hubs.js'
-import { age, type Column, type Output, printListing } from './output.js'
+import { age, type Column, printListing } from './output.js'
+import type { Output } from './output-format.js'
 
 export interface GetArgs {
   output: Output

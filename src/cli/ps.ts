@@ -1,6 +1,7 @@
 import type { ContainerView } from '../../webhook/truth/container-views.js'
 import { type Io, paint } from './io.js'
-import { age, type Column, type Output, printListing } from './output.js'
+import { age, type Column, printListing } from './output.js'
+import type { Output } from './output-format.js'
 import { queryOf } from './hub-api.js'
 import { mergeContainers } from './hub-merge/lists.js'
 import { askHubs, followHubs, type Hubs } from './hubs.js'

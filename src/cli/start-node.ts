@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { Floor } from '../../satellite/floor.js'
-import { type HealthServer, serveHealth } from '../../satellite/health-server.js'
+import type { HealthServer } from '../../satellite/health-server.js'
 import { startSatellite, type UplinkEnds } from '../../satellite/main.js'
 import type { RecordMode } from '../../satellite/record-mode.js'
 import { startUplink } from '../../satellite/uplink.js'
@@ -79,6 +79,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let health: HealthServer | undefined
   try {
     if (options.healthListen !== undefined) {
+      // What metrics need is loaded where they are offered.
+      const { serveHealth } = await import('../../satellite/health-server.js')
       health = await serveHealth(options.healthListen, {
         status: () => satellite.status(),
         connected: () => satellite.connected,

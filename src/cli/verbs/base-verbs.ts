@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import type { VerbContext } from './context.js'
 
 type Format = 'table' | 'json' | 'yaml'

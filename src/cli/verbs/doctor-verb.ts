@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { createLogger } from '../../log.js'
 import { usualNodes } from '../doctor-cluster-nodes.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { btfMeaning } from './program-options.js'
 

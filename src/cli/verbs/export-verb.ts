@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { printOrPut } from '../into-config.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { parseRef } from '../profile.js'
 import { type ExportArgs, exportFormats, exportProfile } from '../profile-export.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'

@@ -4,7 +4,7 @@ import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../
 import { quickMs } from '../hub-api.js'
 import { mergeNodes } from '../hub-merge/lists.js'
 import { askHubs } from '../hubs.js'
-import { type Output, parseOutput } from '../output.js'
+import { type Output, parseOutput } from '../output-format.js'
 import { type VerbContext, withStore } from './context.js'
 import { hubsOf } from './hubs-of.js'
 

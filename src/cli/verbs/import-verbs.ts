@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
 import { formats } from '../../seccomp/import/detect.js'
 import type { ImportArgs } from '../import.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { type VerbContext, withStore } from './context.js'
 
 interface ImportOptions {

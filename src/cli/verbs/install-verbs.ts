@@ -12,7 +12,7 @@ import {
   type TlsMode,
   tlsModes
 } from '../install/options.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { parseSlots, slotsMeaning } from '../slots.js'
 import { kubeconfigOf, type VerbContext } from './context.js'
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { parseRef } from '../profile.js'
 import { type VerbContext, withStore } from './context.js'
 

@@ -12,7 +12,7 @@ import { createLogger, createRootLogger } from '../../log.js'
 import { type InstallMode, installModes } from '../../rules/observe.js'
 import { parseAddress } from '../addresses.js'
 import { parseDuration } from '../duration.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { nodeName } from '../node-name.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
 import {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseOutput, type Output } from '../output.js'
+import { parseOutput, type Output } from '../output-format.js'
 import type { VerbContext } from './context.js'
 import { hubsOf } from './hubs-of.js'
 

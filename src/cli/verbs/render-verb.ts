@@ -4,7 +4,7 @@ import { renderLearn } from '../../seccomp/render.js'
 import { SeccoError } from '../../errors.js'
 import { printOrPut } from '../into-config.js'
 import type { Io } from '../io.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { runRender } from '../render.js'
 import type { VerbContext } from './context.js'
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { loadSnapshot } from '../load-snapshot.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { rootNamespace } from '../../api/names.js'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../errors.js'
-import { parseOutput, type Output } from '../output.js'
+import { parseOutput, type Output } from '../output-format.js'
 import type { VerbContext } from './context.js'
 import { hubsOf } from './hubs-of.js'
 

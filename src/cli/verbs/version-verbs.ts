@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { probeTracing } from '../../../native/recorder.js'
 import { type CompletionNode, completionScript } from '../completion.js'
-import { parseOutput } from '../output.js'
+import { parseOutput } from '../output-format.js'
 import { printVersion } from '../version.js'
 import type { VerbContext } from './context.js'
 
