@@ -1,4 +1,5 @@
 import { benchChurn } from './churn.js'
+import { benchChurnBeside } from './churn-beside.js'
 import { benchCompleteness } from './completeness.js'
 import { benchAttacks } from './enforced/attacks.js'
 import { benchAudit } from './enforced/audit-table.js'
@@ -14,6 +15,8 @@ export interface ProofArgs {
   json: boolean
   /** A part of the names of the workloads to be run; default: all. */
   only?: string
+  /** Another checkout, built, to be measured beside this one. */
+  beside?: string
 }
 
 export interface ProofResult {
@@ -25,6 +28,7 @@ export interface ProofResult {
 /** Benches whose result is right or wrong. They run by name only: each takes minutes. */
 const proofs: Record<string, (args: ProofArgs) => Promise<ProofResult>> = {
   churn: benchChurn,
+  'churn-beside': benchChurnBeside,
   completeness: benchCompleteness,
   'short-lived': benchShortLived,
   soak: benchSoak,
@@ -46,19 +50,24 @@ function option(args: readonly string[], name: string): number {
   return value
 }
 
-/** `bench PROOF [--rounds N] [--minutes N] [--only WORD] [--json]`. @returns the exit code. */
+/** `bench PROOF [--rounds N] [--minutes N] [--only WORD] [--beside CHECKOUT] [--json]`. @returns the exit code. */
 export async function runProof(name: string, args: readonly string[]): Promise<number> {
   const proof = proofs[name]
   if (proof === undefined) throw new RangeError(`no proof ${name}`)
   const rounds = option(args, 'rounds')
   const minutes = option(args, 'minutes')
-  const at = args.indexOf('--only')
-  const only = at < 0 ? undefined : args[at + 1]
+  const word = (option: string): string | undefined => {
+    const at = args.indexOf(option)
+    return at < 0 ? undefined : args[at + 1]
+  }
+  const only = word('--only')
+  const beside = word('--beside')
   const { text, holds } = await proof({
     rounds,
     minutes,
     json: args.includes('--json'),
-    ...(only === undefined ? {} : { only })
+    ...(only === undefined ? {} : { only }),
+    ...(beside === undefined ? {} : { beside })
   })
   process.stdout.write(text)
   return holds ? 0 : 1
