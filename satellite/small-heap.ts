@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Worker } from 'node:worker_threads'
 import { type Addon, loadAddon } from '../native/addon.js'
 
 /**
@@ -12,14 +13,24 @@ import { type Addon, loadAddon } from '../native/addon.js'
  * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that
  * runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand containers):
  * it has to have run some forty times as long as V8 would ask for.
+ * @param threads tells of threads that are made (`worker`): the process.
  */
-export function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
+export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
+  keepYoungSmall()
+  threads.on('worker', (thread: Worker) => thread.on('online', keepYoungSmall))
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString('--no-concurrent-array-buffer-sweeping')
   setFlagsFromString('--interrupt-budget=3000000')
   withAddon((addon) => addon.keepMallocSmall())
+}
+
+/**
+ * V8 takes no factor below 2 and sees to that when a heap is made, for all heaps of the process: whenever there is a
+ * new thread it has to be said again (V8's Heap::ConfigureHeap).
+ */
+function keepYoungSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** @returns false without the addon: then nothing is traced, and little is kept. */

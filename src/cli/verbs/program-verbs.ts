@@ -250,7 +250,7 @@ export function addProgramVerbs(program: Command, context: VerbContext): void {
     .option('--clean', 'detach and remove what earlier satellites left in --pin, and end')
     .action(async (options: SatelliteCommandOptions, command: Command) => {
       const { keepHeapSmall } = await import('../../../satellite/small-heap.js')
-      keepHeapSmall()
+      keepHeapSmall(process)
       const { cleanSatellite, runSatellite } = await import('../satellite-program.js')
       const pin = options.pin === 'off' ? undefined : options.pin
       if (options.clean === true) {
