@@ -6,7 +6,7 @@ import { type Addon, loadAddon } from '../native/addon.js'
 /**
  * V8 grows its heap while work comes in bursts, and keeps it: for a program whose data are a few
  * megabytes that is most of its memory. These hold it near what is alive, for a little more collecting.
- * Young objects: one megabyte, as at the start. Old ones: a fifth above what survived. malloc the same
+ * Young objects: one megabyte (V8 has that twice), as at the start. Old ones: a fifth above what survived. malloc the same
  * (native/memory.cc). To be called before anything large is loaded.
  *
  * A megabyte is collected in half a millisecond: to wake other threads for it, and for the buffers that were in it,
@@ -17,7 +17,10 @@ import { type Addon, loadAddon } from '../native/addon.js'
  */
 export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
   keepYoungSmall()
-  threads.on('worker', (thread: Worker) => thread.on('online', keepYoungSmall))
+  threads.on('worker', (thread: Worker) =>
+    // Not every thread comes online.
+    thread.on('online', keepYoungSmall).on('exit', keepYoungSmall)
+  )
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString('--no-concurrent-array-buffer-sweeping')
