@@ -37,25 +37,31 @@ async function fill(fleet: Fleet, idOf: (n: number) => string): Promise<void> {
   await Promise.all(Array.from({ length: atOnce }, one))
 }
 
-/** Containers come and go until `end` is told; resolves when the last one is over. */
+/** Containers come and go until the end is told; that resolves when the last one is over. */
 function keepComing(fleet: Fleet, idOf: (n: number) => string): () => Promise<void> {
   const pending = new Set<Promise<void>>()
-  const state = { ended: false }
+  const state: { ended: boolean; failure?: Error } = { ended: false }
   const begin = performance.now()
+  const live = async (n: number): Promise<void> => {
+    try {
+      await fleet.live(idOf(staying + n), n % 2 ** signatureCalls.length)
+    } catch (error) {
+      state.failure ??= error instanceof Error ? error : new Error(String(error))
+    }
+  }
   const coming = (async () => {
     for (let n = 0; !state.ended; n += 1) {
-      const work = fleet
-        .live(idOf(staying + n), n % 2 ** signatureCalls.length)
-        .then(() => undefined)
+      const work = live(n)
       pending.add(work)
-      void work.finally(() => pending.delete(work))
+      void work.then(() => pending.delete(work))
       await delay(Math.max(0, begin + (n + 1) * startEveryMs - performance.now()))
     }
     await Promise.all(pending)
   })()
-  return () => {
+  return async () => {
     state.ended = true
-    return coming
+    await coming
+    if (state.failure !== undefined) throw state.failure
   }
 }
 
@@ -82,6 +88,7 @@ export async function benchChurnBeside(args: {
   const idOf = idsOf('beside')
   const running: rigs.SatelliteRig[] = []
   const rows: [Spent, Spent][] = []
+  let end = () => Promise.resolve()
   try {
     for (const { startRig } of builds) {
       running.push(await startRig({ runcRoots: [fleet.root] }))
@@ -89,7 +96,7 @@ export async function benchChurnBeside(args: {
     await fill(fleet, idOf)
     process.stderr.write(`${staying} containers live, both are settling\n`)
     await delay(settleMs)
-    const end = keepComing(fleet, idOf)
+    end = keepComing(fleet, idOf)
     const all = () => Promise.all(running.map(({ pid }) => spentBy(pid)))
     let before = await all()
     for (let part = 0; part < (args.minutes * 60_000) / partMs; part += 1) {
@@ -104,6 +111,8 @@ export async function benchChurnBeside(args: {
     }
     await end()
   } finally {
+    // Of what failed before this the caller hears.
+    await end().catch(() => undefined)
     for (const rig of running) await rig.close()
     await fleet.close()
     await rm(folder, { recursive: true, force: true })
