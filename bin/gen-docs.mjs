@@ -6,7 +6,7 @@ import process from 'node:process'
 
 process.chdir(join(import.meta.dirname, '..'))
 const from = (path) => import(new URL(`../build/${path}.js`, import.meta.url).href)
-const { buildProgram } = await from('src/cli/main')
+const { buildProgram } = await from('cli/main')
 const { routes: own } = await from('webhook/ui/api/registry')
 const { routeOf } = await from('webhook/ui/api/foreign')
 const { allRoutes } = await from('webhook/ui/api/truth-routes')

@@ -1,4 +1,4 @@
-// webhook/ui/style/*.css and webhook/ui/browser/main.ts → webhook/ui/gen/assets.ts, so that the pages need
+// webhook/ui/style/*.css and webhook/ui/browser/main.ts → webhook/ui/parts/gen/assets.ts, so that the pages need
 // no files beside the program. `--check` writes nothing and ends with 1 when the generated file is old.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const text = `// Made by \`npm run gen\` (bin/gen-ui.mjs) from webhook/ui/style 
 export const style = ${JSON.stringify(style)}
 export const script = ${JSON.stringify(script)}
 `
-const file = 'webhook/ui/gen/assets.ts'
+const file = 'webhook/ui/parts/gen/assets.ts'
 let before = ''
 try {
   before = readFileSync(file, 'utf8')

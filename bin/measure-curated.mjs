@@ -10,8 +10,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { curatedNames } from '../build/src/seccomp/builtin.js'
-import { runtimeDefaultNames } from '../build/src/seccomp/runtime-default.js'
+import { curatedNames } from '../build/src/seccomp/render/builtin.js'
+import { runtimeDefaultNames } from '../build/src/seccomp/policy/runtime-default.js'
 
 const { values: options } = parseArgs({
   options: {

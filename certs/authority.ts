@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkPair, lifetimeLeft, readCertificate, type SigningPair, splitBundle } from './pair.js'
 import { sign } from './sign.js'
-import { createDurable, writeDurable } from '../src/store/durable-file.js'
+import { createDurable, writeDurable } from '../src/lib/durable-file.js'
 
 const day = 86_400_000
 const lifetimeDays = 3650

@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import { type Authority, ensureAuthority } from './authority.js'
 import { createLeaf, type LeafPurpose } from './leaf.js'
 import { type CertificatePair, checkPair, isSignedBy, lifetimeLeft } from './pair.js'
-import { writeDurable } from '../src/store/durable-file.js'
+import { writeDurable } from '../src/lib/durable-file.js'
 
 /** A pair on disk: PEM texts, where they are, and until when they hold. */
 export interface StoredPair extends CertificatePair {

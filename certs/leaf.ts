@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { X509Certificate } from 'node:crypto'
-import { SeccoError } from '../src/errors.js'
+import { SeccoError } from '../src/lib/errors.js'
 import type { SigningPair } from './pair.js'
 import { sign } from './sign.js'
 

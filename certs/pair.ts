@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { SeccoError } from '../src/errors.js'
+import { SeccoError } from '../src/lib/errors.js'
 
 /** A certificate and its key, both PEM. */
 export interface SigningPair {

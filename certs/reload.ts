@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { SeccoError, toSeccoError } from '../src/errors.js'
+import { SeccoError, toSeccoError } from '../src/lib/errors.js'
 import type { PairPaths } from './files.js'
 import { type CertificatePair, checkPair, isSignedBy } from './pair.js'
 

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { generate } from 'selfsigned'
-import { SeccoError, toSeccoError } from '../src/errors.js'
+import { SeccoError, toSeccoError } from '../src/lib/errors.js'
 import type { SigningPair } from './pair.js'
 
 /** What a certificate is to say. Plain data: it goes to another thread. */

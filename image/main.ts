@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { SeccoError } from '../src/errors.js'
-import { version } from '../src/version.js'
+import { SeccoError } from '../src/lib/errors.js'
+import { version } from '../src/lib/version.js'
 import { ociArchive } from './oci-archive.js'
 import { seccoImage } from './secco-image.js'
 

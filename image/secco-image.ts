@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { build, stop } from 'esbuild'
-import { SeccoError } from '../src/errors.js'
-import { version } from '../src/version.js'
+import { SeccoError } from '../src/lib/errors.js'
+import { version } from '../src/lib/version.js'
 import type { ImageContents } from './oci-archive.js'
 import { sharedLibraries } from './shared-libraries.js'
 import type { TarEntry } from './tar.js'
@@ -57,7 +57,7 @@ async function bundle(root: string): Promise<TarEntry[]> {
   const { outputFiles } = await build({
     absWorkingDir: root,
     // The second one is a thread's: certs/sign.ts looks for it beside itself, and all of these are.
-    entryPoints: { secco: 'src/cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
+    entryPoints: { secco: 'cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
     outdir: '/lib',
     write: false,
     bundle: true,

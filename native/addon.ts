@@ -15,7 +15,7 @@ export class NativeUnavailable extends Error {
   }
 }
 
-/** The addon's class (native/recorder.cc). Numbers only; recorder.ts gives them their types. */
+/** The addon's class (native/addon/recorder.cc). Numbers only; recorder.ts gives them their types. */
 export interface AddonRecorder {
   attach(): void
   detach(): void
@@ -69,7 +69,7 @@ export interface AddonRecorder {
   leftovers(): { layout: string; slots: number; missed: number; problem: string }[]
 }
 
-/** native/state-watch.cc */
+/** native/addon/state-watch.cc */
 export interface AddonStateWatch {
   start(appeared: () => void): boolean
   tell(wanted: boolean): void
@@ -81,7 +81,7 @@ export interface AddonStateWatch {
 /** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
 export type AddonDenial = Omit<DenialDetail, 'abi'> & { abi: number }
 
-/** A row of native/arguments.h. `masks`: of arguments 0 to 2; 0 is not learned. */
+/** A row of native/shared/arguments.h. `masks`: of arguments 0 to 2; 0 is not learned. */
 export interface LearnedCall {
   abi: number
   nr: number
@@ -90,7 +90,7 @@ export interface LearnedCall {
   masks: [number, number, number]
 }
 
-/** What native/sizes.h makes of slots and possible CPUs. `bytes`: kernel memory in all. */
+/** What native/shared/sizes.h makes of slots and possible CPUs. `bytes`: kernel memory in all. */
 export interface RecorderSizes {
   stripes: number
   oneStripePerCpu: boolean

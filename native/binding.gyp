@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "secco_recorder",
-      "sources": ["recorder.cc", "processes.cc", "memory.cc", "durable-files.cc", "tables.cc", "state-watch.cc"],
+      "sources": ["addon/recorder.cc", "addon/processes.cc", "addon/memory.cc", "addon/durable-files.cc", "addon/tables.cc", "addon/state-watch.cc"],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
       "libraries": ["-lbpf"],
       "defines": ["NAPI_CPP_EXCEPTIONS", "NAPI_VERSION=8"],

@@ -14,7 +14,7 @@ export interface KernelFilters {
 
 const patienceMs = 20_000
 
-/** The helper's lines (native/inspector.c); equal filters are one Buffer. */
+/** The helper's lines (native/programs/inspector.c); equal filters are one Buffer. */
 export function parseAnswer(said: string): Map<number, (Buffer | undefined)[]> {
   const filters: Buffer[] = []
   const byPid = new Map<number, (Buffer | undefined)[]>()

@@ -1,7 +1,7 @@
 import type { Addon } from './addon.js'
 import type { AbiClass, Deciding } from './types.js'
 
-/** Where each ABI's numbers begin in a row of bits (native/recorder.h). */
+/** Where each ABI's numbers begin in a row of bits (native/shared/recorder.h). */
 export function firstBits(addon: Addon): Record<AbiClass, number> {
   return { native: 0, compat: addon.layout.compatAt, x32: addon.layout.x32At }
 }

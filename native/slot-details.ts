@@ -1,7 +1,7 @@
 import type { AddonDenial } from './addon.js'
 import type { AbiClass, Arguments, DenialDetail } from './types.js'
 
-/** By the numbers of native/slots.bpf.h. */
+/** By the numbers of native/bpf/slots.bpf.h. */
 const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
 
 /** What a slot's arguments are, from the addon's rows of numbers. */

@@ -3,7 +3,7 @@ import type { Slot, SlotPart } from './types.js'
 
 const text = new TextDecoder()
 
-/** By the numbers of native/recorder.h. */
+/** By the numbers of native/shared/recorder.h. */
 const parts: readonly SlotPart[] = ['entry', 'probe', 'session']
 
 /** A zero-terminated field. */

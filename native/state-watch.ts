@@ -32,7 +32,7 @@ export interface StateNews {
   state?: RuncStateText
 }
 
-/** runc's state folders, followed by a native thread (native/state-watch.h). */
+/** runc's state folders, followed by a native thread (native/addon/state-watch.h). */
 export interface StateWatch {
   /** Begins to follow. `appeared`: a folder was made, some milliseconds before its first instruction. */
   start(appeared: () => void): boolean

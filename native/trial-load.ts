@@ -28,7 +28,7 @@ const eperm = 1
 /** libseccomp may need forever for many conditions on one call; so would every container's start. */
 const longestMs = 20_000
 
-/** The launcher's line format: one fact a line, words apart by a space (native/launcher.c). */
+/** The launcher's line format: one fact a line, words apart by a space (native/programs/launcher.c). */
 export function trialLines(profile: TrialProfile): string[] {
   const lines = [`default ${profile.defaultAction} ${profile.defaultErrnoRet ?? eperm}`]
   for (const arch of profile.architectures ?? []) {

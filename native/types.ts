@@ -81,7 +81,7 @@ export interface Slot {
   hasCompat: boolean
 }
 
-/** A value that one argument of one call had in a container, masked as src/seccomp/learned-arguments.ts says. */
+/** A value that one argument of one call had in a container, masked as src/seccomp/arguments/learned-arguments.ts says. */
 export interface ArgumentValue {
   abi: AbiClass
   nr: number

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import { SeccoError } from '../src/errors.js'
-import { aliveChecks, healthReport, type ReadinessCheck } from '../src/health.js'
+import { SeccoError } from '../src/lib/errors.js'
+import { aliveChecks, healthReport, type ReadinessCheck } from '../src/lib/health.js'
 import { satelliteMetrics, type SatelliteState } from './metrics.js'
 
 export interface HealthServer {

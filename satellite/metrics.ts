@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { NodeStatus } from '../src/api/gen/hub.js'
 import { nodeConditionReasons } from '../src/api/node-condition-reasons.js'
-import { version } from '../src/version.js'
+import { version } from '../src/lib/version.js'
 
 /** What the satellite's metrics and health look at. */
 export interface SatelliteState {

@@ -6,11 +6,11 @@ import type {
   RevisionStatus,
   RunningContainer
 } from '../src/api/gen/hub.js'
-import type { Logger } from '../src/log.js'
+import type { Logger } from '../src/lib/log.js'
 import type { ContainerRegistry } from './containers/registry.js'
-import type { Floor } from './floor.js'
-import type { RecordMode } from './record-mode.js'
-import type { Uplink } from './uplink-types.js'
+import type { Floor } from './revisions/floor.js'
+import type { RecordMode } from './recorder/record-mode.js'
+import type { Uplink } from './uplink/uplink-types.js'
 
 /** What the satellite gives to whatever carries its words to the hub. */
 export interface UplinkEnds {

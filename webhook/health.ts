@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { aliveChecks, healthReport, type ReadinessCheck } from '../src/health.js'
+import { aliveChecks, healthReport, type ReadinessCheck } from '../src/lib/health.js'
 
 /** Routes `GET /livez` (the event loop turns) and `GET /readyz`; `?verbose` lists the checks. */
 export function addHealthRoutes(app: FastifyInstance, ready: readonly ReadinessCheck[]): void {

@@ -1,4 +1,4 @@
-import { SeccoError } from '../src/errors.js'
+import { SeccoError } from '../src/lib/errors.js'
 
 /** What a replica of the webhook program does. */
 export const allRoles = ['admission', 'hub', 'ui'] as const

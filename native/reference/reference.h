@@ -2,7 +2,7 @@
 /* What the reference objects share: other recorders' designs, rebuilt as small as they go, for the bench. */
 #pragma once
 
-#include "../core.h"
+#include "../bpf/core.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -11,7 +11,7 @@ enum { BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4, BPF_MAP_TYPE_RINGBUF = 27 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load by native/reference.h. */
+/* Set before load by native/addon/reference.h. */
 const volatile __u32 host_mntns = 0;
 
 /* As much as such a recorder tells of one call. */

@@ -98,7 +98,7 @@ export function identify(slot: SlotFacts, containers: Iterable<Container>): Iden
   return { kind: 'container', container }
 }
 
-/** What a runtime's own process is called when it makes a container (native/recorder.bpf.c has the same list). */
+/** What a runtime's own process is called when it makes a container (native/bpf/recorder.bpf.c has the same list). */
 const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
-import { startTicksOf } from '../proc-text.js'
+import { startTicksOf } from '../lib/proc-text.js'
 import { cgroupBase } from '../../native/own-cgroup.js'
 
 type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf' | 'isThere'>

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import type { ErrorCode } from '../../src/errors.js'
-import type { Logger } from '../../src/log.js'
+import type { ErrorCode } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
 import { readCgroupName } from './cgroup-name.js'
 import { createContainerIndex } from './container-index.js'
 import type { SlotFacts } from './identify.js'

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { compareVersions } from '../../src/seccomp/version-order.js'
+import { compareVersions } from '../../src/lib/version-order.js'
 import { hostRuncs, hostVersionText } from './host-runc.js'
 
 /** What runc says of itself; empty where it is not known. */

@@ -1,6 +1,6 @@
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Container } from '../containers/runtime.js'
-import { containerRef } from '../observation.js'
+import { containerRef } from '../recorder/slots/observation.js'
 import type { Declared } from './declared.js'
 import type { FilterCheck } from './filter-checks.js'
 

@@ -3,9 +3,9 @@ import { annotations } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
 import { kindOfProfile, modeOfRendering } from '../../src/confinement/profile-kind.js'
-import { oncePer } from '../../src/once-per.js'
+import { oncePer } from '../../src/lib/once-per.js'
 import type { Container } from '../containers/runtime.js'
-import { digestOfSeccomp } from '../seccomp-digest.js'
+import { digestOfSeccomp } from '../containers/seccomp-digest.js'
 
 /** What a container declares: by its OCI configuration, and by what the webhook noted on it. */
 export interface Declared {

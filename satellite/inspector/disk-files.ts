@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { join } from 'node:path'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import { digestOf } from '../../src/seccomp/digest.js'
+import { digestOf } from '../../src/lib/digest.js'
 
 export type DiskState = 'ok' | 'missing' | 'changed'
 

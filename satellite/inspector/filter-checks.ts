@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { compileFilter, type CompiledFilter } from '../../native/trial-load.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import type { Abi } from '../../src/seccomp/abi.js'
-import { parseFilter } from '../../src/seccomp/cbpf.js'
-import { compareFilter, namesLetThrough } from '../../src/seccomp/filter-compare.js'
+import type { Abi } from '../../src/syscalls/abi.js'
+import { parseFilter } from '../../src/seccomp/filter/cbpf.js'
+import { compareFilter, namesLetThrough } from '../../src/seccomp/filter/filter-compare.js'
 
 /** How the filters of a process relate to what its container declares. */
 export interface FilterCheck {

@@ -1,5 +1,5 @@
 import { uptime } from 'node:os'
-import { procText } from '../proc-text.js'
+import { procText } from '../lib/proc-text.js'
 
 /** What the kernel says of a process' confinement (proc_pid_status(5)). */
 export interface SeccompStatus {

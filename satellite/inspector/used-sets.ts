@@ -1,7 +1,7 @@
 import type { ArgumentValues, Observation, SyscallCount, UsedSet } from '../../src/api/gen/hub.js'
-import { type Abi, abis as allAbis } from '../../src/seccomp/abi.js'
-import { mostNumbers } from '../../src/seccomp/bitmap.js'
-import { syscallNumber } from '../../src/seccomp/syscall-table.js'
+import { type Abi, abis as allAbis } from '../../src/syscalls/abi.js'
+import { mostNumbers } from '../../src/syscalls/bitmap.js'
+import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 
 /** One part of a container (entry point, probes, sessions), compact. */
 interface Part {

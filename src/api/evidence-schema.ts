@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { limits } from '../seccomp/import/limits.js'
+import { limits } from './limits.js'
 
 const closed = { additionalProperties: false } as const
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { limits } from '../seccomp/import/limits.js'
+import { limits } from './limits.js'
 import { InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
 import { Learn, Promote, SpecApproval } from './learning-schema.js'
 import { Ladder, LadderStep, Mute } from './ladder.js'

@@ -1,6 +1,6 @@
 import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
-import { SeccoError } from '../errors.js'
+import { SeccoError } from '../lib/errors.js'
 import type { AnyObject } from '../store/store.js'
 import { namePattern, namespacePattern, rootNamespace } from './names.js'
 import { SeccompProfile } from './seccomp-profile.js'
@@ -117,7 +117,7 @@ function checkNames(document: object, where: string): void {
   }
 }
 
-/** The emergency overlay (src/seccomp/emergency.ts) takes out and never lets through. */
+/** The emergency overlay (src/seccomp/render/emergency.ts) takes out and never lets through. */
 function checkEmergency({ metadata, spec }: SeccompProfile, where: string): void {
   if (metadata.namespace !== rootNamespace || metadata.name !== 'emergency') return
   const message = `must refuse: ${rootNamespace}/emergency takes calls out of every profile and lets none through`

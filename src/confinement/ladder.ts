@@ -1,7 +1,7 @@
 import type { Ladder, LadderStep } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
-import { SeccoError } from '../errors.js'
-import { plural } from '../plural.js'
+import { SeccoError } from '../lib/errors.js'
+import { plural } from '../lib/plural.js'
 import type { Rung } from '../rules/profile-state.js'
 
 /** Steps that a profile remembers. */

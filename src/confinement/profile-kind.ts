@@ -1,7 +1,7 @@
 import type { LinuxSeccomp } from '../api/seccomp-profile.js'
-import { letsThrough } from '../seccomp/filter-answers.js'
-import { rulesOf } from '../seccomp/normal-form.js'
-import { runtimeDefaultNames } from '../seccomp/runtime-default.js'
+import { letsThrough } from '../seccomp/filter/filter-answers.js'
+import { rulesOf } from '../seccomp/policy/normal-form.js'
+import { runtimeDefaultNames } from '../seccomp/policy/runtime-default.js'
 
 /** What a profile is, by what it says; a revision of Secco is told by its digest, not here. */
 export type ProfileKind = 'runtime-default' | 'allow-all' | 'other'

@@ -1,5 +1,5 @@
 import type { LabelSelector } from '../api/seccomp-rule.js'
-import { SeccoError } from '../errors.js'
+import { SeccoError } from '../lib/errors.js'
 import { type CompiledSelector, compileSelector } from './selector.js'
 
 type Expression = NonNullable<LabelSelector['matchExpressions']>[number]

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { isLockName, objectPath } from './directory-layout.js'
 import { copyOf, type Loader } from './directory-load.js'
 import { listFolder } from './directory-scan.js'
-import { sweepTemporary } from './durable-file.js'
-import { sweepLock } from './file-lock.js'
-import { type FolderWatch, watchFolders } from './folder-watch.js'
+import { sweepTemporary } from '../lib/durable-file.js'
+import { sweepLock } from '../lib/file-lock.js'
+import { type FolderWatch, watchFolders } from '../lib/folder-watch.js'
 import type { AnyObject, Kind, ObjectRef, StoreEvent, StoreProblem } from './store.js'
 
 interface Entry {

@@ -1,8 +1,8 @@
-import { SeccoError } from '../errors.js'
-import { maxDocumentBytes } from '../seccomp/parse.js'
+import { SeccoError } from '../lib/errors.js'
+import { maxDocumentBytes } from '../api/parse.js'
 import type { AnyObject, Kind, Objects } from './store.js'
 
-/** How documents become objects and back; see src/seccomp/parse.ts and src/api/validate.ts. */
+/** How documents become objects and back; see src/api/parse.ts and src/api/validate.ts. */
 export interface DocumentCodec {
   /** One YAML or JSON document → a validated object. INVALID_DOCUMENT names `where` and the field. */
   parse(text: string, where: string): AnyObject

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { namePattern, namespacePattern } from '../api/names.js'
-import { SeccoError } from '../errors.js'
+import { SeccoError } from '../lib/errors.js'
 import type { Kind, ObjectRef } from './store.js'
 
 /** Folder names: the plurals that the CRDs use. */

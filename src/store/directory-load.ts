@@ -1,10 +1,10 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { lstat, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { toSeccoError } from '../errors.js'
+import { toSeccoError } from '../lib/errors.js'
 import { type DocumentCodec, readDocument } from './directory-document.js'
 import { objectPath } from './directory-layout.js'
-import { errnoOf } from './durable-file.js'
+import { errnoOf } from '../lib/durable-file.js'
 import type { AnyObject, Kind, Objects, ObjectRef, StoreProblem } from './store.js'
 
 /** What lies at one place of the folder now. `signature` changes whenever the file does. */

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { extension, isNamespace, isObjectName, kinds, pluralOf } from './directory-layout.js'
-import { errnoOf } from './durable-file.js'
+import { errnoOf } from '../lib/durable-file.js'
 import type { Kind, ObjectRef, StoreProblem } from './store.js'
 
 /** What the folder's names say, before any document is read. */

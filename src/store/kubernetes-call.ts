@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type RequestOptions, request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { SeccoError } from '../errors.js'
+import { SeccoError } from '../lib/errors.js'
 import { fromApiServer } from './kubernetes-errors.js'
 import type { RawObject } from './kubernetes-reflector.js'
 

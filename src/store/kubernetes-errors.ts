@@ -1,5 +1,5 @@
 import { ApiException } from '@kubernetes/client-node'
-import { type ErrorCode, SeccoError, toSeccoError } from '../errors.js'
+import { type ErrorCode, SeccoError, toSeccoError } from '../lib/errors.js'
 
 /** What the API server says in a metav1.Status. */
 interface Status {

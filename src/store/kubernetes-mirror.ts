@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { apiVersion } from '../api/names.js'
-import { SeccoError, toSeccoError } from '../errors.js'
+import { SeccoError, toSeccoError } from '../lib/errors.js'
 import { kinds, pluralOf } from './directory-layout.js'
 import {
   type RawObject,

@@ -7,7 +7,7 @@ import {
 } from '@kubernetes/client-node'
 import { apiGroup, apiVersion } from '../api/names.js'
 import { validateObject } from '../api/validate.js'
-import { SeccoError } from '../errors.js'
+import { SeccoError } from '../lib/errors.js'
 import { checkRef, pluralOf } from './directory-layout.js'
 import { fromApiServer, httpStatus } from './kubernetes-errors.js'
 import type { RawObject } from './kubernetes-reflector.js'

@@ -4,8 +4,8 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { bundleConfig } from '../../src/cli/walk-through/bundle.js'
-import { mustRun } from '../../src/cli/walk-through/run.js'
+import { bundleConfig } from '../../cli/walk-through/bundle.js'
+import { mustRun } from '../../cli/walk-through/run.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 /** What bit n of a signature makes life.c call. */

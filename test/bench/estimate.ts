@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { estimateUnseen, expectedFrom } from '../../src/seccomp/unseen.js'
+import { estimateUnseen, expectedFrom } from '../../src/seccomp/review/unseen.js'
 import { seededRandom } from '../helpers/random.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { type EstimateWorkload, estimateWorkloads, prepareWorkloads } from './estimate-workloads.js'

@@ -1,5 +1,5 @@
-import type { DenialView } from '../../webhook/ui/denial-view.js'
-import { localIdentity } from '../../webhook/ui/rights.js'
+import type { DenialView } from '../../webhook/views/denial-view.js'
+import { localIdentity } from '../../webhook/access/rights.js'
 import { city, cityKey } from '../browser/city.js'
 import { startUiRig } from '../webhook/ui/rig.js'
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Observation } from '../../src/api/gen/hub.js'
-import { baseNames } from '../../src/seccomp/base.js'
+import { baseNames } from '../../src/seccomp/render/base.js'
 import { idsOf, openFleet, signatureCalls, signatureOf } from './container-fleet.js'
 import { callsIn, startRecorded } from './recorded.js'
 

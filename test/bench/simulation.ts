@@ -1,8 +1,8 @@
 import type { UsedSet } from '../../src/api/gen/hub.js'
-import { syscallName } from '../../src/seccomp/syscall-table.js'
-import { createFleetSets } from '../../webhook/hub/used-sets.js'
-import { simulate } from '../../webhook/truth/simulate.js'
-import { parseBlock } from '../../src/seccomp/block.js'
+import { syscallName } from '../../src/syscalls/syscall-table.js'
+import { createFleetSets } from '../../webhook/hub/nodes/used-sets.js'
+import { simulate } from '../../webhook/confinement/what-if/simulate.js'
+import { parseBlock } from '../../src/seccomp/render/block.js'
 import { seededRandom } from '../helpers/random.js'
 import type { BenchRow } from './row.js'
 

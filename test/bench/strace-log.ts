@@ -1,5 +1,5 @@
-import type { Abi } from '../../src/seccomp/abi.js'
-import { syscallName } from '../../src/seccomp/syscall-table.js'
+import type { Abi } from '../../src/syscalls/abi.js'
+import { syscallName } from '../../src/syscalls/syscall-table.js'
 
 /** How `strace` has to be called for {@link readStraceLog}; `-o FILE` and the command follow. */
 export const straceArguments = [

@@ -9,7 +9,7 @@ import {
   type RuncContainer,
   signalContainer,
   startContainer
-} from '../../src/cli/walk-through/container.js'
+} from '../../cli/walk-through/container.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { makeBundle, run } from '../helpers/runc-bundle.js'
 import { until as untilWithin } from '../helpers/until.js'

@@ -1,5 +1,5 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import type { InventoryItem } from '../../webhook/ui/inventory.js'
+import type { InventoryItem } from '../../webhook/ui/model/inventory.js'
 import { town } from './town.js'
 
 /** A profile of the city whose pages are looked at. */

@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core'
-import { localIdentity, type Role } from '../../webhook/ui/rights.js'
+import { localIdentity, type Role } from '../../webhook/access/rights.js'
 import { type RigOptions, startUiRig } from '../webhook/ui/rig.js'
 import { openBrowser } from './rig.js'
 

@@ -1,6 +1,6 @@
 import type { Observation } from '../../src/api/gen/hub.js'
-import { createDiscovery } from '../../webhook/hub/discovery.js'
-import type { Finding } from '../../webhook/hub/observations.js'
+import { createDiscovery } from '../../webhook/hub/observations/discovery.js'
+import type { Finding } from '../../webhook/hub/observations/observations.js'
 import { hour, nodeOf, residents } from './residents.js'
 
 /** Instance, hour, how many of its calls it had shown, what it went through, how busy it was. */

@@ -1,5 +1,5 @@
 import type { TraceUpdate } from '../../src/api/gen/satellite.js'
-import type { Profiler, RunningTrace } from '../../webhook/ui/profiler.js'
+import type { Profiler, RunningTrace } from '../../webhook/ui/model/profiler.js'
 import { hour, residents } from './residents.js'
 
 const [checkout] = residents

@@ -21,8 +21,8 @@ import {
   splitBundle
 } from '../../certs/pair.js'
 import { watchPair } from '../../certs/reload.js'
-import type { SeccoError } from '../../src/errors.js'
-import { writeDurable } from '../../src/store/durable-file.js'
+import type { SeccoError } from '../../src/lib/errors.js'
+import { writeDurable } from '../../src/lib/durable-file.js'
 
 const day = 86_400_000
 const names = ['localhost', '127.0.0.1', '::1', 'secco.secco-system.svc']

@@ -9,7 +9,7 @@ import { test } from 'tap'
 import { createAuthority } from '../../certs/authority.js'
 import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { sign, type SigningRequest } from '../../certs/sign.js'
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 const built = join(repositoryRoot, 'build')
@@ -94,7 +94,7 @@ async function beside(folder: string, thread: string | undefined): Promise<typeo
   await mkdir(join(folder, 'certs'), { recursive: true })
   await mkdir(join(folder, 'src'))
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-  for (const path of ['certs/sign.js', 'src/errors.js']) {
+  for (const path of ['certs/sign.js', 'src/lib/errors.js']) {
     await cp(join(built, path), join(folder, path))
   }
   if (thread !== undefined) await writeFile(join(folder, 'certs/sign-worker.js'), thread)

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import type { SeccompProfile, SeccompSyscall } from '../../src/api/seccomp-profile.js'
 import { type OnNode, succeeding } from '../helpers/kubernetes/on-node.js'
-import type { Radius } from '../../webhook/truth/blast-radius.js'
+import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
 import { type Pod, seccompOf, testContainer, testPod } from '../helpers/kubernetes/pods.js'
 import { type Delivered, testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { OnNode } from '../helpers/kubernetes/on-node.js'
-import type { ContainerView } from '../../webhook/truth/container-views.js'
+import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
 import type { Json } from '../helpers/kube.js'
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
 import { type Pod, seccompOf, testContainer, testPod } from '../helpers/kubernetes/pods.js'

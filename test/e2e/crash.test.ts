@@ -8,15 +8,15 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
-import { writeBundle } from '../../src/cli/walk-through/bundle.js'
+import { writeBundle } from '../../cli/walk-through/bundle.js'
 import {
   removeContainer,
   signalContainer,
   startContainer
-} from '../../src/cli/walk-through/container.js'
+} from '../../cli/walk-through/container.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { abisOfMachine } from '../../src/seccomp/abi.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { makePulseRootfs, pulseCalls } from '../helpers/pulse.js'
 import { seededRandom } from '../helpers/random.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { approveObserved } from '../../src/seccomp/approve.js'
-import { defaultCalls } from '../../src/seccomp/argument-approval.js'
-import { renderLearn, renderProfile } from '../../src/seccomp/render.js'
-import { withFindings } from '../../webhook/hub/evidence.js'
-import { readObservation } from '../../webhook/hub/observations.js'
+import { approveObserved } from '../../src/seccomp/review/approve.js'
+import { defaultCalls } from '../../src/seccomp/review/argument-approval.js'
+import { renderLearn, renderProfile } from '../../src/seccomp/render/render.js'
+import { withFindings } from '../../webhook/hub/observations/evidence.js'
+import { readObservation } from '../../webhook/hub/observations/observations.js'
 import {
   attackAll,
   attackServer,

@@ -10,20 +10,20 @@ import { probeTracing } from '../../native/recorder.js'
 import { compileFilter } from '../../native/trial-load.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { repositoryRoot } from '../helpers/repository.js'
-import { compileAttack, parseAttempts } from '../../src/cli/walk-through/attack.js'
-import { writeBundle } from '../../src/cli/walk-through/bundle.js'
+import { compileAttack, parseAttempts } from '../../cli/walk-through/attack.js'
+import { writeBundle } from '../../cli/walk-through/bundle.js'
 import {
   containerState,
   execInContainer,
   removeContainer,
   startContainer
-} from '../../src/cli/walk-through/container.js'
-import { buildRootfs } from '../../src/cli/walk-through/rootfs.js'
-import { abisOfMachine } from '../../src/seccomp/abi.js'
-import { parseFilter } from '../../src/seccomp/cbpf.js'
-import { compareFilter, namesLetThrough } from '../../src/seccomp/filter-compare.js'
-import { renderLearn } from '../../src/seccomp/render.js'
-import { runtimeDefault } from '../../src/seccomp/runtime-default.js'
+} from '../../cli/walk-through/container.js'
+import { buildRootfs } from '../../cli/walk-through/rootfs.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { parseFilter } from '../../src/seccomp/filter/cbpf.js'
+import { compareFilter, namesLetThrough } from '../../src/seccomp/filter/filter-compare.js'
+import { renderLearn } from '../../src/seccomp/render/render.js'
+import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
 import { servers as allServers } from '../bench/enforced/servers.js'
 import { spawnSecco } from '../helpers/secco-command.js'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { launchCommand } from '../../native/launcher.js'
 import { cgroupMount } from '../../satellite/containers/processes.js'
-import { satelliteCapabilities } from '../../src/cli/install/satellite.js'
+import { satelliteCapabilities } from '../../cli/install/satellite.js'
 
 const urlOf = (module: string): string =>
   JSON.stringify(new URL(`../../native/${module}.js`, import.meta.url).href)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { mustRun } from '../../src/cli/walk-through/run.js'
+import { mustRun } from '../../cli/walk-through/run.js'
 
 export type Suite = 'bookworm' | 'trixie'
 

@@ -5,7 +5,7 @@
  * Prints "built MILLISECONDS INSTRUCTIONS", then the kernel's return value of each call in hex.
  */
 #define main launcher_main
-#include "../../native/launcher.c"
+#include "../../native/programs/launcher.c"
 #undef main
 
 #include <stddef.h>

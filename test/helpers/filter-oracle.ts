@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { trialLines } from '../../native/trial-load.js'
 import type { LinuxSeccomp, SeccompArg } from '../../src/api/seccomp-profile.js'
-import { answersOf } from '../../src/seccomp/filter-answers.js'
-import { syscallNumber } from '../../src/seccomp/syscall-table.js'
+import { answersOf } from '../../src/seccomp/filter/filter-answers.js'
+import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 import { repositoryRoot } from './repository.js'
 
 /** What libseccomp made of a rendering. */

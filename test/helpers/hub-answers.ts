@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import type { HubAccess } from '../../src/cli/hub-api.js'
-import type { Hubs } from '../../src/cli/hubs.js'
-import type { ContainerView } from '../../webhook/truth/container-view-types.js'
-import type { DenialView } from '../../webhook/truth/denial-views.js'
-import type { LadderView } from '../../webhook/truth/ladder-view.js'
+import type { HubAccess } from '../../cli/hubs/hub-api.js'
+import type { Hubs } from '../../cli/hubs/hubs.js'
+import type { ContainerView } from '../../webhook/confinement/containers/container-view-types.js'
+import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
 
 export const view = (
   node: string,

@@ -1,8 +1,8 @@
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { normalConditions } from '../../src/seccomp/argument-rules.js'
-import { canonicalJson } from '../../src/seccomp/canonical.js'
+import { normalConditions } from '../../src/seccomp/arguments/argument-rules.js'
+import { canonicalJson } from '../../src/lib/canonical.js'
 import { type ImportOptions, importSources } from '../../src/seccomp/import/import.js'
-import { rulesOf } from '../../src/seccomp/normal-form.js'
+import { rulesOf } from '../../src/seccomp/policy/normal-form.js'
 
 export const group = 'security-profiles-operator.x-k8s.io'
 

@@ -1,14 +1,17 @@
 import type { Ladder } from '../../src/api/ladder.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { createLogger } from '../../src/log.js'
+import { createLogger } from '../../src/lib/log.js'
 import type { Store } from '../../src/store/store.js'
-import { createDenialRows } from '../../webhook/hub/denial-rows.js'
-import type { Denial } from '../../webhook/hub/denial.js'
-import type { NodeState } from '../../webhook/hub/nodes.js'
-import type { ContainerView, ContainerViews } from '../../webhook/truth/container-views.js'
-import { createHearing } from '../../webhook/truth/hearing.js'
-import { startLadderWatch } from '../../webhook/truth/ladder-watch.js'
-import type { Truth } from '../../webhook/truth/truth.js'
+import { createDenialRows } from '../../webhook/hub/denials/denial-rows.js'
+import type { Denial } from '../../webhook/hub/denials/denial.js'
+import type { NodeState } from '../../webhook/hub/nodes/nodes.js'
+import type {
+  ContainerView,
+  ContainerViews
+} from '../../webhook/confinement/containers/container-views.js'
+import { createHearing } from '../../webhook/confinement/ladder/hearing.js'
+import { startLadderWatch } from '../../webhook/confinement/ladder/ladder-watch.js'
+import type { Truth } from '../../webhook/confinement/truth.js'
 import { testProfile, testRevision } from './rules.js'
 
 export const audit = testRevision('shop', 'web', 'b')

@@ -1,4 +1,4 @@
-import { names } from '../../src/cli/install/names.js'
+import { names } from '../../cli/install/names.js'
 import type { Kube } from './kube.js'
 import {
   mutatingWebhookConfiguration,

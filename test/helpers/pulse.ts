@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
-import { abisOfMachine } from '../../src/seccomp/abi.js'
-import { syscallNumber } from '../../src/seccomp/syscall-table.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 import { run } from './runc-bundle.js'
 
 /**

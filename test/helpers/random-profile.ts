@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../src/api/seccomp-profile.js'
-import { SeccoError } from '../../src/errors.js'
-import type { Resolve } from '../../src/seccomp/approved.js'
-import { renderProfile, type Rendering } from '../../src/seccomp/render.js'
-import { knownSyscalls } from '../../src/seccomp/syscall-table.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import type { Resolve } from '../../src/seccomp/render/approved.js'
+import { renderProfile, type Rendering } from '../../src/seccomp/render/render.js'
+import { knownSyscalls } from '../../src/syscalls/syscall-table.js'
 
 const name = fc.constantFrom(...knownSyscalls)
 const names = fc.uniqueArray(name, { minLength: 1, maxLength: 30 })

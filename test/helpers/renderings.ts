@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { type Conditions, conditionHolds } from '../../src/seccomp/argument-rules.js'
-import { type Rule, rulesOf } from '../../src/seccomp/normal-form.js'
+import { type Conditions, conditionHolds } from '../../src/seccomp/arguments/argument-rules.js'
+import { type Rule, rulesOf } from '../../src/seccomp/policy/normal-form.js'
 
 export const modes = ['audit', 'enforce'] as const
 

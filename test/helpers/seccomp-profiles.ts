@@ -1,7 +1,7 @@
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { SeccoError } from '../../src/errors.js'
-import { conditionHolds } from '../../src/seccomp/argument-rules.js'
-import { rulesOf } from '../../src/seccomp/normal-form.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { conditionHolds } from '../../src/seccomp/arguments/argument-rules.js'
+import { rulesOf } from '../../src/seccomp/policy/normal-form.js'
 
 export const nothing = () => undefined
 

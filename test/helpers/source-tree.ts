@@ -20,7 +20,7 @@ export interface SourceFile {
   processUses: string[]
 }
 
-export const rooms = ['src', 'webhook', 'satellite', 'native', 'certs', 'image'] as const
+export const rooms = ['cli', 'src', 'webhook', 'satellite', 'native', 'certs', 'image'] as const
 
 const restricted = new Set(['env', 'exit', 'exitCode', 'on', 'once', 'argv', 'kill'])
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Observation } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { objectPath } from '../../src/store/directory-layout.js'
-import { parseProfileDocument } from '../../src/seccomp/parse.js'
+import { parseProfileDocument } from '../../src/api/parse.js'
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 

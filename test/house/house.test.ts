@@ -5,8 +5,8 @@ import { delimiter, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { test } from 'tap'
-import { errorKinds } from '../../src/errors.js'
-import { version } from '../../src/version.js'
+import { errorKinds } from '../../src/lib/errors.js'
+import { version } from '../../src/lib/version.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { parseSource, readRooms, type SourceFile } from '../helpers/source-tree.js'
 
@@ -21,11 +21,10 @@ const mayImport: Record<string, string[]> = {
   image: ['src'],
   webhook: ['certs', 'src'],
   satellite: ['certs', 'native', 'src'],
-  'src/cli': ['src', 'certs', 'native', 'webhook', 'satellite']
+  cli: ['src', 'certs', 'native', 'webhook', 'satellite']
 }
 
 function roomOf(path: string): string {
-  if (path.startsWith('src/cli/')) return 'src/cli'
   return path.split('/')[0] ?? ''
 }
 
@@ -67,15 +66,15 @@ test('imports go one way', (t) => {
       parseSource('src/a.ts', "import { b } from '../certs/b.js'"),
       parseSource('webhook/a.ts', "export { b } from '../satellite/b.js'"),
       parseSource('native/a.ts', "const b = await import('../src/b.js')"),
-      parseSource('src/rules/a.ts', "import type { b } from '../cli/b.js'"),
+      parseSource('src/rules/a.ts', "import type { b } from '../../cli/b.js'"),
       parseSource('satellite/x/a.ts', "import { b } from '../../native/b.js'"),
-      parseSource('src/cli/a.ts', "import { b } from '../../webhook/b.js'")
+      parseSource('cli/a.ts', "import { b } from '../webhook/b.js'")
     ]),
     [
       'src/a.ts → certs/b.ts',
       'webhook/a.ts → satellite/b.ts',
       'native/a.ts → src/b.ts',
-      'src/rules/a.ts → src/cli/b.ts'
+      'src/rules/a.ts → cli/b.ts'
     ],
     'the rule itself finds what is wrong and only that'
   )
@@ -125,7 +124,7 @@ test('what makes certificates is loaded by a thread of its own, which nothing im
 
 test('only a main and the command line touch the environment and signals', (t) => {
   const wrong = files
-    .filter((file) => !file.path.endsWith('/main.ts') && roomOf(file.path) !== 'src/cli')
+    .filter((file) => !file.path.endsWith('/main.ts') && roomOf(file.path) !== 'cli')
     .filter((file) => file.processUses.length > 0)
     .map((file) => `${file.path}: process.${file.processUses.join(', process.')}`)
   t.same(wrong, [])
@@ -138,7 +137,7 @@ test('only a main and the command line touch the environment and signals', (t) =
 
 test('the prescribed top level', (t) => {
   const wanted = [
-    ...['src/seccomp', 'src/rules', 'src/api', 'src/store', 'src/cli', 'webhook/admission'],
+    ...['src/seccomp', 'src/rules', 'src/api', 'src/store', 'cli', 'webhook/admission'],
     ...['webhook/hub', 'webhook/ui', 'satellite', 'native', 'certs', 'manifests', 'test'],
     ...['docs/adr', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md'],
     ...['.ci/run', 'bin/secco', 'bin/setup']
@@ -159,7 +158,7 @@ test('one version', (t) => {
 })
 
 test('every error code is used', (t) => {
-  const texts = files.filter((file) => file.path !== 'src/errors.ts').map((file) => file.text)
+  const texts = files.filter((file) => file.path !== 'src/lib/errors.ts').map((file) => file.text)
   // toSeccoError in the table's own file is where this one comes from.
   const own = ['INTERNAL']
   const unused = Object.keys(errorKinds).filter(

@@ -24,12 +24,12 @@ import {
   learnedArguments,
   learnedCompatArguments,
   learnedValues
-} from '../../src/seccomp/learned-arguments.js'
+} from '../../src/seccomp/arguments/learned-arguments.js'
 
 const nr = { getsid: 124, ioctl: 16, socket: 41, getpid: 39, execve: 59, execveat: 322 }
 const compatGetpid = 20
 const compatIoctl = 54
-/** native/recorder.h */
+/** native/shared/recorder.h */
 const toldApart = 64
 const megabyte = 1 << 20
 

@@ -21,7 +21,7 @@ import { cleanPins, RecorderInUse } from '../../native/pins.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { cgroupMount } from '../../satellite/containers/processes.js'
 import type { Recorder, Slot, SlotCounts } from '../../native/types.js'
-import { learnedValues } from '../../src/seccomp/learned-arguments.js'
+import { learnedValues } from '../../src/seccomp/arguments/learned-arguments.js'
 import { meetProgram } from '../helpers/met-program.js'
 import { until } from '../helpers/until.js'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ensureServerLeaf } from '../../certs/files.js'
-import { createLogger } from '../../src/log.js'
+import { createLogger } from '../../src/lib/log.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import { startHub } from '../../webhook/hub/hub.js'
 

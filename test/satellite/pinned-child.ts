@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureClientLeaf } from '../../certs/files.js'
 import { startSatellite } from '../../satellite/main.js'
-import { startUplink } from '../../satellite/uplink.js'
-import { createLogger } from '../../src/log.js'
+import { startUplink } from '../../satellite/uplink/uplink.js'
+import { createLogger } from '../../src/lib/log.js'
 
 /**
  * A whole satellite to be killed, whose hub is away: what it learns is in its spool. Arguments: folder,

@@ -1,7 +1,7 @@
 import type { Revision, RevisionOrigin } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { canonicalJson } from '../../src/seccomp/canonical.js'
-import { digestOf } from '../../src/seccomp/digest.js'
+import { canonicalJson } from '../../src/lib/canonical.js'
+import { digestOf } from '../../src/lib/digest.js'
 
 const none: RevisionOrigin = {
   generation: 0,

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ensureClientLeaf } from '../../certs/files.js'
 import { NodeStatus, Observation, type RevisionRef } from '../../src/api/gen/hub.js'
-import { createLogger } from '../../src/log.js'
-import { digestOf } from '../../src/seccomp/digest.js'
-import { writeDurable } from '../../src/store/durable-file.js'
-import { startUplink } from '../../satellite/uplink.js'
+import { createLogger } from '../../src/lib/log.js'
+import { digestOf } from '../../src/lib/digest.js'
+import { writeDurable } from '../../src/lib/durable-file.js'
+import { startUplink } from '../../satellite/uplink/uplink.js'
 
 /**
  * A satellite to be killed. Arguments: folder, port, run. Offers one more syscall after the other of

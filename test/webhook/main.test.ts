@@ -7,7 +7,7 @@ import { createAuthority } from '../../certs/authority.js'
 import { createLeaf } from '../../certs/leaf.js'
 import type { CertificatePair } from '../../certs/pair.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
-import type { CertificateSource } from '../../webhook/certificate-source.js'
+import type { CertificateSource } from '../../certs/certificate-source.js'
 import { type Address, startWebhook } from '../../webhook/main.js'
 import { collectLog } from './hub/rig.js'
 

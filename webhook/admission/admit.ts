@@ -1,4 +1,4 @@
-import { toSeccoError } from '../../src/errors.js'
+import { toSeccoError } from '../../src/lib/errors.js'
 import { decide } from '../../src/rules/decide.js'
 import type { Decision } from '../../src/rules/decision.js'
 import type { PodFacts } from '../../src/rules/facts.js'

@@ -1,4 +1,4 @@
-import type { Logger } from '../../src/log.js'
+import type { Logger } from '../../src/lib/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { type Admission, admit } from './admit.js'
 import { decisionWriter, repeatedDecisionWriter, type WriteDecision } from './decision-log.js'

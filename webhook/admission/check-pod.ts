@@ -1,5 +1,5 @@
 import { parseAllDocuments } from 'yaml'
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { admit } from './admit.js'

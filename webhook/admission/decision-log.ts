@@ -1,4 +1,4 @@
-import type { Logger } from '../../src/log.js'
+import type { Logger } from '../../src/lib/log.js'
 import type { Admission } from './admit.js'
 
 /** One container in the log line. */

@@ -1,4 +1,4 @@
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 
 /** Any JSON object: only own properties of known names are ever read. */
 export type JsonObject = Record<string, unknown>

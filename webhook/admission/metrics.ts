@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { ContainerDecision, Decision, Reason } from '../../src/rules/decision.js'
-import { version } from '../../src/version.js'
+import { version } from '../../src/lib/version.js'
 
 /** What the admission server counts. Labels come from closed sets: no pod, namespace or user. */
 export interface AdmissionMetrics {

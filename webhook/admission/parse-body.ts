@@ -1,5 +1,5 @@
 import secureJsonParse from 'secure-json-parse'
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 
 /** A pod of at most 3 MiB arrives with its old self. */
 export const bodyLimit = 7 * 2 ** 20

@@ -4,7 +4,7 @@ import type {
   ExistingProfile,
   PodFacts
 } from '../../src/rules/facts.js'
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { topmostOwner } from '../../src/rules/topmost-owner.js'
 import {
   booleanAt,

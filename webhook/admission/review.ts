@@ -1,4 +1,4 @@
-import { SeccoError } from '../../src/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import {
   booleanAt,
   isObject,

@@ -1,5 +1,5 @@
-import { toSeccoError } from '../../src/errors.js'
-import type { Logger } from '../../src/log.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import { rungState, settledRung } from '../../src/rules/resolve.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'

@@ -2,7 +2,7 @@ import { rootNamespace } from '../../src/api/names.js'
 import type { Condition } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { type ProfileState, profileKey } from '../../src/rules/profile-state.js'
-import { setCondition } from '../hub/conditions.js'
+import { setCondition } from '../hub/status/conditions.js'
 
 type Wanted = Omit<Condition, 'lastTransitionTime'>
 

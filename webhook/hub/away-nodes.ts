@@ -1,6 +1,6 @@
 import type { HubTiming } from './hub-timing.js'
-import type { FleetInventory } from './inventory.js'
-import type { Nodes } from './nodes.js'
+import type { FleetInventory } from './nodes/inventory.js'
+import type { Nodes } from './nodes/nodes.js'
 
 /** What becomes of nodes whose satellite went. */
 export interface AwayNodes {

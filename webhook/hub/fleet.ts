@@ -1,11 +1,11 @@
 import { status } from '@grpc/grpc-js'
 import type { RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
-import type { Logger } from '../../src/log.js'
+import type { Logger } from '../../src/lib/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import type { Nodes } from './nodes.js'
-import { encode } from './outbox.js'
-import type { Revisions } from './revisions-types.js'
-import type { Session } from './session.js'
+import type { Nodes } from './nodes/nodes.js'
+import { encode } from './stream/outbox.js'
+import type { Revisions } from './revisions/revisions-types.js'
+import type { Session } from './stream/session.js'
 
 /** The satellites that are connected, and what they are sent. */
 export interface Fleet {

@@ -1,4 +1,4 @@
-import { sparingRhythm, type RhythmTiming, steadyRhythm } from './rhythm.js'
+import { sparingRhythm, type RhythmTiming, steadyRhythm } from './observations/rhythm.js'
 
 /** All in milliseconds but for the rates. The defaults are for real fleets. */
 export interface HubTiming extends RhythmTiming {

@@ -1,8 +1,8 @@
-import type { Logger } from '../../src/log.js'
-import { createDenialRows, type DenialRows } from './denial-rows.js'
-import { createDenials, type Denials } from './denials.js'
-import { createInventory, type FleetInventory } from './inventory.js'
-import { createFleetSets, type FleetSets } from './used-sets.js'
+import type { Logger } from '../../src/lib/log.js'
+import { createDenialRows, type DenialRows } from './denials/denial-rows.js'
+import { createDenials, type Denials } from './denials/denials.js'
+import { createInventory, type FleetInventory } from './nodes/inventory.js'
+import { createFleetSets, type FleetSets } from './nodes/used-sets.js'
 
 /** What the hub knows of the present and keeps in memory only: nodes tell it again when they connect. */
 export interface Live {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { NodeView } from '../ui/view.js'
-import type { RefusalReason } from './refusals.js'
+import type { NodeView } from '../views/view.js'
+import type { RefusalReason } from './stream/refusals.js'
 
 /** Metrics' words for the kinds of loss; a closed set, as labels have to be. */
 const kinds = {

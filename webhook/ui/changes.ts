@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Ui } from './context.js'
+import type { Ui } from './model/context.js'
 
 /** No more often than this does a page hear of changes, whatever goes on. */
 const beatMs = 1000

@@ -1,5 +1,5 @@
 import type { FastifyError } from 'fastify'
-import { type ErrorCode, errorKinds, SeccoError, toSeccoError } from '../../src/errors.js'
+import { type ErrorCode, errorKinds, SeccoError, toSeccoError } from '../../src/lib/errors.js'
 
 interface Failure {
   error: SeccoError

@@ -1,5 +1,5 @@
-import { canonicalJson } from '../canonical.js'
-import { digestOf } from '../digest.js'
+import { canonicalJson } from '../../lib/canonical.js'
+import { digestOf } from '../../lib/digest.js'
 import type { Loss } from '../import/loss.js'
 
 /**

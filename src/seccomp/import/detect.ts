@@ -1,5 +1,5 @@
 import { apiGroup } from '../../api/names.js'
-import { SeccoError } from '../../errors.js'
+import { SeccoError } from '../../lib/errors.js'
 import { isMapping, shown } from './fields.js'
 import { looksLikeGadget } from './gadget.js'
 import { looksLikeSeccomp } from './seccomp-object.js'

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
-import { defaultCapabilities } from '../runtime-default.js'
+import { defaultCapabilities } from '../policy/runtime-default.js'
 import { list, mapping, type Mapping, onlyKeys, type Place, refused } from './fields.js'
 import { shown, text, under, whole } from './fields.js'
-import { limits } from './limits.js'
+import { limits } from '../../api/limits.js'
 import { type Lose, listed } from './loss.js'
 import { readSeccomp } from './seccomp-object.js'
 

@@ -1,4 +1,4 @@
-import { SeccoError } from '../../errors.js'
+import { SeccoError } from '../../lib/errors.js'
 
 export type Mapping = Readonly<Record<string, unknown>>
 

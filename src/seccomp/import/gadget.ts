@@ -1,9 +1,9 @@
-import type { SyscallCounts } from '../syscall-set.js'
+import type { SyscallCounts } from '../../syscalls/syscall-set.js'
 import { mapping, oneOf, onlyKeys, type Place, refused, text, under, list } from './fields.js'
-import { limits } from './limits.js'
+import { limits } from '../../api/limits.js'
 import type { Lose } from './loss.js'
 import { createTally, nativeAbi } from './observed.js'
-import { readValues } from './read-value.js'
+import { readValues } from '../../api/read-value.js'
 
 /** What one container was seen with. */
 export interface GadgetProfile {

@@ -1,5 +1,5 @@
-import { SeccoError } from '../../errors.js'
-import { limits } from './limits.js'
+import { SeccoError } from '../../lib/errors.js'
+import { limits } from '../../api/limits.js'
 
 const headLength = 512
 const tailLength = 96

@@ -1,5 +1,5 @@
 import { namePattern } from '../../api/names.js'
-import { SeccoError } from '../../errors.js'
+import { SeccoError } from '../../lib/errors.js'
 import { shown } from './fields.js'
 
 const nameForm = new RegExp(namePattern)

@@ -1,6 +1,6 @@
-import { type Abi, abisOfMachine } from '../abi.js'
-import type { SyscallCounts } from '../syscall-set.js'
-import { syscallNumber } from '../syscall-table.js'
+import { type Abi, abisOfMachine } from '../../syscalls/abi.js'
+import type { SyscallCounts } from '../../syscalls/syscall-set.js'
+import { syscallNumber } from '../../syscalls/syscall-table.js'
 import { shown } from './fields.js'
 import { type Lose, listed } from './loss.js'
 

@@ -1,10 +1,10 @@
 import type { LinuxSeccomp, SeccompArg, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { seccompActions, seccompArchitectures, seccompOperators } from '../../api/seccomp-words.js'
-import { isKnownSyscall } from '../syscall-table.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isMapping, list, mapping, oneOf, onlyKeys, type Mapping, type Place } from './fields.js'
 import { refused, shown, text, under, whole } from './fields.js'
 import { foreignArchitecture } from './foreign-names.js'
-import { limits } from './limits.js'
+import { limits } from '../../api/limits.js'
 import { type Lose, listed } from './loss.js'
 
 /** ENOSYS: what TRACE without a tracer and NOTIFY without a listener answer (seccomp(2)). */

@@ -1,9 +1,9 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
-import { SeccoError } from '../../errors.js'
+import { SeccoError } from '../../lib/errors.js'
 import { mapping, type Mapping, oneOf, onlyKeys, type Place, refused } from './fields.js'
 import { shown, text, under, whole } from './fields.js'
 import { isMapping } from './fields.js'
-import { limits } from './limits.js'
+import { limits } from '../../api/limits.js'
 import type { Lose } from './loss.js'
 import { readSeccomp } from './seccomp-object.js'
 

@@ -1,5 +1,5 @@
-import type { Abi } from '../abi.js'
-import type { SyscallCounts } from '../syscall-set.js'
+import type { Abi } from '../../syscalls/abi.js'
+import type { SyscallCounts } from '../../syscalls/syscall-set.js'
 import { type Place, refused } from './fields.js'
 import { linesOf } from './lines.js'
 import type { Lose } from './loss.js'

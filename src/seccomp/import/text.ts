@@ -1,4 +1,4 @@
-import { SeccoError } from '../../errors.js'
+import { SeccoError } from '../../lib/errors.js'
 
 function refuse(where: string, message: string, hint: string): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${message}`, { field: '', hint })

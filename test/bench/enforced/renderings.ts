@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
-import { run } from '../../../src/cli/walk-through/run.js'
+import { run } from '../../../cli/walk-through/run.js'
 import { askFilter, compileOracle } from '../../helpers/filter-oracle.js'
 import {
   overlayOf,

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
-import { ask, exercise, untilServing } from '../../../src/cli/walk-through/traffic.js'
+import { ask, exercise, untilServing } from '../../../cli/walk-through/traffic.js'
 import { until } from '../../helpers/until.js'
 
 /** A server of a Debian release, and how one tells that it works. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
-import { mustRun, run } from '../../../src/cli/walk-through/run.js'
+import { mustRun, run } from '../../../cli/walk-through/run.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import type { Workload } from './workload.js'
 

@@ -1,4 +1,4 @@
-import { exercise, untilServing } from '../../../src/cli/walk-through/traffic.js'
+import { exercise, untilServing } from '../../../cli/walk-through/traffic.js'
 import type { Running, Workload } from './workload.js'
 
 const nginxScript = (port: number): string => `

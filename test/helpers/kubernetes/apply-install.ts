@@ -1,4 +1,4 @@
-import { namespace } from '../../../src/cli/install/names.js'
+import { namespace } from '../../../cli/install/names.js'
 import type { Kubectl } from '../kubectl.js'
 import { runSecco } from '../secco-command.js'
 import { ownProfilesArguments } from './measuring.js'

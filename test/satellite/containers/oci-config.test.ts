@@ -3,9 +3,9 @@ import { isHalfTold } from '../../../satellite/containers/identify.js'
 import { isSandbox, nameOf, podOf, sharedLabels } from '../../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../../satellite/containers/oci-config.js'
 import { mergeContainers } from '../../../satellite/containers/merge.js'
-import { digestOfSeccomp } from '../../../satellite/seccomp-digest.js'
+import { digestOfSeccomp } from '../../../satellite/containers/seccomp-digest.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { renderProfile } from '../../../src/seccomp/render.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
 import { hex, plain } from '../../helpers/container-facts.js'
 
 test('labels, OCI configuration, and two sources of one container', (t) => {

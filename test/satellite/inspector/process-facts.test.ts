@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'tap'
 import { timeOfTicks } from '../../../satellite/inspector/process-facts.js'
-import { startTicksOf } from '../../../satellite/proc-text.js'
+import { startTicksOf } from '../../../satellite/lib/proc-text.js'
 
 /** A tick, and what is left over of one in the uptime. */
 const toleranceMs = 30

@@ -78,9 +78,12 @@ test('every reason of a condition is documented, and nothing else is', (t) => {
     ])
   ])
   const ofNodes = conditionReasons.filter(({ kind }) => kind === 'Node')
-  const toldBy = ['exactness', 'denial-watch', 'revision-keeper', 'uplink-refusals'].map((name) =>
-    readFileSync(join(repositoryRoot, 'satellite', `${name}.ts`), 'utf8')
-  )
+  const toldBy = [
+    'recorder/exactness',
+    'denials/denial-watch',
+    'revisions/revision-keeper',
+    'uplink/uplink-refusals'
+  ].map((name) => readFileSync(join(repositoryRoot, 'satellite', `${name}.ts`), 'utf8'))
   t.same(
     [
       ...new Set(

@@ -8,15 +8,15 @@ import type { PodFacts } from '../../../src/rules/facts.js'
 import { type ProfileState, revisionPath } from '../../../src/rules/profile-state.js'
 import { isStrange } from '../../../src/rules/secco-path.js'
 import { buildSnapshot, type SnapshotSource } from '../../../src/rules/snapshot.js'
-import { answersOf } from '../../../src/seccomp/filter-answers.js'
+import { answersOf } from '../../../src/seccomp/filter/filter-answers.js'
 import {
   isWithin,
   namesBeyond,
   passSetOf,
   runtimeDefaultPassSet
-} from '../../../src/seccomp/pass-set.js'
-import { renderProfile } from '../../../src/seccomp/render.js'
-import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
+} from '../../../src/seccomp/filter/pass-set.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
+import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { callArguments, randomProfile } from '../../helpers/random-profile.js'
 import { testRule } from '../../helpers/rules.js'
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { SeccoError } from '../../../src/errors.js'
-import { unionSets } from '../../../src/seccomp/syscall-set.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { unionSets } from '../../../src/syscalls/syscall-set.js'
 import type { Store, StoreEvent } from '../../../src/store/store.js'
 
 /** A store under test: empty at first, `again` opens the same data once more. */

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createLogger } from '../../../src/log.js'
+import { createLogger } from '../../../src/lib/log.js'
 import { admit } from '../../../webhook/admission/admit.js'
 import { decisionLine } from '../../../webhook/admission/decision-log.js'
 import { realisticReview } from '../../helpers/review.js'

@@ -1,6 +1,6 @@
 import { revisionPath } from '../../../src/rules/profile-state.js'
-import type { ClusterNode } from '../../../webhook/cluster/cluster-view.js'
-import type { NodeState } from '../../../webhook/hub/nodes.js'
+import type { ClusterNode } from '../../../webhook/cluster/watch/cluster-view.js'
+import type { NodeState } from '../../../webhook/hub/nodes/nodes.js'
 
 export const pathOf = (at: number): string =>
   revisionPath('shop', `p${at}`, `sha256:${String(at % 10).repeat(64)}`)

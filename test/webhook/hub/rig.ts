@@ -11,13 +11,13 @@ import {
   type RevisionRef,
   type RevisionStatus
 } from '../../../src/api/gen/hub.js'
-import { createLogger, type Logger } from '../../../src/log.js'
-import { digestOf } from '../../../src/seccomp/digest.js'
+import { createLogger, type Logger } from '../../../src/lib/log.js'
+import { digestOf } from '../../../src/lib/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
 import type { SatelliteOptions } from '../../../satellite/satellite-types.js'
-import { startUplink } from '../../../satellite/uplink.js'
-import type { Uplink, UplinkOptions } from '../../../satellite/uplink-types.js'
+import { startUplink } from '../../../satellite/uplink/uplink.js'
+import type { Uplink, UplinkOptions } from '../../../satellite/uplink/uplink-types.js'
 import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js'
 
 /** Short times, so that nothing here waits long; the order of things is the same. */

@@ -8,7 +8,7 @@ import {
   SatelliteMessage
 } from '../../../src/api/gen/hub.js'
 import type { Hub } from '../../../webhook/hub/hub.js'
-import { largestMessage, streamService } from '../../../webhook/hub/stream-service.js'
+import { largestMessage, streamService } from '../../../webhook/hub/stream/stream-service.js'
 import { until } from '../../helpers/until.js'
 import { createRig, nodeStatus, observationOf } from './rig.js'
 

@@ -2,20 +2,25 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
-import { createLogger } from '../../../src/log.js'
+import { createLogger } from '../../../src/lib/log.js'
 import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import type { AnyObject, Kind, Objects, ObjectRef } from '../../../src/store/store.js'
-import { createDiscovery } from '../../../webhook/hub/discovery.js'
-import { openAuditTrail } from '../../../webhook/ui/audit-trail.js'
+import { createDiscovery } from '../../../webhook/hub/observations/discovery.js'
+import { openAuditTrail } from '../../../webhook/ui/model/audit-trail.js'
 import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
-import type { Ui, UiSources } from '../../../webhook/ui/context.js'
-import type { DenialView } from '../../../webhook/ui/denial-view.js'
-import type { InventoryItem } from '../../../webhook/ui/inventory.js'
+import type { Ui, UiSources } from '../../../webhook/ui/model/context.js'
+import type { DenialView } from '../../../webhook/views/denial-view.js'
+import type { InventoryItem } from '../../../webhook/ui/model/inventory.js'
 import { createContainerIndex } from '../../../webhook/ui/model/containers.js'
-import { localIdentity, localRights, type Rights, type Role } from '../../../webhook/ui/rights.js'
+import {
+  localIdentity,
+  localRights,
+  type Rights,
+  type Role
+} from '../../../webhook/access/rights.js'
 import { createUiServer } from '../../../webhook/ui/server.js'
-import { createSessions } from '../../../webhook/ui/sessions.js'
-import type { NodeView } from '../../../webhook/ui/view.js'
+import { createSessions } from '../../../webhook/access/sessions.js'
+import type { NodeView } from '../../../webhook/views/view.js'
 
 /** Everything that an attacker would like to see interpreted, in one name. */
 export const hostile = `<script>alert(1)</script>"'&javascript:alert(1)\u202e\u0007`

@@ -1,12 +1,12 @@
 import { Type } from 'typebox'
-import { SeccoError } from '../../../src/errors.js'
-import { approveObserved } from '../../../src/seccomp/approve.js'
-import { decideCalls } from '../../../src/seccomp/decide-calls.js'
-import { renderProfile } from '../../../src/seccomp/render.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { approveObserved } from '../../../src/seccomp/review/approve.js'
+import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Call } from '../context.js'
+import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
-import { Reason, type Route, writing } from './route.js'
+import { Reason, type Route, writing } from '../model/route.js'
 
 const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxItems: 600 })
 

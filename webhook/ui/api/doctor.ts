@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { checksOf } from '../model/doctor.js'
-import { listOf, reading, type Route } from './route.js'
+import { listOf, reading, type Route } from '../model/route.js'
 
 /** Is everything as it should be, and if not, what mends it. */
 export const doctorRoutes: readonly Route[] = [

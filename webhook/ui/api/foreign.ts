@@ -1,6 +1,6 @@
-import type { Ui } from '../context.js'
-import type { Resource, Verb } from '../rights.js'
-import { AnyObject, type Route } from './route.js'
+import type { Ui } from '../model/context.js'
+import type { Resource, Verb } from '../../access/rights.js'
+import { AnyObject, type Route } from '../model/route.js'
 
 /** An endpoint that another part of the hub brings: what it does is its business, who may is asked here. */
 export interface ForeignRoute {

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccompRule } from '../../../src/api/seccomp-rule.js'
-import { workloadOf } from '../view.js'
-import { AnyObject, listOf, reading, type Route } from './route.js'
+import { workloadOf } from '../../views/view.js'
+import { AnyObject, listOf, reading, type Route } from '../model/route.js'
 
 const get = { verb: 'list' } as const
 

@@ -3,7 +3,7 @@ import { doctorRoutes } from './doctor.js'
 import { profileRoutes } from './profiles.js'
 import { readingRoutes } from './reading-routes.js'
 import { ruleRoutes } from './rules.js'
-import type { Route } from './route.js'
+import type { Route } from '../model/route.js'
 import { traceRoutes } from './traces.js'
 
 /** Every endpoint: what is served, described in /openapi.json, and held against verbs and pages by a test. */

@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
 import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
-import { SeccoError } from '../../../src/errors.js'
-import { limits } from '../../../src/seccomp/import/limits.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { limits } from '../../../src/api/limits.js'
 import { checkObject, readObjects } from '../../admission/check-pod.js'
-import type { Call } from '../context.js'
-import { AnyObject, listOf, reading, type Route, writing } from './route.js'
+import type { Call } from '../model/context.js'
+import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
 
 function refOf({ params }: Call) {
   return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }

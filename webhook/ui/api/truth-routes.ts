@@ -1,18 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { SeccoError } from '../../../src/errors.js'
-import { chosen, containerRoutes } from '../../truth/container-routes.js'
-import { denialRoutes, streamDenials } from '../../truth/denial-routes.js'
-import { openEventStream } from '../../truth/event-stream.js'
-import { explainRoutes } from '../../truth/explain.js'
-import { ladderRoutes } from '../../truth/ladder-routes.js'
-import { radiusRoutes } from '../../truth/radius-routes.js'
-import type { TruthRoute } from '../../truth/route.js'
-import type { Truth } from '../../truth/truth.js'
-import type { Resource } from '../rights.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { chosen, containerRoutes } from '../../confinement/containers/container-routes.js'
+import { denialRoutes, streamDenials } from '../../confinement/denials/denial-routes.js'
+import { openEventStream } from '../../confinement/containers/event-stream.js'
+import { explainRoutes } from '../../confinement/explain.js'
+import { ladderRoutes } from '../../confinement/ladder/ladder-routes.js'
+import { radiusRoutes } from '../../confinement/what-if/radius-routes.js'
+import type { TruthRoute } from '../../confinement/containers/route.js'
+import type { Truth } from '../../confinement/truth.js'
+import type { Resource } from '../../access/rights.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** The endpoints of webhook/truth; the gate, rights and audit are put around them (foreign.ts). */
+/** The endpoints of webhook/confinement; the gate, rights and audit are put around them (foreign.ts). */
 export function allRoutes(truth: Truth): TruthRoute[] {
   return [
     ...containerRoutes(truth),

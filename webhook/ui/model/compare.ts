@@ -1,16 +1,16 @@
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { SeccoError } from '../../../src/errors.js'
-import { builtinProfile } from '../../../src/seccomp/builtin.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { builtinProfile } from '../../../src/seccomp/render/builtin.js'
 import {
   approvalOf,
   type DiffReport,
   diffReport,
   type DiffSide
-} from '../../../src/seccomp/diff-report.js'
-import { observedSide } from '../../../src/seccomp/observed-sides.js'
-import { parseProfileDocument } from '../../../src/seccomp/parse.js'
-import { runtimeDefault } from '../../../src/seccomp/runtime-default.js'
-import type { UiSources } from '../context.js'
+} from '../../../src/seccomp/review/diff-report.js'
+import { observedSide } from '../../../src/seccomp/review/observed-sides.js'
+import { parseProfileDocument } from '../../../src/api/parse.js'
+import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
+import type { UiSources } from './context.js'
 import { type Derived, keyOf } from './derived.js'
 
 const parts = ['approved', 'observed', 'previous'] as const

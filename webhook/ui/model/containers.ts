@@ -1,5 +1,5 @@
-import { type InventoryItem, profileOf, stateOf } from '../inventory.js'
-import { type State, states } from '../parts.js'
+import { type InventoryItem, profileOf, stateOf } from './inventory.js'
+import { type State, states } from '../parts/parts.js'
 
 /** How much a container needs a person: drift, no protection, an old revision, nothing. */
 export const weights = [0, 1, 2, 3] as const

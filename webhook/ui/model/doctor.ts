@@ -1,5 +1,5 @@
-import type { UiSources } from '../context.js'
-import { lossesText } from '../view.js'
+import type { UiSources } from './context.js'
+import { lossesText } from '../../views/view.js'
 
 /** One link of the chain from kernel to page. */
 export interface Check {

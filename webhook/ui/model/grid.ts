@@ -1,11 +1,11 @@
-import { plural } from '../../../src/plural.js'
+import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type Abi, abis } from '../../../src/seccomp/abi.js'
+import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { areaOf, type KernelArea, kernelAreas } from '../../../src/seccomp/data/kernel-areas.js'
-import { syscallTables } from '../../../src/seccomp/gen/syscalls.js'
-import type { Reason } from '../../../src/seccomp/reason.js'
-import { type Risk, riskOf } from '../../../src/seccomp/risk.js'
-import type { DenialView } from '../denial-view.js'
+import { syscallTables } from '../../../src/syscalls/gen/syscalls.js'
+import type { Reason } from '../../../src/seccomp/policy/reason.js'
+import { type Risk, riskOf } from '../../../src/seccomp/policy/risk.js'
+import type { DenialView } from '../../views/denial-view.js'
 import type { RenderingResult } from './derived.js'
 
 /** One syscall of the grid, with everything that its square says. */

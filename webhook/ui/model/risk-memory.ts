@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Resolve } from '../../../src/seccomp/approved.js'
-import { oncePer } from '../../../src/once-per.js'
-import { type RiskOf, riskOfProfile } from '../../../src/seccomp/review.js'
+import type { Resolve } from '../../../src/seccomp/render/approved.js'
+import { oncePer } from '../../../src/lib/once-per.js'
+import { type RiskOf, riskOfProfile } from '../../../src/seccomp/review/review.js'
 
 interface Known {
   parents: [string, string, SeccompProfile | undefined][]

@@ -1,6 +1,6 @@
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
-import { oncePer } from '../../../src/once-per.js'
+import { oncePer } from '../../../src/lib/once-per.js'
 import { compileRules } from '../../../src/rules/rule.js'
 
 /** A rule in its place, with what stands against it. */

@@ -1,4 +1,4 @@
-import type { Ui } from '../context.js'
+import type { Ui } from './context.js'
 import { derivedOf } from './derived.js'
 
 /** After the start at once; after changes seldom: most change nothing that is costly. */

@@ -1,12 +1,12 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
-import { oncePer } from '../../../src/once-per.js'
-import { sizeOfSet } from '../../../src/seccomp/syscall-set.js'
-import type { UiSources } from '../context.js'
-import { type DenialView, isOpen } from '../denial-view.js'
+import { oncePer } from '../../../src/lib/once-per.js'
+import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
+import type { UiSources } from './context.js'
+import { type DenialView, isOpen } from '../../views/denial-view.js'
 import type { ContainerCounts } from './containers.js'
-import type { State } from '../parts.js'
+import type { State } from '../parts/parts.js'
 import { type Derived, isWorkload, keyOf, planOf } from './derived.js'
 
 /** What a list says of a workload without working anything out. */

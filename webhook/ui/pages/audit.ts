@@ -1,9 +1,9 @@
-import { actionWords } from '../action-words.js'
-import type { Call } from '../context.js'
-import { html, nothing } from '../html.js'
+import { actionWords } from '../parts/action-words.js'
+import type { Call } from '../model/context.js'
+import { html, nothing } from '../parts/html.js'
 import { keyOf } from '../model/derived.js'
-import { commandPanel, empty, moment, counted, pager, tag, table, pageOf } from '../parts.js'
-import type { Page } from './page.js'
+import { commandPanel, empty, moment, counted, pager, tag, table, pageOf } from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 import { hrefWith } from './workloads.js'
 
 const perPage = 50

@@ -1,11 +1,11 @@
-import type { Call, Ui } from '../context.js'
-import { diffView } from '../diff-view.js'
-import { html, type Markup, nothing } from '../html.js'
-import { builtinProfiles } from '../../../src/seccomp/builtin.js'
+import type { Call, Ui } from '../model/context.js'
+import { diffView } from '../parts/diff-view.js'
+import { html, type Markup, nothing } from '../parts/html.js'
+import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { compareSides, sideNames } from '../model/compare.js'
 import { derivedOf, keyOf } from '../model/derived.js'
-import { commandPanel, empty } from '../parts.js'
-import type { Page } from './page.js'
+import { commandPanel, empty } from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 import { hrefWith } from './workloads.js'
 
 const perPage = 50

@@ -1,6 +1,6 @@
-import type { Call } from '../context.js'
-import { type DenialGroup, groupDenials, isOpen } from '../denial-view.js'
-import { html, type Markup, nothing } from '../html.js'
+import type { Call } from '../model/context.js'
+import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
+import { html, type Markup, nothing } from '../parts/html.js'
 import { workloadHref } from '../model/derived.js'
 import {
   commandPanel,
@@ -13,9 +13,9 @@ import {
   tag,
   table,
   pageOf
-} from '../parts.js'
-import { riskOf } from '../../../src/seccomp/risk.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import { riskOf } from '../../../src/seccomp/policy/risk.js'
+import type { Page } from '../parts/page.js'
 import { hrefWith } from './workloads.js'
 
 const perPage = 50

@@ -1,9 +1,9 @@
-import type { Call } from '../context.js'
-import { html, nothing } from '../html.js'
-import { icon } from '../icons.js'
+import type { Call } from '../model/context.js'
+import { html, nothing } from '../parts/html.js'
+import { icon } from '../parts/icons.js'
 import { checksOf } from '../model/doctor.js'
-import { commandPanel } from '../parts.js'
-import type { Page } from './page.js'
+import { commandPanel } from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 
 const shapes = {
   good: ['yes', 'ok', 'works'],

@@ -1,6 +1,6 @@
-import type { Call } from '../context.js'
-import { html, nothing } from '../html.js'
-import type { InventoryItem } from '../inventory.js'
+import type { Call } from '../model/context.js'
+import { html, nothing } from '../parts/html.js'
+import type { InventoryItem } from '../model/inventory.js'
 import {
   commandPanel,
   ageText,
@@ -15,12 +15,12 @@ import {
   tag,
   table,
   pageOf
-} from '../parts.js'
-import { stateOf } from '../inventory.js'
+} from '../parts/parts.js'
+import { stateOf } from '../model/inventory.js'
 import { type Containers, weightOf } from '../model/containers.js'
 import { nodeNeedsPerson } from '../model/workloads.js'
-import { lossesText, type NodeView } from '../view.js'
-import type { Page } from './page.js'
+import { lossesText, type NodeView } from '../../views/view.js'
+import type { Page } from '../parts/page.js'
 import { hrefWith } from './workloads.js'
 
 const perPage = 50

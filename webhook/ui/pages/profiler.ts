@@ -1,8 +1,8 @@
-import { plural } from '../../../src/plural.js'
-import { toSeccoError } from '../../../src/errors.js'
+import { plural } from '../../../src/lib/plural.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
 import { traceView } from '../api/traces.js'
-import type { Call } from '../context.js'
-import { html, type Markup, nothing } from '../html.js'
+import type { Call } from '../model/context.js'
+import { html, type Markup, nothing } from '../parts/html.js'
 import { workloadHref } from '../model/derived.js'
 import {
   command,
@@ -15,8 +15,8 @@ import {
   pager,
   table,
   pageOf
-} from '../parts.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 
 const perPage = 50
 

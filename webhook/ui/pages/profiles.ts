@@ -1,9 +1,9 @@
-import { builtinProfiles } from '../../../src/seccomp/builtin.js'
-import { isEmergency } from '../../../src/seccomp/emergency.js'
-import { sizeOfSet } from '../../../src/seccomp/syscall-set.js'
+import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
+import { isEmergency } from '../../../src/seccomp/render/emergency.js'
+import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Call } from '../context.js'
-import { html, nothing } from '../html.js'
+import type { Call } from '../model/context.js'
+import { html, nothing } from '../parts/html.js'
 import { keyOf, profileHref } from '../model/derived.js'
 import {
   commandPanel,
@@ -17,8 +17,8 @@ import {
   tag,
   table,
   pageOf
-} from '../parts.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 import { hrefWith } from './workloads.js'
 
 const perPage = 50

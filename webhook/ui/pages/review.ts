@@ -1,17 +1,17 @@
-import { plural } from '../../../src/plural.js'
+import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { toSeccoError } from '../../../src/errors.js'
-import { approveObserved } from '../../../src/seccomp/approve.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
+import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
-import { decideCalls } from '../../../src/seccomp/decide-calls.js'
-import { diffAgainstObserved } from '../../../src/seccomp/diff.js'
-import { sightingsOf } from '../../../src/seccomp/observed-by.js'
-import { renderProfile } from '../../../src/seccomp/render.js'
-import { riskOf } from '../../../src/seccomp/risk.js'
-import { runtimeDefaultNames } from '../../../src/seccomp/runtime-default.js'
-import type { Call } from '../context.js'
-import { html, type Markup, nothing } from '../html.js'
-import { icon } from '../icons.js'
+import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
+import { diffAgainstObserved } from '../../../src/seccomp/review/diff.js'
+import { sightingsOf } from '../../../src/seccomp/render/observed-by.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
+import { riskOf } from '../../../src/seccomp/policy/risk.js'
+import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
+import type { Call } from '../model/context.js'
+import { html, type Markup, nothing } from '../parts/html.js'
+import { icon } from '../parts/icons.js'
 import { type Derived, derivedOf, keyOf, workloadHref } from '../model/derived.js'
 import {
   command,
@@ -23,10 +23,10 @@ import {
   shortDigest,
   table,
   tag
-} from '../parts.js'
-import { promotePanel } from '../promote-view.js'
-import { riskPanel } from '../workload-parts.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import { promotePanel } from '../parts/promote-view.js'
+import { riskPanel } from '../parts/workload-parts.js'
+import type { Page } from '../parts/page.js'
 import { mustFindLine } from './workload.js'
 
 interface Change {

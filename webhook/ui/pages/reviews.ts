@@ -1,5 +1,5 @@
-import type { Call } from '../context.js'
-import { html } from '../html.js'
+import type { Call } from '../model/context.js'
+import { html } from '../parts/html.js'
 import { derivedOf, planOf } from '../model/derived.js'
 import {
   commandPanel,
@@ -12,8 +12,8 @@ import {
   stateMark,
   table,
   pageOf
-} from '../parts.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import type { Page } from '../parts/page.js'
 
 const perPage = 50
 

@@ -1,10 +1,10 @@
 import { rootNamespace } from '../../../src/api/names.js'
-import { toSeccoError } from '../../../src/errors.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
 import { type CheckResult, checkObject, readObjects } from '../../admission/check-pod.js'
-import type { Call } from '../context.js'
-import { html, type Markup, nothing } from '../html.js'
-import { icon } from '../icons.js'
-import type { InventoryItem } from '../inventory.js'
+import type { Call } from '../model/context.js'
+import { html, type Markup, nothing } from '../parts/html.js'
+import { icon } from '../parts/icons.js'
+import type { InventoryItem } from '../model/inventory.js'
 import type { Containers } from '../model/containers.js'
 import { profileHref } from '../model/derived.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
@@ -18,9 +18,9 @@ import {
   tag,
   table,
   pageOf
-} from '../parts.js'
-import { fieldsOf, ruleForm } from '../rule-form-view.js'
-import type { Page } from './page.js'
+} from '../parts/parts.js'
+import { fieldsOf, ruleForm } from '../parts/rule-form-view.js'
+import type { Page } from '../parts/page.js'
 
 const perPage = 50
 const example = `apiVersion: v1

@@ -1,20 +1,35 @@
-import { plural } from '../../../src/plural.js'
-import { SeccoError } from '../../../src/errors.js'
+import { plural } from '../../../src/lib/plural.js'
+import { SeccoError } from '../../../src/lib/errors.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { estimateText } from '../../../src/seccomp/completeness.js'
-import { runtimeDefaultNames } from '../../../src/seccomp/runtime-default.js'
-import { callPanel } from '../call-panel.js'
-import type { Call } from '../context.js'
-import { curveView } from '../curve-view.js'
-import { evidenceList, unseenPanel } from '../evidence-view.js'
-import { gridView } from '../grid-view.js'
-import { html, type Markup, nothing } from '../html.js'
+import { estimateText } from '../../../src/seccomp/review/completeness.js'
+import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
+import { callPanel } from '../parts/call-panel.js'
+import type { Call } from '../model/context.js'
+import { curveView } from '../parts/curve-view.js'
+import { evidenceList, unseenPanel } from '../parts/evidence-view.js'
+import { gridView } from '../parts/grid-view.js'
+import { html, type Markup, nothing } from '../parts/html.js'
 import { abiOf, gridOf } from '../model/grid.js'
 import { derivedOf, keyOf, profileHref } from '../model/derived.js'
 import type { WorkloadLine } from '../model/workloads.js'
-import { commandPanel, digestMark, empty, ladder, moment, pager, table, pageOf } from '../parts.js'
-import { argumentPanel, eventRows, historyPanel, phasePanel, riskPanel } from '../workload-parts.js'
-import type { Page } from './page.js'
+import {
+  commandPanel,
+  digestMark,
+  empty,
+  ladder,
+  moment,
+  pager,
+  table,
+  pageOf
+} from '../parts/parts.js'
+import {
+  argumentPanel,
+  eventRows,
+  historyPanel,
+  phasePanel,
+  riskPanel
+} from '../parts/workload-parts.js'
+import type { Page } from '../parts/page.js'
 
 const perPage = 12
 const floor = runtimeDefaultNames()

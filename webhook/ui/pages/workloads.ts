@@ -1,5 +1,5 @@
-import type { Call } from '../context.js'
-import { html, nothing } from '../html.js'
+import type { Call } from '../model/context.js'
+import { html, nothing } from '../parts/html.js'
 import { derivedOf } from '../model/derived.js'
 import { detailOf, type WorkloadLine } from '../model/workloads.js'
 import {
@@ -12,10 +12,10 @@ import {
   type State,
   states,
   stateWords
-} from '../parts.js'
-import { workloadTable } from '../workload-table.js'
+} from '../parts/parts.js'
+import { workloadTable } from '../parts/workload-table.js'
 import { runtimeDefaultScore } from './fleet.js'
-import type { Page } from './page.js'
+import type { Page } from '../parts/page.js'
 
 const perPage = 50
 

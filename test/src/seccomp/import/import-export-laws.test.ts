@@ -6,12 +6,12 @@ import {
   seccompArchitectures,
   seccompOperators
 } from '../../../../src/api/seccomp-words.js'
-import { canonicalJson } from '../../../../src/seccomp/canonical.js'
-import { digestOf } from '../../../../src/seccomp/digest.js'
+import { canonicalJson } from '../../../../src/lib/canonical.js'
+import { digestOf } from '../../../../src/lib/digest.js'
 import { artifactType, exportArtifact } from '../../../../src/seccomp/export/oci-artifact.js'
 import { exportSpo } from '../../../../src/seccomp/export/spo.js'
-import { renderProfile } from '../../../../src/seccomp/render.js'
-import { knownSyscalls } from '../../../../src/seccomp/syscall-table.js'
+import { renderProfile } from '../../../../src/seccomp/render/render.js'
+import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
 import { importText, meaning, seccompOf, oci } from '../../../helpers/imports.js'
 
 const conditions = fc.uniqueArray(

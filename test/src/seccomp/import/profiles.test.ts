@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import { mobyDefault } from '../../../../src/seccomp/gen/runtime-default.js'
+import { mobyDefault } from '../../../../src/seccomp/policy/gen/runtime-default.js'
 import { type ImportOptions, importSources } from '../../../../src/seccomp/import/import.js'
-import { runtimeDefault } from '../../../../src/seccomp/runtime-default.js'
+import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
 import { importText, source, meaning, seccompOf, group, oci } from '../../../helpers/imports.js'
 
 const allowRead = {

@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { ensureServerLeaf, type PairPaths } from './files.js'
+import { type CertificatePair, checkPair } from './pair.js'
+import { watchPair } from './reload.js'
+import { SeccoError } from '../src/lib/errors.js'
+import type { Logger } from '../src/lib/log.js'
+
+/** Where the serving certificate comes from, and who renews it. */
+export interface CertificateSource {
+  current(): CertificatePair
+  /** Called with each pair after the current one. What it throws is logged; the old pair stays in use. */
+  onChange(listener: (pair: CertificatePair) => void): void
+  close(): Promise<void> | void
+}
+
+const renewalCheckMs = 3_600_000
+
+function watched(paths: PairPaths, first: CertificatePair, logger: Logger) {
+  let current = first
+  const listeners: ((pair: CertificatePair) => void)[] = []
+  const pairs = watchPair({
+    paths,
+    current: first,
+    onChange: (pair) => {
+      for (const listener of listeners) listener(pair)
+      current = pair
+      logger.info('certificate renewed')
+    },
+    onProblem: (error) => logger.error({ code: error.code }, error.message)
+  })
+  return {
+    current: () => current,
+    onChange: (listener: (pair: CertificatePair) => void) => void listeners.push(listener),
+    close: () => pairs.stop()
+  }
+}
+
+/**
+ * An authority of its own in a folder, renewed by this process.
+ * @throws SeccoError CERTIFICATE_INVALID, WRITE_FAILED.
+ */
+export async function folderCertificates(
+  dir: string,
+  names: readonly string[],
+  logger: Logger
+): Promise<CertificateSource> {
+  const leaf = await ensureServerLeaf(dir, names)
+  const source = watched(leaf.paths, leaf, logger)
+  const renewal = setInterval(() => {
+    ensureServerLeaf(dir, names).catch((error: unknown) => {
+      logger.error(
+        { err: error },
+        'the certificate could not be renewed; it is tried again in an hour'
+      )
+    })
+  }, renewalCheckMs)
+  return {
+    ...source,
+    close: () => {
+      clearInterval(renewal)
+      source.close()
+    }
+  }
+}
+
+/**
+ * `tls.crt`, `tls.key` and `ca.crt` of a folder that somebody else renews: a mounted Secret, cert-manager's.
+ * @throws SeccoError NOT_FOUND, CERTIFICATE_INVALID.
+ */
+export async function mountedCertificates(dir: string, logger: Logger): Promise<CertificateSource> {
+  const paths = { cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key'), ca: join(dir, 'ca.crt') }
+  const read = (path: string): Promise<string> =>
+    readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new SeccoError('NOT_FOUND', `${path}: cannot be read`, {
+        cause,
+        hint: 'a folder with tls.crt, tls.key and ca.crt is needed, as a Secret of kubernetes.io/tls has them'
+      })
+    })
+  const [cert, key, ca] = await Promise.all([read(paths.cert), read(paths.key), read(paths.ca)])
+  const pair = { cert, key, ca }
+  checkPair(pair, paths.cert)
+  return watched(paths, pair, logger)
+}

@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import { parseOutput, type Output } from '../lib/output-format.js'
+import { kubeconfigOf, type VerbContext, withStore } from './context.js'
+import { hubsOf } from './hubs-of.js'
+import { whoActs } from './who-acts.js'
+
+interface BlockOptions {
+  remove?: boolean
+  dryRun?: boolean
+  force?: boolean
+  reason?: string
+  output: string
+}
+
+/** `secco block [WHAT]`. */
+export function addBlockVerb(program: Command, context: VerbContext): void {
+  program
+    .command('block')
+    .description('take a syscall, or some of its arguments, out of every profile at once')
+    .argument(
+      '[what]',
+      'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: the templates'
+    )
+    .option('--remove', 'give it back')
+    .option('--dry-run', 'show what would change and change nothing')
+    .option('--force', 'even what every container needs to start')
+    .option('--reason <text>', 'why, kept with the decision')
+    .option('-o, --output <format>', 'of the list: table, wide, json, yaml or name', 'table')
+    .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
+      const { blockCommand, listBlocks } = await import('../profiles/block.js')
+      const { printBlockImpact, printBlockProgress } = await import('../profiles/block-impact.js')
+      // Without a hub on this machine nothing of ours runs; a cluster's has to be asked.
+      const kubeconfig = kubeconfigOf(command)
+      const find = () =>
+        kubeconfig === undefined
+          ? hubsOf(command, context).catch(() => undefined)
+          : hubsOf(command, context)
+      const { io } = context
+      const by = what === undefined ? '' : await whoActs(kubeconfig, context)
+      await withStore(command, context, (store) =>
+        what === undefined
+          ? listBlocks(io, store, parseOutput(options.output) as Output, () =>
+              printBlockProgress(io, find)
+            )
+          : blockCommand(io, store, {
+              what,
+              remove: options.remove === true,
+              dryRun: options.dryRun === true,
+              force: options.force === true,
+              reason: options.reason,
+              by,
+              at: context.now().toISOString(),
+              impact: () => printBlockImpact(io, find, what)
+            })
+      )
+    })
+}

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { SeccoError } from '../../src/lib/errors.js'
+import { createLogger } from '../../src/lib/log.js'
+import { usualNodes } from '../doctor/doctor-cluster-nodes.js'
+import { parseOutput } from '../lib/output-format.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { btfMeaning } from './program-options.js'
+
+/** The same folder as `secco up` takes: the kubelet's where there is one. */
+const kubeletRoot = '/var/lib/kubelet'
+
+interface DoctorFlags {
+  node?: boolean
+  output: string
+  seccompRoot?: string
+  containerdSocket: string
+  nodes?: string
+  btf?: string
+}
+
+/** How many nodes get a canary. @throws SeccoError INVALID_ARGUMENT */
+function mostNodes(text: string | undefined): number {
+  if (text === undefined) return usualNodes
+  if (text === 'all') return Number.POSITIVE_INFINITY
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new SeccoError('INVALID_ARGUMENT', `--nodes ${text}: not a number of nodes`, {
+    hint: 'write --nodes 20, or --nodes all'
+  })
+}
+
+/** `secco doctor`: the whole chain, proven; `--node`: what this machine lets Secco do, by trying it. */
+export function addDoctorVerb(program: Command, context: VerbContext): void {
+  program
+    .command('doctor')
+    .description(
+      'prove the whole chain with a real canary, here or with --kubeconfig in a cluster: webhook, patch, file, kernel, denial; --node: what this node can do'
+    )
+    .option('--node', 'this node: kernel, hooks, runtimes, folders')
+    .option(
+      '--nodes <number>',
+      `with --kubeconfig: nodes that get a canary, or all (${usualNodes})`
+    )
+    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
+    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+    .option('--btf <file>', `with --node: ${btfMeaning}`)
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(async (flags: DoctorFlags, command: Command) => {
+      const output = parseOutput(flags.output, ['table', 'json', 'yaml']) as
+        | 'table'
+        | 'json'
+        | 'yaml'
+      const kubeconfig = kubeconfigOf(command)
+      if (flags.node !== true && kubeconfig !== undefined) {
+        const most = mostNodes(flags.nodes)
+        const { runClusterDoctor } = await import('../doctor/doctor-cluster.js')
+        const token = context.io.env['SECCO_TOKEN']
+        context.finish(await runClusterDoctor(context.io, { kubeconfig, token, output, most }))
+        return
+      }
+      if (flags.node !== true) {
+        const { runChainDoctor } = await import('../doctor/doctor-chain.js')
+        const paths = pathsOf(command, context)
+        await withStore(command, context, (store) =>
+          runChainDoctor(context.io, store, {
+            ...{ output, paths, user: context.user, seccompRoot: flags.seccompRoot },
+            now: () => context.now()
+          })
+        )
+        return
+      }
+      const seccompRoot =
+        flags.seccompRoot ??
+        (existsSync(kubeletRoot) ? join(kubeletRoot, 'seccomp') : pathsOf(command, context).seccomp)
+      const { runNodeDoctor } = await import('../doctor/doctor.js')
+      const { containerdSocket, btf } = flags
+      const logger = createLogger('doctor')
+      logger.level = 'silent'
+      context.finish(
+        await runNodeDoctor(context.io, { output, seccompRoot, containerdSocket, btf, logger })
+      )
+    })
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import type { NodeView } from '../../webhook/views/view.js'
+import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../profiles/get.js'
+import { quickMs } from '../hubs/hub-api.js'
+import { mergeNodes } from '../hubs/merge/lists.js'
+import { askHubs } from '../hubs/hubs.js'
+import { type Output, parseOutput } from '../lib/output-format.js'
+import { type VerbContext, withStore } from './context.js'
+import { hubsOf } from './hubs-of.js'
+
+interface GetOptions {
+  output: string
+  namespace?: string
+  allNamespaces?: boolean
+}
+
+/** `secco get profiles|rules|workloads|nodes`. */
+export function addGetVerbs(program: Command, context: VerbContext): void {
+  const get = program.command('get').description('list profiles, rules, workloads or nodes')
+  const add = (
+    what: string,
+    alias: string,
+    description: string,
+    run: (command: Command, args: GetArgs) => Promise<void>
+  ) =>
+    get
+      .command(what)
+      .alias(alias)
+      .description(description)
+      .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+      .option('-n, --namespace <namespace>', 'only this namespace')
+      .option('-A, --all-namespaces', 'every namespace (the default)')
+      .argument('[name]', 'only this one')
+      .action(async (name: string | undefined, options: GetOptions, command: Command) => {
+        const output = parseOutput(options.output) as Output
+        const namespace = options.allNamespaces === true ? undefined : options.namespace
+        await run(command, { output, namespace, name, now: context.now().getTime() })
+      })
+  add('profiles', 'profile', 'profiles: what was observed and what is approved', (command, args) =>
+    withStore(command, context, (store) =>
+      getProfiles(context.io, store, {
+        ...args,
+        builtin: command.opts<{ builtin?: boolean }>().builtin === true
+      })
+    )
+  ).option('--builtin', 'those that come with Secco, for spec.extends')
+  add('rules', 'rule', 'rules: which pods get which profile', (command, args) =>
+    withStore(command, context, (store) => getRules(context.io, store, args))
+  )
+  add(
+    'workloads',
+    'workload',
+    'workloads and where they stand: learning, approved, ready',
+    (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
+  )
+  add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
+    const { answers, missing } = await askHubs<{ items: NodeView[] }>(
+      await hubsOf(command, context),
+      '/api/v1/nodes',
+      { timeout: quickMs }
+    )
+    const nodes = mergeNodes(answers.map(({ items }) => items))
+    context.finish(getNodes(context.io, nodes, { ...args, missing }))
+  })
+}

@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { SeccoError } from '../../src/lib/errors.js'
+import { parseOutput } from '../lib/output-format.js'
+import { parseRef } from '../profiles/profile.js'
+import { type VerbContext, withStore } from './context.js'
+
+interface LearnOptions {
+  namespace: string
+  output: string
+  untilConfident?: boolean
+  failOnNew?: string
+  require?: string
+  quiet: string
+  timeout: string
+}
+
+/** `secco learn WORKLOAD -- COMMAND`. */
+export function addLearnVerb(program: Command, context: VerbContext): void {
+  program
+    .command('learn')
+    .usage('[options] WORKLOAD [-- COMMAND ARG…]')
+    .description(
+      "run a workload's tests until what was observed can be trusted, and fail on calls that a baseline does not know"
+    )
+    .argument('<words...>')
+    .option('-n, --namespace <namespace>', 'namespace of a WORKLOAD without one', 'default')
+    .option(
+      '--until-confident',
+      'run the command again until the evidence is there; exit 3 when it never is'
+    )
+    .option(
+      '--fail-on-new <baseline.json>',
+      'exit 4 when calls were observed that this file does not name'
+    )
+    .option(
+      '--require <items>',
+      'evidence that must be there (secco profile show lists it), comma-separated'
+    )
+    .option('--quiet <duration>', 'nothing new for so long', '10s')
+    .option('--timeout <duration>', 'no run begins later than this', '10m')
+    .option('-o, --output <format>', 'table, json (usable as a baseline) or yaml', 'table')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  # the baseline of a release
+  secco learn shop/checkout.app --until-confident -o json -- npm test > baseline.json
+  # in the pipeline of the next one
+  secco learn shop/checkout.app --fail-on-new baseline.json -- npm test`
+    )
+    .action(async (words: string[], options: LearnOptions, command: Command) => {
+      const { defaultRequire, parseBaseline, runLearn } = await import('../profiles/learn.js')
+      const { parseDuration } = await import('../lib/duration.js')
+      const divider = context.argv.indexOf('--')
+      const test = divider < 0 ? [] : context.argv.slice(divider + 1)
+      const [workload] = words
+      if (workload === undefined || words.length !== test.length + 1) {
+        throw new SeccoError(
+          'INVALID_ARGUMENT',
+          'learn takes one workload, then -- and a command',
+          {
+            hint: 'secco learn shop/checkout.app --until-confident -- npm test'
+          }
+        )
+      }
+      const { failOnNew } = options
+      const baseline =
+        failOnNew === undefined
+          ? undefined
+          : { path: failOnNew, set: parseBaseline(await context.io.readFile(failOnNew), failOnNew) }
+      await withStore(command, context, (store) =>
+        runLearn(
+          {
+            ref: parseRef(workload, options.namespace),
+            command: test,
+            untilConfident: options.untilConfident === true,
+            require: options.require?.split(',') ?? defaultRequire,
+            quietMs: parseDuration(options.quiet, '--quiet'),
+            timeoutMs: parseDuration(options.timeout, '--timeout'),
+            baseline,
+            output: parseOutput(options.output, ['table', 'json', 'yaml']) as
+              | 'table'
+              | 'json'
+              | 'yaml'
+          },
+          {
+            io: context.io,
+            store,
+            now: () => context.now().getTime(),
+            signal: context.stopSignal()
+          }
+        )
+      )
+    })
+}

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import { SeccoError } from '../../src/lib/errors.js'
+import { diffProfiles } from '../profiles/diff.js'
+import { lintFile, lintStored } from '../profiles/lint.js'
+import { parseOutput } from '../lib/output-format.js'
+import { parseRef } from '../profiles/profile.js'
+import { runtimesOf } from '../profiles/render.js'
+import { pathsOf, type VerbContext, withStore } from './context.js'
+
+type Format = 'table' | 'json' | 'yaml'
+const formats = ['table', 'json', 'yaml'] as const
+
+/** `diff A [B]`, as a verb of its own and below `profile`. */
+export function addDiff(parent: Command, context: VerbContext): void {
+  parent
+    .command('diff <a> [b]')
+    .description(
+      'what changes from A to B, why, by whom and how risky: files, NAME, NAME@observed, @previous, @DIGEST, @image:IMAGE; without B: what is approved against what was observed; exit 0 same, 1 differ, 2 error'
+    )
+    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(
+      async (
+        left: string,
+        right: string | undefined,
+        options: { namespace: string; output: string },
+        command: Command
+      ) => {
+        const output = parseOutput(options.output, formats) as Format
+        const { namespace } = options
+        await withStore(command, context, (store) =>
+          diffProfiles(
+            { io: context.io, store, namespace, revisions: pathsOf(command, context).revisions },
+            { left, right, output }
+          )
+        )
+      }
+    )
+}
+
+interface LintOptions {
+  file?: string
+  namespace: string
+  output: string
+  runtime?: string
+  strict?: boolean
+}
+
+/** `secco lint` and `secco diff`. */
+export function addReviewVerbs(program: Command, context: VerbContext): void {
+  addDiff(program, context)
+  program
+    .command('lint')
+    .argument('[name]', 'a profile of the store, instead of -f')
+    .description('what is wrong, risky or surprising about a profile; exit 1 on errors')
+    .option(
+      '-f, --file <file>',
+      "an OCI profile, a config.json or SeccompProfiles, '-' for standard input"
+    )
+    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('--runtime <name@version>', 'the runtime that is to load it, for example runc@1.1.5')
+    .option('--strict', 'exit 1 on warnings too')
+    .action(async (name: string | undefined, options: LintOptions, command: Command) => {
+      const output = parseOutput(options.output, formats) as Format
+      const [runtime] = runtimesOf(options.runtime)
+      const args = {
+        output,
+        strict: options.strict === true,
+        ...(runtime === undefined ? {} : { runtime })
+      }
+      const { file } = options
+      if ((file === undefined) === (name === undefined)) {
+        throw new SeccoError('INVALID_ARGUMENT', 'lint takes a NAME, or a file with -f', {
+          hint: 'secco lint -f profile.json, or secco lint shop/web'
+        })
+      }
+      if (file !== undefined) context.finish(await lintFile(context.io, file, args))
+      else {
+        const ref = parseRef(name ?? '', options.namespace)
+        await withStore(command, context, (store) => lintStored(context.io, store, ref, args))
+      }
+    })
+}

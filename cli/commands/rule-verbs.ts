@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import { parseOutput } from '../lib/output-format.js'
+import { loadSnapshot } from '../hubs/load-snapshot.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { rootNamespace } from '../../src/api/names.js'
+import { addDelete } from './change-verbs.js'
+import { parseRef } from '../profiles/profile.js'
+import { addApply } from './profile-verbs.js'
+
+type Format = 'table' | 'json' | 'yaml'
+
+/** Adds a verb that asks what the webhook would do with a pod. */
+function addCheck(parent: Command, name: string, description: string, context: VerbContext): void {
+  parent
+    .command(name)
+    .description(description)
+    .requiredOption(
+      '-f, --file <file>',
+      "YAML of a pod or of a workload with a pod template, '-' for standard input"
+    )
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(async (options: { file: string; output: string }, command: Command) => {
+      const { runCheck } = await import('../profiles/check.js')
+      const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
+      const isHere = kubeconfigOf(command) === undefined
+      const paths = isHere ? pathsOf(command, context) : undefined
+      await withStore(command, context, async (store) =>
+        runCheck(
+          { file: options.file, output },
+          { ...context.io, snapshot: await loadSnapshot(store, paths) }
+        )
+      )
+    })
+}
+
+/** `secco rule apply|delete|export|test` and `secco check`. */
+export function addRuleVerbs(program: Command, context: VerbContext): void {
+  const rule = program.command('rule').description('apply rules, and test which one a pod gets')
+  addApply(rule, context, 'SeccompRule')
+  addDelete(rule, context, 'SeccompRule', rootNamespace)
+  rule
+    .command('export <name>')
+    .description(
+      'the rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook'
+    )
+    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', rootNamespace)
+    .action(async (name: string, options: { namespace: string }, command: Command) => {
+      const { exportRule } = await import('../profiles/rule-export.js')
+      await withStore(command, context, (store) =>
+        exportRule(context.io, store, parseRef(name, options.namespace))
+      )
+    })
+  addCheck(rule, 'test', 'which rule a pod gets, and what the webhook would do', context)
+  addCheck(program, 'check', 'what the webhook would do with a pod, and why', context)
+}

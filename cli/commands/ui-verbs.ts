@@ -1,0 +1,66 @@
+import type { Command } from 'commander'
+import { actionWords } from '../../webhook/ui/parts/action-words.js'
+import { askHub, quickMs } from '../hubs/hub-api.js'
+import { mergeActions } from '../hubs/merge/lists.js'
+import { askHubs } from '../hubs/hubs.js'
+import { age, printListing } from '../lib/output.js'
+import { parseOutput, type Output } from '../lib/output-format.js'
+import { readAddresses } from '../lib/state.js'
+import { pathsOf, type VerbContext } from './context.js'
+import { hubsOf } from './hubs-of.js'
+
+interface Action {
+  at: string
+  user: string
+  action: string
+  object: string
+  detail: string
+  status: number
+}
+
+/** `secco ui link|audit`: the way into the pages, and who did what by them. */
+export function addUiVerbs(program: Command, context: VerbContext): void {
+  const ui = program
+    .command('ui')
+    .description('the pages: a link that lets you in, and who did what')
+  ui.command('link')
+    .description('make a one-time link to the pages of the running hub')
+    .option('--viewer', 'a session that may look and nothing else')
+    .action(async (options: { viewer?: boolean }, command: Command) => {
+      const running = await readAddresses(pathsOf(command, context))
+      const access = { ...running, user: context.user }
+      const role = options.viewer === true ? 'viewer' : 'admin'
+      const { path } = await askHub<{ path: string }>(access, '/api/v1/links', { role }, quickMs)
+      context.io.stdout(`${running.ui}${path}\n`)
+      context.io.stderr(`opens one session for ${context.user} (${role}), once, within an hour\n`)
+    })
+  ui.command('audit')
+    .description('who did what by pages and API, newest first')
+    .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+    .action(async (options: { output: string }, command: Command) => {
+      const output = parseOutput(options.output) as Output
+      const { answers, missing } = await askHubs<{ items: Action[] }>(
+        await hubsOf(command, context),
+        '/api/v1/audit',
+        { timeout: quickMs }
+      )
+      const rows = mergeActions(answers.map(({ items }) => items))
+      const now = context.now().getTime()
+      const code = printListing(context.io, output, {
+        what: 'actions',
+        rows,
+        missing,
+        columns: [
+          { title: 'AGE', value: ({ at }: Action) => age(at, now) },
+          { title: 'USER', value: ({ user }) => user },
+          { title: 'ACTION', value: ({ action }) => actionWords(action) },
+          { title: 'OBJECT', value: ({ object }) => (object === '' ? '-' : object) },
+          { title: 'STATUS', value: ({ status }) => String(status) },
+          { title: 'DETAIL', value: ({ detail }) => detail, wide: true }
+        ],
+        name: ({ action, object }) => `${action}/${object}`,
+        object: (row) => row
+      })
+      context.finish(code)
+    })
+}

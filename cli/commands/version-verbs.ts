@@ -1,0 +1,36 @@
+import type { Command } from 'commander'
+import { probeTracing } from '../../native/recorder.js'
+import { type CompletionNode, completionScript } from './completion.js'
+import { parseOutput } from '../lib/output-format.js'
+import { printVersion } from '../lib/version.js'
+import type { VerbContext } from './context.js'
+
+function nodeOf(command: Command): CompletionNode {
+  return {
+    name: command.name(),
+    options: command.options.map((option) => option.long ?? option.flags),
+    children: command.commands.map(nodeOf)
+  }
+}
+
+/** `secco version` and `secco completion`. */
+export function addVersionVerbs(program: Command, context: VerbContext): void {
+  program
+    .command('version')
+    .description('the version, and what this machine lets Secco do')
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action((options: { output: string }) => {
+      const output = parseOutput(options.output, ['table', 'json', 'yaml']) as
+        | 'table'
+        | 'json'
+        | 'yaml'
+      context.finish(printVersion(context.io, output, probeTracing()))
+    })
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('a completion script for a shell')
+    .action((shell: string) => {
+      context.io.stdout(completionScript(shell, nodeOf(program)))
+    })
+}

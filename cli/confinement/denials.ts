@@ -1,0 +1,190 @@
+import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import { type Io, paint, plain } from '../lib/io.js'
+import { age, printListing, printObject } from '../lib/output.js'
+import type { Output } from '../lib/output-format.js'
+import { askHub, queryOf } from '../hubs/hub-api.js'
+import { createDenialTally, mergeDenials } from '../hubs/merge/denials.js'
+import { mergeRestarts } from '../hubs/merge/block.js'
+import { askHubs, followHubs, type Hubs, othersOf } from '../hubs/hubs.js'
+import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
+
+export interface DenialArgs {
+  output: Output
+  namespace: string | undefined
+  workload: string | undefined
+  since: string | undefined
+  muted: boolean
+  expected: boolean
+  follow: AbortSignal | undefined
+  now: () => number
+}
+
+const member = (flag: boolean): string | undefined => (flag ? 'true' : undefined)
+
+function queryFor(args: DenialArgs): string {
+  const { namespace, workload, since, muted, expected } = args
+  return queryOf({
+    ...{ namespace, workload, since },
+    ...{ muted: member(muted), expected: member(expected) }
+  })
+}
+
+/** One line of `-f`. */
+function lineOf(io: Io, view: DenialView & { added: number }): string {
+  const { at, namespace, workload, containerName, node, comm, pid } = view
+  const call = view.arguments === '' ? view.syscall : `${view.syscall}(${view.arguments})`
+  const who = comm === '' ? '-' : `${comm}[${pid}]`
+  const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${call}  ${view.answer}  ${who}  +${view.added} (${view.count})`
+  return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
+}
+
+/** What all hubs tell as it comes, each call once. */
+async function followDenials(
+  io: Io,
+  hubs: Hubs,
+  args: DenialArgs & { follow: AbortSignal }
+): Promise<void> {
+  const query = queryFor(args)
+  const tally = createDenialTally()
+  if (hubs.again !== undefined && args.since === undefined) {
+    // What was told before is no news when a satellite tells it to another hub.
+    await Promise.all(
+      hubs.all.map(async (hub) => {
+        const { items } = await askHub<{ items: DenialView[] }>(hub, `/api/v1/denials${query}`)
+        for (const view of items) tally.add(hub.name ?? hub.ui, view)
+      })
+    ).catch(() => undefined)
+  }
+  const listener = {
+    onEvent(hub: string, event: string, data: unknown) {
+      if (event !== 'denial') return
+      const view = data as DenialView & { added: number }
+      const news = tally.add(hub, view, view.added === 0)
+      // A hub knows what is news to it; whether another one told of it before, only all of them do.
+      const added = hubs.again === undefined ? view.added : Math.min(view.added, news)
+      if (added <= 0) return
+      const one = { ...view, added }
+      io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))
+    },
+    onMissing(missing: readonly MissingHub[]) {
+      sayMissing(io, missing)
+      if (args.output === 'json') io.stdout(`${JSON.stringify({ incomplete: missing })}\n`)
+    }
+  }
+  await followHubs(hubs, `/api/v1/denials/stream${query}`, listener, args.follow)
+}
+
+/** `secco denials`: what was refused, by who asked what and where; `-f` as it comes. */
+export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise<number> {
+  const { follow } = args
+  if (follow !== undefined) {
+    await followDenials(io, hubs, { ...args, follow })
+    return 0
+  }
+  const path = `/api/v1/denials${queryFor(args)}`
+  const { answers, missing } = await askHubs<{ items: DenialView[] }>(hubs, path)
+  const items = mergeDenials(answers.map((one) => one.items))
+  const code = printListing(io, args.output, {
+    what: 'denials',
+    rows: items,
+    columns: [
+      { title: 'LAST', value: (view: DenialView) => age(view.lastSeen, args.now()) },
+      { title: 'NAMESPACE', value: (view) => view.namespace },
+      { title: 'WORKLOAD', value: (view) => view.workload },
+      { title: 'NODE', value: (view) => view.node },
+      { title: 'SYSCALL', value: (view) => view.syscall },
+      { title: 'ARGUMENTS', value: (view) => view.arguments || '-', wide: true },
+      { title: 'ANSWER', value: (view) => view.answer },
+      { title: 'CALLS', value: (view) => String(view.count) },
+      { title: 'PROCESS', value: (view) => view.comm || '-' },
+      { title: 'ABI', value: (view) => view.abi, wide: true },
+      { title: 'MODE', value: (view) => view.mode || '-', wide: true },
+      { title: 'PROFILE', value: (view) => view.profile, wide: true },
+      { title: 'NEXT', value: (view) => view.hint, wide: true }
+    ],
+    name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
+    object: (view) => view,
+    missing
+  })
+  const first = items.at(-1)
+  if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)
+  return code
+}
+
+interface Allowed {
+  diff: {
+    added: string[]
+    beyondRuntimeDefault: string[]
+    revisionBefore: string
+    revisionAfter: string
+  }
+  applied: boolean
+  restart: { key: string; name: string; node: string; command: string }[]
+}
+
+/** `secco denials allow PROFILE SYSCALL`: the difference; with --yes the new revision. */
+export async function allowCall(
+  io: Io,
+  hubs: Hubs,
+  args: { profile: string; syscall: string; reason: string | undefined; yes: boolean },
+  output: 'table' | 'json'
+): Promise<number> {
+  const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', args)
+  // One writes; the others say who of their nodes' containers keeps its filter.
+  const { answers, missing } = await othersOf<Allowed>(hubs, '/api/v1/allow', {
+    ...args,
+    yes: false
+  })
+  sayMissing(io, missing)
+  const restarts = [changed, ...answers].map((one) => one.restart)
+  const answer = { ...changed, restart: mergeRestarts(restarts) }
+  if (output === 'json') {
+    printObject(io, 'json', withMissing(answer, missing))
+    return 0
+  }
+  const { diff, applied, restart } = answer
+  for (const name of diff.added) io.stdout(`${paint(io, 'green', `+ ${name}`)}\n`)
+  for (const name of diff.beyondRuntimeDefault) {
+    io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault refuses it`)}\n`)
+  }
+  if (diff.revisionBefore === diff.revisionAfter) {
+    io.stderr('nothing changes: it is let through already, or blocked for everybody\n')
+    return 0
+  }
+  const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
+  io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
+  if (!applied) {
+    const words = `secco denials allow ${args.profile} ${args.syscall} --yes --reason …`
+    io.stderr(`nothing was changed\n  next: ${words}\n`)
+    return 0
+  }
+  io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
+  for (const { name, node, command } of restart) {
+    io.stderr(`  ${plain(name)} on ${node} keeps its filter until: ${plain(command)}\n`)
+  }
+  return 0
+}
+
+/** `secco denials mute PROFILE SYSCALL`. */
+export async function muteCall(
+  io: Io,
+  hubs: Hubs,
+  args: {
+    profile: string
+    syscall: string
+    comm?: string
+    reason: string
+    remove: boolean
+  }
+): Promise<number> {
+  const { muted } = await askHub<{ muted: { syscall: string; comm?: string }[] }>(
+    hubs.all[0],
+    '/api/v1/mute',
+    args
+  )
+  for (const { syscall, comm } of muted) {
+    io.stdout(`muted ${syscall}${comm === undefined ? '' : ` of ${comm}`}\n`)
+  }
+  if (muted.length === 0) io.stderr(`nothing is muted in ${args.profile}\n`)
+  return 0
+}

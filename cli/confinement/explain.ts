@@ -1,0 +1,140 @@
+import type { Explained } from '../../webhook/confinement/explain.js'
+import type { WhyEperm } from '../../webhook/confinement/denials/why-eperm.js'
+import { plural } from '../../src/lib/plural.js'
+import { type Io, plain } from '../lib/io.js'
+import { printObject } from '../lib/output.js'
+import { queryOf } from '../hubs/hub-api.js'
+import { mergeExplained, mergeWhyEperm } from '../hubs/merge/lists.js'
+import { askHubs, type Hubs } from '../hubs/hubs.js'
+import { sayMissing, withMissing } from '../lib/missing-hubs.js'
+
+/** A hub says so of what runs on the nodes of another one. */
+const absent = 'CONTAINER_NOT_FOUND'
+
+const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
+
+/** What the webhook did, as far as this hub heard of it or the pod tells: it may be another process. */
+function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): string {
+  if (answer !== null) {
+    return `The webhook said at ${answer.at}: ${answer.decision} (${answer.reason}), ${ruleText(answer.rule)}.`
+  }
+  return noted === null
+    ? 'The webhook left nothing on it, and this hub has no answer of the webhook about it.'
+    : `The webhook noted on it: ${noted.outcome}, ${ruleText(noted.rule)}.`
+}
+
+/** `secco explain CONTAINER|POD`: why it has what it has, in words. */
+export async function explainContainer(
+  io: Io,
+  hubs: Hubs,
+  name: string,
+  options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
+): Promise<number> {
+  const path = `/api/v1/explain${queryOf({ name, namespace: options.namespace })}`
+  const { answers, missing } = await askHubs<{ items: Explained[] }>(hubs, path, { absent })
+  const items = mergeExplained(answers.map((one) => one.items))
+  sayMissing(io, missing)
+  if (options.output !== 'table') {
+    const all = items.map((one) => withMissing(one, missing))
+    printObject(io, options.output, all.length === 1 ? all[0] : all)
+    return 0
+  }
+  for (const { words, ...one } of items) {
+    for (const line of words) io.stdout(`${plain(line)}\n`)
+    io.stdout(`${plain(webhookText(one))}\n\n`)
+  }
+  return 0
+}
+
+type Before = WhyEperm['before']
+
+/** How many refused calls of earlier runs are told; a workload may have thousands. */
+const mostBefore = 10
+
+function sayBefore(io: Io, before: Before, namespace: string | undefined): void {
+  io.stdout('Refused to those that ended, or began a moment ago, newest last:\n')
+  for (const { words, ...row } of before.slice(-mostBefore)) {
+    const place = `${row.home}/${row.pod === '' ? row.containerName : row.pod}`
+    io.stdout(`  ${plain(place)}: ${plain(words)}\n`)
+  }
+  const more = before.length - mostBefore
+  // Rows are listed by the namespace of their profile, which outside of Kubernetes is not the container's.
+  const [only, ...others] = new Set(before.map((row) => row.namespace))
+  const there = namespace === undefined || others.length > 0 ? '' : ` -n ${only}`
+  if (more > 0) {
+    io.stdout(`  and ${plural(more, 'earlier row')}: secco denials --muted -o wide${there}\n`)
+  }
+}
+
+/** For programs: what ended has the members of a container that its refused calls tell. */
+function endedOf(before: Before) {
+  const ended = new Map<string, { container: object; denials: Before }>()
+  for (const row of before) {
+    const { node, home: namespace, workload, pod, container: id, containerName: name } = row
+    const one = ended.get(`${node} ${id}`) ?? {
+      container: { node, namespace, workload, pod, id, name },
+      denials: []
+    }
+    one.denials.push(row)
+    ended.set(`${node} ${id}`, one)
+  }
+  return [...ended.values()].map((one) => ({ running: false, ...one }))
+}
+
+/** Of the same container of the same workload: what a new one is asked about may have been its end. */
+const hasEarlier = ({ container }: WhyEperm['items'][number], before: Before): boolean =>
+  before.some(
+    ({ home, workload, containerName }) =>
+      home === container.namespace &&
+      workload === container.workload &&
+      containerName === container.name
+  )
+
+/** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
+export async function whyEperm(
+  io: Io,
+  hubs: Hubs,
+  name: string,
+  options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
+): Promise<number> {
+  const path = `/api/v1/why-eperm${queryOf({ name, namespace: options.namespace })}`
+  const { answers, missing } = await askHubs<WhyEperm>(hubs, path, { absent })
+  const { items, before } = mergeWhyEperm(answers)
+  sayMissing(io, missing)
+  if (options.output !== 'table') {
+    const running = items.map(({ container, denials, unheard }) => ({
+      ...{ running: true, container, denials },
+      ...(unheard === undefined ? {} : { unheard })
+    }))
+    const all = [...running, ...endedOf(before)]
+    printObject(
+      io,
+      options.output,
+      all.map((one) => withMissing(one, missing))
+    )
+    return 0
+  }
+  for (const item of items) {
+    const { container, words, rule, unheard } = item
+    if (words.length === 0) {
+      const isOther = !hasEarlier(item, before) && missing.length === 0
+      const other = isOther
+        ? ': an EPERM has another cause (capabilities, file rights, an LSM)'
+        : ''
+      const found =
+        unheard === undefined
+          ? `no call was refused by seccomp since it began${other}`
+          : `no refused call is known, but ${plain(container.node)} ${plain(unheard)}: there may be some`
+      io.stdout(`${plain(container.name)} on ${container.node}: ${found}.\n`)
+      continue
+    }
+    for (const line of words) io.stdout(`${plain(line)}\n`)
+    const by = rule === '' ? 'its own configuration' : `rule ${rule}`
+    io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
+  }
+  if (items.length === 0 && missing.length === 0) {
+    io.stdout('No container of that name runs now.\n')
+  }
+  if (before.length > 0) sayBefore(io, before, options.namespace)
+  return 0
+}

@@ -1,0 +1,108 @@
+import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { type Io, plain } from '../lib/io.js'
+import { printObject } from '../lib/output.js'
+import { askHub } from '../hubs/hub-api.js'
+import { mergeLadders } from '../hubs/merge/ladder.js'
+import { askHubs, type Hubs } from '../hubs/hubs.js'
+import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
+
+export interface PromoteArgs {
+  profile: string
+  mode: 'audit' | 'enforce'
+  canary: number | undefined
+  quietFor: string | undefined
+  reason: string
+  dryRun: boolean
+  /** Also down a rung. */
+  force: boolean
+}
+
+function printLadder(
+  io: Io,
+  view: LadderView,
+  missing: readonly MissingHub[],
+  output: 'table' | 'json' | 'yaml'
+): void {
+  sayMissing(io, missing)
+  if (output !== 'table') {
+    printObject(io, output, withMissing(view, missing))
+    return
+  }
+  const { namespace, profile, mode, revision, canary, evidence, next, history } = view
+  io.stdout(
+    `${namespace}/${profile}: ${mode === '' ? 'as its rules say' : mode} ${revision.slice(0, 19)}\n`
+  )
+  if (canary !== null) {
+    io.stdout(
+      `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, the others ${canary.from.mode} ${canary.from.revision?.slice(0, 19) ?? ''}\n  ${canary.containers} of ${canary.containers + canary.others} containers, ${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
+    )
+  }
+  for (const line of evidence) io.stdout(`  ${plain(line)}\n`)
+  if (next.mode !== '') {
+    io.stdout(
+      `next: ${next.mode}${next.ready ? '' : `, not yet: ${plain(next.reasons.join('; '))}`}\n`
+    )
+  }
+  const last = history.at(-1)
+  if (last !== undefined) {
+    io.stdout(
+      `last: ${last.action} by ${plain(last.by)} at ${last.at}: ${last.from} → ${last.to}${last.reason === undefined ? '' : ` (${plain(last.reason)})`}\n`
+    )
+  }
+}
+
+/** What every hub would say, that of most containers first: its word about what runs is worth the most. */
+async function askAllBefore(hubs: Hubs, path: string, body: object) {
+  const { answers, from, missing } = await askHubs<LadderView>(hubs, path, {
+    body: { ...body, dryRun: true }
+  })
+  const refusal = missing.find(({ code }) => code === 'INVALID_ARGUMENT')
+  if (refusal !== undefined) {
+    throw new SeccoError(refusal.code, refusal.message, { hint: refusal.next })
+  }
+  const all = from.map((hub, at) => ({ hub, view: answers[at] as LadderView }))
+  const [first, ...others] = all.sort((a, b) => b.view.running - a.view.running)
+  return { first, others: others.map(({ view }) => view), missing }
+}
+
+/**
+ * `secco promote`: one rung up, with its evidence. One hub writes; all are asked before: one whose nodes run
+ * the workload on a higher rung refuses to let it down.
+ */
+export async function promoteWorkload(
+  io: Io,
+  hubs: Hubs,
+  { canary, quietFor, ...args }: PromoteArgs,
+  output: 'table' | 'json' | 'yaml'
+): Promise<number> {
+  const body = {
+    ...args,
+    ...(canary === undefined ? {} : { canary }),
+    ...(quietFor === undefined ? {} : { quietFor })
+  }
+  const path = '/api/v1/promote'
+  const before =
+    hubs.all.length === 1
+      ? { first: undefined, others: [], missing: hubs.missing }
+      : await askAllBefore(hubs, path, body)
+  const view = await askHub<LadderView>(before.first?.hub ?? hubs.all[0], path, body)
+  printLadder(io, mergeLadders(view, before.others), before.missing, output)
+  if (args.dryRun) io.stderr('dry run: nothing was changed\n')
+  else if (output === 'table') {
+    io.stderr(`  next: new pods get it; those that run keep what they have: secco ps --wrong\n`)
+  }
+  return 0
+}
+
+/** `secco rollback`. */
+export async function rollbackWorkload(
+  io: Io,
+  hubs: Hubs,
+  args: { profile: string; reason: string },
+  output: 'table' | 'json' | 'yaml'
+): Promise<number> {
+  const view = await askHub<LadderView>(hubs.all[0], '/api/v1/rollback', args)
+  printLadder(io, view, hubs.missing, output)
+  return 0
+}

@@ -1,0 +1,71 @@
+import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
+import { type Io, paint } from '../lib/io.js'
+import { printObject, table } from '../lib/output.js'
+import { mergeRadii } from '../hubs/merge/radius.js'
+import { askHubs, type Hubs } from '../hubs/hubs.js'
+import { sayMissing, withMissing } from '../lib/missing-hubs.js'
+
+export interface SimulateArgs {
+  profile: string | undefined
+  deny: readonly string[]
+  selector: string | undefined
+  namespace: string | undefined
+  output: 'table' | 'wide' | 'json' | 'yaml'
+}
+
+/** Who would have been refused what, as a table. */
+export function printRadius(io: Io, radius: Radius, wide: boolean): void {
+  const { considered, without, hit, workloads, containers } = radius
+  if (hit > 0) {
+    io.stdout(
+      table(io, workloads, [
+        { title: 'NAMESPACE', value: (row) => row.namespace },
+        { title: 'WORKLOAD', value: (row) => row.workload },
+        { title: 'CONTAINERS', value: (row) => String(row.containers) },
+        { title: 'CALLS', value: (row) => String(row.calls) },
+        { title: 'REFUSED', value: (row) => row.syscalls.join(',') }
+      ])
+    )
+  }
+  if (wide && hit > 0) {
+    io.stdout('\n')
+    io.stdout(
+      table(io, containers, [
+        { title: 'NODE', value: (row) => row.node },
+        { title: 'CONTAINER', value: (row) => row.name },
+        { title: 'SINCE', value: (row) => row.since },
+        {
+          title: 'REFUSED',
+          value: (row) =>
+            row.denied
+              .map((one) => {
+                const argument = one.argument === '' ? '' : `(${one.argument})`
+                return `${one.syscall}${argument} × ${one.count}${one.certain ? '' : ' perhaps'}`
+              })
+              .join(', ')
+        }
+      ])
+    )
+  }
+  const words = `${hit} of ${considered} running containers would have been refused something`
+  io.stderr(`${paint(io, hit === 0 ? 'green' : 'yellow', words)}\n`)
+  if (without > 0) io.stderr(`${without} more run whose calls are not known\n`)
+}
+
+/** `secco simulate`: from the calls that running containers made; nothing is changed. */
+export async function simulateCommand(io: Io, hubs: Hubs, args: SimulateArgs): Promise<number> {
+  const { profile, deny, selector, namespace, output } = args
+  const { answers, missing } = await askHubs<Radius>(hubs, '/api/v1/simulate', {
+    body: {
+      deny,
+      ...(profile === undefined ? {} : { profile }),
+      ...(selector === undefined ? {} : { selector }),
+      ...(namespace === undefined ? {} : { namespace })
+    }
+  })
+  const radius = mergeRadii(answers)
+  sayMissing(io, missing)
+  if (output === 'json' || output === 'yaml') printObject(io, output, withMissing(radius, missing))
+  else printRadius(io, radius, output === 'wide')
+  return 0
+}

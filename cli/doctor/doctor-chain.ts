@@ -1,0 +1,183 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { machine, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import { digestOf } from '../../src/lib/digest.js'
+import type { Store } from '../../src/store/store.js'
+import { tinyPrograms } from '../base/tiny-program.js'
+import { canaryProfile, deliveredTo, proveDenial, proveFilter } from './doctor-canary.js'
+import { byWords } from './doctor-cluster-nodes.js'
+import {
+  conclude,
+  type DoctorOutput,
+  eventually,
+  type Link,
+  promptMs,
+  type Step,
+  walkLinks
+} from './doctor-links.js'
+import type { Io } from '../lib/io.js'
+import { type Addresses, readAddresses, type StatePaths } from '../lib/state.js'
+import { askHub } from '../hubs/hub-api.js'
+import { writeBundle } from '../walk-through/bundle.js'
+import { removeContainer, startContainer } from '../walk-through/container.js'
+import { reviewPod } from '../walk-through/review-pod.js'
+
+export interface ChainOptions {
+  output: DoctorOutput
+  paths: StatePaths
+  seccompRoot: string | undefined
+  user: string
+  now: () => Date
+}
+
+const name = 'secco-doctor'
+const ref = { namespace: 'default', name }
+
+interface Chain {
+  store: Store
+  options: ChainOptions
+  addresses: Addresses
+  work: string
+  path: string
+  digest: string
+  seccomp: LinuxSeccomp | undefined
+  /** The canary ran: what it did comes in until its end has. */
+  started: boolean
+}
+
+const links: readonly Link<Chain>[] = [
+  {
+    what: 'the hub answers, and a node is connected',
+    mend: 'start `secco up` (or `secco webhook` and `secco satellite`) on this state folder',
+    async prove(chain) {
+      chain.addresses = await readAddresses(chain.options.paths)
+      const nodes = await eventually(async () => {
+        const { items } = await askHub<{ items: { name: string; connected: boolean }[] }>(
+          chain.addresses,
+          '/api/v1/nodes'
+        )
+        const there = items.filter(({ connected }) => connected)
+        return there.length > 0 ? there : undefined
+      })
+      return nodes?.map((node) => node.name).join(', ')
+    }
+  },
+  {
+    what: 'a profile becomes a revision that every node has',
+    mend: 'look at `secco get profiles -o wide` and `secco get nodes -o wide`: a node is away or cannot write',
+    async prove(chain) {
+      await chain.store.delete('SeccompProfile', ref)
+      const own = canaryProfile(ref, { kind: 'Container', name }, machine())
+      await chain.store.apply('SeccompProfile', own)
+      const state = await deliveredTo([chain.addresses], ref)
+      if (state === undefined) return undefined
+      chain.digest = state.digest
+      chain.path = state.path
+      return state.digest.slice(0, 19)
+    }
+  },
+  {
+    what: 'the webhook patches a pod that asks for it',
+    mend: 'look at the audit lines of the webhook, and at `secco check -f POD.yaml`',
+    async prove(chain) {
+      const url = chain.addresses.webhook.replace('127.0.0.1', 'localhost')
+      const ca = Buffer.from(chain.addresses.caBundle, 'base64').toString()
+      let why = `its answer does not name ${chain.path}`
+      // It takes its rules and profiles in a moment after the nodes have the file.
+      const named = await eventually(async () => {
+        const lines = await reviewPod({ url, ca }, ref).catch((error: unknown) => {
+          why = toSeccoError(error).message
+          return []
+        })
+        return lines.some((line) => line.includes(chain.path)) ? chain.path : undefined
+      }, promptMs)
+      if (named === undefined) throw new Error(why)
+      return named
+    }
+  },
+  {
+    what: 'the file on this node is what its name says',
+    mend: 'give --seccomp-root the folder that the satellite writes to; it mends changed files by itself',
+    async prove(chain) {
+      const roots = [
+        chain.options.seccompRoot,
+        '/var/lib/kubelet/seccomp',
+        chain.options.paths.seccomp
+      ]
+      for (const root of roots) {
+        if (root === undefined) continue
+        const bytes = await readFile(join(root, chain.path)).catch(() => undefined)
+        if (bytes === undefined) continue
+        if (digestOf(bytes) !== chain.digest) {
+          throw new Error(`${join(root, chain.path)} is not what its name says`)
+        }
+        chain.seccomp = JSON.parse(bytes.toString()) as LinuxSeccomp
+        return join(root, chain.path)
+      }
+      throw new Error(`there is no ${chain.path} in a seccomp folder of this node`)
+    }
+  },
+  {
+    what: 'a container starts under it',
+    mend: 'run `secco doctor --node`: this machine needs runc and root for the canary',
+    async prove(chain) {
+      const rootfs = join(chain.work, 'rootfs')
+      for (const folder of ['proc', 'dev', 'tmp']) {
+        await mkdir(join(rootfs, folder), { recursive: true })
+      }
+      await writeFile(join(rootfs, 'ask'), tinyPrograms(machine()).ask, { mode: 0o755 })
+      const bundle = await writeBundle(join(chain.work, 'bundle'), {
+        ...{ rootfs, args: ['/ask'], files: [], writable: [], profile: name },
+        ...{ seccomp: chain.seccomp, noNewPrivileges: true }
+      })
+      await startContainer({ id: name, root: join(chain.options.paths.root, 'runc') }, bundle)
+      chain.started = true
+      return name
+    }
+  },
+  {
+    what: "the kernel's filter is that revision",
+    mend: 'look at `secco ps -o wide`: WHY says what is in force instead',
+    prove: ({ addresses, digest }) => proveFilter([addresses], ({ id }) => id === name, digest)
+  },
+  {
+    what: 'a refused call is seen and attributed',
+    mend: 'run `secco doctor --node`: recording or the tracing of denials does not work here',
+    async prove({ addresses }) {
+      const seen = await proveDenial([addresses], name)
+      return seen && byWords([seen])
+    }
+  }
+]
+
+/** What the canary did comes in until its end has: a profile that is deleted before would be made again. */
+async function untilTold({ store }: Chain): Promise<void> {
+  await eventually(async () => {
+    const profile = await store.get('SeccompProfile', ref)
+    const all = profile?.status?.instances ?? []
+    return all.length > 0 && all.every(({ ended }) => ended) ? true : undefined
+  })
+}
+
+/** `secco doctor`: 0 when every link holds, else 1; what it made is removed again. */
+export async function runChainDoctor(io: Io, store: Store, options: ChainOptions): Promise<number> {
+  const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
+  const chain: Chain = {
+    ...{ store, options, work, path: '', digest: '', seccomp: undefined, started: false },
+    addresses: { pid: 0, webhook: '', hub: '', ui: '', caBundle: '' }
+  }
+  let steps: Step[] = []
+  try {
+    steps = await walkLinks(io, options.output, links, chain)
+  } finally {
+    await removeContainer({ id: name, root: join(options.paths.root, 'runc') }, 'KILL').catch(
+      () => undefined
+    )
+    if (chain.started) await untilTold(chain)
+    await store.delete('SeccompProfile', ref).catch(() => false)
+    await rm(work, { recursive: true, force: true })
+  }
+  return conclude(io, options.output, steps)
+}

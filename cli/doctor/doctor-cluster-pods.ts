@@ -1,0 +1,123 @@
+import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { tinyPrograms } from '../base/tiny-program.js'
+import { listOf, proveDenial, proveFilter } from './doctor-canary.js'
+import {
+  canaryName as name,
+  canaryPod,
+  canaryPods,
+  insteadOf,
+  isRunning,
+  type Pod,
+  profilePath,
+  waitingText
+} from './doctor-cluster-canary.js'
+import { type Chain, placeOf } from './doctor-cluster-chain.js'
+import { byWords } from './doctor-cluster-nodes.js'
+import { eventually, type Link, patienceMs, promptMs } from './doctor-links.js'
+import { namespace as home, roleLabels } from '../install/names.js'
+
+/** The same of each canary's node at once; the first failure is the one that is told, with its node. */
+async function onEach<Value, Found>(
+  all: ReadonlyMap<string, Value>,
+  prove: (value: Value, node: string) => Promise<Found>
+): Promise<Found[]> {
+  const tries = [...all].map(async ([node, value]) => {
+    try {
+      return await prove(value, node)
+    } catch (error) {
+      const { code, message, hint } = toSeccoError(error)
+      throw new SeccoError(code, `${node}: ${message}`, { cause: error, hint })
+    }
+  })
+  return await Promise.all(tries)
+}
+
+/** What is proven with a real pod on each node. */
+export const podLinks: readonly Link<Chain>[] = [
+  {
+    what: 'a pod starts under it',
+    mend: 'the message is the node’s own: secco doctor --node there says what it can do',
+    async prove(chain) {
+      const { call, nodes, path } = chain
+      const ask = tinyPrograms(chain.machine).ask.toString('base64')
+      const configMaps = `/api/v1/namespaces/${name}/configmaps`
+      await call('POST', configMaps, { body: { metadata: { name }, binaryData: { ask } } })
+      const made = new Map<string, Pod>()
+      for (const node of nodes.tried) {
+        const body = canaryPod(placeOf(chain), node)
+        made.set(node, (await call('POST', canaryPods, { body })) as Pod)
+      }
+      const newest = new Map(made)
+      await eventually(async () => {
+        const { items } = (await call('GET', canaryPods)) as { items: Pod[] }
+        for (const [node, { metadata }] of made) {
+          const now = items.find((one) => one.metadata.uid === metadata.uid)
+          if (now !== undefined) newest.set(node, now)
+        }
+        return [...newest.values()].every(isRunning) ? true : undefined
+      })
+      for (const [node, pod] of newest) {
+        if (!isRunning(pod)) return { broken: `${node}: ${waitingText(pod)}` }
+        if (profilePath(pod) !== path) return insteadOf(pod)
+      }
+      chain.pods = newest
+      return byWords([...newest.keys()].map((node) => ({ node, words: `a pod of ${name}` })))
+    }
+  },
+  {
+    what: 'the file on its node is what its name says',
+    mend: 'look at `secco ps -A -o wide` and the log of the satellite: it mends what others change',
+    async prove(chain) {
+      const { pods, path } = chain
+      const seen = new Map<string, ContainerView>()
+      await eventually(async () => {
+        const all = `/api/v1/containers?namespace=${name}`
+        const items = await listOf<ContainerView>(chain.hubs, all)
+        for (const [node, { metadata }] of pods) {
+          const own = items.find(({ podUid }) => podUid === metadata.uid)
+          if (own !== undefined && own.disk !== '') seen.set(node, own)
+        }
+        return seen.size === pods.size ? true : undefined
+      }, promptMs)
+      // In the order of the nodes, not of the answers.
+      const views = new Map<string, ContainerView>()
+      for (const node of pods.keys()) {
+        const view = seen.get(node)
+        if (view === undefined) {
+          const mend = `its satellite did not see the pod: kubectl -n ${home} logs -l ${roleLabels.satellite}`
+          return { broken: `${node}: nobody looked at it within ${promptMs / 1000} s`, mend }
+        }
+        if (view.disk !== 'ok') return { broken: `${path} on ${node} is ${view.disk}` }
+        views.set(node, view)
+      }
+      chain.views = views
+      return byWords([...views.keys()].map((node) => ({ node, words: path })))
+    }
+  },
+  {
+    what: "the kernel's filter is that revision",
+    mend: 'look at `secco ps -A -o wide`: WHY says what is in force instead',
+    async prove({ hubs, pods, digest }) {
+      const found = await onEach(pods, async ({ metadata }, node) => {
+        const isCanary = ({ podUid }: ContainerView) => podUid === metadata.uid
+        return { node, words: await proveFilter(hubs, isCanary, digest) }
+      })
+      return byWords(found)
+    }
+  },
+  {
+    what: 'a refused call is seen and attributed',
+    mend: 'on that node: secco doctor --node; recording or the tracing of denials does not work there',
+    async prove({ hubs, views }) {
+      const found = await onEach(views, async ({ id }, node) => {
+        return { node, seen: await proveDenial(hubs, id) }
+      })
+      const silent = found.find(({ seen }) => seen === undefined)
+      if (silent !== undefined) {
+        return { broken: `${silent.node}: not within ${patienceMs / 1000} s` }
+      }
+      return byWords(found.flatMap(({ seen }) => seen ?? []))
+    }
+  }
+]

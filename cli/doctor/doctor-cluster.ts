@@ -1,0 +1,199 @@
+import { apiVersion } from '../../src/api/names.js'
+import { errorKinds, toSeccoError } from '../../src/lib/errors.js'
+import { openClusterHubs } from '../hubs/cluster-hub.js'
+import {
+  canaryContainer as container,
+  canaryName as name,
+  canaryPod,
+  canaryPods,
+  cleanUp,
+  found,
+  insteadOf,
+  makeRoom,
+  type Pod,
+  profilePath
+} from './doctor-cluster-canary.js'
+import { canaryProfile, deliveredTo, listOf } from './doctor-canary.js'
+import { type Chain, type ClusterDoctorOptions, placeOf } from './doctor-cluster-chain.js'
+import { chooseNodes, isReady, type Node, nodesText, untriedText } from './doctor-cluster-nodes.js'
+import { podLinks } from './doctor-cluster-pods.js'
+import { notServing, readyText, type Workload } from './doctor-cluster-programs.js'
+import {
+  type Broken,
+  conclude,
+  eventually,
+  type Link,
+  promptMs,
+  type Step,
+  walkLinks
+} from './doctor-links.js'
+import { commonLabels, names, namespace as home, roleLabels } from '../install/names.js'
+import { type Io, paint } from '../lib/io.js'
+import { loadKubeconfig } from '../lib/open-store.js'
+
+const apply = 'secco install --image IMAGE | kubectl apply -f -'
+const machines: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' }
+
+const links: readonly Link<Chain>[] = [
+  {
+    what: 'Secco is installed, and its programs are ready',
+    mend: 'see whether the API server answers you: kubectl version',
+    async prove(chain) {
+      const query = {
+        labelSelector: `app.kubernetes.io/name=${commonLabels['app.kubernetes.io/name']}`
+      }
+      const of = async (kind: string): Promise<Workload[]> => {
+        const path = `/apis/apps/v1/namespaces/${home}/${kind}`
+        return ((await chain.call('GET', path, { query })) as { items: Workload[] }).items
+      }
+      const [deployments, daemonSets] = [await of('deployments'), await of('daemonsets')]
+      const satellites = daemonSets.find(({ metadata }) => metadata.name === names.satellite)
+      if (deployments.length === 0 || satellites === undefined) {
+        const what = deployments.length === 0 ? 'no webhook and no hub' : 'no satellites'
+        return { broken: `there are ${what} in namespace ${home}`, mend: apply }
+      }
+      chain.satellite = satellites.spec.template.spec
+      return notServing(deployments) ?? [...deployments, satellites].map(readyText).join(', ')
+    }
+  },
+  {
+    what: 'every hub answers, and every node has a satellite',
+    mend: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
+    async prove(chain) {
+      const { kubeconfig, token } = chain.options
+      chain.hubs = (await openClusterHubs(kubeconfig, token)).all
+      const { items } = (await chain.call('GET', '/api/v1/nodes')) as { items: Node[] }
+      const up = items.filter(isReady)
+      if (up.length === 0) return { broken: 'no node is Ready', mend: 'kubectl get nodes' }
+      chain.nodes = chooseNodes(items, chain.options.most)
+      chain.machine = machines[chain.nodes.arch] ?? chain.nodes.arch
+      let lacking: string[] = up.map(({ metadata }) => metadata.name)
+      await eventually(async () => {
+        const known = await listOf<{ name: string; connected: boolean }>(
+          chain.hubs,
+          '/api/v1/nodes'
+        )
+        const there = new Set(known.filter(({ connected }) => connected).map((one) => one.name))
+        lacking = up.map(({ metadata }) => metadata.name).filter((one) => !there.has(one))
+        return lacking.length === 0 ? true : undefined
+      }, promptMs)
+      const [first] = lacking
+      if (first === undefined) return nodesText(up.map(({ metadata }) => metadata.name))
+      const mend = `kubectl -n ${home} get pods -l ${roleLabels.satellite} -o wide; on ${first}: secco doctor --node`
+      return { broken: `no satellite of ${lacking.slice(0, 5).join(', ')} is connected`, mend }
+    }
+  },
+  {
+    what: 'the API server is told to ask the webhook',
+    mend: apply,
+    async prove({ call }) {
+      const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${names.configuration}`
+      const configuration = await found<{
+        webhooks?: { failurePolicy?: string; clientConfig: { caBundle?: string } }[]
+      }>(call('GET', path))
+      const [own] = configuration?.webhooks ?? []
+      if (own === undefined) {
+        const broken = `there is no MutatingWebhookConfiguration ${names.configuration}: no pod is patched`
+        return { broken, mend: apply }
+      }
+      if ((own.clientConfig.caBundle ?? '') === '') {
+        const mend = `the webhook writes it: kubectl -n ${home} logs -l ${roleLabels.admission}`
+        return {
+          broken: 'its configuration has no caBundle: the API server trusts no answer',
+          mend
+        }
+      }
+      return `${names.configuration}, failurePolicy ${own.failurePolicy ?? 'Fail'}`
+    }
+  },
+  {
+    what: 'a profile becomes a revision that every node has',
+    mend: 'look at `secco get profiles -A -o wide` and `secco get nodes`: a node is away or cannot write',
+    async prove(chain) {
+      await makeRoom(chain.call)
+      const workload = { kind: 'Pod', name, container } as const
+      const profile = canaryProfile({ namespace: name, name }, workload, chain.machine)
+      await chain.call('POST', `/apis/${apiVersion}/namespaces/${name}/seccompprofiles`, {
+        body: profile
+      })
+      const state = await deliveredTo(chain.hubs, { namespace: name, name })
+      if (state === undefined) return undefined
+      chain.digest = state.digest
+      chain.path = state.path
+      return state.digest.slice(0, 19)
+    }
+  },
+  {
+    what: 'the webhook patches a pod that asks for it',
+    mend: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`,
+    async prove(chain) {
+      let why: Broken = { broken: 'the API server made no pod' }
+      const body = canaryPod(placeOf(chain), chain.nodes.tried[0] ?? '')
+      // It takes its rules and profiles in a moment after the nodes have the file.
+      const patched = await eventually(async () => {
+        try {
+          const query = { dryRun: 'All' }
+          const pod = (await chain.call('POST', canaryPods, { query, body })) as Pod
+          if (profilePath(pod) === chain.path) return pod
+          why = insteadOf(pod)
+        } catch (error) {
+          why = { broken: toSeccoError(error).message }
+        }
+        return undefined
+      }, promptMs)
+      return patched === undefined ? why : chain.path
+    }
+  },
+  ...podLinks
+]
+
+/** The same link; what fails with a next step of its own says that one. */
+function hinted(link: Link<Chain>): Link<Chain> {
+  return {
+    ...link,
+    async prove(chain) {
+      try {
+        return await link.prove(chain)
+      } catch (error) {
+        const { code, message, hint } = toSeccoError(error)
+        return { broken: message, ...(hint === errorKinds[code].hint ? {} : { mend: hint }) }
+      }
+    }
+  }
+}
+
+/**
+ * `secco doctor --kubeconfig`: proves the chain in a cluster with a real pod on each node: API server, webhook, patch,
+ * file, kernel filter, denial. Needs the rights to make a namespace, a pod and an approved profile in it.
+ * @returns 0 when every link holds, else 1; what it made is removed again.
+ * @throws SeccoError for the kubeconfig
+ */
+export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): Promise<number> {
+  const config = await loadKubeconfig(options.kubeconfig)
+  const { createApiCall } = await import('../../src/store/kubernetes-call.js')
+  const call = createApiCall(config)
+  const chain: Chain = {
+    ...{
+      options,
+      call,
+      hubs: [],
+      satellite: { containers: [] },
+      machine: '',
+      digest: '',
+      path: ''
+    },
+    ...{ nodes: { tried: [], untried: [], arch: '' }, pods: new Map(), views: new Map() }
+  }
+  let steps: Step[] = []
+  try {
+    steps = await walkLinks(io, options.output, links.map(hinted), chain)
+  } finally {
+    await cleanUp(call)
+  }
+  const { tried, untried } = chain.nodes
+  const code = conclude(io, options.output, steps, { tried, untried })
+  if (options.output === 'table' && untried.length > 0) {
+    io.stdout(`${paint(io, 'yellow', `nothing was proven of ${untriedText(untried)}`)}\n`)
+  }
+  return code
+}

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { toSeccoError } from '../../src/lib/errors.js'
+import { type Io, paint, plain } from '../lib/io.js'
+import { printObject } from '../lib/output.js'
+
+/** Why a link does not hold; with a mend of its own where the link's is not the right one. */
+export interface Broken {
+  broken: string
+  mend?: string
+}
+
+/** One link of the chain: what it proves, how, and what mends it. */
+export interface Link<Chain> {
+  what: string
+  mend: string
+  /** What was found; throws, or gives undefined or `Broken`, when it is broken. */
+  prove: (chain: Chain) => Promise<string | Broken | undefined>
+}
+
+export interface Step {
+  what: string
+  ok: boolean
+  found: string
+  /** The mend; empty when it is green. */
+  next: string
+}
+
+/** How long a link is waited for when it says nothing else. */
+export const patienceMs = 30_000
+/** For what a hub, a webhook or a satellite says at once where it works. */
+export const promptMs = 10_000
+
+/** Asks until there is an answer; undefined when there is none in time. */
+export async function eventually<T>(
+  ask: () => Promise<T | undefined>,
+  forMs = patienceMs
+): Promise<T | undefined> {
+  for (const end = Date.now() + forMs; Date.now() < end; ) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    await delay(200)
+  }
+  return undefined
+}
+
+async function stepOf<Chain>({ what, mend, prove }: Link<Chain>, chain: Chain): Promise<Step> {
+  try {
+    const found = await prove(chain)
+    if (typeof found === 'string') return { what, ok: true, found, next: '' }
+    if (found === undefined)
+      return { what, ok: false, found: `not within ${patienceMs / 1000} s`, next: mend }
+    return { what, ok: false, found: found.broken, next: found.mend ?? mend }
+  } catch (error) {
+    return { what, ok: false, found: toSeccoError(error).message, next: mend }
+  }
+}
+
+export type DoctorOutput = 'table' | 'json' | 'yaml'
+
+/** Goes along the chain to its end or its first broken link, and says each as it is found. */
+export async function walkLinks<Chain>(
+  io: Io,
+  output: DoctorOutput,
+  links: readonly Link<Chain>[],
+  chain: Chain
+): Promise<Step[]> {
+  const width = Math.max(...links.map(({ what }) => what.length))
+  const steps: Step[] = []
+  for (const link of links) {
+    const broken = steps.some(({ ok }) => !ok)
+    const step = broken
+      ? { what: link.what, ok: false, found: 'not tried', next: '' }
+      : await stepOf(link, chain)
+    steps.push(step)
+    if (output !== 'table') continue
+    const failed = broken ? paint(io, 'dim', '·') : paint(io, 'red', '✗')
+    const sign = step.ok ? paint(io, 'green', '✓') : failed
+    io.stdout(`${sign} ${step.what.padEnd(width)}   ${plain(step.found)}\n`)
+    if (step.next !== '') io.stdout(`  ${' '.repeat(width)}   next: ${plain(step.next)}\n`)
+  }
+  return steps
+}
+
+/**
+ * The verdict below the links. @param nodes what is told of nodes with it
+ * @returns the exit code: 0 when every link holds, else 1
+ */
+export function conclude(
+  io: Io,
+  output: DoctorOutput,
+  steps: readonly Step[],
+  nodes: object = {}
+): number {
+  const good = steps.every(({ ok }) => ok)
+  if (output !== 'table') printObject(io, output, { good, steps, ...nodes })
+  else {
+    const words = good ? 'the whole chain works' : 'the chain is broken where it is red'
+    io.stdout(`${paint(io, good ? 'green' : 'red', words)}\n`)
+  }
+  return good ? 0 : 1
+}

@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { access, constants, readdir, readFile } from 'node:fs/promises'
+import { machine, release } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { probeCapabilities } from '../../native/capabilities.js'
+import type { Capability } from '../../native/capability-table.js'
+import { hasKernelBtf } from '../../native/kernel-btf.js'
+import { openRecorder, reasonOf } from '../../native/recorder.js'
+import { recorderMemory } from '../../native/recorder-memory.js'
+import { trialLoad } from '../../native/trial-load.js'
+import type { SelfTest } from '../../native/types.js'
+import { type CgroupMode, cgroupMode } from '../../satellite/lib/cgroup-mode.js'
+import { containerdRuntime } from '../../satellite/containers/containerd.js'
+import { dockerRuntime } from '../../satellite/containers/docker.js'
+import { podmanRuntime } from '../../satellite/containers/podman.js'
+import { openRegistry } from '../../satellite/containers/registry.js'
+import { runcRuntime } from '../../satellite/containers/runc.js'
+import { runcSays } from '../../satellite/containers/runc-version.js'
+import type { Logger } from '../../src/lib/log.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
+
+/** What works, or one sentence with why it does not. */
+export type Tried<Value> = { value: Value } | { reason: string }
+
+/** What this node is and gives, as found by trying. */
+export interface NodeFacts {
+  root: boolean
+  kernel: string
+  arch: string
+  abis: readonly string[]
+  btf: boolean
+  /** The file that types are read from instead; empty: none was given, or none is needed. */
+  btfFile: string
+  cgroup: CgroupMode
+  hook: string
+  capabilities: readonly Capability[]
+  runtimes: readonly { name: string; version: string }[]
+  /** Programs of runtimes that are there although nothing answered. */
+  silentRuntimes: readonly string[]
+  libseccomp: string
+  seccompRoot: string
+  /** undefined: a file can be written there. */
+  seccompRootProblem: string | undefined
+  /** undefined: the kernel takes a filter. */
+  filterProblem: string | undefined
+  /** Not run although there is a hook: what is counted is not proven, and counted all the same. */
+  selfTest: Tried<SelfTest & { recursionMisses: number }>
+  /** Bytes of kernel memory. */
+  memory: Tried<number>
+  /** What a Secco has pinned on the bpf file system. */
+  pinned: readonly string[]
+}
+
+function attempt<Value>(action: () => Value): Tried<Value> {
+  try {
+    return { value: action() }
+  } catch (error) {
+    return { reason: reasonOf(error) }
+  }
+}
+
+async function selfTest(
+  btf: string | undefined
+): Promise<{ hook: string; test: NodeFacts['selfTest'] }> {
+  let hook = ''
+  try {
+    const recorder = openRecorder({ btf })
+    try {
+      recorder.attach()
+      hook = recorder.hook
+      const test = await recorder.selfTest()
+      const { recursionMisses } = recorder.counters()
+      return { hook, test: { value: { ...test, recursionMisses } } }
+    } finally {
+      recorder.stop()
+    }
+  } catch (error) {
+    return { hook, test: { reason: reasonOf(error) } }
+  }
+}
+
+/** The folder itself, or where it would be made: nothing is written. */
+async function whyNotWritable(folder: string): Promise<string | undefined> {
+  let nearest = folder
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest)
+  try {
+    await access(nearest, constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).message
+  }
+}
+
+async function whyNoFilter(): Promise<string | undefined> {
+  const result = await trialLoad({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    syscalls: [{ names: ['exit_group', 'read', 'write'], action: 'SCMP_ACT_ALLOW' }]
+  })
+  return result.ok ? undefined : result.reason
+}
+
+async function crunVersion(): Promise<{ name: string; version: string }[]> {
+  const run = promisify(execFile)
+  const output = await run('crun', ['--version'], { timeout: 5000 }).catch(() => undefined)
+  const version = /^crun version (\S+)/m.exec(output?.stdout ?? '')?.[1]
+  return version === undefined ? [] : [{ name: 'crun', version }]
+}
+
+/** A daemon that does not run has no version to tell, but its program is here. */
+function installedRuntimes(answered: readonly { name: string }[]): string[] {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return ['runc', 'crun', 'containerd', 'docker', 'podman']
+    .filter((name) => !answered.some((one) => one.name === name))
+    .filter((name) => folders.some((folder) => existsSync(join(folder, name))))
+}
+
+async function pinnedThings(): Promise<string[]> {
+  const folder = '/sys/fs/bpf'
+  const names = await readdir(folder).catch((): string[] => [])
+  return names.filter((name) => name.startsWith('secco')).map((name) => join(folder, name))
+}
+
+export interface NodeToRead {
+  seccompRoot: string
+  containerdSocket: string
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
+  logger: Logger
+}
+
+/** Looks at this node. Everything is undone again; nothing here rejects because one thing fails. */
+export async function readNodeFacts(options: NodeToRead): Promise<NodeFacts> {
+  const { seccompRoot, containerdSocket, btf, logger } = options
+  const registry = openRegistry(
+    [runcRuntime(), containerdRuntime(containerdSocket), dockerRuntime(), podmanRuntime()],
+    logger
+  )
+  try {
+    const { hook, test } = await selfTest(btf)
+    const runtimes = [...(await registry.versions()), ...(await crunVersion())]
+    const mountinfo = await readFile('/proc/self/mountinfo', 'utf8')
+    return {
+      root: process.getuid?.() === 0,
+      kernel: release(),
+      arch: machine(),
+      abis: abisOfMachine(machine()),
+      btf: hasKernelBtf(),
+      btfFile: hasKernelBtf() ? '' : (btf ?? ''),
+      cgroup: cgroupMode(mountinfo),
+      hook,
+      capabilities: await probeCapabilities(undefined, btf),
+      runtimes,
+      silentRuntimes: installedRuntimes(runtimes),
+      libseccomp: (await runcSays()).libseccomp,
+      seccompRoot,
+      seccompRootProblem: await whyNotWritable(seccompRoot),
+      filterProblem: await whyNoFilter(),
+      selfTest: test,
+      memory: attempt(() => recorderMemory({ btf })),
+      pinned: await pinnedThings()
+    }
+  } finally {
+    registry.close()
+  }
+}

@@ -1,0 +1,102 @@
+import { ensureClientLeaf } from '../../certs/files.js'
+import { checkToken, watchFile } from '../../satellite/lib/token-file.js'
+import type { Uplink, UplinkTls } from '../../satellite/uplink/uplink-types.js'
+import type { SeccoError } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
+
+/** What a node shows to its hub. */
+export interface Shown {
+  tls: UplinkTls
+  token?: string
+}
+
+/** What this node proves itself with, kept new. */
+export interface NodeProof {
+  now(): Shown
+  /** From here on the uplink is told of what is new, and at once of what came after it was given `taken`. */
+  follow(uplink: Pick<Uplink, 'setTls' | 'setToken'>, taken: Shown): void
+  stop(): void
+}
+
+const renewalCheckMs = 3_600_000
+
+/**
+ * A certificate of the authority in a folder, renewed in time.
+ * @throws SeccoError INVALID_NAME, CERTIFICATE_INVALID, WRITE_FAILED.
+ */
+export async function certificateProof(
+  dir: string,
+  node: string,
+  logger: Logger
+): Promise<NodeProof> {
+  let leaf = await ensureClientLeaf(dir, node)
+  let uplink: Pick<Uplink, 'setTls'> | undefined
+  const renew = async () => {
+    const next = await ensureClientLeaf(dir, node)
+    if (next.cert === leaf.cert && next.ca === leaf.ca) return
+    leaf = next
+    uplink?.setTls(next)
+    logger.info('certificate renewed')
+  }
+  const renewal = setInterval(() => {
+    renew().catch((error: unknown) => {
+      logger.error(
+        { err: error },
+        'the certificate could not be renewed; it is tried again in an hour'
+      )
+    })
+  }, renewalCheckMs)
+  return {
+    now: () => ({ tls: leaf }),
+    follow(given, taken) {
+      uplink = given
+      if (taken.tls !== leaf) given.setTls(leaf)
+    },
+    stop: () => clearInterval(renewal)
+  }
+}
+
+/**
+ * A projected ServiceAccount token, and the authorities that sign the hub's certificate: files that the kubelet
+ * renews at any time, also while this node's satellite starts.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
+ */
+export async function tokenProof(
+  { tokenFile, caFile }: { tokenFile: string; caFile: string },
+  logger: Logger
+): Promise<NodeProof> {
+  let uplink: Pick<Uplink, 'setTls' | 'setToken'> | undefined
+  const onProblem = ({ code, message }: SeccoError) => logger.error({ code }, message)
+  const authority = await watchFile({
+    path: caFile,
+    onProblem,
+    onChange: (ca) => {
+      uplink?.setTls({ ca })
+      logger.info('authority of the hub renewed')
+    }
+  })
+  const token = await watchFile({
+    path: tokenFile,
+    check: checkToken,
+    onProblem,
+    onChange: (text) => {
+      uplink?.setToken(text)
+      logger.info('token renewed')
+    }
+  }).catch((error: unknown) => {
+    authority.stop()
+    throw error
+  })
+  return {
+    now: () => ({ tls: { ca: authority.text() }, token: token.text() }),
+    follow(given, taken) {
+      uplink = given
+      if (taken.tls.ca !== authority.text()) given.setTls({ ca: authority.text() })
+      if (taken.token !== token.text()) given.setToken(token.text())
+    },
+    stop() {
+      authority.stop()
+      token.stop()
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { machine } from 'node:os'
+import { rootNamespace } from '../../src/api/names.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import {
+  type ProfileState,
+  type RevisionState,
+  revisionPath
+} from '../../src/rules/profile-state.js'
+import { buildSnapshot, type Snapshot } from '../../src/rules/snapshot.js'
+import {
+  isWithin,
+  type PassSet,
+  passSetOf,
+  runtimeDefaultPassSet
+} from '../../src/seccomp/filter/pass-set.js'
+import { renderProfile } from '../../src/seccomp/render/render.js'
+import type { Store } from '../../src/store/store.js'
+import { readList } from './hub-api.js'
+import { readAddresses, type StatePaths } from '../lib/state.js'
+
+function isKnownWithin(sets: ReadonlyMap<string, PassSet>, digest: string): boolean {
+  const set = sets.get(digest)
+  return set !== undefined && isWithin(set, runtimeDefaultPassSet)
+}
+
+/**
+ * What a profile's documents alone tell, without a hub: the revision they render to, ready as far as
+ * `status.nodes` says. A profile that does not render counts as not approved; `profile show` says why.
+ */
+function stateOf(
+  profile: SeccompProfile,
+  all: ReadonlyMap<string, SeccompProfile>,
+  sets: Map<string, PassSet>
+): ProfileState {
+  const namespace = profile.metadata.namespace ?? rootNamespace
+  const { name } = profile.metadata
+  const approved = profile.spec.seccomp !== undefined
+  if (!approved) return { namespace, name, approved }
+  const nodes = profile.status?.nodes
+  const ready = nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
+  const revision = (digest: string, isReady: boolean): RevisionState => ({
+    digest,
+    path: revisionPath(namespace, name, digest),
+    ready: isReady,
+    withinDefault: isKnownWithin(sets, digest)
+  })
+  try {
+    const resolve = (otherNamespace: string, otherName: string) =>
+      all.get(`${otherNamespace}/${otherName}`)
+    const render = (mode: 'audit' | 'enforce') => {
+      const rendering = renderProfile(profile, { mode, resolve, machine: machine() })
+      sets.set(rendering.digest, passSetOf(rendering.seccomp))
+      return rendering.digest
+    }
+    const { status } = profile
+    // The hub rendered it for its fleet: what it lets through is as good as what ours does.
+    const enforced = () => {
+      const own = render('enforce')
+      const known = status?.revision ?? own
+      const set = sets.get(own)
+      if (set !== undefined) sets.set(known, set)
+      return known
+    }
+    return {
+      namespace,
+      name,
+      approved,
+      enforce: revision(enforced(), ready),
+      audit: revision(render('audit'), ready),
+      ...(status?.previousRevision === undefined
+        ? {}
+        : { previous: revision(status.previousRevision, ready) })
+    }
+  } catch {
+    return { namespace, name, approved: false }
+  }
+}
+
+/**
+ * The snapshot that decisions rest on: from the running hub when there is one, else from the documents.
+ * @param paths where a hub of these objects runs here; undefined: its objects are in a cluster
+ */
+export async function loadSnapshot(store: Store, paths: StatePaths | undefined): Promise<Snapshot> {
+  const rules = await store.list('SeccompRule')
+  const running = paths && (await readAddresses(paths).catch(() => undefined))
+  if (running !== undefined) {
+    return buildSnapshot({ rules, profiles: await readList<ProfileState>(running, 'states') })
+  }
+  const profiles = await store.list('SeccompProfile')
+  const all = new Map(
+    profiles.map((each) => [
+      `${each.metadata.namespace ?? rootNamespace}/${each.metadata.name}`,
+      each
+    ])
+  )
+  const sets = new Map<string, PassSet>([['runtime-default', runtimeDefaultPassSet]])
+  return buildSnapshot({
+    rules,
+    profiles: profiles.map((profile) => stateOf(profile, all, sets)),
+    within: (inner, outer) => {
+      const [left, right] = [sets.get(inner), sets.get(outer)]
+      return left !== undefined && right !== undefined && isWithin(left, right)
+    }
+  })
+}

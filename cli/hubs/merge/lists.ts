@@ -1,0 +1,83 @@
+import { byPlace } from '../../../webhook/confinement/containers/container-routes.js'
+import type { ContainerView } from '../../../webhook/confinement/containers/container-view-types.js'
+import type { Explained } from '../../../webhook/confinement/explain.js'
+import type { RefusedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
+import type { NodeView } from '../../../webhook/views/view.js'
+import { countedBy, mergeDenials } from './denials.js'
+import { less, once } from './once.js'
+
+const refusedOf = ({ denials, expected }: RefusedContainer): number => denials + expected
+
+function knowsMore(view: RefusedContainer, than: RefusedContainer): boolean {
+  const order = refusedOf(view) - refusedOf(than) || view.syscalls - than.syscalls
+  return order === 0 ? view.since > than.since : order > 0
+}
+
+/** `GET /api/v1/containers`. */
+export function mergeContainers(lists: readonly (readonly ContainerView[])[]): ContainerView[] {
+  return once(lists, ({ key }) => key, knowsMore).sort(byPlace)
+}
+
+function mergeAbout<Item extends { container: RefusedContainer }>(
+  lists: readonly (readonly Item[])[]
+): Item[] {
+  const items = once(
+    lists,
+    ({ container }) => container.key,
+    (one, than) => knowsMore(one.container, than.container)
+  )
+  return items.sort((a, b) => byPlace(a.container, b.container))
+}
+
+/** `GET /api/v1/explain`. */
+export function mergeExplained(lists: readonly (readonly Explained[])[]): Explained[] {
+  return mergeAbout(lists)
+}
+
+type Before = WhyEperm['before'][number]
+
+/** A hub that lists a container has told its runs apart, by what its node said of each: these are earlier ones. */
+const earlierRuns = ({ items, before }: WhyEperm): Before[] =>
+  before.filter((row) =>
+    items.some(({ container: { node, id } }) => node === row.node && id === row.container)
+  )
+
+/**
+ * `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one, which
+ * hears of its refused calls with the next of them only.
+ */
+export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
+  const merged = mergeAbout(answers.map((one) => one.items))
+  const before = mergeDenials(answers.map((one) => one.before))
+  const earlier = new Set(answers.flatMap(earlierRuns).map(countedBy))
+  const isOf = ({ container }: WhyEperm['items'][number], row: Before): boolean =>
+    !earlier.has(countedBy(row)) &&
+    container.node === row.node &&
+    container.id === row.container &&
+    Date.parse(row.firstSeen) >= Date.parse(container.startedAt)
+  const items = merged.map((item) => {
+    const known = new Set(item.denials.map(countedBy))
+    const more = before.filter((row) => isOf(item, row) && !known.has(countedBy(row)))
+    const denials = [...item.denials, ...more]
+    return { ...item, denials, words: [...item.words, ...more.map(({ words }) => words)] }
+  })
+  return { items, before: before.filter((row) => !merged.some((item) => isOf(item, row))) }
+}
+
+/** `GET /api/v1/nodes`: a node is connected to the hub that says so. */
+export function mergeNodes(lists: readonly (readonly NodeView[])[]): NodeView[] {
+  const nodes = once(
+    lists,
+    ({ name }) => name,
+    (node, than) =>
+      node.connected === than.connected ? node.lastSeen > than.lastSeen : node.connected
+  )
+  return nodes.sort((a, b) => less(a.name, b.name))
+}
+
+/** `GET /api/v1/audit`, newest first: each hub wrote what was done at it. */
+export function mergeActions<Row extends { at: string }>(
+  lists: readonly (readonly Row[])[]
+): Row[] {
+  return lists.flat().sort((a, b) => less(b.at, a.at))
+}

@@ -1,0 +1,102 @@
+import { approvalPolicy } from '../../webhook/admission/approval-policy.js'
+import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
+import { customResourceDefinitions } from '../../src/api/crd.js'
+import { clusterNamed, commonLabels, names, namespace, serverNames } from './names.js'
+import { certManagerObjects, injectAnnotation, networkPolicies, services } from './network.js'
+import type { InstallOptions, Manifest } from './options.js'
+import { programs } from './programs.js'
+import { peopleRights, programRights } from './rights.js'
+import { satellite } from './satellite.js'
+
+function ownNamespace(): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: namespace,
+      labels: {
+        ...commonLabels,
+        // The satellite sees its node's processes and writes its seccomp folder.
+        'pod-security.kubernetes.io/enforce': 'privileged',
+        'pod-security.kubernetes.io/warn': 'privileged',
+        'pod-security.kubernetes.io/audit': 'privileged'
+      }
+    }
+  }
+}
+
+function webhookConfiguration(options: InstallOptions): Manifest {
+  const configuration = mutatingWebhookConfiguration({
+    target: { service: { name: names.webhook, namespace } },
+    caBundle: '',
+    name: names.configuration
+  })
+  const { metadata } = configuration
+  return {
+    ...configuration,
+    metadata: {
+      ...metadata,
+      labels: clusterNamed(names.configuration, 'admission').labels,
+      ...(options.tls === 'cert-manager' ? { annotations: injectAnnotation } : {})
+    }
+  }
+}
+
+function policies(options: InstallOptions): Manifest[] {
+  const { allowIgnore } = options
+  const choice = {
+    allowIgnore,
+    ...(options.finalState === 'deny' ? { validationActions: ['Deny', 'Audit'] as const } : {})
+  }
+  return [
+    ...approvalPolicy().map((one) => one as Manifest),
+    ...[finalStatePolicy(choice), pathPolicy(choice)].flatMap(({ policy, bindings }) => [
+      policy,
+      ...bindings
+    ])
+  ]
+}
+
+/** The parts of an installation, in the order in which they are applied. */
+export interface InstallParts {
+  crds: Manifest[]
+  namespace: Manifest[]
+  rights: Manifest[]
+  network: Manifest[]
+  certificates: Manifest[]
+  programs: Manifest[]
+  satellite: Manifest[]
+  admission: Manifest[]
+}
+
+/**
+ * Everything that is applied. The webhook configuration comes last: nothing is asked before somebody can
+ * answer, and without a caBundle nothing can be. Pure: the same options give the same objects.
+ */
+export function installParts(options: InstallOptions): InstallParts {
+  return {
+    crds: Object.values(customResourceDefinitions()),
+    namespace: [ownNamespace()],
+    rights: [...programRights(options), ...peopleRights()],
+    network: [...services(), ...networkPolicies(options)],
+    certificates: options.tls === 'cert-manager' ? certManagerObjects(serverNames) : [],
+    programs: programs(options),
+    satellite: [satellite(options)],
+    admission: [...policies(options), webhookConfiguration(options)]
+  }
+}
+
+export function installObjects(options: InstallOptions): Manifest[] {
+  const parts = installParts(options)
+  return [
+    ...parts.namespace,
+    ...parts.crds,
+    ...parts.rights,
+    ...parts.network,
+    ...parts.certificates,
+    ...parts.programs,
+    ...parts.satellite,
+    ...parts.admission
+  ]
+}

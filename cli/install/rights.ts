@@ -1,0 +1,174 @@
+import { apiGroup } from '../../src/api/names.js'
+import { clusterNamed, named, names, namespace } from './names.js'
+import type { InstallOptions, Manifest } from './options.js'
+
+interface PolicyRule {
+  apiGroups: string[]
+  resources: string[]
+  verbs: string[]
+  resourceNames?: string[]
+}
+
+const read = ['get', 'list', 'watch']
+const rule = (
+  group: string,
+  resources: string[],
+  verbs: string[],
+  resourceNames?: string[]
+): PolicyRule => ({
+  apiGroups: [group],
+  resources,
+  verbs,
+  ...(resourceNames === undefined ? {} : { resourceNames })
+})
+
+/** What decisions rest on: documents, and the labels of namespaces and nodes. */
+const admissionRules: PolicyRule[] = [
+  rule(apiGroup, ['seccompprofiles', 'seccomprules'], read),
+  rule('', ['namespaces', 'nodes'], read)
+]
+/** What hubs tell of their nodes. */
+const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read)]
+
+/** The authority in its Secret, the bundle for satellites, the caBundle: one configuration, by name. */
+const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
+  cluster: [
+    rule(
+      'admissionregistration.k8s.io',
+      ['mutatingwebhookconfigurations'],
+      ['get', 'patch'],
+      [names.configuration]
+    )
+  ],
+  own: [
+    // A name cannot be asked for before it exists: `create` has none.
+    rule('', ['secrets', 'configmaps'], ['create']),
+    rule('', ['secrets'], [...read, 'update'], [names.certificates]),
+    rule('', ['configmaps'], ['get', 'patch'], [names.authority]),
+    rule('coordination.k8s.io', ['leases'], ['create']),
+    rule('coordination.k8s.io', ['leases'], ['get', 'update'], [names.lease])
+  ]
+}
+
+function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } {
+  return {
+    cluster: [
+      // `approve`: it carries out spec.promote, which only somebody who may approve can have written.
+      rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'create', 'patch', 'update']),
+      rule(apiGroup, ['seccomprules'], read),
+      rule(apiGroup, ['seccompprofiles/status', 'seccomprules/status'], ['patch', 'update']),
+      rule('', ['namespaces', 'nodes', 'pods'], read),
+      rule('authentication.k8s.io', ['tokenreviews'], ['create']),
+      rule('authorization.k8s.io', ['subjectaccessreviews'], ['create']),
+      rule('events.k8s.io', ['events'], ['create', 'patch']),
+      ...(options.startupTaint ? [rule('', ['nodes'], ['patch'])] : [])
+    ],
+    own: [
+      rule('', ['secrets'], read, [names.certificates]),
+      // What replicas tell each other.
+      rule('', ['configmaps'], [...read, 'create', 'delete', 'patch', 'update']),
+      rule('coordination.k8s.io', ['leases'], [...read, 'create', 'patch', 'update'])
+    ]
+  }
+}
+
+function account(name: string, automount: boolean): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: named(name, name.replace(/^secco-?/, '') || 'webhook'),
+    automountServiceAccountToken: automount
+  }
+}
+
+const rbac = 'rbac.authorization.k8s.io'
+
+function bound(name: string, cluster: PolicyRule[], own: PolicyRule[]): Manifest[] {
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }]
+  const ref = (kind: string) => ({ apiGroup: rbac, kind, name })
+  return [
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata: clusterNamed(name, 'rights'),
+      rules: cluster
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: clusterNamed(name, 'rights'),
+      roleRef: ref('ClusterRole'),
+      subjects
+    },
+    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata: named(name, 'rights'), rules: own },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata: named(name, 'rights'),
+      roleRef: ref('Role'),
+      subjects
+    }
+  ]
+}
+
+/**
+ * ServiceAccounts, roles and bindings of our own programs, as little as each needs. The satellite has no
+ * right at the API server at all: its token is for the hub alone.
+ */
+export function programRights(options: InstallOptions): Manifest[] {
+  const hub = hubRules(options)
+  const satellite = account(names.satellite, false)
+  if (options.layout === 'small') {
+    return [
+      account(names.both, true),
+      satellite,
+      ...bound(
+        names.both,
+        [...certificateRules.cluster, ...hub.cluster],
+        [...certificateRules.own, ...hub.own]
+      )
+    ]
+  }
+  return [
+    account(names.webhook, true),
+    account(names.hub, true),
+    satellite,
+    ...bound(
+      names.webhook,
+      [...admissionRules, ...certificateRules.cluster],
+      [...certificateRules.own, ...summaryRules]
+    ),
+    ...bound(names.hub, hub.cluster, hub.own)
+  ]
+}
+
+/**
+ * What people may do: looking comes with `view`, writing rules and profiles of one's own namespace with
+ * `edit`; approving is a verb of its own and comes with nothing.
+ */
+export function peopleRights(): Manifest[] {
+  const kinds = ['seccompprofiles', 'seccomprules']
+  const role = (name: string, rules: PolicyRule[], into: string[]): Manifest => {
+    const metadata = clusterNamed(name, 'rights')
+    const aggregated = Object.fromEntries(into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true']))
+    return {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata: { ...metadata, labels: { ...metadata.labels, ...aggregated } },
+      rules
+    }
+  }
+  return [
+    role('secco-view', [rule(apiGroup, kinds, read)], ['view', 'edit', 'admin']),
+    role(
+      'secco-edit',
+      [rule(apiGroup, kinds, ['create', 'delete', 'patch', 'update'])],
+      ['edit', 'admin']
+    ),
+    role(
+      'secco-approve',
+      [rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'patch', 'update'])],
+      []
+    )
+  ]
+}

@@ -1,0 +1,15 @@
+import type { Loss } from '../../src/seccomp/import/loss.js'
+import { type Io, paint, plain } from './io.js'
+
+/** A loss and the source that it is of. */
+export type FoundLoss = Loss & { where: string }
+
+/** Says each loss on stderr: where, what, why, and what to do. */
+export function sayLosses(io: Io, losses: readonly FoundLoss[]): void {
+  for (const { where, path, what, why, mend } of losses) {
+    const at = path === '' ? where : `${where}: ${path}`
+    io.stderr(
+      `${paint(io, 'yellow', 'lost:')} ${plain(`${at}: ${what}: ${why}`)}\n  next: ${plain(mend)}\n`
+    )
+  }
+}

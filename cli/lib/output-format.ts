@@ -1,0 +1,19 @@
+import { SeccoError } from '../../src/lib/errors.js'
+
+export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
+export type Output = (typeof outputs)[number]
+
+/** Checks the value of `-o`, or of another option with a closed list. INVALID_ARGUMENT names what is accepted. */
+export function parseOutput(
+  text: string,
+  accepted: readonly string[] = outputs,
+  option = '-o'
+): string {
+  if (!accepted.includes(text)) {
+    const what = option === '-o' ? 'not an output format' : 'not accepted'
+    throw new SeccoError('INVALID_ARGUMENT', `${option} ${text}: ${what}`, {
+      hint: `choose one of ${accepted.join(', ')}`
+    })
+  }
+  return text
+}

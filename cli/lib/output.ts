@@ -1,0 +1,79 @@
+import { stringify } from 'yaml'
+import { apiVersion } from '../../src/api/names.js'
+import { type Io, paint, plain } from './io.js'
+import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
+import type { Output } from './output-format.js'
+
+export interface Column<Row> {
+  title: string
+  value: (row: Row) => string
+  /** Shown with -o wide only. */
+  wide?: boolean
+}
+
+/** Lays rows out as a table with aligned columns; data from workloads is made harmless. */
+export function table<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = rows.map((row) => columns.map((column) => plain(column.value(row))))
+  const widths = columns.map((column, index) =>
+    Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0))
+  )
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('   ')
+      .trimEnd()
+  const head = paint(io, 'bold', line(columns.map((column) => column.title)))
+  return `${[head, ...cells.map(line)].join('\n')}\n`
+}
+
+export interface Listing<Row> {
+  /** Plural, for the empty note. */
+  what: string
+  rows: readonly Row[]
+  columns: readonly Column<Row>[]
+  /** `kind/name`, for -o name. */
+  name: (row: Row) => string
+  /** What -o json and -o yaml give for a row. */
+  object: (row: Row) => unknown
+  /** Hubs without whose answer it is not the whole list: said on stderr, and a member for programs. */
+  missing?: readonly MissingHub[]
+}
+
+/** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
+export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
+  const { missing = [] } = listing
+  sayMissing(io, missing)
+  if (output === 'json' || output === 'yaml') {
+    const items = listing.rows.map(listing.object)
+    const list = withMissing({ apiVersion, kind: 'List', items }, missing)
+    io.stdout(output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : stringify(list))
+    return 0
+  }
+  if (listing.rows.length === 0) {
+    io.stderr(`No ${listing.what} found.\n`)
+    return 0
+  }
+  if (output === 'name') {
+    io.stdout(listing.rows.map((row) => `${listing.name(row)}\n`).join(''))
+    return 0
+  }
+  const columns = listing.columns.filter((column) => output === 'wide' || column.wide !== true)
+  io.stdout(table(io, listing.rows, columns))
+  return 0
+}
+
+/** Prints one object as json or yaml. */
+export function printObject(io: Io, output: 'json' | 'yaml', object: unknown): void {
+  io.stdout(output === 'json' ? `${JSON.stringify(object, null, 2)}\n` : stringify(object))
+}
+
+/** How long ago, as kubectl prints it: 42s, 7m, 3h, 2d. */
+export function age(timestamp: string | undefined, now: number): string {
+  if (timestamp === undefined) return '-'
+  const seconds = Math.max(0, Math.floor((now - Date.parse(timestamp)) / 1000))
+  if (Number.isNaN(seconds)) return '-'
+  if (seconds < 120) return `${seconds}s`
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`
+  return `${Math.floor(seconds / 86_400)}d`
+}

@@ -1,0 +1,25 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Resolve } from '../../src/seccomp/render/approved.js'
+import { type Limit, limitsOf } from '../../src/seccomp/review/limits.js'
+import type { Provenance } from '../../src/seccomp/policy/reason.js'
+import { renderProfile } from '../../src/seccomp/render/render.js'
+
+/** What a profile renders to in enforce mode, explained; `problem` when it does not render. */
+export interface ExplainedRendering {
+  reasons?: Provenance
+  problem?: string
+  /** What its filter cannot tell apart. */
+  limits: Limit[]
+}
+
+/** For `profile show`: every syscall with who, when and why. Pure. */
+export function explainRendering(profile: SeccompProfile, resolve: Resolve): ExplainedRendering {
+  const limits = limitsOf(profile)
+  if (profile.spec.seccomp === undefined && profile.spec.extends === undefined) return { limits }
+  try {
+    return { reasons: renderProfile(profile, { mode: 'enforce', resolve }).reasons, limits }
+  } catch (error) {
+    return { problem: toSeccoError(error).message, limits }
+  }
+}

@@ -1,0 +1,97 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { basename, join, relative } from 'node:path'
+import { SeccoError } from '../../src/lib/errors.js'
+import { limits } from '../../src/api/limits.js'
+
+function tooLarge(path: string, most: number): SeccoError {
+  return new SeccoError(
+    'TOO_LARGE',
+    `${path}: has more than ${most} bytes; at most ${most} are accepted`
+  )
+}
+
+function unreadable(path: string, cause: unknown): SeccoError {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new SeccoError('NOT_FOUND', `${path}: ${message}`, {
+    cause,
+    hint: 'check the path given with -f'
+  })
+}
+
+async function readStream(
+  path: string,
+  stream: AsyncIterable<Buffer | string>,
+  most: number
+): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk as Buffer)
+    size += bytes.length
+    if (size > most) throw tooLarge(path, most)
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** A file's bytes, or standard input's for `-`; never more than `most`, whatever the file is. */
+export async function readBytes(path: string, most: number): Promise<Uint8Array> {
+  if (path === '-') return readStream(path, process.stdin as AsyncIterable<Buffer>, most)
+  let handle: FileHandle | undefined
+  try {
+    // A fifo without a writer must not hang the command; a device ends at the limit.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    return await readStream(path, handle.createReadStream({ autoClose: false }), most)
+  } catch (error) {
+    throw error instanceof SeccoError ? error : unreadable(path, error)
+  } finally {
+    await handle?.close()
+  }
+}
+
+export interface InputFile {
+  path: string
+  /** Path below the given folder, or the file's own name. */
+  words: string
+}
+
+/**
+ * The files that `-f` names: a file itself, and of a folder everything below it whose name ends as
+ * asked, sorted. Links are not followed. TOO_LARGE above the limit of files.
+ */
+export async function inputFiles(
+  given: readonly string[],
+  endings: RegExp
+): Promise<{ files: InputFile[]; skipped: string[] }> {
+  const files: InputFile[] = []
+  const skipped: string[] = []
+  const visit = async (root: string, folder: string, depth: number): Promise<void> => {
+    if (depth > limits.depth)
+      throw new SeccoError('TOO_LARGE', `${folder}: lies deeper than ${limits.depth} folders`)
+    const entries = await readdir(folder, { withFileTypes: true })
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) await visit(root, path, depth + 1)
+      else if (!entry.isFile() || !endings.test(entry.name)) skipped.push(path)
+      else files.push({ path, words: relative(root, path) })
+      if (files.length > limits.files) {
+        throw new SeccoError('TOO_LARGE', `${root}: has more than ${limits.files} files`)
+      }
+    }
+  }
+  for (const path of given) {
+    if (path === '-') {
+      files.push({ path, words: 'imported' })
+      continue
+    }
+    try {
+      await visit(path, path, 0)
+    } catch (error) {
+      if (error instanceof SeccoError) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw unreadable(path, error)
+      files.push({ path, words: basename(path) })
+    }
+  }
+  return { files, skipped }
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SeccoError } from '../../src/lib/errors.js'
+import { createDurable } from '../../src/lib/durable-file.js'
+import type { Io } from './io.js'
+
+/** Where one machine's Secco keeps its things. One home for every path below the state folder. */
+export interface StatePaths {
+  root: string
+  objects: string
+  certs: string
+  revisions: string
+  spool: string
+  seccomp: string
+  satelliteSocket: string
+  /** Addresses of the running programs, written when they are up. */
+  addresses: string
+  /** What the command line shows to the API of the hub; mode 0600. */
+  uiToken: string
+}
+
+/** The state folder: --state, else SECCO_STATE, else /var/lib/secco for root and the XDG state folder for others. */
+export function statePaths(
+  io: Pick<Io, 'env'>,
+  given: string | undefined,
+  uid: number
+): StatePaths {
+  const home = io.env['XDG_STATE_HOME'] ?? join(io.env['HOME'] ?? '/', '.local', 'state')
+  const root =
+    given ?? io.env['SECCO_STATE'] ?? (uid === 0 ? '/var/lib/secco' : join(home, 'secco'))
+  return {
+    root,
+    objects: join(root, 'objects'),
+    certs: join(root, 'certs'),
+    revisions: join(root, 'revisions'),
+    spool: join(root, 'spool'),
+    seccomp: join(root, 'seccomp'),
+    satelliteSocket: join(root, 'satellite.sock'),
+    addresses: join(root, 'addresses.json'),
+    uiToken: join(root, 'ui-token')
+  }
+}
+
+/** Where the running programs listen, and who they are. */
+export interface Addresses {
+  pid: number
+  webhook: string
+  hub: string
+  ui: string
+  caBundle: string
+}
+
+/** Where the API is, and what it wants to see. */
+export interface ApiAccess extends Addresses {
+  token: string
+}
+
+/** The token of the API: the one of the state folder, made when there is none. WRITE_FAILED. */
+export async function ensureUiToken(paths: StatePaths): Promise<string> {
+  await createDurable(paths.uiToken, `${randomBytes(32).toString('base64url')}\n`, 0o600)
+  return (await readFile(paths.uiToken, 'utf8')).trim()
+}
+
+/** The addresses of the running webhook program. UNAVAILABLE with how to start it when there is none. */
+export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
+  const hint = `start it with \`secco up --state ${paths.root}\``
+  let addresses: Addresses
+  try {
+    addresses = JSON.parse(await readFile(paths.addresses, 'utf8')) as Addresses
+  } catch (cause) {
+    throw new SeccoError('UNAVAILABLE', `no hub runs on the state folder ${paths.root}`, {
+      hint,
+      cause
+    })
+  }
+  if (!isAlive(addresses.pid)) {
+    throw new SeccoError(
+      'UNAVAILABLE',
+      `the hub on the state folder ${paths.root} (pid ${addresses.pid}) has ended`,
+      {
+        hint
+      }
+    )
+  }
+  const token = await readFile(paths.uiToken, 'utf8').catch(() => '')
+  return { ...addresses, token: token.trim() }
+}
+
+/** True while a process of that id exists (kill(2) with signal 0). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * Refuses a state folder that another running Secco uses: two hubs on one folder are harmless to the
+ * data, but two satellites would fight for one socket. CONFLICT names the process.
+ */
+export async function ensureRunnable(paths: StatePaths): Promise<void> {
+  const running = await readAddresses(paths).catch(() => undefined)
+  if (running === undefined || running.pid === process.pid) return
+  throw new SeccoError(
+    'CONFLICT',
+    `a Secco (pid ${running.pid}) runs on the state folder ${paths.root} already`,
+    {
+      hint: `use it (pages at ${running.ui}/), stop it, or choose another folder with --state`
+    }
+  )
+}

@@ -1,0 +1,69 @@
+import { machine } from 'node:os'
+import { learnedSet, type TraceReport } from '../../satellite/trace/trace-report.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
+import type { Provenance } from '../../src/seccomp/policy/reason.js'
+import { renderProfile } from '../../src/seccomp/render/render.js'
+
+export interface TraceProfile {
+  /** `linux.seccomp` of the OCI runtime-spec. */
+  json: string
+  /** Why each name is there. */
+  reasons: Provenance
+  /** What the user should know before using it. */
+  notes: string[]
+}
+
+/**
+ * The enforce profile of what was traced. Tracing is no approval: names that RuntimeDefault refuses
+ * are left out, though the command used them, unless `allow` says them one by one.
+ */
+export function traceProfile(
+  report: TraceReport,
+  at: string,
+  allow: readonly string[] = []
+): TraceProfile {
+  const observed = learnedSet(report)
+  const traced: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { name: 'trace', namespace: 'default' },
+    spec: {},
+    status: { observed }
+  }
+  const { beyond } = planApproval(traced)
+  const refused = beyond.filter((name) => !allow.includes(name))
+  const left = Object.fromEntries(
+    Object.entries(observed).map(([abi, names]) => [
+      abi,
+      names.filter((name) => !refused.includes(name))
+    ])
+  )
+  const approved = approveObserved(
+    { ...traced, status: { observed: left } },
+    { by: 'secco trace', at }
+  )
+  const { seccomp, reasons } = renderProfile(approved, {
+    mode: 'enforce',
+    resolve: () => undefined,
+    machine: machine()
+  })
+  const list = refused.join(',')
+  const unused = allow.filter((name) => !beyond.includes(name)).join(',')
+  return {
+    reasons,
+    json: `${JSON.stringify(seccomp, undefined, 2)}\n`,
+    notes: [
+      ...(refused.length === 0
+        ? []
+        : [
+            `warning: left out, because RuntimeDefault refuses them although they were used: ${list}`,
+            `  next: if it needs them, approve them by tracing again with --allow ${list}`
+          ]),
+      ...(unused === ''
+        ? []
+        : [`note: --allow ${unused}: not used beyond RuntimeDefault, not added`]),
+      ...(report.complete ? [] : ['warning: the trace is not complete: the profile may lack calls'])
+    ]
+  }
+}

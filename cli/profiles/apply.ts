@@ -1,0 +1,47 @@
+import { SeccoError } from '../../src/lib/errors.js'
+import { rootNamespace } from '../../src/api/names.js'
+import { acceptProfile } from '../../src/seccomp/lint/accept.js'
+import { parseDocuments } from '../../src/api/parse.js'
+import type { Kind, Store } from '../../src/store/store.js'
+import type { Io } from '../lib/io.js'
+
+/**
+ * Applies every document of a YAML stream of one kind. All are read and checked before the first is
+ * written, so a wrong one changes nothing.
+ */
+export async function applyDocuments(
+  io: Io,
+  store: Store,
+  kind: Kind,
+  args: { file: string; namespace: string | undefined; dryRun: boolean }
+): Promise<number> {
+  const documents = parseDocuments(await io.readFile(args.file), args.file)
+  if (documents.length === 0) {
+    throw new SeccoError('INVALID_DOCUMENT', `${args.file}: holds no document`, {
+      hint: `write a ${kind} there`
+    })
+  }
+  for (const document of documents) {
+    if (document.kind !== kind) {
+      throw new SeccoError(
+        'INVALID_DOCUMENT',
+        `${args.file}: kind: is ${document.kind}, and this command takes ${kind}`,
+        { field: 'kind' }
+      )
+    }
+    if (document.kind === 'SeccompProfile') acceptProfile(document, args.file)
+  }
+  for (const document of documents) {
+    const namespace = document.metadata.namespace ?? args.namespace ?? rootNamespace
+    const placed = { ...document, metadata: { ...document.metadata, namespace } }
+    const name = `${kind.toLowerCase()}.secco.dev/${document.metadata.name}`
+    if (args.dryRun) {
+      io.stdout(`${name} accepted (dry run)\n`)
+      continue
+    }
+    if (placed.kind === 'SeccompProfile') await store.apply('SeccompProfile', placed)
+    else await store.apply('SeccompRule', placed)
+    io.stdout(`${name} applied in ${namespace}\n`)
+  }
+  return 0
+}

@@ -1,0 +1,79 @@
+import { stringify } from 'yaml'
+import { type CheckResult, checkObject, readObjects } from '../../webhook/admission/check-pod.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import { plain } from '../lib/io.js'
+
+export type { CheckResult }
+
+export interface CheckArguments {
+  file: string
+  output: 'table' | 'json' | 'yaml'
+  /** For documents that name none; default `default`. */
+  namespace?: string
+}
+
+export interface CheckDependencies {
+  snapshot: Snapshot
+  readFile: (path: string) => Promise<string>
+  stdout: (text: string) => void
+  stderr: (text: string) => void
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  }
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('   ')
+      .trimEnd()
+  return rows.map((row) => `${line(row)}\n`).join('')
+}
+
+function describe(result: CheckResult): string {
+  const head = `${result.object} in namespace ${result.namespace}: ${result.decision} (${result.reason})\n`
+  const rules = `rules: ${result.matchedRules.length === 0 ? 'none matches' : result.matchedRules.join(', ')}\n`
+  const rows = result.containers.map((c) => [
+    c.container,
+    c.outcome,
+    c.reason,
+    c.rule ?? '-',
+    c.profile ?? '-',
+    c.mode ?? '-'
+  ])
+  const title = ['CONTAINER', 'OUTCOME', 'REASON', 'RULE', 'PROFILE', 'MODE']
+  const table = rows.length === 0 ? '' : `\n${columns([title, ...rows])}`
+  const operations = result.patch.map((p) =>
+    [p.op, p.path, 'value' in p ? JSON.stringify(p.value) : ''].join(' ').trimEnd()
+  )
+  const patch = operations.length === 0 ? 'patch: none\n' : `patch:\n  ${operations.join('\n  ')}\n`
+  const warnings = result.warnings.map((warning) => `warning: ${warning}\n`).join('')
+  return [head, rules, table, '\n', patch, warnings].join('').split('\n').map(plain).join('\n')
+}
+
+/**
+ * `secco check -f POD.yaml`: what the webhook would do with the pods of a file, and why. Takes pods and
+ * everything with a pod template; other documents are named on stderr and passed over.
+ * @returns the exit code: 0 when every pod was decided (a refusal by `whenNotReady: Deny` included), 1
+ * when the file holds no pod.
+ * @throws SeccoError INVALID_DOCUMENT naming the field.
+ */
+export async function runCheck(args: CheckArguments, deps: CheckDependencies): Promise<number> {
+  const results: CheckResult[] = []
+  for (const object of readObjects(await deps.readFile(args.file), args.file)) {
+    const result = checkObject(deps.snapshot, object, args.namespace ?? 'default')
+    if (result !== undefined) results.push(result)
+    else deps.stderr(`${plain(String(object['kind']))}: makes no pod, passed over\n`)
+  }
+  if (results.length === 0) {
+    deps.stderr(`No pod found in ${args.file}.\n`)
+    return 1
+  }
+  const value = results.length === 1 ? results[0] : results
+  if (args.output === 'json') deps.stdout(`${JSON.stringify(value, null, 2)}\n`)
+  else if (args.output === 'yaml') deps.stdout(stringify(value))
+  else deps.stdout(results.map(describe).join('\n'))
+  return 0
+}

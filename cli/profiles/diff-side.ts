@@ -1,0 +1,168 @@
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { approvalOf, type DiffSide } from '../../src/seccomp/review/diff-report.js'
+import { imageSide, imagesOf, observedSide } from '../../src/seccomp/review/observed-sides.js'
+import { parseDocument, parseProfileDocument } from '../../src/api/parse.js'
+import { renderProfile } from '../../src/seccomp/render/render.js'
+import { whyLines } from '../../src/seccomp/policy/why.js'
+import type { Store } from '../../src/store/store.js'
+import type { Io } from '../lib/io.js'
+import { mustGetProfile, parseRef } from './profile.js'
+
+/** One side as it was asked for. `rendered`: a revision or an OCI file, base and families included. */
+export interface Side extends DiffSide {
+  rendered: boolean
+  profile?: SeccompProfile
+}
+
+export interface SideContext {
+  io: Io
+  store: Store
+  namespace: string
+  /** Folder of the revisions' bytes. */
+  revisions: string
+}
+
+const nothing: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ERRNO' }
+
+function approvedSide(profile: SeccompProfile, label: string): Side {
+  const last = profile.status?.approvals?.at(-1)
+  const observed = observedSide(profile, label)
+  return {
+    label,
+    rendered: false,
+    profile,
+    seccomp: profile.spec.seccomp ?? nothing,
+    provenance: observed.provenance ?? {},
+    ...(last === undefined ? {} : { by: last })
+  }
+}
+
+/** `linux.seccomp` of a file: an OCI profile, or the config.json around it. */
+function ociOf(text: string, where: string): LinuxSeccomp {
+  const value: unknown = parseAllDocuments(text)[0]?.toJS({ maxAliasCount: 100 })
+  const linux =
+    typeof value === 'object' && value !== null && 'linux' in value ? value.linux : undefined
+  const seccomp =
+    typeof linux === 'object' && linux !== null && 'seccomp' in linux ? linux.seccomp : value
+  const wrapped = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { name: 'file' },
+    spec: { seccomp }
+  }
+  return parseProfileDocument(JSON.stringify(wrapped), where).spec.seccomp ?? nothing
+}
+
+async function fileSide({ io }: SideContext, path: string): Promise<Side> {
+  const text = await io.readFile(path)
+  if (path.endsWith('.json') && !/"kind"\s*:/.test(text)) {
+    return { label: path, rendered: true, seccomp: ociOf(text, path) }
+  }
+  const document = parseDocument(text, path)
+  if (document.kind !== 'SeccompProfile') {
+    throw new SeccoError(
+      'INVALID_DOCUMENT',
+      `${path}: kind: is ${document.kind}, and a SeccompProfile is compared`,
+      { field: 'kind' }
+    )
+  }
+  return approvedSide(document, path)
+}
+
+/** Whole digest that a part of one stands for, among those the profile speaks of. */
+function wholeDigest(profile: SeccompProfile, part: string): string {
+  const { revision, previousRevision, approvals = [] } = profile.status ?? {}
+  const known = [revision, previousRevision, ...approvals.map((each) => each.revision)]
+  const wanted = part.replace(/^sha256:/, '')
+  const digests = new Set(known.flatMap((each) => each?.replace('sha256:', '') ?? []))
+  const found = [...digests].filter((digest) => digest !== '' && digest.startsWith(wanted))
+  if (found.length === 1 && wanted.length >= 4) return found[0] ?? ''
+  if (/^[0-9a-f]{64}$/.test(wanted)) return wanted
+  throw new SeccoError(
+    'NOT_FOUND',
+    `${part}: ${found.length > 1 && wanted.length >= 4 ? 'more than one revision begins so' : 'no revision of the profile begins so (four digits at least)'}`,
+    {
+      hint: `its revisions are ${
+        [...digests]
+          .filter((digest) => digest !== '')
+          .map((digest) => digest.slice(0, 12))
+          .join(', ') || 'none yet'
+      }`
+    }
+  )
+}
+
+async function revisionSide(
+  context: SideContext,
+  profile: SeccompProfile,
+  part: string,
+  label: string
+): Promise<Side> {
+  const digest = wholeDigest(profile, part)
+  const file = join(context.revisions, `${digest}.json`)
+  const text = await context.io.readFile(file)
+  const by = approvalOf(profile, `sha256:${digest}`)
+  const { provenance } = await rendered(context, approvedSide(profile, label))
+  return {
+    ...{ label, rendered: true, profile, seccomp: ociOf(text, file) },
+    ...(provenance === undefined ? {} : { provenance }),
+    ...(by === undefined ? {} : { by })
+  }
+}
+
+async function rendered({ store }: SideContext, side: Side): Promise<Side> {
+  if (side.rendered || side.profile === undefined) return side
+  const all = await store.list('SeccompProfile')
+  const resolve = (namespace: string, name: string) =>
+    all.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+  const subject = { ...side.profile, spec: { ...side.profile.spec, seccomp: side.seccomp } }
+  const { seccomp, provenance } = renderProfile(subject, { mode: 'enforce', resolve })
+  return { ...side, seccomp, provenance: whyLines(provenance), rendered: true }
+}
+
+/**
+ * What A or B of `secco diff` names: a file (.yaml, .yml, .json), NAME (what is approved), or
+ * NAME@observed, @approved, @previous, @image:IMAGE, @DIGEST (its beginning).
+ */
+export async function readSide(context: SideContext, text: string): Promise<Side> {
+  if (/\.(ya?ml|json)$/.test(text)) return fileSide(context, text)
+  const at = text.indexOf('@')
+  const [name, part] = at < 0 ? [text, 'approved'] : [text.slice(0, at), text.slice(at + 1)]
+  const profile = await mustGetProfile(context.store, parseRef(name, context.namespace))
+  if (part === 'approved') return approvedSide(profile, text)
+  if (part === 'observed') return { ...observedSide(profile, text), rendered: false, profile }
+  if (part.startsWith('image:')) {
+    const image = part.slice('image:'.length)
+    const side = imageSide(profile, image, text)
+    if (side !== undefined) return { ...side, rendered: false, profile }
+    const images = imagesOf(profile)
+    throw new SeccoError('NOT_FOUND', `${text}: no instance of image ${image} is known`, {
+      hint:
+        images.length === 0 ? 'no instance tells its image' : `known images: ${images.join(', ')}`
+    })
+  }
+  const digest = part === 'previous' ? profile.status?.previousRevision : part
+  if (digest === undefined)
+    throw new SeccoError('NOT_FOUND', `${text}: there is no revision before this one`)
+  return revisionSide(context, profile, digest, text)
+}
+
+/** `@observed` and the like alone are of what the other side names. */
+function ofSame(left: string, right: string): string {
+  return right.startsWith('@') ? `${left.split('@', 1)[0] ?? ''}${right}` : right
+}
+
+/** Both sides in one shape: when one is a rendering, the other is rendered too. */
+export async function readSides(
+  context: SideContext,
+  left: string,
+  right: string
+): Promise<[Side, Side]> {
+  const [a, b] = [await readSide(context, left), await readSide(context, ofSame(left, right))]
+  return a.rendered === b.rendered
+    ? [a, b]
+    : [await rendered(context, a), await rendered(context, b)]
+}

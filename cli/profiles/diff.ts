@@ -1,0 +1,70 @@
+import type { DiffEntry, DiffReport } from '../../src/seccomp/review/diff-report.js'
+import { diffReport } from '../../src/seccomp/review/diff-report.js'
+import { diffAgainstObserved, isEmptyDiff } from '../../src/seccomp/review/diff.js'
+import { readSide, readSides, type SideContext } from './diff-side.js'
+import { type Io, paint, plain } from '../lib/io.js'
+import { printObject } from '../lib/output.js'
+import { printObserved } from './profile.js'
+
+const signs = { added: '+', removed: '-', changed: '~' } as const
+const colors = { added: 'green', removed: 'red', changed: 'yellow' } as const
+
+function entryLines(io: Io, entry: DiffEntry): string {
+  const { name, change, from, to, why, by, risk, beyondRuntimeDefault } = entry
+  const values = from === undefined ? '' : `   ${from} -> ${to ?? ''}`
+  const notes = [
+    ...(beyondRuntimeDefault ? ['RuntimeDefault refuses it'] : []),
+    ...(risk === undefined ? [] : [`${risk.level} risk: ${risk.reason}`])
+  ]
+  const marked = notes.length === 0 ? '' : paint(io, 'yellow', `   ! ${notes.join('; ')}`)
+  const because = [
+    ...(why.length === 0 ? [] : [`because ${why.join('; ')}`]),
+    ...(by === undefined ? [] : [`${change} by ${by}`])
+  ].map((line) => paint(io, 'dim', `\n    ${plain(line)}`))
+  return `${paint(io, colors[change], `${signs[change]} ${name}`)}${values}${marked}${because.join('')}\n`
+}
+
+function printReport(io: Io, report: DiffReport): void {
+  const { left, right, added, removed, changed, entries, defaultChanged, architectures } = report
+  const counts = `${added.length} added, ${removed.length} removed, ${changed.length} changed`
+  io.stdout(`${paint(io, 'bold', `${plain(left)} -> ${plain(right)}`)}: ${counts}\n`)
+  for (const entry of entries) io.stdout(entryLines(io, entry))
+  if (defaultChanged !== undefined) {
+    io.stdout(
+      `${paint(io, 'yellow', '~ default')}   ${defaultChanged.from} -> ${defaultChanged.to}\n`
+    )
+  }
+  for (const arch of architectures.added)
+    io.stdout(`${paint(io, 'green', `+ ${arch}`)}   architecture\n`)
+  for (const arch of architectures.removed)
+    io.stdout(`${paint(io, 'red', `- ${arch}`)}   architecture\n`)
+}
+
+/**
+ * `secco diff A [B]`: what changes from A to B, each name with why, by whom and its risk; without B:
+ * what is approved of A against what was observed. Exit code 0: the same, 1: they differ, 2: trouble
+ * (thrown).
+ */
+export async function diffProfiles(
+  context: SideContext,
+  args: { left: string; right: string | undefined; output: 'table' | 'json' | 'yaml' }
+): Promise<number> {
+  const { io } = context
+  if (args.right === undefined) {
+    const { profile } = await readSide(context, args.left)
+    if (profile === undefined) return diffProfiles(context, { ...args, right: args.left })
+    const diff = diffAgainstObserved(profile)
+    if (args.output === 'table') printObserved(io, diff, 'Observed, not approved')
+    else printObject(io, args.output, diff)
+    return diff.toApprove.length + diff.cannotApprove.length + diff.neverObserved.length === 0
+      ? 0
+      : 1
+  }
+  const [left, right] = await readSides(context, args.left, args.right)
+  const report = diffReport(left, right)
+  const { left: a, right: b, entries, ...diff } = report
+  const same = isEmptyDiff(diff)
+  if (args.output !== 'table') printObject(io, args.output, { left: a, right: b, ...diff, entries })
+  else if (!same) printReport(io, report)
+  return same ? 0 : 1
+}

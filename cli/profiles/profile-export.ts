@@ -1,0 +1,195 @@
+import { dirname, join } from 'node:path'
+import { stringify } from 'yaml'
+import { labels, rootNamespace } from '../../src/api/names.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import { digestOf } from '../../src/lib/digest.js'
+import {
+  exportAdmissionPolicy,
+  type PolicyArgs
+} from '../../src/seccomp/export/admission-policy.js'
+import { exportArtifact } from '../../src/seccomp/export/oci-artifact.js'
+import { exportSpo } from '../../src/seccomp/export/spo.js'
+import { renderProfile } from '../../src/seccomp/render/render.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
+import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
+import type { Io } from '../lib/io.js'
+import { sayLosses } from '../lib/losses.js'
+import { mustGetProfile } from './profile.js'
+import { storeResolver } from '../lib/store-resolver.js'
+
+export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as const
+export type ExportFormat = (typeof exportFormats)[number]
+
+/**
+ * The very bytes that the nodes have, as long as the hub's last rendering is of the profile as it
+ * stands: it knows the fleet's runtimes, a rendering made here does not.
+ */
+async function deliveredBytes(
+  io: Io,
+  profile: SeccompProfile,
+  revisions: string
+): Promise<string | undefined> {
+  const { revision, conditions } = profile.status ?? {}
+  const ready = conditions?.find(({ type }) => type === 'Ready')
+  if (revision === undefined || ready?.observedGeneration !== profile.metadata.generation)
+    return undefined
+  const file = join(revisions, `${revision.replace('sha256:', '')}.json`)
+  return io.readFile(file).catch(() => undefined)
+}
+
+export interface ExportArgs {
+  format: ExportFormat
+  mode: 'audit' | 'enforce'
+  revisions: string
+  /** Folder to write into instead of stdout; an artifact needs one. */
+  out?: string
+  /** `map`: labels of the pods; default `secco.dev/profile: NAME`. */
+  matchLabels?: Readonly<Record<string, string>>
+  /** `map`: a hub keeps the parameters at what the nodes have. */
+  inCluster?: boolean
+}
+
+/** The document for another installation: what people say, without what this one knows. */
+function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): string {
+  const { name, namespace, labels, annotations } = metadata
+  const kept = {
+    name,
+    namespace,
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations })
+  }
+  return stringify({ apiVersion, kind, metadata: kept, spec })
+}
+
+/** In a cluster: the path of what every node has; empty while the hub has to fill it in. */
+function pathInCluster(io: Io, { metadata, status }: SeccompProfile): string {
+  const { name, namespace = rootNamespace, generation } = metadata
+  const { nodes, revision, conditions } = status ?? {}
+  const ready = conditions?.find(({ type }) => type === 'Ready')
+  const isNewest = ready?.observedGeneration === generation && ready?.status === 'True'
+  if (revision !== undefined && isNewest) return revisionPath(namespace, name, revision)
+  const state = nodes === undefined ? 'no node has' : `${nodes.ready} of ${nodes.total} nodes have`
+  io.stderr(`${state} it; pods get RuntimeDefault until the hub names it in the parameters\n`)
+  return ''
+}
+
+/** Elsewhere: a policy knows no readiness, so whoever keeps its parameters has to. */
+function pathElsewhere(io: Io, { metadata, status }: SeccompProfile, digest: string): string {
+  const { name, namespace = rootNamespace } = metadata
+  const { nodes, revision } = status ?? {}
+  if (revision !== digest || nodes === undefined || nodes.ready < nodes.total) {
+    const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
+    const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
+    io.stderr(
+      `warning: the file of revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, and pods wait for a file that is missing\n`
+    )
+  }
+  return revisionPath(namespace, name, digest)
+}
+
+function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: ExportArgs): string {
+  const { name, namespace = rootNamespace } = profile.metadata
+  const container = profile.spec.workload?.container
+  return policyText({
+    ...{ namespace, name, profile: `${namespace}/${name}` },
+    localhostProfile:
+      args.inCluster === true
+        ? pathInCluster(io, profile)
+        : pathElsewhere(io, profile, digestOf(bytes)),
+    podSelector: { matchLabels: args.matchLabels ?? { [labels.profile]: name } },
+    ...(container === undefined ? {} : { containers: [container] })
+  })
+}
+
+/** Policy, binding and parameters as YAML documents. */
+export function policyText(args: PolicyArgs): string {
+  return exportAdmissionPolicy(args)
+    .map((document) => stringify(document, { lineWidth: 0 }))
+    .join('---\n')
+}
+
+async function emit(io: Io, out: string | undefined, name: string, text: string): Promise<void> {
+  if (out === undefined) {
+    io.stdout(text)
+    return
+  }
+  await ensureFolder(out)
+  await writeDurable(join(out, name), text)
+  io.stderr(`${join(out, name)} written\n`)
+}
+
+/** `secco profile export NAME`: the rendered profile for other tools, or the document for another installation. */
+export async function exportProfile(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  args: ExportArgs
+): Promise<number> {
+  const profile = await mustGetProfile(store, ref)
+  const { name, namespace = rootNamespace, labels: own } = profile.metadata
+  const { format, out } = args
+  if (format === 'yaml') {
+    await emit(io, out, `${name}.yaml`, ownDocument(profile))
+    return 0
+  }
+  const delivered =
+    args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
+  const bytes =
+    delivered ??
+    renderProfile(profile, { mode: args.mode, resolve: await storeResolver(store) }).json
+  const seccomp = JSON.parse(bytes) as LinuxSeccomp
+  switch (format) {
+    case 'oci':
+      // To a terminal or a pipe a line; what was delivered is the very bytes that its digest names.
+      await emit(
+        io,
+        out,
+        `${name}.json`,
+        delivered === undefined && out === undefined ? `${bytes}\n` : bytes
+      )
+      return 0
+    case 'spo': {
+      const { object, losses } = exportSpo(seccomp, {
+        name,
+        namespace,
+        ...(own === undefined ? {} : { labels: own })
+      })
+      await emit(io, out, `${name}.yaml`, stringify(object, { lineWidth: 0 }))
+      sayLosses(
+        io,
+        losses.map((loss) => ({ where: name, ...loss }))
+      )
+      return 0
+    }
+    case 'map':
+      await emit(io, out, `${name}.yaml`, policyDocument(io, profile, bytes, args))
+      return 0
+    case 'oci-artifact': {
+      if (out === undefined) {
+        throw new SeccoError(
+          'INVALID_ARGUMENT',
+          'an OCI artifact is a folder, and none was named',
+          {
+            hint: 'name one with --out DIR'
+          }
+        )
+      }
+      const artifact = exportArtifact(bytes, 'latest', `${namespace}/${name}`)
+      for (const [path, text] of artifact.files) {
+        await ensureFolder(dirname(join(out, path)))
+        await writeDurable(join(out, path), text)
+      }
+      sayLosses(
+        io,
+        artifact.losses.map((loss) => ({ where: name, ...loss }))
+      )
+      io.stdout(`${artifact.digest}\n`)
+      io.stderr(
+        `${out} written; push it with \`oras copy --from-oci-layout ${out}:latest REGISTRY/NAME:TAG\`\n`
+      )
+      return 0
+    }
+  }
+}

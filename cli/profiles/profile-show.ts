@@ -1,0 +1,187 @@
+import { rootNamespace } from '../../src/api/names.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { plural } from '../../src/lib/plural.js'
+import { estimateText } from '../../src/seccomp/review/completeness.js'
+import { diffAgainstObserved } from '../../src/seccomp/review/diff.js'
+import { errnoName } from '../../src/syscalls/errno-name.js'
+import { type Review, reviewOf } from '../../src/seccomp/review/review.js'
+import { subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
+import { type Io, paint, plain } from '../lib/io.js'
+import { age, printObject } from '../lib/output.js'
+import { mustGetProfile, printObserved } from './profile.js'
+import { explainRendering } from '../lib/profile-rendering.js'
+import { storeResolver } from '../lib/store-resolver.js'
+
+function line(io: Io, label: string, value: string): void {
+  io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(14))}${plain(value)}\n`)
+}
+
+function printSet(io: Io, label: string, set: SyscallSet | undefined, note: string): void {
+  for (const [abi, names] of Object.entries(set ?? {})) {
+    if (names.length > 0) line(io, label, `${names.length} on ${abi} (${note}): ${names.join(' ')}`)
+  }
+}
+
+/** Flags and requests are read in hexadecimal, small numbers as they are. */
+function shortHex(value: string): string {
+  const number = BigInt(value)
+  return number < 10n ? value : `0x${number.toString(16)}`
+}
+
+/** The sets beside what a profile is made of, and the argument values. */
+function describeParts(io: Io, { spec, status }: SeccompProfile): void {
+  const { startup, serving, probes, sessions } = status ?? {}
+  const learnsProbes = spec.learn?.probes !== false
+  printSet(io, 'Probes', probes, learnsProbes ? 'in the profile' : 'not in the profile')
+  const learnsSessions = spec.learn?.sessions === true
+  printSet(io, 'Sessions', sessions, learnsSessions ? 'in the profile' : 'not in the profile')
+  printSet(io, 'Serving', serving, 'used after it was ready')
+  if (startup !== undefined && serving !== undefined) {
+    printSet(io, 'Startup only', subtractSets(startup, serving), 'never used after it was ready')
+  }
+  for (const { abi, name, index, values, many } of status?.arguments ?? []) {
+    const seen = many === true ? 'too many values to list' : values.map(shortHex).join(' ')
+    line(io, 'Argument', `${name} ${index} on ${abi}: ${seen}`)
+  }
+}
+
+function describe(io: Io, profile: SeccompProfile, now: number): void {
+  const { metadata, spec, status } = profile
+  line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
+  if (spec.workload !== undefined) {
+    const { kind, name, container } = spec.workload
+    line(
+      io,
+      'Learns from',
+      `${kind} ${name}${container === undefined ? '' : `, container ${container}`}`
+    )
+  }
+  if (spec.extends !== undefined) line(io, 'Extends', spec.extends.join(', '))
+  line(io, 'Revision', status?.revision ?? 'none: nothing is approved yet')
+  line(
+    io,
+    'Nodes',
+    status?.nodes === undefined ? '-' : `${status.nodes.ready}/${status.nodes.total} have it`
+  )
+  for (const [abi, names] of Object.entries(status?.observed ?? {})) {
+    line(io, 'Observed', `${names.length} on ${abi}: ${names.join(' ')}`)
+  }
+  describeParts(io, profile)
+  for (const { by, at, reason, revision } of status?.approvals ?? []) {
+    line(
+      io,
+      'Approved',
+      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`}${revision === '' ? ' (not rendered yet)' : ` (${revision.slice(0, 19)})`}`
+    )
+  }
+  for (const { type, status: state, reason, message } of status?.conditions ?? []) {
+    line(io, type, `${state} (${reason}) ${message}`)
+  }
+  printObserved(io, diffAgainstObserved(profile), 'Approving now would add')
+}
+
+const shownPoints = 5
+
+function describeRisk(io: Io, { risk, problem }: Review): void {
+  if (risk === undefined) {
+    line(io, 'Risk', `unknown, because it cannot be rendered: ${problem ?? ''}`)
+    return
+  }
+  const fewer = `${risk.fewerThanRuntimeDefault} fewer names than RuntimeDefault`
+  const beyond = `${risk.beyondRuntimeDefault.length} beyond it`
+  const of = risk.of === 'approved' ? 'approved' : 'if approved as observed'
+  line(
+    io,
+    'Risk',
+    `${risk.score} of 100 (RuntimeDefault ${risk.runtimeDefault}), ${of}: ${fewer}, ${beyond}`
+  )
+  for (const { points, names, reason } of risk.points.slice(0, shownPoints)) {
+    io.stdout(
+      `  ${points.toFixed(1).padStart(5)}  ${reason}${names.length === 0 || names.length > 12 ? '' : `: ${names.join(' ')}`}\n`
+    )
+  }
+}
+
+function describeReview(io: Io, review: Review): void {
+  const { evidence, estimate, promotion, lonely } = review
+  const met = evidence.filter(({ ok }) => ok).length
+  line(io, 'Evidence', `${met} of ${plural(evidence.length, 'item')}`)
+  for (const { ok, detail, next } of evidence) {
+    const mark = ok ? paint(io, 'green', '✓') : paint(io, 'yellow', '✗')
+    io.stdout(
+      `  ${mark} ${plain(detail)}${next === undefined ? '' : paint(io, 'dim', ` — ${next}`)}\n`
+    )
+  }
+  line(io, 'Unseen', estimateText(estimate.all))
+  for (const phase of ['startup', 'serving'] as const) {
+    if (!('tooFew' in estimate[phase])) line(io, `  ${phase}`, estimateText(estimate[phase]))
+  }
+  describeRisk(io, review)
+  for (const { name, node, others, reason } of lonely) {
+    const against =
+      others === 0
+        ? 'no other runs it'
+        : `${plural(others, 'other')} ${others === 1 ? 'does' : 'do'} not`
+    const who =
+      node === ''
+        ? 'no instance that is remembered reports it'
+        : `node ${node} alone reports it, ${against}`
+    line(io, 'One witness', `${name}: ${who}; ${reason}`)
+  }
+  if (promotion === undefined) return
+  line(io, 'Policy', `${promotion.ready ? 'approves' : 'waits'}: ${promotion.reasons.join('; ')}`)
+  for (const { name, reason } of promotion.left)
+    io.stdout(`  a person decides: ${name}: ${reason}\n`)
+}
+
+/** A denial as the running hub's API gives it. */
+export interface Refusal {
+  namespace: string
+  profile: string
+  container: string
+  syscall: string
+  action: string
+  count: number
+  lastSeen: string
+  errno: number
+  signal: string
+  pid: number
+  comm: string
+  expected: boolean
+  succeeded: number
+}
+
+function refusalText(refusal: Refusal, now: number): string {
+  const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = refusal
+  const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
+  const caller = pid > 0 ? `, newest by ${comm} (pid ${pid})` : ''
+  const wrong = refusal.succeeded > 0 ? `, YET IT SUCCEEDED ${refusal.succeeded} ×` : ''
+  return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
+}
+
+/** `secco profile show NAME`. */
+export async function showProfile(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  args: { output: 'table' | 'json' | 'yaml'; now: number; refusals: readonly Refusal[] }
+): Promise<number> {
+  const profile = await mustGetProfile(store, ref)
+  const resolve = await storeResolver(store)
+  const review = reviewOf(profile, args.now, resolve)
+  const rendering = explainRendering(profile, resolve)
+  if (args.output === 'table') {
+    describe(io, profile, args.now)
+    describeReview(io, review)
+    for (const { subject, reason } of rendering.limits)
+      line(io, 'Not decidable', `${subject}: ${reason}`)
+    for (const refusal of args.refusals) {
+      if (refusal.count <= 0) continue
+      const label = refusal.expected ? 'On purpose' : 'Refused'
+      line(io, label, refusalText(refusal, args.now))
+    }
+    line(io, 'Next', review.next)
+  } else printObject(io, args.output, { ...profile, review, rendering })
+  return 0
+}

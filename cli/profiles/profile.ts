@@ -1,0 +1,142 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { approvedDigest } from '../../src/seccomp/render/approval.js'
+import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
+import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
+import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
+import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
+import { type Io, paint } from '../lib/io.js'
+import { ruleText } from '../lib/rule-text.js'
+
+/** `NAMESPACE/NAME`, or NAME in the given namespace. */
+export function parseRef(text: string, namespace: string): ObjectRef {
+  const [first = '', second] = text.split('/', 2)
+  return second === undefined ? { namespace, name: first } : { namespace: first, name: second }
+}
+
+/** The profile, or NOT_FOUND that says where it was looked for. */
+export async function mustGetProfile(store: Store, ref: ObjectRef): Promise<SeccompProfile> {
+  const profile = await store.get('SeccompProfile', ref)
+  if (profile === undefined) {
+    throw new SeccoError(
+      'NOT_FOUND',
+      `SeccompProfile ${ref.name} does not exist in namespace ${ref.namespace}`,
+      {
+        hint: 'list them with `secco get profiles -A`; choose a namespace with -n'
+      }
+    )
+  }
+  return profile
+}
+
+function printNames(
+  io: Io,
+  title: string,
+  names: readonly string[],
+  mark: (name: string) => string
+): void {
+  if (names.length > 0)
+    io.stdout(`${title} (${names.length}):\n${names.map((name) => `${mark(name)}\n`).join('')}`)
+}
+
+/** What approval would add, what it cannot, and what is allowed without being used. */
+export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
+  const beyond = new Set(diff.beyondRuntimeDefault)
+  printNames(io, title, diff.toApprove, (name) => {
+    const note = beyond.has(name) ? paint(io, 'yellow', '   ! RuntimeDefault refuses it') : ''
+    return `${paint(io, 'green', `+ ${name}`)}${note}`
+  })
+  printNames(io, 'Observed, never approved by name', diff.cannotApprove, (name) => `? ${name}`)
+  printNames(io, 'Allowed, yet never observed', diff.neverObserved, (name) =>
+    paint(io, 'dim', `  ${name}`)
+  )
+}
+
+export interface ApproveArgs {
+  by: string
+  at: string
+  reason: string | undefined
+  dryRun: boolean
+  /** Calls whose learned arguments become conditions; `default` is a list of them. */
+  arguments?: readonly string[]
+  /** In a cluster the approval goes into the spec, where the API server checks who wrote it. */
+  bind?: boolean
+  /** What was looked at: anything else is not approved. */
+  digest?: string | undefined
+}
+
+/** @throws SeccoError APPROVAL_INVALID when it is not what the approver looked at. */
+function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefined): void {
+  const now = approvedDigest(spec)
+  if (digest === undefined || now === digest) return
+  throw new SeccoError(
+    'APPROVAL_INVALID',
+    `${metadata.namespace ?? ''}/${metadata.name}: approving would give ${now} now, not ${digest}`
+  )
+}
+
+/** The conditions that a call gets, and what cannot be filtered. */
+function printPlan(io: Io, profile: SeccompProfile, name: string): void {
+  if (!Object.values(profile.status?.observed ?? {}).some((names) => names.includes(name))) return
+  const { alternatives, refused, notes } = planArguments(profile, name)
+  for (const args of alternatives)
+    io.stdout(`${paint(io, 'green', `+ ${ruleText({ name, args })}`)}\n`)
+  if (alternatives.length === 0) io.stderr(`${name}: stays without conditions\n`)
+  for (const value of refused)
+    io.stderr(`${name} with ${value}: RuntimeDefault refuses it, left out\n`)
+  for (const note of notes) io.stderr(`${name}: ${note}\n`)
+}
+
+/** `secco profile approve NAME`: what was observed becomes what is approved. */
+export async function approveProfile(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  args: ApproveArgs
+): Promise<number> {
+  const before = await mustGetProfile(store, ref)
+  if (sizeOfSet(before.status?.observed ?? {}) === 0) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${ref.namespace}/${ref.name}: nothing was observed yet, so there is nothing to approve`,
+      {
+        hint: 'let its workload run under a satellite first, then look with `secco profile show`'
+      }
+    )
+  }
+  const plan = planApproval(before)
+  const decision = {
+    by: args.by,
+    at: args.at,
+    arguments: args.arguments ?? [],
+    bind: args.bind === true,
+    ...(args.reason === undefined ? {} : { reason: args.reason })
+  }
+  const proposed = approveObserved(before, decision)
+  checkDigest(proposed, args.digest)
+  const isNew = proposed.spec !== before.spec
+  if (!isNew && before.spec.seccomp !== undefined) {
+    io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
+    return 0
+  }
+  printObserved(io, diffAgainstObserved(before), 'Added')
+  for (const name of filteredCallsOf(before, decision.arguments)) printPlan(io, before, name)
+  for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
+  if (args.dryRun) {
+    io.stderr('dry run: nothing was changed\n')
+    io.stderr(`  to approve exactly this: --digest ${approvedDigest(proposed.spec)}\n`)
+    return 0
+  }
+  const after = await store.update('SeccompProfile', ref, (profile) => {
+    const approved = approveObserved(profile, decision)
+    checkDigest(approved, args.digest)
+    return approved
+  })
+  const names = new Set((after.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
+  io.stderr(
+    `approved ${ref.namespace}/${ref.name}: ${names.size} syscalls; the hub renders and delivers the revision\n`
+  )
+  io.stderr(`  next: see it arrive with \`secco get profiles -n ${ref.namespace}\`\n`)
+  return 0
+}

@@ -1,0 +1,59 @@
+import { rootNamespace } from '../../src/api/names.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import type { PolicyArgs } from '../../src/seccomp/export/admission-policy.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
+import type { Io } from '../lib/io.js'
+import { policyText } from './profile-export.js'
+
+/** What a rule asks for that no policy can give. */
+function beyond({
+  containers = [],
+  images,
+  whenNotReady
+}: SeccompRule['spec']): string | undefined {
+  if (images !== undefined) return 'images'
+  if (whenNotReady === 'Deny') return 'whenNotReady: Deny'
+  return containers.some((name) => name.includes('*') && name !== '*')
+    ? "containers with '*' in their names"
+    : undefined
+}
+
+/**
+ * A rule as arguments of a policy; the path is the hub's to fill in.
+ * @throws SeccoError INVALID_ARGUMENT when a policy cannot say the same.
+ */
+export function policyOfRule({ metadata, spec }: SeccompRule): PolicyArgs {
+  const { name, namespace = rootNamespace } = metadata
+  const { podSelector = {}, namespaceSelector, containers = [], mode, profile, whenNotReady } = spec
+  const what = beyond(spec)
+  if (what !== undefined) {
+    throw new SeccoError('INVALID_ARGUMENT', `${namespace}/${name}: a policy knows no ${what}`, {
+      hint: 'leave this rule to the webhook, or write one without'
+    })
+  }
+  const choice = whenNotReady === 'Previous' ? 'Previous' : 'RuntimeDefault'
+  return {
+    ...{ namespace, name, rule: `${namespace}/${name}`, localhostProfile: '', podSelector },
+    ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
+    ...(containers.length === 0 || containers.includes('*') ? {} : { containers }),
+    ...(profile === undefined
+      ? {}
+      : { profile: `${profile.namespace ?? namespace}/${profile.name}` }),
+    ...{ mode, whenNotReady: choice }
+  }
+}
+
+/** `secco rule export NAME`: for the API server itself, without the webhook. */
+export async function exportRule(io: Io, store: Store, ref: ObjectRef): Promise<number> {
+  const rule = await store.get('SeccompRule', ref)
+  if (rule === undefined) {
+    throw new SeccoError(
+      'NOT_FOUND',
+      `SeccompRule ${ref.name} does not exist in namespace ${ref.namespace}`
+    )
+  }
+  io.stdout(policyText(policyOfRule(rule)))
+  io.stderr('pods get RuntimeDefault until a hub names the revision in the parameters\n')
+  return 0
+}

@@ -1,0 +1,136 @@
+import { mkdir } from 'node:fs/promises'
+import { Registry } from 'prom-client'
+import type { HubTrustOptions } from '../../webhook/cluster/access/hub-trust.js'
+import { watchMetrics } from '../../webhook/cluster/watch/watch-metrics.js'
+import { hostPort, startWebhook } from '../../webhook/main.js'
+import { parseRoles } from '../../webhook/roles.js'
+import { rootNamespace } from '../../src/api/names.js'
+import type { Logger } from '../../src/lib/log.js'
+import { writeDurable } from '../../src/lib/durable-file.js'
+import { aborted } from '../lib/aborted.js'
+import { parseAddress, parseLoopback } from '../lib/addresses.js'
+import type { InstallMode } from '../../src/rules/observe.js'
+import type { Io } from '../lib/io.js'
+import type { Rights } from '../../webhook/access/rights.js'
+import { pluralOf } from '../../src/store/directory-layout.js'
+import { openCertificates } from './open-certificates.js'
+import { loadKubeconfig, openStore } from '../lib/open-store.js'
+import { ensureUiToken, type StatePaths } from '../lib/state.js'
+
+export interface WebhookArgs {
+  paths: StatePaths
+  /** A kubeconfig file or `in-cluster`: the objects are a cluster's. */
+  kubeconfig: string | undefined
+  listen: string
+  hubListen: string
+  uiListen: string
+  /** What --server-name says, and this machine's own names beside it. */
+  serverNames: readonly string[]
+  ownNames: readonly string[]
+  tlsSecret: string | undefined
+  tlsDir: string | undefined
+  legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
+  mode: InstallMode
+  /** `admission,hub,ui` or some of them. */
+  roles: string
+  /** Name of this replica in a cluster: its pod's. */
+  replica: string
+  joinTainted: boolean
+  allowIgnore: boolean
+  /** ms */
+  leaveAfter: number
+  trust: HubTrustOptions
+  signal: AbortSignal
+}
+
+/** In a cluster people come by their own tokens, and may what the cluster lets them. */
+async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Rights }> {
+  if (kubeconfig === undefined) return {}
+  // Loaded on use: the client takes longer to load than most verbs to run.
+  const { clusterRights } = await import('../../webhook/cluster/access/rights.js')
+  return { rights: clusterRights(await loadKubeconfig(kubeconfig)) }
+}
+
+/** `secco webhook`: admission, hub and pages, without a satellite. */
+export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
+  const { kubeconfig } = args
+  const roles = parseRoles(args.roles, kubeconfig !== undefined)
+  await mkdir(args.paths.objects, { recursive: true, mode: 0o700 })
+  const registry = new Registry()
+  const onWatch = watchMetrics(registry, logger.child({ component: 'webhook' }))
+  const store = await openStore(args.paths.objects, kubeconfig, {
+    onWatch: (kind, event, error) => onWatch(pluralOf[kind], event, error)
+  })
+  const cluster =
+    kubeconfig === undefined
+      ? undefined
+      : {
+          config: await loadKubeconfig(kubeconfig),
+          namespace: rootNamespace,
+          id: args.replica,
+          onWatch
+        }
+  const certificates = await openCertificates({
+    secret: args.tlsSecret,
+    dir: args.tlsDir,
+    kubeconfig,
+    // Of no replica alone: all serve with the same certificate.
+    serverNames: ['localhost', '127.0.0.1', ...args.serverNames],
+    // The hub alone follows: it has no right to more.
+    renews: roles.has('admission'),
+    identity: args.replica,
+    logger: logger.child({ component: 'webhook' })
+  })
+  const webhook = await startWebhook({
+    store,
+    certsDir: args.paths.certs,
+    revisionsDir: args.paths.revisions,
+    serverNames: [...new Set([...args.ownNames, ...args.serverNames])],
+    ...(certificates === undefined ? {} : { certificates }),
+    listen: parseAddress(args.listen, '--listen'),
+    hubListen: parseAddress(args.hubListen, '--hub-listen'),
+    uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(args.paths),
+    satelliteSocket: args.paths.satelliteSocket,
+    ...(await rightsOf(args.kubeconfig)),
+    legacyAnnotations: args.legacyAnnotations,
+    mode: args.mode,
+    joinTainted: args.joinTainted,
+    allowIgnore: args.allowIgnore,
+    leaveMs: args.leaveAfter,
+    trust: args.trust,
+    roles,
+    registry,
+    ...(cluster === undefined ? {} : { cluster }),
+    logger
+  })
+  const { addresses } = webhook
+  const record = {
+    pid: process.pid,
+    webhook: `https://${hostPort(addresses.webhook)}`,
+    hub: addresses.hub === undefined ? '' : hostPort(addresses.hub),
+    ui: addresses.ui === undefined ? '' : `http://${hostPort(addresses.ui)}`,
+    caBundle: Buffer.from(webhook.ca).toString('base64')
+  }
+  await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
+  const lines = [
+    roles.has('admission') ? `webhook ${record.webhook}/mutate` : `health ${record.webhook}/readyz`,
+    record.hub === '' ? '' : `hub ${record.hub}`,
+    record.ui === '' ? '' : `pages ${record.ui}/`
+  ]
+  io.stderr(`${lines.filter((line) => line !== '').join('   ')}\n`)
+  const link = webhook.link(args.user)
+  if (record.ui !== '') {
+    io.stderr(
+      link === undefined
+        ? 'log in with your own token of the cluster\n'
+        : `log in once by ${record.ui}${link}   (another: secco ui link)\n`
+    )
+  }
+  await aborted(args.signal)
+  await webhook.close()
+  await store.close()
+  return 0
+}

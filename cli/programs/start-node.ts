@@ -1,0 +1,109 @@
+import { mkdir } from 'node:fs/promises'
+import type { Floor } from '../../satellite/revisions/floor.js'
+import type { HealthServer } from '../../satellite/health-server.js'
+import { startSatellite, type UplinkEnds } from '../../satellite/main.js'
+import type { RecordMode } from '../../satellite/recorder/record-mode.js'
+import { startUplink } from '../../satellite/uplink/uplink.js'
+import type { Uplink } from '../../satellite/uplink/uplink-types.js'
+import type { NodeStatus } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/lib/log.js'
+import { certificateProof, tokenProof } from '../doctor/node-proof.js'
+import type { StatePaths } from '../lib/state.js'
+
+export interface NodeOptions {
+  paths: StatePaths
+  /** HOST:PORT of the hub. */
+  hub: string
+  node: string
+  seccompRoot: string
+  runcRoots: readonly string[]
+  containerdSocket: string
+  record: RecordMode
+  /** Folder on a bpf file system where recording outlives this process; undefined: nowhere. */
+  pin?: string | undefined
+  /** Slots of the recorder; its default without. */
+  slots?: number | undefined
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string | undefined
+  floor?: Floor
+  /** In a cluster: the ServiceAccount's token and the hub's authority, read again when they change. */
+  token?: { tokenFile: string; caFile: string } | undefined
+  /** Plain HTTP for /livez, /readyz and /metrics; undefined: not offered. */
+  healthListen?: { host: string; port: number } | undefined
+  logger: Logger
+}
+
+export interface RunningNode {
+  status(): NodeStatus
+  /** `keep`: what is pinned goes on recording. */
+  close(options?: { keep?: boolean }): Promise<void>
+}
+
+/** Starts this machine's satellite with a certificate of the state folder's authority, or with a token. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { paths, hub, node, logger } = options
+  await mkdir(paths.spool, { recursive: true, mode: 0o700 })
+  const { token: files } = options
+  const proof = await (files === undefined
+    ? certificateProof(paths.certs, node, logger)
+    : tokenProof(files, logger))
+  let ends: UplinkEnds | undefined
+  let uplink: Uplink | undefined
+  const satellite = await startSatellite({
+    node,
+    connect: async (given) => {
+      ends = given
+      const shown = proof.now()
+      uplink = await startUplink({
+        ...{ hub, node, logger, ...shown, spoolDir: paths.spool },
+        ...given,
+        ...serverName(hub)
+      })
+      proof.follow(uplink, shown)
+      return uplink
+    },
+    seccompRoot: options.seccompRoot,
+    socketPath: paths.satelliteSocket,
+    runcRoots: options.runcRoots,
+    containerdSocket: options.containerdSocket,
+    record: options.record,
+    ...(options.floor === undefined ? {} : { floor: options.floor }),
+    pin: options.pin,
+    slots: options.slots,
+    btf: options.btf,
+    logger
+  }).catch((error: unknown) => {
+    proof.stop()
+    throw error
+  })
+  let health: HealthServer | undefined
+  try {
+    if (options.healthListen !== undefined) {
+      // What metrics need is loaded where they are offered.
+      const { serveHealth } = await import('../../satellite/health-server.js')
+      health = await serveHealth(options.healthListen, {
+        status: () => satellite.status(),
+        connected: () => satellite.connected,
+        waiting: () => uplink?.backlog().waiting ?? 0,
+        held: () => ends?.holding().length ?? 0
+      })
+    }
+  } catch (error) {
+    proof.stop()
+    await satellite.close()
+    throw error
+  }
+  return {
+    status: () => satellite.status(),
+    close: async (how) => {
+      proof.stop()
+      await health?.close()
+      await satellite.close(how)
+    }
+  }
+}
+
+/** TLS has no server names for IP addresses (RFC 6066, section 3): on this machine the hub is `localhost`. */
+function serverName(hub: string): { serverName?: string } {
+  return /^(127\.\d+\.\d+\.\d+|\[::1\]):/.test(hub) ? { serverName: 'localhost' } : {}
+}

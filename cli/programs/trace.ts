@@ -1,0 +1,248 @@
+import { existsSync } from 'node:fs'
+import { constants, machine } from 'node:os'
+import { Writable } from 'node:stream'
+import { stringify } from 'yaml'
+import { containerdRuntime } from '../../satellite/containers/containerd.js'
+import { dockerRuntime } from '../../satellite/containers/docker.js'
+import { podmanRuntime } from '../../satellite/containers/podman.js'
+import { openRegistry } from '../../satellite/containers/registry.js'
+import type { ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { defaultRuncRoots, runcRuntime } from '../../satellite/containers/runc.js'
+import { parseDuration } from '../lib/duration.js'
+import type { TraceReport } from '../../satellite/trace/trace-report.js'
+import { traceCommand, traceContainer } from '../../satellite/trace/trace-session.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { createLogger } from '../../src/lib/log.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { passSignals } from '../lib/pass-signals.js'
+import { traceProfile } from '../lib/trace-profile.js'
+
+export const traceFormats = ['table', 'json', 'yaml', 'profile'] as const
+export type TraceFormat = (typeof traceFormats)[number]
+
+export interface TraceArgs {
+  /** After `--`: the command and its arguments. Excludes `container`. */
+  command?: readonly string[]
+  /** Id, beginning of an id, or name. */
+  container?: string
+  wait?: boolean
+  /** runc, containerd, docker, podman; default: all. */
+  runtime?: string
+  /** `runc --root`, or containerd's socket with runtime containerd. */
+  root?: string
+  /** As in 30s, 5m, 1h, 500ms. */
+  for?: string
+  output?: TraceFormat
+  /** BTF file for a kernel that has none of its own. */
+  btf?: string
+  /** Names beyond RuntimeDefault that the profile may have all the same: the user's approval. */
+  allow?: readonly string[]
+}
+
+export interface TraceIo {
+  stdout: NodeJS.WritableStream
+  stderr: NodeJS.WritableStream
+  /** stdout is a terminal: live counters make sense. */
+  isTerminal: boolean
+}
+
+function share(count: number, total: number): string {
+  return `${((100 * count) / total).toFixed(1)}%`
+}
+
+/** Rows of syscall, count and share, most frequent first; an ABI column only where there are several. */
+export function traceTable(report: TraceReport): string {
+  const abis = Object.entries(report.abis)
+  const rows = abis
+    .flatMap(([abi, counts]) =>
+      Object.entries(counts).map(([name, count]) => ({ abi, name, count }))
+    )
+    .sort((left, right) => right.count - left.count || (left.name < right.name ? -1 : 1))
+  const total = rows.reduce((sum, { count }) => sum + count, 0)
+  const cells = rows.map(({ abi, name, count }) => [
+    ...(abis.length > 1 ? [abi] : []),
+    name,
+    String(count),
+    share(count, total)
+  ])
+  const head = [...(abis.length > 1 ? ['ABI'] : []), 'SYSCALL', 'COUNT', 'SHARE']
+  const widths = head.map((title, at) =>
+    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0))
+  )
+  const numbers = head.length - 2
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => {
+        const width = widths[at] ?? 0
+        return at >= numbers ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
+  const state = report.complete ? 'complete' : 'not complete'
+  const denied = report.denied.map(
+    ({ syscall, action, count }) => `denied: ${syscall} ${count} (${action})`
+  )
+  const apart = Object.entries(report.parts).map(([part, abis]) => {
+    const names = new Set(Object.values(abis).flatMap((counts) => Object.keys(counts)))
+    const where = part === 'session' ? 'not in the table above' : 'in the table above'
+    return `${part}: ${names.size} syscalls (${where}): ${[...names].sort().join(' ')}`
+  })
+  const summary = `${report.container}: ${rows.length} syscalls, ${total} calls, ${state}, ${report.lost} lost`
+  return [line(head), ...cells.map(line), ...denied, ...apart, summary, ''].join('\n')
+}
+
+function print(report: TraceReport, args: TraceArgs, io: TraceIo): void {
+  if (args.output === 'json') io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  else if (args.output === 'yaml') io.stdout.write(stringify(report))
+  else if (args.output !== 'profile') io.stdout.write(traceTable(report))
+  else {
+    const { json, notes } = traceProfile(report, new Date().toISOString(), args.allow)
+    for (const note of notes) io.stderr.write(`${note}\n`)
+    io.stdout.write(json)
+  }
+}
+
+function runtimesFor(args: TraceArgs): ContainerRuntime[] {
+  const roots = args.root === undefined ? defaultRuncRoots : [args.root]
+  const makers: Record<string, () => ContainerRuntime[]> = {
+    runc: () => [runcRuntime(roots)],
+    containerd: () => [runcRuntime(), containerdRuntime(args.root)],
+    docker: () => [runcRuntime(), containerdRuntime(), dockerRuntime(args.root)],
+    podman: () => [runcRuntime(), podmanRuntime()]
+  }
+  const isSocket = args.runtime === 'containerd' || args.runtime === 'docker'
+  if (isSocket && args.root !== undefined && !existsSync(args.root)) {
+    throw new SeccoError('RUNTIME_UNREACHABLE', `--root ${args.root}: no socket of ${args.runtime}`)
+  }
+  if (args.runtime === undefined) {
+    return [runcRuntime(roots), containerdRuntime(), dockerRuntime(), podmanRuntime()]
+  }
+  const make = makers[args.runtime]
+  if (make === undefined) {
+    const known = Object.keys(makers).join(', ')
+    throw new SeccoError('INVALID_ARGUMENT', `--runtime ${args.runtime}: known are ${known}`)
+  }
+  return make()
+}
+
+async function runCommand(
+  command: readonly string[],
+  args: TraceArgs,
+  io: TraceIo
+): Promise<number> {
+  const [abi] = abisOfMachine(machine())
+  if (abi === undefined)
+    throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
+  const signals = passSignals()
+  try {
+    // What a program reads (`> profile.json`) is the report alone: the command's words go to stderr.
+    const stdout = (args.output ?? 'table') === 'table' ? undefined : 2
+    const trace = await traceCommand(command, abi, signals.to, stdout, args.btf)
+    if (trace.remaining > 0) {
+      const verb = trace.remaining === 1 ? 'runs' : 'run'
+      io.stderr.write(
+        `note: ${trace.remaining} of its processes still ${verb}: what they do from now on is not counted\n`
+      )
+    }
+    print(trace.report, args, io)
+    if (trace.signal !== null) return 128 + constants.signals[trace.signal]
+    return trace.code ?? 1
+  } finally {
+    signals.stop()
+  }
+}
+
+/** Redraws in place: home of the lines written before, then erase to the end (ECMA-48 CUU, ED). */
+function liveTable(io: TraceIo): { draw: (report: TraceReport) => void; clear: () => void } {
+  let lines = 0
+  const clear = (): void => {
+    if (lines > 0) io.stderr.write(`\u001B[${lines}A\u001B[J`)
+    lines = 0
+  }
+  const draw = (report: TraceReport): void => {
+    clear()
+    const rows = traceTable(report).trimEnd().split('\n')
+    const shown = [...rows.slice(0, 16), ...rows.slice(Math.max(16, rows.length - 1))]
+    io.stderr.write(`${shown.join('\n')}\n`)
+    lines = shown.length
+  }
+  return { draw, clear }
+}
+
+async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise<number> {
+  const [abi] = abisOfMachine(machine())
+  if (abi === undefined)
+    throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
+  const duration = args.for === undefined ? undefined : parseDuration(args.for, '--for')
+  const runtimes = runtimesFor(args)
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      io.stderr.write(chunk)
+      done()
+    }
+  })
+  const logger = createLogger('trace', sink)
+  const stop = new AbortController()
+  const end = (): void => stop.abort()
+  process.on('SIGINT', end)
+  process.on('SIGTERM', end)
+  const registry = openRegistry(runtimes, logger)
+  const live = io.isTerminal ? liveTable(io) : undefined
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const report = await traceContainer({
+      word,
+      wait: args.wait === true,
+      registry,
+      machine: abi,
+      logger,
+      btf: args.btf,
+      signal: stop.signal,
+      onReady: () => {
+        if (duration !== undefined) timer = setTimeout(end, duration)
+        io.stderr.write(args.wait === true ? `waiting for ${word}\n` : `tracing ${word}\n`)
+      },
+      ...(live === undefined ? {} : { onProgress: live.draw })
+    })
+    live?.clear()
+    print(report, args, io)
+    return 0
+  } finally {
+    clearTimeout(timer)
+    registry.close()
+    process.off('SIGINT', end)
+    process.off('SIGTERM', end)
+  }
+}
+
+/**
+ * `secco trace`. @returns the exit code: the command's own, or 0 for a container.
+ * @throws SeccoError INVALID_ARGUMENT, TRACING_UNAVAILABLE, COMMAND_NOT_STARTED, CONTAINER_NOT_FOUND,
+ *   CONTAINER_AMBIGUOUS
+ */
+export async function runTrace(args: TraceArgs, io: TraceIo): Promise<number> {
+  const { command, container } = args
+  const hasCommand = command !== undefined && command.length > 0
+  if (container === '') throw new SeccoError('INVALID_ARGUMENT', 'the container has no name')
+  if (hasCommand === (container !== undefined)) {
+    throw new SeccoError('INVALID_ARGUMENT', 'give a container, or -- and a command, not both')
+  }
+  if (args.output !== undefined && !traceFormats.includes(args.output)) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `-o ${args.output}: known are ${traceFormats.join(', ')}`
+    )
+  }
+  const misplaced = hasCommand
+    ? (['wait', 'runtime', 'root', 'for'] as const).filter((name) => args[name] !== undefined)
+    : []
+  if (misplaced.length > 0) {
+    const list = misplaced.map((name) => `--${name}`).join(', ')
+    throw new SeccoError('INVALID_ARGUMENT', `${list}: for a container only, not for a command`)
+  }
+  if (args.allow !== undefined && args.output !== 'profile') {
+    throw new SeccoError('INVALID_ARGUMENT', '--allow: only with -o profile')
+  }
+  if (hasCommand) return runCommand(command, args, io)
+  return runContainer(container ?? '', args, io)
+}

@@ -1,0 +1,233 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { machine } from 'node:os'
+import { join } from 'node:path'
+import { probeTracing } from '../../native/recorder.js'
+import type { Hub } from '../../webhook/hub/hub.js'
+import { type Address, hostPort, type RunningWebhook, startWebhook } from '../../webhook/main.js'
+import type { Logger } from '../../src/lib/log.js'
+import { openDirectoryStore } from '../../src/store/directory.js'
+import { writeDurable } from '../../src/lib/durable-file.js'
+import type { Store } from '../../src/store/store.js'
+import { parseAddress, parseLoopback } from '../lib/addresses.js'
+import { type Io, paint } from '../lib/io.js'
+import { nodeName } from '../lib/node-name.js'
+import { type RunningNode, startNode } from './start-node.js'
+import { type Addresses, ensureRunnable, ensureUiToken, type StatePaths } from '../lib/state.js'
+import { walkThrough } from '../walk-through/walk.js'
+
+export interface UpArgs {
+  paths: StatePaths
+  listen: string
+  hubListen: string
+  uiListen: string
+  node: string
+  seccompRoot: string | undefined
+  runcRoots: readonly string[]
+  containerdSocket: string
+  /** As in NodeOptions. */
+  slots?: number | undefined
+  btf?: string | undefined
+  legacyAnnotations: boolean
+  /** Who the printed link is for. */
+  user: string
+  output: 'table' | 'json'
+  /** End after everything is up (and walked through, when asked). */
+  once: boolean
+  walkThrough: boolean
+  /** Aborted on SIGINT and SIGTERM. */
+  signal: AbortSignal
+}
+
+type WholeWebhook = RunningWebhook & {
+  hub: Hub
+  addresses: { hub: Address; ui: Address }
+}
+
+/** What runs here has every role. */
+function isWhole(webhook: RunningWebhook): webhook is WholeWebhook {
+  const { hub, ui } = webhook.addresses
+  return webhook.hub !== undefined && hub !== undefined && ui !== undefined
+}
+
+interface Running {
+  store: Store
+  webhook: WholeWebhook
+  satellite: RunningNode
+  seccompRoot: string
+  runcRoots: readonly string[]
+}
+
+async function startAll(
+  args: UpArgs,
+  logger: Logger,
+  closers: (() => Promise<void>)[]
+): Promise<Running> {
+  const { paths } = args
+  for (const folder of [paths.root, paths.objects, paths.revisions, paths.spool]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  }
+  const store = await openDirectoryStore(paths.objects)
+  closers.push(() => store.close())
+  const listen = parseAddress(args.listen, '--listen')
+  const webhook = await startWebhook({
+    store,
+    certsDir: paths.certs,
+    revisionsDir: paths.revisions,
+    serverNames: [
+      ...new Set([
+        'localhost',
+        '127.0.0.1',
+        '::1',
+        nodeName(undefined),
+        ...(listen.host === '0.0.0.0' ? [] : [listen.host])
+      ])
+    ],
+    listen,
+    hubListen: parseAddress(args.hubListen, '--hub-listen'),
+    uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    uiToken: await ensureUiToken(paths),
+    satelliteSocket: paths.satelliteSocket,
+    legacyAnnotations: args.legacyAnnotations,
+    logger
+  })
+  closers.push(() => webhook.close())
+  if (!isWhole(webhook)) throw new Error('started without a hub')
+  const seccompRoot = args.seccompRoot ?? paths.seccomp
+  const runcRoots = [...args.runcRoots, join(paths.root, 'runc')]
+  const satellite = await startNode({
+    paths,
+    hub: hostPort({ host: '127.0.0.1', port: webhook.addresses.hub.port }),
+    node: args.node,
+    seccompRoot,
+    runcRoots,
+    containerdSocket: args.containerdSocket,
+    record: 'always',
+    slots: args.slots,
+    btf: args.btf,
+    logger: logger.child({ component: 'satellite' })
+  })
+  closers.push(() => satellite.close())
+  return { store, webhook, satellite, seccompRoot, runcRoots }
+}
+
+function addressesOf(running: Running): Addresses {
+  const { webhook, hub, ui } = running.webhook.addresses
+  return {
+    pid: process.pid,
+    webhook: `https://${hostPort(webhook)}`,
+    hub: hostPort(hub),
+    ui: `http://${hostPort(ui)}`,
+    caBundle: Buffer.from(running.webhook.ca).toString('base64')
+  }
+}
+
+/** Waits until the hub has heard from this node, so that "up" means up. */
+async function untilConnected(running: Running, signal: AbortSignal): Promise<void> {
+  const { hub } = running.webhook
+  const connected = () => hub.nodes().some((node) => node.connected)
+  if (connected()) return
+  await new Promise<void>((resolve) => {
+    const leave = hub.onChange(() => {
+      if (connected()) done()
+    })
+    const done = () => {
+      leave()
+      clearTimeout(limit)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const limit = setTimeout(done, 10_000)
+    signal.addEventListener('abort', done)
+    if (connected()) done()
+  })
+}
+
+async function walk(args: UpArgs, running: Running, io: Io): Promise<() => Promise<void>> {
+  const work = join(args.paths.root, 'walk-through')
+  await rm(work, { recursive: true, force: true })
+  await mkdir(work, { recursive: true })
+  let number = 0
+  return walkThrough({
+    store: running.store,
+    cache: join(args.paths.root, 'cache'),
+    work,
+    runcRoot: join(args.paths.root, 'runc'),
+    seccompRoot: running.seccompRoot,
+    webhook: {
+      url: `https://localhost:${running.webhook.addresses.webhook.port}`,
+      ca: running.webhook.ca
+    },
+    machine: machine(),
+    signal: args.signal,
+    say: (line) => io.stderr(`     ${line}\n`),
+    step: (title) => {
+      number += 1
+      io.stderr(`${paint(io, 'bold', `  ${number}. ${title}`)}\n`)
+    }
+  })
+}
+
+function announce(io: Io, args: UpArgs, running: Running, auditFile: string | undefined): void {
+  const addresses = addressesOf(running)
+  if (args.output === 'json') {
+    io.stdout(
+      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
+    )
+    return
+  }
+  io.stderr(`webhook    ${addresses.webhook}/mutate   (/livez /readyz /metrics)\n`)
+  io.stderr(`hub        ${addresses.hub}   (gRPC, mutual TLS)\n`)
+  io.stderr(`pages      ${addresses.ui}${running.webhook.link(args.user) ?? '/'}\n`)
+  io.stderr(
+    `           (opens one session, once; another: secco ui link; API ${addresses.ui}/openapi.json)\n`
+  )
+  io.stderr(`state      ${args.paths.root}   seccomp files below ${running.seccompRoot}\n`)
+  io.stderr(
+    `audit      one JSON line per decision ${auditFile === undefined ? 'on stdout' : `in ${auditFile}`}\n`
+  )
+}
+
+/** `secco up`: webhook, hub, pages and satellite of this machine in one process, on the embedded store. */
+export async function up(
+  io: Io,
+  logger: Logger,
+  args: UpArgs,
+  auditFile: string | undefined
+): Promise<number> {
+  await ensureRunnable(args.paths)
+  const tracing = probeTracing(args.btf)
+  const closers: (() => Promise<void>)[] = []
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    const running = await startAll(args, logger, closers)
+    await untilConnected(running, args.signal)
+    await writeDurable(args.paths.addresses, `${JSON.stringify(addressesOf(running))}\n`)
+    closers.push(() => rm(args.paths.addresses, { force: true }))
+    announce(io, args, running, auditFile)
+    if (!tracing.available) {
+      io.stderr(
+        `Containers of this machine cannot be traced: ${tracing.reason ?? 'no reason was given'}. Everything else runs.\n`
+      )
+    }
+    if (args.walkThrough) {
+      if (tracing.available) closers.push(await walk(args, running, io))
+      else io.stderr('The walk-through is left out: it needs to trace a container.\n')
+    }
+    if (args.once) return 0
+    if (!args.signal.aborted) {
+      io.stderr('Running. Ctrl-C stops everything.\n')
+      await new Promise<void>((resolve) =>
+        args.signal.addEventListener('abort', () => resolve(), { once: true })
+      )
+    }
+    io.stderr('Stopping …\n')
+    return 0
+  } catch (error) {
+    if (args.signal.aborted) return 0
+    throw error
+  } finally {
+    await stop()
+  }
+}

@@ -1,0 +1,104 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { annotations } from '../../src/api/names.js'
+
+export interface BundleOptions {
+  rootfs: string
+  args: readonly string[]
+  /** Bind mounts of single files or folders, read-only. */
+  files: readonly { source: string; target: string }[]
+  /** Folders that are writable inside, empty at start. */
+  writable: readonly string[]
+  /** undefined: no filter at all. */
+  seccomp: LinuxSeccomp | undefined
+  /** The profile that this container is learned into. */
+  profile: string
+  noNewPrivileges: boolean
+  /** Capabilities beside the runtimes' usual ones. */
+  extraCapabilities?: readonly string[]
+}
+
+/** What container runtimes grant by default (moby/oci defaults). */
+const usualCapabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FSETID',
+  'CAP_FOWNER',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETFCAP',
+  'CAP_SETPCAP',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SYS_CHROOT',
+  'CAP_KILL',
+  'CAP_AUDIT_WRITE'
+]
+
+/** An OCI runtime bundle's config.json (runtime-spec config.md) with the host's network. */
+export function bundleConfig(options: BundleOptions): Record<string, unknown> {
+  const granted = [...usualCapabilities, ...(options.extraCapabilities ?? [])]
+  const tmpfs = (destination: string) => ({
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'nodev', 'mode=1777', 'size=64m']
+  })
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: options.args,
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      cwd: '/',
+      noNewPrivileges: options.noNewPrivileges,
+      capabilities: { bounding: granted, effective: granted, permitted: granted }
+    },
+    root: { path: options.rootfs, readonly: true },
+    hostname: 'secco',
+    annotations: { [annotations.profile]: options.profile },
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      {
+        destination: '/dev',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k']
+      },
+      {
+        destination: '/dev/pts',
+        type: 'devpts',
+        source: 'devpts',
+        options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666']
+      },
+      {
+        destination: '/dev/shm',
+        type: 'tmpfs',
+        source: 'shm',
+        options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k']
+      },
+      ...options.writable.map(tmpfs),
+      ...options.files.map(({ source, target }) => ({
+        destination: target,
+        type: 'bind',
+        source,
+        options: ['rbind', 'ro']
+      }))
+    ],
+    linux: {
+      namespaces: ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+      maskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list'],
+      readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+      ...(options.seccomp === undefined ? {} : { seccomp: options.seccomp })
+    }
+  }
+}
+
+/** Writes the bundle's folder; gives its path back. */
+export async function writeBundle(folder: string, options: BundleOptions): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'config.json'), JSON.stringify(bundleConfig(options), null, 2))
+  return folder
+}

@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import { approveObserved } from '../../src/seccomp/review/approve.js'
+import { renderLearn } from '../../src/seccomp/render/render.js'
+import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
+import type { Store } from '../../src/store/store.js'
+import { type Attempt, compileAttack, parseAttempts } from './attack.js'
+import { writeBundle } from './bundle.js'
+import {
+  execInContainer,
+  type RuncContainer,
+  removeContainer,
+  signalContainer,
+  startContainer
+} from './container.js'
+import { buildRootfs } from './rootfs.js'
+import { reviewPod } from './review-pod.js'
+import { exercise, untilServing } from './traffic.js'
+import { until } from './until.js'
+
+export interface WalkOptions {
+  store: Store
+  /** Where packages and programs are kept between runs. */
+  cache: string
+  /** Folder for bundles and runc's state; made anew. */
+  work: string
+  /** runc's --root that the satellite watches. */
+  runcRoot: string
+  seccompRoot: string
+  webhook: { url: string; ca: string }
+  machine: string
+  say: (line: string) => void
+  /** Announces the next step of the loop. */
+  step: (title: string) => void
+  /** Drops what is only needed while the walk goes on. */
+  signal: AbortSignal
+}
+
+const ref = { namespace: 'default', name: 'walk-through-nginx' }
+
+function nginxConfig(port: number): string {
+  return `daemon off; worker_processes 1; error_log /dev/null; pid /run/nginx.pid;
+events { worker_connections 64; }
+http { access_log off; sendfile on; server { listen 127.0.0.1:${port}; root /srv; } }
+`
+}
+
+/** A free TCP port of loopback, as the kernel gives it. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string')
+    throw new SeccoError('INTERNAL', 'no TCP port was given')
+  return address.port
+}
+
+interface Stage {
+  port: number
+  start: (container: RuncContainer, seccomp: LinuxSeccomp | undefined) => Promise<void>
+  attack: (container: RuncContainer) => Promise<Attempt[]>
+}
+
+/** Everything that the server needs on disk; gives how to start and attack it. */
+async function setStage(options: WalkOptions): Promise<Stage> {
+  const rootfs = await buildRootfs(options.cache, ['nginx', 'nginx-common'], options.say)
+  const attack = await compileAttack(options.cache)
+  const port = await freePort()
+  const files = join(options.work, 'files')
+  await mkdir(files, { recursive: true })
+  await writeFile(join(files, 'nginx.conf'), nginxConfig(port))
+  await mkdir(join(files, 'srv'), { recursive: true })
+  await writeFile(join(files, 'srv', 'index.html'), 'Secco says hello\n')
+  await writeFile(join(files, 'srv', 'large.bin'), Buffer.alloc(4 * 1024 * 1024, 7))
+  const bundle = join(options.work, 'bundle')
+  return {
+    port,
+    start: async (container, seccomp) => {
+      await writeBundle(bundle, {
+        rootfs,
+        args: ['/usr/sbin/nginx', '-c', '/etc/nginx/nginx.conf'],
+        files: [
+          { source: join(files, 'nginx.conf'), target: '/etc/nginx/nginx.conf' },
+          { source: join(files, 'srv'), target: '/srv' },
+          { source: attack, target: '/root/attack' }
+        ],
+        writable: ['/run', '/tmp', '/var/lib/nginx', '/var/log/nginx'],
+        seccomp,
+        profile: container.id,
+        noNewPrivileges: true,
+        // Granted so that nothing but the filter stands between the attack and the kernel.
+        extraCapabilities: ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
+      })
+      await startContainer(container, bundle)
+      await untilServing(port, 60_000)
+    },
+    attack: async (container) =>
+      parseAttempts((await execInContainer(container, ['/root/attack'])).stdout)
+  }
+}
+
+function summary(attempts: readonly Attempt[]): string {
+  return attempts
+    .map(({ call, refused }) => `${call} ${refused ? 'refused' : 'succeeds'}`)
+    .join(', ')
+}
+
+function expectAttack(attempts: readonly Attempt[], refused: boolean): void {
+  const wrong = attempts.filter((attempt) => attempt.refused !== refused)
+  if (attempts.length === 5 && wrong.length === 0) return
+  throw new SeccoError(
+    'INTERNAL',
+    `the attack should be ${refused ? 'refused' : 'possible'} on all 5 counts: ${summary(attempts)}`
+  )
+}
+
+async function learnt(options: WalkOptions): Promise<SeccompProfile | undefined> {
+  return options.store.get('SeccompProfile', ref)
+}
+
+/** Waits until the hub's observed set holds what is asked, and shows it growing. */
+async function watchLearning(
+  options: WalkOptions,
+  wanted: readonly string[],
+  before = 0
+): Promise<number> {
+  let shown = before
+  return until(
+    async () => {
+      const profile = await learnt(options)
+      const size = sizeOfSet(profile?.status?.observed ?? {})
+      if (size > shown) options.say(`learned so far: ${size} syscalls`)
+      shown = Math.max(shown, size)
+      const names = new Set(
+        profile?.status?.observed?.x86_64 ?? profile?.status?.observed?.aarch64 ?? []
+      )
+      return wanted.every((name) => names.has(name)) ? size : undefined
+    },
+    {
+      limitMs: 60_000,
+      what: `the hub to have learned ${wanted.join(', ')}`,
+      signal: options.signal
+    }
+  )
+}
+
+async function approveAndDeliver(
+  options: WalkOptions
+): Promise<{ path: string; digest: string; text: string }> {
+  const decision = {
+    by: 'walk-through',
+    at: new Date().toISOString(),
+    reason: 'the walk-through of npm start'
+  }
+  const approved = await options.store.update('SeccompProfile', ref, (profile) =>
+    approveObserved(profile, decision)
+  )
+  const last = approved.status?.approvals?.length ?? 0
+  options.say(
+    `approved by ${decision.by} (approval ${last}); waiting for the node's acknowledgement`
+  )
+  const digest = await until(
+    async () => {
+      const status = (await learnt(options))?.status
+      const ready =
+        status?.nodes !== undefined &&
+        status.nodes.total > 0 &&
+        status.nodes.ready === status.nodes.total
+      return ready ? status.revision : undefined
+    },
+    { limitMs: 60_000, what: 'every node to hold the revision', signal: options.signal }
+  )
+  const path = revisionPath(ref.namespace, ref.name, digest)
+  const text = await readFile(join(options.seccompRoot, path), 'utf8')
+  return { path, digest, text }
+}
+
+/** What the webhook decides follows the node's acknowledgement within a moment, not in the same one. */
+async function reviewWhenReady({ webhook, signal }: WalkOptions): Promise<string[]> {
+  let failure: unknown
+  const answer = async () => {
+    try {
+      return await reviewPod(webhook, ref)
+    } catch (error) {
+      failure = error
+      return undefined
+    }
+  }
+  try {
+    return await until(answer, { limitMs: 5000, what: 'the patch', signal })
+  } catch (error) {
+    throw failure ?? error
+  }
+}
+
+/** Walks the whole loop once on this machine, with real values at each step. Throws at the first that fails. */
+export async function walkThrough(options: WalkOptions): Promise<() => Promise<void>> {
+  options.step('a real server from Debian packages, under runc')
+  const stage = await setStage(options)
+  // Apart from the one that teaches: a container without a filter is learned from as well, attack included.
+  const open = { id: 'walk-through-open', root: options.runcRoot }
+  const server = { id: ref.name, root: options.runcRoot }
+  const clean = async () => {
+    await removeContainer(open)
+    await removeContainer(server)
+  }
+  try {
+    await clean()
+    // Each walk learns anew: what somebody approved beyond it since would let the attack through.
+    for (const { id } of [open, server]) {
+      await options.store.delete('SeccompProfile', { namespace: ref.namespace, name: id })
+    }
+    await stage.start(open, undefined)
+    const free = await stage.attack(open)
+    options.say(`without a filter (capabilities granted on purpose): ${summary(free)}`)
+    expectAttack(free, false)
+    await clean()
+
+    options.step('learn: nginx runs under RuntimeDefault and is recorded in the kernel')
+    await stage.start(server, renderLearn(options.machine).seccomp)
+    const atStart = await watchLearning(options, ['listen'])
+    const first = await exercise(stage.port, 4)
+    options.say(`traffic: ${first.right} of ${first.asked} answers right`)
+    const serving = await watchLearning(options, ['accept4', 'epoll_wait', 'sendfile'], atStart)
+    await signalContainer(server, 'HUP')
+    await exercise(stage.port, 2)
+    await clean()
+    const size = await watchLearning(
+      options,
+      ['exit_group', 'rt_sigreturn', 'rt_sigsuspend'],
+      serving
+    )
+    options.say(`observed: ${size} syscalls, from the first instruction to the end`)
+
+    options.step('approve, render, deliver')
+    const { path, digest, text } = await approveAndDeliver(options)
+    const file = join(options.seccompRoot, path)
+    const { mode, size: bytes } = await stat(file)
+    const measured = `sha256:${createHash('sha256').update(text).digest('hex')}`
+    if (measured !== digest)
+      throw new SeccoError('DIGEST_MISMATCH', `${file} has ${measured}, not ${digest}`)
+    options.say(`on the node: ${file}`)
+    options.say(`  ${bytes} bytes, mode ${(mode & 0o777).toString(8)}, sha256 equals its name`)
+
+    options.step('admission: a labelled pod is sent to the webhook')
+    for (const line of await reviewWhenReady(options)) options.say(line)
+
+    options.step('enforce: the same server under the learned profile')
+    await stage.start(server, JSON.parse(text) as LinuxSeccomp)
+    const second = await exercise(stage.port, 4)
+    options.say(`traffic: ${second.right} of ${second.asked} answers right`)
+    if (second.right !== second.asked)
+      throw new SeccoError('INTERNAL', 'the enforced server gave wrong answers')
+    const caged = await stage.attack(server)
+    options.say(`the same attack: ${summary(caged)}`)
+    expectAttack(caged, true)
+    options.say(
+      `next: secco profile show ${ref.name}, or learn a server of your own under \`secco render --learn\``
+    )
+    return clean
+  } catch (error) {
+    await clean()
+    throw error
+  }
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The seccomp filters of wanted processes, newest first, as the kernel keeps them for checkpoints
+ * (bpf_prog.orig_prog, CONFIG_CHECKPOINT_RESTORE). Nobody is stopped for it, as ptrace would.
+ */
+#include "core.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include "../shared/filters.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CORE;
+struct task_struct___id {
+	__s32 pid;
+} CORE;
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct___id *task;
+} CORE;
+struct sock_fprog_kern {
+	__u16 len;
+	void *filter;
+} CORE;
+struct bpf_prog {
+	struct sock_fprog_kern *orig_prog;
+} CORE;
+struct seccomp_filter___prog {
+	struct bpf_prog *prog;
+} CORE;
+
+/* User space sizes it to what it asks for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __s32);
+	__type(value, __u8);
+} wanted SEC(".maps");
+
+struct buffer {
+	__u8 bytes[FILTER_BYTES];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct buffer);
+} scratch SEC(".maps");
+
+SEC("iter/task")
+int each_filter(struct bpf_iter__task *context)
+{
+	struct task_struct___id *named = context->task;
+	if (!named)
+		return 0;
+	struct task_struct *task = (void *)named;
+	__s32 pid = named->pid;
+	if (!bpf_map_lookup_elem(&wanted, &pid))
+		return 0;
+	__u32 zero = 0;
+	struct buffer *buffer = bpf_map_lookup_elem(&scratch, &zero);
+	if (!buffer)
+		return 0;
+	struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
+	for (int i = 0; i < FILTERS_AT_MOST && filter; i++) {
+		struct seccomp_filter___prog *with = (void *)filter;
+		struct sock_fprog_kern *program = BPF_CORE_READ(with, prog, orig_prog);
+		struct filter_head head = { .pid = pid, .length = 0 };
+		void *instructions = NULL;
+		if (program) {
+			head.length = BPF_CORE_READ(program, len);
+			instructions = BPF_CORE_READ(program, filter);
+		}
+		__u32 bytes = head.length * 8;
+		if (bytes > FILTER_BYTES || !instructions ||
+		    bpf_probe_read_kernel(buffer->bytes, bytes, instructions) != 0)
+			head.length = bytes = 0;
+		bpf_seq_write(context->meta->seq, &head, sizeof(head));
+		if (bytes > 0 && bytes <= FILTER_BYTES)
+			bpf_seq_write(context->meta->seq, buffer->bytes, bytes);
+		filter = BPF_CORE_READ(filter, prev);
+	}
+	return 0;
+}

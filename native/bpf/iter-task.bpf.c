@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Every task with its place. An object of its own: a kernel that refuses iterators refuses this one only.
+ */
+#include "ns-id.bpf.h"
+#include "../shared/iter-task.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CORE;
+struct task_struct___id {
+	__s32 pid;
+} CORE;
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct___id *task;
+} CORE;
+
+SEC("iter/task")
+int each_task(struct bpf_iter__task *context)
+{
+	struct task_struct___id *named = context->task;
+	if (!named)
+		return 0;
+	struct task_struct *task = (void *)named;
+	struct secco_task one = {
+		.ns_id = ns_id_of(task),
+		.cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id),
+		.pid = named->pid,
+		.mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum),
+	};
+	bpf_seq_write(context->meta->seq, &one, sizeof(one));
+	return 0;
+}

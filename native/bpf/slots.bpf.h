@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The recorder's memory: which container has which slot. A table in .bss is found by mount namespace
+ * and cgroup id; a slot is claimed by whoever sees the container first.
+ */
+#pragma once
+
+#include "core.h"
+#include "../shared/recorder.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "ns-id.bpf.h"
+
+#define TRAITS(abi, name, number, set, m0, m1, m2, traits)                                         \
+	[number] = (SECCO_CALL_##abi##_##name + 1) | (traits),
+#define CALL(abi, name, number, set, m0, m1, m2, traits) { number, abi, set, { m0, m1, m2 } },
+const volatile struct secco_config config = {
+	.stripes = 1,
+	.native = { SECCO_LEARNED_NATIVE(TRAITS) MORE_NATIVE },
+	.compat = { SECCO_LEARNED_COMPAT(TRAITS) MORE_COMPAT },
+	.calls = { SECCO_LEARNED_NATIVE(CALL) SECCO_LEARNED_COMPAT(CALL) },
+};
+struct secco_state state;
+
+/* User space sets max_entries of all before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct secco_slot);
+} slots SEC(".maps");
+
+/*
+ * User space reads them by lookup: mmap() would fill in every page at once, and all of it would be
+ * resident memory. Only what an earlier release learned is added through a mapping, an element at a time.
+ */
+#define ROWS(name, row, flags)                                                                     \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, flags);                                                          \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, struct row);                                                         \
+	} name SEC(".maps")
+
+ROWS(counts, secco_native_row, BPF_F_MMAPABLE);
+ROWS(rows, secco_row, BPF_F_MMAPABLE);
+ROWS(arguments, secco_argument_row, BPF_F_MMAPABLE);
+ROWS(refused, secco_refused_row, 0);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct secco_denial_key);
+	__type(value, struct secco_denial);
+} denials SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct secco_argument_denial_key);
+	__type(value, struct secco_denial);
+} argument_denials SEC(".maps");
+
+enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
+
+#define ALWAYS static __always_inline
+/* A global function: the verifier looks at it once, not once per path that leads to it. */
+#define ON_ITS_OWN __attribute__((noinline))
+#define GET(pointer, field)                                                                        \
+	({                                                                                         \
+		typeof((pointer)->field) got_;                                                     \
+		if (direct)                                                                        \
+			got_ = (pointer)->field;                                                   \
+		else                                                                               \
+			bpf_core_read(&got_, sizeof(got_), &(pointer)->field);                     \
+		got_;                                                                              \
+	})
+
+ALWAYS struct task_struct *current_task(bool direct)
+{
+	if (direct)
+		return (struct task_struct *)bpf_get_current_task_btf();
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* 0: no mount namespace (the task is being torn down). */
+ALWAYS __u32 mntns_of(struct task_struct *task, bool direct)
+{
+	struct nsproxy *proxy = GET(task, nsproxy);
+	if (!proxy)
+		return 0;
+	struct mnt_namespace *ns = GET(proxy, mnt_ns);
+	if (!ns)
+		return 0;
+	return GET(ns, ns.inum);
+}
+
+/* By pointers: the helper costs a call and a hash map would cost two more (research memo). */
+ALWAYS __u64 cgroup_of(struct task_struct *task, bool direct)
+{
+	struct css_set *set = GET(task, cgroups);
+	struct cgroup *group = GET(set, dfl_cgrp);
+	struct kernfs_node *node = GET(group, kn);
+	return GET(node, id);
+}
+
+ALWAYS __u64 key_of(__u32 mntns, __u64 cgroup)
+{
+	return ((__u64)mntns << 32) ^ cgroup;
+}
+
+ALWAYS __u32 home_of(__u64 key)
+{
+	return (key * SECCO_HASH) >> (64 - SECCO_ENTRY_BITS);
+}
+
+ALWAYS volatile struct secco_entry *entry_at(__u32 at)
+{
+	return &state.entries[at & (SECCO_ENTRIES - 1)];
+}
+
+/* entry.word of a key; 0 when it is not in the table. */
+ON_ITS_OWN __u64 find_further(__u64 key)
+{
+	__u32 home = home_of(key);
+	for (__u32 i = 0; i < SECCO_PROBES; i++) {
+		volatile struct secco_entry *entry = entry_at(home + i);
+		__u64 found = entry->key;
+		if (found == key)
+			return entry->word;
+		if (found == SECCO_KEY_EMPTY)
+			return 0;
+	}
+	return 0;
+}
+
+ALWAYS __u64 find(__u64 key)
+{
+	volatile struct secco_entry *entry = entry_at(home_of(key));
+	__u64 found = entry->key;
+	if (found == key)
+		return entry->word;
+	if (found == SECCO_KEY_EMPTY)
+		return 0;
+	return find_further(key);
+}
+
+ALWAYS __u32 lowest_bit(__u64 one)
+{
+	return ((one & 0xAAAAAAAAAAAAAAAAULL) != 0) | ((one & 0xCCCCCCCCCCCCCCCCULL) != 0) << 1 |
+	       ((one & 0xF0F0F0F0F0F0F0F0ULL) != 0) << 2 | ((one & 0xFF00FF00FF00FF00ULL) != 0) << 3 |
+	       ((one & 0xFFFF0000FFFF0000ULL) != 0) << 4 | ((one & 0xFFFFFFFF00000000ULL) != 0) << 5;
+}
+
+/* A free slot's number, taken; -1 when there is none. */
+ON_ITS_OWN long take_slot(void)
+{
+	for (__u32 i = 0; i < SECCO_SLOTS_MAX / 64 * 2; i++) {
+		__u64 *word = &state.free_slots[(i >> 1) & (SECCO_SLOTS_MAX / 64 - 1)];
+		__u64 free = *(volatile __u64 *)word;
+		if (!free)
+			continue;
+		__u64 bit = free & -free;
+		if (__sync_fetch_and_and(word, ~bit) & bit)
+			return (i >> 1) * 64 + lowest_bit(bit);
+	}
+	return -1;
+}
+
+/* The entry that has this key, claimed if nobody had it; -1 when all its places are taken. */
+ON_ITS_OWN long claim_entry(__u64 key)
+{
+	__u32 home = home_of(key);
+	for (int attempt = 0; attempt < 3; attempt++) {
+		__u32 place = 0;
+		__u64 there = key;
+		bool have_place = false;
+		for (__u32 i = 0; i < SECCO_PROBES; i++) {
+			__u32 at = (home + i) & (SECCO_ENTRIES - 1);
+			__u64 found = entry_at(at)->key;
+			if (found == key)
+				return at;
+			if (found > SECCO_KEY_REMOVED)
+				continue;
+			/* a word that is not 0 yet: user space is just removing the entry */
+			if (!have_place && !entry_at(at)->word) {
+				place = at;
+				there = found;
+				have_place = true;
+			}
+			if (found == SECCO_KEY_EMPTY)
+				break;
+		}
+		if (!have_place)
+			return -1;
+		__u64 *word = &state.entries[place & (SECCO_ENTRIES - 1)].key;
+		__u64 before = __sync_val_compare_and_swap(word, there, key);
+		if (before == there || before == key)
+			return place;
+	}
+	return -1;
+}
+
+ALWAYS void name_slot(struct secco_slot *slot, struct task_struct *task)
+{
+	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	struct kernfs_node *parent = 0;
+	struct kernfs_node___old *old = (void *)node;
+	struct kernfs_node___new *new = (void *)node;
+
+	if (bpf_core_field_exists(new->__parent))
+		bpf_core_read(&parent, sizeof(parent), &new->__parent);
+	else if (bpf_core_field_exists(old->parent))
+		bpf_core_read(&parent, sizeof(parent), &old->parent);
+	/* Long names keep their beginning; a runtime's leaf names have at most 85 characters. */
+	bpf_probe_read_kernel_str(slot->cgroup_name, SECCO_NAME, BPF_CORE_READ(node, name));
+	slot->cgroup_parent[0] = 0;
+	if (parent)
+		bpf_probe_read_kernel_str(slot->cgroup_parent, SECCO_NAME, BPF_CORE_READ(parent, name));
+}
+
+ALWAYS void table_full(__u64 ns_id)
+{
+	__sync_fetch_and_add(&state.table_full, 1);
+	/* It may get a slot later, but never again from its beginning. */
+	if (ns_id > state.baseline_ns)
+		state.baseline_ns = ns_id;
+}
+
+/* The number of the mount namespace has a new owner, and the cgroup is the same (id 1 on cgroup v1). */
+ALWAYS bool is_stale(__u64 word, __u64 ns_id)
+{
+	__u32 index = (__u32)word - 1;
+	if (!(__u32)word)
+		return false;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	return slot && slot->ns_id && ns_id && slot->ns_id != ns_id;
+}
+
+/* What was remembered of any call's owner may be wrong from now on. */
+ALWAYS void forget_last(void)
+{
+	__sync_fetch_and_add(&state.epoch, 1);
+}
+
+/*
+ * The oldest filter of the current task, by its address; 0: none, or too many to look at (then the
+ * process decides). Freed on the way out of a process since 6.11.
+ */
+ON_ITS_OWN __u64 outermost_filter(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
+	for (int i = 0; filter && i < 128; i++) {
+		struct seccomp_filter *older = 0;
+		bpf_core_read(&older, sizeof(older), &filter->prev);
+		if (!older)
+			return (__u64)filter;
+		filter = older;
+	}
+	return 0;
+}
+
+/*
+ * Gives a container's part its slot. `began`: the call that is being handled is where counting
+ * starts. Returns entry.word, whoever made it; 0 when there is no room.
+ */
+ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 ns_id = ns_id_of(task);
+	long at = claim_entry(key_of(mntns, cgroup) ^ SECCO_PART_KEY(part));
+	if (at < 0) {
+		table_full(ns_id);
+		return 0;
+	}
+	__u64 *word = &state.entries[at & (SECCO_ENTRIES - 1)].word;
+	__u64 known = *(volatile __u64 *)word;
+	if (known && !(began && is_stale(known, ns_id)))
+		return known;
+
+	long taken = take_slot();
+	__u64 made = (__u64)SECCO_FULL << 32;
+	if (taken >= 0) {
+		__u32 index = taken;
+		struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+		if (!slot)
+			return 0;
+		/* an exec that is seen beginning is complete, however old its container is */
+		if (began && (part || !ns_id || ns_id > state.baseline_ns))
+			flags |= SECCO_COMPLETE;
+		slot->cgroup_id = cgroup;
+		slot->mntns = mntns;
+		slot->ns_id = ns_id;
+		slot->first_seen = slot->last_seen = bpf_ktime_get_ns();
+		slot->pid = bpf_get_current_pid_tgid() >> 32;
+		slot->entry = at;
+		slot->index = index;
+		slot->part = part;
+		slot->flags = flags;
+		bpf_get_current_comm(slot->comm, sizeof(slot->comm));
+		name_slot(slot, task);
+		made = (__u64)flags << 32 | (index + 1);
+	}
+	__u64 before = __sync_val_compare_and_swap(word, known, made);
+	if (taken < 0) {
+		if (before == known)
+			table_full(ns_id);
+		return before == known ? made : before;
+	}
+	if (before != known) {
+		/* Somebody was quicker: the slot goes back. */
+		__sync_fetch_and_or(&state.free_slots[(taken >> 6) & (SECCO_SLOTS_MAX / 64 - 1)],
+				    1ULL << (taken & 63));
+		return before;
+	}
+	/* Another thread that asks before it is there takes itself for the entry point's: it is. */
+	if (flags & SECCO_FILTERED && !part)
+		state.entries[at & (SECCO_ENTRIES - 1)].filter = outermost_filter();
+	__u32 index = taken;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (slot)
+		__sync_lock_test_and_set(&slot->state, SECCO_SLOT_USED);
+	forget_last();
+	return made;
+}

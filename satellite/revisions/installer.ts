@@ -1,0 +1,279 @@
+import { constants } from 'node:fs'
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rmdir,
+  unlink
+} from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { trialLoad, type TrialResult } from '../../native/trial-load.js'
+import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import { namePattern, namespacePattern } from '../../src/api/names.js'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import { digestOf } from '../../src/lib/digest.js'
+
+const digestPattern = /^sha256:[0-9a-f]{64}$/
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
+
+export interface InstallDependencies {
+  /** Loads the profile in a child process; default: the launcher of native/. */
+  trial?: (seccomp: LinuxSeccomp) => Promise<TrialResult>
+  /** The node's word before anything is written. @throws SeccoError */
+  accept?: (revision: Revision, seccomp: LinuxSeccomp) => void
+  /** A file on disk was not what its name says and has been written again. */
+  onDrift?: (path: string) => void
+}
+
+function checkNames(revision: RevisionRef): void {
+  if (!new RegExp(namespacePattern).test(revision.namespace)) {
+    throw new SeccoError(
+      'INVALID_NAME',
+      `namespace ${JSON.stringify(revision.namespace)} is no namespace name`,
+      { field: 'namespace' }
+    )
+  }
+  if (!new RegExp(namePattern).test(revision.profile) || revision.profile.includes('..')) {
+    throw new SeccoError(
+      'INVALID_NAME',
+      `profile ${JSON.stringify(revision.profile)} is no profile name`,
+      { field: 'profile' }
+    )
+  }
+  if (!digestPattern.test(revision.digest)) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `digest ${JSON.stringify(revision.digest)} is not sha256:<64 hex digits>`,
+      { field: 'digest' }
+    )
+  }
+}
+
+async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+  } catch (error) {
+    throw new SeccoError('INVALID_DOCUMENT', 'the revision is not JSON', { cause: error })
+  }
+  // Loaded on use: the validator is a third of a satellite that holds no revision.
+  const { seccompProblem } = await import('../../src/api/validate-seccomp.js')
+  const problem = seccompProblem(value)
+  if (problem === undefined) return value as LinuxSeccomp
+  const { field, message } = problem
+  throw new SeccoError(
+    'INVALID_DOCUMENT',
+    `the revision is no seccomp profile: ${field === '' ? 'it' : field} ${message}`,
+    { field }
+  )
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Makes `root` and the folders below it, one by one; a symbolic link on the way is refused, never followed. */
+async function makeFolders(root: string, names: readonly string[]): Promise<string> {
+  await mkdir(root, { recursive: true, mode: 0o755 })
+  let path = root
+  for (const name of names) {
+    const parent = path
+    path = join(path, name)
+    try {
+      await mkdir(path, { mode: 0o755 })
+      await syncFolder(parent)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const found = await lstat(path)
+    if (!found.isDirectory()) {
+      throw new SeccoError(
+        'WRITE_FAILED',
+        `${path} is not a folder (symbolic links are not followed)`
+      )
+    }
+  }
+  return path
+}
+
+/** The file's bytes; undefined when there is none. A symbolic link in its place counts as wrong content. */
+async function readPlain(path: string): Promise<Buffer | 'wrong' | undefined> {
+  let file: FileHandle
+  try {
+    file = await open(path, O_RDONLY | O_NOFOLLOW)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'ELOOP') return 'wrong'
+    throw error
+  }
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile()) return 'wrong'
+    if (stat.uid !== (process.getuid?.() ?? 0) || (stat.mode & 0o7777) !== 0o644) return 'wrong'
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  await unlink(temporary).catch(() => undefined)
+  const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644)
+  try {
+    try {
+      await file.writeFile(bytes)
+      // The process' umask may have taken bits away: kubelet and runtime read it as whoever they are.
+      await file.chmod(0o644)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined)
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+async function install(
+  root: string,
+  revision: Revision,
+  dependencies: InstallDependencies
+): Promise<void> {
+  checkNames(revision)
+  const found = digestOf(revision.json)
+  if (found !== revision.digest) {
+    throw new SeccoError(
+      'DIGEST_MISMATCH',
+      `${revision.namespace}/${revision.profile}: the bytes are ${found}, not ${revision.digest}`
+    )
+  }
+  const seccomp = await parseStrictly(revision.json)
+  const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
+  const before = await readPlain(path)
+  if (before instanceof Buffer && digestOf(before) === revision.digest) return
+  dependencies.accept?.(revision, seccomp)
+  const trial = await (dependencies.trial ?? trialLoad)(seccomp)
+  if (!trial.ok) {
+    throw new SeccoError(
+      'TRIAL_LOAD_FAILED',
+      `${revision.namespace}/${revision.profile}: ${trial.reason}`
+    )
+  }
+  await makeFolders(root, ['secco', revision.namespace, revision.profile])
+  await writeDurably(path, revision.json)
+  if (before !== undefined) dependencies.onDrift?.(path)
+}
+
+/**
+ * Puts a revision on this node: names, digest, strict parse, trial load, then
+ * `<root>/secco/<namespace>/<profile>/<hex>.json`, durable when the promise resolves. Installing it
+ * again writes nothing; a file that was tampered with is written again. Never rejects: what failed is
+ * in the status (`code`, `message`), WRITE_FAILED is worth another attempt.
+ */
+export async function installRevision(
+  root: string,
+  revision: Revision,
+  dependencies: InstallDependencies = {}
+): Promise<RevisionStatus> {
+  const { namespace, profile, digest } = revision
+  try {
+    await install(root, revision, dependencies)
+    return { namespace, profile, digest, ready: true, code: '', message: '' }
+  } catch (error) {
+    const system = (error as NodeJS.ErrnoException).syscall !== undefined
+    const known = system
+      ? new SeccoError('WRITE_FAILED', error instanceof Error ? error.message : String(error), {
+          cause: error
+        })
+      : toSeccoError(error)
+    return { namespace, profile, digest, ready: false, code: known.code, message: known.message }
+  }
+}
+
+async function foldersOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+}
+
+export interface Installed {
+  /** Files whose bytes are what their names say. */
+  held: RevisionRef[]
+  /** Paths whose content is something else: drift. */
+  wrong: string[]
+}
+
+/** Reads every revision file below the root and verifies its digest. Temporary files are passed over. */
+export async function verifyInstalled(root: string): Promise<Installed> {
+  const installed: Installed = { held: [], wrong: [] }
+  const base = join(root, 'secco')
+  for (const namespace of await foldersOf(base)) {
+    for (const profile of await foldersOf(join(base, namespace))) {
+      const folder = join(base, namespace, profile)
+      for (const name of await readdir(folder).catch((): string[] => [])) {
+        const hex = /^([0-9a-f]{64})\.json$/.exec(name)?.[1]
+        if (hex === undefined) continue
+        const path = join(folder, name)
+        const bytes = await readPlain(path).catch(() => 'wrong' as const)
+        const digest = `sha256:${hex}`
+        if (bytes instanceof Buffer && digestOf(bytes) === digest) {
+          installed.held.push({ namespace, profile, digest })
+        } else if (bytes !== undefined) installed.wrong.push(path)
+      }
+    }
+  }
+  return installed
+}
+
+/**
+ * Removes revision files that the hub does not want and no container refers to, and what a crash left
+ * of temporary files. @returns paths that were removed.
+ */
+export async function collectRevisions(
+  root: string,
+  desired: readonly RevisionRef[],
+  referred: ReadonlySet<string>
+): Promise<string[]> {
+  const wanted = new Set(desired.map((one) => revisionPath(one.namespace, one.profile, one.digest)))
+  const removed: string[] = []
+  const base = join(root, 'secco')
+  for (const namespace of await foldersOf(base)) {
+    for (const profile of await foldersOf(join(base, namespace))) {
+      const folder = join(base, namespace, profile)
+      for (const name of await readdir(folder).catch((): string[] => [])) {
+        const hex = /^([0-9a-f]{64})\.json(?:\.(\d+)\.tmp)?$/.exec(name)
+        if (hex?.[1] === undefined) continue
+        const left = hex[2] !== undefined && !(await isAlive(hex[2]))
+        const relative = revisionPath(namespace, profile, `sha256:${hex[1]}`)
+        const unwanted =
+          hex[2] === undefined && !wanted.has(relative) && !referred.has(`sha256:${hex[1]}`)
+        if (!left && !unwanted) continue
+        await unlink(join(folder, name))
+        removed.push(join(folder, name))
+      }
+      await rmdir(folder).catch(() => undefined)
+    }
+  }
+  return removed
+}
+
+async function isAlive(pid: string): Promise<boolean> {
+  return readFile(`/proc/${pid}/stat`).then(
+    () => true,
+    () => false
+  )
+}

@@ -1,0 +1,94 @@
+import type { AbiCounts, Observation, SyscallCount } from '../../src/api/gen/hub.js'
+import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
+
+/** What `secco trace -o json` prints: scripts rely on exactly this shape (DESIGN, "Interfaces"). */
+export interface TraceReport {
+  container: string
+  /** Seen from the first instruction to the end, and nothing was lost. */
+  complete: boolean
+  /** Calls and containers that could not be counted. */
+  lost: number
+  /** ABI → syscall → exact number of calls, of what goes into a profile: the entry point and probes. */
+  abis: Record<string, Record<string, number>>
+  denied: { syscall: string; action: string; count: number }[]
+  /**
+   * What came into the container by an exec, apart: `probe` (no terminal; in `abis` as well) and
+   * `session` (on a terminal; not in `abis`). Only those that were seen.
+   */
+  parts: Partial<Record<'probe' | 'session', Record<string, Record<string, number>>>>
+}
+
+/** By default a profile is learned from the entry point and from probes, not from people's sessions. */
+export function isLearned({ part }: Pick<Observation, 'part'>): boolean {
+  return part !== 'session'
+}
+
+/** Adds up counts of the same ABI and name. */
+export function sumAbis(
+  parts: readonly (readonly AbiCounts[])[]
+): Record<string, Record<string, number>> {
+  const total = new Map<string, Map<string, number>>()
+  for (const { abi, syscalls } of parts.flat()) {
+    const byName = total.get(abi) ?? new Map<string, number>()
+    total.set(abi, byName)
+    for (const { name, count } of syscalls) byName.set(name, (byName.get(name) ?? 0) + count)
+  }
+  const sorted = <T>(map: Map<string, T>): [string, T][] =>
+    [...map].sort(([left], [right]) => (left < right ? -1 : 1))
+  return Object.fromEntries(
+    sorted(total).map(([abi, byName]) => [abi, Object.fromEntries(sorted(byName))])
+  )
+}
+
+function sumDenied(parts: readonly (readonly SyscallCount[])[]): TraceReport['denied'] {
+  const total = new Map<string, { syscall: string; action: string; count: number }>()
+  for (const { name, action, count, detail } of parts.flat()) {
+    // RuntimeDefault's clone3 and the like: refused on purpose, in every container.
+    if (detail?.expected === true) continue
+    const key = `${name} ${action}`
+    const known = total.get(key)
+    if (known === undefined) total.set(key, { syscall: name, action, count })
+    else known.count += count
+  }
+  return [...total.values()].sort(
+    (left, right) => right.count - left.count || (left.syscall < right.syscall ? -1 : 1)
+  )
+}
+
+function partsOf(observations: readonly Observation[]): TraceReport['parts'] {
+  const parts: TraceReport['parts'] = {}
+  for (const part of ['probe', 'session'] as const) {
+    const own = observations.filter((one) => one.part === part)
+    if (own.length > 0) parts[part] = sumAbis(own.map((one) => one.abis))
+  }
+  return parts
+}
+
+/** One report from all observations of one container: its namespaces inside each have their own. */
+export function reportOf(
+  container: string,
+  observations: readonly Observation[],
+  lost: number
+): TraceReport {
+  return {
+    container,
+    complete: lost === 0 && observations.length > 0 && observations.every((one) => one.complete),
+    lost,
+    abis: sumAbis(observations.filter(isLearned).map((one) => one.abis)),
+    denied: sumDenied(observations.map((one) => one.denied)),
+    parts: partsOf(observations)
+  }
+}
+
+/** The names per ABI, without what was denied by a filter: a profile need not allow that. */
+export function learnedSet(report: TraceReport): SyscallSet {
+  const denied = new Set(
+    report.denied.filter(({ action }) => action !== 'SCMP_ACT_LOG').map(({ syscall }) => syscall)
+  )
+  return Object.fromEntries(
+    Object.entries(report.abis).map(([abi, counts]) => [
+      abi,
+      Object.keys(counts).filter((name) => !denied.has(name))
+    ])
+  )
+}

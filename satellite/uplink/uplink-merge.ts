@@ -1,0 +1,115 @@
+import type {
+  AbiCounts,
+  AbiNames,
+  ArgumentValues,
+  Observation,
+  SyscallCount
+} from '../../src/api/gen/hub.js'
+
+/** Of denials each ABI, and each answer that arguments decide, is another count. */
+function keyOf({ name, action, detail }: SyscallCount): string {
+  return `${name} ${detail?.abi ?? ''} ${action}`
+}
+
+/** The higher count; of equal ones the later, which may tell more. */
+function mergeCounts(
+  left: readonly SyscallCount[],
+  right: readonly SyscallCount[]
+): SyscallCount[] {
+  const byKey = new Map<string, SyscallCount>()
+  for (const one of [...left, ...right]) {
+    const before = byKey.get(keyOf(one))
+    if (before === undefined || one.count >= before.count) byKey.set(keyOf(one), one)
+  }
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, one]) => one)
+}
+
+function mergeNames(left: readonly AbiNames[], right: readonly AbiNames[]): AbiNames[] {
+  const byAbi = new Map<string, Set<string>>()
+  for (const { abi, names } of [...left, ...right]) {
+    byAbi.set(abi, new Set([...(byAbi.get(abi) ?? []), ...names]))
+  }
+  return [...byAbi]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([abi, names]) => ({ abi, names: [...names].sort() }))
+}
+
+/** By ABI, name and index; which values there are too many of is the hub's to decide. */
+function mergeValues(
+  left: readonly ArgumentValues[],
+  right: readonly ArgumentValues[]
+): ArgumentValues[] {
+  const byKey = new Map<string, ArgumentValues>()
+  for (const one of [...left, ...right]) {
+    const key = `${one.abi} ${one.name} ${one.index}`
+    const before = byKey.get(key)
+    const many = one.many || before?.many === true
+    const values = [...new Set([...(before?.values ?? []), ...one.values])]
+    byKey.set(key, { ...one, many, values: many ? [] : values.sort(byValue) })
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+}
+
+function byValue(left: string, right: string): number {
+  const [a, b] = [BigInt(left), BigInt(right)]
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function mergeAbis(left: readonly AbiCounts[], right: readonly AbiCounts[]): AbiCounts[] {
+  const byAbi = new Map<string, SyscallCount[]>()
+  for (const { abi, syscalls } of [...left, ...right]) {
+    byAbi.set(abi, mergeCounts(byAbi.get(abi) ?? [], syscalls))
+  }
+  return [...byAbi]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([abi, syscalls]) => ({ abi, syscalls }))
+}
+
+/** Calls that an observation says were let through. */
+function provenIn({ abis, unproven }: Observation): Set<string> {
+  const not = new Set(unproven.flatMap(({ abi, names }) => names.map((name) => `${abi} ${name}`)))
+  const all = abis.flatMap(({ abi, syscalls }) => syscalls.map(({ name }) => `${abi} ${name}`))
+  return new Set(all.filter((call) => !not.has(call)))
+}
+
+/** What neither of the two proves. */
+function mergeUnproven(left: Observation, right: Observation): AbiNames[] {
+  if (left.unproven.length + right.unproven.length === 0) return []
+  const proven = new Set([...provenIn(left), ...provenIn(right)])
+  return mergeNames(left.unproven, right.unproven)
+    .map(({ abi, names }) => ({ abi, names: names.filter((one) => !proven.has(`${abi} ${one}`)) }))
+    .filter(({ names }) => names.length > 0)
+}
+
+function earlier(left: string, right: string): string {
+  if (left === '' || right === '') return left + right
+  return left < right ? left : right
+}
+
+/**
+ * Two observations of one instance as one that says everything either says: names by union with the
+ * higher count, ended and complete when either is. `newer` gives the container and what else has no
+ * order. Needed when a satellite that was killed begins to count anew while its spool still holds
+ * what it saw before.
+ */
+export function mergeObservations(older: Observation, newer: Observation): Observation {
+  return {
+    ...newer,
+    sequence: Math.max(older.sequence, newer.sequence),
+    complete: older.complete || newer.complete,
+    ended: older.ended || newer.ended,
+    filtered: older.filtered || newer.filtered,
+    abis: mergeAbis(older.abis, newer.abis),
+    denied: mergeCounts(older.denied, newer.denied),
+    unproven: mergeUnproven(older, newer),
+    revision: newer.revision === '' ? older.revision : newer.revision,
+    firstSeen: earlier(older.firstSeen, newer.firstSeen),
+    lastSeen: older.lastSeen < newer.lastSeen ? newer.lastSeen : older.lastSeen,
+    arguments: mergeValues(older.arguments, newer.arguments),
+    startup: mergeNames(older.startup, newer.startup),
+    serving: mergeNames(older.serving, newer.serving),
+    readyAt: earlier(older.readyAt, newer.readyAt),
+    lost: Math.max(older.lost, newer.lost),
+    events: [...new Set([...older.events, ...newer.events])]
+  }
+}

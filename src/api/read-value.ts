@@ -1,0 +1,109 @@
+import { LineCounter, parseAllDocuments } from 'yaml'
+import { SeccoError } from '../lib/errors.js'
+import { limits } from './limits.js'
+
+function refuse(where: string, message: string, field = '', cause?: unknown): SeccoError {
+  const subject = field === '' ? '' : `${field}: `
+  return new SeccoError('INVALID_DOCUMENT', `${where}: ${subject}${message}`, { field, cause })
+}
+
+/** A parser's first line; the lines below quote the document, whose bytes belong on no terminal. */
+function firstLine(message: string): string {
+  const [line = ''] = message.split('\n')
+  return line
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/:$/, '')
+    .slice(0, 200)
+}
+
+/** Flow nesting, before a recursive parser pays for it with its stack. Strings count too: harmless. */
+export function checkNesting(text: string, where: string): void {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x5b || code === 0x7b) {
+      if (++depth > limits.depth)
+        throw refuse(where, `is nested deeper than ${limits.depth} levels`)
+    } else if ((code === 0x5d || code === 0x7d) && depth > 0) depth--
+  }
+}
+
+/** Own `__proto__` keys, depth and number of nodes. Iterative: a deep value costs no stack. */
+export function checkValue(value: unknown, where: string): void {
+  const queue: { value: unknown; field: string; depth: number }[] = [{ value, field: '', depth: 0 }]
+  let nodes = 0
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    const { value: current, field, depth } = next
+    if (++nodes > limits.nodes) throw refuse(where, `holds more than ${limits.nodes} values`)
+    if (depth > limits.depth) {
+      throw refuse(where, `is nested deeper than ${limits.depth} levels`, field.slice(0, 200))
+    }
+    if (typeof current !== 'object' || current === null) continue
+    for (const [key, inner] of Object.entries(current)) {
+      const shown = key.replace(/[^\x20-\x7e]/g, '?').slice(0, 64)
+      const place = Array.isArray(current)
+        ? `${field}[${key}]`
+        : field === ''
+          ? shown
+          : `${field}.${shown}`
+      if (key === '__proto__') throw refuse(where, 'is not a known key', place)
+      queue.push({ value: inner, field: place, depth: depth + 1 })
+    }
+  }
+}
+
+function readJson(text: string, where: string): unknown[] {
+  try {
+    return [JSON.parse(text)]
+  } catch (cause) {
+    throw refuse(where, `is not JSON: ${firstLine((cause as Error).message)}`, '', cause)
+  }
+}
+
+function readYaml(text: string, where: string): unknown[] {
+  try {
+    const lineCounter = new LineCounter()
+    const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true, strict: true })
+    if (documents.length > limits.documents) {
+      throw refuse(where, `holds more than ${limits.documents} documents`)
+    }
+    return [...documents].flatMap((document) => {
+      const [problem] = [...document.errors, ...document.warnings]
+      if (problem !== undefined) {
+        throw refuse(where, `is not YAML: ${firstLine(problem.message)}`, '', problem)
+      }
+      const value: unknown = document.toJS({ maxAliasCount: limits.aliases })
+      return value === null ? [] : [value]
+    })
+  } catch (error) {
+    if (error instanceof SeccoError) throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw refuse(where, `is not YAML that is accepted: ${firstLine(message)}`, '', error)
+  }
+}
+
+/**
+ * Every value of a JSON text or a YAML stream, within the limits. `where` begins each message.
+ * INVALID_DOCUMENT, TOO_LARGE.
+ */
+export function readValues(text: string, where: string): unknown[] {
+  const size = Buffer.byteLength(text)
+  if (size > limits.documentBytes) {
+    throw new SeccoError(
+      'TOO_LARGE',
+      `${where}: has ${size} bytes; at most ${limits.documentBytes} are accepted`
+    )
+  }
+  checkNesting(text, where)
+  const json = /^\s*[[{]/.test(text)
+  let values: unknown[]
+  try {
+    values = json ? readJson(text, where) : readYaml(text, where)
+  } catch (error) {
+    // A YAML stream may begin with a flow mapping, too: JSON's message is the better one if it is neither.
+    if (!json || !/^---|^\s*\{[^"]*?:/m.test(text)) throw error
+    values = readYaml(text, where)
+  }
+  for (const value of values) checkValue(value, where)
+  return values
+}

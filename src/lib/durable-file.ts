@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink, link } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { SeccoError } from './errors.js'
+
+const temporaryPrefix = '.tmp-'
+
+/** True for the name of a file that a write in progress (or a killed one) left behind. */
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(temporaryPrefix)
+}
+
+/** The errno name of a failed system call (`ENOSPC`), or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** WRITE_FAILED that names the path and the errno. */
+export function writeFailed(path: string, error: unknown): SeccoError {
+  const what = error instanceof Error ? error.message : String(error)
+  return new SeccoError('WRITE_FAILED', `cannot write ${path}: ${what}`, { cause: error })
+}
+
+/** Makes the names in a folder durable (fsync(2): the file's fsync does not cover its entry). */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Creates a folder and its parents, each entry durable. WRITE_FAILED when it cannot. */
+export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true, mode })
+    if (first === undefined) return
+    for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at))
+  } catch (error) {
+    throw writeFailed(path, error)
+  }
+}
+
+/**
+ * Writes and fsyncs a file of a temporary name beside `path`; `place` then puts it where it belongs. Its
+ * name is durable only when its folder is synced.
+ */
+async function writeAside(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  place: (temporary: string) => Promise<void>
+): Promise<void> {
+  const unique = `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`
+  const temporary = join(dirname(path), unique)
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(temporary, 'wx', mode)
+    await handle.writeFile(content)
+    await handle.sync()
+    await handle.close()
+    handle = undefined
+    await place(temporary)
+  } catch (error) {
+    await handle?.close().catch(() => undefined)
+    await unlink(temporary).catch(() => undefined)
+    throw writeFailed(path, error)
+  }
+}
+
+async function syncAfter(path: string): Promise<void> {
+  try {
+    await syncFolder(dirname(path))
+  } catch (error) {
+    throw writeFailed(path, error)
+  }
+}
+
+/**
+ * Writes a file so that a crash at any moment leaves the old content or the new, never a part:
+ * temporary name in the same folder, fsync, rename, fsync of the folder. WRITE_FAILED names the path.
+ */
+export async function writeDurable(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644
+): Promise<void> {
+  await writeAside(path, content, mode, (temporary) => rename(temporary, path))
+  await syncAfter(path)
+}
+
+/** The same for several files of one folder, whose names become durable together. */
+export async function writeAllDurable(
+  files: readonly { path: string; content: string | Uint8Array }[],
+  mode = 0o644
+): Promise<void> {
+  for (const { path, content } of files) {
+    await writeAside(path, content, mode, (temporary) => rename(temporary, path))
+  }
+  const [first] = files
+  if (first !== undefined) await syncAfter(first.path)
+}
+
+/**
+ * Writes a file that must not exist yet, whole or not at all; of several processes one wins.
+ * False when there was one already. WRITE_FAILED names the path.
+ */
+export async function createDurable(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644
+): Promise<boolean> {
+  let made = true
+  await writeAside(path, content, mode, async (temporary) => {
+    try {
+      await link(temporary, path)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+      made = false
+    }
+    await unlink(temporary)
+  })
+  await syncAfter(path)
+  return made
+}
+
+/** Removes a file durably; false when there was none. */
+export async function removeDurable(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    await syncFolder(dirname(path))
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw writeFailed(path, error)
+  }
+}
+
+/** Removes files of one folder durably; those that are not there are no failure. */
+export async function removeAllDurable(paths: readonly string[]): Promise<void> {
+  const [first] = paths
+  if (first === undefined) return
+  for (const path of paths) {
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw writeFailed(path, error)
+    }
+  }
+  await syncAfter(first)
+}
+
+/** Deletes temporary files older than `ageMs` in a folder; returns how many. Never throws. */
+export async function sweepTemporary(folder: string, ageMs: number): Promise<number> {
+  let removed = 0
+  const names = await readdir(folder).catch((): string[] => [])
+  for (const name of names) {
+    if (!isTemporaryName(basename(name))) continue
+    const path = join(folder, name)
+    try {
+      if (ageMs > 0 && Date.now() - (await stat(path)).mtimeMs < ageMs) continue
+      await unlink(path)
+      removed += 1
+    } catch {
+      // Its writer finished or another process swept it first.
+    }
+  }
+  return removed
+}

@@ -1,0 +1,57 @@
+import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
+import type { Abi } from '../../syscalls/abi.js'
+import { answerOf, expectedAnswer, isNarrow, lowerHalf, lowerHalves } from './call-answer.js'
+import { type Rule, rulesByName } from '../policy/normal-form.js'
+import { type Verdict, verdictOf, verdictsOf } from './verdict.js'
+
+/** Registers of a call, first argument first; undefined: it is not known what was in this one. */
+export type CallArguments = readonly (bigint | undefined)[]
+
+/** What a profile does with calls of numbers that do not decide by themselves. */
+export interface ArgumentVerdicts {
+  /** Arguments that the rules for a name ask for, bit n for argument n; 0: no arguments decide. */
+  asked(abi: Abi, name: string): number
+  /** `conditional` where that cannot be told: an argument is not known, or a tracer decides. */
+  of(abi: Abi, name: string, args: CallArguments): Verdict
+}
+
+/** libseccomp makes rules of other names' for them, by the call that is behind: those are in no profile. */
+const multiplexers: ReadonlySet<string> = new Set(['socketcall', 'ipc'])
+
+function bitsOf(rules: readonly Rule[]): number {
+  let bits = 0
+  for (const { args } of rules) for (const { index } of args ?? []) bits |= 1 << index
+  return bits
+}
+
+function knownOf(args: CallArguments): number {
+  return args.reduce((bits: number, arg, at) => (arg === undefined ? bits : bits | (1 << at)), 0)
+}
+
+/**
+ * Reads a profile once. What a filter answers depends on a call's number, ABI and arguments alone, so the rules
+ * tell of each call what became of it.
+ * @param native the machine's own ABI.
+ */
+export function argumentVerdictsOf(seccomp: LinuxSeccomp, native: Abi): ArgumentVerdicts {
+  const byNumber = verdictsOf(seccomp, native)
+  const rules = rulesByName(seccomp)
+  const narrow = new Map([...rules].map(([name, own]) => [name, lowerHalves(own)]))
+  const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
+  const asked = (abi: Abi, name: string): number => {
+    if (byNumber(abi, name).kind !== 'conditional') return 0
+    return abi === 'i386' && multiplexers.has(name) ? 0 : bitsOf(rules.get(name) ?? [])
+  }
+  return {
+    asked,
+    of(abi, name, args) {
+      const wanted = asked(abi, name)
+      if (wanted === 0 || (wanted & ~knownOf(args)) !== 0) return { kind: 'conditional' }
+      const own = (isNarrow(abi) ? narrow : rules).get(name) ?? []
+      const values = args.map((arg = 0n) => (isNarrow(abi) ? lowerHalf(arg) : arg))
+      const answer = expectedAnswer(own, fallback, values)
+      if (answer === undefined) return { kind: 'conditional' }
+      return verdictOf(answer.action, answer.errno, name)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
+import type { Abi } from '../../syscalls/abi.js'
+import { rulesOf } from '../policy/normal-form.js'
+import type { SyscallCounts } from '../../syscalls/syscall-set.js'
+import type { Verdicts } from './verdict.js'
+
+const letThrough = (action: SeccompAction) =>
+  action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
+
+/**
+ * What a profile does with a name, as far as the name alone decides: `allowed`, `conditional` (its
+ * arguments decide), else the action, SCMP_ACT_LOG included.
+ */
+export function isAllowed(
+  seccomp: LinuxSeccomp,
+  name: string
+): 'allowed' | 'conditional' | SeccompAction {
+  const rules = rulesOf(seccomp).filter((rule) => rule.name === name)
+  const always = rules.find((rule) => (rule.args ?? []).length === 0)
+  const action = always?.action ?? seccomp.defaultAction
+  const depends = rules.some(
+    (rule) => (rule.args ?? []).length > 0 && letThrough(rule.action) !== letThrough(action)
+  )
+  if (depends) return 'conditional'
+  return action === 'SCMP_ACT_ALLOW' ? 'allowed' : action
+}
+
+export interface Denial {
+  abi: Abi
+  syscall: string
+  /** `expected`: on purpose, alarms nobody. */
+  kind: 'logged' | 'refused' | 'expected'
+  action: SeccompAction
+  /** What the profile answers; undefined for a signal, and for what is let through. */
+  errno: number | undefined
+  count: number
+}
+
+/**
+ * Denials: counted, yet not let through by the profile it ran under; most frequent first. A call that
+ * SCMP_ACT_LOG let through is one too (audit: would be refused). Left out: what the number alone does
+ * not decide.
+ */
+export function deniedOf(counts: SyscallCounts, verdicts: Verdicts): Denial[] {
+  return (Object.entries(counts) as [Abi, Record<string, number>][])
+    .flatMap(([abi, byName]) =>
+      Object.entries(byName).flatMap(([syscall, count]): Denial[] => {
+        const verdict = verdicts(abi, syscall)
+        if (count <= 0 || verdict.kind === 'allowed' || verdict.kind === 'conditional') return []
+        return [{ abi, syscall, ...verdict, count }]
+      })
+    )
+    .sort((a, b) => b.count - a.count || (a.syscall < b.syscall ? -1 : 1))
+}

@@ -1,0 +1,34 @@
+import type { Abi } from '../../syscalls/abi.js'
+import { letsThrough } from './filter-answers.js'
+import type { Rule } from '../policy/normal-form.js'
+import type { Reason } from '../policy/reason.js'
+
+/**
+ * libseccomp opens these by itself for every call behind them, and leaves out conditions on the first
+ * argument: on i386, `socket` of one family would be socketcall(2) for every family.
+ */
+const multiplexers: readonly (readonly [string, string])[] = ['ipc', 'socketcall'].map((name) => [
+  name,
+  'ENOSYS: not approved, and libseccomp would let it through for the calls behind it'
+])
+
+/** Multiplexers that no rule lets through are answered explicitly, where i386 is listed. */
+export function withMultiplexers(
+  rules: readonly Rule[],
+  listed: readonly Abi[],
+  why: Map<string, Reason[]>
+): Rule[] {
+  if (!listed.includes('i386')) return [...rules]
+  let all = [...rules]
+  for (const [name, text] of multiplexers) {
+    const own = all.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
+    // A rule that only repeats the default is none.
+    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
+    const passing = all.some((rule) => rule.name === name && letsThrough(rule.action))
+    if (passing || own.some((rule) => !plain(rule))) continue
+    all = all.filter((rule) => rule.name !== name)
+    all.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
+    why.set(name, [...(why.get(name) ?? []), { kind: 'enosys', text }])
+  }
+  return all
+}

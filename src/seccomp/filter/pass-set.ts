@@ -1,0 +1,80 @@
+import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
+import { conditionImplies } from '../arguments/argument-algebra.js'
+import { type Conditions, conditionsWithin, normalConditions } from '../arguments/argument-rules.js'
+import { letsThrough } from './filter-answers.js'
+import { rulesOf } from '../policy/normal-form.js'
+import { runtimeDefaultRules } from '../policy/runtime-default.js'
+
+/** What a filter lets through, silently or logged, in a form that two filters can be compared in. */
+export interface PassSet {
+  /** What no rule names goes through. */
+  everything: boolean
+  /** Beside the machine's own ABI; undefined: any. */
+  architectures: ReadonlySet<string> | undefined
+  /** By name: alternatives of conditions, `[]` = with any arguments. */
+  names: ReadonlyMap<string, readonly Conditions[]>
+}
+
+/** Reads a filter once. A rule without conditions makes the others of its name void, as in libseccomp. */
+export function passSetOf(seccomp: LinuxSeccomp): PassSet {
+  const names = new Map<string, Conditions[]>()
+  for (const { name, action, args = [] } of rulesOf(seccomp)) {
+    if (!letsThrough(action)) continue
+    const known = names.get(name)
+    if (args.length === 0) names.set(name, [])
+    else if (known === undefined) names.set(name, [normalConditions(args)])
+    else if (known.length > 0) known.push(normalConditions(args))
+  }
+  return {
+    everything: letsThrough(seccomp.defaultAction),
+    architectures: new Set(seccomp.architectures),
+    names
+  }
+}
+
+/** RuntimeDefault without added capabilities; ABIs beside the machine's own are all its as well. */
+export const runtimeDefaultPassSet: PassSet = {
+  everything: false,
+  architectures: undefined,
+  names: runtimeDefaultRules()
+}
+
+function isCovered(
+  inner: readonly Conditions[],
+  outer: readonly Conditions[] | undefined
+): boolean {
+  if (outer === undefined) return false
+  if (outer.length === 0) return true
+  return (
+    inner.length > 0 &&
+    inner.every(
+      (args) =>
+        outer.some((limits) => conditionImplies(args, limits)) || conditionsWithin(args, outer)
+    )
+  )
+}
+
+/** Names that `inner` lets through with arguments that `outer` does not, sorted; also where that is unsure. */
+export function namesBeyond(inner: PassSet, outer: PassSet): string[] {
+  return [...inner.names]
+    .filter(([name, alternatives]) => !isCovered(alternatives, outer.names.get(name)))
+    .map(([name]) => name)
+    .sort()
+}
+
+/**
+ * Does every call that `inner` lets through go through `outer` too? False when unsure: whoever asks
+ * keeps to the one they know.
+ */
+export function isWithin(inner: PassSet, outer: PassSet): boolean {
+  if (inner.everything || outer.everything) return false
+  const { architectures } = outer
+  if (architectures !== undefined) {
+    if (inner.architectures === undefined) return false
+    for (const one of inner.architectures) if (!architectures.has(one)) return false
+  }
+  for (const [name, alternatives] of inner.names) {
+    if (!isCovered(alternatives, outer.names.get(name))) return false
+  }
+  return true
+}

@@ -1,0 +1,76 @@
+import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
+import { seccompActions } from '../../api/seccomp-words.js'
+import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
+import { rulesByName } from '../policy/normal-form.js'
+import { probedNames } from '../policy/probes.js'
+
+const ENOSYS = 38
+
+/**
+ * What a profile does with a number, as far as the number alone decides:
+ * - `allowed`
+ * - `conditional`: its arguments (argument-verdict.ts), or a tracer, decide
+ * - `logged`: let through and logged; would be refused in enforce
+ * - `refused`: the caller gets `errno`, or a signal where `errno` is undefined
+ * - `expected`: refused with ENOSYS for a call that libc tries first and has an older way for. On
+ *   purpose (RuntimeDefault's clone3), so it alarms nobody
+ */
+export type Verdict =
+  | { kind: 'allowed' }
+  | { kind: 'conditional' }
+  | { kind: 'logged' | 'refused' | 'expected'; action: SeccompAction; errno: number | undefined }
+
+export type Verdicts = (abi: Abi, name: string) => Verdict
+
+/** libseccomp turns these i386 calls into rules on the arguments of one (seccomp_rule_add(3), x86). */
+const multiplexed: Record<string, ReadonlySet<string>> = {
+  socketcall: new Set(
+    `accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg
+    send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair`.split(/\s+/)
+  ),
+  ipc: new Set(
+    'msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget'.split(
+      ' '
+    )
+  )
+}
+
+const isAction = (action: string): action is SeccompAction =>
+  (seccompActions as readonly string[]).includes(action)
+
+/** Of an action that a filter answers with, whatever it was that decided. */
+export function verdictOf(action: string, errnoRet: number | undefined, name: string): Verdict {
+  if (action === 'SCMP_ACT_ALLOW') return { kind: 'allowed' }
+  // Anything that a runtime accepts may stand in an OCI configuration: TRACE, NOTIFY decide elsewhere.
+  if (!isAction(action)) return { kind: 'conditional' }
+  if (action === 'SCMP_ACT_LOG') return { kind: 'logged', action, errno: undefined }
+  if (action !== 'SCMP_ACT_ERRNO') return { kind: 'refused', action, errno: undefined }
+  // Runtimes answer EPERM where a rule names no errno (runc, crun: errnoRet).
+  const errno = errnoRet ?? 1
+  return { kind: errno === ENOSYS && probedNames.has(name) ? 'expected' : 'refused', action, errno }
+}
+
+/**
+ * Reads a profile once and answers for any number of it. A call of an ABI that the profile does not
+ * list ends in the filter's bad-architecture action: the thread is killed (libseccomp's default).
+ * @param native the machine's own ABI, which is always listed.
+ */
+export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): Verdicts {
+  const rules = rulesByName(seccomp)
+  const listed = new Set<string>([scmpArchOf[native], ...(seccomp.architectures ?? [])])
+  const muxed = new Set(
+    Object.entries(multiplexed)
+      .filter(([, names]) => [...names].some((name) => rules.has(name)))
+      .map(([name]) => name)
+  )
+  return (abi, name) => {
+    if (!listed.has(scmpArchOf[abi])) return verdictOf('SCMP_ACT_KILL_THREAD', undefined, name)
+    const own = rules.get(name) ?? []
+    const always = own.find((rule) => (rule.args ?? []).length === 0)
+    if (always === undefined && abi === 'i386' && muxed.has(name)) return { kind: 'conditional' }
+    const action = always?.action ?? seccomp.defaultAction
+    const depends = own.some((rule) => (rule.args ?? []).length > 0 && rule.action !== action)
+    if (depends) return { kind: 'conditional' }
+    return verdictOf(action, always === undefined ? seccomp.defaultErrnoRet : always.errnoRet, name)
+  }
+}

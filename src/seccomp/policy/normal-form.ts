@@ -1,0 +1,69 @@
+import type { LinuxSeccomp, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { normalConditions } from '../arguments/argument-rules.js'
+import { canonicalJson } from '../../lib/canonical.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+
+/** One rule for one name, before names with the same rule are put together. */
+export interface Rule extends Omit<SeccompSyscall, 'names'> {
+  name: string
+}
+
+/** Same rule (action, errno, conditions): same key. */
+function ruleKey(rule: Omit<Rule, 'name'>): string {
+  return canonicalJson({
+    action: rule.action,
+    args: normalConditions(rule.args ?? []),
+    errnoRet: rule.errnoRet
+  })
+}
+
+/**
+ * Rules with names of one rule put together, names and rules sorted, repetitions and unknown names
+ * left out, and rules that only repeat the default too (libseccomp refuses those).
+ */
+export function groupRules(
+  rules: Iterable<Rule>,
+  fallback: Pick<LinuxSeccomp, 'defaultAction' | 'defaultErrnoRet'>
+): SeccompSyscall[] {
+  const groups = new Map<string, { rule: Omit<Rule, 'name'>; names: Set<string> }>()
+  for (const { name, ...rule } of rules) {
+    if (!isKnownSyscall(name)) continue
+    const isDefault =
+      rule.action === fallback.defaultAction &&
+      (rule.action !== 'SCMP_ACT_ERRNO' || (rule.errnoRet ?? 1) === (fallback.defaultErrnoRet ?? 1))
+    if (isDefault) continue
+    const key = ruleKey(rule)
+    const group = groups.get(key) ?? { rule, names: new Set() }
+    group.names.add(name)
+    groups.set(key, group)
+  }
+  return [...groups]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, { rule, names }]) => {
+      const args = normalConditions(rule.args ?? [])
+      return {
+        names: [...names].sort(),
+        action: rule.action,
+        ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
+        ...(args.length === 0 ? {} : { args })
+      }
+    })
+}
+
+/** Those of each name, in the profile's order. */
+export function rulesByName(seccomp: LinuxSeccomp): Map<string, Rule[]> {
+  const rules = new Map<string, Rule[]>()
+  for (const rule of rulesOf(seccomp)) {
+    const known = rules.get(rule.name)
+    if (known === undefined) rules.set(rule.name, [rule])
+    else known.push(rule)
+  }
+  return rules
+}
+
+/** All rules of a profile, one per name. */
+export function rulesOf(seccomp: LinuxSeccomp): Rule[] {
+  return (seccomp.syscalls ?? []).flatMap(({ names, ...rule }) =>
+    names.map((name) => ({ name, ...rule }))
+  )
+}

@@ -1,0 +1,196 @@
+import { rootNamespace } from '../../api/names.js'
+import type { SeccompAction, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import { SeccoError } from '../../lib/errors.js'
+import { checkApproval } from './approval.js'
+import { normalConditions, sameConditions } from '../arguments/argument-rules.js'
+import { builtinProfile } from './builtin.js'
+import { canonicalJson } from '../../lib/canonical.js'
+import { rulesOf } from '../policy/normal-form.js'
+import { observedReason, sightingsOf } from './observed-by.js'
+import type { Reason } from '../policy/reason.js'
+
+/** What people let through for one name. */
+export interface Grant {
+  /** Approved by name alone. RuntimeDefault's argument rules still apply to it. */
+  byName: boolean
+  /** Approved for these arguments: alternatives, each with conditions that must all hold. */
+  alternatives: SeccompArg[][]
+  /** Let through, and logged (SCMP_ACT_LOG) unless something else lets it through silently. */
+  logged: boolean
+  reasons: Reason[]
+}
+
+/** What people refused for one name; `args` empty: always. */
+export interface Refusal {
+  action: SeccompAction
+  errnoRet?: number
+  args: SeccompArg[]
+}
+
+export interface Approved {
+  grants: Map<string, Grant>
+  refusals: Map<string, Refusal[]>
+  /** spec.seccomp.defaultAction lets through what is not named (within RuntimeDefault). */
+  everything: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_LOG' | undefined
+  architectures: Set<string>
+}
+
+export type Resolve = (namespace: string, name: string) => SeccompProfile | undefined
+
+/** Namespace and name that an entry of spec.extends stands for. */
+export function extendsRef(entry: string, namespace: string): { namespace: string; name: string } {
+  const slash = entry.indexOf('/')
+  return slash < 0
+    ? { namespace, name: entry }
+    : { namespace: entry.slice(0, slash), name: entry.slice(slash + 1) }
+}
+
+/** Who saw it, and who said yes. */
+function reasonsOf(profile: SeccompProfile, name: string): Reason[] {
+  const sighting = sightingsOf(profile).get(name)
+  const approval = profile.status?.approvals?.at(-1)
+  const person: Reason = {
+    kind: 'person',
+    text: approval?.reason ?? (approval === undefined ? 'spec.seccomp' : 'approved'),
+    ...(approval === undefined ? {} : { by: approval.by, at: approval.at })
+  }
+  if (sighting === undefined) return [person]
+  return [observedReason(sighting), ...(approval === undefined ? [] : [person])]
+}
+
+const everywhere = (refusal: Refusal) => refusal.args.length === 0
+
+/** Refusals for all arguments first: one of those makes the others void. Without repetitions. */
+function sortedRefusals(refusals: readonly Refusal[]): Refusal[] {
+  const sorted = refusals
+    .map((refusal) => ({ refusal, key: `${refusal.args.length} ${canonicalJson(refusal)}` }))
+    .sort((left, right) => (left.key < right.key ? -1 : 1))
+    .map(({ refusal }) => refusal)
+  const first = sorted[0]
+  if (first !== undefined && everywhere(first)) return [first]
+  return sorted.filter(
+    (refusal, index) =>
+      sorted.findIndex((other) => sameConditions(other.args, refusal.args)) === index
+  )
+}
+
+function ownApproved(profile: SeccompProfile): Approved {
+  const { seccomp } = profile.spec
+  const grants = new Map<string, Grant>()
+  const refusals = new Map<string, Refusal[]>()
+  for (const rule of seccomp === undefined ? [] : rulesOf(seccomp)) {
+    const args = normalConditions(rule.args ?? [])
+    if (new Set(args.map((arg) => arg.index)).size < args.length) {
+      throw new SeccoError(
+        'INVALID_DOCUMENT',
+        `spec.seccomp: ${rule.name}: two conditions on one argument, which runtimes join by OR`,
+        { field: 'spec.seccomp.syscalls' }
+      )
+    }
+    if (rule.action !== 'SCMP_ACT_ALLOW' && rule.action !== 'SCMP_ACT_LOG') {
+      const { action, errnoRet } = rule
+      const refusal = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }
+      refusals.set(rule.name, [...(refusals.get(rule.name) ?? []), refusal])
+      continue
+    }
+    const grant = grants.get(rule.name)
+    grants.set(rule.name, {
+      byName: args.length === 0 || grant?.byName === true,
+      alternatives: [...(grant?.alternatives ?? []), ...(args.length === 0 ? [] : [args])],
+      logged: rule.action === 'SCMP_ACT_LOG' && grant?.logged !== false,
+      reasons: reasonsOf(profile, rule.name)
+    })
+  }
+  const fallback = seccomp?.defaultAction
+  return {
+    grants,
+    refusals: new Map([...refusals].map(([name, list]) => [name, sortedRefusals(list)])),
+    everything: fallback === 'SCMP_ACT_ALLOW' || fallback === 'SCMP_ACT_LOG' ? fallback : undefined,
+    architectures: new Set(seccomp?.architectures)
+  }
+}
+
+/**
+ * Union of a profile's own approved part and its parents'. The order of parents does not matter: what
+ * any of them lets through is let through, but a refusal for some arguments stays. The child's own
+ * words win where it says anything of a name.
+ */
+function combine(
+  own: Approved,
+  parents: readonly { label: string; approved: Approved }[]
+): Approved {
+  const grants = new Map(own.grants)
+  const inherited = new Map<string, Refusal[]>()
+  const architectures = new Set(own.architectures)
+  const everything = new Set([own.everything])
+  for (const { label, approved } of parents) {
+    for (const [name, grant] of approved.grants) {
+      if (own.refusals.get(name)?.some(everywhere) === true) continue
+      const known = grants.get(name)
+      grants.set(name, {
+        byName: grant.byName || known?.byName === true,
+        alternatives: [...(known?.alternatives ?? []), ...grant.alternatives],
+        logged: grant.logged && known?.logged !== false,
+        reasons: [
+          ...(known?.reasons ?? []),
+          { kind: 'extends', text: 'approved in a profile that it extends', by: label }
+        ]
+      })
+    }
+    for (const [name, refusals] of approved.refusals) {
+      if (own.grants.has(name) || own.refusals.has(name)) continue
+      inherited.set(name, [...(inherited.get(name) ?? []), ...refusals])
+    }
+    for (const architecture of approved.architectures) architectures.add(architecture)
+    everything.add(approved.everything)
+  }
+  const refusals = new Map(own.refusals)
+  for (const [name, list] of inherited) {
+    const kept = grants.has(name) ? list.filter((refusal) => !everywhere(refusal)) : list
+    if (kept.length > 0) refusals.set(name, sortedRefusals(kept))
+  }
+  const choices = ['SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'] as const
+  return {
+    grants,
+    refusals,
+    everything: choices.find((choice) => everything.has(choice)),
+    architectures
+  }
+}
+
+/**
+ * What people approved for this profile: its own spec and, by union, everything it extends.
+ * A name that `resolve` does not have may be a shipped one. Throws EXTENDS_CYCLE, NOT_FOUND (field
+ * `spec.extends[n]`) and APPROVAL_INVALID where a spec is not what its approval is about.
+ */
+export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved {
+  const done = new Map<string, Approved>()
+  const visit = (current: SeccompProfile, path: readonly string[]): Approved => {
+    const namespace = current.metadata.namespace ?? rootNamespace
+    const key = `${namespace}/${current.metadata.name}`
+    if (path.includes(key)) {
+      const cycle = [...path.slice(path.indexOf(key)), key].join(' → ')
+      throw new SeccoError('EXTENDS_CYCLE', `profile ${key} extends itself: ${cycle}`, {
+        field: 'spec.extends'
+      })
+    }
+    const known = done.get(key)
+    if (known !== undefined) return known
+    checkApproval(current)
+    const parents = (current.spec.extends ?? []).map((entry, index) => {
+      const ref = extendsRef(entry, namespace)
+      const label = `${ref.namespace}/${ref.name}`
+      const parent = resolve(ref.namespace, ref.name) ?? builtinProfile(ref.namespace, ref.name)
+      if (parent === undefined) {
+        throw new SeccoError('NOT_FOUND', `profile ${key} extends ${label}, which does not exist`, {
+          field: `spec.extends[${index}]`
+        })
+      }
+      return { label, approved: visit(parent, [...path, key]) }
+    })
+    const approved = combine(ownApproved(current), parents)
+    done.set(key, approved)
+    return approved
+  }
+  return visit(profile, [])
+}

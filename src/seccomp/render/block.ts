@@ -1,0 +1,141 @@
+import { apiVersion, rootNamespace } from '../../api/names.js'
+import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { SeccoError } from '../../lib/errors.js'
+import { sameConditions } from '../arguments/argument-rules.js'
+import { isBase } from './base.js'
+import { emergencyTemplates } from '../data/emergency-templates.js'
+import { emergencyName } from './emergency.js'
+import { addressFamilies, decidingCalls } from '../arguments/deciding-calls.js'
+import { groupRules, type Rule, rulesOf } from '../policy/normal-form.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+
+/** What one word on the command line takes out. */
+export interface Block {
+  rules: SeccompSyscall[]
+  reason: string
+}
+
+function wrong(text: string, message: string, hint?: string): SeccoError {
+  return new SeccoError('INVALID_ARGUMENT', `${text}: ${message}`, {
+    hint:
+      hint ??
+      'write a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; `secco block` lists templates'
+  })
+}
+
+function numberOf(text: string, whole: string): number {
+  const value =
+    addressFamilies[text.toUpperCase()] ??
+    (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN)
+  if (Number.isSafeInteger(value)) return value
+  throw wrong(whole, `${JSON.stringify(text)} is not a number or a known name (AF_ALG, …)`)
+}
+
+function indexOf(name: string, text: string, whole: string): number {
+  if (/^[0-5]$/.test(text)) return Number(text)
+  const known = decidingCalls.get(name)?.arguments ?? []
+  const found = known.find((each) => each.name === text)
+  if (found !== undefined) return found.index
+  const names = known.map((each) => each.name).join(', ')
+  throw wrong(
+    whole,
+    `argument ${JSON.stringify(text)} is not 0 to 5${names === '' ? '' : ` or one of ${names}`}`
+  )
+}
+
+function conditionOf(name: string, text: string, whole: string): SeccompArg {
+  const [, argument = '', sign, value = ''] = /^([a-z0-9]+)([=&])(\w+)$/i.exec(text) ?? []
+  if (sign === undefined) throw wrong(whole, `${JSON.stringify(text)} is not ARG=VALUE or ARG&BITS`)
+  const index = indexOf(name, argument, whole)
+  const number = numberOf(value, whole)
+  return sign === '='
+    ? { index, op: 'SCMP_CMP_EQ', value: number }
+    : { index, op: 'SCMP_CMP_MASKED_EQ', value: number, valueTwo: number }
+}
+
+/**
+ * What to take out: a template's name, a syscall, or a syscall with conditions that must all hold
+ * (`socket:domain=AF_ALG`, `clone:flags&0x10000000`, `socket:0=16,2=12`).
+ * @throws SeccoError INVALID_ARGUMENT
+ */
+export function parseBlock(text: string): Block {
+  const template = emergencyTemplates.find(({ name }) => name === text)
+  if (template !== undefined) {
+    return {
+      reason: `${template.name}: ${template.reason} (${template.sources.join(', ')})`,
+      rules: template.rules.map(({ names, args }) => ({
+        names: [...names],
+        action: 'SCMP_ACT_ERRNO',
+        ...(args === undefined ? {} : { args: args.map((arg) => ({ ...arg })) })
+      }))
+    }
+  }
+  const [, name = '', conditions] = /^([a-z0-9_]+)(?::(.+))?$/.exec(text) ?? []
+  if (!isKnownSyscall(name))
+    throw wrong(text, 'neither a template nor a syscall that a table knows')
+  const args = (conditions?.split(',') ?? []).map((each) => conditionOf(name, each, text))
+  if (new Set(args.map(({ index }) => index)).size < args.length) {
+    throw wrong(text, 'two conditions on one argument, which runtimes join by OR')
+  }
+  return {
+    reason: text,
+    rules: [{ names: [name], action: 'SCMP_ACT_ERRNO', ...(args.length === 0 ? {} : { args }) }]
+  }
+}
+
+/** Names that a block takes out entirely although containers need them to start, run or end. */
+export function needed(block: Block): string[] {
+  const whole = block.rules.filter(({ args }) => (args ?? []).length === 0)
+  return [...new Set(whole.flatMap(({ names }) => names).filter(isBase))].sort()
+}
+
+/** The overlay when nothing is taken out. */
+export function emptyOverlay(): SeccompProfile {
+  return {
+    apiVersion,
+    kind: 'SeccompProfile',
+    metadata: { namespace: rootNamespace, name: emergencyName },
+    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] } }
+  }
+}
+
+export interface BlockDecision {
+  by: string
+  /** RFC 3339. */
+  at: string
+  reason: string
+}
+
+const isSame = (left: Rule, right: Rule) =>
+  left.name === right.name && sameConditions(left.args ?? [], right.args ?? [])
+
+/**
+ * The overlay with a block added or taken away, and the decision in its approvals. The same object when
+ * that changes nothing. The seam for whoever wants to know what it would hit: render with it and without.
+ */
+export function withBlock(
+  overlay: SeccompProfile,
+  block: Block,
+  decision: BlockDecision,
+  remove: boolean
+): SeccompProfile {
+  const seccomp = overlay.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
+  const before = rulesOf(seccomp)
+  const named = rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })
+  const after = remove
+    ? before.filter((rule) => !named.some((other) => isSame(rule, other)))
+    : [...before, ...named.filter((rule) => !before.some((other) => isSame(rule, other)))]
+  if (after.length === before.length) return overlay
+  // A default that no rule repeats: here the rules count, not what they differ from.
+  const syscalls = groupRules(after, { defaultAction: 'SCMP_ACT_KILL_PROCESS' })
+  const { by, at } = decision
+  const reason = `${remove ? 'unblocked' : 'blocked'} ${decision.reason}`
+  return {
+    ...overlay,
+    spec: { ...overlay.spec, seccomp: { ...seccomp, syscalls } },
+    status: {
+      ...overlay.status,
+      approvals: [...(overlay.status?.approvals ?? []), { by, at, reason, revision: '' }]
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { rootNamespace } from '../../api/names.js'
+import type { SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import type { Refusal, Resolve } from './approved.js'
+import { type Alternatives, subtractConditions } from '../arguments/argument-algebra.js'
+import { normalConditions } from '../arguments/argument-rules.js'
+import { emergencyTemplates } from '../data/emergency-templates.js'
+import { decidingCalls, wholeMask } from '../arguments/deciding-calls.js'
+import { rulesOf } from '../policy/normal-form.js'
+import type { Reason } from '../policy/reason.js'
+
+/**
+ * The profile of this name in the root namespace is the emergency overlay: what its spec.seccomp
+ * refuses is taken out of every rendering, whatever anybody approved. It is no profile of a workload.
+ */
+export const emergencyName = 'emergency'
+export const emergencyLabel = `${rootNamespace}/${emergencyName}`
+
+export function isEmergency(profile: SeccompProfile): boolean {
+  const { namespace = rootNamespace, name } = profile.metadata
+  return namespace === rootNamespace && name === emergencyName
+}
+
+/** What is taken out now. */
+export interface Emergency {
+  refusals: ReadonlyMap<string, readonly Refusal[]>
+  /** Who took a name (or some of its arguments) out, when and why. */
+  reasonOf: (name: string) => Reason
+}
+
+/**
+ * Calls that do the same behind a pointer or a multiplexer, where no condition can tell. They are answered
+ * explicitly: libseccomp opens socketcall(2) and ipc(2) by itself for every call behind them.
+ */
+const doubles: Readonly<Record<string, readonly string[]>> = {
+  clone: ['clone3'],
+  socket: ['socketcall'],
+  socketpair: ['socketcall'],
+  setsockopt: ['socketcall'],
+  shmget: ['ipc'],
+  semget: ['ipc'],
+  msgget: ['ipc']
+}
+
+const enosys = 38
+
+/**
+ * A refused value of an int argument is refused with whatever stands in the upper 32 bits: the kernel
+ * drops them, the filter compares all 64.
+ */
+function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
+  return normalConditions(args).map((arg) => {
+    const known = decidingCalls.get(name)?.arguments.find(({ index }) => index === arg.index)
+    if (known === undefined || arg.op !== 'SCMP_CMP_EQ' || arg.value > wholeMask) return arg
+    const { mask } = known
+    return {
+      index: arg.index,
+      op: 'SCMP_CMP_MASKED_EQ',
+      value: mask,
+      valueTwo: Number(BigInt(arg.value) & BigInt(mask))
+    }
+  })
+}
+
+/** The newest decision that speaks of a name; approvals of an overlay say `blocked WHAT: …` (block.ts). */
+function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
+  const speaks = (reason: string | undefined) => {
+    const what = /^blocked ([\w-]+)/.exec(reason ?? '')?.[1]
+    const template = emergencyTemplates.find((each) => each.name === what)
+    const names = template?.rules.flatMap((rule) => rule.names) ?? [what]
+    return names.some((each) => each === name || doubles[each ?? '']?.includes(name) === true)
+  }
+  const decision = profile?.status?.approvals?.findLast(({ reason }) => speaks(reason))
+  const text = `taken out by ${emergencyLabel}`
+  if (decision === undefined) return { kind: 'emergency', text }
+  const { by, at, reason = '' } = decision
+  return { kind: 'emergency', text: `${text}: ${reason}`, by, at }
+}
+
+/** What a profile that serves as emergency overlay takes out. Rules that let through say nothing here. */
+export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
+  const refusals = new Map<string, Refusal[]>()
+  const reasonOf = (name: string) => reasonFor(profile, name)
+  if (profile?.spec.seccomp === undefined) return { refusals, reasonOf }
+  const add = (name: string, refusal: Refusal) => {
+    const list = refusals.get(name) ?? []
+    refusals.set(name, refusal.args.length === 0 ? [refusal] : [...list, refusal])
+  }
+  for (const { name, action, errnoRet, args = [] } of rulesOf(profile.spec.seccomp)) {
+    if (action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG') continue
+    if (refusals.get(name)?.some((refusal) => refusal.args.length === 0) === true) continue
+    const refusal = { action, ...(errnoRet === undefined ? {} : { errnoRet }) }
+    add(name, { ...refusal, args: asKernelSees(name, args) })
+    const answer = hasAnswer(refusal) ? refusal : { action, errnoRet: enosys }
+    for (const other of doubles[name] ?? []) add(other, { ...answer, args: [] })
+  }
+  return { refusals, reasonOf }
+}
+
+/** The overlay that is in force where `resolve` looks. */
+export function resolveEmergency(resolve: Resolve): Emergency {
+  return emergencyOf(resolve(rootNamespace, emergencyName))
+}
+
+/**
+ * What of `from` (alternatives; `[[]]` is everything) the emergency leaves. What cannot be told apart
+ * by conditions goes with it: `exact` is false then.
+ */
+export function withoutEmergency(
+  name: string,
+  from: Alternatives,
+  emergency: Emergency
+): { left: Alternatives; exact: boolean } {
+  let left = from
+  let exact = true
+  for (const { args } of emergency.refusals.get(name) ?? []) {
+    if (args.length === 0) return { left: [], exact }
+    const next = subtractConditions(left, args)
+    left = next.left
+    exact &&= next.exact
+  }
+  return { left, exact }
+}
+
+/** Does a refusal say how the call is to end, other than as rendering would end it? */
+export function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
+  return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
+}

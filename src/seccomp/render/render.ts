@@ -1,0 +1,286 @@
+import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
+import { type Approved, approvedOf } from './approved.js'
+import { canonicalJson } from '../../lib/canonical.js'
+import { digestOf } from '../../lib/digest.js'
+import {
+  asAlternatives,
+  asList,
+  auditAlternatives,
+  type Effective,
+  effectiveOf
+} from './effective.js'
+import { type Emergency, hasAnswer, resolveEmergency, withoutEmergency } from './emergency.js'
+import { commonAction } from './fleet-keys.js'
+import { listedAbis } from './listed-abis.js'
+import { withinSize } from '../filter/filter-size.js'
+import { withMultiplexers } from '../filter/multiplexers.js'
+import type { Rendering, RenderOptions } from './render-types.js'
+import { loadable } from '../arguments/loadable.js'
+import { groupRules, type Rule, rulesOf } from '../policy/normal-form.js'
+import { enosysNames } from '../policy/probes.js'
+import { type Reason, reasonText } from '../policy/reason.js'
+import { refusalRules } from './refusal-rules.js'
+import { runtimeDefault, runtimeDefaultRules } from '../policy/runtime-default.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+import { wantedNames } from './wanted-names.js'
+
+export type { Rendering, RenderOptions } from './render-types.js'
+
+/** The floor is the union over machines: a name that a machine lacks cannot be called there. */
+const floor = runtimeDefaultRules()
+const answers = (runtimeDefault().syscalls ?? []).filter((rule) => rule.action === 'SCMP_ACT_ERRNO')
+const answered = new Set(answers.flatMap((rule) => rule.names))
+const stricterDefaults = ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD']
+
+interface Allowed extends Effective {
+  logged: boolean
+  reasons: Reason[]
+}
+
+type Why = Map<string, Reason[]>
+
+function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
+  const json = canonicalJson(seccomp)
+  const sorted = [...why].sort(([left], [right]) => (left < right ? -1 : 1))
+  return {
+    seccomp,
+    json,
+    digest: digestOf(json),
+    reasons: Object.fromEntries(sorted),
+    provenance: Object.fromEntries(sorted.map(([name, list]) => [name, list.map(reasonText)]))
+  }
+}
+
+/** What the emergency leaves of a name, and why it took what it took. */
+function afterEmergency(
+  name: string,
+  alternatives: readonly SeccompArg[][],
+  emergency: Emergency
+): { left: SeccompArg[][]; reasons: Reason[] } | undefined {
+  if (!emergency.refusals.has(name)) return { left: [...alternatives], reasons: [] }
+  const rest = withoutEmergency(name, asAlternatives(alternatives), emergency)
+  const { left, exact } = loadable(rest.left, { beside: true })
+  if (left.length === 0) return undefined
+  const part =
+    rest.exact && exact
+      ? 'some arguments'
+      : 'some arguments, and what filters cannot tell from them,'
+  const reason = emergency.reasonOf(name)
+  return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
+}
+
+const leftOut: Reason = {
+  kind: 'filter',
+  text: 'some approved arguments are refused, because libseccomp would build their filter wrongly'
+}
+const answeredPlainly: Reason = {
+  kind: 'filter',
+  text: 'a refusal gets the default answer, because libseccomp cannot tell it apart'
+}
+
+/** Do rules with other answers stand beside those that let a name through? */
+function hasOtherRules(
+  name: string,
+  approved: Approved,
+  emergency: Emergency,
+  mode: RenderOptions['mode']
+): boolean {
+  const refusals = mode === 'enforce' ? (approved.refusals.get(name) ?? []) : []
+  const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
+  const logged = mode === 'audit' ? (floor.get(name) ?? []) : []
+  return refusals.length + taken.length + logged.length > 0
+}
+
+/** What is wanted − refusals − emergency denies, within RuntimeDefault, as far as filters can say it. */
+function allowedNames(
+  approved: Approved,
+  emergency: Emergency,
+  options: RenderOptions & { listed: readonly Abi[] },
+  why: Why
+): Map<string, Allowed> {
+  const in32Bits = options.listed.some((abi) => abi === 'i386' || abi === 'x32')
+  const allowed = new Map<string, Allowed>()
+  for (const [name, { grant, logged, reasons }] of wantedNames(approved, options.runtimes ?? [])) {
+    if (!isKnownSyscall(name)) continue
+    const refusals = approved.refusals.get(name) ?? []
+    const effective = effectiveOf(name, grant, refusals, floor, answered)
+    if (effective === undefined) continue
+    const rest = afterEmergency(name, effective.alternatives, emergency)
+    if (rest === undefined) continue
+    if (effective.beyond) reasons.push({ kind: 'person', text: 'beyond RuntimeDefault' })
+    if (grant.byName && (floor.get(name) ?? []).length > 0) {
+      reasons.push({ kind: 'runtime-default', text: "only with RuntimeDefault's arguments" })
+    }
+    reasons.push(...rest.reasons)
+    const beside = hasOtherRules(name, approved, emergency, options.mode)
+    const { left, exact } = loadable(asAlternatives(rest.left), { beside, in32Bits })
+    if (!exact) reasons.push(leftOut)
+    why.set(name, reasons)
+    if (left.length === 0) continue
+    allowed.set(name, { ...effective, alternatives: asList(left), logged, reasons })
+  }
+  return allowed
+}
+
+function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omit<Rule, 'name'>) {
+  if (alternatives.length === 0) return [{ name, ...rule }]
+  return alternatives.map(
+    (args): Rule => (args === undefined ? { name, ...rule } : { name, ...rule, args })
+  )
+}
+
+/** Rules for what is refused with an answer of its own, beside those that let through; the emergency's first. */
+function refused(
+  passing: readonly Rule[],
+  refusals: Approved['refusals'],
+  emergency: Emergency,
+  why: Why
+): Rule[] {
+  const through = new Map<string, Rule['args'][]>()
+  for (const { name, args } of passing) through.set(name, [...(through.get(name) ?? []), args])
+  const names = [...new Set([...emergency.refusals.keys(), ...refusals.keys()])]
+  return names.flatMap((name) => {
+    const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
+    const candidates = [...taken, ...(refusals.get(name) ?? [])]
+    const allowed = (through.get(name) ?? []).map((args) => args ?? [])
+    const { rules, all } = refusalRules(name, allowed, candidates)
+    if (!all) why.set(name, [...(why.get(name) ?? []), answeredPlainly])
+    return rules
+  })
+}
+
+function enforceRules(
+  allowed: ReadonlyMap<string, Allowed>,
+  approved: Approved,
+  emergency: Emergency,
+  why: Why
+): Rule[] {
+  const rules: Rule[] = []
+  for (const [name, { alternatives, logged, reasons }] of allowed) {
+    const action = logged ? 'SCMP_ACT_LOG' : 'SCMP_ACT_ALLOW'
+    rules.push(...rulesFor(name, alternatives, { action }))
+    why.set(name, reasons)
+  }
+  rules.push(...refused(rules, approved.refusals, emergency, why))
+  for (const name of approved.refusals.keys()) {
+    const refused: Reason = { kind: 'person', text: 'refused in spec.seccomp' }
+    why.set(name, [...(why.get(name) ?? []), refused])
+  }
+  // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
+  // named, so that the border lies at the end of our knowledge and not somewhere below it.
+  for (const [name, text] of enosysNames) {
+    if (allowed.has(name) || approved.refusals.has(name)) continue
+    if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
+    rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
+    why.set(name, [{ kind: 'enosys', text }])
+  }
+  return rules
+}
+
+function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency, why: Why): Rule[] {
+  const rules: Rule[] = []
+  for (const [name, { alternatives, reasons }] of allowed) {
+    const limits = floor.get(name)
+    const within = limits === undefined ? undefined : afterEmergency(name, [...limits], emergency)
+    const parts = auditAlternatives(
+      asAlternatives(alternatives),
+      within === undefined ? [] : asAlternatives(within.left)
+    )
+    // Conditions that never hold let nothing through, and nothing left of them is not "any arguments".
+    if (parts.silent.length > 0) {
+      rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
+    }
+    if (parts.logged.length > 0) {
+      rules.push(...rulesFor(name, asList(parts.logged), { action: 'SCMP_ACT_LOG' }))
+    }
+    why.set(name, reasons)
+  }
+  for (const [name, limits] of floor) {
+    if (allowed.has(name)) continue
+    const within = afterEmergency(name, [...limits], emergency)
+    if (within === undefined) continue
+    rules.push(...rulesFor(name, within.left, { action: 'SCMP_ACT_LOG' }))
+    const text = 'let through and logged, because it is not approved'
+    why.set(name, [{ kind: 'runtime-default', text }, ...within.reasons])
+  }
+  rules.push(...refused(rules, new Map(), emergency, why))
+  const taken = (name: string) => emergency.refusals.get(name)?.some(hasAnswer) === true
+  for (const { names, ...answer } of answers) {
+    for (const name of names.filter((each) => !allowed.has(each) && !taken(each))) {
+      rules.push({ name, ...answer })
+      why.set(name, [{ kind: 'runtime-default', text: 'answers for it' }])
+    }
+  }
+  return rules
+}
+
+/**
+ * Renders what people approved as an OCI `linux.seccomp` object (DESIGN §7). Pure: the same input
+ * gives the same bytes, in whatever order it is written.
+ *
+ * enforce: what is allowed; ENOSYS for newer and probed calls; EPERM for the rest (or the spec's own
+ * KILL). Lists the ABIs of spec.seccomp.architectures, else those observed, and the native one: a
+ * call through another ABI is killed by libseccomp's filter.
+ *
+ * audit: what is allowed; RuntimeDefault's remainder is logged; the rest is refused as RuntimeDefault
+ * does. Lists every ABI.
+ *
+ * What the emergency overlay refuses is refused in both, names and arguments, before anything else.
+ *
+ * Throws EXTENDS_CYCLE, NOT_FOUND, and INVALID_DOCUMENT for a refusal that runtimes cannot express.
+ */
+export function renderProfile(profile: SeccompProfile, options: RenderOptions): Rendering {
+  const approved = approvedOf(profile, options.resolve)
+  const emergency = resolveEmergency(options.resolve)
+  // Audit refuses nothing that RuntimeDefault lets through, so a person's refusals come out as logged.
+  const why: Why = new Map()
+  const listed = listedAbis(profile, approved, options)
+  const allowed = allowedNames(approved, emergency, { ...options, listed }, why)
+  const wanted = profile.spec.seccomp?.defaultAction
+  const stricter =
+    options.mode === 'enforce' && wanted !== undefined && stricterDefaults.includes(wanted)
+  const runtimes = options.runtimes ?? []
+  const fallback = stricter
+    ? { defaultAction: commonAction(runtimes, wanted) }
+    : { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }
+  const rules =
+    options.mode === 'enforce'
+      ? enforceRules(allowed, approved, emergency, why)
+      : auditRules(allowed, emergency, why)
+  const architectures = listed.map((abi) => scmpArchOf[abi])
+  const { kept, cut } = withinSize(withMultiplexers(rules, listed, why), listed)
+  for (const name of cut) why.set(name, [...(why.get(name) ?? []), leftOut])
+  const syscalls = groupRules(
+    kept.map((rule) => ({
+      ...rule,
+      action: commonAction(runtimes, rule.action)
+    })),
+    fallback
+  )
+  const named = new Set(syscalls.flatMap((rule) => rule.names))
+  for (const [name, list] of why) {
+    if (!named.has(name) && !list.some(({ kind }) => kind === 'filter')) why.delete(name)
+  }
+  for (const name of emergency.refusals.keys()) {
+    const known = why.get(name) ?? []
+    if (isKnownSyscall(name) && !known.some(({ kind }) => kind === 'emergency')) {
+      why.set(name, [...known, emergency.reasonOf(name)])
+    }
+  }
+  return finish({ ...fallback, architectures, syscalls }, why)
+}
+
+/**
+ * The profile for learn mode outside Kubernetes: RuntimeDefault with every ABI of the machine
+ * (`uname -m`), so that an i386 call is recorded instead of killed.
+ */
+export function renderLearn(machine: string): Rendering {
+  const seccomp = runtimeDefault({ machine })
+  const syscalls = groupRules(rulesOf(seccomp), seccomp)
+  const names = syscalls.flatMap((rule) => rule.names)
+  return finish(
+    { ...seccomp, syscalls },
+    new Map(names.map((name) => [name, [{ kind: 'runtime-default', text: 'learn mode' }]]))
+  )
+}

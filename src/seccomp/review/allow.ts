@@ -1,0 +1,88 @@
+import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { SeccoError } from '../../lib/errors.js'
+import { type Conditions, conditionsWithin, sameConditions } from '../arguments/argument-rules.js'
+import { parseBlock } from '../render/block.js'
+import { runtimeDefaultRules } from '../policy/runtime-default.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+
+const floor = runtimeDefaultRules()
+
+/** A call that people let through: `NAME` or `NAME:ARG=VALUE,…`, in the words of `secco block`. */
+export function parseAllow(text: string): SeccompSyscall {
+  // Some templates of `secco block` have the name of one of their calls: here it is the call.
+  if (isKnownSyscall(text)) return { names: [text], action: 'SCMP_ACT_ALLOW' }
+  const [rule, ...more] = parseBlock(text).rules
+  const name = rule?.names[0]
+  if (rule === undefined || name === undefined || more.length > 0 || rule.names.length > 1) {
+    throw new SeccoError('INVALID_ARGUMENT', `${text}: one call at a time`, {
+      hint: 'write SYSCALL or SYSCALL:ARG=VALUE'
+    })
+  }
+  const { args } = rule
+  return {
+    names: [name],
+    action: 'SCMP_ACT_ALLOW',
+    ...(args === undefined || args.length === 0 ? {} : { args })
+  }
+}
+
+/** Does RuntimeDefault let a name through with these arguments? A name alone is all that it gives of it. */
+function isWithinDefault(name: string, args: Conditions): boolean {
+  const limits = floor.get(name)
+  if (limits === undefined) return false
+  return args.length === 0 || limits.length === 0 || conditionsWithin(args, limits)
+}
+
+/** A name that is let through comes with RuntimeDefault's arguments only (effective.ts). */
+function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
+  const [name = ''] = wanted.names
+  const conditions = wanted.args ?? []
+  const byName = conditions.length === 0 || !floor.has(name) || isWithinDefault(name, conditions)
+  return (seccomp.syscalls ?? []).some(
+    ({ names, action, args = [] }) =>
+      action === 'SCMP_ACT_ALLOW' &&
+      names.includes(name) &&
+      (args.length === 0 ? byName : sameConditions(args, conditions))
+  )
+}
+
+/**
+ * The profile with one more call let through, and the approval; the same object when it is let through
+ * already. A person's refusal of the same name is taken back where no argument is named.
+ */
+export function withAllowed(
+  profile: SeccompProfile,
+  wanted: SeccompSyscall,
+  decision: { by: string; at: string; reason: string }
+): SeccompProfile {
+  const name = wanted.names[0] ?? ''
+  const seccomp = profile.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
+  if (has(seccomp, wanted)) return profile
+  const isPlain = (wanted.args ?? []).length === 0
+  const rest = (seccomp.syscalls ?? []).flatMap((rule): SeccompSyscall[] => {
+    if (!isPlain || rule.action === 'SCMP_ACT_ALLOW' || !rule.names.includes(name)) return [rule]
+    const names = rule.names.filter((each) => each !== name)
+    return names.length === 0 ? [] : [{ ...rule, names }]
+  })
+  const at = rest.findIndex(
+    ({ action, args = [] }) => isPlain && action === 'SCMP_ACT_ALLOW' && args.length === 0
+  )
+  const syscalls =
+    at < 0
+      ? [...rest, wanted]
+      : rest.map((rule, index) =>
+          index === at ? { ...rule, names: [...rule.names, name].sort() } : rule
+        )
+  const { by, reason } = decision
+  const approval = { by, at: decision.at, revision: '', reason: `allowed ${name}: ${reason}` }
+  return {
+    ...profile,
+    spec: { ...profile.spec, seccomp: { ...seccomp, syscalls } },
+    status: { ...profile.status, approvals: [...(profile.status?.approvals ?? []), approval] }
+  }
+}
+
+/** RuntimeDefault refuses it: more than any container gets by itself. */
+export function isBeyondRuntimeDefault(wanted: SeccompSyscall): boolean {
+  return !isWithinDefault(wanted.names[0] ?? '', wanted.args ?? [])
+}

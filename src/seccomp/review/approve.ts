@@ -1,0 +1,161 @@
+import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { abis, scmpArchOf } from '../../syscalls/abi.js'
+import { approvedDigest, boundApproval } from '../render/approval.js'
+import { filteredCallsOf, withArguments } from './argument-approval.js'
+import { runtimeDefault, runtimeDefaultNames } from '../policy/runtime-default.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+
+export interface ApproveOptions {
+  /** Who approves: a person or a policy. */
+  by: string
+  /** When, RFC 3339. */
+  at: string
+  reason?: string
+  /** Digest of the revision that the approved profile renders to. */
+  digestOf?: (approved: SeccompProfile) => string
+  /**
+   * Names that RuntimeDefault refuses and that were observed all the same (the application asked and
+   * lived with the refusal, or ran without a filter): a person's approval may take them; a policy
+   * should skip them. Default approve.
+   */
+  beyondRuntimeDefault?: 'approve' | 'skip'
+  /** Calls whose learned arguments become conditions, beside those of spec.learn.arguments; `default` is a list. */
+  arguments?: readonly string[]
+  /**
+   * The approval goes into the spec, bound to it by digest, and the status is left to the hub: whoever
+   * approves in a cluster may write no status. A spec that carries one gets a new one in any case.
+   */
+  bind?: boolean
+}
+
+export interface Skipped {
+  name: string
+  reason: string
+}
+
+export interface ApprovalPlan {
+  /** Names that approval adds to spec.seccomp, sorted. */
+  adds: string[]
+  /** Those of them that RuntimeDefault refuses: show them before anybody says yes. */
+  beyond: string[]
+  /** Observed, yet not approved, and why. */
+  skipped: Skipped[]
+}
+
+/** clone3 → ENOSYS in RuntimeDefault: never a matter of approval by name. */
+const answered = new Set(
+  (runtimeDefault().syscalls ?? [])
+    .filter((rule) => rule.action === 'SCMP_ACT_ERRNO')
+    .flatMap((rule) => rule.names)
+)
+
+function observedNames(profile: SeccompProfile): string[] {
+  const observed = profile.status?.observed ?? {}
+  return [...new Set(abis.flatMap((abi) => observed[abi] ?? []))].sort()
+}
+
+/** What approving everything observed would do. Pure: shows before it is done. */
+export function planApproval(
+  profile: SeccompProfile,
+  options: Pick<ApproveOptions, 'beyondRuntimeDefault'> = {}
+): ApprovalPlan {
+  const floor = runtimeDefaultNames()
+  const stated = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
+  const plan: ApprovalPlan = { adds: [], beyond: [], skipped: [] }
+  for (const name of observedNames(profile)) {
+    const beyond = !floor.has(name) && !answered.has(name)
+    if (!isKnownSyscall(name)) {
+      plan.skipped.push({ name, reason: 'no syscall table knows it' })
+    } else if (beyond && options.beyondRuntimeDefault === 'skip' && !stated.has(name)) {
+      plan.skipped.push({ name, reason: 'RuntimeDefault refuses it' })
+    } else if (!stated.has(name)) {
+      plan.adds.push(name)
+      if (beyond) plan.beyond.push(name)
+    }
+  }
+  return plan
+}
+
+function withNames(rules: readonly SeccompSyscall[], adds: readonly string[]): SeccompSyscall[] {
+  if (adds.length === 0) return [...rules]
+  const isPlain = (rule: SeccompSyscall) =>
+    rule.action === 'SCMP_ACT_ALLOW' && (rule.args ?? []).length === 0
+  const at = rules.findIndex(isPlain)
+  const plain = rules[at]
+  const names = [...new Set([...(plain?.names ?? []), ...adds])].sort()
+  if (plain === undefined) return [...rules, { names, action: 'SCMP_ACT_ALLOW' }]
+  return rules.map((rule, index) => (index === at ? { ...rule, names } : rule))
+}
+
+/** The next approval filters the same calls: new values come as new conditions. */
+function learnOf(
+  { spec }: SeccompProfile,
+  options: ApproveOptions,
+  calls: readonly string[]
+): Pick<SeccompProfile['spec'], 'learn'> {
+  if ((options.arguments ?? []).length === 0) return {}
+  return { learn: { ...spec.learn, arguments: [...calls] } }
+}
+
+/**
+ * Puts everything observed into spec.seccomp as ALLOW rules, names sorted, with the ABIs it was observed in, and
+ * appends the approval. Of calls whose arguments are filtered, the learned values become conditions
+ * (argument-approval.ts). A person's own rules (other actions, arguments) stay, and win: names they
+ * speak of are not added. Names that no table knows are never approved (planApproval says which).
+ * The same object when that changes nothing and the same approver had approved this revision last.
+ */
+export function approveObserved(profile: SeccompProfile, options: ApproveOptions): SeccompProfile {
+  const { adds } = planApproval(profile, options)
+  const before = profile.spec.seccomp
+  const observed = profile.status?.observed ?? {}
+  const seen = abis.filter((abi) => (observed[abi] ?? []).length > 0)
+  const architectures = new Set([
+    ...(before?.architectures ?? []),
+    ...seen.map((abi) => scmpArchOf[abi])
+  ])
+  const seccomp: LinuxSeccomp = {
+    ...before,
+    defaultAction: before?.defaultAction ?? 'SCMP_ACT_ERRNO',
+    ...(architectures.size === 0
+      ? {}
+      : {
+          architectures: abis
+            .map((abi) => scmpArchOf[abi])
+            .filter((arch) => architectures.has(arch))
+        }),
+    syscalls: withNames(before?.syscalls ?? [], adds)
+  }
+  const calls = filteredCallsOf(profile, options.arguments ?? [])
+  const filtered = withArguments(seccomp, profile, calls).seccomp
+  const unchanged =
+    adds.length === 0 &&
+    filtered === seccomp &&
+    before !== undefined &&
+    architectures.size === (before.architectures ?? []).length
+  const { by, at, reason } = options
+  const spec = { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
+  const bound = options.bind === true || spec.approval !== undefined
+  if (unchanged && options.bind === true && profile.spec.approval !== undefined) {
+    if (profile.spec.approval.digest === approvedDigest(profile.spec)) return profile
+  }
+  const approved: SeccompProfile =
+    unchanged && options.bind !== true
+      ? profile
+      : {
+          ...profile,
+          spec: {
+            ...spec,
+            ...(bound
+              ? { approval: boundApproval(spec, { by, at, ...(reason && { reason }) }) }
+              : {})
+          }
+        }
+  if (options.bind === true) return approved
+  const revision = options.digestOf?.(approved) ?? ''
+  const approvals = profile.status?.approvals ?? []
+  const last = approvals.at(-1)
+  if (unchanged && last?.by === options.by && last.revision === revision) return profile
+  const digest = approvedDigest(approved.spec)
+  const approval = { by, at, revision, digest, ...(reason === undefined ? {} : { reason }) }
+  return { ...approved, status: { ...profile.status, approvals: [...approvals, approval] } }
+}

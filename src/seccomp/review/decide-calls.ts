@@ -1,0 +1,85 @@
+import type { SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
+import { SeccoError } from '../../lib/errors.js'
+import { abis } from '../../syscalls/abi.js'
+import { approveObserved } from './approve.js'
+import { isBase } from '../render/base.js'
+import type { SyscallSet } from '../../syscalls/syscall-set.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+
+/** What a person says of single calls, with who, when and why. */
+export interface CallsDecision {
+  by: string
+  /** RFC 3339. */
+  at: string
+  reason: string
+  /** Let through from now on, observed or not. */
+  allow: readonly string[]
+  /** Not let through any more; what base needs stays, whatever is said. */
+  refuse: readonly string[]
+}
+
+function onlyObserved(profile: SeccompProfile, names: ReadonlySet<string>): SyscallSet {
+  const kept: SyscallSet = {}
+  for (const abi of abis) {
+    const own = (profile.status?.observed?.[abi] ?? []).filter((name) => names.has(name))
+    if (own.length > 0) kept[abi] = own
+  }
+  return kept
+}
+
+function withNames(rules: readonly SeccompSyscall[], names: readonly string[]): SeccompSyscall[] {
+  const stated = new Set(rules.flatMap((rule) => rule.names))
+  const more = names.filter((name) => !stated.has(name)).sort()
+  return more.length === 0 ? [...rules] : [...rules, { names: more, action: 'SCMP_ACT_ALLOW' }]
+}
+
+function withoutNames(
+  rules: readonly SeccompSyscall[],
+  names: ReadonlySet<string>
+): SeccompSyscall[] {
+  return rules
+    .map((rule) => ({ ...rule, names: rule.names.filter((name) => !names.has(name)) }))
+    .filter((rule) => rule.names.length > 0)
+}
+
+function checkNames(names: readonly string[]): void {
+  const unknown = names.find((name) => !isKnownSyscall(name))
+  if (unknown === undefined) return
+  throw new SeccoError('INVALID_ARGUMENT', `${unknown}: no syscall table knows it`)
+}
+
+/**
+ * The profile with single calls allowed or refused, and the decision among its approvals. Calls that were
+ * observed are approved with the ABIs and arguments they were observed with; others as plain names. The
+ * same object when nothing changes. Pure.
+ * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a refusal of what base needs
+ */
+export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
+  const { by, at, reason, allow, refuse } = decision
+  checkNames([...allow, ...refuse])
+  const essential = refuse.filter(isBase)
+  if (essential.length > 0) {
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${essential.join(', ')}: every container needs it to start, run or end`,
+      { hint: 'it is allowed by base whatever a profile says; an emergency block can take it out' }
+    )
+  }
+  const observed = onlyObserved(profile, new Set(allow))
+  const narrow = { ...profile, status: { ...profile.status, observed } }
+  const approved = approveObserved(narrow, { by, at, reason })
+  const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
+  const syscalls = withNames(withoutNames(seccomp.syscalls ?? [], new Set(refuse)), allow)
+  const before = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names))
+  const after = new Set(syscalls.flatMap(({ names }) => names))
+  const same = before.size === after.size && [...after].every((name) => before.has(name))
+  if (same && approved.spec === profile.spec) return profile
+  return {
+    ...profile,
+    spec: { ...approved.spec, seccomp: { ...seccomp, syscalls } },
+    status: {
+      ...profile.status,
+      approvals: [...(profile.status?.approvals ?? []), { by, at, reason, revision: '' }]
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
+import { actionText, diffSeccomp, ruleTexts, type SeccompDiff } from './diff.js'
+import { type Risk, riskOf } from '../policy/risk.js'
+import { runtimeDefaultNames } from '../policy/runtime-default.js'
+
+/** One side of a comparison: what is let through, and what is known of how it came to be. */
+export interface DiffSide {
+  label: string
+  seccomp: LinuxSeccomp
+  /** Why each name is there, where a rendering tells. */
+  provenance?: Readonly<Record<string, readonly string[]>>
+  /** Who decided, when, and the reason given. */
+  by?: { by: string; at: string; reason?: string }
+}
+
+export interface DiffEntry {
+  name: string
+  change: 'added' | 'removed' | 'changed'
+  /** Rules in words, for `changed`. */
+  from?: string
+  to?: string
+  /** Why it is (or was) there; empty when nothing tells. */
+  why: readonly string[]
+  /** Who made it so, when known. */
+  by?: string
+  risk?: Risk
+  /** RuntimeDefault refuses the name. */
+  beyondRuntimeDefault: boolean
+}
+
+export interface DiffReport extends SeccompDiff {
+  left: string
+  right: string
+  /** Riskiest first, then by name. */
+  entries: DiffEntry[]
+}
+
+const floor = runtimeDefaultNames()
+const letsThrough = (text: string) => /SCMP_ACT_(ALLOW|LOG)/.test(text)
+/** Refused before and after, with another answer: nothing that anybody can do by it. */
+const isAnswerOnly = ({ from, to }: DiffEntry) =>
+  from !== undefined && to !== undefined && !letsThrough(from) && !letsThrough(to)
+const rank = (entry: DiffEntry) =>
+  (isAnswerOnly(entry) ? 6 : 0) +
+  (entry.risk?.level === 'high' ? 0 : entry.risk === undefined ? 2 : 1) +
+  (entry.beyondRuntimeDefault ? 0 : 3)
+
+function decidedBy(side: DiffSide): string | undefined {
+  if (side.by === undefined) return undefined
+  const { by, at, reason } = side.by
+  return `${by} at ${at}${reason === undefined ? '' : ` (${reason})`}`
+}
+
+/**
+ * A rule of one side alone lets something through or takes it away only where it differs in that from what
+ * happens without it: a name that is refused anyway and now has an answer of its own (ENOSYS) is `changed`.
+ */
+function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): SeccompDiff {
+  const [before, after] = [ruleTexts(left), ruleTexts(right)]
+  const otherwise = (side: LinuxSeccomp) => actionText(side.defaultAction, side.defaultErrnoRet)
+  const textIn = (texts: ReadonlyMap<string, string>, side: LinuxSeccomp, name: string) =>
+    texts.get(name) ?? otherwise(side)
+  const answered = [...diff.added, ...diff.removed].flatMap((name) => {
+    const [from, to] = [textIn(before, left, name), textIn(after, right, name)]
+    return letsThrough(from) === letsThrough(to) ? [{ name, from, to }] : []
+  })
+  const names = new Set(answered.map(({ name }) => name))
+  const rest = (list: readonly string[]) => list.filter((name) => !names.has(name))
+  return {
+    ...diff,
+    ...{ added: rest(diff.added), removed: rest(diff.removed) },
+    changed: [...diff.changed, ...answered].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+}
+
+/** What changes from `left` to `right`, each name with why, by whom and its risk. Pure. */
+export function diffReport(left: DiffSide, right: DiffSide): DiffReport {
+  const diff = truly(diffSeccomp(left.seccomp, right.seccomp), left.seccomp, right.seccomp)
+  const entry = (
+    name: string,
+    change: DiffEntry['change'],
+    more: Partial<DiffEntry> = {}
+  ): DiffEntry => {
+    // A name that went is explained by what it was; whoever made the newer side took it away.
+    const why = (change === 'removed' ? left : right).provenance?.[name] ?? []
+    const by = decidedBy(right)
+    const risk = riskOf(name)
+    return {
+      ...{ name, change, why, beyondRuntimeDefault: !floor.has(name) },
+      ...more,
+      ...(by === undefined ? {} : { by }),
+      ...(risk === undefined ? {} : { risk })
+    }
+  }
+  const entries = [
+    ...diff.added.map((name) => entry(name, 'added')),
+    ...diff.removed.map((name) => entry(name, 'removed')),
+    ...diff.changed.map(({ name, from, to }) => entry(name, 'changed', { from, to }))
+  ].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+  return { left: left.label, right: right.label, ...diff, entries }
+}
+
+/** The approval under which a revision was made: the last that names it, else none. */
+export function approvalOf(profile: SeccompProfile, revision: string | undefined): DiffSide['by'] {
+  const found = (profile.status?.approvals ?? [])
+    .filter((each) => each.revision === revision)
+    .at(-1)
+  if (found === undefined) return undefined
+  const { by, at, reason } = found
+  return { by, at, ...(reason === undefined ? {} : { reason }) }
+}

@@ -1,0 +1,187 @@
+import type { Static } from 'typebox'
+import type { InstanceEvidence } from '../../api/evidence-schema.js'
+import type { SeccompProfile } from '../../api/seccomp-profile.js'
+import { plural } from '../../lib/plural.js'
+import type { Abi } from '../../syscalls/abi.js'
+import { fromBitmap } from '../../syscalls/bitmap.js'
+import { durationText } from '../../lib/duration.js'
+import { leastInstances } from './unseen.js'
+
+export type Instance = Static<typeof InstanceEvidence>
+
+/** One thing that speaks for a profile being complete, or does not yet. */
+export interface EvidenceItem {
+  /** Stable word for scripts. */
+  item: string
+  ok: boolean
+  detail: string
+  /** What to do when it is not ok. */
+  next?: string
+}
+
+/** Instances of the newest image that should have been seen from their first instruction. */
+const leastOfImage = 3
+const hour = 3_600_000
+
+const isEntry = (instance: Instance) => instance.part === undefined || instance.part === 'entry'
+
+/** Entry points' instances (probes and sessions are not the application). */
+export function entryInstances(profile: SeccompProfile): Instance[] {
+  return (profile.status?.instances ?? []).filter(isEntry)
+}
+
+/** Names that an instance used, as `abi name` beyond x86_64 and aarch64, whose names stand alone. */
+export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[] {
+  return (Object.entries(set ?? {}) as [Abi, string][]).flatMap(([abi, bits]) =>
+    fromBitmap(abi, bits).map((name) =>
+      abi === 'x86_64' || abi === 'aarch64' ? name : `${abi} ${name}`
+    )
+  )
+}
+
+/** When something new was seen last, in ms; undefined when nothing tells. */
+export function lastNewMs(profile: SeccompProfile): number | undefined {
+  const { lastNew, instances = [] } = profile.status ?? {}
+  // Documents of before lastNew: new was at most the newest moment at which anything was seen.
+  const text =
+    lastNew ?? instances.reduce((last, one) => (one.lastSeen > last ? one.lastSeen : last), '')
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+const distinct = (values: readonly (string | undefined)[]) =>
+  [...new Set(values.filter((value) => value !== undefined && value !== ''))].sort() as string[]
+
+/** The image of the instance that appeared last. */
+export function newestImage(instances: readonly Instance[]): string | undefined {
+  const named = instances.filter(({ image }) => image !== undefined && image !== '')
+  const started = (one: Instance) => `${one.firstSeen ?? one.lastSeen} ${one.id}`
+  return named.reduce<Instance | undefined>(
+    (newest, one) => (newest === undefined || started(one) > started(newest) ? one : newest),
+    undefined
+  )?.image
+}
+
+function item(name: string, ok: boolean, detail: string, next: string): EvidenceItem {
+  return { item: name, ok, detail, ...(ok ? {} : { next }) }
+}
+
+/** Too few instances are one thing, instances that were met late another: each says what helps. */
+function ofWhole(all: number, whole: number): EvidenceItem {
+  const missed = all - whole
+  return item(
+    'whole',
+    whole >= leastInstances,
+    all === 0 ? 'none from its first instruction' : `${whole} of ${all} from the first instruction`,
+    missed === 0
+      ? `enough once ${leastInstances} instances ran: none was met late so far`
+      : `restart it while its nodes record: ${plural(missed, 'instance')} ran already when it was met`
+  )
+}
+
+function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
+  const whole = instances.filter(({ complete }) => complete).length
+  const nodes = distinct(instances.map(({ node }) => node))
+  const kernels = distinct(instances.map(({ kernel }) => kernel))
+  const image = newestImage(instances)
+  const images = distinct(instances.map((one) => one.image)).length
+  const ofImage = instances.filter((one) => one.complete && one.image === image).length
+  return [
+    item(
+      'instances',
+      instances.length >= leastInstances,
+      `${plural(instances.length, 'instance')} seen`,
+      `let it run at least ${leastInstances} times: scale it up, or restart it`
+    ),
+    ofWhole(instances.length, whole),
+    item(
+      'nodes',
+      nodes.length >= 2,
+      nodes.length === 0 ? 'on no node' : `on ${plural(nodes.length, 'node')}: ${nodes.join(', ')}`,
+      'let it run on a second node; where there is only one, this line stays open and nothing is missing'
+    ),
+    item(
+      'kernels',
+      kernels.length > 0,
+      kernels.length === 0
+        ? 'kernel unknown'
+        : `on ${plural(kernels.length, 'kernel')}: ${kernels.join(', ')}`,
+      'upgrade the satellites: the kernel an instance ran on was not reported'
+    ),
+    item(
+      'image',
+      image !== undefined && ofImage >= leastOfImage,
+      image === undefined
+        ? 'image unknown'
+        : `newest image ${image}: ${plural(ofImage, 'whole instance')}${images > 1 ? `, of ${plural(images, 'image')} in all` : ''}`,
+      image === undefined
+        ? 'outside Kubernetes this may stay so: learn anew after each upgrade'
+        : `let at least ${leastOfImage} instances of the newest image start`
+    )
+  ]
+}
+
+const phases = [
+  ['start', 'start', 'restart it while its nodes record'],
+  ['serve', 'serving', 'send it the traffic that it will have, its test suite for example'],
+  [
+    'reload',
+    'a reload',
+    'let it reload its configuration (often SIGHUP); if it cannot, nothing is missing'
+  ],
+  ['stop', 'a stop', 'stop one instance the way the runtime does (SIGTERM), and wait for its end'],
+  [
+    'probe',
+    'a probe',
+    'let its exec probes run, or a health check; if it has none, nothing is missing'
+  ]
+] as const
+
+function ofPhases(profile: SeccompProfile): EvidenceItem[] {
+  const { instances = [], probes } = profile.status ?? {}
+  const seen = new Set(instances.flatMap(({ events }) => events ?? []))
+  if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry'))
+    seen.add('start')
+  if (instances.some(({ serving }) => serving !== undefined)) seen.add('serve')
+  if (instances.some(({ part }) => part === 'probe') || probes !== undefined) seen.add('probe')
+  return phases.map(([phase, what, next]) =>
+    item(phase, seen.has(phase), `${what} ${seen.has(phase) ? 'seen' : 'not seen'}`, next)
+  )
+}
+
+/**
+ * What speaks for the profile being complete, each with what to do when it does not. Pure; `now` in ms.
+ * A list that is all ok is no proof: it says that the usual ways to miss something were not taken.
+ */
+export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[] {
+  const instances = entryInstances(profile)
+  const abis = Object.entries(profile.status?.observed ?? {})
+    .filter(([, names]) => names.length > 0)
+    .map(([abi]) => abi)
+    .sort()
+  const lost = instances.reduce((sum, one) => sum + (one.lost ?? 0), 0)
+  const last = lastNewMs(profile)
+  const quiet = last === undefined ? 0 : now - last
+  return [
+    ...ofInstances(instances),
+    item(
+      'abis',
+      abis.length > 0,
+      abis.length === 0 ? 'no call seen' : `calls through ${abis.join(', ')}`,
+      'let the workload run under a satellite that records'
+    ),
+    ...ofPhases(profile),
+    item(
+      'lost',
+      lost === 0,
+      lost === 0 ? 'nothing lost' : `${plural(lost, 'event')} lost`,
+      'see `secco get nodes -o wide` for the reason, and let it run again'
+    ),
+    item(
+      'quiet',
+      last !== undefined && quiet >= hour,
+      last === undefined ? 'nothing new was ever seen' : `nothing new for ${durationText(quiet)}`,
+      'wait until nothing new comes: an hour at least, better through its busiest day'
+    )
+  ]
+}

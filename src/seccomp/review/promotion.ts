@@ -1,0 +1,132 @@
+import type { SeccompProfile } from '../../api/seccomp-profile.js'
+import { plural } from '../../lib/plural.js'
+import { type Abi, abis } from '../../syscalls/abi.js'
+import { approveObserved, planApproval } from './approve.js'
+import { completenessOf } from './completeness.js'
+import { durationMs, durationText } from '../../lib/duration.js'
+import { entryInstances, lastNewMs } from './evidence.js'
+import { lonelyCalls } from './quorum.js'
+import { riskOf } from '../policy/risk.js'
+
+/** Whether spec.promote lets a policy approve now, and why or why not. */
+export interface Promotion {
+  ready: boolean
+  /** When ready: what was met. Else: everything that is not met yet. */
+  reasons: string[]
+  /** Names that a policy would approve; names that it leaves to a person, each with the reason. */
+  adds: string[]
+  left: { name: string; reason: string }[]
+}
+
+/** Approvals of a policy carry this in `by`. */
+export const policyName = 'policy'
+
+/** Another ABI is a second set of numbers for the same kernel: a person's decision. */
+const native: readonly Abi[] = ['x86_64', 'aarch64']
+
+/**
+ * What of the observed a policy may approve. Never: names beyond RuntimeDefault, names of high risk,
+ * risky ones that only one node reports, and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
+ */
+function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promotion['left'] } {
+  const plan = planApproval(profile)
+  const beyond = new Set(plan.beyond)
+  const denyRisky = profile.spec.promote?.denyRisky ?? true
+  const left = new Map<string, string>()
+  for (const name of plan.adds) {
+    const risk = riskOf(name)
+    if (beyond.has(name)) left.set(name, 'RuntimeDefault refuses it')
+    else if (risk?.level === 'high' || (risk !== undefined && denyRisky))
+      left.set(name, risk.reason)
+  }
+  for (const { name, node, reason } of lonelyCalls(profile)) {
+    left.set(
+      name,
+      node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`
+    )
+  }
+  const observed = profile.status?.observed ?? {}
+  const taken: NonNullable<SeccompProfile['status']>['observed'] = {}
+  const seen = new Set<string>()
+  for (const abi of native) {
+    const names = (observed[abi] ?? []).filter((name) => !left.has(name))
+    for (const name of names) seen.add(name)
+    if (names.length > 0) taken[abi] = names
+  }
+  for (const abi of abis.filter((each) => !native.includes(each))) {
+    for (const name of observed[abi] ?? []) {
+      if (plan.adds.includes(name) && !seen.has(name) && !left.has(name)) {
+        left.set(name, `seen through ${abi} only`)
+      }
+    }
+  }
+  return {
+    view: { ...profile, status: { ...profile.status, observed: taken } },
+    left: [...left].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, reason]) => ({ name, reason }))
+  }
+}
+
+/** Gates of spec.promote: met ones and unmet ones, in words. */
+function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: string[] } {
+  const [met, unmet]: [string[], string[]] = [[], []]
+  const { promote } = profile.spec
+  if (promote === undefined) return { met, unmet: ['spec.promote is not set: people approve'] }
+  const gate = (ok: boolean, yes: string, no: string) => (ok ? met.push(yes) : unmet.push(no))
+  const instances = entryInstances(profile)
+  const whole = instances.filter(({ complete }) => complete).length
+  const seen = `${plural(whole, 'instance')} from the first instruction`
+  gate(whole >= promote.afterInstances, seen, `${seen}; ${promote.afterInstances} are asked for`)
+  const last = lastNewMs(profile)
+  const wanted = durationMs(promote.afterQuiet) ?? Number.POSITIVE_INFINITY
+  const quiet = last === undefined ? 0 : now - last
+  const text = `nothing new for ${durationText(quiet)}`
+  gate(last !== undefined && quiet >= wanted, text, `${text}; ${promote.afterQuiet} are asked for`)
+  const lost = instances.reduce((total, one) => total + (one.lost ?? 0), 0)
+  gate(lost === 0, 'nothing lost', `${plural(lost, 'event')} lost: a person decides`)
+  if (promote.maxUnseen !== undefined) {
+    const estimate = completenessOf(profile, now).estimate.all
+    if ('tooFew' in estimate) {
+      unmet.push(`the unseen cannot be estimated yet (${plural(estimate.instances, 'instance')})`)
+    } else {
+      const most = `at most ${estimate.upper.toFixed(1)} unseen`
+      gate(estimate.upper <= promote.maxUnseen, most, `${most}; ${promote.maxUnseen} are accepted`)
+    }
+  }
+  return { met, unmet }
+}
+
+/** May a policy approve this profile now? Pure; `now` in ms. */
+export function promotionOf(profile: SeccompProfile, now: number): Promotion {
+  const { view, left } = forPolicy(profile)
+  const { adds } = planApproval(view)
+  const { met, unmet } = gates(profile, now)
+  if (profile.spec.promote !== undefined && adds.length === 0) {
+    unmet.push('nothing new that a policy may approve')
+  }
+  return { ready: unmet.length === 0, reasons: unmet.length === 0 ? met : unmet, adds, left }
+}
+
+/**
+ * The profile as approved by policy, with the reasons in its approval; the same object when the policy
+ * may not. What was observed stays as it was. `approver`: the user name that writes it, where approvals
+ * are bound to who writes them.
+ */
+export function promote(profile: SeccompProfile, now: number, approver?: string): SeccompProfile {
+  const { ready, reasons, left } = promotionOf(profile, now)
+  if (!ready) return profile
+  const people =
+    left.length === 0 ? '' : `; left to a person: ${left.map(({ name }) => name).join(', ')}`
+  const { view } = forPolicy(profile)
+  const reason = `${reasons.join(', ')}${people}`
+  const approved = approveObserved(view, {
+    at: new Date(now).toISOString(),
+    ...(approver === undefined
+      ? { by: policyName, reason }
+      : { by: approver, reason: `${policyName}: ${reason}`, bind: true })
+  })
+  const { observed } = profile.status ?? {}
+  return {
+    ...approved,
+    status: { ...approved.status, ...(observed === undefined ? {} : { observed }) }
+  }
+}

@@ -1,0 +1,112 @@
+import { rootNamespace } from '../../api/names.js'
+import type { SeccompProfile } from '../../api/seccomp-profile.js'
+import { toSeccoError } from '../../lib/errors.js'
+import { planApproval } from './approve.js'
+import type { Resolve } from '../render/approved.js'
+import { type Completeness, completenessOf } from './completeness.js'
+import { type Promotion, promotionOf } from './promotion.js'
+import { type Lonely, lonelyCalls } from './quorum.js'
+import { renderProfile } from '../render/render.js'
+import { type RiskReport, riskReport } from './risk-score.js'
+import { whyLines } from '../policy/why.js'
+import { abis } from '../../syscalls/abi.js'
+
+export type RiskOf = RiskReport & { of: 'approved' | 'observed' }
+
+/** Everything a person looks at before saying yes. */
+export interface Review extends Completeness {
+  /** Of what is approved as it renders; before the first approval, of what approval would give. */
+  risk: RiskOf | undefined
+  /** Why the profile cannot be rendered, and so has no risk to show. */
+  problem?: string
+  /** Only with spec.promote. */
+  promotion?: Promotion
+  /** Risky calls that one node alone reports. */
+  lonely: Lonely[]
+  next: string
+}
+
+/** Reasons of a rendering that need no observation: the start, siblings, and what others say. */
+const needed = /^(base:|family|extends:|enosys|ENOSYS)/
+
+/** The costly part of a review; it depends on what the profile and its parents say, not on the time. */
+export function riskOfProfile(profile: SeccompProfile, resolve: Resolve): RiskOf {
+  const observed = abis.flatMap((abi) => profile.status?.observed?.[abi] ?? [])
+  const approved = profile.spec.seccomp !== undefined
+  const subject: SeccompProfile = approved
+    ? profile
+    : {
+        ...profile,
+        spec: {
+          ...profile.spec,
+          seccomp: {
+            defaultAction: 'SCMP_ACT_ERRNO',
+            syscalls: observed.length === 0 ? [] : [{ names: observed, action: 'SCMP_ACT_ALLOW' }]
+          }
+        }
+      }
+  const { seccomp, provenance } = renderProfile(subject, { mode: 'enforce', resolve })
+  const there = Object.entries(whyLines(provenance))
+    .filter(([, reasons]) => reasons.some((reason) => needed.test(reason)))
+    .map(([name]) => name)
+  return {
+    of: approved ? 'approved' : 'observed',
+    ...riskReport(seccomp, { observed, needed: there })
+  }
+}
+
+/** Evidence that many workloads can never give. */
+const optional: readonly string[] = ['nodes', 'kernels', 'image', 'reload', 'probe']
+
+function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const full = `${namespace}/${name}`
+  const { observed = {}, conditions = [], nodes } = profile.status ?? {}
+  if (
+    abis.every((abi) => (observed[abi] ?? []).length === 0) &&
+    profile.spec.seccomp === undefined
+  ) {
+    return 'label its pods secco.dev/learn: "true" (or write a rule with mode: learn) and let the workload run'
+  }
+  const missing = evidence.find(({ ok, item }) => !ok && !optional.includes(item))
+  const first = missing?.next === undefined ? '' : `${missing.next} (${missing.detail}); then `
+  if (planApproval(profile).adds.length > 0) {
+    return `${first}look at \`secco diff ${full}\` and approve with \`secco profile approve ${full}\``
+  }
+  if (profile.spec.seccomp === undefined)
+    return `${first}approve with \`secco profile approve ${full}\``
+  const ready = conditions.find(({ type }) => type === 'Ready')
+  if (ready?.status !== 'True' || nodes === undefined || nodes.total === 0) {
+    return 'see which nodes lack the revision with `secco get nodes`'
+  }
+  return `give it to pods: label them secco.dev/profile: ${name}, or write a rule with mode: audit first, then enforce`
+}
+
+/**
+ * Completeness, risk, policy and the next step of a profile. Pure; `now` in ms. `riskFor`: for those who
+ * remember risks.
+ */
+export function reviewOf(
+  profile: SeccompProfile,
+  now: number,
+  resolve: Resolve,
+  riskFor = riskOfProfile
+): Review {
+  const completeness = completenessOf(profile, now)
+  let risk: RiskOf | undefined
+  let problem: string | undefined
+  try {
+    risk = riskFor(profile, resolve)
+  } catch (error) {
+    // A missing parent, a cycle: what there is to see must still be seen.
+    problem = toSeccoError(error).message
+  }
+  return {
+    ...completeness,
+    risk,
+    ...(problem === undefined ? {} : { problem }),
+    ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
+    lonely: lonelyCalls(profile),
+    next: nextStep(profile, completeness)
+  }
+}

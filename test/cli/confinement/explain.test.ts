@@ -1,0 +1,117 @@
+import { test } from 'tap'
+import { whyEperm } from '../../../cli/confinement/explain.js'
+import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
+import { denial, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
+
+const container = view('n1', 'app')
+const now = denial('n1', 'getsid', 2)
+const words = 'app (pid 7) in app on n1 called bpf and got EPERM, 1 time. let it through'
+const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
+  ...denial('n1', 'bpf', 1, { instance, pod: `web-${instance}`, container: instance, ...more }),
+  home: more.pod === '' ? 'default' : 'shop',
+  words
+})
+/** The container that `view` makes, before. */
+const same = { containerName: 'app', workload: 'Pod/app' }
+const item = (...denials: object[]) => ({
+  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was refused') }
+})
+const plain = { ...item(), container: view('n1', 'app', { namespace: 'default', pod: '' }) }
+
+const table = { namespace: undefined, output: 'table' as const }
+
+test('why a call was refused: now, before, by nothing of ours', async (t) => {
+  for (const [what, answer, said, unsaid] of [
+    [
+      'the one that runs',
+      { items: [item(now)], before: [] },
+      /^getsid was refused\nIt runs under as it should be \(rule all\)\.\n$/,
+      /ended/
+    ],
+    ['nothing was', { items: [item()], before: [] }, /since it began: an EPERM has another/, /bpf/],
+    [
+      'nobody watches it',
+      { items: [{ ...item(), unheard: 'has nothing attached' }], before: [] },
+      /no refused call is known, but n1 has nothing attached: there may be some/,
+      /another cause/
+    ],
+    [
+      'an earlier run',
+      { items: [item()], before: [earlier('1', same)] },
+      /since it began\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
+      /another cause|No container/
+    ],
+    [
+      'an earlier run outside of Kubernetes, whose profile is in a namespace',
+      { items: [plain], before: [earlier('1', { ...same, pod: '' })] },
+      /since it began\.\nRefused to those that ended[^]*\n {2}default\/app: app \(pid 7\)/,
+      /another cause|shop/
+    ],
+    [
+      'another one',
+      { items: [item()], before: [earlier('1')] },
+      /since it began: an EPERM has another cause[^]*\nRefused to those that ended/,
+      /No container/
+    ],
+    [
+      'none runs',
+      { items: [], before: [earlier('1')] },
+      /^No container of that name runs now\.\nRefused/
+    ],
+    [
+      'many earlier ones',
+      { items: [], before: Array.from({ length: 12 }, (_, run) => earlier(String(run))) },
+      /last:\n {2}shop\/web-2: [^\n]*\n( {2}shop\/web-\d+: [^\n]*\n){9} {2}and 2 earlier rows: secco denials --muted -o wide\n$/,
+      /web-[01]:/
+    ]
+  ] as const) {
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': answer })
+    const heard = listen()
+    t.equal(await whyEperm(heard.io, hubsOf(hub), 'app', table), 0)
+    t.match(heard.said.stdout, said, what)
+    if (unsaid !== undefined) t.notMatch(heard.said.stdout, unsaid, what)
+  }
+})
+
+test('where the rest is listed: rows are found by the namespace of their profile', async (t) => {
+  const rows = (more: Partial<DenialView>) =>
+    Array.from({ length: 6 }, (_, run) => earlier(String(run), { pod: '', ...more }))
+  for (const [what, before, said] of [
+    ['of one', [...rows({}), ...rows({})], / -o wide -n shop\n$/],
+    ['of two', [...rows({}), ...rows({ namespace: 'prod' })], / -o wide\n$/]
+  ] as const) {
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [], before } })
+    const heard = listen()
+    await whyEperm(heard.io, hubsOf(hub), 'app', { ...table, namespace: 'default' })
+    t.match(heard.said.stdout, said, what)
+  }
+})
+
+test('for programs: each run with its refused calls', async (t) => {
+  const before = [earlier('1'), earlier('1'), earlier('2')].map((row, at) => ({
+    ...row,
+    syscall: `call${at}`
+  }))
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [item(now)], before } })
+  const { io, said } = listen()
+  await whyEperm(io, hubsOf(hub), 'app', { ...table, output: 'json' })
+  t.match(JSON.parse(said.stdout), [
+    { running: true, container: { key: 'n1/app' }, denials: [{ syscall: 'getsid' }] },
+    {
+      ...{ running: false, container: { node: 'n1', namespace: 'shop', name: 'app' } },
+      denials: [{ syscall: 'call0' }, { syscall: 'call1' }]
+    },
+    { running: false, denials: [{ syscall: 'call2' }] }
+  ])
+})
+
+test('where a hub gave no answer nothing is said of what it would know', async (t) => {
+  const hub = await hubWith(t, 'hub-a', {
+    '/api/v1/why-eperm': { items: [], before: [earlier('1')] }
+  })
+  const away = { hub: 'hub-b', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
+  const { io, said } = listen()
+  await whyEperm(io, { ...hubsOf(hub), missing: [away] }, 'app', table)
+  t.match(said.stdout, /^Refused to those/)
+  t.match(said.stderr, /without hub hub-b/)
+})

@@ -1,0 +1,288 @@
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { test } from 'tap'
+import { trialLoad } from '../../../native/trial-load.js'
+import { collectRevisions, verifyInstalled } from '../../../satellite/revisions/installer.js'
+import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
+import { parseDuration } from '../../../cli/lib/duration.js'
+import { installObjects } from '../../../cli/install/objects.js'
+import { defaultOptions, layouts, type Manifest } from '../../../cli/install/options.js'
+import { cleaner } from '../../../cli/install/satellite.js'
+import { isStrange } from '../../../src/rules/secco-path.js'
+import { digestOf } from '../../../src/lib/digest.js'
+import { ownFolder, ownProfile, ownPrograms } from '../../../src/seccomp/render/own.js'
+import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
+import { revisionOfPath } from '../../../webhook/cluster/watch/references.js'
+import { repositoryRoot } from '../../helpers/repository.js'
+import { runSecco } from '../../helpers/secco-command.js'
+
+interface PodSpec {
+  terminationGracePeriodSeconds: number
+  securityContext: object
+  containers: {
+    args: string[]
+    startupProbe: { periodSeconds: number }
+    securityContext: object
+    volumeMounts: { name: string }[]
+  }[]
+  initContainers?: { args: string[]; securityContext: object; volumeMounts: object[] }[]
+  volumes: { name: string; hostPath?: { path: string } }[]
+}
+const podSpecs = (objects: readonly Manifest[]): [string, PodSpec][] =>
+  objects
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'DaemonSet')
+    .map(({ metadata, spec }) => [
+      (metadata as { name: string }).name,
+      (spec as { template: { spec: PodSpec } }).template.spec
+    ])
+
+/** What requests in flight may take after that (webhook/server.ts). */
+const drainMs = 10_000
+
+for (const layout of layouts) {
+  test(`${layout}: pods come and go without a gap`, (t) => {
+    const specs = podSpecs(installObjects({ ...defaultOptions, layout, image: 'secco:test' }))
+    t.equal(specs.length, layout === 'ha' ? 3 : 2)
+    for (const [name, { terminationGracePeriodSeconds, containers }] of specs) {
+      const args = containers[0]?.args ?? []
+      const startupProbe = containers[0]?.startupProbe ?? { periodSeconds: 0 }
+      t.equal(startupProbe.periodSeconds, 1, `${name}: ready as soon as it is`)
+      const roles = args[args.indexOf('--roles') + 1] ?? ''
+      const at = args.indexOf('--leave-after')
+      t.equal(at >= 0, args.includes('--roles') && roles.includes('admission'), name)
+      if (at < 0) continue
+      const leaveMs = parseDuration(args[at + 1] ?? '', '--leave-after')
+      t.ok(leaveMs >= 2000, `${name}: longer than the proxies of nodes need`)
+      t.ok(leaveMs + drainMs < terminationGracePeriodSeconds * 1000, `${name}: ends by itself`)
+    }
+    t.end()
+  })
+}
+
+for (const layout of layouts) {
+  test(`${layout}: every pod of ours runs under a profile of its own`, (t) => {
+    const specs = podSpecs(installObjects({ ...defaultOptions, layout, image: 'secco:test' }))
+    for (const [name, spec] of specs) {
+      const program = name === 'secco-satellite' ? 'satellite' : 'webhook'
+      const { path, digest } = ownProfile(program)
+      t.equal(spec.containers.length, 1, name)
+      t.match(spec.containers[0]?.securityContext, {
+        seccompProfile: { type: 'Localhost', localhostProfile: path }
+      })
+      t.match(
+        spec.securityContext,
+        { seccompProfile: { type: 'RuntimeDefault' } },
+        'what is before'
+      )
+      t.equal(spec.initContainers?.length, 1)
+      const [init] = spec.initContainers ?? []
+      t.strictSame(init?.args.slice(0, 3), ['own-profile', 'write', program])
+      t.equal(init?.args.at(-1), digest)
+      t.match(init?.securityContext, {
+        runAsUser: 0,
+        privileged: false,
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+        seccompProfile: { type: 'RuntimeDefault' }
+      })
+      const mounted = init?.volumeMounts.map((mount) => (mount as { name: string }).name) ?? []
+      const seen = spec.volumes.filter((volume) => mounted.includes(volume.name))
+      t.match(seen, [{ hostPath: { path: `/var/lib/kubelet/seccomp/${ownFolder}` } }])
+      const others = spec.containers.flatMap(({ volumeMounts }) => volumeMounts)
+      t.notOk(
+        others.some((mount) => mounted.includes(mount.name)),
+        'the program does not see it'
+      )
+    }
+    t.end()
+  })
+}
+
+test('profiles of our own can be left out, and are where filters are read back', (t) => {
+  const without = installObjects({ ...defaultOptions, ownProfiles: false, image: 'secco:test' })
+  for (const [name, spec] of podSpecs(without)) {
+    t.notMatch(JSON.stringify(spec), /Localhost|own-profile/, name)
+    t.match(spec.securityContext, { seccompProfile: { type: 'RuntimeDefault' } })
+  }
+  const reading = installObjects({ ...defaultOptions, readFilters: true, image: 'secco:test' })
+  for (const [name, spec] of podSpecs(reading)) {
+    const isSatellite = name === 'secco-satellite'
+    t.equal(/Localhost/.test(JSON.stringify(spec)), !isSatellite, name)
+    t.match(spec.securityContext, {
+      seccompProfile: { type: isSatellite ? 'Unconfined' : 'RuntimeDefault' }
+    })
+  }
+  t.end()
+})
+
+test('what cleans nodes up runs under the satellite’s profile, and brings it', (t) => {
+  const all = installObjects({ ...defaultOptions, image: 'secco:test' })
+  const satellite = all.find(({ kind }) => kind === 'DaemonSet')
+  if (satellite === undefined) throw new Error('no satellite')
+  const [[, spec] = []] = podSpecs([cleaner(satellite)])
+  t.match(JSON.stringify(spec?.containers), ownProfile('satellite').path)
+  const named = spec?.volumes.map(({ name }) => name) ?? []
+  const mounts = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap(
+    ({ volumeMounts }) => volumeMounts.map((mount) => (mount as { name: string }).name)
+  )
+  t.strictSame([...new Set(mounts)].sort(), named.sort(), 'what is mounted is there')
+  t.end()
+})
+
+test('what satellites are told of their recorder', async (t) => {
+  const argsOf = (options: { slots?: number; btf?: string }): string[] =>
+    podSpecs(installObjects({ ...defaultOptions, image: 'secco:test', ...options }))
+      .filter(([name]) => name === 'secco-satellite')
+      .flatMap(([, { containers }]) => containers[0]?.args ?? [])
+  const usual = argsOf({}).join(' ')
+  t.match(usual, '--record always --slots 4096 --health-listen')
+  t.notMatch(usual, '--btf')
+  const btf = '/var/lib/secco/vmlinux.btf'
+  t.match(argsOf({ slots: 512, btf }).join(' '), `--slots 512 --btf ${btf} --health-listen`)
+  const { stderr } = await runSecco(['install', '--slots', '512', '--btf', btf, '--dry-run'])
+  t.match(stderr, `recording: always, 512 slots on each node, types from ${btf} where the kernel`)
+  // A pod whose hostPath is missing does not start, and so says nothing.
+  const specs = podSpecs(installObjects({ ...defaultOptions, image: 'secco:test' }))
+  t.notMatch(JSON.stringify(specs), '/sys/kernel/btf')
+})
+
+test('profiles of our own: constants that the kernel takes', async (t) => {
+  const beyond = { satellite: ['bpf', 'perf_event_open'], webhook: [] }
+  for (const program of ownPrograms) {
+    const { json, digest, path, file } = ownProfile(program)
+    t.strictSame(ownProfile(program), ownProfile(program))
+    t.equal(digestOf(json), digest)
+    t.equal(path, `${ownFolder}/${file}`)
+    const seccomp = JSON.parse(json) as LinuxSeccomp
+    t.equal(seccomp.defaultAction, 'SCMP_ACT_ERRNO', 'never a kill')
+    const actions = new Set(seccomp.syscalls?.map(({ action }) => action))
+    t.strictSame([...actions].sort(), ['SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO'])
+    const floor = runtimeDefaultNames()
+    const allowing = seccomp.syscalls?.filter(({ action }) => action === 'SCMP_ACT_ALLOW') ?? []
+    const allowed = [...new Set(allowing.flatMap(({ names }) => names))]
+    t.strictSame(
+      allowed.filter((name) => !floor.has(name)),
+      beyond[program],
+      program
+    )
+    t.ok(allowed.length < floor.size / 2, `${allowed.length} of ${floor.size}`)
+    t.match(await trialLoad(seccomp), { ok: true })
+    for (const layout of layouts) {
+      const folder = join(repositoryRoot, 'manifests/overlays', layout)
+      const applied = program === 'satellite' ? 'satellite.yaml' : 'programs.yaml'
+      t.match(readFileSync(join(folder, applied), 'utf8'), `localhostProfile: ${path}`)
+    }
+  }
+})
+
+test('nobody else gets them, and no satellite takes them away', async (t) => {
+  const root = t.testdir({})
+  for (const program of ownPrograms) {
+    const { path, json } = ownProfile(program)
+    mkdirSync(join(root, ownFolder), { recursive: true })
+    writeFileSync(join(root, path), json)
+    t.ok(isStrange(path), 'a pod elsewhere is refused')
+    t.equal(revisionOfPath(path), undefined)
+  }
+  t.strictSame(await collectRevisions(root, [], new Set()), [])
+  t.strictSame(await verifyInstalled(root), { held: [], wrong: [] })
+  t.equal(readdirSync(join(root, ownFolder)).length, ownPrograms.length)
+})
+
+const write = (dir: string, expect: string, program = 'webhook') =>
+  runSecco(['own-profile', 'write', program, '--dir', dir, '--expect', expect])
+
+test('own-profile write', async (t) => {
+  const { digest, file, json } = ownProfile('webhook')
+  const shown = await runSecco(['own-profile', 'show', 'webhook'])
+  t.match(shown, { code: 0, stdout: json, stderr: new RegExp(file) })
+  const other = ownProfile('satellite').digest
+  const dir = t.testdir({
+    file: 'a file',
+    there: {},
+    tampered: {},
+    link: {},
+    kept: 'kept',
+    folder: {}
+  })
+  const at = (name: string): string => join(dir, name, file)
+  writeFileSync(at('tampered'), '{"defaultAction":"SCMP_ACT_ALLOW"}')
+  symlinkSync(join(dir, 'kept'), at('link'))
+  mkdirSync(at('folder'))
+
+  for (const name of ['there', 'tampered', 'link']) {
+    const first = await write(join(dir, name), digest)
+    t.match(first, { code: 0, stdout: `wrote ${at(name)}\n` }, name)
+    t.equal(readFileSync(at(name), 'utf8'), json)
+    t.match(lstatSync(at(name)), { mode: 0o100644, nlink: 1 }, 'a plain file')
+    const { ino } = lstatSync(at(name))
+    t.match(await write(join(dir, name), digest), { code: 0, stdout: `${at(name)} is there\n` })
+    t.equal(lstatSync(at(name)).ino, ino, 'not written again')
+    t.strictSame(readdirSync(join(dir, name)), [file], 'nothing else is left')
+  }
+  t.equal(readFileSync(join(dir, 'kept'), 'utf8'), 'kept', 'a link is not followed')
+
+  const refused: [string, string, string, RegExp][] = [
+    ['another digest', join(dir, 'there'), other, /DIGEST_MISMATCH.*\n {2}next: .*versions/],
+    ['no folder', join(dir, 'missing'), digest, /ENOENT.*WRITE_FAILED/],
+    ['a file', join(dir, 'file'), digest, /it is no folder.*WRITE_FAILED/],
+    ['a folder in its place', join(dir, 'folder'), digest, /WRITE_FAILED/],
+    ['where nobody writes', '/proc/self', digest, /WRITE_FAILED/]
+  ]
+  for (const [what, where, expect, said] of refused) {
+    const done = await write(where, expect)
+    t.equal(done.code, 1, what)
+    t.match(done.stderr, said, what)
+  }
+  t.match(await write(join(dir, 'there'), digest, 'hub'), { code: 1, stderr: /INVALID_ARGUMENT/ })
+  t.strictSame(readdirSync(join(dir, 'folder')), [file])
+})
+
+test('own-profile write as its container has it: root without capabilities', {
+  skip: process.getuid?.() === 0 ? false : 'not root'
+}, async (t) => {
+  const { digest, file, json } = ownProfile('satellite')
+  const dir = t.testdir({ own: {}, foreign: {} })
+  const script =
+    'chown 65534 "$1/foreign" && chmod 0755 "$1/foreign" && mount --bind "$1/own" "$1/own" && mount -o remount,bind,ro "$1/own"'
+  const command = [
+    '/usr/bin/env',
+    '-u',
+    'NODE_OPTIONS',
+    process.execPath,
+    join(repositoryRoot, 'bin/secco'),
+    'own-profile',
+    'write'
+  ]
+  const plain = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', ...command, 'satellite']
+  const run = async (before: string, where: string): Promise<{ code: number; said: string }> => {
+    const shell = ['--mount', 'sh', '-c', `${before}; shift; exec "$@"`, 'sh', dir]
+    const args = [...shell, ...plain, '--dir', where, '--expect', digest]
+    const env = { PATH: process.env['PATH'], NO_COLOR: '1' }
+    try {
+      const { stdout } = await promisify(execFile)('unshare', args, { env })
+      return { code: 0, said: stdout }
+    } catch (error) {
+      const { code, stderr } = error as { code: number; stderr: string }
+      return { code, said: stderr }
+    }
+  }
+  const nothing = 'true'
+  t.match(await run(nothing, join(dir, 'own')), { code: 0, said: /^wrote/ })
+  t.equal(readFileSync(join(dir, 'own', file), 'utf8'), json)
+  const { code, said } = await run(script, join(dir, 'foreign'))
+  t.match({ code, said }, { code: 1, said: /EACCES.*WRITE_FAILED/ })
+  t.match(await run(script, join(dir, 'own')), { code: 0, said: /is there/ })
+  writeFileSync(join(dir, 'own', file), 'tampered')
+  t.match(await run(script, join(dir, 'own')), { code: 1, said: /EROFS.*WRITE_FAILED/ })
+})

@@ -1,0 +1,65 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { runCheck } from '../../../cli/profiles/check.js'
+import { snapshot } from '../../helpers/reviews.js'
+
+test('secco check', async (t) => {
+  const dir = t.testdir()
+  const check = async (text: string, output: 'table' | 'json' | 'yaml' = 'json') => {
+    const file = join(dir, 'pod.yaml')
+    await writeFile(file, text)
+    const out: string[] = []
+    const err: string[] = []
+    const deps = {
+      snapshot,
+      readFile: (name: string) => readFile(name, 'utf8'),
+      stdout: (s: string) => void out.push(s),
+      stderr: (s: string) => void err.push(s)
+    }
+    const code = await runCheck({ file, output }, deps)
+    return { code, out: out.join(''), err: err.join('') }
+  }
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\nspec: {containers: [{name: app}]}\n'
+  const result = JSON.parse((await check(pod)).out) as Record<string, unknown>
+  t.match(result, {
+    object: 'Pod/web',
+    namespace: 'shop',
+    decision: 'patched',
+    matchedRules: ['secco-system/web'],
+    warnings: [/enforce/]
+  })
+  t.match(result['patch'], [{ op: 'add', path: '/spec/securityContext' }])
+  t.match(
+    (await check(pod, 'table')).out,
+    /Pod\/web in namespace shop: patched \(ready\)[\s\S]*app +assigned/
+  )
+  t.match((await check(pod, 'yaml')).out, /decision: patched/)
+  const template = '{metadata: {labels: {app: web}}, spec: {containers: [{name: app}]}}'
+  for (const kind of ['Deployment', 'StatefulSet', 'DaemonSet', 'Job']) {
+    const text = `apiVersion: x/v1\nkind: ${kind}\nmetadata: {name: web, namespace: shop}\nspec: {template: ${template}}\n`
+    t.match(
+      JSON.parse((await check(text)).out),
+      { object: `${kind}/web`, decision: 'patched' },
+      kind
+    )
+  }
+  const cron = `apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web, namespace: shop}\nspec: {jobTemplate: {spec: {template: ${template}}}}\n`
+  const both = await check(`${pod}---\n${cron}---\nkind: Service\n`)
+  t.equal((JSON.parse(both.out) as unknown[]).length, 2)
+  t.match(both.err, /Service: makes no pod/)
+  t.equal((await check('kind: Service\n')).code, 1)
+  for (const [text, field] of [
+    ['kind: Pod\nspec: {containers: 5}\n', 'spec.containers'],
+    ['kind: Deployment\nspec: {}\n', 'spec.template'],
+    ['metadata: {}\n', 'kind'],
+    ['kind: Pod\nspec: {containers: [{}]}\n', 'spec.containers[0].name']
+  ] as const) {
+    await t.rejects(check(text), {
+      code: 'INVALID_DOCUMENT',
+      message: new RegExp(field.replaceAll(/[[\].]/g, '\\$&'))
+    })
+  }
+  await t.rejects(check('a: [\n'), { code: 'INVALID_DOCUMENT' })
+})

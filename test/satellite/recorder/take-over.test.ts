@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Test, test } from 'tap'
+import { launchCommand } from '../../../native/launcher.js'
+import { cleanPins } from '../../../native/pins.js'
+import { openRecorder, probeTracing } from '../../../native/recorder.js'
+import { openRegistry } from '../../../satellite/containers/registry.js'
+import { startSatellite } from '../../../satellite/main.js'
+import { satelliteMetrics } from '../../../satellite/metrics.js'
+import { startRecorderLoop } from '../../../satellite/recorder/recorder-loop.js'
+import { NodeStatus } from '../../../src/api/gen/hub.js'
+import { createLogger } from '../../../src/lib/log.js'
+import { quiet } from '../../helpers/quiet.js'
+
+const probe = probeTracing()
+const skip = probe.available ? false : `nothing can be traced here: ${probe.reason ?? ''}`
+
+const write = 1
+
+/** A pin folder of its own, and the folder that it is in. */
+function pinFolder(t: Test): { folder: string; pin: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'secco-take-over-'))
+  const mount = join(folder, 'bpf')
+  const pin = join(mount, 'secco')
+  mkdirSync(mount)
+  execFileSync('mount', ['-t', 'bpf', 'bpf', mount])
+  t.teardown(() => {
+    cleanPins(pin)
+    execFileSync('umount', [mount])
+    rmSync(folder, { recursive: true })
+  })
+  return { folder, pin }
+}
+
+test("another release's pins that cannot be read are a loss", { skip }, async (t) => {
+  const { pin } = pinFolder(t)
+  for (const layout of ['v0-strange', 'v2-newer']) mkdirSync(join(pin, layout), { recursive: true })
+  const said: string[] = []
+  const logger = createLogger('test', { write: (line: string) => void said.push(line) })
+  const registry = openRegistry([], createLogger('test', quiet))
+  const loop = await startRecorderLoop({
+    ...{ recorder: openRecorder({ pin, slots: 64 }), registry, logger },
+    ...{ node: 'n', bootId: 'b', machine: 'x86_64', selfTest: false, intervalMs: 1000 },
+    missed: () => 1,
+    onObservation: () => undefined
+  })
+  t.equal(loop.losses().missed, 3, 'one for each, and those of whoever attaches')
+  t.equal(readdirSync(pin).length, 1, 'they are gone')
+  t.equal(said.filter((line) => line.includes('cannot be read')).length, 2)
+  const metrics = satelliteMetrics({
+    status: () => NodeStatus.fromPartial({ losses: loop.losses() }),
+    ...{ connected: () => true, waiting: () => 0, held: () => 0 }
+  })
+  t.match(await metrics.metrics(), /secco_satellite_losses_total\{kind="missed"\} 3/)
+  await loop.stop()
+  registry.close()
+  t.equal(loop.losses().missed, 3)
+})
+
+test('what runs while a satellite of another release starts is counted once', {
+  skip
+}, async (t) => {
+  const { folder, pin } = pinFolder(t)
+  const old = openRecorder({ pin, slots: 256 })
+  old.attach()
+  const cat = await launchCommand(['cat'], { filter: true, stdio: 'pipe' })
+  const { stdin, stdout } = cat.process
+  if (stdin === null || stdout === null) throw new Error('no pipes')
+  cat.go()
+  let echoes = 0
+  const echo = async (): Promise<void> => {
+    stdin.write('1')
+    await once(stdout, 'data')
+    echoes += 1
+  }
+  await echo()
+  old.stop({ keep: true })
+  mkdirSync(join(pin, 'v0-strange'))
+
+  const state = { isStarting: true }
+  const starting = startSatellite({
+    ...{ node: 'n', logger: createLogger('test', quiet), pin, slots: 512 },
+    seccompRoot: join(folder, 'seccomp'),
+    runcRoots: [join(folder, 'runc')],
+    containerdSocket: join(folder, 'none.sock'),
+    connect: () => ({
+      offer: () => undefined,
+      report: () => undefined,
+      statusChanged: () => undefined,
+      connected: false,
+      durable: () => Promise.resolve(),
+      flush: () => Promise.resolve(),
+      close: () => Promise.resolve()
+    })
+  }).finally(() => {
+    state.isStarting = false
+  })
+  while (state.isStarting) await echo()
+  const satellite = await starting
+  t.equal(satellite.status().losses?.missed, 1, 'what cannot be read is a loss here too')
+  await satellite.close({ keep: true })
+
+  const recorder = openRecorder({ pin, slots: 512 })
+  t.teardown(() => recorder.stop())
+  t.ok(recorder.pinning.adopted)
+  const slot = recorder.slots().find(({ pid }) => pid === cat.pid)
+  const counts = recorder.read(slot?.index ?? -1, slot?.generation ?? -1)
+  t.equal(counts?.native.get(write), echoes)
+  stdin.end()
+  await cat.ended
+})

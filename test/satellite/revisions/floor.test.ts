@@ -1,0 +1,131 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { checkFloor } from '../../../satellite/revisions/floor.js'
+import { openGenerations } from '../../../satellite/revisions/generations.js'
+import { openRevisionKeeper } from '../../../satellite/revisions/revision-keeper.js'
+import type { RevisionOrigin } from '../../../src/api/gen/hub.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
+import { originOf } from '../../../webhook/hub/revisions/revision-origin.js'
+import { collectLog } from '../../webhook/hub/rig.js'
+import { allowing, revisionOf } from '../revision-of.js'
+
+test('what a node never goes below', (t) => {
+  const cases: [string, LinuxSeccomp, Partial<RevisionOrigin> | undefined, RegExp | string[]][] = [
+    ['within RuntimeDefault', allowing('read', 'write'), undefined, []],
+    [
+      'everything',
+      { defaultAction: 'SCMP_ACT_ALLOW' },
+      { beyond: ['mount'], approvedBy: 'olga' },
+      /does not name/
+    ],
+    ['everything, logged', { defaultAction: 'SCMP_ACT_LOG' }, undefined, /does not name/],
+    ['mount, by nobody', allowing('read', 'mount'), undefined, /mount beyond RuntimeDefault/],
+    ['mount, without a name', allowing('mount'), { beyond: ['mount'] }, /nobody approved/],
+    ['mount, approved', allowing('mount'), { beyond: ['mount'], approvedBy: 'olga' }, ['mount']],
+    [
+      'bpf under an approval of mount',
+      allowing('bpf', 'mount'),
+      { beyond: ['mount'], approvedBy: 'olga' },
+      /bpf/
+    ],
+    ['socket of any kind', allowing('socket'), undefined, /socket/],
+    [
+      'socket of its own kinds',
+      {
+        ...allowing('read'),
+        syscalls: [
+          {
+            names: ['socket'],
+            action: 'SCMP_ACT_ALLOW',
+            args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 2 }]
+          }
+        ]
+      },
+      undefined,
+      []
+    ]
+  ]
+  for (const [what, seccomp, origin, expected] of cases) {
+    const revision = revisionOf(seccomp, origin)
+    if (Array.isArray(expected)) {
+      t.same(checkFloor(revision, seccomp, 'approved'), expected, what)
+    } else {
+      t.throws(
+        () => checkFloor(revision, seccomp, 'approved'),
+        { code: 'WEAKER_THAN_FLOOR', message: expected },
+        what
+      )
+    }
+  }
+  const approved = revisionOf(allowing('mount'), { beyond: ['mount'], approvedBy: 'olga' })
+  t.throws(() => checkFloor(approved, allowing('mount'), 'runtime-default'), {
+    code: 'WEAKER_THAN_FLOOR'
+  })
+
+  // What the hub says of a real profile is what a node asks for.
+  const profile: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: {
+      namespace: 'shop',
+      name: 'web',
+      generation: 4,
+      creationTimestamp: '2026-11-24T10:00:00Z'
+    },
+    spec: { seccomp: allowing('read', 'mount', 'socket', 'clone') },
+    status: { approvals: [{ by: 'olga', at: '2026-11-24T11:00:00Z', reason: 'CSI', revision: '' }] }
+  }
+  const origin = originOf(profile, () => undefined)
+  t.match(origin, { generation: 4, beyond: ['mount'], approvedBy: 'olga', reason: 'CSI' })
+  for (const mode of ['enforce', 'audit'] as const) {
+    const { seccomp } = renderProfile(profile, { mode, resolve: () => undefined })
+    t.same(checkFloor(revisionOf(seccomp, origin), seccomp, 'approved'), ['mount'], mode)
+  }
+  t.end()
+})
+
+test('an older approval does not come back, not after a restart either', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-floor-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const { logger } = collectLog()
+  const at = (generation: number, createdAt = '2026-11-24T10:00:00Z') =>
+    revisionOf(allowing('read'), { generation, createdAt })
+  const first = await openGenerations(root, logger)
+  first.check(at(1))
+  first.note(at(3))
+  first.note(at(2))
+  await first.flush()
+  const second = await openGenerations(root, logger)
+  second.check(at(3))
+  second.check(at(4))
+  second.check(at(1, '2026-11-25T10:00:00Z'))
+  for (const old of [at(2), at(9, '2026-11-23T10:00:00Z'), revisionOf(allowing('read'))]) {
+    t.throws(() => second.check(old), { code: 'OLDER_GENERATION' })
+  }
+  t.match(await readFile(join(root, 'secco/generations.json'), 'utf8'), /"shop\/web"/)
+
+  const keeper = await openRevisionKeeper({
+    ...{ root, logger, containers: () => [], onStatus: () => undefined },
+    dependencies: { trial: () => Promise.resolve({ ok: true, skipped: [] }) }
+  })
+  t.match(await keeper.install(at(2)), { ready: false, code: 'OLDER_GENERATION' })
+  t.match(
+    await keeper.install(
+      revisionOf(allowing('bpf'), { generation: 9, createdAt: '2026-11-24T10:00:00Z' })
+    ),
+    {
+      ready: false,
+      code: 'WEAKER_THAN_FLOOR'
+    }
+  )
+  t.match(await keeper.install(at(5)), { ready: true })
+  t.match(
+    await keeper.install(at(4)),
+    { ready: true },
+    'its file is there already: nothing is written'
+  )
+  await keeper.close()
+})

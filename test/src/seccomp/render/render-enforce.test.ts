@@ -1,0 +1,142 @@
+import { test } from 'tap'
+import type { LinuxSeccomp, SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { canonicalJson } from '../../../../src/lib/canonical.js'
+import { digestOf } from '../../../../src/lib/digest.js'
+import { renderProfile } from '../../../../src/seccomp/render/render.js'
+import { answer, codeOf, enforce, allowing, profileOf } from '../../../helpers/seccomp-profiles.js'
+
+/** Resolves nothing but an emergency overlay with these rules. */
+function overlay(syscalls: LinuxSeccomp['syscalls']) {
+  const emergency = profileOf(
+    {
+      seccomp: { defaultAction: 'SCMP_ACT_ERRNO', ...(syscalls === undefined ? {} : { syscalls }) }
+    },
+    'emergency',
+    'secco-system'
+  )
+  return (namespace: string, name: string) =>
+    namespace === 'secco-system' && name === 'emergency' ? emergency : undefined
+}
+
+test('enforce', (t) => {
+  const { seccomp, json, digest, reasons, provenance } = renderProfile(
+    allowing([
+      'read',
+      'socket',
+      'clone',
+      'clone3',
+      'personality',
+      'epoll_wait',
+      'mount',
+      'syscall_500'
+    ]),
+    enforce
+  )
+  const says = (name: string, ...args: number[]) => answer(seccomp, name, args.map(BigInt))
+  for (const [name, args, expected] of [
+    ['read', [], 'SCMP_ACT_ALLOW'],
+    ['epoll_pwait2', [], 'SCMP_ACT_ALLOW'],
+    ['mount', [], 'SCMP_ACT_ALLOW'],
+    ['socket', [1], 'SCMP_ACT_ALLOW'],
+    ['socket', [38], 'SCMP_ACT_ERRNO/1'],
+    ['socket', [40], 'SCMP_ACT_ERRNO/1'],
+    ['clone', [0x11], 'SCMP_ACT_ALLOW'],
+    ['clone', [0x02000000], 'SCMP_ACT_ERRNO/1'],
+    ['personality', [0xffffffff], 'SCMP_ACT_ALLOW'],
+    ['personality', [0x40000], 'SCMP_ACT_ERRNO/1'],
+    ['clone3', [], 'SCMP_ACT_ERRNO/38'],
+    ['faccessat2', [], 'SCMP_ACT_ALLOW'],
+    ['rseq', [], 'SCMP_ACT_ERRNO/38'],
+    ['io_uring_setup', [], 'SCMP_ACT_ERRNO/38'],
+    ['unshare', [], 'SCMP_ACT_ERRNO/1'],
+    ['exit_group', [], 'SCMP_ACT_ALLOW']
+  ] as const) {
+    t.equal(says(name, ...args), expected, `${name} ${args.join()}`)
+  }
+  t.match(reasons['mount'], [
+    { kind: 'person', text: 'spec.seccomp' },
+    { kind: 'person', text: 'beyond RuntimeDefault' }
+  ])
+  t.match(reasons['exit'], [{ kind: 'base' }])
+  t.match(provenance['exit'], [/^base: /])
+  t.match(reasons['epoll_pwait2'], [{ kind: 'family', text: /^epoll_wait: / }])
+  t.same(seccomp.architectures, ['SCMP_ARCH_X86_64'])
+  t.notMatch(json, /syscall_500|flags|includes|excludes|archMap|listenerPath|comment/)
+  t.equal(json, canonicalJson(seccomp))
+  t.equal(digest, digestOf(json))
+  t.notOk(json.endsWith('\n'))
+  t.end()
+})
+
+test('what a person says is honoured', (t) => {
+  const arg = (value: number, op = 'SCMP_CMP_EQ' as const) => [{ index: 0, value, op }]
+  const { seccomp } = renderProfile(
+    allowing(
+      ['socket', 'chmod', 'getrandom', 'personality'],
+      [
+        { names: ['socket'], action: 'SCMP_ACT_ALLOW', args: arg(40) },
+        { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: 97, args: arg(16) },
+        { names: ['personality'], action: 'SCMP_ACT_ERRNO', args: arg(8) },
+        { names: ['fchmod'], action: 'SCMP_ACT_KILL_PROCESS' },
+        { names: ['setsockopt'], action: 'SCMP_ACT_ALLOW', args: arg(21505) },
+        { names: ['sysinfo'], action: 'SCMP_ACT_LOG' },
+        { names: ['getrandom'], action: 'SCMP_ACT_ERRNO', args: arg(7) }
+      ]
+    ),
+    enforce
+  )
+  const says = (name: string, value: number) => answer(seccomp, name, [BigInt(value)])
+  t.equal(says('socket', 40), 'SCMP_ACT_ALLOW', 'beyond RuntimeDefault, explicitly')
+  t.equal(says('socket', 16), 'SCMP_ACT_ERRNO/97')
+  t.equal(says('socket', 38), 'SCMP_ACT_ERRNO/1')
+  t.equal(says('socket', 2), 'SCMP_ACT_ALLOW')
+  t.equal(says('personality', 8), 'SCMP_ACT_ERRNO/1')
+  t.equal(says('personality', 0), 'SCMP_ACT_ALLOW')
+  t.equal(says('fchmod', 0), 'SCMP_ACT_KILL_PROCESS', 'against the family of chmod')
+  t.equal(says('fchmodat', 0), 'SCMP_ACT_ALLOW')
+  t.equal(says('setsockopt', 21505), 'SCMP_ACT_ALLOW')
+  t.equal(says('setsockopt', 1), 'SCMP_ACT_ERRNO/1')
+  t.equal(says('sysinfo', 0), 'SCMP_ACT_LOG')
+  t.equal(says('getrandom', 7), 'SCMP_ACT_ERRNO/1')
+  t.equal(says('getrandom', 1), 'SCMP_ACT_ALLOW')
+  const allowAll = profileOf({ seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } })
+  const everything = renderProfile(allowAll, enforce).seccomp
+  t.equal(answer(everything, 'mount', []), 'SCMP_ACT_ERRNO/1', 'allow-all is RuntimeDefault')
+  t.equal(answer(everything, 'ptrace', []), 'SCMP_ACT_ALLOW')
+  const denied = renderProfile(allowing(['read']), {
+    ...enforce,
+    resolve: overlay([{ names: ['read', 'futex'], action: 'SCMP_ACT_ERRNO' }])
+  })
+  t.equal(answer(denied.seccomp, 'read', []), 'SCMP_ACT_ERRNO/1')
+  t.equal(answer(denied.seccomp, 'futex', []), 'SCMP_ACT_ERRNO/1')
+  const twice = [...arg(1), ...arg(2)]
+  const or = allowing([], [{ names: ['setsockopt'], action: 'SCMP_ACT_ALLOW', args: twice }])
+  t.equal(codeOf(() => renderProfile(or, enforce)).code, 'INVALID_DOCUMENT')
+  t.end()
+})
+
+test('extends', (t) => {
+  const parents: Record<string, SeccompProfile> = {
+    'shop/base': profileOf({ extends: ['secco-system/root'], ...allowing(['read']).spec }, 'base'),
+    'secco-system/root': profileOf(allowing(['sysinfo']).spec, 'root', 'secco-system'),
+    'shop/loop': profileOf({ extends: ['again'] }, 'loop'),
+    'shop/again': profileOf({ extends: ['shop/loop'] }, 'again')
+  }
+  const options = { ...enforce, resolve: (ns: string, name: string) => parents[`${ns}/${name}`] }
+  const render = (entries: string[]) => renderProfile(profileOf({ extends: entries }), options)
+  t.same(render(['base']).reasons['sysinfo'], [
+    { kind: 'extends', text: 'approved in a profile that it extends', by: 'shop/base' }
+  ])
+  t.equal(answer(render(['base']).seccomp, 'read', []), 'SCMP_ACT_ALLOW')
+  t.match(
+    codeOf(() => render(['missing'])),
+    { code: 'NOT_FOUND', field: 'spec.extends[0]' }
+  )
+  t.match(
+    codeOf(() => render(['loop'])),
+    { code: 'EXTENDS_CYCLE', message: /loop → / }
+  )
+  t.equal(codeOf(() => render(['app'])).code, 'NOT_FOUND')
+  t.equal(render(['base', 'secco-system/root']).json, render(['secco-system/root', 'base']).json)
+  t.end()
+})

@@ -1,0 +1,43 @@
+import { test } from 'tap'
+import {
+  isBeyondRuntimeDefault,
+  parseAllow,
+  withAllowed
+} from '../../../../src/seccomp/review/allow.js'
+import { renderProfile } from '../../../../src/seccomp/render/render.js'
+import { allowing, answer, nothing } from '../../../helpers/seccomp-profiles.js'
+
+const decision = { by: 'ann', at: '2026-01-01T00:00:00Z', reason: 'needed' }
+const enforce = { mode: 'enforce', resolve: nothing } as const
+
+test('a call that is let through from now on, with the arguments that were refused', (t) => {
+  const profile = allowing(['socket', 'clone', 'read', 'keyctl'])
+  const refused = 'SCMP_ACT_ERRNO/1'
+  // what is allowed, a call, its answer before, whether RuntimeDefault refuses it
+  const table: [string, string, bigint[], string, boolean][] = [
+    ['socket:0=0x26', 'socket', [38n], refused, true],
+    ['socket:domain=AF_ALG', 'socket', [38n], refused, true],
+    ['clone:0=0x10000011', 'clone', [0x10000011n], refused, true],
+    ['socket:0=2', 'socket', [2n], 'SCMP_ACT_ALLOW', false],
+    ['socket', 'socket', [2n], 'SCMP_ACT_ALLOW', false],
+    ['keyctl:0=1', 'keyctl', [1n], 'SCMP_ACT_ALLOW', true],
+    ['mount', 'mount', [], refused, true],
+    ['sysinfo', 'sysinfo', [], refused, false]
+  ]
+  for (const [text, name, args, before, beyond] of table) {
+    const wanted = parseAllow(text)
+    t.equal(answer(renderProfile(profile, enforce).seccomp, name, args), before, `${text}: before`)
+    const after = withAllowed(profile, wanted, decision)
+    t.equal(after === profile, before === 'SCMP_ACT_ALLOW', `${text}: changed`)
+    const { seccomp } = renderProfile(after, enforce)
+    t.equal(answer(seccomp, name, args), 'SCMP_ACT_ALLOW', `${text}: after`)
+    t.equal(isBeyondRuntimeDefault(wanted), beyond, `${text}: beyond RuntimeDefault`)
+    t.equal(withAllowed(after, wanted, decision), after, `${text}: once`)
+  }
+  const { seccomp } = renderProfile(
+    withAllowed(profile, parseAllow('socket:0=0x26'), decision),
+    enforce
+  )
+  t.equal(answer(seccomp, 'socket', [40n]), refused, 'and no more than that')
+  t.end()
+})

@@ -1,0 +1,140 @@
+import fc from 'fast-check'
+import { test } from 'tap'
+import { validateObject } from '../../../../src/api/validate.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { riskGroups } from '../../../../src/seccomp/policy/data/risky-calls.js'
+import { promote, promotionOf } from '../../../../src/seccomp/review/promotion.js'
+import { lonelyCalls } from '../../../../src/seccomp/review/quorum.js'
+import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
+import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
+import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
+import { seen, start, instance, hour } from '../../../helpers/instances.js'
+
+test('promotion by policy', (t) => {
+  const sets = Array.from({ length: 6 }, () => ['read', 'write'])
+  const policy = { afterInstances: 5, afterQuiet: '1h' }
+  const now = start + 2 * hour
+  const given = seen(sets, { promote: policy })
+  t.match(promotionOf(given, now), { ready: true, adds: ['read', 'write'], left: [] })
+  const edit = (
+    change: Partial<NonNullable<SeccompProfile['status']>>,
+    spec = given.spec
+  ): SeccompProfile => ({
+    ...given,
+    spec,
+    status: { ...given.status, ...change }
+  })
+  const instances = given.status?.instances ?? []
+  const waits: { name: string; profile: SeccompProfile; now?: number; says: RegExp }[] = [
+    { name: 'no policy', profile: edit({}, {}), says: /spec\.promote is not set/ },
+    {
+      name: 'too few',
+      profile: edit({ instances: instances.slice(0, 1) }),
+      says: /^1 instance from .*; 5 are asked/
+    },
+    {
+      name: 'not whole',
+      profile: edit({ instances: instances.map((one) => ({ ...one, complete: false })) }),
+      says: /^0 instances/
+    },
+    {
+      name: 'not quiet',
+      profile: given,
+      now: start + hour / 2,
+      says: /nothing new for 30m; 1h are asked/
+    },
+    {
+      name: 'lost',
+      profile: edit({ instances: instances.map((one) => ({ ...one, lost: 1 })) }),
+      says: /6 events lost/
+    },
+    {
+      name: 'too much unseen',
+      profile: edit({}, { promote: { ...policy, maxUnseen: 0.1 } }),
+      says: /at most .* unseen; 0\.1 are accepted/
+    },
+    {
+      name: 'no estimate',
+      profile: edit(
+        { instances: instances.map((one) => ({ ...one, observed: {} })) },
+        { promote: { ...policy, maxUnseen: 9 } }
+      ),
+      says: /cannot be estimated yet \(0 instances\)/
+    },
+    {
+      name: 'nothing new',
+      profile: promote(given, now),
+      says: /nothing new that a policy may approve/
+    }
+  ]
+  for (const { name, profile, says, ...more } of waits) {
+    const result = promotionOf(profile, more.now ?? now)
+    t.equal(result.ready, false, name)
+    t.ok(
+      result.reasons.some((reason) => says.test(reason)),
+      `${name}: ${result.reasons.join('; ')}`
+    )
+    t.equal(promote(profile, more.now ?? now), profile, `${name}: unchanged`)
+  }
+
+  // mount is beyond RuntimeDefault, ptrace of high risk within it, chroot of medium risk.
+  const risky = edit({
+    observed: { x86_64: ['chroot', 'mount', 'ptrace', 'read'], i386: ['write'], x32: ['brk'] }
+  })
+  const witnessedBy = (nodes: readonly string[]) => ({
+    ...risky.status,
+    instances: [
+      ...(risky.status?.instances ?? []),
+      ...nodes.map((node) => ({
+        ...instance(0, ['chroot', 'mount', 'ptrace', 'read']),
+        ...{ id: `witness-${node}`, node }
+      }))
+    ]
+  })
+  for (const [denyRisky, nodes, adds] of [
+    [true, ['a', 'b'], ['read']],
+    [false, ['a', 'b'], ['chroot', 'read']],
+    [false, ['a'], ['read']],
+    [false, [], ['read']]
+  ] as const) {
+    const profile = {
+      ...risky,
+      spec: { promote: { ...policy, denyRisky } },
+      status: witnessedBy(nodes)
+    }
+    const lonely = lonelyCalls(profile)
+    t.same(
+      lonely.map(({ name, node }) => [name, node]),
+      nodes.length === 2 ? [] : ['chroot', 'mount', 'ptrace'].map((name) => [name, nodes[0] ?? '']),
+      'marked, with the node, until a second one agrees'
+    )
+    const after = promote(profile, now)
+    t.same(after.spec.seccomp?.syscalls, [{ names: adds, action: 'SCMP_ACT_ALLOW' }])
+    t.same(after.spec.seccomp?.architectures, ['SCMP_ARCH_X86_64'], 'no other ABI')
+    t.same(after.status?.observed, risky.status?.observed, 'what was observed stays')
+    t.match(after.status?.approvals, [
+      { by: 'policy', revision: '', reason: /left to a person: .*mount.*ptrace/ }
+    ])
+    validateObject(after, 'after')
+  }
+  const names = fc.uniqueArray(fc.constantFrom(...knownSyscalls), { maxLength: 30 })
+  const floor = answersOf(runtimeDefault())
+  fc.assert(
+    fc.property(names, fc.boolean(), (list, denyRisky) => {
+      const after = promote(
+        edit({ observed: { x86_64: [...list].sort() } }, { promote: { ...policy, denyRisky } }),
+        now
+      )
+      const report = riskGroups
+        .filter(({ level }) => level === 'high')
+        .flatMap((group) => group.names)
+      return (after.spec.seccomp?.syscalls ?? []).every((rule) =>
+        rule.names.every(
+          (name) => !report.includes(name) && (floor.sometimes(name) || name === 'clone3')
+        )
+      )
+    }),
+    { numRuns: 200 }
+  )
+  t.end()
+})

@@ -1,0 +1,43 @@
+import { test } from 'tap'
+import { SeccoError } from '../../../../src/lib/errors.js'
+import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
+import { createEventRecorder } from '../../../../webhook/cluster/events/events.js'
+import { collectLog } from '../../hub/rig.js'
+
+test('events: the same is said once, and floods are dropped', async (t) => {
+  const calls: [string, string][] = []
+  let now = Date.parse('2026-11-24T10:00:00Z')
+  const call: ApiCall = (method, path) => {
+    calls.push([method, path])
+    if (calls.length === 1)
+      return Promise.reject(new SeccoError('CONFLICT', 'said by another replica'))
+    return Promise.resolve({})
+  }
+  const { logger, lines } = collectLog()
+  const recorder = createEventRecorder({ call, instance: 'hub-a', logger, now: () => now })
+  const regarding = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'web', uid: 'u' }
+  const text = { type: 'Normal', reason: 'ProfileApplied', action: 'Assign', note: 'x' } as const
+  for (let i = 0; i < 50; i += 1) recorder.record(regarding, text)
+  await recorder.flush()
+  t.same(
+    calls.map(([method]) => method),
+    ['POST', 'PATCH'],
+    'once, and that it is a series'
+  )
+  t.same(lines, [], 'another replica was quicker: no news')
+  now += 700_000
+  recorder.record(regarding, text)
+  await recorder.flush()
+  t.equal(calls.length, 3)
+  // A minute at each look: what the pace would make wait is over.
+  const later = () => (now += 60_000)
+  const again = createEventRecorder({ call, instance: 'hub-b', logger, now: later })
+  again.record(regarding, text)
+  await again.flush()
+  t.equal(calls[3]?.[1], calls[0]?.[1])
+  for (let i = 0; i < 3000; i += 1)
+    again.record({ ...regarding, uid: `${i}` }, { ...text, note: `${i}` })
+  t.equal(again.dropped(), 1000)
+  await again.flush()
+  t.equal(calls.length, 4 + 2000, 'all others')
+})

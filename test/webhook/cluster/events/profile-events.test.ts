@@ -1,0 +1,104 @@
+import { test } from 'tap'
+import type { LadderStep } from '../../../../src/api/ladder.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { ClusterPod } from '../../../../webhook/cluster/watch/cluster-view.js'
+import { podEvents } from '../../../../webhook/cluster/events/pod-events.js'
+import { profileEvents } from '../../../../webhook/cluster/events/profile-events.js'
+import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
+import { profileOf } from '../../../src/store/contract.js'
+import { rawPod } from '../cluster-objects.js'
+
+test('events: what is said of pods and profiles', (t) => {
+  const now = Date.parse('2026-11-24T10:01:00Z')
+  const entry = (reason: string) => ({
+    rule: 'secco-system/web',
+    profile: 'shop/web.app',
+    mode: 'enforce',
+    revision: `sha256:${'a'.repeat(64)}`,
+    reason
+  })
+  const pod = (...reasons: string[]): ClusterPod => ({
+    ...readPod(rawPod),
+    assigned: JSON.stringify(
+      Object.fromEntries(reasons.map((reason, at) => [`c${at}`, entry(reason)]))
+    )
+  })
+  const said = podEvents(
+    pod('ready', 'not-ready', 'previous', 'unknown-profile', 'not-approved', 'learning'),
+    now
+  )
+  t.same(
+    said?.texts.map(({ reason, type }) => `${type} ${reason}`),
+    [
+      'Normal ProfileApplied',
+      'Warning ProfileFallback',
+      'Warning ProfileFallback',
+      'Warning ProfileMissing',
+      'Warning ProfileMissing'
+    ]
+  )
+  t.match(
+    said?.texts[1]?.note,
+    /container c1: RuntimeDefault instead of shop\/web\.app: .* had not reached every node/
+  )
+  t.equal(podEvents(pod('learning'), now), undefined)
+  t.equal(podEvents(pod('ready'), now + 3_600_000), undefined, 'old pods were told about before')
+  t.equal(podEvents({ ...pod(), assigned: '[not json' }, now), undefined)
+
+  const profile = profileOf('shop', 'web', ['read'])
+  const learned: SeccompProfile = {
+    ...profile,
+    status: { observed: { x86_64: ['read', 'write'] } }
+  }
+  const approved: SeccompProfile = {
+    ...learned,
+    status: {
+      ...learned.status,
+      approvals: [{ by: 'jo', at: 'now', revision: '', reason: 'fine' }]
+    }
+  }
+  const condition = {
+    type: 'Ready',
+    status: 'True' as const,
+    reason: 'AllNodesReady',
+    message: '',
+    lastTransitionTime: ''
+  }
+  const there: SeccompProfile = {
+    ...approved,
+    status: {
+      ...approved.status,
+      revision: `sha256:${'b'.repeat(64)}`,
+      nodes: { ready: 3, total: 3 },
+      conditions: [condition]
+    }
+  }
+  const notes = (before: SeccompProfile | undefined, after: SeccompProfile) =>
+    profileEvents(before, after).texts.map(({ reason, note }) => `${reason}: ${note}`)
+  t.same(notes(profile, learned), ['Learned: 2 new syscalls observed, 2 in all'])
+  t.same(notes(learned, approved), ['Approved: approved by jo: fine'])
+  t.same(notes(approved, there), ['Distributed: revision sha256:bbbbbbbbbbbb is on 3 nodes'])
+  t.same(notes(there, there), [])
+
+  const step = (action: LadderStep['action'], by: string, more: Partial<LadderStep> = {}) => ({
+    ...{ action, by, at: '2026-11-24T10:00:00Z', from: 'a', to: 'b' },
+    ...more
+  })
+  const begun = step('canary', 'jo', { from: 'audit', to: 'enforce for 25%', reason: 'try it' })
+  const taken = step('return', 'policy', { from: begun.to, to: 'audit', reason: '2 calls refused' })
+  const moved = (...history: LadderStep[]): SeccompProfile => ({
+    ...there,
+    status: { ...there.status, history }
+  })
+  t.same(notes(there, moved(begun)), ['CanaryStarted: audit → enforce for 25% by jo: try it'])
+  t.same(notes(moved(begun), moved(begun, taken)), [
+    'CanaryReturned: enforce for 25% → audit by policy: 2 calls refused'
+  ])
+  t.equal(profileEvents(moved(begun), moved(begun, taken)).texts[0]?.type, 'Warning')
+  // The oldest steps are forgotten: their number says nothing.
+  t.equal(notes(moved(begun, begun, taken), moved(begun, taken, begun)).length, 1)
+  t.same(notes(moved(begun), moved(begun)), [])
+  t.notMatch(notes(undefined, moved(begun, taken)).join(), /Canary/, 'old ones of a new profile')
+  t.same(notes(there, moved(step('allow', 'jo'))), [], 'an approval is told as one')
+  t.end()
+})

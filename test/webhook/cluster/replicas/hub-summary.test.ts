@@ -1,0 +1,94 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { test } from 'tap'
+import { revisionPath } from '../../../../src/rules/profile-state.js'
+import {
+  decodeSummary,
+  encodeSummary,
+  mostBytes
+} from '../../../../webhook/cluster/replicas/hub-summary.js'
+import { nodeState, pathOf } from '../cluster-objects.js'
+
+test('a summary says of every node and path what the hub knows', (t) => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 12 }),
+      fc.array(fc.tuple(fc.uniqueArray(fc.integer({ min: 0, max: 30 })), fc.boolean()), {
+        maxLength: 12
+      }),
+      (wanted, held) => {
+        const nodes = held.map(([holding, connected], at) =>
+          nodeState(`node-${at}`, holding.map(pathOf), connected)
+        )
+        const summary = decodeSummary(encodeSummary(nodes, wanted.map(pathOf)))
+        if (summary === undefined) return false
+        const connected = nodes.filter((node) => node.connected).map(({ name }) => name)
+        if ([...summary.connected].join() !== connected.join()) return false
+        for (let at = 0; at <= 31; at += 1) {
+          const lacking = nodes
+            .filter(({ holding }) => !wanted.includes(at) || !holding.has(pathOf(at)))
+            .map(({ name }) => name)
+          if ([...summary.lacking(pathOf(at))].sort().join() !== lacking.sort().join()) return false
+        }
+        return true
+      }
+    ),
+    { numRuns: 500 }
+  )
+  t.equal(decodeSummary(Buffer.from('nonsense')), undefined)
+  t.end()
+})
+
+test('a summary that is none ends no replica', (t) => {
+  const bytes = encodeSummary([nodeState('node-1', [pathOf(1)], true)], [pathOf(1), pathOf(2)])
+  const wire = JSON.parse(gunzipSync(bytes).toString()) as Record<string, unknown>
+  const read = (change: Record<string, unknown>) =>
+    decodeSummary(gzipSync(JSON.stringify({ ...wire, ...change })))
+  t.ok(read({}))
+  const failure = { node: 0, path: 'p', code: 'c', message: 'm' }
+  t.ok(read({ failures: [failure], more: 1 }))
+  for (const change of [
+    { version: 2 },
+    ...['nodes', 'away', 'groups', 'failures', 'runtimes', 'machines'].flatMap((member) => [
+      { [member]: null },
+      { [member]: [null] },
+      { [member]: [{}] }
+    ]),
+    { paths: 7 },
+    { groups: [{ nodes: [0], lacks: ['x'] }] },
+    { failures: [{ ...failure, node: 'node-1' }] },
+    { runtimes: [{ name: 'runc' }] }
+  ]) {
+    t.equal(read(change), undefined, JSON.stringify(change))
+  }
+  t.equal(decodeSummary(gzipSync('null')), undefined)
+  t.end()
+})
+
+test('a summary is bounded, and small for a fleet that is complete', (t) => {
+  const paths = Array.from({ length: 4000 }, (_, at) =>
+    revisionPath('shop', `p${at}`, `sha256:${at.toString(16).padStart(64, '0')}`)
+  )
+  const complete = Array.from({ length: 2000 }, (_, at) =>
+    nodeState(`ip-10-0-${at}.ec2.internal`, paths)
+  )
+  const calm = encodeSummary(complete, paths)
+  t.ok(calm.length < 80_000, `2,000 nodes, 4,000 revisions: ${calm.length} bytes`)
+  const torn = complete.map((node, at) =>
+    at % 2 === 0
+      ? node
+      : nodeState(
+          node.name,
+          paths.filter((_, index) => (index * 7 + at) % 13 !== 0)
+        )
+  )
+  const worst = encodeSummary(torn, paths)
+  t.ok(worst.length <= mostBytes, `each second node lacks others: ${worst.length} bytes`)
+  const read = decodeSummary(worst)
+  const said = (path: string, name: string): boolean => read?.lacking(path).has(name) === true
+  const wrong = torn.filter(
+    ({ name, holding }) => !holding.has(paths[5] ?? '') && !said(paths[5] ?? '', name)
+  )
+  t.same(wrong, [], 'what is cut off is never said to be there')
+  t.end()
+})

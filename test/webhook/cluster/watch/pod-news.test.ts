@@ -1,0 +1,34 @@
+import { test } from 'tap'
+import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
+import { podNews } from '../../../../webhook/cluster/watch/pod-news.js'
+import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
+import { rawPod } from '../cluster-objects.js'
+
+test('news of a pod: what truth asks of it', (t) => {
+  const view = createClusterCache()
+  const pod = { ...readPod(rawPod), uid: 'u' }
+  const told: string[] = []
+  const leave = podNews(view, (uid) => told.push(uid))
+  for (const [what, change, count] of [
+    ['it came', () => view.putPod(pod), 1],
+    ['a list says it again', () => view.putPod({ ...pod }), 0],
+    ['it has a node', () => view.putPod({ ...pod, node: 'n2' }), 1],
+    ['a label', () => view.putPod({ ...pod, node: 'n2', labels: { app: 'new' } }), 1],
+    [
+      'somebody debugs it',
+      () => view.putPod({ ...pod, containers: [{ name: 'debugger-x', kind: 'ephemeral' }] }),
+      1
+    ],
+    ['it is gone: what it was is remembered', () => view.removePod('u'), 0],
+    ['it is there again', () => view.putPod(pod), 1],
+    ['a namespace', () => view.putNamespace('shop', {}), 0]
+  ] as const) {
+    told.length = 0
+    change()
+    t.equal(told.length, count, what)
+  }
+  leave()
+  view.putPod({ ...pod, node: 'n3' })
+  t.equal(told.length, 0)
+  t.end()
+})

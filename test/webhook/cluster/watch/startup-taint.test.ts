@@ -1,0 +1,57 @@
+import { test } from 'tap'
+import { SeccoError } from '../../../../src/lib/errors.js'
+import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
+import {
+  createStartupTaints,
+  startupTaintKey
+} from '../../../../webhook/cluster/watch/startup-taint.js'
+import { collectLog } from '../../hub/rig.js'
+import { clusterNode } from '../cluster-objects.js'
+
+test('a node that comes back under its name loses its taint again', async (t) => {
+  const view = createClusterCache()
+  const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
+  const tainted = (uid: string) => clusterNode('n1', { uid, taints: [taint] })
+  const asked: string[] = []
+  let fails: SeccoError | undefined
+  const taints = createStartupTaints({
+    view,
+    call: (method, path) => {
+      asked.push(`${method} ${path}`)
+      return fails === undefined ? Promise.resolve({}) : Promise.reject(fails)
+    },
+    isComplete: () => true,
+    logger: collectLog().logger
+  })
+  t.teardown(() => taints.close())
+  const look = async () => {
+    taints.look()
+    await new Promise((resolve) => setImmediate(resolve))
+    return asked.splice(0)
+  }
+  const patch = ['PATCH /api/v1/nodes/n1']
+  view.putNode(tainted('1'))
+  t.same(await look(), patch)
+  t.same(await look(), [], 'asked for: the view shows it a moment later')
+  view.putNode(tainted('2'))
+  t.same(await look(), patch, 'another one, and nobody saw the first one go')
+  view.removeNode('n1')
+  t.same(await look(), [])
+  view.putNode(tainted('2'))
+  t.same(await look(), patch, 'its name is there again, and so is its taint')
+
+  view.putNode(clusterNode('n1'))
+  t.same(await look(), [])
+  fails = new SeccoError('NOT_FOUND', 'no such node')
+  view.putNode(tainted('3'))
+  t.same(await look(), patch, 'gone, and not yet in the view')
+  fails = undefined
+  t.same(await look(), [], 'once')
+  view.putNode(tainted('4'))
+  t.same(await look(), patch, 'it is there again')
+  fails = new SeccoError('UNAVAILABLE', 'later')
+  view.putNode(tainted('5'))
+  t.same(await look(), patch)
+  fails = undefined
+  t.same(await look(), patch, 'what failed is tried again')
+})

@@ -1,0 +1,96 @@
+import { test } from 'tap'
+import { Inventory } from '../../../../src/api/gen/hub.js'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
+import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
+import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
+import { createContainerViews } from '../../../../webhook/confinement/containers/container-views.js'
+import type { RevisionIndex } from '../../../../webhook/confinement/containers/revision-index.js'
+import type { PodView, TruthSources } from '../../../../webhook/confinement/containers/sources.js'
+import { testRule } from '../../../helpers/rules.js'
+
+test('views follow the rules as they are decided by, and what the cluster says of a pod', async (t) => {
+  const inventory = createInventory()
+  const pods = new Map<string, PodView>()
+  let snapshot = buildSnapshot({ rules: [], profiles: [] })
+  let onSnapshot: () => void = () => undefined
+  let onPod: (uid: string) => void = () => undefined
+  const none = () => () => undefined
+  const sources = {
+    hub: {
+      inventory,
+      ...{ sets: createFleetSets(), denialRows: createDenialRows(), profiles: () => new Map() },
+      onChange: none
+    },
+    onProfiles: none,
+    snapshot: () => snapshot,
+    onSnapshot: (listener: () => void) => {
+      onSnapshot = listener
+      return () => undefined
+    },
+    pod: (uid: string) => pods.get(uid),
+    onPod: (listener: (uid: string) => void) => {
+      onPod = listener
+      return () => undefined
+    },
+    now: Date.now
+  } as unknown as TruthSources
+  const index = { refresh: () => undefined, of: () => undefined } as unknown as RevisionIndex
+  const views = createContainerViews(sources, () => index)
+  t.teardown(() => views.close())
+  const container = { id: 'c', name: 'app', podNamespace: 'shop', podName: 'web-1', podUid: 'u' }
+  const containers = [{ key: 'c@1', container, declared: 'none', running: true }]
+  inventory.take(
+    'n1',
+    Inventory.fromPartial({ generation: 1, first: true, last: true, containers }),
+    '2026-01-01T00:00:00Z'
+  )
+  const view = () => views.list()[0]
+  const changed = async () => {
+    await new Promise<void>((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error('no view changed')), 20_000)
+      const leave = views.onChange(() => {
+        clearTimeout(limit)
+        leave()
+        resolve()
+      })
+    })
+    return view()
+  }
+  t.match(view(), { state: 'unconfined', unprotected: null, workload: 'Pod/web-1' })
+
+  // The label of a namespace, say: no event of the hub, and none of a profile.
+  snapshot = buildSnapshot({ rules: [testRule('all', { podSelector: {} })], profiles: [] })
+  onSnapshot()
+  t.match(await changed(), { unprotected: { rule: /all/ } })
+
+  pods.set('u', {
+    ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
+    containers: [{ name: 'app', kind: 'container' }],
+    owner: { kind: 'Deployment', name: 'web' }
+  })
+  const told: string[] = []
+  views.onChange((some) => told.push(...some.map(({ workload }) => workload)))
+  onPod('somebody')
+  t.match(view(), { workload: 'Pod/web-1' })
+  onPod('u')
+  t.same(told, ['Deployment/web'])
+  t.match(view(), { workload: 'Deployment/web', unprotected: { rule: /all/ } })
+  t.match(view(), { ephemeral: false, learned: /^shop\// })
+  pods.set('u', {
+    ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
+    containers: [{ name: 'app', kind: 'ephemeral' }],
+    owner: { kind: 'Deployment', name: 'web' }
+  })
+  onPod('u')
+  // No rule gives it a profile: it is open all the same where the webhook gives RuntimeDefault.
+  const unprotected = { message: /^the webhook gives RuntimeDefault, yet it runs unconfined/ }
+  t.match(view(), { ephemeral: true, learned: '', wanted: '', unprotected })
+  inventory.take(
+    'n1',
+    Inventory.fromPartial({ generation: 1, gone: ['c@1'] }),
+    '2026-01-01T00:00:01Z'
+  )
+  onPod('u')
+  t.same([view(), told.length], [undefined, 2], 'of one that has ended there is nothing to tell')
+})

@@ -1,0 +1,39 @@
+import { once } from 'node:events'
+import { createServer, get, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'tap'
+import { openEventStream } from '../../../../webhook/confinement/containers/event-stream.js'
+
+test('a reader that left, before or after its stream was opened, is told of', async (t) => {
+  const server = createServer()
+  t.teardown(() => server.close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  async function ask() {
+    const request = get({ host: '127.0.0.1', port })
+    request.on('error', () => undefined)
+    const [, response] = (await once(server, 'request')) as [unknown, ServerResponse]
+    return { request, response }
+  }
+
+  const stays = await ask()
+  const stream = openEventStream(stays.response)
+  let closed = 0
+  stream.onClose(() => (closed += 1))
+  stream.send('one', { at: 1 })
+  const [answer] = (await once(stays.request, 'response')) as [NodeJS.ReadableStream]
+  const [chunk] = (await once(answer, 'data')) as [Buffer]
+  t.match(chunk.toString(), /: connected/)
+  stays.request.destroy()
+  await once(stays.response, 'close')
+  t.equal(closed, 1)
+
+  const left = await ask()
+  left.request.destroy()
+  await once(left.response, 'close')
+  const late = openEventStream(left.response)
+  late.onClose(() => (closed += 1))
+  late.send('one', {})
+  t.equal(closed, 2, 'there will be no event of its going any more')
+})

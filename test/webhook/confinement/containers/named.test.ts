@@ -1,0 +1,45 @@
+import { test } from 'tap'
+import {
+  isNamed,
+  type Nameable,
+  notRunning
+} from '../../../../webhook/confinement/containers/named.js'
+
+const id = 'f00dfeed'.repeat(8)
+const inPod: Nameable = {
+  ...{ id, name: 'app', namespace: 'shop', pod: 'web-5d9-x1', workload: 'Deployment/web' }
+}
+const plain: Nameable = {
+  ...{ id: 'redis', name: 'redis', namespace: 'default', pod: '', workload: 'Container/redis' }
+}
+
+test('what a person may call a container', (t) => {
+  for (const [what, one, name, namespace, wanted] of [
+    ['its name', inPod, 'app', undefined, true],
+    ['its pod', inPod, 'web-5d9-x1', undefined, true],
+    ['its pod, there', inPod, 'web-5d9-x1', 'shop', true],
+    ['its pod, elsewhere', inPod, 'web-5d9-x1', 'prod', false],
+    ['namespace/pod', inPod, 'shop/web-5d9-x1', undefined, true],
+    ['namespace/pod, whatever -n says', inPod, 'shop/web-5d9-x1', 'prod', true],
+    ['another namespace/pod', inPod, 'prod/web-5d9-x1', undefined, false],
+    ['its workload', inPod, 'web', undefined, true],
+    ['the kind of its workload', inPod, 'Deployment', undefined, false],
+    ['its id', inPod, id, undefined, true],
+    ['the beginning of its id', inPod, id.slice(0, 8), undefined, true],
+    ['too little of its id', inPod, id.slice(0, 7), undefined, false],
+    ['the end of its id', inPod, id.slice(1), undefined, false],
+    ['one without a pod', plain, 'redis', undefined, true],
+    ['nothing', plain, '', undefined, false],
+    ['a namespace alone', plain, 'default/', undefined, false],
+    ['another', plain, 'redi', undefined, false]
+  ] as const) {
+    t.equal(isNamed(name, namespace)(one), wanted, what)
+  }
+  t.end()
+})
+
+test('what is not running is said with where to look', (t) => {
+  t.match(notRunning('web'), { code: 'CONTAINER_NOT_FOUND', hint: /secco ps -A/ })
+  t.match(notRunning('web', 'secco why-eperm web'), { hint: /`secco why-eperm web`/ })
+  t.end()
+})

@@ -1,0 +1,39 @@
+import { test } from 'tap'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
+import { wouldRefuse, withAudit } from '../../../../webhook/confinement/ladder/audit-quiet.js'
+import { withDrift } from '../../../../webhook/confinement/drift-watch.js'
+
+test('what a replica knows of its own nodes another one does not take back', (t) => {
+  const now = '2026-01-01T00:00:00.000Z'
+  const bare: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: {}
+  }
+  const statusOf = (profile: SeccompProfile) => profile.status?.conditions?.map((one) => one.status)
+  const theirs = (node: string): boolean => node === 'n1'
+  const ours = (): boolean => false
+  const view = (node: string, ...drift: string[]) =>
+    ({ node, drift: drift.map((message) => ({ kind: 'FileChanged', message })) }) as ContainerView
+
+  const drifted = withDrift(bare, [view('n1', 'the file: changed'), view('n2')], now, ours)
+  t.same(statusOf(drifted), ['True'])
+  t.equal(withDrift(drifted, [view('n2')], now, theirs), drifted, 'n1 speaks to another replica')
+  t.same(statusOf(withDrift(drifted, [view('n2')], now, ours)), ['False'], 'it has come to us')
+  const both = withDrift(drifted, [view('n2', 'another')], now, theirs)
+  t.match(both.status?.conditions, [{ status: 'True', message: /n2: another$/ }], 'ours is news')
+
+  const call = { node: 'n1', newest: 'getsid (logged) by app in app on n1' }
+  t.equal(withAudit(bare, undefined, now, ours), bare, 'nothing to say')
+  const refused = withAudit(bare, call, now, ours)
+  t.match(refused.status?.conditions, [{ type: 'WouldRefuse', message: /: n1: getsid/ }])
+  t.ok(wouldRefuse(refused))
+  t.equal(withAudit(refused, { ...call, node: 'n2' }, now, theirs), refused, 'once is enough')
+  t.equal(withAudit(refused, undefined, now, theirs), refused, 'n1 is not ours')
+  const quiet = withAudit(refused, undefined, now, ours)
+  t.same(statusOf(quiet), ['False'], 'allowed, or muted')
+  t.notOk(wouldRefuse(quiet))
+  t.end()
+})

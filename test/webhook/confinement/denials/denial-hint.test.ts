@@ -1,0 +1,43 @@
+import { test } from 'tap'
+import { parseAllow } from '../../../../src/seccomp/review/allow.js'
+import type { DenialRow } from '../../../../webhook/hub/denials/denial-rows.js'
+import { denialHint } from '../../../../webhook/confinement/denials/denial-hint.js'
+
+const row: DenialRow = {
+  ...{ key: 'k', node: 'n', namespace: 'shop', workload: 'Deployment/web', profile: 'web' },
+  ...{ container: 'c', containerName: 'app', pod: 'web-1', answer: 'EPERM', instance: 'i' },
+  ...{ revision: '', syscall: 'socket', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO' },
+  ...{ errno: 1, signal: '', comm: 'app', pid: 7, count: 1, firstSeen: '', lastSeen: '', at: '' },
+  ...{ expected: false, succeeded: 0 }
+}
+
+test('what to do about a refused call, with the arguments that decide', (t) => {
+  const table: [string, Partial<DenialRow>, RegExp][] = [
+    ['by number', { syscall: 'getpriority' }, /let it through: .* web getpriority$/],
+    [
+      'by number, whatever its arguments were',
+      { syscall: 'keyctl', arguments: '0x1 0x2 0x3 0x4' },
+      /RuntimeDefault refuses it too: .* web keyctl$/
+    ],
+    [
+      'an argument that RuntimeDefault refuses',
+      { arguments: '0x26' },
+      /RuntimeDefault refuses it with these arguments too: find out who asks \(app\).* socket:0=0x26$/
+    ],
+    ['one that it lets through', { arguments: '0x2 0x1' }, / web socket:0=0x2,1=0x1$/],
+    ['one that nobody looked at', { syscall: 'ioctl', arguments: '? 0x5412' }, / ioctl:1=0x5412$/],
+    [
+      'one that no profile can name',
+      { syscall: 'ioctl', arguments: '? 0xffffffff80045430' },
+      / web ioctl$/
+    ],
+    ['not known', { arguments: '' }, / web socket$/]
+  ]
+  for (const [why, part, expected] of table) {
+    const hint = denialHint({ ...row, ...part }, 'enforce', 'web')
+    t.match(hint, expected, why)
+    // What is said can be done.
+    t.doesNotThrow(() => parseAllow(hint.split(' ').at(-1) ?? ''), why)
+  }
+  t.end()
+})

@@ -1,0 +1,94 @@
+import { test } from 'tap'
+import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import type { Denial } from '../../../../webhook/hub/denials/denial.js'
+import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
+import { explainRoutes } from '../../../../webhook/confinement/explain.js'
+import { refusedBefore } from '../../../../webhook/confinement/denials/refused-before.js'
+import type { TruthCall } from '../../../../webhook/confinement/containers/route.js'
+import type { Truth } from '../../../../webhook/confinement/truth.js'
+import type { WhyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
+
+const second = (at: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString()
+
+/** A hub that was told of these refused calls. */
+function truthOf(
+  told: readonly (Partial<Denial> & { at: string })[],
+  running: readonly ContainerView[] = []
+): Truth {
+  const denialRows = createDenialRows()
+  for (const one of told) {
+    const denial = {
+      ...{ node: 'n1', instance: 'n1/c1', container: 'c1', containerName: 'app', pod: 'web-1' },
+      ...{ namespace: 'shop', profile: 'web', workload: 'Deployment/web', revision: '' },
+      ...{ syscall: 'getsid', abi: 'x86_64', action: 'SCMP_ACT_ERRNO', errno: 1, signal: '' },
+      ...{ comm: 'app', pid: 7, arguments: '', expected: false, succeeded: 0, count: 1 },
+      ...{ lastSeen: one.at, ...one }
+    }
+    denialRows.grow(denial, denial.count, one.at)
+  }
+  return {
+    sources: { hub: { denialRows } },
+    views: { list: () => running },
+    revisions: { byDigest: () => [] },
+    profile: () => undefined
+  } as unknown as Truth
+}
+
+const running = (id: string, startedAt: string) =>
+  ({ node: 'n1', id, startedAt }) as unknown as ContainerView
+
+test('refused calls of what ended, and of what began a moment ago', (t) => {
+  const told = [
+    { at: second(10) },
+    { at: second(20), container: 'c2', instance: 'n1/c2', syscall: 'bpf' },
+    { at: second(21), container: 'c2', instance: 'n1/c2', syscall: 'clone3', expected: true },
+    { at: second(22), container: 'c3', instance: 'n1/c3', namespace: 'prod' },
+    { at: second(23), container: 'c4', instance: 'n1/c4', containerName: 'side', pod: 'other' },
+    { at: second(24), container: 'c5', instance: 'n1/c5', containerName: 'plain', pod: '' }
+  ]
+  for (const [what, now, name, namespace, wanted] of [
+    ['nothing runs', [], 'web-1', 'shop', ['c1', 'c2']],
+    ['the second run does', [running('c2', second(15))], 'web-1', 'shop', ['c1']],
+    ['by id', [], 'c1', undefined, ['c1']],
+    ['everywhere', [], 'app', undefined, ['c1', 'c2', 'c3']],
+    ['another name', [], 'nothing', undefined, []],
+    ['no pod: where no namespace is', [], 'plain', 'default', ['c5']],
+    ['no pod: its profile’s namespace is not its own', [], 'plain', 'shop', []]
+  ] as const) {
+    const rows = refusedBefore(truthOf(told, now), name, namespace)
+    t.same(
+      rows.map(({ container }) => container),
+      wanted,
+      what
+    )
+  }
+  t.end()
+})
+
+test('an id of people’s choice that comes again is another run', (t) => {
+  const told = [{ at: second(10) }, { at: second(30), instance: 'n1/c1/2' }]
+  const rows = refusedBefore(truthOf(told, [running('c1', second(20))]), 'c1')
+  t.same(
+    rows.map(({ instance }) => instance),
+    ['n1/c1']
+  )
+  t.end()
+})
+
+test('why a call was refused is told of who is gone; what it has, is not', (t) => {
+  const truth = truthOf([{ at: second(10) }])
+  const ask = (url: string, name: string): unknown =>
+    explainRoutes(truth)
+      .find((route) => route.url === `/api/v1/${url}`)
+      ?.handle({ query: { name } } as unknown as TruthCall)
+  const told = ask('why-eperm', 'web-1') as WhyEperm
+  t.match(told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
+  t.match(told.before[0]?.words, /^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/)
+  for (const [url, name, hint] of [
+    ['explain', 'web-1', /secco ps -A.*has ended: `secco why-eperm web-1`/],
+    ['why-eperm', 'nothing', /secco ps -A/]
+  ] as const) {
+    t.throws(() => ask(url, name), { code: 'CONTAINER_NOT_FOUND', hint }, `${url} ${name}`)
+  }
+  t.end()
+})

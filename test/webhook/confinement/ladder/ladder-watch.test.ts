@@ -1,0 +1,225 @@
+import { test } from 'tap'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import {
+  audit,
+  enforce,
+  replicas,
+  type Status,
+  start,
+  watching
+} from '../../../helpers/ladder-replicas.js'
+
+test('enforceAfter: a replica does not enforce what another one’s nodes would be refused', async (t) => {
+  const all = replicas()
+  const quiet = all.replica((node) => node === 'n2', { n1: watching })
+  const busy = all.replica((node) => node === 'n1', { n2: watching })
+  t.teardown(async () => {
+    await quiet.close()
+    await busy.close()
+  })
+  const mode = () => all.profile().spec.ladder?.mode
+  const status = () => all.profile().status?.conditions?.map((one) => `${one.type} ${one.status}`)
+  await quiet.look()
+  await busy.look()
+  busy.refused('n2')
+  await busy.look()
+  t.same(status(), ['WouldRefuse True'])
+  all.pass(2 * 3_600_000)
+  await quiet.look()
+  await quiet.look()
+  t.equal(mode(), 'audit', 'the hour is over, and n2 speaks to the other replica')
+  t.same(status(), ['WouldRefuse True'])
+  // Somebody allowed it: the hub that said so takes it back, and the next look goes up.
+  busy.forget()
+  await busy.look()
+  t.same(status(), ['WouldRefuse False'])
+  t.equal(mode(), 'audit', 'not in the same breath')
+  await quiet.look()
+  t.equal(mode(), 'enforce')
+})
+
+test('enforceAfter: quiet everywhere, one replica enforces', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, { n1: watching })
+  t.teardown(() => one.close())
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit')
+  all.pass(3_600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'enforce')
+  t.equal(all.profile().status?.conditions, undefined, 'nothing was said')
+})
+
+const off = { record: 'off', attached: false, tracingUnavailable: 'recording is switched off' }
+const unprofiled = { ...watching, record: 'unprofiled' }
+const blind = {
+  '--record off': { status: off, why: /n1: records nothing \(--record off\)/ },
+  'no tracing': {
+    status: { ...watching, attached: false, tracingUnavailable: 'no BTF' },
+    why: /n1: cannot trace: no BTF/
+  },
+  detached: { status: { ...unprofiled, attached: false }, why: /n1: has nothing attached/ }
+}
+const conditionsOf = ({ status }: SeccompProfile) => status?.conditions ?? []
+
+for (const [what, { status, why }] of Object.entries(blind)) {
+  test(`enforceAfter: the silence of a node is no proof: ${what}`, async (t) => {
+    const all = replicas()
+    const one = all.replica(() => false, { n1: status })
+    t.teardown(() => one.close())
+    await one.look()
+    all.pass(3_600_001)
+    await one.look()
+    t.equal(all.profile().spec.ladder?.mode, 'audit')
+    const unproven = { type: 'QuietUnproven', status: 'True', message: why }
+    t.match(conditionsOf(all.profile()), [unproven])
+    // What was not watched does not count as quiet later either.
+    one.tell('n1', watching)
+    await one.look()
+    t.equal(all.profile().spec.ladder?.mode, 'audit', 'it begins to watch')
+    t.match(conditionsOf(all.profile()), [{ type: 'QuietUnproven', status: 'False' }])
+    all.pass(3_600_001)
+    await one.look()
+    t.equal(all.profile().spec.ladder?.mode, 'enforce')
+  })
+}
+
+test('enforceAfter: where nothing ran nothing is proven', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, {})
+  t.teardown(() => one.close())
+  await one.look()
+  all.pass(3_600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit')
+})
+
+test('a canary: quiet counts where somebody watches', async (t) => {
+  const table: [string, Record<string, Status>, boolean][] = [
+    ['always', { n1: watching }, true],
+    // The hook is detached as soon as nothing else needs it.
+    ['unprofiled, attached for somebody else', { n1: unprofiled }, false],
+    ['off', { n1: off }, false],
+    ['one of two', { n1: off, n2: watching }, true]
+  ]
+  for (const [what, on, completes] of table) {
+    const all = replicas()
+    all.stand({ mode: 'enforce', canary })
+    const one = all.replica(() => false, on, enforce)
+    await one.look()
+    all.pass(600_001)
+    await one.look()
+    t.equal(all.profile().spec.ladder?.canary === undefined, completes, what)
+    const said = conditionsOf(all.profile()).map(({ type, status }) => `${type} ${status}`)
+    t.strictSame(said, completes ? [] : ['QuietUnproven True'], what)
+    await one.close()
+  }
+  // It was off for the first nine of ten minutes.
+  const all = replicas()
+  all.stand({ mode: 'enforce', canary })
+  const one = all.replica(() => false, { n1: off }, enforce)
+  t.teardown(() => one.close())
+  all.pass(540_000)
+  await one.look()
+  one.tell('n1', watching)
+  await one.look()
+  all.pass(60_001)
+  await one.look()
+  t.ok(all.profile().spec.ladder?.canary, 'a minute is watched')
+  all.pass(540_000)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.canary, undefined)
+})
+
+test('enforceAfter: an hour in which nothing ran is no quiet hour', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, {})
+  t.teardown(() => one.close())
+  await one.look()
+  all.pass(2 * 3_600_000)
+  await one.look()
+  one.tell('n1', watching)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit', 'its first container begins')
+  all.pass(3_600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'enforce')
+})
+
+const canary = {
+  ...{ percent: 25, from: { mode: 'audit' as const }, quietFor: '10m' },
+  startedAt: new Date(start).toISOString()
+}
+
+test('a canary whose first pod comes late is watched as long', async (t) => {
+  const all = replicas()
+  all.stand({ mode: 'enforce', canary })
+  const one = all.replica(() => false, {}, enforce)
+  t.teardown(() => one.close())
+  await one.look()
+  all.pass(660_000)
+  one.tell('n1', watching)
+  await one.look()
+  t.ok(all.profile().spec.ladder?.canary, 'it begins')
+  all.pass(600_001)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.canary, undefined)
+})
+
+const condition = (profile: SeccompProfile) =>
+  conditionsOf(profile).map(({ type, status }) => `${type} ${status}`)
+
+for (const [what, under, ladder, is] of [
+  ['enforceAfter', audit, { mode: 'audit', enforceAfter: '10m' }, { mode: 'enforce' }],
+  ['a canary', enforce, { mode: 'enforce', canary }, { mode: 'enforce', canary: undefined }]
+] as const) {
+  test(`${what}: another replica knows from the object what was not watched`, async (t) => {
+    const all = replicas()
+    all.stand(ladder)
+    const before = all.replica(() => false, { n1: off }, under)
+    await before.look()
+    all.pass(600_001)
+    await before.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'])
+    await before.close()
+    // The satellite came to this one, whose word of the other replica is old; it records now.
+    const moved = all.replica((node) => node === 'n1', { n1: watching }, under)
+    await moved.look()
+    t.same(all.profile().spec.ladder, ladder, 'the other one has the word')
+    await moved.close()
+    for (const after of ['it records', 'and the hub began anew']) {
+      const next = all.replica(() => false, { n1: watching }, under)
+      await next.look()
+      await next.look()
+      t.same(condition(all.profile()), ['QuietUnproven False'])
+      t.same(all.profile().spec.ladder, ladder, after)
+      all.pass(300_000)
+      await next.close()
+    }
+    const last = all.replica(() => false, { n1: watching }, under)
+    t.teardown(() => last.close())
+    all.pass(1)
+    await last.look()
+    t.match(all.profile().spec.ladder, is)
+    t.equal(all.profile().spec.ladder?.canary, undefined)
+  })
+
+  test(`${what}: that nobody watches stands while nobody does`, async (t) => {
+    const all = replicas()
+    all.stand(ladder)
+    const one = all.replica(() => false, { n1: off }, under)
+    await one.look()
+    one.leave('n1')
+    await one.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'], 'away')
+    await one.close()
+    const idle = all.replica(() => false, {}, under)
+    t.teardown(() => idle.close())
+    await idle.look()
+    t.same(condition(all.profile()), ['QuietUnproven True'], 'nothing runs')
+    // A person took the step.
+    all.stand({ mode: 'enforce', enforceAfter: '10m' })
+    await idle.look()
+    t.same(condition(all.profile()), ['QuietUnproven False'])
+  })
+}

@@ -1,0 +1,49 @@
+import { Registry } from 'prom-client'
+import { test } from 'tap'
+import type { Denial } from '../../../webhook/hub/denials/denial.js'
+import { createDenialRows } from '../../../webhook/hub/denials/denial-rows.js'
+import type { ContainerView } from '../../../webhook/confinement/containers/container-views.js'
+import { truthMetrics } from '../../../webhook/confinement/metrics.js'
+
+test('how the fleet is confined, as numbers', async (t) => {
+  const view = (over: Partial<ContainerView>): ContainerView =>
+    ({ state: 'enforced', drift: [], unprotected: null, stale: false, ...over }) as ContainerView
+  const drifted = { kind: 'FileChanged' as const, message: '', since: '' }
+  let views = [
+    view({}),
+    view({ drift: [drifted], stale: true }),
+    view({ state: 'unconfined', unprotected: { rule: 'r', message: '', since: '' } })
+  ]
+  const rows = createDenialRows()
+  const denial = (over: Partial<Denial>) =>
+    ({
+      ...{ node: 'n1', container: 'web', instance: 'i', lastSeen: '', at: '', signal: '' },
+      ...{ syscall: 'bpf', action: 'SCMP_ACT_ERRNO', errno: 1, expected: false, ...over }
+    }) as Denial
+  rows.grow(denial({}), 3, '')
+  rows.grow(denial({ action: 'SCMP_ACT_LOG', errno: 0 }), 2, '')
+  rows.grow(denial({ expected: true, errno: 38 }), 1, '')
+  const registry = new Registry()
+  truthMetrics(registry, () => views, rows)
+  const lines = async () =>
+    new Set((await registry.metrics()).split('\n').filter((line) => /^secco/.test(line)))
+  const before = await lines()
+  for (const line of [
+    'secco_containers{state="enforced"} 2',
+    'secco_containers{state="unconfined"} 1',
+    'secco_containers{state="audit"} 0',
+    'secco_containers_drifted{kind="FileChanged"} 1',
+    'secco_containers_drifted{kind="FileMissing"} 0',
+    'secco_containers_unprotected 1',
+    'secco_containers_stale 1',
+    'secco_denials_total{node="n1",answer="EPERM"} 3',
+    'secco_denials_total{node="n1",answer="logged"} 2',
+    'secco_denials_total{node="n1",answer="expected"} 1'
+  ]) {
+    t.ok(before.has(line), line)
+  }
+  views = []
+  const after = await lines()
+  t.ok(after.has('secco_containers_drifted{kind="FileChanged"} 0'), 'what is mended is gone')
+  t.ok(after.has('secco_containers_unprotected 0'))
+})

@@ -1,0 +1,71 @@
+import { test } from 'tap'
+import { setCondition } from '../../../../webhook/hub/status/conditions.js'
+import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
+import { createNodes, type NodeState } from '../../../../webhook/hub/nodes/nodes.js'
+import { createPace } from '../../../../src/lib/pace.js'
+import { readinessOf, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+
+const time = '2026-11-24T10:00:00.000Z'
+
+test('readiness, conditions and pace', (t) => {
+  const nodes = createNodes([])
+  const digest = `sha256:${'a'.repeat(64)}`
+  const path = `secco/shop/web/${'a'.repeat(64)}.json`
+  const revision = { namespace: 'shop', profile: 'web', digest, ready: true, code: '', message: '' }
+  const hello = (node: string, holding: string[] = []) => ({
+    node,
+    bootId: '',
+    version: '',
+    status: undefined,
+    holding,
+    takesAcksTogether: false
+  })
+  const reason = (atMs = Date.parse(time)) =>
+    readyCondition(readinessOf(path, nodes.counted(atMs, 60_000)), 1).reason
+  t.equal(reason(), 'NoNodes')
+  nodes.connected(hello('one', ['nonsense', path]), time)
+  t.equal(reason(), 'AllNodesReady')
+  nodes.connected(hello('two'), time)
+  t.equal(reason(), 'WaitingForNodes')
+  t.equal(
+    nodes.revision('two', { ...revision, profile: 'twin' }),
+    true,
+    'same digest, another file'
+  )
+  t.equal(reason(), 'WaitingForNodes')
+  t.equal(
+    nodes.revision('two', {
+      ...revision,
+      ready: false,
+      code: 'WRITE_FAILED',
+      message: 'disk full'
+    }),
+    true
+  )
+  t.equal(reason(), 'NodeReportsError')
+  t.match(nodeView(nodes.get('two') as NodeState), {
+    name: 'two',
+    conditions: [{ reason: 'WRITE_FAILED' }]
+  })
+  t.equal(nodes.revision('two', revision), true)
+  t.equal(nodes.revision('two', revision), false, 'no news')
+  t.equal(reason(), 'AllNodesReady')
+  nodes.connected(hello('three'), time)
+  nodes.disconnected('three', time)
+  t.equal(reason(), 'WaitingForNodes', 'a node that is away counts for a while')
+  t.equal(reason(Date.parse(time) + 61_000), 'AllNodesReady')
+
+  const condition = { type: 'Ready', status: 'True' as const, reason: 'A', message: 'a' }
+  const first = setCondition([], condition, 'then')
+  t.equal(setCondition(first, condition, 'now'), first)
+  t.equal(setCondition(first, { ...condition, message: 'b' }, 'now')[0]?.lastTransitionTime, 'then')
+  t.equal(
+    setCondition(first, { ...condition, status: 'False' }, 'now')[0]?.lastTransitionTime,
+    'now'
+  )
+
+  const pace = createPace(10, 2)
+  t.same([pace.take(0), pace.take(0), pace.take(0)], [0, 0, 100])
+  t.equal(pace.take(1000), 0)
+  t.end()
+})

@@ -1,0 +1,105 @@
+import { test } from 'tap'
+import { Observation } from '../../../../src/api/gen/hub.js'
+import { type Finding, readObservation } from '../../../../webhook/hub/observations/observations.js'
+import { nodeStatus } from '../rig.js'
+
+test('an observation is checked, and refused calls are not learned', (t) => {
+  const given = Observation.fromPartial({
+    id: 'n/b/1',
+    container: { name: 'web', id: 'c' },
+    abis: [
+      {
+        abi: 'x86_64',
+        syscalls: [
+          { name: 'read', count: 9 },
+          { name: 'mount', count: 2 },
+          { name: 'ptrace', count: 3 },
+          { name: 'syscall_999', count: 1 },
+          { name: '__proto__', count: 1 },
+          { name: 'BAD NAME', count: 1 }
+        ]
+      },
+      { abi: 'i386', syscalls: [{ name: 'mount', count: 1 }] },
+      { abi: 'mips', syscalls: [{ name: 'read', count: 1 }] }
+    ],
+    denied: [
+      { name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: undefined },
+      { name: 'ptrace', count: 3, action: 'SCMP_ACT_LOG' }
+    ]
+  })
+  const finding = readObservation(given, 'n') as Finding
+  t.same(finding.set, {
+    x86_64: ['__proto__', 'ptrace', 'read', 'syscall_999'].filter((n) => n !== '__proto__')
+  })
+  t.equal(finding.dropped.length, 2)
+  t.same(
+    finding.denials.map(({ syscall, count }) => [syscall, count]),
+    [
+      ['mount', 2],
+      ['ptrace', 3]
+    ]
+  )
+  const partly = readObservation(
+    {
+      ...given,
+      denied: [{ name: 'mount', count: 1, action: 'SCMP_ACT_ERRNO', detail: undefined }]
+    },
+    'n'
+  )
+  t.ok(
+    (partly as Finding).set.x86_64?.includes('mount'),
+    'refused once, but let through once as well'
+  )
+  const rich = readObservation(
+    Observation.fromPartial({
+      ...{ id: 'n/b/2', part: 'entry', container: { name: 'web', id: 'c', runtime: 'runc' } },
+      abis: [
+        {
+          abi: 'x86_64',
+          syscalls: ['read', 'mount', 'socket'].map((name) => ({ name, count: 2 }))
+        },
+        { abi: 'i386', syscalls: [{ name: 'mount', count: 2 }] }
+      ],
+      denied: [
+        {
+          ...{ name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO' },
+          detail: {
+            abi: 'x86_64',
+            errno: 1,
+            pid: 7,
+            comm: '<script>"\n\u001b[31m',
+            expected: false
+          }
+        }
+      ],
+      startup: [{ abi: 'x86_64', names: ['read', 'mount', 'invented'] }],
+      serving: [{ abi: 'mips', names: ['read'] }],
+      arguments: [
+        { abi: 'x86_64', name: 'socket', index: 0, values: ['010', '2', '99999999999999999999'] },
+        { abi: 'x86_64', name: 'mount', index: 0, values: ['1'] },
+        { abi: 'x86_64', name: 'socket', index: 9, values: ['1'] }
+      ],
+      events: ['stop', 'start', '<b>'],
+      lost: 3
+    }),
+    'n',
+    nodeStatus
+  ) as Finding
+  t.match(rich, {
+    ...{
+      part: 'entry',
+      lost: 3,
+      events: ['start', 'stop'],
+      kernel: '6.18.0',
+      runtime: 'runc 1.1.5'
+    },
+    set: { x86_64: ['read', 'socket'], i386: ['mount'] },
+    denials: [{ abi: 'x86_64', syscall: 'mount', errno: 1, pid: 7, comm: '<script>"\n\u001b[31m' }]
+  })
+  t.same(rich.startup, { x86_64: ['read'] }, 'nothing refused, nothing invented')
+  t.same(rich.serving, {})
+  t.same(rich.arguments, [{ abi: 'x86_64', name: 'socket', index: 0, values: ['2', '10'] }])
+  t.type(readObservation({ ...given, id: '' }, 'n'), 'string')
+  t.type(readObservation({ ...given, container: undefined }, 'n'), 'string')
+  t.end()
+})

@@ -1,0 +1,273 @@
+import { test } from 'tap'
+import { ContainerRef } from '../../../../src/api/gen/hub.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { approvedDigest, recordedApprovals } from '../../../../src/seccomp/render/approval.js'
+import { approveObserved } from '../../../../src/seccomp/review/approve.js'
+import { renderProfile } from '../../../../src/seccomp/render/render.js'
+import {
+  createCardinality,
+  defaultLimits
+} from '../../../../webhook/hub/observations/cardinality.js'
+import { bearerOf, cachedReview, type Identity } from '../../../../webhook/hub/stream/identity.js'
+import { readObservation } from '../../../../webhook/hub/observations/observations.js'
+import { withLearned } from '../../../../webhook/hub/observations/learned-status.js'
+import { createPodCheck, type PlacedPod } from '../../../../webhook/hub/observations/pod-check.js'
+import { withVerdict } from '../../../../webhook/hub/status/profile-status.js'
+import { createRefusals } from '../../../../webhook/hub/stream/refusals.js'
+import { collectLog, observationOf } from '../rig.js'
+
+const web: PlacedPod = {
+  ...{ namespace: 'shop', name: 'web-1', node: 'node-a', labels: {} },
+  owner: { kind: 'Deployment', name: 'web' },
+  containers: [{ name: 'app', kind: 'container' }]
+}
+
+function podsOf(initial: Record<string, PlacedPod>) {
+  const pods = new Map(Object.entries(initial))
+  const listeners = new Set<() => void>()
+  return {
+    pod: (uid: string) => pods.get(uid),
+    podsOn: (node: string) => [...pods.values()].filter((one) => one.node === node),
+    onChange(listener: () => void) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    put(uid: string, pod: PlacedPod) {
+      pods.set(uid, pod)
+      for (const listener of listeners) listener()
+    }
+  }
+}
+
+const containerOf = (more: Partial<ContainerRef> = {}) =>
+  ContainerRef.fromPartial({
+    ...{ name: 'app', id: 'c', podNamespace: 'shop', podName: 'web-1', podUid: 'u1' },
+    ...more
+  })
+
+test('an ephemeral container teaches no profile: what it used is a session', async (t) => {
+  const containers: PlacedPod['containers'] = [
+    { name: 'setup', kind: 'init' },
+    { name: 'app', kind: 'container' },
+    { name: 'proxy', kind: 'container' },
+    { name: 'debugger-x', kind: 'ephemeral' },
+    { name: 'debugger-y', kind: 'ephemeral', beside: 'proxy' }
+  ]
+  const labelled = { ...web, containers, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
+  const pods = podsOf({ u1: { ...web, containers }, u2: labelled })
+  const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
+  t.teardown(() => check.close())
+  const own = { podUid: 'u2', podName: 'own-1' }
+  for (const [container, profile, part] of [
+    [{ name: 'app' }, 'web.app', 'entry'],
+    [{ name: 'debugger-x' }, 'web.app', 'session'],
+    [{ name: 'debugger-y' }, 'web.proxy', 'session'],
+    [{ ...own, name: 'app' }, 'mine', 'entry'],
+    [{ ...own, name: 'debugger-x' }, 'mine', 'session']
+  ] as const) {
+    const target = await check.check('node-a', containerOf(container))
+    if ('reason' in target) throw new Error(target.message)
+    const observation = observationOf('i', ['ptrace'])
+    const finding = readObservation(observation, 'node-a', undefined, target)
+    t.match(finding, { target: { ref: { name: profile } }, part }, container.name)
+    if (typeof finding === 'string') continue
+    const status = withLearned({}, {}, finding)
+    const isEntry = part === 'entry'
+    t.match(isEntry ? status.observed : status.sessions, { x86_64: ['ptrace'] })
+    t.equal(isEntry ? status.sessions : status.observed, undefined)
+  }
+})
+
+test('whose an observation is, the API server says', async (t) => {
+  const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
+  const pods = podsOf({ u1: web, u2: labelled, mirror: { ...web, name: 'static-1' } })
+  const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
+  const cases: [string, string, Partial<ContainerRef>, string][] = [
+    ['its own', 'node-a', {}, 'shop/web.app'],
+    [
+      'invented labels and annotations do not count',
+      'node-a',
+      { profile: 'other', labels: { 'pod-template-hash': 'x' } },
+      'shop/web.app'
+    ],
+    ['the pod’s own label does', 'node-a', { podUid: 'u2', podName: 'own-1' }, 'shop/mine'],
+    [
+      'a static pod has another uid on its node',
+      'node-a',
+      { podUid: 'of-the-kubelet', podName: 'static-1' },
+      'shop/web.app'
+    ],
+    ['another node', 'node-b', {}, 'pod-elsewhere'],
+    ['another name under a known uid', 'node-a', { podName: 'web-2' }, 'pod-unknown'],
+    ['another namespace under a known uid', 'node-a', { podNamespace: 'bank' }, 'pod-unknown'],
+    ['a container that the pod has not', 'node-a', { name: 'other' }, 'container-unknown'],
+    ['no pod', 'node-a', { podUid: '', podName: '', podNamespace: '' }, 'not-kubernetes']
+  ]
+  for (const [what, node, container, expected] of cases) {
+    const answer = await check.check(node, containerOf(container))
+    t.equal(
+      'reason' in answer ? answer.reason : `${answer.ref.namespace}/${answer.ref.name}`,
+      expected,
+      what
+    )
+  }
+  const late = check.check('node-a', containerOf({ podUid: 'u9', podName: 'late-1' }))
+  pods.put('u9', { ...web, name: 'late-1', owner: { kind: 'Job', name: 'late' } })
+  t.match(await late, { ref: { namespace: 'shop', name: 'late.app' } }, 'it is waited for')
+  check.close()
+
+  const apart = createPodCheck({ pods, plain: 'apart', waitMs: 30 })
+  const plain = await apart.check(
+    'node-a',
+    ContainerRef.fromPartial({ name: 'nginx', profile: 'shop/web' })
+  )
+  t.match(plain, { ref: { namespace: 'secco-system', name: 'plain.node-a.nginx' } })
+  apart.close()
+
+  const finding = readObservation(observationOf('node-b/b/1', ['read']), 'node-a')
+  t.match(finding, { id: 'node-a/node-b/b/1' }, 'evidence of another node is out of reach')
+  t.match(readObservation(observationOf('node-a/b/1', ['read']), 'node-a'), { id: 'node-a/b/1' })
+})
+
+test('how much satellites may make the hub keep', (t) => {
+  const limits = {
+    ...defaultLimits,
+    newProfilesAtOnce: 3,
+    newProfilesPerMinute: 60,
+    profiles: 6,
+    instancesAtOnce: 2,
+    instancesPerMinute: 60
+  }
+  const cardinality = createCardinality(limits)
+  cardinality.known('shop/old')
+  const admit = (node: string, profile: string, instance: string, at = 0) =>
+    cardinality.admit(node, profile, instance, at)?.reason
+  t.same(
+    ['1', '2', '3', '4'].map((n) => admit('a', `shop/p${n}`, n)),
+    [undefined, undefined, undefined, 'new-profiles']
+  )
+  t.equal(admit('a', 'shop/p1', '1'), undefined, 'what was begun goes on')
+  t.equal(admit('a', 'shop/old', '9'), undefined, 'what exists costs nothing')
+  t.equal(admit('b', 'shop/p5', '1'), undefined, 'another node has its own measure')
+  t.equal(admit('a', 'shop/p6', '6', 1000), undefined, 'in time there is more')
+  t.equal(admit('b', 'shop/p7', '7', 1000), 'too-many-profiles')
+  cardinality.gone('shop/p6')
+  t.equal(admit('b', 'shop/p7', '7', 1000), undefined)
+  t.same(
+    [admit('a', 'shop/old', 'x'), admit('a', 'shop/old', 'y'), admit('b', 'shop/old', '9')],
+    [undefined, 'too-many-instances', 'too-many-instances']
+  )
+
+  const { logger, lines } = collectLog()
+  let now = 0
+  const refusals = createRefusals(logger, () => now)
+  for (let n = 0; n < 1000; n += 1)
+    refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  now = 20_000
+  refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  t.equal(refusals.counts()['pod-unknown'], 1001)
+  t.match(lines, [{ reason: 'pod-unknown', node: 'a' }, { unsaid: 999 }])
+  t.equal(lines.length, 2)
+  t.end()
+})
+
+test('tokens are asked about once, and not in floods', async (t) => {
+  let now = 0
+  let asked = 0
+  const answers: Record<string, Identity> = {
+    long: { node: 'a', by: 'token', expiresAtMs: 3_600_000 },
+    short: { node: 'a', by: 'token', expiresAtMs: 5000 }
+  }
+  const review = cachedReview(
+    (token) => {
+      asked += 1
+      return Promise.resolve(answers[token] ?? { reason: 'token-invalid' as const, message: 'no' })
+    },
+    () => now
+  )
+  const count = async (token: string, fresh = false) => {
+    const before = asked
+    await Promise.all([review(token, fresh), review(token, fresh)])
+    return asked - before
+  }
+  t.equal(await count('long'), 1)
+  t.equal(await count('long'), 0)
+  t.equal(await count('long', true), 1, 'a review again is one')
+  t.equal(await count('short'), 1)
+  t.equal(await count('bad'), 1)
+  t.equal(await count('bad'), 0)
+  now = 6000
+  t.equal(await count('short'), 1, 'not beyond its own end')
+  now = 121_000
+  t.equal(await count('long'), 1, 'not for ever')
+  let refused = 0
+  for (let n = 0; n < 5000; n += 1) await review(`invented-${n}`).catch(() => (refused += 1))
+  t.ok(refused > 2500, `${refused} of 5,000 invented tokens were never asked about`)
+
+  t.equal(bearerOf('Bearer a.b.c'), 'a.b.c')
+  for (const header of [
+    undefined,
+    'a.b.c',
+    'Basic x',
+    'Bearer ',
+    'Bearer a b',
+    `Bearer ${'x'.repeat(20_000)}`
+  ]) {
+    t.equal(bearerOf(header), undefined)
+  }
+})
+
+test('an approval is about what it was given for', (t) => {
+  const at = '2026-11-24T10:00:00.000Z'
+  const seccomp = {
+    defaultAction: 'SCMP_ACT_ERRNO' as const,
+    syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW' as const }]
+  }
+  const profile: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: { seccomp },
+    status: { observed: { x86_64: ['read', 'write'] } }
+  }
+  const bound = approveObserved(profile, { by: 'olga', at, bind: true })
+  t.match(bound.spec.approval, { by: 'olga', at, digest: approvedDigest(bound.spec) })
+  t.equal(bound.status?.approvals, undefined, 'the status is the hub’s')
+  t.equal(approveObserved(bound, { by: 'olga', at: 'later', bind: true }), bound, 'once is enough')
+  t.not(approvedDigest({ seccomp }), approvedDigest({ seccomp, extends: ['secco-system/base'] }))
+  t.equal(
+    approvedDigest({ seccomp: { syscalls: seccomp.syscalls, defaultAction: 'SCMP_ACT_ERRNO' } }),
+    approvedDigest({ seccomp }),
+    'the order of keys says nothing'
+  )
+  const render = (one: SeccompProfile) =>
+    renderProfile(one, {
+      mode: 'enforce',
+      resolve: (_, name) => (name === 'web' ? bad : undefined)
+    })
+  const bad: SeccompProfile = {
+    ...bound,
+    spec: { ...bound.spec, seccomp: { ...seccomp, syscalls: [] } }
+  }
+  t.ok(render(bound).digest)
+  t.throws(() => render(bad), { code: 'APPROVAL_INVALID', message: /olga approved sha256:/ })
+  const child: SeccompProfile = {
+    ...profile,
+    metadata: { namespace: 'shop', name: 'child' },
+    spec: { seccomp, extends: ['web'] }
+  }
+  t.throws(() => render(child), { code: 'APPROVAL_INVALID' }, 'nor through extends')
+
+  const rendered = {
+    state: 'rendered' as const,
+    digest: `sha256:${'a'.repeat(64)}`,
+    audit: `sha256:${'b'.repeat(64)}`,
+    readiness: { ready: 1, total: 1, waiting: [], failed: [] }
+  }
+  const recorded = withVerdict(bound, rendered, at, true)
+  t.match(recorded.status?.approvals, [{ by: 'olga', revision: rendered.digest }])
+  t.equal(recordedApprovals(recorded, 'later', true), recorded.status?.approvals, 'once')
+  t.match(withVerdict(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
+  t.equal(withVerdict(profile, rendered, at).status?.approvals, undefined, 'not outside a cluster')
+  t.end()
+})

@@ -1,0 +1,131 @@
+import { t, test } from 'tap'
+import { routeOf } from '../../../../webhook/ui/api/foreign.js'
+import { routes } from '../../../../webhook/ui/api/registry.js'
+import { allRoutes } from '../../../../webhook/ui/api/truth-routes.js'
+import { actionWords } from '../../../../webhook/ui/parts/action-words.js'
+import type { Truth } from '../../../../webhook/confinement/truth.js'
+import { profile, startUiRig } from '../rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+/** Endpoints are described without anything behind them. */
+const nothing = { sources: { now: Date.now, profiles: () => [] } } as unknown as Truth
+
+test('who does something sees it done on the next page, however soon', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const path = '/review/shop/checkout.app'
+  t.match((await rig.get(path)).body, /Include accept4/)
+  const body = { reason: 'tests passed', allow: ['accept4', 'read', 'ptrace'] }
+  await rig.send('POST', '/api/v1/profiles/shop/checkout.app/approve', body)
+  t.match((await rig.get(path)).body, /Nothing changes/)
+})
+
+test('what changes something: JSON of this origin, by who may, and it is recorded', async (t) => {
+  const rig = await startUiRig()
+  const { app, send } = rig
+  t.teardown(() => app.close())
+  const url = '/api/v1/profiles/shop/checkout.app/approve'
+  const body = { reason: 'tests passed', allow: ['accept4', 'read'] }
+
+  t.equal(
+    (await send('POST', url, body, { headers: { origin: 'https://evil.example' } })).statusCode,
+    403
+  )
+  t.equal((await send('POST', url, body, { headers: { origin: undefined } })).statusCode, 403)
+  t.equal(
+    (await send('POST', url, body, { headers: { 'sec-fetch-site': 'cross-site' } })).statusCode,
+    403
+  )
+  t.equal((await send('POST', url, body, { headers: { cookie: undefined } })).statusCode, 401)
+  const viewer = await send('POST', url, body, { role: 'viewer' })
+  t.match(viewer.json(), { code: 'FORBIDDEN', message: /viewer may not approve/ })
+  const form = await app.inject({
+    ...{ method: 'POST', url, payload: 'reason=x' },
+    headers: {
+      host: 'localhost',
+      origin: 'http://localhost',
+      cookie: rig.cookie('admin'),
+      'content-type': 'application/x-www-form-urlencoded'
+    }
+  })
+  t.equal(form.statusCode, 415, 'a form')
+  const text = await app.inject({
+    ...{ method: 'POST', url, payload: JSON.stringify(body) },
+    headers: {
+      host: 'localhost',
+      origin: 'http://localhost',
+      cookie: rig.cookie('admin'),
+      'content-type': 'text/plain'
+    }
+  })
+  t.equal(text.statusCode, 415, 'JSON that says it is text')
+  t.equal((await send('POST', url, { ...body, surprise: 1 })).statusCode, 400, 'unknown members')
+  t.equal(rig.profiles()[0]?.spec.seccomp, undefined, 'nothing of it happened')
+
+  t.match((await send('POST', url, { ...body, expect: 'sha256:other' })).json(), {
+    code: 'CONFLICT'
+  })
+  t.equal((await send('POST', url, body)).statusCode, 200)
+  const after = rig.profiles()[0]
+  t.same(after?.spec.seccomp?.syscalls?.[0]?.names, ['accept4', 'read'])
+  t.match(after?.status?.approvals, [{ by: 'admin', reason: 'tests passed' }])
+  t.same(after?.status?.observed, profile.status?.observed, 'what was observed stays')
+
+  const calls = '/api/v1/profiles/shop/checkout.app/calls'
+  t.equal(
+    (await send('POST', calls, { reason: 'r', refuse: ['accept4'], allow: ['mkdir'] })).statusCode,
+    200
+  )
+  const names = rig.profiles()[0]?.spec.seccomp?.syscalls?.flatMap((rule) => rule.names)
+  t.same(names, ['read', 'mkdir'])
+  t.match((await send('POST', calls, { reason: 'r', refuse: ['execve'] })).json(), {
+    message: /every container needs it/
+  })
+  t.match((await send('POST', calls, { reason: 'r', allow: ['nonsense'] })).json(), {
+    message: /no syscall table/
+  })
+
+  const { items } = (await rig.get('/api/v1/audit')).json<{
+    items: { action: string; status: number }[]
+  }>()
+  t.ok(
+    items.some(({ action, status }) => action === 'approveProfile' && status === 403),
+    'refused ones too'
+  )
+  t.match(items[0], {
+    action: 'decideCalls',
+    user: 'admin',
+    object: 'shop/checkout.app',
+    status: 400
+  })
+  const page = (await rig.get('/audit')).body
+  t.match(page, /decided on calls[^]*approved<[^]*tests passed/)
+  t.notMatch(page, /approveProfile|decideCalls/, 'words, not names of operations')
+  t.notMatch(page, /kept in the profile/, 'one line says the action and the approval')
+})
+
+test('what somebody did has words and an object, and who only asked did nothing', async (t) => {
+  const all = [...allRoutes(nothing).map(routeOf), ...routes]
+  for (const { method, operationId, needs } of all) {
+    if (method === 'GET' || needs.verb === 'list' || needs.verb === 'get') continue
+    t.not(actionWords(operationId), operationId, `${operationId}: in words`)
+  }
+  const rig = await startUiRig({ foreign: allRoutes(nothing) })
+  t.teardown(() => rig.app.close())
+  const profile = 'shop/checkout.app'
+  await rig.send('POST', '/api/v1/promote', { profile, mode: 'enforce', reason: 'a quiet week' })
+  await rig.send('POST', '/api/v1/mute', { profile, syscall: 'mount', remove: true })
+  await rig.send('POST', '/api/v1/block', { what: 'af-alg', reason: 'CVE', dryRun: true })
+  await rig.send('POST', '/api/v1/traces', { container: 'web' })
+  await rig.send('POST', '/api/v1/simulate', { profile })
+  await rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' })
+  const list = rig.ui.audit.list().map(({ action, object, detail }) => [action, object, detail])
+  t.same(list.reverse(), [
+    ['postPromote', profile, 'a quiet week'],
+    ['postMute', profile, 'taken back: syscall: mount'],
+    ['postBlock', 'af-alg', 'dry run, nothing was changed: CVE'],
+    ['startTrace', 'web', '']
+  ])
+})

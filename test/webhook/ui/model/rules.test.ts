@@ -1,0 +1,35 @@
+import { t, test } from 'tap'
+import { apiVersion } from '../../../../src/api/names.js'
+import type { SeccompRule } from '../../../../src/api/seccomp-rule.js'
+import { ruleLines } from '../../../../webhook/ui/model/rules.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+test('rules in their order; what can never win is marked', (t) => {
+  const rule = (
+    name: string,
+    spec: Partial<SeccompRule['spec']>,
+    namespace = 'secco-system'
+  ): SeccompRule => ({
+    ...{ apiVersion, kind: 'SeccompRule', metadata: { namespace, name } },
+    spec: { mode: 'learn', ...spec }
+  })
+  const web = { matchLabels: { app: 'web' } }
+  const lines = ruleLines([
+    rule('late', { podSelector: web, priority: 0, containers: ['a'] }),
+    rule('first', { podSelector: web, priority: 5 }),
+    rule('other', { podSelector: { matchLabels: { app: 'db' } } }),
+    rule('home', { podSelector: web }, 'shop')
+  ])
+  t.same(
+    lines.map(({ key, shadowedBy }) => [key, shadowedBy]),
+    [
+      ['secco-system/first', undefined],
+      ['secco-system/late', 'first'],
+      ['secco-system/other', undefined],
+      ['shop/home', undefined]
+    ]
+  )
+  t.end()
+})

@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process'
+import process from 'node:process'
+import { t, test } from 'tap'
+import { pages } from '../../../../webhook/ui/pages/registry.js'
+import { repositoryRoot } from '../../../helpers/repository.js'
+import { startUiRig } from '../rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+const filled: Record<string, string> = {
+  '/workloads/:namespace/:name': '/workloads/shop/checkout.app',
+  '/review/:namespace/:name': '/review/shop/checkout.app',
+  '/profiles/:namespace/:name': '/profiles/shop/checkout.app'
+}
+
+test('every page: served, without anything inline, hostile names inert', async (t) => {
+  const { app, get } = await startUiRig()
+  t.teardown(() => app.close())
+  for (const { path } of pages) {
+    if (path === '/profiler/:id') continue
+    const page = await get(filled[path] ?? path)
+    t.equal(page.statusCode, 200, path)
+    t.match(page.headers['content-security-policy'], /default-src 'none';script-src 'self'/)
+    t.equal(page.headers['x-frame-options'], 'DENY')
+    t.equal(page.headers['cache-control'], 'no-store')
+    t.notMatch(
+      page.body,
+      /<script(?! src="\/assets\/)|\son\w+=|style="|<style|href="javascript:/i,
+      path
+    )
+    t.notMatch(page.body, /[\u202e\u0007]/, path)
+  }
+  const page = await get('/workloads/shop/checkout.app')
+  t.match(page.body, /&lt;script&gt;alert\(1\)/)
+  t.equal((await get('/absent')).statusCode, 404)
+  t.match(
+    (await get('/workloads/shop/absent')).body,
+    /no workload is learned as shop\/absent[^]*NOT_FOUND/
+  )
+  t.match((await get('/profiler/7')).body, /forgotten/)
+})
+
+test('an empty installation says what to do next', async (t) => {
+  const { app, get } = await startUiRig({
+    objects: [],
+    nodes: () => [],
+    denials: () => [],
+    problems: () => []
+  })
+  t.teardown(() => app.close())
+  const said: [string, RegExp][] = [
+    ['/', /Nothing waits for you[^]*Nothing is learned yet[^]*secco render --learn/],
+    ['/workloads', /Nothing is learned yet/],
+    ['/review', /Nothing waits for review/],
+    ['/denials', /Nothing was refused/],
+    ['/profiles', /There is no profile yet/],
+    ['/rules', /There is no rule yet/],
+    ['/nodes', /No satellite has connected yet[^]*secco satellite/],
+    ['/profiler', /No satellite runs on the machine/],
+    ['/emergency', /Nothing is blocked/],
+    ['/audit', /Nothing is recorded/],
+    ['/doctor', /none has ever connected[^]*start one on each node/]
+  ]
+  for (const [path, words] of said) t.match((await get(path)).body, words, path)
+})
+
+test('assets: the same for all, named by their content', async (t) => {
+  const { app, get } = await startUiRig()
+  t.teardown(() => app.close())
+  const page = await get('/')
+  const [, style = ''] = /href="(\/assets\/secco\.css\?v=\w+)"/.exec(page.body) ?? []
+  const first = await app.inject({ url: style, headers: { host: 'localhost' } })
+  t.equal(first.statusCode, 200)
+  t.match(first.headers, { 'content-type': /text\/css/, 'cache-control': /immutable/ })
+  const etag = String(first.headers['etag'])
+  const again = await app.inject({
+    url: style,
+    headers: { host: 'localhost', 'if-none-match': etag }
+  })
+  t.equal(again.statusCode, 304)
+  t.doesNotThrow(
+    () => execFileSync(process.execPath, ['bin/gen-ui.mjs', '--check'], { cwd: repositoryRoot }),
+    'the generated assets are of the sources as they are: npm run gen'
+  )
+  t.doesNotThrow(
+    () =>
+      execFileSync('node_modules/.bin/tsc', ['-p', 'webhook/ui/browser'], { cwd: repositoryRoot }),
+    'the types of what runs in the browser'
+  )
+})

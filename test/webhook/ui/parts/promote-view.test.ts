@@ -1,0 +1,33 @@
+import { test } from 'tap'
+import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
+import { promotePanel } from '../../../../webhook/ui/parts/promote-view.js'
+import { profile } from '../rig.js'
+
+test('where nobody watches a canary the page says so', (t) => {
+  const message = 'what is refused is not heard of: n1: records nothing (--record off)'
+  const panel = (status: 'True' | 'False') => {
+    const condition = { type: 'QuietUnproven', status, reason: 'x', message }
+    const spec = {
+      ...profile.spec,
+      seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] },
+      ladder: {
+        mode: 'enforce',
+        canary: {
+          percent: 5,
+          from: { mode: 'audit' },
+          startedAt: '2026-01-01T00:00:00Z',
+          quietFor: '10m'
+        }
+      }
+    }
+    const line = {
+      ...{ key: 'shop/web', state: 'audit', containers: 1 },
+      profile: { ...profile, spec, status: { ...profile.status, conditions: [condition] } }
+    } as unknown as WorkloadLine
+    return promotePanel(line, { may: true, offered: true, now: 0 }).markup
+  }
+  t.match(panel('True'), /data-canary[^]*Quiet proves nothing here[^]*n1: records nothing/)
+  t.match(panel('False'), /data-canary/)
+  t.notMatch(panel('False'), /proves nothing/)
+  t.end()
+})

@@ -1,0 +1,102 @@
+import { t, test } from 'tap'
+import { isLoopbackHost } from '../../../../webhook/ui/sessions/gate.js'
+import { createSessions } from '../../../../webhook/access/sessions.js'
+import { localIdentity } from '../../../../webhook/access/rights.js'
+import { startUiRig } from '../rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+test('host names: only this machine by its loopback names', (t) => {
+  for (const host of ['localhost', 'localhost:9445', '127.0.0.1:1', '[::1]:9445'])
+    t.ok(isLoopbackHost(host), host)
+  for (const host of [
+    undefined,
+    '',
+    'example.org',
+    'localhost.example.org',
+    '127.0.0.1.example.org',
+    '10.0.0.1:9445'
+  ]) {
+    t.notOk(isLoopbackHost(host), host ?? 'none')
+  }
+  t.end()
+})
+
+test('who comes in: links once, sessions for a while, the token; nobody else', async (t) => {
+  const rig = await startUiRig()
+  const { app, ui, token } = rig
+  t.teardown(() => app.close())
+  const plain = (url: string, headers: Record<string, string> = {}) =>
+    app.inject({ url, headers: { host: 'localhost', ...headers } })
+
+  const stranger = await plain('/')
+  t.equal(stranger.statusCode, 401)
+  t.match(stranger.body, /secco ui link/)
+  t.notMatch(stranger.body, /checkout/)
+  t.match(await plain('/api/v1/profiles'), { statusCode: 401 })
+  t.match((await plain('/api/v1/profiles')).json(), { code: 'UNAUTHENTICATED' })
+  t.equal((await plain('/', { host: 'example.org' })).statusCode, 403, 'rebinding')
+
+  const code = ui.sessions.link(localIdentity('anna', 'admin'))
+  const opened = await plain(`/login/${code}`)
+  t.equal(opened.statusCode, 200)
+  const cookie = String(opened.headers['set-cookie'])
+  t.match(cookie, /^secco-0=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/)
+  const session = cookie.split(';')[0] ?? ''
+  t.match((await plain('/', { cookie: session })).body, /anna/)
+  t.match(await plain(`/login/${code}`), { statusCode: 401, body: /used already/ }, 'replayed')
+  t.equal((await plain('/login/short')).statusCode, 400)
+  t.match(ui.audit.list(), [{ user: 'anna', action: 'openSession', detail: 'by a one-time link' }])
+
+  t.equal((await plain('/api/v1/profiles', { authorization: `Bearer ${token}` })).statusCode, 200)
+  t.equal((await plain('/api/v1/profiles', { authorization: 'Bearer other' })).statusCode, 401)
+
+  rig.pass(13 * 3_600_000)
+  t.match(await plain('/', { cookie: session }), { statusCode: 401, body: /session is over/ })
+})
+
+test('sessions and links end by themselves', (t) => {
+  let now = 0
+  const sessions = createSessions(() => now, { idleMs: 10, lifeMs: 25, linkMs: 5 })
+  const identity = localIdentity('a', 'viewer')
+  const late = sessions.link(identity)
+  now = 6
+  t.equal(sessions.redeem(late), undefined, 'a link that nobody opened')
+  const id = sessions.open(identity)
+  for (now of [10, 18, 26]) t.equal(sessions.find(id)?.user, 'a', `used at ${now}`)
+  now = 32
+  t.equal(sessions.find(id), undefined, 'older than any session')
+  const other = sessions.open(identity)
+  now = 43
+  t.equal(sessions.find(other), undefined, 'idle')
+  const closed = sessions.open(identity)
+  sessions.close(closed)
+  t.equal(sessions.find(closed), undefined)
+  t.end()
+})
+
+test('a way in is on record: who made it, for whom, whether it was refused; never what opens it', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const made = await rig.send('POST', '/api/v1/links', { role: 'viewer' })
+  t.equal(made.statusCode, 200)
+  const { path } = made.json<{ path: string }>()
+  t.equal((await rig.send('POST', '/api/v1/links', {}, { role: 'viewer' })).statusCode, 403)
+  await rig.app.inject({ url: path, headers: { host: 'localhost' } })
+  const token = { token: rig.token }
+  t.equal((await rig.send('POST', '/api/v1/session', token)).statusCode, 200)
+  const list = rig.ui.audit
+    .list()
+    .map(({ user, action, detail, status }) => [user, action, detail, status])
+  t.same(list.reverse(), [
+    ['admin', 'makeLink', 'for viewers', 200],
+    ['viewer', 'makeLink', 'for admins', 403],
+    ['admin', 'openSession', 'by a one-time link', 200],
+    ['local', 'openSession', 'by a token', 200]
+  ])
+  const { body } = await rig.get('/audit')
+  t.match(body, /logged in[^]*made a log-in link/)
+  const code = path.replace('/login/', '')
+  t.notOk(body.includes(code) || JSON.stringify(rig.ui.audit.list()).includes(code))
+})

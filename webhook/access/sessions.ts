@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
+import type { Identity } from './rights.js'
+
+export interface SessionTiming {
+  /** A session that asks nothing for so long is over, in ms. */
+  idleMs: number
+  /** And so is any after so long. */
+  lifeMs: number
+  /** A one-time link that nobody opens. */
+  linkMs: number
+}
+
+const defaultTiming: SessionTiming = {
+  idleMs: 12 * 3_600_000,
+  lifeMs: 7 * 86_400_000,
+  linkMs: 3_600_000
+}
+/** Beyond these the oldest go. */
+const mostSessions = 1000
+const mostLinks = 100
+
+/** Sessions of browsers and the one-time links that open them. In memory: a restart ends them. */
+export interface Sessions {
+  /** A code that opens one session for this identity, once. */
+  link(identity: Identity): string
+  /** Uses a code up; undefined: unknown, used or too old. */
+  redeem(code: string): { id: string; identity: Identity } | undefined
+  open(identity: Identity): string
+  /** undefined: unknown or over. */
+  find(id: string): Identity | undefined
+  close(id: string): void
+}
+
+interface Session {
+  identity: Identity
+  opened: number
+  seen: number
+}
+
+/** What is kept is a digest: who reads the memory of the hub has no session yet. */
+const keyOf = (secret: string) => createHash('sha256').update(secret).digest('base64url')
+const secret = () => randomBytes(32).toString('base64url')
+
+/** @param now the clock, in ms */
+export function createSessions(now: () => number, given: Partial<SessionTiming> = {}): Sessions {
+  const timing = { ...defaultTiming, ...given }
+  const sessions = new Map<string, Session>()
+  const links = new Map<string, { identity: Identity; made: number }>()
+  const open = (identity: Identity): string => {
+    const id = secret()
+    sessions.set(keyOf(id), { identity, opened: now(), seen: now() })
+    dropOldest(sessions, mostSessions)
+    return id
+  }
+  return {
+    link(identity) {
+      const code = secret()
+      links.set(keyOf(code), { identity, made: now() })
+      dropOldest(links, mostLinks)
+      return code
+    },
+    redeem(code) {
+      const key = keyOf(code)
+      const found = links.get(key)
+      links.delete(key)
+      if (found === undefined || now() - found.made > timing.linkMs) return undefined
+      return { id: open(found.identity), identity: found.identity }
+    },
+    open,
+    find(id) {
+      const key = keyOf(id)
+      const session = sessions.get(key)
+      if (session === undefined) return undefined
+      if (now() - session.seen > timing.idleMs || now() - session.opened > timing.lifeMs) {
+        sessions.delete(key)
+        return undefined
+      }
+      session.seen = now()
+      return session.identity
+    },
+    close: (id) => void sessions.delete(keyOf(id))
+  }
+}

@@ -1,0 +1,50 @@
+import type { KubeConfig } from '@kubernetes/client-node'
+import { apiGroup } from '../../../src/api/names.js'
+import { createApiCall } from '../../../src/store/kubernetes-call.js'
+import type { ObjectRef } from '../../../src/store/store.js'
+
+/** Somebody as the API server knows them. */
+export interface ClusterUser {
+  username: string
+  groups?: readonly string[]
+}
+
+/** Verbs of people on profiles; `approve` is Secco's own. */
+export type ProfileVerb = 'get' | 'list' | 'update' | 'patch' | 'approve'
+
+export interface AccessReviewer {
+  /** Whether the user may do that to a profile (SubjectAccessReview, authorization.k8s.io/v1). */
+  mayProfile(user: ClusterUser, verb: ProfileVerb, ref: ObjectRef): Promise<boolean>
+  /** Our own name (SelfSubjectReview): whose approvals ours are. */
+  self(): Promise<string>
+}
+
+/** Asks the API server each time: rights that are taken away are gone at once. Rejects with UNAVAILABLE, FORBIDDEN. */
+export function createAccessReviewer(config: KubeConfig): AccessReviewer {
+  const call = createApiCall(config)
+  return {
+    async mayProfile({ username, groups }, verb, { namespace, name }) {
+      const resource = { group: apiGroup, resource: 'seccompprofiles' }
+      const { status } = (await call('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        body: {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SubjectAccessReview',
+          spec: {
+            user: username,
+            ...(groups === undefined ? {} : { groups: [...groups] }),
+            resourceAttributes: { ...resource, verb, namespace, name }
+          }
+        }
+      })) as { status?: { allowed?: boolean; denied?: boolean } }
+      return status?.allowed === true && status.denied !== true
+    },
+    async self() {
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+      const { status } = (await call('POST', path, { body })) as {
+        status?: { userInfo?: { username?: string } }
+      }
+      return status?.userInfo?.username ?? ''
+    }
+  }
+}

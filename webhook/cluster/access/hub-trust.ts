@@ -1,0 +1,30 @@
+import type { KubeConfig } from '@kubernetes/client-node'
+import type { HubOptions } from '../../hub/hub.js'
+import { plainChoices, type PlainContainers } from '../../hub/observations/pod-check.js'
+import { createAccessReviewer } from './access-review.js'
+import { createTokenReviewer } from './token-review.js'
+
+export interface HubTrustOptions {
+  /** Audience of satellites' tokens; default `secco-hub`. */
+  audience?: string
+  /** User name of the satellites' ServiceAccount. */
+  account?: string
+  plainContainers?: PlainContainers
+}
+
+/** What a hub in a cluster goes by: tokens reviewed by the API server, and our own name there. Rejects with UNAVAILABLE, FORBIDDEN. */
+export async function hubTrust(
+  config: KubeConfig,
+  options: HubTrustOptions = {}
+): Promise<Pick<HubOptions, 'reviewToken' | 'approver' | 'plainContainers'>> {
+  const { audience, account, plainContainers = plainChoices[0] } = options
+  return {
+    reviewToken: createTokenReviewer({
+      config,
+      ...(audience === undefined ? {} : { audience }),
+      ...(account === undefined ? {} : { account })
+    }),
+    approver: await createAccessReviewer(config).self(),
+    plainContainers
+  }
+}

@@ -1,0 +1,112 @@
+import type { KubeConfig } from '@kubernetes/client-node'
+import { rootNamespace } from '../../../src/api/names.js'
+import { createApiCall } from '../../../src/store/kubernetes-call.js'
+import type { Identity, ReviewToken } from '../../hub/stream/identity.js'
+import type { Refused } from '../../hub/stream/refusals.js'
+
+/** Audience of satellites' tokens. */
+export const hubAudience = 'secco-hub'
+/** Who satellites are. */
+export const satelliteAccount = `system:serviceaccount:${rootNamespace}:secco-satellite`
+
+/** In `status.user.extra` of a TokenReview (KEP-4193, stable in 1.32). */
+const claims = {
+  node: 'authentication.kubernetes.io/node-name',
+  pod: 'authentication.kubernetes.io/pod-name'
+} as const
+
+export interface TokenReviewOptions {
+  config: KubeConfig
+  /** Default `secco-hub`. */
+  audience?: string
+  /** User name that satellites' tokens must have. */
+  account?: string
+}
+
+/** `status` of a TokenReview (authentication.k8s.io/v1): every member may be absent. */
+interface TokenStatus {
+  authenticated?: boolean
+  audiences?: string[]
+  error?: string
+  user?: { username?: string; extra?: Record<string, string[]> }
+}
+
+interface Unproven {
+  expiresAtMs: number
+  audiences: string[]
+}
+
+/** What a token says of itself, before anybody has proven it; undefined when it is no JWT. */
+export function readUnproven(token: string): Unproven | undefined {
+  try {
+    const [, payload = '', signature = ''] = token.split('.')
+    if (signature === '') return undefined
+    const { exp, aud } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as {
+      exp?: unknown
+      aud?: unknown
+    }
+    const audiences = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string')
+    return typeof exp === 'number' ? { expiresAtMs: exp * 1000, audiences } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What a reviewed token comes to. */
+function judge(
+  status: TokenStatus | undefined,
+  token: Unproven,
+  { audience, account }: { audience: string; account: string }
+): Identity | Refused {
+  if (status?.authenticated !== true) {
+    const why = status?.error ?? 'the API server does not know it'
+    return { reason: 'token-invalid', message: `token: ${why}` }
+  }
+  if (status.audiences?.includes(audience) !== true) {
+    return { reason: 'wrong-audience', message: `token: not for audience ${audience}` }
+  }
+  const username = status.user?.username ?? ''
+  const extra = status.user?.extra ?? {}
+  if (username !== account) {
+    return { reason: 'wrong-account', message: `token: of ${username}, satellites are ${account}` }
+  }
+  const [node] = extra[claims.node] ?? []
+  const [pod] = extra[claims.pod] ?? []
+  if (node === undefined || node === '') {
+    const message = 'token: names no node: it is bound to no pod, or the cluster is older than 1.32'
+    return { reason: 'no-node-claim', message }
+  }
+  const { expiresAtMs } = token
+  return { node, by: 'token', expiresAtMs, ...(pod === undefined ? {} : { pod }) }
+}
+
+/**
+ * Asks the API server (TokenReview, authentication.k8s.io/v1) whether a satellite's token is good: for
+ * our audience, of the satellites' ServiceAccount, and bound to a pod on a node, which is then the node
+ * that speaks. Tokens that say themselves that they are not are refused without asking.
+ * Rejects with UNAVAILABLE, FORBIDDEN (our own rights) when the API server does not answer.
+ */
+export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
+  const { audience = hubAudience, account = satelliteAccount } = options
+  const call = createApiCall(options.config)
+  return async (token) => {
+    const unproven = readUnproven(token)
+    if (unproven === undefined) return { reason: 'token-invalid', message: 'token: not a JWT' }
+    if (unproven.expiresAtMs <= Date.now()) {
+      const message = `token: expired at ${new Date(unproven.expiresAtMs).toISOString()}`
+      return { reason: 'token-expired', message }
+    }
+    if (!unproven.audiences.includes(audience)) {
+      const named = unproven.audiences.join(', ').slice(0, 128)
+      return { reason: 'wrong-audience', message: `token: for ${named}, not for ${audience}` }
+    }
+    const { status } = (await call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+      body: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenReview',
+        spec: { token, audiences: [audience] }
+      }
+    })) as { status?: TokenStatus }
+    return judge(status, unproven, { audience, account })
+  }
+}

@@ -1,0 +1,102 @@
+import { joinParts, partsOf, renderingOf } from '../../hub/nodes/local-fleet.js'
+import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
+import type { FleetState, Readiness } from '../../hub/nodes/readiness.js'
+import type { ClusterNode } from '../watch/cluster-view.js'
+import type { HubSummary } from './hub-summary.js'
+import { startupTaintKey } from '../watch/startup-taint.js'
+
+/** One source of what nodes hold: this hub's satellites, or another hub's summary. */
+interface Source {
+  connected: ReadonlySet<string>
+  away: ReadonlySet<string>
+  lacking(path: string): ReadonlySet<string>
+}
+
+/** What this hub knows by itself, in the form of a summary. */
+function ownSource(own: readonly NodeState[]): Source {
+  const names = (connected: boolean) =>
+    new Set(own.filter((node) => node.connected === connected).map(({ name }) => name))
+  return {
+    connected: names(true),
+    away: names(false),
+    lacking: (path) =>
+      new Set(own.filter(({ holding }) => !holding.has(path)).map(({ name }) => name))
+  }
+}
+
+const isWindows = ({ labels }: ClusterNode): boolean => labels['kubernetes.io/os'] === 'windows'
+
+/**
+ * Does the node count for a profile's Ready? One with a satellite does, unless it has yet to join
+ * (start-up taint). One without does when any pod may come to it; tainted ones (virtual nodes,
+ * control planes) may never get one.
+ */
+function counts(node: ClusterNode, hasSatellite: boolean): boolean {
+  if (node.taints.some(({ key }) => key === startupTaintKey)) return false
+  if (hasSatellite) return true
+  const closed = node.taints.some(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute')
+  return !closed && !node.unschedulable
+}
+
+/**
+ * The fleet of a cluster at one moment: its Linux nodes, each with what its satellite's hub says. Where
+ * two hubs know a node, the one it is connected to counts; else both must know of a file.
+ * A node that no hub knows lacks everything.
+ */
+export function clusterFleet(
+  nodes: ReadonlyMap<string, ClusterNode>,
+  own: readonly NodeState[],
+  summaries: readonly HubSummary[]
+): FleetState {
+  const sources: readonly Source[] = [ownSource(own), ...summaries]
+  const placed = new Map<Source, Set<string>>()
+  const unknown: string[] = []
+  const counted = new Set<string>()
+  const all = [...nodes.values()].filter((node) => !isWindows(node))
+  for (const node of all) {
+    const connected = sources.filter((source) => source.connected.has(node.name))
+    const speak =
+      connected.length > 0 ? connected : sources.filter((source) => source.away.has(node.name))
+    if (speak.length === 0) unknown.push(node.name)
+    for (const source of speak) {
+      const there = placed.get(source) ?? new Set<string>()
+      placed.set(source, there.add(node.name))
+    }
+    if (counts(node, speak.length > 0)) counted.add(node.name)
+  }
+
+  function failedAt(path: string): Readiness['failed'] {
+    const mine = own.flatMap((node) => {
+      const problem = problemOf(node, path)
+      return problem === undefined ? [] : [{ node: node.name, ...problem }]
+    })
+    const theirs = summaries.flatMap(({ failures }) => failures.filter((one) => one.path === path))
+    const seen = new Set<string>()
+    return [...mine, ...theirs].flatMap(({ node, code, message }) => {
+      if (seen.has(node) || !counted.has(node)) return []
+      seen.add(node)
+      return [{ node, code, message }]
+    })
+  }
+
+  return {
+    nodes: new Set(nodes.keys()),
+    rendering: renderingOf(joinParts([partsOf(own), ...summaries])),
+    readiness(path) {
+      const lacking = new Set(unknown)
+      for (const [source, names] of placed) {
+        for (const name of source.lacking(path)) if (names.has(name)) lacking.add(name)
+      }
+      const names = [...lacking].sort()
+      const failed = failedAt(path).filter(({ node }) => lacking.has(node))
+      const without = names.filter((name) => counted.has(name))
+      return {
+        ready: counted.size - without.length,
+        total: counted.size,
+        waiting: without.filter((name) => !failed.some(({ node }) => node === name)),
+        failed,
+        lacking: names
+      }
+    }
+  }
+}

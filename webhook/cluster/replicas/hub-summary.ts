@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { type FleetParts, partsOf } from '../../hub/nodes/local-fleet.js'
+import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
+
+/** A revision that a node could not make ready. */
+export interface SummaryFailure {
+  node: string
+  path: string
+  code: string
+  message: string
+}
+
+/** What one hub knows of its nodes, as the other replicas read it. */
+export interface HubSummary extends FleetParts {
+  /** Connected to this hub now. */
+  connected: ReadonlySet<string>
+  /** Were connected to it, and it remembers what they hold. */
+  away: ReadonlySet<string>
+  /** Nodes among them that lack the revision of that path; all of them for one that the hub does not know. */
+  lacking(path: string): ReadonlySet<string>
+  failures: readonly SummaryFailure[]
+}
+
+/**
+ * The wire form, compressed JSON. Bounded: node names and twelve bytes a path are listed once; nodes
+ * that lack the same are one group, so a fleet that is complete has no group at all.
+ */
+interface Wire {
+  version: 1
+  nodes: string[]
+  /** Of `nodes`, by index. */
+  away: number[]
+  /** `keyLength` characters for each path the hub wants its nodes to hold. */
+  paths: string
+  /** `lacks` by index of `paths`; null: everything. */
+  groups: { nodes: number[]; lacks: number[] | null }[]
+  failures: { node: number; path: string; code: string; message: string }[]
+  runtimes: { name: string; version: string }[]
+  machines: string[]
+}
+
+const keyLength = 16
+const mostFailures = 64
+/** Indexes in all groups; nodes beyond it are said to lack everything, which is never wrong to act on. */
+const mostIndexes = 200_000
+/** An object of the API may have 1 MiB, base64 and metadata included. */
+export const mostBytes = 700 * 1024
+const mostUnpacked = 64 * 1024 * 1024
+
+/** Twelve bytes of a digest: nobody finds a second path for a key by trying. */
+function keyOf(path: string): string {
+  return createHash('sha256').update(path).digest('base64').slice(0, keyLength)
+}
+
+function groupsOf(nodes: readonly NodeState[], paths: readonly string[]): Wire['groups'] {
+  const groups = new Map<string, { nodes: number[]; lacks: number[] | null }>()
+  let indexes = 0
+  nodes.forEach(({ holding }, at) => {
+    const missing: number[] = []
+    paths.forEach((path, index) => {
+      if (!holding.has(path)) missing.push(index)
+    })
+    if (missing.length === 0) return
+    const all = missing.length === paths.length || indexes + missing.length > mostIndexes
+    const lacks = all ? null : missing
+    const name = lacks === null ? '' : lacks.join()
+    const group = groups.get(name)
+    if (group !== undefined) {
+      group.nodes.push(at)
+      return
+    }
+    groups.set(name, { nodes: [at], lacks })
+    indexes += lacks?.length ?? 0
+  })
+  return [...groups.values()]
+}
+
+/** Summarises a hub's nodes with respect to the paths it wants them to hold. Same input, same bytes. */
+export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<string>): Buffer {
+  const paths = [...wanted].sort()
+  const failures: Wire['failures'] = []
+  nodes.forEach((node, at) => {
+    for (const path of node.problems.length === 0 ? [] : paths) {
+      const problem = problemOf(node, path)
+      if (problem === undefined || failures.length >= mostFailures) continue
+      const { code, message } = problem
+      failures.push({ node: at, path, code: code.slice(0, 64), message: message.slice(0, 256) })
+    }
+  })
+  const wire: Wire = {
+    version: 1,
+    nodes: nodes.map(({ name }) => name),
+    away: nodes.flatMap(({ connected }, at) => (connected ? [] : [at])),
+    paths: paths.map(keyOf).join(''),
+    groups: groupsOf(nodes, paths),
+    failures,
+    ...partsOf(nodes)
+  }
+  const bytes = gzipSync(JSON.stringify(wire))
+  if (bytes.length <= mostBytes) return bytes
+  // Without groups of their own all nodes that lack anything lack everything.
+  const lagging = [...new Set(wire.groups.flatMap((group) => group.nodes))].sort((a, b) => a - b)
+  return gzipSync(JSON.stringify({ ...wire, groups: [{ nodes: lagging, lacks: null }] }))
+}
+
+const isList = (value: unknown, isOne: (one: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(isOne)
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+/** A record whose members hold what they should. */
+const isRecord =
+  (members: Record<string, (value: unknown) => boolean>) =>
+  (value: unknown): boolean =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(members).every(([name, holds]) =>
+      holds((value as Record<string, unknown>)[name])
+    )
+
+/** Whoever may write ConfigMaps there may write anything: it must not end another replica. */
+const isWire = isRecord({
+  version: (version) => version === 1,
+  nodes: (nodes) => isList(nodes, isText),
+  away: (away) => isList(away, isNumber),
+  groups: (groups) =>
+    isList(
+      groups,
+      isRecord({
+        nodes: (nodes) => isList(nodes, isNumber),
+        lacks: (lacks) => lacks === null || isList(lacks, isNumber)
+      })
+    ),
+  failures: (failures) =>
+    isList(failures, isRecord({ node: isNumber, path: isText, code: isText, message: isText })),
+  runtimes: (runtimes) => isList(runtimes, isRecord({ name: isText, version: isText })),
+  machines: (machines) => isList(machines, isText),
+  paths: isText
+}) as (value: unknown) => value is Wire
+
+/** Reads a summary; undefined for one of another version or that is none. */
+export function decodeSummary(bytes: Buffer): HubSummary | undefined {
+  let wire: unknown
+  try {
+    const text = gunzipSync(bytes, { maxOutputLength: mostUnpacked }).toString()
+    wire = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!isWire(wire)) return undefined
+  const { nodes, paths, runtimes, machines } = wire
+  const away = new Set(wire.away.flatMap((at) => nodes[at] ?? []))
+  const index = new Map<string, number>()
+  for (let at = 0; at * keyLength < paths.length; at += 1) {
+    index.set(paths.slice(at * keyLength, (at + 1) * keyLength), at)
+  }
+  const groups = wire.groups.map((group) => ({
+    names: group.nodes.flatMap((at) => nodes[at] ?? []),
+    lacks: group.lacks === null ? undefined : new Set(group.lacks)
+  }))
+  const everybody = new Set(nodes)
+  return {
+    connected: new Set(nodes.filter((name) => !away.has(name))),
+    away,
+    runtimes,
+    machines,
+    failures: wire.failures.flatMap(({ node, ...failure }) => {
+      const name = nodes[node]
+      return name === undefined ? [] : [{ node: name, ...failure }]
+    }),
+    lacking(path) {
+      const at = index.get(keyOf(path))
+      if (at === undefined) return everybody
+      const lagging = groups.filter(({ lacks }) => lacks === undefined || lacks.has(at))
+      return new Set(lagging.flatMap(({ names }) => names))
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
+import type { ContainerKind } from '../../../src/rules/facts.js'
+import type { NodeFacts } from '../../../src/rules/node-facts.js'
+import type { Labels } from '../../../src/rules/selector.js'
+
+/** One container of a pod's spec. */
+export interface ClusterContainer {
+  name: string
+  kind: ContainerKind
+  /** Of an ephemeral one: the container that it was put beside; absent when its spec names none. */
+  beside?: string
+  /** Without the runtime's prefix; absent until the kubelet has reported it. */
+  containerId?: string
+  /** The `localhostProfile` that its spec asks for, the pod's own included; absent when none. */
+  localhostProfile?: string
+}
+
+/** What Secco keeps of a pod (core/v1): never its environment, volumes or annotations but ours. */
+export interface ClusterPod {
+  uid: string
+  namespace: string
+  name: string
+  /** Empty while it is not scheduled. */
+  node: string
+  labels: Labels
+  /** Topmost owner: the Deployment behind a ReplicaSet, the CronJob behind a Job, or the pod itself. */
+  owner: WorkloadRef
+  containers: readonly ClusterContainer[]
+  /** Pending, Running, Succeeded, Failed, Unknown. */
+  phase: string
+  /** Our annotation `secco.dev/assigned` as it is; empty without one. */
+  assigned: string
+  /** RFC 3339. */
+  createdAt: string
+}
+
+/** What Secco keeps of a node. */
+export interface ClusterNode extends NodeFacts {
+  uid: string
+}
+
+/** What changed. A pod that was deleted comes with what it was. */
+export type ClusterChange =
+  | { kind: 'pod'; uid: string; before?: ClusterPod; after?: ClusterPod }
+  | { kind: 'node'; name: string; before?: ClusterNode; after?: ClusterNode }
+  | { kind: 'namespace'; name: string; after?: Labels }
+
+/** What the Kubernetes API says beyond Secco's own objects, in memory. Nothing here asks anybody. */
+export interface ClusterView {
+  /** By uid: those that exist. Empty where pods are not watched (admission only). */
+  pods(): ReadonlyMap<string, ClusterPod>
+  /** The same, and pods that were deleted less than an hour ago: what they did arrives later. */
+  pod(uid: string): ClusterPod | undefined
+  podsOn(node: string): readonly ClusterPod[]
+  /** By name. */
+  nodes(): ReadonlyMap<string, ClusterNode>
+  /** Labels by name of the namespace. */
+  namespaces(): ReadonlyMap<string, Labels>
+  /** Called after each change. Returns how to stop. */
+  onChange(listener: (change: ClusterChange) => void): () => void
+}
+
+/** A view that somebody fills: the informers, or a test. */
+export interface ClusterCache extends ClusterView {
+  putPod: (pod: ClusterPod) => void
+  removePod: (uid: string) => void
+  putNode: (node: ClusterNode) => void
+  removeNode: (name: string) => void
+  putNamespace: (name: string, labels: Labels) => void
+  removeNamespace: (name: string) => void
+}
+
+const rememberMs = 3_600_000
+/** Deleted pods that are remembered at most. */
+const mostGone = 20_000
+
+/** An empty view. `now` in ms. */
+export function createClusterCache(now: () => number = Date.now): ClusterCache {
+  const pods = new Map<string, ClusterPod>()
+  const byNode = new Map<string, Map<string, ClusterPod>>()
+  const gone = new Map<string, { pod: ClusterPod; at: number }>()
+  const nodes = new Map<string, ClusterNode>()
+  const namespaces = new Map<string, Labels>()
+  const listeners = new Set<(change: ClusterChange) => void>()
+  const tell = (change: ClusterChange): void => {
+    for (const listener of [...listeners]) listener(change)
+  }
+
+  function unplace({ uid, node }: ClusterPod): void {
+    const there = byNode.get(node)
+    there?.delete(uid)
+    if (there?.size === 0) byNode.delete(node)
+  }
+
+  function place(pod: ClusterPod): void {
+    if (pod.node === '') return
+    const there = byNode.get(pod.node) ?? new Map<string, ClusterPod>()
+    byNode.set(pod.node, there.set(pod.uid, pod))
+  }
+
+  function forgetOld(): void {
+    for (const [uid, { at }] of gone) {
+      if (gone.size <= mostGone && now() - at < rememberMs) return
+      gone.delete(uid)
+    }
+  }
+
+  return {
+    pods: () => pods,
+    pod(uid) {
+      const known = pods.get(uid)
+      if (known !== undefined) return known
+      const left = gone.get(uid)
+      return left !== undefined && now() - left.at < rememberMs ? left.pod : undefined
+    },
+    podsOn: (node) => [...(byNode.get(node)?.values() ?? [])],
+    nodes: () => nodes,
+    namespaces: () => namespaces,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    putPod(pod) {
+      const before = pods.get(pod.uid)
+      if (before !== undefined) unplace(before)
+      pods.set(pod.uid, pod)
+      gone.delete(pod.uid)
+      place(pod)
+      tell({ kind: 'pod', uid: pod.uid, after: pod, ...(before && { before }) })
+    },
+    removePod(uid) {
+      const before = pods.get(uid)
+      if (before === undefined) return
+      pods.delete(uid)
+      unplace(before)
+      gone.set(uid, { pod: before, at: now() })
+      forgetOld()
+      tell({ kind: 'pod', uid, before })
+    },
+    putNode(node) {
+      const before = nodes.get(node.name)
+      nodes.set(node.name, node)
+      tell({ kind: 'node', name: node.name, after: node, ...(before && { before }) })
+    },
+    removeNode(name) {
+      const before = nodes.get(name)
+      if (nodes.delete(name)) tell({ kind: 'node', name, ...(before && { before }) })
+    },
+    putNamespace(name, labels) {
+      namespaces.set(name, labels)
+      tell({ kind: 'namespace', name, after: labels })
+    },
+    removeNamespace(name) {
+      if (namespaces.delete(name)) tell({ kind: 'namespace', name })
+    }
+  }
+}

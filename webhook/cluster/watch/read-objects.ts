@@ -1,0 +1,111 @@
+import { annotations as names } from '../../../src/api/names.js'
+import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
+import type { ContainerKind } from '../../../src/rules/facts.js'
+import type { Taint } from '../../../src/rules/node-facts.js'
+import type { Labels } from '../../../src/rules/selector.js'
+import { type OwnerReference, topmostOwner } from '../../../src/rules/topmost-owner.js'
+import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
+import type { ClusterContainer, ClusterNode, ClusterPod } from './cluster-view.js'
+
+/** The API server's JSON: of known shape, yet every member may be absent. */
+type Raw = Record<string, unknown>
+
+const isObject = (value: unknown): value is Raw => typeof value === 'object' && value !== null
+const objectOf = (value: unknown): Raw => (isObject(value) ? value : {})
+const listOf = (value: unknown): Raw[] =>
+  Array.isArray(value) ? value.filter((one: unknown) => isObject(one)) : []
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+const lists: readonly (readonly [ContainerKind, string, string])[] = [
+  ['init', 'initContainers', 'initContainerStatuses'],
+  ['container', 'containers', 'containerStatuses'],
+  ['ephemeral', 'ephemeralContainers', 'ephemeralContainerStatuses']
+]
+
+function localhostOf(holder: Raw): { type: string; path: string } {
+  const profile = objectOf(objectOf(holder['securityContext'])['seccompProfile'])
+  return { type: textOf(profile['type']), path: textOf(profile['localhostProfile']) }
+}
+
+/** `containerd://<id>` and the like. */
+function idOf(status: Raw | undefined): string {
+  return textOf(status?.['containerID']).replace(/^[a-z0-9.+-]+:\/\//, '')
+}
+
+function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
+  const own = localhostOf(spec)
+  return lists.flatMap(([kind, list, statuses]) => {
+    const states = listOf(status[statuses])
+    return listOf(spec[list]).map((one): ClusterContainer => {
+      const name = textOf(one['name'])
+      const containerId = idOf(states.find((state) => state['name'] === name))
+      const stated = localhostOf(one)
+      const { type, path } = stated.type === '' ? own : stated
+      const beside = textOf(one['targetContainerName'])
+      return {
+        name,
+        kind,
+        ...(kind === 'ephemeral' && beside !== '' ? { beside } : {}),
+        ...(containerId === '' ? {} : { containerId }),
+        ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {})
+      }
+    })
+  })
+}
+
+function ownerOf(metadata: Raw, labels: Labels): WorkloadRef {
+  const controller = listOf(metadata['ownerReferences']).find((one) => one['controller'] === true)
+  const reference: OwnerReference = {
+    kind: textOf(controller?.['kind']),
+    name: textOf(controller?.['name'])
+  }
+  // A static pod's mirror is owned by its node, which is no workload.
+  if (reference.kind === '' || reference.name === '' || reference.kind === 'Node') {
+    return { kind: 'Pod', name: textOf(metadata['name']) }
+  }
+  return topmostOwner(reference, labels)
+}
+
+/** Takes from a pod (core/v1) what Secco keeps. */
+export function readPod(raw: RawObject): ClusterPod {
+  const metadata = raw.metadata as unknown as Raw
+  const spec = objectOf(raw['spec'])
+  const status = objectOf(raw['status'])
+  const labels = objectOf(metadata['labels']) as Labels
+  return {
+    uid: textOf(metadata['uid']),
+    namespace: textOf(metadata['namespace']),
+    name: textOf(metadata['name']),
+    node: textOf(spec['nodeName']),
+    labels,
+    owner: ownerOf(metadata, labels),
+    containers: containersOf(spec, status),
+    phase: textOf(status['phase']),
+    assigned: textOf(objectOf(metadata['annotations'])[names.assigned]),
+    createdAt: textOf(metadata['creationTimestamp'])
+  }
+}
+
+/** Takes from a node (core/v1) what decides which pods could run there. */
+export function readNode(raw: RawObject): ClusterNode {
+  const metadata = raw.metadata as unknown as Raw
+  const spec = objectOf(raw['spec'])
+  return {
+    uid: textOf(metadata['uid']),
+    name: textOf(metadata['name']),
+    labels: objectOf(metadata['labels']) as Labels,
+    taints: listOf(spec['taints']).map((taint): Taint => {
+      return {
+        key: textOf(taint['key']),
+        value: textOf(taint['value']),
+        effect: textOf(taint['effect'])
+      }
+    }),
+    unschedulable: spec['unschedulable'] === true
+  }
+}
+
+/** Labels of a namespace (core/v1). */
+export function readNamespace(raw: RawObject): Labels {
+  return objectOf((raw.metadata as unknown as Raw)['labels']) as Labels
+}

@@ -1,0 +1,79 @@
+import type { RevisionRef } from '../../../src/api/gen/hub.js'
+import type { ClusterPod, ClusterView } from './cluster-view.js'
+
+/** Which revisions pods ask for in their spec, wherever they run or may yet run. */
+export interface References {
+  list(): RevisionRef[]
+  onChange(listener: () => void): () => void
+  close(): void
+}
+
+const pathForm =
+  /^secco\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)\/([0-9a-f]{64})\.json$/
+/** Anybody who may make pods can write a path by hand: so many are kept on the nodes. */
+const mostKept = 5000
+
+/** The revision of a path below the kubelet's seccomp root; undefined for what is none. */
+export function revisionOfPath(path: string): RevisionRef | undefined {
+  const [, namespace, profile, hex] = pathForm.exec(path) ?? []
+  if (namespace === undefined || profile === undefined || hex === undefined) return undefined
+  if (profile.includes('..')) return undefined
+  return { namespace, profile, digest: `sha256:${hex}` }
+}
+
+function pathsOf(pod: ClusterPod | undefined): Set<string> {
+  // What has ended is not started again.
+  if (pod === undefined || pod.phase === 'Succeeded' || pod.phase === 'Failed') return new Set()
+  return new Set(
+    pod.containers.flatMap(({ localhostProfile }) =>
+      localhostProfile?.startsWith('secco/') === true ? [localhostProfile] : []
+    )
+  )
+}
+
+/** Counts, pod by pod, as the view changes. */
+export function createReferences(view: ClusterView): References {
+  const counts = new Map<string, number>()
+  const listeners = new Set<() => void>()
+
+  /** True when a path is wanted now that was not, or the other way. */
+  function add(paths: Iterable<string>, by: 1 | -1): boolean {
+    let changed = false
+    for (const path of paths) {
+      const before = counts.get(path) ?? 0
+      const after = before + by
+      if (after > 0) counts.set(path, after)
+      else counts.delete(path)
+      if (before === 0 || after === 0) changed = true
+    }
+    return changed
+  }
+
+  for (const pod of view.pods().values()) add(pathsOf(pod), 1)
+  const leave = view.onChange((change) => {
+    if (change.kind !== 'pod') return
+    const before = pathsOf(change.before)
+    const after = pathsOf(change.after)
+    const gained = add(
+      [...after].filter((path) => !before.has(path)),
+      1
+    )
+    const lost = add(
+      [...before].filter((path) => !after.has(path)),
+      -1
+    )
+    if (gained || lost) for (const listener of [...listeners]) listener()
+  })
+
+  return {
+    list: () => [...counts.keys()].slice(0, mostKept).flatMap((path) => revisionOfPath(path) ?? []),
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close() {
+      leave()
+      listeners.clear()
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { states } from '../../../src/confinement/state.js'
+import { parseSelector } from '../../../src/rules/parse-selector.js'
+import { selectorMatches } from '../../../src/rules/selector.js'
+import type { ContainerView } from './container-views.js'
+import { type TruthRoute, textOf } from './route.js'
+import type { Truth } from '../truth.js'
+
+/** Keeps what a query asks for. */
+export function chosen(
+  truth: Pick<Truth, 'views'>,
+  views: readonly ContainerView[],
+  query: Readonly<Record<string, string | string[] | undefined>>
+): ContainerView[] {
+  const own = (key: string): string | undefined => textOf(query[key])
+  const wants = (key: string): boolean => own(key) === 'true'
+  const text = own('selector')
+  const selector = text === undefined ? undefined : parseSelector(text)
+  const hasLabels = (view: ContainerView): boolean =>
+    selector === undefined || selectorMatches(selector, truth.views.labelsOf(view.key))
+  return views.filter(
+    (view) =>
+      hasLabels(view) &&
+      (own('namespace') ?? view.namespace) === view.namespace &&
+      (own('node') ?? view.node) === view.node &&
+      (own('state') ?? view.state) === view.state &&
+      (own('workload') ?? view.workload) === view.workload &&
+      (!wants('stale') || view.stale) &&
+      (!wants('drift') || view.drift.length > 0) &&
+      (!wants('unprotected') || view.unprotected !== null)
+  )
+}
+
+export function summaryOf(views: readonly ContainerView[]) {
+  const count = (is: (view: ContainerView) => boolean) => views.filter(is).length
+  return {
+    total: views.length,
+    states: Object.fromEntries(
+      states.map((state) => [state, count((view) => view.state === state)])
+    ),
+    stale: count(({ stale }) => stale),
+    drifted: count(({ drift }) => drift.length > 0),
+    unprotected: count(({ unprotected }) => unprotected !== null),
+    denials: views.reduce((sum, { denials }) => sum + denials, 0)
+  }
+}
+
+type Place = Pick<ContainerView, 'namespace' | 'workload' | 'name' | 'key'>
+
+export const byPlace = (a: Place, b: Place): number =>
+  [a.namespace, a.workload, a.name, a.key].join('\0') <
+  [b.namespace, b.workload, b.name, b.key].join('\0')
+    ? -1
+    : 1
+
+export function containerRoutes(truth: Truth): TruthRoute[] {
+  const needs = { verb: 'list', resource: 'containers' } as const
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/containers', needs, cli: 'secco ps' },
+      summary: 'Every running container and how the kernel really confines it',
+      handle: ({ query }) => ({ items: chosen(truth, truth.views.list(), query).sort(byPlace) })
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/summary', needs, cli: 'secco ps' },
+      summary: 'The same, counted',
+      handle: ({ query }) => summaryOf(chosen(truth, truth.views.list(), query))
+    }
+  ]
+}

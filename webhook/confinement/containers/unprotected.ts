@@ -1,0 +1,44 @@
+import type { Assigned } from '../../../src/confinement/assigned.js'
+import type { ConfinementState } from '../../../src/confinement/state.js'
+import type { ContainerDecision } from '../../../src/rules/decision.js'
+import type { Running } from '../../hub/nodes/inventory.js'
+import { shortRevision } from '../../../src/rules/revision-names.js'
+import type { ContainerView } from './container-view-types.js'
+
+/** Why a container has less than a new one would get, by what the webhook noted on it. */
+function whyLess(annotated: Assigned | undefined): string {
+  if (annotated === undefined) return 'it was admitted without the webhook'
+  if (annotated.revision === '') {
+    return `it was given ${annotated.outcome === '' ? 'nothing' : annotated.outcome} when it was admitted`
+  }
+  return 'it was given a revision and started without it'
+}
+
+/** That a rule gives a container more than it has; the time stays while it is so. Pure. */
+export function unprotectedOf(
+  {
+    running,
+    state,
+    annotated
+  }: { running: Running; state: ConfinementState; annotated: Assigned | undefined },
+  decision: ContainerDecision | undefined,
+  before: ContainerView | undefined,
+  now: string
+): ContainerView['unprotected'] {
+  if (decision === undefined || running.privileged || state === 'starting') return null
+  const { outcome, rule = '' } = decision
+  const isOpen = state === 'unconfined' || (state === 'other' && running.declared === 'allow-all')
+  const gives =
+    outcome === 'assigned'
+      ? `${decision.mode ?? ''} ${shortRevision(decision.profile ?? '', decision.revision ?? '')}`
+      : outcome === 'learn' || outcome === 'runtime-default'
+        ? 'RuntimeDefault'
+        : ''
+  if (gives === '') return null
+  const isLess = outcome === 'assigned' && state === 'runtime-default'
+  if (!isOpen && !isLess) return null
+  const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
+  // What an ephemeral container gets comes of no single rule.
+  const message = `${rule === '' ? 'the webhook' : rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
+  return { rule, message, since: before?.unprotected?.since ?? now }
+}

@@ -1,0 +1,42 @@
+import type { NodeView } from '../../views/view.js'
+import type { NodeState } from './nodes.js'
+
+/** One node as pages, API and CLI show it. Revisions that failed appear as conditions. */
+export function nodeView(node: NodeState): NodeView {
+  const { status } = node
+  const reported = (status?.conditions ?? []).map(({ type, status, reason, message }) => ({
+    ...{ type, status, reason, message }
+  }))
+  const failed = node.problems.map(({ namespace, profile, code, message }) => ({
+    type: 'RevisionReady',
+    status: 'False',
+    reason: code,
+    message: `${namespace}/${profile}: ${message}`
+  }))
+  const {
+    tableFull = 0,
+    unknownSyscalls = 0,
+    recursionMisses = 0,
+    unidentified = 0,
+    details = 0,
+    missed = 0,
+    givenUp = 0
+  } = status?.losses ?? {}
+  return {
+    name: node.name,
+    connected: node.connected,
+    lastSeen: node.lastSeen,
+    kernel: status?.kernel ?? '',
+    arch: status?.arch ?? '',
+    hook: status?.hook ?? '',
+    record: status?.record ?? '',
+    attached: status?.attached ?? false,
+    tracingUnavailable: status?.tracingUnavailable ?? '',
+    runtimes: (status?.runtimes ?? [])
+      .map(({ name, version }) => (version === '' ? name : `${name} ${version}`))
+      .join(', '),
+    revisions: node.holding.size,
+    losses: { tableFull, unknownSyscalls, recursionMisses, unidentified, details, missed, givenUp },
+    conditions: [...reported, ...failed]
+  }
+}

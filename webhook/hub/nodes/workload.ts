@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import type { ContainerRef } from '../../../src/api/gen/hub.js'
+import { namePattern, namespacePattern } from '../../../src/api/names.js'
+import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
+import type { ObjectRef } from '../../../src/store/store.js'
+import type { KnownPod } from './hub-cluster.js'
+
+/** Where an observation goes, and what is written into a profile that does not exist yet. */
+export interface Target {
+  ref: ObjectRef
+  workload: WorkloadRef
+  /** Whatever the satellite took it for: it is a person's, as a session is. */
+  isSession?: true
+}
+
+/** Namespace of containers outside Kubernetes. */
+export const plainNamespace = 'default'
+
+const nameForm = new RegExp(namePattern)
+const namespaceForm = new RegExp(namespacePattern)
+/** A file name with suffix, and a path segment on the node, have to fit into 255 bytes. */
+const longest = 200
+
+function isName(text: string): boolean {
+  return nameForm.test(text) && !text.includes('..') && text.length <= longest
+}
+
+/**
+ * An object name for any text. A text that is a name already stays as it is; any other gets a digest
+ * of the original, so that two different texts never share a profile.
+ */
+export function objectNameOf(text: string): string {
+  if (isName(text)) return text
+  const readable = text
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .slice(0, longest - 9)
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  return readable === '' ? digest : `${readable}-${digest}`
+}
+
+function cutEnd(text: string, end: RegExp): string {
+  const cut = text.replace(end, '')
+  return cut === '' ? text : cut
+}
+
+/**
+ * The topmost owner of a pod, from what controllers write into its labels and name: the satellite
+ * has no API server to ask. Controllers: pkg/controller/{replicaset,statefulset,daemon,job,cronjob}.
+ */
+export function ownerOf(podName: string, labels: Record<string, string>): WorkloadRef {
+  const hash = labels['pod-template-hash']
+  if (hash !== undefined && hash !== '') {
+    const at = podName.lastIndexOf(`-${hash}-`)
+    // generateName cuts long names to 58 characters: then only the random end can be taken off.
+    const name = at > 0 ? podName.slice(0, at) : cutEnd(podName, /-[a-z0-9]{5}$/)
+    return { kind: 'Deployment', name }
+  }
+  const job = labels['batch.kubernetes.io/job-name'] ?? labels['job-name']
+  if (job !== undefined && job !== '') {
+    // The CronJob controller appends the scheduled time in minutes since 1970.
+    const cron = /^(.+)-\d{8,}$/.exec(job)
+    return cron?.[1] === undefined ? { kind: 'Job', name: job } : { kind: 'CronJob', name: cron[1] }
+  }
+  const ordinal =
+    labels['statefulset.kubernetes.io/pod-name'] ?? labels['apps.kubernetes.io/pod-index']
+  if (ordinal !== undefined) return { kind: 'StatefulSet', name: cutEnd(podName, /-\d+$/) }
+  if (labels['controller-revision-hash'] !== undefined) {
+    return { kind: 'DaemonSet', name: cutEnd(podName, /-[a-z0-9]{5}$/) }
+  }
+  return { kind: 'Pod', name: podName }
+}
+
+function namedProfile(text: string, home: string, anywhere: boolean): ObjectRef | undefined {
+  const [first = '', second, ...more] = text.split('/')
+  const ref =
+    second === undefined ? { namespace: home, name: first } : { namespace: first, name: second }
+  if (more.length > 0 || !namespaceForm.test(ref.namespace) || !isName(ref.name)) return undefined
+  return anywhere || ref.namespace === home ? ref : undefined
+}
+
+/**
+ * Which profile a container is learned into: the one it names (a pod only in its own namespace, as
+ * its author may write any annotation), else `<workload>.<container>` in the pod's namespace, else,
+ * outside Kubernetes, the container's name in `default`. undefined: nothing names it.
+ * @param pod what the API server says of its pod, where it is asked: then nothing is guessed from names.
+ */
+export function targetOf(container: ContainerRef, pod?: KnownPod): Target | undefined {
+  const inPod =
+    pod !== undefined || (container.podName !== '' && namespaceForm.test(container.podNamespace))
+  const home = pod?.namespace ?? (inPod ? container.podNamespace : plainNamespace)
+  const own = container.name === '' ? container.id : container.name
+  if (own === '') return undefined
+  const workload = inPod
+    ? { ...(pod?.owner ?? ownerOf(container.podName, container.labels)), container: own }
+    : { kind: 'Container', name: own }
+  const named = container.profile === '' ? undefined : namedProfile(container.profile, home, !inPod)
+  if (named !== undefined) return { ref: named, workload }
+  const name = inPod ? objectNameOf(`${workload.name}.${own}`) : objectNameOf(own)
+  return { ref: { namespace: home, name }, workload }
+}

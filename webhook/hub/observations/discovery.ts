@@ -1,0 +1,153 @@
+import type { Observation } from '../../../src/api/gen/hub.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
+import type { Finding } from './observations.js'
+
+/** Something that happened to a workload's set: an instance began, did something new, or ended. */
+export interface DiscoveryEvent {
+  /** RFC 3339, by the clock of the node. */
+  at: string
+  instance: string
+  node: string
+  part: string
+  /** start, serve, reload, probe, stop; `new` when only calls came. */
+  what: string
+  /** Names new to the workload; at most 24 are kept, `count` is exact. */
+  names: string[]
+  count: number
+  /** Distinct names of this instance, and of all, after it. */
+  own: number
+  all: number
+}
+
+/** What the hub remembers of how a workload was discovered. */
+export interface WorkloadDiscovery {
+  events: readonly DiscoveryEvent[]
+  /** Name → calls, of every instance that is remembered. */
+  counts: ReadonlyMap<string, number>
+}
+
+/**
+ * When which instance brought which call, and how often each was made. Beside the store: profiles keep
+ * sets, not numbers. Bounded, and lost with the hub but for what `saved` brings back.
+ */
+export interface Discovery {
+  note: (observation: Observation, finding: Finding) => void
+  of: (namespace: string, name: string) => WorkloadDiscovery
+  saved: () => SavedDiscovery
+}
+
+export type SavedDiscovery = Record<
+  string,
+  { events: DiscoveryEvent[]; counts: Record<string, number> }
+>
+
+interface Entry {
+  events: DiscoveryEvent[]
+  all: Set<string>
+  /** Instance → name → calls; the oldest are summed into `gone`. */
+  instances: Map<string, { counts: Map<string, number>; events: Set<string> }>
+  gone: Map<string, number>
+}
+
+const mostEvents = 200
+const mostInstances = 16
+const mostWorkloads = 5000
+const namesShown = 24
+
+const none: WorkloadDiscovery = { events: [], counts: new Map() }
+
+function countsOf(observation: Observation): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { syscalls } of observation.abis) {
+    for (const { name, count } of syscalls) counts.set(name, (counts.get(name) ?? 0) + count)
+  }
+  return counts
+}
+
+function foldOldest(entry: Entry): void {
+  for (const [id, { counts }] of entry.instances) {
+    if (entry.instances.size <= mostInstances) return
+    for (const [name, count] of counts) entry.gone.set(name, (entry.gone.get(name) ?? 0) + count)
+    entry.instances.delete(id)
+  }
+}
+
+function entryOf(saved: SavedDiscovery[string] | undefined): Entry {
+  const gone = new Map(Object.entries(saved?.counts ?? {}))
+  return { events: saved?.events ?? [], all: new Set(gone.keys()), instances: new Map(), gone }
+}
+
+/** @param saved what an earlier hub remembered */
+export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
+  const entries = new Map(Object.entries(saved).map(([key, one]) => [key, entryOf(one)]))
+
+  function sumOf(entry: Entry): Map<string, number> {
+    const sum = new Map(entry.gone)
+    for (const { counts } of entry.instances.values()) {
+      for (const [name, count] of counts) sum.set(name, (sum.get(name) ?? 0) + count)
+    }
+    return sum
+  }
+
+  return {
+    note(observation, finding) {
+      const key = profileKey(finding.target.ref.namespace, finding.target.ref.name)
+      const entry = entries.get(key) ?? entryOf(undefined)
+      entries.set(key, entry)
+      if (entries.size > mostWorkloads) {
+        const [oldest] = entries.keys()
+        if (oldest !== undefined) entries.delete(oldest)
+      }
+      const known = entry.instances.get(finding.id)
+      const instance = known ?? { counts: new Map<string, number>(), events: new Set<string>() }
+      const now = countsOf(observation)
+      // Counts are cumulative: an older message that arrives late says nothing new.
+      const counts = new Map(instance.counts)
+      for (const [name, count] of now) counts.set(name, Math.max(count, counts.get(name) ?? 0))
+      const names = Object.values(finding.set).flat()
+      const fresh = [...new Set(names)].filter((name) => !entry.all.has(name)).sort()
+      const what = finding.events.filter((event) => !instance.events.has(event))
+      if (known === undefined && !what.includes('start') && finding.part === 'entry')
+        what.unshift('start')
+      for (const name of fresh) entry.all.add(name)
+      entry.instances.set(finding.id, { counts, events: new Set([...instance.events, ...what]) })
+      foldOldest(entry)
+      const base = {
+        ...{ instance: finding.id, node: finding.id.split('/')[0] ?? '', part: finding.part },
+        ...{ own: new Set(names).size, all: entry.all.size }
+      }
+      const at =
+        known === undefined && finding.firstSeen !== '' ? finding.firstSeen : finding.lastSeen
+      const list = what.length === 0 && fresh.length > 0 ? ['new'] : what
+      for (const [index, each] of list.entries()) {
+        const first = index === 0
+        entry.events.push({
+          ...base,
+          at,
+          what: each,
+          names: first ? fresh.slice(0, namesShown) : [],
+          count: first ? fresh.length : 0
+        })
+      }
+      if (entry.events.length > mostEvents) entry.events.splice(0, entry.events.length - mostEvents)
+    },
+    of(namespace, name) {
+      const entry = entries.get(profileKey(namespace, name))
+      if (entry === undefined) return none
+      // Lists of workloads read the events alone: adding up is for who asks.
+      return {
+        events: entry.events,
+        get counts() {
+          return sumOf(entry)
+        }
+      }
+    },
+    saved: () =>
+      Object.fromEntries(
+        [...entries].map(([key, entry]) => [
+          key,
+          { events: entry.events, counts: Object.fromEntries(sumOf(entry)) }
+        ])
+      )
+  }
+}

@@ -1,0 +1,67 @@
+import type { SeccompProfile, SeccompProfileStatus } from '../../../src/api/seccomp-profile.js'
+import type { Abi } from '../../../src/syscalls/abi.js'
+import { mergeArguments, sameArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
+import { isSubset, type SyscallSet, unionSets } from '../../../src/syscalls/syscall-set.js'
+import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
+import type { Finding, Part } from './observations.js'
+
+type SetField = 'observed' | 'probes' | 'sessions' | 'startup' | 'serving'
+
+/** Names that no table knows, of one ABI: newer calls than ours are few, a flood of inventions is not. */
+const mostUnknown = 2048
+
+/** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
+function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {
+  const result: SyscallSet = {}
+  for (const [abi, names] of Object.entries(set) as [Abi, string[]][]) {
+    const unknown = names.filter((name) => !isKnownSyscall(name))
+    if (unknown.length === 0) {
+      result[abi] = names
+      continue
+    }
+    const known = new Set((before[abi] ?? []).filter((name) => !isKnownSyscall(name)))
+    for (const name of unknown) if (known.size < mostUnknown) known.add(name)
+    result[abi] = names.filter((name) => isKnownSyscall(name) || known.has(name))
+  }
+  return result
+}
+
+function grown(
+  status: SeccompProfileStatus,
+  field: SetField,
+  set: SyscallSet
+): SeccompProfileStatus {
+  const before = status[field] ?? {}
+  const more = bounded(set, before)
+  return isSubset(more, before) ? status : { ...status, [field]: unionSets(before, more) }
+}
+
+/** Does this part of a container go into `status.observed`? Probes by default, people's sessions by choice. */
+export function isLearnedPart(spec: SeccompProfile['spec'], part: Part): boolean {
+  if (part === 'probe') return spec.learn?.probes !== false
+  return part === 'entry' || spec.learn?.sessions === true
+}
+
+/**
+ * The status with what one finding brings: everything grows by union, so order, repeats and a second
+ * hub change nothing. Sets of sessions and probes are kept apart as well; a choice that is made later
+ * takes in what was seen before. The same object when there is nothing new.
+ */
+export function withLearned(
+  spec: SeccompProfile['spec'],
+  before: SeccompProfileStatus,
+  finding: Finding
+): SeccompProfileStatus {
+  let status = before
+  if (finding.part === 'probe') status = grown(status, 'probes', finding.set)
+  if (finding.part === 'session') status = grown(status, 'sessions', finding.set)
+  if (finding.part === 'entry') status = grown(status, 'observed', finding.set)
+  if (isLearnedPart(spec, 'probe')) status = grown(status, 'observed', status.probes ?? {})
+  if (isLearnedPart(spec, 'session')) status = grown(status, 'observed', status.sessions ?? {})
+  status = grown(status, 'startup', finding.startup)
+  status = grown(status, 'serving', finding.serving)
+  if (!isLearnedPart(spec, finding.part) || finding.arguments.length === 0) return status
+  const known = status.arguments ?? []
+  const all = mergeArguments(known, finding.arguments)
+  return sameArguments(all, known) ? status : { ...status, arguments: all }
+}

@@ -1,0 +1,208 @@
+import type { AbiNames, NodeStatus, Observation } from '../../../src/api/gen/hub.js'
+import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
+import { type Abi, abis } from '../../../src/syscalls/abi.js'
+import { mergeArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
+import {
+  setOfCounts,
+  type SyscallCounts,
+  type SyscallSet
+} from '../../../src/syscalls/syscall-set.js'
+import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
+import { type Denial, denialsOf } from '../denials/denial.js'
+import { type Target, targetOf } from '../nodes/workload.js'
+
+export const parts = ['entry', 'probe', 'session'] as const
+export type Part = (typeof parts)[number]
+/** In the order of an instance's life. */
+export const knownEvents = ['start', 'serve', 'reload', 'probe', 'stop'] as const
+
+/** What an observation says, checked, with everything that could not be understood left out. */
+export interface Finding {
+  target: Target
+  id: string
+  sequence: number
+  part: Part
+  /** What succeeded at least once, or was let through and logged. */
+  set: SyscallSet
+  /** Parts of `set`: used before the instance was ready, and after. */
+  startup: SyscallSet
+  serving: SyscallSet
+  arguments: LearnedArgument[]
+  complete: boolean
+  ended: boolean
+  firstSeen: string
+  lastSeen: string
+  image: string
+  /** e.g. "runc 1.1.5" */
+  runtime: string
+  kernel: string
+  lost: number
+  events: string[]
+  denials: Denial[]
+  /** What was left out and why. */
+  dropped: string[]
+}
+
+/** The longest name of a real call has 28 characters. */
+const syscallForm = /^[a-z0-9_]{1,32}$/
+const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
+const mostNames = 1024
+const longestText = 512
+const longestLabel = 128
+
+function isAbi(text: string): text is Abi {
+  return (abis as readonly string[]).includes(text)
+}
+
+function countsOf(observation: Observation, dropped: string[]): SyscallCounts {
+  const counts: SyscallCounts = {}
+  for (const { abi, syscalls } of observation.abis) {
+    if (!isAbi(abi)) {
+      dropped.push(`abi ${JSON.stringify(abi.slice(0, 20))}: accepted are ${abis.join(', ')}`)
+      continue
+    }
+    const byName: Record<string, number> = { ...counts[abi] }
+    for (const { name, count } of syscalls.slice(0, mostNames)) {
+      if (syscallForm.test(name)) byName[name] = Math.max(byName[name] ?? 0, count)
+      else dropped.push(`${abi}: ${JSON.stringify(name.slice(0, 20))} is not a syscall name`)
+    }
+    if (syscalls.length > mostNames) dropped.push(`${abi}: more than ${mostNames} names`)
+    counts[abi] = byName
+  }
+  return counts
+}
+
+/**
+ * Counts without what never succeeded: a refused call must not turn up among what a person is asked
+ * to approve. SCMP_ACT_LOG let the call through. A denial that names no ABI counts for each of them.
+ */
+function succeeded(counts: SyscallCounts, denied: Observation['denied']): SyscallCounts {
+  const refused = denied.filter(
+    ({ action }) => action !== 'SCMP_ACT_LOG' && action !== 'SCMP_ACT_ALLOW'
+  )
+  const left: SyscallCounts = {}
+  for (const [abi, byName] of Object.entries(counts) as [Abi, Record<string, number>][]) {
+    const never = new Map<string, number>()
+    for (const { name, count, detail } of refused) {
+      const isElsewhere = detail !== undefined && detail.abi !== '' && detail.abi !== abi
+      if (!isElsewhere) never.set(name, (never.get(name) ?? 0) + count)
+    }
+    left[abi] = Object.fromEntries(
+      Object.entries(byName).filter(([name, count]) => count > (never.get(name) ?? 0))
+    )
+  }
+  return left
+}
+
+/** Without the calls that nobody can tell from refused ones. */
+function provable(counts: SyscallCounts, unproven: readonly AbiNames[]): SyscallCounts {
+  const left: SyscallCounts = { ...counts }
+  for (const { abi, names } of unproven) {
+    if (!isAbi(abi) || left[abi] === undefined) continue
+    const not = new Set(names)
+    left[abi] = Object.fromEntries(Object.entries(left[abi]).filter(([name]) => !not.has(name)))
+  }
+  return left
+}
+
+/** Says what of an observation is not learned because nothing shows that it was let through. */
+function unprovenText(unproven: readonly AbiNames[]): string[] {
+  return unproven.flatMap(({ abi, names }) =>
+    isAbi(abi) && names.length > 0
+      ? [
+          `${abi}: not learned, for nothing shows that a filter let them through: ${names
+            .filter((name) => syscallForm.test(name))
+            .slice(0, 16)
+            .join(', ')}`
+        ]
+      : []
+  )
+}
+
+/** Those of `names` that are in `set`: a phase must not bring back what was refused or is no name. */
+function phaseOf(names: readonly AbiNames[], set: SyscallSet): SyscallSet {
+  const phase: SyscallSet = {}
+  for (const one of names) {
+    if (!isAbi(one.abi)) continue
+    const within = new Set(set[one.abi] ?? [])
+    const own = [...new Set(one.names)].filter((name) => within.has(name)).sort()
+    if (own.length > 0) phase[one.abi] = own
+  }
+  return phase
+}
+
+const valueForm = /^\d{1,20}$/
+const largest = (1n << 64n) - 1n
+
+function valuesOf(values: readonly string[]): string[] {
+  return values
+    .slice(0, mostNames)
+    .filter((value) => valueForm.test(value) && BigInt(value) <= largest)
+    .map((value) => BigInt(value).toString())
+}
+
+/** Of calls in `set` alone: what a refused call had is not learned. */
+function argumentsOf(observation: Observation, set: SyscallSet): LearnedArgument[] {
+  const learned = observation.arguments.slice(0, mostNames).flatMap((one): LearnedArgument[] => {
+    const { abi, name, index } = one
+    if (!isAbi(abi) || !isKnownSyscall(name) || index > 5) return []
+    if (set[abi]?.includes(name) !== true) return []
+    const values = valuesOf(one.values)
+    if (one.many) return [{ abi, name, index, values: [], many: true }]
+    return values.length === 0 ? [] : [{ abi, name, index, values }]
+  })
+  return mergeArguments(learned)
+}
+
+function partOf(text: string): Part {
+  return parts.find((part) => part === text) ?? 'entry'
+}
+
+/** The runtime with the version that its node reports. */
+function runtimeOf(name: string, status: NodeStatus | undefined): string {
+  const version = status?.runtimes.find((one) => one.name === name)?.version ?? ''
+  return (version === '' ? name : `${name} ${version}`).slice(0, longestLabel)
+}
+
+/**
+ * Reads an observation of a node. Anything may be in it: unknown ABIs and names that are no syscall
+ * names are left out and said. A string says why nothing of it can be used. `given`: where it goes by
+ * better knowledge than the satellite's.
+ */
+export function readObservation(
+  observation: Observation,
+  node: string,
+  status?: NodeStatus,
+  given?: Target
+): Finding | string {
+  const { container } = observation
+  if (observation.id === '' || observation.id.length > longestText)
+    return `id: accepted are 1 to ${longestText} characters`
+  // Another node's evidence is not this one's to change.
+  const own = `${node}/`
+  const id = observation.id.startsWith(own) ? observation.id : own + observation.id
+  if (container === undefined) return 'container: is missing'
+  const target = given ?? targetOf(container)
+  if (target === undefined) return 'container: has neither a name nor an id'
+  const dropped: string[] = []
+  const counts = countsOf(observation, dropped)
+  const timeOf = (text: string) => (timeForm.test(text) ? text : '')
+  const lastSeen = timeOf(observation.lastSeen)
+  const set = setOfCounts(provable(succeeded(counts, observation.denied), observation.unproven))
+  dropped.push(...unprovenText(observation.unproven))
+  const part = target.isSession === true ? 'session' : partOf(observation.part)
+  return {
+    ...{ target, id, sequence: observation.sequence, part, set, dropped, lastSeen },
+    ...{ complete: observation.complete, ended: observation.ended },
+    firstSeen: timeOf(observation.firstSeen),
+    startup: part === 'entry' ? phaseOf(observation.startup, set) : {},
+    serving: part === 'entry' ? phaseOf(observation.serving, set) : {},
+    arguments: argumentsOf(observation, set),
+    image: container.image.slice(0, longestText),
+    runtime: runtimeOf(container.runtime, status),
+    kernel: (status?.kernel ?? '').slice(0, longestLabel),
+    lost: Math.max(0, Math.trunc(observation.lost)),
+    events: knownEvents.filter((event) => observation.events.includes(event)),
+    denials: denialsOf(observation, { target, node, lastSeen })
+  }
+}

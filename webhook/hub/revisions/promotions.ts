@@ -1,0 +1,94 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
+import { promote, promotionOf } from '../../../src/seccomp/review/promotion.js'
+import type { Store, StoreEvent } from '../../../src/store/store.js'
+
+/** Approves by spec.promote: when a profile changes, and from time to time, for quiet is time alone. */
+export interface Promotions {
+  event(event: StoreEvent): void
+  /** Looks at every profile with a policy now; resolves when what is ready is approved. */
+  look(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PromotionsOptions {
+  store: Store
+  logger: Logger
+  /** Between two looks at the clock. */
+  everyMs: number
+  now: () => number
+  /** Whose approvals these are, where the API server asks. */
+  approver?: string
+  /** Whether it is this hub that approves; default: it is. */
+  mayWrite?: () => boolean
+}
+
+export function createPromotions(options: PromotionsOptions): Promotions {
+  const { store, logger, everyMs, now, approver } = options
+  const followed = new Map<string, SeccompProfile>()
+  let running: Promise<void> | undefined
+  let asked = 0
+  let closed = false
+
+  async function approve(profile: SeccompProfile): Promise<void> {
+    const { namespace = '', name } = profile.metadata
+    if (closed || options.mayWrite?.() === false || !promotionOf(profile, now()).ready) return
+    try {
+      const after = await store.update('SeccompProfile', { namespace, name }, (current) =>
+        promote(current, now(), approver)
+      )
+      const approval = after.spec.approval ?? after.status?.approvals?.at(-1)
+      if (approval !== undefined) {
+        const { by, reason } = approval
+        logger.info({ namespace, profile: name, by, reason }, 'approved by policy')
+      }
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      if (code === 'NOT_FOUND') return
+      logger.error({ code, namespace, profile: name }, `not approved by policy: ${message}`)
+    }
+  }
+
+  async function work(): Promise<void> {
+    for (let done = 0; done !== asked; ) {
+      done = asked
+      for (const profile of [...followed.values()]) await approve(profile)
+    }
+    // In the same turn as the last look at `asked`: who asks after it starts anew.
+    running = undefined
+  }
+
+  function look(): Promise<void> {
+    asked += 1
+    running ??= Promise.resolve().then(work)
+    return running
+  }
+
+  const timer = setInterval(() => void look(), everyMs)
+  timer.unref()
+
+  return {
+    event(event) {
+      if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+        const profile = event.object
+        const key = profileKey(profile.metadata.namespace ?? '', profile.metadata.name)
+        if (profile.spec.promote === undefined) {
+          followed.delete(key)
+          return
+        }
+        followed.set(key, profile)
+        void look()
+      } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+        followed.delete(profileKey(event.ref.namespace, event.ref.name))
+      }
+    },
+    look,
+    async close() {
+      closed = true
+      clearInterval(timer)
+      await running
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import type { SeccompProfile, SeccompProfileStatus } from '../../../src/api/seccomp-profile.js'
+
+type Summary = NonNullable<SeccompProfileStatus['summary']>
+
+/** What `kubectl get seccompprofiles` shows: a printer column can neither count nor join. Pure. */
+export function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
+  const approved = new Set(
+    (spec.seccomp?.syscalls ?? [])
+      .filter(({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG')
+      .flatMap(({ names }) => names)
+  )
+  const observed = new Set(Object.values(status.observed ?? {}).flat())
+  const { nodes } = status
+  return {
+    ...(nodes === undefined ? {} : { nodes: `${nodes.ready}/${nodes.total}` }),
+    syscalls: `${approved.size}/${observed.size}`,
+    source: spec.workload === undefined ? 'Written' : 'Learned'
+  }
+}
+
+/** The profile with its summary kept true; the same object when it is. */
+export function withSummary(profile: SeccompProfile): SeccompProfile {
+  const summary = summaryOf(profile)
+  const before = profile.status?.summary
+  if (
+    before?.nodes === summary.nodes &&
+    before?.syscalls === summary.syscalls &&
+    before.source === summary.source
+  ) {
+    return profile
+  }
+  return { ...profile, status: { ...profile.status, summary } }
+}

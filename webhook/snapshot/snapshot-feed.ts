@@ -1,0 +1,108 @@
+import type { NodeFacts } from '../../src/rules/node-facts.js'
+import type { LadderState, ProfileState, RevisionState } from '../../src/rules/profile-state.js'
+import { buildSnapshot, type Snapshot, type SnapshotSource } from '../../src/rules/snapshot.js'
+import type { ClusterView } from '../cluster/watch/cluster-view.js'
+import type { ObjectCache } from './object-cache.js'
+import type { StateSource } from './state-source.js'
+
+/** Keeps the one snapshot that decisions read, rebuilt when rules, readiness, nodes or namespaces change. */
+export interface SnapshotFeed {
+  current(): Snapshot
+  /** Called after each new snapshot. Returns how to stop. */
+  onChange(listener: () => void): () => void
+  stop(): void
+}
+
+/** The states with nodes that came after they were worked out: such a node has no file yet. */
+export function withNewcomers(
+  states: readonly ProfileState[],
+  nodes: Iterable<string>,
+  covered: ReadonlySet<string> | undefined
+): readonly ProfileState[] {
+  if (covered === undefined) return states
+  const newcomers = [...nodes].filter((name) => !covered.has(name))
+  if (newcomers.length === 0) return states
+  const without = (revision: RevisionState | undefined): RevisionState | undefined =>
+    revision && { ...revision, ready: false, lacking: [...(revision.lacking ?? []), ...newcomers] }
+  return states.map((state) => {
+    const { enforce, audit, previous, ladder, ...rest } = state
+    const lacking = {
+      enforce: without(enforce),
+      audit: without(audit),
+      previous: without(previous),
+      ladder: ladder && withoutLadder(ladder, without)
+    }
+    const present = Object.entries(lacking).filter(([, part]) => part !== undefined)
+    return { ...rest, ...(Object.fromEntries(present) as Partial<ProfileState>) }
+  })
+}
+
+function withoutLadder(
+  ladder: LadderState,
+  without: (revision: RevisionState | undefined) => RevisionState | undefined
+): LadderState {
+  const revision = without(ladder.revision)
+  const { canary } = ladder
+  const from = without(canary?.from.revision)
+  return {
+    ...ladder,
+    ...(revision === undefined ? {} : { revision }),
+    ...(canary === undefined || from === undefined
+      ? {}
+      : { canary: { ...canary, from: { ...canary.from, revision: from } } })
+  }
+}
+
+/**
+ * Follows the objects, the states of profiles and, in a cluster, nodes and namespaces. Changes are
+ * coalesced for `debounceMs`, then the new snapshot replaces the old one in one assignment, so a
+ * decision sees either all of a change or none of it.
+ */
+export function startSnapshotFeed(
+  objects: ObjectCache,
+  states: StateSource,
+  options: NonNullable<SnapshotSource['options']>,
+  view?: ClusterView,
+  debounceMs = 20
+): SnapshotFeed {
+  const listeners = new Set<() => void>()
+  const build = (): Snapshot => {
+    const nodes = new Map<string, NodeFacts>(view?.nodes())
+    return buildSnapshot({
+      rules: objects.rules(),
+      profiles: withNewcomers([...states.profiles().values()], nodes.keys(), states.covered()),
+      within: (inner, outer) => states.within(inner, outer),
+      options,
+      nodes,
+      ...(view === undefined ? {} : { namespaces: view.namespaces() })
+    })
+  }
+  let snapshot = build()
+  let timer: NodeJS.Timeout | undefined
+  const rebuild = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      snapshot = build()
+      for (const listener of [...listeners]) listener()
+    }, debounceMs)
+  }
+  objects.onRule(rebuild)
+  const stops = [
+    states.onChange(rebuild),
+    view?.onChange(({ kind }) => {
+      if (kind !== 'pod') rebuild()
+    })
+  ]
+  return {
+    current: () => snapshot,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    stop: () => {
+      for (const stop of stops) stop?.()
+      clearTimeout(timer)
+      listeners.clear()
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { appendFile, readFile, rename, stat } from 'node:fs/promises'
+import type { Logger } from '../../../src/lib/log.js'
+
+/** One thing that somebody did, or tried. */
+export interface AuditEntry {
+  /** RFC 3339. */
+  at: string
+  user: string
+  /** operationId of the API. */
+  action: string
+  /** `namespace/name`, what was blocked or traced, or empty. */
+  object: string
+  /** The reason given, or what was asked. */
+  detail: string
+  /** HTTP status. */
+  status: number
+}
+
+/** Who did what by pages and API: the newest in memory, all of it in a file of JSON lines. */
+export interface AuditTrail {
+  note(entry: AuditEntry): void
+  /** Newest first. */
+  list(): readonly AuditEntry[]
+  close(): Promise<void>
+}
+
+const most = 1000
+const largestFile = 8 * 1024 * 1024
+
+function parseLines(text: string): AuditEntry[] {
+  return text
+    .split('\n')
+    .slice(-most)
+    .flatMap((line): AuditEntry[] => {
+      try {
+        return line === '' ? [] : [JSON.parse(line) as AuditEntry]
+      } catch {
+        // Half a line after a crash: the others still tell.
+        return []
+      }
+    })
+}
+
+/** Opens the trail. Without a file it lasts as long as the process. A file of 8 MiB is put aside as `.1`. */
+export async function openAuditTrail(
+  file: string | undefined,
+  logger: Logger
+): Promise<AuditTrail> {
+  const entries: AuditEntry[] = []
+  if (file !== undefined) {
+    entries.push(...parseLines(await readFile(file, 'utf8').catch(() => '')))
+  }
+  let writing = Promise.resolve()
+  const write = async (line: string) => {
+    if (file === undefined) return
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => 0
+    )
+    if (size > largestFile) await rename(file, `${file}.1`)
+    await appendFile(file, line, { mode: 0o600 })
+  }
+  return {
+    note(entry) {
+      entries.push(entry)
+      if (entries.length > most) entries.shift()
+      logger.info(entry, 'action')
+      writing = writing
+        .then(() => write(`${JSON.stringify(entry)}\n`))
+        .catch((error: unknown) => {
+          logger.error({ err: error }, 'the audit trail could not be written')
+        })
+    },
+    list: () => [...entries].reverse(),
+    close: () => writing
+  }
+}

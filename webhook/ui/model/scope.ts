@@ -1,0 +1,47 @@
+import { rootNamespace } from '../../../src/api/names.js'
+import type { Ui } from './context.js'
+import { containersWithin } from './containers.js'
+import type { Identity } from '../../access/rights.js'
+
+const namespaceOf = ({ metadata }: { metadata: { namespace?: string | undefined } }) =>
+  metadata.namespace ?? rootNamespace
+
+/**
+ * What somebody may see: everything, or the namespaces whose profiles they may list. Pages and lists then
+ * hold nothing else. undefined: nothing at all.
+ */
+export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefined> {
+  if (await identity.can('list', 'seccompprofiles')) return ui
+  const { sources } = ui
+  const all = new Set([...sources.profiles(), ...sources.rules()].map(namespaceOf))
+  const allowed = new Set<string>()
+  for (const namespace of all) {
+    if (await identity.can('list', 'seccompprofiles', namespace)) allowed.add(namespace)
+  }
+  if (allowed.size === 0) return undefined
+  const within = ({ namespace }: { namespace: string }) => allowed.has(namespace)
+  return {
+    ...ui,
+    lines: () => ui.lines().filter(within),
+    audit: {
+      ...ui.audit,
+      list: () => ui.audit.list().filter(({ object }) => allowed.has(object.split('/')[0] ?? ''))
+    },
+    sources: {
+      ...sources,
+      profiles: () => sources.profiles().filter((one) => allowed.has(namespaceOf(one))),
+      rules: () => sources.rules().filter((one) => allowed.has(namespaceOf(one))),
+      states: () => sources.states().filter(within),
+      denials: () => sources.denials().filter(within),
+      containers: () => {
+        const containers = sources.containers()
+        return containers === undefined
+          ? undefined
+          : containersWithin(containers, (namespace) => allowed.has(namespace))
+      },
+      // Messages of nodes and of the store name objects of any namespace.
+      nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [] })),
+      problems: () => []
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { SeccoError } from '../../../src/lib/errors.js'
+import { html } from './html.js'
+import { messageDocument } from './layout.js'
+import { command } from './parts.js'
+import type { View } from './page.js'
+import type { Rights } from '../../access/rights.js'
+
+/** Why somebody is not let in, and how to get in. */
+export function loginPage(kind: Rights['kind'], why: string): string {
+  const how =
+    kind === 'local'
+      ? html`<p>On the machine where Secco runs, make a new one-time link and open it in this browser:</p>${command('secco ui link')}<p class="muted">A link opens one session, once. Sessions end after 12 hours without use, and when Secco restarts.</p>`
+      : html`<form class="stack" data-action data-url="/api/v1/session" data-then="/"><div class="field"><label for="token">Your own token of the cluster</label><input id="token" name="token" type="password" autocomplete="off" required aria-describedby="token-h"><small id="token-h">It stays in the memory of this replica, for this session. What you do here is done with it: the cluster decides, and its audit log has your name.</small></div><p class="form-error" role="alert"></p><button class="btn primary" type="submit">Log in</button></form><p>A token of your own:</p>${command('kubectl create token YOUR-SERVICE-ACCOUNT')}<p class="muted">Another replica does not know your session: a new port-forward may reach one, and asks again.</p>`
+  return messageDocument('Log in', html`<p>${why}</p>${how}`)
+}
+
+/** After the one-time link: the next request comes from this very page, so the strict cookie goes with it. */
+export function welcomePage(): string {
+  return messageDocument(
+    'Welcome',
+    html`<p>You are logged in. <a href="/">Go to the fleet</a></p>`,
+    '/'
+  )
+}
+
+/** A failure inside the usual page. */
+export function failureView(error: SeccoError, status: number): View {
+  const titles: Record<number, string> = { 403: 'Not permitted', 404: 'Not found' }
+  return {
+    title: titles[status] ?? 'This did not work',
+    status,
+    body: html`<section class="panel"><div class="body stack" role="alert"><p class="strong">${error.message} <span class="muted">(${error.code})</span></p><p>${error.hint}</p><p class="row"><a class="btn" href="/">Fleet</a></p></div></section>`
+  }
+}

@@ -1,0 +1,109 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { SeccoError } from '../../../src/lib/errors.js'
+import type { Ui } from '../model/context.js'
+import { cookieName, cookieOf, setCookie } from './gate.js'
+import { loginPage, welcomePage } from '../parts/messages.js'
+import { localIdentity, userName } from '../../access/rights.js'
+
+/** Notes who made a way in, and for whom; never what opens it. */
+export function noteLink(
+  { audit, now }: Pick<Ui, 'audit' | 'now'>,
+  user: string,
+  detail: string,
+  status = 200
+): void {
+  const at = new Date(now()).toISOString()
+  audit.note({ at, user, action: 'makeLink', object: '', detail, status })
+}
+
+function noteSession({ audit, now }: Ui, user: string, detail: string): void {
+  const at = new Date(now()).toISOString()
+  audit.note({ at, user, action: 'openSession', object: '', detail, status: 200 })
+}
+
+const few = {
+  own: true,
+  rateLimit: { max: 20, timeWindow: 60_000 }
+}
+const code = Type.String({ minLength: 43, maxLength: 43, pattern: '^[\\w-]+$' })
+
+/** Ways in and out: the one-time link, the cluster's token, the end of a session. */
+export function addLogin(app: FastifyInstance, ui: Ui): void {
+  app.get('/login', { config: { open: true, ...few }, schema: { hide: true } }, (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(loginPage(ui.rights.kind, 'Who are you?'))
+  )
+  app.get<{ Params: { code: string } }>(
+    '/login/:code',
+    { config: { open: true, ...few }, schema: { hide: true, params: Type.Object({ code }) } },
+    (request, reply) => {
+      const found = ui.sessions.redeem(request.params.code)
+      void reply.type('text/html; charset=utf-8')
+      if (found === undefined) {
+        const why = 'This link was used already, or is too old: each opens one session, once.'
+        return reply.code(401).send(loginPage(ui.rights.kind, why))
+      }
+      setCookie(request, reply, found.id)
+      noteSession(ui, found.identity.user, 'by a one-time link')
+      return reply.send(welcomePage())
+    }
+  )
+  app.post<{ Body: { token: string } }>(
+    '/api/v1/session',
+    {
+      config: { open: true, ...few },
+      schema: {
+        operationId: 'openSession',
+        summary: 'Opens a session for the holder of a token',
+        body: Type.Object({ token: Type.String({ minLength: 1, maxLength: 16_384 }) })
+      }
+    },
+    async (request, reply) => {
+      const identity = await ui.rights.ofToken(request.body.token, undefined)
+      if (identity === undefined)
+        throw new SeccoError('UNAUTHENTICATED', 'this token is not known here', {
+          hint: 'use one that is valid for this cluster now'
+        })
+      setCookie(request, reply, ui.sessions.open(identity))
+      noteSession(ui, identity.user, 'by a token')
+      return reply.send({ user: identity.user })
+    }
+  )
+  app.delete(
+    '/api/v1/session',
+    { config: { own: true }, schema: { operationId: 'closeSession', summary: 'Ends the session' } },
+    (request, reply) => {
+      const id = cookieOf(request, cookieName(request))
+      if (id !== undefined) ui.sessions.close(id)
+      setCookie(request, reply, '')
+      return reply.send({})
+    }
+  )
+  app.post<{ Body: { role?: 'admin' | 'viewer' } }>(
+    '/api/v1/links',
+    {
+      config: few,
+      schema: {
+        operationId: 'makeLink',
+        summary: 'Makes a one-time link that opens one session',
+        description: 'On the command line: secco ui link',
+        body: Type.Object({ role: Type.Optional(Type.Enum(['admin', 'viewer'])) })
+      }
+    },
+    async (request, reply) => {
+      const { identity } = request
+      const role = request.body.role ?? 'admin'
+      if (
+        ui.rights.kind !== 'local' ||
+        identity === undefined ||
+        !(await identity.can('create', 'links'))
+      ) {
+        noteLink(ui, identity?.user ?? 'nobody', `for ${role}s`, 403)
+        throw new SeccoError('FORBIDDEN', 'links are made by administrators of this machine')
+      }
+      const made = ui.sessions.link(localIdentity(userName(identity.user), role))
+      noteLink(ui, identity.user, `for ${role}s`)
+      return reply.send({ path: `/login/${made}` })
+    }
+  )
+}

@@ -1,0 +1,110 @@
+import { oncePer } from '../../src/lib/once-per.js'
+import { errnoName } from '../../src/syscalls/errno-name.js'
+
+/** One refused call of one container instance as pages and API show it. */
+export interface DenialView {
+  namespace: string
+  profile: string
+  node: string
+  container: string
+  syscall: string
+  abi: string
+  action: string
+  count: number
+  errno: number
+  signal: string
+  pid: number
+  comm: string
+  /** RFC 3339, of the newest call; empty where it is not known. */
+  at: string
+  lastSeen: string
+  succeeded: number
+  /** Refused on purpose: libc has another way. */
+  expected: boolean
+  /** Somebody said that it stays refused, and alarms nobody. */
+  muted: boolean
+}
+
+/** Whether it waits for a person. */
+export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted'>): boolean {
+  return !expected && !muted
+}
+
+/** What the caller got, in a word: EPERM, SIGSYS, logged; – where it is not known. */
+export function answerOf({
+  action,
+  errno,
+  signal
+}: Pick<DenialView, 'action' | 'errno' | 'signal'>): string {
+  if (signal !== '') return signal
+  if (action === 'SCMP_ACT_LOG') return 'logged'
+  return errno === 0 ? '–' : errnoName(errno)
+}
+
+/** One line of the page: the same call of the same workload, of all its instances. */
+export interface DenialGroup {
+  key: string
+  namespace: string
+  profile: string
+  syscall: string
+  abi: string
+  answer: string
+  logged: boolean
+  expected: boolean
+  muted: boolean
+  count: number
+  succeeded: number
+  instances: number
+  node: string
+  container: string
+  comm: string
+  pid: number
+  /** Newest, RFC 3339. */
+  at: string
+}
+
+function timeOf({ at, lastSeen }: Pick<DenialView, 'at' | 'lastSeen'>): string {
+  return at === '' ? lastSeen : at
+}
+
+interface Marks {
+  key: string
+  place: string
+  answer: string
+}
+
+/** What a row counts for. */
+const marksOf = oncePer((denial: DenialView): Marks => {
+  const { namespace, profile, syscall, abi, muted, node, container } = denial
+  const answer = answerOf(denial)
+  const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}${muted ? ' muted' : ''}`
+  return { key, answer, place: `${node} ${container}` }
+})
+
+/** Denials by workload, call and answer, newest first. A live page asks for it every second: rows are only added up. */
+export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
+  const groups = new Map<string, DenialGroup & { seen: Set<string> }>()
+  for (const denial of denials) {
+    const { namespace, profile, syscall, abi, expected, muted, node, container } = denial
+    const { key, place, answer } = marksOf(denial)
+    let group = groups.get(key)
+    if (group === undefined) {
+      group = {
+        ...{ key, namespace, profile, syscall, abi, answer, expected, muted },
+        logged: denial.action === 'SCMP_ACT_LOG',
+        ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
+        seen: new Set()
+      }
+      groups.set(key, group)
+    }
+    group.count += denial.count
+    group.succeeded += denial.succeeded
+    group.seen.add(place)
+    group.instances = group.seen.size
+    const at = timeOf(denial)
+    if (at < group.at) continue
+    const { comm, pid } = denial
+    Object.assign(group, { node, container, comm, pid, at })
+  }
+  return [...groups.values()].sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
+}
