@@ -39,7 +39,10 @@ export function parseSource(path: string, text: string): SourceFile {
     if (!specifier.startsWith('.')) imports.push({ specifier, typeOnly })
     else {
       const target = normalize(join(dirname(path), specifier)).replace(/\.js$/, '.ts')
-      imports.push({ specifier, path: target, typeOnly })
+      const tsx = `${target}x`
+      const isTsx =
+        !existsSync(join(repositoryRoot, target)) && existsSync(join(repositoryRoot, tsx))
+      imports.push({ specifier, path: isTsx ? tsx : target, typeOnly })
     }
   }
   function visit(node: ts.Node): void {
@@ -72,8 +75,16 @@ export function readRooms(): SourceFile[] {
     .flatMap((room) =>
       readdirSync(join(repositoryRoot, room), { recursive: true, encoding: 'utf8' })
         .map((name) => `${room}/${name}`)
-        .filter((path) => path.endsWith('.ts') && !/\/(gen|node_modules|build)\//.test(path))
+        .filter((path) => /\.tsx?$/.test(path) && !/\/(gen|node_modules|build)\//.test(path))
         .sort()
         .map((path) => parseSource(path, readFileSync(join(repositoryRoot, path), 'utf8')))
     )
+}
+
+/** Paths of the C, C++ and BPF sources of `native/`, relative to the checkout. */
+export function nativeSources(): string[] {
+  return readdirSync(join(repositoryRoot, 'native'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(c|cc|h)$/.test(name) && !/^(build|reference)\//.test(name))
+    .map((name) => `native/${name}`)
+    .sort()
 }

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { repositoryRoot } from '../helpers/repository.js'
+import { nativeSources, parseSource, readRooms } from '../helpers/source-tree.js'
+import {
+  circles,
+  fileCircles,
+  folderCircles,
+  folderSizes,
+  longFunctions,
+  longLines,
+  maxFilesPerFolder,
+  mayImport,
+  wrongImports
+} from '../helpers/structure.js'
+
+const files = readRooms()
+const isData = (path: string) => /\/(data|gen)\//.test(path)
+
+test('a folder imports only from the folders that its row names', (t) => {
+  t.same(wrongImports(files), [])
+  t.same(
+    wrongImports([
+      parseSource('src/lib/a.ts', "import { b } from '../api/b.js'"),
+      parseSource('src/rules/a.ts', "import type { b } from '../../cli/lib/b.js'"),
+      parseSource('webhook/hub/stream/a.ts', "export { b } from '../../cluster/b.js'"),
+      parseSource('webhook/hub/stream/b.ts', "export { b } from '../../views/b.js'"),
+      parseSource('native/a.ts', "const b = await import('../src/lib/b.js')"),
+      parseSource('satellite/denials/a.ts', "import { b } from '../recorder/b.js'"),
+      parseSource('cli/a.ts', "import { b } from '../webhook/b.js'")
+    ]),
+    [
+      'src/lib/a.ts → src/api/b.ts',
+      'src/rules/a.ts → cli/lib/b.ts',
+      'webhook/hub/stream/a.ts → webhook/cluster/b.ts',
+      'native/a.ts → src/lib/b.ts',
+      'satellite/denials/a.ts → satellite/recorder/b.ts'
+    ],
+    'the rule finds the wrong imports and only those'
+  )
+  t.end()
+})
+
+test('the table of ARCHITECTURE.md is the table that is checked', (t) => {
+  const page = readFileSync(join(repositoryRoot, 'ARCHITECTURE.md'), 'utf8')
+  for (const [folder, imports] of Object.entries(mayImport)) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${folder}\` `))
+    const cell = row?.split('|')[2] ?? ''
+    const named = [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name)
+    t.same(named.sort(), [...imports].sort(), folder)
+  }
+  t.end()
+})
+
+test('no circle of files, no circle of folders', (t) => {
+  t.same(fileCircles(files), [])
+  t.same(folderCircles(files), [])
+  const made = [
+    parseSource('src/a/one.ts', "import type { b } from '../b/two.js'"),
+    parseSource('src/b/two.ts', "import { c } from './three.js'"),
+    parseSource('src/b/three.ts', "import { a } from '../a/four.js'"),
+    parseSource('src/a/four.ts', 'export const a = 1')
+  ]
+  t.same(fileCircles(made), [])
+  t.same(folderCircles(made), [['src/a', 'src/b']])
+  const graph = new Map(
+    Object.entries({ a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: ['d'], f: ['a'] }).map(
+      ([node, next]) => [node, new Set(next)]
+    )
+  )
+  t.same(circles(graph), [
+    ['a', 'b', 'c'],
+    ['d', 'e']
+  ])
+  t.end()
+})
+
+test(`no folder holds more than ${String(maxFilesPerFolder)} source files`, (t) => {
+  const paths = [...files.map(({ path }) => path), ...nativeSources()]
+  t.same(
+    folderSizes(paths).filter(([, size]) => size > maxFilesPerFolder),
+    []
+  )
+  t.same(folderSizes(['a/b.ts', 'a/c.ts', 'd/e.ts']), [
+    ['a', 2],
+    ['d', 1]
+  ])
+  t.end()
+})
+
+test('functions and lines stay short', (t) => {
+  const product = files.filter(({ path }) => !isData(path))
+  t.same(product.flatMap(longFunctions), [])
+  t.same(product.flatMap(longLines), [])
+  const body = '  step()\n'.repeat(80)
+  t.same(longFunctions({ path: 'src/a.ts', text: `const x = 1\nfunction f() {\n${body}}\n` }), [
+    'src/a.ts:2 f (82)'
+  ])
+  t.same(longLines({ path: 'src/a.ts', text: `a\n${'b'.repeat(141)}\n${'c'.repeat(140)}` }), [
+    'src/a.ts:2 (141)'
+  ])
+  t.end()
+})
