@@ -87,51 +87,70 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
   addProgramVerbs(program, context)
   // An agent runs for months: it does not carry what the other verbs need.
   // The verb, not any word: a container may be called so, too.
-  if (program.parseOptions([...context.argv]).operands[0] !== 'satellite') {
+  if (wordsOf(context.argv)[0] !== 'satellite') {
     const { addFurtherVerbs } = await import('./commands/further-verbs.js')
     addFurtherVerbs(program, context)
   }
   return program
 }
 
-async function run(argv: readonly string[]): Promise<number> {
-  const io = processIo()
-  watchOutput(io)
-  let exitCode = 0
-  const context: VerbContext = {
-    io,
-    streams: { stdout: process.stdout, stderr: process.stderr, isTerminal: io.isTerminal },
-    argv,
-    uid: process.getuid?.() ?? -1,
-    user: io.env['SUDO_USER'] ?? userInfo().username,
-    now: () => new Date(),
-    stopSignal,
-    finish: (code) => {
-      exitCode = code
-    }
-  }
-  let failureCode = 1
-  const program = await buildProgram(context)
-  // --state may stand before the verb.
-  const verb = program.parseOptions([...argv]).operands
-  if (
-    ['diff', 'migrate'].includes(verb[0] ?? '') ||
-    (verb[0] === 'profile' && verb[1] === 'diff')
-  ) {
-    failureCode = 2
-  }
+/**
+ * The verb and the words that follow it, whatever options stand before it. The program itself cannot be asked: it would
+ * print its version and throw, or throw because an option lacks its value.
+ */
+function wordsOf(argv: readonly string[]): string[] {
+  const scout = new Command().option('--state [dir]').option('--kubeconfig [file]')
+  const { operands, unknown } = scout.parseOptions([...argv])
+  return [...operands, ...unknown.filter((word) => !word.startsWith('-'))]
+}
+
+/** The code of an error: 2 for verbs whose code 1 means that something differs. */
+function failureCodeOf(argv: readonly string[]): number {
+  const [verb, further] = wordsOf(argv)
+  return verb === 'diff' || verb === 'migrate' || (verb === 'profile' && further === 'diff') ? 2 : 1
+}
+
+/** The name of who runs this. A container may run as a user that its /etc/passwd does not have. */
+function userOf(env: Io['env']): string {
   try {
+    return env['SUDO_USER'] ?? userInfo().username
+  } catch {
+    return env['USER'] ?? String(process.getuid?.() ?? '')
+  }
+}
+
+/** Runs one verb and returns its exit code. Whatever is thrown becomes an error message. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode = 0
+  try {
+    const program = await buildProgram({
+      io,
+      streams: { stdout: process.stdout, stderr: process.stderr, isTerminal: io.isTerminal },
+      argv,
+      uid: process.getuid?.() ?? -1,
+      user: userOf(io.env),
+      now: () => new Date(),
+      stopSignal,
+      finish: (code) => {
+        exitCode = code
+      }
+    })
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
-    if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
-    if (error.exitCode === 0) return 0
-    if (error.code === 'commander.help') return 1
-    // commander puts its suggestion on a line of its own: that is the next step.
-    const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
-    const hint = suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') }
-    return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, hint), failureCode)
+    return failed(io, error, failureCodeOf(argv))
   }
+}
+
+/** The exit code of what ended a verb: commander ends `--help` and `--version` by an error, too. */
+function failed(io: Io, error: unknown, failureCode: number): number {
+  if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
+  if (error.exitCode === 0) return 0
+  if (error.code === 'commander.help') return 1
+  // commander puts its suggestion on a line of its own: that is the next step.
+  const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
+  const hint = suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') }
+  return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, hint), failureCode)
 }
 
 /**
@@ -140,7 +159,9 @@ async function run(argv: readonly string[]): Promise<number> {
  * @param argv what follows the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const code = await run(argv)
+  const io = processIo()
+  watchOutput(io)
+  const code = await run(argv, io)
   endWhenIdle()
   return code
 }

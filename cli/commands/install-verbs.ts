@@ -1,4 +1,3 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { recordModes, type RecordMode } from '../../satellite/recorder/record-mode.js'
@@ -119,7 +118,7 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
         const file =
           kubeconfigOf(command) ??
           context.io.env['KUBECONFIG'] ??
-          join(homedir(), '.kube', 'config')
+          join(context.io.env['HOME'] ?? '/', '.kube', 'config')
         const call = createApiCall(await loadKubeconfig(file))
         const options = { all: flags.all === true, dryRun: flags.dryRun === true }
         context.finish(
