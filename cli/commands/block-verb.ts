@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubsOf } from './hubs-of.js'
-import { whoActs } from './who-acts.js'
+import { withChanges } from './who-acts.js'
 
 interface BlockOptions {
   remove?: boolean
@@ -36,22 +36,25 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
           ? hubsOf(command, context).catch(() => undefined)
           : hubsOf(command, context)
       const { io } = context
-      const by = what === undefined ? '' : await whoActs(kubeconfig, context)
-      await withStore(command, context, (store) =>
-        what === undefined
-          ? listBlocks(io, store, parseOutput(options.output) as Output, () =>
-              printBlockProgress(io, find)
-            )
-          : blockCommand(io, store, {
-              what,
-              remove: options.remove === true,
-              dryRun: options.dryRun === true,
-              force: options.force === true,
-              reason: options.reason,
-              by,
-              at: context.now().toISOString(),
-              impact: () => printBlockImpact(io, find, what)
-            })
+      if (what === undefined) {
+        await withStore(command, context, (store) =>
+          listBlocks(io, store, parseOutput(options.output) as Output, () =>
+            printBlockProgress(io, find)
+          )
+        )
+        return
+      }
+      await withChanges(command, context, (store, by) =>
+        blockCommand(io, store, {
+          what,
+          remove: options.remove === true,
+          dryRun: options.dryRun === true,
+          force: options.force === true,
+          reason: options.reason,
+          by,
+          at: context.now().toISOString(),
+          impact: () => printBlockImpact(io, find, what)
+        })
       )
     })
 }

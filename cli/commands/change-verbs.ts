@@ -5,6 +5,7 @@ import { withParents } from '../../src/seccomp/policy/extend.js'
 import type { Kind } from '../../src/store/store.js'
 import { parseRef } from '../profiles/profile.js'
 import { type VerbContext, withStore } from './context.js'
+import { withChanges } from './who-acts.js'
 
 const listOf = (text: string | undefined): string[] =>
   (text ?? '')
@@ -35,15 +36,11 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
             'nothing to decide: neither --allow nor --refuse names a call'
           )
         }
-        const decision = {
-          by: context.user,
-          at: context.now().toISOString(),
-          reason: options.reason,
-          allow,
-          refuse
-        }
-        await withStore(command, context, async (store) => {
-          await store.update('SeccompProfile', ref, (profile) => decideCalls(profile, decision))
+        const decision = { at: context.now().toISOString(), reason: options.reason, allow, refuse }
+        await withChanges(command, context, async (store, by) => {
+          await store.update('SeccompProfile', ref, (profile) =>
+            decideCalls(profile, { ...decision, by })
+          )
           context.io.stderr(
             `${ref.namespace}/${ref.name}: decided; the hub renders and delivers the revision\n`
           )
@@ -71,9 +68,10 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
       ) => {
         const ref = parseRef(name, options.namespace)
         const [add, remove] = [listOf(options.add), listOf(options.remove)]
-        await withStore(command, context, async (store) => {
+        await withChanges(command, context, async (store, by) => {
+          const who = { by, at: context.now().toISOString() }
           const after = await store.update('SeccompProfile', ref, (profile) =>
-            withParents(profile, add, remove)
+            withParents(profile, add, remove, who)
           )
           context.io.stdout(
             `${ref.namespace}/${ref.name} extends ${after.spec.extends?.join(', ') ?? 'nothing'}\n`

@@ -4,7 +4,8 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { formats } from '../../src/seccomp/import/detect.js'
 import type { ImportArgs } from '../profiles/import.js'
 import { parseOutput } from '../lib/output-format.js'
-import { type VerbContext, withStore } from './context.js'
+import type { VerbContext } from './context.js'
+import { withChanges } from './who-acts.js'
 
 interface ImportOptions {
   file: string[]
@@ -32,7 +33,7 @@ function capabilitiesOf(text: string | undefined): string[] | undefined {
   })
 }
 
-function importArgs(options: ImportOptions, context: VerbContext): ImportArgs {
+function importArgs(options: ImportOptions, context: VerbContext, by: string): ImportArgs {
   const { name, namespace, kernel } = options
   const capabilities = capabilitiesOf(options.capabilities)
   if (options.allow !== undefined && options.approve !== true) {
@@ -46,7 +47,7 @@ function importArgs(options: ImportOptions, context: VerbContext): ImportArgs {
     })
   }
   const approve = {
-    by: context.user,
+    by,
     at: context.now().toISOString(),
     allow: options.allow?.split(',') ?? []
   }
@@ -90,12 +91,15 @@ export function addImportVerb(program: Command, context: VerbContext): void {
     .option('--apply', 'put the result into the store (observations are added, never replaced)')
     .action(async (options: ImportOptions, command: Command) => {
       const { importFiles } = await import('../profiles/import.js')
-      const args = importArgs(options, context)
+      const { io, user } = context
+      const args = importArgs(options, context, user)
       if (options.apply !== true) {
-        context.finish(await importFiles(context.io, undefined, args))
+        context.finish(await importFiles(io, undefined, args))
         return
       }
-      await withStore(command, context, (store) => importFiles(context.io, store, args))
+      await withChanges(command, context, (store, by) =>
+        importFiles(io, store, importArgs(options, context, by))
+      )
     })
 }
 

@@ -10,8 +10,8 @@ import { queryOf } from '../hubs/hub-api.js'
 import { mergeDenials } from '../hubs/merge/denials.js'
 import { askHubs } from '../hubs/hubs.js'
 import { sayMissing } from '../lib/missing-hubs.js'
-import { whoActs } from './who-acts.js'
-import type { ObjectRef } from '../../src/store/store.js'
+import { whoActs, withChanges } from './who-acts.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
@@ -132,13 +132,13 @@ export function addApply(
     .option('--dry-run', 'check the documents and change nothing')
     .action(
       async (options: { file: string; namespace?: string; dryRun?: boolean }, command: Command) => {
-        await withStore(command, context, (store) =>
-          applyDocuments(context.io, store, kind, {
-            file: options.file,
-            namespace: options.namespace,
-            dryRun: options.dryRun === true
-          })
-        )
+        const { file, namespace, dryRun = false } = options
+        const apply = (store: Store, by: string) => {
+          const args = { file, namespace, dryRun, by, at: context.now().toISOString() }
+          return applyDocuments(context.io, store, kind, args)
+        }
+        if (kind === 'SeccompProfile' && !dryRun) await withChanges(command, context, apply)
+        else await withStore(command, context, (store) => apply(store, context.user))
       }
     )
 }

@@ -3,17 +3,19 @@ import { rootNamespace } from '../../src/api/names.js'
 import { acceptProfile } from '../../src/seccomp/lint/accept.js'
 import { parseDocuments } from '../../src/api/parse.js'
 import type { Kind, Store } from '../../src/store/store.js'
+import { type Decision, withValidApproval } from '../../src/seccomp/render/approval.js'
 import type { Io } from '../lib/io.js'
 
 /**
  * Applies every document of a YAML stream of one kind. All are read and checked before the first is
- * written, so a wrong one changes nothing.
+ * written, so a wrong one changes nothing. A profile that was changed under the approval that it carries is approved
+ * by who applies it, as one without an approval is.
  */
 export async function applyDocuments(
   io: Io,
   store: Store,
   kind: Kind,
-  args: { file: string; namespace: string | undefined; dryRun: boolean }
+  args: { file: string; namespace: string | undefined; dryRun: boolean } & Decision
 ): Promise<number> {
   const documents = parseDocuments(await io.readFile(args.file), args.file)
   if (documents.length === 0) {
@@ -39,8 +41,11 @@ export async function applyDocuments(
       io.stdout(`${name} accepted (dry run)\n`)
       continue
     }
-    if (placed.kind === 'SeccompProfile') await store.apply('SeccompProfile', placed)
-    else await store.apply('SeccompRule', placed)
+    if (placed.kind === 'SeccompProfile') {
+      const { by, at } = args
+      await store.apply('SeccompProfile', withValidApproval(placed, { by, at }))
+    }
+    if (placed.kind === 'SeccompRule') await store.apply('SeccompRule', placed)
     io.stdout(`${name} applied in ${namespace}\n`)
   }
   return 0

@@ -2,6 +2,7 @@ import { abis } from '../../src/syscalls/abi.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { apiVersion } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { checkApproval } from '../../src/seccomp/render/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import type { Format } from '../../src/seccomp/import/detect.js'
 import { type Imported, importSources, type Source } from '../../src/seccomp/import/import.js'
@@ -96,6 +97,8 @@ function approveTrace(
   observed: SyscallSet,
   { by, at, allow }: Approve
 ): SeccompProfile {
+  // Who looked at a trace did not look at the rest.
+  checkApproval(profile)
   const refused = refusedOf(observed, allow)
   const kept = Object.fromEntries(
     abis.flatMap((abi) => {

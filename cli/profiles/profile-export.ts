@@ -4,6 +4,7 @@ import { labels, rootNamespace } from '../../src/api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
+import { withoutApproval } from '../../src/seccomp/render/approval.js'
 import { digestOf } from '../../src/lib/digest.js'
 import {
   exportAdmissionPolicy,
@@ -60,7 +61,7 @@ function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): stri
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations })
   }
-  return stringify({ apiVersion, kind, metadata: kept, spec })
+  return stringify({ apiVersion, kind, metadata: kept, spec: withoutApproval(spec) })
 }
 
 /** In a cluster: the path of what every node has; empty while the hub has to fill it in. */

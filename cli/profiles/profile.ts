@@ -1,6 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { approvedDigest } from '../../src/seccomp/render/approval.js'
+import { approvedDigest, isApprovalStale } from '../../src/seccomp/render/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
@@ -96,7 +96,9 @@ export async function approveProfile(
   args: ApproveArgs
 ): Promise<number> {
   const before = await mustGetProfile(store, ref)
-  if (sizeOfSet(before.status?.observed ?? {}) === 0) {
+  const { approval } = before.spec
+  const isStale = isApprovalStale(before.spec)
+  if (sizeOfSet(before.status?.observed ?? {}) === 0 && !isStale) {
     throw new SeccoError(
       'INVALID_ARGUMENT',
       `${ref.namespace}/${ref.name}: nothing was observed yet, so there is nothing to approve`,
@@ -120,6 +122,8 @@ export async function approveProfile(
     io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
     return 0
   }
+  if (isStale)
+    io.stderr(`the spec is not what ${approval?.by ?? ''} approved: this approves it as it is\n`)
   printObserved(io, diffAgainstObserved(before), 'Added')
   for (const name of filteredCallsOf(before, decision.arguments)) printPlan(io, before, name)
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)

@@ -8,6 +8,9 @@ import { digestOf } from '../../lib/digest.js'
 type Spec = SeccompProfile['spec']
 type Bound = Static<typeof SpecApproval>
 
+/** Who changes what a profile allows, when and why. */
+export type Decision = Omit<Bound, 'digest'>
+
 /**
  * Digest of what an approval is about: spec.seccomp and spec.extends, in canonical form, `sha256:<hex>`.
  * What was looked at and what is there now have the same digest, or it is not what was looked at.
@@ -16,10 +19,22 @@ export function approvedDigest({ seccomp, extends: parents }: Spec): `sha256:${s
   return digestOf(canonicalJson({ extends: parents ?? [], seccomp: seccomp ?? null }))
 }
 
+/** The spec for another installation: who applies it there approves it, for the API server takes no other name. */
+export function withoutApproval(spec: Spec): Spec {
+  const own = { ...spec }
+  delete own.approval
+  return own
+}
+
 /** The approval of the spec as it stands. */
-export function boundApproval(spec: Spec, who: Omit<Bound, 'digest'>): Bound {
+export function boundApproval(spec: Spec, who: Decision): Bound {
   const { by, at, reason } = who
   return { digest: approvedDigest(spec), by, at, ...(reason === undefined ? {} : { reason }) }
+}
+
+/** Whether a spec carries the approval of another content. */
+export function isApprovalStale(spec: Spec): boolean {
+  return spec.approval !== undefined && spec.approval.digest !== approvedDigest(spec)
 }
 
 /**
@@ -27,9 +42,8 @@ export function boundApproval(spec: Spec, who: Omit<Bound, 'digest'>): Bound {
  * @throws SeccoError APPROVAL_INVALID, field spec.approval.digest
  */
 export function checkApproval({ metadata, spec }: SeccompProfile): void {
-  if (spec.approval === undefined) return
+  if (spec.approval === undefined || !isApprovalStale(spec)) return
   const digest = approvedDigest(spec)
-  if (spec.approval.digest === digest) return
   const { by } = spec.approval
   const stated = spec.approval.digest.slice(0, 19)
   throw new SeccoError(
@@ -37,6 +51,64 @@ export function checkApproval({ metadata, spec }: SeccompProfile): void {
     `${metadata.namespace ?? ''}/${metadata.name}: ${by} approved ${stated}…, the spec is ${digest.slice(0, 19)}…`,
     { field: 'spec.approval.digest' }
   )
+}
+
+/**
+ * The profile with its approval replaced by that of a decision, which changed its content. A profile that carries no
+ * approval gets none: in the folder of one machine whoever writes a spec approves it.
+ */
+export function withOwnApproval(profile: SeccompProfile, decision: Decision): SeccompProfile {
+  const { spec } = profile
+  if (spec.approval === undefined) return profile
+  return { ...profile, spec: { ...spec, approval: boundApproval(spec, decision) } }
+}
+
+/** The profile with an approval of another content replaced by that of who writes it. */
+export function withValidApproval(profile: SeccompProfile, decision: Decision): SeccompProfile {
+  return isApprovalStale(profile.spec) ? withOwnApproval(profile, decision) : profile
+}
+
+/** As `withOwnApproval`, and the decision is the newest of `status.approvals`. */
+export function decided(profile: SeccompProfile, decision: Decision): SeccompProfile {
+  const after = withOwnApproval(profile, decision)
+  const entry = { ...boundApproval(after.spec, decision), revision: '' }
+  const approvals = [...(profile.status?.approvals ?? []), entry]
+  return { ...after, status: { ...profile.status, approvals } }
+}
+
+/**
+ * A change as a person writes it into a cluster: with other content comes the person's approval, and `status.approvals`
+ * stays as it was. The hub lists the approval from the spec.
+ */
+export function boundChange(
+  before: SeccompProfile,
+  after: SeccompProfile,
+  who: Omit<Decision, 'reason'>
+): SeccompProfile {
+  if (approvedDigest(before.spec) === approvedDigest(after.spec)) return after
+  const known = before.status?.approvals
+  const own = isApprovalStale(after.spec) ? undefined : after.spec.approval
+  const decision = (after.status?.approvals ?? []).slice(known?.length ?? 0).at(-1) ?? own
+  const { at = who.at, reason } = decision ?? {}
+  const approval = boundApproval(after.spec, {
+    ...{ by: who.by, at },
+    ...(reason === undefined ? {} : { reason })
+  })
+  const status = { ...after.status }
+  if (known === undefined) delete status.approvals
+  else status.approvals = known
+  return { ...after, spec: { ...after.spec, approval }, status }
+}
+
+/**
+ * A document as a person applies it in a cluster: what it allows is approved by that person. An approval in a document
+ * is somebody's, about something.
+ */
+export function boundDocument(profile: SeccompProfile, decision: Decision): SeccompProfile {
+  const { approval, ...spec } = profile.spec
+  if (spec.seccomp === undefined && spec.extends === undefined && approval === undefined)
+    return profile
+  return { ...profile, spec: { ...spec, approval: boundApproval(spec, decision) } }
 }
 
 /** `by` of a change that nobody put a name to: the API server's audit log has it. */

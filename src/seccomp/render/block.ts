@@ -1,6 +1,7 @@
 import { apiVersion, rootNamespace } from '../../api/names.js'
 import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
+import { decided } from './approval.js'
 import { sameConditions } from '../arguments/argument-rules.js'
 import { isBase } from './base.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'
@@ -130,12 +131,7 @@ export function withBlock(
   const syscalls = groupRules(after, { defaultAction: 'SCMP_ACT_KILL_PROCESS' })
   const { by, at } = decision
   const reason = `${remove ? 'unblocked' : 'blocked'} ${decision.reason}`
-  return {
-    ...overlay,
-    spec: { ...overlay.spec, seccomp: { ...seccomp, syscalls } },
-    status: {
-      ...overlay.status,
-      approvals: [...(overlay.status?.approvals ?? []), { by, at, reason, revision: '' }]
-    }
-  }
+  const changed = { ...overlay, spec: { ...overlay.spec, seccomp: { ...seccomp, syscalls } } }
+  // Whatever the overlay refuses is in force, approved or not: a block does not wait for a look at the rest.
+  return decided(changed, { by, at, reason })
 }

@@ -1,5 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
+import { checkApproval, decided } from '../render/approval.js'
 import { type Conditions, conditionsWithin, sameConditions } from '../arguments/argument-rules.js'
 import { parseBlock } from '../render/block.js'
 import { runtimeDefaultRules } from '../policy/runtime-default.js'
@@ -47,8 +48,9 @@ function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
 }
 
 /**
- * The profile with one more call let through, and the approval; the same object when it is let through
- * already. A person's refusal of the same name is taken back where no argument is named.
+ * The profile with one more call allowed, and the approval; the same object when it is allowed already.
+ * A person's refusal of the same name is taken back where no argument is named.
+ * @throws SeccoError APPROVAL_INVALID for a profile whose approval is about another content
  */
 export function withAllowed(
   profile: SeccompProfile,
@@ -56,6 +58,7 @@ export function withAllowed(
   decision: { by: string; at: string; reason: string }
 ): SeccompProfile {
   const name = wanted.names[0] ?? ''
+  checkApproval(profile)
   const seccomp = profile.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
   if (has(seccomp, wanted)) return profile
   const isPlain = (wanted.args ?? []).length === 0
@@ -74,12 +77,8 @@ export function withAllowed(
           index === at ? { ...rule, names: [...rule.names, name].sort() } : rule
         )
   const { by, reason } = decision
-  const approval = { by, at: decision.at, revision: '', reason: `allowed ${name}: ${reason}` }
-  return {
-    ...profile,
-    spec: { ...profile.spec, seccomp: { ...seccomp, syscalls } },
-    status: { ...profile.status, approvals: [...(profile.status?.approvals ?? []), approval] }
-  }
+  const after = { ...profile, spec: { ...profile.spec, seccomp: { ...seccomp, syscalls } } }
+  return decided(after, { by, at: decision.at, reason: `allowed ${name}: ${reason}` })
 }
 
 /** RuntimeDefault refuses it: more than any container gets by itself. */

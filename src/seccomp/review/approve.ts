@@ -1,6 +1,11 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { abis, scmpArchOf } from '../../syscalls/abi.js'
-import { approvedDigest, boundApproval } from '../render/approval.js'
+import {
+  approvedDigest,
+  boundApproval,
+  isApprovalStale,
+  withOwnApproval
+} from '../render/approval.js'
 import { filteredCallsOf, withArguments } from './argument-approval.js'
 import { runtimeDefault, runtimeDefaultNames } from '../policy/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
@@ -97,64 +102,60 @@ function learnOf(
   return { learn: { ...spec.learn, arguments: [...calls] } }
 }
 
+/** The approved part with everything observed; the same object when it has that already. */
+function seccompOf(
+  profile: SeccompProfile,
+  options: ApproveOptions,
+  calls: readonly string[]
+): LinuxSeccomp {
+  const { adds } = planApproval(profile, options)
+  const before = profile.spec.seccomp
+  const observed = profile.status?.observed ?? {}
+  const seen = abis.filter((abi) => (observed[abi] ?? []).length > 0)
+  const listed = new Set([...(before?.architectures ?? []), ...seen.map((abi) => scmpArchOf[abi])])
+  const architectures = abis.map((abi) => scmpArchOf[abi]).filter((arch) => listed.has(arch))
+  const seccomp: LinuxSeccomp = {
+    ...before,
+    defaultAction: before?.defaultAction ?? 'SCMP_ACT_ERRNO',
+    ...(listed.size === 0 ? {} : { architectures }),
+    syscalls: withNames(before?.syscalls ?? [], adds)
+  }
+  const filtered = withArguments(seccomp, profile, calls).seccomp
+  const isSame =
+    adds.length === 0 &&
+    filtered === seccomp &&
+    listed.size === (before?.architectures ?? []).length
+  return isSame && before !== undefined ? before : filtered
+}
+
 /**
  * Puts everything observed into spec.seccomp as ALLOW rules, names sorted, with the ABIs it was observed in, and
  * appends the approval. Of calls whose arguments are filtered, the learned values become conditions
  * (argument-approval.ts). A person's own rules (other actions, arguments) stay, and win: names they
  * speak of are not added. Names that no table knows are never approved (planApproval says which).
+ * An approval of another content is replaced: the spec is approved as it stands.
  * The same object when that changes nothing and the same approver had approved this revision last.
  */
 export function approveObserved(profile: SeccompProfile, options: ApproveOptions): SeccompProfile {
-  const { adds } = planApproval(profile, options)
-  const before = profile.spec.seccomp
-  const observed = profile.status?.observed ?? {}
-  const seen = abis.filter((abi) => (observed[abi] ?? []).length > 0)
-  const architectures = new Set([
-    ...(before?.architectures ?? []),
-    ...seen.map((abi) => scmpArchOf[abi])
-  ])
-  const seccomp: LinuxSeccomp = {
-    ...before,
-    defaultAction: before?.defaultAction ?? 'SCMP_ACT_ERRNO',
-    ...(architectures.size === 0
-      ? {}
-      : {
-          architectures: abis
-            .map((abi) => scmpArchOf[abi])
-            .filter((arch) => architectures.has(arch))
-        }),
-    syscalls: withNames(before?.syscalls ?? [], adds)
-  }
-  const calls = filteredCallsOf(profile, options.arguments ?? [])
-  const filtered = withArguments(seccomp, profile, calls).seccomp
-  const unchanged =
-    adds.length === 0 &&
-    filtered === seccomp &&
-    before !== undefined &&
-    architectures.size === (before.architectures ?? []).length
   const { by, at, reason } = options
-  const spec = { ...profile.spec, ...learnOf(profile, options, calls), seccomp: filtered }
-  const bound = options.bind === true || spec.approval !== undefined
-  if (unchanged && options.bind === true && profile.spec.approval !== undefined) {
-    if (profile.spec.approval.digest === approvedDigest(profile.spec)) return profile
-  }
-  const approved: SeccompProfile =
-    unchanged && options.bind !== true
-      ? profile
-      : {
-          ...profile,
-          spec: {
-            ...spec,
-            ...(bound
-              ? { approval: boundApproval(spec, { by, at, ...(reason && { reason }) }) }
-              : {})
-          }
-        }
-  if (options.bind === true) return approved
+  const decision = { by, at, ...(reason && { reason }) }
+  const isStale = isApprovalStale(profile.spec)
+  const hasApproval = profile.spec.approval !== undefined
+  const calls = filteredCallsOf(profile, options.arguments ?? [])
+  const seccomp = seccompOf(profile, options, calls)
+  // A profile of parents alone, approved once more: it has no part of its own.
+  const isEmpty = profile.spec.seccomp === undefined && (seccomp.syscalls ?? []).length === 0
+  const unchanged = seccomp === profile.spec.seccomp || (isStale && isEmpty)
+  const bind = options.bind === true
+  if (unchanged && bind && hasApproval && !isStale) return profile
+  const spec = { ...profile.spec, ...learnOf(profile, options, calls) }
+  if (!unchanged) spec.seccomp = seccomp
+  if (bind) return { ...profile, spec: { ...spec, approval: boundApproval(spec, decision) } }
+  const approved = unchanged && !isStale ? profile : withOwnApproval({ ...profile, spec }, decision)
   const revision = options.digestOf?.(approved) ?? ''
   const approvals = profile.status?.approvals ?? []
   const last = approvals.at(-1)
-  if (unchanged && last?.by === options.by && last.revision === revision) return profile
+  if (approved === profile && last?.by === options.by && last.revision === revision) return profile
   const digest = approvedDigest(approved.spec)
   const approval = { by, at, revision, digest, ...(reason === undefined ? {} : { reason }) }
   return { ...approved, status: { ...profile.status, approvals: [...approvals, approval] } }

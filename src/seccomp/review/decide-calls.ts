@@ -1,6 +1,7 @@
 import type { SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { abis } from '../../syscalls/abi.js'
+import { checkApproval, decided } from '../render/approval.js'
 import { approveObserved } from './approve.js'
 import { isBase } from '../render/base.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'
@@ -16,6 +17,8 @@ export interface CallsDecision {
   allow: readonly string[]
   /** Not let through any more; what base needs stays, whatever is said. */
   refuse: readonly string[]
+  /** The person looked at the whole profile: an approval of another content is replaced, and is no error. */
+  whole?: boolean
 }
 
 function onlyObserved(profile: SeccompProfile, names: ReadonlySet<string>): SyscallSet {
@@ -52,7 +55,8 @@ function checkNames(names: readonly string[]): void {
  * The profile with single calls allowed or refused, and the decision among its approvals. Calls that were
  * observed are approved with the ABIs and arguments they were observed with; others as plain names. The
  * same object when nothing changes. Pure.
- * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a refusal of what base needs
+ * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a refusal of what base needs;
+ * APPROVAL_INVALID for a profile whose approval is about another content
  */
 export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
   const { by, at, reason, allow, refuse } = decision
@@ -65,6 +69,7 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
       { hint: 'it is allowed by base whatever a profile says; an emergency block can take it out' }
     )
   }
+  if (decision.whole !== true) checkApproval(profile)
   const observed = onlyObserved(profile, new Set(allow))
   const narrow = { ...profile, status: { ...profile.status, observed } }
   const approved = approveObserved(narrow, { by, at, reason })
@@ -74,12 +79,6 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
   const after = new Set(syscalls.flatMap(({ names }) => names))
   const same = before.size === after.size && [...after].every((name) => before.has(name))
   if (same && approved.spec === profile.spec) return profile
-  return {
-    ...profile,
-    spec: { ...approved.spec, seccomp: { ...seccomp, syscalls } },
-    status: {
-      ...profile.status,
-      approvals: [...(profile.status?.approvals ?? []), { by, at, reason, revision: '' }]
-    }
-  }
+  const changed = { ...profile, spec: { ...approved.spec, seccomp: { ...seccomp, syscalls } } }
+  return decided(changed, { by, at, reason })
 }

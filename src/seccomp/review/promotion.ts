@@ -1,6 +1,7 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import { type Abi, abis } from '../../syscalls/abi.js'
+import { isApprovalStale } from '../render/approval.js'
 import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from '../../lib/duration.js'
@@ -71,6 +72,8 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
   const [met, unmet]: [string[], string[]] = [[], []]
   const { promote } = profile.spec
   if (promote === undefined) return { met, unmet: ['spec.promote is not set: people approve'] }
+  if (isApprovalStale(profile.spec))
+    unmet.push('the spec is not what was approved: a person decides')
   const gate = (ok: boolean, yes: string, no: string) => (ok ? met.push(yes) : unmet.push(no))
   const instances = entryInstances(profile)
   const whole = instances.filter(({ complete }) => complete).length

@@ -59,7 +59,7 @@ export const approveRoutes: readonly Route[] = [
       const decide = (profile: SeccompProfile) =>
         allow === undefined && refuse.length === 0
           ? approveObserved(profile, decision)
-          : decideCalls(profile, { ...decision, allow: allow ?? [], refuse })
+          : decideCalls(profile, { ...decision, allow: allow ?? [], refuse, whole: true })
       const ref = refOf(call)
       if (expect !== undefined && expect !== '') {
         const current = await call.ui.store.get('SeccompProfile', ref)

@@ -7,6 +7,7 @@ import { acceptProfile } from '../../../src/seccomp/lint/accept.js'
 import { withParents } from '../../../src/seccomp/policy/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
 import { importSources } from '../../../src/seccomp/import/import.js'
+import { withoutApproval, withValidApproval } from '../../../src/seccomp/render/approval.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
 import { parseProfileDocument, serializeDocument } from '../../../src/api/parse.js'
@@ -18,6 +19,10 @@ import { AnyObject, reading, type Route, writing } from '../model/route.js'
 
 function refOf({ params }: Call) {
   return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
+}
+
+function whoOf({ identity, ui }: Call) {
+  return { by: identity.user, at: new Date(ui.now()).toISOString() }
 }
 
 async function mustGet(call: Call): Promise<SeccompProfile> {
@@ -46,7 +51,7 @@ async function exported(call: Call): Promise<unknown> {
       apiVersion: version,
       kind,
       metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-      spec
+      spec: withoutApproval(spec)
     }
     return { file: `${name}.yaml`, text: serializeDocument(own) }
   }
@@ -106,10 +111,8 @@ export const profileRoutes: readonly Route[] = [
         )
       }
       acceptProfile(parsed, 'document')
-      await call.ui.store.apply('SeccompProfile', {
-        ...parsed,
-        metadata: { ...parsed.metadata, ...ref }
-      })
+      const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
+      await call.ui.store.apply('SeccompProfile', withValidApproval(placed, whoOf(call)))
       return ref
     }
   }),
@@ -145,7 +148,7 @@ export const profileRoutes: readonly Route[] = [
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
-        const after = withParents(profile, add, remove)
+        const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
         return after
       })
@@ -208,8 +211,10 @@ export const profileRoutes: readonly Route[] = [
         })
         if (dryRun) continue
         const { observed: seen } = profile.status ?? {}
-        await ui.store.apply('SeccompProfile', placed)
         const ref = { namespace: placed.metadata.namespace, name: placed.metadata.name }
+        // A trace adds to what is there, and takes nothing of it away.
+        if (kind === 'profile' || (await ui.store.get('SeccompProfile', ref)) === undefined)
+          await ui.store.apply('SeccompProfile', placed)
         if (seen !== undefined)
           await ui.store.update('SeccompProfile', ref, (current) => mergeObserved(current, seen))
       }

@@ -1,6 +1,7 @@
 import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
+import { isApprovalStale } from '../../../src/seccomp/render/approval.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
@@ -112,7 +113,7 @@ function proposalOf(
     const proposal =
       allow.length === 0
         ? approveObserved(profile, { ...decision, beyondRuntimeDefault: 'skip' })
-        : decideCalls(profile, { ...decision, allow, refuse: [] })
+        : decideCalls(profile, { ...decision, allow, refuse: [], whole: true })
     return {
       digest: renderProfile(proposal, { mode: 'enforce', resolve: derived.resolve }).digest,
       problem: ''
@@ -165,7 +166,7 @@ async function render(call: Call) {
     ['Renders', problem === '' ? 'yes' : problem, problem === '']
   ] as const
   const approveForm = may
-    ? html`<form id="approve" class="body stack" data-action data-url="/api/v1/profiles/${key}/approve" data-then="reload" aria-label="Approve"><input type="hidden" name="expect" value="${digest}" data-expect><div class="field"><label for="why">Reason</label><textarea id="why" name="reason" rows="3" required maxlength="1000" aria-describedby="why-h"></textarea><small id="why-h">kept with the approval, in the audit log</small></div>${met < review.evidence.length ? html`<p class="small warn">${icon('open')} Evidence is ${met} of ${review.evidence.length}: what is missing is on the <a href="${workloadHref(key)}">workload's page</a>.</p>` : nothing}<p class="form-error" role="alert"></p><button class="btn primary wide" type="submit"${changes.length === 0 && approved.size > 0 ? html` disabled` : nothing}>Approve <span data-digest>${digest === '' ? '' : `sha256:${shortDigest(digest)}`}</span></button></form>`
+    ? html`<form id="approve" class="body stack" data-action data-url="/api/v1/profiles/${key}/approve" data-then="reload" aria-label="Approve"><input type="hidden" name="expect" value="${digest}" data-expect><div class="field"><label for="why">Reason</label><textarea id="why" name="reason" rows="3" required maxlength="1000" aria-describedby="why-h"></textarea><small id="why-h">kept with the approval, in the audit log</small></div>${met < review.evidence.length ? html`<p class="small warn">${icon('open')} Evidence is ${met} of ${review.evidence.length}: what is missing is on the <a href="${workloadHref(key)}">workload's page</a>.</p>` : nothing}<p class="form-error" role="alert"></p><button class="btn primary wide" type="submit"${changes.length === 0 && approved.size > 0 && !isApprovalStale(profile.spec) ? html` disabled` : nothing}>Approve <span data-digest>${digest === '' ? '' : `sha256:${shortDigest(digest)}`}</span></button></form>`
     : html`<div class="body"><p class="muted">You may look, not approve: your right to approve this profile is missing.</p></div>`
   const yaml = changes.filter(({ included }) => included).slice(0, 60)
   const body = html`<div class="cols"><div class="stack">${changeTable(changes, unchanged)}<div class="three"><section class="panel" aria-labelledby="h-gates"><header><h2 id="h-gates">Gates</h2></header><div class="body"><ul class="checks" data-live="gates">${gates.map(([word, value, good]) => html`<li data-key="${word}">${good ? icon('yes', 'ok') : icon('open', 'warn')}<span>${word}<span class="vh">${good ? ': met' : ': open'}</span></span><span class="v">${value}</span></li>`)}</ul></div></section>${riskPanel(review)}<section class="panel" aria-labelledby="h-who"><header><h2 id="h-who">Where it comes from</h2></header><div class="body">${facts(

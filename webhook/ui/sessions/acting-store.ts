@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { approvedDigest, boundApproval } from '../../../src/seccomp/render/approval.js'
+import { approvedChange, approvedDocument } from '../../../src/store/approving-store.js'
 import type { Kind, Objects } from '../../../src/store/store.js'
 import type { Ui } from '../model/context.js'
 
@@ -14,21 +13,6 @@ function changesOf(before: object | undefined, after: object | undefined): Chang
   )
 }
 
-/** What lets more or less through carries the approval of whoever writes it; the hub lists it from there. */
-function boundBy(before: SeccompProfile, after: SeccompProfile, by: string, now: number) {
-  if (approvedDigest(before.spec) === approvedDigest(after.spec)) return after
-  const known = before.status?.approvals
-  const said = (after.status?.approvals ?? []).slice(known?.length ?? 0).at(-1)
-  const approval = boundApproval(after.spec, {
-    ...{ by, at: said?.at ?? new Date(now).toISOString() },
-    ...(said?.reason === undefined ? {} : { reason: said.reason })
-  })
-  const status = { ...after.status }
-  if (known === undefined) delete status.approvals
-  else status.approvals = known
-  return { ...after, spec: { ...after.spec, approval }, status }
-}
-
 /**
  * Changes that a person makes in the pages: metadata and spec are written as that person (its own token,
  * so that the API server's rights and policies decide), status by the hub, whose it is.
@@ -39,30 +23,20 @@ export function actingStore(
   by: string,
   now: () => number
 ): Ui['store'] {
+  const writer = () => ({ by, at: new Date(now()).toISOString() })
   return {
     get: (kind, ref) => person.get(kind, ref),
     delete: (kind, ref) => person.delete(kind, ref),
-    apply(kind, object) {
-      const { approval, ...spec } = object.spec as SeccompProfile['spec']
-      // An approval in a document is somebody's about something: who writes it here says so himself.
-      if (kind !== 'SeccompProfile' || (spec.seccomp === undefined && approval === undefined))
-        return person.apply(kind, object)
-      const at = new Date(now()).toISOString()
-      const bound = { ...spec, approval: boundApproval(spec, { by, at }) }
-      return person.apply(kind, { ...object, spec: bound })
-    },
+    apply: (kind, object) => person.apply(kind, approvedDocument(kind, object, writer())),
     async update<K extends Kind>(
       kind: K,
       ref: { namespace: string; name: string },
       change: (object: Objects[K]) => Objects[K]
     ) {
       let status: Changes = {}
+      const bound = approvedChange(kind, change, writer())
       const written = await person.update(kind, ref, (object) => {
-        const wish = change(object)
-        const after =
-          kind === 'SeccompProfile'
-            ? (boundBy(object as SeccompProfile, wish as SeccompProfile, by, now()) as Objects[K])
-            : wish
+        const after = bound(object)
         status = changesOf(object.status, after.status)
         const spec: Objects[K] = { ...after }
         if (object.status === undefined) delete spec.status
