@@ -1,3 +1,4 @@
+import type { DenialList } from '../../webhook/confinement/denials/denial-routes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { age, printListing, printObject } from '../lib/output.js'
@@ -6,6 +7,7 @@ import { askHub, queryOf } from '../hubs/hub-api.js'
 import { createDenialTally, mergeDenials } from '../hubs/merge/denials.js'
 import { mergeRestarts } from '../hubs/merge/block.js'
 import { askHubs, followHubs, type Hubs, othersOf } from '../hubs/hubs.js'
+import { knownSinceNote, latestKnownSince } from '../known-since.js'
 import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
 
 export interface DenialArgs {
@@ -82,7 +84,8 @@ export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { answers, missing } = await askHubs<{ items: DenialView[] }>(hubs, path)
+  const { answers, missing } = await askHubs<DenialList>(hubs, path)
+  const knownSince = latestKnownSince(answers.map((one) => one.knownSince))
   const items = mergeDenials(answers.map((one) => one.items))
   const code = printListing(io, args.output, {
     what: 'denials',
@@ -104,7 +107,9 @@ export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
-    missing
+    missing,
+    members: { knownSince },
+    emptyNote: knownSinceNote(knownSince)
   })
   const first = items.at(-1)
   if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)

@@ -4,6 +4,7 @@ import { plural } from '../../src/lib/plural.js'
 import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 import { queryOf } from '../hubs/hub-api.js'
+import { absenceWords } from '../known-since.js'
 import { mergeExplained, mergeWhyEperm } from '../hubs/merge/lists.js'
 import { askHubs, type Hubs } from '../hubs/hubs.js'
 import { sayMissing, withMissing } from '../lib/missing-hubs.js'
@@ -82,7 +83,10 @@ function endedOf(before: Before) {
 }
 
 /** Of the same container of the same workload: what a new one is asked about may have been its end. */
-const hasEarlier = ({ container }: WhyEperm['items'][number], before: Before): boolean =>
+const hasEarlier = (
+  { container }: Pick<WhyEperm['items'][number], 'container'>,
+  before: Before
+): boolean =>
   before.some(
     ({ home, workload, containerName }) =>
       home === container.namespace &&
@@ -102,8 +106,8 @@ export async function whyEperm(
   const { items, before } = mergeWhyEperm(answers)
   sayMissing(io, missing)
   if (options.output !== 'table') {
-    const running = items.map(({ container, denials, unheard }) => ({
-      ...{ running: true, container, denials },
+    const running = items.map(({ container, denials, knownSince, unheard }) => ({
+      ...{ running: true, container, denials, knownSince },
       ...(unheard === undefined ? {} : { unheard })
     }))
     const all = [...running, ...endedOf(before)]
@@ -115,17 +119,10 @@ export async function whyEperm(
     return 0
   }
   for (const item of items) {
-    const { container, words, rule, unheard } = item
+    const { container, words, rule, knownSince, unheard } = item
     if (words.length === 0) {
-      const isOther = !hasEarlier(item, before) && missing.length === 0
-      const other = isOther
-        ? ': an EPERM has another cause (capabilities, file rights, an LSM)'
-        : ''
-      const found =
-        unheard === undefined
-          ? `no call was refused by seccomp since it began${other}`
-          : `no refused call is known, but ${plain(container.node)} ${plain(unheard)}: there may be some`
-      io.stdout(`${plain(container.name)} on ${container.node}: ${found}.\n`)
+      const isOnly = !hasEarlier(item, before) && missing.length === 0
+      io.stdout(`${plain(absenceWords({ container, knownSince, unheard, isOnly }))}\n`)
       continue
     }
     for (const line of words) io.stdout(`${plain(line)}\n`)

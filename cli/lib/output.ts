@@ -37,20 +37,25 @@ export interface Listing<Row> {
   object: (row: Row) => unknown
   /** Hubs without whose answer it is not the whole list: said on stderr, and a member for programs. */
   missing?: readonly MissingHub[]
+  /** Further members of the list that -o json and -o yaml give. */
+  members?: Readonly<Record<string, unknown>>
+  /** What an empty list does not exclude: a sentence after `No … found.` */
+  emptyNote?: string
 }
 
 /** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
 export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
-  const { missing = [] } = listing
+  const { missing = [], members = {}, emptyNote } = listing
   sayMissing(io, missing)
   if (output === 'json' || output === 'yaml') {
     const items = listing.rows.map(listing.object)
-    const list = withMissing({ apiVersion, kind: 'List', items }, missing)
+    const list = withMissing({ apiVersion, kind: 'List', ...members, items }, missing)
     io.stdout(output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : stringify(list))
     return 0
   }
   if (listing.rows.length === 0) {
-    io.stderr(`No ${listing.what} found.\n`)
+    const note = emptyNote === undefined ? '' : ` ${emptyNote}`
+    io.stderr(`No ${listing.what} found.${note}\n`)
     return 0
   }
   if (output === 'name') {

@@ -85,12 +85,12 @@ test('live: the whole page agrees with itself', async (t) => {
   await withBrowser(async (browser) => {
     const { page } = await logIn(browser, rig.link())
     await page.goto(`${rig.origin}/denials`)
-    t.match(await page.locator('main').innerText(), /0 open lines[^]*Nothing was refused/)
+    t.match(await page.locator('main').innerText(), /0 open lines[^]*No denial is known/)
     denials.push(opened)
     await says(page, 'main', /kexec_load/)
     const words = await page.locator('main').innerText()
     t.match(words, /1 open line, 1 call/, 'the facts under the title')
-    t.notMatch(words, /Nothing was refused/)
+    t.notMatch(words, /No denial is known/)
     t.match(words, /1 line\b/, 'the number of lines')
     t.match(await page.locator('.nav').innerText(), /Denials\s+1/)
     // A person who is somewhere stays there: the focus is on the same link afterwards.

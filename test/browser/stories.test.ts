@@ -95,7 +95,7 @@ test('a developer: record, traffic, stop, approve, enforce, attack, denial, allo
   )
   await app.start(JSON.parse(await readFile(path, 'utf8')) as LinuxSeccomp)
   await open('/denials')
-  t.match(await text(page), /Nothing was refused|refused on purpose/)
+  t.match(await text(page), /No denial is known|refused on purpose/)
   await app.signal('USR2')
   await untilSaid(page, /keyctl[^]*/)
   await untilSaid(page, /mount/)

@@ -83,6 +83,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       elsewhere: options.elsewhere,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),
+      denialsKnownSince: () => truth?.sources.hub.denialRows.knownSince(),
       problems: () => objects.problems(),
       snapshot: options.snapshot,
       revision: async (digest) => hub?.bytes(digest),

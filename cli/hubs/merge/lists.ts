@@ -4,6 +4,7 @@ import type { Explained } from '../../../webhook/confinement/explain.js'
 import type { RefusedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
 import type { NodeView } from '../../../webhook/views/view.js'
 import { countedBy, mergeDenials } from './denials.js'
+import { latestKnownSince } from '../../known-since.js'
 import { less, once } from './once.js'
 
 const refusedOf = ({ denials, expected }: RefusedContainer): number => denials + expected
@@ -37,17 +38,30 @@ export function mergeExplained(lists: readonly (readonly Explained[])[]): Explai
 type Before = WhyEperm['before'][number]
 
 /** A hub that lists a container has told its runs apart, by what its node said of each: these are earlier ones. */
-const earlierRuns = ({ items, before }: WhyEperm): Before[] =>
+const earlierRuns = ({ items, before }: Pick<WhyEperm, 'items' | 'before'>): Before[] =>
   before.filter((row) =>
     items.some(({ container: { node, id } }) => node === row.node && id === row.container)
   )
+
+type Told = Pick<WhyEperm, 'items' | 'before'>
+
+/** The `knownSince` of a hub of an older version is undefined. */
+export interface MergedWhyEperm extends Pick<WhyEperm, 'before'> {
+  items: (Omit<WhyEperm['items'][number], 'knownSince'> & { knownSince: string | undefined })[]
+}
 
 /**
  * `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one, which
  * hears of its refused calls with the next of them only.
  */
-export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
+export function mergeWhyEperm(answers: readonly Told[]): MergedWhyEperm {
   const merged = mergeAbout(answers.map((one) => one.items))
+  const knownSince = ({ container }: WhyEperm['items'][number]) =>
+    latestKnownSince(
+      answers.flatMap(({ items }) =>
+        items.filter((one) => one.container.key === container.key).map((one) => one.knownSince)
+      )
+    )
   const before = mergeDenials(answers.map((one) => one.before))
   const earlier = new Set(answers.flatMap(earlierRuns).map(countedBy))
   const isOf = ({ container }: WhyEperm['items'][number], row: Before): boolean =>
@@ -59,7 +73,12 @@ export function mergeWhyEperm(answers: readonly WhyEperm[]): WhyEperm {
     const known = new Set(item.denials.map(countedBy))
     const more = before.filter((row) => isOf(item, row) && !known.has(countedBy(row)))
     const denials = [...item.denials, ...more]
-    return { ...item, denials, words: [...item.words, ...more.map(({ words }) => words)] }
+    return {
+      ...item,
+      knownSince: knownSince(item),
+      denials,
+      words: [...item.words, ...more.map(({ words }) => words)]
+    }
   })
   return { items, before: before.filter((row) => !merged.some((item) => isOf(item, row))) }
 }

@@ -1,9 +1,12 @@
 import { test } from 'tap'
+import { listDenials } from '../../../cli/confinement/denials.js'
 import { whyEperm } from '../../../cli/confinement/explain.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
-import { denial, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
+import { denial, denialArgs, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
 
-const container = view('n1', 'app')
+const startedAt = '2026-11-25T09:00:00Z'
+const since = '2026-11-25T08:00:00.000Z'
+const container = view('n1', 'app', { startedAt })
 const now = denial('n1', 'getsid', 2)
 const words = 'app (pid 7) in app on n1 called bpf and got EPERM, 1 time. let it through'
 const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
@@ -14,9 +17,13 @@ const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
 /** The container that `view` makes, before. */
 const same = { containerName: 'app', workload: 'Pod/app' }
 const item = (...denials: object[]) => ({
-  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was refused') }
+  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was refused') },
+  knownSince: since
 })
-const plain = { ...item(), container: view('n1', 'app', { namespace: 'default', pod: '' }) }
+const plain = {
+  ...item(),
+  container: view('n1', 'app', { startedAt, namespace: 'default', pod: '' })
+}
 
 const table = { namespace: undefined, output: 'table' as const }
 
@@ -28,7 +35,30 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
       /^getsid was refused\nIt runs under as it should be \(rule all\)\.\n$/,
       /ended/
     ],
-    ['nothing was', { items: [item()], before: [] }, /since it began: an EPERM has another/, /bpf/],
+    [
+      'nothing was',
+      { items: [item()], before: [] },
+      /no call was refused by seccomp since it began at 2026-11-25T09:00:00Z: an EPERM has another/,
+      /bpf/
+    ],
+    [
+      'it is older than what the hub knows',
+      { items: [{ ...item(), knownSince: '2026-11-25T09:00:01.000Z' }], before: [] },
+      /no refused call is known since 2026-11-25T09:00:01.000Z, but it began at 2026-11-25T09:00:00Z: there may be earlier ones\.\n$/,
+      /another cause|no call was refused/
+    ],
+    [
+      'it is older, and a refused call is known',
+      { items: [{ ...item(now), knownSince: '2026-11-25T09:00:01.000Z' }], before: [] },
+      /^getsid was refused\nIt runs under/,
+      /another cause|no refused call/
+    ],
+    [
+      'a hub that does not report since when it knows',
+      { items: [{ ...item(), knownSince: undefined }], before: [] },
+      /no refused call is known, but the hub does not report since when it knows them/,
+      /another cause|no call was refused/
+    ],
     [
       'nobody watches it',
       { items: [{ ...item(), unheard: 'has nothing attached' }], before: [] },
@@ -38,19 +68,19 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     [
       'an earlier run',
       { items: [item()], before: [earlier('1', same)] },
-      /since it began\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
+      /since it began at [^ ]+Z\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
       /another cause|No container/
     ],
     [
       'an earlier run outside of Kubernetes, whose profile is in a namespace',
       { items: [plain], before: [earlier('1', { ...same, pod: '' })] },
-      /since it began\.\nRefused to those that ended[^]*\n {2}default\/app: app \(pid 7\)/,
+      /since it began at [^ ]+Z\.\nRefused to those that ended[^]*\n {2}default\/app: app \(pid 7\)/,
       /another cause|shop/
     ],
     [
       'another one',
       { items: [item()], before: [earlier('1')] },
-      /since it began: an EPERM has another cause[^]*\nRefused to those that ended/,
+      /since it began at [^ ]+Z: an EPERM has another cause[^]*\nRefused to those that ended/,
       /No container/
     ],
     [
@@ -96,7 +126,10 @@ test('for programs: each run with its refused calls', async (t) => {
   const { io, said } = listen()
   await whyEperm(io, hubsOf(hub), 'app', { ...table, output: 'json' })
   t.match(JSON.parse(said.stdout), [
-    { running: true, container: { key: 'n1/app' }, denials: [{ syscall: 'getsid' }] },
+    {
+      ...{ running: true, container: { key: 'n1/app' }, knownSince: since },
+      denials: [{ syscall: 'getsid' }]
+    },
     {
       ...{ running: false, container: { node: 'n1', namespace: 'shop', name: 'app' } },
       denials: [{ syscall: 'call0' }, { syscall: 'call1' }]
@@ -114,4 +147,34 @@ test('where a hub gave no answer nothing is said of what it would know', async (
   await whyEperm(io, { ...hubsOf(hub), missing: [away] }, 'app', table)
   t.match(said.stdout, /^Refused to those/)
   t.match(said.stderr, /without hub hub-b/)
+})
+
+test('an empty list of denials reports since when they are known', async (t) => {
+  const hub = (name: string, knownSince?: string) =>
+    hubWith(t, name, { '/api/v1/denials': { items: [], knownSince } })
+  const early = await hub('hub-a', '2026-11-25T08:00:00.000Z')
+  const late = await hub('hub-b', '2026-11-25T09:00:00.000Z')
+  const old = await hub('hub-c')
+  for (const [what, hubs, knownSince, said] of [
+    [
+      'one hub',
+      hubsOf(early),
+      '2026-11-25T08:00:00.000Z',
+      /^No denials found\. .* since 2026-11-25T08/
+    ],
+    [
+      'the later one of two',
+      hubsOf(early, late),
+      '2026-11-25T09:00:00.000Z',
+      /since 2026-11-25T09/
+    ],
+    ['a hub that does not report it', hubsOf(late, old), undefined, /does not report since when/]
+  ] as const) {
+    const inWords = listen()
+    await listDenials(inWords.io, hubs, { ...denialArgs, output: 'table' })
+    t.match(inWords.said.stderr, said, what)
+    const inJson = listen()
+    await listDenials(inJson.io, hubs, denialArgs)
+    t.strictSame(inJson.json()['knownSince'], knownSince, what)
+  }
 })

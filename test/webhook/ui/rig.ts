@@ -173,6 +173,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       elsewhere: () => 0,
       states: () => [],
       denials: () => [denial],
+      denialsKnownSince: () => '2026-01-01T00:00:00.000Z',
       problems: () => [{ where: 'shop/broken.yaml', message: 'spec: is missing' }],
       snapshot: () => buildSnapshot({ rules: of('SeccompRule') }),
       revision: () => Promise.resolve(undefined),

@@ -1,6 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { SeccoError } from '../../../src/lib/errors.js'
-import { type DenialChoice, denialView, denialViews, sinceOf, wantsDenial } from './denial-views.js'
+import {
+  type DenialChoice,
+  type DenialView,
+  denialView,
+  denialViews,
+  sinceOf,
+  wantsDenial
+} from './denial-views.js'
 import { openEventStream } from '../containers/event-stream.js'
 import { type TruthCall, type TruthRoute, textOf } from '../containers/route.js'
 import type { Truth } from '../truth.js'
@@ -25,16 +32,26 @@ function timeOf(choice: DenialChoice, now: number): number | undefined {
   })
 }
 
+/** What `GET /api/v1/denials` gives. */
+export interface DenialList {
+  /** RFC 3339. Denials before that are not known to the hub. */
+  knownSince: string
+  items: DenialView[]
+}
+
 export function denialRoutes(truth: Truth): TruthRoute[] {
   return [
     {
       ...{ method: 'GET', url: '/api/v1/denials', cli: 'secco denials' },
       needs: { verb: 'list', resource: 'denials' },
       summary: 'Refused calls, by who asked what and where, newest last',
-      handle({ query }) {
+      handle({ query }): DenialList {
         const choice = choiceOf(query)
         const since = timeOf(choice, truth.sources.now())
-        return { items: denialViews(truth).filter((view) => wantsDenial(view, choice, since)) }
+        return {
+          knownSince: truth.sources.hub.denialRows.knownSince(),
+          items: denialViews(truth).filter((view) => wantsDenial(view, choice, since))
+        }
       }
     }
   ]

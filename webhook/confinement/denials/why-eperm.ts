@@ -1,3 +1,4 @@
+import type { Rung } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../containers/container-view-types.js'
 import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialWords } from './denial-words.js'
@@ -21,11 +22,15 @@ export interface WhyEperm {
     rule: string
     denials: DenialView[]
     words: string[]
+    /** RFC 3339. Denials of the container before that are not known; it may be older. */
+    knownSince: string
     /** Why its node may not see what it is refused, in words that follow the node's name. */
     unheard?: string
   }[]
   /** Of containers that have ended, or began a moment ago; newest last. */
   before: (RefusedBefore & { words: string })[]
+  /** RFC 3339. Denials before that are not known to the hub. */
+  knownSince: string
 }
 
 /** Without tp_btf the hook cannot read what a call was asked with. */
@@ -36,16 +41,24 @@ function whyPartlyDeaf(truth: Truth, name: string): string | undefined {
     : undefined
 }
 
+/** Since when the denials of a container are known: the hub keeps them, and its node reported all of them. */
+function knownSinceOf(truth: Truth, { node }: ContainerView, mode: Rung): string {
+  const { denialRows } = truth.sources.hub
+  const since = Math.max(Date.parse(denialRows.knownSince()), truth.hearing.since(node, mode))
+  return new Date(since).toISOString()
+}
+
 function ofRunning(truth: Truth, view: ContainerView): WhyEperm['items'][number] {
   const denials = denialsOfRun(truth, view)
   const [revision] = truth.revisions.byDigest(view.revision)
-  const unheard =
-    truth.hearing.whyDeaf(view.node, revision?.mode ?? 'learn') ?? whyPartlyDeaf(truth, view.node)
+  const mode = revision?.mode ?? 'learn'
+  const unheard = truth.hearing.whyDeaf(view.node, mode) ?? whyPartlyDeaf(truth, view.node)
   return {
     container: Object.fromEntries(members.map((key) => [key, view[key]])) as RefusedContainer,
     rule: truth.views.decided(view.key)?.decision.containers[0]?.rule ?? '',
     denials,
     words: denials.filter(({ expected }) => !expected).map(denialWords),
+    knownSince: knownSinceOf(truth, view, mode),
     ...(unheard === undefined ? {} : { unheard })
   }
 }
@@ -60,6 +73,7 @@ export function whyEperm(truth: Truth, name: string, namespace?: string): WhyEpe
   if (found.length + before.length === 0) throw notRunning(name)
   return {
     items: found.map((view) => ofRunning(truth, view)),
-    before: before.map((row) => ({ ...row, words: denialWords(row) }))
+    before: before.map((row) => ({ ...row, words: denialWords(row) })),
+    knownSince: truth.sources.hub.denialRows.knownSince()
   }
 }

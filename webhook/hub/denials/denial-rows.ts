@@ -46,6 +46,8 @@ export interface DenialRows {
   grow(denial: Denial, added: number, now: string): void
   /** Oldest news first. */
   list(): DenialRow[]
+  /** RFC 3339. Every denial that a node reported since then is in a row; of earlier ones nothing is certain. */
+  knownSince(): string
   /** Those of a profile that somebody deleted are nothing to decide any more. */
   forget(namespace: string, profile: string): void
   /**
@@ -76,8 +78,10 @@ export function answerOf({
   return errno === 0 ? '?' : errnoName(errno)
 }
 
-export function createDenialRows(): DenialRows {
+/** @param since when the hub began to take denials in, RFC 3339 */
+export function createDenialRows(since = new Date().toISOString()): DenialRows {
   const rows = new Map<string, DenialRow>()
+  let knownSince = since
   /** By container, then by instance. */
   const containers = new Map<string, Map<string, Refused & { since: string }>>()
   const totals = new Map<string, { node: string; answer: string; count: number }>()
@@ -122,7 +126,11 @@ export function createDenialRows(): DenialRows {
       rows.delete(key)
       if (nameless !== undefined) rows.delete(nameless.key)
       rows.set(key, row)
-      dropOldest(rows, mostRows)
+      const [oldest] = rows.values()
+      if (rows.size > mostRows && oldest !== undefined) {
+        rows.delete(oldest.key)
+        if (oldest.lastSeen > knownSince) knownSince = oldest.lastSeen
+      }
       const place = `${node} ${container}`
       const instances = containers.get(place) ?? new Map<string, Refused & { since: string }>()
       containers.delete(place)
@@ -152,6 +160,7 @@ export function createDenialRows(): DenialRows {
       for (const listener of [...listeners]) listener({ ...row, added })
     },
     list: () => [...rows.values()],
+    knownSince: () => knownSince,
     forget(namespace, profile) {
       for (const [key, row] of rows)
         if (row.namespace === namespace && row.profile === profile) rows.delete(key)

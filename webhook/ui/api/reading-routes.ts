@@ -70,8 +70,11 @@ export const readingRoutes: readonly Route[] = [
     needs: { ...get, resource: 'denials' },
     cli: 'secco profile show NAME',
     pages: ['/denials', '/workloads/:namespace/:name'],
-    response: listOf(AnyObject),
-    handle: ({ ui }) => ({ items: ui.sources.denials() })
+    response: AnyObject,
+    handle: ({ ui }) => ({
+      knownSince: ui.sources.denialsKnownSince(),
+      items: ui.sources.denials()
+    })
   }),
   reading({
     url: '/api/v1/problems',

@@ -25,6 +25,8 @@ export interface UiSources {
   states: () => readonly ProfileState[]
   /** Newest last. */
   denials: () => readonly DenialView[]
+  /** RFC 3339. Denials before that are not known; undefined: no denials are reported here at all. */
+  denialsKnownSince: () => string | undefined
   problems: () => readonly StoreProblem[]
   /** What the admission decision reads. */
   snapshot: () => Snapshot

@@ -73,9 +73,21 @@ function actions(group: DenialGroup, may: boolean, mayMute: boolean): Markup {
   return html`<div class="row"><a class="btn s" href="/review/${key}">Allow in review${whose}</a>${mute}${explain}</div>`
 }
 
+/** Why the list is empty, and what that does not exclude. */
+function nothingListed(knownSince: string | undefined, isFiltered: boolean, now: number): Markup {
+  if (isFiltered) return empty('No denial is like that.', html`<a href="/denials">Show all</a>`)
+  if (knownSince === undefined)
+    return empty('No denial is known.', 'Denials are not reported to this hub.')
+  return empty(
+    'No denial is known.',
+    html`Denials are known since ${moment(knownSince, now)}; earlier ones are not excluded. What a profile refuses (enforce) or would refuse (audit) appears here within a second.`
+  )
+}
+
 async function render({ ui, identity, query }: Call) {
   const { q = '', kind = '' } = query
   const denials = ui.sources.denials()
+  const knownSince = ui.sources.denialsKnownSince()
   const groups = groupDenials(denials)
   const found = groups.filter((group) => matches(group, q, kind))
   const pages = Math.ceil(found.length / perPage)
@@ -102,7 +114,7 @@ async function render({ ui, identity, query }: Call) {
   const option = (value: string, word: string) =>
     html`<option value="${value}"${value === kind ? html` selected` : nothing}>${word}</option>`
   const filter = html`<section class="panel"><form class="filters" role="search" aria-label="Filter denials" method="get"><label class="field">Search<input type="search" name="q" value="${q}" placeholder="workload, syscall, comm"></label><label class="field">State<select name="kind">${option('', 'all')}${option('open', 'open')}${option('logged', 'logged (audit)')}${option('expected', 'explained')}${option('muted', 'kept refused')}</select></label><button class="btn" type="submit">Filter</button></form></section>`
-  const nobody = html`<div class="body">${groups.length === 0 ? empty('Nothing was refused.', 'What a profile refuses (enforce) or would refuse (audit) appears here within a second.') : empty('No denial is like that.', html`<a href="/denials">Show all</a>`)}</div>`
+  const nobody = html`<div class="body">${nothingListed(knownSince, groups.length > 0, now)}</div>`
   const list = html`${table({ caption: 'Denials', note: 'newest first, one line per workload, syscall and answer', columns: [{ title: 'Last seen' }, { title: 'Workload' }, { title: 'Syscall' }, { title: 'Answer' }, { title: 'Count', num: true }, { title: 'Newest caller' }, { title: 'State' }, { title: 'Actions' }], rows, heading: 1, live: 'denials' })}${rows.length === 0 ? html`<div data-live="pages of lines">${nobody}</div>` : pager({ page, pages, total: found.length, what: 'lines', href: (to) => hrefWith('/denials', { q, kind, page: String(to) }) })}`
   const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
@@ -110,7 +122,8 @@ async function render({ ui, identity, query }: Call) {
     facts: [
       html`<span class="live" data-live-state>live</span>`,
       `${counted(groups.filter(isOpen).length, 'open line')}, ${counted(calls, 'call')}`,
-      'counted in the kernel: none sampled'
+      'counted in the kernel: none sampled',
+      html`known since ${moment(knownSince, now, 'an unknown time')}`
     ],
     actions: html`<button class="btn" type="button" data-pause aria-pressed="false">Pause</button><a class="btn" href="/api/v1/denials" download="denials.json">Export</a>`,
     body: html`${filter}<section class="panel">${list}<footer>“logged” is audit: the call went through and would be refused in enforce. ENOSYS is said on purpose, so that libc falls back.</footer></section>${commandPanel(

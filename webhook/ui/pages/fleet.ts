@@ -110,6 +110,13 @@ function figure(term: string, value: string, note: string): Markup {
   return html`<div><dt>${term}</dt><dd>${value}</dd><dd>${note}</dd></div>`
 }
 
+function knownSinceText({ sources }: Ui): string {
+  const since = sources.denialsKnownSince()
+  return since === undefined
+    ? 'not reported here'
+    : `known since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`
+}
+
 function render({ ui }: Call) {
   const lines = ui.lines()
   const nodes = ui.sources.nodes()
@@ -146,7 +153,7 @@ function render({ ui }: Call) {
     figure(
       'Refused calls',
       numberText(open.reduce((sum, { count }) => sum + count, 0)),
-      `${needs.denials} different, ${denials.length - open.length} explained`
+      `${needs.denials} different, ${denials.length - open.length} explained, ${knownSinceText(ui)}`
     ),
     figure(
       'Records lost',

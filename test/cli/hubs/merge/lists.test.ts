@@ -77,7 +77,8 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
       container: view(node, 'a', { startedAt }),
       rule: '',
       denials: instances.map((one) => row(node, one)),
-      words: instances
+      words: instances,
+      knownSince: startedAt
     }) satisfies WhyEperm['items'][number]
   const old = row('n1', 'old', '2026-11-25T08:00:00Z')
   for (const [what, answers, running, before] of [
@@ -126,7 +127,7 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
       [['now']],
       ['now']
     ]
-  ] as [string, WhyEperm[], string[][], string[]][]) {
+  ] as [string, Pick<WhyEperm, 'items' | 'before'>[], string[][], string[]][]) {
     const merged = mergeWhyEperm(answers)
     const { items } = merged
     t.same(

@@ -3,6 +3,7 @@ import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { Truth } from '../../../../webhook/confinement/truth.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
+import { absenceWords } from '../../../../cli/known-since.js'
 import { view } from '../../../helpers/hub-answers.js'
 
 test('refused calls of one that runs: which one it is, and no more of it', (t) => {
@@ -34,7 +35,10 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
     sources: { hub: { denialRows, nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }] } },
     views: { list: () => [container], decided: () => ({ decision }) },
     revisions: { byDigest: () => [] },
-    hearing: { whyDeaf: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined) },
+    hearing: {
+      whyDeaf: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined),
+      since: () => 0
+    },
     profile: () => undefined
   } as unknown as Truth
   const { items, before } = whyEperm(truth, 'app')
@@ -52,5 +56,47 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
   t.same(before, [])
   const elsewhere = { ...truth, views: { ...truth.views, list: () => [view('n2', 'app')] } }
   t.match(whyEperm(elsewhere, 'app').items, [{ unheard: /refused for its arguments alone/ }])
+  t.end()
+})
+
+test('a hub excludes a denial only of containers that began after its record of denials', (t) => {
+  const began = '2026-01-01T10:00:00.000Z'
+  const denial = {
+    ...{ node: 'n1', instance: 'n1/1', containerName: 'app', namespace: 'shop', profile: 'web' },
+    ...{ workload: 'Pod/app', pod: 'app', revision: '', syscall: 'getsid', abi: 'x86_64' },
+    ...{ action: 'SCMP_ACT_ERRNO', errno: 1, signal: '', comm: 'app', pid: 7, arguments: '' },
+    ...{ expected: false, succeeded: 0, count: 1, lastSeen: '2026-01-01T10:00:05Z', at: '' }
+  }
+  for (const [what, startedAt, isDenied, deafUntil, words, knownSince] of [
+    ['younger', '2026-01-01T10:00:01Z', false, 0, /no call was refused .* another cause/, began],
+    ['younger, denied', '2026-01-01T10:00:01Z', true, 0, /getsid and got EPERM/, began],
+    ['older', '2026-01-01T09:59:59Z', false, 0, /known since 2026-01-01T10:00:00.000Z, but/, began],
+    ['older, denied', '2026-01-01T09:59:59Z', true, 0, /getsid and got EPERM/, began],
+    [
+      ...(['younger, but its node was away later', '2026-01-01T10:00:01Z', false] as const),
+      ...([Date.parse('2026-01-01T10:30:00Z'), /known since 2026-01-01T10:30/] as const),
+      '2026-01-01T10:30:00.000Z'
+    ]
+  ] as const) {
+    const container = view('n1', 'app', { startedAt })
+    const denialRows = createDenialRows(began)
+    if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
+    const truth = {
+      sources: { hub: { denialRows, nodes: () => [] } },
+      views: { list: () => [container], decided: () => undefined },
+      revisions: { byDigest: () => [] },
+      hearing: { whyDeaf: () => undefined, since: () => deafUntil },
+      profile: () => undefined
+    } as unknown as Truth
+    const answer = whyEperm(truth, 'app')
+    const [item] = answer.items
+    t.match(item, { knownSince }, what)
+    t.equal(answer.knownSince, began, what)
+    const said = isDenied
+      ? (item?.words.join() ?? '')
+      : absenceWords({ container, knownSince: item?.knownSince, unheard: undefined, isOnly: true })
+    t.match(said, words, what)
+    if (what !== 'younger') t.notMatch(said, /another cause/, what)
+  }
   t.end()
 })

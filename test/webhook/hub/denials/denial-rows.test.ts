@@ -129,3 +129,23 @@ test('one of very many refused calls that grows is not counted twice', (t) => {
   t.equal(denials.list().at(-1)?.instance, 'i3')
   t.end()
 })
+
+test('what no room is left for is not known any more', (t) => {
+  const rows = createDenialRows('2026-01-01T00:00:00.000Z')
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 1, 0, second)).toISOString()
+  const add = (nr: number) =>
+    rows.grow(
+      {
+        ...{ node: 'n1', container: 'web', instance: `n1/${nr}`, action: 'SCMP_ACT_ERRNO' },
+        ...{ errno: 1, signal: '', syscall: 'getsid', at: '', lastSeen: at(nr) }
+      } as Denial,
+      1,
+      at(nr)
+    )
+  for (let nr = 0; nr < 5000; nr += 1) add(nr)
+  t.equal(rows.knownSince(), '2026-01-01T00:00:00.000Z')
+  add(5000)
+  t.equal(rows.knownSince(), at(0), 'since the newest call of the row that was left out')
+  t.equal(rows.list().length, 5000)
+  t.end()
+})

@@ -53,7 +53,7 @@ test('an empty installation says what to do next', async (t) => {
     ['/', /Nothing waits for you[^]*Nothing is learned yet[^]*secco render --learn/],
     ['/workloads', /Nothing is learned yet/],
     ['/review', /Nothing waits for review/],
-    ['/denials', /Nothing was refused/],
+    ['/denials', /No denial is known\.[^]*known since[^]*2026-01-01 00:00:00 UTC[^]*not excluded/],
     ['/profiles', /There is no profile yet/],
     ['/rules', /There is no rule yet/],
     ['/nodes', /No satellite has connected yet[^]*secco satellite/],
