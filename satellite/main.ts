@@ -204,13 +204,19 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     })
   }
 
+  /** What a hub keeps in memory only begins with each connection. */
+  function welcomed(): void {
+    feed.welcome()
+    loop?.refusedAgain()
+  }
+
   async function connect(): Promise<SatelliteUplink> {
     return options.connect({
       onRevision: (revision) => keeper.install(revision),
       onDesired: (revisions) => keeper.desire(revisions),
       status,
       holding: () => keeper.holding(),
-      onWelcome: () => feed.welcome(),
+      onWelcome: welcomed,
       onRoom: (ids) => loop?.again(ids)
     })
   }
@@ -225,7 +231,7 @@ export async function startSatellite(options: SatelliteOptions): Promise<Satelli
     })
   }, countEveryMs)
   counting.unref()
-  if (uplink.connected) feed.welcome()
+  if (uplink.connected) welcomed()
   let closing: Promise<void> | undefined
   const close = async (keep: boolean): Promise<void> => {
     clearInterval(versions)

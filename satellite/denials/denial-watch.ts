@@ -26,6 +26,8 @@ export interface DenialWatch {
   refresh(): void
   /** Slots whose refused calls grew since this was asked last, however little: `index.generation`. */
   more(): string[]
+  /** The next `more` gives every slot with refused calls: a hub that was restarted has to hear of them. */
+  fromBeginning(): void
   /** Slots whose refused calls grew since they were given last, and it is time to say so: `index.generation`. */
   grown(nowMs: number): string[]
   /** Exact counts of what was refused, or let through and logged, per ABI and name. */
@@ -257,6 +259,9 @@ export function createDenialWatch(options: {
         one.told = total
         return [key]
       })
+    },
+    fromBeginning() {
+      for (const one of followed.values()) one.told = 0
     },
     grown: (nowMs) =>
       growing().flatMap(([key, one, total]) => (one.growth.isDue(total, nowMs) ? [key] : [])),

@@ -1,9 +1,9 @@
-import type {
-  Observation,
+import {
+  type Observation,
   RefusedCalls,
-  RunningContainer,
-  SatelliteMessage,
-  UsedSet
+  type RunningContainer,
+  type SatelliteMessage,
+  type UsedSet
 } from '../../src/api/gen/hub.js'
 import { createUsedSets } from './used-sets.js'
 
@@ -31,6 +31,8 @@ export interface LiveFeed {
 /** Containers, and sets, of one message: well below gRPC's limit. */
 const slice = 200
 const setsEach = 100
+/** Refused calls of one message; a hub accepts 128 KiB. */
+const refusedBytes = 96 * 1024
 /** Sets that changed are collected this long. */
 const collectMs = 500
 
@@ -114,7 +116,19 @@ export function createLiveFeed({ send, list }: LiveFeedOptions): LiveFeed {
       if (early.size > 256 && oldest !== undefined) early.delete(oldest)
     },
     refused(calls) {
-      if (calls.length > 0) send({ $case: 'refused', value: { containers: [...calls] } })
+      let containers: RefusedCalls[] = []
+      let bytes = 0
+      for (const one of calls) {
+        const own = RefusedCalls.encode(one).finish().length
+        if (containers.length > 0 && bytes + own > refusedBytes) {
+          send({ $case: 'refused', value: { containers } })
+          containers = []
+          bytes = 0
+        }
+        containers.push(one)
+        bytes += own
+      }
+      if (containers.length > 0) send({ $case: 'refused', value: { containers } })
     }
   }
 }

@@ -47,6 +47,8 @@ export interface RecorderLoop {
   current(): Promise<Observation[]>
   /** Says of running ones again what they are: what was said of them is lost. @param ids of observations */
   again(ids: readonly string[]): void
+  /** Reports to `onRefused` every refused call of the running ones: a new hub knows none of them. */
+  refusedAgain(): void
   losses(): Losses
   conditions(): Condition[]
   /** Attaches at once, then adopts what runs already. */

@@ -281,6 +281,10 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
       return all
     },
     again: (ids) => sayAgain.ids(ids),
+    refusedAgain() {
+      observer.fromBeginning()
+      timer.hurry()
+    },
     losses,
     conditions: () => [...check.conditions(), ...observer.conditions()],
     attach: async () => {

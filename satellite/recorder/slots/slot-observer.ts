@@ -49,6 +49,8 @@ export interface SlotObserver {
   meet(slot: Slot): void
   /** Slots whose refused calls grew since this was asked last: `index.generation`. */
   more(): string[]
+  /** The next `more` gives every slot with refused calls. */
+  fromBeginning(): void
   /** Slots whose refused calls grew, and it is time to say so: `index.generation`. Each is said once. */
   grown(nowMs: number): string[]
   /** What was refused in a slot, cumulative. */
@@ -170,6 +172,7 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
     },
     meet,
     more: () => watch.more(),
+    fromBeginning: () => watch.fromBeginning(),
     grown: (nowMs) => watch.grown(nowMs),
     refused({ slot, container, blocked }) {
       const counts = recorder.read(slot.index, slot.generation)

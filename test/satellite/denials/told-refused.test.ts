@@ -56,7 +56,7 @@ async function watched(told: Told) {
     await loop.stop()
     registry.close()
   }
-  return { audited, refused, observed, stop }
+  return { audited, refused, observed, stop, again: () => loop.refusedAgain() }
 }
 
 const fresh = (): Told => ({
@@ -83,6 +83,19 @@ test('what was refused before the container was met is told by the look that mee
   const told = { ...fresh(), counts: new Map([[ptrace, 2]]), details: [detail] }
   const { refused, stop } = await watched(told)
   t.match(refused, [{ denied: [{ name: 'ptrace', count: 2 }] }])
+  await stop()
+})
+
+test('a hub that was restarted hears of every refused call of what runs', async (t) => {
+  const told = { ...fresh(), counts: new Map([[ptrace, 2]]), details: [detail] }
+  const { refused, stop, again } = await watched(told)
+  const all = [{ container: { id: 'web' }, denied: [{ name: 'ptrace', count: 2 }] }]
+  t.match(refused, all)
+  refused.length = 0
+  again()
+  await until('all of them', () => (refused.length > 0 ? true : undefined))
+  t.match(refused, all)
+  t.equal(refused.length, 1, 'once')
   await stop()
 })
 
