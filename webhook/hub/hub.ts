@@ -5,6 +5,7 @@ import { profileKey } from '../../src/rules/profile-state.js'
 import { watchAwayNodes } from './away-nodes.js'
 import { openDiscovery } from './observations/discovery-file.js'
 import { createCardinality, defaultLimits } from './observations/cardinality.js'
+import { createDenialSaver, loadDenials } from './denial-file.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './stream/gate.js'
 import { cachedReview } from './stream/identity.js'
@@ -47,7 +48,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const live = createLive(logger)
+  const denialsPath = join(options.revisionsDir, 'denials.json')
+  const live = createLive(logger, await loadDenials(denialsPath, logger))
+  const denialSaver = createDenialSaver(denialsPath, live.denialRows.saved, 1000, logger)
+  live.denialRows.onNews(denialSaver.changed)
   const { denials } = live
   const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
   const refusals = createRefusals(logger)
@@ -71,7 +75,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ...(podCheck === undefined ? {} : { podCheck }),
     podOf,
     status: (node) => nodes.get(node)?.status,
-    noted: discovery.note
+    noted: discovery.note,
+    denialsSaved: denialSaver.settled
   })
   const listeners = new Set<() => void>()
   const tell = () => {
@@ -227,16 +232,20 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       const { namespace, name } = event.ref
       cardinality.gone(profileKey(namespace, name))
       live.denialRows.forget(namespace, name)
+      denialSaver.changed()
     }
     revisions.event(event)
     promotions.event(event)
   })
+  // Since when denials are known is to survive also a hub that hears of none.
+  denialSaver.changed()
   await revisions.settle()
   const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
   await files.sweep(referred, timing.forgetMs)
 
   async function flush(): Promise<void> {
     await intake.flush()
+    await denialSaver.flush()
     await promotions.look()
     await revisions.settle()
   }
@@ -247,6 +256,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     podCheck?.close()
     stopCluster?.()
     await intake.close()
+    await denialSaver.close()
     stopWatching()
     await promotions.close()
     await revisions.close()

@@ -145,7 +145,7 @@ export function tellPods(options: {
   const { denialRows } = truth.sources.hub
   const leaves = [truth.views.onChange(look), denialRows.onNews(hear), truth.sources.onPod(came)]
   // Satellites are quicker to come back than this hub is to start.
-  for (const row of denialRows.list()) hear({ ...row, added: row.count })
+  for (const row of denialRows.heard()) hear({ ...row, added: row.count })
   look(truth.views.list(), [])
   return () => {
     for (const leave of leaves) leave()

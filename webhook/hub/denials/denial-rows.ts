@@ -41,11 +41,24 @@ export interface Refused {
   expected: number
 }
 
+/** What a hub keeps for the next one on the same folder. */
+export interface SavedDenials {
+  /** As `knownSince`. */
+  since: string
+  /** Oldest news first. */
+  rows: DenialRow[]
+  /** By `runOf`: when the instance was reported first, RFC 3339. */
+  runs: Record<string, string>
+}
+
 export interface DenialRows {
   /** `added`: how many calls more than before; 0: those are known of which it was not told who made them. */
   grow(denial: Denial, added: number, now: string): void
   /** Oldest news first. */
   list(): DenialRow[]
+  /** Those of which a node reported something since this hub started. */
+  heard(): DenialRow[]
+  readonly saved: () => SavedDenials
   /** RFC 3339. Every denial that a node reported since then is in a row; of earlier ones nothing is certain. */
   knownSince(): string
   /** Those of a profile that somebody deleted are nothing to decide any more. */
@@ -78,12 +91,34 @@ export function answerOf({
   return errno === 0 ? '?' : errnoName(errno)
 }
 
-/** @param since when the hub began to take denials in, RFC 3339 */
-export function createDenialRows(since = new Date().toISOString()): DenialRows {
-  const rows = new Map<string, DenialRow>()
-  let knownSince = since
-  /** By container, then by instance. */
-  const containers = new Map<string, Map<string, Refused & { since: string }>>()
+type Runs = Map<string, Refused & { since: string }>
+
+const runOf = ({ node, container, instance }: Pick<DenialRow, 'node' | 'container' | 'instance'>) =>
+  `${node} ${container} ${instance}`
+
+/** The sums of rows that were saved: by container, then by instance. */
+function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
+  const containers = new Map<string, Runs>()
+  for (const row of rows) {
+    const { node, container, instance, expected, count, firstSeen } = row
+    const place = `${node} ${container}`
+    const own: Runs = containers.get(place) ?? new Map<string, never>()
+    const since = runs[runOf(row)] ?? firstSeen
+    const sum = own.get(instance) ?? { denials: 0, expected: 0, since }
+    sum[expected ? 'expected' : 'denials'] += count
+    containers.set(place, own.set(instance, sum))
+  }
+  return containers
+}
+
+/** @param before what an earlier hub knew; default: nothing is known of the time before now */
+export function createDenialRows(
+  before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }
+): DenialRows {
+  const rows = new Map(before.rows.map((row) => [row.key, row]))
+  const restored = new WeakSet(before.rows)
+  let knownSince = before.since
+  const containers = sumsOf(before)
   const totals = new Map<string, { node: string; answer: string; count: number }>()
   const listeners = new Set<(news: DenialNews) => void>()
 
@@ -132,7 +167,7 @@ export function createDenialRows(since = new Date().toISOString()): DenialRows {
         if (oldest.lastSeen > knownSince) knownSince = oldest.lastSeen
       }
       const place = `${node} ${container}`
-      const instances = containers.get(place) ?? new Map<string, Refused & { since: string }>()
+      const instances: Runs = containers.get(place) ?? new Map<string, never>()
       containers.delete(place)
       // When it was first told of: that is long before a next run, its last call may be a moment before.
       const sum = instances.get(denial.instance) ?? {
@@ -160,6 +195,17 @@ export function createDenialRows(since = new Date().toISOString()): DenialRows {
       for (const listener of [...listeners]) listener({ ...row, added })
     },
     list: () => [...rows.values()],
+    heard: () => [...rows.values()].filter((row) => !restored.has(row)),
+    saved: () => ({
+      since: knownSince,
+      rows: [...rows.values()],
+      runs: Object.fromEntries(
+        [...rows.values()].map((row) => {
+          const run = containers.get(`${row.node} ${row.container}`)?.get(row.instance)
+          return [runOf(row), run?.since ?? row.firstSeen]
+        })
+      )
+    }),
     knownSince: () => knownSince,
     forget(namespace, profile) {
       for (const [key, row] of rows)

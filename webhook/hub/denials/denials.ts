@@ -1,6 +1,7 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Denial } from './denial.js'
+import type { DenialRow } from './denial-rows.js'
 
 /** Refused syscalls, the newest of them, with a log line for each that is new or has grown. */
 export interface Denials {
@@ -13,17 +14,33 @@ const mostListed = 1000
 /** Counts that are remembered: what is forgotten and grows would be counted twice. */
 const mostKnown = 100_000
 
-function keyOf({ node, instance, abi, syscall, action }: Denial): string {
+type Counted = Pick<Denial, 'node' | 'instance' | 'abi' | 'syscall' | 'action'>
+
+function keyOf({ node, instance, abi, syscall, action }: Counted): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
 }
 
-/** `grew`: called for each denial that is new or has grown, with how many calls more; 0: who it was is news. */
+type Known = Map<string, { count: number; isNamed: boolean }>
+
+/** The counts that rows of an earlier hub add up to. */
+function knownOf(rows: readonly DenialRow[]): Known {
+  const known: Known = new Map()
+  for (const row of rows) {
+    const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: true }
+    known.set(keyOf(row), { count: count + row.count, isNamed: isNamed && row.pid > 0 })
+  }
+  return known
+}
+
+/** `grew`: called for each denial that is new or has grown, with how many calls more; 0: who it was is news.
+ * `before`: the rows of an earlier hub, whose calls are no news. */
 export function createDenials(
   logger: Logger,
-  grew: (denial: Denial, added: number) => void = () => undefined
+  grew: (denial: Denial, added: number) => void = () => undefined,
+  before: readonly DenialRow[] = []
 ): Denials {
   const listed = new Map<string, Denial>()
-  const known = new Map<string, { count: number; isNamed: boolean }>()
+  const known = knownOf(before)
   return {
     note(denials) {
       for (const denial of denials) {

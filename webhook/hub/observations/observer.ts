@@ -24,6 +24,8 @@ export interface ObserverOptions {
   status: (node: string) => NodeStatus | undefined
   /** Told of everything that was taken in, with the numbers that the store does not keep. */
   noted: (observation: Observation, finding: Finding) => void
+  /** Resolves when the denials that were noted until now are written, or could not be. */
+  denialsSaved: () => Promise<void>
   logger: Logger
 }
 
@@ -74,11 +76,17 @@ export function createObserver(options: ObserverOptions): Observer {
       logger.warn({ node, id, dropped }, 'parts of an observation dropped')
     }
     denials.note(finding.denials)
+    const saved = options.denialsSaved()
     options.noted(observation, finding)
     intake.offer(
       node,
       finding,
-      () => session.ack({ id, sequence }),
+      () => {
+        const ack = () => session.ack({ id, sequence })
+        // A satellite repeats what is not acked: the last denials of a container that has ended are in no other message.
+        if (finding.denials.length === 0) ack()
+        else void saved.then(ack)
+      },
       (message) => refuse(session, observation, { reason: 'profile-full', message })
     )
   }

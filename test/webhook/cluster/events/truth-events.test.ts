@@ -63,7 +63,7 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
       },
       hub: {
         denialRows: {
-          list: () => [{ ...row, count: 3, container: 'c', syscall: 'bpf' }],
+          heard: () => [{ ...row, count: 3, container: 'c', syscall: 'bpf' }],
           onNews: (listener: typeof refuse) => {
             refuse = listener
             return () => undefined

@@ -79,7 +79,7 @@ test('a hub excludes a denial only of containers that began after its record of 
     ]
   ] as const) {
     const container = view('n1', 'app', { startedAt })
-    const denialRows = createDenialRows(began)
+    const denialRows = createDenialRows({ since: began, rows: [], runs: {} })
     if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
     const truth = {
       sources: { hub: { denialRows, nodes: () => [] } },

@@ -131,7 +131,7 @@ test('one of very many refused calls that grows is not counted twice', (t) => {
 })
 
 test('what no room is left for is not known any more', (t) => {
-  const rows = createDenialRows('2026-01-01T00:00:00.000Z')
+  const rows = createDenialRows({ since: '2026-01-01T00:00:00.000Z', rows: [], runs: {} })
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 1, 0, second)).toISOString()
   const add = (nr: number) =>
     rows.grow(

@@ -1,0 +1,118 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { createLogger } from '../../../src/lib/log.js'
+import { createDenialRows } from '../../../webhook/hub/denials/denial-rows.js'
+import { createDenialSaver, loadDenials } from '../../../webhook/hub/denial-file.js'
+import { createDenials } from '../../../webhook/hub/denials/denials.js'
+import type { Denial } from '../../../webhook/hub/denials/denial.js'
+import { quiet } from '../../helpers/quiet.js'
+
+const logger = createLogger('test', quiet)
+const since = '2026-01-01T00:00:00.000Z'
+
+const denial = (count: number, more: Partial<Denial> = {}): Denial => ({
+  ...{ namespace: 'shop', profile: 'web', node: 'n1', instance: 'n1/1', container: 'web' },
+  ...{ workload: 'Pod/web', containerName: 'app', pod: 'web', revision: '', syscall: 'getsid' },
+  ...{ abi: 'x86_64', action: 'SCMP_ACT_ERRNO', errno: 1, signal: '', pid: 7, comm: 'app' },
+  ...{ lastSeen: '2026-01-01T00:00:05Z', at: '2026-01-01T00:00:05Z', arguments: '' },
+  ...{ expected: false, succeeded: 0, count, ...more }
+})
+
+/** What a hub keeps of denials, on a file. */
+async function onFile(path: string) {
+  const before = await loadDenials(path, logger)
+  const rows =
+    before === undefined
+      ? createDenialRows({ since, rows: [], runs: {} })
+      : createDenialRows(before)
+  const news: string[] = []
+  const denials = createDenials(
+    logger,
+    (one, added) => {
+      news.push(`${one.syscall} +${added}`)
+      rows.grow(one, added, one.lastSeen)
+    },
+    rows.list()
+  )
+  const saver = createDenialSaver(path, rows.saved, 5, logger)
+  rows.onNews(saver.changed)
+  saver.changed()
+  return { rows, denials, news, saver }
+}
+
+test('a hub that is restarted knows the denials of the one before', async (t) => {
+  const path = join(t.testdir({}), 'denials.json')
+  const first = await onFile(path)
+  const nameless = { syscall: 'bpf', pid: 0, comm: '' }
+  first.denials.note([
+    denial(3),
+    denial(2, nameless),
+    denial(4, { syscall: 'rseq', expected: true })
+  ])
+  first.denials.note([denial(5, { comm: 'other' })])
+  const listed = first.rows.list()
+  await first.saver.close()
+
+  const second = await onFile(path)
+  t.strictSame(second.rows.list(), listed)
+  t.strictSame(second.rows.heard(), [], 'nothing was reported to this one yet')
+  t.equal(second.rows.knownSince(), since)
+  const run = ['n1', 'web', since] as const
+  t.strictSame(second.rows.ofContainer(...run), first.rows.ofContainer(...run))
+  t.same(second.rows.ofContainer('n1', 'web', '2026-01-01T00:01:00Z'), { denials: 0, expected: 0 })
+  t.strictSame(second.rows.listOf(...run), first.rows.listOf(...run))
+
+  // The satellite reports again what it counted, and what came meanwhile.
+  second.denials.note([denial(5), denial(2, nameless)])
+  t.strictSame(second.news, [], 'what is known is no news')
+  second.denials.note([denial(7), denial(2, { syscall: 'bpf' })])
+  t.strictSame(second.news, ['getsid +2', 'bpf +0'])
+  const counts = () => second.rows.list().map(({ syscall, comm, count }) => [syscall, comm, count])
+  t.same(counts(), [
+    ['rseq', 'app', 4],
+    ['getsid', 'other', 2],
+    ['getsid', 'app', 5],
+    ['bpf', 'app', 2]
+  ])
+  await second.saver.close()
+  t.match(await loadDenials(path, logger), { since, rows: second.rows.list() })
+})
+
+test('a file that cannot be read excludes nothing of before', async (t) => {
+  const path = join(t.testdir({}), 'denials.json')
+  const hub = await onFile(path)
+  hub.denials.note([denial(1)])
+  await hub.saver.close()
+  const good = await readFile(path, 'utf8')
+  for (const [what, content] of [
+    ['cut short', good.slice(0, -2)],
+    ['another thing', '[]'],
+    ['a count that is none', good.replace('"count":1', '"count":-1')],
+    ['a time that is none', good.replace(since, 'yesterday')],
+    ['a row without a node', good.replace('"node":"n1",', '')]
+  ] as const) {
+    await writeFile(path, content)
+    t.not(content, good, what)
+    t.equal(await loadDenials(path, logger), undefined, what)
+  }
+  await writeFile(path, good)
+  t.match(await loadDenials(path, logger), { since, rows: [{ count: 1 }] })
+})
+
+test('what cannot be written is written later, and nobody waits for it', async (t) => {
+  const dir = join(t.testdir({}), 'gone')
+  const path = join(dir, 'denials.json')
+  let value = createDenialRows({ since, rows: [], runs: {} }).saved()
+  const saver = createDenialSaver(path, () => value, 5, logger)
+  saver.changed()
+  await saver.settled()
+  await t.rejects(readFile(path), { code: 'ENOENT' })
+  t.testdir({ gone: {} })
+  value = { ...value, since: '2026-02-01T00:00:00.000Z' }
+  await saver.settled()
+  t.match(JSON.parse(await readFile(path, 'utf8')), value)
+  await rm(dir, { recursive: true })
+  await saver.close()
+  await t.rejects(readFile(path), { code: 'ENOENT' }, 'nothing was left to write')
+})

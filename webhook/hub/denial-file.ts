@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
+import { errnoOf, writeDurable } from '../../src/lib/durable-file.js'
+import type { SavedDenials } from './denials/denial-rows.js'
+
+const Text = Type.String({ maxLength: 65_536 })
+const Count = Type.Integer({ minimum: 0 })
+const texts = [
+  ...(['key', 'node', 'namespace', 'workload', 'profile', 'container', 'containerName'] as const),
+  ...(['pod', 'instance', 'revision', 'syscall', 'abi', 'arguments', 'action', 'answer'] as const),
+  ...(['signal', 'comm', 'firstSeen', 'lastSeen', 'at'] as const)
+]
+const counts = ['errno', 'pid', 'count', 'succeeded'] as const
+
+function membersOf<Name extends string, Schema>(names: readonly Name[], schema: Schema) {
+  return Object.fromEntries(names.map((name) => [name, schema])) as Record<Name, Schema>
+}
+
+const saved = Compile(
+  Type.Object({
+    since: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' }),
+    rows: Type.Array(
+      Type.Object({
+        ...membersOf(texts, Text),
+        ...membersOf(counts, Count),
+        expected: Type.Boolean()
+      })
+    ),
+    runs: Type.Record(Type.String(), Text)
+  })
+)
+
+/**
+ * Loads the denials that a hub knew before it was restarted. A file that cannot be read is logged, and the next
+ * save replaces it: what is known begins now, and answers report that.
+ */
+export async function loadDenials(path: string, logger: Logger): Promise<SavedDenials | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (!saved.Check(value)) throw new Error('is not a record of denials')
+    return value
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') {
+      const what = error instanceof Error ? error.message : String(error)
+      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier denials are not known: ${what}`)
+    }
+    return undefined
+  }
+}
+
+/** Writes the denials beside the revisions, so that a restart of the hub loses none. */
+export interface DenialSaver {
+  /** Something changed: it is written soon. */
+  readonly changed: () => void
+  /** Resolves after an attempt to write everything that changed until now. */
+  readonly settled: () => Promise<void>
+  /** Writes at once what is not written yet. */
+  flush(): Promise<void>
+  /** The same; after that nothing is written any more. */
+  close(): Promise<void>
+}
+
+/** A write of all rows takes at most this share of the time. */
+const share = 20
+
+/** @param waitMs changes are collected for this long; longer where writing takes long */
+export function createDenialSaver(
+  path: string,
+  denials: () => SavedDenials,
+  waitMs: number,
+  logger: Logger
+): DenialSaver {
+  let timer: NodeJS.Timeout | undefined
+  let pauseMs = waitMs
+  let isClosed = false
+  /** The write that was not begun yet. */
+  let next: { promise: Promise<void>; resolve: () => void } | undefined
+  let running: Promise<void> = Promise.resolve()
+
+  async function write(): Promise<void> {
+    const done = next
+    if (done === undefined) return
+    next = undefined
+    const began = performance.now()
+    try {
+      await writeDurable(path, JSON.stringify(denials()))
+      pauseMs = Math.max(waitMs, share * (performance.now() - began))
+    } catch (thrown) {
+      const { code, message } = toSeccoError(thrown)
+      logger.error({ code }, message)
+      changed()
+    }
+    done.resolve()
+  }
+
+  function start(): void {
+    running = running.then(write)
+  }
+
+  function changed(): void {
+    if (isClosed || next !== undefined) return
+    next = withResolvers()
+    timer = setTimeout(start, pauseMs)
+  }
+
+  async function flush(): Promise<void> {
+    clearTimeout(timer)
+    if (next !== undefined) start()
+    await running
+  }
+
+  return {
+    changed,
+    async settled() {
+      await (next?.promise ?? running)
+    },
+    flush,
+    close() {
+      isClosed = true
+      return flush()
+    }
+  }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
+}
