@@ -5,6 +5,7 @@ import type { Logger } from '../../src/lib/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Admission } from './admit.js'
 import { createAnswers } from './answers.js'
+import { limitBodies } from './body-budget.js'
 import type { AdmissionMetrics } from './metrics.js'
 import { bodyLimit, bodyText } from './parse-body.js'
 
@@ -47,6 +48,7 @@ export function admissionPlugin(
       next()
     })
   }
+  limitBodies(app, bodyLimit, 2 * bodyLimit)
   app.post<{ Body: Buffer | undefined }>('/mutate', (request, reply) => {
     const start = performance.now()
     if (request.body === undefined) {

@@ -145,7 +145,7 @@ test('bad input: an answer of 4xx, no crash, nothing of it in the log', async (t
     ['170,000 deep', deep, {}, 200],
     ['1,000,000 lists deep', '['.repeat(1_000_000) + ']'.repeat(1_000_000), {}, 413],
     ['2,000,000 objects', `[${'{},'.repeat(1_999_999)}{}]`, {}, 413],
-    ['8 MiB', Buffer.alloc(8 * 2 ** 20, 0x20), {}, 413],
+    ['25 MiB', Buffer.alloc(25 * 2 ** 20, 0x20), {}, 413],
     ['huge header', good, { 'x-big': 'x'.repeat(20_000) }, 431]
   ]
   for (const [name, body, headers, status] of table) {
