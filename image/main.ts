@@ -1,10 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
-import { ociArchive } from './oci-archive.js'
-import { seccoImage } from './secco-image.js'
+import { writeImage } from './write-image.js'
 
 const usage = `usage: npm run image -- [FILE] [--name NAME]
 Writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time.
@@ -27,16 +25,14 @@ async function main(): Promise<void> {
   }
   const root = resolve(import.meta.dirname, '../..')
   const out = resolve(positionals[0] ?? join(root, 'build/secco-image.tar'))
-  const image = await seccoImage({
+  const { name, digest, size } = await writeImage({
     root,
+    out,
     name: values.name,
     node: process.execPath,
     arch: process.arch
   })
-  const { archive, digest } = ociArchive(image)
-  await mkdir(dirname(out), { recursive: true })
-  await writeFile(out, archive)
-  process.stdout.write(`${out}  ${image.name}  ${digest}  ${megabytes(archive.length)}\n`)
+  process.stdout.write(`${out}  ${name}  ${digest}  ${megabytes(size)}\n`)
 }
 
 try {

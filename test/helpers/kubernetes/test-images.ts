@@ -6,8 +6,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ociArchive } from '../../../image/oci-archive.js'
-import { seccoImage } from '../../../image/secco-image.js'
 import type { TarEntry } from '../../../image/tar.js'
+import { writeImage } from '../../../image/write-image.js'
 import { repositoryRoot } from '../repository.js'
 import { pauseImage } from './node-configs.js'
 
@@ -84,13 +84,12 @@ export async function testImages(): Promise<string[]> {
 
 /** Secco's own image from this checkout as an archive in `folder`; gives its path. */
 export async function seccoImageArchive(folder: string, name: string): Promise<string> {
-  const image = await seccoImage({
+  const { out } = await writeImage({
     root: repositoryRoot,
+    out: join(folder, 'secco-image.tar'),
     name,
     node: process.execPath,
     arch: process.arch
   })
-  const path = join(folder, 'secco-image.tar')
-  await writeFile(path, ociArchive(image).archive)
-  return path
+  return out
 }

@@ -1,0 +1,27 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ociArchive } from './oci-archive.js'
+import { seccoImage, type SeccoImageOptions } from './secco-image.js'
+
+export interface WrittenImage {
+  /** Path of the archive. */
+  out: string
+  /** Name with registry and tag: what an importer calls the image. */
+  name: string
+  /** Digest of the image's manifest. */
+  digest: string
+  /** Size of the archive in bytes. */
+  size: number
+}
+
+/** Builds Secco's image from a checkout and writes it as an OCI archive; makes the folder of `out`. */
+export async function writeImage(
+  options: SeccoImageOptions & { out: string }
+): Promise<WrittenImage> {
+  const { out, ...contents } = options
+  const image = await seccoImage(contents)
+  const { archive, digest } = ociArchive(image)
+  await mkdir(dirname(out), { recursive: true })
+  await writeFile(out, archive)
+  return { out, name: image.name, digest, size: archive.length }
+}
