@@ -1,14 +1,5 @@
+import type { ConditionReason } from './condition-reason.js'
 import { nodeConditionReasons } from './node-condition-reasons.js'
-
-/** One reason of a condition: what it means, and what to do where something is to be done. */
-export interface ConditionReason {
-  kind: 'SeccompProfile' | 'SeccompRule' | 'Node'
-  type: string
-  status: 'True' | 'False' | 'Unknown'
-  reason: string
-  meaning: string
-  next: string
-}
 
 /**
  * Every reason that a condition of ours may have: the one home of docs/reference/conditions.md, and a

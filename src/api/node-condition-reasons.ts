@@ -1,4 +1,4 @@
-import type { ConditionReason } from './condition-reasons.js'
+import type { ConditionReason } from './condition-reason.js'
 
 /** Reasons of the conditions that a satellite tells of its node. */
 export const nodeConditionReasons: readonly ConditionReason[] = [

@@ -2,7 +2,7 @@ import { type Document, LineCounter, parseAllDocuments, stringify } from 'yaml'
 import type { SeccompProfile } from './seccomp-profile.js'
 import { validateObject } from './validate.js'
 import { SeccoError } from '../lib/errors.js'
-import type { AnyObject } from '../store/store.js'
+import type { AnyObject } from './objects.js'
 import { limits } from './limits.js'
 import { checkNesting } from './read-value.js'
 

@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { SeccoError } from '../lib/errors.js'
-import type { AnyObject } from '../store/store.js'
+import type { AnyObject } from './objects.js'
 import { namePattern, namespacePattern, rootNamespace } from './names.js'
 import { SeccompProfile } from './seccomp-profile.js'
 import { SeccompRule } from './seccomp-rule.js'

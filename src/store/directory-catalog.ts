@@ -6,7 +6,8 @@ import { listFolder } from './directory-scan.js'
 import { sweepTemporary } from '../lib/durable-file.js'
 import { sweepLock } from '../lib/file-lock.js'
 import { type FolderWatch, watchFolders } from '../lib/folder-watch.js'
-import type { AnyObject, Kind, ObjectRef, StoreEvent, StoreProblem } from './store.js'
+import type { AnyObject, Kind } from '../api/objects.js'
+import type { ObjectRef, StoreEvent, StoreProblem } from './store.js'
 
 interface Entry {
   kind: Kind

@@ -1,6 +1,6 @@
 import { SeccoError } from '../lib/errors.js'
 import { maxDocumentBytes } from '../api/parse.js'
-import type { AnyObject, Kind, Objects } from './store.js'
+import type { AnyObject, Kind, Objects } from '../api/objects.js'
 
 /** How documents become objects and back; see src/api/parse.ts and src/api/validate.ts. */
 export interface DocumentCodec {

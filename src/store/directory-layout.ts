@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { namePattern, namespacePattern } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
-import type { Kind, ObjectRef } from './store.js'
+import type { Kind } from '../api/objects.js'
+import type { ObjectRef } from './store.js'
 
 /** Folder names: the plurals that the CRDs use. */
 export const pluralOf = {

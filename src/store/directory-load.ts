@@ -5,7 +5,8 @@ import { toSeccoError } from '../lib/errors.js'
 import { type DocumentCodec, readDocument } from './directory-document.js'
 import { objectPath } from './directory-layout.js'
 import { errnoOf } from '../lib/durable-file.js'
-import type { AnyObject, Kind, Objects, ObjectRef, StoreProblem } from './store.js'
+import type { AnyObject, Kind, Objects } from '../api/objects.js'
+import type { ObjectRef, StoreProblem } from './store.js'
 
 /** What lies at one place of the folder now. `signature` changes whenever the file does. */
 export type Loaded<K extends Kind = Kind> =

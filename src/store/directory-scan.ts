@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { extension, isNamespace, isObjectName, kinds, pluralOf } from './directory-layout.js'
 import { errnoOf } from '../lib/durable-file.js'
-import type { Kind, ObjectRef, StoreProblem } from './store.js'
+import type { Kind } from '../api/objects.js'
+import type { ObjectRef, StoreProblem } from './store.js'
 
 /** What the folder's names say, before any document is read. */
 export interface Listing {

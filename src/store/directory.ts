@@ -10,7 +10,8 @@ import { checkRef, kindFolder, lockPath, objectPath } from './directory-layout.j
 import { copyOf, createLoader } from './directory-load.js'
 import { ensureFolder, removeDurable, writeDurable } from '../lib/durable-file.js'
 import { withFileLock } from '../lib/file-lock.js'
-import type { Kind, Objects, ObjectRef, Store } from './store.js'
+import type { Kind, Objects } from '../api/objects.js'
+import type { ObjectRef, Store } from './store.js'
 
 const yaml: DocumentCodec = {
   parse: parseDocument,

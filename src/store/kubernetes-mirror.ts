@@ -9,7 +9,8 @@ import {
   type ReflectorEvent,
   startReflector
 } from './kubernetes-reflector.js'
-import type { AnyObject, Kind, Objects, ObjectRef, StoreEvent, StoreProblem } from './store.js'
+import type { AnyObject, Kind, Objects } from '../api/objects.js'
+import type { ObjectRef, StoreEvent, StoreProblem } from './store.js'
 
 export interface MirrorOptions {
   config: KubeConfig

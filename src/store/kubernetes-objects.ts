@@ -11,7 +11,8 @@ import { SeccoError } from '../lib/errors.js'
 import { checkRef, pluralOf } from './directory-layout.js'
 import { fromApiServer, httpStatus } from './kubernetes-errors.js'
 import type { RawObject } from './kubernetes-reflector.js'
-import type { AnyObject, Kind, Objects, ObjectRef, Store } from './store.js'
+import type { AnyObject, Kind, Objects } from '../api/objects.js'
+import type { ObjectRef, Store } from './store.js'
 
 const group = apiGroup
 const version = apiVersion.slice(apiGroup.length + 1)

@@ -4,7 +4,8 @@ import { kinds, pluralOf } from './directory-layout.js'
 import { createMirror } from './kubernetes-mirror.js'
 import { kubernetesObjects, readObject } from './kubernetes-objects.js'
 import type { ReflectorEvent } from './kubernetes-reflector.js'
-import type { Kind, Store } from './store.js'
+import type { Kind } from '../api/objects.js'
+import type { Store } from './store.js'
 
 export interface KubernetesStoreOptions {
   config: KubeConfig

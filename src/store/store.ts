@@ -1,13 +1,4 @@
-import type { SeccompProfile } from '../api/seccomp-profile.js'
-import type { SeccompRule } from '../api/seccomp-rule.js'
-
-/** Everything a store holds, by kind. */
-export interface Objects {
-  SeccompProfile: SeccompProfile
-  SeccompRule: SeccompRule
-}
-export type Kind = keyof Objects
-export type AnyObject = Objects[Kind]
+import type { AnyObject, Kind, Objects } from '../api/objects.js'
 
 export interface ObjectRef {
   namespace: string

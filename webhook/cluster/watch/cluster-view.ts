@@ -1,19 +1,7 @@
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
-import type { ContainerKind } from '../../../src/rules/facts.js'
+import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { NodeFacts } from '../../../src/rules/node-facts.js'
 import type { Labels } from '../../../src/rules/selector.js'
-
-/** One container of a pod's spec. */
-export interface ClusterContainer {
-  name: string
-  kind: ContainerKind
-  /** Of an ephemeral one: the container that it was put beside; absent when its spec names none. */
-  beside?: string
-  /** Without the runtime's prefix; absent until the kubelet has reported it. */
-  containerId?: string
-  /** The `localhostProfile` that its spec asks for, the pod's own included; absent when none. */
-  localhostProfile?: string
-}
 
 /** What Secco keeps of a pod (core/v1): never its environment, volumes or annotations but ours. */
 export interface ClusterPod {

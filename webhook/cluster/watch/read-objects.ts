@@ -5,7 +5,8 @@ import type { Taint } from '../../../src/rules/node-facts.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { type OwnerReference, topmostOwner } from '../../../src/rules/topmost-owner.js'
 import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
-import type { ClusterContainer, ClusterNode, ClusterPod } from './cluster-view.js'
+import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
+import type { ClusterNode, ClusterPod } from './cluster-view.js'
 
 /** The API server's JSON: of known shape, yet every member may be absent. */
 type Raw = Record<string, unknown>

@@ -4,7 +4,7 @@ import type { Logger } from '../../../src/lib/log.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { Store } from '../../../src/store/store.js'
-import type { ClusterContainer } from '../../cluster/watch/cluster-view.js'
+import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { Hub } from '../../hub/hub.js'
 
 /** What the cluster says of a pod; a `ClusterPod` of webhook/cluster fits. */

@@ -1,6 +1,6 @@
 import type { ContainerRef } from '../../../src/api/gen/hub.js'
 import { labels, namePattern, rootNamespace } from '../../../src/api/names.js'
-import type { ClusterContainer } from '../../cluster/watch/cluster-view.js'
+import type { ClusterContainer } from '../nodes/cluster-container.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { Refused } from '../stream/refusals.js'
 import { objectNameOf, type Target } from '../nodes/workload.js'

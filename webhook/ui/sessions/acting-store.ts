@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { approvedChange, approvedDocument } from '../../../src/store/approving-store.js'
-import type { Kind, Objects } from '../../../src/store/store.js'
+import type { Kind, Objects } from '../../../src/api/objects.js'
 import type { Ui } from '../model/context.js'
 
 type Changes = Record<string, unknown>
