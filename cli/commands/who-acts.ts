@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { approvingStore } from '../../src/store/approving-store.js'
+import { approvingStore } from '../../src/confinement/approving-store.js'
 import type { Store } from '../../src/store/store.js'
 import { loadKubeconfig } from '../lib/open-store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'

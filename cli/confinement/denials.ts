@@ -7,7 +7,7 @@ import { askHub, queryOf } from '../hubs/hub-api.js'
 import { createDenialTally, mergeDenials } from '../hubs/merge/denials.js'
 import { mergeRestarts } from '../hubs/merge/block.js'
 import { askHubs, followHubs, type Hubs, othersOf } from '../hubs/hubs.js'
-import { knownSinceNote, latestKnownSince } from '../known-since.js'
+import { knownSinceNote, latestKnownSince } from '../lib/known-since.js'
 import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
 
 export interface DenialArgs {

@@ -4,7 +4,7 @@ import { acceptProfile } from '../../src/seccomp/lint/accept.js'
 import { parseDocuments } from '../../src/api/parse.js'
 import type { Kind } from '../../src/api/objects.js'
 import type { Store } from '../../src/store/store.js'
-import { type Decision, withValidApproval } from '../../src/seccomp/render/approval.js'
+import { type Decision, withValidApproval } from '../../src/seccomp/policy/approval.js'
 import type { Io } from '../lib/io.js'
 
 /**

@@ -4,7 +4,7 @@ import { labels, rootNamespace } from '../../src/api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import { withoutApproval } from '../../src/seccomp/render/approval.js'
+import { withoutApproval } from '../../src/seccomp/policy/approval.js'
 import { digestOf } from '../../src/lib/digest.js'
 import {
   exportAdmissionPolicy,

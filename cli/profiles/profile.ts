@@ -1,6 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { approvedDigest, isApprovalStale } from '../../src/seccomp/render/approval.js'
+import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'

@@ -17,7 +17,7 @@ import {
   type SatelliteMessage
 } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { approvedDigest } from '../../src/seccomp/render/approval.js'
+import { approvedDigest } from '../../src/seccomp/policy/approval.js'
 import { openKubernetesStore } from '../../src/store/kubernetes.js'
 import { ensureServerLeaf } from '../../certs/files.js'
 import { approvalPolicy } from '../../webhook/admission/approval-policy.js'

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { t, test } from 'tap'
-import { boundApproval } from '../../src/seccomp/render/approval.js'
+import { boundApproval } from '../../src/seccomp/policy/approval.js'
 import { emptyOverlay } from '../../src/seccomp/render/block.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import {

@@ -4,7 +4,7 @@ import type { Explained } from '../../../webhook/confinement/explain.js'
 import type { RefusedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
 import type { NodeView } from '../../../webhook/views/view.js'
 import { countedBy, mergeDenials } from './denials.js'
-import { latestKnownSince } from '../../known-since.js'
+import { latestKnownSince } from '../../lib/known-since.js'
 import { less, once } from './once.js'
 
 const refusedOf = ({ denials, expected }: RefusedContainer): number => denials + expected

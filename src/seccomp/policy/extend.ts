@@ -1,10 +1,5 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
-import {
-  approvedDigest,
-  checkApproval,
-  type Decision,
-  withOwnApproval
-} from '../render/approval.js'
+import { approvedDigest, checkApproval, type Decision, withOwnApproval } from './approval.js'
 
 /**
  * The profile built on more, or on fewer others; an approval that it carries is replaced by that of who decided it.

@@ -1,7 +1,7 @@
 import { rootNamespace } from '../../api/names.js'
 import type { SeccompAction, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import { checkApproval } from './approval.js'
+import { checkApproval } from '../policy/approval.js'
 import { normalConditions, sameConditions } from '../arguments/argument-rules.js'
 import { builtinProfile } from './builtin.js'
 import { canonicalJson } from '../../lib/canonical.js'

@@ -1,7 +1,7 @@
 import { apiVersion, rootNamespace } from '../../api/names.js'
 import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import { decided } from './approval.js'
+import { decided } from '../policy/approval.js'
 import { sameConditions } from '../arguments/argument-rules.js'
 import { isBase } from './base.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'

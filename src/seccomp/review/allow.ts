@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import { checkApproval, decided } from '../render/approval.js'
+import { checkApproval, decided } from '../policy/approval.js'
 import { type Conditions, conditionsWithin, sameConditions } from '../arguments/argument-rules.js'
 import { parseBlock } from '../render/block.js'
 import { runtimeDefaultRules } from '../policy/runtime-default.js'

@@ -5,7 +5,7 @@ import {
   boundApproval,
   isApprovalStale,
   withOwnApproval
-} from '../render/approval.js'
+} from '../policy/approval.js'
 import { filteredCallsOf, withArguments } from './argument-approval.js'
 import { runtimeDefault, runtimeDefaultNames } from '../policy/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'

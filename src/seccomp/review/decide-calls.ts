@@ -1,7 +1,7 @@
 import type { SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { abis } from '../../syscalls/abi.js'
-import { checkApproval, decided } from '../render/approval.js'
+import { checkApproval, decided } from '../policy/approval.js'
 import { approveObserved } from './approve.js'
 import { isBase } from '../render/base.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'

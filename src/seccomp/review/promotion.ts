@@ -1,7 +1,7 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import { type Abi, abis } from '../../syscalls/abi.js'
-import { isApprovalStale } from '../render/approval.js'
+import { isApprovalStale } from '../policy/approval.js'
 import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from '../../lib/duration.js'

@@ -1,6 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../../src/lib/errors.js'
-import { recordedApprovals } from '../../../src/seccomp/render/approval.js'
+import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from '../nodes/readiness.js'
 import { withSummary } from './summary.js'

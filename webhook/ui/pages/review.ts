@@ -1,7 +1,7 @@
 import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
-import { isApprovalStale } from '../../../src/seccomp/render/approval.js'
+import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'

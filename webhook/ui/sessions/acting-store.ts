@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { approvedChange, approvedDocument } from '../../../src/store/approving-store.js'
+import { approvedChange, approvedDocument } from '../../../src/confinement/approving-store.js'
 import type { Kind, Objects } from '../../../src/api/objects.js'
 import type { Ui } from '../model/context.js'
 

@@ -6,7 +6,7 @@ import {
   boundApproval,
   checkApproval,
   recordedApprovals
-} from '../../../../src/seccomp/render/approval.js'
+} from '../../../../src/seccomp/policy/approval.js'
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
 import { emptyOverlay, parseBlock, withBlock } from '../../../../src/seccomp/render/block.js'
 import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'

@@ -3,7 +3,7 @@ import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { Truth } from '../../../../webhook/confinement/truth.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
-import { absenceWords } from '../../../../cli/known-since.js'
+import { absenceWords } from '../../../../cli/lib/known-since.js'
 import { view } from '../../../helpers/hub-answers.js'
 
 test('refused calls of one that runs: which one it is, and no more of it', (t) => {

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { ContainerRef } from '../../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
-import { approvedDigest, recordedApprovals } from '../../../../src/seccomp/render/approval.js'
+import { approvedDigest, recordedApprovals } from '../../../../src/seccomp/policy/approval.js'
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import {

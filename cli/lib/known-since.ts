@@ -1,4 +1,4 @@
-import type { RefusedContainer } from '../webhook/confinement/denials/why-eperm.js'
+import type { RefusedContainer } from '../../webhook/confinement/denials/why-eperm.js'
 
 /** Several hubs know denials only since the last of them began; undefined: one of them does not report it. */
 export function latestKnownSince(all: readonly (string | undefined)[]): string | undefined {

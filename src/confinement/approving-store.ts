@@ -1,7 +1,7 @@
 import type { SeccompProfile } from '../api/seccomp-profile.js'
-import { boundChange, boundDocument } from '../seccomp/render/approval.js'
+import { boundChange, boundDocument } from '../seccomp/policy/approval.js'
 import type { Kind, Objects } from '../api/objects.js'
-import type { ObjectRef, Store } from './store.js'
+import type { ObjectRef, Store } from '../store/store.js'
 
 type Change<K extends Kind> = (object: Objects[K]) => Objects[K]
 
