@@ -79,16 +79,20 @@ export async function everything(options: { seccompFolder?: string; containerd?:
   const root = join(state, 'runc')
   const seccompRoot = join(state, options.seccompFolder ?? 'seccomp')
   const free = '127.0.0.1:0'
-  const up = spawnSecco([
+  const upArgs = [
     ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
     ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
     ...['--runc-root', containerd?.runcRoot ?? root],
     ...['--containerd-socket', containerd?.socket ?? join(state, 'none.sock')]
-  ])
+  ]
   let log = ''
-  up.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  const [line] = (await once(up.stdout, 'data')) as [Buffer]
-  const addresses = JSON.parse(line.toString()) as Addresses
+  const startUp = async () => {
+    const program = spawnSecco(upArgs)
+    program.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+    const [line] = (await once(program.stdout, 'data')) as [Buffer]
+    return { program, addresses: JSON.parse(line.toString()) as Addresses }
+  }
+  let up = await startUp()
   const bundles: string[] = []
   const ids = new Set<string>()
 
@@ -101,10 +105,13 @@ export async function everything(options: { seccompFolder?: string; containerd?:
     JSON.parse(await secco(...args, '-o', 'json')) as T
   const headers = { authorization: `Bearer ${await uiToken(state)}` }
   const api = async <T>(path: string): Promise<T> =>
-    (await (await fetch(`${addresses.ui}/api/v1/${path}`, { headers })).json()) as T
+    (await (await fetch(`${up.addresses.ui}/api/v1/${path}`, { headers })).json()) as T
 
   return {
-    ...{ state, rootfs, seccompRoot, secco, json, api, addresses, containerd, log: () => log },
+    ...{ state, rootfs, seccompRoot, secco, json, api, containerd, log: () => log },
+    get addresses() {
+      return up.addresses
+    },
     async apply(document: object): Promise<void> {
       const path = join(state, 'document.yaml')
       await writeFile(path, stringify(document))
@@ -183,12 +190,17 @@ export async function everything(options: { seccompFolder?: string; containerd?:
       return [view, Date.now() - began]
     },
     /** The path that a pod of this name gets. */
-    admit: (pod: string, labels: Record<string, string>) => admit(addresses, pod, labels),
+    admit: (pod: string, labels: Record<string, string>) => admit(up.addresses, pod, labels),
     /** Ends `secco up`; containers run on. */
-    async halt(): Promise<void> {
-      if (up.exitCode !== null) return
-      up.kill('SIGTERM')
-      await once(up, 'close')
+    async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+      const { program } = up
+      if (program.exitCode !== null || program.signalCode !== null) return
+      program.kill(signal)
+      await once(program, 'close')
+    },
+    /** Starts `secco up` on the same state folder, after `halt`. */
+    async restart(): Promise<void> {
+      up = await startUp()
     },
     async dispose() {
       for (const id of ids) await run('runc', ['--root', root, 'delete', '--force', id])

@@ -66,7 +66,7 @@ export interface DenialSaver {
 /** A write of all rows takes at most this share of the time. */
 const share = 20
 
-/** @param waitMs changes are collected for this long; longer where writing takes long */
+/** @param waitMs from one write to the next, at least; longer where writing takes long. A change after that is written at once */
 export function createDenialSaver(
   path: string,
   denials: () => SavedDenials,
@@ -74,7 +74,8 @@ export function createDenialSaver(
   logger: Logger
 ): DenialSaver {
   let timer: NodeJS.Timeout | undefined
-  let pauseMs = waitMs
+  /** Before that no write begins, as performance.now(). */
+  let restsUntil = 0
   let isClosed = false
   /** The write that was not begun yet. */
   let next: { promise: Promise<void>; resolve: () => void } | undefined
@@ -85,9 +86,11 @@ export function createDenialSaver(
     if (done === undefined) return
     next = undefined
     const began = performance.now()
+    restsUntil = began + waitMs
     try {
       await writeDurable(path, JSON.stringify(denials()))
-      pauseMs = Math.max(waitMs, share * (performance.now() - began))
+      const ended = performance.now()
+      restsUntil = ended + Math.max(waitMs, share * (ended - began))
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
       logger.error({ code }, message)
@@ -103,7 +106,7 @@ export function createDenialSaver(
   function changed(): void {
     if (isClosed || next !== undefined) return
     next = withResolvers()
-    timer = setTimeout(start, pauseMs)
+    timer = setTimeout(start, Math.max(0, restsUntil - performance.now()))
   }
 
   async function flush(): Promise<void> {

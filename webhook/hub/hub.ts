@@ -50,7 +50,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
   const denialsPath = join(options.revisionsDir, 'denials.json')
   const live = createLive(logger, await loadDenials(denialsPath, logger))
-  const denialSaver = createDenialSaver(denialsPath, live.denialRows.saved, 1000, logger)
+  const denialSaver = createDenialSaver(denialsPath, live.denialRows.saved, 250, logger)
   live.denialRows.onNews(denialSaver.changed)
   const { denials } = live
   const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)

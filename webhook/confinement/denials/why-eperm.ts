@@ -41,10 +41,22 @@ function whyPartlyDeaf(truth: Truth, name: string): string | undefined {
     : undefined
 }
 
-/** Since when the denials of a container are known: the hub keeps them, and its node reported all of them. */
-function knownSinceOf(truth: Truth, { node }: ContainerView, mode: Rung): string {
-  const { denialRows } = truth.sources.hub
-  const since = Math.max(Date.parse(denialRows.knownSince()), truth.hearing.since(node, mode))
+/** Since when its node records a container, in milliseconds; 0: from its first instruction on. */
+function recordedSince({ sources }: Truth, { key }: ContainerView): number {
+  const { sets } = sources.hub
+  const row = sets.rowOf(key)
+  if (row !== undefined && sets.isComplete(row)) return 0
+  // Without a set nobody has reported that it is recorded at all.
+  return (row === undefined ? Number.NaN : Date.parse(sets.sinceOf(row))) || sources.now()
+}
+
+/** Since when the denials of a container are known: its node records and reports them, and the hub keeps them. */
+function knownSinceOf(truth: Truth, view: ContainerView, mode: Rung): string {
+  const since = Math.max(
+    Date.parse(truth.sources.hub.denialRows.knownSince()),
+    truth.hearing.since(view.node, mode),
+    recordedSince(truth, view)
+  )
   return new Date(since).toISOString()
 }
 

@@ -145,6 +145,8 @@ export function createHearing({ nodes, node, views, isAudit, now }: HearingSourc
     // It may be over before the next look.
     noteRun(one)
   }
+  // Nodes that an earlier hub knew are not back yet.
+  look()
   views.list().forEach(take)
   const leave = views.onChange((changed, gone) => {
     changed.forEach(take)

@@ -22,12 +22,15 @@ export interface FleetSets {
   /** Of several calls, by ABI and then number ascending, into `into`: one walk along the row. */
   countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void
   sinceOf(row: number): string
+  /** Whether the container was recorded from its first instruction on. */
+  isComplete(row: number): boolean
   argumentsOf(row: number): readonly LearnedArgument[]
   rowOf(id: string): number | undefined
 }
 
 interface Facts {
   since: string
+  complete: boolean
   /** By ABI, the counts of the set bits in their order. */
   counts: Partial<Record<Abi, Float64Array>>
   arguments: readonly LearnedArgument[]
@@ -111,7 +114,12 @@ export function createFleetSets(most = 250_000): FleetSets {
         }
         counts[abi] = Float64Array.from(kept)
       }
-      facts[row] = { since: set.since.slice(0, 40), counts, arguments: intern(argumentsOf(set)) }
+      facts[row] = {
+        since: set.since.slice(0, 40),
+        complete: set.complete,
+        counts,
+        arguments: intern(argumentsOf(set))
+      }
     },
     drop(id) {
       const row = places.get(id)
@@ -158,6 +166,7 @@ export function createFleetSets(most = 250_000): FleetSets {
       }
     },
     sinceOf: (row) => facts[row]?.since ?? '',
+    isComplete: (row) => facts[row]?.complete === true,
     argumentsOf: (row) => facts[row]?.arguments ?? none,
     rowOf: (id) => places.get(id)
   }

@@ -4,6 +4,8 @@ import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { Truth } from '../../../../webhook/confinement/truth.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
 import { absenceWords } from '../../../../cli/lib/known-since.js'
+import { UsedSet } from '../../../../src/api/gen/hub.js'
+import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { view } from '../../../helpers/hub-answers.js'
 
 test('refused calls of one that runs: which one it is, and no more of it', (t) => {
@@ -32,7 +34,14 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
   }
   const decision = { containers: [{ rule: 'shop/all' }] }
   const truth = {
-    sources: { hub: { denialRows, nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }] } },
+    sources: {
+      hub: {
+        denialRows,
+        sets: createFleetSets(),
+        nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }]
+      },
+      now: () => 0
+    },
     views: { list: () => [container], decided: () => ({ decision }) },
     revisions: { byDigest: () => [] },
     hearing: {
@@ -67,7 +76,8 @@ test('a hub excludes a denial only of containers that began after its record of 
     ...{ action: 'SCMP_ACT_ERRNO', errno: 1, signal: '', comm: 'app', pid: 7, arguments: '' },
     ...{ expected: false, succeeded: 0, count: 1, lastSeen: '2026-01-01T10:00:05Z', at: '' }
   }
-  for (const [what, startedAt, isDenied, deafUntil, words, knownSince] of [
+  const now = Date.parse('2026-01-01T11:00:00Z')
+  for (const [what, startedAt, isDenied, deafUntil, words, knownSince, recorded = ''] of [
     ['younger', '2026-01-01T10:00:01Z', false, 0, /no call was refused .* another cause/, began],
     ['younger, denied', '2026-01-01T10:00:01Z', true, 0, /getsid and got EPERM/, began],
     ['older', '2026-01-01T09:59:59Z', false, 0, /known since 2026-01-01T10:00:00.000Z, but/, began],
@@ -76,13 +86,26 @@ test('a hub excludes a denial only of containers that began after its record of 
       ...(['younger, but its node was away later', '2026-01-01T10:00:01Z', false] as const),
       ...([Date.parse('2026-01-01T10:30:00Z'), /known since 2026-01-01T10:30/] as const),
       '2026-01-01T10:30:00.000Z'
+    ],
+    [
+      ...(['younger, recorded late', '2026-01-01T10:00:01Z', false, 0] as const),
+      ...([/known since 2026-01-01T10:20/, '2026-01-01T10:20:00.000Z'] as const),
+      '2026-01-01T10:20:00Z'
+    ],
+    [
+      ...(['younger, not recorded', '2026-01-01T10:00:01Z', false, 0] as const),
+      ...([/known since 2026-01-01T11:00/, '2026-01-01T11:00:00.000Z', null] as const)
     ]
   ] as const) {
     const container = view('n1', 'app', { startedAt })
+    const sets = createFleetSets()
+    if (recorded !== null) {
+      sets.put(container.key, UsedSet.fromPartial({ since: recorded, complete: recorded === '' }))
+    }
     const denialRows = createDenialRows({ since: began, rows: [], runs: {} })
     if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
     const truth = {
-      sources: { hub: { denialRows, nodes: () => [] } },
+      sources: { hub: { denialRows, sets, nodes: () => [] }, now: () => now },
       views: { list: () => [container], decided: () => undefined },
       revisions: { byDigest: () => [] },
       hearing: { whyDeaf: () => undefined, since: () => deafUntil },
