@@ -50,8 +50,14 @@ export function replicas() {
     },
     pass: (ms: number) => (now += ms),
     /** One container on each node, from the beginning or since the node is there. */
-    replica(isElsewhere: (node: string) => boolean, on: Record<string, Status>, under = audit) {
-      const denialRows = createDenialRows()
+    replica(
+      isElsewhere: (node: string) => boolean,
+      on: Record<string, Status>,
+      under = audit,
+      knownSince = start
+    ) {
+      const from = new Date(knownSince).toISOString()
+      const denialRows = createDenialRows({ since: from, rows: [], runs: {} })
       const told = new Map(Object.entries(on))
       const since = new Map<string, number>()
       const away = new Set<string>()

@@ -5,7 +5,6 @@ import { profileKey } from '../../src/rules/profile-state.js'
 import { watchAwayNodes } from './away-nodes.js'
 import { openDiscovery } from './observations/discovery-file.js'
 import { createCardinality, defaultLimits } from './observations/cardinality.js'
-import { createDenialSaver, loadDenials } from './denial-file.js'
 import { createFleet } from './fleet.js'
 import { createGate } from './stream/gate.js'
 import { cachedReview } from './stream/identity.js'
@@ -13,7 +12,7 @@ import { defaultTiming } from './hub-timing.js'
 import type { Hub, HubOptions } from './hub-types.js'
 import { createIntake } from './observations/intake.js'
 import { localFleet } from './nodes/local-fleet.js'
-import { createLive } from './live.js'
+import { openLive } from './live.js'
 import { createReports, isReport } from './observations/reports.js'
 import { createNodeSaver, loadKnownNodes } from './nodes/node-file.js'
 import { createNodes } from './nodes/nodes.js'
@@ -48,11 +47,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
   const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const denialsPath = join(options.revisionsDir, 'denials.json')
-  const live = createLive(logger, await loadDenials(denialsPath, logger))
-  const denialSaver = createDenialSaver(denialsPath, live.denialRows.saved, 250, logger)
-  live.denialRows.onNews(denialSaver.changed)
-  const { denials } = live
+  const live = await openLive(options.revisionsDir, logger)
+  const { denials, saver: denialSaver } = live
   const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
   const refusals = createRefusals(logger)
   const limits = { ...defaultLimits, ...options.limits }
@@ -237,8 +233,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     revisions.event(event)
     promotions.event(event)
   })
-  // Since when denials are known is to survive also a hub that hears of none.
-  denialSaver.changed()
   await revisions.settle()
   const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
   await files.sweep(referred, timing.forgetMs)

@@ -94,6 +94,10 @@ export function denialsOf(
   return { count, newest, node: last?.node ?? '' }
 }
 
+/** Quiet before that proves nothing: this hub does not know the denials of then. In milliseconds. */
+export const denialsKnownSince = ({ sources }: Pick<Truth, 'sources'>): number =>
+  Date.parse(sources.hub.denialRows.knownSince())
+
 const mostDeaf = 3
 
 /** Nodes of these containers that do not tell what such a revision refuses. */
@@ -129,7 +133,7 @@ export function figuresOf(
   const { count: denials, newest } = denialsOf(truth, profile, to, startedAt)
   const heard = mine.filter(({ node }) => truth.hearing.whyDeaf(node, mode) === undefined)
   const now = truth.sources.now()
-  const from = Math.max(startedAt, watchedSince(profile))
+  const from = Math.max(startedAt, watchedSince(profile), denialsKnownSince(truth))
   // Nobody was refused anything before it ran.
   const since = heard.map((one) =>
     Math.max(from, truth.hearing.since(one.node, mode), Date.parse(one.startedAt) || now)
@@ -174,7 +178,7 @@ function nextOf(
   const { count, newest } = denialsOf(truth, profile, audit, since)
   const now = mode === '' ? currentMode(truth, own) : mode
   if (now === 'audit') {
-    const quiet = step === undefined ? '' : ` since ${step.at}`
+    const quiet = ` since ${new Date(Math.max(since, denialsKnownSince(truth))).toISOString()}`
     evidence.push(`${plural(count, 'call')} would have been refused${quiet}`)
     if (count > 0) reasons.push(`enforce would have refused ${plural(count, 'call')}: ${newest}`)
     const deaf = deafNodes(truth, own, 'audit')

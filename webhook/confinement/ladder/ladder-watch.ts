@@ -17,7 +17,14 @@ import {
   wouldRefuse
 } from './audit-quiet.js'
 import type { DeafNode } from './hearing.js'
-import { denialsOf, evidenceText, figuresOf, keyOfProfile, ladderView } from './ladder-view.js'
+import {
+  denialsKnownSince,
+  denialsOf,
+  evidenceText,
+  figuresOf,
+  keyOfProfile,
+  ladderView
+} from './ladder-view.js'
 import { createMetInAudit } from './met-in-audit.js'
 import type { Truth } from '../truth.js'
 
@@ -134,7 +141,7 @@ export function startLadderWatch(
     const known = count === 0 ? undefined : { node, newest }
     await noteAudit(profile, known, at)
     const unheard = truth.hearing.unheard(keyOfProfile(profile), audit)
-    const from = Math.max(since, watchedSince(profile))
+    const from = Math.max(since, watchedSince(profile), denialsKnownSince(truth))
     const quietSince = truth.hearing.inAudit(keyOfProfile(profile), audit, from)
     if (unheard !== undefined || quietSince !== undefined) {
       await noteUnproven(profile, unheard, at)

@@ -50,6 +50,32 @@ test('enforceAfter: quiet everywhere, one replica enforces', async (t) => {
   t.equal(all.profile().status?.conditions, undefined, 'nothing was said')
 })
 
+test('enforceAfter and a canary: quiet of before the hub knows denials proves nothing', async (t) => {
+  const hour = 3_600_000
+  const step = { percent: 50, quietFor: '1h', startedAt: new Date(start).toISOString() }
+  const canary = { ...step, from: { mode: 'audit' as const }, maxDenials: 0, maxRestarts: 0 }
+  for (const [what, ladder, under] of [
+    ['enforceAfter', { mode: 'audit', enforceAfter: '1h' }, audit],
+    ['a canary', { mode: 'enforce', canary }, enforce]
+  ] as const) {
+    const all = replicas()
+    all.stand(ladder)
+    const hub = all.replica(() => false, { n1: watching }, under, start + hour)
+    t.teardown(() => hub.close())
+    const isOver = () => {
+      const now = all.profile().spec.ladder
+      return now?.mode === 'enforce' && now.canary === undefined
+    }
+    await hub.look()
+    all.pass(hour + 60_000)
+    await hub.look()
+    t.notOk(isOver(), `${what}: of that hour a minute is known`)
+    all.pass(hour)
+    await hub.look()
+    t.ok(isOver(), what)
+  }
+})
+
 const off = { record: 'off', attached: false, tracingUnavailable: 'recording is switched off' }
 const unprofiled = { ...watching, record: 'unprofiled' }
 const blind = {
