@@ -113,7 +113,11 @@ function whyNotBuild(): string | undefined {
 }
 
 /** Compiles test/cluster into `folder` (atomically, once however many ask). Minutes the first time; Go's own cache shortens later ones. */
-async function build(folder: string, say: (line: string) => void): Promise<string | undefined> {
+async function build(
+  folder: string,
+  say: (line: string) => void,
+  signal?: AbortSignal
+): Promise<string | undefined> {
   mkdirSync(dirname(folder), { recursive: true })
   const temporary = mkdtempSync(`${folder}.building-`)
   const version = 'k8s.io/component-base/version'
@@ -139,10 +143,23 @@ async function build(folder: string, say: (line: string) => void): Promise<strin
       ],
       {
         cwd: join(repositoryRoot, 'test/cluster'),
-        env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
-        stdio: ['ignore', 'ignore', 'pipe']
+        env: {
+          ...process.env,
+          CGO_ENABLED: '0',
+          GOFLAGS: '-mod=readonly',
+          GOWORK: 'off',
+          // An interrupted go leaves its folder behind: it goes with ours.
+          GOTMPDIR: temporary
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+        // A group of its own can be ended as a whole; without a signal Ctrl-C has to reach it.
+        detached: signal !== undefined
       }
     )
+    const end = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT')
+    }
+    signal?.addEventListener('abort', end)
     let errors = ''
     child.stderr
       .setEncoding('utf8')
@@ -154,6 +171,8 @@ async function build(folder: string, say: (line: string) => void): Promise<strin
       })
       child.on('close', (status) => done(status ?? 1))
     })
+    signal?.removeEventListener('abort', end)
+    signal?.throwIfAborted()
     if (code !== 0) {
       const last = errors.trim().split('\n').slice(-3).join(' | ')
       return `building kube-apiserver with go failed: ${last}`
@@ -194,12 +213,13 @@ export async function findApiServer(
 
 async function cachedOrBuilt(
   say: (line: string) => void,
-  env: NodeJS.ProcessEnv
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal
 ): Promise<FoundApiServer> {
   const folder = cacheFolder(env)
   const cached = inFolder(folder, 'cache')
   if (cached !== undefined) return { programs: cached }
-  const skip = whyNotBuild() ?? (await build(folder, say))
+  const skip = whyNotBuild() ?? (await build(folder, say, signal))
   if (skip !== undefined) return { skip }
   const built = inFolder(folder, 'built')
   return built === undefined ? { skip: `the build left nothing in ${folder}` } : { programs: built }
@@ -208,16 +228,18 @@ async function cachedOrBuilt(
 /**
  * Finds what a whole cluster with a real node is made of: KUBEBUILDER_ASSETS when it has all six
  * programs, else the cache or the build of test/cluster, which always have.
+ * @param signal ends the build and rejects with its reason
  */
 export async function findNodePrograms(
   say: (line: string) => void = (line) => process.stderr.write(`cluster: ${line}\n`),
-  env: NodeJS.ProcessEnv = process.env
+  env: NodeJS.ProcessEnv = process.env,
+  signal?: AbortSignal
 ): Promise<{ programs: NodePrograms; skip?: undefined } | { skip: string; programs?: undefined }> {
   const assets = env['KUBEBUILDER_ASSETS']
   if (assets !== undefined && names.every((name) => isProgram(join(assets, name)))) {
     return { programs: nodePrograms(assets, 'KUBEBUILDER_ASSETS') }
   }
-  const found = await cachedOrBuilt(say, env)
+  const found = await cachedOrBuilt(say, env, signal)
   if (found.programs === undefined) return found
   const folder = dirname(found.programs.apiServer)
   linkNames(folder)

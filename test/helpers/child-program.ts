@@ -26,12 +26,15 @@ export interface Running {
   exited: Promise<void>
 }
 
-/** Starts a program that dies with this process (PR_SET_PDEATHSIG through setpriv(1), where it is there). */
+/**
+ * Starts a program that dies with this process (PR_SET_PDEATHSIG through setpriv(1), where it is there).
+ * @param detached in a session of its own: Ctrl-C on a terminal does not reach the program.
+ */
 export function start(
   name: string,
   program: string,
   args: readonly string[],
-  env?: NodeJS.ProcessEnv
+  { env, detached = false }: { env?: NodeJS.ProcessEnv; detached?: boolean } = {}
 ): Running {
   const setpriv = '/usr/bin/setpriv'
   const [command, all] = existsSync(setpriv)
@@ -39,6 +42,7 @@ export function start(
     : [program, args]
   const child = spawn(command, all, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached,
     ...(env === undefined ? {} : { env })
   })
   let output = ''

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -35,8 +35,10 @@ export interface Ground {
   removeAddress(address: string): Promise<void>
   /** Makes a cgroup below its own in every hierarchy; gives its path as runtimes spell it. */
   makeCgroup(name: string): Promise<string>
-  /** Starts a program in that cgroup (and mount namespace); it dies with this process. */
+  /** Starts a program in that cgroup (and mount namespace), out of reach of Ctrl-C; it dies with this process. */
   start(name: string, command: readonly string[], place: Place): Running
+  /** Kills every process that runs now: whoever waits for one of them gives up. */
+  kill(): Promise<void>
   /** Ends every process, removes cgroups, bridge and folder. */
   remove(): Promise<void>
 }
@@ -137,8 +139,9 @@ export async function breakGround(): Promise<Ground> {
       const procs = join(unified, cgroup, place.cgroup, 'cgroup.procs')
       const script = 'echo $$ >"$1" && shift && exec "$@"'
       const args = ['-c', script, 'sh', procs, ...enter, ...command]
-      return start(name, '/bin/sh', args, environment(folder))
+      return start(name, '/bin/sh', args, { env: environment(folder), detached: true })
     },
+    kill: () => writeFile(join(unified, cgroup, 'cgroup.kill'), '1').catch(() => undefined),
     remove
   }
   try {

@@ -40,6 +40,8 @@ export interface RealClusterOptions {
   apiServerFlags?: readonly string[]
   /** What goes on, for a person. */
   say?: (line: string) => void
+  /** Gives the start up: nothing of the cluster is left when the promise rejects. */
+  signal?: AbortSignal
 }
 
 /** A true reason why no node can run here, or undefined. */
@@ -65,12 +67,16 @@ export function whyNoNode(): string | undefined {
  * Everything is in one tree of cgroups and ends with this process, also when it is killed.
  */
 export async function startRealCluster(options: RealClusterOptions): Promise<RealCluster> {
-  const { programs, say = () => undefined } = options
+  const { programs, say = () => undefined, signal } = options
+  signal?.throwIfAborted()
   const started = Date.now()
   const tell = (what: string): void =>
     say(`${((Date.now() - started) / 1000).toFixed(1)} s  ${what}`)
   const ground = await breakGround()
   const closers: (() => Promise<void>)[] = []
+  let starting: Promise<RealNode>[] = []
+  const kill = (): void => void ground.kill()
+  signal?.addEventListener('abort', kill)
   async function stop(): Promise<void> {
     for (const close of closers.splice(0).reverse()) await close()
     await ground.remove()
@@ -81,6 +87,7 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       ...['kubernetes.default.svc.cluster.local', '127.0.0.1', ground.serverAddress]
     ])
     const images = [...(await testImages()), ...(options.images ?? [])]
+    signal?.throwIfAborted()
     const planeStarting = startControlPlane(programs, ground, pki, options.apiServerFlags)
     const nodes: RealNode[] = []
     const add = async (
@@ -92,10 +99,11 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       return await startNode(programs, ground, pki, plane, number, { ...one, images: all })
     }
     const first = options.nodes ?? [{ name: 'node-1' }]
-    const starting = first.map(async (one, at) => await add(planeStarting, at + 1, one))
+    starting = first.map(async (one, at) => await add(planeStarting, at + 1, one))
     // The first failure is the one to be told, not what follows from it.
     starting.forEach((one) => void one.catch(() => undefined))
     const plane = await planeStarting
+    signal?.throwIfAborted()
     tell('the API server serves')
     const admin = { commonName: 'admin', organization: 'system:masters' }
     const kubeconfig = await plane.kubeconfig('admin', await pki.issue('admin', admin))
@@ -103,6 +111,7 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
     closers.push(() => network.close())
     nodes.push(...(await Promise.all(starting)))
     tell('kubelets run')
+    signal?.throwIfAborted()
 
     async function ready(node: RealNode): Promise<void> {
       await until(
@@ -133,6 +142,7 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       { timeoutMs: 180_000, everyMs: 50 }
     )
     tell('pods can be created')
+    signal?.throwIfAborted()
     return {
       url: plane.url,
       kube: plane.kube,
@@ -159,7 +169,13 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       stop
     }
   } catch (error) {
+    // A node that is still starting would write into the folder after its removal.
+    await ground.kill()
+    await Promise.allSettled(starting)
     await stop()
+    signal?.throwIfAborted()
     throw error
+  } finally {
+    signal?.removeEventListener('abort', kill)
   }
 }
