@@ -9,6 +9,7 @@ import process from 'node:process'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
+import { runSeccoInCluster } from '../helpers/kubernetes/secco-in-cluster.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
 
@@ -135,6 +136,14 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
       JSON.stringify(refusesGetsid)
     )
     t.ok(await untilPod(cluster, 'default', 'late'))
+  })
+
+  await t.test('Secco without its image on the nodes: an error at once', async (t) => {
+    const began = Date.now()
+    await t.rejects(runSeccoInCluster(cluster, found.programs), {
+      message: /^node-1: containerd does not have the image docker\.io\/library\/secco:/
+    })
+    t.ok(Date.now() - began < 20_000, `${Date.now() - began} ms`)
   })
 
   await t.test('stop leaves nothing', async (t) => {
