@@ -1,40 +1,59 @@
-// Format, lint, types, then every compiled test; ends with the line `N passed, N failed, N skipped`.
-// `node bin/run-tests.mjs WORD…` runs only the types and the test files whose path contains one of the words.
+// Format, lint, types, then the compiled tests tier by tier; ends with the line `N passed, N failed, N skipped`.
+// `node bin/run-tests.mjs WORD…` runs only the types and the test files of the tiers that are named, or whose path
+// contains one of the other words.
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { createInterface } from 'node:readline'
-import { createTally } from './tap-tally.mjs'
+import { runFiles, stopAll } from './run-tap.mjs'
+import { isAlone, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
 const words = process.argv.slice(2)
+const named = words.filter((word) => tiers.includes(word))
+const others = words.filter((word) => !tiers.includes(word))
+const nightly = named.includes('nightly')
+
+/** How often fuzz tests and loops repeat, as a factor (test/helpers/fuzz.ts). */
+const fuzz = nightly ? 20 : named.join() === 'unit' ? 0.1 : 1
+const env = {
+  FORCE_COLOR: '0',
+  NO_COLOR: '1',
+  SECCO_FUZZ: process.env.SECCO_FUZZ ?? String(fuzz)
+}
+/** Seconds that a file may take; the tests of a file have limits of their own. */
+const timeouts = { unit: 300, integration: 900, e2e: 1800, nightly: 4 * 3600 }
+const timeoutOf = (path) => timeouts[nightly ? 'nightly' : tierOf(path)]
+
 const sum = { passed: 0, failed: 0, skipped: 0 }
 const skips = []
 const failures = []
-let running
+const programs = new Set()
 
-/** Starts a program of node_modules/.bin without stdin; gives its exit code, or a reason why it never had one. */
-function run(name, args, onLine) {
+/** Runs a program without stdin; gives its exit code, or a reason why it never had one. */
+function run(program, args, stdout = 'pipe') {
   return new Promise((done) => {
-    const child = spawn(join('node_modules/.bin', name), args, {
-      stdio: ['ignore', 'pipe', onLine ? 'inherit' : 'pipe'],
-      env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' }
+    const child = spawn(program, args, {
+      stdio: ['ignore', stdout, stdout],
+      env: { ...process.env, ...env }
     })
-    running = child
+    programs.add(child)
     let output = ''
-    if (onLine) createInterface({ input: child.stdout }).on('line', onLine)
-    else
-      for (const stream of [child.stdout, child.stderr])
-        stream.setEncoding('utf8').on('data', (text) => (output += text))
-    child.on('error', (error) => done({ code: error.message, output }))
-    child.on('close', (code, signal) => done({ code: code ?? signal, output }))
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text) => (output += text))
+    const end = (code) => {
+      programs.delete(child)
+      done({ code, output })
+    }
+    child.on('error', (error) => end(error.message))
+    child.on('close', (code, signal) => end(code ?? signal))
   })
 }
 
 async function check(title, name, args) {
   const started = Date.now()
-  const { code, output } = await run(name, args)
+  const { code, output } = await run(join('node_modules/.bin', name), args)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
   if (code === 0) {
     sum.passed += 1
@@ -74,80 +93,87 @@ function onReport(event) {
   )
 }
 
-async function tap(files, options) {
-  if (files.length === 0) return
-  const tally = createTally(onReport)
-  const args = [
-    '--disable-coverage',
-    '--allow-empty-coverage',
-    '--reporter=tap',
-    ...options,
-    ...files
-  ]
-  const { code } = await run('tap', args, (line) => tally.line(line))
-  tally.end()
-  const { total } = tally
+function onFile(path, total) {
   sum.passed += total.passed
   sum.failed += total.failed
   sum.skipped += total.skipped
-  skips.push(...total.skips.map(sourceOf))
-  if (total.files < files.length) {
-    fail(`tap reported ${total.files} of ${files.length} test files`, [`its exit code: ${code}`])
-  } else if (code !== 0 && total.failed === 0) {
-    fail('tap itself', [`it ended with ${code} although no test failed`])
+  for (const skipped of total.skips.map(sourceOf)) {
+    skips.push(skipped)
+    if (process.env.CI === 'true' && tierOf(path) === 'e2e' && !mayBeSkipped(skipped))
+      fail(skipped, ['skipped although this is the continuous integration'])
   }
+}
+
+/** Runs the files of one tier, or of several that may run beside each other. */
+function runTests(files, jobs) {
+  return runFiles(files, {
+    jobs,
+    env,
+    timeoutSeconds: Math.max(...files.map(timeoutOf)),
+    report: onReport,
+    onFile
+  })
 }
 
 function testFiles() {
   const all = readdirSync('build/test', { recursive: true })
     .filter((path) => path.endsWith('.test.js'))
     .map((path) => join('build/test', path))
+    .filter((path) => existsSync(path.replace(/^build\//, '').replace(/\.js$/, '.ts')))
     .sort()
-  return words.length === 0 ? all : all.filter((path) => words.some((word) => path.includes(word)))
+  const usual = tiers.filter((tier) => tier !== 'nightly')
+  const wanted = nightly || (named.length === 0 && others.length > 0) ? tiers : named
+  const ofTiers = all.filter((path) =>
+    (words.length === 0 ? usual : wanted).includes(tierOf(path) ?? 'unit')
+  )
+  return others.length === 0
+    ? ofTiers
+    : ofTiers.filter((path) => others.some((word) => path.includes(word)))
 }
 
-/** Programs, kernel and containers want the machine for themselves; the rest may run side by side. */
-const isAlone = (path) =>
-  /^build\/test\/(native|satellite|e2e|bench|browser|kernels|src\/cli)\//.test(path)
-
-/** Of these, most start a real API server, which is built once per machine: minutes that no test's time limit has. */
-const wantsCluster = (path) => /\/(cluster|e2e)\/|\/kubernetes\./.test(path)
-
-function buildControlPlane() {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, ['build/test/helpers/build-control-plane.js'], {
-      stdio: ['ignore', 'inherit', 'inherit']
-    })
-    running = child
-    child.on('error', done)
-    child.on('close', done)
-  })
+async function checks() {
+  const types = () => check('types', 'tsc', ['-p', '.'])
+  if (words.length > 0) return types()
+  const lint = check('lint', 'eslint', ['--max-warnings', '0', '.'])
+  await check('format', 'biome', ['format', '.'])
+  await types()
+  await lint
 }
 
+async function tests() {
+  const files = testFiles()
+  if (files.length === 0) fail('tests', ['there is no compiled test file that fits'])
+  const jobs = availableParallelism()
+  const unit = files.filter((path) => tierOf(path) === 'unit')
+  await runTests(unit, jobs)
+  const heavy = files.filter((path) => !unit.includes(path))
+  // Most of these start a real API server, which is built once per machine: minutes that no test's time limit has.
+  if (heavy.some((path) => tierOf(path) === 'e2e'))
+    await run(process.execPath, ['build/test/helpers/build-control-plane.js'], 'inherit')
+  // Those of e2e take longest: they come first, so that both cores are busy to the end.
+  const beside = heavy.filter((path) => !isAlone(path))
+  const longFirst = (a, b) => tiers.indexOf(tierOf(b)) - tiers.indexOf(tierOf(a))
+  await runTests(beside.sort(longFirst), Math.min(2, jobs))
+  await runTests(heavy.filter(isAlone), 1)
+}
+
+let finished = false
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
-    running?.kill(signal)
-    console.log(
-      `interrupted\n${sum.passed} passed, ${sum.failed + 1} failed, ${sum.skipped} skipped`
-    )
+    stopAll(signal)
+    for (const child of programs) child.kill(signal)
     process.exit(1)
   })
 }
+process.on('exit', () => {
+  if (finished) return
+  process.exitCode = 1
+  console.log(`interrupted\n${sum.passed} passed, ${sum.failed + 1} failed, ${sum.skipped} skipped`)
+})
 
-if (words.length === 0) {
-  await check('format', 'biome', ['format', '.'])
-  await check('lint', 'eslint', ['--max-warnings', '0', '.'])
-}
-await check('types', 'tsc', ['-p', '.'])
+await checks()
 try {
-  const files = testFiles()
-  if (files.length === 0) fail('tests', ['there is no compiled test file that fits'])
-  if (files.some(wantsCluster)) await buildControlPlane()
-  await tap(
-    files.filter((path) => !isAlone(path)),
-    ['--jobs=2', '--timeout=1200']
-  )
-  await tap(files.filter(isAlone), ['--jobs=1', '--timeout=1800'])
+  await tests()
 } catch (error) {
   fail('running the tests', [String(error?.stack ?? error)])
 }
@@ -155,3 +181,4 @@ if (skips.length > 0) console.log(`skipped:\n${skips.map((line) => `  ${line}`).
 if (failures.length > 0) console.log(`failed:\n${failures.map((line) => `  ${line}`).join('\n')}`)
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
 process.exitCode = sum.failed === 0 ? 0 : 1
+finished = true

@@ -17,13 +17,14 @@ import {
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { runs } from '../helpers/fuzz.js'
 import { makePulseRootfs, pulseCalls } from '../helpers/pulse.js'
 import { seededRandom } from '../helpers/random.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'
 import { leftovers, readProfile, readSpool, wrongDigests } from '../helpers/state-folder.js'
 import { until } from '../helpers/until.js'
 
-const kills = 50
+const kills = runs(7)
 const seed = Number(process.env['SECCO_TEST_SEED'] ?? Date.now() % 1_000_000)
 const ref = { namespace: 'default', name: 'crash-pulse' }
 const [abi] = abisOfMachine(machine())

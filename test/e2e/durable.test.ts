@@ -23,6 +23,7 @@ import { createLogger } from '../../src/lib/log.js'
 import { renderLearn, renderProfile } from '../../src/seccomp/render/render.js'
 import { canonicalJson } from '../../src/lib/canonical.js'
 import { digestOf } from '../../src/lib/digest.js'
+import { runs } from '../helpers/fuzz.js'
 import { quiet } from '../helpers/quiet.js'
 import { seededRandom } from '../helpers/random.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
@@ -33,7 +34,7 @@ import { until } from '../helpers/until.js'
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 const logger = createLogger('test', quiet)
-const kills = Number(process.env['SECCO_TEST_KILLS'] ?? 100)
+const kills = runs(5)
 /** As test/satellite/pinned-child.ts has it. */
 const slots = 2048
 const seed = Number(process.env['SECCO_TEST_SEED'] ?? Date.now() % 1_000_000)

@@ -14,6 +14,7 @@ import { shortLived } from '../bench/short-lived.js'
 import { slopeOf, soakHolds, type SoakResult } from '../bench/soak.js'
 import { readStraceLog } from '../bench/strace-log.js'
 import { runTraced } from '../bench/traced-run.js'
+import { runs } from '../helpers/fuzz.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
 
@@ -21,8 +22,7 @@ import { until } from '../helpers/until.js'
 t.setTimeout(900_000)
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
-/** What CI has time for; `npm run bench -- short-lived` runs 500 and 200. */
-const short = { inARow: 60, atOnce: 40 }
+const short = { inARow: runs(25), atOnce: runs(10) }
 
 test('what strace saw of a container, read from its log', (t) => {
   const boundary = `10 [ 157] prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, {len=5, filter=0xc0}) = 0`

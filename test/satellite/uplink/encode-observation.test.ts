@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { encodeObservation } from '../../../satellite/uplink/encode-observation.js'
 import { Observation } from '../../../src/api/gen/hub.js'
+import { runs } from '../../helpers/fuzz.js'
 
 const detail = {
   ...{ abi: 'x86_64', errno: 1, signal: '', pid: 7, comm: 'sh', at: 'now', expected: false },
@@ -41,7 +42,7 @@ test('whoever decodes finds what was encoded, as with the generated code', (t) =
       )
       t.equal(bytes.length, Observation.encode(given).finish().length)
     }),
-    { numRuns: 200 }
+    { numRuns: runs(50) }
   )
   t.end()
 })

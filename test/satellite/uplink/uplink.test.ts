@@ -20,6 +20,7 @@ import { connectionHint } from '../../../satellite/uplink/uplink-hint.js'
 import { mergeObservations } from '../../../satellite/uplink/uplink-merge.js'
 import { profileOf } from '../../src/store/contract.js'
 import { collectLog, observationOf } from '../../webhook/hub/rig.js'
+import { runs } from '../../helpers/fuzz.js'
 
 test('observations of one instance merge by union; waits and hints', (t) => {
   const observation = fc
@@ -43,7 +44,7 @@ test('observations of one instance merge by union; waits and hints', (t) => {
       t.same(mergeObservations(a, b), mergeObservations(b, a))
       t.same(namesOf(mergeObservations(a, b)), [...new Set([...namesOf(a), ...namesOf(b)])].sort())
     }),
-    { numRuns: 40 }
+    { numRuns: runs(20) }
   )
   const timing = { firstMs: 250, baseMs: 1000, mostMs: 60_000 }
   t.same([backoffMs(1, 0, timing), backoffMs(1, 1, timing)], [125, 250])
@@ -207,7 +208,9 @@ async function approve(store: Store, names: string[]): Promise<void> {
   }))
 }
 
-test('kill -9 of satellite, hub and both, 50 times at random moments', {
+const kills = runs(3)
+
+test(`kill -9 of satellite, hub and both, ${kills} times at random moments`, {
   timeout: 1_500_000
 }, async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'secco-kill-'))
@@ -219,11 +222,11 @@ test('kill -9 of satellite, hub and both, 50 times at random moments', {
   const store = await openDirectoryStore(join(dir, 'objects'), { debounceMs: 20, pollMs: 500 })
   await store.apply('SeccompProfile', profileOf('default', 'web'))
 
-  let hub = start('./hub-child.js', dir, '0')
+  let hub = start('../hub-child.js', dir, '0')
   await hub.line()
   const port = hub.lines[0] ?? ''
   let run = 0
-  let satellite = start('./satellite-child.js', dir, port, String(run))
+  let satellite = start('../satellite-child.js', dir, port, String(run))
   t.teardown(async () => {
     await Promise.all([kill(hub), kill(satellite)])
     await store.close()
@@ -239,7 +242,7 @@ test('kill -9 of satellite, hub and both, 50 times at random moments', {
   }
 
   let lost: string[] = []
-  for (let round = 0; round < 50; round += 1) {
+  for (let round = 0; round < kills; round += 1) {
     const target = ['satellite', 'hub', 'both'][Math.floor(random() * 3)]
     // Mostly at work, sometimes while starting: the random moment is the thing under test.
     if (random() < 0.7) await satellite.line(/^acked/)
@@ -253,14 +256,14 @@ test('kill -9 of satellite, hub and both, 50 times at random moments', {
     collect()
     const observed = await observedNow(store)
     lost = lost.concat([...acked].filter((name) => !observed.has(name)))
-    if (target !== 'satellite') hub = start('./hub-child.js', dir, port)
+    if (target !== 'satellite') hub = start('../hub-child.js', dir, port)
     if (target !== 'hub') {
       run += 1
-      satellite = start('./satellite-child.js', dir, port, String(run))
+      satellite = start('../satellite-child.js', dir, port, String(run))
     }
   }
   t.same(lost, [], 'no acked observation was lost')
-  t.ok(acked.size > 20, `${acked.size} acked`)
+  t.ok(acked.size > kills / 3, `${acked.size} acked`)
   t.comment(`${acked.size} acked, ${spooled.size} spooled when printed, ${run + 1} satellites`)
 
   // Both up and left alone: everything that was durable anywhere arrives, the last spec is delivered.

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { decide } from '../../../src/rules/decide.js'
 import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import { runs } from '../../helpers/fuzz.js'
 import { testProfile, testRevision } from '../../helpers/rules.js'
 import { rulesArbitrary, container, pod } from '../../helpers/decisions.js'
 
@@ -58,6 +59,6 @@ test('whatever the rules and the pod: no weaker, no invented path, no excluded n
       )
     }
   )
-  t.doesNotThrow(() => fc.assert(law, { numRuns: 500 }))
+  t.doesNotThrow(() => fc.assert(law, { numRuns: runs(250) }))
   t.end()
 })

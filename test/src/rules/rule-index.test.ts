@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { parseImage } from '../../../src/rules/image.js'
 import { compileRules, ruleMatches } from '../../../src/rules/rule.js'
 import { buildRuleIndex } from '../../../src/rules/rule-index.js'
+import { runs } from '../../helpers/fuzz.js'
 import { testRule } from '../../helpers/rules.js'
 import {
   labelKey,
@@ -35,7 +36,7 @@ test('the index finds what a linear scan finds, in the same order', (t) => {
         )
       }
     ),
-    { numRuns: 500 }
+    { numRuns: runs(250) }
   )
   t.end()
 })

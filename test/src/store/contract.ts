@@ -5,6 +5,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { unionSets } from '../../../src/syscalls/syscall-set.js'
 import type { Store, StoreEvent } from '../../../src/store/store.js'
+import { runs } from '../../helpers/fuzz.js'
 
 /** A store under test: empty at first, `again` opens the same data once more. */
 export interface OpenedStore {
@@ -176,7 +177,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             t.same(now?.status?.observed ?? {}, all)
           }
         ),
-        { numRuns: 15, seed: 7 }
+        { numRuns: runs(5), seed: 7 }
       )
     })
   })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { fromBitmap, toBitmap } from '../../../src/syscalls/bitmap.js'
 import { knownSyscalls, syscallNumber } from '../../../src/syscalls/syscall-table.js'
+import { runs } from '../../helpers/fuzz.js'
 
 test('bitmaps of syscall names', (t) => {
   t.equal(toBitmap('x86_64', ['read']), 'AQ==', 'number 0 is bit 0 of byte 0')
@@ -22,7 +23,7 @@ test('bitmaps of syscall names', (t) => {
       t.same(fromBitmap(which, toBitmap(which, names)), own)
       t.equal(toBitmap(which, [...names].reverse()), toBitmap(which, own))
     }),
-    { numRuns: 60 }
+    { numRuns: runs(60) }
   )
   fc.assert(fc.property(abi, fc.string(), (which, text) => fromBitmap(which, text).length <= 1024))
   t.end()

@@ -8,6 +8,7 @@ import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import { admit } from '../../../webhook/admission/admit.js'
 import { createAnswers } from '../../../webhook/admission/answers.js'
 import { bodyText, parseText } from '../../../webhook/admission/parse-body.js'
+import { runs } from '../../helpers/fuzz.js'
 import { testRule } from '../../helpers/rules.js'
 import { realisticReview, testPod, testReview } from '../../helpers/review.js'
 
@@ -179,7 +180,7 @@ test('an answer is what deciding anew gives, whatever was asked before', (t) => 
         )
       }
     ),
-    { numRuns: 2000 }
+    { numRuns: runs(500) }
   )
   t.end()
 })

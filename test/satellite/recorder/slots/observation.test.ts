@@ -5,6 +5,7 @@ import type { AbiClass } from '../../../../native/types.js'
 import { abiClasses, abiOf } from '../../../../satellite/lib/abi-of.js'
 import { namedCounts } from '../../../../satellite/recorder/slots/observation.js'
 import { syscallName } from '../../../../src/syscalls/syscall-table.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 function numbersOf(kind: AbiClass): number[] {
   const abi = abiOf(kind, 'x86_64')
@@ -78,7 +79,7 @@ test('every number that was counted or is blocked has its name, in their order',
         t.strictSame(told.get(abiOf(kind, 'x86_64')) ?? [], wanted(kind))
       }
     }),
-    { numRuns: 300 }
+    { numRuns: runs(150) }
   )
   t.end()
 })

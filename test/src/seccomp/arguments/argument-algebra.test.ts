@@ -7,6 +7,7 @@ import {
   withoutCovered
 } from '../../../../src/seccomp/arguments/argument-algebra.js'
 import type { Conditions } from '../../../../src/seccomp/arguments/argument-rules.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { callArguments, conditions } from '../../../helpers/random-profile.js'
 import { holds } from '../../../helpers/renderings.js'
 
@@ -15,7 +16,7 @@ const anyHolds = (alternatives: readonly Conditions[], call: readonly bigint[]) 
 
 test('conditions as sets', (t) => {
   const law = (property: fc.IRawProperty<unknown>, what: string) =>
-    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: 1000 }), what)
+    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: runs(300) }), what)
   law(
     fc.property(conditions, conditions, callArguments, (left, right, call) => {
       const both = intersectConditions(left, right)

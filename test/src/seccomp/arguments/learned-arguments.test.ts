@@ -6,6 +6,7 @@ import { fromBitmap, toBitmap, unionBitmaps } from '../../../../src/syscalls/bit
 import { learnedValues } from '../../../../src/seccomp/arguments/learned-arguments.js'
 import { mergeArguments, sameArguments } from '../../../../src/seccomp/arguments/merge-arguments.js'
 import { syscallName } from '../../../../src/syscalls/syscall-table.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 test('bitmaps and learned arguments', (t) => {
   const abi = fc.constantFrom(...abis)
@@ -18,7 +19,7 @@ test('bitmaps and learned arguments', (t) => {
       t.equal(unionBitmaps(left, right), toBitmap(one, namesOf([...some, ...others])))
       t.equal(unionBitmaps(right, left), unionBitmaps(left, right))
     }),
-    { numRuns: 40 }
+    { numRuns: runs(20) }
   )
   t.equal(toBitmap('x86_64', ['read', 'write', 'no_such_call', 'syscall_9999']), 'Aw==')
   t.equal(toBitmap('x86_64', []), '')
@@ -51,7 +52,7 @@ test('bitmaps and learned arguments', (t) => {
         )
       }
     }),
-    { numRuns: 40 }
+    { numRuns: runs(20) }
   )
   const plenty = Array.from({ length: learnedValues + 1 }, (_, value) => String(value))
   const one = { abi: 'x86_64' as const, name: 'ioctl', index: 1 }

@@ -27,6 +27,7 @@ import {
   randomRefusals,
   tryRender
 } from '../../../helpers/random-profile.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 const anyHolds = (alternatives: readonly Conditions[], call: readonly bigint[]) =>
   alternatives.some((args) => args.every((arg) => conditionHolds(arg, call[arg.index] ?? 0n)))
@@ -72,7 +73,7 @@ const misbuilt: readonly (readonly [string, SeccompArg[][]])[] = [
 
 test('alternatives in the form that libseccomp builds right', (t) => {
   const law = (property: fc.IRawProperty<unknown>, what: string) =>
-    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: 2000 }), what)
+    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns: runs(500) }), what)
   const lists = fc.array(conditions, { maxLength: 6 })
   law(
     fc.property(lists, fc.boolean(), callArguments, (list, beside, call) => {
@@ -209,7 +210,7 @@ test('libseccomp builds what is rendered', { timeout: 240_000 }, async (t) => {
     architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']
   })
   const samples = fc.sample(fc.record({ profile: randomProfile, refusals: randomRefusals }), {
-    numRuns: 40,
+    numRuns: runs(8),
     seed: 1
   })
   for (const mode of ['audit', 'enforce'] as const) {

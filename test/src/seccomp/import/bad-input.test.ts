@@ -7,6 +7,7 @@ import { lintSeccomp } from '../../../../src/seccomp/lint/lint.js'
 import { rulesOf } from '../../../../src/seccomp/policy/normal-form.js'
 import { serializeDocument } from '../../../../src/api/parse.js'
 import { isKnownSyscall, knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { seededRandom } from '../../../helpers/random.js'
 import { importText, source, group, oci } from '../../../helpers/imports.js'
 
@@ -242,12 +243,13 @@ function randomDocument(random: () => number): string {
   return shape < 0.9 ? text : text.slice(0, Math.floor(random() * text.length))
 }
 
-test('100,000 random documents: no crash, nothing accepted that the lint cannot read', (t) => {
+test('random documents: no crash, nothing accepted that the lint cannot read', (t) => {
   const random = seededRandom(20_261_124)
+  const tries = runs(10_000)
   let [taken, refused] = [0, 0]
   const codes = new Set<string>()
   const wrong: string[] = []
-  for (let count = 0; count < 100_000; count++) {
+  for (let count = 0; count < tries; count++) {
     const text = randomDocument(random)
     try {
       const { imported } = importText(text)
@@ -275,7 +277,7 @@ test('100,000 random documents: no crash, nothing accepted that the lint cannot 
   }
   t.same(wrong.slice(0, 3), [])
   t.comment(`${taken} taken, ${refused} refused`)
-  t.ok(taken > 20_000 && refused > 20_000, `${taken} taken, ${refused} refused`)
+  t.ok(taken > tries / 5 && refused > tries / 5, `${taken} taken, ${refused} refused`)
   t.same(
     [...codes]
       .sort()

@@ -12,6 +12,7 @@ import { artifactType, exportArtifact } from '../../../../src/seccomp/export/oci
 import { exportSpo } from '../../../../src/seccomp/export/spo.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { importText, meaning, seccompOf, oci } from '../../../helpers/imports.js'
 
 const conditions = fc.uniqueArray(
@@ -61,7 +62,7 @@ test('laws of import and export', (t) => {
         meaning(twice.seccomp) === meaning(once.seccomp)
       )
     }),
-    { numRuns: 2000, seed: 1 }
+    { numRuns: runs(500), seed: 1 }
   )
   fc.assert(
     fc.property(anySeccomp, (seccomp) => {
@@ -71,7 +72,7 @@ test('laws of import and export', (t) => {
         losses.length === 0 && back.lost.length === 0 && meaning(back.seccomp) === meaning(seccomp)
       )
     }),
-    { numRuns: 2000, seed: 2 }
+    { numRuns: runs(500), seed: 2 }
   )
   fc.assert(
     fc.property(fc.uniqueArray(fc.constantFrom(...knownSyscalls), { maxLength: 60 }), (names) => {
@@ -90,7 +91,7 @@ test('laws of import and export', (t) => {
         artifact.digest === exportArtifact(json, 'latest', 'a/b').digest
       )
     }),
-    { numRuns: 100, seed: 4 }
+    { numRuns: runs(50), seed: 4 }
   )
   t.match(
     exportSpo(

@@ -15,12 +15,16 @@ import {
   randomRefusals,
   tryRender
 } from '../../../helpers/random-profile.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { holds, passes, modes } from '../../../helpers/renderings.js'
 import { nothing, allowing } from '../../../helpers/seccomp-profiles.js'
 
 test('laws of rendering', { timeout: 120_000 }, (t) => {
-  const law = (property: fc.IRawProperty<unknown>, what: string, numRuns: number) =>
-    t.doesNotThrow(() => fc.assert(property as fc.IProperty<unknown>, { numRuns }), what)
+  const law = (property: fc.IRawProperty<unknown>, what: string, count: number) =>
+    t.doesNotThrow(
+      () => fc.assert(property as fc.IProperty<unknown>, { numRuns: runs(count) }),
+      what
+    )
   const someNames = fc.uniqueArray(fc.constantFrom(...knownSyscalls), { maxLength: 40 })
   const floor = runtimeDefault()
   const base = baseNames([])
@@ -43,7 +47,7 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
       })
     }),
     'never wider than approved ∪ base ∪ families; those within RuntimeDefault',
-    100
+    30
   )
   law(
     fc.property(someNames, someNames, mode, callArguments, (less, extra, one, call) => {
@@ -57,7 +61,7 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
       )
     }),
     'monotone: more approved, nothing less let through',
-    30
+    10
   )
   law(
     fc.property(
@@ -76,7 +80,7 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
       }
     ),
     'the emergency always wins, names and arguments',
-    200
+    60
   )
   law(
     fc.property(randomProfile, randomRefusals, mode, (profile, refusals, one) => {
@@ -85,7 +89,7 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
       return twice[0] === twice[1] && tryRender(back, one, overlayOf(refusals))?.json === twice[0]
     }),
     'deterministic, and parse ∘ serialize changes nothing',
-    50
+    20
   )
   t.end()
 })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import type { LinuxSeccomp, SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { renderLearn, renderProfile } from '../../../../src/seccomp/render/render.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 const run = promisify(execFile)
 
@@ -143,7 +144,7 @@ test('runc starts what is rendered', { skip: absent, timeout: 180_000 }, async (
   }
 
   for (const noNewPrivileges of [true, false]) {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < runs(2); round++) {
       const uid = round % 2 === 0 ? 0 : 1000
       const { stdout, got } = await start({ seccomp, noNewPrivileges, uid })
       const refused = attacks.filter((attack) => got.get(attack) === 1)

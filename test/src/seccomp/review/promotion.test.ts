@@ -8,6 +8,7 @@ import { lonelyCalls } from '../../../../src/seccomp/review/quorum.js'
 import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
 import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
 import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { seen, start, instance, hour } from '../../../helpers/instances.js'
 
 test('promotion by policy', (t) => {
@@ -134,7 +135,7 @@ test('promotion by policy', (t) => {
         )
       )
     }),
-    { numRuns: 200 }
+    { numRuns: runs(100) }
   )
   t.end()
 })

@@ -6,6 +6,7 @@ import { syscallCves } from '../../../../src/seccomp/data/syscall-cves.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { riskReport } from '../../../../src/seccomp/review/risk-score.js'
 import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { profileOf } from '../../../helpers/instances.js'
 import { nothing } from '../../../helpers/seccomp-profiles.js'
 
@@ -88,7 +89,7 @@ test('risk, explained', (t) => {
         one.score >= 0 && both.score <= 100 && Math.abs(Math.min(100, total) - one.score) <= 0.51
       )
     }),
-    { numRuns: 100 }
+    { numRuns: runs(50) }
   )
   t.end()
 })

@@ -8,6 +8,7 @@ import {
   leastInstances,
   type Unseen
 } from '../../../../src/seccomp/review/unseen.js'
+import { runs } from '../../../helpers/fuzz.js'
 import { seededRandom } from '../../../helpers/random.js'
 
 const known = (estimate: ReturnType<typeof estimateUnseen>): Unseen => {
@@ -68,7 +69,7 @@ test('the estimate of the unseen', (t) => {
         )
       }
     ),
-    { numRuns: 200 }
+    { numRuns: runs(100) }
   )
 
   // Synthetic truth: independent calls with known chances; the range should hold it nearly always.

@@ -8,6 +8,7 @@ import {
   mostBytes
 } from '../../../../webhook/cluster/replicas/hub-summary.js'
 import { nodeState, pathOf } from '../cluster-objects.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 test('a summary says of every node and path what the hub knows', (t) => {
   fc.assert(
@@ -33,7 +34,7 @@ test('a summary says of every node and path what the hub knows', (t) => {
         return true
       }
     ),
-    { numRuns: 500 }
+    { numRuns: runs(250) }
   )
   t.equal(decodeSummary(Buffer.from('nonsense')), undefined)
   t.end()

@@ -9,6 +9,7 @@ import type { SyscallSet } from '../../../../src/syscalls/syscall-set.js'
 import { mostInstances, withFindings } from '../../../../webhook/hub/observations/evidence.js'
 import type { Finding } from '../../../../webhook/hub/observations/observations.js'
 import { profileOf } from '../../../src/store/contract.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 const time = '2026-11-24T10:00:00.000Z'
 
@@ -68,7 +69,7 @@ test('findings merge the same in any order, any number of times', (t) => {
         t.equal(withFindings(once, all, time), once, 'nothing new: the same object')
       }
     ),
-    { numRuns: 60 }
+    { numRuns: runs(30) }
   )
   const shape = {
     ...{

@@ -7,6 +7,7 @@ import {
   weightOf,
   weights
 } from '../../../../webhook/ui/model/containers.js'
+import { runs } from '../../../helpers/fuzz.js'
 
 const drift = [{ kind: 'FilterDiffers', message: '', since: '' }]
 const unprotected = { rule: 'shop/web', message: '', since: '' }
@@ -73,7 +74,7 @@ test('containers: after any changes the sums are those of what is there', (t) =>
         stale.items.every((one) => one.stale)
       )
     }),
-    { numRuns: 500 }
+    { numRuns: runs(250) }
   )
   t.pass('500 sequences of changes')
   t.end()

@@ -1,0 +1,64 @@
+// Runs compiled test files, each in a process of its own, without tap's command line: that costs a second per file
+// and puts loaders into every Node program that a test starts.
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTally } from './tap-tally.mjs'
+
+const running = new Set()
+
+/** Passes a signal on to the test files that run. */
+export function stopAll(signal) {
+  for (const child of running) child.kill(signal)
+}
+
+/** Starts one file; resolves with its exit code, or the signal or error that ended it. */
+function start(path, { timeoutSeconds, env, onLine }) {
+  return new Promise((done) => {
+    const preload = '--import=./build/test/helpers/end-when-idle.js'
+    const child = spawn(process.execPath, [preload, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) }
+    })
+    running.add(child)
+    // tap itself ends a file at its time limit and reports what was open; this is for a process that no longer can.
+    const limit = setTimeout(() => child.kill('SIGKILL'), (timeoutSeconds + 15) * 1000)
+    const lines = createInterface({ input: child.stdout }).on('line', onLine)
+    const read = new Promise((end) => lines.on('close', end))
+    child.on('error', (error) => done(error.message))
+    child.on('exit', async (code, signal) => {
+      clearTimeout(limit)
+      running.delete(child)
+      // What the test started may hold its stdout open: nobody waits for that.
+      await Promise.race([read, delay(2000, undefined, { ref: false })])
+      child.stdout.destroy()
+      done(code ?? signal)
+    })
+  })
+}
+
+const shortTime = (ms) => (ms < 10_000 ? `${ms}ms` : `${Math.round(ms / 1000)}s`)
+
+/** Runs one file and returns its tally; `report` gets the events of tap-tally.mjs. Its stderr goes to ours. */
+async function runFile(path, { report, ...options }) {
+  const tally = createTally(report)
+  const started = Date.now()
+  tally.line(`# Subtest: ${path}`)
+  const code = await start(path, { ...options, onLine: (line) => tally.line(`    ${line}`) })
+  const why = code === 0 || code === 1 ? '' : ` (ended with ${code})`
+  const point = code === 0 ? 'ok 1' : 'not ok 1'
+  tally.line(`${point} - ${path}${why} # time=${shortTime(Date.now() - started)}`)
+  tally.end()
+  return tally.total
+}
+
+/** Runs files, `jobs` at a time, in their order; `onFile` gets each file's tally. */
+export async function runFiles(paths, { jobs, onFile, ...options }) {
+  const left = [...paths]
+  const next = async () => {
+    for (let path = left.shift(); path !== undefined; path = left.shift())
+      onFile(path, await runFile(path, options))
+  }
+  await Promise.all(Array.from({ length: jobs }, next))
+}

@@ -1,0 +1,128 @@
+// The one place that states to which tier a test file belongs and whether it can run beside others.
+
+/**
+ * unit: pure code, files in a temporary folder, sockets on loopback inside the process. Needs nothing of the machine.
+ * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects.
+ * e2e: containers, an API server, a node, a browser.
+ * nightly: only in `npm run test:nightly`, where every fuzz test and loop also runs longer (SECCO_FUZZ).
+ */
+export const tiers = ['unit', 'integration', 'e2e', 'nightly']
+
+/**
+ * Path below test/, its tier, and `alone` where the file attaches to the kernel or measures time. The longest path
+ * that a file's path starts with decides.
+ */
+export const table = [
+  ['browser/', 'e2e', 'alone'],
+  ['certs/', 'unit'],
+  ['certs/sign.', 'integration'],
+  ['cli/', 'unit'],
+  // Programs of ours.
+  ['cli/cli.', 'integration'],
+  ['cli/commands/completion.', 'integration'],
+  ['cli/hubs/hubs.', 'integration'],
+  ['cli/install/install.', 'integration'],
+  ['cli/profiles/import.', 'integration'],
+  // Recording.
+  ['cli/doctor/doctor.', 'integration', 'alone'],
+  ['cli/recorder-options.', 'integration', 'alone'],
+  ['cli/profiles/block.', 'e2e', 'alone'],
+  ['cli/programs/trace.', 'e2e', 'alone'],
+  ['e2e/', 'e2e', 'alone'],
+  // An API server without a node.
+  ['e2e/api-server.', 'e2e'],
+  ['e2e/certificates.', 'e2e'],
+  ['e2e/custom-resources.', 'e2e'],
+  ['e2e/final-state.', 'e2e'],
+  ['e2e/identity.', 'e2e'],
+  ['e2e/install.', 'e2e'],
+  ['e2e/kinds-of-pods.', 'e2e'],
+  // Code generators, and the test run itself.
+  ['house/', 'integration'],
+  ['image/', 'integration'],
+  ['kernels/', 'e2e', 'alone'],
+  ['native/', 'integration', 'alone'],
+  ['native/parts.', 'e2e', 'alone'],
+  ['nightly/', 'nightly', 'alone'],
+  ['satellite/', 'unit'],
+  ['satellite/containers/host-runc.', 'integration'],
+  ['satellite/containers/own-cgroup.', 'integration'],
+  ['satellite/containers/registry.', 'e2e'],
+  ['satellite/denials-by-argument.', 'e2e', 'alone'],
+  ['satellite/denials/audit-log.', 'integration', 'alone'],
+  ['satellite/denials/denials.', 'e2e', 'alone'],
+  ['satellite/recorder/slots/ended-slots.', 'integration', 'alone'],
+  ['satellite/recorder/slots/unproven.', 'e2e', 'alone'],
+  ['satellite/recorder/take-over.', 'integration', 'alone'],
+  ['satellite/satellite.', 'e2e', 'alone'],
+  ['satellite/small-heap.', 'integration'],
+  ['satellite/trace/trace-session.', 'integration', 'alone'],
+  ['satellite/uplink/uplink.', 'integration'],
+  ['src/', 'unit'],
+  // libseccomp, runc and strace, as installed.
+  ['src/seccomp/arguments/loadable.', 'integration'],
+  ['src/seccomp/filter/cbpf.', 'integration'],
+  ['src/seccomp/filter/filter-size.', 'integration'],
+  ['src/seccomp/import/strace.', 'integration'],
+  ['src/seccomp/render/runc.', 'e2e'],
+  ['src/store/directory.', 'integration'],
+  ['src/store/kubernetes.', 'e2e'],
+  ['webhook/', 'unit'],
+  ['webhook/cluster/access/', 'e2e'],
+  ['webhook/cluster/cluster.', 'e2e'],
+  ['webhook/cluster/replicas.', 'e2e'],
+  // Thousands of objects or requests.
+  ['webhook/admission/server.', 'integration'],
+  ['webhook/hub/observations/intake-writes.', 'integration'],
+  ['webhook/ui/crowd.', 'integration'],
+  ['webhook/ui/rows.', 'integration'],
+  // They run the generators and the compiler.
+  ['webhook/ui/api/api.', 'integration'],
+  ['webhook/ui/pages/pages.', 'integration']
+]
+
+/**
+ * What a file that imports these needs, directly or through helpers: it belongs to that tier or a later one. Paths
+ * from the root of the checkout.
+ */
+export const needs = {
+  'test/helpers/secco-command.ts': 'integration',
+  'test/helpers/filter-oracle.ts': 'integration',
+  'test/helpers/as-pod.ts': 'integration',
+  'test/helpers/met-program.ts': 'integration',
+  'native/recorder.ts': 'integration',
+  'native/trial-load.ts': 'integration',
+  'test/helpers/containerd.ts': 'e2e',
+  'test/helpers/runc-bundle.ts': 'e2e',
+  'test/helpers/debian-rootfs.ts': 'e2e',
+  'test/helpers/cluster.ts': 'e2e',
+  'test/helpers/kubernetes/': 'e2e',
+  'test/browser/rig.ts': 'e2e',
+  'test/bench/': 'e2e'
+}
+
+/** `build/test/x.test.js` or `test/x.test.ts` → `x.test.ts`. */
+const nameOf = (path) => path.replace(/^(build\/)?test\//, '').replace(/\.js$/, '.ts')
+
+/** Returns the row that decides about a test file, or undefined: then the file belongs to no tier. */
+export function rowOf(path, rows = table) {
+  const name = nameOf(path)
+  return rows
+    .filter(([start]) => name.startsWith(start))
+    .reduce(
+      (best, row) => (best === undefined || row[0].length > best[0].length ? row : best),
+      undefined
+    )
+}
+
+export const tierOf = (path) => rowOf(path)?.[1]
+export const isAlone = (path) => rowOf(path)?.[2] === 'alone'
+
+/**
+ * What may be skipped in the continuous integration although it belongs to e2e: the beginning of the test's name as
+ * the run prints it, and the reason. Whatever else is skipped there fails the run.
+ */
+export const trueReasons = []
+
+export const mayBeSkipped = (line, reasons = trueReasons) =>
+  reasons.some(([start, reason]) => line.startsWith(start) && reason.test(line))
