@@ -145,7 +145,8 @@ async function tests() {
   if (files.length === 0) fail('tests', ['there is no compiled test file that fits'])
   const jobs = availableParallelism()
   const unit = files.filter((path) => tierOf(path) === 'unit')
-  await runTests(unit, jobs)
+  // Some of these wait for a timer most of the time.
+  await runTests(unit, jobs + 1)
   const heavy = files.filter((path) => !unit.includes(path))
   // Most of these start a real API server, which is built once per machine: minutes that no test's time limit has.
   if (heavy.some((path) => tierOf(path) === 'e2e'))

@@ -14,8 +14,8 @@ export const tiers = ['unit', 'integration', 'e2e', 'nightly']
  */
 export const table = [
   ['browser/', 'e2e', 'alone'],
-  ['certs/', 'unit'],
-  ['certs/sign.', 'integration'],
+  // Keys are made by threads and programs.
+  ['certs/', 'integration'],
   ['cli/', 'unit'],
   // Programs of ours.
   ['cli/cli.', 'integration'],
@@ -51,12 +51,17 @@ export const table = [
   ['satellite/denials-by-argument.', 'e2e', 'alone'],
   ['satellite/denials/audit-log.', 'integration', 'alone'],
   ['satellite/denials/denials.', 'e2e', 'alone'],
+  // With the addon.
+  ['satellite/denials/told-refused.', 'integration'],
+  ['satellite/recorder/exactness.', 'integration'],
   ['satellite/recorder/slots/ended-slots.', 'integration', 'alone'],
   ['satellite/recorder/slots/unproven.', 'e2e', 'alone'],
   ['satellite/recorder/take-over.', 'integration', 'alone'],
   ['satellite/satellite.', 'e2e', 'alone'],
   ['satellite/small-heap.', 'integration'],
   ['satellite/trace/trace-session.', 'integration', 'alone'],
+  // Hundreds of durable files; programs of ours.
+  ['satellite/uplink/backlog.', 'integration'],
   ['satellite/uplink/uplink.', 'integration'],
   ['src/', 'unit'],
   // libseccomp, runc and strace, as installed.

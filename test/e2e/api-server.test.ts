@@ -182,7 +182,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
   })
 
   await t.test('a second call on its own output returns no patch', async (t) => {
-    if (bare === undefined) return
+    if (bare === undefined) throw new Error('the pod before was not made')
     const answer = await review(bare)
     t.equal(answer['allowed'], true)
     t.notOk('patch' in answer)
@@ -244,13 +244,17 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
     t.same(marks(dry), bare && marks(bare))
     t.match(lines.at(-1), { dryRun: true, decision: 'patched' })
     t.equal((await kube.call('GET', `${pods}/dry`)).status, 404)
-    if (kubectl === undefined) {
-      t.comment('no kubectl beside the API server: the same request was made directly')
-      return
-    }
+  })
+
+  const withKubectl = {
+    skip: kubectl === undefined ? 'no kubectl beside the API server' : false
+  }
+  await t.test("kubectl's --dry-run=server, too", withKubectl, async (t) => {
+    const probe = podOf({ app: 'web' }, { name: 'dry' })
     const args = ['--kubeconfig', cluster.kubeconfig, '-n', 'shop', 'apply', '-f', '-']
+    args.push('--dry-run=server', '-o', 'json')
     // Not execFileSync: the webhook lives in this process and must be able to answer.
-    const applied = promisify(execFile)(kubectl, [...args, '--dry-run=server', '-o', 'json'])
+    const applied = promisify(execFile)(kubectl ?? '', args)
     applied.child.stdin?.end(JSON.stringify(probe))
     const { stdout } = await applied
     const pod = JSON.parse(stdout) as Pod

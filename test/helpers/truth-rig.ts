@@ -33,8 +33,11 @@ int main(int count, char **args)
 {
 	struct timespec rest = { 0, 100000000 };
 	for (;;) {
-		if (count > 1 && !strcmp(args[1], "getpgid")) syscall(SYS_getpgid, 0);
-		if (count > 1 && !strcmp(args[1], "getsid")) syscall(SYS_getsid, 0);
+		for (int at = 1; at < count; at++) {
+			if (!strcmp(args[at], "getpgid")) syscall(SYS_getpgid, 0);
+			if (!strcmp(args[at], "getsid")) syscall(SYS_getsid, 0);
+			if (!strcmp(args[at], "times")) syscall(SYS_times, 0);
+		}
 		nanosleep(&rest, NULL);
 	}
 }

@@ -14,11 +14,9 @@ import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { quiet } from '../../helpers/quiet.js'
 import { slot, plain } from '../../helpers/container-facts.js'
 
-test('the registry: real runc state, remembered after the end, bad state survived', async (t) => {
-  if (process.getuid?.() !== 0) {
-    t.comment('not root: runc cannot run here')
-    return
-  }
+test('the registry: real runc state, remembered after the end, bad state survived', {
+  skip: process.getuid?.() === 0 ? false : 'not root: runc cannot run here'
+}, async (t) => {
   const rootfs = await makeRootfs()
   const root = await mkdtemp(join(tmpdir(), 'secco-runc-'))
   const bundle = await makeBundle(rootfs, {
