@@ -68,7 +68,7 @@ test('what is not a review, and a pod that is none', (t) => {
 })
 
 const inContainer = (json: string) =>
-  `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","namespace":"shop","resource":{"resource":"pods"},"object":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"app",${json}}]}}}}`
+  JSON.stringify(testReview(testPod({ labels }))).replace('"image":"web:1"', () => json)
 
 test('bodies', (t) => {
   const deep = (open: string, close: string, n: number) => `${open.repeat(n)}1${close.repeat(n)}`
