@@ -44,17 +44,18 @@ class JsonSlices {
     return out;
   }
 
-  /* The first string of an array that begins so, without its beginning; empty when there is none. */
-  static std::string_view item(std::string_view array, std::string_view beginning) {
+  /* The last string of an array that begins so; empty when there is none, or the array does not end. */
+  static std::string_view last_item(std::string_view array, std::string_view beginning) {
     JsonSlices slices(array);
+    std::string_view last;
     if (!slices.eat('[')) return {};
-    while (slices.at_ < array.size() && !slices.eat(']')) {
+    while (!slices.eat(']')) {
       const std::string_view value = slices.value();
       if (value.empty()) return {};
-      if (value.size() > beginning.size() + 1 && value.substr(1, beginning.size()) == beginning) return value;
+      if (value.size() > beginning.size() + 1 && value.substr(1, beginning.size()) == beginning) last = value;
       slices.eat(',');
     }
-    return {};
+    return last;
   }
 
   /*

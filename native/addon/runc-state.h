@@ -25,9 +25,12 @@ constexpr size_t largest_document = 4 << 20;
 /* Memory for one document after the other. */
 class Document {
  public:
-  /* Whole or nothing; good until the next one is read. */
+  /*
+   * Whole or nothing; good until the next one is read. A container's author may have a say in the path: a FIFO there
+   * must not be waited for, nor a link be followed.
+   */
   std::optional<std::string_view> read(const std::string &path, struct stat *about) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return std::nullopt;
     std::optional<std::string_view> text;
     if (fstat(fd, about) == 0 && S_ISREG(about->st_mode) && static_cast<size_t>(about->st_size) <= largest_document) {
@@ -131,6 +134,16 @@ struct RuncReading {
   SharedTexts shared;
 };
 
+/*
+ * The last bundle counts: libcontainer's CreateLibcontainerConfig (specconv/spec_linux.go) makes labels of the annotations,
+ * which the container's author writes, and appends its own. Empty: there is none.
+ */
+inline std::string bundle_of(std::string_view labels) {
+  constexpr std::string_view beginning = "bundle=";
+  const std::string label = JsonSlices::plain(JsonSlices::last_item(labels, beginning));
+  return label.size() > beginning.size() && label[beginning.size()] == '/' ? label.substr(beginning.size()) : "";
+}
+
 inline std::optional<RuncState> parse_state(std::string_view text, const struct stat &about, RuncReading *reading) {
   RuncState state;
   std::string_view pid, start, labels, groups;
@@ -154,10 +167,9 @@ inline std::optional<RuncState> parse_state(std::string_view text, const struct 
   state.cgroup = JsonSlices::plain(JsonSlices::of(groups, ""));
   struct stat group;
   if (!state.cgroup.empty() && stat(state.cgroup.c_str(), &group) == 0) state.cgroup_id = group.st_ino;
-  const std::string bundle = JsonSlices::plain(JsonSlices::item(state.labels, "bundle="));
+  const std::string bundle = bundle_of(state.labels);
   struct stat config_about;
-  const auto document =
-      bundle.empty() ? std::nullopt : reading->config.read(bundle.substr(7) + "/config.json", &config_about);
+  const auto document = bundle.empty() ? std::nullopt : reading->config.read(bundle + "/config.json", &config_about);
   if (!document) return state;
   state.whole = state.cgroup.empty() || state.cgroup_id != 0;
   parse_config(*document, &state, &reading->shared);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readlinkSync } from 'node:fs'
+import { constants, existsSync, readlinkSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -66,12 +66,18 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-/** The dynamic loader that an ELF64 file asks for (elf(5)); empty for a static program. */
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+/** Program headers and paths are shorter. */
+const mostBytes = 64 * 1024
+
+/** The dynamic loader that an ELF64 file asks for (elf(5)); empty for a static program, or none. */
 async function loaderOf(file: string): Promise<string> {
-  const handle = await open(file)
+  // Nothing that is no plain file is waited for.
+  const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
+    if (!(await handle.stat()).isFile()) return ''
     const read = async (at: number, length: number): Promise<Buffer> =>
-      (await handle.read(Buffer.alloc(length), 0, length, at)).buffer
+      (await handle.read(Buffer.alloc(Math.min(length, mostBytes)), 0, null, at)).buffer
     const header = await read(0, 64)
     const [at, size, count] = [
       Number(header.readBigUInt64LE(32)),

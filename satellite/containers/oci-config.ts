@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { readPlainFile } from '../plain-file.js'
 import { isRecord, parseRecord, stringsOf } from './json.js'
 
 /** What Secco takes from an OCI configuration (runtime-spec, config.md and config-linux.md#seccomp). */
@@ -83,7 +83,8 @@ function parseOnce(text: string): OciConfig | undefined {
 /** `config.json` of a bundle; undefined when there is none or it cannot be read. */
 export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
   try {
-    return parseOnce(await readFile(join(bundle, 'config.json'), 'utf8'))
+    const file = await readPlainFile(join(bundle, 'config.json'))
+    return file === undefined ? undefined : parseOnce(file.bytes.toString('utf8'))
   } catch {
     return undefined
   }

@@ -30,7 +30,10 @@ interface Remembered {
   started: Container | undefined
 }
 
-/** libcontainer's `labels`: a list of KEY=VALUE with the annotations and the bundle among them. */
+/**
+ * libcontainer's `labels`: a list of KEY=VALUE, the annotations first and the bundle last. The last of a key counts: the
+ * container's author may have an annotation `bundle`.
+ */
 function labelsOf(text: string): Record<string, string> {
   const labels: Record<string, string> = {}
   for (const entry of parseList(text)) {
@@ -69,7 +72,7 @@ function toContainer(
 ): Container {
   const id = basename(folder)
   const own = labelsOf(state.labels)
-  const { bundle } = own
+  const bundle = own['bundle']?.startsWith('/') === true ? own['bundle'] : undefined
   const labels = { ...stringsOf(parseRecord(state.annotations)), ...own }
   const image = imageOf(labels)
   const pod = podOf(labels)

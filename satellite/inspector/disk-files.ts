@@ -1,8 +1,9 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
+import { readPlainFileSync } from '../plain-file.js'
 
 export type DiskState = 'ok' | 'missing' | 'changed'
 
@@ -17,29 +18,24 @@ interface Seen {
   state: DiskState
 }
 
+const stampOf = ({ ino, mtimeMs, ctimeMs, size }: Stats): string =>
+  `${ino} ${mtimeMs} ${ctimeMs} ${size}`
+
 /** `root`: the kubelet's seccomp folder. Reads one stat per look while nothing changes. */
 export function createDiskFiles(root: string): DiskFiles {
   const seen = new Map<string, Seen>()
 
   function read(path: string, digest: string): Seen {
-    let fd: number
+    const before = seen.get(path)
     try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+      const { stat, bytes } = readPlainFileSync(path, (now) => before?.stamp === stampOf(now))
+      const stamp = stampOf(stat)
+      if (before?.stamp === stamp) return before
+      const same = bytes !== undefined && digestOf(bytes) === digest
+      return { stamp, state: same ? 'ok' : 'changed' }
     } catch (error) {
       const gone = (error as NodeJS.ErrnoException).code === 'ENOENT'
       return { stamp: '', state: gone ? 'missing' : 'changed' }
-    }
-    try {
-      const stat = fstatSync(fd)
-      const stamp = `${stat.ino} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.size}`
-      const before = seen.get(path)
-      if (before?.stamp === stamp) return before
-      const same = stat.isFile() && digestOf(readFileSync(fd)) === digest
-      return { stamp, state: same ? 'ok' : 'changed' }
-    } catch {
-      return { stamp: '', state: 'changed' }
-    } finally {
-      closeSync(fd)
     }
   }
 

@@ -1,15 +1,5 @@
 import { constants } from 'node:fs'
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rmdir,
-  unlink
-} from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { trialLoad, type TrialResult } from '../../native/trial-load.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
@@ -18,6 +8,7 @@ import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
+import { type PlainFile, readPlainFile } from '../plain-file.js'
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
@@ -107,25 +98,22 @@ async function makeFolders(root: string, names: readonly string[]): Promise<stri
   return path
 }
 
-/** The file's bytes; undefined when there is none. A symbolic link in its place counts as wrong content. */
-async function readPlain(path: string): Promise<Buffer | 'wrong' | undefined> {
-  let file: FileHandle
+/** The file's bytes; undefined when there is none. What is no plain file in its place counts as wrong content. */
+async function readRevision(path: string): Promise<Buffer | 'wrong' | undefined> {
+  let file: PlainFile | undefined
   try {
-    file = await open(path, O_RDONLY | O_NOFOLLOW)
+    file = await readPlainFile(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
-    if (code === 'ELOOP') return 'wrong'
+    // A symbolic link; a socket, or a device that nobody serves.
+    if (code === 'ELOOP' || code === 'ENXIO') return 'wrong'
     throw error
   }
-  try {
-    const stat = await file.stat()
-    if (!stat.isFile()) return 'wrong'
-    if (stat.uid !== (process.getuid?.() ?? 0) || (stat.mode & 0o7777) !== 0o644) return 'wrong'
-    return await file.readFile()
-  } finally {
-    await file.close()
-  }
+  if (file === undefined) return 'wrong'
+  const { uid, mode } = file.stat
+  if (uid !== (process.getuid?.() ?? 0) || (mode & 0o7777) !== 0o644) return 'wrong'
+  return file.bytes
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
@@ -164,7 +152,7 @@ async function install(
   }
   const seccomp = await parseStrictly(revision.json)
   const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
-  const before = await readPlain(path)
+  const before = await readRevision(path)
   if (before instanceof Buffer && digestOf(before) === revision.digest) return
   dependencies.accept?.(revision, seccomp)
   const trial = await (dependencies.trial ?? trialLoad)(seccomp)
@@ -228,7 +216,7 @@ export async function verifyInstalled(root: string): Promise<Installed> {
         const hex = /^([0-9a-f]{64})\.json$/.exec(name)?.[1]
         if (hex === undefined) continue
         const path = join(folder, name)
-        const bytes = await readPlain(path).catch(() => 'wrong' as const)
+        const bytes = await readRevision(path).catch(() => 'wrong' as const)
         const digest = `sha256:${hex}`
         if (bytes instanceof Buffer && digestOf(bytes) === digest) {
           installed.held.push({ namespace, profile, digest })
