@@ -3,6 +3,7 @@ import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'no
 import { dirname, join } from 'node:path'
 import { trialLoad, type TrialResult } from '../../native/trial-load.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import { describeMisleading, misleadingRules } from '../../src/api/misleading-rules.js'
 import { namePattern, namespacePattern } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
@@ -46,6 +47,15 @@ function checkNames(revision: RevisionRef): void {
   }
 }
 
+/** A rule that does not do what it says deceives whoever approved it, and the comparison with the floor. */
+function checkMeaning(seccomp: LinuxSeccomp): LinuxSeccomp {
+  const [misleading] = misleadingRules(seccomp)
+  if (misleading === undefined) return seccomp
+  throw new SeccoError('INVALID_DOCUMENT', describeMisleading(misleading), {
+    field: misleading.field
+  })
+}
+
 async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
   let value: unknown
   try {
@@ -56,7 +66,7 @@ async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
   // Loaded on use: the validator is a third of a satellite that holds no revision.
   const { seccompProblem } = await import('../../src/api/validate-seccomp.js')
   const problem = seccompProblem(value)
-  if (problem === undefined) return value as LinuxSeccomp
+  if (problem === undefined) return checkMeaning(value as LinuxSeccomp)
   const { field, message } = problem
   throw new SeccoError(
     'INVALID_DOCUMENT',

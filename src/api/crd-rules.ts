@@ -32,6 +32,18 @@ export const profileFieldRules: readonly FieldRule[] = [
     rule: 'self.all(a, self.exists_one(b, b.index == a.index))',
     message:
       'must differ in index: runtimes join two conditions on one argument by OR, so write a second entry instead'
+  },
+  {
+    path: 'spec.seccomp.syscalls[]',
+    rule: "self.action != 'SCMP_ACT_ERRNO' || !has(self.errnoRet) || self.errnoRet > 0",
+    message:
+      'errnoRet must be 1 or more: the caller of a call that is refused with errno 0 is told that it succeeded'
+  },
+  {
+    path: 'spec.seccomp',
+    rule: "self.defaultAction != 'SCMP_ACT_ERRNO' || !has(self.defaultErrnoRet) || self.defaultErrnoRet > 0",
+    message:
+      'defaultErrnoRet must be 1 or more: the caller of a call that is refused with errno 0 is told that it succeeded'
   }
 ]
 

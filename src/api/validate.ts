@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { SeccoError } from '../lib/errors.js'
 import type { AnyObject } from './objects.js'
+import { describeMisleading, misleadingRules } from './misleading-rules.js'
 import { namePattern, namespacePattern, rootNamespace } from './names.js'
 import { SeccompProfile } from './seccomp-profile.js'
 import { SeccompRule } from './seccomp-rule.js'
@@ -132,19 +133,10 @@ function checkEmergency({ metadata, spec }: SeccompProfile, where: string): void
 
 function checkProfile(profile: SeccompProfile, where: string): void {
   checkEmergency(profile, where)
-  for (const [index, rule] of (profile.spec.seccomp?.syscalls ?? []).entries()) {
-    const used = new Set<number>()
-    for (const [position, arg] of (rule.args ?? []).entries()) {
-      if (used.has(arg.index)) {
-        throw refuse(
-          where,
-          `spec.seccomp.syscalls[${index}].args[${position}].index`,
-          'must differ from the other conditions of its rule: runtimes join two on one argument by OR'
-        )
-      }
-      used.add(arg.index)
-    }
-  }
+  const { seccomp } = profile.spec
+  const [misleading] = seccomp === undefined ? [] : misleadingRules(seccomp)
+  if (misleading === undefined) return
+  throw refuse(where, `spec.seccomp.${misleading.field}`, describeMisleading(misleading))
 }
 
 function checkRule(rule: SeccompRule, where: string): void {

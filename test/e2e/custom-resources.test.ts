@@ -53,6 +53,16 @@ const refused: [what: string, document: string, said: RegExp][] = [
     /syscalls\[0\]\.args: Invalid value: .*must differ in index: runtimes join two conditions on one argument by OR/
   ],
   [
+    'errno 0',
+    profile('a', seccomp([{ names: ['read'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }])),
+    /syscalls\[0\]: Invalid value: .*errnoRet must be 1 or more/
+  ],
+  [
+    'default errno 0',
+    profile('a', { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 0 } }),
+    /spec\.seccomp: Invalid value: .*defaultErrnoRet must be 1 or more/
+  ],
+  [
     'unknown action',
     profile('a', seccomp([{ names: ['read'], action: 'ALLOW' }])),
     /action: Unsupported value: "ALLOW": supported values: "SCMP_ACT_ALLOW"/

@@ -1,5 +1,6 @@
 import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import { conditionHolds } from '../arguments/argument-rules.js'
+import { alternativesOf } from './call-answer.js'
 import { type Rule, rulesOf } from '../policy/normal-form.js'
 
 /** Asks a profile about many calls: its rules are sorted by name once. */
@@ -40,7 +41,9 @@ export function answersOf(seccomp: LinuxSeccomp): FilterAnswers {
       const { plain, limited } = split(name)
       if (plain.some(passing)) return true
       const hit = limited.filter((rule) =>
-        (rule.args ?? []).every((arg) => conditionHolds(arg, args[arg.index] ?? 0n))
+        alternativesOf(rule).some((conditions) =>
+          conditions.every((arg) => conditionHolds(arg, args[arg.index] ?? 0n))
+        )
       )
       return hit.length > 0 ? hit.some(passing) : base(plain)
     },

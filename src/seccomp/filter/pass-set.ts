@@ -1,6 +1,7 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { conditionImplies } from '../arguments/argument-algebra.js'
 import { type Conditions, conditionsWithin, normalConditions } from '../arguments/argument-rules.js'
+import { alternativesOf } from './call-answer.js'
 import { letsThrough } from './filter-answers.js'
 import { rulesOf } from '../policy/normal-form.js'
 import { runtimeDefaultRules } from '../policy/runtime-default.js'
@@ -15,15 +16,21 @@ export interface PassSet {
   names: ReadonlyMap<string, readonly Conditions[]>
 }
 
-/** Reads a filter once. A rule without conditions makes the others of its name void, as in libseccomp. */
+/**
+ * Reads a filter once. A rule without conditions makes the others of its name void, as in libseccomp; two conditions on
+ * one argument are alternatives, as runtimes add them.
+ */
 export function passSetOf(seccomp: LinuxSeccomp): PassSet {
   const names = new Map<string, Conditions[]>()
-  for (const { name, action, args = [] } of rulesOf(seccomp)) {
-    if (!letsThrough(action)) continue
-    const known = names.get(name)
-    if (args.length === 0) names.set(name, [])
-    else if (known === undefined) names.set(name, [normalConditions(args)])
-    else if (known.length > 0) known.push(normalConditions(args))
+  for (const rule of rulesOf(seccomp)) {
+    if (!letsThrough(rule.action)) continue
+    const { name } = rule
+    for (const args of alternativesOf(rule)) {
+      const known = names.get(name)
+      if (args.length === 0) names.set(name, [])
+      else if (known === undefined) names.set(name, [normalConditions(args)])
+      else if (known.length > 0) known.push(normalConditions(args))
+    }
   }
   return {
     everything: letsThrough(seccomp.defaultAction),

@@ -1,4 +1,9 @@
-import type { LinuxSeccomp, SeccompArg, SeccompSyscall } from '../../api/seccomp-profile.js'
+import type {
+  LinuxSeccomp,
+  SeccompAction,
+  SeccompArg,
+  SeccompSyscall
+} from '../../api/seccomp-profile.js'
 import { seccompActions, seccompArchitectures, seccompOperators } from '../../api/seccomp-words.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isMapping, list, mapping, oneOf, onlyKeys, type Mapping, type Place } from './fields.js'
@@ -34,6 +39,23 @@ const anyAction = [...seccompActions, ...withSupervisor] as const
 
 function readErrno(value: unknown, place: Place): number | undefined {
   return value === undefined || value === null ? undefined : whole(value, place, 0, maxErrno)
+}
+
+/** Errno 0 is no refusal: the kernel skips the call and returns 0, and its caller takes that for success. */
+function realErrno(
+  action: SeccompAction,
+  errno: number | undefined,
+  place: Place,
+  lose: Lose
+): number | undefined {
+  if (errno !== 0 || action !== 'SCMP_ACT_ERRNO') return errno
+  lose({
+    path: place.path,
+    what: 'errno 0',
+    why: 'the call is not made, and its caller is told that it succeeded',
+    mend: 'imported without it: the call is refused with EPERM'
+  })
+  return undefined
 }
 
 function readArg(value: unknown, place: Place): SeccompArg {
@@ -115,7 +137,7 @@ function readRule(value: unknown, place: Place, dialect: Dialect, lose: Lose): S
     })
   }
   const action = seccompActions.find((each) => each === said) ?? 'SCMP_ACT_ERRNO'
-  const errnoRet = supervised ? enosys : given
+  const errnoRet = supervised ? enosys : realErrno(action, given, errnoPlace, lose)
   return alternatives.map((args) => ({
     names,
     action,
@@ -178,7 +200,8 @@ function readDefault(object: Mapping, place: Place, lose: Lose) {
   const said = oneOf(object['defaultAction'], at, [...seccompActions, 'SCMP_ACT_TRACE'] as const)
   const given = readErrno(object['defaultErrnoRet'], under(place, 'defaultErrnoRet'))
   if (said !== 'SCMP_ACT_TRACE') {
-    return { defaultAction: said, ...(given === undefined ? {} : { defaultErrnoRet: given }) }
+    const errno = realErrno(said, given, under(place, 'defaultErrnoRet'), lose)
+    return { defaultAction: said, ...(errno === undefined ? {} : { defaultErrnoRet: errno }) }
   }
   lose({
     path: at.path,

@@ -1,3 +1,4 @@
+import { asRuntimesJoin, misleadingRules } from '../../api/misleading-rules.js'
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { type Conditions, normalConditions } from '../arguments/argument-rules.js'
 import { baseNames } from '../render/base.js'
@@ -27,15 +28,18 @@ function conditionsByName(seccomp: LinuxSeccomp): Map<string, ByAnswer> {
 }
 
 /**
- * Conditions that libseccomp builds wrongly (loadable.ts), and conditional refusals of what base needs.
- * Two conditions on one argument, which runtimes join by OR, are left to lintRaw and rendering.
+ * Conditions that libseccomp builds wrongly (loadable.ts), conditional refusals of what base needs, and rules that do
+ * something else than they say (misleading-rules.ts).
  */
 export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
-  const found: Finding[] = []
-  for (const [name, { passing, refusing }] of conditionsByName(seccomp)) {
+  const found = misleadingRules(seccomp).map(
+    ({ kind, subject, message, fix }): Finding => ({
+      ...{ severity: 'error', rule: kind, subject, message, mend: fix }
+    })
+  )
+  for (const [name, { passing, refusing }] of conditionsByName(asRuntimesJoin(seccomp))) {
     const all = [...passing, ...refusing]
-    const joined = all.some((args) => new Set(args.map(({ index }) => index)).size < args.length)
-    if (joined || all.every((args) => args.length === 0)) continue
+    if (all.every((args) => args.length === 0)) continue
     const inexact = !loadable(passing, { beside: refusing.length > 0 }).exact
     const wrong = use === 'oci' ? !isBuiltRight(passing, refusing) : inexact
     if (wrong) {

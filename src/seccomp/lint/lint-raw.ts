@@ -1,5 +1,6 @@
 import { apiVersion } from '../../api/names.js'
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
+import { seccompProblem } from '../../api/validate-seccomp.js'
 import { validateObject } from '../../api/validate.js'
 import { SeccoError } from '../../lib/errors.js'
 import type { RuntimeVersion } from '../render/base.js'
@@ -133,6 +134,8 @@ function shaped(seccomp: Bag, path: string): LinuxSeccomp | Finding {
       return object.spec.seccomp
   } catch (thrown) {
     if (!(thrown instanceof SeccoError)) throw thrown
+    // Of the right shape: what its rules do is for lintSeccomp.
+    if (seccompProblem(seccomp) === undefined) return seccomp as unknown as LinuxSeccomp
     const field = (thrown.field ?? '').replace(/^spec\.seccomp\.?/, '')
     const subject = [path, field].filter((part) => part !== '').join('.') || 'the document'
     const message = thrown.message.split(': ').slice(2).join(': ') || thrown.message

@@ -1,3 +1,4 @@
+import { describeMisleading, misleadingRules } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
 import type { SeccompAction, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
@@ -78,15 +79,14 @@ function ownApproved(profile: SeccompProfile): Approved {
   const { seccomp } = profile.spec
   const grants = new Map<string, Grant>()
   const refusals = new Map<string, Refusal[]>()
+  const [misleading] = seccomp === undefined ? [] : misleadingRules(seccomp)
+  if (misleading !== undefined) {
+    throw new SeccoError('INVALID_DOCUMENT', `spec.seccomp: ${describeMisleading(misleading)}`, {
+      field: `spec.seccomp.${misleading.field}`
+    })
+  }
   for (const rule of seccomp === undefined ? [] : rulesOf(seccomp)) {
     const args = normalConditions(rule.args ?? [])
-    if (new Set(args.map((arg) => arg.index)).size < args.length) {
-      throw new SeccoError(
-        'INVALID_DOCUMENT',
-        `spec.seccomp: ${rule.name}: two conditions on one argument, which runtimes join by OR`,
-        { field: 'spec.seccomp.syscalls' }
-      )
-    }
     if (rule.action !== 'SCMP_ACT_ALLOW' && rule.action !== 'SCMP_ACT_LOG') {
       const { action, errnoRet } = rule
       const refusal = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }

@@ -1,3 +1,4 @@
+import { asRuntimesJoin } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
 import type { SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
 import type { Refusal, Resolve } from './approved.js'
@@ -85,10 +86,13 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
     const list = refusals.get(name) ?? []
     refusals.set(name, refusal.args.length === 0 ? [refusal] : [...list, refusal])
   }
-  for (const { name, action, errnoRet, args = [] } of rulesOf(profile.spec.seccomp)) {
+  // An overlay must not fail: what no document may say is refused as widely as it could be meant.
+  for (const { name, action, errnoRet, args = [] } of rulesOf(
+    asRuntimesJoin(profile.spec.seccomp)
+  )) {
     if (action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG') continue
     if (refusals.get(name)?.some((refusal) => refusal.args.length === 0) === true) continue
-    const refusal = { action, ...(errnoRet === undefined ? {} : { errnoRet }) }
+    const refusal = { action, ...(errnoRet === undefined || errnoRet === 0 ? {} : { errnoRet }) }
     add(name, { ...refusal, args: asKernelSees(name, args) })
     const answer = hasAnswer(refusal) ? refusal : { action, errnoRet: enosys }
     for (const other of doubles[name] ?? []) add(other, { ...answer, args: [] })

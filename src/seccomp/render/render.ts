@@ -1,4 +1,6 @@
+import { describeMisleading, misleadingRules } from '../../api/misleading-rules.js'
 import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import { SeccoError } from '../../lib/errors.js'
 import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
 import { type Approved, approvedOf } from './approved.js'
 import { canonicalJson } from '../../lib/canonical.js'
@@ -41,6 +43,11 @@ interface Allowed extends Effective {
 type Why = Map<string, Reason[]>
 
 function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
+  // No profile is to be installed with such a rule, wherever it came from: a node refuses it too.
+  const [misleading] = misleadingRules(seccomp)
+  if (misleading !== undefined) {
+    throw new SeccoError('INVALID_DOCUMENT', `rendered: ${describeMisleading(misleading)}`)
+  }
   const json = canonicalJson(seccomp)
   const sorted = [...why].sort(([left], [right]) => (left < right ? -1 : 1))
   return {

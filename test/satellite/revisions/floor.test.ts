@@ -1,14 +1,21 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'tap'
-import { checkFloor } from '../../../satellite/revisions/floor.js'
+import { checkFloor, floors } from '../../../satellite/revisions/floor.js'
 import { openGenerations } from '../../../satellite/revisions/generations.js'
+import { installRevision } from '../../../satellite/revisions/installer.js'
 import { openRevisionKeeper } from '../../../satellite/revisions/revision-keeper.js'
-import type { RevisionOrigin } from '../../../src/api/gen/hub.js'
-import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Revision, RevisionOrigin } from '../../../src/api/gen/hub.js'
+import type {
+  LinuxSeccomp,
+  SeccompProfile,
+  SeccompSyscall
+} from '../../../src/api/seccomp-profile.js'
+import { revisionPath } from '../../../src/rules/profile-state.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import { originOf } from '../../../webhook/hub/revisions/revision-origin.js'
+import { testSeccompProfile } from '../../helpers/misleading.js'
 import { collectLog } from '../../webhook/hub/rig.js'
 import { allowing, revisionOf } from '../revision-of.js'
 
@@ -85,6 +92,57 @@ test('what a node never goes below', (t) => {
     t.same(checkFloor(revisionOf(seccomp, origin), seccomp, 'approved'), ['mount'], mode)
   }
   t.end()
+})
+
+test('a rule that does something else than it says is never installed', async (t) => {
+  const { allow, arg, attack, refusing } = testSeccompProfile
+  const faked = (change: Partial<SeccompSyscall>): SeccompSyscall => ({
+    ...{ names: ['setuid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 },
+    ...change
+  })
+  const cases: [string, LinuxSeccomp, RegExp][] = [
+    ['clone of any flags', attack, /^clone: has two conditions on argument 0 .* by OR; split it/],
+    [
+      'an approved call',
+      refusing(allow('mount', arg(3, 'SCMP_CMP_GE', 1), arg(3, 'SCMP_CMP_LE', 4))),
+      /^mount: has two conditions on argument 3/
+    ],
+    [
+      'a refusal',
+      refusing(faked({ errnoRet: 1, args: [arg(0, 'SCMP_CMP_GE', 1), arg(0, 'SCMP_CMP_LE', 4)] })),
+      /^setuid: has two conditions on argument 0/
+    ],
+    ['a faked success', refusing(faked({})), /^setuid: errno 0 is no refusal/],
+    [
+      '… for some arguments',
+      refusing(faked({ args: [arg(0, 'SCMP_CMP_EQ', 0)] })),
+      /^setuid: errno 0/
+    ],
+    ['everything faked', { ...refusing(), defaultErrnoRet: 0 }, /^defaultAction: errno 0/]
+  ]
+  for (const floor of floors) {
+    for (const [what, seccomp, message] of cases) {
+      const root = t.testdir()
+      const revision = revisionOf(seccomp, { beyond: ['clone', 'mount'], approvedBy: 'olga' })
+      const dependencies = {
+        accept: (one: Revision, parsed: LinuxSeccomp) => void checkFloor(one, parsed, floor)
+      }
+      const install = () => installRevision(root, revision, dependencies)
+      const refused = { ready: false, code: 'INVALID_DOCUMENT', message }
+      t.match(await install(), refused, `${floor}: ${what}`)
+      t.same(await readdir(root), [], `${floor}: ${what}: nothing is written`)
+      const path = join(root, revisionPath('shop', 'web', revision.digest))
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, revision.json, { mode: 0o644 })
+      t.match(await install(), refused, `${floor}: ${what}: nor is one accepted that is there`)
+      await rm(join(root, 'secco'), { recursive: true })
+    }
+    t.throws(
+      () => checkFloor(revisionOf(attack), attack, floor),
+      { code: 'WEAKER_THAN_FLOOR', message: /clone/ },
+      `${floor}: the floor by itself`
+    )
+  }
 })
 
 test('an older approval does not come back, not after a restart either', async (t) => {

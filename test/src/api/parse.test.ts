@@ -53,7 +53,7 @@ test('documents: what bad input gets', (t) => {
         '{names: [ioctl], action: SCMP_ACT_ALLOW, args: [{index: 0, op: SCMP_CMP_GT, value: 1}, {index: 0, op: SCMP_CMP_LT, value: 9}]}'
       ),
       'INVALID_DOCUMENT',
-      /args\[1\]\.index/
+      /syscalls\[0\]\.args: ioctl: has two conditions on argument 0/
     ],
     [`${meta}spec: {__proto__: {polluted: true}}`, 'INVALID_DOCUMENT', /__proto__/],
     [`${head}metadata: {name: ../../etc}\nspec: {}`, 'INVALID_NAME', /metadata\.name/],

@@ -52,7 +52,7 @@ const anySeccomp: fc.Arbitrary<LinuxSeccomp> = fc
 
 test('laws of import and export', (t) => {
   fc.assert(
-    fc.property(anySeccomp, fc.nat(4095), (made, errno) => {
+    fc.property(anySeccomp, fc.integer({ min: 1, max: 4095 }), (made, errno) => {
       const seccomp = { ...made, defaultErrnoRet: errno }
       const once = seccompOf(JSON.stringify(seccomp))
       const twice = seccompOf(canonicalJson(once.seccomp))
