@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
-import { readPlainFile } from '../plain-file.js'
+import { readPlainFile } from '../lib/plain-file.js'
 import { isRecord, parseRecord, stringsOf } from './json.js'
 
 /** What Secco takes from an OCI configuration (runtime-spec, config.md and config-linux.md#seccomp). */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
-import { readPlainFileSync } from '../plain-file.js'
+import { readPlainFileSync } from '../lib/plain-file.js'
 
 export type DiskState = 'ok' | 'missing' | 'changed'
 

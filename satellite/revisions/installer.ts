@@ -9,7 +9,7 @@ import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
-import { type PlainFile, readPlainFile } from '../plain-file.js'
+import { type PlainFile, readPlainFile } from '../lib/plain-file.js'
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
