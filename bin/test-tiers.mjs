@@ -22,6 +22,7 @@ export const table = [
   ['cli/commands/completion.', 'integration'],
   ['cli/hubs/hubs.', 'integration'],
   ['cli/install/install.', 'integration'],
+  ['cli/lib/surface.', 'integration'],
   ['cli/profiles/import.', 'integration'],
   // Recording.
   ['cli/doctor/doctor.', 'integration', 'alone'],
@@ -37,6 +38,7 @@ export const table = [
   ['e2e/identity.', 'e2e'],
   ['e2e/install.', 'e2e'],
   ['e2e/kinds-of-pods.', 'e2e'],
+  ['helpers/', 'e2e'],
   // Code generators, and the test run itself.
   ['house/', 'integration'],
   ['image/', 'integration'],
@@ -76,6 +78,8 @@ export const table = [
   ['webhook/cluster/access/', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
+  // Programs of ours.
+  ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests.
   ['webhook/admission/server.', 'integration'],
   ['webhook/hub/observations/intake-writes.', 'integration'],
