@@ -70,6 +70,7 @@ export const table = [
   ['src/seccomp/arguments/loadable.', 'integration'],
   ['src/seccomp/filter/cbpf.', 'integration'],
   ['src/seccomp/filter/filter-size.', 'integration'],
+  ['src/seccomp/filter/misleading-rules.', 'integration'],
   ['src/seccomp/import/strace.', 'integration'],
   ['src/seccomp/render/runc.', 'e2e'],
   ['src/store/directory.', 'integration'],
