@@ -37,7 +37,9 @@ export async function withStore(
 ): Promise<void> {
   // Loaded on use: the node's agent has no store.
   const { openStore } = await import('../lib/open-store.js')
-  const store = await openStore(pathsOf(command, context).objects, kubeconfigOf(command))
+  const store = await openStore(pathsOf(command, context).objects, kubeconfigOf(command), {
+    lazy: true
+  })
   try {
     for (const problem of store.problems())
       context.io.stderr(`warning: ${problem.where}: ${problem.message}\n`)

@@ -18,6 +18,8 @@ export interface MirrorOptions {
   /** @throws SeccoError when the object is not what its schema says. */
   read: <K extends Kind>(kind: K, raw: unknown) => Objects[K]
   onWatch?: (kind: Kind, event: ReflectorEvent, error?: unknown) => void
+  /** Nothing is listed before somebody watches: a person may read some objects, and not all of them. */
+  lazy?: boolean
 }
 
 /** A copy of all objects, kept true by one reflector per kind from the first watcher on. */
@@ -101,10 +103,12 @@ export async function createMirror(options: MirrorOptions): Promise<Mirror> {
     await Promise.all(reflectors.map(async ({ ready }) => ready))
   }
 
-  // Whoever opens a store wants to know at once that it cannot be read.
-  await Promise.all(kinds.map(async (kind) => options.list(kind))).catch((error: unknown) => {
-    throw error instanceof SeccoError ? error : toSeccoError(error)
-  })
+  // A program that opens a store wants to know at once that it cannot be read.
+  if (options.lazy !== true) {
+    await Promise.all(kinds.map(async (kind) => options.list(kind))).catch((error: unknown) => {
+      throw error instanceof SeccoError ? error : toSeccoError(error)
+    })
+  }
 
   return {
     async watch(listener) {

@@ -22,6 +22,7 @@ const pageSize = 500
 const attempts = 20
 
 const applyPatch = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply)
+const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch)
 
 interface Page {
   items: RawObject[]
@@ -58,6 +59,27 @@ function wishOf(object: AnyObject): object {
   }
 }
 
+interface Members {
+  [key: string]: unknown
+}
+
+const isMembers = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `after` as a merge patch (RFC 7396) of `before`: null in the place of every member that goes. */
+function patchOf(before: Members, after: Members): { patch: Members; removes: boolean } {
+  const gone = Object.keys(before).filter((key) => after[key] === undefined)
+  const patch: Members = Object.fromEntries(gone.map((key) => [key, null]))
+  let removes = gone.length > 0
+  for (const [key, value] of Object.entries(after)) {
+    const old = before[key]
+    const inner = isMembers(old) && isMembers(value) ? patchOf(old, value) : undefined
+    patch[key] = inner?.patch ?? value
+    removes ||= inner?.removes === true
+  }
+  return { patch, removes }
+}
+
 /** The objects alone: what is asked of the API server is asked as whom the configuration says. */
 export type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete'> & {
   listRaw: (kind: Kind) => Promise<{ items: RawObject[]; resourceVersion: string }>
@@ -66,7 +88,9 @@ export type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete
 /**
  * Reads and writes of single objects. Metadata and spec are written by server-side apply with our field
  * manager (KEP-555), status by replacing it; `update` is optimistic: read, change, write with the version
- * read, again after a conflict. Spec and status are two writes, spec first.
+ * read, again after a conflict. Spec and status are two writes, spec first. Server-side apply leaves what
+ * another manager owns (kubectl, a GitOps tool), so that where a member of the spec goes, the spec is patched
+ * first: a spec without what was to go is not the one that was approved.
  */
 export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): KubernetesObjects {
   const api = config.makeApiClient(CustomObjectsApi)
@@ -121,8 +145,36 @@ export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): K
     return readObject(kind, made)
   }
 
-  async function applyExisting<K extends Kind>(kind: K, ref: ObjectRef, object: Objects[K]) {
-    const body = wishOf(object)
+  /** Writes the spec when a member of it goes. @returns the version to go on from */
+  async function removeMembers<K extends Kind>(
+    kind: K,
+    ref: ObjectRef,
+    existing: Objects[K],
+    object: Objects[K]
+  ): Promise<string | undefined> {
+    const { resourceVersion } = object.metadata
+    const { patch, removes } = patchOf({ ...existing.spec }, { ...object.spec })
+    if (!removes) return resourceVersion
+    const metadata = resourceVersion === undefined ? {} : { resourceVersion }
+    const where = { ...place(kind, ref), body: { metadata, spec: patch }, fieldManager }
+    const patched: unknown = await call(`update ${kind} ${ref.namespace}/${ref.name}`, () =>
+      api.patchNamespacedCustomObject(where, mergePatch)
+    )
+    return resourceVersion && readObject(kind, patched).metadata.resourceVersion
+  }
+
+  async function applyExisting<K extends Kind>(
+    kind: K,
+    ref: ObjectRef,
+    wanted: Objects[K],
+    existing: Objects[K] | undefined
+  ) {
+    const resourceVersion =
+      existing === undefined
+        ? wanted.metadata.resourceVersion
+        : await removeMembers(kind, ref, existing, wanted)
+    const metadata = { ...wanted.metadata, ...(resourceVersion && { resourceVersion }) }
+    const body = wishOf({ ...wanted, metadata })
     const where = { ...place(kind, ref), body, fieldManager, force: true }
     const applied: unknown = await call(`apply ${kind} ${ref.namespace}/${ref.name}`, () =>
       api.patchNamespacedCustomObject(where, applyPatch)
@@ -148,7 +200,7 @@ export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): K
       // Applied, not replaced: one owner for what we write, so that a later apply can take it away.
       const { resourceVersion } = existing.metadata
       const metadata = { ...changed.metadata, ...(resourceVersion && { resourceVersion }) }
-      written = await applyExisting(kind, ref, { ...changed, metadata })
+      written = await applyExisting(kind, ref, { ...changed, metadata }, existing)
     }
     if (!isDeepStrictEqual(existing.status, changed.status)) {
       const body = { ...written, status: changed.status ?? {} }
@@ -168,9 +220,9 @@ export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): K
       const ref = { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
       checkRef(ref)
       validateObject(object, `${kind} ${ref.namespace}/${ref.name}`)
-      if (object.metadata.resourceVersion === undefined) return applyExisting(kind, ref, object)
       const existing = await read(kind, ref)
-      if (existing !== undefined) return applyExisting(kind, ref, object)
+      if (existing !== undefined || object.metadata.resourceVersion === undefined)
+        return applyExisting(kind, ref, object, existing)
       const metadata = { ...object.metadata }
       delete metadata.resourceVersion
       return create(kind, ref, wishOf({ ...object, metadata }))

@@ -13,6 +13,8 @@ export interface KubernetesStoreOptions {
   fieldManager?: string
   /** Told of everything that the watches go through; for metrics. */
   onWatch?: (kind: Kind, event: ReflectorEvent, error?: unknown) => void
+  /** For a person's one question or change, who may read some objects only: opening reads nothing. */
+  lazy?: boolean
 }
 
 /**
@@ -27,6 +29,7 @@ export async function openKubernetesStore(options: KubernetesStoreOptions): Prom
     config: options.config,
     list: listRaw,
     read: readObject,
+    lazy: options.lazy === true,
     ...(options.onWatch === undefined ? {} : { onWatch: options.onWatch })
   })
 

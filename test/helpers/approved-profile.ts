@@ -32,6 +32,7 @@ export const unapproved: SeccompProfile = {
   ...{ apiVersion, kind: 'SeccompProfile', metadata: { ...ref } },
   spec: {
     workload: { kind: 'Deployment', name: 'web', container: 'app' },
+    extends: ['secco-system/musl'],
     seccomp: {
       defaultAction: 'SCMP_ACT_ERRNO',
       syscalls: [{ names: ['accept4', 'read'], action: 'SCMP_ACT_ALLOW' }]
@@ -71,6 +72,10 @@ async function written(ground: Ground, name: string, text: string): Promise<stri
 
 const why = ['--reason', 'release 2']
 const changes: readonly Change[] = [
+  [
+    'profile extend --remove, of what was there',
+    ({ secco }) => secco('profile', 'extend', key, '--remove', 'secco-system/musl')
+  ],
   [
     'denials allow',
     ({ secco }) => secco('denials', 'allow', key, 'getpgid', '--yes', ...why),
@@ -128,7 +133,11 @@ const changes: readonly Change[] = [
       const edited = editedUnder((await get(ref)) ?? unapproved, 'setpriority')
       return api('PUT', `/api/v1/profiles/${key}`, { document: serializeDocument(edited) })
     }
-  ],
+  ]
+]
+
+/** Who imports in the pages may make profiles everywhere. */
+const imports: readonly Change[] = [
   [
     'import',
     async (ground) => {
@@ -164,11 +173,16 @@ async function check(t: Test, what: string, done: Done, output = /(?:)/): Promis
 }
 
 /** Does every change to a profile that carries an approval, and looks at what is there after each. */
-export async function changeApproved(t: Test, ground: Ground): Promise<void> {
+export const changeApproved = (t: Test, ground: Ground): Promise<void> => each(t, ground, changes)
+
+/** The same by profiles of other tools. */
+export const importOver = (t: Test, ground: Ground): Promise<void> => each(t, ground, imports)
+
+async function each(t: Test, ground: Ground, all: readonly Change[]): Promise<void> {
   const { get, person } = ground
   let before = await get(ref)
   t.ok(before?.spec.approval, 'it is approved to begin with')
-  for (const [what, change, output] of changes) {
+  for (const [what, change, output] of all) {
     await check(t, what, await change(ground), output)
     const was = before
     const after = await get(ref)

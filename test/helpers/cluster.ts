@@ -82,7 +82,8 @@ function etcdFlags(folder: string, client: string, peer: string): string[] {
   ]
 }
 
-function kubeconfigOf(url: string, caPem: string, token: string): string {
+/** A kubeconfig file of an identity. */
+export function kubeconfigOf(url: string, caPem: string, token: string): string {
   // JSON is YAML.
   return JSON.stringify({
     apiVersion: 'v1',

@@ -9,6 +9,7 @@ import {
   changeApproved,
   changeOverlay,
   type Ground,
+  importOver,
   importTrace,
   observed,
   ref,
@@ -45,6 +46,7 @@ test('on one machine, a profile that carries an approval is changed in every way
     get: (wanted) => store.get('SeccompProfile', wanted)
   }
   await t.test('a profile', (t) => changeApproved(t, ground))
+  await t.test('imports', (t) => importOver(t, ground))
   await t.test('a trace', (t) => importTrace(t, ground))
   await t.test('the overlay', (t) => changeOverlay(t, ground, true))
 })

@@ -97,7 +97,10 @@ export function boundChange(
   const status = { ...after.status }
   if (known === undefined) delete status.approvals
   else status.approvals = known
-  return { ...after, spec: { ...after.spec, approval }, status }
+  const bound: SeccompProfile = { ...after, spec: { ...after.spec, approval }, status }
+  // A status that nobody wrote stays unwritten: people may not even write an empty one.
+  if (before.status === undefined && Object.keys(status).length === 0) delete bound.status
+  return bound
 }
 
 /**

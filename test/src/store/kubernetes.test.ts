@@ -103,6 +103,38 @@ if (cluster === undefined) {
       t.same(applied.metadata.labels, { theirs: 'yes' })
     })
 
+    await t.test('what others wrote into a spec goes when it is to go', async (t) => {
+      const ref = { namespace: 'net', name: 'theirs' }
+      const path = `/apis/${apiVersion}/namespaces/net/seccompprofiles`
+      const made = profileOf('net', 'theirs', ['read'])
+      const learn = { probes: false, sessions: true }
+      const theirs = { ...made.spec, extends: ['secco-system/base'], learn }
+      const manager = '?fieldManager=kubectl'
+      await kube.do('POST', `${path}${manager}`, { ...made, spec: theirs })
+      const updated = await store.update('SeccompProfile', ref, ({ spec, ...rest }) => {
+        const smaller = { ...spec, learn: { sessions: true } }
+        delete smaller.extends
+        return { ...rest, spec: smaller }
+      })
+      t.notOk('extends' in updated.spec, 'a member')
+      t.not(updated.spec.learn?.probes, false, 'a member of a member')
+      t.equal(updated.spec.learn?.sessions, true)
+      t.same(updated.spec.seccomp, made.spec.seccomp, 'the rest stays')
+      await kube.do(
+        'PATCH',
+        `${path}/theirs${manager}`,
+        { spec: { extends: ['secco-system/musl'] }, metadata: { labels: { theirs: 'yes' } } },
+        { contentType: 'application/merge-patch+json' }
+      )
+      const applied = await store.apply('SeccompProfile', made)
+      t.same(applied.spec, made.spec, 'a document replaces the spec')
+      t.same(applied.metadata.labels, { theirs: 'yes' })
+      const { resourceVersion = '' } = applied.metadata
+      await store.apply('SeccompProfile', { ...made, spec: { ...made.spec, learn } })
+      const stale = { ...made, metadata: { ...made.metadata, resourceVersion } }
+      t.equal(await codeOf(store.apply('SeccompProfile', stale)), 'CONFLICT', 'of an older version')
+    })
+
     await t.test('refusals keep the words of the API server', async (t) => {
       const nobody = configFor(url, 'not-a-token', caPem)
       t.equal(await codeOf(openKubernetesStore({ config: nobody })), 'UNAUTHENTICATED')

@@ -4,6 +4,7 @@ import { parseAllow, withAllowed } from '../../../../src/seccomp/review/allow.js
 import {
   approvedDigest,
   boundApproval,
+  boundChange,
   checkApproval,
   recordedApprovals
 } from '../../../../src/seccomp/policy/approval.js'
@@ -150,6 +151,28 @@ test('an approval that went out of date is given again, also where nothing new w
   const other = { ...parents, spec: { ...parents.spec, extends: ['secco-system/base'] } }
   t.equal(approveObserved(other, ann).spec.seccomp, undefined, 'a profile of parents alone')
   t.equal(codeOf(() => checkApproval(approveObserved(other, ann))).code, 'none')
+  t.end()
+})
+
+test('a change that is written into a cluster carries the name of who writes it', (t) => {
+  const who = { by: 'system:serviceaccount:shop:olga', at: '2026-11-20T11:00:00.000Z' }
+  for (const [what, change] of table) {
+    for (const before of [plain, approved(plain)]) {
+      const after = change(before)
+      const bound = boundChange(before, after, who)
+      t.match(bound.spec.approval, { by: who.by, digest: approvedDigest(after.spec) }, what)
+      t.equal(
+        bound.spec.approval?.reason,
+        after.spec.approval?.reason ?? after.status?.approvals?.at(-1)?.reason,
+        what
+      )
+      t.same(bound.status?.approvals, before.status?.approvals, `${what}: the list is the hub's`)
+      t.equal(boundChange(bound, bound, who), bound, `${what}: no change, no approval`)
+    }
+  }
+  const first = boundChange(emptyOverlay(), block(emptyOverlay()), who)
+  t.match(first.spec.approval, { by: who.by, reason: 'blocked release 2' })
+  t.notOk('status' in first, 'no status where there was none')
   t.end()
 })
 

@@ -1,44 +1,18 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
-import { parseAllDocuments } from 'yaml'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { approvedDigest } from '../../../../src/seccomp/policy/approval.js'
 import { kubernetesObjects } from '../../../../src/store/kubernetes-objects.js'
 import { clusterRights } from '../../../../webhook/cluster/access/rights.js'
-import { accountToken } from '../../../helpers/account-token.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
-import { type Cluster, startCluster } from '../../../helpers/cluster.js'
-import type { Json } from '../../../helpers/kube.js'
-import { repositoryRoot } from '../../../helpers/repository.js'
-import { until } from '../../../helpers/until.js'
+import type { Cluster } from '../../../helpers/cluster.js'
+import { startPeopleCluster } from '../../../helpers/people-cluster.js'
 import { startUiRig } from '../../ui/rig.js'
 
 t.setTimeout(400_000)
 const found = await findApiServer()
-const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const ours = '/apis/secco.dev/v1alpha1/namespaces/shop'
-
-const pathOf: Record<string, string> = {
-  ClusterRole: `${rbac}/clusterroles`,
-  ClusterRoleBinding: `${rbac}/clusterrolebindings`,
-  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
-  ValidatingAdmissionPolicy: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
-  ValidatingAdmissionPolicyBinding:
-    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings'
-}
-
-/** What is installed, from the files that people apply. */
-async function install({ kube }: Cluster, file: string): Promise<void> {
-  const text = await readFile(join(repositoryRoot, 'manifests', file), 'utf8')
-  for (const document of parseAllDocuments(text)) {
-    const object = document.toJS() as Json & { kind: string }
-    const path = pathOf[object.kind]
-    if (path !== undefined) await kube.do('POST', path, object)
-  }
-}
 
 function configOf({ url, caPem }: Cluster, token: string): KubeConfig {
   const config = new KubeConfig()
@@ -50,41 +24,13 @@ function configOf({ url, caPem }: Cluster, token: string): KubeConfig {
   return config
 }
 
-async function account({ kube }: Cluster, namespace: string, name: string): Promise<string> {
-  const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
-  await kube.do('POST', path, { metadata: { name } })
-  return accountToken(kube, namespace, name)
-}
-
 test('what a person does in the pages is written as that person, and the cluster decides', {
   skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
   if (found.programs === undefined) return
-  const cluster = await startCluster(found.programs)
+  const { cluster, tokens } = await startPeopleCluster(found.programs)
   t.teardown(() => cluster.stop())
   const { kube } = cluster
-  for (const name of ['shop', 'secco-system'])
-    await kube.do('POST', '/api/v1/namespaces', { metadata: { name } })
-  await install(cluster, 'crds/seccompprofiles.yaml')
-  await install(cluster, 'crds/seccomprules.yaml')
-  await install(cluster, 'base/people-rights.yaml')
-  await install(cluster, 'base/approval-policy.yaml')
-  await install(cluster, 'overlays/ha/rights.yaml')
-  const tokens = {
-    hub: await account(cluster, 'secco-system', 'secco-hub'),
-    olga: await account(cluster, 'shop', 'olga'),
-    dora: await account(cluster, 'shop', 'dora'),
-    vera: await account(cluster, 'shop', 'vera')
-  }
-  const give = (role: string, name: string) =>
-    kube.do('POST', `${rbac}/namespaces/shop/rolebindings`, {
-      metadata: { name: `${role}-${name}` },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-      subjects: [{ kind: 'ServiceAccount', name, namespace: 'shop' }]
-    })
-  for (const name of ['olga', 'dora', 'vera']) await give('secco-view', name)
-  for (const name of ['olga', 'dora']) await give('secco-edit', name)
-  await give('secco-approve', 'olga')
 
   const profile: SeccompProfile = {
     apiVersion,
@@ -94,24 +40,12 @@ test('what a person does in the pages is written as that person, and the cluster
   }
   const hub = configOf(cluster, tokens.hub)
   const store = kubernetesObjects(hub)
-  await until('the resource to be served', async () =>
-    (await kube.call('GET', `${ours}/seccompprofiles`)).status === 200 ? true : undefined
-  )
   await store.apply('SeccompProfile', profile)
   const observed = { x86_64: ['accept4', 'mount', 'read'] }
   await store.update('SeccompProfile', { namespace: 'shop', name: 'web' }, (one) => ({
     ...one,
     status: { ...one.status, observed }
   }))
-  // A policy takes its time from being written to being asked.
-  await until('the policy to be in force', async () => {
-    const change = { spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } } }
-    const path = `${ours}/seccompprofiles/web?dryRun=All`
-    const asUser = 'system:serviceaccount:shop:dora'
-    const contentType = 'application/merge-patch+json'
-    const { body } = await kube.call('PATCH', path, change, { contentType, asUser })
-    return String(body['message']).includes('may not approve') ? true : undefined
-  })
   const current = async () =>
     (await kube.do('GET', `${ours}/seccompprofiles/web`)) as unknown as SeccompProfile
   const rig = await startUiRig({ objects: [profile], rights: clusterRights(hub), store })

@@ -1,0 +1,78 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KubeConfig } from '@kubernetes/client-node'
+import { t, test } from 'tap'
+import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
+import { findApiServer } from '../../helpers/api-server-programs.js'
+import {
+  changeApproved,
+  changeOverlay,
+  type Ground,
+  importOver,
+  importTrace,
+  observed,
+  overlayRef,
+  ref,
+  unapproved
+} from '../../helpers/approved-profile.js'
+import { startPeopleCluster } from '../../helpers/people-cluster.js'
+import { apiOf, runHere, startWebhookProgram } from '../../helpers/webhook-program.js'
+
+t.setTimeout(500_000)
+const found = await findApiServer()
+
+test('in a cluster, a profile that carries an approval is changed in every way', {
+  skip: found.programs === undefined ? found.skip : false
+}, async (t) => {
+  if (found.programs === undefined) return
+  const people = await startPeopleCluster(found.programs)
+  const { cluster, tokens } = people
+  t.teardown(() => cluster.stop())
+  const folder = await mkdtemp(join(tmpdir(), 'secco-approved-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const mine = await people.kubeconfig(folder, 'olga')
+  const hub = await people.kubeconfig(folder, 'hub')
+  const config = new KubeConfig()
+  config.loadFromFile(hub)
+  const store = kubernetesObjects(config)
+
+  // As kubectl makes it: by another field manager than ours.
+  const path = '/apis/secco.dev/v1alpha1/namespaces/shop/seccompprofiles'
+  await cluster.kube.do('POST', path, unapproved)
+  await store.update('SeccompProfile', ref, (one) => ({
+    ...one,
+    status: { ...one.status, observed: { x86_64: ['accept4', 'read'] } }
+  }))
+  const state = join(folder, 'hub')
+  const webhook = await startWebhookProgram(state, '--kubeconfig', hub, '--roles', 'hub,ui')
+  t.teardown(() => webhook.stop())
+  // What a port that is forwarded to the hub's pod is to the command line, without a pod.
+  const near = join(folder, 'near')
+  await mkdir(near)
+  await copyFile(join(state, 'addresses.json'), join(near, 'addresses.json'))
+  await writeFile(join(near, 'ui-token'), tokens.olga, { mode: 0o600 })
+  const ground: Ground = {
+    ...{ isCluster: true, person: 'system:serviceaccount:shop:olga', folder },
+    secco: (...args) =>
+      runHere([...args, '--state', near, ...(args[0] === 'denials' ? [] : ['--kubeconfig', mine])]),
+    api: apiOf(webhook.ui, tokens.olga),
+    get: (wanted) => store.get('SeccompProfile', wanted)
+  }
+  const approve = ['profile', 'approve', 'shop/web', '--reason', 'release 1']
+  t.match(await ground.secco(...approve), { code: 0 })
+  await store.update('SeccompProfile', ref, (one) => ({
+    ...one,
+    status: { ...one.status, observed }
+  }))
+  await t.test('a profile', (t) => changeApproved(t, ground))
+  // So far olga had her rights in one namespace. What follows is about all of them.
+  for (const role of ['secco-view', 'secco-edit', 'secco-approve']) await people.give(role, 'olga')
+  await t.test('imports', (t) => importOver(t, ground))
+  await t.test('a trace', (t) => importTrace(t, ground))
+  await t.test('the overlay', async (t) => {
+    await changeOverlay(t, ground, true)
+    const overlay = await ground.get(overlayRef)
+    t.match(overlay?.spec.approval, { reason: /^unblocked keyctl: .*: release 2$/ })
+  })
+})
