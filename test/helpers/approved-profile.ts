@@ -175,6 +175,15 @@ async function check(t: Test, what: string, done: Done, output = /(?:)/): Promis
 /** Does every change to a profile that carries an approval, and looks at what is there after each. */
 export const changeApproved = (t: Test, ground: Ground): Promise<void> => each(t, ground, changes)
 
+/** The document for another installation: who applies it there cannot approve in another name. */
+export async function exportApproved(t: Test, { secco, get }: Ground): Promise<void> {
+  t.ok((await get(ref))?.spec.approval, 'it carries an approval')
+  const { code, stdout } = await secco('profile', 'export', key, '-o', 'yaml')
+  t.equal(code, 0)
+  t.match(stdout, /seccomp:/)
+  t.notMatch(stdout, /approval:/)
+}
+
 /** The same by profiles of other tools. */
 export const importOver = (t: Test, ground: Ground): Promise<void> => each(t, ground, imports)
 

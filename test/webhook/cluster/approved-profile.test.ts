@@ -8,6 +8,7 @@ import { findApiServer } from '../../helpers/api-server-programs.js'
 import {
   changeApproved,
   changeOverlay,
+  exportApproved,
   type Ground,
   importOver,
   importTrace,
@@ -66,6 +67,7 @@ test('in a cluster, a profile that carries an approval is changed in every way',
     status: { ...one.status, observed }
   }))
   await t.test('a profile', (t) => changeApproved(t, ground))
+  await t.test('the document', (t) => exportApproved(t, ground))
   // So far olga had her rights in one namespace. What follows is about all of them.
   for (const role of ['secco-view', 'secco-edit', 'secco-approve']) await people.give(role, 'olga')
   await t.test('imports', (t) => importOver(t, ground))
