@@ -34,12 +34,11 @@ async function runAffected() {
   seenMs = Date.now()
   const files = compiledFiles()
   const changed = files.filter((path) => statSync(path).mtimeMs > sinceMs)
+  // Those that load what changed directly come first.
   const tests = affectedBy(
     changed,
     new Map(files.map((path) => [path, readFileSync(path, 'utf8')]))
-  )
-    .filter(isWanted)
-    .sort()
+  ).filter(isWanted)
   if (tests.length === 0) return console.log('waiting for a change')
   const sum = { passed: 0, failed: 0 }
   await runFiles(tests, {
