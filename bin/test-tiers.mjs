@@ -77,6 +77,7 @@ export const table = [
   ['src/store/kubernetes.', 'e2e'],
   ['webhook/', 'unit'],
   ['webhook/cluster/access/', 'e2e'],
+  ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
   // Programs of ours.
