@@ -29,6 +29,7 @@ export const table = [
   ['cli/recorder-options.', 'integration', 'alone'],
   ['cli/profiles/block.', 'e2e', 'alone'],
   ['cli/programs/trace.', 'e2e', 'alone'],
+  ['docs/', 'unit'],
   ['e2e/', 'e2e', 'alone'],
   // An API server without a node.
   ['e2e/api-server.', 'e2e'],

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { shellBlocks } from '../helpers/documents.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 /** A command of the README, and how it went. */
@@ -15,8 +16,9 @@ export interface Step {
 /** The README's block of a newcomer's first five minutes, one command a line, without its comments. */
 export async function readCommands(): Promise<string[]> {
   const readme = await readFile(join(repositoryRoot, 'README.md'), 'utf8')
-  const [, block] = /## Five minutes[^]*?```sh\n([^]*?)```/.exec(readme) ?? []
-  if (block === undefined) throw new Error('the README has no block "Five minutes"')
+  const blocks = shellBlocks('README.md', readme)
+  const block = blocks.find(({ runner }) => runner === 'five-minutes')?.text
+  if (block === undefined) throw new Error('the README has no block "five-minutes"')
   const commands = block.split('\n').map((line) => line.replace(/(^|\s)# .*$/, '').trim())
   return commands.filter((line) => line !== '')
 }
