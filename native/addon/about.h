@@ -28,16 +28,16 @@ struct AboutRows {
   __u32 stripes;
   __u32 numbers;
   __u32 seen_at; /* first bit in `seen` */
-  __u32 by;      /* where in a slot its row's number + 1 stands; 0: rows at slot * stripes */
+  __u32 by; /* where in a slot its row's number + 1 stands; 0: rows at slot * stripes */
 };
 
 /* What one argument of one call had, as a secco_value_set; in the slot's element of an array. */
 struct AboutValues {
   char map[32];
   __u32 abi, nr, argument, mask;
-  __u32 at;     /* of the set, bytes in the element */
+  __u32 at; /* of the set, bytes in the element */
   __u32 places; /* of values, after the word of flags */
-  __u32 by;     /* as above; 0: the element has the slot's number */
+  __u32 by; /* as above; 0: the element has the slot's number */
 };
 
 /* Which notes a map has; what they are told apart by beside the slot. */
@@ -103,7 +103,8 @@ About about_this(__u32 slots, __u32 stripes) {
       if (call.masks[argument] == 0) continue;
       AboutValues &row = about.values[about.value_kinds++];
       row = {"map-arguments", call.abi, call.nr, argument, call.masks[argument], at, SECCO_VALUES, 0};
-      if (call.abi == 1) row = {"map-rows", 1, call.nr, argument, row.mask, at, SECCO_VALUES, offsetof(secco_slot, compat_arguments)};
+      if (call.abi == 1)
+        row = {"map-rows", 1, call.nr, argument, row.mask, at, SECCO_VALUES, offsetof(secco_slot, compat_arguments)};
       at += sizeof(secco_value_set);
     }
   }
@@ -111,8 +112,9 @@ About about_this(__u32 slots, __u32 stripes) {
 #define KEY(field) offsetof(secco_denial_key, field)
 #define VALUE(field) offsetof(secco_denial, field)
   about.note_kinds = 2;
-  about.notes[0] = {"map-denials", notes_of_calls, KEY(index), KEY(generation), KEY(abi), KEY(nr), 0, 0,
-                    VALUE(count), VALUE(succeeded), VALUE(result), VALUE(at), VALUE(pid), VALUE(comm), SECCO_COMM};
+  about.notes[0] = {
+      "map-denials", notes_of_calls,   KEY(index),    KEY(generation), KEY(abi),   KEY(nr),     0,         0,
+      VALUE(count),  VALUE(succeeded), VALUE(result), VALUE(at),       VALUE(pid), VALUE(comm), SECCO_COMM};
   about.notes[1] = about.notes[0];
   memcpy(about.notes[1].map, "map-argument_denials", sizeof("map-argument_denials"));
   about.notes[1].kind = notes_of_arguments;

@@ -60,7 +60,8 @@ inline std::vector<BlockedCall> blocked_calls(const std::vector<int> &pids, unsi
       while (const struct dirent *entry = readdir(opened)) {
         char text[256];
         if (entry->d_name[0] == '.') continue;
-        if (!begins_with(dirfd(opened), (std::string(entry->d_name) + "/syscall").c_str(), text, sizeof(text))) continue;
+        if (!begins_with(dirfd(opened), (std::string(entry->d_name) + "/syscall").c_str(), text, sizeof(text)))
+          continue;
         /* "running", or -1 outside of a call */
         if (text[0] < '0' || text[0] > '9') continue;
         found.push_back({pid, atoi(entry->d_name), narrow, strtoull(text, nullptr, 10)});

@@ -26,9 +26,7 @@ struct FileFailure {
   std::string name;
 };
 
-inline int open_folder(const std::string &folder) {
-  return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
+inline int open_folder(const std::string &folder) { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
 
 inline bool write_all(int fd, const std::string &content) {
   for (size_t at = 0; at < content.size();) {

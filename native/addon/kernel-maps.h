@@ -28,9 +28,9 @@ struct OpenOptions {
   std::string path;
   std::string btf;
   __u32 slots;
-  bool typed;       // tp_btf, else raw_tp
+  bool typed;  // tp_btf, else raw_tp
   std::string pin;  // folder on a bpf file system; empty: everything ends with the process
-  __u32 stripes;    // at most; 0: as many as fit
+  __u32 stripes;  // at most; 0: as many as fit
 };
 
 /*
@@ -206,8 +206,8 @@ class Maps {
       bpf_program__set_autoload(program, name.compare(name.size() - other.size(), other.size(), other) != 0);
     }
     /* libbpf would take a vmlinux on the disk as well, but only the kernel's own types let a program attach. */
-    const bool sees_execveat = exists("/sys/kernel/btf/vmlinux") &&
-                               libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
+    const bool sees_execveat =
+        exists("/sys/kernel/btf/vmlinux") && libbpf_find_vmlinux_btf_id("sched_prepare_exec", BPF_TRACE_RAW_TP) > 0;
     bpf_program__set_autoload(bpf_object__find_program_by_name(object_, "prepare_exec"), sees_execveat);
     secco_config *config = initial_config();
     config->host_mntns = inode_of("/proc/1/ns/mnt");
@@ -363,8 +363,8 @@ class Maps {
 
   void map_memory() {
     const auto fd = [this](const char *name) { return bpf_map__fd(map(name)); };
-    const SlotMaps maps = {fd(".bss"), fd("slots"), fd("counts"), fd("rows"), fd("arguments"), fd("refused"), fd("denials"),
-                           fd("argument_denials")};
+    const SlotMaps maps = {fd(".bss"),      fd("slots"),   fd("counts"),  fd("rows"),
+                           fd("arguments"), fd("refused"), fd("denials"), fd("argument_denials")};
     table_.open(maps, sizes_, adopted_);
   }
 

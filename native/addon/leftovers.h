@@ -187,7 +187,8 @@ class OldLayout {
         const PinnedMap &from = map(about.map);
         auto &row = rows[{one.kind, one.row}];
         if (row == nullptr) row = std::make_unique<Element>(from.fd(), from.bytes(), one.row);
-        if (row->as<__u64>() != nullptr && from.bytes() >= about.numbers * sizeof(__u64)) one.there = row->as<__u64>() + one.nr;
+        if (row->as<__u64>() != nullptr && from.bytes() >= about.numbers * sizeof(__u64))
+          one.there = row->as<__u64>() + one.nr;
       }
       if (!take(slot)) continue;
       auto *state = reinterpret_cast<__u32 *>(memory_.as<__u8>() + slot.index * stride() + about_.state);
@@ -218,8 +219,9 @@ class OldLayout {
   size_t stride() const { return (about_.slot_bytes + 7) / 8 * 8; }
   std::vector<std::string> links() const {
     std::vector<std::string> names = entries_of(folder_);
-    names.erase(std::remove_if(names.begin(), names.end(), [](const auto &name) { return name.rfind("link-", 0) != 0; }),
-                names.end());
+    names.erase(
+        std::remove_if(names.begin(), names.end(), [](const auto &name) { return name.rfind("link-", 0) != 0; }),
+        names.end());
     return names;
   }
 
@@ -301,7 +303,8 @@ class OldLayout {
       const AboutNotes &row = about_.notes[kind];
       secco_argument_denial_key call = {};
       const bool by_arguments = row.kind == notes_of_arguments;
-      if (row.kind > notes_of_arguments || row.more_bytes != (by_arguments ? sizeof(call) - sizeof(call.call) : 0)) continue;
+      if (row.kind > notes_of_arguments || row.more_bytes != (by_arguments ? sizeof(call) - sizeof(call.call) : 0))
+        continue;
       const bool all = map(row.map).each([&](const std::vector<__u8> &key, const std::vector<__u8> &value) {
         secco_denial denial = {};
         denial.count = big(value, row.count);

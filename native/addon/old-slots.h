@@ -51,8 +51,8 @@ class OldSlots {
    * process' predecessor was killed is not taken again.
    */
   bool take_over(const OldSlot &old, bool seamless) {
-    const long index =
-        table_.adopt({old.mntns, old.cgroup_id, old.pid, old.filtered, old.comm, old.name, old.parent, old.part, old.ns_id});
+    const long index = table_.adopt(
+        {old.mntns, old.cgroup_id, old.pid, old.filtered, old.comm, old.name, old.parent, old.part, old.ns_id});
     if (index < 0) return false;
     secco_slot &mine = table_.slot(index);
     /* The same observation goes on under the same id. */
@@ -186,7 +186,8 @@ class OldSlots {
       if (counts == nullptr) all = false;
       __u64 none = 0;
       if (!one.uncounted) move(counts == nullptr ? &mine.unknown : counts + one.nr, one.count, one.there);
-      else if (counts != nullptr) __atomic_compare_exchange_n(counts + one.nr, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+      else if (counts != nullptr)
+        __atomic_compare_exchange_n(counts + one.nr, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
       const __u32 at = starts[one.abi] + one.nr;
       const __u64 bit = 1ULL << (at % 64);
       if (!(__atomic_fetch_or(&mine.seen[at / 64], bit, __ATOMIC_ACQ_REL) & bit)) {
@@ -207,7 +208,8 @@ class OldSlots {
     if (__atomic_load_n(place, __ATOMIC_ACQUIRE) == 0) {
       const __u32 taken = table_.take_row();
       __u32 none = 0;
-      if (!__atomic_compare_exchange_n(place, &none, taken, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) table_.give_row(taken);
+      if (!__atomic_compare_exchange_n(place, &none, taken, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        table_.give_row(taken);
     }
     row->emplace(table_.details_.rows_, sizeof(secco_row), *place - 1);
   }

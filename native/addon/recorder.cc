@@ -29,12 +29,15 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Recorder",
-                       {InstanceMethod<&Recorder::attach>("attach"), InstanceMethod<&Recorder::detach>("detach"),
+                       {InstanceMethod<&Recorder::attach>("attach"),
+                        InstanceMethod<&Recorder::detach>("detach"),
                         InstanceMethod<&Recorder::attached>("attached"),
                         InstanceMethod<&Recorder::counters>("counters"),
                         InstanceMethod<&Recorder::snapshot>("snapshot"),
-                        InstanceMethod<&Recorder::changes>("changes"), InstanceMethod<&Recorder::read>("read"),
-                        InstanceMethod<&Recorder::adopt>("adopt"), InstanceMethod<&Recorder::release>("release"),
+                        InstanceMethod<&Recorder::changes>("changes"),
+                        InstanceMethod<&Recorder::read>("read"),
+                        InstanceMethod<&Recorder::adopt>("adopt"),
+                        InstanceMethod<&Recorder::release>("release"),
                         InstanceMethod<&Recorder::ignore>("ignore"),
                         InstanceMethod<&Recorder::host_mntns>("hostMntns"),
                         InstanceMethod<&Recorder::own_cgroup>("ownCgroup"),
@@ -45,8 +48,10 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::denials>("denials"),
                         InstanceMethod<&Recorder::new_denials>("newDenials"),
                         InstanceMethod<&Recorder::noted>("noted"),
-                        InstanceMethod<&Recorder::tell_refused>("tellRefused"), InstanceMethod<&Recorder::stop>("stop"),
-                        InstanceMethod<&Recorder::adopted>("adopted"), InstanceMethod<&Recorder::slots>("slots"),
+                        InstanceMethod<&Recorder::tell_refused>("tellRefused"),
+                        InstanceMethod<&Recorder::stop>("stop"),
+                        InstanceMethod<&Recorder::adopted>("adopted"),
+                        InstanceMethod<&Recorder::slots>("slots"),
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
 
@@ -174,7 +179,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     }
     refused.any_result = info[4].ToBoolean();
     return Napi::Boolean::New(env_, table().watch(info[0].As<Napi::Number>().Uint32Value(),
-                                                 info[1].As<Napi::Number>().Uint32Value(), refused));
+                                                  info[1].As<Napi::Number>().Uint32Value(), refused));
   }
 
   Napi::Value noted(const Napi::CallbackInfo &) {
@@ -221,8 +226,8 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     return Napi::Boolean::New(env_, done);
   }
   Napi::Value ignore(const Napi::CallbackInfo &info) {
-    return Napi::Boolean::New(env_, table().ignore(info[0].As<Napi::Number>().Uint32Value(),
-                                                  info[1].As<Napi::Number>().Uint32Value()));
+    return Napi::Boolean::New(
+        env_, table().ignore(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value()));
   }
 
   Napi::Value host_mntns(const Napi::CallbackInfo &) { return Napi::Number::New(env_, maps().host_mntns()); }

@@ -39,9 +39,10 @@ class Attached {
   void load(const std::string &path) {
     size_t bytes = 0;
     struct bpf_map *map = bpf_object__find_map_by_name(object_, ".rodata");
-    auto *host = map == nullptr ? nullptr
-                                : static_cast<__u32 *>(const_cast<void *>(
-                                      static_cast<const void *>(bpf_map__initial_value(map, &bytes))));
+    auto *host =
+        map == nullptr
+            ? nullptr
+            : static_cast<__u32 *>(const_cast<void *>(static_cast<const void *>(bpf_map__initial_value(map, &bytes))));
     if (host != nullptr) *host = inode_of("/proc/self/ns/mnt");
     if (const int code = load_undisturbed(object_); code != 0) throw Failure{"cannot load '" + path + "'", -code};
     struct bpf_program *program;

@@ -47,7 +47,7 @@ class SlotFace {
         before = {};
       }
       if (!is_used) continue;
-      const Given now = {true,      slot->generation, slot->flags,          slot->exits,
+      const Given now = {true,      slot->generation,      slot->flags,       slot->exits,
                          slot->pid, load(&slot->distinct), load(&slot->ns_id)};
       if (before == now) continue;
       if (changed.size() >= most) {

@@ -105,7 +105,8 @@ class SlotTable {
 
   /* The slot of a key, made if there is none; -1: table full. The kernel's claim(), from here. */
   long adopt(const Adopted &container) {
-    const long at = claim_entry((static_cast<__u64>(container.mntns) << 32) ^ container.cgroup ^ SECCO_PART_KEY(container.part));
+    const long at =
+        claim_entry((static_cast<__u64>(container.mntns) << 32) ^ container.cgroup ^ SECCO_PART_KEY(container.part));
     if (at < 0) return full();
     secco_entry &entry = state().entries[at];
     __u64 known = load(&entry.word);
@@ -117,8 +118,8 @@ class SlotTable {
     const long taken = take_slot();
     if (taken < 0) {
       __u64 none = 0;
-      __atomic_compare_exchange_n(&entry.word, &none, static_cast<__u64>(SECCO_FULL) << 32, false,
-                                  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+      __atomic_compare_exchange_n(&entry.word, &none, static_cast<__u64>(SECCO_FULL) << 32, false, __ATOMIC_ACQ_REL,
+                                  __ATOMIC_ACQUIRE);
       return full();
     }
     const __u32 flags = SECCO_ADOPTED | (container.filtered ? SECCO_FILTERED : 0);
@@ -286,7 +287,8 @@ class SlotTable {
     for (__u32 index : odd) {
       if (__atomic_load_n(&slot(index).state, __ATOMIC_ACQUIRE) != SECCO_SLOT_FREE || is_free(index)) continue;
       bool linked = false;
-      for (const secco_entry &entry : state().entries) linked = linked || static_cast<__u32>(load(&entry.word)) == index + 1;
+      for (const secco_entry &entry : state().entries)
+        linked = linked || static_cast<__u32>(load(&entry.word)) == index + 1;
       if (linked) __atomic_store_n(&slot(index).state, SECCO_SLOT_USED, __ATOMIC_RELEASE);
       else limbo_.push_back(index);
     }
@@ -324,8 +326,8 @@ class SlotTable {
     __u64 *word = &state().entries[slot(index).entry % SECCO_ENTRIES].word;
     __u64 known = load(word);
     while (static_cast<__u32>(known) == index + 1 &&
-           !__atomic_compare_exchange_n(word, &known, known | static_cast<__u64>(flag) << 32, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+           !__atomic_compare_exchange_n(word, &known, known | static_cast<__u64>(flag) << 32, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
     }
     forget_last();
   }
@@ -410,9 +412,8 @@ class SlotTable {
       if (place < 0) return -1;
       __u64 there = load(&state().entries[place].key);
       if (there == key) return place;
-      if (there <= SECCO_KEY_REMOVED &&
-          __atomic_compare_exchange_n(&state().entries[place].key, &there, key, false, __ATOMIC_ACQ_REL,
-                                      __ATOMIC_ACQUIRE)) {
+      if (there <= SECCO_KEY_REMOVED && __atomic_compare_exchange_n(&state().entries[place].key, &there, key, false,
+                                                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         return place;
       }
     }

@@ -96,8 +96,9 @@ ON_ITS_OWN __u32 take_row(__u32 index, __u32 which)
 	if (!before)
 		return taken;
 	if (taken != SECCO_NO_ROW)
-		__sync_fetch_and_or(&state.free_rows[((taken - 1) >> 6) & (SECCO_ROWS_MAX / 64 - 1)],
-				    1ULL << ((taken - 1) & 63));
+		__sync_fetch_and_or(
+			&state.free_rows[((taken - 1) >> 6) & (SECCO_ROWS_MAX / 64 - 1)],
+			1ULL << ((taken - 1) & 63));
 	return before;
 }
 

@@ -110,7 +110,8 @@ ALWAYS __u32 asked_of(__u32 abi, __u32 nr, __u32 at)
 		asked = state.deciding[checked];
 	if (asked || abi == X32 || known >= SECCO_NATIVE_NUMBERS)
 		return asked;
-	__u32 call = (abi == COMPAT ? config.compat[known] : config.native[known]) & SECCO_CALL_BITS;
+	__u32 call =
+		(abi == COMPAT ? config.compat[known] : config.native[known]) & SECCO_CALL_BITS;
 	for (__u32 i = 0; call && i < 3; i++)
 		if (config.calls[(call - 1) & SECCO_CALL_BITS].masks[i])
 			asked |= 1 << i;
@@ -135,9 +136,15 @@ ON_ITS_OWN int note_arguments(__u32 index, __u32 abi, __u32 nr, __s64 result, __
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)task);
 #define TAKE(number)                                                                               \
 	if (asked & 1 << number)                                                                   \
-		key.arguments[number] = abi == COMPAT ? (__u32)regs->COMPAT_ARGUMENT_##number       \
-						      : regs->NATIVE_ARGUMENT_##number;
-	TAKE(0) TAKE(1) TAKE(2) TAKE(3) TAKE(4) TAKE(5)
+	key.arguments[number] = abi == COMPAT ? (__u32)regs->COMPAT_ARGUMENT_##number              \
+					      : regs->NATIVE_ARGUMENT_##number
+	TAKE(0);
+	TAKE(1);
+	TAKE(2);
+	TAKE(3);
+	TAKE(4);
+	TAKE(5);
+#undef TAKE
 	__sync_fetch_and_add(&state.noted, 1);
 	struct secco_denial *denial = bpf_map_lookup_elem(&argument_denials, &key);
 	if (!denial) {

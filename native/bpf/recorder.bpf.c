@@ -34,8 +34,9 @@ ALWAYS bool is_runtime(__u64 comm)
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40)
 	__u64 five = comm & 0xFFFFFFFFFFULL, six = comm & 0xFFFFFFFFFFFFULL;
-	return six == NAME('r', 'u', 'n', 'c', ':', '[') || five == NAME('r', 'u', 'n', 'c', 0, 0) ||
-	       five == NAME('c', 'r', 'u', 'n', 0, 0) || six == NAME('y', 'o', 'u', 'k', 'i', 0) ||
+	return six == NAME('r', 'u', 'n', 'c', ':', '[') ||
+	       five == NAME('r', 'u', 'n', 'c', 0, 0) || five == NAME('c', 'r', 'u', 'n', 0, 0) ||
+	       six == NAME('y', 'o', 'u', 'k', 'i', 0) ||
 	       (comm & 0xFFFFFFFF) == NAME('e', 'x', 'e', 0, 0, 0);
 }
 
@@ -202,7 +203,8 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	if (GET(task, thread_info.THREAD_WORD) & COMPAT_BIT || nr >= SECCO_NATIVE_NUMBERS ||
 	    config.native[nr])
 		goto any;
-	volatile struct secco_last *last = remembered(task, mntns, bpf_get_smp_processor_id(), direct);
+	volatile struct secco_last *last =
+		remembered(task, mntns, bpf_get_smp_processor_id(), direct);
 	if (!last)
 		goto any;
 	__u64 word = last->word;
@@ -372,8 +374,8 @@ ALWAYS int on_process_exit(bool direct)
 	 * group that ends for another reason meanwhile (whoever joined the thread exits) is not that.
 	 */
 	struct signal_struct *signal = task->signal;
-	bool group_killed = signal->flags & SIGNAL_GROUP_EXIT &&
-			    (signal->group_exit_code & 0x7f) == SIGSYS;
+	bool group_killed =
+		signal->flags & SIGNAL_GROUP_EXIT && (signal->group_exit_code & 0x7f) == SIGSYS;
 	bool killed = (task->exit_code & 0x7f) == SIGSYS && !group_killed;
 	if (!exits && !killed)
 		return 0;

@@ -151,8 +151,10 @@ ALWAYS __u64 find(__u64 key)
 ALWAYS __u32 lowest_bit(__u64 one)
 {
 	return ((one & 0xAAAAAAAAAAAAAAAAULL) != 0) | ((one & 0xCCCCCCCCCCCCCCCCULL) != 0) << 1 |
-	       ((one & 0xF0F0F0F0F0F0F0F0ULL) != 0) << 2 | ((one & 0xFF00FF00FF00FF00ULL) != 0) << 3 |
-	       ((one & 0xFFFF0000FFFF0000ULL) != 0) << 4 | ((one & 0xFFFFFFFF00000000ULL) != 0) << 5;
+	       ((one & 0xF0F0F0F0F0F0F0F0ULL) != 0) << 2 |
+	       ((one & 0xFF00FF00FF00FF00ULL) != 0) << 3 |
+	       ((one & 0xFFFF0000FFFF0000ULL) != 0) << 4 |
+	       ((one & 0xFFFFFFFF00000000ULL) != 0) << 5;
 }
 
 /* A free slot's number, taken; -1 when there is none. */
@@ -219,7 +221,8 @@ ALWAYS void name_slot(struct secco_slot *slot, struct task_struct *task)
 	bpf_probe_read_kernel_str(slot->cgroup_name, SECCO_NAME, BPF_CORE_READ(node, name));
 	slot->cgroup_parent[0] = 0;
 	if (parent)
-		bpf_probe_read_kernel_str(slot->cgroup_parent, SECCO_NAME, BPF_CORE_READ(parent, name));
+		bpf_probe_read_kernel_str(slot->cgroup_parent, SECCO_NAME,
+					  BPF_CORE_READ(parent, name));
 }
 
 ALWAYS void table_full(__u64 ns_id)

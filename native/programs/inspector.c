@@ -110,7 +110,8 @@ static int by_iterator(const char *path, const int *pids, size_t count)
 	if (!object)
 		return reason("cannot open the object");
 	struct bpf_map *wanted = bpf_object__find_map_by_name(object, "wanted");
-	if (!wanted || bpf_map__set_max_entries(wanted, count + 1) != 0 || bpf_object__load(object) != 0)
+	if (!wanted || bpf_map__set_max_entries(wanted, count + 1) != 0 ||
+	    bpf_object__load(object) != 0)
 		return reason("cannot load the iterator");
 	uint8_t one = 1;
 	for (size_t i = 0; i < count; i++)
@@ -133,7 +134,8 @@ static int by_iterator(const char *path, const int *pids, size_t count)
 		if (length > sizeof(bytes) || !take(from, bytes, length))
 			break;
 		if (now.count < FILTERS_AT_MOST)
-			now.numbers[now.count++] = length == 0 ? -1 : (long)number_of(bytes, length);
+			now.numbers[now.count++] =
+				length == 0 ? -1 : (long)number_of(bytes, length);
 	}
 	say(&now);
 	return 0;
@@ -172,13 +174,16 @@ static void by_ptrace(int pid)
 		return;
 	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0 && waitpid(pid, &status, __WALL) == pid) {
 		while (now.count < FILTERS_AT_MOST) {
-			long length = ptrace(PTRACE_SECCOMP_GET_FILTER, pid, (void *)(uintptr_t)now.count, NULL);
+			long length = ptrace(PTRACE_SECCOMP_GET_FILTER, pid,
+					     (void *)(uintptr_t)now.count, NULL);
 			if (length < 0 || length > 4096)
 				break;
-			length = ptrace(PTRACE_SECCOMP_GET_FILTER, pid, (void *)(uintptr_t)now.count, bytes);
+			length = ptrace(PTRACE_SECCOMP_GET_FILTER, pid,
+					(void *)(uintptr_t)now.count, bytes);
 			if (length < 0)
 				break;
-			now.numbers[now.count++] = (long)number_of(bytes, length * sizeof(struct sock_filter));
+			now.numbers[now.count++] =
+				(long)number_of(bytes, length * sizeof(struct sock_filter));
 		}
 		/* A signal that came meanwhile is given back with the detach. */
 		int signal = WIFSTOPPED(status) && status >> 16 == 0 ? WSTOPSIG(status) : 0;

@@ -40,7 +40,8 @@ enum { READY_FD = 3, GO_FD = 4 };
 
 static int fail(const char *what, const char *which)
 {
-	fprintf(stderr, "secco-launcher: %s%s%s: %s\n", what, *which ? " " : "", which, strerror(errno));
+	fprintf(stderr, "secco-launcher: %s%s%s: %s\n", what, *which ? " " : "", which,
+		strerror(errno));
 	return FAILED;
 }
 
@@ -100,10 +101,12 @@ static const char *find_program(const char *name)
 		return name;
 	const char *path = getenv("PATH");
 	int reason = ENOENT;
-	for (const char *part = path ? path : "/usr/local/bin:/bin:/usr/bin"; part; part = *part ? part + 1 : NULL) {
+	for (const char *part = path ? path : "/usr/local/bin:/bin:/usr/bin"; part;
+	     part = *part ? part + 1 : NULL) {
 		size_t length = strcspn(part, ":");
 		struct stat info;
-		snprintf(found, sizeof(found), "%.*s%s%s", (int)length, part, length ? "/" : "./", name);
+		snprintf(found, sizeof(found), "%.*s%s%s", (int)length, part, length ? "/" : "./",
+			 name);
 		if (stat(found, &info) == 0 && S_ISREG(info.st_mode)) {
 			if (access(found, X_OK) == 0)
 				return found;
@@ -120,8 +123,8 @@ static const char *find_program(const char *name)
 static int cannot_run(const char *name, bool wait)
 {
 	int reason = errno;
-	dprintf(wait ? READY_FD : STDERR_FILENO, "%scannot run '%s': %s\n", wait ? "" : "secco-launcher: ",
-		name, strerror(reason));
+	dprintf(wait ? READY_FD : STDERR_FILENO, "%scannot run '%s': %s\n",
+		wait ? "" : "secco-launcher: ", name, strerror(reason));
 	return reason == ENOENT || reason == ENOTDIR ? NOT_FOUND : CANNOT_EXECUTE;
 }
 
@@ -178,7 +181,8 @@ static int run(int count, char **args)
 			break;
 	}
 	if (at >= count || strcmp(args[at], "--") != 0 || at + 1 >= count) {
-		fprintf(stderr, "secco-launcher: usage: run [--filter] [--wait] [--cgroup DIR] -- COMMAND [ARG…]\n");
+		fprintf(stderr,
+			"secco-launcher: usage: run [--filter] [--wait] [--cgroup DIR] -- COMMAND [ARG…]\n");
 		return FAILED;
 	}
 	char **command = args + at + 1;
@@ -240,9 +244,12 @@ static const struct {
 	const char *name;
 	enum scmp_compare compare;
 } operators[] = {
-	{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT },
-	{ "SCMP_CMP_LE", SCMP_CMP_LE }, { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-	{ "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_LT", SCMP_CMP_LT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE },
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+	{ "SCMP_CMP_GE", SCMP_CMP_GE },
+	{ "SCMP_CMP_GT", SCMP_CMP_GT },
 	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
@@ -278,7 +285,8 @@ static bool read_argument(char *text, struct scmp_arg_cmp *argument)
 		return REFUSE("reason malformed argument %s", text);
 	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
 		if (strcmp(operators[i].name, name) == 0) {
-			*argument = (struct scmp_arg_cmp){ index, operators[i].compare, value, second };
+			*argument =
+				(struct scmp_arg_cmp){ index, operators[i].compare, value, second };
 			return true;
 		}
 	}
@@ -308,7 +316,8 @@ static int add_rule(scmp_filter_ctx filter, uint32_t action, int number, unsigne
 /* "rule ACTION ERRNO NAME [ARGUMENT…]" */
 static bool read_rule(scmp_filter_ctx filter, uint32_t standard)
 {
-	const char *action_name = strtok(NULL, " "), *errnum = strtok(NULL, " "), *name = strtok(NULL, " ");
+	const char *action_name = strtok(NULL, " "), *errnum = strtok(NULL, " "),
+		   *name = strtok(NULL, " ");
 	struct scmp_arg_cmp arguments[12];
 	unsigned count = 0;
 	uint32_t action;
@@ -358,7 +367,8 @@ static bool build(scmp_filter_ctx *filter, FILE *from)
 			uint32_t arch = name ? seccomp_arch_resolve_name(name) : 0;
 			int code = arch ? seccomp_arch_add(*filter, arch) : -EINVAL;
 			if (code != 0 && code != -EEXIST)
-				good = REFUSE("reason architecture %s: %s", name ? name : "", strerror(-code));
+				good = REFUSE("reason architecture %s: %s", name ? name : "",
+					      strerror(-code));
 		} else if (strcmp(word, "rule") == 0) {
 			good = read_rule(*filter, standard);
 		} else {
@@ -381,7 +391,8 @@ static bool compile(scmp_filter_ctx filter, struct sock_fprog *program)
 		return REFUSE("reason cannot compile the filter: %s", strerror(code ? -code : EIO));
 	size_t length = bytes / sizeof(struct sock_filter);
 	if (length > BPF_MAXINSNS)
-		return REFUSE("reason the filter has %zu instructions, the kernel takes %d", length, BPF_MAXINSNS);
+		return REFUSE("reason the filter has %zu instructions, the kernel takes %d", length,
+			      BPF_MAXINSNS);
 	program->len = length;
 	program->filter = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (program->filter == MAP_FAILED)
@@ -399,7 +410,8 @@ static int trial(void)
 		return 1;
 	fflush(stdout);
 	/* The child may not be able to say anything any more once its filter is in place. */
-	volatile int *answer = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *answer =
+		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (answer == MAP_FAILED)
 		return fail("cannot share memory", "");
 	*answer = -1;

@@ -138,7 +138,8 @@ static const char *read_it(pid_t child)
 	if (length < 0)
 		return "PTRACE_SECCOMP_GET_FILTER";
 	errno = EPROTO;
-	if (length != FILTER_LENGTH || ptrace(PTRACE_SECCOMP_GET_FILTER, child, 0, got) != FILTER_LENGTH ||
+	if (length != FILTER_LENGTH ||
+	    ptrace(PTRACE_SECCOMP_GET_FILTER, child, 0, got) != FILTER_LENGTH ||
 	    memcmp(got, expected, sizeof(got)) != 0)
 		return "the filter read is not the one installed";
 	return NULL;
@@ -186,7 +187,8 @@ static int read_filter(void)
 
 static int audit(void)
 {
-	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1) };
+	struct sockaddr_nl group = { .nl_family = AF_NETLINK,
+				     .nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1) };
 	int log = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
 	if (log < 0 || bind(log, (struct sockaddr *)&group, sizeof(group)) != 0)
 		return reason("cannot join the audit multicast group");
@@ -198,7 +200,8 @@ static int audit(void)
 	struct pollfd wanted = { .fd = log, .events = POLLIN };
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	long until = now.tv_sec * 1000 + now.tv_nsec / 1000000 + RECORD_WAIT_MS, left = RECORD_WAIT_MS;
+	long until = now.tv_sec * 1000 + now.tv_nsec / 1000000 + RECORD_WAIT_MS,
+	     left = RECORD_WAIT_MS;
 	int found = 0;
 	while (!found && left > 0 && poll(&wanted, 1, left) > 0) {
 		ssize_t length = recv(log, message, sizeof(message) - 1, MSG_DONTWAIT);
@@ -221,7 +224,8 @@ static int pin(const char *folder)
 	char path[4096];
 	if (statfs(folder, &where) != 0 || (unsigned long)where.f_type != BPF_FS_MAGIC) {
 		/* Could it be mounted? Tried where nobody else sees it. */
-		if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+		if (unshare(CLONE_NEWNS) != 0 ||
+		    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		    mount("bpf", folder, "bpf", 0, NULL) != 0)
 			return reason("no bpf file system is mounted there, and none can be");
 	}
@@ -282,6 +286,7 @@ int main(int count, char **args)
 		return pin(args[2]);
 	if (count == 3 && strcmp(mode, "iter") == 0)
 		return iter(args[2]);
-	fprintf(stderr, "secco-probe: usage: refused CALLS|wait|read-filter|audit|pin FOLDER|iter OBJECT\n");
+	fprintf(stderr,
+		"secco-probe: usage: refused CALLS|wait|read-filter|audit|pin FOLDER|iter OBJECT\n");
 	return 2;
 }

@@ -33,31 +33,31 @@
 #endif
 
 /* ROW(abi, name, number, number of its first set in the ABI, masks of arguments 0 to 2, traits) */
-#define SECCO_LEARNED_NATIVE(ROW)                                                                     \
-	ROW(0, socket, SECCO_NUMBER(41, 198), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)          \
-	ROW(0, socketpair, SECCO_NUMBER(53, 199), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)      \
-	ROW(0, clone, SECCO_NUMBER(56, 220), 6, SECCO_NAMESPACES, 0, 0, SECCO_FORKS)                  \
-	ROW(0, unshare, SECCO_NUMBER(272, 97), 7, SECCO_UNSHARES, 0, 0, SECCO_MOVES)                  \
-	ROW(0, setns, SECCO_NUMBER(308, 268), 8, 0, SECCO_ALL, 0, SECCO_MOVES)                        \
-	ROW(0, prctl, SECCO_NUMBER(157, 167), 9, SECCO_ALL, 0, 0, SECCO_INSTALLS)                     \
-	ROW(0, personality, SECCO_NUMBER(135, 92), 10, SECCO_ALL, 0, 0, 0)                            \
-	ROW(0, ioctl, SECCO_NUMBER(16, 29), 11, 0, SECCO_ALL, 0, 0)                                   \
-	ROW(0, fcntl, SECCO_NUMBER(72, 25), 12, 0, SECCO_ALL, 0, 0)                                   \
+#define SECCO_LEARNED_NATIVE(ROW)                                                                  \
+	ROW(0, socket, SECCO_NUMBER(41, 198), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)       \
+	ROW(0, socketpair, SECCO_NUMBER(53, 199), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)   \
+	ROW(0, clone, SECCO_NUMBER(56, 220), 6, SECCO_NAMESPACES, 0, 0, SECCO_FORKS)               \
+	ROW(0, unshare, SECCO_NUMBER(272, 97), 7, SECCO_UNSHARES, 0, 0, SECCO_MOVES)               \
+	ROW(0, setns, SECCO_NUMBER(308, 268), 8, 0, SECCO_ALL, 0, SECCO_MOVES)                     \
+	ROW(0, prctl, SECCO_NUMBER(157, 167), 9, SECCO_ALL, 0, 0, SECCO_INSTALLS)                  \
+	ROW(0, personality, SECCO_NUMBER(135, 92), 10, SECCO_ALL, 0, 0, 0)                         \
+	ROW(0, ioctl, SECCO_NUMBER(16, 29), 11, 0, SECCO_ALL, 0, 0)                                \
+	ROW(0, fcntl, SECCO_NUMBER(72, 25), 12, 0, SECCO_ALL, 0, 0)                                \
 	ROW(0, setsockopt, SECCO_NUMBER(54, 208), 13, 0, SECCO_ALL, SECCO_ALL, 0)
 
 /* i386; on arm64 32-bit ARM. socketcall has its own call in argument 0, the rest behind a pointer. */
-#define SECCO_LEARNED_COMPAT(ROW)                                                                     \
-	ROW(1, socket, SECCO_NUMBER(359, 281), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)         \
-	ROW(1, socketpair, SECCO_NUMBER(360, 288), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)     \
-	ROW(1, clone, 120, 6, SECCO_NAMESPACES, 0, 0, SECCO_FORKS)                                    \
-	ROW(1, unshare, SECCO_NUMBER(310, 337), 7, SECCO_UNSHARES, 0, 0, SECCO_MOVES)                 \
-	ROW(1, setns, SECCO_NUMBER(346, 375), 8, 0, SECCO_ALL, 0, SECCO_MOVES)                        \
-	ROW(1, prctl, 172, 9, SECCO_ALL, 0, 0, SECCO_INSTALLS)                                        \
-	ROW(1, personality, 136, 10, SECCO_ALL, 0, 0, 0)                                              \
-	ROW(1, ioctl, 54, 11, 0, SECCO_ALL, 0, 0)                                                     \
-	ROW(1, fcntl, 55, 12, 0, SECCO_ALL, 0, 0)                                                     \
-	ROW(1, setsockopt, SECCO_NUMBER(366, 294), 13, 0, SECCO_ALL, SECCO_ALL, 0)                    \
-	ROW(1, fcntl64, 221, 15, 0, SECCO_ALL, 0, 0)                                                  \
+#define SECCO_LEARNED_COMPAT(ROW)                                                                  \
+	ROW(1, socket, SECCO_NUMBER(359, 281), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)      \
+	ROW(1, socketpair, SECCO_NUMBER(360, 288), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)  \
+	ROW(1, clone, 120, 6, SECCO_NAMESPACES, 0, 0, SECCO_FORKS)                                 \
+	ROW(1, unshare, SECCO_NUMBER(310, 337), 7, SECCO_UNSHARES, 0, 0, SECCO_MOVES)              \
+	ROW(1, setns, SECCO_NUMBER(346, 375), 8, 0, SECCO_ALL, 0, SECCO_MOVES)                     \
+	ROW(1, prctl, 172, 9, SECCO_ALL, 0, 0, SECCO_INSTALLS)                                     \
+	ROW(1, personality, 136, 10, SECCO_ALL, 0, 0, 0)                                           \
+	ROW(1, ioctl, 54, 11, 0, SECCO_ALL, 0, 0)                                                  \
+	ROW(1, fcntl, 55, 12, 0, SECCO_ALL, 0, 0)                                                  \
+	ROW(1, setsockopt, SECCO_NUMBER(366, 294), 13, 0, SECCO_ALL, SECCO_ALL, 0)                 \
+	ROW(1, fcntl64, 221, 15, 0, SECCO_ALL, 0, 0)                                               \
 	ROW(1, socketcall, 102, 16, SECCO_ALL, 0, 0, 0)
 
 #ifdef __cplusplus

@@ -50,7 +50,9 @@
 #define SECCO_IGNORED (1U << 3)
 #define SECCO_FULL (1U << 4) /* the entry has a key and got no slot */
 #define SECCO_WATCHED (1U << 5) /* refused_row says which numbers its filter refuses */
-#define SECCO_UNNOTED (1U << 6) /* an earlier layout counted here, and its notes of refused calls were not to be had */
+#define SECCO_UNNOTED                                                                              \
+	(1U                                                                                        \
+	 << 6) /* an earlier layout counted here, and its notes of refused calls were not to be had */
 
 #define SECCO_SLOT_FREE 0
 #define SECCO_SLOT_USED 1
@@ -131,11 +133,13 @@ struct secco_state {
 	__u64 noted; /* moves before and after anything in `denials` does: unmoved, a walk finds what the last one found */
 	__u64 told; /* moves after each note of a slot that is watched: somebody may wait for it */
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
-	__u64 processes[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
+	__u64 processes
+		[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
 	__u64 arguments_lost; /* calls that `argument_denials` had no room for: no count and no set lacks them */
 	__u64 tells_of_passed; /* some profile lets calls through, by their arguments, and tells of them */
-	__u8 deciding[SECCO_SEEN_WORDS * 64]; /* bit n: some profile's rule for this number asks for argument n */
+	__u8 deciding[SECCO_SEEN_WORDS *
+		      64]; /* bit n: some profile's rule for this number asks for argument n */
 	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
 	__u64 epoch __attribute__((aligned(64)));
 	struct secco_last last[SECCO_CPUS] __attribute__((aligned(64)));

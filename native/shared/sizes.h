@@ -54,8 +54,9 @@ static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_size
 /* most_stripes: 0 for as many as fit; fewer than CPUs are shared by them. */
 static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus, __u32 most_stripes)
 {
-	struct secco_sizes sizes = { 1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT,
-				     slots * 2, 0 };
+	struct secco_sizes sizes = {
+		1, 0, slots / 4, slots * SECCO_DENIALS_PER_SLOT, slots * 2, 0
+	};
 	if (sizes.rows < 1)
 		sizes.rows = 1;
 	/* A small table's containers ask for as many different things. */

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* clang-format off */
 static const long calls[] = {
 	SYS_read, SYS_close, SYS_fstat, SYS_lseek, SYS_pread64, SYS_pwrite64, SYS_readv, SYS_writev,
 	SYS_dup, SYS_sendto, SYS_recvfrom, SYS_shutdown, SYS_bind, SYS_listen, SYS_accept4, SYS_getsockname,
@@ -23,6 +24,7 @@ static const long calls[] = {
 	SYS_sched_getscheduler, SYS_sched_getparam, SYS_times, SYS_sysinfo, SYS_getrusage, SYS_uname, SYS_epoll_ctl,
 	SYS_epoll_wait,
 };
+/* clang-format on */
 
 static void live(int told)
 {

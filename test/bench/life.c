@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const long calls[] = {
-	SYS_getpgid, SYS_getsid, SYS_sched_getparam, SYS_sched_getscheduler, SYS_getitimer,
-	SYS_times, SYS_sysinfo, SYS_getpriority, SYS_sched_get_priority_max, SYS_getrusage,
+	SYS_getpgid, SYS_getsid,  SYS_sched_getparam, SYS_sched_getscheduler,	  SYS_getitimer,
+	SYS_times,   SYS_sysinfo, SYS_getpriority,    SYS_sched_get_priority_max, SYS_getrusage,
 };
 
 int main(int count, char **args)

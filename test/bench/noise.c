@@ -10,7 +10,10 @@
 
 static void compat(long nr)
 {
-	__asm__ volatile("int $0x80" : : "a"(nr), "b"(-1), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 :
+			 : "a"(nr), "b"(-1), "c"(0), "d"(0)
+			 : "memory", "r8", "r9", "r10", "r11");
 }
 
 int main(int count, char **args)

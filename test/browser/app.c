@@ -4,9 +4,15 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t wanted;
-static void want(int signal) { wanted = signal; }
+static void want(int signal)
+{
+	wanted = signal;
+}
 
-static void ask(long number) { syscall(number, 0, 0, 0, 0, 0, 0); }
+static void ask(long number)
+{
+	syscall(number, 0, 0, 0, 0, 0, 0);
+}
 
 int main(void)
 {

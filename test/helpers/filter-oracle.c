@@ -80,10 +80,12 @@ int main(void)
 		return 1;
 	printf("built %.1f %u\n", now_ms() - began, program.len);
 	char *rest = NULL;
-	for (char *line = strtok_r(asks + 5, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(asks + 5, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		unsigned long long args[3];
 		struct seccomp_data data = { 0 };
-		if (sscanf(line, "%u %d %llu %llu %llu", &data.arch, &data.nr, &args[0], &args[1], &args[2]) != 5)
+		if (sscanf(line, "%u %d %llu %llu %llu", &data.arch, &data.nr, &args[0], &args[1],
+			   &args[2]) != 5)
 			return 4;
 		for (int i = 0; i < 3; i++)
 			data.args[i] = args[i];
@@ -91,7 +93,8 @@ int main(void)
 	}
 	/* And the kernel's own opinion of it, in a child that may not come back. */
 	fflush(stdout);
-	volatile int *loaded = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *loaded =
+		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child = fork();
 	if (child == 0) {
 		struct rlimit none = { 0, 0 };

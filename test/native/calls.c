@@ -58,7 +58,10 @@ static int refuse_getsid(unsigned action)
 static long compat_with(long nr, long first, long second, long third)
 {
 	long result;
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(first), "c"(second), "d"(third) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(nr), "b"(first), "c"(second), "d"(third)
+			 : "memory", "r8", "r9", "r10", "r11");
 	return result;
 }
 
@@ -149,7 +152,8 @@ static void go_home(void)
 	struct stat own;
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
-	if (sched_setaffinity(0, sizeof(here), &here) || unshare(CLONE_NEWNS) || stat("/proc/self/ns/mnt", &own))
+	if (sched_setaffinity(0, sizeof(here), &here) || unshare(CLONE_NEWNS) ||
+	    stat("/proc/self/ns/mnt", &own))
 		_exit(3);
 	refuse_getsid(SECCOMP_RET_ALLOW);
 	dprintf(1, "%lu\n", (unsigned long)own.st_ino);
@@ -205,11 +209,11 @@ int main(int count, char **args)
 		/* refuses getsid as args[4] says and asks for it in `threads` threads, `number` times each */
 		signal(SIGSYS, handler);
 		meet();
-		refuse_getsid(strcmp(args[4], "errno") == 0 ? SECCOMP_RET_ERRNO | 13 :
-			      strcmp(args[4], "trap") == 0  ? SECCOMP_RET_TRAP :
-			      strcmp(args[4], "log") == 0   ? SECCOMP_RET_LOG :
-			      strcmp(args[4], "kill") == 0  ? SECCOMP_RET_KILL_PROCESS :
-							      SECCOMP_RET_KILL_THREAD);
+		refuse_getsid(strcmp(args[4], "errno") == 0  ? SECCOMP_RET_ERRNO | 13
+			      : strcmp(args[4], "trap") == 0 ? SECCOMP_RET_TRAP
+			      : strcmp(args[4], "log") == 0  ? SECCOMP_RET_LOG
+			      : strcmp(args[4], "kill") == 0 ? SECCOMP_RET_KILL_PROCESS
+							     : SECCOMP_RET_KILL_THREAD);
 		if (threads)
 			in_threads(threads, call_getsid_often);
 		else
@@ -268,7 +272,8 @@ int main(int count, char **args)
 		else
 			syscall(SYS_execveat, open(args[0], O_RDONLY), "", next, environ, 0x1000);
 		return 1;
-	} else if (strcmp(mode, "pod") == 0) { /* under a filter that lets nobody make a namespace */
+	} else if (strcmp(mode, "pod") ==
+		   0) { /* under a filter that lets nobody make a namespace */
 		refuse(SYS_unshare, SECCOMP_RET_ERRNO | 1);
 		execvp(args[2], args + 2);
 		return 1;

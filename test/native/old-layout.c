@@ -20,7 +20,8 @@ static int shorten(__u32 bytes)
 	struct bpf_map_info info = {};
 	__u32 length = sizeof(info), zero = 0;
 	int whole = bpf_obj_get("about");
-	if (whole < 0 || bpf_obj_get_info_by_fd(whole, &info, &length) || info.value_size > sizeof(value))
+	if (whole < 0 || bpf_obj_get_info_by_fd(whole, &info, &length) ||
+	    info.value_size > sizeof(value))
 		return 3;
 	int part = bpf_map_create(BPF_MAP_TYPE_ARRAY, "about", sizeof(zero), bytes, 1, NULL);
 	if (part < 0 || bytes >= info.value_size || bpf_map_lookup_elem(whole, &zero, value) ||
@@ -39,7 +40,8 @@ static int is_wanted(const struct __ptrace_syscall_info *call, int noting)
 static int kill_at(int wanted, int pid, int noting)
 {
 	int status, found = 0;
-	if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) || ptrace(PTRACE_INTERRUPT, pid, 0, 0))
+	if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) ||
+	    ptrace(PTRACE_INTERRUPT, pid, 0, 0))
 		return 3;
 	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
 		struct __ptrace_syscall_info call = {};
@@ -59,5 +61,7 @@ int main(int count, char **args)
 {
 	if (count < 4 || chdir(args[2]))
 		return 2;
-	return strcmp(args[1], "shorten") == 0 ? shorten(atoi(args[3])) : kill_at(atoi(args[3]), atoi(args[4]), strcmp(args[1], "kill-noting") == 0);
+	return strcmp(args[1], "shorten") == 0
+		       ? shorten(atoi(args[3]))
+		       : kill_at(atoi(args[3]), atoi(args[4]), strcmp(args[1], "kill-noting") == 0);
 }

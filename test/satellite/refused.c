@@ -74,8 +74,12 @@ int main(int count, char **args)
 			for (long call = 0; call < number; call++)
 				syscall(SYS_personality, 0x20);
 		/* so many of one family; AF_PACKET is refused by the kernel itself where CAP_NET_RAW is not held */
-		if (!strcmp(args[at], "alg") || !strcmp(args[at], "unix") || !strcmp(args[at], "packet"))
-			open_sockets(*args[at] == 'a' ? AF_ALG : *args[at] == 'u' ? AF_UNIX : AF_PACKET, number);
+		if (!strcmp(args[at], "alg") || !strcmp(args[at], "unix") ||
+		    !strcmp(args[at], "packet"))
+			open_sockets(*args[at] == 'a'	? AF_ALG
+				     : *args[at] == 'u' ? AF_UNIX
+							: AF_PACKET,
+				     number);
 		if (!strcmp(args[at], "alg-children"))
 			for (long call = 0; call < number; call++) {
 				if (fork() == 0) {
