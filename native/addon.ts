@@ -65,8 +65,7 @@ export interface AddonRecorder {
   tellRefused(everyMs: number, moved: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
-  slots(): number
-  leftovers(): { layout: string; slots: number; missed: number; problem: string }[]
+  leftovers(): { layout: string; missed: number; problem: string }[]
 }
 
 /** native/addon/state-watch.cc */
@@ -128,7 +127,6 @@ export interface SlotLayout {
   filteredFlag: number
   completeFlag: number
   ignoredFlag: number
-  unnotedFlag: number
 }
 
 export interface Addon {

@@ -95,10 +95,7 @@ function openPinned(options: RecorderOptions): Opened & { pinning: Pinning } {
   if (problem === undefined) {
     try {
       const opened = open(options, pin)
-      const { addon, native } = opened
-      const slots = native.slots()
-      const kept = slots > (options.slots ?? addon.slotsDefault) ? { kept: slots } : {}
-      return { ...opened, pinning: { folder: pin, adopted: native.adopted(), ...kept } }
+      return { ...opened, pinning: { folder: pin, adopted: opened.native.adopted() } }
     } catch (error) {
       if (error instanceof RecorderInUse) throw error
       problem = `nothing can be pinned in ${pin}: ${reasonOf(error)}`

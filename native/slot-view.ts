@@ -76,7 +76,6 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
         ignored: (flags & layout.ignoredFlag) !== 0,
-        unnoted: (flags & layout.unnotedFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',
         exits,

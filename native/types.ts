@@ -17,8 +17,8 @@ export interface RecorderOptions {
   slots?: number | undefined
   /**
    * Folder on a bpf file system where maps and links are pinned, so that recording goes on while
-   * nobody reads. What an earlier process left there in the same layout is adopted; another layout's is
-   * taken over and removed by `leftovers()`.
+   * nobody reads. What an earlier process left there in the same layout is adopted; another layout's (of
+   * another release, hook or number of slots) is counted and removed by `leftovers()`.
    */
   pin?: string | undefined
   /** 'auto' takes tp_btf where it loads, else raw_tp. */
@@ -39,7 +39,7 @@ export interface RecorderCounters {
   unknownSyscalls: number
   /** Runs that the kernel skipped because the program was already running on that CPU. */
   recursionMisses: number
-  /** Argument values, denial details and rarer ABIs' rows that found no room; slots that another release left without some. */
+  /** Argument values, denial details and rarer ABIs' rows that found no room. */
   detailsLost: number
   /** Calls told apart by their arguments that found no room: no count and no set lacks anything by that. */
   argumentsLost: number
@@ -70,8 +70,6 @@ export interface Slot {
   complete: boolean
   /** Nobody's workload, as `ignore()` was told: nothing is counted. */
   ignored: boolean
-  /** Another release counted here too, and its notes of refused calls are not in `denials`, or not all of them. */
-  unnoted: boolean
   /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
@@ -159,14 +157,12 @@ export interface SelfTest {
 }
 
 /** Owns the kernel maps and links. `stop()` detaches and frees; calling it twice is safe. */
-/** Pins of another layout (of another release), taken over and removed. */
+/** Pins of another layout, removed. */
 export interface Leftover {
   layout: string
-  /** Containers whose calls so far are in this recorder now. */
-  slots: number
-  /** Containers that found no room: lost. */
+  /** Containers that were recorded in it: what it knew of them is gone. */
   missed: number
-  /** Why it could not be read; empty when it could. Its containers, nobody knows how many, are lost then. */
+  /** Why they could not be counted, then nobody knows how many they were; empty when they could. */
   problem: string
 }
 
@@ -178,15 +174,13 @@ export interface Pinning {
   problem?: string
   /** What an earlier process pinned goes on: its slots, its counts, its hooks. */
   adopted: boolean
-  /** Slots that it has where fewer were asked for: those in use need them, and none is lost. */
-  kept?: number
 }
 
 export interface Recorder {
   readonly pinning: Pinning
   /**
-   * Takes over what other layouts in the pin folder hold and removes them. Call it after `attach()`:
-   * then nothing is lost between the two, and what was seen from its beginning still is.
+   * Counts the containers that other layouts in the pin folder hold and removes those pins. Call it after
+   * `attach()`: until then the other layout's programs record.
    */
   leftovers(): Leftover[]
   readonly hook: 'tp_btf' | 'raw_tp'

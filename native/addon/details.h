@@ -7,15 +7,22 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/types.h>
+#include <string.h>
 
 #include <utility>
 #include <vector>
 
 #include "clear-rows.h"
-#include "note-origins.h"
 #include "../shared/recorder.h"
 
 namespace {
+
+/* Keys have no holes between their fields. */
+struct ByCall {
+  bool operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const {
+    return memcmp(&left, &right, sizeof(left)) < 0;
+  }
+};
 
 class Details {
  public:
@@ -52,26 +59,12 @@ class Details {
     walk<secco_argument_denial_key>(
         argument_denials_,
         [&](const secco_argument_denial_key &key, const secco_denial &denial) { all.emplace_back(key, denial); });
-    any_elsewhere_ = fold_origins(&all);
     return all;
   }
 
-  /* What was noted elsewhere. False: no room. */
-  bool note(const secco_argument_denial_key &key, const secco_denial &denial, __u32 origin) {
-    any_elsewhere_ = any_elsewhere_ || origin != noted_here;
-    const secco_argument_denial_key own = with_origin(key, origin);
-    const int failed = key.asked == 0 ? bpf_map_update_elem(denials_, &own.call, &denial, BPF_ANY)
-                                      : bpf_map_update_elem(argument_denials_, &own, &denial, BPF_ANY);
-    return failed == 0;
-  }
-
   void drop(const secco_argument_denial_key &key) const {
-    const __u32 origins = any_elsewhere_ ? note_origins : noted_here + 1;
-    for (__u32 origin = noted_here; origin < origins; origin++) {
-      const secco_argument_denial_key own = with_origin(key, origin);
-      if (key.asked == 0) bpf_map_delete_elem(denials_, &own.call);
-      else bpf_map_delete_elem(argument_denials_, &own);
-    }
+    if (key.asked == 0) bpf_map_delete_elem(denials_, &key.call);
+    else bpf_map_delete_elem(argument_denials_, &key);
   }
 
   /* When nobody can count in the slots any more: their next owners find nothing of them. */
@@ -81,8 +74,6 @@ class Details {
   }
 
  private:
-  friend class OldSlots;
-
   /*
    * One walk of a map of thousands of places; SlotTable::denials() knows when none is needed. Many elements in a
    * call where the kernel gives them so (BPF_MAP_LOOKUP_BATCH of hash maps, Linux 5.6; ENOSPC: a bucket has more).
@@ -118,8 +109,6 @@ class Details {
     }
   }
 
-  /* Of what the newest walk found, or what came since. Before the first one nobody knows. */
-  bool any_elsewhere_ = true;
   int rows_ = -1, arguments_ = -1, refused_ = -1, denials_ = -1, argument_denials_ = -1;
 };
 

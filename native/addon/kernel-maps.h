@@ -13,9 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "leftovers.h"
 #include "mapping.h"
-#include "old-slots.h"
 #include "pins.h"
 #include "../shared/sizes.h"
 #include "slot-table.h"
@@ -50,8 +48,7 @@ class Maps {
     if (object_ == nullptr) throw Failure{"cannot open '" + options.path + "'", errno};
     try {
       configure(options);
-      resize(options, options.slots);
-      if (pins_ != nullptr) make_room(options);
+      resize(options);
       if (pins_ != nullptr) prepare_pins(options);
       load_object();
       map_memory();
@@ -85,10 +82,6 @@ class Maps {
   void attach() {
     if (attached()) return;
     complaints.clear();
-    /* Calls were missed since another layout handed over. */
-    for (const std::string &name : pinned() ? entries_of(pins_->path()) : std::vector<std::string>()) {
-      ::unlink((pins_->of(name) + handed_mark).c_str());
-    }
     table_.forget_execs();
     /* Calls were missed while nothing was attached. */
     table_.forget_complete();
@@ -119,41 +112,29 @@ class Maps {
 
   struct Leftover {
     std::string layout, problem;
-    __u32 slots;
-    __u32 missed; /* found no room */
+    __u32 missed; /* containers that were recorded in it */
   };
 
   /*
-   * Takes over what other layouts hold and removes them. To be called after attach(): then a
-   * container that was seen from its beginning still is. A layout that cannot be read is removed too.
+   * Removes the pins of other layouts and counts the containers that were recorded in them. To be called after
+   * attach(), so that no call goes unseen meanwhile.
    */
-  std::vector<Leftover> take_leftovers() {
-    std::vector<Leftover> done;
-    if (!pinned()) return done;
-    OldSlots mine(table_);
-    mine.settle();
+  std::vector<Leftover> remove_leftovers() {
+    std::vector<Leftover> removed;
+    if (!pinned()) return removed;
     for (const std::string &name : entries_of(pins_->path())) {
       const std::string folder = pins_->of(name);
       if (folder == folder_) continue;
-      Leftover one = {name, "", 0, 0};
+      Leftover one = {name, "", 0};
       try {
-        OldLayout old(folder);
-        old.read();
-        const bool seamless = attached() && old.hand_over();
-        old.each([&](const OldSlot &slot) {
-          const bool taken = mine.take_over(slot, seamless);
-          if (taken) one.slots++;
-          else if (!slot.ignored) one.missed++;
-          return taken;
-        });
+        one.missed = used_slots_in(folder);
       } catch (const Failure &failure) {
         one.problem = failure.what;
       }
-      mine.settle();
       remove_pins(folder);
-      done.push_back(one);
+      removed.push_back(one);
     }
-    return done;
+    return removed;
   }
 
   bool attached() const { return !links_.empty(); }
@@ -226,8 +207,8 @@ class Maps {
     return config;
   }
 
-  void resize(const OpenOptions &options, __u32 slots) {
-    table_.resize(slots);
+  void resize(const OpenOptions &options) {
+    const __u32 slots = table_.slots();
     sizes_ = secco_sizes_of(slots, std::max(1, libbpf_num_possible_cpus()), options.stripes);
     secco_config *config = initial_config();
     config->stripes = sizes_.stripes;
@@ -242,39 +223,16 @@ class Maps {
     config_ = *config;
   }
 
-  /*
-   * As many as are asked for, unless too few of them are left: what found no room in the new table would be lost,
-   * and others are met in it before it takes the old one over. One that is adopted takes nothing over and keeps its
-   * size. A later start, with fewer in use, makes it smaller.
-   */
-  void make_room(const OpenOptions &options) {
-    __u32 used = 0, had = options.slots;
-    for (const std::string &name : entries_of(pins_->path())) {
-      try {
-        const OldLayout old(pins_->of(name));
-        used += old.used();
-        had = std::max(had, old.slots());
-      } catch (const Failure &) {
-        continue; /* take_leftovers() says so */
-      }
-    }
-    const __u32 needed = used + std::max<__u32>(16, used / 8);
-    for (const __u32 slots : {options.slots, had, needed}) {
-      resize(options, std::min<__u32>(slots, SECCO_SLOTS_MAX));
-      if (needed <= slots || exists(pins_->of(layout_of(options)))) return;
-    }
-  }
-
   /* The layout's name: another object, size or configuration is another layout. */
   std::string layout_of(const OpenOptions &options) const {
     Digest digest;
     const std::string object = content_of(options.path);
     digest.add(object.data(), object.size());
     digest.add(config_);
-    digest.add(about_this(table_.slots(), sizes_.stripes));
+    digest.add(pin_header_of(table_.slots()));
     digest.add(static_cast<__u32>(options.typed));
     digest.add(static_cast<__u64>(sizeof(secco_state)));
-    return "v" + std::to_string(about_version) + "-" + digest.text();
+    return "v" + std::to_string(pin_header_version) + "-" + digest.text();
   }
 
   template <typename Do>
@@ -287,7 +245,7 @@ class Maps {
   void prepare_pins(const OpenOptions &options) {
     pins_->sweep();
     folder_ = pins_->of(layout_of(options));
-    bool whole = exists(folder_) && exists(folder_ + "/about");
+    bool whole = exists(folder_) && exists(folder_ + pin_header_name);
     each_map([&](struct bpf_map *, const std::string &name) { whole = whole && exists(folder_ + name); });
     if (!whole) remove_pins(folder_);
     adopted_ = whole;
@@ -303,7 +261,7 @@ class Maps {
   void finish_pins() {
     if (!adopted_) {
       const std::string making = folder_ + half_made;
-      pin_about(making, about_this(table_.slots(), sizes_.stripes));
+      pin_header(making, pin_header_of(table_.slots()));
       if (rename(making.c_str(), folder_.c_str()) != 0) throw Failure{"'" + folder_ + "' cannot be made", errno};
       return;
     }

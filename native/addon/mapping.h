@@ -93,33 +93,6 @@ class Mapping {
   size_t bytes_ = 0;
 };
 
-/* One element of an array in this process; of the whole array each page would be memory of it. */
-class Element {
- public:
-  Element(int fd, size_t bytes, __u32 at) {
-    const size_t page = sysconf(_SC_PAGESIZE), from = (bytes + 7) / 8 * 8 * at, before = from % page;
-    bytes_ = before + bytes;
-    void *got = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, from - before);
-    if (got == MAP_FAILED) return;
-    pages_ = got;
-    element_ = static_cast<char *>(got) + before;
-  }
-  Element(const Element &) = delete;
-  Element &operator=(const Element &) = delete;
-  ~Element() {
-    if (pages_ != nullptr) munmap(pages_, bytes_);
-  }
-  /* nullptr: it cannot be mapped. */
-  template <typename T>
-  T *as() const {
-    return static_cast<T *>(element_);
-  }
-
- private:
-  void *pages_ = nullptr, *element_ = nullptr;
-  size_t bytes_ = 0;
-};
-
 /*
  * Until every CPU has left the programs that run now (membarrier's GLOBAL command is an RCU grace period).
  */

@@ -3,9 +3,8 @@
  * folder per layout; what is in it belongs together and is only ever adopted as a whole.
  *
  *   <pin>/<layout>/map-NAME    every map of the object
- *   <pin>/<layout>/about       how a later release reads the slots, whatever it makes of the rest
+ *   <pin>/<layout>/header      which slots are occupied, for releases with another layout
  *   <pin>/<layout>/link-NAME   every attached program; none while detached
- *   <pin>/<layout>/handed      it was attached until another layout was, which takes it over just now
  *   <pin>/<layout>-making/     maps that are not all there yet: killed half-way, nobody counts in them
  *
  * The kernel keeps names with a dot for itself (kernel/bpf/inode.c).
@@ -22,14 +21,12 @@
 #include <sstream>
 #include <vector>
 
-#include "about.h"
-#include "mapping.h"
+#include "pin-header.h"
 
 namespace {
 
 constexpr long bpf_fs_magic = 0xcafe4a11; /* linux/magic.h */
 const std::string half_made = "-making";
-const std::string handed_mark = "/handed";
 
 std::string pin_name(const char *kind, const char *name) {
   std::string out = std::string(kind) + "-";
@@ -127,17 +124,6 @@ class PinFolder {
   std::string path_;
   int fd_ = -1;
 };
-
-void pin_about(const std::string &folder, const About &about) {
-  const __u32 zero = 0;
-  const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "about", sizeof(zero), sizeof(about), 1, nullptr);
-  if (fd < 0) throw Failure{"map 'about' cannot be made", errno};
-  const bool done =
-      bpf_map_update_elem(fd, &zero, &about, BPF_ANY) == 0 && bpf_obj_pin(fd, (folder + "/about").c_str()) == 0;
-  const int code = errno;
-  close(fd);
-  if (!done) throw Failure{"map 'about' cannot be pinned", code};
-}
 
 /* Mounts a bpf file system, as systemd would. */
 void mount_bpf(const std::string &folder) {

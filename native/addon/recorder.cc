@@ -51,7 +51,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
                         InstanceMethod<&Recorder::tell_refused>("tellRefused"),
                         InstanceMethod<&Recorder::stop>("stop"),
                         InstanceMethod<&Recorder::adopted>("adopted"),
-                        InstanceMethod<&Recorder::slots>("slots"),
+
                         InstanceMethod<&Recorder::leftovers>("leftovers")});
   }
 
@@ -116,15 +116,13 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
     maps_.reset();
   }
   Napi::Value adopted(const Napi::CallbackInfo &) { return Napi::Boolean::New(env_, maps().adopted()); }
-  Napi::Value slots(const Napi::CallbackInfo &) { return Napi::Number::New(env_, table().slots()); }
 
-  /* What was taken over: [{layout, slots, missed, problem}] */
+  /* Pins of other layouts, which are removed: [{layout, missed, problem}] */
   Napi::Value leftovers(const Napi::CallbackInfo &) {
     Napi::Array out = Napi::Array::New(env_);
-    for (const Maps::Leftover &one : maps().take_leftovers()) {
+    for (const Maps::Leftover &one : maps().remove_leftovers()) {
       Napi::Object object = Napi::Object::New(env_);
       object.Set("layout", Napi::String::New(env_, one.layout));
-      object.Set("slots", Napi::Number::New(env_, one.slots));
       object.Set("missed", Napi::Number::New(env_, one.missed));
       object.Set("problem", Napi::String::New(env_, one.problem));
       out.Set(out.Length(), object);

@@ -27,8 +27,6 @@ struct Adopted {
   __u32 pid;
   bool filtered;
   std::string comm, name, parent;
-  __u32 part = SECCO_ENTRY_POINT;
-  __u64 ns_id = 0; /* not known */
 };
 
 /* Cut to its field; the field ends in a zero byte. */
@@ -68,8 +66,6 @@ class SlotTable {
   }
 
   __u32 slots() const { return slots_; }
-  /* Before it is opened. */
-  void resize(__u32 slots) { slots_ = slots; }
   secco_state &state() const { return *state_.as<secco_state>(); }
   secco_slot &slot(__u32 index) const { return slot_memory_.as<secco_slot>()[index]; }
 
@@ -105,15 +101,11 @@ class SlotTable {
 
   /* The slot of a key, made if there is none; -1: table full. The kernel's claim(), from here. */
   long adopt(const Adopted &container) {
-    const long at =
-        claim_entry((static_cast<__u64>(container.mntns) << 32) ^ container.cgroup ^ SECCO_PART_KEY(container.part));
+    const long at = claim_entry((static_cast<__u64>(container.mntns) << 32) ^ container.cgroup);
     if (at < 0) return full();
     secco_entry &entry = state().entries[at];
     __u64 known = load(&entry.word);
-    const __u64 other = static_cast<__u32>(known) != 0 ? other_owner(static_cast<__u32>(known) - 1, container) : 0;
-    if (static_cast<__u32>(known) != 0 && other == 0) return meet(static_cast<__u32>(known) - 1, entry, container);
-    const long twin = other != 0 ? slot_of(container) : -1;
-    if (twin >= 0) return twin;
+    if (static_cast<__u32>(known) != 0) return meet(static_cast<__u32>(known) - 1, entry, container);
     /* An entry that got no slot before may get one now. */
     const long taken = take_slot();
     if (taken < 0) {
@@ -126,21 +118,18 @@ class SlotTable {
     secco_slot &made = slot(taken);
     made.cgroup_id = container.cgroup;
     made.mntns = container.mntns;
-    made.ns_id = container.ns_id;
+    made.ns_id = 0; /* not known */
     made.first_seen = made.last_seen = monotonic();
     made.pid = container.pid;
     made.entry = at;
     made.index = taken;
     made.flags = flags;
-    made.part = container.part;
+    made.part = SECCO_ENTRY_POINT;
     put(made.comm, container.comm);
     put(made.cgroup_name, container.name);
     put(made.cgroup_parent, container.parent);
     const __u64 word = static_cast<__u64>(flags) << 32 | (taken + 1);
-    /* Of two that had one number after the other the younger one is found by it. */
-    while (other <= container.ns_id &&
-           !__atomic_compare_exchange_n(&entry.word, &known, word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-      if (other != 0) break;
+    while (!__atomic_compare_exchange_n(&entry.word, &known, word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
       if (static_cast<__u32>(known) == 0) continue;
       give_slot(taken);
       return static_cast<__u32>(known) - 1;
@@ -308,8 +297,6 @@ class SlotTable {
   }
 
  private:
-  friend class OldSlots;
-
   bool is_free(__u32 index) { return load(&state().free_slots[index / 64]) >> (index % 64) & 1; }
 
   long full() {
@@ -332,23 +319,6 @@ class SlotTable {
     forget_last();
   }
 
-  /* The mount namespace that a slot of the same key is of, where that is another one; else 0. */
-  __u64 other_owner(__u32 index, const Adopted &container) const {
-    const __u64 owner = load(&slot(index).ns_id);
-    return container.ns_id != 0 && owner != container.ns_id ? owner : 0;
-  }
-
-  long slot_of(const Adopted &container) const {
-    long found = -1;
-    each_used([&](__u32 index, const secco_slot &one) {
-      if (one.ns_id == container.ns_id && one.mntns == container.mntns && one.cgroup_id == container.cgroup &&
-          one.part == container.part) {
-        found = index;
-      }
-    });
-    return found;
-  }
-
   /*
    * The kernel side met a container that is not new, and cannot know who of it was met: an exec may have
    * come before the entry point's next call. The runtime knows, so its word counts.
@@ -362,17 +332,6 @@ class SlotTable {
     __atomic_fetch_or(&known.flags, SECCO_ADOPTED, __ATOMIC_ACQ_REL);
     forget_last();
     return index;
-  }
-
-  __u32 take_row() {
-    for (__u32 i = 0; i < SECCO_ROWS_MAX / 64; i++) {
-      __u64 *word = &state().free_rows[i];
-      for (__u64 free = load(word); free != 0; free = load(word)) {
-        const __u64 bit = free & -free;
-        if (__atomic_fetch_and(word, ~bit, __ATOMIC_ACQ_REL) & bit) return i * 64 + __builtin_ctzll(bit) + 1;
-      }
-    }
-    return SECCO_NO_ROW;
   }
 
   /* As in slot.compat_row: one more than the row's number. */

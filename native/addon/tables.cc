@@ -38,7 +38,6 @@ Napi::Object layout(Napi::Env env) {
   out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
   out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
   out.Set("ignoredFlag", Napi::Number::New(env, SECCO_IGNORED));
-  out.Set("unnotedFlag", Napi::Number::New(env, SECCO_UNNOTED));
   return out;
 }
 

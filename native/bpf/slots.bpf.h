@@ -34,21 +34,20 @@ struct {
 
 /*
  * User space reads them by lookup: mmap() would fill in every page at once, and all of it would be
- * resident memory. Only what an earlier release learned is added through a mapping, an element at a time.
+ * resident memory.
  */
-#define ROWS(name, row, flags)                                                                     \
+#define ROWS(name, row)                                                                            \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
-		__uint(map_flags, flags);                                                          \
 		__uint(max_entries, 1);                                                            \
 		__type(key, __u32);                                                                \
 		__type(value, struct row);                                                         \
 	} name SEC(".maps")
 
-ROWS(counts, secco_native_row, BPF_F_MMAPABLE);
-ROWS(rows, secco_row, BPF_F_MMAPABLE);
-ROWS(arguments, secco_argument_row, BPF_F_MMAPABLE);
-ROWS(refused, secco_refused_row, 0);
+ROWS(counts, secco_native_row);
+ROWS(rows, secco_row);
+ROWS(arguments, secco_argument_row);
+ROWS(refused, secco_refused_row);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

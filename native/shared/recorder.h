@@ -50,9 +50,6 @@
 #define SECCO_IGNORED (1U << 3)
 #define SECCO_FULL (1U << 4) /* the entry has a key and got no slot */
 #define SECCO_WATCHED (1U << 5) /* refused_row says which numbers its filter refuses */
-#define SECCO_UNNOTED                                                                              \
-	(1U                                                                                        \
-	 << 6) /* an earlier layout counted here, and its notes of refused calls were not to be had */
 
 #define SECCO_SLOT_FREE 0
 #define SECCO_SLOT_USED 1

@@ -8,10 +8,9 @@ const meanings: Record<keyof Losses, string> = {
   unknownSyscalls: 'calls had numbers that the table does not know',
   recursionMisses: 'runs of the hook were skipped by the kernel',
   unidentified: 'sets belong to containers that could not be named',
-  details:
-    'argument values, denial details or counts of i386 and x32 found no room, or were not told by an earlier release',
+  details: 'argument values, denial details or counts of i386 and x32 found no room',
   missed:
-    'containers ran while nothing was attached, or were recorded by another release and could not be read or found no room',
+    'containers ran while nothing was attached, or were recorded by another release whose layout this one cannot read',
   givenUp: 'observations were given up: too many waited for the hub'
 }
 

@@ -62,12 +62,6 @@ export async function openForSatellite(
     const recorder = await patiently(() => openRecorder({ pin, slots, btf }))
     const { pinning } = recorder
     if (pinning.problem !== undefined) logger.warn({ pin }, pinning.problem)
-    if (pinning.kept !== undefined) {
-      logger.warn(
-        { pin, asked: slots, slots: pinning.kept },
-        'too few of the slots that were asked for would be free: the table has more until a start with fewer in use'
-      )
-    }
     if (pinning.adopted) logger.info({ pin }, 'adopted what was recorded meanwhile')
     return { recorder, reason: '', capabilities: pinCapability(recorder, pin !== undefined) }
   } catch (error) {

@@ -5,27 +5,26 @@ import type { Container } from '../containers/runtime.js'
 import { timeSlices } from '../lib/time-slices.js'
 
 /**
- * What another release pinned here goes on in this recorder, which is attached already.
- * @returns containers that were missed. Of what could not be read: at least one each, as far as anybody knows.
+ * Removes what a recorder with another layout pinned here, once this one is attached.
+ * @returns containers that were recorded in it, at least one for each layout whose slots cannot be counted.
  */
 export function takeLeftovers(recorder: Recorder, logger: Logger): number {
   let missed = 0
-  for (const { problem, ...taken } of recorder.leftovers()) {
+  for (const { problem, ...removed } of recorder.leftovers()) {
     if (problem === '') {
-      missed += taken.missed
-      if (taken.missed > 0) logger.error(taken, 'not all that another release recorded found room')
-      else logger.info(taken, 'took over what another release recorded')
+      missed += removed.missed
+      logger.warn(removed, 'removed pins of another layout')
       continue
     }
-    missed += Math.max(1, taken.missed)
-    logger.error({ ...taken, problem }, 'what another release recorded cannot be read')
+    missed += Math.max(1, removed.missed)
+    logger.error({ ...removed, problem }, 'removed pins of another layout that cannot be read')
   }
   return missed
 }
 
 /**
- * Attaches a recorder that is to be attached anyway, and takes over at once: what both count until then counts
- * twice. Why it cannot be attached is said by whoever attaches it next.
+ * Attaches a recorder that is to be attached anyway, and removes pins of other layouts at once, so that only one of
+ * the two records. Why it cannot be attached is reported by whoever attaches it next.
  * @returns as takeLeftovers()
  */
 export function takeOverEarly(recorder: Recorder, logger: Logger): number {

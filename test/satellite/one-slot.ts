@@ -35,7 +35,6 @@ export function oneSlot(next: Told): Recorder {
     distinct: next.distinct,
     part: 'entry',
     ignored: false,
-    unnoted: false,
     exits: 0,
     hasCompat: false
   })

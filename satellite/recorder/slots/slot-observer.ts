@@ -141,8 +141,8 @@ export function createSlotObserver(options: SlotObserverOptions): SlotObserver {
   /** After the counts were read: no call is in them that the kernel side has not noted before. */
   function unproven({ slot, container }: Named, abis: AbiCounts[], lost: number): AbiNames[] {
     if (!slot.filtered || watch.knows(container)) return []
-    // Where notes found no room, or were left behind, nothing proves anything.
-    if (lost > 0 || slot.unnoted) {
+    // Where notes found no room, nothing proves anything.
+    if (lost > 0) {
       return abis.map(({ abi, syscalls }) => ({ abi, names: syscalls.map(({ name }) => name) }))
     }
     return unprovenNames(abis, recorder.denials(slot), machine)

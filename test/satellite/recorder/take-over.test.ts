@@ -60,9 +60,7 @@ test("another release's pins that cannot be read are a loss", { skip }, async (t
   t.equal(loop.losses().missed, 3)
 })
 
-test('what runs while a satellite of another release starts is counted once', {
-  skip
-}, async (t) => {
+test('what another release recorded in its own layout is a loss', { skip }, async (t) => {
   const { folder, pin } = pinFolder(t)
   const old = openRecorder({ pin, slots: 256 })
   old.attach()
@@ -70,18 +68,17 @@ test('what runs while a satellite of another release starts is counted once', {
   const { stdin, stdout } = cat.process
   if (stdin === null || stdout === null) throw new Error('no pipes')
   cat.go()
-  let echoes = 0
   const echo = async (): Promise<void> => {
     stdin.write('1')
     await once(stdout, 'data')
-    echoes += 1
   }
   await echo()
+  const recorded = old.slots().filter(({ ignored }) => !ignored)
+  t.ok(recorded.some(({ pid }) => pid === cat.pid))
   old.stop({ keep: true })
   mkdirSync(join(pin, 'v0-strange'))
 
-  const state = { isStarting: true }
-  const starting = startSatellite({
+  const satellite = await startSatellite({
     ...{ node: 'n', logger: createLogger('test', quiet), pin, slots: 512 },
     seccompRoot: join(folder, 'seccomp'),
     runcRoots: [join(folder, 'runc')],
@@ -95,20 +92,19 @@ test('what runs while a satellite of another release starts is counted once', {
       flush: () => Promise.resolve(),
       close: () => Promise.resolve()
     })
-  }).finally(() => {
-    state.isStarting = false
   })
-  while (state.isStarting) await echo()
-  const satellite = await starting
-  t.equal(satellite.status().losses?.missed, 1, 'what cannot be read is a loss here too')
+  const missed = satellite.status().losses?.missed ?? 0
+  t.ok(missed > recorded.length, `${missed}: each container, and what cannot be read`)
+  await echo()
   await satellite.close({ keep: true })
 
   const recorder = openRecorder({ pin, slots: 512 })
   t.teardown(() => recorder.stop())
   t.ok(recorder.pinning.adopted)
   const slot = recorder.slots().find(({ pid }) => pid === cat.pid)
-  const counts = recorder.read(slot?.index ?? -1, slot?.generation ?? -1)
-  t.equal(counts?.native.get(write), echoes)
+  t.match(slot, { complete: false }, 'its beginning is not known')
+  t.ok(recorder.read(slot?.index ?? -1, slot?.generation ?? -1)?.native.has(write))
+  t.equal(readdirSync(pin).length, 1)
   stdin.end()
   await cat.ended
 })

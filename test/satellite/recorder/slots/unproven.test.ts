@@ -5,18 +5,15 @@ import { test } from 'tap'
 import { packageRoot } from '../../../../native/paths.js'
 import { probeTracing } from '../../../../native/recorder.js'
 import { startSatellite } from '../../../../satellite/main.js'
-import { createSlotObserver } from '../../../../satellite/recorder/slots/slot-observer.js'
 import { unprovenNames } from '../../../../satellite/recorder/slots/unproven.js'
 import { mergeObservations } from '../../../../satellite/uplink/uplink-merge.js'
 import type { AbiNames, Observation } from '../../../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../../../src/api/seccomp-profile.js'
 import { createLogger } from '../../../../src/lib/log.js'
-import { plain } from '../../../helpers/container-facts.js'
 import { quiet } from '../../../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../../../helpers/runc-bundle.js'
 import { until } from '../../../helpers/until.js'
 import { createRig, observationOf } from '../../../webhook/hub/rig.js'
-import { oneSlot } from '../../one-slot.js'
 
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
@@ -95,28 +92,6 @@ test('what a filter refused that nobody knows is not learned', { skip }, async (
     'a signal is a refusal'
   )
   t.notOk((await learned(second)).includes('getpriority'))
-})
-
-test('without the notes of an earlier release nothing is proven', (t) => {
-  const logger = createLogger('test', quiet)
-  const test = { expected: 0, counted: 0, ok: true }
-  const recorder = oneSlot({ test, misses: 0, distinct: 1, counts: new Map([[140, 3]]) })
-  const observer = createSlotObserver({
-    ...{ recorder, prefix: 'n/b', machine: 'x86_64', logger },
-    ...{ held: () => new Set<string>(), timeOf: String }
-  })
-  const names: AbiNames[] = [{ abi: 'x86_64', names: ['getpriority'] }]
-  for (const [unnoted, unproven] of [
-    [false, []],
-    [true, names]
-  ] as const) {
-    for (const slot of recorder.slots()) {
-      const one = { container: plain({}), blocked: undefined, sequence: 1, inexact: false }
-      const told = observer.observe({ ...one, slot: { ...slot, unnoted }, lostBefore: 0 }, true)
-      t.strictSame(told?.unproven, unproven)
-    }
-  }
-  t.end()
 })
 
 test('one look that proves a call is enough', (t) => {
