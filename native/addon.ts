@@ -15,7 +15,7 @@ export class NativeUnavailable extends Error {
   }
 }
 
-/** The addon's class (native/addon/recorder.cc). Numbers only; recorder.ts gives them their types. */
+/** The addon's class (native/addon/recorder-class.cc). Numbers only; recorder.ts gives them their types. */
 export interface AddonRecorder {
   attach(): void
   detach(): void
@@ -62,16 +62,16 @@ export interface AddonRecorder {
   denials(index?: number, generation?: number): AddonDenial[]
   newDenials(): AddonDenial[]
   noted(): number
-  tellRefused(everyMs: number, moved: () => void): void
+  notifyDenials(intervalMs: number, noted: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
   leftovers(): { layout: string; missed: number; problem: string }[]
 }
 
-/** native/addon/state-watch.cc */
+/** native/addon/state/state-watch-class.cc */
 export interface AddonStateWatch {
   start(appeared: () => void): boolean
-  tell(wanted: boolean): void
+  notify(wanted: boolean): void
   take(): [boolean, ...StateNews[]] | []
   read(folder: string, stamp: string | undefined): RuncStateText | true | undefined
   close(): void

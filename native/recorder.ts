@@ -217,7 +217,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
     denials: (of) => native.denials(of?.index, of?.generation).map(toDetail),
     newDenials: () => native.newDenials().map(toDetail),
     noted: () => native.noted(),
-    tellRefused: (everyMs, moved) => native.tellRefused(everyMs, moved),
+    notifyDenials: (intervalMs, noted) => native.notifyDenials(intervalMs, noted),
     admit: ({ pid, mntns }) => {
       if (mntns !== ownMntns()) return
       if (mntns === native.hostMntns()) {

@@ -32,12 +32,12 @@ export interface StateNews {
   state?: RuncStateText
 }
 
-/** runc's state folders, followed by a native thread (native/addon/state-watch.h). */
+/** runc's state folders, followed by a native thread (native/addon/state/state-watch.h). */
 export interface StateWatch {
   /** Begins to follow. `appeared`: a folder was made, some milliseconds before its first instruction. */
   start(appeared: () => void): boolean
   /** Whether `appeared` is wanted: each is a wake-up. */
-  tell(wanted: boolean): void
+  notify(wanted: boolean): void
   /** What came since the last call. `missed`: and more than that. */
   take(): { missed: boolean; news: StateNews[] }
   /** One folder, now; `true`: its state is that of the stamp still; undefined when it holds no container. */
@@ -59,7 +59,7 @@ export function openStateWatch(roots: readonly string[]): StateWatch {
   const native = open(roots)
   return {
     start: (appeared) => native?.start(appeared) ?? false,
-    tell: (wanted) => native?.tell(wanted),
+    notify: (wanted) => native?.notify(wanted),
     take: () => {
       const [missed, ...news] = native?.take() ?? [false]
       return { missed: missed ?? false, news }

@@ -236,7 +236,7 @@ export interface Recorder {
    * until `stop`; the newest caller alone.
    * @throws Error when the recorder was stopped, or no thread can be started (pthread_create(3), `errno` is set).
    */
-  tellRefused(everyMs: number, moved: () => void): void
+  notifyDenials(intervalMs: number, noted: () => void): void
   /**
    * To be called before a child of this process makes calls that are to be counted: where it has no mount namespace
    * of its own, it gets a slot of its own in this process' container, which is ignored else. That slot says it is, too.

@@ -7,7 +7,7 @@ import { type Addon, loadAddon } from '../native/addon.js'
  * V8 grows its heap while work comes in bursts, and keeps it: for a program whose data are a few
  * megabytes that is most of its memory. These hold it near what is alive, for a little more collecting.
  * Young objects: one megabyte (V8 has that twice), as at the start. Old ones: a fifth above what survived. malloc the same
- * (native/addon/memory.cc). To be called before anything large is loaded.
+ * (native/addon/memory-exports.cc). To be called before anything large is loaded.
  *
  * A megabyte is collected in half a millisecond: to wake other threads for it, and for the buffers that were in it,
  * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that

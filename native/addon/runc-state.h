@@ -16,9 +16,9 @@
 #include <optional>
 #include <string>
 
-#include "json-slices.h"
+#include "addon/state/json-slices.h"
 
-namespace {
+namespace secco {
 
 constexpr size_t largest_document = 4 << 20;
 
@@ -195,4 +195,4 @@ inline std::optional<RuncState> read_state(const std::string &folder, RuncReadin
   return text ? parse_state(*text, about, reading) : std::nullopt;
 }
 
-}  // namespace
+}  // namespace secco

@@ -189,7 +189,7 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 /* Let through by a filter that nobody knows yet: it may be one that tells of it all the same (LOG). */
 ON_ITS_OWN int note_passed(__u32 index, __u32 abi, __u32 nr, __s64 result)
 {
-	if (state.tells_of_passed)
+	if (state.notes_allowed)
 		note_arguments(index, abi, nr, result, result >= 0);
 	return 0;
 }
@@ -205,7 +205,7 @@ ON_ITS_OWN int note_early(__u32 index, __u32 abi, __u32 nr, __s64 result)
 /* Of a number that is watched. What came back with success was refused by nobody, unless it is LOG's. */
 ON_ITS_OWN int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 passed)
 {
-	struct secco_refused_row *row = bpf_map_lookup_elem(&refused, &index);
+	struct secco_denied_row *row = bpf_map_lookup_elem(&denied, &index);
 	__u32 at = place_in_seen(abi, nr);
 	/* volatile: see first_time() */
 	volatile __u32 word = at >> 6;
@@ -220,7 +220,7 @@ ON_ITS_OWN int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u3
 	} else {
 		note_denial(index, abi, nr, result, passed);
 	}
-	__sync_fetch_and_add(&state.told, 1);
+	__sync_fetch_and_add(&state.watched_notes, 1);
 	return 0;
 }
 
@@ -245,7 +245,7 @@ ALWAYS bool may_be_refused(__s64 result, __s64 called)
  */
 ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
 {
-	struct secco_refused_row *row = bpf_map_lookup_elem(&refused, &index);
+	struct secco_denied_row *row = bpf_map_lookup_elem(&denied, &index);
 	__u32 at = nr;
 	if (abi == COMPAT)
 		at += SECCO_COMPAT_AT;

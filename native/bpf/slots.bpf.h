@@ -47,7 +47,7 @@ struct {
 ROWS(counts, secco_native_row);
 ROWS(rows, secco_row);
 ROWS(arguments, secco_argument_row);
-ROWS(refused, secco_refused_row);
+ROWS(denied, secco_denied_row);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -39,7 +39,7 @@
 #include <unistd.h>
 
 #include "../shared/iter-task.h"
-#include "../addon/undisturbed.h"
+#include "../shared/load-object.h"
 
 enum { FILTER_LENGTH = 4, RECORD_WAIT_MS = 2000 };
 
@@ -253,7 +253,7 @@ static int iter(const char *path)
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return reason("cannot open the object");
-	if (load_undisturbed(object) != 0)
+	if (secco_load_object(object) != 0)
 		return reason("cannot load the iterator");
 	struct bpf_link *link = bpf_program__attach(bpf_object__next_program(object, NULL));
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;

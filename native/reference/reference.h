@@ -11,7 +11,7 @@ enum { BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4, BPF_MAP_TYPE_RINGBUF = 27 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load by native/addon/reference.h. */
+/* Set before load by native/addon/maps/attached-object.cc. */
 const volatile __u32 host_mntns = 0;
 
 /* As much as such a recorder tells of one call. */

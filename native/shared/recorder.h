@@ -128,13 +128,13 @@ struct secco_state {
 	struct secco_entry entries[SECCO_ENTRIES];
 	__u64 details_lost;
 	__u64 noted; /* moves before and after anything in `denials` does: unmoved, a walk finds what the last one found */
-	__u64 told; /* moves after each note of a slot that is watched: somebody may wait for it */
+	__u64 watched_notes; /* moves after each note of a slot that is watched: somebody may wait for it */
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
 	__u64 processes
 		[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
 	__u64 arguments_lost; /* calls that `argument_denials` had no room for: no count and no set lacks them */
-	__u64 tells_of_passed; /* some profile lets calls through, by their arguments, and tells of them */
+	__u64 notes_allowed; /* some profile lets calls through, by their arguments, and tells of them */
 	__u8 deciding[SECCO_SEEN_WORDS *
 		      64]; /* bit n: some profile's rule for this number asks for argument n */
 	/* Moves when a remembered answer may have become wrong. Apart from what is written often. */
@@ -196,7 +196,7 @@ struct secco_bits {
 };
 
 /* What a slot's profile does not simply let through. */
-struct secco_refused_row {
+struct secco_denied_row {
 	__u64 word[SECCO_SEEN_WORDS]; /* refused, or decided by arguments */
 	__u64 by_arguments[SECCO_SEEN_WORDS]; /* of those */
 	__u64 any_result; /* what is decided may be let through, and told of all the same (LOG) */

@@ -38,7 +38,7 @@ struct secco_sizes {
 
 static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_sizes *sizes)
 {
-	__u64 per_slot = sizeof(struct secco_slot) + sizeof(struct secco_refused_row) +
+	__u64 per_slot = sizeof(struct secco_slot) + sizeof(struct secco_denied_row) +
 			 sizeof(struct secco_argument_row) +
 			 sizes->stripes * (__u64)sizeof(struct secco_native_row);
 	return sizeof(struct secco_state) + slots * per_slot +

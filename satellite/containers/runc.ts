@@ -243,7 +243,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     list,
     news,
     follow: (appeared) => watch.start(appeared),
-    tell: (wanted) => watch.tell(wanted),
+    tell: (wanted) => watch.notify(wanted),
     byId: (id) => Promise.resolve(find(id)),
     version: async () => (await runcSays()).version,
     close: () => watch.close()

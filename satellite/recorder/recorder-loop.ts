@@ -264,7 +264,7 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
     await registry.refresh()
   }
   timer.start()
-  recorder.tellRefused(intervalMs, timer.hurry)
+  recorder.notifyDenials(intervalMs, timer.hurry)
   options.audited?.onTold(timer.hurry)
 
   return {

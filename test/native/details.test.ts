@@ -239,7 +239,7 @@ test('details', { skip }, async (t) => {
       t.ok(recorder.watchDenials(slot.index, slot.generation, refused))
       t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
       let told = 0
-      recorder.tellRefused(5, () => (told += 1))
+      recorder.notifyDenials(5, () => (told += 1))
       await launched.go()
       await until('to be told', () => (told > 0 ? true : undefined))
       const isMine = (one: DenialDetail) =>
@@ -326,7 +326,7 @@ test('details', { skip }, async (t) => {
 
   await t.test('what nobody watches leaves no details, and nobody is told', async (t) => {
     let told = 0
-    recorder.tellRefused(5, () => (told += 1))
+    recorder.notifyDenials(5, () => (told += 1))
     const slot = slotOf(recorder, await run('errno', '5'))
     await delay(50)
     t.equal(told, 0, 'its thread has looked ten times')

@@ -1,4 +1,4 @@
-/* Pins a header of another release: `pin-header FOLDER VERSION SLOTS SLOT_BYTES` (native/addon/pin-header.h). */
+/* Pins a header of another release: `pin-header FOLDER VERSION SLOTS SLOT_BYTES` (native/addon/pins/pin-header.h). */
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -182,7 +182,7 @@ test('an end is told after a quiet time too, and without any news', async (t) =>
     // All of it is known: but for its end nothing of it is waited for.
     await rm(join(root, name), { recursive: true })
     await all(`the end of ${name}`, (gone) => gone, [name])
-    // Longer than two rests (state-watch.h).
+    // Longer than two rests (native/addon/state/state-watch.cc).
     await delay(1300)
   }
   t.equal(told.size, 3)

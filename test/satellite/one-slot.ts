@@ -84,7 +84,7 @@ export function oneSlot(next: Told): Recorder {
     denials: () => [],
     newDenials: () => next.details ?? [],
     noted: () => next.details?.length ?? 0,
-    tellRefused: (_everyMs, moved) => void (next.moved = moved),
+    notifyDenials: (_intervalMs, moved) => void (next.moved = moved),
     selfTest: () => Promise.resolve(next.test)
   }
 }
