@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { nativeBuild } from './paths.js'
-import type { RuncStateText, StateNews } from './state-watch.js'
-import type { DenialDetail, RecorderCounters } from './types.js'
+import type { DenialDetail, Leftover, RecorderCounters } from './types.js'
 
-/** Tracing cannot work here. `reason` is one sentence that says why. */
+/** Tracing cannot work here. `reason` is one sentence. */
 export class NativeUnavailable extends Error {
   override readonly name = 'NativeUnavailable'
   readonly reason: string
@@ -15,16 +14,16 @@ export class NativeUnavailable extends Error {
   }
 }
 
-/** The addon's class (native/addon/recorder-class.cc). Numbers only; recorder.ts gives them their types. */
+/** The class of native/addon/recorder-class.cc. It has numbers only; kernel-recorder.ts gives them their types. */
 export interface AddonRecorder {
   attach(): void
   detach(): void
   attached(): boolean
   counters(): RecorderCounters
   snapshot(index?: number): ArrayBuffer
-  /** Changed slots, [index, generation …] of those that are gone, and whether there is more. */
-  changes(most: number): [ArrayBuffer, Uint32Array, boolean]
-  /** Of each ABI [number, count …], and calls with unknown numbers. */
+  /** Returns changed slots, [index, generation, …] of those that are gone, and whether there are more. */
+  changes(atMost: number): [ArrayBuffer, Uint32Array, boolean]
+  /** Returns [number, count, …] of each ABI, and the calls with unknown numbers. */
   read(
     index: number,
     generation: number
@@ -42,33 +41,68 @@ export interface AddonRecorder {
   ): number
   release(index: number, generation: number): boolean
   ignore(index: number, generation: number): boolean
-  /** Inode number of the machine's own mount namespace; this process' where that is not known. */
+  /** Returns the inode number of the machine's own mount namespace, or of this process' if that is unknown. */
   hostMntns(): number
-  /** Id of this process' cgroup as the kernel side sees it; 0n: not known. */
+  /** Returns the id of this process' cgroup as the kernel side sees it; 0n if unknown. */
   ownCgroup(): bigint
   admit(pid: number): boolean
   seen(): BigUint64Array
-  /** [abi, number, argument, value …] and [abi, number …] of calls with more values. */
+  /** Returns [abi, number, argument, value, …], and [abi, number, …] of calls with more values. */
   arguments(index: number, generation: number): [Float64Array, Float64Array] | undefined
-  /** `deciding`: place in `seen`, asked arguments … */
+  /** `deciding`: place in `seen`, arguments as bits, … */
   watch(
     index: number,
     generation: number,
-    refused: BigUint64Array,
+    denied: BigUint64Array,
     deciding: Uint32Array,
     anyResult: boolean
   ): boolean
-  /** Of one slot alone, where it is given. */
   denials(index?: number, generation?: number): AddonDenial[]
   newDenials(): AddonDenial[]
   noted(): number
   notifyDenials(intervalMs: number, noted: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
-  leftovers(): { layout: string; missed: number; problem: string }[]
+  leftovers(): Leftover[]
 }
 
-/** native/addon/state/state-watch-class.cc */
+/** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
+export type AddonDenial = Omit<DenialDetail, 'abi'> & { abi: number }
+
+/** A container's state.json as runc wrote it, and parts of its bundle's config.json; JSON as it stands in the files. */
+export interface RuncStateText {
+  /** Tells contents of the file apart: runc replaces the file as a whole. */
+  stamp: string
+  /** Process id of the container's first process, and field 22 of its /proc/PID/stat. */
+  pid: number
+  startTime: number
+  /** Folder of its cgroup in the unified hierarchy; empty if there is none. */
+  cgroup: string
+  /** 0n if unknown. */
+  cgroupId: bigint
+  /** An array of `KEY=VALUE`; empty if there is none. */
+  labels: string
+  /** An object; empty if there is none. */
+  annotations: string
+  /** The arrays `process.capabilities.bounding` and `linux.maskedPaths`; empty if there are none. */
+  bounding: string
+  masked: string
+  /** The same number stands for the same text of `linux.seccomp`; 0: none. */
+  seccompNumber: number
+  /** The text, when its number appears for the first time. */
+  seccomp?: string
+}
+
+/** A container's newest state, or its end. */
+export interface StateNews {
+  root: string
+  folder: string
+  /** The folder no longer exists; `state` is its last state, if that was not reported yet. */
+  gone: boolean
+  state?: RuncStateText
+}
+
+/** The class of native/addon/state/state-watch-class.cc. */
 export interface AddonStateWatch {
   start(appeared: () => void): boolean
   notify(wanted: boolean): void
@@ -77,10 +111,7 @@ export interface AddonStateWatch {
   close(): void
 }
 
-/** A DenialDetail whose `abi` is a number: 0 native, 1 compat, 2 x32. */
-export type AddonDenial = Omit<DenialDetail, 'abi'> & { abi: number }
-
-/** A row of native/shared/arguments.h. `masks`: of arguments 0 to 2; 0 is not learned. */
+/** A row of native/shared/arguments.h. `masks` are those of arguments 0 to 2; 0: not learned. */
 export interface LearnedCall {
   abi: number
   nr: number
@@ -89,7 +120,7 @@ export interface LearnedCall {
   masks: [number, number, number]
 }
 
-/** What native/shared/sizes.h makes of slots and possible CPUs. `bytes`: kernel memory in all. */
+/** What native/shared/sizes.h computes from slots and possible CPUs. `bytes` is the kernel memory in total. */
 export interface RecorderSizes {
   stripes: number
   oneStripePerCpu: boolean
@@ -99,7 +130,7 @@ export interface RecorderSizes {
   bytes: number
 }
 
-/** Byte offsets of a slot's fields in `snapshot()`, and the meaning of its flags. */
+/** Byte offsets of a slot's fields in `snapshot()`, and the bits of its flags. */
 export interface SlotLayout {
   size: number
   index: number
@@ -118,7 +149,7 @@ export interface SlotLayout {
   part: number
   exits: number
   compatRow: number
-  /** 64-bit words of `seen()` a slot, and the first bits of compat and x32 in them. */
+  /** Words of a slot's bitmaps in `seen()`, and the first bits of compat and x32 in them. */
   seenWords: number
   compatAt: number
   x32At: number
@@ -136,29 +167,29 @@ export interface Addon {
     slots: number,
     typed: boolean,
     pin: string,
-    /** 0: as sizes.h has it */
+    /** 0: as sizes.h computes it */
     stripes: number
   ) => AddonRecorder
   StateWatch: new (roots: string[]) => AddonStateWatch
-  /** undefined: it cannot be asked by number here. */
+  /** Returns undefined if the kernel or the rights do not allow it. */
   cgroupMembers(mount: string, id: bigint): number[] | undefined
-  /** pid, tid, 1 for a 32-bit program, number; call after call. */
+  /** Returns pid, tid, 1 for a 32-bit program, and number, call after call. */
   blockedCalls(pids: readonly number[], mntns: number, mayBeCompat: boolean): Float64Array
-  /** 0: the process is gone. */
+  /** Returns 0 if the process is gone. */
   mntnsOf(pid: number): number
   isThere(pid: number): boolean
-  /** Field 22 of /proc/PID/stat; 0: the process is gone, or dead and not reaped. */
+  /** Returns field 22 of /proc/PID/stat; 0 if the process is gone, or dead and not reaped. */
   startTimeOf(pid: number): number
-  /** Gives free pages of malloc back to the system; whether there were any. */
+  /** Gives free pages of malloc back to the system, and returns whether there were any. */
   trimMemory(): boolean
-  /** From now on; whether malloc takes it. */
+  /** Keeps malloc from holding free memory from now on, and returns whether malloc accepted that. */
   keepMallocSmall(): boolean
-  /** Reject with `errno` and the name of the `file`. */
+  /** Both reject with `errno` and the name of the `file`. */
   writeFiles(folder: string, names: string[], contents: Uint8Array[], mode: number): Promise<void>
   removeFiles(folder: string, names: string[]): Promise<void>
   mountPins(folder: string): void
   cleanPins(folder: string): string[]
-  /** For comparisons; `events`: how many it has sent that were read. */
+  /** Attaches any object, for comparisons. `events()` returns how many events were read. */
   attachObject(object: string): { stop(): void; events(): number }
   layout: SlotLayout
   learned: LearnedCall[]
@@ -170,8 +201,8 @@ export interface Addon {
 let loaded: Addon | undefined
 
 /**
- * The addon, loaded at first use.
- * @throws NativeUnavailable where it is not built or its libraries are missing.
+ * Returns the addon, which is loaded at first use.
+ * @throws NativeUnavailable if it is not built or its libraries are missing.
  */
 export function loadAddon(): Addon {
   loaded ??= load()

@@ -6,14 +6,15 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { NativeUnavailable } from './addon.js'
 import { type Capability, capability, type CapabilityName } from './capability-table.js'
+import { reasonOf } from './failure-reason.js'
 import { startHeld } from './held-child.js'
 import { nativeBuild } from './paths.js'
-import { openRecorder, reasonOf } from './recorder.js'
+import { openRecorder } from './recorder.js'
 import type { Recorder, SelfTest } from './types.js'
 
-/** Room for the neighbours that are met meanwhile: the probe's own children must find a slot. */
+/** Room for other containers that are seen meanwhile: the probe's own children must find a slot. */
 const slots = 256
-const refusedCalls = 500
+const deniedCalls = 500
 const bpfFolder = '/sys/fs/bpf'
 const patienceMs = 2000
 
@@ -23,44 +24,44 @@ function probePath(): string {
   return path
 }
 
-/** Runs one of the probe's modes that answer "ok" or a reason; undefined: it works. */
+/** Runs a mode of the probe that prints "ok" or a reason. Resolves with the reason, or undefined if it works. */
 async function tryProbe(mode: string, ...args: string[]): Promise<string | undefined> {
   const child = spawn(probePath(), [mode, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = once(child, 'close')
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), closed])
-  const said = (out.trim() === '' ? err : out).trim()
-  if (child.exitCode === 0 && said === 'ok') return undefined
-  return said === '' ? `the trial ended with ${child.exitCode ?? child.signalCode ?? ''}` : said
+  const output = (out.trim() === '' ? err : out).trim()
+  if (child.exitCode === 0 && output === 'ok') return undefined
+  return output === '' ? `the trial ended with ${child.exitCode ?? child.signalCode ?? ''}` : output
 }
 
-/** A sleeping child's call must be readable while it sleeps in it. */
+/** Tries to read the call in which a child sleeps. */
 async function tryBlockedCalls(): Promise<string | undefined> {
   const child = await startHeld(probePath(), ['wait'])
   const { pid, numbers } = child
   try {
     const until = performance.now() + patienceMs
-    let said = ''
+    let content = ''
     while (performance.now() < until) {
-      said = await readFile(`/proc/${pid}/task/${pid}/syscall`, 'utf8')
-      if (Number(said.split(' ')[0]) === numbers[0]) return undefined
+      content = await readFile(`/proc/${pid}/task/${pid}/syscall`, 'utf8')
+      if (Number(content.split(' ')[0]) === numbers[0]) return undefined
       await delay(1)
     }
-    return `/proc/PID/task/TID/syscall says ${JSON.stringify(said.trim())}`
+    return `/proc/PID/task/TID/syscall has ${JSON.stringify(content.trim())}`
   } finally {
     await child.kill()
   }
 }
 
-/** Refused calls must be counted one by one; arguments and details are noted where the build can. */
-async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; args: Capability }> {
-  const child = await startHeld(probePath(), ['refused', String(refusedCalls)])
+/** Tries on a filtered child whether denied calls are counted one by one, and arguments are noted. */
+async function tryDenials(recorder: Recorder): Promise<{ denials: Capability; args: Capability }> {
+  const child = await startHeld(probePath(), ['denied', String(deniedCalls)])
   const { pid } = child
   const [mntns = 0, marker = -1, withValue = -1, value = -1] = child.numbers
   const find = () => recorder.slots().find((one) => one.mntns === mntns && one.pid === pid)
   try {
     recorder.admit({ pid, mntns })
-    const told = await child.go()
-    if (told !== 'ready') throw new Error(told ?? 'the trial ended without a word')
+    const answer = await child.go()
+    if (answer !== 'ready') throw new Error(answer ?? 'the trial ended without output')
     const slot = find()
     if (slot === undefined) throw new Error('the filtered child was not seen')
     const { index, generation } = slot
@@ -78,9 +79,9 @@ async function tryRefused(recorder: Recorder): Promise<{ denials: Capability; ar
         : `with process and errno: ${detail.comm}, ${detail.result}`
     return {
       denials:
-        counted === refusedCalls
+        counted === deniedCalls
           ? capability('denials', undefined, caller)
-          : capability('denials', `counted ${counted} of ${refusedCalls} refused calls`),
+          : capability('denials', `counted ${counted} of ${deniedCalls} denied calls`),
       args: noted.some((one) => one.nr === withValue && one.value === BigInt(value))
         ? capability('record-arguments')
         : capability('record-arguments', 'a value that was passed was not noted')
@@ -97,11 +98,11 @@ function exactOr(test: SelfTest | undefined, misses: number): string | undefined
   return misses > 0 ? `the kernel skipped the hook ${misses} times` : undefined
 }
 
-/** What a recorder has shown to do. */
+/** What a recorder was seen to do. */
 export interface Proof {
   /** record, record-arguments, denials */
   capabilities: Capability[]
-  /** Its self-test, where that could be run. */
+  /** Its self-test, if that could be run. */
   test?: SelfTest
 }
 
@@ -117,7 +118,7 @@ async function tryAttached(recorder: Recorder): Promise<Proof> {
   const recorded = capability('record', undefined, `hook ${recorder.hook}${unproven}`)
   const proof = test === undefined ? {} : { test }
   try {
-    const { denials, args } = await tryRefused(recorder)
+    const { denials, args } = await tryDenials(recorder)
     return { capabilities: [recorded, args, denials], ...proof }
   } catch (error) {
     const reason = reasonOf(error)
@@ -135,8 +136,8 @@ function noRecorder(reason: string): Capability[] {
 }
 
 /**
- * Tries a recorder that is in use, on children of its own; it is attached afterwards. To be called before
- * anybody takes its slots: the children's are given back. Never rejects.
+ * Tries a recorder that is in use on children of this process, and leaves it attached. Call it before anything else
+ * reads its slots: those of the children are released again. Never rejects.
  */
 export async function proveRecorder(recorder: Recorder): Promise<Proof> {
   try {
@@ -147,7 +148,7 @@ export async function proveRecorder(recorder: Recorder): Promise<Proof> {
   }
 }
 
-/** Attaches with the better hook that loads and counts; the other one is tried where it does not. */
+/** Tries a recorder with the better hook, and with the other one if that does not load or count. */
 async function tryRecorder(btf: string | undefined): Promise<Capability[]> {
   const reasons: string[] = []
   for (const hook of ['tp_btf', 'raw_tp'] as const) {
@@ -179,9 +180,9 @@ async function tryOne(
 }
 
 /**
- * Tries everything that this kernel may give, by doing it on children of its own, and undoes it.
- * Takes about half a second; never rejects. In the order of {@link capabilityNames}.
- * @param proven what a recorder in use has shown already: none is loaded for that then.
+ * Tries every capability on children of this process and undoes it. Takes about half a second; never rejects. Resolves
+ * with all capabilities in the order of {@link capabilityNames}.
+ * @param proven what a recorder in use has shown; no other one is loaded then.
  * @param btf as in RecorderOptions
  */
 export async function probeCapabilities(proven?: Proof, btf?: string): Promise<Capability[]> {

@@ -1,46 +1,25 @@
-import { type AddonStateWatch, loadAddon, NativeUnavailable } from './addon.js'
+import {
+  type AddonStateWatch,
+  loadAddon,
+  NativeUnavailable,
+  type RuncStateText,
+  type StateNews
+} from './addon.js'
 
-/** One state.json of runc as it was read, and what its bundle says; JSON as it stands in the files. */
-export interface RuncStateText {
-  /** Of one content of the file from the next: runc replaces it as a whole. */
-  stamp: string
-  /** Of the container's first process, and field 22 of its /proc/PID/stat. */
-  pid: number
-  startTime: number
-  /** Folder of its cgroup in the unified hierarchy; empty where there is none. */
-  cgroup: string
-  /** 0n: not known. */
-  cgroupId: bigint
-  /** An array of `KEY=VALUE`; empty when there is none. */
-  labels: string
-  /** An object; empty when there is none. */
-  annotations: string
-  /** Arrays: `process.capabilities.bounding` and `linux.maskedPaths`; empty when there are none. */
-  bounding: string
-  masked: string
-  /** The same number, the same text of `linux.seccomp`; 0: none. */
-  seccompNumber: number
-  /** With a number's first appearance. */
-  seccomp?: string
-}
+export type { RuncStateText, StateNews } from './addon.js'
 
-export interface StateNews {
-  root: string
-  folder: string
-  /** The folder is no longer there; `state` is what it last was, where that was not told yet. */
-  gone: boolean
-  state?: RuncStateText
-}
-
-/** runc's state folders, followed by a native thread (native/addon/state/state-watch.h). */
+/** Follows runc's state folders by a native thread (native/addon/state/state-watch.h). */
 export interface StateWatch {
-  /** Begins to follow. `appeared`: a folder was made, some milliseconds before its first instruction. */
+  /**
+   * Starts to follow, and returns whether that works. `appeared` is called when a container's folder was made, some
+   * milliseconds before its first instruction.
+   */
   start(appeared: () => void): boolean
-  /** Whether `appeared` is wanted: each is a wake-up. */
+  /** Sets whether `appeared` is called: each call is a wake-up. */
   notify(wanted: boolean): void
-  /** What came since the last call. `missed`: and more than that. */
+  /** Returns what came since the last call. `missed`: there was more. */
   take(): { missed: boolean; news: StateNews[] }
-  /** One folder, now; `true`: its state is that of the stamp still; undefined when it holds no container. */
+  /** Reads one folder now. Returns true if its state still has the stamp, undefined if it holds no container. */
   read(folder: string, stamp?: string): RuncStateText | true | undefined
   close(): void
 }
@@ -54,7 +33,9 @@ function open(roots: readonly string[]): AddonStateWatch | undefined {
   }
 }
 
-/** @param roots what `runc --root` was given. Without the addon nothing is followed and nothing read. */
+/**
+ * Opens a watch of the folders that `runc --root` was given. Without the addon it follows and reads nothing.
+ */
 export function openStateWatch(roots: readonly string[]): StateWatch {
   const native = open(roots)
   return {

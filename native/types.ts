@@ -1,14 +1,14 @@
 /**
- * The recorder's typed face. It imports nothing: numbers go out, names are given by src/seccomp.
- * All times are nanoseconds of CLOCK_MONOTONIC as bpf_ktime_get_ns() gives them.
+ * The recorder's types. This file imports nothing: syscalls are numbers here, src/seccomp gives them names.
+ * All times are nanoseconds of CLOCK_MONOTONIC, as bpf_ktime_get_ns() gives them.
  */
 
-/** Which numbering a call used: TS_COMPAT calls are `compat`, numbers with bit 30 are `x32`. */
+/** The numbering that a call used: calls with TS_COMPAT are `compat`, numbers with bit 30 are `x32`. */
 export type AbiClass = 'native' | 'compat' | 'x32'
 
 /**
- * Which processes of a container a slot is about: the entry point's tree, an exec without a terminal
- * (a probe, a health check, a script), an exec on a terminal (somebody's session).
+ * The processes of a container that a slot covers: the entry point's tree, execs without a terminal (probes, health
+ * checks, scripts), or execs on a terminal (sessions of people).
  */
 export type SlotPart = 'entry' | 'probe' | 'session'
 
@@ -16,18 +16,18 @@ export interface RecorderOptions {
   /** Slots that can be held at once; a container takes one for each of its parts that was seen. */
   slots?: number | undefined
   /**
-   * Folder on a bpf file system where maps and links are pinned, so that recording goes on while
-   * nobody reads. What an earlier process left there in the same layout is adopted; another layout's (of
-   * another release, hook or number of slots) is counted and removed by `leftovers()`.
+   * Folder on a bpf file system where maps and links are pinned, so that recording goes on while no process reads.
+   * What an earlier process left there in the same layout is adopted. What it left in another layout (of another
+   * release, hook or number of slots) is counted and removed by `leftovers()`.
    */
   pin?: string | undefined
-  /** 'auto' takes tp_btf where it loads, else raw_tp. */
+  /** 'auto' takes tp_btf if it loads, else raw_tp. */
   hook?: 'auto' | 'tp_btf' | 'raw_tp'
-  /** BTF file of the running kernel, used where /sys/kernel/btf/vmlinux is missing. */
+  /** BTF file of the running kernel, used if /sys/kernel/btf/vmlinux is missing. */
   btf?: string | undefined
   /**
-   * Rows of counters that a slot has at most. Fewer than CPUs share them by atomic additions, as large
-   * tables do on machines with many CPUs. Default: what sizes.h gives.
+   * Rows of counters that a slot has at most. CPUs share them by atomic additions if there are fewer rows than CPUs, as
+   * in large tables on machines with many CPUs. Default: native/shared/sizes.h computes it.
    */
   stripes?: number
 }
@@ -35,87 +35,97 @@ export interface RecorderOptions {
 export interface RecorderCounters {
   /** Containers that found no free slot. */
   tableFull: number
-  /** Calls whose number is outside the table (also visible per slot). */
+  /** Calls whose number is outside the table; slots have them too. */
   unknownSyscalls: number
   /** Runs that the kernel skipped because the program was already running on that CPU. */
   recursionMisses: number
-  /** Argument values, denial details and rarer ABIs' rows that found no room. */
+  /** Argument values, notes of denials and rows of rarer ABIs that found no room. */
   detailsLost: number
-  /** Calls told apart by their arguments that found no room: no count and no set lacks anything by that. */
+  /** Notes with arguments that found no room; counts and sets lack nothing by that. */
   argumentsLost: number
 }
 
-/** One container instance that the kernel side met. */
+/** One container instance that the kernel side saw. */
 export interface Slot {
   index: number
   /** Grows each time the slot is reused; (index, generation) is unique while the recorder lives. */
   generation: number
   /** Inode number of the mount namespace. */
   mntns: number
-  /** cgroup id in the unified hierarchy (kernfs node id); 1n where only cgroup v1 exists. */
+  /** cgroup id in the unified hierarchy (kernfs node id); 1n if only cgroup v1 exists. */
   cgroupId: bigint
-  /** Of that mount namespace, and of no other one ever; a younger one's is greater. 0n: not known. */
+  /** Mount namespace id. Never reused; later namespaces have greater ids. 0n if unknown. */
   nsId: bigint
-  /** Name of that cgroup and of its parent: a container's id is usually in one of the two. */
+  /** Names of that cgroup and of its parent: a container's id is usually in one of the two. */
   cgroupName: string
   cgroupParent: string
-  /** Thread group id (host pid namespace) and comm of the task that was met first. */
+  /** Thread group id (host pid namespace) and comm of the task that was seen first. */
   pid: number
   comm: string
   firstSeen: bigint
   lastSeen: bigint
-  /** Its tasks run under a seccomp filter; else counting began at an execve. */
+  /** Its tasks run under a seccomp filter; otherwise counting began at an execve. */
   filtered: boolean
-  /** Counting began at the first instruction that matters (boundary call or execve seen). */
+  /** Counting began with the container's first own call: the end of the filter's installation, or an execve. */
   complete: boolean
-  /** Nobody's workload, as `ignore()` was told: nothing is counted. */
+  /** Nothing is counted, because of `ignore()`. */
   ignored: boolean
   /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */
   distinct: number
   part: SlotPart
-  /** Moves when a process of the container ends: the time to look whether any is left. */
+  /** Changes when a process of the container ends: a reader looks then whether any is left. */
   exits: number
   /** Calls of 32-bit programs were counted. */
   hasCompat: boolean
 }
 
-/** A value that one argument of one call had in a container, masked as src/seccomp/arguments/learned-arguments.ts says. */
+/** The changes of slots since the last call. */
+export interface SlotChanges {
+  slots: Slot[]
+  /** Slots that were returned before and have no owner now. */
+  gone: { index: number; generation: number }[]
+  /** There are other changed slots. */
+  more: boolean
+}
+
+/** A value that an argument of a call had in a container, masked as src/seccomp/arguments/learned-arguments.ts does. */
 export interface ArgumentValue {
   abi: AbiClass
   nr: number
-  /** Which argument, from 0. */
+  /** Index of the argument, from 0. */
   index: number
   value: bigint
 }
 
 export interface Arguments {
   values: ArgumentValue[]
-  /** Calls (abi, nr) that had more distinct values than are kept. */
+  /** Calls that had more distinct values than are kept. */
   many: { abi: AbiClass; nr: number }[]
 }
 
-/** Numbers of a profile whose arguments decide what becomes of a call. */
+/** Numbers of a profile whose arguments decide what happens to a call. */
 export interface Deciding {
-  /** Bit n of `asked`: the rules ask for argument n. */
+  /** Bit n of `asked`: the rules read argument n. */
   calls: readonly { abi: AbiClass; nr: number; asked: number }[]
-  /** They are told of although they were let through (LOG); else those alone that may have been refused. */
+  /** Calls are noted whatever their result (LOG); otherwise only those that may have been denied. */
   anyResult: boolean
 }
 
 /**
- * How a refused call ended, for one number of one slot since watchDenials(). With `arguments` it may have been
- * let through as well: the rules tell, and these are the ones that were asked for.
+ * How denied calls with one number ended in one slot since watchDenials(). With `arguments` a filter may have allowed
+ * them as well: the rules decide by the arguments.
  */
 export interface DenialDetail {
   index: number
   generation: number
   abi: AbiClass
   nr: number
+  /** The arguments that the rules read; undefined in the place of the others. */
   arguments?: readonly (bigint | undefined)[]
   count: number
-  /** The newest return value: -errno for ERRNO; the number itself for KILL and TRAP. */
+  /** The newest return value: -errno for ERRNO, the number itself for KILL and TRAP. */
   result: number
-  /** Times it came back with success, which no filter that refuses it can give. */
+  /** How often the call succeeded, which no filter that denies it can cause. */
   succeeded: number
   /** The newest caller: thread group id (host) and comm. */
   pid: number
@@ -123,7 +133,7 @@ export interface DenialDetail {
   at: bigint
 }
 
-/** Number → calls; what a map has of that. */
+/** Number → calls, as far as it is read like a map. */
 export type CountTable = Pick<ReadonlyMap<number, number>, 'size' | 'get' | 'has'> & {
   forEach(each: (count: number, number: number) => void): void
 }
@@ -134,19 +144,19 @@ export interface SlotCounts {
   compat: CountTable
   x32: CountTable
   /**
-   * Calls with a number outside the table, and those of the rarer ABIs that found no room for their
-   * counts (their numbers are there with a count of 1).
+   * Calls with a number outside the table, and calls of the rarer ABIs that found no room for their counts (their
+   * numbers are in the tables with a count of 1).
    */
   unknown: number
 }
 
-/** Which numbers every slot has used, without names and counts: cheap enough to read all of a node at once. */
+/** The numbers that every slot has used, without names and counts: cheap enough to read a whole node at once. */
 export interface SeenSets {
-  /** A slot's index in the lower half and its generation in the upper half, then its words; slot after slot. */
+  /** For each slot: index in the lower half and generation in the upper half of one word, then its bitmaps. */
   words: BigUint64Array
   /** Words of one slot, the first one included. */
   stride: number
-  /** The bit, from the second word on, with which each ABI begins. */
+  /** The first bit of each ABI, counted from a slot's second word. */
   first: Record<AbiClass, number>
 }
 
@@ -156,13 +166,12 @@ export interface SelfTest {
   ok: boolean
 }
 
-/** Owns the kernel maps and links. `stop()` detaches and frees; calling it twice is safe. */
-/** Pins of another layout, removed. */
+/** Pins of another layout that were removed. */
 export interface Leftover {
   layout: string
-  /** Containers that were recorded in it: what it knew of them is gone. */
+  /** Containers that were recorded in it. What it had of them is lost. */
   missed: number
-  /** Why they could not be counted, then nobody knows how many they were; empty when they could. */
+  /** Why the containers could not be counted; empty if they could. */
   problem: string
 }
 
@@ -170,17 +179,18 @@ export interface Leftover {
 export interface Pinning {
   /** Folder that holds the pins; undefined while nothing is pinned. */
   folder?: string
-  /** One sentence when it was asked for and does not work; recording goes on without it. */
+  /** One sentence if pins were asked for and do not work; recording goes on without them. */
   problem?: string
   /** What an earlier process pinned goes on: its slots, its counts, its hooks. */
   adopted: boolean
 }
 
+/** Owns the kernel maps and links. `stop()` detaches and frees; calling it twice is safe. */
 export interface Recorder {
   readonly pinning: Pinning
   /**
-   * Counts the containers that other layouts in the pin folder hold and removes those pins. Call it after
-   * `attach()`: until then the other layout's programs record.
+   * Counts the containers that other layouts in the pin folder hold, and removes those pins. Call it after `attach()`:
+   * until then the other layout's programs record.
    */
   leftovers(): Leftover[]
   readonly hook: 'tp_btf' | 'raw_tp'
@@ -188,62 +198,56 @@ export interface Recorder {
   detach(): void
   readonly attached: boolean
   counters(): RecorderCounters
-  /** All occupied slots. */
+  /** Returns all occupied slots. */
   slots(): Slot[]
-  /**
-   * Slots that are new or changed since they were given last, at most so many (`more`: there are others),
-   * and those that were given and are gone. Costs next to nothing while nothing changes.
-   */
-  changes(most: number): {
-    slots: Slot[]
-    gone: { index: number; generation: number }[]
-    more: boolean
-  }
-  /** The sets of all occupied slots; `words` are written again by the next call. */
+  /** Returns at most so many slots that are new or changed since the last call. Costs little while nothing changes. */
+  changes(atMost: number): SlotChanges
+  /** Returns the sets of all occupied slots; the next call overwrites `words`. */
   seen(): SeenSets
-  /** undefined when the slot has another generation now. */
+  /** Returns undefined if the slot has another generation now. */
   read(index: number, generation: number): SlotCounts | undefined
   /**
-   * Registers a container that already runs (so `complete` is false), whether it has a filter or not.
-   * Returns its slot; the existing one when it is known already. undefined: table full.
+   * Registers a container that already runs (so it is not `complete`), with or without a filter. Returns its slot, the
+   * existing one if there is one; undefined if the table is full.
    */
   adopt(mntns: number, cgroupId: bigint, pid: number): Slot | undefined
-  /** Frees a slot after it was drained. False when the generation is another one. */
+  /** Frees a slot after it was read. Returns false if the slot has another generation. */
   release(index: number, generation: number): boolean
-  /** Stops counting for a mount namespace that is no container; the slot stays taken, silent. */
+  /** Stops counting in a slot, which stays taken: its mount namespace is no container's. */
   ignore(index: number, generation: number): boolean
-  /** Argument values seen in a slot; undefined when the slot has another generation now. */
+  /** Returns the argument values seen in a slot; undefined if the slot has another generation now. */
   readArguments(index: number, generation: number): Arguments | undefined
   /**
-   * Notes how calls with these numbers end in this slot (those that its profile refuses by number, and
-   * with their arguments those where they decide, as far as the hook can read them: tp_btf).
-   * Counting does not depend on it. False when the generation is another one.
+   * Makes the kernel side note how calls with these numbers end in a slot: numbers that the profile denies, and numbers
+   * whose arguments decide, with these arguments if the hook can read them (tp_btf). Counting does not depend on it.
+   * Returns false if the slot has another generation.
    */
   watchDenials(
     index: number,
     generation: number,
-    refused: Record<AbiClass, number[]>,
+    denied: Record<AbiClass, number[]>,
     deciding?: Deciding
   ): boolean
-  /** Details of everything watched, newest state; `of`: of that slot alone. */
+  /** Returns all notes of denials, or those of one slot. */
   denials(of?: Pick<Slot, 'index' | 'generation'>): DenialDetail[]
-  /** Those of all slots that are new, or were counted again, since this was asked last. */
+  /** Returns the notes of all slots that are new or were counted again since the last call. */
   newDenials(): DenialDetail[]
-  /** Moves with whatever `denials` tells of a slot that is in use: unmoved, it would tell the same. */
+  /** Changes with each change of what `denials` returns for slots in use. */
   noted(): number
   /**
-   * Calls back when a call was noted that a watched slot's profile refuses, at most once in so many milliseconds,
-   * until `stop`; the newest caller alone.
-   * @throws Error when the recorder was stopped, or no thread can be started (pthread_create(3), `errno` is set).
+   * Calls `noted`, at most once per interval and until `stop`, after a call was noted that the profile of a watched slot
+   * denies. The newest caller replaces the one before.
+   * @throws Error if the recorder was stopped, or no thread can be started (pthread_create(3), `errno` is set).
    */
   notifyDenials(intervalMs: number, noted: () => void): void
   /**
-   * To be called before a child of this process makes calls that are to be counted: where it has no mount namespace
-   * of its own, it gets a slot of its own in this process' container, which is ignored else. That slot says it is, too.
-   * @throws Error where it could not be told from the machine's own processes, or there is no room.
+   * Makes the calls of a child of this process count. Call it before the child makes them. A child without a mount
+   * namespace of its own gets a slot of its own in this process' container, which is otherwise ignored; that slot is
+   * `ignored` too.
+   * @throws Error if the child cannot be told apart from the machine's own processes, or there is no room.
    */
   admit(child: { pid: number; mntns: number }): void
-  /** A filtered child makes a known number of marker calls; the count must be that number. */
+  /** Starts a filtered child that makes a known number of marker calls and compares the count. */
   selfTest(): Promise<SelfTest>
   /** Detaches and frees. `keep`: what is pinned goes on recording for the next process. */
   stop(options?: { keep?: boolean }): void

@@ -12,7 +12,8 @@ import {
   capabilityNames
 } from '../../native/capability-table.js'
 import { packageRoot } from '../../native/paths.js'
-import { openRecorder, probeTracing, reasonOf } from '../../native/recorder.js'
+import { reasonOf } from '../../native/failure-reason.js'
+import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { recorderMemory } from '../../native/recorder-memory.js'
 
 const probe = probeTracing()
