@@ -5,11 +5,11 @@ import type { Readable, Writable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { nativeBuild } from './paths.js'
 
-/** The kernel's audit records of seccomp, as text (audit-reader.c). */
+/** Reads the kernel's audit records of seccomp as text (native/programs/audit-reader.c). */
 export interface AuditReader {
-  /** Why nothing can be read now, in one sentence; undefined when it can. */
+  /** Returns why nothing can be read now, in one sentence; undefined if records are read. */
   problem(): string | undefined
-  /** Records that came faster than they were read, as often as the kernel said so, and times that nobody read. */
+  /** Returns how often the kernel dropped records that came too fast, and how often the reader ended. */
   lost(): number
   stop(): Promise<void>
 }
@@ -19,7 +19,7 @@ const longestRetryMs = 60_000
 
 interface Reading {
   child: ChildProcessByStdio<Writable, Readable, null>
-  /** undefined: it reads. */
+  /** Resolves with undefined when records are read, else with the reason why not. */
   started: Promise<string | undefined>
   ended: Promise<unknown>
 }
@@ -43,9 +43,9 @@ function read(onRecord: (type: number, text: string) => void, onLost: () => void
 }
 
 /**
- * Starts to read, and reads on when the reader ends. It fails where CAP_AUDIT_READ is missing or the kernel has no
- * audit: that is said in `problem`, not thrown.
- * @param onRecord is given the record's type (1326 seccomp, 1300 syscall) and its text.
+ * Starts a reader, and starts another one when it ends. Where CAP_AUDIT_READ is missing or the kernel has no audit,
+ * `problem` has the reason; nothing is thrown.
+ * @param onRecord gets the record's type (1326 seccomp, 1300 syscall) and its text.
  */
 export async function openAuditReader(
   onRecord: (type: number, text: string) => void
@@ -57,11 +57,11 @@ export async function openAuditReader(
   let timer: NodeJS.Timeout | undefined
   let reading: Reading | undefined
 
-  async function begin(): Promise<void> {
+  async function start(): Promise<void> {
     const now = read(onRecord, () => (lost += 1))
     reading = now
     problem = await now.started
-    // Neither the pipe nor the child may keep a satellite from ending.
+    // Neither the pipes nor the child keep the process from ending.
     now.child.unref()
     for (const pipe of [now.child.stdin, now.child.stdout]) (pipe as unknown as Socket).unref()
     if (problem !== undefined) return
@@ -69,26 +69,26 @@ export async function openAuditReader(
     void now.ended.then(() => {
       lost += 1
       problem = 'the reader ended'
-      again()
+      restart()
     })
   }
 
-  /** It worked before: what keeps it from that now may pass. */
-  function again(): void {
+  /** Starts a reader again after a time that doubles: it worked before, so the cause may pass. */
+  function restart(): void {
     if (stopped) return
     timer = setTimeout(() => {
-      // Where no process can be started now, `problem` says so still.
-      const begun = begin().catch(() => undefined)
-      void begun.then(() => {
+      // `problem` keeps the reason if no process can be started now.
+      const started = start().catch(() => undefined)
+      void started.then(() => {
         if (problem === undefined) return
         retryMs = Math.min(2 * retryMs, longestRetryMs)
-        again()
+        restart()
       })
     }, retryMs)
     timer.unref()
   }
 
-  await begin()
+  await start()
   return {
     problem: () => problem,
     lost: () => lost,

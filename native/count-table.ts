@@ -1,8 +1,8 @@
 import type { CountTable } from './types.js'
 
 /**
- * Number, count, number, count … as they were read. A class, so that its functions are there once: of each container
- * that ends one is made, and a map would be most of what is made for it.
+ * A CountTable on top of number, count, number, count, … as the addon returns them. One is made for each container that
+ * ends: a class shares its functions, and a map would be most of the memory that is made for a container.
  */
 class Pairs implements CountTable {
   readonly #pairs: Float64Array
@@ -33,7 +33,7 @@ class Pairs implements CountTable {
 
 const nothing: CountTable = new Map<number, number>()
 
-/** @param pairs number and count in turn; undefined: none. */
+/** Returns a table of numbers and counts in turn; empty for undefined. */
 export function countTable(pairs: Float64Array | undefined): CountTable {
   return pairs === undefined ? nothing : new Pairs(pairs)
 }

@@ -2,12 +2,12 @@ import { getSystemErrorName } from 'node:util'
 import { type Addon, loadAddon } from './addon.js'
 
 export interface DurableFile {
-  /** In the folder. */
+  /** Name in the folder. */
   name: string
   content: Uint8Array
 }
 
-/** A failed write or removal: errno's name, and the file that it was of; empty: the folder. */
+/** A failed write or removal: the name of errno, and the file's name; empty for the folder. */
 export class FileError extends Error {
   readonly code: string
   readonly file: string
@@ -18,11 +18,11 @@ export class FileError extends Error {
   }
 }
 
-/** Many small files of one folder in one go. Both reject with a FileError. */
+/** Writes and removes many small files of one folder at once. Both reject with a FileError. */
 export interface DurableFiles {
-  /** Each whole or not at all, and all durable when it resolves; what was written before a failure stays. */
+  /** Writes each file as a whole; all are durable when it resolves. What was written before a failure stays. */
   write(folder: string, files: readonly DurableFile[], mode: number): Promise<void>
-  /** Those that are not there are no failure. */
+  /** Removes the files; a file that does not exist is no failure. */
   remove(folder: string, names: readonly string[]): Promise<void>
 }
 
@@ -35,7 +35,7 @@ async function toFileError(work: Promise<void>): Promise<void> {
   }
 }
 
-/** undefined where the addon is not. */
+/** Returns undefined if the addon cannot be loaded. */
 export function durableFiles(): DurableFiles | undefined {
   let addon: Addon
   try {

@@ -3,22 +3,22 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 
-/** A child that says a line of numbers, and then waits before each of its steps until it is told to go on. */
+/** A child process that prints a line of numbers and then waits for a byte before each of its steps. */
 export interface HeldChild {
   pid: number
-  /** Its first line. */
+  /** The numbers of its first line. */
   numbers: number[]
-  /** Lets it take its next step. @returns the line that it says then; undefined: it has ended. */
+  /** Starts its next step and resolves with the line that it prints then; undefined if it has ended. */
   go(): Promise<string | undefined>
-  /** Its end. @throws Error with its own words when that is no good one. */
+  /** Resolves at its end. @throws Error with its own message if it failed. */
   ended: Promise<void>
-  /** Ends it, however far it came. Never rejects. */
+  /** Kills it and waits for its end. Never rejects. */
   kill(): Promise<void>
 }
 
 /**
- * Starts one of Secco's own programs as such a child.
- * @throws Error with its own words when it cannot begin.
+ * Starts one of Secco's own programs as a held child.
+ * @throws Error with its own message if it cannot start.
  */
 export async function startHeld(program: string, args: readonly string[]): Promise<HeldChild> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -29,9 +29,9 @@ export async function startHeld(program: string, args: readonly string[]): Promi
   const complaint = text(child.stderr).catch(() => '')
   const ended = closed.then(async () => {
     if (child.exitCode === 0) return
-    const said = (await complaint).trim()
+    const message = (await complaint).trim()
     throw new Error(
-      said === '' ? `it ended with ${child.exitCode ?? child.signalCode ?? ''}` : said
+      message === '' ? `it ended with ${child.exitCode ?? child.signalCode ?? ''}` : message
     )
   })
   ended.catch(() => undefined)
@@ -46,7 +46,7 @@ export async function startHeld(program: string, args: readonly string[]): Promi
     child.kill('SIGKILL')
     if (first !== undefined) throw new Error(first)
     await ended
-    throw new Error('the child ended without a word')
+    throw new Error('the child ended without output')
   }
   return {
     pid: child.pid ?? 0,

@@ -3,22 +3,22 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { nativeBuild } from './paths.js'
 
-/** Filters of processes as the kernel has them. */
+/** Seccomp filters of processes as the kernel has them. */
 export interface KernelFilters {
-  /** By process id: its filters, newest first; undefined for one that could not be read. */
+  /** The filters of each process id, newest first; undefined for one that could not be read. */
   byPid: Map<number, (Buffer | undefined)[]>
-  /** How they were read; `none`: not at all, for the reason given. */
+  /** How they were read; `none`: not at all, for `reason`. */
   how: 'iterator' | 'ptrace' | 'none'
   reason: string
 }
 
 const patienceMs = 20_000
 
-/** The helper's lines (native/programs/inspector.c); equal filters are one Buffer. */
-export function parseAnswer(said: string): Map<number, (Buffer | undefined)[]> {
+/** Parses the lines of native/programs/inspector.c; equal filters are one Buffer. */
+export function parseFilters(output: string): Map<number, (Buffer | undefined)[]> {
   const filters: Buffer[] = []
   const byPid = new Map<number, (Buffer | undefined)[]>()
-  for (const line of said.split('\n')) {
+  for (const line of output.split('\n')) {
     const words = line.split(' ')
     if (words[0] === 'filter') filters[Number(words[1])] = Buffer.from(words[2] ?? '', 'hex')
     else if (words[0] === 'pid') {
@@ -34,7 +34,7 @@ export function parseAnswer(said: string): Map<number, (Buffer | undefined)[]> {
 async function ask(
   args: readonly string[],
   pids: readonly number[]
-): Promise<{ said: string; reason: string | undefined }> {
+): Promise<{ output: string; reason: string | undefined }> {
   try {
     const child = spawn(nativeBuild('secco-inspector'), args, {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -42,22 +42,22 @@ async function ask(
       killSignal: 'SIGKILL'
     })
     const closed = once(child, 'close')
-    // Without a descriptor left there are no pipes either: that throws below, before anybody waits for this.
+    // Without a descriptor left there are no pipes either: then the code below throws before it awaits this.
     closed.catch(() => undefined)
     child.stdin.on('error', () => undefined)
     child.stdin.end(`${pids.join('\n')}\n`)
-    const [said] = await Promise.all([text(child.stdout), closed])
-    if (child.exitCode === 0) return { said, reason: undefined }
-    const told = /^reason (.*)$/m.exec(said)?.[1]
-    return { said, reason: told ?? `the helper ended with ${child.exitCode ?? 'a signal'}` }
+    const [output] = await Promise.all([text(child.stdout), closed])
+    if (child.exitCode === 0) return { output, reason: undefined }
+    const reason = /^reason (.*)$/m.exec(output)?.[1]
+    return { output, reason: reason ?? `the helper ended with ${child.exitCode ?? 'a signal'}` }
   } catch (error) {
-    return { said: '', reason: error instanceof Error ? error.message : String(error) }
+    return { output: '', reason: error instanceof Error ? error.message : String(error) }
   }
 }
 
 /**
- * Reads the filters of processes: by a task iterator, which stops nobody; where the kernel refuses that
- * and `mayStop` is given by ptrace, which stops each for some microseconds. Processes that have none
+ * Reads the filters of processes by a task iterator, which stops no process. If the kernel does not allow that and
+ * `mayStop` is set, it reads them by ptrace, which stops each process for some microseconds. Processes without a filter
  * are left out. Never rejects.
  */
 export async function readKernelFilters(
@@ -69,12 +69,12 @@ export async function readKernelFilters(
   if (iterator) {
     const first = await ask([nativeBuild('filters.bpf.o')], pids)
     if (first.reason === undefined) {
-      return { byPid: parseAnswer(first.said), how: 'iterator', reason: '' }
+      return { byPid: parseFilters(first.output), how: 'iterator', reason: '' }
     }
     reason = first.reason
   }
   if (!mayStop) return { byPid: new Map(), how: 'none', reason }
   const second = await ask([], pids)
   if (second.reason !== undefined) return { byPid: new Map(), how: 'none', reason: second.reason }
-  return { byPid: parseAnswer(second.said), how: 'ptrace', reason: '' }
+  return { byPid: parseFilters(second.output), how: 'ptrace', reason: '' }
 }

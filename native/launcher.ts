@@ -10,38 +10,37 @@ export function launcherPath(): string {
 }
 
 export interface LaunchOptions {
-  /** Install an allow-all seccomp filter first: counting begins exactly there. */
+  /** Installs a seccomp filter that allows everything first: counting begins there. */
   filter?: boolean
-  /** A cgroup v2 folder of its own, made if missing; the caller removes it after the end. */
+  /** A folder of cgroup v2 for the command, made if missing; the caller removes it after the end. */
   cgroup?: string
   stdio?: 'inherit' | 'pipe' | 'ignore'
-  /** Where its standard output goes instead: a descriptor of this process. */
+  /** A descriptor of this process for its standard output, in place of `stdio`. */
   stdout?: number
   cwd?: string
   env?: NodeJS.ProcessEnv
 }
 
-/** A command that waits, in its own mount namespace, for `go()`. */
+/** A command that waits for `go()` in a mount namespace of its own. */
 export interface LaunchedCommand {
   process: ChildProcess
   pid: number
   /** Inode number of its mount namespace. */
   mntns: number
-  /** Lets the command start. */
+  /** Starts the command. */
   go(): void
-  /** Why it could not be executed after all; undefined as soon as its first instruction runs. */
+  /** Resolves with the reason if it could not be executed; with undefined as soon as its first instruction runs. */
   refused: Promise<string | undefined>
   /**
-   * Its end: exit code (125 the launcher failed, 126 cannot execute, 127 not found, 128 + number for a
-   * real-time signal) or signal.
+   * Resolves at its end with the exit code (125: the launcher failed, 126: cannot execute, 127: not found,
+   * 128 + number: a real-time signal) or the signal.
    */
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
 /**
- * Prepares `command` (name and arguments) in a mount namespace of its own and holds it before its
- * first instruction.
- * @throws Error with the launcher's message when it cannot be prepared (`exitCode` is its code).
+ * Prepares `command` (name and arguments) in a mount namespace of its own and holds it before its first instruction.
+ * @throws Error with the launcher's message if it cannot be prepared (`exitCode` is the launcher's).
  */
 export async function launchCommand(
   command: readonly string[],
@@ -68,7 +67,7 @@ export async function launchCommand(
     code: code as number | null,
     signal: signal as NodeJS.Signals | null
   }))
-  // A failed spawn rejects here and in text() below; the latter is what the caller sees.
+  // A failed spawn rejects here and in once() below; the caller sees the latter.
   ended.catch(() => undefined)
   await once(child, 'spawn')
   const lines = createInterface({ input: child.stdio[3] as Readable })[Symbol.asyncIterator]()
@@ -97,7 +96,10 @@ export async function launchCommand(
   }
 }
 
-/** A filtered child that makes exactly `calls` marker calls once it goes on; it says MNTNS and the number that it calls. */
+/**
+ * Starts a filtered child that makes exactly `calls` marker calls after `go()`. Its numbers are its mount namespace and
+ * the number of the call.
+ */
 export function startMarker(calls: number): Promise<HeldChild> {
   return startHeld(launcherPath(), ['marker', String(calls)])
 }

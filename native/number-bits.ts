@@ -1,14 +1,15 @@
 import type { Addon } from './addon.js'
 import type { AbiClass, Deciding } from './types.js'
 
-/** Where each ABI's numbers begin in a row of bits (native/shared/recorder.h). */
+/** Returns the first bit of each ABI in a row of bits (`seen` in native/shared/recorder.h). */
 export function firstBits(addon: Addon): Record<AbiClass, number> {
   return { native: 0, compat: addon.layout.compatAt, x32: addon.layout.x32At }
 }
 
-/** Of the same object always the same: thousands of containers share a profile's. */
+/** Bits that were made before: thousands of containers share the numbers of a profile. */
 const bitsOf = new WeakMap<Record<AbiClass, readonly number[]>, BigUint64Array>()
 
+/** Returns numbers as a row of bits. */
 export function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
   const known = bitsOf.get(numbers) ?? makeBits(addon, numbers)
   bitsOf.set(numbers, known)
@@ -17,7 +18,7 @@ export function toBits(addon: Addon, numbers: Record<AbiClass, readonly number[]
 
 const placesOf = new WeakMap<Deciding, Uint32Array>()
 
-/** Each number's place in that row of bits, then the arguments that decide. */
+/** Returns, for each number, its place in the row of bits and its deciding arguments as bits. */
 export function toPlaces(addon: Addon, deciding: Deciding): Uint32Array {
   const known = placesOf.get(deciding)
   if (known !== undefined) return known
@@ -29,7 +30,7 @@ export function toPlaces(addon: Addon, deciding: Deciding): Uint32Array {
   return places
 }
 
-/** Numbers outside the table are left out: nothing that is not counted can be watched. */
+/** Leaves out numbers outside the table: they are not counted, so they cannot be watched. */
 function makeBits(addon: Addon, numbers: Record<AbiClass, readonly number[]>): BigUint64Array {
   const { compatAt, x32At, seenWords } = addon.layout
   const words = new BigUint64Array(seenWords)

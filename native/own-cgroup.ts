@@ -20,10 +20,10 @@ function below(folder: string): string[] {
 }
 
 /**
- * The folder that paths in /proc/PID/cgroup begin at. In a cgroup namespace (a pod's, on cgroup v2) that is this
- * process' own cgroup, and how far it is below the mount is all that the kernel says: it is looked for.
- * @param mount the unified hierarchy's. @param root field 4 of its line in /proc/self/mountinfo.
- * @returns undefined: it is not below that mount.
+ * Returns the folder that paths in /proc/PID/cgroup start from; undefined if it is not below the mount. In a cgroup
+ * namespace (of a pod, on cgroup v2) that is this process' own cgroup. The kernel only reports how deep it is below
+ * the mount (cgroup_namespaces(7)), so it is searched at that depth.
+ * @param mount mount point of the unified hierarchy @param root field 4 of its line in /proc/self/mountinfo
  */
 export function cgroupBase(mount: string, root: string): string | undefined {
   const depth = root.split('/').filter((part) => part === '..').length

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { AddonRecorder } from './addon.js'
 import { cgroupBase } from './own-cgroup.js'
 
-/** Inode number of this process' mount namespace. */
+/** Returns the inode number of this process' mount namespace. */
 export function ownMntns(): number {
   return statSync('/proc/self/ns/mnt').ino
 }
 
-/** 1n where only cgroup v1 exists; undefined: it is not below the mount. */
+/** Returns this process' cgroup id; 1n if only cgroup v1 exists, undefined if it is not below the mount. */
 function cgroupByPath(): bigint | undefined {
   const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -21,7 +21,7 @@ function cgroupByPath(): bigint | undefined {
   return statSync(join(base, path), { bigint: true }).ino
 }
 
-/** This process' own place: (mount namespace, cgroup id), when it is known and not the machine's own. */
+/** Returns this process' mount namespace and cgroup id; undefined if they are unknown or the machine's own. */
 export function ownPlace(
   native: Pick<AddonRecorder, 'hostMntns' | 'ownCgroup'>
 ): { mntns: number; cgroupId: bigint } | undefined {

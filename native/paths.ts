@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The package's root: the nearest folder above this module that has a package.json. */
+/** Returns the package's root: the nearest folder above this module that has a package.json. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(folder, 'package.json'))) {
@@ -13,7 +13,7 @@ export function packageRoot(): string {
   return folder
 }
 
-/** What `make -C native` writes: absolute path of a file in native/build. */
+/** Returns the absolute path of a file in native/build, where `make -C native` writes. */
 export function nativeBuild(...parts: string[]): string {
   return join(packageRoot(), 'native', 'build', ...parts)
 }

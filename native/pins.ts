@@ -8,7 +8,7 @@ export const bpfMount = '/sys/fs/bpf'
 const bpfMagic = 0xcafe4a11
 const inUse = 11 // EWOULDBLOCK of flock(2)
 
-/** Another process holds this pin folder: one recorder at a time. */
+/** Another process uses this pin folder: one recorder at a time can. */
 export class RecorderInUse extends Error {
   override readonly name = 'RecorderInUse'
   readonly folder: string
@@ -22,7 +22,7 @@ export class RecorderInUse extends Error {
   }
 }
 
-/** Names the one failure of a pin folder that callers tell from the others. */
+/** Returns a RecorderInUse for the failure that means it, and any other failure as it is. */
 export function pinFailure(folder: string, error: unknown): unknown {
   const { errno } = error as { errno?: unknown }
   return errno === inUse ? new RecorderInUse(folder, error) : error
@@ -32,7 +32,7 @@ function isBpf(folder: string): boolean {
   return statfsSync(folder).type >>> 0 === bpfMagic
 }
 
-/** The nearest folder above that exists. */
+/** Returns the nearest existing folder: the folder itself or one above it. */
 function existing(folder: string): string {
   let found = folder
   for (;;) {
@@ -48,8 +48,8 @@ function existing(folder: string): string {
 }
 
 /**
- * Makes the folder, and mounts the machine's bpf file system where that is missing.
- * @returns why nothing can be pinned there, in one sentence; undefined when it can.
+ * Makes the folder, and mounts the machine's bpf file system if it is missing.
+ * @returns why nothing can be pinned there, in one sentence; undefined if pins work.
  */
 export function preparePins(folder: string): string | undefined {
   try {
@@ -66,9 +66,9 @@ export function preparePins(folder: string): string | undefined {
 }
 
 /**
- * Detaches and unpins everything in a pin folder and removes it: what a satellite leaves for its
- * successor when there will be none. What was recorded and not sent is gone.
- * @returns names of the layouts that were there; none when the folder does not exist.
+ * Detaches and unpins everything in a pin folder and removes the folder, which a satellite leaves for the next one.
+ * What was recorded and not sent is lost.
+ * @returns names of the layouts that were there; none if the folder does not exist.
  * @throws RecorderInUse while a satellite runs, NativeUnavailable.
  */
 export function cleanPins(folder: string): string[] {

@@ -2,27 +2,27 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { openRecorder } from './recorder.js'
 import type { RecorderOptions } from './types.js'
 
-/** Bytes that the kernel says it holds for each map this process has open (proc(5), fdinfo; by map id). */
+/** Returns the kernel memory of each map that this process has open, by map id (memlock in fdinfo, proc(5)). */
 function mapMemory(): Map<string, number> {
   const found = new Map<string, number>()
   for (const fd of readdirSync('/proc/self/fdinfo')) {
-    let said: string
+    let info: string
     try {
-      said = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+      info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
     } catch {
       continue // closed meanwhile
     }
-    const id = /^map_id:\s*(\d+)$/m.exec(said)?.[1]
-    const bytes = /^memlock:\s*(\d+)$/m.exec(said)?.[1]
+    const id = /^map_id:\s*(\d+)$/m.exec(info)?.[1]
+    const bytes = /^memlock:\s*(\d+)$/m.exec(info)?.[1]
     if (id !== undefined && bytes !== undefined) found.set(id, Number(bytes))
   }
   return found
 }
 
 /**
- * Kernel memory of a recorder, in bytes: one is opened and measured, not calculated.
+ * Opens a recorder and measures its kernel memory in bytes.
  * @param options default: the recorder's own
- * @throws NativeUnavailable where none can be opened
+ * @throws NativeUnavailable if none can be opened
  */
 export function recorderMemory(options: Pick<RecorderOptions, 'slots' | 'btf'> = {}): number {
   const before = mapMemory()

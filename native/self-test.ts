@@ -3,7 +3,7 @@ import type { Recorder, SelfTest } from './types.js'
 
 const markerCalls = 1000
 
-/** Runs a filtered child that makes a known number of calls, and looks how many were counted. */
+/** Runs a filtered child that makes a known number of calls, and compares the count. */
 export async function runSelfTest(recorder: Recorder): Promise<SelfTest> {
   const marker = await startMarker(markerCalls)
   const [mntns = 0, syscall = -1] = marker.numbers

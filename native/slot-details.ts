@@ -1,10 +1,10 @@
 import type { AddonDenial } from './addon.js'
 import type { AbiClass, Arguments, DenialDetail } from './types.js'
 
-/** By the numbers of native/bpf/slots.bpf.h. */
+/** The ABIs by their numbers in native/bpf/slots.bpf.h. */
 const abis: readonly AbiClass[] = ['native', 'compat', 'x32']
 
-/** What a slot's arguments are, from the addon's rows of numbers. */
+/** Makes a slot's arguments of the addon's rows of numbers. */
 export function toArguments(
   found: [Float64Array, Float64Array] | undefined
 ): Arguments | undefined {
@@ -25,6 +25,7 @@ export function toArguments(
   return rows
 }
 
+/** Gives a denial's ABI its name. */
 export const toDetail = (denial: AddonDenial): DenialDetail => ({
   ...denial,
   abi: abis[denial.abi] ?? 'native'

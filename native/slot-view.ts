@@ -3,25 +3,25 @@ import type { Slot, SlotPart } from './types.js'
 
 const text = new TextDecoder()
 
-/** By the numbers of native/shared/recorder.h. */
+/** The parts by their numbers in native/shared/recorder.h. */
 const parts: readonly SlotPart[] = ['entry', 'probe', 'session']
 
-/** A zero-terminated field. */
+/** Decodes a zero-terminated field. */
 function cString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
   return text.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
 /**
- * Makes Slots of the addon's snapshot bytes. Names never change while a generation lasts, so a
- * reader decodes them once per (index, generation) and keeps them.
+ * Returns a function that makes Slots of the addon's snapshot bytes. Names never change while a generation lasts, so
+ * they are decoded once per (index, generation) and kept.
  */
 export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[] {
   const names = new Map<
     number,
     Pick<Slot, 'generation' | 'firstSeen' | 'comm' | 'cgroupName' | 'cgroupParent'>
   >()
-  /** By index; whatever changes in a slot changes one of these with it. */
+  /** The last Slot of each index; every change of a slot changes one of these fields. */
   const last = new Map<number, { slot: Slot; flags: number; distinct: number; pid: number }>()
   return (snapshot) => {
     const view = new DataView(snapshot)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { launcherPath } from './launcher.js'
 
-/** `linux.seccomp` of the OCI runtime-spec, as far as a kernel's opinion of it goes. */
+/** `linux.seccomp` of the OCI runtime-spec, as far as the kernel can accept or reject it. */
 export interface TrialProfile {
   defaultAction: string
   defaultErrnoRet?: number
@@ -25,10 +25,10 @@ export interface TrialProfile {
 export type TrialResult = { ok: true; skipped: string[] } | { ok: false; reason: string }
 
 const eperm = 1
-/** libseccomp may need forever for many conditions on one call; so would every container's start. */
+/** libseccomp may need very long for many conditions on one call; so would every container's start. */
 const longestMs = 20_000
 
-/** The launcher's line format: one fact a line, words apart by a space (native/programs/launcher.c). */
+/** Returns a profile in the line format of native/programs/launcher.c: one fact a line, words separated by a space. */
 export function trialLines(profile: TrialProfile): string[] {
   const lines = [`default ${profile.defaultAction} ${profile.defaultErrnoRet ?? eperm}`]
   for (const arch of profile.architectures ?? []) {
@@ -46,42 +46,42 @@ export function trialLines(profile: TrialProfile): string[] {
 }
 
 /**
- * Builds the profile with libseccomp, as a runtime would, and loads it in a child process.
- * Names with blanks or line ends are refused: they would change the meaning of the lines.
+ * Builds the profile with libseccomp, as a runtime does, and loads it in a child process. Names with blanks or line
+ * ends are rejected: they would change the meaning of the lines.
  */
 export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
   const answer = await ask('trial', profile)
   if (answer.reason !== undefined) return { ok: false, reason: answer.reason }
-  return { ok: true, skipped: skippedIn(answer.said) }
+  return { ok: true, skipped: skippedIn(answer.lines) }
 }
 
 /** A profile as this machine's libseccomp builds it. */
 export interface CompiledFilter {
   /** Instructions (struct sock_filter, 8 bytes each). */
   bytes: Buffer
-  /** Names that it does not know: no rule was made of them. */
+  /** Names that libseccomp does not know, which have no rule. */
   skipped: string[]
 }
 
-const skippedIn = (said: readonly string[]): string[] => [
-  ...new Set(said.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : [])))
+const skippedIn = (lines: readonly string[]): string[] => [
+  ...new Set(lines.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : [])))
 ]
 
 /**
- * What this machine's libseccomp makes of a profile: what a runtime that builds it the same way gives to
- * the kernel (runc puts a few instructions of its own in front). undefined when it cannot be built.
+ * Compiles a profile with this machine's libseccomp, as a runtime does that gives it to the kernel (runc puts a few
+ * instructions of its own in front). Resolves with undefined if it cannot be built.
  */
 export async function compileFilter(profile: TrialProfile): Promise<CompiledFilter | undefined> {
   const answer = await ask('compile', profile)
-  const hex = answer.said.find((line) => line.startsWith('filter '))?.slice(7)
+  const hex = answer.lines.find((line) => line.startsWith('filter '))?.slice(7)
   if (answer.reason !== undefined || hex === undefined) return undefined
-  return { bytes: Buffer.from(hex, 'hex'), skipped: skippedIn(answer.said) }
+  return { bytes: Buffer.from(hex, 'hex'), skipped: skippedIn(answer.lines) }
 }
 
 async function ask(
   mode: 'trial' | 'compile',
   profile: TrialProfile
-): Promise<{ said: string[]; reason?: string }> {
+): Promise<{ lines: string[]; reason?: string }> {
   const lines = trialLines(profile)
   const odd = [
     profile.defaultAction,
@@ -92,7 +92,7 @@ async function ask(
       ...(rule.args ?? []).map((arg) => arg.op)
     ])
   ].find((word) => !/^\w+$/.test(word))
-  if (odd !== undefined) return { said: [], reason: `${JSON.stringify(odd)} is not a name` }
+  if (odd !== undefined) return { lines: [], reason: `${JSON.stringify(odd)} is not a name` }
 
   const child = spawn(launcherPath(), [mode], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -100,22 +100,25 @@ async function ask(
     killSignal: 'SIGKILL'
   })
   const closed = once(child, 'close')
-  // Without a descriptor left there are no pipes either: that throws below, before anybody waits for this.
+  // Without a descriptor left there are no pipes either: then the code below throws before it awaits this.
   closed.catch(() => undefined)
   try {
-    // It may refuse before it has read everything.
+    // The child may end before it has read everything.
     child.stdin.on('error', () => undefined)
     child.stdin.end(`${lines.join('\n')}\n`)
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), closed])
-    const said = out.split('\n')
-    if (child.exitCode === 0) return { said }
+    const printed = out.split('\n')
+    if (child.exitCode === 0) return { lines: printed }
     if (child.signalCode === 'SIGKILL') {
-      return { said, reason: `building the filter took longer than ${longestMs / 1000} s` }
+      return {
+        lines: printed,
+        reason: `building the filter took longer than ${longestMs / 1000} s`
+      }
     }
-    const reason = said.find((line) => line.startsWith('reason '))?.slice(7) ?? err.trim()
-    return { said, reason: reason === '' ? 'the trial process died' : reason }
+    const reason = printed.find((line) => line.startsWith('reason '))?.slice(7) ?? err.trim()
+    return { lines: printed, reason: reason === '' ? 'the trial process died' : reason }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    return { said: [], reason: `the trial cannot be run: ${message}` }
+    return { lines: [], reason: `the trial cannot be run: ${message}` }
   }
 }

@@ -1,8 +1,8 @@
 /*
- * secco-audit-reader: prints the kernel's audit records of seccomp, one a line, as
+ * secco-audit-reader prints the kernel's audit records of seccomp, one a line, as
  *   ready | RECORD-TYPE TEXT | lost
- * from the multicast group that needs no auditd (audit_netlink(8): AUDIT_NLGRP_READLOG, CAP_AUDIT_READ).
- * Node has no netlink sockets. It ends when its standard input does, or with its parent.
+ * It reads the multicast group that needs no auditd (AUDIT_NLGRP_READLOG in linux/audit.h; needs CAP_AUDIT_READ),
+ * because Node has no netlink sockets. It ends when its standard input ends, or with its parent.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A burst of records waits here while the parent is busy; as root more than net.core.rmem_max is given. */
+/* Room for a burst of records while the parent is busy. SO_RCVBUFFORCE goes beyond net.core.rmem_max (socket(7)). */
 enum { RECEIVE_BYTES = 8 << 20, MESSAGE_BYTES = 16 << 10 };
 
 static int fail(const char *what)
@@ -39,7 +39,7 @@ static int open_log(void)
 	return bind(log, (struct sockaddr *)&group, sizeof(group)) == 0 ? log : -1;
 }
 
-/* A record is one line: what a process could put into it is escaped by the kernel. */
+/* Prints a record, which is one line: the kernel escapes what a process can put into it. */
 static void print(const char *message, size_t length)
 {
 	const struct nlmsghdr *header = (const struct nlmsghdr *)message;
@@ -51,7 +51,7 @@ static void print(const char *message, size_t length)
 	printf("%u %.*s\n", (unsigned int)header->nlmsg_type, (int)(length - NLMSG_HDRLEN), text);
 }
 
-/* Everything that waits, then one write. False: the socket is unusable. */
+/* Prints all waiting records with one write. Returns false if the socket is unusable. */
 static bool drain(int log)
 {
 	static char message[MESSAGE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));

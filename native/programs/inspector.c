@@ -1,9 +1,9 @@
 /*
- * secco-inspector [OBJECT]: the real seccomp filters of processes. Reads their ids from stdin, one a line.
- *   with OBJECT (filters.bpf.o)   by a task iterator; nobody is stopped
- *   without                       by PTRACE_SECCOMP_GET_FILTER: each is stopped for some microseconds
- * Prints "filter N HEX" for each different filter and "pid PID N…" (newest first; "-": unreadable) for each
- * process, or "reason TEXT" and ends with 1. Started by native/kernel-filters.ts.
+ * secco-inspector [OBJECT] prints the actual seccomp filters of processes, whose ids it reads from stdin, one a line.
+ *   with OBJECT (filters.bpf.o)   by a task iterator, which stops no process
+ *   without                       by PTRACE_SECCOMP_GET_FILTER, which stops each process for some microseconds
+ * It prints "filter N HEX" for each different filter and "pid PID N…" (newest first; "-": unreadable) for each process,
+ * or "reason TEXT" and ends with 1. native/kernel-filters.ts starts it.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -35,7 +35,7 @@ static int reason(const char *what)
 	return 1;
 }
 
-/* The number of a filter; a new one is printed once. A node has few different ones. */
+/* Returns the number of a filter, and prints a new filter once. A node has few different ones. */
 static size_t number_of(const void *bytes, size_t length)
 {
 	for (size_t i = 0; i < filter_count; i++)
@@ -58,22 +58,23 @@ static size_t number_of(const void *bytes, size_t length)
 	return filter_count++;
 }
 
-struct answer {
+/* The filters of one process; a negative number: unreadable. */
+struct process_filters {
 	int pid;
 	unsigned count;
 	long numbers[FILTERS_AT_MOST];
 };
 
-static void say(const struct answer *answer)
+static void print_process(const struct process_filters *process)
 {
-	if (answer->pid == 0)
+	if (process->pid == 0)
 		return;
-	printf("pid %d", answer->pid);
-	for (unsigned i = 0; i < answer->count; i++) {
-		if (answer->numbers[i] < 0)
+	printf("pid %d", process->pid);
+	for (unsigned i = 0; i < process->count; i++) {
+		if (process->numbers[i] < 0)
 			printf(" -");
 		else
-			printf(" %ld", answer->numbers[i]);
+			printf(" %ld", process->numbers[i]);
 	}
 	putchar('\n');
 }
@@ -91,21 +92,21 @@ static int *read_pids(size_t *count)
 	return pids;
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level, (void)format, (void)args;
 	return 0;
 }
 
-/* Reads exactly so many bytes; false at the end. */
-static bool take(FILE *from, void *into, size_t bytes)
+/* Reads so many bytes. Returns false at the end. */
+static bool read_bytes(FILE *from, void *into, size_t bytes)
 {
 	return fread(into, 1, bytes, from) == bytes;
 }
 
 static int by_iterator(const char *path, const int *pids, size_t count)
 {
-	libbpf_set_print(quiet);
+	libbpf_set_print(print_nothing);
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return reason("cannot open the object");
@@ -124,24 +125,24 @@ static int by_iterator(const char *path, const int *pids, size_t count)
 	FILE *from = fdopen(fd, "r");
 	static unsigned char bytes[FILTER_BYTES];
 	struct filter_head head;
-	struct answer now = { 0 };
-	while (from && take(from, &head, sizeof(head))) {
+	struct process_filters now = { 0 };
+	while (from && read_bytes(from, &head, sizeof(head))) {
 		if (head.pid != now.pid) {
-			say(&now);
-			now = (struct answer){ .pid = head.pid };
+			print_process(&now);
+			now = (struct process_filters){ .pid = head.pid };
 		}
 		size_t length = (size_t)head.length * sizeof(struct sock_filter);
-		if (length > sizeof(bytes) || !take(from, bytes, length))
+		if (length > sizeof(bytes) || !read_bytes(from, bytes, length))
 			break;
 		if (now.count < FILTERS_AT_MOST)
 			now.numbers[now.count++] =
 				length == 0 ? -1 : (long)number_of(bytes, length);
 	}
-	say(&now);
+	print_process(&now);
 	return 0;
 }
 
-/* A call that waits with a time limit goes on by restart_syscall(2) after a stop, which a filter may refuse. */
+/* A call that waits with a time limit continues by restart_syscall(2) after a stop, and a filter may deny that. */
 static bool may_be_stopped(int pid)
 {
 	char path[64], text[32] = "";
@@ -154,7 +155,7 @@ static bool may_be_stopped(int pid)
 	if (length <= 0)
 		return false;
 #if defined(__x86_64__)
-	/* poll, nanosleep, futex, epoll_wait, clock_nanosleep, epoll_pwait, ppoll: not in the middle of these */
+	/* poll, nanosleep, futex, clock_nanosleep, epoll_wait, ppoll, epoll_pwait, epoll_pwait2 */
 	static const int waits[] = { 7, 35, 202, 230, 232, 271, 281, 441 };
 	if (strncmp(text, "running", 7) == 0)
 		return true;
@@ -167,7 +168,7 @@ static bool may_be_stopped(int pid)
 
 static void by_ptrace(int pid)
 {
-	struct answer now = { .pid = pid };
+	struct process_filters now = { .pid = pid };
 	static unsigned char bytes[4096 * sizeof(struct sock_filter)];
 	int status;
 	if (!may_be_stopped(pid) || ptrace(PTRACE_SEIZE, pid, 0, 0) != 0)
@@ -185,11 +186,11 @@ static void by_ptrace(int pid)
 			now.numbers[now.count++] =
 				(long)number_of(bytes, length * sizeof(struct sock_filter));
 		}
-		/* A signal that came meanwhile is given back with the detach. */
+		/* A signal that arrived meanwhile is delivered with the detach (ptrace(2)). */
 		int signal = WIFSTOPPED(status) && status >> 16 == 0 ? WSTOPSIG(status) : 0;
 		ptrace(PTRACE_DETACH, pid, 0, (void *)(uintptr_t)signal);
 	}
-	say(&now);
+	print_process(&now);
 }
 
 int main(int argc, char **args)

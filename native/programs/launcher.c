@@ -1,10 +1,10 @@
 /*
- * secco-launcher: does for Secco what only a fresh process can do.
+ * secco-launcher does for Secco what only a new process can do.
  *   run      a command in a mount namespace of its own, from its first instruction
- *   trial    builds and loads a profile in a child, to learn whether the kernel takes it
+ *   trial    builds and loads a profile in a child, to find out whether the kernel accepts it
  *   compile  builds a profile and prints its instructions in hexadecimal digits
  *   marker   makes a known number of calls under a filter, for the recorder's self-test
- * Started by native/launcher.ts and native/trial-load.ts, which say what goes in and out.
+ * native/launcher.ts and native/trial-load.ts start it and describe its input and output.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,12 +29,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a shell answers, and one more for the launcher's own failures (as env(1), timeout(1)). */
+/* The exit codes of a shell, and one for the launcher's own failures (as of env(1) and timeout(1)). */
 enum { FAILED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
 /*
- * Where the parent listens and speaks: native/launcher.ts opens both. READY_FD closes when the command
- * executes; one line after "ready", or instead of it, says why it cannot.
+ * Pipes to the parent, which native/launcher.ts opens. READY_FD closes when the command executes; a line after "ready",
+ * or in place of it, has the reason why it cannot execute.
  */
 enum { READY_FD = 3, GO_FD = 4 };
 
@@ -60,12 +60,12 @@ static unsigned long own_mntns(void)
 	return stat("/proc/self/ns/mnt", &found) == 0 ? (unsigned long)found.st_ino : 0;
 }
 
-/* Loads a filter; exactly one call on the way that the recorder takes for the boundary. */
+/* Loads a filter. The recorder takes exactly one of the calls on the way as the container's beginning. */
 static long load_filter(const struct sock_fprog *program)
 {
 	long result = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
 	if (result != 0 && errno == EACCES) {
-		/* Without CAP_SYS_ADMIN the kernel wants the promise first (seccomp(2)). */
+		/* Without CAP_SYS_ADMIN the kernel wants no_new_privs first (seccomp(2)). */
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 			return -1;
 		result = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
@@ -93,7 +93,7 @@ static int join_cgroup(const char *directory)
 	return 0;
 }
 
-/* As execvp(3) would find it, but before the filter: the search is no part of the command. */
+/* Finds a program as execvp(3) does, but before the filter is loaded: the search is no part of the command. */
 static const char *find_program(const char *name)
 {
 	static char found[4096];
@@ -129,8 +129,8 @@ static int cannot_run(const char *name, bool wait)
 }
 
 /*
- * Stays behind as the command's parent, to end as it does: Node has no names for real-time signals and
- * takes them for a good end. They come out as a shell says them.
+ * Waits as the command's parent and ends as the command does. Node has no names for real-time signals and reports
+ * them as success, so they become 128 + number, as in a shell.
  */
 static int end_as(pid_t command)
 {
@@ -152,7 +152,7 @@ static int end_as(pid_t command)
 	return 128 + deadly;
 }
 
-/* 0 in the process that becomes the command; its id in the parent, which a terminal's keys do not end. */
+/* Forks: 0 in the process that becomes the command. The parent ignores signals of the terminal's keys. */
 static pid_t split(void)
 {
 	static const int keys[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
@@ -205,7 +205,7 @@ static int run(int count, char **args)
 		char go;
 		fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
 		dprintf(READY_FD, "ready %d %lu\n", getpid(), own_mntns());
-		/* The parent is gone when nothing can be read: then nobody wants the command. */
+		/* Nothing can be read when the parent is gone: then the command is not wanted. */
 		if (read(GO_FD, &go, 1) != 1)
 			return FAILED;
 		close(GO_FD);
@@ -214,7 +214,7 @@ static int run(int count, char **args)
 		return fail("cannot install the filter", "");
 	execve(program, command, environ);
 	if (errno == ENOEXEC) {
-		/* A script without #!: the shell's job, as in execvp(3). */
+		/* A script without #! is run by the shell, as in execvp(3). */
 		char *script[count - at + 1];
 		script[0] = "/bin/sh";
 		script[1] = (char *)program;
@@ -253,8 +253,8 @@ static const struct {
 	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
-/* Reasons go to stdout, one line; the caller reads them there. */
-#define REFUSE(...) (printf(__VA_ARGS__), putchar('\n'), false)
+/* Prints a reason as one line on stdout, where the caller reads it. */
+#define FAIL_BECAUSE(...) (printf(__VA_ARGS__), putchar('\n'), false)
 
 static bool read_action(const char *name, unsigned errnum, uint32_t *action)
 {
@@ -272,17 +272,17 @@ static bool read_action(const char *name, unsigned errnum, uint32_t *action)
 			return true;
 		}
 	}
-	return REFUSE("reason unknown action %s", name);
+	return FAIL_BECAUSE("reason unknown action %s", name);
 }
 
-/* INDEX:OPERATOR:VALUE:VALUE_TWO; for MASKED_EQ `value` is the mask (libseccomp's datum_a). */
+/* Reads INDEX:OPERATOR:VALUE:VALUE_TWO. For MASKED_EQ, VALUE is the mask (datum_a in seccomp_rule_add(3)). */
 static bool read_argument(char *text, struct scmp_arg_cmp *argument)
 {
 	char name[32];
 	unsigned index;
 	unsigned long long value, second;
 	if (sscanf(text, "%u:%31[A-Z_]:%llu:%llu", &index, name, &value, &second) != 4 || index > 5)
-		return REFUSE("reason malformed argument %s", text);
+		return FAIL_BECAUSE("reason malformed argument %s", text);
 	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
 		if (strcmp(operators[i].name, name) == 0) {
 			*argument =
@@ -290,10 +290,13 @@ static bool read_argument(char *text, struct scmp_arg_cmp *argument)
 			return true;
 		}
 	}
-	return REFUSE("reason unknown operator %s", name);
+	return FAIL_BECAUSE("reason unknown operator %s", name);
 }
 
-/* Rules on one argument twice mean "or": one rule each, as runc does (libseccomp refuses both at once). */
+/*
+ * Two conditions on one argument mean "or": they become one rule each, as in runc (matchCall() in
+ * libcontainer/seccomp/seccomp_linux.go). libseccomp accepts no rule with both.
+ */
 static int add_rule(scmp_filter_ctx filter, uint32_t action, int number, unsigned count,
 		    const struct scmp_arg_cmp *arguments)
 {
@@ -313,7 +316,7 @@ static int add_rule(scmp_filter_ctx filter, uint32_t action, int number, unsigne
 	return 0;
 }
 
-/* "rule ACTION ERRNO NAME [ARGUMENT…]" */
+/* Reads a line "rule ACTION ERRNO NAME [ARGUMENT…]". */
 static bool read_rule(scmp_filter_ctx filter, uint32_t standard)
 {
 	const char *action_name = strtok(NULL, " "), *errnum = strtok(NULL, " "),
@@ -322,17 +325,17 @@ static bool read_rule(scmp_filter_ctx filter, uint32_t standard)
 	unsigned count = 0;
 	uint32_t action;
 	if (!action_name || !errnum || !name)
-		return REFUSE("reason malformed rule");
+		return FAIL_BECAUSE("reason malformed rule");
 	if (!read_action(action_name, atoi(errnum), &action))
 		return false;
 	for (char *text = strtok(NULL, " "); text; text = strtok(NULL, " ")) {
 		if (count == 12)
-			return REFUSE("reason too many arguments for %s", name);
+			return FAIL_BECAUSE("reason too many arguments for %s", name);
 		if (!read_argument(text, &arguments[count++]))
 			return false;
 	}
 	if (action == standard)
-		return true; /* says nothing new; libseccomp would refuse it */
+		return true; /* libseccomp accepts no rule with the default action */
 	int number = seccomp_syscall_resolve_name(name);
 	if (number == __NR_SCMP_ERROR) {
 		printf("skip %s\n", name);
@@ -340,10 +343,11 @@ static bool read_rule(scmp_filter_ctx filter, uint32_t standard)
 	}
 	int code = add_rule(filter, action, number, count, arguments);
 	if (code != 0)
-		return REFUSE("reason rule for %s: %s", name, strerror(-code));
+		return FAIL_BECAUSE("reason rule for %s: %s", name, strerror(-code));
 	return true;
 }
 
+/* Reads a profile and builds its filter. */
 static bool build(scmp_filter_ctx *filter, FILE *from)
 {
 	char *line = NULL;
@@ -359,44 +363,46 @@ static bool build(scmp_filter_ctx *filter, FILE *from)
 			const char *name = strtok(NULL, " "), *errnum = strtok(NULL, " ");
 			good = name && errnum && read_action(name, atoi(errnum), &standard);
 			if (good && (*filter = seccomp_init(standard)) == NULL)
-				good = REFUSE("reason the default action %s is not accepted", name);
+				good = FAIL_BECAUSE("reason the default action %s is not accepted",
+						    name);
 		} else if (!*filter) {
-			good = REFUSE("reason no default action");
+			good = FAIL_BECAUSE("reason no default action");
 		} else if (strcmp(word, "arch") == 0) {
 			const char *name = strtok(NULL, " ");
 			uint32_t arch = name ? seccomp_arch_resolve_name(name) : 0;
 			int code = arch ? seccomp_arch_add(*filter, arch) : -EINVAL;
 			if (code != 0 && code != -EEXIST)
-				good = REFUSE("reason architecture %s: %s", name ? name : "",
-					      strerror(-code));
+				good = FAIL_BECAUSE("reason architecture %s: %s", name ? name : "",
+						    strerror(-code));
 		} else if (strcmp(word, "rule") == 0) {
 			good = read_rule(*filter, standard);
 		} else {
-			good = REFUSE("reason malformed line: %s", word);
+			good = FAIL_BECAUSE("reason malformed line: %s", word);
 		}
 	}
 	free(line);
 	if (good && !*filter)
-		good = REFUSE("reason no default action");
+		good = FAIL_BECAUSE("reason no default action");
 	return good;
 }
 
-/* The filter as the kernel's own instructions, by way of a file in memory. */
+/* Compiles a filter to the kernel's instructions, by way of a file in memory. */
 static bool compile(scmp_filter_ctx filter, struct sock_fprog *program)
 {
 	int fd = memfd_create("filter", MFD_CLOEXEC);
 	int code = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
 	off_t bytes = code == 0 ? lseek(fd, 0, SEEK_END) : 0;
 	if (code != 0 || bytes <= 0)
-		return REFUSE("reason cannot compile the filter: %s", strerror(code ? -code : EIO));
+		return FAIL_BECAUSE("reason cannot compile the filter: %s",
+				    strerror(code ? -code : EIO));
 	size_t length = bytes / sizeof(struct sock_filter);
 	if (length > BPF_MAXINSNS)
-		return REFUSE("reason the filter has %zu instructions, the kernel takes %d", length,
-			      BPF_MAXINSNS);
+		return FAIL_BECAUSE("reason the filter has %zu instructions, the kernel takes %d",
+				    length, BPF_MAXINSNS);
 	program->len = length;
 	program->filter = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (program->filter == MAP_FAILED)
-		return REFUSE("reason cannot read the filter: %s", strerror(errno));
+		return FAIL_BECAUSE("reason cannot read the filter: %s", strerror(errno));
 	return true;
 }
 
@@ -404,12 +410,12 @@ static int trial(void)
 {
 	scmp_filter_ctx filter = NULL;
 	struct sock_fprog program;
-	/* For who started it and died; trial-load.ts is less patient. */
+	/* Ends this process if the one that started it died: trial-load.ts waits less long. */
 	alarm(30);
 	if (!build(&filter, stdin) || !compile(filter, &program))
 		return 1;
 	fflush(stdout);
-	/* The child may not be able to say anything any more once its filter is in place. */
+	/* The child may not be able to write once its filter is in place. */
 	volatile int *answer =
 		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (answer == MAP_FAILED)
@@ -423,14 +429,14 @@ static int trial(void)
 		setrlimit(RLIMIT_CORE, &none);
 		*answer = load_filter(&program) == 0 ? 0 : errno;
 		syscall(SYS_exit_group, 0);
-		__builtin_trap(); /* exit_group was refused */
+		__builtin_trap(); /* the filter denies exit_group */
 	}
 	int status;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (*answer == 0)
 		return 0;
-	printf("reason the kernel refused the filter: %s\n",
+	printf("reason the kernel rejected the filter: %s\n",
 	       *answer > 0 ? strerror(*answer) : "the loading process died");
 	return 1;
 }
@@ -452,8 +458,9 @@ static int compile_only(void)
 /* ---- marker ---- */
 
 /*
- * Says where it is and what it will call, and goes on when a byte comes. Without the rights to a mount namespace of its
- * own (a user namespace may bring them) it stays in Secco's own container, whose profile lets getuid(2) through.
+ * Prints its mount namespace and the number that it will call, and makes the calls when a byte comes. Without the rights
+ * to a mount namespace of its own (a user namespace may bring them) it stays in Secco's own container, whose profile
+ * allows getuid(2).
  */
 static int marker(const char *text)
 {

@@ -1,7 +1,7 @@
 /*
- * secco-probe: tries what a capability of native/capabilities.ts needs, and undoes it.
- *   refused CALLS   filtered child: refused and allowed marker calls, see below
- *   wait            filtered child that stays in pause(2)
+ * secco-probe tries what a capability of native/capabilities.ts needs, and undoes it.
+ *   denied CALLS    filtered child: denied and allowed marker calls, see denied_calls()
+ *   wait            filtered child that waits for a signal
  *   read-filter     reads the filter of a filtered child of its own
  *   audit           a logged call must come back as a record of the audit multicast group
  *   pin FOLDER      pins a map, opens it again, removes it
@@ -55,10 +55,10 @@ static int ok(void)
 	return 0;
 }
 
-/* Calls that the profile of our own pods lets through, and that nobody here makes for another reason. */
+/* Calls that the profile of Secco's own pods allows, and that this program makes for no other reason. */
 enum { MARKER = SYS_getgid, WITH_VALUE = SYS_prctl, VALUE = PR_GET_DUMPABLE };
 
-/* The marker is answered with `action`, everything else is let through. */
+/* Makes a filter with `action` for the marker that allows everything else. */
 static void marker_filter(struct sock_filter *filter, unsigned action)
 {
 	const struct sock_filter made[FILTER_LENGTH] = {
@@ -77,16 +77,17 @@ static int load_filter(unsigned action)
 	marker_filter(filter, action);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
 		return 0;
-	/* Without CAP_SYS_ADMIN the kernel wants the promise first (seccomp(2)). */
+	/* Without CAP_SYS_ADMIN the kernel wants no_new_privs first (seccomp(2)). */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 /*
- * "MNTNS MARKER WITH_VALUE VALUE" first, as a marker does (launcher.c). When a byte comes it takes its filter and
- * makes one call with the value, so that the recorder knows of it, and says "ready"; at the next byte come the refused calls.
+ * Prints "MNTNS MARKER WITH_VALUE VALUE", as the marker of launcher.c does. When a byte comes it loads its filter, makes
+ * one call with the value, so that the recorder has a slot for it, and prints "ready". At the next byte it makes the
+ * denied calls.
  */
-static int refused(const char *text)
+static int denied_calls(const char *text)
 {
 	struct stat found;
 	char go;
@@ -119,13 +120,14 @@ static int wait_for_signal(void)
 	fflush(stdout);
 	sigset_t none;
 	sigemptyset(&none);
-	/* Its parent may be gone without a word. */
+	/* Ends this process with its parent. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigtimedwait(&none, NULL, &(struct timespec){ 10, 0 });
 	return 0;
 }
 
-static const char *read_it(pid_t child)
+/* Compares the filter of a child with the one that it loaded. Returns what failed, or NULL. */
+static const char *compare_filter(pid_t child)
 {
 	struct sock_filter got[FILTER_LENGTH], expected[FILTER_LENGTH];
 	int status;
@@ -145,7 +147,7 @@ static const char *read_it(pid_t child)
 	return NULL;
 }
 
-/* A child under the filter that stays until it is killed. */
+/* Starts a child under the filter that stays until it is killed. `call`: a call that it makes; negative: none. */
 static pid_t filtered_child(unsigned action, int call)
 {
 	int ready[2];
@@ -179,7 +181,7 @@ static int read_filter(void)
 	pid_t child = filtered_child(SECCOMP_RET_ERRNO | EACCES, -1);
 	if (child < 0)
 		return reason("cannot start a filtered child");
-	const char *failed = read_it(child);
+	const char *failed = compare_filter(child);
 	int code = failed ? reason(failed) : ok();
 	kill(child, SIGKILL);
 	return code;
@@ -223,7 +225,7 @@ static int pin(const char *folder)
 	struct statfs where;
 	char path[4096];
 	if (statfs(folder, &where) != 0 || (unsigned long)where.f_type != BPF_FS_MAGIC) {
-		/* Could it be mounted? Tried where nobody else sees it. */
+		/* Tries to mount it in a mount namespace of its own, where no other process sees it. */
 		if (unshare(CLONE_NEWNS) != 0 ||
 		    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		    mount("bpf", folder, "bpf", 0, NULL) != 0)
@@ -241,7 +243,7 @@ static int pin(const char *folder)
 	return code;
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level, (void)format, (void)args;
 	return 0;
@@ -249,7 +251,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 
 static int iter(const char *path)
 {
-	libbpf_set_print(quiet);
+	libbpf_set_print(print_nothing);
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return reason("cannot open the object");
@@ -268,14 +270,14 @@ static int iter(const char *path)
 	if (bytes < 0)
 		return reason("cannot read the iterator");
 	errno = ESRCH;
-	return found ? ok() : reason("the iterator does not know this process");
+	return found ? ok() : reason("the iterator does not find this process");
 }
 
 int main(int count, char **args)
 {
 	const char *mode = count > 1 ? args[1] : "";
-	if (count == 3 && strcmp(mode, "refused") == 0)
-		return refused(args[2]);
+	if (count == 3 && strcmp(mode, "denied") == 0)
+		return denied_calls(args[2]);
 	if (count == 2 && strcmp(mode, "wait") == 0)
 		return wait_for_signal();
 	if (count == 2 && strcmp(mode, "read-filter") == 0)
@@ -287,6 +289,6 @@ int main(int count, char **args)
 	if (count == 3 && strcmp(mode, "iter") == 0)
 		return iter(args[2]);
 	fprintf(stderr,
-		"secco-probe: usage: refused CALLS|wait|read-filter|audit|pin FOLDER|iter OBJECT\n");
+		"secco-probe: usage: denied CALLS|wait|read-filter|audit|pin FOLDER|iter OBJECT\n");
 	return 2;
 }
