@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The few kernel structs that the recorder reads, by name only: CO-RE finds the offsets at load.
- * A struct NAME___x is another version's shape of NAME (libbpf drops what follows the ___).
+ * The kernel structs that the recorder reads, with the fields that it reads. CO-RE finds the offsets at load. A struct
+ * NAME___x is NAME in other kernel versions: libbpf ignores what follows the ___.
  */
 #ifndef SECCO_CORE_H
 #define SECCO_CORE_H
@@ -21,7 +21,7 @@ typedef __u32 __wsum;
 typedef _Bool bool;
 enum { false, true };
 
-/* Of <linux/bpf.h>, which cannot be included beside these typedefs. */
+/* From <linux/bpf.h>, which cannot be included next to these typedefs. */
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 #define BPF_F_MMAPABLE (1U << 10)
@@ -36,7 +36,7 @@ struct ns_common {
 	unsigned int inum;
 } CORE;
 struct mount {
-	__u64 mnt_id_unique; /* 6.8 */
+	__u64 mnt_id_unique; /* since 6.8 */
 } CORE;
 struct mnt_namespace {
 	struct ns_common ns;
@@ -56,7 +56,7 @@ struct kernfs_node {
 struct kernfs_node___old {
 	struct kernfs_node *parent;
 } CORE;
-struct kernfs_node___new { /* 6.15 */
+struct kernfs_node___new { /* since 6.15 */
 	struct kernfs_node *__parent;
 } CORE;
 struct cgroup {
@@ -106,7 +106,7 @@ struct pt_regs {
 #define COMPAT_BIT (1U << 1) /* TS_COMPAT */
 #define X32_BIT 0x40000000UL
 #define SYSCALL_NUMBER orig_ax
-/* They still have the values of the call's beginning when it ends; only ax has its result. */
+/* The registers still have the call's arguments when it ends; only ax has its result. */
 #define NATIVE_ARGUMENT_0 di
 #define NATIVE_ARGUMENT_1 si
 #define NATIVE_ARGUMENT_2 dx
@@ -126,7 +126,7 @@ struct pt_regs {
 #define NR_EXECVEAT 322
 #define NR_PRCTL 157
 #define NR_SECCOMP 317
-/* What arguments.h has no row for. */
+/* Calls without a row in arguments.h. */
 #define MORE_NATIVE                                                                                \
 	[NR_SECCOMP] = SECCO_INSTALLS, [57] = SECCO_FORKS, [58] = SECCO_FORKS, [435] = SECCO_FORKS
 #define COMPAT_RT_SIGRETURN 173

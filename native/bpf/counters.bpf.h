@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Counting: one number of one ABI in one slot. */
+/* Counts of one number of one ABI in one slot. */
 #pragma once
 
 #include "slots.bpf.h"
 
-ON_ITS_OWN int count_unknown(__u32 index)
+GLOBAL int count_unknown(__u32 index)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
-	/* The first one is news as a new number is: nobody would tell of it before the next of those. */
+	/* The first unknown number counts as a distinct one, so that user space reads the slot. */
 	if (slot && !__sync_fetch_and_add(&slot->unknown, 1))
 		__sync_fetch_and_add(&slot->distinct, 1);
 	__sync_fetch_and_add(&state.unknown, 1);
 	return 0;
 }
 
-/* A counter went from 0 to 1: for a striped one that may have been another stripe's merit before. */
-ON_ITS_OWN int first_time(__u32 index, __u32 at)
+/* Sets a number's bit. Called when a counter went from 0 to 1; another stripe may have set the bit before. */
+GLOBAL int first_time(__u32 index, __u32 at)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot || at >= SECCO_SEEN_WORDS * 64)
 		return 0;
-	/* volatile: clang would test one copy of the number and use another */
+	/* volatile, because clang tests one copy of the number and uses another, which the verifier does not accept. */
 	volatile __u32 word = at >> 6;
 	__u32 checked = word;
 	if (checked >= SECCO_SEEN_WORDS)
@@ -33,14 +33,14 @@ ON_ITS_OWN int first_time(__u32 index, __u32 at)
 	return 0;
 }
 
-/* The row of a slot's counters that belongs to a CPU. */
-ALWAYS __u32 native_row(__u32 index, __u32 cpu)
+/* Returns the row of a slot's counters that belongs to a CPU. */
+INLINE __u32 native_row(__u32 index, __u32 cpu)
 {
 	__u32 stripes = config.stripes;
 	return index * stripes + (cpu & (stripes - 1));
 }
 
-ALWAYS void count_native(__u32 index, __u32 at, __u64 nr, __s64 amount)
+INLINE void count_native(__u32 index, __u32 at, __u64 nr, __s64 amount)
 {
 	struct secco_native_row *row = bpf_map_lookup_elem(&counts, &at);
 	if (!row || nr >= SECCO_NATIVE_NUMBERS)
@@ -48,9 +48,9 @@ ALWAYS void count_native(__u32 index, __u32 at, __u64 nr, __s64 amount)
 	__u64 before;
 	if (config.one_stripe_per_cpu) {
 		/*
-		 * The row is this CPU's alone, and no program is entered twice on one CPU: before 6.1
-		 * because tracepoints run with preemption off, since then by prog->active as well
-		 * (what that turns away is in recursion_misses). So a plain addition is exact.
+		 * Only this CPU writes the row, and no program is entered twice on one CPU: before 6.1
+		 * because tracepoints run with preemption off, since then also by prog->active, which counts
+		 * what it skips in recursion_misses (kernel/trace/bpf_trace.c). So a plain addition is exact.
 		 */
 		before = row->count[nr];
 		row->count[nr] = before + amount;
@@ -61,7 +61,7 @@ ALWAYS void count_native(__u32 index, __u32 at, __u64 nr, __s64 amount)
 		first_time(index, nr);
 }
 
-ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
+INLINE void add_native(__u32 index, __u64 nr, __s64 amount)
 {
 	if (nr >= SECCO_NATIVE_NUMBERS)
 		count_unknown(index);
@@ -69,8 +69,8 @@ ALWAYS void add_native(__u32 index, __u64 nr, __s64 amount)
 		count_native(index, native_row(index, bpf_get_smp_processor_id()), nr, amount);
 }
 
-/* A row of the pool for a slot that has none: 1 + its number, whoever took it; else SECCO_NO_ROW. */
-ON_ITS_OWN __u32 take_row(__u32 index, __u32 which)
+/* Takes a row of the pool for a slot that has none. Returns its number + 1, also if another CPU took it first. */
+GLOBAL __u32 take_row(__u32 index, __u32 which)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
@@ -102,8 +102,8 @@ ON_ITS_OWN __u32 take_row(__u32 index, __u32 which)
 	return before;
 }
 
-/* Without a row the bit is kept and the count is not: the set stays right, and what is lost is told. */
-ON_ITS_OWN int add_other(__u32 index, __u32 abi, __u64 nr, __s64 amount)
+/* Counts a call of a rarer ABI. Without a row only the bit is set: the set stays right, and the loss is counted. */
+GLOBAL int add_other(__u32 index, __u32 abi, __u64 nr, __s64 amount)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
@@ -128,7 +128,7 @@ ON_ITS_OWN int add_other(__u32 index, __u32 abi, __u64 nr, __s64 amount)
 	return 0;
 }
 
-ALWAYS void add(__u32 index, __u32 abi, __u64 nr, __s64 amount)
+INLINE void add(__u32 index, __u32 abi, __u64 nr, __s64 amount)
 {
 	if (abi == NATIVE)
 		add_native(index, nr, amount);
@@ -136,8 +136,8 @@ ALWAYS void add(__u32 index, __u32 abi, __u64 nr, __s64 amount)
 		add_other(index, abi, nr, amount);
 }
 
-/* Before any masking: i386 getpid is x86-64 writev by number. */
-ALWAYS __u32 abi_of(__u64 status, __s64 nr)
+/* Tells the ABI before the number is masked: i386 getpid and x86-64 writev have the same number. */
+INLINE __u32 abi_of(__u64 status, __s64 nr)
 {
 	if (status & COMPAT_BIT)
 		return COMPAT;

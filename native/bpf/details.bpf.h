@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Beside the counts: values of the arguments that decide power, and how refused calls ended. */
+/* Next to the counts: values of security-relevant arguments, and notes of how denied calls ended. */
 #pragma once
 
 #include "counters.bpf.h"
@@ -8,10 +8,10 @@
 #define ENOSYS 38
 
 /*
- * Places are filled from the first on and never emptied while the slot lasts, so a value is where it
- * is found first or nowhere, and a race for one place has one winner.
+ * Adds a value to a set. Places are filled in order and not emptied while the slot lasts, so a value is in one place
+ * only, and of two CPUs that want one place one gets it.
  */
-ALWAYS void learn_value(struct secco_value_set *set, __u32 value)
+INLINE void learn_value(struct secco_value_set *set, __u32 value)
 {
 	if (!value) {
 		if (!(set->flags & SECCO_HAS_ZERO))
@@ -29,7 +29,7 @@ ALWAYS void learn_value(struct secco_value_set *set, __u32 value)
 		__sync_fetch_and_or(&set->flags, SECCO_MANY);
 }
 
-ON_ITS_OWN int learn_native(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
+GLOBAL int learn_native(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
 {
 	struct secco_argument_row *row = bpf_map_lookup_elem(&arguments, &index);
 	if (!row || number >= SECCO_CALLS)
@@ -45,7 +45,7 @@ ON_ITS_OWN int learn_native(__u32 index, __u32 number, __u64 first, __u64 second
 	return 0;
 }
 
-ON_ITS_OWN int learn_compat(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
+GLOBAL int learn_compat(__u32 index, __u32 number, __u64 first, __u64 second, __u64 third)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot || number >= SECCO_CALLS)
@@ -71,16 +71,17 @@ ON_ITS_OWN int learn_compat(__u32 index, __u32 number, __u64 first, __u64 second
 }
 
 /*
- * A filter that refuses by argument answers EPERM or ENOSYS in every profile of a runtime: such a
- * call's values are not learned. One that fails with these by itself has no need of them either.
+ * Returns whether a call's argument values are learned. In the default profiles of runtimes a filter that denies by
+ * argument returns EPERM or ENOSYS: those values are not learned. A call that fails with these errors by itself does not
+ * need its values either.
  */
-ALWAYS bool teaches(__s64 result)
+INLINE bool is_learned(__s64 result)
 {
 	return result != -EPERM && result != -ENOSYS;
 }
 
-/* How one call ended, in its element of either map. */
-ALWAYS void note_end(struct secco_denial *denial, __s64 result, __u32 succeeded)
+/* Notes how a call ended, in an element of either map. */
+INLINE void note_end(struct secco_denial *denial, __s64 result, __u32 succeeded)
 {
 	__sync_fetch_and_add(&denial->count, 1);
 	if (succeeded)
@@ -91,16 +92,16 @@ ALWAYS void note_end(struct secco_denial *denial, __s64 result, __u32 succeeded)
 	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
 }
 
-/* Where a number stands in `seen`; SECCO_SEEN_WORDS * 64 when it is none of the table's. */
-ALWAYS __u32 place_in_seen(__u32 abi, __u64 nr)
+/* Returns a number's place in `seen`; SECCO_SEEN_WORDS * 64 if the number is outside the table. */
+INLINE __u32 place_in_seen(__u32 abi, __u64 nr)
 {
 	if (nr >= (abi == X32 ? SECCO_X32_NUMBERS : SECCO_NATIVE_NUMBERS))
 		return SECCO_SEEN_WORDS * 64;
 	return nr + (abi == COMPAT ? SECCO_COMPAT_AT : abi == X32 ? SECCO_X32_AT : 0);
 }
 
-/* Arguments that some profile's rules ask for; of a number that none has rules for, those that are learned. */
-ALWAYS __u32 asked_of(__u32 abi, __u32 nr, __u32 at)
+/* Returns the arguments that any profile's rules read; for a number without rules, the learned arguments. */
+INLINE __u32 deciding_arguments(__u32 abi, __u32 nr, __u32 at)
 {
 	__u32 asked = 0;
 	/* volatile: see first_time() */
@@ -119,16 +120,16 @@ ALWAYS __u32 asked_of(__u32 abi, __u32 nr, __u32 at)
 }
 
 /*
- * With the arguments that decide. They still have the values of the call's beginning: on exit as on entry
- * (src/seccomp has the rules, and asks them).
+ * Notes a call with the arguments that decide; user space evaluates the rules (src/seccomp). The registers still have
+ * the values of the call's beginning when it ends.
  */
-ON_ITS_OWN int note_arguments(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
+GLOBAL int note_arguments(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
 {
-	/* Before anything that wants BTF: where there is none, the verifier looks no further. */
+	/* First, because the verifier does not check what follows if this is a constant 0, and that needs BTF. */
 	if (!config.reads_registers)
 		return 0;
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
-	__u32 asked = asked_of(abi, nr, place_in_seen(abi, nr));
+	__u32 asked = deciding_arguments(abi, nr, place_in_seen(abi, nr));
 	if (!slot || !asked)
 		return 0;
 	struct secco_argument_denial_key key = { { index, slot->generation, abi, nr }, asked, {} };
@@ -164,7 +165,7 @@ ON_ITS_OWN int note_arguments(__u32 index, __u32 abi, __u32 nr, __s64 result, __
 	return 0;
 }
 
-ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
+GLOBAL int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 succeeded)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
@@ -186,24 +187,24 @@ ON_ITS_OWN int note_denial(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32
 	return 0;
 }
 
-/* Let through by a filter that nobody knows yet: it may be one that tells of it all the same (LOG). */
-ON_ITS_OWN int note_passed(__u32 index, __u32 abi, __u32 nr, __s64 result)
+/* Notes a call that an unknown filter allowed: its profile may log it (LOG). */
+GLOBAL int note_allowed(__u32 index, __u32 abi, __u32 nr, __s64 result)
 {
 	if (state.notes_allowed)
 		note_arguments(index, abi, nr, result, result >= 0);
 	return 0;
 }
 
-/* Of a filter that nobody knows yet: by number, and by arguments where these may turn out to decide. */
-ON_ITS_OWN int note_early(__u32 index, __u32 abi, __u32 nr, __s64 result)
+/* Notes a call that an unknown filter may have denied: by number, and by arguments if these may decide. */
+GLOBAL int note_early(__u32 index, __u32 abi, __u32 nr, __s64 result)
 {
 	note_denial(index, abi, nr, result, 0);
 	note_arguments(index, abi, nr, result, 0);
 	return 0;
 }
 
-/* Of a number that is watched. What came back with success was refused by nobody, unless it is LOG's. */
-ON_ITS_OWN int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 passed)
+/* Notes a call with a watched number. A call that succeeded was not denied, but it may be logged (LOG). */
+GLOBAL int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u32 allowed)
 {
 	struct secco_denied_row *row = bpf_map_lookup_elem(&denied, &index);
 	__u32 at = place_in_seen(abi, nr);
@@ -211,39 +212,39 @@ ON_ITS_OWN int note_watched(__u32 index, __u32 abi, __u32 nr, __s64 result, __u3
 	volatile __u32 word = at >> 6;
 	__u32 checked = word;
 	if (row && checked < SECCO_SEEN_WORDS && row->by_arguments[checked] >> (at & 63) & 1) {
-		if (passed && !row->any_result)
+		if (allowed && !row->any_result)
 			return 0;
-		note_arguments(index, abi, nr, result, passed);
-		/* Most of it is simply allowed: nobody is woken for that. */
-		if (passed)
+		note_arguments(index, abi, nr, result, allowed);
+		/* Most of these calls are allowed: user space does not wake up for them. */
+		if (allowed)
 			return 0;
 	} else {
-		note_denial(index, abi, nr, result, passed);
+		note_denial(index, abi, nr, result, allowed);
 	}
 	__sync_fetch_and_add(&state.watched_notes, 1);
 	return 0;
 }
 
-/* Of a filtered slot nobody has said yet what its filter refuses. */
-ALWAYS bool is_unknown_filter(__u64 word)
+/* Returns whether user space has not yet set what the filter of a slot denies. */
+INLINE bool is_unknown_filter(__u64 word)
 {
 	return (word >> 32 & (SECCO_FILTERED | SECCO_WATCHED)) == SECCO_FILTERED;
 }
 
 /*
- * Can this be the answer of a filter that nobody knows? EPERM and ENOSYS are what runtimes' filters
- * give; TRAP and KILL leave the number. A read that comes back with 0 is the end of a file.
+ * Returns whether an unknown filter may have denied a call. Filters of runtimes return EPERM and ENOSYS; TRAP and KILL
+ * leave the number as the result. read() (0) with the result 0 is the end of a file.
  */
-ALWAYS bool may_be_refused(__s64 result, __s64 called)
+INLINE bool may_be_denied(__s64 result, __s64 called)
 {
-	return !teaches(result) || (result == called && called > 1);
+	return !is_learned(result) || (result == called && called > 1);
 }
 
 /*
- * Called for slots that are watched. TRAP and KILL leave the number where the result is; whoever gets
- * another number that is no error was let through.
+ * Notes a call of a watched slot if its number is watched. TRAP and KILL leave the number as the result; any other
+ * result that is no error means that the call was allowed.
  */
-ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
+INLINE void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool allowed)
 {
 	struct secco_denied_row *row = bpf_map_lookup_elem(&denied, &index);
 	__u32 at = nr;
@@ -257,5 +258,5 @@ ALWAYS void watch(__u32 index, __u32 abi, __u64 nr, __s64 result, bool passed)
 	volatile __u32 word = at >> 6;
 	__u32 checked = word;
 	if (checked < SECCO_SEEN_WORDS && row->word[checked] >> (at & 63) & 1)
-		note_watched(index, abi, nr, result, passed);
+		note_watched(index, abi, nr, result, allowed);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The recorder's hook with nothing in it: what any program there costs. For benchmarks. */
+/* An empty program at the recorder's hook, for benchmarks: what any program there costs. */
 #include "core.h"
 #include <bpf/bpf_helpers.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The seccomp filters of wanted processes, newest first, as the kernel keeps them for checkpoints
- * (bpf_prog.orig_prog, CONFIG_CHECKPOINT_RESTORE). Nobody is stopped for it, as ptrace would.
+ * Writes the seccomp filters of wanted processes, newest first. The kernel keeps the original instructions for
+ * checkpoints (bpf_prog.orig_prog, with CONFIG_CHECKPOINT_RESTORE). In contrast to ptrace it stops no process.
  */
 #include "core.h"
 #include <bpf/bpf_core_read.h>
@@ -32,7 +32,7 @@ struct seccomp_filter___prog {
 	struct bpf_prog *prog;
 } CORE;
 
-/* User space sizes it to what it asks for. */
+/* The process ids that user space wants; it sets the size before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

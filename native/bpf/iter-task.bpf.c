@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every task with its place. An object of its own: a kernel that refuses iterators refuses this one only.
+ * Writes every task with its namespaces. It is an object of its own, because a kernel without iterators rejects a whole
+ * object.
  */
 #include "ns-id.bpf.h"
 #include "../shared/iter-task.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which mount namespace it is, beyond its number, which is given again. */
+/* Identity of a mount namespace: its inode number is reused. */
 #pragma once
 
 #include "core.h"
@@ -7,9 +7,9 @@
 #include <bpf/bpf_helpers.h>
 
 /*
- * A number that no other mount namespace has or will have, and that grows with its youth; 0 where the
- * kernel has none. Since 6.18 the namespace's own id is given out in batches per CPU and tells no
- * age any more; the unique id of its root mount does.
+ * Returns an id that is never reused; later mount namespaces have greater ids. 0 if the kernel has none. Before 6.18
+ * that is the namespace's `seq`. Since 6.18 the namespace's own id is taken from batches per CPU, so it does not grow
+ * with time; the unique id of the root mount does (since 6.8).
  */
 static __always_inline __u64 ns_id_of(struct task_struct *task)
 {

@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which slot a task counts in. A container's processes are of its entry point's tree or came in by an
- * exec, and an exec has a terminal (a session) or not (a probe).
+ * Finds the slot in which a task counts. A container's processes belong to its entry point's tree, or came in by an exec
+ * with a terminal (a session) or without one (a probe).
  *
- * Under a filter the filter tells: a runtime installs one for each process that it starts, and fork
- * hands it down, so the outermost one is the same in a whole tree and in no other. Without a filter
- * the exec's first process is marked when the runtime's program becomes the wanted one, and its
- * children are asked for their parent at their first call.
+ * Under a filter the filter decides: a runtime installs one for each process that it starts, and fork inherits it, so
+ * all processes of one tree have the same outermost filter, and no process of another tree has it. Without a filter the
+ * exec's first process is noted when the runtime's program becomes the wanted one; for its children the parent decides,
+ * at their first call.
  *
- * All of it happens once per process and CPU: on_sys_exit() remembers the answer.
+ * This happens once per process and CPU: on_sys_exit() caches the result in state.last.
  */
 #pragma once
 
 #include "slots.bpf.h"
 
-ALWAYS __u64 *filter_place(__u64 filter)
+INLINE __u64 *filter_place(__u64 filter)
 {
 	return &state.filters[(filter * SECCO_HASH) >> (64 - SECCO_FILTERS_BITS)];
 }
 
-ALWAYS __u64 *process_place(__u32 tgid, __u32 i)
+INLINE __u64 *process_place(__u32 tgid, __u32 i)
 {
 	__u64 at = (__u64)tgid * SECCO_PROCESS_PLACES + i;
-	/* clang would mask the parts and `or` them: of that the verifier of 6.1 knows no bounds */
+	/* Otherwise clang masks the parts and combines them by `or`, and the verifier of 6.1 loses the bounds. */
 	asm volatile("" : "+r"(at));
 	return &state.processes[at & (SECCO_PROCESSES - 1)];
 }
 
-/* The part of a process that came by an exec; SECCO_ENTRY_POINT for all others. */
-ON_ITS_OWN __u32 part_of_process(__u32 tgid)
+/* Returns the part of a process that came in by an exec; SECCO_ENTRY_POINT for all others. */
+GLOBAL __u32 part_of_process(__u32 tgid)
 {
 	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
 		__u64 known = *(volatile __u64 *)process_place(tgid, i);
@@ -39,10 +39,10 @@ ON_ITS_OWN __u32 part_of_process(__u32 tgid)
 }
 
 /*
- * Who lives keeps its place: a session that is forgotten would be taken for the entry point from then on. Only
- * where all places are taken one goes, and is counted as lost.
+ * Notes the part of a process. Living processes keep their places, because a forgotten session would count as the entry
+ * point. One is replaced, and counted as lost, only if all places are taken.
  */
-ON_ITS_OWN int note_process(__u32 tgid, __u32 part)
+GLOBAL int note_process(__u32 tgid, __u32 part)
 {
 	__u64 note = (__u64)tgid << 8 | part;
 	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
@@ -61,8 +61,8 @@ ON_ITS_OWN int note_process(__u32 tgid, __u32 part)
 	return 0;
 }
 
-/* Two of its threads may have noted it at the same time. */
-ON_ITS_OWN int forget_process(__u32 tgid)
+/* Removes all notes of a process: two of its threads may have noted it at the same time. */
+GLOBAL int forget_process(__u32 tgid)
 {
 	for (__u32 i = 0; i < SECCO_PROCESS_PLACES; i++) {
 		__u64 *place = process_place(tgid, i);
@@ -72,8 +72,8 @@ ON_ITS_OWN int forget_process(__u32 tgid)
 	return 0;
 }
 
-/* Nothing is known of a process at its first call: then it is what its parent is. */
-ON_ITS_OWN __u32 part_by_parent(__u32 tgid)
+/* Returns the part of a process, or of its parent if the process has no note: at its first call. */
+GLOBAL __u32 part_by_parent(__u32 tgid)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 part = part_of_process(tgid);
@@ -82,14 +82,14 @@ ON_ITS_OWN __u32 part_by_parent(__u32 tgid)
 	return part;
 }
 
-/* A terminal is given to an exec before its filter is, and its children may lose it later. */
-ALWAYS __u32 part_by_terminal(struct task_struct *task)
+/* Returns the part by the terminal. A runtime sets it before the filter; children of the exec may lose it later. */
+INLINE __u32 part_by_terminal(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, signal, tty) ? SECCO_SESSION : SECCO_PROBE;
 }
 
-/* `entry`: number of the container's entry; `first`: the process that its slot began with. */
-ON_ITS_OWN __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 installs)
+/* Returns the part by the outermost filter. `entry`: the container's entry; `first`: the first process of its slot. */
+GLOBAL __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 installs)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 outermost = outermost_filter();
@@ -100,7 +100,7 @@ ON_ITS_OWN __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 inst
 	if (installs) {
 		__u32 part = tgid == first ? SECCO_ENTRY_POINT : part_by_terminal(task);
 		if (part && *filter == outermost)
-			*filter = SECCO_NO_FILTER; /* its address is another's now */
+			*filter = SECCO_NO_FILTER; /* another filter has its address now */
 		*place = outermost | (part + 1);
 		return part;
 	}
@@ -114,7 +114,7 @@ ON_ITS_OWN __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 inst
 			*filter = outermost;
 		return SECCO_ENTRY_POINT;
 	}
-	/* Its filter was forgotten for others': a session's child may have no terminal any more. */
+	/* The filter's place was taken by others. The parent decides: a session's child may have lost the terminal. */
 	__u32 part = part_by_parent(tgid);
 	if (!part)
 		part = part_by_terminal(task);
@@ -123,10 +123,10 @@ ON_ITS_OWN __u32 part_by_filter(__u32 entry, __u32 tgid, __u32 first, __u32 inst
 }
 
 /*
- * Secco's own container counts nothing but a child of its self-test, which user space has marked: in a pod nobody may
- * give that one a mount namespace. Its slot is nobody's workload either.
+ * Returns the slot of a child of the self-test in Secco's own container, which is otherwise ignored. User space has
+ * noted the child, because in a pod it cannot have a mount namespace of its own. The slot is ignored as a workload.
  */
-ON_ITS_OWN __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
+GLOBAL __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
 {
 	if (part_of_process(bpf_get_current_pid_tgid() >> 32) != SECCO_TEST)
 		return 0;
@@ -137,12 +137,12 @@ ON_ITS_OWN __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
 }
 
 /*
- * The word of the current task's slot; 0: it counts nowhere. KNOWN_ONLY: none is made. INSTALLS: the
- * call that is being handled has put the task's first filter in place.
+ * Returns entry.word of the current task's slot; 0: it does not count. KNOWN_ONLY: no slot is taken. INSTALLS: the
+ * current call has installed the task's first filter.
  */
 enum { ANY_CALL, INSTALLS, KNOWN_ONLY };
 
-ON_ITS_OWN __u64 resolve(__u32 how)
+GLOBAL __u64 resolve(__u32 how)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
@@ -159,13 +159,13 @@ ON_ITS_OWN __u64 resolve(__u32 how)
 		return resolve_test(mntns, cgroup, may_claim);
 	if (!(__u32)word || flags & (SECCO_IGNORED | SECCO_FULL))
 		return 0;
-	/* runtime's threads and set-up calls, which no filter will ever be asked about */
+	/* A runtime's threads and its calls before the filter, which no filter checks. */
 	if (flags & SECCO_FILTERED && !mode)
 		return 0;
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
 		return 0;
-	/* Adopted: user space has no way to tell which mount namespace of that number it is. */
+	/* An adopted container: user space cannot read the id of its mount namespace. */
 	if (!slot->ns_id)
 		slot->ns_id = ns_id_of(task);
 	__u32 part;

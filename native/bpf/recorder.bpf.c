@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The recorder. One hook sees every call that ends, allowed or refused: sys_exit. What never ends
- * there (exit, exit_group, a thread killed by its filter) is taken from sched_process_exit; where a
- * container without a filter begins, from sched_process_exec.
+ * The recorder. The hook sys_exit sees every call that ends, allowed or denied. sched_process_exit sees calls that do not
+ * end there (exit, exit_group, a thread killed by its filter); sched_process_exec sees where a container without a filter
+ * begins.
  *
- * A container is (mount namespace, cgroup id). Its slot is claimed here, before user space knows of
- * it. Most calls on a machine belong to no container, so the host's mount namespace is tested first.
+ * A container is (mount namespace, cgroup id). Its slot is taken here, before user space knows of it. Most calls on a
+ * machine belong to no container, so the host's mount namespace is tested first.
  *
- * Each program exists twice with one body: `direct` reads the kernel's memory as the verifier lets
- * typed pointers do (tp_btf); else bpf_probe_read_kernel() (raw_tp, for kernels whose BTF comes from
- * a file). `direct` is a constant wherever it is used.
+ * Each program exists twice with one body. With `direct` it reads the kernel's memory through typed pointers (tp_btf),
+ * else by bpf_probe_read_kernel() (raw_tp, for kernels whose BTF comes from a file). `direct` is a constant at each use.
  */
 #include "counters.bpf.h"
 #include "details.bpf.h"
@@ -17,18 +16,18 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* seccomp.h; prctl(2), seccomp(2). */
+/* From linux/prctl.h and linux/seccomp.h. */
 #define PR_SET_SECCOMP 22
 #define SECCOMP_SET_MODE_FILTER 1
-#define SECCOMP_MODE_DEAD 3 /* kernel/seccomp.c, since 5.16: the filter has killed it */
+#define SECCOMP_MODE_DEAD 3 /* kernel/seccomp.c, since 5.16: its filter has killed the task */
 #define SIGSYS 31
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 /*
- * Names that a container runtime's own processes have inside a container's mount namespace. An
- * execve that ends in one of them is not the application's beginning. The one list of them.
+ * Returns whether a process has a name of a container runtime's own processes inside a container's mount namespace. The
+ * application begins with the execve of another name.
  */
-ALWAYS bool is_runtime(__u64 comm)
+INLINE bool is_runtime(__u64 comm)
 {
 #define NAME(a, b, c, d, e, f)                                                                     \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
@@ -40,12 +39,12 @@ ALWAYS bool is_runtime(__u64 comm)
 	       (comm & 0xFFFFFFFF) == NAME('e', 'x', 'e', 0, 0, 0);
 }
 
-ALWAYS bool is_runc_init(__u64 comm)
+INLINE bool is_runc_init(__u64 comm)
 {
 	return (comm & 0xFFFFFFFFFFFFULL) == NAME('r', 'u', 'n', 'c', ':', '[');
 }
 
-ALWAYS __u64 comm_of(struct task_struct *task, bool direct)
+INLINE __u64 comm_of(struct task_struct *task, bool direct)
 {
 	__u64 comm = 0;
 	if (direct)
@@ -56,10 +55,10 @@ ALWAYS __u64 comm_of(struct task_struct *task, bool direct)
 }
 
 /*
- * The call that put the first filter in place has ended. Where another thread of the same process
- * made the slot (TSYNC filters it while the call is under way), the slot is complete all the same.
+ * Marks a slot complete at the end of the call that installed the first filter. Another thread of the same process may
+ * have taken the slot before: with TSYNC it has the filter while the call is under way (seccomp(2)).
  */
-ON_ITS_OWN int boundary(__u32 index)
+GLOBAL int mark_complete(__u32 index)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
@@ -73,50 +72,50 @@ ON_ITS_OWN int boundary(__u32 index)
 }
 
 #define ARGUMENT(number)                                                                           \
-	(abi == COMPAT ? (__u32)GET(regs, COMPAT_ARGUMENT_##number)                                \
-		       : GET(regs, NATIVE_ARGUMENT_##number))
+	(abi == COMPAT ? (__u32)READ(regs, COMPAT_ARGUMENT_##number)                               \
+		       : READ(regs, NATIVE_ARGUMENT_##number))
 
-/* Such a call exits under the filter, but the filter was never asked. */
-ALWAYS bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u32 abi, __u64 nr,
+/* Returns whether a call installed the task's first filter. It ends under the filter, which did not check it. */
+INLINE bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u32 abi, __u64 nr,
 			    __s64 ret, bool direct)
 {
 	bool by_prctl = nr == (abi == COMPAT ? COMPAT_PRCTL : NR_PRCTL);
 	if (ARGUMENT(0) != (by_prctl ? PR_SET_SECCOMP : SECCOMP_SET_MODE_FILTER) || ret < 0)
 		return false;
-	return GET(task, seccomp.filter_count.counter) == 1;
+	return READ(task, seccomp.filter_count.counter) == 1;
 }
 
 /*
- * What this CPU's newest call belonged to, if that was the same process's; else 0. Not by its nsproxy, for all
- * that it is nearer: who goes home to the machine's namespaces may be given the address of the one before.
+ * Returns the slot of this CPU's newest call if that was of the same process, else 0. It compares the mount namespace's
+ * number and not the nsproxy: a process that returns to an earlier namespace may get the freed nsproxy's address.
  */
-ALWAYS volatile struct secco_last *remembered(struct task_struct *task, __u32 mntns, __u32 cpu,
-					      bool direct)
+INLINE volatile struct secco_last *cached_slot(struct task_struct *task, __u32 mntns, __u32 cpu,
+					       bool direct)
 {
 	volatile struct secco_last *last = &state.last[cpu & (SECCO_CPUS - 1)];
-	/* clang would make the address again for each field */
+	/* Otherwise clang computes the address again for each field. */
 	asm volatile("" : "+r"(last));
-	if (last->process == (__u64)GET(task, signal) &&
-	    last->filter == (__u64)GET(task, seccomp.filter) &&
-	    last->group == (__u64)GET(task, cgroups) && last->mntns == mntns &&
+	if (last->process == (__u64)READ(task, signal) &&
+	    last->filter == (__u64)READ(task, seccomp.filter) &&
+	    last->group == (__u64)READ(task, cgroups) && last->mntns == mntns &&
 	    last->epoch == *(volatile __u64 *)&state.epoch)
 		return last;
 	return 0;
 }
 
-ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
+INLINE __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	__u64 epoch = *(volatile __u64 *)&state.epoch;
-	volatile struct secco_last *last = remembered(task, mntns, cpu, direct);
+	volatile struct secco_last *last = cached_slot(task, mntns, cpu, direct);
 	if (last)
 		return last->word;
 	__u64 word = resolve(ANY_CALL);
 	if (cpu < SECCO_CPUS) {
 		last = &state.last[cpu & (SECCO_CPUS - 1)];
-		last->process = (__u64)GET(task, signal);
-		last->filter = (__u64)GET(task, seccomp.filter);
-		last->group = (__u64)GET(task, cgroups);
+		last->process = (__u64)READ(task, signal);
+		last->filter = (__u64)READ(task, seccomp.filter);
+		last->group = (__u64)READ(task, cgroups);
 		last->mntns = mntns;
 		last->word = word;
 		last->row = native_row(word - 1, cpu);
@@ -125,14 +124,14 @@ ALWAYS __u64 word_of(struct task_struct *task, __u32 mntns, bool direct)
 	return word;
 }
 
-/* Everything but the plain call of a process that was just here. */
-ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret, __u32 mntns,
+/* Handles every call except the plain calls that on_sys_exit() counts itself. */
+INLINE int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret, __u32 mntns,
 		       bool direct)
 {
-	__s64 called = (__s64)GET(regs, SYSCALL_NUMBER);
-	__u32 abi = abi_of(GET(task, thread_info.THREAD_WORD), called);
+	__s64 called = (__s64)READ(regs, SYSCALL_NUMBER);
+	__u32 abi = abi_of(READ(task, thread_info.THREAD_WORD), called);
 	__s64 nr = abi == X32 ? called & ~X32_BIT : called;
-	/* the kernel forgets the number on the way out of a signal handler */
+	/* rt_sigreturn sets the number to -1 (restore_sigcontext() of x86). */
 	if (nr < 0)
 		nr = abi == NATIVE   ? NR_RT_SIGRETURN
 		     : abi == COMPAT ? COMPAT_RT_SIGRETURN
@@ -141,15 +140,15 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	if ((__u64)nr < SECCO_NATIVE_NUMBERS)
 		traits = abi == COMPAT ? config.compat[nr] : config.native[nr];
 
-	__u32 mode = GET(task, seccomp.mode);
+	__u32 mode = READ(task, seccomp.mode);
 	if (traits & SECCO_MOVES)
-		forget_last();
+		forget_cached_slots();
 	if (traits & SECCO_INSTALLS && mode && installs_filter(task, regs, abi, nr, ret, direct)) {
 		__u64 word = resolve(INSTALLS);
 		if (!(__u32)word)
 			return 0;
 		if (word >> 32 & SECCO_FILTERED) {
-			boundary((__u32)word - 1);
+			mark_complete((__u32)word - 1);
 			return 0;
 		}
 	}
@@ -157,16 +156,17 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	__u32 index = (__u32)word - 1;
 	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
 		return 0;
-	/* the child's half of a call that its parent made */
+	/* In the child a fork ends too; the parent's call is the one that counts. */
 	if (traits & SECCO_FORKS && !ret)
 		return 0;
-	/* Noted before it is counted: whoever reads the counts first never finds more calls than notes. */
-	if (is_unknown_filter(word) && may_be_refused(ret, called))
+	/* Notes come before counts: user space reads counts first and never finds more calls than notes. */
+	if (is_unknown_filter(word) && may_be_denied(ret, called))
 		note_early(index, abi, nr, ret);
 	else if (is_unknown_filter(word))
-		note_passed(index, abi, nr, ret);
+		note_allowed(index, abi, nr, ret);
 	add(index, abi, nr, 1);
-	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD && teaches(ret)) {
+	if (traits & SECCO_CALL_BITS && abi != X32 && mode != SECCOMP_MODE_DEAD &&
+	    is_learned(ret)) {
 		__u32 call = (traits & SECCO_CALL_BITS) - 1;
 		if (abi == COMPAT)
 			learn_compat(index, call, ARGUMENT(0), ARGUMENT(1), ARGUMENT(2));
@@ -178,7 +178,7 @@ ALWAYS int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	return 0;
 }
 
-/* Apart, so that the plain call below needs few registers and no stack. */
+/* Not inlined, so that the plain call below needs few registers and no stack. */
 static __attribute__((noinline)) int any_call_btf(struct task_struct *task, struct pt_regs *regs,
 						  __s64 ret, __u32 mntns)
 {
@@ -191,20 +191,20 @@ static __attribute__((noinline)) int any_call_raw(struct task_struct *task, stru
 	return on_any_call(task, regs, ret, mntns, false);
 }
 
-ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
+INLINE int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
 	if (mntns == config.host_mntns || !mntns)
 		return 0;
 
-	/* No number that is negative, or x32's, is below the limit. */
-	__u64 nr = GET(regs, SYSCALL_NUMBER);
-	if (GET(task, thread_info.THREAD_WORD) & COMPAT_BIT || nr >= SECCO_NATIVE_NUMBERS ||
+	/* Negative numbers and those of x32 are above the limit. */
+	__u64 nr = READ(regs, SYSCALL_NUMBER);
+	if (READ(task, thread_info.THREAD_WORD) & COMPAT_BIT || nr >= SECCO_NATIVE_NUMBERS ||
 	    config.native[nr])
 		goto any;
 	volatile struct secco_last *last =
-		remembered(task, mntns, bpf_get_smp_processor_id(), direct);
+		cached_slot(task, mntns, bpf_get_smp_processor_id(), direct);
 	if (!last)
 		goto any;
 	__u64 word = last->word;
@@ -213,7 +213,7 @@ ALWAYS int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	if (!last->filter && is_runc_init(comm_of(task, direct)))
 		return 0;
 	__u32 row = last->row;
-	if (is_unknown_filter(word) && may_be_refused(ret, nr))
+	if (is_unknown_filter(word) && may_be_denied(ret, nr))
 		note_early((__u32)word - 1, NATIVE, nr, ret);
 	count_native((__u32)word - 1, row, nr, 1);
 	if (word >> 32 & SECCO_WATCHED)
@@ -223,16 +223,16 @@ any:
 	return direct ? any_call_btf(task, regs, ret, mntns) : any_call_raw(task, regs, ret, mntns);
 }
 
-ALWAYS __u64 *exec_place(struct task_struct *task)
+INLINE __u64 *exec_place(struct task_struct *task)
 {
 	return &state.execs[((__u64)task * SECCO_HASH) >> 58 & (SECCO_EXECS - 1)];
 }
 
 /*
- * The last moment before an exec at which the caller is still itself: its own name, and the number that
- * it called. From here on an exec succeeds or is the process's end.
+ * Notes how an exec was called. This is the last moment at which the caller still has its own name and the number that
+ * it called. From here on the exec succeeds or the process ends.
  */
-ALWAYS int on_prepare_exec(void)
+INLINE int on_prepare_exec(void)
 {
 	struct task_struct *typed = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 mntns = mntns_of(typed, true);
@@ -253,10 +253,10 @@ ALWAYS int on_prepare_exec(void)
 }
 
 /*
- * How the current task's exec was asked for. Before 6.10 only an execveat by descriptor can be told
- * from an execve, and a runtime's process by its parent, which is not in the container.
+ * Returns how the current task's exec was called. Before 6.10 an execveat is recognised only if it was by descriptor, and
+ * a runtime's process by its parent, which is not in the container.
  */
-ON_ITS_OWN __u32 exec_asked(__u32 fdpath)
+GLOBAL __u32 exec_asked(__u32 fdpath)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	if (config.sees_execveat) {
@@ -268,8 +268,8 @@ ON_ITS_OWN __u32 exec_asked(__u32 fdpath)
 	return (fdpath ? SECCO_BY_EXECVEAT : 0) | (own != parents ? SECCO_BY_RUNTIME : 0);
 }
 
-/* An exec into a container without a filter: marks the process, whose children follow it. */
-ON_ITS_OWN int mark_exec(__u64 word)
+/* Notes the part of an exec into a container without a filter. The exec's children have the same part. */
+GLOBAL int mark_exec(__u64 word)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 index = (__u32)word - 1;
@@ -281,20 +281,21 @@ ON_ITS_OWN int mark_exec(__u64 word)
 }
 
 /*
- * Without a filter a container begins at the first execve of a binary that is not the runtime's.
- * Also the only place where execveat can be told: the kernel rewrites the number to execve.
+ * Handles the end of an exec. Without a filter a container begins at the first execve of a binary that is not the
+ * runtime's. This is also the only place where an execveat is seen: the kernel changes the number to execve
+ * (set_personality_64bit() in arch/x86/kernel/process_64.c).
  */
-ALWAYS int on_exec(struct linux_binprm *program, bool direct)
+INLINE int on_exec(struct linux_binprm *program, bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
 	if (mntns == config.host_mntns || !mntns)
 		return 0;
-	__u32 mode = GET(task, seccomp.mode);
+	__u32 mode = READ(task, seccomp.mode);
 	__u64 cgroup = cgroup_of(task, direct);
 	__u32 fdpath = 0;
 	if (!config.sees_execveat && bpf_core_field_exists(program->fdpath))
-		fdpath = GET(program, fdpath) != 0;
+		fdpath = READ(program, fdpath) != 0;
 	__u32 asked = exec_asked(fdpath);
 	if (!mode && !is_runtime(comm_of(task, direct))) {
 		__u64 word = find(key_of(mntns, cgroup));
@@ -302,22 +303,22 @@ ALWAYS int on_exec(struct linux_binprm *program, bool direct)
 		if (word == began && asked & SECCO_BY_RUNTIME)
 			mark_exec(word);
 	}
-	forget_last();
+	forget_cached_slots();
 	if (!(asked & SECCO_BY_EXECVEAT))
 		return 0;
 	__u64 word = resolve(ANY_CALL);
 	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
 		return 0;
-	/* sys_exit will add one execve: taken off here, so that both counts are exact after it. */
+	/* sys_exit adds one execve afterwards: subtracted here, so that both counts are exact then. */
 	__u32 index = (__u32)word - 1;
-	__u32 abi = abi_of(GET(task, thread_info.THREAD_WORD), 0);
+	__u32 abi = abi_of(READ(task, thread_info.THREAD_WORD), 0);
 	add(index, abi, abi == COMPAT ? COMPAT_EXECVEAT : NR_EXECVEAT, 1);
 	add(index, abi, abi == COMPAT ? COMPAT_EXECVE : NR_EXECVE, -1);
 	return 0;
 }
 
-/* A process ended: whoever waits for the container's end looks now, and not all the time. */
-ON_ITS_OWN int note_exit(__u32 mntns, __u64 cgroup)
+/* Counts the end of a process in all parts of its container: user space then looks whether any process is left. */
+GLOBAL int note_exit(__u32 mntns, __u64 cgroup)
 {
 	for (__u32 part = SECCO_ENTRY_POINT; part <= SECCO_SESSION; part++) {
 		__u32 index = (__u32)find(key_of(mntns, cgroup) ^ SECCO_PART_KEY(part)) - 1;
@@ -328,15 +329,15 @@ ON_ITS_OWN int note_exit(__u32 mntns, __u64 cgroup)
 	return 0;
 }
 
-/* Once per thread. */
-ALWAYS int on_process_exit(bool direct)
+/* Handles the end of a thread. */
+INLINE int on_process_exit(bool direct)
 {
 	struct task_struct *task = current_task(direct);
 	__u32 mntns = mntns_of(task, direct);
-	struct signal_struct *process = GET(task, signal);
-	bool is_last = GET(process, live.counter) == 0;
+	struct signal_struct *process = READ(task, signal);
+	bool is_last = READ(process, live.counter) == 0;
 	if (mntns == config.host_mntns || !mntns) {
-		/* One that came by an exec may have gone home. */
+		/* A process that came in by an exec may have returned to the host's mount namespace. */
 		if (is_last)
 			forget_process(bpf_get_current_pid_tgid() >> 32);
 		return 0;
@@ -347,16 +348,16 @@ ALWAYS int on_process_exit(bool direct)
 		return 0;
 	}
 	__u64 word = 0;
-	__u32 mode = GET(task, seccomp.mode);
+	__u32 mode = READ(task, seccomp.mode);
 	if (mode || !is_runc_init(comm_of(task, direct)))
 		word = resolve(KNOWN_ONLY);
 	if (is_last) {
 		forget_process(bpf_get_current_pid_tgid() >> 32);
 		note_exit(mntns, cgroup_of(task, direct));
 	}
-	/* Its namespaces, its groups and its filter may be gone, and their addresses another's, after this. */
-	forget_last();
-	/* Without BTF there is no way to the registers: exit and exit_group stay base there. */
+	/* After this its signal_struct, css_set and filter may be freed and their addresses reused. */
+	forget_cached_slots();
+	/* Without BTF the registers cannot be read: exit and exit_group come from the runtime's base there. */
 	if (!(__u32)word || !direct)
 		return 0;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)task);
@@ -369,9 +370,9 @@ ALWAYS int on_process_exit(bool direct)
 	bool exits = abi == COMPAT ? nr == COMPAT_EXIT || nr == COMPAT_EXIT_GROUP
 				   : nr == NR_EXIT || nr == NR_EXIT_GROUP;
 	/*
-	 * KILL_THREAD among other threads dies inside the filter. KILL_PROCESS, and the last thread,
-	 * come by sys_exit first and then take the whole group down (kernel/seccomp.c, since 5.16). A
-	 * group that ends for another reason meanwhile (whoever joined the thread exits) is not that.
+	 * With KILL_THREAD a thread that is not the last one dies inside the filter. With KILL_PROCESS, or as the
+	 * last one, it passes sys_exit first and then kills the whole group (kernel/seccomp.c, since 5.16). A group
+	 * that ends meanwhile for another reason (the joining thread exits) is not killed.
 	 */
 	struct signal_struct *signal = task->signal;
 	bool group_killed =
@@ -393,7 +394,7 @@ int sys_exit_btf(__u64 *context)
 	return on_sys_exit((struct pt_regs *)context[0], context[1], true);
 }
 
-/* Loaded where the kernel has this tracepoint, by both variants. */
+/* Loaded with both hooks if the kernel has this tracepoint (since 6.10). */
 SEC("tp_btf/sched_prepare_exec")
 int prepare_exec(__u64 *context)
 {

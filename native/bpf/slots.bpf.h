@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The recorder's memory: which container has which slot. A table in .bss is found by mount namespace
- * and cgroup id; a slot is claimed by whoever sees the container first.
+ * The recorder's memory: which container has which slot. The table of entries is in .bss; its keys are mount namespace
+ * and cgroup id. The program that sees a container first takes a slot for it.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ const volatile struct secco_config config = {
 };
 struct secco_state state;
 
-/* User space sets max_entries of all before load. */
+/* User space sets max_entries of all maps before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -33,8 +33,8 @@ struct {
 } slots SEC(".maps");
 
 /*
- * User space reads them by lookup: mmap() would fill in every page at once, and all of it would be
- * resident memory.
+ * Maps that user space reads by lookup: mmap() maps every page at once (remap_vmalloc_range() in kernel/bpf/arraymap.c),
+ * and all of them would be resident memory.
  */
 #define ROWS(name, row)                                                                            \
 	struct {                                                                                   \
@@ -65,10 +65,10 @@ struct {
 
 enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
 
-#define ALWAYS static __always_inline
-/* A global function: the verifier looks at it once, not once per path that leads to it. */
-#define ON_ITS_OWN __attribute__((noinline))
-#define GET(pointer, field)                                                                        \
+#define INLINE static __always_inline
+/* A global function: the verifier checks it once, not once for each path that leads to it. */
+#define GLOBAL __attribute__((noinline))
+#define READ(pointer, field)                                                                       \
 	({                                                                                         \
 		typeof((pointer)->field) got_;                                                     \
 		if (direct)                                                                        \
@@ -78,51 +78,51 @@ enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
 		got_;                                                                              \
 	})
 
-ALWAYS struct task_struct *current_task(bool direct)
+INLINE struct task_struct *current_task(bool direct)
 {
 	if (direct)
 		return (struct task_struct *)bpf_get_current_task_btf();
 	return (struct task_struct *)bpf_get_current_task();
 }
 
-/* 0: no mount namespace (the task is being torn down). */
-ALWAYS __u32 mntns_of(struct task_struct *task, bool direct)
+/* Returns the inode number of a task's mount namespace; 0 if it has none any more (the task ends). */
+INLINE __u32 mntns_of(struct task_struct *task, bool direct)
 {
-	struct nsproxy *proxy = GET(task, nsproxy);
+	struct nsproxy *proxy = READ(task, nsproxy);
 	if (!proxy)
 		return 0;
-	struct mnt_namespace *ns = GET(proxy, mnt_ns);
+	struct mnt_namespace *ns = READ(proxy, mnt_ns);
 	if (!ns)
 		return 0;
-	return GET(ns, ns.inum);
+	return READ(ns, ns.inum);
 }
 
-/* By pointers: the helper costs a call and a hash map would cost two more (research memo). */
-ALWAYS __u64 cgroup_of(struct task_struct *task, bool direct)
+/* Returns the cgroup id by pointers: bpf_get_current_cgroup_id() costs a call. */
+INLINE __u64 cgroup_of(struct task_struct *task, bool direct)
 {
-	struct css_set *set = GET(task, cgroups);
-	struct cgroup *group = GET(set, dfl_cgrp);
-	struct kernfs_node *node = GET(group, kn);
-	return GET(node, id);
+	struct css_set *set = READ(task, cgroups);
+	struct cgroup *group = READ(set, dfl_cgrp);
+	struct kernfs_node *node = READ(group, kn);
+	return READ(node, id);
 }
 
-ALWAYS __u64 key_of(__u32 mntns, __u64 cgroup)
+INLINE __u64 key_of(__u32 mntns, __u64 cgroup)
 {
 	return ((__u64)mntns << 32) ^ cgroup;
 }
 
-ALWAYS __u32 home_of(__u64 key)
+INLINE __u32 home_of(__u64 key)
 {
 	return (key * SECCO_HASH) >> (64 - SECCO_ENTRY_BITS);
 }
 
-ALWAYS volatile struct secco_entry *entry_at(__u32 at)
+INLINE volatile struct secco_entry *entry_at(__u32 at)
 {
 	return &state.entries[at & (SECCO_ENTRIES - 1)];
 }
 
-/* entry.word of a key; 0 when it is not in the table. */
-ON_ITS_OWN __u64 find_further(__u64 key)
+/* Returns entry.word of a key; 0 if the key is not in the table. find() is its inlined first step. */
+GLOBAL __u64 find_by_probing(__u64 key)
 {
 	__u32 home = home_of(key);
 	for (__u32 i = 0; i < SECCO_PROBES; i++) {
@@ -136,7 +136,7 @@ ON_ITS_OWN __u64 find_further(__u64 key)
 	return 0;
 }
 
-ALWAYS __u64 find(__u64 key)
+INLINE __u64 find(__u64 key)
 {
 	volatile struct secco_entry *entry = entry_at(home_of(key));
 	__u64 found = entry->key;
@@ -144,10 +144,10 @@ ALWAYS __u64 find(__u64 key)
 		return entry->word;
 	if (found == SECCO_KEY_EMPTY)
 		return 0;
-	return find_further(key);
+	return find_by_probing(key);
 }
 
-ALWAYS __u32 lowest_bit(__u64 one)
+INLINE __u32 lowest_bit(__u64 one)
 {
 	return ((one & 0xAAAAAAAAAAAAAAAAULL) != 0) | ((one & 0xCCCCCCCCCCCCCCCCULL) != 0) << 1 |
 	       ((one & 0xF0F0F0F0F0F0F0F0ULL) != 0) << 2 |
@@ -156,8 +156,8 @@ ALWAYS __u32 lowest_bit(__u64 one)
 	       ((one & 0xFFFFFFFF00000000ULL) != 0) << 5;
 }
 
-/* A free slot's number, taken; -1 when there is none. */
-ON_ITS_OWN long take_slot(void)
+/* Takes a free slot and returns its number; -1 if there is none. */
+GLOBAL long take_slot(void)
 {
 	for (__u32 i = 0; i < SECCO_SLOTS_MAX / 64 * 2; i++) {
 		__u64 *word = &state.free_slots[(i >> 1) & (SECCO_SLOTS_MAX / 64 - 1)];
@@ -171,8 +171,8 @@ ON_ITS_OWN long take_slot(void)
 	return -1;
 }
 
-/* The entry that has this key, claimed if nobody had it; -1 when all its places are taken. */
-ON_ITS_OWN long claim_entry(__u64 key)
+/* Returns the entry of a key, claimed if the key is in no entry; -1 if all its places are taken. */
+GLOBAL long claim_entry(__u64 key)
 {
 	__u32 home = home_of(key);
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -186,7 +186,7 @@ ON_ITS_OWN long claim_entry(__u64 key)
 				return at;
 			if (found > SECCO_KEY_REMOVED)
 				continue;
-			/* a word that is not 0 yet: user space is just removing the entry */
+			/* User space is removing the entry while its word is not 0 (unlink_entry() in the addon). */
 			if (!have_place && !entry_at(at)->word) {
 				place = at;
 				there = found;
@@ -205,7 +205,7 @@ ON_ITS_OWN long claim_entry(__u64 key)
 	return -1;
 }
 
-ALWAYS void name_slot(struct secco_slot *slot, struct task_struct *task)
+INLINE void name_slot(struct secco_slot *slot, struct task_struct *task)
 {
 	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
 	struct kernfs_node *parent = 0;
@@ -216,7 +216,7 @@ ALWAYS void name_slot(struct secco_slot *slot, struct task_struct *task)
 		bpf_core_read(&parent, sizeof(parent), &new->__parent);
 	else if (bpf_core_field_exists(old->parent))
 		bpf_core_read(&parent, sizeof(parent), &old->parent);
-	/* Long names keep their beginning; a runtime's leaf names have at most 85 characters. */
+	/* Long names are cut at the end; leaf names of runtimes have at most 85 characters. */
 	bpf_probe_read_kernel_str(slot->cgroup_name, SECCO_NAME, BPF_CORE_READ(node, name));
 	slot->cgroup_parent[0] = 0;
 	if (parent)
@@ -224,16 +224,19 @@ ALWAYS void name_slot(struct secco_slot *slot, struct task_struct *task)
 					  BPF_CORE_READ(parent, name));
 }
 
-ALWAYS void table_full(__u64 ns_id)
+INLINE void table_full(__u64 ns_id)
 {
 	__sync_fetch_and_add(&state.table_full, 1);
-	/* It may get a slot later, but never again from its beginning. */
+	/* The container may get a slot later, but not from its beginning. */
 	if (ns_id > state.baseline_ns)
 		state.baseline_ns = ns_id;
 }
 
-/* The number of the mount namespace has a new owner, and the cgroup is the same (id 1 on cgroup v1). */
-ALWAYS bool is_stale(__u64 word, __u64 ns_id)
+/*
+ * Returns whether the slot of a word belongs to an earlier mount namespace with the same number, in the same cgroup (id 1
+ * on cgroup v1).
+ */
+INLINE bool is_stale(__u64 word, __u64 ns_id)
 {
 	__u32 index = (__u32)word - 1;
 	if (!(__u32)word)
@@ -242,17 +245,17 @@ ALWAYS bool is_stale(__u64 word, __u64 ns_id)
 	return slot && slot->ns_id && ns_id && slot->ns_id != ns_id;
 }
 
-/* What was remembered of any call's owner may be wrong from now on. */
-ALWAYS void forget_last(void)
+/* Invalidates state.last of all CPUs. */
+INLINE void forget_cached_slots(void)
 {
 	__sync_fetch_and_add(&state.epoch, 1);
 }
 
 /*
- * The oldest filter of the current task, by its address; 0: none, or too many to look at (then the
- * process decides). Freed on the way out of a process since 6.11.
+ * Returns the address of the current task's oldest filter; 0 if there is none, or too many to follow (then the process
+ * decides). Since 6.11 a process' filters are freed while it exits.
  */
-ON_ITS_OWN __u64 outermost_filter(void)
+GLOBAL __u64 outermost_filter(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
@@ -267,10 +270,10 @@ ON_ITS_OWN __u64 outermost_filter(void)
 }
 
 /*
- * Gives a container's part its slot. `began`: the call that is being handled is where counting
- * starts. Returns entry.word, whoever made it; 0 when there is no room.
+ * Takes a slot for a part of a container. `began`: counting starts with the current call. Returns entry.word, also if
+ * another CPU was first; 0 if there is no room.
  */
-ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
+GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 ns_id = ns_id_of(task);
@@ -291,7 +294,7 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u3
 		struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 		if (!slot)
 			return 0;
-		/* an exec that is seen beginning is complete, however old its container is */
+		/* An exec whose beginning is seen is complete, however old its container is. */
 		if (began && (part || !ns_id || ns_id > state.baseline_ns))
 			flags |= SECCO_COMPLETE;
 		slot->cgroup_id = cgroup;
@@ -314,18 +317,18 @@ ON_ITS_OWN __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u3
 		return before == known ? made : before;
 	}
 	if (before != known) {
-		/* Somebody was quicker: the slot goes back. */
+		/* Another CPU was first: the slot is free again. */
 		__sync_fetch_and_or(&state.free_slots[(taken >> 6) & (SECCO_SLOTS_MAX / 64 - 1)],
 				    1ULL << (taken & 63));
 		return before;
 	}
-	/* Another thread that asks before it is there takes itself for the entry point's: it is. */
+	/* A thread that reads the filter before it is set counts as the entry point's, which is right. */
 	if (flags & SECCO_FILTERED && !part)
 		state.entries[at & (SECCO_ENTRIES - 1)].filter = outermost_filter();
 	__u32 index = taken;
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
 	if (slot)
 		__sync_lock_test_and_set(&slot->state, SECCO_SLOT_USED);
-	forget_last();
+	forget_cached_slots();
 	return made;
 }

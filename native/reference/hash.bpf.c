@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* A byte for each number in a hash map by mount namespace: no events, no counts, no generation. */
+/* A reference design: one byte for each number in a hash map by mount namespace. No events, counts, or generations. */
 #include "reference.h"
 
 struct numbers {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What the reference objects share: other recorders' designs, rebuilt as small as they go, for the bench. */
+/* What the reference objects share: designs of other recorders, rebuilt as small as possible, for test/bench. */
 #pragma once
 
 #include "../bpf/core.h"
@@ -14,7 +14,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load by native/addon/maps/attached-object.cc. */
 const volatile __u32 host_mntns = 0;
 
-/* As much as such a recorder tells of one call. */
+/* What such a recorder sends for one call. */
 struct event {
 	__u64 time;
 	__u64 cgroup;
@@ -25,7 +25,7 @@ struct event {
 	char comm[16];
 };
 
-/* 0: the host's, which nobody records. */
+/* Returns the current mount namespace; 0 for the host's, which is not recorded. */
 static __always_inline __u32 recorded_mntns(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* An event for each call, over a ring buffer. */
+/* A reference design: an event for each call, over a ring buffer. */
 #include "reference.h"
 
 struct {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the recorder knows of single calls: which arguments it learns, and how they are handled. The
- * one home of the table; src/seccomp/arguments/learned-arguments.ts mirrors it by name and a test compares.
+ * The calls that the recorder handles in a special way: the arguments that it learns, and traits.
+ * src/seccomp/arguments/learned-arguments.ts mirrors the table by name, and a test compares them.
  *
- * Only arguments that the kernel takes as a number of 32 bits and that decide power. What is behind a
- * pointer (clone3's flags) cannot be read without asking twice, and no filter sees it either.
+ * It has only security-relevant arguments that the kernel reads as a number of 32 bits. What is behind a pointer (the flags
+ * of clone3) may change between two reads, and no filter sees it either.
  */
 #ifndef SECCO_ARGUMENTS_H
 #define SECCO_ARGUMENTS_H
 
-/* Number's byte in secco_config: a call of the table below + 1 in the lower bits. */
+/* A number's byte in secco_config: its row in the table below + 1 in the lower bits, then traits. */
 #define SECCO_CALL_BITS 0x1F
-#define SECCO_FORKS 0x20 /* its child comes back from it too, with 0 */
-#define SECCO_INSTALLS 0x40 /* may put a filter in place */
+#define SECCO_FORKS 0x20 /* the call ends in the child too, with 0 */
+#define SECCO_INSTALLS 0x40 /* may install a filter */
 #define SECCO_MOVES 0x80 /* may change the caller's namespaces */
 
 #define SECCO_ALL 0xFFFFFFFFU
@@ -32,7 +32,7 @@
 #define SECCO_NUMBER(x86, arm) x86
 #endif
 
-/* ROW(abi, name, number, number of its first set in the ABI, masks of arguments 0 to 2, traits) */
+/* ROW(abi, name, number, index of its first value set in the ABI, masks of arguments 0 to 2, traits) */
 #define SECCO_LEARNED_NATIVE(ROW)                                                                  \
 	ROW(0, socket, SECCO_NUMBER(41, 198), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)       \
 	ROW(0, socketpair, SECCO_NUMBER(53, 199), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)   \
@@ -45,7 +45,7 @@
 	ROW(0, fcntl, SECCO_NUMBER(72, 25), 12, 0, SECCO_ALL, 0, 0)                                \
 	ROW(0, setsockopt, SECCO_NUMBER(54, 208), 13, 0, SECCO_ALL, SECCO_ALL, 0)
 
-/* i386; on arm64 32-bit ARM. socketcall has its own call in argument 0, the rest behind a pointer. */
+/* i386; on arm64 32-bit ARM. Argument 0 of socketcall is the actual call, its arguments are behind a pointer. */
 #define SECCO_LEARNED_COMPAT(ROW)                                                                  \
 	ROW(1, socket, SECCO_NUMBER(359, 281), 0, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)      \
 	ROW(1, socketpair, SECCO_NUMBER(360, 288), 3, SECCO_ALL, SECCO_SOCKET_TYPE, SECCO_ALL, 0)  \
@@ -80,7 +80,7 @@ struct secco_call {
 	__u32 masks[3]; /* of arguments 0 to 2; 0: not learned */
 };
 
-/* Values are not zero and stand in the order in which they were met; zero has a bit of its own. */
+/* The values of one argument in the order in which they were first seen. Zero has a bit of its own. */
 struct secco_value_set {
 	__u32 flags;
 	__u32 values[SECCO_VALUES];

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * How much of what a recorder has, from its slots and the machine's CPUs. Everything is taken when it
- * is opened and never grows; the sum stays within SECCO_BUDGET whatever the number of CPUs.
+ * The sizes of a recorder's maps, computed from its slots and the machine's CPUs. All memory is taken when it is opened
+ * and does not grow; the sum stays within SECCO_BUDGET for any number of CPUs.
  *
  *   per slot   slot and bitmaps 0.8 KiB, argument values 1.9 KiB, a quarter of a row of the rarer ABIs
- *              1.1 KiB, four denial details 0.5 KiB, two told apart by arguments 0.4 KiB, refused numbers
+ *              1.1 KiB, four notes of denials 0.5 KiB, two notes with arguments 0.4 KiB, denied numbers
  *              0.4 KiB, and `stripes` rows of exact counters, 4 KiB each
  *   per CPU    1 KiB
- *   once       table and memories 0.6 MiB
+ *   once       secco_state 0.6 MiB
  *
  *   stripes    the smallest power of two that gives every CPU its own, halved until the sum fits.
- *              A CPU that has its own counts without an atomic operation.
+ *              A CPU with a stripe of its own counts without an atomic operation.
  *
- *   4096 slots: 2 stripes, 52 MiB on 2 CPUs and on 512, and so says the kernel. 1024 slots: 1 stripe a CPU up to 8, 37 MiB.
- *   docs/how-to/monitoring.md has it for operators.
+ *   4096 slots: 2 stripes, 52 MiB on 2 CPUs and on 512, as measured (memlock in fdinfo). 1024 slots: 1 stripe for each of
+ *   up to 8 CPUs, 37 MiB. docs/how-to/monitoring.md describes it for operators.
  */
 #ifndef SECCO_SIZES_H
 #define SECCO_SIZES_H
@@ -23,7 +23,7 @@
 #define SECCO_BUDGET (64ULL << 20)
 #define SECCO_STRIPES_MAX 64
 #define SECCO_DENIALS_PER_SLOT 4
-/* kernel/bpf/hashtab.c: head of an element, bucket; free lists and spare elements per CPU. */
+/* In kernel/bpf/hashtab.c: the head of an element and a bucket; free lists and spare elements for each CPU. */
 #define SECCO_HASH_OVERHEAD (48 + 16)
 #define SECCO_PER_CPU 1024ULL
 
@@ -51,7 +51,7 @@ static inline __u64 secco_bytes(__u32 slots, __u32 cpus, const struct secco_size
 	       cpus * SECCO_PER_CPU;
 }
 
-/* most_stripes: 0 for as many as fit; fewer than CPUs are shared by them. */
+/* most_stripes: 0 for as many as fit. CPUs share stripes if there are fewer stripes than CPUs. */
 static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus, __u32 most_stripes)
 {
 	struct secco_sizes sizes = {
@@ -59,7 +59,7 @@ static inline struct secco_sizes secco_sizes_of(__u32 slots, __u32 cpus, __u32 m
 	};
 	if (sizes.rows < 1)
 		sizes.rows = 1;
-	/* A small table's containers ask for as many different things. */
+	/* Containers of a small table make as many different calls as those of a large one. */
 	if (sizes.argument_denials < 16 * SECCO_ARGUMENT_DENIALS)
 		sizes.argument_denials = 16 * SECCO_ARGUMENT_DENIALS;
 	if (!most_stripes || most_stripes > SECCO_STRIPES_MAX)
