@@ -33,8 +33,11 @@
         "addon/slots/slot-reuse.cc",
         "addon/slots/slot-snapshots.cc",
         "addon/slots/slot-table.cc",
+        "addon/state/document.cc",
         "addon/state/inotify-queue.cc",
         "addon/state/json-slices.cc",
+        "addon/state/runc-state.cc",
+        "addon/state/shared-texts.cc",
         "addon/state/state-changes.cc",
         "addon/state/state-watch-class.cc",
         "addon/state/state-watch.cc"

@@ -128,13 +128,13 @@ struct secco_state {
 	__u64 noted; /* changes before and after each change of the notes: unchanged, a walk finds the same as before */
 	__u64 watched_notes; /* changes after each note in a watched slot: user space may wait for it */
 	__u64 filters[1 << SECCO_FILTERS_BITS]; /* address | part + 1 */
-	__u64 processes
-		[SECCO_PROCESSES]; /* thread group id << 8 | part, of execs and the self-test only */
+	/* Thread group id << 8 | part, of execs and the self-test only. */
+	__u64 processes[SECCO_PROCESSES];
 	__u64 execs[SECCO_EXECS]; /* task | SECCO_BY_*, from sched_prepare_exec to the exec */
 	__u64 arguments_lost; /* calls without room in `argument_denials`; counts and sets have them */
 	__u64 notes_allowed; /* a profile allows calls by their arguments and logs them (LOG) */
-	__u8 deciding[SECCO_SEEN_WORDS *
-		      64]; /* bit n: a profile's rules for this number read argument n */
+	/* Bit n: a profile's rules for this number read argument n. */
+	__u8 deciding[SECCO_SEEN_WORDS * 64];
 	/* Changes when `last` may be wrong. Aligned, so that it shares no cache line with what is written often. */
 	__u64 epoch __attribute__((aligned(64)));
 	struct secco_last last[SECCO_CPUS] __attribute__((aligned(64)));

@@ -10,7 +10,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 /** libuv adds O_CLOEXEC to each open(2). */
 const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 
-/** The longest file that is read: a configuration or a filter of 4 MiB is none. As in native/addon/runc-state.h. */
+/** The longest file that is read: a configuration or a filter of 4 MiB is none. As in native/addon/state/document.cc. */
 export const longestFile = 4 << 20
 
 export interface PlainFile {

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <string.h>
 
 #include "addon/slots/array-rows.h"
 
@@ -45,6 +46,10 @@ void walk(int map, Handle handle) {
 }
 
 }  // namespace
+
+bool DenialKeyOrder::operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const {
+  return memcmp(&left, &right, sizeof(left)) < 0;
+}
 
 bool DetailMaps::row(__u32 number, secco_row *row) const {
   const __u32 at = number - 1;

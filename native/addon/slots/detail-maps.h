@@ -5,7 +5,6 @@
 #pragma once
 
 #include <linux/types.h>
-#include <string.h>
 
 #include <utility>
 #include <vector>
@@ -16,9 +15,7 @@ namespace secco {
 
 /* DenialKeyOrder orders keys by their bytes: they have no padding. */
 struct DenialKeyOrder {
-  bool operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const {
-    return memcmp(&left, &right, sizeof(left)) < 0;
-  }
+  bool operator()(const secco_argument_denial_key &left, const secco_argument_denial_key &right) const;
 };
 
 class DetailMaps {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "addon/runc-state.h"
+#include "addon/state/runc-state.h"
 
 namespace secco {
 

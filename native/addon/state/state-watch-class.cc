@@ -137,7 +137,7 @@ Napi::Value StateWatchClass::object_of(const RuncState &state) {
 /* Whether JavaScript lacks a seccomp section. It keeps more of them than are remembered here. */
 bool StateWatchClass::is_new(uint64_t number) {
   if (std::find(given_.begin(), given_.end(), number) != given_.end()) return false;
-  if (given_.size() >= 2 * SharedTexts::most) given_.pop_front();
+  if (given_.size() >= 2 * SharedTexts::at_most) given_.pop_front();
   given_.push_back(number);
   return true;
 }

@@ -23,7 +23,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "addon/runc-state.h"
+#include "addon/state/runc-state.h"
 #include "addon/state/inotify-queue.h"
 #include "addon/state/state-changes.h"
 
