@@ -1,7 +1,7 @@
-import { readBundle } from '../../satellite/containers/oci-config.js'
-import { createDiskFiles } from '../../satellite/inspector/disk-files.js'
-import { verifyInstalled } from '../../satellite/revisions/installer.js'
-import { openStateWatch } from '../../native/state-watch.js'
+import { readBundle } from '../../../satellite/containers/oci-config.js'
+import { createDiskFiles } from '../../../satellite/inspector/disk-files.js'
+import { verifyInstalled } from '../../../satellite/revisions/installer.js'
+import { openStateWatch } from '../../../native/state-watch.js'
 
 /**
  * Reads files that may be no plain ones, in a process of its own: what waits for a writer cannot be stopped otherwise.
