@@ -36,7 +36,6 @@ export const table = [
   ['e2e/certificates.', 'e2e'],
   ['e2e/custom-resources.', 'e2e'],
   ['e2e/final-state.', 'e2e'],
-  ['e2e/identity.', 'e2e'],
   ['e2e/install.', 'e2e'],
   ['e2e/kinds-of-pods.', 'e2e'],
   ['helpers/', 'e2e'],
