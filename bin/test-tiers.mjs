@@ -50,6 +50,7 @@ export const table = [
   ['satellite/containers/host-runc.', 'integration'],
   ['satellite/containers/own-cgroup.', 'integration'],
   ['satellite/containers/registry.', 'e2e'],
+  ['satellite/containers/unusual-files.', 'integration'],
   ['satellite/denials-by-argument.', 'e2e', 'alone'],
   ['satellite/denials/audit-log.', 'integration', 'alone'],
   ['satellite/denials/denials.', 'e2e', 'alone'],
@@ -82,7 +83,9 @@ export const table = [
   ['webhook/cluster/replicas.', 'e2e'],
   // Programs of ours.
   ['webhook/approved-profile.', 'integration'],
-  // Thousands of objects or requests.
+  // Thousands of objects or requests, megabytes of input with a limit of time.
+  ['webhook/admission/hostile-reviews.', 'integration'],
+  ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
   ['webhook/hub/observations/intake-writes.', 'integration'],
   ['webhook/ui/crowd.', 'integration'],

@@ -10,7 +10,7 @@ import { revisionPath } from '../../../src/rules/profile-state.js'
 import { digestOf } from '../../../src/lib/digest.js'
 
 const run = promisify(execFile)
-const child = fileURLToPath(new URL('file-reader-child.js', import.meta.url))
+const child = fileURLToPath(new URL('../file-reader-child.js', import.meta.url))
 /** A reader that waits for what never comes is ended. */
 const waitMs = 20_000
 /** A process of Node with what it loads has less than half of it; the sparse file is four times as large. */
