@@ -9,7 +9,7 @@ const concepts = readDocument('docs/concepts.md')
 function termsBelow(heading: string): string[] {
   const [, part = ''] = concepts.split(new RegExp(`^#+ ${heading}$`, 'm'))
   const [table = ''] = part.split(/^#/m)
-  return [...table.matchAll(/^\| (?!---)(.+?) \|/gm)].map(([, term = '']) => term).slice(1)
+  return [...table.matchAll(/^\| (?!---)(.+?) \|/gm)].map(([, term = '']) => term.trim()).slice(1)
 }
 
 for (const [heading, words] of [
