@@ -7,8 +7,8 @@ import type { InstallMode } from '../src/rules/observe.js'
 import type { Store } from '../src/store/store.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
-import { podNews } from './cluster/watch/pod-news.js'
-import { tellPods } from './cluster/events/truth-events.js'
+import { onPodFacts } from './cluster/watch/pod-changes.js'
+import { startConfinementEvents } from './cluster/events/confinement-events.js'
 import { hubTrust, type HubTrustOptions } from './cluster/access/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
@@ -21,8 +21,8 @@ import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
 import { startSnapshotFeed } from './snapshot/snapshot-feed.js'
 import { type StateSource, startApiStates } from './snapshot/state-source.js'
-import { truthMetrics } from './confinement/metrics.js'
-import { startTruth } from './confinement/truth.js'
+import { confinementMetrics } from './confinement/metrics.js'
+import { startConfinement } from './confinement/start.js'
 import type { Rights } from './access/rights.js'
 import { startUi } from './ui/start.js'
 
@@ -207,23 +207,27 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     profileMetrics(registry, () => objects.profiles())
     const truth =
       hub &&
-      startTruth({
+      startConfinement({
         ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
         onProfiles: (listener) => objects.onChange(listener),
         onSnapshot: (listener) => feed.onChange(listener),
         pod: (uid) => cluster?.view.pod(uid),
         onPod: (listener) =>
-          cluster === undefined ? () => undefined : podNews(cluster.view, listener),
+          cluster === undefined ? () => undefined : onPodFacts(cluster.view, listener),
         isElsewhere,
-        logger: logger.child({ component: 'truth' }),
+        logger: logger.child({ component: 'confinement' }),
         now: Date.now
       })
     if (hub !== undefined && truth !== undefined) {
       closers.push(() => truth.close())
-      truthMetrics(registry, () => truth.views.list(), hub.denialRows)
+      confinementMetrics(registry, () => truth.views.list(), hub.denialRows)
       if (cluster?.events !== undefined) {
         closers.push(
-          tellPods({ truth, events: cluster.events, pod: (uid) => cluster.view.pod(uid) })
+          startConfinementEvents({
+            confinement: truth,
+            events: cluster.events,
+            pod: (uid) => cluster.view.pod(uid)
+          })
         )
       }
     }

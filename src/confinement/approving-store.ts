@@ -5,14 +5,14 @@ import type { ObjectRef, Store } from '../store/store.js'
 
 type Change<K extends Kind> = (object: Objects[K]) => Objects[K]
 
-/** Who writes, by the name that the API server has for this person, and when. */
+/** Writer is the person who writes, by the API server's name for them, and the time. */
 export interface Writer {
   by: string
   /** RFC 3339. */
   at: string
 }
 
-/** A change, with the writer's approval where it changes what a profile allows. */
+/** Returns a change that adds the writer's approval when it changes what a profile allows. */
 export function approvedChange<K extends Kind>(
   kind: K,
   change: Change<K>,
@@ -25,7 +25,7 @@ export function approvedChange<K extends Kind>(
   }
 }
 
-/** A document, with the writer's approval where it is a profile that allows something. */
+/** Returns a document with the writer's approval if it is a profile that allows something. */
 export function approvedDocument<K extends Kind>(
   kind: K,
   object: Objects[K],
@@ -36,8 +36,8 @@ export function approvedDocument<K extends Kind>(
 }
 
 /**
- * The store as one person writes to it in a cluster, where the API server checks who approves: whatever changes what a
- * profile allows carries the approval of that person.
+ * Returns a store that writes as one person. In a cluster the API server checks approvals, so each change of what
+ * a profile allows carries the approval of that person.
  */
 export function approvingStore(store: Store, writer: () => Writer): Store {
   return {

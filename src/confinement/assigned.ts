@@ -1,6 +1,6 @@
 import { namePattern, namespacePattern } from '../api/names.js'
 
-/** What the annotation `secco.dev/assigned` says of one container: the webhook wrote it at admission. */
+/** Assigned is one container's entry in the annotation `secco.dev/assigned`, which the webhook wrote at admission. */
 export interface Assigned {
   /** `namespace/name`. */
   profile: string
@@ -14,7 +14,7 @@ const nameForm = new RegExp(namePattern)
 const namespaceForm = new RegExp(namespacePattern)
 const longest = 65_536
 
-/** The entry of one container; undefined where there is none, or where it says nothing readable. */
+/** Returns the entry of one container; undefined if there is none or it cannot be read. */
 export function assignedOf(
   annotation: string | undefined,
   container: string

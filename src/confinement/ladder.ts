@@ -4,7 +4,7 @@ import { SeccoError } from '../lib/errors.js'
 import { plural } from '../lib/plural.js'
 import type { Rung } from '../rules/profile-state.js'
 
-/** Steps that a profile remembers. */
+/** The newest steps that a profile's history keeps. */
 export const mostSteps = 64
 
 export interface Decision {
@@ -21,13 +21,13 @@ export interface PromoteOptions extends Decision {
   mode: 'audit' | 'enforce'
   /** Percent of the new pods; undefined: all. */
   canary?: number
-  /** After so long without trouble a canary becomes everybody's. */
+  /** A canary is complete after this long without denials and restarts. */
   quietFor?: string
   maxDenials?: number
   maxRestarts?: number
-  /** Where the workload stands when no ladder says so: the mode that its rules give. */
+  /** The workload's mode while it has no ladder: the mode of its rules. */
   current: Rung
-  /** Also down a rung. */
+  /** Also to a less strict mode. */
   force?: boolean
 }
 
@@ -35,7 +35,7 @@ function placeText({ mode, revision }: Place): string {
   return revision === undefined ? mode : `${mode} ${revision.slice(0, 19)}`
 }
 
-/** The profile with a step in its history, newest last. */
+/** Returns the profile with one more step in its history, newest last. */
 export function withStep(
   profile: SeccompProfile,
   step: Omit<LadderStep, 'reason' | 'evidence'> & { reason?: string; evidence?: string }
@@ -57,7 +57,7 @@ function withLadder(profile: SeccompProfile, ladder: Ladder): SeccompProfile {
 const labelOf = ({ metadata }: SeccompProfile): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
 
-/** Where the workload stands: its ladder's place, else what its rules give. */
+/** Returns a workload's mode and revision: from its ladder, else from its rules. */
 export function placeOf(profile: SeccompProfile, current: Rung): Place {
   const { ladder } = profile.spec
   if (ladder === undefined) return { mode: current }
@@ -65,25 +65,26 @@ export function placeOf(profile: SeccompProfile, current: Rung): Place {
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }
 
-const rungs: readonly Rung[] = ['learn', 'audit', 'enforce']
+/** From the least to the most strict mode. */
+const modes: readonly Rung[] = ['learn', 'audit', 'enforce']
 
-/** Whoever says promote means up: down it goes by `rollback`, or when it is said twice. */
+/** Promoting is meant to make a mode stricter; `rollback` and `--force` also make it less strict. */
 function mustNotGoDown(profile: SeccompProfile, from: Rung, { mode, force }: PromoteOptions): void {
-  if (force === true || rungs.indexOf(mode) >= rungs.indexOf(from)) return
+  if (force === true || modes.indexOf(mode) >= modes.indexOf(from)) return
   throw new SeccoError(
     'INVALID_ARGUMENT',
-    `${labelOf(profile)} stands at ${from}: ${mode} is a rung down, what is refused now would only be logged`,
+    `${labelOf(profile)} is in ${from} mode; ${mode} is less strict: denied syscalls would only be logged`,
     {
-      hint: `back to where it was: secco rollback ${labelOf(profile)} --reason WHY; down to ${mode} all the same: --force`
+      hint: `run secco rollback ${labelOf(profile)} --reason WHY, or add --force to promote to ${mode} nevertheless`
     }
   )
 }
 
 /**
- * One rung up (or to the newest revision on the same one), for all pods or for a share of the new ones.
- * With a canary on the same rung the others get the revision before the newest.
- * @throws SeccoError INVALID_ARGUMENT when there is nothing to enforce or audit, or nothing to return to,
- * or when it would go down and is not forced.
+ * Moves a workload to a stricter mode, or to the newest revision in the same mode, for all new pods or a share of
+ * them. With a canary in the same mode the other pods get the revision before the newest.
+ * @throws SeccoError INVALID_ARGUMENT when nothing is approved, when there is no earlier revision for the other
+ * pods, or when the mode is less strict and the promotion is not forced.
  */
 export function promoteLadder(profile: SeccompProfile, options: PromoteOptions): SeccompProfile {
   const { mode, canary } = options
@@ -134,7 +135,7 @@ function evidenceOf({ evidence }: Decision): { evidence?: string } {
   return evidence === undefined ? {} : { evidence }
 }
 
-/** A canary that was quiet long enough is everybody's now; the same object when there is none. */
+/** Ends a canary: all new pods get its mode. Returns the same object when there is no canary. */
 export function completeCanary(profile: SeccompProfile, decision: Decision): SeccompProfile {
   const { ladder } = profile.spec
   if (ladder?.canary === undefined) return profile
@@ -146,7 +147,7 @@ export function completeCanary(profile: SeccompProfile, decision: Decision): Sec
   })
 }
 
-/** Where it stood before it came to this mode; before its canary, when it came by one. */
+/** Returns the place before the workload came to this mode; the place before its canary, if it came by one. */
 function cameFrom(history: readonly LadderStep[], mode: Rung): string | undefined {
   const moves = history.filter(({ action }) => action !== 'allow' && action !== 'mute')
   const at = moves.findLastIndex(
@@ -158,8 +159,8 @@ function cameFrom(history: readonly LadderStep[], mode: Rung): string | undefine
 }
 
 /**
- * Back to where the workload was: out of a canary, else one rung or one revision down. The same object
- * when there is nowhere to go back to.
+ * Moves a workload back: out of a canary, else to its last mode or revision. Returns the same object when there is
+ * nothing to go back to.
  */
 export function rollbackLadder(
   profile: SeccompProfile,
@@ -167,7 +168,7 @@ export function rollbackLadder(
   action: 'rollback' | 'return' = 'rollback'
 ): SeccompProfile {
   const { ladder } = profile.spec
-  // Without its policy: what was taken back must not go up by itself again, people decide then.
+  // Without its policy: after a rollback people decide, so that no policy promotes it again.
   const step = (from: string, to: Place) =>
     withStep(withLadder(profile, to), {
       ...{ at: decision.at, by: decision.by, action, from, to: placeText(to) },
@@ -184,7 +185,7 @@ export function rollbackLadder(
   }
   const now = placeText(ladder)
   const came = cameFrom(profile.status?.history ?? [], ladder.mode)
-  const wasMode = rungs.find((mode) => came?.startsWith(mode) === true)
+  const wasMode = modes.find((mode) => came?.startsWith(mode) === true)
   if (wasMode !== undefined && wasMode !== ladder.mode) return step(now, { mode: wasMode })
   if (ladder.revision === undefined && previous !== undefined && ladder.mode === 'enforce') {
     return step(now, { mode: ladder.mode, revision: previous })
@@ -193,48 +194,51 @@ export function rollbackLadder(
   return below === undefined ? profile : step(now, { mode: below })
 }
 
-/** How a canary fares. */
+/** CanaryFigures are the counts and times that a canary is judged by. */
 export interface CanaryFigures {
   containers: number
   others: number
-  /** Of `containers`: on nodes that tell what is refused. */
-  heard: number
-  /** Why nothing is heard of the others: `n1 records nothing`. */
-  deaf: string
+  /** Of `containers`: on nodes that record denials. */
+  recorded: number
+  /** Why the others are not recorded: `n1 records nothing`. */
+  notRecorded: string
   denials: number
   restarts: number
-  /** ms since it began, as far as it was heard of. */
+  /** Milliseconds since it began, as far as it was recorded. */
   ageMs: number
   quietMs: number
-  /** The newest refused call, in words. */
+  /** The newest denial, in words. */
   newest: string
 }
 
-/** What becomes of a canary, with the reason. Pure. */
+/** Returns whether a canary is rolled back, complete or waits, with the reason. Pure. */
 export function judgeCanary(
   canary: NonNullable<Ladder['canary']>,
   figures: CanaryFigures
 ): { verdict: 'return' | 'complete' | 'wait'; reason: string } {
-  const { denials, restarts, containers, heard, deaf } = figures
+  const { denials, restarts, containers, recorded, notRecorded } = figures
   if (denials > (canary.maxDenials ?? 0)) {
-    const reason = `${plural(denials, 'call')} refused in the canary: ${figures.newest}`
+    const reason = `${plural(denials, 'call')} denied in the canary: ${figures.newest}`
     return { verdict: 'return', reason }
   }
   if (restarts > (canary.maxRestarts ?? 1)) {
     return { verdict: 'return', reason: `${plural(restarts, 'restart')} of the canary` }
   }
   if (containers === 0) return { verdict: 'wait', reason: 'no container of the canary runs yet' }
-  if (heard === 0) {
-    return { verdict: 'wait', reason: `quiet, which proves nothing: ${deaf}` }
+  if (recorded === 0) {
+    return { verdict: 'wait', reason: `denials are not recorded: ${notRecorded}` }
   }
   if (figures.ageMs < figures.quietMs) {
-    return { verdict: 'wait', reason: `quiet so far; it has to be for ${canary.quietFor}` }
+    return {
+      verdict: 'wait',
+      reason: `no denials and no restarts so far; required for ${canary.quietFor}`
+    }
   }
-  const reason = `quiet for ${canary.quietFor} in ${plural(heard, 'container')}`
+  const reason = `no denials and no restarts for ${canary.quietFor} in ${plural(recorded, 'container')}`
   return { verdict: 'complete', reason }
 }
 
-/** Puts a mute into a profile, or takes it away; the same object when that changes nothing. */
+/** Adds a mute to a profile, or removes it. Returns the same object when that changes nothing. */
 export function withMute(
   profile: SeccompProfile,
   mute: { syscall: string; comm?: string },
@@ -254,12 +258,14 @@ export function withMute(
   const changed = { ...profile, spec }
   const who = mute.comm === undefined ? '' : ` of ${mute.comm}`
   return withStep(changed, {
-    ...{ at, by, action: 'mute', from: remove ? 'muted' : 'heard', to: remove ? 'heard' : 'muted' },
+    ...{ at, by, action: 'mute' },
+    // The stored history has these words: `heard` is not muted.
+    ...{ from: remove ? 'muted' : 'heard', to: remove ? 'heard' : 'muted' },
     reason: `${mute.syscall}${who}${reason === '' ? '' : `: ${reason}`}`
   })
 }
 
-/** Whether a refused call is muted in its profile. */
+/** Returns whether a denied syscall is muted in its profile. */
 export function isMuted(
   profile: SeccompProfile | undefined,
   call: { syscall: string; comm: string }

@@ -3,7 +3,7 @@ import { letsThrough } from '../seccomp/filter/filter-answers.js'
 import { rulesOf } from '../seccomp/policy/normal-form.js'
 import { runtimeDefaultNames } from '../seccomp/policy/runtime-default.js'
 
-/** What a profile is, by what it says; a revision of Secco is told by its digest, not here. */
+/** ProfileKind is what a profile is by its content. Revisions of Secco are found by their digest, not here. */
 export type ProfileKind = 'runtime-default' | 'allow-all' | 'other'
 
 const floor = runtimeDefaultNames()
@@ -31,7 +31,7 @@ function coversFloor(names: ReadonlySet<string>): boolean {
   return covered >= leastShare * floor.size
 }
 
-/** The runtimes' default (of any version, with any capabilities), one that refuses nothing, or another. */
+/** Returns whether a profile is the runtimes' default (any version, any capabilities) or denies nothing. */
 export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
   const { allowed } = namesOf(seccomp)
   if (letsThrough(seccomp.defaultAction)) {
@@ -42,7 +42,7 @@ export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
   return coversFloor(allowed) && beyond <= mostBeyond ? 'runtime-default' : 'other'
 }
 
-/** How a rendering of Secco was meant: audit lets RuntimeDefault's remainder through and logs it. */
+/** Returns the mode of a rendering of Secco: audit logs what RuntimeDefault allows in addition. */
 export function modeOfRendering(seccomp: LinuxSeccomp): 'audit' | 'enforce' {
   const { allowed, logged } = namesOf(seccomp)
   if (logged.size === 0 || letsThrough(seccomp.defaultAction)) return 'enforce'

@@ -210,7 +210,7 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     await page.getByLabel('Next mode').selectOption('audit')
     await page.locator('#promote-why').fill('down')
     await page.getByRole('button', { name: 'Promote', exact: true }).click()
-    await untilSaid(page, /stands at enforce: audit is a rung down/)
+    await untilSaid(page, /is in enforce mode; audit is less strict/)
     await page.locator('#back-why').fill('it broke a customer')
     await page.getByRole('button', { name: 'Roll back' }).click()
     await untilSaid(page, /rolled back: enforce → audit/)

@@ -491,7 +491,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
         })
       const change = (to: Partial<ProfileState> | undefined): void => {
         state = to === undefined ? undefined : testProfile('shop', 'web.app', to)
-        parts.look()
+        parts.update()
       }
       change({ enforce: { ...newest, ready: true }, previous: before })
       await untilGiven('the revision that every node has now', path0(newest))

@@ -109,7 +109,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   t.match(taken, {
     ...{ action: 'return', by: 'policy', from: 'enforce for 25%' },
     ...{ to: `enforce ${good.revision.slice(0, 19)}` },
-    reason: /^\d+ calls? refused in the canary: getsid \(EPERM\) by server in app on node-1$/,
+    reason: /^\d+ calls? denied in the canary: getsid \(EPERM\) by server in app on node-1$/,
     evidence: /canary api@[0-9a-f]{8}: 1 of 4 containers/
   })
   t.strictSame(later, [])
@@ -126,7 +126,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   }
   const { name } = hit.metadata
   const explained = await me('explain', name, '-n', namespace)
-  t.match(explained.stdout, /A new one would get api@[0-9a-f]{8}; .*kubectl rollout restart/)
+  t.match(explained.stdout, /A new container would get api@[0-9a-f]{8}; .*kubectl rollout restart/)
   const events = await until('what pods and the profile are told', async () => {
     const list = await kube.do('GET', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
     const all = list['items'] as Event[]
@@ -143,7 +143,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   t.strictSame([...new Set(refused.map(({ regarding }) => regarding.name))], [name])
   t.match(refused[0]?.note, /container app: server called getsid, it got EPERM; .*denials allow/)
   const told = events.find(({ reason }) => reason === 'CanaryReturned')
-  t.match(told?.note, /by policy: .*refused in the canary: getsid/)
+  t.match(told?.note, /by policy: .*denied in the canary: getsid/)
   await cluster.kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false')
   const isNew = ({ metadata }: Pod): boolean => metadata.name !== name
   for (const pod of await use.ready('app=api', 4, isNew)) {

@@ -58,12 +58,12 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   t.equal(await use.ask(audited, path), 'getsid ok\n', 'let through in audit')
   t.match(await denied(audited, 'logged'), {
     ...{ mode: 'audit', comm: 'server', containerName: 'app', workload: 'Deployment/web' },
-    hint: /would be refused in enforce: secco denials allow healing\/web getsid/
+    hint: /enforce would deny it: secco denials allow healing\/web getsid/
   })
   const dry = ['enforce', '--dry-run', '--reason', 'is it safe']
   const evidence = await me('promote', `${namespace}/web`, ...dry)
-  t.match(evidence.stdout, /[1-9]\d* calls? would have been refused since/)
-  t.match(evidence.stdout, /next: enforce, not yet: enforce would have refused \d+ calls?: getsid/)
+  t.match(evidence.stdout, /[1-9]\d* calls? would have been denied since/)
+  t.match(evidence.stdout, /next: enforce, not yet: enforce would have denied \d+ calls?: getsid/)
 
   await me('promote', `${namespace}/web`, 'enforce', '--reason', 'nobody needs it')
   await willGet(first.enforce)
@@ -103,7 +103,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   const by = 'system:serviceaccount:default:administrator'
   t.match((await use.profile('web'))?.status?.history, [
     { action: 'promote', by, to: 'audit', reason: 'a first look' },
-    { action: 'promote', by, from: 'audit', to: 'enforce', evidence: /would have been refused/ },
+    { action: 'promote', by, from: 'audit', to: 'enforce', evidence: /would have been denied/ },
     { action: 'allow', by }
   ])
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
 import type { OnNode } from '../helpers/kubernetes/on-node.js'
-import type { ContainerView } from '../../webhook/confinement/containers/container-view-types.js'
+import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
 import type { Json } from '../helpers/kube.js'
 import { kubectlOf } from '../helpers/kubectl.js'
 import {

@@ -226,7 +226,8 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
     privileged: /not-protectable; privileged: the runtime puts no filter on it/,
     audited: /audit; audited@[0-9a-f]{8}: .*byte for byte[^]*rule truth\/audited/i,
     enforced: /enforced; enforced@[0-9a-f]{8}: .*byte for byte[^]*is on 1 of 1 node/,
-    stale: /A new one would get stale@[0-9a-f]{8}; it keeps its own until: kubectl delete pod/,
+    stale:
+      /A new container would get stale@[0-9a-f]{8}; this one keeps its own until it restarts: kubectl delete pod/,
     changed: /enforced; changed@[0-9a-f]{8}: .*byte for byte/,
     deleted: /enforced; deleted@[0-9a-f]{8}: .*byte for byte/,
     wrong: /Drift: assigned wrong@[0-9a-f]{8}, started with another profile[^]*started without it/,

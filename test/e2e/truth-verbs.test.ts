@@ -141,7 +141,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
     await admitted('job', enforce.path)
     t.match((await ladderOf('job'))?.history.at(-1), {
       ...{ action: 'promote', by: 'policy', to: 'enforce' },
-      reason: '30s in audit without a call that enforce would refuse'
+      reason: '30s in audit without a syscall that enforce would deny'
     })
     await all.stop('job')
   })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import type { HubAccess } from '../../cli/hubs/hub-api.js'
 import type { Hubs } from '../../cli/hubs/hubs.js'
-import type { ContainerView } from '../../webhook/confinement/containers/container-view-types.js'
+import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
 

@@ -9,9 +9,9 @@ import type {
   ContainerView,
   ContainerViews
 } from '../../webhook/confinement/containers/container-views.js'
-import { createHearing } from '../../webhook/confinement/ladder/hearing.js'
+import { createDenialRecording } from '../../webhook/confinement/containers/denial-recording.js'
 import { startLadderWatch } from '../../webhook/confinement/ladder/ladder-watch.js'
-import type { Truth } from '../../webhook/confinement/truth.js'
+import type { Confinement } from '../../webhook/confinement/containers/confinement.js'
 import { testProfile, testRevision } from './rules.js'
 
 export const audit = testRevision('shop', 'web', 'b')
@@ -74,12 +74,12 @@ export function replicas() {
           startedAt: new Date(since.get(node) ?? start).toISOString(),
           state: under === audit ? 'audit' : 'enforced'
         })) as ContainerView[]
-      const hearing = createHearing({
+      const recording = createDenialRecording({
         ...{ nodes, node, isAudit: (one) => one.state === 'audit', now: () => now },
         views: { list, onChange: (listener) => ((begins = listener), () => undefined) }
       })
       const truth = {
-        hearing,
+        recording,
         sources: {
           hub: { denialRows, node, profiles: () => new Map([['shop/web', state]]) },
           ...{ store, isElsewhere, now: () => now },
@@ -87,10 +87,10 @@ export function replicas() {
         },
         views: { list },
         restarts: { of: () => 0 }
-      } as unknown as Truth
+      } as unknown as Confinement
       const watch = startLadderWatch(truth, () => [profile])
       return {
-        ...{ look: () => watch.look(), close: () => watch.close() },
+        ...{ look: () => watch.scan(), close: () => watch.close() },
         tell(node: string, status: Status) {
           const isNew = !told.has(node)
           told.set(node, status)

@@ -1,34 +1,31 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import type { Logger } from '../../src/lib/log.js'
-import type { SeccompRule } from '../../src/api/seccomp-rule.js'
-import type { Snapshot } from '../../src/rules/snapshot.js'
 import { type ApiCall, createApiCall } from '../../src/store/kubernetes-call.js'
-import type { Store } from '../../src/store/store.js'
-import type { Hub } from '../hub/hub.js'
-import type { HubCluster } from '../hub/nodes/hub-cluster.js'
 import type { HubTiming } from '../hub/hub-timing.js'
+import type { HubCluster } from '../hub/nodes/hub-cluster.js'
 import type { NodeState } from '../hub/nodes/nodes.js'
 import type { FleetState } from '../hub/nodes/readiness.js'
-import { clusterFleet } from './replicas/cluster-fleet.js'
-import type { ClusterView } from './watch/cluster-view.js'
+import { Closers } from './closers.js'
 import { createEventRecorder, type EventRecorder } from './events/events.js'
-import { encodeSummary } from './replicas/hub-summary.js'
-import { startInformers } from './watch/informers.js'
+import { type HubDuties, startHubDuties } from './hub-duties.js'
+import { FleetOfCluster } from './replicas/cluster-fleet.js'
 import { type Leader, startLeader } from './replicas/leader.js'
-import { startPolicyParameters } from './policy-parameters.js'
-import { createReferences } from './watch/references.js'
-import { createStartupTaints } from './watch/startup-taint.js'
-import { startSummaryFeed, type SummaryFeedOptions } from './replicas/summary-feed.js'
-import { namePrefix, startSummaryPublisher } from './replicas/summary-publisher.js'
+import {
+  startSummaryWatch,
+  type SummaryWatch,
+  type SummaryWatchOptions
+} from './replicas/summary-watch.js'
+import type { ClusterView } from './watch/cluster-view.js'
+import { startInformers } from './watch/informers.js'
+import { createReferences, type References } from './watch/references.js'
 import type { WatchListener } from './watch/watch-metrics.js'
-import { startWriter } from './writer.js'
 
-/** Where the program runs, when it is in a cluster. */
+/** ClusterOptions is where the program runs, when it is in a cluster. */
 export interface ClusterOptions {
   config: KubeConfig
   /** Namespace of Secco's own Lease and ConfigMaps. */
   namespace: string
-  /** This replica: its pod's name. A name of Kubernetes' own form. */
+  /** This replica: its pod's name, in the form of a Kubernetes name. */
   id: string
   onWatch?: WatchListener
   /** For tests; see the parts. */
@@ -37,203 +34,149 @@ export interface ClusterOptions {
     leaseMs?: number
     retryMs?: number
     hub?: Partial<HubTiming>
-  } & Pick<SummaryFeedOptions, 'deadMs' | 'forgetMs'>
+  } & Pick<SummaryWatchOptions, 'deadMs' | 'forgetMs'>
 }
 
-/** What a replica with the hub role does beside serving satellites. */
-export interface HubDuties {
-  hub: Hub
-  store: Store
-  snapshot: () => Snapshot
-  onSnapshot: (listener: () => void) => () => void
-  rules: () => readonly SeccompRule[]
-}
-
+/** JoinedCluster is the cluster as one replica follows it. */
 export interface JoinedCluster {
   view: ClusterView
   call: ApiCall
-  /** The fleet as it is now; `own`: satellites of this process. */
+  /** Returns the fleet as it is now. `own`: the satellites of this process. */
   fleet(own: readonly NodeState[]): FleetState
   onFleetChange(listener: () => void): () => void
-  /** Whether another hub says that the node is connected to it. */
+  /** Returns whether the node is connected to another hub. */
   isElsewhere(node: string): boolean
-  /** For `startHub`; absent without the hub role. */
+  /** For `startHub`; undefined without the hub role. */
   hub: HubCluster | undefined
-  /** What is said of objects, where `kubectl describe` shows it; absent without the hub role. */
+  /** Writes events; undefined without the hub role. */
   events: EventRecorder | undefined
-  /** Publishes the hub's summary, opens nodes that are complete, writes events and rules' conditions. */
+  /** Publishes the hub's summary, removes start-up taints, and writes events and the conditions of rules. */
   serve(duties: HubDuties): Promise<void>
   close(): Promise<void>
 }
 
-/** The hub's side of the cluster: leadership and what pods refer to. */
-function hubSide(
-  view: ClusterView,
-  leader: Leader,
-  {
-    fleet,
-    isElsewhere,
-    onFleetChange
-  }: Pick<JoinedCluster, 'fleet' | 'isElsewhere' | 'onFleetChange'>
-): { cluster: HubCluster; close: () => void } {
-  const references = createReferences(view)
-  return {
-    cluster: {
-      fleet,
-      mayWrite: () => leader.isLeader(),
-      referred: () => references.list(),
-      isElsewhere,
-      podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
-      onChange(listener) {
-        const stops = [
-          onFleetChange(() => listener('fleet')),
-          references.onChange(() => listener('fleet')),
-          leader.onChange((leads) => {
-            if (leads) listener('writer')
-          })
-        ]
-        return () => {
-          for (const stop of stops) stop()
-        }
-      }
-    },
-    close: () => references.close()
-  }
+interface Replica {
+  isHub: boolean
+  logger: Logger
 }
 
-/**
- * Begins to follow the cluster: nodes, namespaces, other hubs' summaries, and for the hub role pods
- * and the lease. Resolves when everything was read once.
- * Errors: FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
- */
-export async function joinCluster(
-  options: ClusterOptions,
-  { isHub, logger }: { isHub: boolean; logger: Logger }
-): Promise<JoinedCluster> {
-  const { config, namespace, id, onWatch, timing = {} } = options
-  const call = createApiCall(config)
-  const closers: (() => Promise<void> | void)[] = []
-  const close = async (): Promise<void> => {
-    for (const step of closers.splice(0).reverse()) await step()
-  }
-  try {
-    const view = await startInformers({
-      config,
-      resources: isHub ? ['pods', 'nodes', 'namespaces'] : ['nodes', 'namespaces'],
-      ...(onWatch === undefined ? {} : { onWatch })
-    })
-    closers.push(() => view.close())
-    const { deadMs, forgetMs, renewMs, leaseMs, retryMs } = timing
-    const feed = await startSummaryFeed({
-      ...{ config, call, namespace },
-      ...(isHub ? { own: id } : {}),
-      ...(deadMs === undefined ? {} : { deadMs }),
-      ...(forgetMs === undefined ? {} : { forgetMs }),
-      onEvent: (event, error) => onWatch?.('configmaps', event, error)
-    })
-    closers.push(() => feed.close())
+function followObjects(
+  { config, onWatch }: ClusterOptions,
+  isHub: boolean
+): ReturnType<typeof startInformers> {
+  return startInformers({
+    config,
+    resources: isHub ? ['pods', 'nodes', 'namespaces'] : ['nodes', 'namespaces'],
+    ...(onWatch === undefined ? {} : { onWatch })
+  })
+}
 
-    const fleet = (own: readonly NodeState[]): FleetState =>
-      clusterFleet(view.nodes(), own, feed.summaries())
-    const isElsewhere = (node: string): boolean =>
-      feed.summaries().some(({ connected }) => connected.has(node))
-    const onFleetChange = (listener: () => void): (() => void) => {
+function followSummaries(
+  { config, namespace, id, onWatch, timing = {} }: ClusterOptions,
+  call: ApiCall,
+  isHub: boolean
+): Promise<SummaryWatch> {
+  const { deadMs, forgetMs } = timing
+  return startSummaryWatch({
+    ...{ config, call, namespace },
+    ...(isHub ? { own: id } : {}),
+    ...(deadMs === undefined ? {} : { deadMs }),
+    ...(forgetMs === undefined ? {} : { forgetMs }),
+    onEvent: (event, error) => onWatch?.('configmaps', event, error)
+  })
+}
+
+function electLeader(
+  { namespace, id, timing = {} }: ClusterOptions,
+  call: ApiCall,
+  logger: Logger
+): Leader {
+  const { leaseMs, retryMs } = timing
+  return startLeader({
+    ...{ call, namespace, name: 'secco-hub', identity: id, logger },
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(retryMs === undefined ? {} : { retryMs })
+  })
+}
+
+/** Returns the cluster as the hub sees it: the fleet, leadership, and the revisions that pods refer to. */
+function hubCluster(
+  view: ClusterView,
+  fleet: FleetOfCluster,
+  leader: Leader,
+  references: References
+): HubCluster {
+  return {
+    fleet: (own) => fleet.state(own),
+    mayWrite: () => leader.isLeader(),
+    referred: () => references.list(),
+    isElsewhere: (node) => fleet.isElsewhere(node),
+    podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
+    onChange(listener) {
       const stops = [
-        feed.onChange(listener),
-        view.onChange(({ kind }) => {
-          if (kind === 'node') listener()
+        fleet.onChange(() => listener('fleet')),
+        references.onChange(() => listener('fleet')),
+        leader.onChange((leads) => {
+          if (leads) listener('writer')
         })
       ]
       return () => {
         for (const stop of stops) stop()
       }
     }
-    if (!isHub) {
-      const serve = () => Promise.reject(new Error('only a hub has duties'))
-      const none = { hub: undefined, events: undefined }
-      return { view, call, fleet, isElsewhere, onFleetChange, ...none, serve, close }
-    }
+  }
+}
 
-    const leader = startLeader({
-      ...{ call, namespace, name: 'secco-hub', identity: id, logger },
-      ...(leaseMs === undefined ? {} : { leaseMs }),
-      ...(retryMs === undefined ? {} : { retryMs })
-    })
-    closers.push(() => leader.close())
-    const events = createEventRecorder({ call, instance: id, logger })
-    const side = hubSide(view, leader, { fleet, isElsewhere, onFleetChange })
-    closers.push(() => side.close())
+async function join(
+  options: ClusterOptions,
+  { isHub, logger }: Replica,
+  closers: Closers
+): Promise<JoinedCluster> {
+  const { config, namespace, id, timing = {} } = options
+  const call = createApiCall(config)
+  const view = await followObjects(options, isHub)
+  closers.add(() => view.close())
+  const summaries = await followSummaries(options, call, isHub)
+  closers.add(() => summaries.close())
+  const fleet = new FleetOfCluster(view, summaries)
+  const common = {
+    ...{ view, call, fleet: (own: readonly NodeState[]) => fleet.state(own) },
+    onFleetChange: (listener: () => void) => fleet.onChange(listener),
+    isElsewhere: (node: string) => fleet.isElsewhere(node),
+    close: () => closers.close()
+  }
+  if (!isHub) {
+    const serve = () => Promise.reject(new Error('only a hub has duties'))
+    return { ...common, hub: undefined, events: undefined, serve }
+  }
+  const leader = electLeader(options, call, logger)
+  closers.add(() => leader.close())
+  const events = createEventRecorder({ call, instance: id, logger })
+  const references = createReferences(view)
+  closers.add(() => references.close())
+  const duty = { call, namespace, id, logger, view, summaries, fleet, leader, events }
+  return {
+    ...common,
+    hub: hubCluster(view, fleet, leader, references),
+    events,
+    serve: (duties) => startHubDuties(duties, { ...duty, renewMs: timing.renewMs }, closers)
+  }
+}
 
-    async function serve({ hub, store, snapshot, onSnapshot, rules }: HubDuties): Promise<void> {
-      const publisher = startSummaryPublisher({
-        ...{ call, namespace, id, logger },
-        content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
-        ...(renewMs === undefined ? {} : { renewMs })
-      })
-      closers.push(() => publisher.close())
-      const isComplete = (node: string): boolean => hub.isComplete(node)
-      const taints = createStartupTaints({ view, call, isComplete, logger })
-      closers.push(() => taints.close())
-      const writer = await startWriter({
-        ...{ store, view, events, snapshot, rules, logger },
-        mayWrite: () => leader.isLeader()
-      })
-      closers.push(() => writer.close())
-      const parameters = startPolicyParameters({
-        ...{ call, namespace, snapshot, logger },
-        mayWrite: () => leader.isLeader()
-      })
-      closers.push(() => parameters.close())
-      const stops = [
-        hub.onChange(() => {
-          publisher.changed()
-          taints.look()
-        }),
-        onFleetChange(() => taints.look()),
-        onSnapshot(() => {
-          writer.look()
-          parameters.look()
-        }),
-        leader.onChange((leads) => {
-          if (leads) {
-            writer.begin()
-            parameters.look()
-          }
-        })
-      ]
-      const tidy = setInterval(() => {
-        if (leader.isLeader()) void removeExpired()
-      }, 60_000)
-      closers.push(() => {
-        clearInterval(tidy)
-        for (const stop of stops) stop()
-      })
-      taints.look()
-      if (leader.isLeader()) writer.begin()
-    }
-
-    /** Summaries of hubs that will not come back. */
-    async function removeExpired(): Promise<void> {
-      for (const name of feed.expired()) {
-        if (!name.startsWith(namePrefix)) continue
-        const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
-        await call('DELETE', path).catch(() => undefined)
-      }
-    }
-
-    return {
-      view,
-      call,
-      fleet,
-      isElsewhere,
-      onFleetChange,
-      hub: side.cluster,
-      events,
-      serve,
-      close
-    }
+/**
+ * Starts to follow the cluster: nodes, namespaces and the other hubs' summaries, and for the hub role also pods and
+ * the lease. Resolves when everything was listed once.
+ * Errors: FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
+ */
+export async function joinCluster(
+  options: ClusterOptions,
+  replica: Replica
+): Promise<JoinedCluster> {
+  const closers = new Closers()
+  try {
+    return await join(options, replica, closers)
   } catch (error) {
-    await close()
+    await closers.close()
     throw error
   }
 }

@@ -11,19 +11,19 @@ interface Parameters {
   data?: { profile?: string; localhostProfile?: string; mode?: string; whenNotReady?: string }
 }
 
-/** What an exported policy asks for. */
+/** PolicyWish is what an exported policy asks for. */
 export interface PolicyWish {
-  /** `audit` or `learn`, where its rule says so; everything else is enforce. */
+  /** `audit` or `learn` if its rule has that mode; everything else is enforce. */
   mode?: string
-  /** `RuntimeDefault`: not the one before, either. */
+  /** `RuntimeDefault`: the previous revision is not used either. */
   whenNotReady?: string
 }
 
 /**
- * What an exported MutatingAdmissionPolicy may put on pods now: the revision when every node has its file,
- * else in enforce the one before where that is wished, else nothing: a policy knows no nodes, and no pod waits
- * for a file. A ladder decides the mode where there is one. It knows no shares: while a canary runs everybody
- * gets what was before. Pure.
+ * Returns the path that an exported MutatingAdmissionPolicy may put on pods now: the revision if every node has its
+ * file, else in enforce the previous revision if that is asked for, else nothing. A policy knows no nodes, and no pod
+ * waits for a file. A ladder decides the mode if there is one; a policy knows no canaries, so during a canary all pods
+ * get what they had before. Pure.
  */
 export function policyPath(profile: ProfileState | undefined, wish: PolicyWish = {}): string {
   if (profile === undefined || !profile.approved || wish.mode === 'learn') return ''
@@ -39,14 +39,14 @@ export function policyPath(profile: ProfileState | undefined, wish: PolicyWish =
 }
 
 export interface PolicyParameters {
-  /** Looks again: the snapshot has changed, or this replica leads now. */
-  look(): void
+  /** Schedules an update: the snapshot has changed, or this replica leads now. */
+  update(): void
   close(): Promise<void>
 }
 
 /**
- * Keeps the parameters of exported policies (ConfigMaps in the root namespace) at what the nodes have.
- * By the leading hub alone; a failure is said once and tried again.
+ * Keeps the parameters of exported policies (ConfigMaps in the root namespace) up to date with the nodes. Only the
+ * leading hub does; a failure is logged once and retried.
  */
 export function startPolicyParameters(options: {
   call: ApiCall
@@ -56,17 +56,17 @@ export function startPolicyParameters(options: {
   logger: Logger
   /** Changes are collected this long. */
   debounceMs?: number
-  /** New exports are found by then at the latest. */
+  /** New exports are found within this time. */
   everyMs?: number
 }): PolicyParameters {
   const { call, namespace, logger, debounceMs = 300, everyMs = 30_000 } = options
   const path = `/api/v1/namespaces/${namespace}/configmaps`
   let timer: NodeJS.Timeout | undefined
   let closed = false
-  let complaint = ''
+  let logged = ''
   let queue = Promise.resolve()
 
-  async function update(): Promise<void> {
+  async function writeAll(): Promise<void> {
     if (closed || !options.mayWrite()) return
     try {
       const { items } = await listCollection(call, path, { labelSelector: parametersLabel })
@@ -80,25 +80,27 @@ export function startPolicyParameters(options: {
         })
         logger.info({ profile, localhostProfile: wanted }, 'parameters of an admission policy set')
       }
-      complaint = ''
+      logged = ''
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      if (complaint !== code) logger.error({ code }, `parameters of admission policies: ${message}`)
-      complaint = code
+      if (logged !== code) {
+        logger.error({ code, reason: message }, 'parameters of admission policies not written')
+      }
+      logged = code
     }
   }
 
-  const look = (): void => {
+  const update = (): void => {
     if (closed) return
     timer ??= setTimeout(() => {
       timer = undefined
-      queue = queue.then(update)
+      queue = queue.then(writeAll)
     }, debounceMs)
   }
-  const again = setInterval(look, everyMs)
-  look()
+  const again = setInterval(update, everyMs)
+  update()
   return {
-    look,
+    update,
     async close() {
       closed = true
       clearInterval(again)

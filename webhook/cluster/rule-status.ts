@@ -6,9 +6,7 @@ import { setCondition } from '../hub/status/conditions.js'
 
 type Wanted = Omit<Condition, 'lastTransitionTime'>
 
-/**
- * Accepted: reasons Valid, Invalid (with the problems; the rule selects nothing, or less than it says).
- */
+/** Returns the condition Accepted. Reasons: Valid; Invalid with the problems (the rule selects too little). */
 function accepted(problems: readonly string[], observedGeneration: number): Wanted {
   const base = { type: 'Accepted', observedGeneration }
   return problems.length === 0
@@ -17,7 +15,7 @@ function accepted(problems: readonly string[], observedGeneration: number): Want
 }
 
 /**
- * Ready: what a pod that matches gets now. Reasons: Learning, ProfileReady, ProfileNotFound,
+ * Returns the condition Ready: what a matching pod gets now. Reasons: Learning, ProfileReady, ProfileNotFound,
  * ProfileNotApproved, WaitingForNodes, PerNamespace (a profile of that name in each pod's namespace).
  */
 function ready(
@@ -58,7 +56,7 @@ function ready(
       }
 }
 
-/** The rule with its conditions; the same object when nothing changes. Pure. */
+/** Returns the rule with its conditions; the same object when nothing changes. Pure. */
 export function withRuleConditions(
   rule: SeccompRule,
   problems: readonly string[],

@@ -5,17 +5,17 @@ import type { Logger } from '../../src/lib/log.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store } from '../../src/store/store.js'
-import type { ClusterPod, ClusterView } from './watch/cluster-view.js'
 import type { EventRecorder } from './events/events.js'
 import { podEvents } from './events/pod-events.js'
 import { profileEvents } from './events/profile-events.js'
 import { withRuleConditions } from './rule-status.js'
+import type { ClusterChange, ClusterPod, ClusterView } from './watch/cluster-view.js'
 
-/** What only one hub of all does beside the profiles' status: events, and the rules' conditions. */
+/** Writer writes events, and the conditions of rules. Only one hub of all does that. */
 export interface Writer {
-  /** Rules or the states of profiles may have changed. */
-  look(): void
-  /** This hub writes from now on: pods that came while nobody did are told about. */
+  /** Schedules the conditions: rules or the states of profiles may have changed. */
+  update(): void
+  /** Starts to write: this hub leads now. Pods that came while no hub led get their events. */
   begin(): void
   close(): Promise<void>
 }
@@ -29,102 +29,167 @@ export interface WriterOptions {
   rules: () => readonly SeccompRule[]
   mayWrite: () => boolean
   logger: Logger
-  /** Between two looks at the rules. */
+  /** Changes of rules are collected this long. */
   everyMs?: number
 }
 
-export async function startWriter(options: WriterOptions): Promise<Writer> {
-  const { store, view, events, logger, mayWrite, everyMs = 1000 } = options
-  const profiles = new Map<string, SeccompProfile>()
-  let listed = false
-  /** By uid: those that exist. */
-  const toldPods = new Set<string>()
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> = Promise.resolve()
-  let closed = false
-  let complaint = ''
+type StoreEvent = Parameters<Parameters<Store['watch']>[0]>[0]
 
-  const stopWatching = await store.watch((event) => {
+/** ProfileEvents records what changes in profiles while this hub leads. */
+class ProfileEvents {
+  readonly #options: WriterOptions
+  readonly #profiles = new Map<string, SeccompProfile>()
+  #isListed = false
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when all profiles are listed, with how to stop. */
+  async watch(): Promise<() => void> {
+    const stop = await this.#options.store.watch((event) => this.#follow(event))
+    this.#isListed = true
+    return stop
+  }
+
+  #follow(event: StoreEvent): void {
     if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
-      profiles.delete(profileKey(event.ref.namespace, event.ref.name))
+      this.#profiles.delete(profileKey(event.ref.namespace, event.ref.name))
     }
-    if (event.type !== 'applied' || event.object.kind !== 'SeccompProfile') return
-    const profile = event.object
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      this.#record(event.object)
+    }
+  }
+
+  #record(profile: SeccompProfile): void {
+    const { events, mayWrite } = this.#options
     const { namespace = '', name } = profile.metadata
     const key = profileKey(namespace, name)
-    const before = profiles.get(key)
-    profiles.set(key, profile)
-    // What was there when this process came is no news.
-    if (!listed || !mayWrite()) return
+    const before = this.#profiles.get(key)
+    this.#profiles.set(key, profile)
+    // The profiles of the first list have not changed.
+    if (!this.#isListed || !mayWrite()) return
     const { regarding, texts } = profileEvents(before, profile)
     for (const text of texts) events.record(regarding, text)
-  })
-  listed = true
+  }
+}
 
-  /** Whoever writes again after a lapse has told of most pods before. */
-  function tellOf(pod: ClusterPod): void {
-    if (toldPods.has(pod.uid)) return
-    const told = podEvents(pod, Date.now())
-    if (told === undefined) return
-    toldPods.add(pod.uid)
-    for (const text of told.texts) events.record(told.regarding, text)
+/** PodEvents records the events of new pods, once per pod: also for a hub that leads again after a lapse. */
+class PodEvents {
+  readonly #options: WriterOptions
+  /** By uid: existing pods that got their events. */
+  readonly #recorded = new Set<string>()
+
+  constructor(options: WriterOptions) {
+    this.#options = options
   }
 
-  const leave = view.onChange((change) => {
-    if (change.kind !== 'pod') return
-    if (change.after === undefined) toldPods.delete(change.uid)
-    if (change.after === undefined || change.before !== undefined) return
-    if (mayWrite()) tellOf(change.after)
-  })
+  watch(): () => void {
+    return this.#options.view.onChange((change) => this.#follow(change))
+  }
 
-  async function pass(): Promise<void> {
-    const { problems, profiles: states } = options.snapshot()
-    for (const rule of options.rules()) {
-      const { namespace = '', name } = rule.metadata
-      const own = problems.filter((one) => one.rule === `${namespace}/${name}`)
-      const messages = own.map(({ message }) => message)
-      const now = new Date().toISOString()
-      const change = (current: SeccompRule): SeccompRule =>
-        withRuleConditions(current, messages, states, now)
-      // Asked of the copy first: an unchanged rule costs no call.
-      if (change(rule) === rule) continue
-      try {
-        await store.update('SeccompRule', { namespace, name }, change)
-        complaint = ''
-      } catch (error) {
-        const { code, message } = toSeccoError(error)
-        if (code === 'NOT_FOUND') continue
-        if (complaint !== code) logger.warn({ code, rule: `${namespace}/${name}` }, message)
-        complaint = code
-        look()
-      }
+  recordAll(): void {
+    for (const pod of this.#options.view.pods().values()) this.#record(pod)
+  }
+
+  #follow(change: ClusterChange): void {
+    if (change.kind !== 'pod') return
+    if (change.after === undefined) this.#recorded.delete(change.uid)
+    else if (change.before === undefined && this.#options.mayWrite()) this.#record(change.after)
+  }
+
+  #record(pod: ClusterPod): void {
+    if (this.#recorded.has(pod.uid)) return
+    const found = podEvents(pod, Date.now())
+    if (found === undefined) return
+    this.#recorded.add(pod.uid)
+    for (const text of found.texts) this.#options.events.record(found.regarding, text)
+  }
+}
+
+/** RuleConditions writes the conditions of rules, some time after a change. */
+class RuleConditions {
+  readonly #options: WriterOptions
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> = Promise.resolve()
+  #closed = false
+  /** Code of the failure that was logged last. */
+  #logged = ''
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  update(): void {
+    if (this.#closed) return
+    this.#timer ??= setTimeout(() => this.#begin(), this.#options.everyMs ?? 1000)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  #begin(): void {
+    this.#timer = undefined
+    if (!this.#options.mayWrite()) return
+    this.#running = this.#running
+      .then(() => this.#writeAll())
+      .catch((error: unknown) => {
+        this.#options.logger.error({ err: error }, 'conditions of rules not written')
+      })
+  }
+
+  async #writeAll(): Promise<void> {
+    const snapshot = this.#options.snapshot()
+    for (const rule of this.#options.rules()) await this.#write(rule, snapshot)
+  }
+
+  async #write(rule: SeccompRule, { problems, profiles }: Snapshot): Promise<void> {
+    const { namespace = '', name } = rule.metadata
+    const own = problems.filter((one) => one.rule === `${namespace}/${name}`)
+    const messages = own.map(({ message }) => message)
+    const now = new Date().toISOString()
+    const change = (current: SeccompRule): SeccompRule =>
+      withRuleConditions(current, messages, profiles, now)
+    // The cached copy is asked first: an unchanged rule costs no request.
+    if (change(rule) === rule) return
+    try {
+      await this.#options.store.update('SeccompRule', { namespace, name }, change)
+      this.#logged = ''
+    } catch (error) {
+      this.#handleFailure(`${namespace}/${name}`, error)
     }
   }
 
-  function look(): void {
-    if (closed) return
-    timer ??= setTimeout(() => {
-      timer = undefined
-      if (!mayWrite()) return
-      running = running.then(pass).catch((error: unknown) => {
-        logger.error({ err: error }, 'conditions of rules')
-      })
-    }, everyMs)
+  #handleFailure(rule: string, error: unknown): void {
+    const { code, message } = toSeccoError(error)
+    if (code === 'NOT_FOUND') return
+    if (this.#logged !== code) {
+      this.#options.logger.warn({ code, rule, reason: message }, 'condition of a rule not written')
+    }
+    this.#logged = code
+    this.update()
   }
+}
 
+export async function startWriter(options: WriterOptions): Promise<Writer> {
+  const pods = new PodEvents(options)
+  const rules = new RuleConditions(options)
+  const stopProfiles = await new ProfileEvents(options).watch()
+  const stopPods = pods.watch()
   return {
-    look,
+    update: () => rules.update(),
     begin() {
-      for (const pod of view.pods().values()) tellOf(pod)
-      look()
+      pods.recordAll()
+      rules.update()
     },
     async close() {
-      closed = true
-      clearTimeout(timer)
-      stopWatching()
-      leave()
-      await running
-      await events.flush()
+      stopProfiles()
+      stopPods()
+      await rules.close()
+      await options.events.flush()
     }
   }
 }

@@ -2,10 +2,10 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { plural } from '../../src/lib/plural.js'
 import { namedNode, setCondition } from '../hub/status/conditions.js'
-import type { ContainerView, ContainerViews } from './containers/container-views.js'
-import type { TruthSources } from './containers/sources.js'
+import type { ContainerView, ContainerViews } from './containers/container-view.js'
+import type { ConfinementSources } from './containers/sources.js'
 
-/** Says every drift once when it begins and once when it ends, and keeps the Drifted conditions. */
+/** DriftWatch logs each drift when it begins and when it ends, and keeps the Drifted conditions of profiles. */
 export interface DriftWatch {
   /** Writes the conditions that are due now. */
   flush(): Promise<void>
@@ -15,22 +15,28 @@ export interface DriftWatch {
 /** Conditions are written this long after the last change. */
 const settleMs = 1000
 
-const subjectOf = ({
-  key,
-  node,
-  namespace,
-  workload,
-  pod,
-  name,
-  profile,
-  revision
-}: ContainerView) => ({
-  ...{ container: key, node, namespace, workload, pod, name, profile, revision }
-})
+const subjectOf = (view: ContainerView) => {
+  const { key, node, namespace, workload, pod, name, profile, revision } = view
+  return { container: key, node, namespace, workload, pod, name, profile, revision }
+}
+
+function driftCondition(own: readonly ContainerView[], drifted: readonly ContainerView[]) {
+  const [first] = drifted
+  const total = plural(own.length, 'container')
+  if (first === undefined) {
+    const message = `${total} as declared`
+    return { type: 'Drifted', status: 'False', reason: 'AsDeclared', message } as const
+  }
+  const { kind = 'Drift', message = '' } = first.drift[0] ?? {}
+  return {
+    ...({ type: 'Drifted', status: 'True', reason: kind } as const),
+    message: `${drifted.length} of ${total}: ${first.node}: ${message}`
+  }
+}
 
 /**
- * The Drifted condition of a profile whose containers, of this hub's nodes, are these: what another replica
- * says of a node of its own only that one takes back. Pure.
+ * Returns a profile with its condition Drifted. Only the replica of a node ends a condition about the node. Pure.
+ * @param own the profile's containers on this hub's nodes
  */
 export function withDrift(
   profile: SeccompProfile,
@@ -39,98 +45,113 @@ export function withDrift(
   isElsewhere: (node: string) => boolean = () => false
 ): SeccompProfile {
   const conditions = profile.status?.conditions ?? []
+  const known = conditions.find(({ type }) => type === 'Drifted')
   const drifted = own.filter(({ drift }) => drift.length > 0)
-  const isTheirs = isElsewhere(namedNode(conditions.find(({ type }) => type === 'Drifted')))
-  if (drifted.length === 0 && isTheirs) return profile
-  // A profile that nothing ran under needs no condition about it.
-  if (own.length === 0 && !conditions.some(({ type }) => type === 'Drifted')) return profile
-  const [first] = drifted
-  const set = setCondition(
-    conditions,
-    first === undefined
-      ? {
-          ...{ type: 'Drifted', status: 'False', reason: 'AsDeclared' },
-          message: `${plural(own.length, 'container')} as declared`
-        }
-      : {
-          ...{ type: 'Drifted', status: 'True', reason: first.drift[0]?.kind ?? 'Drift' },
-          message: `${drifted.length} of ${plural(own.length, 'container')}: ${first.node}: ${first.drift[0]?.message ?? ''}`
-        },
-    now
-  )
+  if (drifted.length === 0 && isElsewhere(namedNode(known))) return profile
+  // A profile without containers needs no condition about them.
+  if (own.length === 0 && known === undefined) return profile
+  const set = setCondition(conditions, driftCondition(own, drifted), now)
   return set === conditions
     ? profile
     : { ...profile, status: { ...profile.status, conditions: [...set] } }
 }
 
-export function startDriftWatch(sources: TruthSources, views: ContainerViews): DriftWatch {
-  const { logger } = sources
-  /** What was said of each container. */
-  const said = new Map<string, { drift: Map<string, string>; unprotected: string }>()
-  const due = new Set<string>()
-  let timer: NodeJS.Timeout | undefined
-  let writing: Promise<void> = Promise.resolve()
+/** Logged is what was logged about a container. */
+interface Logged {
+  drift: ReadonlySet<string>
+  isUnprotected: boolean
+}
 
-  function speak(view: ContainerView): void {
-    const before = said.get(view.key) ?? { drift: new Map<string, string>(), unprotected: '' }
-    const now = new Map(view.drift.map(({ kind, message }) => [kind as string, message]))
-    for (const { kind, message, since } of view.drift) {
-      if (before.drift.has(kind)) continue
-      logger.warn({ ...subjectOf(view), drift: kind, since }, `${message} since ${since}`)
-    }
-    for (const kind of before.drift.keys()) {
-      if (!now.has(kind)) logger.info({ ...subjectOf(view), drift: kind }, 'drift is over')
-    }
-    const unprotected = view.unprotected?.message ?? ''
-    if (unprotected !== '' && before.unprotected === '') {
-      const { rule, since } = view.unprotected ?? { rule: '', since: '' }
-      logger.warn(
-        { ...subjectOf(view), rule, since },
-        `should be protected, is not: ${unprotected}`
-      )
-    }
-    if (now.size > 0 || unprotected !== '') said.set(view.key, { drift: now, unprotected })
-    else said.delete(view.key)
+const nothingLogged: Logged = { drift: new Set(), isUnprotected: false }
+
+class LoggedDriftWatch implements DriftWatch {
+  /** By the container's key. */
+  readonly #logged = new Map<string, Logged>()
+  /** Profiles whose condition may have changed. */
+  readonly #due = new Set<string>()
+  readonly #stop: () => void
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
+
+  readonly #sources: ConfinementSources
+  readonly #views: ContainerViews
+
+  constructor(sources: ConfinementSources, views: ContainerViews) {
+    this.#sources = sources
+    this.#views = views
+    this.#stop = views.onChange((changed, gone) => this.#follow(changed, gone))
+    this.#follow(views.list(), [])
   }
 
-  async function write(profile: string): Promise<void> {
+  flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const profiles = [...this.#due]
+    this.#due.clear()
+    this.#writing = this.#writing.then(async () => {
+      for (const profile of profiles) await this.#write(profile)
+    })
+    return this.#writing
+  }
+
+  async close(): Promise<void> {
+    this.#stop()
+    await this.flush()
+  }
+
+  #follow(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+    for (const view of changed) this.#log(view)
+    for (const { key } of gone) this.#logged.delete(key)
+    for (const { profile } of [...changed, ...gone]) if (profile !== '') this.#due.add(profile)
+    if (this.#due.size > 0) this.#timer ??= setTimeout(() => void this.flush(), settleMs)
+  }
+
+  #log(view: ContainerView): void {
+    const before = this.#logged.get(view.key) ?? nothingLogged
+    this.#logDrift(view, before.drift)
+    if (view.unprotected !== null && !before.isUnprotected) {
+      const { rule, since, message } = view.unprotected
+      this.#sources.logger.warn(
+        { ...subjectOf(view), rule, since, reason: message },
+        'container is not protected as its rule says'
+      )
+    }
+    const drift = new Set<string>(view.drift.map(({ kind }) => kind))
+    const isUnprotected = view.unprotected !== null
+    if (drift.size > 0 || isUnprotected) this.#logged.set(view.key, { drift, isUnprotected })
+    else this.#logged.delete(view.key)
+  }
+
+  #logDrift(view: ContainerView, before: ReadonlySet<string>): void {
+    const { logger } = this.#sources
+    const now = new Set<string>()
+    for (const { kind, message, since } of view.drift) {
+      now.add(kind)
+      if (before.has(kind)) continue
+      logger.warn({ ...subjectOf(view), drift: kind, since, reason: message }, 'drift began')
+    }
+    for (const kind of before) {
+      if (!now.has(kind)) logger.info({ ...subjectOf(view), drift: kind }, 'drift ended')
+    }
+  }
+
+  async #write(profile: string): Promise<void> {
+    const { store, logger, isElsewhere } = this.#sources
     const [namespace = '', name = ''] = profile.split('/')
-    const own = views.list().filter((view) => view.profile === profile)
+    const own = this.#views.list().filter((view) => view.profile === profile)
+    const now = new Date(this.#sources.now()).toISOString()
     try {
-      await sources.store.update('SeccompProfile', { namespace, name }, (current) =>
-        withDrift(current, own, new Date(sources.now()).toISOString(), sources.isElsewhere)
+      await store.update('SeccompProfile', { namespace, name }, (current) =>
+        withDrift(current, own, now, isElsewhere)
       )
     } catch (error) {
       const { code, message } = toSeccoError(error)
-      if (code !== 'NOT_FOUND') logger.error({ code, profile }, `drift not noted: ${message}`)
+      if (code === 'NOT_FOUND') return
+      logger.error({ code, profile, reason: message }, 'condition Drifted not written')
     }
   }
+}
 
-  function flush(): Promise<void> {
-    clearTimeout(timer)
-    timer = undefined
-    const profiles = [...due]
-    due.clear()
-    writing = writing.then(async () => {
-      for (const profile of profiles) await write(profile)
-    })
-    return writing
-  }
-
-  const look = (changed: readonly ContainerView[], gone: readonly ContainerView[]): void => {
-    for (const view of changed) speak(view)
-    for (const { key } of gone) said.delete(key)
-    for (const { profile } of [...changed, ...gone]) if (profile !== '') due.add(profile)
-    if (due.size > 0) timer ??= setTimeout(() => void flush(), settleMs)
-  }
-  const leave = views.onChange(look)
-  look(views.list(), [])
-
-  return {
-    flush,
-    async close() {
-      leave()
-      await flush()
-    }
-  }
+export function startDriftWatch(sources: ConfinementSources, views: ContainerViews): DriftWatch {
+  return new LoggedDriftWatch(sources, views)
 }

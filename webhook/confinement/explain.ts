@@ -2,62 +2,74 @@ import { assignedOf } from '../../src/confinement/assigned.js'
 import { plural } from '../../src/lib/plural.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { shortRevision } from '../../src/rules/revision-names.js'
-import type { ContainerView } from './containers/container-views.js'
+import type { Confinement } from './containers/confinement.js'
+import { findContainers, notRunning } from './containers/container-names.js'
+import type { ContainerView, DecidedContainer } from './containers/container-view.js'
+import { restartCommand } from './containers/restart-command.js'
+import { type ConfinementCall, type ConfinementRoute, textOf } from './containers/route.js'
+import { denialSentence } from './denials/denial-text.js'
 import { type DenialView, denialsOfRun } from './denials/denial-views.js'
-import { denialWords } from './denials/denial-words.js'
-import { restartOf } from './ladder/ladder-routes.js'
-import { findContainers, notRunning } from './containers/named.js'
-import { type TruthCall, type TruthRoute, textOf } from './containers/route.js'
-import type { Truth } from './truth.js'
 import { whyEperm } from './denials/why-eperm.js'
 
-/** Which nodes have the file of a revision. */
-function nodesOf(truth: Truth, profile: string, digest: string) {
+/** RevisionNodes counts the nodes that have the file of a revision. */
+interface RevisionNodes {
+  ready: number
+  total: number
+  missing: string[]
+}
+
+function nodesOf(confinement: Confinement, { profile, revision }: ContainerView): RevisionNodes {
+  if (revision === '') return { ready: 0, total: 0, missing: [] }
   const [namespace = '', name = ''] = profile.split('/')
-  const path = revisionPath(namespace, name, digest)
-  const { ready, total, waiting, failed } = truth.sources.hub.readiness(path)
+  const path = revisionPath(namespace, name, revision)
+  const { ready, total, waiting, failed } = confinement.sources.hub.readiness(path)
   return { ready, total, missing: [...waiting, ...failed.map(({ node }) => node)].sort() }
 }
 
-function wordsOf(truth: Truth, view: ContainerView, denials: readonly DenialView[]): string[] {
-  const decided = truth.views.decided(view.key)
-  const own = decided?.decision.containers[0]
-  const words = [
-    `${view.name} (${view.workload}) runs on ${view.node}: ${view.state}; ${view.why}.`
-  ]
-  for (const { message, since } of view.drift) words.push(`Drift: ${message} since ${since}.`)
-  if (view.unprotected !== null) words.push(`It should be protected: ${view.unprotected.message}.`)
+function ruleSentence(decided: DecidedContainer | undefined): string {
   const matched = decided?.decision.matched ?? []
-  words.push(
-    matched.length === 0
-      ? 'No rule matches it: what it has comes from its own configuration.'
-      : `Rules that match: ${matched.join(', ')}; ${own?.rule ?? 'none'} decides (${own?.outcome ?? ''}, ${own?.reason ?? ''}).`
-  )
-  if (view.revision !== '') {
-    const { ready, total, missing } = nodesOf(truth, view.profile, view.revision)
-    const lacking = missing.length === 0 ? '' : `, missing on ${missing.slice(0, 5).join(', ')}`
-    words.push(
-      `${shortRevision(view.profile, view.revision)} is on ${ready} of ${plural(total, 'node')}${lacking}.`
-    )
-  }
-  if (view.stale) {
-    words.push(
-      `A new one would get ${shortRevision(view.profile, view.wanted)}; it keeps its own until: ${restartOf(view)}.`
-    )
-  }
-  for (const denial of denials) words.push(denialWords(denial))
-  return words
+  if (matched.length === 0) return 'No rule matches it: its own configuration decides.'
+  const { rule = 'none', outcome = '', reason = '' } = decided?.decision.containers[0] ?? {}
+  return `Rules that match: ${matched.join(', ')}; ${rule} decides (${outcome}, ${reason}).`
 }
 
-export function explain(truth: Truth, view: ContainerView) {
-  const decided = truth.views.decided(view.key)
+function revisionSentence(view: ContainerView, { ready, total, missing }: RevisionNodes): string {
+  const name = shortRevision(view.profile, view.revision)
+  const lacking = missing.length === 0 ? '' : `, missing on ${missing.slice(0, 5).join(', ')}`
+  return `${name} is on ${ready} of ${plural(total, 'node')}${lacking}.`
+}
+
+function staleSentence(view: ContainerView): string {
+  const wanted = shortRevision(view.profile, view.wanted)
+  return `A new container would get ${wanted}; this one keeps its own until it restarts: ${restartCommand(view)}.`
+}
+
+function sentencesOf(
+  view: ContainerView,
+  decided: DecidedContainer | undefined,
+  nodes: RevisionNodes,
+  denials: readonly DenialView[]
+): string[] {
+  const { unprotected } = view
+  return [
+    `${view.name} (${view.workload}) runs on ${view.node}: ${view.state}; ${view.why}.`,
+    ...view.drift.map(({ message, since }) => `Drift: ${message} since ${since}.`),
+    ...(unprotected === null ? [] : [`It should be protected: ${unprotected.message}.`]),
+    ruleSentence(decided),
+    ...(view.revision === '' ? [] : [revisionSentence(view, nodes)]),
+    ...(view.stale ? [staleSentence(view)] : []),
+    ...denials.map(denialSentence)
+  ]
+}
+
+/** Returns why a container has its profile: the rules, the decision, the nodes and the denials. */
+export function explain(confinement: Confinement, view: ContainerView) {
+  const decided = confinement.views.decided(view.key)
   const own = decided?.decision.containers[0]
-  const denials = denialsOfRun(truth, view)
-  const answer = truth.answers.find(
-    view.namespace,
-    view.pod === '' ? view.name : view.pod,
-    view.name
-  )
+  const denials = denialsOfRun(confinement, view)
+  const nodes = nodesOf(confinement, view)
+  const pod = view.pod === '' ? view.name : view.pod
+  const unexpected = denials.filter(({ expected }) => !expected)
   return {
     container: view,
     matched: decided?.decision.matched ?? [],
@@ -66,27 +78,20 @@ export function explain(truth: Truth, view: ContainerView) {
       ...{ profile: own?.profile ?? '', mode: own?.mode ?? '', revision: own?.revision ?? '' }
     },
     warnings: decided?.decision.warnings ?? [],
-    nodes:
-      view.revision === ''
-        ? { ready: 0, total: 0, missing: [] }
-        : nodesOf(truth, view.profile, view.revision),
-    answer: answer ?? null,
-    noted: assignedOf(decided?.who.assigned, view.name) ?? null,
+    nodes,
+    answer: confinement.answers.find(view.namespace, pod, view.name) ?? null,
+    noted: assignedOf(decided?.identity.assigned, view.name) ?? null,
     denials,
-    restart: restartOf(view),
-    words: wordsOf(
-      truth,
-      view,
-      denials.filter(({ expected }) => !expected)
-    )
+    restart: restartCommand(view),
+    words: sentencesOf(view, decided, nodes, unexpected)
   }
 }
 
-/** One container explained, as `GET /api/v1/explain` gives it. */
+/** One container explained, as in the answer of `GET /api/v1/explain`. */
 export type Explained = ReturnType<typeof explain>
 
-export function explainRoutes(truth: Truth): TruthRoute[] {
-  const nameOf = ({ query }: TruthCall): [string, string | undefined] => [
+export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
+  const nameOf = ({ query }: ConfinementCall): [string, string | undefined] => [
     textOf(query['name']) ?? '',
     textOf(query['namespace'])
   ]
@@ -94,19 +99,19 @@ export function explainRoutes(truth: Truth): TruthRoute[] {
     {
       ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
       needs: { verb: 'list', resource: 'containers' },
-      summary: 'Why a container has what it has, by which rule, and what was refused',
+      summary: 'Why a container has its profile: the rule that decides, and its denials',
       handle(call) {
         const [name, namespace] = nameOf(call)
-        const found = findContainers(truth, name, namespace)
+        const found = findContainers(confinement, name, namespace)
         if (found.length === 0) throw notRunning(name, `secco why-eperm ${name}`)
-        return { items: found.map((view) => explain(truth, view)) }
+        return { items: found.map((view) => explain(confinement, view)) }
       }
     },
     {
       ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm' },
       needs: { verb: 'list', resource: 'denials' },
-      summary: 'Which calls were refused: to a container, and to those of the name that ended',
-      handle: (call) => whyEperm(truth, ...nameOf(call))
+      summary: 'The denials of a container, and of ended containers of the same name',
+      handle: (call) => whyEperm(confinement, ...nameOf(call))
     }
   ]
 }

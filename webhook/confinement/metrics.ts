@@ -3,8 +3,8 @@ import { driftKinds, states } from '../../src/confinement/state.js'
 import type { DenialRows } from '../hub/denials/denial-rows.js'
 import type { ContainerView } from './containers/container-views.js'
 
-/** How the fleet is confined, in closed sets of labels: no pod, no workload. */
-export function truthMetrics(
+/** Registers metrics of how the fleet is confined. Their labels are closed sets: no pod, no workload. */
+export function confinementMetrics(
   registry: Registry,
   views: () => readonly ContainerView[],
   denials: Pick<DenialRows, 'totals'>
@@ -34,7 +34,7 @@ export function truthMetrics(
   })
   new Gauge({
     name: 'secco_containers_unprotected',
-    help: 'Running containers that a rule would protect and that are not: admitted without the webhook.',
+    help: 'Running containers that a rule would protect but that run without its profile.',
     registers,
     collect() {
       this.set(views().filter(({ unprotected }) => unprotected !== null).length)
@@ -42,7 +42,7 @@ export function truthMetrics(
   })
   new Gauge({
     name: 'secco_containers_stale',
-    help: 'Running containers under an older revision than a new one would get.',
+    help: 'Running containers under an older revision than a new container would get.',
     registers,
     collect() {
       this.set(views().filter(({ stale }) => stale).length)
@@ -50,7 +50,7 @@ export function truthMetrics(
   })
   new Counter({
     name: 'secco_denials_total',
-    help: 'Refused (in audit: logged) calls by node and what the caller got; expected: refused on purpose.',
+    help: 'Denied (in audit: logged) syscalls by node and result; expected: denied on purpose.',
     labelNames: ['node', 'answer'] as const,
     registers,
     collect() {

@@ -12,7 +12,7 @@ import type { NodeState } from '../hub/nodes/nodes.js'
 import type { ObjectCache } from '../snapshot/object-cache.js'
 import type { StateSource } from '../snapshot/state-source.js'
 import { denialViews } from '../confinement/denials/denial-views.js'
-import type { Truth } from '../confinement/truth.js'
+import type { Confinement } from '../confinement/containers/confinement.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './model/audit-trail.js'
 import { noteLink } from './sessions/login.js'
@@ -28,7 +28,7 @@ export interface UiOptions {
   /** Of this replica; without one, what only a hub knows is empty. */
   hub: Hub | undefined
   states: StateSource
-  truth: Truth | undefined
+  truth: Confinement | undefined
   snapshot: () => Snapshot
   /** Those that this replica tells of. */
   nodes: () => readonly NodeState[]

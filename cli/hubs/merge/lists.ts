@@ -1,5 +1,5 @@
 import { byPlace } from '../../../webhook/confinement/containers/container-routes.js'
-import type { ContainerView } from '../../../webhook/confinement/containers/container-view-types.js'
+import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
 import type { Explained } from '../../../webhook/confinement/explain.js'
 import type { RefusedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
 import type { NodeView } from '../../../webhook/views/view.js'

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { listDenials } from '../../../cli/confinement/denials.js'
 import { listContainers } from '../../../cli/confinement/ps.js'
-import type { ContainerView } from '../../../webhook/confinement/containers/container-view-types.js'
+import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
 import { until } from '../../helpers/until.js'
 import {

@@ -17,7 +17,7 @@ const profile: SeccompProfile = {
 }
 const decision = { by: 'ann', at: '2026-01-01T00:00:00.000Z', reason: 'because' }
 
-test('promote goes up, or stays on its rung; down it goes only when that is said', (t) => {
+test('promote makes the mode stricter or keeps it; less strict only with force', (t) => {
   const cases: [PromoteOptions['current'], PromoteOptions['mode'], boolean][] = [
     ['learn', 'audit', true],
     ['learn', 'enforce', true],
@@ -39,7 +39,7 @@ test('promote goes up, or stays on its rung; down it goes only when that is said
           promote,
           {
             code: 'INVALID_ARGUMENT',
-            message: /shop\/web stands at enforce: audit is a rung down/,
+            message: /shop\/web is in enforce mode; audit is less strict/,
             hint: /secco rollback shop\/web[^]*--force/
           },
           words
@@ -53,7 +53,7 @@ test('promote goes up, or stays on its rung; down it goes only when that is said
   t.end()
 })
 
-test('back is where it stood before the canary, however the canary became everybody', (t) => {
+test('rollback returns to the place before the canary, however the canary ended', (t) => {
   const inAudit: SeccompProfile = {
     ...profile,
     spec: { ...profile.spec, ladder: { mode: 'audit' } },
@@ -75,28 +75,29 @@ test('back is where it stood before the canary, however the canary became everyb
   t.end()
 })
 
-test('what becomes of a canary: denials and restarts send it back, quiet takes it on', (t) => {
+test('a canary is rolled back for denials and restarts, and complete without them', (t) => {
   const canary = {
     ...{ percent: 25, from: { mode: 'audit' as const }, startedAt: decision.at },
     quietFor: '10m'
   }
   const figures = {
     ...{ containers: 1, others: 3, denials: 0, restarts: 0, ageMs: 1000, quietMs: 600_000 },
-    ...{ newest: 'getsid (EPERM) by web', heard: 1, deaf: '' }
+    ...{ newest: 'getsid (EPERM) by web', recorded: 1, notRecorded: '' }
   }
-  const deaf = { containers: 2, heard: 0, deaf: 'n1 records nothing', ageMs: 600_000 }
+  const unrecorded = { containers: 2, recorded: 0, notRecorded: 'n1 records nothing' }
+  const old = { ageMs: 600_000 }
   const table: [string, Partial<typeof figures>, object, string, RegExp][] = [
-    ['young', {}, {}, 'wait', /quiet so far; it has to be for 10m/],
-    ['old enough', { ageMs: 600_000 }, {}, 'complete', /quiet for 10m in 1 container$/],
-    ['nobody watches', deaf, {}, 'wait', /proves nothing: n1 records nothing$/],
-    ['one of two does', { ...deaf, heard: 1 }, {}, 'complete', /quiet for 10m in 1 container$/],
+    ['young', {}, {}, 'wait', /no denials and no restarts so far; required for 10m/],
+    ['old enough', old, {}, 'complete', /no restarts for 10m in 1 container$/],
+    ['no node records', { ...unrecorded, ...old }, {}, 'wait', /not recorded: n1 records nothing$/],
+    ['one of two does', { ...unrecorded, ...old, recorded: 1 }, {}, 'complete', /in 1 container$/],
     ['nothing runs', { ageMs: 600_000, containers: 0 }, {}, 'wait', /no container/],
-    ['a refused call', { denials: 1 }, {}, 'return', /1 call refused in the canary: getsid/],
-    ['as many as it may', { denials: 2 }, { maxDenials: 2 }, 'wait', /quiet/],
-    ['more than it may', { denials: 3, containers: 0 }, { maxDenials: 2 }, 'return', /3 calls/],
-    ['one restart', { restarts: 1 }, {}, 'wait', /quiet/],
+    ['a denial', { denials: 1 }, {}, 'return', /1 call denied in the canary: getsid/],
+    ['as many denials as allowed', { denials: 2 }, { maxDenials: 2 }, 'wait', /no denials/],
+    ['more than allowed', { denials: 3, containers: 0 }, { maxDenials: 2 }, 'return', /3 calls/],
+    ['one restart', { restarts: 1 }, {}, 'wait', /no denials/],
     ['two', { restarts: 2, ageMs: 600_000 }, {}, 'return', /2 restarts of the canary/],
-    ['none is allowed', { restarts: 1 }, { maxRestarts: 0 }, 'return', /1 restart of/]
+    ['no restart is allowed', { restarts: 1 }, { maxRestarts: 0 }, 'return', /1 restart of/]
   ]
   for (const [what, change, limits, verdict, reason] of table) {
     t.match(

@@ -192,14 +192,15 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
       .filter((line) => line.startsWith(metric) && line.includes('pods.secco.dev'))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }
-  const say = ({ sent, failed, unpatched, seconds, lateSeconds }: LoadReport): void => {
+  const comment = ({ sent, failed, unpatched, seconds, lateSeconds }: LoadReport): void => {
     const rate = (sent / seconds).toFixed(0)
     t.comment(
-      `${sent} creations in ${seconds.toFixed(1)} s (${rate}/s, the last answer ${lateSeconds.toFixed(1)} s later): ${failed.length} failed, ${unpatched} created unpatched; ${balancer.refused()} connections found nobody so far`
+      `${sent} creations in ${seconds.toFixed(1)} s (${rate}/s, the last answer ${lateSeconds.toFixed(1)} s later): ` +
+        `${failed.length} failed, ${unpatched} created unpatched; ${balancer.refused()} connections found no replica`
     )
   }
 
-  await t.test('one is killed: no creation fails; what it was at goes unpatched', async (t) => {
+  await t.test('one is killed: no creation fails; its pending requests go unpatched', async (t) => {
     const before = await failedCalls('fail_open')
     const load = startCreations(perSecond, create)
     t.teardown(() => load.end().then(() => undefined))
@@ -209,7 +210,7 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
     await Promise.all([leave(killed), begin('r3')])
     await delay(1000)
     const report = await load.end()
-    say(report)
+    comment(report)
     t.same(report.failed.slice(0, 3), [])
     t.ok(report.sent >= perSecond * 3)
     // failurePolicy Ignore: a call that nobody answered leaves the pod as it was.
@@ -289,7 +290,7 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
       t.not(next.issuer, leaf.issuer, 'another authority signed it')
       await delay(1000)
       const report = await load.end()
-      say(report)
+      comment(report)
       t.same(report.failed.slice(0, 3), [])
       t.equal(report.unpatched, 0)
       t.equal(await failedCalls('rejection'), before, 'the API server counted none either')

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { withRuleConditions } from '../../../webhook/cluster/rule-status.js'
 import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
 
-test('rules say whether they are in force and what pods get', (t) => {
+test('the conditions of rules: in force or not, and what pods get', (t) => {
   const now = '2026-11-24T10:00:00.000Z'
   const states = new Map([
     ['secco-system/there', testProfile('secco-system', 'there')],

@@ -8,7 +8,7 @@ import { startWriter } from '../../../webhook/cluster/writer.js'
 import { collectLog } from '../hub/rig.js'
 import { rawPod } from './cluster-objects.js'
 
-test('a pod is told of once, however often this hub begins to write', async (t) => {
+test('a pod gets its events once, however often this hub becomes leader', async (t) => {
   const view = createClusterCache()
   const said: string[] = []
   const lease = { mine: true }

@@ -3,9 +3,9 @@ import { test } from 'tap'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
 import { createDenialRows } from '../../../webhook/hub/denials/denial-rows.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-views.js'
-import { truthMetrics } from '../../../webhook/confinement/metrics.js'
+import { confinementMetrics } from '../../../webhook/confinement/metrics.js'
 
-test('how the fleet is confined, as numbers', async (t) => {
+test('the metrics of how the fleet is confined', async (t) => {
   const view = (over: Partial<ContainerView>): ContainerView =>
     ({ state: 'enforced', drift: [], unprotected: null, stale: false, ...over }) as ContainerView
   const drifted = { kind: 'FileChanged' as const, message: '', since: '' }
@@ -24,7 +24,7 @@ test('how the fleet is confined, as numbers', async (t) => {
   rows.grow(denial({ action: 'SCMP_ACT_LOG', errno: 0 }), 2, '')
   rows.grow(denial({ expected: true, errno: 38 }), 1, '')
   const registry = new Registry()
-  truthMetrics(registry, () => views, rows)
+  confinementMetrics(registry, () => views, rows)
   const lines = async () =>
     new Set((await registry.metrics()).split('\n').filter((line) => /^secco/.test(line)))
   const before = await lines()

@@ -3,23 +3,23 @@ import { apiGroup } from '../../../src/api/names.js'
 import { createApiCall } from '../../../src/store/kubernetes-call.js'
 import type { ObjectRef } from '../../../src/store/store.js'
 
-/** Somebody as the API server knows them. */
+/** ClusterUser is a user as the API server knows them. */
 export interface ClusterUser {
   username: string
   groups?: readonly string[]
 }
 
-/** Verbs of people on profiles; `approve` is Secco's own. */
+/** Verbs on profiles; `approve` is Secco's own. */
 export type ProfileVerb = 'get' | 'list' | 'update' | 'patch' | 'approve'
 
 export interface AccessReviewer {
-  /** Whether the user may do that to a profile (SubjectAccessReview, authorization.k8s.io/v1). */
+  /** Returns whether the user may do that to a profile (SubjectAccessReview, authorization.k8s.io/v1). */
   mayProfile(user: ClusterUser, verb: ProfileVerb, ref: ObjectRef): Promise<boolean>
-  /** Our own name (SelfSubjectReview): whose approvals ours are. */
+  /** Returns our own user name (SelfSubjectReview), which our approvals carry. */
   self(): Promise<string>
 }
 
-/** Asks the API server each time: rights that are taken away are gone at once. Rejects with UNAVAILABLE, FORBIDDEN. */
+/** Asks the API server each time, so that a removed permission has effect at once. Rejects with UNAVAILABLE, FORBIDDEN. */
 export function createAccessReviewer(config: KubeConfig): AccessReviewer {
   const call = createApiCall(config)
   return {

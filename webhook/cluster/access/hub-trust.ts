@@ -12,7 +12,10 @@ export interface HubTrustOptions {
   plainContainers?: PlainContainers
 }
 
-/** What a hub in a cluster goes by: tokens reviewed by the API server, and our own name there. Rejects with UNAVAILABLE, FORBIDDEN. */
+/**
+ * Returns how a hub in a cluster checks satellites (the API server reviews their tokens), and our own user name.
+ * Rejects with UNAVAILABLE, FORBIDDEN.
+ */
 export async function hubTrust(
   config: KubeConfig,
   options: HubTrustOptions = {}

@@ -3,7 +3,8 @@ import {
   AuthorizationV1Api,
   KubeConfig,
   V1SubjectAccessReview,
-  V1TokenReview
+  V1TokenReview,
+  type V1UserInfo
 } from '@kubernetes/client-node'
 import { apiGroup } from '../../../src/api/names.js'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
@@ -11,9 +12,9 @@ import { fromApiServer } from '../../../src/store/kubernetes-errors.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { Identity, Resource, Rights, Verb } from '../../access/rights.js'
 
-/** An answer of the API server is believed for so long: a page asks the same for each of its buttons. */
+/** An answer of the API server is reused for this long: a page asks the same question for each of its buttons. */
 const freshMs = 10_000
-/** A token is reviewed again after so long: who lost it is out soon, not when the session ends. */
+/** A token is reviewed again after this long, so that a revoked token does not last as long as the session. */
 const reviewMs = 60_000
 
 interface User {
@@ -23,7 +24,7 @@ interface User {
   extra?: Record<string, string[]>
 }
 
-/** Where our resources are in the API: what has no object of its own is a subresource, for roles to name. */
+/** Our resources in the API. What is no object of its own is a subresource, which roles can name. */
 const resourceOf: Readonly<Record<Resource, { resource: string; subresource?: string }>> = {
   seccompprofiles: { resource: 'seccompprofiles' },
   seccomprules: { resource: 'seccomprules' },
@@ -33,7 +34,7 @@ const resourceOf: Readonly<Record<Resource, { resource: string; subresource?: st
   links: { resource: 'seccompprofiles', subresource: 'links' }
 }
 
-/** The same API server, asked as the holder of a token. Nothing of our own account goes with it. */
+/** Returns the configuration for the same API server with another token, and without our own credentials. */
 function configOf(own: KubeConfig, token: string): KubeConfig {
   const cluster = own.getCurrentCluster()
   if (cluster === null) throw new SeccoError('UNAVAILABLE', 'the configuration names no cluster')
@@ -42,63 +43,49 @@ function configOf(own: KubeConfig, token: string): KubeConfig {
   return config
 }
 
-/**
- * People by their own tokens of the cluster (TokenReview), allowed what the cluster allows them
- * (SubjectAccessReview for each action, in the API group secco.dev; verbs are those of the pages).
- * Rejects with UNAVAILABLE, FORBIDDEN (our own rights) when the API server does not answer.
- */
-export function clusterRights(config: KubeConfig, now: () => number = Date.now): Rights {
-  const authentication = config.makeApiClient(AuthenticationV1Api)
-  const authorization = config.makeApiClient(AuthorizationV1Api)
+/** ReviewClient asks the API server about tokens and permissions, with our own account. */
+class ReviewClient {
+  readonly #authentication: AuthenticationV1Api
+  readonly #authorization: AuthorizationV1Api
 
-  async function review(token: string): Promise<User | undefined> {
+  constructor(config: KubeConfig) {
+    this.#authentication = config.makeApiClient(AuthenticationV1Api)
+    this.#authorization = config.makeApiClient(AuthorizationV1Api)
+  }
+
+  /** Returns the user of a token (TokenReview), or undefined if the token is not valid. */
+  async review(token: string): Promise<User | undefined> {
+    const body = {
+      ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {} },
+      spec: { token }
+    }
     try {
-      const body = {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenReview',
-        metadata: {},
-        spec: { token }
-      }
-      const { status } = await authentication.createTokenReview({
+      const { status } = await this.#authentication.createTokenReview({
         body: Object.assign(new V1TokenReview(), body)
       })
-      const user = status?.user
-      if (status?.authenticated !== true || user?.username === undefined || user.username === '')
-        return undefined
-      const { groups = [], uid, extra } = user
-      return {
-        username: user.username,
-        groups,
-        ...(uid === undefined ? {} : { uid }),
-        ...(extra === undefined ? {} : { extra })
-      }
+      return status?.authenticated === true ? userOf(status.user) : undefined
     } catch (error) {
       throw fromApiServer(error, 'TokenReview')
     }
   }
 
-  async function allowed(
-    user: User,
-    verb: Verb,
-    resource: Resource,
-    namespace: string | undefined,
-    name: string | undefined
-  ): Promise<boolean> {
+  /** Returns whether the user may do this (SubjectAccessReview). */
+  async allows(user: User, { verb, resource, namespace, name }: Access): Promise<boolean> {
     const { username, ...others } = user
+    const resourceAttributes = {
+      group: apiGroup,
+      ...resourceOf[resource],
+      verb,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(name === undefined ? {} : { name })
+    }
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: { user: username, ...others, resourceAttributes }
+    }
     try {
-      const resourceAttributes = {
-        group: apiGroup,
-        ...resourceOf[resource],
-        verb,
-        ...(namespace === undefined ? {} : { namespace }),
-        ...(name === undefined ? {} : { name })
-      }
-      const body = {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SubjectAccessReview',
-        spec: { user: username, ...others, resourceAttributes }
-      }
-      const { status } = await authorization.createSubjectAccessReview({
+      const { status } = await this.#authorization.createSubjectAccessReview({
         body: Object.assign(new V1SubjectAccessReview(), body)
       })
       return status?.allowed === true && status.denied !== true
@@ -106,36 +93,89 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
       throw fromApiServer(error, 'SubjectAccessReview')
     }
   }
+}
 
-  function identityOf(token: string, first: User): Identity {
-    let user: User | undefined = first
-    let reviewedAt = now()
-    const known = new Map<string, { at: number; answer: boolean }>()
+interface Access {
+  verb: Verb
+  resource: Resource
+  namespace: string | undefined
+  name: string | undefined
+}
+
+function userOf(user: V1UserInfo | undefined): User | undefined {
+  if (user?.username === undefined || user.username === '') return undefined
+  const { username, groups = [], uid, extra } = user
+  return {
+    ...{ username, groups },
+    ...(uid === undefined ? {} : { uid }),
+    ...(extra === undefined ? {} : { extra })
+  }
+}
+
+/** The answers of the API server for one user that are kept at most. */
+const mostAnswers = 1000
+
+/** TokenPermissions answers what the holder of a token may do. It keeps answers, and the review, for a short time. */
+class TokenPermissions {
+  readonly #client: ReviewClient
+  readonly #token: string
+  readonly #now: () => number
+  readonly #answers = new Map<string, { at: number; answer: boolean }>()
+  #user: User | undefined
+  #reviewedAt: number
+
+  constructor(client: ReviewClient, token: string, user: User, now: () => number) {
+    this.#client = client
+    this.#token = token
+    this.#now = now
+    this.#user = user
+    this.#reviewedAt = now()
+  }
+
+  async can(access: Access): Promise<boolean> {
+    const user = await this.#currentUser()
+    if (user === undefined) return false
+    const { verb, resource, namespace, name } = access
+    const key = [verb, resource, namespace, name].join(' ')
+    const known = this.#answers.get(key)
+    if (known !== undefined && this.#now() - known.at < freshMs) return known.answer
+    const answer = await this.#client.allows(user, access)
+    if (this.#answers.size > mostAnswers) this.#answers.clear()
+    this.#answers.set(key, { at: this.#now(), answer })
+    return answer
+  }
+
+  async #currentUser(): Promise<User | undefined> {
+    if (this.#now() - this.#reviewedAt > reviewMs) {
+      this.#user = await this.#client.review(this.#token)
+      this.#reviewedAt = this.#now()
+      this.#answers.clear()
+    }
+    return this.#user
+  }
+}
+
+/**
+ * Returns the rights of people in a cluster: they sign in with their own tokens (TokenReview) and may do what the
+ * cluster allows them (a SubjectAccessReview for each action, in the API group secco.dev).
+ * Rejects with UNAVAILABLE or FORBIDDEN (our own permissions) when the API server does not answer.
+ */
+export function clusterRights(config: KubeConfig, now: () => number = Date.now): Rights {
+  const client = new ReviewClient(config)
+
+  function identityOf(token: string, user: User): Identity {
+    const permissions = new TokenPermissions(client, token, user, now)
     return {
-      user: first.username,
+      user: user.username,
       objects: kubernetesObjects(configOf(config, token)),
-      async can(verb, resource, namespace, name) {
-        if (now() - reviewedAt > reviewMs) {
-          user = await review(token)
-          reviewedAt = now()
-          known.clear()
-        }
-        if (user === undefined) return false
-        const key = [verb, resource, namespace, name].join(' ')
-        const before = known.get(key)
-        if (before !== undefined && now() - before.at < freshMs) return before.answer
-        const answer = await allowed(user, verb, resource, namespace, name)
-        if (known.size > 1000) known.clear()
-        known.set(key, { at: now(), answer })
-        return answer
-      }
+      can: (verb, resource, namespace, name) => permissions.can({ verb, resource, namespace, name })
     }
   }
 
   return {
     kind: 'cluster',
     async ofToken(token) {
-      const user = await review(token)
+      const user = await client.review(token)
       return user === undefined ? undefined : identityOf(token, user)
     }
   }

@@ -6,7 +6,7 @@ import type { Refused } from '../../hub/stream/refusals.js'
 
 /** Audience of satellites' tokens. */
 export const hubAudience = 'secco-hub'
-/** Who satellites are. */
+/** User name of the satellites' ServiceAccount. */
 export const satelliteAccount = `system:serviceaccount:${rootNamespace}:secco-satellite`
 
 /** In `status.user.extra` of a TokenReview (KEP-4193, stable in 1.32). */
@@ -36,7 +36,7 @@ interface Unproven {
   audiences: string[]
 }
 
-/** What a token says of itself, before anybody has proven it; undefined when it is no JWT. */
+/** Returns the claims of a token that was not verified yet; undefined when it is not a JWT. */
 export function readUnproven(token: string): Unproven | undefined {
   try {
     const [, payload = '', signature = ''] = token.split('.')
@@ -52,7 +52,7 @@ export function readUnproven(token: string): Unproven | undefined {
   }
 }
 
-/** What a reviewed token comes to. */
+/** Returns the identity of a reviewed token, or why it is rejected. */
 function judge(
   status: TokenStatus | undefined,
   token: Unproven,
@@ -81,10 +81,10 @@ function judge(
 }
 
 /**
- * Asks the API server (TokenReview, authentication.k8s.io/v1) whether a satellite's token is good: for
- * our audience, of the satellites' ServiceAccount, and bound to a pod on a node, which is then the node
- * that speaks. Tokens that say themselves that they are not are refused without asking.
- * Rejects with UNAVAILABLE, FORBIDDEN (our own rights) when the API server does not answer.
+ * Returns a review of satellites' tokens by the API server (TokenReview, authentication.k8s.io/v1). A token has to be
+ * for our audience, of the satellites' ServiceAccount, and bound to a pod; the pod's node is the satellite's node.
+ * Tokens whose own claims are wrong are rejected without a request.
+ * Rejects with UNAVAILABLE or FORBIDDEN (our own permissions) when the API server does not answer.
  */
 export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
   const { audience = hubAudience, account = satelliteAccount } = options

@@ -6,11 +6,11 @@ import { SeccoError } from '../../../src/lib/errors.js'
 export const annotations = {
   announcedAt: 'secco.dev/announced-at',
   changedAt: 'secco.dev/changed-at',
-  /** `leaf` or `authority`: a person asks for a new one; it goes when that is done. */
+  /** `leaf` or `authority`: a person asks for a new one; the annotation is removed when that is done. */
   rotate: 'secco.dev/rotate'
 } as const
 
-/** core/v1 Secret, as far as it matters here. */
+/** The fields of a Secret (core/v1) that are used here. */
 export interface Secret {
   metadata: {
     name: string
@@ -25,9 +25,9 @@ export interface Secret {
 const encode = (text: string): string => Buffer.from(text).toString('base64')
 
 /**
- * The material in a Secret. Keys are those of kubernetes.io/tls and cert-manager, and ours beside them.
- * @throws SeccoError CERTIFICATE_INVALID: a damaged authority is never replaced silently, since every
- * node trusts it. A damaged leaf is just made anew.
+ * Returns the material in a Secret. It has the keys of kubernetes.io/tls and cert-manager, and our own.
+ * @throws SeccoError CERTIFICATE_INVALID: a damaged authority is never replaced silently, because every node trusts
+ * it. A damaged leaf is issued again.
  */
 export function readSecret(secret: Secret): { material: Material; asked?: 'leaf' | 'authority' } {
   const { name, namespace, annotations: notes = {} } = secret.metadata
@@ -39,7 +39,7 @@ export function readSecret(secret: Secret): { material: Material; asked?: 'leaf'
   const authority = text('authority.pem')
   if (authority === undefined) {
     throw new SeccoError('CERTIFICATE_INVALID', `${where}: authority.pem is missing`, {
-      hint: 'restore it, or delete the Secret: a new authority is made, and satellites wait for its bundle'
+      hint: 'restore it, or delete the Secret: Secco creates a new authority, and satellites wait for its bundle'
     })
   }
   const material: Material = { current: parsePair(authority, `${where}: authority.pem`) }
@@ -56,14 +56,14 @@ export function readSecret(secret: Secret): { material: Material; asked?: 'leaf'
       checkPair({ cert, key }, where)
       material.leaf = { cert, key }
     } catch {
-      // Without one, the plan says to issue it.
+      // The plan issues a missing leaf.
     }
   }
   const asked = notes[annotations.rotate]
   return asked === 'leaf' || asked === 'authority' ? { material, asked } : { material }
 }
 
-/** The Secret with the material; what else it carries stays, but for a request that is done. */
+/** Returns the Secret with the material. Other metadata stays, except for a request that is done. */
 export function writeSecret(
   before: Secret['metadata'],
   material: Material,

@@ -17,157 +17,209 @@ export interface ClusterCertificatesOptions {
   secret: string
   /** Names that the serving certificate covers. */
   names: readonly string[]
-  /** Who renews. Without one this replica only follows, and needs no right but to read the Secret. */
+  /** Decides which replica renews. Without it this replica only reads the Secret. */
   leader?: Leader
   configuration: string
   configMap: string
   logger: Logger
   now?: () => Date
-  /** Between two looks at the Secret. */
+  /** Between two reads of the Secret. */
   everyMs?: number
-  /** How long every client needs to learn of a new bundle: the kubelet takes up to two minutes for a ConfigMap. */
+  /** How long clients need to get a new bundle: the kubelet takes up to two minutes for a ConfigMap. */
   settleMs?: number
   overlapMs?: number
 }
 
 const day = 86_400_000
 
-/** What serves: the leaf, and everything that is to be trusted. */
+/** Returns the pair to serve with: the leaf, and the bundle that clients trust. */
 function pairOf(material: Material, now: Date): CertificatePair | undefined {
   const { leaf } = material
   return leaf === undefined ? undefined : { ...leaf, ca: bundleOfMaterial(material, now) }
 }
 
-/**
- * Certificates of a cluster's installation: authority and leaf live in one Secret, so that every write of
- * them is one write. The leader renews and spreads trust; everybody takes up what the Secret says.
- * Resolves when there is a pair to serve with.
- * @throws SeccoError CERTIFICATE_INVALID (a damaged authority), FORBIDDEN, UNAUTHENTICATED.
- */
-export async function startClusterCertificates(
-  options: ClusterCertificatesOptions
-): Promise<CertificateSource> {
-  const { call, namespace, names, leader, logger } = options
-  const { everyMs = 5000, settleMs = 600_000, overlapMs = day } = options
-  const now = options.now ?? (() => new Date())
-  const collection = `/api/v1/namespaces/${namespace}/secrets`
-  const path = `${collection}/${options.secret}`
-  const listeners: ((pair: CertificatePair) => void)[] = []
-  const stopped = new AbortController()
-  let current: CertificatePair | undefined
-  let complaint = ''
-  /** The API server is known to trust the bundle of this text. */
-  let trusted = ''
+const fatalAtStart = ['CERTIFICATE_INVALID', 'FORBIDDEN', 'UNAUTHENTICATED']
 
-  async function read(): Promise<Secret | undefined> {
+const isSame = (a: CertificatePair, b: CertificatePair | undefined): boolean =>
+  a.cert === b?.cert && a.key === b.key && a.ca === b.ca
+
+/** CertificateSecret reads and writes the Secret that holds the authority and the leaf. */
+class CertificateSecret {
+  readonly #options: ClusterCertificatesOptions
+  readonly #collection: string
+  readonly #path: string
+
+  constructor(options: ClusterCertificatesOptions) {
+    this.#options = options
+    this.#collection = `/api/v1/namespaces/${options.namespace}/secrets`
+    this.#path = `${this.#collection}/${options.secret}`
+  }
+
+  async read(): Promise<Secret | undefined> {
     try {
-      return (await call('GET', path)) as Secret
+      return (await this.#options.call('GET', this.#path)) as Secret
     } catch (error) {
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return undefined
       throw error
     }
   }
 
-  /** Whoever comes first makes the first material: creating is atomic, the others read it. */
-  async function create(): Promise<void> {
-    const material = await newMaterial(names, now())
-    const metadata = { name: options.secret, namespace }
+  /** Creates the first material. Creating is atomic: if another replica was faster, its material counts. */
+  async create(now: Date): Promise<void> {
+    const { call, names, secret, namespace, logger } = this.#options
+    const material = await newMaterial(names, now)
+    const body = writeSecret({ name: secret, namespace }, material, now, false)
     try {
-      await call('POST', collection, { body: writeSecret(metadata, material, now(), false) })
-      logger.info({ secret: options.secret }, 'an authority was made')
+      await call('POST', this.#collection, { body })
+      logger.info({ secret }, 'created an authority')
     } catch (error) {
       if (!(error instanceof SeccoError) || error.code !== 'CONFLICT') throw error
     }
   }
 
-  function adopt(pair: CertificatePair): void {
-    if (current?.cert === pair.cert && current.key === pair.key && current.ca === pair.ca) return
-    for (const listener of listeners) listener(pair)
-    if (current !== undefined) logger.info('certificate renewed')
-    current = pair
+  /** Writes over the version that was read, so that of two replicas that think they lead one fails. */
+  async replace(before: Secret, material: Material, now: Date, isDone: boolean): Promise<void> {
+    const body = writeSecret(before.metadata, material, now, isDone)
+    await this.#options.call('PUT', this.#path, { body })
+  }
+}
+
+/** ClusterCertificates follows the Secret, and renews it while this replica leads. */
+class ClusterCertificates implements CertificateSource {
+  readonly #options: ClusterCertificatesOptions
+  readonly #secret: CertificateSecret
+  readonly #everyMs: number
+  readonly #listeners: ((pair: CertificatePair) => void)[] = []
+  readonly #stopped = new AbortController()
+  #current: CertificatePair | undefined
+  /** The failure that was logged last. */
+  #logged = ''
+  /** The bundle that the API server trusts, as far as this replica knows. */
+  #trusted = ''
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: ClusterCertificatesOptions) {
+    this.#options = options
+    this.#secret = new CertificateSecret(options)
+    this.#everyMs = options.everyMs ?? 5000
   }
 
-  async function lead(secret: Secret): Promise<void> {
+  /** Waits for the first pair, and follows the Secret from then on. */
+  async start(): Promise<void> {
+    await this.#poll()
+    while (this.#current === undefined) {
+      await this.#pause(Math.min(this.#everyMs, 1000))
+      await this.#poll()
+    }
+    this.#running = this.#follow()
+  }
+
+  current(): CertificatePair {
+    if (this.#current === undefined) throw new Error('not started')
+    return this.#current
+  }
+
+  onChange(listener: (pair: CertificatePair) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort()
+    await this.#running
+    await this.#options.leader?.close()
+  }
+
+  #now(): Date {
+    return this.#options.now?.() ?? new Date()
+  }
+
+  async #follow(): Promise<void> {
+    for (;;) {
+      // The first poll came before the lease: a new leader soon has something to do.
+      const isNewLeader = this.#trusted === '' && this.#options.leader !== undefined
+      await this.#pause(isNewLeader ? Math.min(this.#everyMs, 500) : this.#everyMs)
+      if (this.#stopped.signal.aborted) return
+      await this.#poll()
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined)
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      const secret = await this.#newestSecret()
+      const pair = secret && pairOf(readSecret(secret).material, this.#now())
+      if (pair !== undefined) this.#adopt(pair)
+      this.#logged = ''
+    } catch (thrown) {
+      this.#handleFailure(thrown)
+    }
+  }
+
+  async #newestSecret(): Promise<Secret | undefined> {
+    const { leader, secret: name } = this.#options
+    let secret = await this.#secret.read()
+    if (secret === undefined) {
+      if (leader === undefined) throw new SeccoError('NOT_FOUND', `no Secret ${name} yet`)
+      await this.#secret.create(this.#now())
+      secret = await this.#secret.read()
+    }
+    if (secret === undefined || leader?.isLeader() !== true) return secret
+    await this.#renew(secret)
+    return (await this.#secret.read()) ?? secret
+  }
+
+  /** Publishes the bundle and carries out the steps that are due. */
+  async #renew(secret: Secret): Promise<void> {
+    const { names, logger, settleMs = 600_000, overlapMs = day } = this.#options
     const { material, asked } = readSecret(secret)
-    const at = now()
-    const bundle = bundleOfMaterial(material, at)
-    if (await spreadTrust(options, bundle)) trusted = bundle
+    const now = this.#now()
+    const bundle = bundleOfMaterial(material, now)
+    if (await spreadTrust(this.#options, bundle)) this.#trusted = bundle
     const steps = planCertificates(material, {
-      ...{ names, now: at, asked, settleMs, overlapMs },
-      trusted: trusted === bundle
+      ...{ names, now, asked, settleMs, overlapMs },
+      trusted: this.#trusted === bundle
     })
     if (steps.length === 0) return
-    const done =
-      asked === 'authority' ? steps.includes('change-authority') : steps.includes('issue-leaf')
-    const next = await carryOut(material, steps, names, at)
-    // With the version that was read: of two that think they lead, one fails and looks again.
-    await call('PUT', path, { body: writeSecret(secret.metadata, next, at, done) })
+    const isDone = steps.includes(asked === 'authority' ? 'change-authority' : 'issue-leaf')
+    const next = await carryOut(material, steps, names, now)
+    await this.#secret.replace(secret, next, now, isDone)
     logger.info({ steps }, 'certificates changed')
-    await spreadTrust(options, bundleOfMaterial(next, at))
+    await spreadTrust(this.#options, bundleOfMaterial(next, now))
   }
 
-  async function look(): Promise<void> {
-    try {
-      let secret = await read()
-      if (secret === undefined) {
-        if (leader === undefined)
-          throw new SeccoError('NOT_FOUND', `no Secret ${options.secret} yet`)
-        await create()
-        secret = await read()
-      }
-      if (secret === undefined) return
-      if (leader?.isLeader() === true) {
-        await lead(secret)
-        secret = (await read()) ?? secret
-      }
-      const pair = pairOf(readSecret(secret).material, now())
-      if (pair !== undefined) adopt(pair)
-      complaint = ''
-    } catch (thrown) {
-      const error = toSeccoError(thrown)
-      const first = current === undefined
-      if (first && ['CERTIFICATE_INVALID', 'FORBIDDEN', 'UNAUTHENTICATED'].includes(error.code)) {
-        throw error
-      }
-      // Somebody else wrote first: the next look sees it.
-      if (error.code === 'CONFLICT') return
-      if (complaint !== error.message)
-        logger.warn({ code: error.code }, `certificates: ${error.message}`)
-      complaint = error.message
-    }
+  #adopt(pair: CertificatePair): void {
+    if (isSame(pair, this.#current)) return
+    for (const listener of this.#listeners) listener(pair)
+    if (this.#current !== undefined) this.#options.logger.info('certificate renewed')
+    this.#current = pair
   }
 
-  async function pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
+  #handleFailure(thrown: unknown): void {
+    const error = toSeccoError(thrown)
+    const { code, message } = error
+    if (this.#current === undefined && fatalAtStart.includes(code)) throw error
+    // Another replica wrote first: the next poll reads that.
+    if (code === 'CONFLICT') return
+    if (this.#logged !== message) {
+      this.#options.logger.warn({ code, reason: message }, 'certificates not read or renewed')
+    }
+    this.#logged = message
   }
+}
 
-  const serving = (): CertificatePair | undefined => current
-  async function firstPair(): Promise<CertificatePair> {
-    for (let wait = 0; ; wait = Math.min(everyMs, 1000)) {
-      if (wait > 0) await pause(wait)
-      await look()
-      // Through a function: what look() changes, the compiler does not see.
-      const pair = serving()
-      if (pair !== undefined) return pair
-    }
-  }
-  const first = await firstPair()
-  const follow = async (): Promise<void> => {
-    for (;;) {
-      // A new leader has something to do at once: the first look came before the lease.
-      await pause(trusted === '' && leader !== undefined ? Math.min(everyMs, 500) : everyMs)
-      if (stopped.signal.aborted) return
-      await look()
-    }
-  }
-  const running = follow()
-  return {
-    current: () => current ?? first,
-    onChange: (listener) => void listeners.push(listener),
-    close: async () => {
-      stopped.abort()
-      await running
-      await leader?.close()
-    }
-  }
+/**
+ * Starts to follow the certificates of a cluster's installation. Authority and leaf are in one Secret, so that each
+ * change is one write. The leader renews them and publishes the bundle; every replica serves with what the Secret
+ * holds. Resolves when there is a pair to serve with.
+ * @throws SeccoError CERTIFICATE_INVALID (a damaged authority), FORBIDDEN, UNAUTHENTICATED.
+ */
+export async function startClusterCertificates(
+  options: ClusterCertificatesOptions
+): Promise<CertificateSource> {
+  const certificates = new ClusterCertificates(options)
+  await certificates.start()
+  return certificates
 }

@@ -1,7 +1,7 @@
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 
-/** Who is to trust the authority: the API server by the webhook configuration, satellites by a ConfigMap. */
+/** TrustOptions names the clients: the API server reads the webhook configuration, satellites read a ConfigMap. */
 export interface TrustOptions {
   call: ApiCall
   namespace: string
@@ -19,7 +19,7 @@ interface Configuration {
   webhooks?: { name: string; clientConfig: { caBundle?: string } }[]
 }
 
-async function orNothing<T>(asked: Promise<unknown>): Promise<T | undefined> {
+async function orUndefined<T>(asked: Promise<unknown>): Promise<T | undefined> {
   try {
     return (await asked) as T
   } catch (error) {
@@ -29,14 +29,14 @@ async function orNothing<T>(asked: Promise<unknown>): Promise<T | undefined> {
 }
 
 /**
- * Puts the bundle where it is read, by server-side apply with a field manager of its own: nothing else
- * of these objects is ours. Does nothing where it is so already.
- * @returns whether the API server has the bundle (without a configuration there is nobody to tell).
+ * Publishes the bundle by server-side apply with its own field manager, which owns only the bundle. Does nothing if
+ * the bundle is there already.
+ * @returns whether the API server has the bundle; true without a webhook configuration.
  */
 export async function spreadTrust(options: TrustOptions, bundle: string): Promise<boolean> {
   const { call, namespace, configuration, configMap } = options
   const maps = `/api/v1/namespaces/${namespace}/configmaps`
-  const map = await orNothing<{ data?: Record<string, string> }>(
+  const map = await orUndefined<{ data?: Record<string, string> }>(
     call('GET', `${maps}/${configMap}`)
   )
   if (map?.data?.['ca.crt'] !== bundle) {
@@ -45,7 +45,7 @@ export async function spreadTrust(options: TrustOptions, bundle: string): Promis
     await call('PATCH', `${maps}/${configMap}`, { body, query, contentType })
   }
   const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configuration}`
-  const found = await orNothing<Configuration>(call('GET', path))
+  const found = await orUndefined<Configuration>(call('GET', path))
   if (found === undefined) return true
   const caBundle = Buffer.from(bundle).toString('base64')
   const hooks = found.webhooks ?? []

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { createPace } from '../../../src/lib/pace.js'
 
-/** What an event is about (core/v1 ObjectReference). */
+/** Regarding is the object of an event (core/v1 ObjectReference). */
 export interface Regarding {
   apiVersion: string
   kind: string
@@ -19,24 +20,24 @@ export interface EventText {
   reason: string
   /** What was done, CamelCase. */
   action: string
-  /** For people; at most 1,024 bytes are kept. */
+  /** A text for people; at most 1,024 bytes are kept. */
   note: string
 }
 
-/** Tells people about objects where `kubectl describe` shows it. Never blocks, never throws. */
+/** EventRecorder writes events, which `kubectl describe` shows. It never blocks and never throws. */
 export interface EventRecorder {
   record(regarding: Regarding, text: EventText): void
-  /** Events that were given up because too many came at once. */
+  /** Returns the number of events that were dropped because too many came at once. */
   dropped(): number
-  /** Resolves when everything recorded so far was tried. */
+  /** Resolves when each event so far was sent once. */
   flush(): Promise<void>
 }
 
 const longestNote = 1024
-/** The same again within this time is counted, not written. */
+/** A repetition within this time is counted, not written. */
 const seriesMs = 600_000
 const mostRemembered = 10_000
-/** Events a second on average, and at once: the API server has other work. */
+/** Events per second on average, and at once, to spare the API server. */
 const perSecond = 20
 const burst = 200
 const mostQueued = 2000
@@ -54,91 +55,145 @@ function cut(text: string): string {
   return Buffer.byteLength(text) <= longestNote ? text : `${text.slice(0, longestNote / 4)}…`
 }
 
-/**
- * Writes events.k8s.io/v1 events. The name is made of what is said, so that a second hub, or this one
- * after a restart, saying the same again changes nothing; repeats become a series (KEP-383) that is
- * written when it is first repeated and every ten minutes.
- */
-export function createEventRecorder(options: {
+export interface EventRecorderOptions {
   call: ApiCall
   /** Name of this replica. */
   instance: string
   logger: Logger
   now?: () => number
-}): EventRecorder {
-  const { call, instance, logger, now = Date.now } = options
-  const known = new Map<string, Series>()
-  const pace = createPace(perSecond, burst)
-  let queued = 0
-  let dropped = 0
-  let complaint = ''
-  let queue: Promise<void> = Promise.resolve()
+}
 
-  async function attempt(work: () => Promise<unknown>): Promise<void> {
-    const wait = pace.take(now())
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
-    try {
-      await work()
-      complaint = ''
-    } catch (error) {
-      // Said before by another replica; or what it is about is gone, with its namespace.
-      if (error instanceof SeccoError && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND'))
-        return
-      const { code, message } = toSeccoError(error)
-      if (complaint !== code) logger.warn({ code }, `events: ${message}`)
-      complaint = code
-    }
+type Request = () => Promise<unknown>
+
+/** RequestQueue sends requests one after another, at a limited pace. */
+class RequestQueue {
+  readonly #logger: Logger
+  readonly #now: () => number
+  readonly #pace = createPace(perSecond, burst)
+  #queue: Promise<void> = Promise.resolve()
+  #queued = 0
+  #dropped = 0
+  /** Code of the failure that was logged last. */
+  #logged = ''
+
+  constructor(logger: Logger, now: () => number) {
+    this.#logger = logger
+    this.#now = now
   }
 
-  function enqueue(work: () => Promise<unknown>): void {
-    if (queued >= mostQueued) {
-      dropped += 1
+  add(request: Request): void {
+    if (this.#queued >= mostQueued) {
+      this.#dropped += 1
       return
     }
-    queued += 1
-    queue = queue.then(() => attempt(work)).finally(() => (queued -= 1))
+    this.#queued += 1
+    this.#queue = this.#queue
+      .then(() => this.#send(request))
+      .finally(() => {
+        this.#queued -= 1
+      })
   }
 
-  function remember(key: string, series: Series): void {
-    known.delete(key)
-    known.set(key, series)
-    const [oldest] = known.keys()
-    if (known.size > mostRemembered && oldest !== undefined) known.delete(oldest)
+  dropped(): number {
+    return this.#dropped
   }
 
-  return {
-    record(regarding, { type, reason, action, note }) {
-      const text = cut(note)
-      const { namespace, uid } = regarding
-      const key = createHash('sha256').update(`${uid} ${reason} ${text}`).digest('hex')
-      const at = now()
-      const before = known.get(key)
-      const collection = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
-      if (before !== undefined) {
-        before.count += 1
-        if (before.count > 2 && at - before.at < seriesMs) return
-        before.at = at
-        const series = { count: before.count, lastObservedTime: microTime(at) }
-        const contentType = 'application/merge-patch+json'
-        enqueue(() =>
-          call('PATCH', `${collection}/${before.name}`, { body: { series }, contentType })
-        )
-        return
-      }
-      const name = `${regarding.name.slice(0, 200)}.${key.slice(0, 16)}`
-      remember(key, { namespace, name, at, count: 1 })
-      const body = {
-        apiVersion: 'events.k8s.io/v1',
-        kind: 'Event',
-        metadata: { name, namespace },
-        eventTime: microTime(at),
-        reportingController: 'secco.dev/hub',
-        reportingInstance: instance.slice(0, 128),
-        ...{ type, reason, action, note: text, regarding }
-      }
-      enqueue(() => call('POST', collection, { body }))
-    },
-    dropped: () => dropped,
-    flush: () => queue
+  flush(): Promise<void> {
+    return this.#queue
   }
+
+  async #send(request: Request): Promise<void> {
+    const wait = this.#pace.take(this.#now())
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    try {
+      await request()
+      this.#logged = ''
+    } catch (error) {
+      this.#handleFailure(error)
+    }
+  }
+
+  #handleFailure(error: unknown): void {
+    const { code, message } = toSeccoError(error)
+    // Another replica wrote the event before, or its object is gone with its namespace.
+    if (error instanceof SeccoError && (code === 'CONFLICT' || code === 'NOT_FOUND')) return
+    if (this.#logged !== code) {
+      this.#logger.warn({ code, reason: message }, 'event not written')
+    }
+    this.#logged = code
+  }
+}
+
+/**
+ * ClusterEventRecorder writes events.k8s.io/v1 events. An event's name is a digest of its content, so that a second
+ * hub, or this one after a restart, does not write the same event twice. Repetitions become a series (KEP-383), which
+ * is written at the first repetition and every ten minutes.
+ */
+class ClusterEventRecorder implements EventRecorder {
+  readonly #call: ApiCall
+  readonly #instance: string
+  readonly #now: () => number
+  readonly #known = new Map<string, Series>()
+  readonly #requests: RequestQueue
+
+  constructor({ call, instance, logger, now = Date.now }: EventRecorderOptions) {
+    this.#call = call
+    this.#instance = instance
+    this.#now = now
+    this.#requests = new RequestQueue(logger, now)
+  }
+
+  record(regarding: Regarding, text: EventText): void {
+    const note = cut(text.note)
+    const content = `${regarding.uid} ${text.reason} ${note}`
+    const key = createHash('sha256').update(content).digest('hex')
+    const known = this.#known.get(key)
+    if (known === undefined) this.#create(key, regarding, { ...text, note })
+    else this.#repeat(known)
+  }
+
+  dropped(): number {
+    return this.#requests.dropped()
+  }
+
+  flush(): Promise<void> {
+    return this.#requests.flush()
+  }
+
+  #create(key: string, regarding: Regarding, { type, reason, action, note }: EventText): void {
+    const { namespace } = regarding
+    const at = this.#now()
+    const name = `${regarding.name.slice(0, 200)}.${key.slice(0, 16)}`
+    this.#known.set(key, { namespace, name, at, count: 1 })
+    dropOldest(this.#known, mostRemembered)
+    const body = {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      eventTime: microTime(at),
+      reportingController: 'secco.dev/hub',
+      reportingInstance: this.#instance.slice(0, 128),
+      ...{ type, reason, action, note, regarding }
+    }
+    this.#requests.add(() => this.#call('POST', collectionOf(namespace), { body }))
+  }
+
+  #repeat(series: Series): void {
+    const at = this.#now()
+    series.count += 1
+    if (series.count > 2 && at - series.at < seriesMs) return
+    series.at = at
+    const { namespace, name, count } = series
+    const body = { series: { count, lastObservedTime: microTime(at) } }
+    const contentType = 'application/merge-patch+json'
+    const path = `${collectionOf(namespace)}/${name}`
+    this.#requests.add(() => this.#call('PATCH', path, { body, contentType }))
+  }
+}
+
+const collectionOf = (namespace: string): string =>
+  `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
+
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  return new ClusterEventRecorder(options)
 }

@@ -1,7 +1,7 @@
 import type { ClusterPod } from '../watch/cluster-view.js'
 import type { EventText, Regarding } from './events.js'
 
-/** One container's entry in our annotation `secco.dev/assigned`. */
+/** Assigned is one container's entry in the annotation `secco.dev/assigned`. */
 interface Assigned {
   rule?: unknown
   profile?: unknown
@@ -11,7 +11,7 @@ interface Assigned {
   reason?: unknown
 }
 
-/** A pod that was created longer ago was told about by whoever led then. */
+/** Older pods got their events from the hub that led at that time. */
 const freshMs = 600_000
 const mostText = 256
 
@@ -31,49 +31,58 @@ function assignedOf(pod: ClusterPod): [string, Assigned][] {
   }
 }
 
-/** Which event a container's assignment is worth; learning is what was asked for and needs none. */
-function textFor(name: string, assigned: Assigned): EventText | undefined {
-  const [rule, profile, mode, reason] = [
-    textOf(assigned.rule),
-    textOf(assigned.profile),
-    textOf(assigned.mode),
-    textOf(assigned.reason)
-  ]
-  const container = name.slice(0, 63)
-  const revision = textOf(assigned.revision).slice(0, 'sha256:'.length + 12)
-  const fallback = { type: 'Warning', action: 'Assign' } as const
+/** Returns what the event of an assignment says, by the reason that the webhook noted. Learning needs no event. */
+function noteFor(
+  reason: string,
+  { profile, mode, revision, rule }: Record<'profile' | 'mode' | 'revision' | 'rule', string>
+): Pick<EventText, 'type' | 'reason' | 'note'> | undefined {
+  const late = 'when the pod was created'
+  const nodes = 'every node that could run it'
   switch (reason) {
     case 'ready':
       return {
-        ...{ type: 'Normal', reason: 'ProfileApplied', action: 'Assign' },
-        note: `container ${container}: ${mode} ${profile}, revision ${revision} (${rule})`
+        ...{ type: 'Normal', reason: 'ProfileApplied' },
+        note: `${mode} ${profile}, revision ${revision} (${rule})`
       }
     case 'previous':
       return {
-        ...{ ...fallback, reason: 'ProfileFallback' },
-        note: `container ${container}: the previous revision ${revision} of ${profile}: when the pod was created the newest had not reached every node that could run it (${rule})`
+        ...{ type: 'Warning', reason: 'ProfileFallback' },
+        note: `the previous revision ${revision} of ${profile}: ${late} the newest had not reached ${nodes} (${rule})`
       }
     case 'not-ready':
       return {
-        ...{ ...fallback, reason: 'ProfileFallback' },
-        note: `container ${container}: RuntimeDefault instead of ${profile}: when the pod was created its revision had not reached every node that could run it (${rule}); recreate the pod once the profile is Ready`
+        ...{ type: 'Warning', reason: 'ProfileFallback' },
+        note:
+          `RuntimeDefault instead of ${profile}: ${late} its revision had not reached ${nodes} (${rule}); ` +
+          'recreate the pod once the profile is Ready'
       }
     case 'not-approved':
       return {
-        ...{ ...fallback, reason: 'ProfileMissing' },
-        note: `container ${container}: RuntimeDefault: profile ${profile} was not approved yet (${rule})`
+        ...{ type: 'Warning', reason: 'ProfileMissing' },
+        note: `RuntimeDefault: profile ${profile} was not approved yet (${rule})`
       }
     case 'unknown-profile':
       return {
-        ...{ ...fallback, reason: 'ProfileMissing' },
-        note: `container ${container}: RuntimeDefault: profile ${profile} does not exist (${rule})`
+        ...{ type: 'Warning', reason: 'ProfileMissing' },
+        note: `RuntimeDefault: profile ${profile} does not exist (${rule})`
       }
     default:
       return undefined
   }
 }
 
-/** What to say of a pod that appeared, by what our webhook left on it. Pure. */
+function textFor(name: string, assigned: Assigned): EventText | undefined {
+  const event = noteFor(textOf(assigned.reason), {
+    profile: textOf(assigned.profile),
+    mode: textOf(assigned.mode),
+    rule: textOf(assigned.rule),
+    revision: textOf(assigned.revision).slice(0, 'sha256:'.length + 12)
+  })
+  if (event === undefined) return undefined
+  return { ...event, action: 'Assign', note: `container ${name.slice(0, 63)}: ${event.note}` }
+}
+
+/** Returns the events of a new pod, from what the webhook noted on it. Pure. */
 export function podEvents(
   pod: ClusterPod,
   nowMs: number

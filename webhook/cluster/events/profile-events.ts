@@ -8,13 +8,13 @@ import type { EventText, Regarding } from './events.js'
 const readyOf = (profile: SeccompProfile): string | undefined =>
   profile.status?.conditions?.find(({ type }) => type === 'Ready')?.status
 
-/** A call that is allowed is told as the approval that it is. */
+/** The event reason of each step. An allowed syscall has the event of its approval. */
 const stepReasons: Readonly<Partial<Record<LadderStep['action'], string>>> = {
   ...{ promote: 'Promoted', canary: 'CanaryStarted', complete: 'CanaryCompleted' },
   ...{ return: 'CanaryReturned', rollback: 'RolledBack', mute: 'CallMuted' }
 }
 
-/** Steps behind the last one that was there before: a history forgets its oldest. */
+/** Returns the steps after the last one that was there before; a history drops its oldest steps. */
 function newSteps(before: readonly LadderStep[], after: readonly LadderStep[]): LadderStep[] {
   const last = before.at(-1)
   const isLast = ({ at, action, to }: LadderStep): boolean =>
@@ -22,7 +22,7 @@ function newSteps(before: readonly LadderStep[], after: readonly LadderStep[]): 
   return after.slice(after.findLastIndex(isLast) + 1)
 }
 
-/** Who moved a workload on its ladder, in words. */
+/** Returns the event of a step of a ladder. */
 function stepText({ action, by, from, to, reason }: LadderStep): EventText | undefined {
   const named = stepReasons[action]
   if (named === undefined) return undefined
@@ -31,7 +31,7 @@ function stepText({ action, by, from, to, reason }: LadderStep): EventText | und
   return { type, reason: named, action: 'Move', note: `${from} → ${to} by ${by}${why}` }
 }
 
-/** What to say of a profile that changed: Learned, Approved, Distributed, and its moves on the ladder. Pure. */
+/** Returns the events of a changed profile: Learned, Approved, Distributed, and the steps of its ladder. Pure. */
 export function profileEvents(
   before: SeccompProfile | undefined,
   after: SeccompProfile
@@ -44,7 +44,7 @@ export function profileEvents(
   const learned = sizeOfSet(after.status?.observed ?? {})
   const more = learned - sizeOfSet(before?.status?.observed ?? {})
   if (more > 0)
-    add('Learned', 'Learn', `${plural(more, 'new syscall')} observed, ${learned} in all`)
+    add('Learned', 'Learn', `${plural(more, 'new syscall')} observed, ${learned} in total`)
   const approvals = after.status?.approvals ?? []
   const approval = approvals.at(-1)
   if (approval !== undefined && approvals.length > (before?.status?.approvals?.length ?? 0)) {

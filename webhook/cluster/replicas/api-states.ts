@@ -9,7 +9,7 @@ import {
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 import { type FleetState, isReady } from '../../hub/nodes/readiness.js'
 
-/** Where people put the workload. A hub leaves out what it has no bytes of; here such a file is on no node. */
+/** Returns the ladder of a profile. A hub leaves out revisions without bytes; here their files are on no node. */
 function ladderOf(
   ladder: SeccompProfile['spec']['ladder'],
   revisionOf: (digest: string | undefined) => RevisionState | undefined
@@ -33,8 +33,8 @@ function ladderOf(
 }
 
 /**
- * What the admission decision knows of profiles, from the API's objects alone: which revisions there
- * are is in the profiles' status, who lacks them in the hubs' summaries. For replicas without a hub.
+ * Returns the states of profiles for the admission decision of replicas without a hub: the revisions come from the
+ * profiles' status, and the nodes that lack them from the hubs' summaries.
  */
 export function apiStates(
   profiles: readonly SeccompProfile[],

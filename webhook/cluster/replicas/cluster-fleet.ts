@@ -1,18 +1,19 @@
 import { joinParts, partsOf, renderingOf } from '../../hub/nodes/local-fleet.js'
 import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
 import type { FleetState, Readiness } from '../../hub/nodes/readiness.js'
-import type { ClusterNode } from '../watch/cluster-view.js'
+import type { ClusterNode, ClusterView } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
+import type { SummaryWatch } from './summary-watch.js'
 import { startupTaintKey } from '../watch/startup-taint.js'
 
-/** One source of what nodes hold: this hub's satellites, or another hub's summary. */
+/** Source is one source of what nodes hold: this hub's satellites, or another hub's summary. */
 interface Source {
   connected: ReadonlySet<string>
   away: ReadonlySet<string>
   lacking(path: string): ReadonlySet<string>
 }
 
-/** What this hub knows by itself, in the form of a summary. */
+/** Returns what this hub knows from its own satellites, in the form of a summary. */
 function ownSource(own: readonly NodeState[]): Source {
   const names = (connected: boolean) =>
     new Set(own.filter((node) => node.connected === connected).map(({ name }) => name))
@@ -27,9 +28,9 @@ function ownSource(own: readonly NodeState[]): Source {
 const isWindows = ({ labels }: ClusterNode): boolean => labels['kubernetes.io/os'] === 'windows'
 
 /**
- * Does the node count for a profile's Ready? One with a satellite does, unless it has yet to join
- * (start-up taint). One without does when any pod may come to it; tainted ones (virtual nodes,
- * control planes) may never get one.
+ * Returns whether a node counts for a profile's Ready. A node with a satellite counts, unless it has the start-up
+ * taint. A node without one counts if any pod may come to it; tainted nodes (virtual nodes, control planes) may
+ * never get a pod.
  */
 function counts(node: ClusterNode, hasSatellite: boolean): boolean {
   if (node.taints.some(({ key }) => key === startupTaintKey)) return false
@@ -39,8 +40,8 @@ function counts(node: ClusterNode, hasSatellite: boolean): boolean {
 }
 
 /**
- * The fleet of a cluster at one moment: its Linux nodes, each with what its satellite's hub says. Where
- * two hubs know a node, the one it is connected to counts; else both must know of a file.
+ * Returns the fleet of a cluster at one moment: its Linux nodes, each with what its satellite's hub reports. If two
+ * hubs know a node, the hub that it is connected to counts; if neither is, a file has to be known to both.
  * A node that no hub knows lacks everything.
  */
 export function clusterFleet(
@@ -55,14 +56,14 @@ export function clusterFleet(
   const all = [...nodes.values()].filter((node) => !isWindows(node))
   for (const node of all) {
     const connected = sources.filter((source) => source.connected.has(node.name))
-    const speak =
+    const reporting =
       connected.length > 0 ? connected : sources.filter((source) => source.away.has(node.name))
-    if (speak.length === 0) unknown.push(node.name)
-    for (const source of speak) {
+    if (reporting.length === 0) unknown.push(node.name)
+    for (const source of reporting) {
       const there = placed.get(source) ?? new Set<string>()
       placed.set(source, there.add(node.name))
     }
-    if (counts(node, speak.length > 0)) counted.add(node.name)
+    if (counts(node, reporting.length > 0)) counted.add(node.name)
   }
 
   function failedAt(path: string): Readiness['failed'] {
@@ -97,6 +98,39 @@ export function clusterFleet(
         failed,
         lacking: names
       }
+    }
+  }
+}
+
+/** FleetOfCluster follows the fleet of a cluster by its nodes and by the other hubs' summaries. */
+export class FleetOfCluster {
+  readonly #view: ClusterView
+  readonly #summaries: SummaryWatch
+
+  constructor(view: ClusterView, summaries: SummaryWatch) {
+    this.#view = view
+    this.#summaries = summaries
+  }
+
+  state(own: readonly NodeState[]): FleetState {
+    return clusterFleet(this.#view.nodes(), own, this.#summaries.summaries())
+  }
+
+  /** Returns whether the node is connected to another hub. */
+  isElsewhere(node: string): boolean {
+    return this.#summaries.summaries().some(({ connected }) => connected.has(node))
+  }
+
+  /** Returns how to stop. */
+  onChange(listener: () => void): () => void {
+    const stops = [
+      this.#summaries.onChange(listener),
+      this.#view.onChange(({ kind }) => {
+        if (kind === 'node') listener()
+      })
+    ]
+    return () => {
+      for (const stop of stops) stop()
     }
   }
 }

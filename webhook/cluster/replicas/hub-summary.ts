@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { type FleetParts, partsOf } from '../../hub/nodes/local-fleet.js'
 import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
 
-/** A revision that a node could not make ready. */
+/** SummaryFailure is a revision that a node could not make ready. */
 export interface SummaryFailure {
   node: string
   path: string
@@ -11,29 +11,29 @@ export interface SummaryFailure {
   message: string
 }
 
-/** What one hub knows of its nodes, as the other replicas read it. */
+/** HubSummary is what one hub knows of its nodes, as the other replicas read it. */
 export interface HubSummary extends FleetParts {
   /** Connected to this hub now. */
   connected: ReadonlySet<string>
-  /** Were connected to it, and it remembers what they hold. */
+  /** Were connected to it; it remembers what they hold. */
   away: ReadonlySet<string>
-  /** Nodes among them that lack the revision of that path; all of them for one that the hub does not know. */
+  /** Returns the nodes that lack the revision of a path; all of them for a path that the hub does not know. */
   lacking(path: string): ReadonlySet<string>
   failures: readonly SummaryFailure[]
 }
 
 /**
- * The wire form, compressed JSON. Bounded: node names and twelve bytes a path are listed once; nodes
- * that lack the same are one group, so a fleet that is complete has no group at all.
+ * Wire is the compressed JSON of a summary. Its size is bounded: node names, and twelve bytes per path, are listed
+ * once. Nodes that lack the same paths are one group, so a complete fleet has no group.
  */
 interface Wire {
   version: 1
   nodes: string[]
-  /** Of `nodes`, by index. */
+  /** Indexes in `nodes`. */
   away: number[]
-  /** `keyLength` characters for each path the hub wants its nodes to hold. */
+  /** `keyLength` characters for each path that the hub's nodes should hold. */
   paths: string
-  /** `lacks` by index of `paths`; null: everything. */
+  /** `lacks` has indexes in `paths`; null: everything. */
   groups: { nodes: number[]; lacks: number[] | null }[]
   failures: { node: number; path: string; code: string; message: string }[]
   runtimes: { name: string; version: string }[]
@@ -42,13 +42,13 @@ interface Wire {
 
 const keyLength = 16
 const mostFailures = 64
-/** Indexes in all groups; nodes beyond it are said to lack everything, which is never wrong to act on. */
+/** Indexes in all groups. Further nodes are written as lacking everything, which is always safe. */
 const mostIndexes = 200_000
 /** An object of the API may have 1 MiB, base64 and metadata included. */
 export const mostBytes = 700 * 1024
 const mostUnpacked = 64 * 1024 * 1024
 
-/** Twelve bytes of a digest: nobody finds a second path for a key by trying. */
+/** Returns twelve bytes of the path's digest: a second path with the same key cannot be found by trying. */
 function keyOf(path: string): string {
   return createHash('sha256').update(path).digest('base64').slice(0, keyLength)
 }
@@ -76,7 +76,7 @@ function groupsOf(nodes: readonly NodeState[], paths: readonly string[]): Wire['
   return [...groups.values()]
 }
 
-/** Summarises a hub's nodes with respect to the paths it wants them to hold. Same input, same bytes. */
+/** Summarises which wanted paths a hub's nodes hold. The same input gives the same bytes. */
 export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<string>): Buffer {
   const paths = [...wanted].sort()
   const failures: Wire['failures'] = []
@@ -99,7 +99,7 @@ export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<stri
   }
   const bytes = gzipSync(JSON.stringify(wire))
   if (bytes.length <= mostBytes) return bytes
-  // Without groups of their own all nodes that lack anything lack everything.
+  // One group for all nodes that lack anything: they are written as lacking everything.
   const lagging = [...new Set(wire.groups.flatMap((group) => group.nodes))].sort((a, b) => a - b)
   return gzipSync(JSON.stringify({ ...wire, groups: [{ nodes: lagging, lacks: null }] }))
 }
@@ -108,7 +108,7 @@ const isList = (value: unknown, isOne: (one: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(isOne)
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isNumber = (value: unknown): boolean => typeof value === 'number'
-/** A record whose members hold what they should. */
+/** Returns a check that each member of a record passes its own check. */
 const isRecord =
   (members: Record<string, (value: unknown) => boolean>) =>
   (value: unknown): boolean =>
@@ -118,7 +118,7 @@ const isRecord =
       holds((value as Record<string, unknown>)[name])
     )
 
-/** Whoever may write ConfigMaps there may write anything: it must not end another replica. */
+/** Anybody who may write ConfigMaps can write anything here, which must not crash a replica. */
 const isWire = isRecord({
   version: (version) => version === 1,
   nodes: (nodes) => isList(nodes, isText),
@@ -138,7 +138,7 @@ const isWire = isRecord({
   paths: isText
 }) as (value: unknown) => value is Wire
 
-/** Reads a summary; undefined for one of another version or that is none. */
+/** Reads a summary; undefined for another version or other content. */
 export function decodeSummary(bytes: Buffer): HubSummary | undefined {
   let wire: unknown
   try {

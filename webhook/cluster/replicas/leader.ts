@@ -3,12 +3,12 @@ import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 
-/** Whether this process is the one that writes. */
+/** Leader is this process's part in the election of one writer among the replicas. */
 export interface Leader {
   isLeader(): boolean
-  /** Called when it becomes the one, or is no longer. Returns how to stop. */
+  /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
   onChange(listener: (leads: boolean) => void): () => void
-  /** Gives the lease back, so that the next one need not wait. */
+  /** Releases the lease, so that the next leader need not wait for it to expire. */
   close(): Promise<void>
 }
 
@@ -17,12 +17,12 @@ export interface LeaderOptions {
   namespace: string
   /** Name of the Lease (coordination.k8s.io/v1). */
   name: string
-  /** For people who look at the Lease; a random part is added. */
+  /** Shown to people in the Lease; a random part is added. */
   identity: string
   logger: Logger
-  /** Nobody takes a lease before it was silent for so long. */
+  /** Another replica takes the lease when it was not renewed for this long. */
   leaseMs?: number
-  /** Between two tries, of leader and others. */
+  /** Between two attempts, of the leader and of others. */
   retryMs?: number
 }
 
@@ -41,126 +41,166 @@ interface Lease {
 /** metav1.MicroTime. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
 
+interface LeaseObserved {
+  /** The newest renewal that was seen. */
+  renewal: string
+  /** When it was seen, by this process's own clock. */
+  at: number
+}
+
 /**
- * Leader election by a Lease, as client-go does it: the holder renews, another one takes over when it
- * saw no renewal for the lease's duration by its own clock; a write carries the version that was
- * read, so of two takers one fails. A holder that cannot renew stops leading before anybody may take
- * over, whether or not its timers run.
+ * LeaseElection elects a leader by a Lease, as client-go does: the holder renews the lease, and another replica takes
+ * it when it saw no renewal for the lease's duration by its own clock. A write carries the version that was read, so
+ * of two replicas one fails. A holder that cannot renew stops leading before another replica may take the lease,
+ * whether or not its timers run.
  */
-export function startLeader(options: LeaderOptions): Leader {
-  const { call, namespace, name, logger, leaseMs = 15_000, retryMs = 2000 } = options
-  const identity = `${options.identity}_${randomBytes(4).toString('hex')}`
-  const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
-  const listeners = new Set<(leads: boolean) => void>()
-  /** The renewal that was seen last, and when (own clock). */
-  let seen = ''
-  let seenAt = 0
-  let renewedAt = Number.NEGATIVE_INFINITY
-  let told = false
-  let complaint = ''
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-  let running: Promise<void> = Promise.resolve()
+class LeaseElection implements Leader {
+  readonly #options: LeaderOptions
+  readonly #identity: string
+  readonly #collection: string
+  readonly #leaseMs: number
+  readonly #retryMs: number
+  readonly #listeners = new Set<(leads: boolean) => void>()
+  #observed: LeaseObserved = { renewal: '', at: 0 }
+  #renewedAt = Number.NEGATIVE_INFINITY
+  /** What the listeners know. */
+  #led = false
+  /** Code of the failure that was logged last. */
+  #logged = ''
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  #running: Promise<void>
 
-  const isLeader = (): boolean => performance.now() - renewedAt < leaseMs * (2 / 3)
-
-  function tell(): void {
-    const leads = isLeader()
-    if (leads === told) return
-    told = leads
-    logger.info({ lease: name, identity }, leads ? 'this hub writes' : 'this hub stands by')
-    for (const listener of [...listeners]) listener(leads)
+  constructor(options: LeaderOptions) {
+    const { namespace, identity, leaseMs = 15_000, retryMs = 2000 } = options
+    this.#options = options
+    this.#identity = `${identity}_${randomBytes(4).toString('hex')}`
+    this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+    this.#leaseMs = leaseMs
+    this.#retryMs = retryMs
+    this.#running = this.#round()
   }
 
-  async function read(): Promise<Lease | undefined> {
+  isLeader(): boolean {
+    return performance.now() - this.#renewedAt < this.#leaseMs * (2 / 3)
+  }
+
+  onChange(listener: (leads: boolean) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+    if (this.isLeader()) await this.#release().catch(() => undefined)
+    this.#renewedAt = Number.NEGATIVE_INFINITY
+    this.#listeners.clear()
+  }
+
+  async #round(): Promise<void> {
     try {
-      return (await call('GET', `${collection}/${name}`, { timeoutMs: leaseMs / 3 })) as Lease
+      await this.#attempt()
+      this.#logged = ''
+    } catch (thrown) {
+      this.#logFailure(thrown)
+    }
+    this.#notify()
+    if (this.#closed) return
+    this.#timer = setTimeout(
+      () => {
+        this.#running = this.#round()
+      },
+      this.#retryMs * (0.8 + Math.random() * 0.4)
+    )
+  }
+
+  async #attempt(): Promise<void> {
+    const began = performance.now()
+    const lease = await this.#read()
+    if (!this.#isFree(lease)) {
+      this.#renewedAt = Number.NEGATIVE_INFINITY
+      return
+    }
+    await this.#write(lease, this.#identity)
+    // After a lapse, even a short one, listeners first get its end: then they know that they missed changes.
+    this.#notify()
+    // The time before the write: the other replicas count from when they saw it, which is later.
+    this.#renewedAt = began
+  }
+
+  #isFree(lease: Lease | undefined): boolean {
+    const holder = lease?.spec.holderIdentity ?? ''
+    const renewal = `${holder} ${lease?.spec.renewTime ?? ''}`
+    const now = performance.now()
+    if (renewal !== this.#observed.renewal) this.#observed = { renewal, at: now }
+    return holder === '' || holder === this.#identity || now - this.#observed.at >= this.#leaseMs
+  }
+
+  #notify(): void {
+    const leads = this.isLeader()
+    if (leads === this.#led) return
+    this.#led = leads
+    const { logger, name } = this.#options
+    logger.info(
+      { lease: name, identity: this.#identity },
+      leads ? 'became leader' : 'stopped being leader'
+    )
+    for (const listener of [...this.#listeners]) listener(leads)
+  }
+
+  #logFailure(thrown: unknown): void {
+    const { code, message } = toSeccoError(thrown)
+    // A conflict only means that another replica was faster.
+    if (code !== 'CONFLICT' && this.#logged !== code) {
+      this.#options.logger.warn({ code, reason: message }, 'lease not renewed')
+    }
+    this.#logged = code
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    const { call, name } = this.#options
+    const timeoutMs = this.#leaseMs / 3
+    try {
+      return (await call('GET', `${this.#collection}/${name}`, { timeoutMs })) as Lease
     } catch (error) {
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return undefined
       throw error
     }
   }
 
-  async function write(before: Lease | undefined, holder: string): Promise<void> {
-    const now = microTime()
-    const kept = before?.spec.holderIdentity === holder
-    const spec: LeaseSpec = {
-      holderIdentity: holder,
-      leaseDurationSeconds: Math.max(1, Math.ceil(leaseMs / 1000)),
-      acquireTime: kept ? (before.spec.acquireTime ?? now) : now,
-      renewTime: now,
-      leaseTransitions: (before?.spec.leaseTransitions ?? 0) + (kept ? 0 : 1)
-    }
+  async #release(): Promise<void> {
+    const lease = await this.#read()
+    if (lease !== undefined) await this.#write(lease, '')
+  }
+
+  async #write(before: Lease | undefined, holder: string): Promise<void> {
+    const { call, name, namespace } = this.#options
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
       metadata: before?.metadata ?? { name, namespace },
-      spec
+      spec: this.#specFor(before, holder)
     }
-    const path = before === undefined ? collection : `${collection}/${name}`
-    await call(before === undefined ? 'POST' : 'PUT', path, { body, timeoutMs: leaseMs / 3 })
+    const path = before === undefined ? this.#collection : `${this.#collection}/${name}`
+    const timeoutMs = this.#leaseMs / 3
+    await call(before === undefined ? 'POST' : 'PUT', path, { body, timeoutMs })
   }
 
-  async function attempt(): Promise<void> {
-    const began = performance.now()
-    const lease = await read()
-    const holder = lease?.spec.holderIdentity ?? ''
-    const renewal = `${holder} ${lease?.spec.renewTime ?? ''}`
-    if (renewal !== seen) {
-      seen = renewal
-      seenAt = performance.now()
-    }
-    const free = holder === '' || holder === identity || performance.now() - seenAt >= leaseMs
-    if (!free) {
-      renewedAt = Number.NEGATIVE_INFINITY
-      return
-    }
-    await write(lease, identity)
-    // Who wrote nothing in a lapse looks again when it hears that it is over: also when it was a short one.
-    tell()
-    // From before the write: the others count from when they saw it, which is later.
-    renewedAt = began
-  }
-
-  async function round(): Promise<void> {
-    try {
-      await attempt()
-      complaint = ''
-    } catch (thrown) {
-      const { code, message } = toSeccoError(thrown)
-      // Another one was quicker: no news.
-      if (code !== 'CONFLICT' && complaint !== code) logger.warn({ code }, `lease: ${message}`)
-      complaint = code
-    }
-    tell()
-    if (closed) return
-    timer = setTimeout(
-      () => {
-        running = round()
-      },
-      retryMs * (0.8 + Math.random() * 0.4)
-    )
-  }
-
-  running = round()
-
-  return {
-    isLeader,
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    async close() {
-      closed = true
-      clearTimeout(timer)
-      await running
-      if (isLeader()) {
-        await read()
-          .then((lease) => (lease === undefined ? undefined : write(lease, '')))
-          .catch(() => undefined)
-      }
-      renewedAt = Number.NEGATIVE_INFINITY
-      listeners.clear()
+  #specFor(before: Lease | undefined, holder: string): LeaseSpec {
+    const now = microTime()
+    const isKept = before?.spec.holderIdentity === holder
+    return {
+      holderIdentity: holder,
+      leaseDurationSeconds: Math.max(1, Math.ceil(this.#leaseMs / 1000)),
+      acquireTime: isKept ? (before.spec.acquireTime ?? now) : now,
+      renewTime: now,
+      leaseTransitions: (before?.spec.leaseTransitions ?? 0) + (isKept ? 0 : 1)
     }
   }
+}
+
+export function startLeader(options: LeaderOptions): Leader {
+  return new LeaseElection(options)
 }

@@ -2,37 +2,37 @@ import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 
-/** Label of every hub's summary object. */
+/** Label of each hub's summary object. */
 export const summaryLabel = 'secco.dev/hub-summary'
 export const namePrefix = 'secco-hub-'
 
-/** Writes this hub's summary to the API server, and renews it. */
+/** SummaryPublisher writes this hub's summary to the API server, and renews it. */
 export interface SummaryPublisher {
-  /** What is told may have changed. */
+  /** Schedules a write: the summary may have changed. */
   changed(): void
-  /** Tells that this hub is going: its nodes are away from now on. */
+  /** Marks this hub as ended: its nodes are away from now on. */
   close(): Promise<void>
 }
 
 export interface SummaryPublisherOptions {
   call: ApiCall
   namespace: string
-  /** Of this hub: its pod's name. */
+  /** This hub: its pod's name. */
   id: string
   content: () => Buffer
   logger: Logger
-  /** Changes are collected this long, and no two writes are nearer than that. */
+  /** Changes are collected this long; it is also the least time between two writes. */
   debounceMs?: number
   renewMs?: number
 }
 
-/** Publishes one ConfigMap `secco-hub-<id>`; a failed write is said once and tried again. */
+/** Publishes one ConfigMap `secco-hub-<id>`. A failed write is logged once and retried. */
 export function startSummaryPublisher(options: SummaryPublisherOptions): SummaryPublisher {
   const { call, namespace, id, logger, debounceMs = 300, renewMs = 15_000 } = options
   const name = `${namePrefix}${id}`
   const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
   let written: string | undefined
-  let complaint = ''
+  let logged = ''
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let queue = Promise.resolve()
@@ -54,11 +54,12 @@ export function startSummaryPublisher(options: SummaryPublisherOptions): Summary
         body
       })
       written = summary
-      complaint = ''
+      logged = ''
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      if (complaint !== code) logger.error({ code }, `hub summary: ${message}`)
-      complaint = code
+      if (logged !== code)
+        logger.error({ code, reason: message }, 'summary of this hub not written')
+      logged = code
       if (!ended) later(1000)
     }
   }

@@ -3,12 +3,12 @@ import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { NodeFacts } from '../../../src/rules/node-facts.js'
 import type { Labels } from '../../../src/rules/selector.js'
 
-/** What Secco keeps of a pod (core/v1): never its environment, volumes or annotations but ours. */
+/** ClusterPod is what Secco keeps of a pod (core/v1): no environment, no volumes, and only its own annotation. */
 export interface ClusterPod {
   uid: string
   namespace: string
   name: string
-  /** Empty while it is not scheduled. */
+  /** Empty until the pod is scheduled. */
   node: string
   labels: Labels
   /** Topmost owner: the Deployment behind a ReplicaSet, the CronJob behind a Job, or the pod itself. */
@@ -16,28 +16,28 @@ export interface ClusterPod {
   containers: readonly ClusterContainer[]
   /** Pending, Running, Succeeded, Failed, Unknown. */
   phase: string
-  /** Our annotation `secco.dev/assigned` as it is; empty without one. */
+  /** The annotation `secco.dev/assigned`, unparsed; empty without one. */
   assigned: string
   /** RFC 3339. */
   createdAt: string
 }
 
-/** What Secco keeps of a node. */
+/** ClusterNode is what Secco keeps of a node. */
 export interface ClusterNode extends NodeFacts {
   uid: string
 }
 
-/** What changed. A pod that was deleted comes with what it was. */
+/** ClusterChange is one change. A deleted pod comes with its last state. */
 export type ClusterChange =
   | { kind: 'pod'; uid: string; before?: ClusterPod; after?: ClusterPod }
   | { kind: 'node'; name: string; before?: ClusterNode; after?: ClusterNode }
   | { kind: 'namespace'; name: string; after?: Labels }
 
-/** What the Kubernetes API says beyond Secco's own objects, in memory. Nothing here asks anybody. */
+/** ClusterView holds pods, nodes and namespaces in memory. It makes no requests. */
 export interface ClusterView {
-  /** By uid: those that exist. Empty where pods are not watched (admission only). */
+  /** Existing pods, by uid. Empty where pods are not watched (admission only). */
   pods(): ReadonlyMap<string, ClusterPod>
-  /** The same, and pods that were deleted less than an hour ago: what they did arrives later. */
+  /** Returns an existing pod, or one that was deleted less than an hour ago: its observations arrive later. */
   pod(uid: string): ClusterPod | undefined
   podsOn(node: string): readonly ClusterPod[]
   /** By name. */
@@ -48,7 +48,7 @@ export interface ClusterView {
   onChange(listener: (change: ClusterChange) => void): () => void
 }
 
-/** A view that somebody fills: the informers, or a test. */
+/** ClusterCache is a view that the informers, or a test, fill. */
 export interface ClusterCache extends ClusterView {
   putPod: (pod: ClusterPod) => void
   removePod: (uid: string) => void
@@ -59,10 +59,10 @@ export interface ClusterCache extends ClusterView {
 }
 
 const rememberMs = 3_600_000
-/** Deleted pods that are remembered at most. */
+/** At most this many deleted pods are remembered. */
 const mostGone = 20_000
 
-/** An empty view. `now` in ms. */
+/** Returns an empty view. `now` in milliseconds. */
 export function createClusterCache(now: () => number = Date.now): ClusterCache {
   const pods = new Map<string, ClusterPod>()
   const byNode = new Map<string, Map<string, ClusterPod>>()
@@ -70,7 +70,7 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
   const nodes = new Map<string, ClusterNode>()
   const namespaces = new Map<string, Labels>()
   const listeners = new Set<(change: ClusterChange) => void>()
-  const tell = (change: ClusterChange): void => {
+  const notify = (change: ClusterChange): void => {
     for (const listener of [...listeners]) listener(change)
   }
 
@@ -114,7 +114,7 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
       pods.set(pod.uid, pod)
       gone.delete(pod.uid)
       place(pod)
-      tell({ kind: 'pod', uid: pod.uid, after: pod, ...(before && { before }) })
+      notify({ kind: 'pod', uid: pod.uid, after: pod, ...(before && { before }) })
     },
     removePod(uid) {
       const before = pods.get(uid)
@@ -123,23 +123,23 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
       unplace(before)
       gone.set(uid, { pod: before, at: now() })
       forgetOld()
-      tell({ kind: 'pod', uid, before })
+      notify({ kind: 'pod', uid, before })
     },
     putNode(node) {
       const before = nodes.get(node.name)
       nodes.set(node.name, node)
-      tell({ kind: 'node', name: node.name, after: node, ...(before && { before }) })
+      notify({ kind: 'node', name: node.name, after: node, ...(before && { before }) })
     },
     removeNode(name) {
       const before = nodes.get(name)
-      if (nodes.delete(name)) tell({ kind: 'node', name, ...(before && { before }) })
+      if (nodes.delete(name)) notify({ kind: 'node', name, ...(before && { before }) })
     },
     putNamespace(name, labels) {
       namespaces.set(name, labels)
-      tell({ kind: 'namespace', name, after: labels })
+      notify({ kind: 'namespace', name, after: labels })
     },
     removeNamespace(name) {
-      if (namespaces.delete(name)) tell({ kind: 'namespace', name })
+      if (namespaces.delete(name)) notify({ kind: 'namespace', name })
     }
   }
 }

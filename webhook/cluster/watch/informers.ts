@@ -15,7 +15,7 @@ export interface InformerOptions {
   config: KubeConfig
   /** Default: all three. Admission alone needs no pods. */
   resources?: readonly WatchedResource[]
-  /** Told of everything that the watches go through; for metrics and logs. */
+  /** Gets each event of the watches, for metrics and logs. */
   onWatch?: (resource: WatchedResource, event: ReflectorEvent, error?: unknown) => void
   /** See ReflectorOptions. */
   firstMs?: number
@@ -26,7 +26,7 @@ export interface Informers extends ClusterView {
   close(): void
 }
 
-/** One kind of object: how it is taken into the cache and how it is known there. */
+/** Sink puts one kind of object into the cache. */
 interface Sink {
   keys: () => Iterable<string>
   keyOf: (raw: RawObject) => string
@@ -35,8 +35,8 @@ interface Sink {
 }
 
 /**
- * Keeps a ClusterView true by one supervised watch per resource. Resolves when each was listed once.
- * A status update that changes nothing of what is kept is no change.
+ * Keeps a ClusterView up to date with one supervised watch per resource. Resolves when each was listed once.
+ * A status update that changes no kept field is not a change.
  * Errors: FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE of the first lists; later failures are retried.
  */
 export async function startInformers(options: InformerOptions): Promise<Informers> {

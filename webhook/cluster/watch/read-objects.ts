@@ -8,7 +8,7 @@ import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
 import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { ClusterNode, ClusterPod } from './cluster-view.js'
 
-/** The API server's JSON: of known shape, yet every member may be absent. */
+/** Raw is the API server's JSON. Its shape is known, but each member may be absent. */
 type Raw = Record<string, unknown>
 
 const isObject = (value: unknown): value is Raw => typeof value === 'object' && value !== null
@@ -28,7 +28,7 @@ function localhostOf(holder: Raw): { type: string; path: string } {
   return { type: textOf(profile['type']), path: textOf(profile['localhostProfile']) }
 }
 
-/** `containerd://<id>` and the like. */
+/** Returns the id in `containerd://<id>`. */
 function idOf(status: Raw | undefined): string {
   return textOf(status?.['containerID']).replace(/^[a-z0-9.+-]+:\/\//, '')
 }
@@ -60,14 +60,14 @@ function ownerOf(metadata: Raw, labels: Labels): WorkloadRef {
     kind: textOf(controller?.['kind']),
     name: textOf(controller?.['name'])
   }
-  // A static pod's mirror is owned by its node, which is no workload.
+  // The mirror of a static pod is owned by its node, which is not a workload.
   if (reference.kind === '' || reference.name === '' || reference.kind === 'Node') {
     return { kind: 'Pod', name: textOf(metadata['name']) }
   }
   return topmostOwner(reference, labels)
 }
 
-/** Takes from a pod (core/v1) what Secco keeps. */
+/** Returns what Secco keeps of a pod (core/v1). */
 export function readPod(raw: RawObject): ClusterPod {
   const metadata = raw.metadata as unknown as Raw
   const spec = objectOf(raw['spec'])
@@ -87,7 +87,7 @@ export function readPod(raw: RawObject): ClusterPod {
   }
 }
 
-/** Takes from a node (core/v1) what decides which pods could run there. */
+/** Returns the fields of a node (core/v1) that decide which pods can run there. */
 export function readNode(raw: RawObject): ClusterNode {
   const metadata = raw.metadata as unknown as Raw
   const spec = objectOf(raw['spec'])
@@ -106,7 +106,7 @@ export function readNode(raw: RawObject): ClusterNode {
   }
 }
 
-/** Labels of a namespace (core/v1). */
+/** Returns the labels of a namespace (core/v1). */
 export function readNamespace(raw: RawObject): Labels {
   return objectOf((raw.metadata as unknown as Raw)['labels']) as Labels
 }

@@ -1,7 +1,7 @@
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
 import type { ClusterPod, ClusterView } from './cluster-view.js'
 
-/** Which revisions pods ask for in their spec, wherever they run or may yet run. */
+/** References keeps the revisions that the specs of running and pending pods name. */
 export interface References {
   list(): RevisionRef[]
   onChange(listener: () => void): () => void
@@ -10,10 +10,10 @@ export interface References {
 
 const pathForm =
   /^secco\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)\/([0-9a-f]{64})\.json$/
-/** Anybody who may make pods can write a path by hand: so many are kept on the nodes. */
+/** Anybody who may create pods can write a path by hand, so nodes keep at most this many. */
 const mostKept = 5000
 
-/** The revision of a path below the kubelet's seccomp root; undefined for what is none. */
+/** Returns the revision of a path below the kubelet's seccomp root; undefined for other paths. */
 export function revisionOfPath(path: string): RevisionRef | undefined {
   const [, namespace, profile, hex] = pathForm.exec(path) ?? []
   if (namespace === undefined || profile === undefined || hex === undefined) return undefined
@@ -22,7 +22,7 @@ export function revisionOfPath(path: string): RevisionRef | undefined {
 }
 
 function pathsOf(pod: ClusterPod | undefined): Set<string> {
-  // What has ended is not started again.
+  // An ended pod does not start again.
   if (pod === undefined || pod.phase === 'Succeeded' || pod.phase === 'Failed') return new Set()
   return new Set(
     pod.containers.flatMap(({ localhostProfile }) =>
@@ -31,12 +31,12 @@ function pathsOf(pod: ClusterPod | undefined): Set<string> {
   )
 }
 
-/** Counts, pod by pod, as the view changes. */
+/** Counts the references of each pod as the view changes. */
 export function createReferences(view: ClusterView): References {
   const counts = new Map<string, number>()
   const listeners = new Set<() => void>()
 
-  /** True when a path is wanted now that was not, or the other way. */
+  /** Returns true when a path is now the first or no longer referred to. */
   function add(paths: Iterable<string>, by: 1 | -1): boolean {
     let changed = false
     for (const path of paths) {

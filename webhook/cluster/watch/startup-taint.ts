@@ -3,15 +3,15 @@ import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 import type { ClusterNode, ClusterView } from './cluster-view.js'
 
-/** Put on nodes when they register (kubelet --register-with-taints): no pod comes before the files. */
+/** Nodes register with this taint (kubelet --register-with-taints), so that no pod comes before the files. */
 export const startupTaintKey = 'secco.dev/not-ready'
 
 export const hasStartupTaint = ({ taints }: ClusterNode): boolean =>
   taints.some(({ key }) => key === startupTaintKey)
 
 /**
- * A JSON patch that takes the taint away, and nothing else: taints are one list to the API server, so
- * the place is tested first. undefined: it is not there.
+ * Returns a JSON patch that removes only this taint. Taints are one list to the API server, so the patch tests the
+ * position first. Undefined: the node does not have the taint.
  */
 export function untaint({ taints }: ClusterNode): object[] | undefined {
   const at = taints.findIndex(({ key }) => key === startupTaintKey)
@@ -23,23 +23,23 @@ export function untaint({ taints }: ClusterNode): object[] | undefined {
 }
 
 export interface StartupTaints {
-  /** Looks again: a node may hold everything now. */
-  look(): void
+  /** Scans the nodes: one may hold everything now. */
+  scan(): void
   close(): void
 }
 
 const retryMs = 5000
 
-/** Takes the start-up taint from each node whose satellite holds everything for the first time. */
+/** Removes the start-up taint from each node whose satellite holds every file. */
 export function createStartupTaints(options: {
   view: ClusterView
   call: ApiCall
-  /** The node is connected to this hub and holds every file. */
+  /** Returns whether the node is connected to this hub and holds every file. */
   isComplete: (node: string) => boolean
   logger: Logger
 }): StartupTaints {
   const { view, call, logger } = options
-  /** Asked for, name and uid; kept until the view shows it, which is a moment later. */
+  /** Nodes with a request, uid by name; kept until the view shows the change, which is a moment later. */
   const asked = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined
   let closed = false
@@ -50,27 +50,27 @@ export function createStartupTaints(options: {
     const contentType = 'application/json-patch+json'
     try {
       await call('PATCH', `/api/v1/nodes/${node.name}`, { body, contentType })
-      logger.info({ node: node.name }, 'the node has every file: start-up taint removed')
+      logger.info({ node: node.name }, 'start-up taint removed')
     } catch (error) {
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return
       const { code, message } = toSeccoError(error)
       asked.delete(node.name)
-      logger.warn({ code, node: node.name }, `start-up taint: ${message}`)
+      logger.warn({ code, node: node.name, reason: message }, 'start-up taint not removed')
       if (!closed) timer ??= setTimeout(retry, retryMs)
     }
   }
 
   function retry(): void {
     timer = undefined
-    look()
+    scan()
   }
 
-  function look(): void {
+  function scan(): void {
     if (closed) return
     for (const name of asked.keys()) if (!view.nodes().has(name)) asked.delete(name)
     for (const node of view.nodes().values()) {
       if (!hasStartupTaint(node)) asked.delete(node.name)
-      // One that comes back under its name is another one, and has its taint again.
+      // A node that returns under the same name with another uid has its taint again.
       else if (asked.get(node.name) !== node.uid && options.isComplete(node.name)) {
         asked.set(node.name, node.uid)
         void open(node)
@@ -79,7 +79,7 @@ export function createStartupTaints(options: {
   }
 
   return {
-    look,
+    scan,
     close() {
       closed = true
       clearTimeout(timer)

@@ -2,12 +2,12 @@ import { states } from '../../../src/confinement/state.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import type { ContainerView } from './container-views.js'
-import { type TruthRoute, textOf } from './route.js'
-import type { Truth } from '../truth.js'
+import { type ConfinementRoute, textOf } from './route.js'
+import type { Confinement } from './confinement.js'
 
-/** Keeps what a query asks for. */
+/** Returns the views that match a query. */
 export function chosen(
-  truth: Pick<Truth, 'views'>,
+  confinement: Pick<Confinement, 'views'>,
   views: readonly ContainerView[],
   query: Readonly<Record<string, string | string[] | undefined>>
 ): ContainerView[] {
@@ -16,7 +16,7 @@ export function chosen(
   const text = own('selector')
   const selector = text === undefined ? undefined : parseSelector(text)
   const hasLabels = (view: ContainerView): boolean =>
-    selector === undefined || selectorMatches(selector, truth.views.labelsOf(view.key))
+    selector === undefined || selectorMatches(selector, confinement.views.labelsOf(view.key))
   return views.filter(
     (view) =>
       hasLabels(view) &&
@@ -52,18 +52,20 @@ export const byPlace = (a: Place, b: Place): number =>
     ? -1
     : 1
 
-export function containerRoutes(truth: Truth): TruthRoute[] {
+export function containerRoutes(confinement: Confinement): ConfinementRoute[] {
   const needs = { verb: 'list', resource: 'containers' } as const
   return [
     {
       ...{ method: 'GET', url: '/api/v1/containers', needs, cli: 'secco ps' },
-      summary: 'Every running container and how the kernel really confines it',
-      handle: ({ query }) => ({ items: chosen(truth, truth.views.list(), query).sort(byPlace) })
+      summary: 'Every running container and how the kernel confines it',
+      handle: ({ query }) => ({
+        items: chosen(confinement, confinement.views.list(), query).sort(byPlace)
+      })
     },
     {
       ...{ method: 'GET', url: '/api/v1/summary', needs, cli: 'secco ps' },
-      summary: 'The same, counted',
-      handle: ({ query }) => summaryOf(chosen(truth, truth.views.list(), query))
+      summary: 'The number of running containers by state',
+      handle: ({ query }) => summaryOf(chosen(confinement, confinement.views.list(), query))
     }
   ]
 }

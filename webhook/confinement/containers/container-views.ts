@@ -1,24 +1,19 @@
-import type { ContainerView, ContainerViews } from './container-view-types.js'
-import type { ContainerDecision } from '../../../src/rules/decision.js'
-import { decide } from '../../../src/rules/decide.js'
-import { assignedOf } from '../../../src/confinement/assigned.js'
-import {
-  type ConfinementFacts,
-  driftOf,
-  riskOfState,
-  stateOf
-} from '../../../src/confinement/state.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
-import type { Running } from '../../hub/nodes/inventory.js'
-import { namedRevision, shortRevision } from '../../../src/rules/revision-names.js'
-import { bitsIn, rowWords } from '../../hub/nodes/used-sets.js'
+import type { Labels } from '../../../src/rules/selector.js'
 import { abis } from '../../../src/syscalls/abi.js'
-import { factsOf, whoIs } from './pod-facts.js'
+import type { DenialNews } from '../../hub/denials/denial-rows.js'
+import type { Running } from '../../hub/nodes/inventory.js'
+import { bitsIn, type FleetSets, rowWords } from '../../hub/nodes/used-sets.js'
+import type {
+  ContainerListener,
+  ContainerView,
+  ContainerViews,
+  DecidedContainer
+} from './container-view.js'
+import { ContainerViewBuilder } from './container-view-builder.js'
 import type { RevisionIndex } from './revision-index.js'
-import type { TruthSources } from './sources.js'
-import { unprotectedOf } from './unprotected.js'
+import type { ConfinementSources } from './sources.js'
 
-export type { ContainerView, ContainerViews } from './container-view-types.js'
+export type { ContainerView, ContainerViews } from './container-view.js'
 
 interface Entry {
   running: Running
@@ -26,260 +21,246 @@ interface Entry {
   text: string
 }
 
-/** Changes of rules and profiles are worked out for all, so many containers per turn. */
-const slice = 1000
+/** Containers that are computed in one turn of the event loop when all are. */
+const turnSize = 1000
 const settleMs = 100
 const denialsEveryMs = 500
-const mostRuns = 100_000
 
-function pathOf({ profile, digest }: { profile: string; digest: string }): string {
-  const [namespace = '', name = ''] = profile.split('/')
-  return revisionPath(namespace, name, digest)
+function countSyscalls(sets: FleetSets, id: string): number {
+  const row = sets.rowOf(id)
+  if (row === undefined) return 0
+  let sum = 0
+  for (const abi of abis) {
+    const words = sets.rows(abi)
+    for (let at = row * rowWords; at < (row + 1) * rowWords; at += 1) sum += bitsIn(words[at] ?? 0)
+  }
+  return sum
 }
 
-function wantedOf(decision: ContainerDecision | undefined): string {
-  return decision?.outcome === 'assigned' ? (decision.revision ?? '') : ''
-}
+/** ViewTable holds the current view of each container, by the container's key and by its pod. */
+class ViewTable {
+  readonly #entries = new Map<string, Entry>()
+  readonly #keysOfPod = new Map<string, Set<string>>()
 
-export function createContainerViews(
-  sources: TruthSources,
-  index: () => RevisionIndex
-): ContainerViews {
-  const { hub } = sources
-  const entries = new Map<string, Entry>()
-  const listeners = new Set<
-    (changed: readonly ContainerView[], gone: readonly ContainerView[]) => void
-  >()
-  /** How often a container of one name was seen to begin: of a pod, or of a name on a node. */
-  const runs = new Map<string, { keys: Set<string> }>()
-  /** `node id` of those of which a call was refused. */
-  const grown = new Set<string>()
-  /** Ids by uid of the pod. */
-  const ofPod = new Map<string, Set<string>>()
-  let timer: NodeJS.Timeout | undefined
-  let refreshing = false
-  let again = false
-  let closed = false
+  readonly #builder: ContainerViewBuilder
 
-  function placeOf(running: Running): string {
-    const { container, node } = running
-    const own = container?.name ?? ''
-    return (container?.podUid ?? '') === '' ? `${node} ${own}` : `${container?.podUid ?? ''} ${own}`
+  constructor(builder: ContainerViewBuilder) {
+    this.#builder = builder
   }
 
-  function restartsOf(running: Running): number {
-    const place = placeOf(running)
-    const known = runs.get(place) ?? { keys: new Set<string>() }
-    if (known.keys.size < 256) known.keys.add(running.id)
-    runs.set(place, known)
-    const [oldest] = runs.keys()
-    if (runs.size > mostRuns && oldest !== undefined) runs.delete(oldest)
-    return known.keys.size - 1
+  get(id: string): Entry | undefined {
+    return this.#entries.get(id)
   }
 
-  function syscallsOf(id: string): number {
-    const row = hub.sets.rowOf(id)
-    if (row === undefined) return 0
-    let sum = 0
-    for (const abi of abis) {
-      const words = hub.sets.rows(abi)
-      for (let at = row * rowWords; at < (row + 1) * rowWords; at += 1)
-        sum += bitsIn(words[at] ?? 0)
-    }
-    return sum
+  all(): Entry[] {
+    return [...this.#entries.values()]
   }
 
-  function decideFor(running: Running) {
-    const who = whoIs(running, sources.pod(running.container?.podUid ?? ''))
-    const annotated = assignedOf(who.assigned, running.container?.name ?? '')
-    const revision = index().of(running, annotated)
-    const given = revision === undefined ? '' : pathOf(revision)
-    const decision = decide(sources.snapshot(), factsOf(running, who, given))
-    return { who, annotated, revision, decision }
+  keysOf(podUid: string): string[] {
+    return [...(this.#keysOfPod.get(podUid) ?? [])]
   }
 
-  function make(running: Running, before: ContainerView | undefined): ContainerView {
-    const now = new Date(sources.now()).toISOString()
-    const { who, annotated, revision, decision } = decideFor(running)
-    const container = running.container
-    const told = namedRevision(running.assigned)
-    const assigned = annotated !== undefined && annotated.revision !== '' ? annotated : undefined
-    const assignedDigest = assigned?.revision ?? told?.digest ?? ''
-    const promised = assigned?.profile ?? told?.profile ?? ''
-    const facts: ConfinementFacts = { ...running, assignedDigest }
-    const { state, why } = stateOf(
-      facts,
-      revision === undefined
-        ? undefined
-        : { short: shortRevision(revision.profile, revision.digest), mode: revision.mode }
-    )
-    const declaredName =
-      assignedDigest !== ''
-        ? shortRevision(promised, assignedDigest)
-        : revision === undefined
-          ? running.declared
-          : shortRevision(revision.profile, revision.digest)
-    const drift = driftOf(facts, declaredName).map((one) => ({
-      ...one,
-      since: before?.drift.find(({ kind }) => kind === one.kind)?.since ?? now
-    }))
-    const own = decision.containers[0]
-    const wanted = wantedOf(own) || newestOf(revision)
-    const profile = revision?.profile ?? promised
-    const digest = revision?.digest ?? assignedDigest
-    const counts = hub.denialRows.ofContainer(running.node, container?.id ?? '', running.startedAt)
-    return {
-      ...{ key: running.id, node: running.node, runtime: container?.runtime ?? '' },
-      ...{ id: container?.id ?? '', name: container?.name ?? '', namespace: who.namespace },
-      ...{ pod: who.pod, podUid: container?.podUid ?? '', image: container?.image ?? '' },
-      pid: running.pid,
-      workload: `${who.workload.kind}/${who.workload.name}`,
-      ...{ state, why, profile, learned: who.learned, revision: digest, wanted },
-      stale: digest !== '' && wanted !== '' && digest !== wanted,
-      canary: own?.canary === true && wanted === digest,
-      ephemeral: who.ephemeral,
-      drift,
-      unprotected: unprotectedOf({ running, state, annotated }, own, before, now),
-      ...{ checked: running.checked, disk: running.disk },
-      ...counts,
-      risk: riskOfState(state, running, {
-        revision: revision === undefined ? undefined : index().riskOf(revision.digest),
-        runtimeDefault: index().runtimeDefaultRisk
-      }),
-      restarts: restartsOf(running),
-      syscalls: 0,
-      startedAt: running.startedAt,
-      since: before?.state === state ? before.since : before === undefined ? running.startedAt : now
-    }
+  /** Returns what their nodes reported last of the containers that still run. */
+  running(keys: readonly string[]): Running[] {
+    return keys.flatMap((key) => this.#entries.get(key)?.running ?? [])
   }
 
-  /** Without a rule: the newest rendering of the profile that it runs under, in the same mode. */
-  function newestOf(revision: ReturnType<RevisionIndex['of']>): string {
-    if (revision === undefined) return ''
-    return hub.profiles().get(revision.profile)?.[revision.mode]?.digest ?? ''
+  /** Computes the views of these containers and returns those that changed. */
+  put(running: readonly Running[]): ContainerView[] {
+    return running.flatMap((one) => this.#putOne(one) ?? [])
   }
 
-  function put(running: Running | undefined): ContainerView | undefined {
-    if (running === undefined) return undefined
-    const before = entries.get(running.id)
-    const view = make(running, before?.view)
+  /** Removes a container and returns its last view. */
+  remove(id: string): ContainerView | undefined {
+    const view = this.#entries.get(id)?.view
+    this.#entries.delete(id)
+    const others = this.#keysOfPod.get(view?.podUid ?? '')
+    others?.delete(id)
+    if (others?.size === 0) this.#keysOfPod.delete(view?.podUid ?? '')
+    return view
+  }
+
+  #putOne(running: Running): ContainerView | undefined {
+    const before = this.#entries.get(running.id)
+    const view = this.#builder.build(running, before?.view)
     const text = JSON.stringify(view)
     if (before?.text === text) {
       before.running = running
       return undefined
     }
-    entries.set(running.id, { running, view, text })
+    this.#entries.set(running.id, { running, view, text })
     if (view.podUid !== '') {
-      ofPod.set(view.podUid, (ofPod.get(view.podUid) ?? new Set()).add(running.id))
+      const keys = this.#keysOfPod.get(view.podUid) ?? new Set<string>()
+      this.#keysOfPod.set(view.podUid, keys.add(running.id))
     }
     return view
   }
+}
 
-  function drop(id: string): ContainerView | undefined {
-    const view = entries.get(id)?.view
-    entries.delete(id)
-    const others = ofPod.get(view?.podUid ?? '')
-    others?.delete(id)
-    if (others?.size === 0) ofPod.delete(view?.podUid ?? '')
-    return view
+/** FullRefresh computes all views again, in turns. A request during a refresh starts another one after it. */
+class FullRefresh {
+  #timer: NodeJS.Timeout | undefined
+  #running = false
+  #again = false
+  #closed = false
+
+  readonly #begin: () => readonly string[]
+  readonly #refresh: (keys: readonly string[]) => void
+
+  constructor(begin: () => readonly string[], refresh: (keys: readonly string[]) => void) {
+    this.#begin = begin
+    this.#refresh = refresh
   }
 
-  function tell(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+  request(): void {
+    if (this.#closed) return
+    if (this.#running) this.#again = true
+    else this.#timer ??= setTimeout(() => this.#start(), settleMs)
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  #start(): void {
+    this.#timer = undefined
+    this.#running = true
+    this.#turn(this.#begin(), 0)
+  }
+
+  #turn(all: readonly string[], from: number): void {
+    if (this.#closed) return
+    const next = from + turnSize
+    this.#refresh(all.slice(from, next))
+    if (next < all.length) setImmediate(() => this.#turn(all, next))
+    else this.#end()
+  }
+
+  #end(): void {
+    this.#running = false
+    if (!this.#again) return
+    this.#again = false
+    this.request()
+  }
+}
+
+class LiveContainerViews implements ContainerViews {
+  readonly #listeners = new Set<ContainerListener>()
+  readonly #builder: ContainerViewBuilder
+  readonly #table: ViewTable
+  readonly #fullRefresh: FullRefresh
+  /** `node id` of the containers with new denials. */
+  readonly #denied = new Set<string>()
+  readonly #denialTimer: NodeJS.Timeout
+  readonly #stops: readonly (() => void)[]
+
+  readonly #sources: ConfinementSources
+
+  constructor(sources: ConfinementSources, index: RevisionIndex) {
+    this.#sources = sources
+    this.#builder = new ContainerViewBuilder(sources, index)
+    this.#table = new ViewTable(this.#builder)
+    this.#fullRefresh = new FullRefresh(
+      () => {
+        index.refresh()
+        return this.#table.all().map(({ view }) => view.key)
+      },
+      (keys) => this.#update(keys)
+    )
+    this.#stops = this.#follow(index)
+    this.#denialTimer = setInterval(() => this.#updateDenied(), denialsEveryMs)
+    this.#denialTimer.unref()
+    this.#table.put([...sources.hub.inventory.all()])
+  }
+
+  list(): ContainerView[] {
+    return this.#table.all().map(({ view }) => this.#counted(view))
+  }
+
+  get(id: string): ContainerView | undefined {
+    const view = this.peek(id)
+    return view === undefined ? undefined : this.#counted(view)
+  }
+
+  peek(id: string): ContainerView | undefined {
+    return this.#table.get(id)?.view
+  }
+
+  labelsOf(id: string): Labels {
+    const running = this.#table.get(id)?.running
+    return running === undefined ? {} : this.#builder.labelsOf(running)
+  }
+
+  decided(id: string): DecidedContainer | undefined {
+    const running = this.#table.get(id)?.running
+    return running === undefined ? undefined : this.#builder.decide(running)
+  }
+
+  onChange(listener: ContainerListener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  refresh(): void {
+    this.#fullRefresh.request()
+  }
+
+  close(): void {
+    this.#fullRefresh.close()
+    clearInterval(this.#denialTimer)
+    for (const stop of this.#stops) stop()
+    this.#listeners.clear()
+  }
+
+  #follow(index: RevisionIndex): (() => void)[] {
+    const { hub, onProfiles, onSnapshot, onPod } = this.#sources
+    const refresh = (): void => this.refresh()
+    onProfiles(refresh)
+    return [
+      hub.inventory.onChange(({ changed, gone }) => {
+        const left = gone.flatMap(({ id }) => this.#table.remove(id) ?? [])
+        this.#notify(this.#table.put(changed), left)
+      }),
+      hub.onChange(refresh),
+      onSnapshot(refresh),
+      onPod((uid) => this.#update(this.#table.keysOf(uid))),
+      hub.denialRows.onNews((news) => this.#markDenied(news)),
+      index.onChange(refresh)
+    ]
+  }
+
+  #markDenied({ node, container }: DenialNews): void {
+    this.#denied.add(`${node} ${container}`)
+  }
+
+  #updateDenied(): void {
+    if (this.#denied.size === 0) return
+    const entries = this.#table
+      .all()
+      .filter(({ view }) => this.#denied.has(`${view.node} ${view.id}`))
+    this.#denied.clear()
+    this.#update(entries.map(({ view }) => view.key))
+  }
+
+  #update(keys: readonly string[]): void {
+    this.#notify(this.#table.put(this.#table.running(keys)), [])
+  }
+
+  #notify(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
     if (changed.length + gone.length === 0) return
-    for (const listener of [...listeners]) listener(changed, gone)
+    for (const listener of [...this.#listeners]) listener(changed, gone)
   }
 
-  /** Everything again, in slices: rules, profiles, revisions, nodes or namespaces changed. */
-  function refreshAll(): void {
-    timer = undefined
-    refreshing = true
-    index().refresh()
-    const all = [...entries.values()].map(({ running }) => running)
-    const turn = (from: number): void => {
-      if (closed) return
-      tell(
-        all
-          .slice(from, from + slice)
-          .filter(({ id }) => entries.has(id))
-          .flatMap((running) => put(running) ?? []),
-        []
-      )
-      if (from + slice < all.length) {
-        setImmediate(turn, from + slice)
-        return
-      }
-      refreshing = false
-      if (!again) return
-      again = false
-      later()
-    }
-    turn(0)
+  /** The sets of used syscalls grow without an event, so they are counted on request. */
+  #counted(view: ContainerView): ContainerView {
+    return { ...view, syscalls: countSyscalls(this.#sources.hub.sets, view.key) }
   }
+}
 
-  function later(): void {
-    if (closed) return
-    if (refreshing) again = true
-    else timer ??= setTimeout(refreshAll, settleMs)
-  }
-  const leaves = [
-    hub.inventory.onChange(({ changed, gone }) => {
-      const left = gone.flatMap(({ id }) => drop(id) ?? [])
-      tell(
-        changed.flatMap((running) => put(running) ?? []),
-        left
-      )
-    }),
-    hub.onChange(later),
-    sources.onSnapshot(later),
-    sources.onPod((uid) => {
-      const ids = [...(ofPod.get(uid) ?? [])]
-      tell(
-        ids.flatMap((id) => put(entries.get(id)?.running) ?? []),
-        []
-      )
-    }),
-    hub.denialRows.onNews(({ node, container }) => grown.add(`${node} ${container}`))
-  ]
-  sources.onProfiles(later)
-  const counting = setInterval(() => {
-    if (grown.size === 0) return
-    const changed = [...entries.values()]
-      .filter(({ view }) => grown.has(`${view.node} ${view.id}`))
-      .flatMap(({ running }) => put(running) ?? [])
-    grown.clear()
-    tell(changed, [])
-  }, denialsEveryMs)
-  counting.unref()
-  for (const running of hub.inventory.all()) put(running)
-
-  return {
-    // Sets grow without being told of: counted when somebody looks.
-    list: () => [...entries].map(([id, { view }]) => ({ ...view, syscalls: syscallsOf(id) })),
-    get(id) {
-      const view = entries.get(id)?.view
-      return view === undefined ? undefined : { ...view, syscalls: syscallsOf(id) }
-    },
-    peek: (id) => entries.get(id)?.view,
-    labelsOf(id) {
-      const running = entries.get(id)?.running
-      if (running === undefined) return {}
-      return whoIs(running, sources.pod(running.container?.podUid ?? '')).labels
-    },
-    decided(id) {
-      const running = entries.get(id)?.running
-      return running === undefined ? undefined : decideFor(running)
-    },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    refresh: later,
-    close() {
-      closed = true
-      clearTimeout(timer)
-      clearInterval(counting)
-      for (const leave of leaves) leave()
-      listeners.clear()
-    }
-  }
+export function createContainerViews(
+  sources: ConfinementSources,
+  index: RevisionIndex
+): ContainerViews {
+  return new LiveContainerViews(sources, index)
 }

@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http'
 
-/** One reader of server-sent events (HTML, section 9.2). */
+/** EventStream sends server-sent events to one client (HTML, section 9.2). */
 export interface EventStream {
   send(event: string, data: unknown): void
   onClose(listener: () => void): void
 }
 
 const beatMs = 15_000
-/** A reader that is so far behind is let go: it reconnects and begins anew. */
+/** A client that is this far behind is disconnected: it reconnects and starts again. */
 const mostPending = 4 * 1024 * 1024
 
-/** Makes a response a stream of events; ends it when the reader goes or stalls. */
+/** Turns a response into a stream of events, which ends when the client leaves or stalls. */
 export function openEventStream(
   response: ServerResponse,
   headers: Readonly<Record<string, string>> = {}
@@ -33,7 +33,7 @@ export function openEventStream(
     listeners.clear()
   }
   response.once('close', end)
-  // Whoever left while it was found out whether they may listen.
+  // The client may leave while its permission is being checked.
   if (response.destroyed) end()
   return {
     send(event, data) {

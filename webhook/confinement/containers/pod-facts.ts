@@ -7,21 +7,21 @@ import type { Running } from '../../hub/nodes/inventory.js'
 import { plainNamespace, targetOf } from '../../hub/nodes/workload.js'
 import type { PodView } from './sources.js'
 
-/** Who a container is, as the hub knows it: by the cluster's word, else by its labels and names. */
-export interface Who {
+/** ContainerIdentity a container is, as the hub knows it: by the cluster's word, else by its labels and names. */
+export interface ContainerIdentity {
   namespace: string
   pod: string
   workload: WorkloadRef
   labels: Labels
-  /** `namespace/name` of the profile that it is learned into. */
+  /** The profile that its calls are learned into, as `namespace/name`. */
   learned: string
   /** Annotation `secco.dev/assigned`. */
   assigned: string
-  /** Put into a running pod by a person: it teaches no profile. */
+  /** A person put it into a running pod: it is not learned from. */
   ephemeral: boolean
 }
 
-export function whoIs(running: Running, pod: PodView | undefined): Who {
+export function identifyContainer(running: Running, pod: PodView | undefined): ContainerIdentity {
   const { container } = running
   const target = container === undefined ? undefined : targetOf(container)
   const learned = target === undefined ? '' : `${target.ref.namespace}/${target.ref.name}`
@@ -49,29 +49,29 @@ export function whoIs(running: Running, pod: PodView | undefined): Who {
   }
 }
 
-/** On a container outside of Kubernetes this says what it is learned into, not what it is to be given. */
+/** Outside of Kubernetes the label names the profile to learn into, not the profile to assign. */
 function withoutLearning(own: Labels): Labels {
   return Object.fromEntries(Object.entries(own).filter(([key]) => key !== wellKnown.profile))
 }
 
 /**
- * The container as a new pod of its kind would be shown to the webhook; `given`: the path of the revision
- * that it has, so that one of a canary's two is not taken for the wrong one.
+ * Returns a container as the webhook would see it in a new pod. `given` is the path of the container's revision,
+ * so that the decision does not swap the two revisions of a canary.
  */
-export function factsOf(running: Running, who: Who, given = ''): PodFacts {
+export function factsOf(running: Running, identity: ContainerIdentity, given = ''): PodFacts {
   const existing = given === '' ? undefined : { type: 'Localhost', localhostProfile: given }
   return {
-    ...{ operation: 'CREATE', subresource: '', namespace: who.namespace },
-    name: who.pod === '' ? (running.container?.name ?? '') : who.pod,
-    owner: `${who.workload.kind}/${who.workload.name}`,
-    labels: who.labels,
+    ...{ operation: 'CREATE', subresource: '', namespace: identity.namespace },
+    name: identity.pod === '' ? (running.container?.name ?? '') : identity.pod,
+    owner: `${identity.workload.kind}/${identity.workload.name}`,
+    labels: identity.labels,
     ...{ hasMetadata: true, annotations: undefined, hasPodSecurityContext: false },
     podSeccomp: undefined,
     containers: [
       {
         name: running.container?.name ?? '',
         image: running.container?.image ?? '',
-        ...{ kind: who.ephemeral ? 'ephemeral' : 'container', index: 0, seccomp: existing },
+        ...{ kind: identity.ephemeral ? 'ephemeral' : 'container', index: 0, seccomp: existing },
         hasSecurityContext: false,
         ...{ privileged: running.privileged, existed: false }
       }

@@ -1,40 +1,39 @@
-import type { ContainerViews } from './container-views.js'
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
+import type { ContainerViews } from './container-view.js'
 
-/** Restarts of containers by profile and revision, counted as they come. */
+/** Restarts counts the restarts of containers by profile and revision. */
 export interface Restarts {
-  /** From then on, in milliseconds: those of an earlier trial of the same revision are not of this one. */
+  /** Returns the restarts since then (in milliseconds), so that an earlier canary of the revision does not count. */
   of(profile: string, revision: string, since: number): number
   close(): void
 }
 
 const mostSeen = 10_000
-/** Moments that are kept for one revision, the newest: nobody tolerates more restarts. */
-const mostMoments = 1000
+/** The newest restarts that are kept for one revision. */
+const mostRestarts = 1000
 
-/** A container that begins in the place of one that ended under the same revision is a restart of it. */
+/** Counts a container that starts in the place of an ended one, under the same revision, as a restart. */
 export function watchRestarts(
   views: Pick<ContainerViews, 'onChange'>,
   now: () => number
 ): Restarts {
-  const moments = new Map<string, number[]>()
+  const times = new Map<string, number[]>()
   const seen = new Set<string>()
   const leave = views.onChange((changed) => {
     for (const { key, profile, revision, restarts } of changed) {
       if (restarts === 0 || revision === '' || seen.has(key)) continue
       seen.add(key)
       const place = `${profile} ${revision}`
-      const before = moments.get(place) ?? []
-      moments.delete(place)
-      moments.set(place, [...before.slice(1 - mostMoments), now()])
-      const [oldestKey] = seen
-      if (seen.size > mostSeen && oldestKey !== undefined) seen.delete(oldestKey)
-      const [oldestPlace] = moments.keys()
-      if (moments.size > mostSeen && oldestPlace !== undefined) moments.delete(oldestPlace)
+      const before = times.get(place) ?? []
+      times.delete(place)
+      times.set(place, [...before.slice(1 - mostRestarts), now()])
+      dropOldest(seen, mostSeen)
+      dropOldest(times, mostSeen)
     }
   })
   return {
     of: (profile, revision, since) =>
-      (moments.get(`${profile} ${revision}`) ?? []).filter((at) => at >= since).length,
+      (times.get(`${profile} ${revision}`) ?? []).filter((at) => at >= since).length,
     close: leave
   }
 }

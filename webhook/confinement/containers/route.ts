@@ -1,7 +1,7 @@
 import type { Store } from '../../../src/store/store.js'
 
-/** One endpoint of this folder: what it needs is for whoever knows rights, who asks is told by them. */
-export interface TruthRoute {
+/** ConfinementRoute is one endpoint of webhook/confinement. The server checks `needs` before it calls `handle`. */
+export interface ConfinementRoute {
   method: 'GET' | 'POST'
   url: string
   summary: string
@@ -9,21 +9,21 @@ export interface TruthRoute {
     verb: 'get' | 'list' | 'update' | 'approve'
     resource: 'seccompprofiles' | 'denials' | 'containers'
   }
-  /** The verb of the command line that does the same. */
+  /** The command that does the same. */
   cli: string
-  handle(call: TruthCall): unknown
+  handle(call: ConfinementCall): unknown
 }
 
-export interface TruthCall {
+export interface ConfinementCall {
   query: Readonly<Record<string, string | string[] | undefined>>
   body: unknown
-  /** Who asks: recorded with what is changed. */
+  /** The person or program that asks; recorded with each change. */
   actor: string
-  /** Writes as who asks: in a cluster with that person's own token. */
+  /** Writes as the actor: in a cluster with that person's own token. */
   store: Pick<Store, 'apply' | 'update'>
 }
 
-/** A query member as one text; of several the first. */
+/** Returns a query member as one text, the first of several. */
 export function textOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }

@@ -7,7 +7,7 @@ import type { Store } from '../../../src/store/store.js'
 import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { Hub } from '../../hub/hub.js'
 
-/** What the cluster says of a pod; a `ClusterPod` of webhook/cluster fits. */
+/** PodView is the part of a `ClusterPod` (webhook/cluster) that this folder reads. */
 export interface PodView {
   namespace: string
   name: string
@@ -18,8 +18,8 @@ export interface PodView {
   containers: readonly Pick<ClusterContainer, 'name' | 'kind'>[]
 }
 
-/** What everything in this folder reads from. All of it is in memory. */
-export interface TruthSources {
+/** ConfinementSources is what webhook/confinement reads from. All of it is in memory. */
+export interface ConfinementSources {
   hub: Pick<
     Hub,
     | 'inventory'
@@ -36,13 +36,13 @@ export interface TruthSources {
   profiles: () => readonly SeccompProfile[]
   onProfiles: (listener: () => void) => void
   snapshot: () => Snapshot
-  /** @returns how to leave. */
+  /** Returns how to stop. */
   onSnapshot: (listener: () => void) => () => void
-  /** By uid; undefined outside of a cluster and for pods that nobody knows. */
+  /** Returns a pod by its uid; undefined outside of a cluster and for unknown pods. */
   pod: (uid: string) => PodView | undefined
-  /** Calls back with the uid of each pod of which `pod` says something else now. @returns how to leave. */
+  /** Calls back with the uid of each pod for which `pod` returns something else now. Returns how to stop. */
   onPod: (listener: (uid: string) => void) => () => void
-  /** Whether another replica of the hub says that the node is connected to it. */
+  /** Returns whether the node is connected to another replica of the hub. */
   isElsewhere: (node: string) => boolean
   logger: Logger
   now: () => number

@@ -3,9 +3,9 @@ import type { ConfinementState } from '../../../src/confinement/state.js'
 import type { ContainerDecision } from '../../../src/rules/decision.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
-import type { ContainerView } from './container-view-types.js'
+import type { ContainerView } from './container-view.js'
 
-/** Why a container has less than a new one would get, by what the webhook noted on it. */
+/** Returns why a container has less than a new one would get, from the webhook's note on its pod. */
 function whyLess(annotated: Assigned | undefined): string {
   if (annotated === undefined) return 'it was admitted without the webhook'
   if (annotated.revision === '') {
@@ -14,7 +14,7 @@ function whyLess(annotated: Assigned | undefined): string {
   return 'it was given a revision and started without it'
 }
 
-/** That a rule gives a container more than it has; the time stays while it is so. Pure. */
+/** Returns the rule that gives a container more protection than it has, and since when, or null. Pure. */
 export function unprotectedOf(
   {
     running,
@@ -38,7 +38,7 @@ export function unprotectedOf(
   const isLess = outcome === 'assigned' && state === 'runtime-default'
   if (!isOpen && !isLess) return null
   const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
-  // What an ephemeral container gets comes of no single rule.
+  // An ephemeral container gets what it has from no single rule.
   const message = `${rule === '' ? 'the webhook' : rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
   return { rule, message, since: before?.unprotected?.since ?? now }
 }

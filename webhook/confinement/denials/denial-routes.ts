@@ -9,10 +9,10 @@ import {
   wantsDenial
 } from './denial-views.js'
 import { openEventStream } from '../containers/event-stream.js'
-import { type TruthCall, type TruthRoute, textOf } from '../containers/route.js'
-import type { Truth } from '../truth.js'
+import { type ConfinementCall, type ConfinementRoute, textOf } from '../containers/route.js'
+import type { Confinement } from '../containers/confinement.js'
 
-function choiceOf(query: TruthCall['query']): DenialChoice {
+function choiceOf(query: ConfinementCall['query']): DenialChoice {
   return {
     namespace: textOf(query['namespace']),
     workload: textOf(query['workload']),
@@ -32,50 +32,50 @@ function timeOf(choice: DenialChoice, now: number): number | undefined {
   })
 }
 
-/** What `GET /api/v1/denials` gives. */
+/** DenialList is the answer of `GET /api/v1/denials`. */
 export interface DenialList {
-  /** RFC 3339. Denials before that are not known to the hub. */
+  /** RFC 3339. The hub does not know earlier denials. */
   knownSince: string
   items: DenialView[]
 }
 
-export function denialRoutes(truth: Truth): TruthRoute[] {
+export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
   return [
     {
       ...{ method: 'GET', url: '/api/v1/denials', cli: 'secco denials' },
       needs: { verb: 'list', resource: 'denials' },
-      summary: 'Refused calls, by who asked what and where, newest last',
+      summary: 'Denials by container and syscall, newest last',
       handle({ query }): DenialList {
         const choice = choiceOf(query)
-        const since = timeOf(choice, truth.sources.now())
+        const since = timeOf(choice, confinement.sources.now())
         return {
-          knownSince: truth.sources.hub.denialRows.knownSince(),
-          items: denialViews(truth).filter((view) => wantsDenial(view, choice, since))
+          knownSince: confinement.sources.hub.denialRows.knownSince(),
+          items: denialViews(confinement).filter((view) => wantsDenial(view, choice, since))
         }
       }
     }
   ]
 }
 
-/** Sends what was refused since then, and from now on each as it comes. */
+/** Sends the denials since a time, and then each new one. */
 export function streamDenials(
-  truth: Truth,
-  query: TruthCall['query'],
+  confinement: Confinement,
+  query: ConfinementCall['query'],
   response: ServerResponse,
   headers: Readonly<Record<string, string>>
 ): void {
   const choice = choiceOf(query)
-  const since = timeOf(choice, truth.sources.now())
+  const since = timeOf(choice, confinement.sources.now())
   const stream = openEventStream(response, headers)
-  const { denialRows } = truth.sources.hub
+  const { denialRows } = confinement.sources.hub
   if (since !== undefined) {
-    for (const view of denialViews(truth)) {
+    for (const view of denialViews(confinement)) {
       if (wantsDenial(view, choice, since)) stream.send('denial', { ...view, added: view.count })
     }
   }
   stream.onClose(
     denialRows.onNews((news) => {
-      const view = denialView(truth, news)
+      const view = denialView(confinement, news)
       if (wantsDenial(view, choice)) stream.send('denial', { ...view, added: news.added })
     })
   )

@@ -2,36 +2,36 @@ import { isMuted } from '../../../src/confinement/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import type { DenialRow } from '../../hub/denials/denial-rows.js'
-import type { ContainerView } from '../containers/container-view-types.js'
+import type { ContainerView } from '../containers/container-view.js'
 import { denialHint } from './denial-hint.js'
-import type { Truth } from '../truth.js'
+import type { Confinement } from '../containers/confinement.js'
 
-/** Refused calls as CLI, pages and API show them: with what to do. */
+/** DenialView is a denial as CLI, pages and API show it, with the next step. */
 export interface DenialView extends DenialRow {
   mode: 'audit' | 'enforce' | ''
   muted: boolean
   hint: string
 }
 
-export function denialView(truth: Truth, row: DenialRow): DenialView {
-  const known = truth.revisions.byDigest(row.revision)
+export function denialView(confinement: Confinement, row: DenialRow): DenialView {
+  const known = confinement.revisions.byDigest(row.revision)
   const key = `${row.namespace}/${row.profile}`
   const own = known.find(({ profile }) => profile === key) ?? known[0]
   const mode = own?.mode ?? (row.action === 'SCMP_ACT_LOG' ? 'audit' : '')
   return {
     ...row,
     mode,
-    muted: isMuted(truth.profile(key), row),
+    muted: isMuted(confinement.profile(key), row),
     hint: denialHint(row, mode, own?.profile ?? key)
   }
 }
 
-/** What a running container was refused in this run. */
-export function denialsOfRun(truth: Truth, view: ContainerView): DenialView[] {
+/** Returns the denials of a container in its current run. */
+export function denialsOfRun(confinement: Confinement, view: ContainerView): DenialView[] {
   const { node, id, startedAt } = view
-  return truth.sources.hub.denialRows
+  return confinement.sources.hub.denialRows
     .listOf(node, id, startedAt)
-    .map((row) => denialView(truth, row))
+    .map((row) => denialView(confinement, row))
 }
 
 interface Remembered {
@@ -39,24 +39,24 @@ interface Remembered {
   revision: unknown
   view: DenialView
 }
-/** Rows are never changed in place: the view of one holds as long as its profile and revision do. */
+/** Rows are never changed in place, so a view stays valid as long as its profile and revision. */
 const remembered = new WeakMap<DenialRow, Remembered>()
 
-/** Everything that was refused, newest last: the one list behind CLI, API and pages. */
-export function denialViews(truth: Truth): DenialView[] {
-  return truth.sources.hub.denialRows.list().map((row) => {
-    const profile = truth.profile(`${row.namespace}/${row.profile}`)
-    const [revision] = truth.revisions.byDigest(row.revision)
+/** Returns all denials, newest last. CLI, API and pages show this list. */
+export function denialViews(confinement: Confinement): DenialView[] {
+  return confinement.sources.hub.denialRows.list().map((row) => {
+    const profile = confinement.profile(`${row.namespace}/${row.profile}`)
+    const [revision] = confinement.revisions.byDigest(row.revision)
     const known = remembered.get(row)
     if (known !== undefined && known.profile === profile && known.revision === revision)
       return known.view
-    const view = denialView(truth, row)
+    const view = denialView(confinement, row)
     remembered.set(row, { profile, revision, view })
     return view
   })
 }
 
-/** When `10m` ago, or an RFC 3339 time, was; undefined for anything else. */
+/** Returns the time of `10m` ago or of an RFC 3339 time, in milliseconds; undefined for other texts. */
 export function sinceOf(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined
   const span = durationMs(text)

@@ -1,18 +1,24 @@
 import type { LadderStep } from '../../../src/api/ladder.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type CanaryFigures, isMuted, judgeCanary } from '../../../src/confinement/ladder.js'
-import type { Rung } from '../../../src/rules/profile-state.js'
+import { judgeCanary } from '../../../src/confinement/ladder.js'
+import { durationText } from '../../../src/lib/duration.js'
 import { plural } from '../../../src/lib/plural.js'
-import { durationMs, durationText } from '../../../src/lib/duration.js'
+import type { Rung } from '../../../src/rules/profile-state.js'
+import { shortRevision } from '../../../src/rules/revision-names.js'
 import { completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { entryInstances } from '../../../src/seccomp/review/evidence.js'
-import { answerOf } from '../../hub/denials/denial-rows.js'
-import { shortRevision } from '../../../src/rules/revision-names.js'
-import { watchedSince } from './audit-quiet.js'
-import type { ContainerView } from '../containers/container-views.js'
-import { type DeafNode, isDeafForLong } from './hearing.js'
-import type { Truth } from '../truth.js'
+import type { Confinement } from '../containers/confinement.js'
+import type { ContainerView } from '../containers/container-view.js'
+import {
+  canaryState,
+  containersOf,
+  denialsKnownSince,
+  denialsOf,
+  keyOfProfile,
+  nodesNotRecording,
+  notRecordingText
+} from './canary-figures.js'
 
 export interface LadderView {
   namespace: string
@@ -40,17 +46,9 @@ export interface LadderView {
   history: LadderStep[]
 }
 
-export const keyOfProfile = ({ metadata }: SeccompProfile): string =>
-  `${metadata.namespace ?? rootNamespace}/${metadata.name}`
-
-/** Running containers that belong to a profile: that run under it, or are learned into it. */
-export function containersOf(truth: Truth, key: string): ContainerView[] {
-  return truth.views.list().filter(({ profile, learned }) => (profile || learned) === key)
-}
-
-/** One whose filter was not read yet counts as what it declares: else the step after it would begin lower. */
+/** A container whose filter was not read yet counts as what it declares, or the next step would start too low. */
 function modeOf(
-  { revisions }: { revisions: Pick<Truth['revisions'], 'byDigest'> },
+  { revisions }: { revisions: Pick<Confinement['revisions'], 'byDigest'> },
   { state, profile, revision }: Pick<ContainerView, 'state' | 'profile' | 'revision'>
 ): Rung {
   if (state === 'enforced') return 'enforce'
@@ -59,176 +57,131 @@ function modeOf(
   return declared?.mode ?? 'learn'
 }
 
-/** What containers run under now, where no ladder says what they should. */
+/** Returns the highest mode that containers run in now, for workloads without a ladder. */
 export function currentMode(
-  truth: Parameters<typeof modeOf>[0],
+  confinement: Parameters<typeof modeOf>[0],
   own: readonly Parameters<typeof modeOf>[1][]
 ): Rung {
-  const modes = own.map((one) => modeOf(truth, one))
+  const modes = own.map((one) => modeOf(confinement, one))
   if (modes.includes('enforce')) return 'enforce'
   return modes.includes('audit') ? 'audit' : 'learn'
 }
 
-/** Refused calls under one revision since then, muted and expected ones left out. */
-export function denialsOf(
-  truth: Truth,
+/** Grounds are the evidence for the next step, and the reasons against it. */
+interface Grounds {
+  evidence: string[]
+  reasons: string[]
+}
+
+/** Returns what was observed of a profile, and how its containers run. */
+function observedGrounds(
+  confinement: Confinement,
   profile: SeccompProfile,
-  revision: string,
-  since: number
-): { count: number; newest: string; node: string } {
-  const rows = truth.sources.hub.denialRows
-    .list()
-    .filter(
-      (row) =>
-        row.revision === revision &&
-        !row.expected &&
-        Date.parse(row.lastSeen) >= since &&
-        !isMuted(profile, row)
-    )
-  const last = rows.at(-1)
-  const newest =
-    last === undefined
-      ? ''
-      : `${last.syscall} (${answerOf(last)}) by ${last.comm === '' ? 'a process' : last.comm} in ${last.containerName} on ${last.node}`
-  const count = rows.reduce((sum, one) => sum + one.count, 0)
-  return { count, newest, node: last?.node ?? '' }
-}
-
-/** Quiet before that proves nothing: this hub does not know the denials of then. In milliseconds. */
-export const denialsKnownSince = ({ sources }: Pick<Truth, 'sources'>): number =>
-  Date.parse(sources.hub.denialRows.knownSince())
-
-const mostDeaf = 3
-
-/** Nodes of these containers that do not tell what such a revision refuses. */
-function deafNodes(
-  { hearing }: Pick<Truth, 'hearing'>,
-  own: readonly Pick<ContainerView, 'node'>[],
-  mode: Rung
-): DeafNode[] {
-  return [...new Set(own.map(({ node }) => node))].flatMap((node) => {
-    const why = hearing.whyDeaf(node, mode)
-    return why === undefined ? [] : [{ node, why }]
-  })
-}
-
-function deafText(deaf: readonly DeafNode[]): string {
-  const named = deaf.slice(0, mostDeaf).map(({ node, why }) => `${node} ${why}`)
-  const more = deaf.length - named.length
-  return [...named, ...(more > 0 ? [`and ${plural(more, 'more node')}`] : [])].join(', ')
-}
-
-export function figuresOf(
-  truth: Truth,
-  profile: SeccompProfile
-): { figures: CanaryFigures; to: string; unheard: DeafNode | undefined } | undefined {
-  const canary = profile.spec.ladder?.canary
-  const state = truth.sources.hub.profiles().get(keyOfProfile(profile))
-  const mode = profile.spec.ladder?.mode
-  if (canary === undefined || state === undefined || mode === undefined) return undefined
-  const to = state.ladder?.revision?.digest ?? (mode === 'learn' ? '' : (state[mode]?.digest ?? ''))
-  const startedAt = Date.parse(canary.startedAt)
-  const own = containersOf(truth, keyOfProfile(profile))
-  const mine = own.filter(({ revision }) => revision === to)
-  const { count: denials, newest } = denialsOf(truth, profile, to, startedAt)
-  const heard = mine.filter(({ node }) => truth.hearing.whyDeaf(node, mode) === undefined)
-  const now = truth.sources.now()
-  const from = Math.max(startedAt, watchedSince(profile), denialsKnownSince(truth))
-  // Nobody was refused anything before it ran.
-  const since = heard.map((one) =>
-    Math.max(from, truth.hearing.since(one.node, mode), Date.parse(one.startedAt) || now)
-  )
-  const deaf = deafNodes(truth, mine, mode)
+  own: readonly ContainerView[]
+): Grounds {
+  const instances = entryInstances(profile)
+  const whole = instances.filter(({ complete }) => complete).length
+  const { estimate } = completenessOf(profile, confinement.sources.now())
+  const count = (wanted: ContainerView['state']): number =>
+    own.filter(({ state }) => state === wanted).length
+  const running = `${plural(own.length, 'container')} running`
   return {
-    to,
-    unheard: heard.length === 0 ? deaf.find(isDeafForLong) : undefined,
-    figures: {
-      ...{ containers: mine.length, others: own.length - mine.length, denials, newest },
-      ...{ heard: heard.length, deaf: deafText(deaf) },
-      restarts: truth.restarts.of(keyOfProfile(profile), to, startedAt),
-      ageMs: now - Math.min(...since, now),
-      quietMs: durationMs(canary.quietFor) ?? 600_000
-    }
+    evidence: [
+      `${plural(instances.length, 'instance')} observed, ${whole} from the first instruction`,
+      'tooFew' in estimate.all
+        ? 'unseen syscalls cannot be estimated yet'
+        : `at most ${estimate.all.upper.toFixed(1)} syscalls unseen (estimate)`,
+      `${running}: ${count('enforced')} enforced, ${count('audit')} in audit`
+    ],
+    reasons: profile.spec.seccomp === undefined ? ['nothing is approved yet'] : []
   }
 }
 
-/** What speaks for the next step, and what against it. */
+/** Returns what audit showed of a profile since its last step. */
+function auditGrounds(
+  confinement: Confinement,
+  profile: SeccompProfile,
+  own: readonly ContainerView[]
+): Grounds {
+  const step = profile.status?.history?.at(-1)
+  const since = step === undefined ? 0 : Date.parse(step.at)
+  const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
+  const digest = state?.audit?.digest ?? ''
+  const { count, newest } = denialsOf(confinement, profile, digest, since)
+  const from = new Date(Math.max(since, denialsKnownSince(confinement))).toISOString()
+  const evidence = [`${plural(count, 'call')} would have been denied since ${from}`]
+  const reasons = count > 0 ? [`enforce would have denied ${plural(count, 'call')}: ${newest}`] : []
+  const notRecording = nodesNotRecording(confinement, own, 'audit')
+  if (notRecording.length > 0) evidence.push(`not recorded: ${notRecordingText(notRecording)}`)
+  if (own.length === 0) reasons.push('no container runs in audit')
+  else if (own.every(({ node }) => notRecording.some((one) => one.node === node))) {
+    reasons.push(`denials in audit are not recorded: ${notRecordingText(notRecording)}`)
+  }
+  return { evidence, reasons }
+}
+
+/** Returns the next mode of a profile, the evidence for it and the reasons against it. */
 function nextOf(
-  truth: Truth,
+  confinement: Confinement,
   profile: SeccompProfile,
   mode: Rung | ''
 ): { next: LadderView['next']; evidence: string[] } {
-  const own = containersOf(truth, keyOfProfile(profile))
-  const instances = entryInstances(profile)
-  const whole = instances.filter(({ complete }) => complete).length
-  const { estimate } = completenessOf(profile, truth.sources.now())
-  const evidence = [
-    `${plural(instances.length, 'instance')} observed, ${whole} from the first instruction`,
-    'tooFew' in estimate.all
-      ? 'the unseen cannot be estimated yet'
-      : `at most ${estimate.all.upper.toFixed(1)} calls unseen (estimate)`,
-    `${plural(own.length, 'container')} running: ${own.filter(({ state }) => state === 'enforced').length} enforced, ${own.filter(({ state }) => state === 'audit').length} in audit`
-  ]
-  const reasons: string[] = []
-  if (profile.spec.seccomp === undefined) reasons.push('nothing is approved yet')
-  const step = profile.status?.history?.at(-1)
-  const since = step === undefined ? 0 : Date.parse(step.at)
-  const state = truth.sources.hub.profiles().get(keyOfProfile(profile))
-  const audit = state?.audit?.digest ?? ''
-  const { count, newest } = denialsOf(truth, profile, audit, since)
-  const now = mode === '' ? currentMode(truth, own) : mode
-  if (now === 'audit') {
-    const quiet = ` since ${new Date(Math.max(since, denialsKnownSince(truth))).toISOString()}`
-    evidence.push(`${plural(count, 'call')} would have been refused${quiet}`)
-    if (count > 0) reasons.push(`enforce would have refused ${plural(count, 'call')}: ${newest}`)
-    const deaf = deafNodes(truth, own, 'audit')
-    if (deaf.length > 0) evidence.push(`not heard of: ${deafText(deaf)}`)
-    if (own.length === 0) reasons.push('no container runs in audit')
-    else if (own.every(({ node }) => deaf.some((one) => one.node === node))) {
-      reasons.push(`quiet in audit proves nothing: ${deafText(deaf)}`)
-    }
-  }
+  const own = containersOf(confinement, keyOfProfile(profile))
+  const observed = observedGrounds(confinement, profile, own)
+  const now = mode === '' ? currentMode(confinement, own) : mode
+  const audit =
+    now === 'audit' ? auditGrounds(confinement, profile, own) : { evidence: [], reasons: [] }
+  const reasons = [...observed.reasons, ...audit.reasons]
   const next = now === 'learn' ? 'audit' : now === 'audit' ? 'enforce' : ''
-  return { next: { mode: next, ready: next !== '' && reasons.length === 0, reasons }, evidence }
+  return {
+    next: { mode: next, ready: next !== '' && reasons.length === 0, reasons },
+    evidence: [...observed.evidence, ...audit.evidence]
+  }
 }
 
-export function ladderView(truth: Truth, profile: SeccompProfile): LadderView {
+function canaryView(confinement: Confinement, profile: SeccompProfile): LadderView['canary'] {
+  const { ladder } = profile.spec
+  const canary = ladder?.canary
+  const state = canaryState(confinement, profile)
+  if (ladder === undefined || canary === undefined || state === undefined) return null
+  const { figures, to } = state
+  return {
+    ...{ percent: canary.percent, startedAt: canary.startedAt, quietFor: canary.quietFor },
+    from: canary.from,
+    to: { mode: ladder.mode, revision: to },
+    until: new Date(Date.parse(canary.startedAt) + figures.quietMs).toISOString(),
+    ...{ containers: figures.containers, others: figures.others },
+    ...{ denials: figures.denials, restarts: figures.restarts },
+    verdict: judgeCanary(canary, figures).reason
+  }
+}
+
+export function ladderView(confinement: Confinement, profile: SeccompProfile): LadderView {
   const { ladder, workload } = profile.spec
-  const state = truth.sources.hub.profiles().get(keyOfProfile(profile))
+  const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const mode = ladder?.mode ?? ''
   const newest = mode === 'learn' || mode === '' ? state?.enforce?.digest : state?.[mode]?.digest
-  const trial = figuresOf(truth, profile)
-  const canary = ladder?.canary
-  const { next, evidence } = nextOf(truth, profile, mode)
+  const { next, evidence } = nextOf(confinement, profile, mode)
   return {
     namespace: profile.metadata.namespace ?? rootNamespace,
     profile: profile.metadata.name,
     workload: workload === undefined ? '' : `${workload.kind}/${workload.name}`,
     ...{ mode, revision: ladder?.revision ?? newest ?? '' },
-    running: containersOf(truth, keyOfProfile(profile)).length,
-    canary:
-      canary === undefined || trial === undefined || ladder === undefined
-        ? null
-        : {
-            ...{ percent: canary.percent, startedAt: canary.startedAt, quietFor: canary.quietFor },
-            from: canary.from,
-            to: { mode: ladder.mode, revision: trial.to },
-            until: new Date(Date.parse(canary.startedAt) + trial.figures.quietMs).toISOString(),
-            ...{ containers: trial.figures.containers, others: trial.figures.others },
-            ...{ denials: trial.figures.denials, restarts: trial.figures.restarts },
-            verdict: judgeCanary(canary, trial.figures).reason
-          },
+    running: containersOf(confinement, keyOfProfile(profile)).length,
+    canary: canaryView(confinement, profile),
     ...{ evidence, next, history: profile.status?.history ?? [] }
   }
 }
 
-/** The evidence of a step, as it is kept in the history. */
+function canaryText({ profile, canary }: LadderView): string[] {
+  if (canary === null) return []
+  const { containers, others, to } = canary
+  const age = durationText(Date.now() - Date.parse(canary.startedAt))
+  const share = `${containers} of ${containers + others} containers`
+  return [`canary ${shortRevision(profile, to.revision)}: ${share} for ${age}`]
+}
+
+/** Returns the evidence of a step as one text, which the history keeps. */
 export function evidenceText(view: LadderView): string {
-  const canary =
-    view.canary === null
-      ? []
-      : [
-          `canary ${shortRevision(view.profile, view.canary.to.revision)}: ${view.canary.containers} of ${view.canary.containers + view.canary.others} containers for ${durationText(Date.now() - Date.parse(view.canary.startedAt))}`
-        ]
-  return [...view.evidence, ...canary].join('; ')
+  return [...view.evidence, ...canaryText(view)].join('; ')
 }

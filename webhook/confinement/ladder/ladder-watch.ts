@@ -1,189 +1,302 @@
+import type { Ladder } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
   completeCanary,
+  type Decision,
   judgeCanary,
   promoteLadder,
   rollbackLadder
 } from '../../../src/confinement/ladder.js'
-import { toSeccoError } from '../../../src/lib/errors.js'
 import { durationMs } from '../../../src/lib/duration.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
 import { policyName } from '../../../src/seccomp/review/promotion.js'
+import type { Confinement } from '../containers/confinement.js'
+import type { NotRecording } from '../containers/denial-recording.js'
 import {
   isUnproven,
+  recordedSince,
   unprovenNode,
-  watchedSince,
   withAudit,
   withUnproven,
   wouldRefuse
-} from './audit-quiet.js'
-import type { DeafNode } from './hearing.js'
+} from './audit-conditions.js'
+import { createAuditTimes } from './audit-times.js'
 import {
+  type CanaryState,
+  canaryState,
   denialsKnownSince,
   denialsOf,
-  evidenceText,
-  figuresOf,
-  keyOfProfile,
-  ladderView
-} from './ladder-view.js'
-import { createMetInAudit } from './met-in-audit.js'
-import type { Truth } from '../truth.js'
+  keyOfProfile
+} from './canary-figures.js'
+import { evidenceText, ladderView } from './ladder-view.js'
 
-/** Ends canaries: back when denials or restarts rise, on when it was quiet; and enforces by policy. */
+/**
+ * LadderWatch ends canaries and enforces by policy. A canary with denials or restarts is rolled back, one without
+ * becomes complete; spec.ladder.enforceAfter enforces after a time in audit without denials.
+ */
 export interface LadderWatch {
-  look(): Promise<void>
+  scan(): Promise<void>
   close(): Promise<void>
 }
 
-const lookEveryMs = 5000
+const scanEveryMs = 5000
+/** Denials are collected this long before a scan. */
+const settleMs = 250
 
-export function startLadderWatch(
-  truth: Truth,
-  profiles: () => readonly SeccompProfile[]
-): LadderWatch {
-  const { sources } = truth
-  const { logger, store, hub } = sources
-  let running: Promise<void> = Promise.resolve()
-  let closed = false
-  let soon: NodeJS.Timeout | undefined
+type Edit = (profile: SeccompProfile) => SeccompProfile
 
-  async function change(
-    profile: SeccompProfile,
-    what: string,
-    reason: string,
-    edit: (profile: SeccompProfile) => SeccompProfile
-  ): Promise<void> {
-    const { namespace = '', name } = profile.metadata
-    const wanted = JSON.stringify(profile.spec.ladder)
+const refOf = ({ metadata: { namespace = '', name } }: SeccompProfile) => ({ namespace, name })
+
+/** ProfileSteps writes a ladder's steps and conditions to profiles, as this policy. */
+class ProfileSteps {
+  readonly #confinement: Confinement
+
+  constructor(confinement: Confinement) {
+    this.#confinement = confinement
+  }
+
+  now(): string {
+    return new Date(this.#confinement.sources.now()).toISOString()
+  }
+
+  decision(profile: SeccompProfile, reason: string): Decision {
+    const evidence = evidenceText(ladderView(this.#confinement, profile))
+    return { by: policyName, at: this.now(), reason, evidence }
+  }
+
+  /** Moves a workload, unless somebody else moved it meanwhile. */
+  async move(profile: SeccompProfile, phrase: string, reason: string, edit: Edit): Promise<void> {
+    const { store, logger } = this.#confinement.sources
+    const ref = refOf(profile)
+    const ladder = JSON.stringify(profile.spec.ladder)
     try {
-      // Somebody moved it meanwhile: their word stands.
-      await store.update('SeccompProfile', { namespace, name }, (current) =>
-        JSON.stringify(current.spec.ladder) === wanted ? edit(current) : current
+      await store.update('SeccompProfile', ref, (current) =>
+        JSON.stringify(current.spec.ladder) === ladder ? edit(current) : current
       )
-      logger.warn({ namespace, profile: name, reason }, what)
+      logger.warn({ namespace: ref.namespace, profile: ref.name, reason }, phrase)
     } catch (error) {
-      const { code, message } = toSeccoError(error)
-      if (code !== 'NOT_FOUND')
-        logger.error({ code, namespace, profile: name }, `ladder: ${message}`)
+      this.#logFailure(profile, 'ladder step not written', error)
     }
   }
 
-  /** Says on the object what the other replicas, or people, have to know. */
-  async function note(
+  async noteAudit(
     profile: SeccompProfile,
-    edit: (one: SeccompProfile) => SeccompProfile
+    known: { node: string; newest: string } | undefined
   ): Promise<void> {
-    if (edit(profile) === profile) return
-    const { namespace = '', name } = profile.metadata
-    try {
-      await store.update('SeccompProfile', { namespace, name }, edit)
-    } catch (error) {
-      const { code, message } = toSeccoError(error)
-      if (code !== 'NOT_FOUND')
-        logger.error({ code, namespace, profile: name }, `condition not noted: ${message}`)
-    }
-  }
-  const noteAudit = (
-    profile: SeccompProfile,
-    known: { node: string; newest: string } | undefined,
-    at: string
-  ) => note(profile, (one) => withAudit(one, known, at, sources.isElsewhere))
-
-  const noteUnproven = (profile: SeccompProfile, known: DeafNode | undefined, at: string) =>
-    note(profile, (one) => withUnproven(one, known, at, sources.isElsewhere))
-
-  /** Nobody watched until now, here or on a node that is nobody's: whoever watches it now waits anew. */
-  function isUnprovenHere(profile: SeccompProfile): boolean {
-    if (!isUnproven(profile)) return false
-    const node = unprovenNode(profile)
-    // Another hub's word of a node is old for a moment when it came here.
-    return !sources.isElsewhere(node) || hub.node(node)?.connected === true
-  }
-
-  const met = createMetInAudit(() => sources.now())
-
-  async function lookAt(profile: SeccompProfile): Promise<void> {
-    const { ladder } = profile.spec
-    const at = new Date(sources.now()).toISOString()
-    if (ladder?.mode !== 'audit' && wouldRefuse(profile)) await noteAudit(profile, undefined, at)
-    const waits =
-      ladder?.canary !== undefined ||
-      (ladder?.mode === 'audit' && ladder.enforceAfter !== undefined)
-    if (!waits && isUnproven(profile)) await noteUnproven(profile, undefined, at)
-    if (ladder === undefined) return
-    const trial = figuresOf(truth, profile)
-    const decision = (reason: string) => ({
-      ...{ by: policyName, at, reason },
-      evidence: evidenceText(ladderView(truth, profile))
-    })
-    if (ladder.canary !== undefined && trial !== undefined) {
-      const { verdict, reason } = judgeCanary(ladder.canary, trial.figures)
-      // Where nothing runs, or its nodes are away, nobody watches now either.
-      if (trial.unheard !== undefined || trial.figures.heard > 0) {
-        await noteUnproven(profile, trial.unheard, at)
-      }
-      if (verdict === 'return') {
-        await change(profile, 'canary taken back', reason, (current) =>
-          rollbackLadder(current, decision(reason), 'return')
-        )
-      } else if (verdict === 'complete' && !isUnprovenHere(profile)) {
-        await change(profile, 'canary complete', reason, (current) =>
-          completeCanary(current, decision(reason))
-        )
-      }
-      return
-    }
-    const wait = ladder.enforceAfter === undefined ? undefined : durationMs(ladder.enforceAfter)
-    if (wait === undefined || ladder.mode !== 'audit' || profile.spec.seccomp === undefined) return
-    const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
-    const audit = hub.profiles().get(keyOfProfile(profile))?.audit?.digest ?? ''
-    const since = last === undefined ? met.since(keyOfProfile(profile), audit) : Date.parse(last.at)
-    const { count, newest, node } = denialsOf(truth, profile, audit, since)
-    const known = count === 0 ? undefined : { node, newest }
-    await noteAudit(profile, known, at)
-    const unheard = truth.hearing.unheard(keyOfProfile(profile), audit)
-    const from = Math.max(since, watchedSince(profile), denialsKnownSince(truth))
-    const quietSince = truth.hearing.inAudit(keyOfProfile(profile), audit, from)
-    if (unheard !== undefined || quietSince !== undefined) {
-      await noteUnproven(profile, unheard, at)
-    }
-    // What was taken back before is for people.
-    const wasTakenBack = last?.action === 'return' || last?.action === 'rollback'
-    if (count > 0 || wouldRefuse(profile) || wasTakenBack) return
-    // Quiet where nobody watched is no quiet.
-    if (unheard !== undefined || isUnprovenHere(profile)) return
-    if (quietSince === undefined || sources.now() - quietSince < wait) return
-    const reason = `${ladder.enforceAfter ?? ''} in audit without a call that enforce would refuse`
-    await change(profile, 'enforced by policy', reason, (current) =>
-      promoteLadder(current, { ...decision(reason), mode: 'enforce', current: 'audit' })
+    const at = this.now()
+    await this.#note(profile, (one) =>
+      withAudit(one, known, at, this.#confinement.sources.isElsewhere)
     )
   }
 
-  function look(): Promise<void> {
-    running = running.then(async () => {
-      truth.hearing.look()
-      for (const profile of profiles()) if (!closed) await lookAt(profile)
-      met.settle()
-    })
-    return running
+  async noteUnproven(profile: SeccompProfile, known: NotRecording | undefined): Promise<void> {
+    const at = this.now()
+    await this.#note(profile, (one) =>
+      withUnproven(one, known, at, this.#confinement.sources.isElsewhere)
+    )
   }
 
-  const timer = setInterval(() => void look(), lookEveryMs)
-  timer.unref()
-  const leave = hub.denialRows.onNews(({ expected }) => {
-    if (expected) return
-    soon ??= setTimeout(() => {
-      soon = undefined
-      void look()
-    }, 250)
-  })
-  return {
-    look,
-    async close() {
-      closed = true
-      clearInterval(timer)
-      clearTimeout(soon)
-      leave()
-      await running
+  /** Writes a condition for the other replicas and for people. */
+  async #note(profile: SeccompProfile, edit: Edit): Promise<void> {
+    if (edit(profile) === profile) return
+    try {
+      await this.#confinement.sources.store.update('SeccompProfile', refOf(profile), edit)
+    } catch (error) {
+      this.#logFailure(profile, 'condition not written', error)
     }
   }
+
+  #logFailure(profile: SeccompProfile, phrase: string, error: unknown): void {
+    const { code, message } = toSeccoError(error)
+    if (code === 'NOT_FOUND') return
+    const { namespace, name } = refOf(profile)
+    const { logger } = this.#confinement.sources
+    logger.error({ code, namespace, profile: name, reason: message }, phrase)
+  }
+}
+
+/** The time in audit of a profile that a policy is to enforce. */
+interface AuditWait {
+  digest: string
+  /** When the profile came to audit, in milliseconds. */
+  since: number
+  /** How long it has to be without denials. */
+  waitMs: number
+  enforceAfter: string
+  /** It was rolled back before: then people decide. */
+  wasRolledBack: boolean
+}
+
+/** PolicyRounds decides, profile by profile, what a ladder's policy does now. */
+class PolicyRounds {
+  readonly #steps: ProfileSteps
+  readonly #auditTimes = createAuditTimes(() => this.#confinement.sources.now())
+
+  readonly #confinement: Confinement
+
+  constructor(confinement: Confinement) {
+    this.#confinement = confinement
+    this.#steps = new ProfileSteps(confinement)
+  }
+
+  async judge(profile: SeccompProfile): Promise<void> {
+    await this.#endConditions(profile)
+    const { ladder } = profile.spec
+    if (ladder === undefined) return
+    const state = canaryState(this.#confinement, profile)
+    if (ladder.canary !== undefined && state !== undefined) {
+      await this.#judgeCanary(profile, ladder.canary, state)
+    } else {
+      await this.#judgeAudit(profile, ladder)
+    }
+  }
+
+  endRound(): void {
+    this.#auditTimes.endScan()
+  }
+
+  /** Ends conditions about a trial that the profile is no longer in. */
+  async #endConditions(profile: SeccompProfile): Promise<void> {
+    const { ladder } = profile.spec
+    const isInAudit = ladder?.mode === 'audit'
+    if (!isInAudit && wouldRefuse(profile)) await this.#steps.noteAudit(profile, undefined)
+    const isOnTrial =
+      ladder?.canary !== undefined || (isInAudit && ladder.enforceAfter !== undefined)
+    if (!isOnTrial && isUnproven(profile)) await this.#steps.noteUnproven(profile, undefined)
+  }
+
+  async #judgeCanary(
+    profile: SeccompProfile,
+    canary: NonNullable<Ladder['canary']>,
+    { figures, unrecorded }: CanaryState
+  ): Promise<void> {
+    const { verdict, reason } = judgeCanary(canary, figures)
+    // Where no canary runs, or its nodes are away, nothing is known either way.
+    if (unrecorded !== undefined || figures.recorded > 0) {
+      await this.#steps.noteUnproven(profile, unrecorded)
+    }
+    if (verdict === 'return') {
+      await this.#steps.move(profile, 'canary rolled back', reason, (current) =>
+        rollbackLadder(current, this.#steps.decision(profile, reason), 'return')
+      )
+    } else if (verdict === 'complete' && !this.#isUnprovenHere(profile)) {
+      await this.#steps.move(profile, 'canary complete', reason, (current) =>
+        completeCanary(current, this.#steps.decision(profile, reason))
+      )
+    }
+  }
+
+  async #judgeAudit(profile: SeccompProfile, ladder: Ladder): Promise<void> {
+    const wait = this.#auditWait(profile, ladder)
+    if (wait === undefined) return
+    const { digest, since } = wait
+    const { count, newest, node } = denialsOf(this.#confinement, profile, digest, since)
+    await this.#steps.noteAudit(profile, count === 0 ? undefined : { node, newest })
+    const { recording } = this.#confinement
+    const key = keyOfProfile(profile)
+    const unrecorded = recording.unrecorded(key, digest)
+    const from = Math.max(since, recordedSince(profile), denialsKnownSince(this.#confinement))
+    const cleanSince = recording.auditSince(key, digest, from)
+    if (unrecorded !== undefined || cleanSince !== undefined) {
+      await this.#steps.noteUnproven(profile, unrecorded)
+    }
+    if (count > 0 || wouldRefuse(profile) || wait.wasRolledBack) return
+    if (unrecorded !== undefined || this.#isUnprovenHere(profile)) return
+    if (cleanSince === undefined) return
+    if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return
+    await this.#enforce(profile, wait.enforceAfter)
+  }
+
+  #auditWait(profile: SeccompProfile, ladder: Ladder): AuditWait | undefined {
+    const { enforceAfter, mode } = ladder
+    const waitMs = enforceAfter === undefined ? undefined : durationMs(enforceAfter)
+    if (enforceAfter === undefined || waitMs === undefined) return undefined
+    if (mode !== 'audit' || profile.spec.seccomp === undefined) return undefined
+    const key = keyOfProfile(profile)
+    const digest = this.#confinement.sources.hub.profiles().get(key)?.audit?.digest ?? ''
+    const last = profile.status?.history?.findLast(({ to }) => to.startsWith('audit'))
+    return {
+      ...{ digest, waitMs, enforceAfter },
+      since: last === undefined ? this.#auditTimes.since(key, digest) : Date.parse(last.at),
+      wasRolledBack: last?.action === 'return' || last?.action === 'rollback'
+    }
+  }
+
+  async #enforce(profile: SeccompProfile, enforceAfter: string): Promise<void> {
+    const reason = `${enforceAfter} in audit without a syscall that enforce would deny`
+    await this.#steps.move(profile, 'enforced by policy', reason, (current) =>
+      promoteLadder(current, {
+        ...this.#steps.decision(profile, reason),
+        ...{ mode: 'enforce', current: 'audit' }
+      })
+    )
+  }
+
+  /**
+   * Returns whether the condition QuietUnproven holds this hub back: the node that it names is this hub's, or no
+   * hub's. Then the hub that records now starts the wait again.
+   */
+  #isUnprovenHere(profile: SeccompProfile): boolean {
+    if (!isUnproven(profile)) return false
+    const { isElsewhere, hub } = this.#confinement.sources
+    const node = unprovenNode(profile)
+    // For a moment after a node came here, the other hub's condition still names it.
+    return !isElsewhere(node) || hub.node(node)?.connected === true
+  }
+}
+
+class PeriodicLadderWatch implements LadderWatch {
+  readonly #rounds: PolicyRounds
+  readonly #timer: NodeJS.Timeout
+  readonly #stop: () => void
+  #running: Promise<void> = Promise.resolve()
+  #soon: NodeJS.Timeout | undefined
+  #closed = false
+
+  readonly #confinement: Confinement
+  readonly #profiles: () => readonly SeccompProfile[]
+
+  constructor(confinement: Confinement, profiles: () => readonly SeccompProfile[]) {
+    this.#confinement = confinement
+    this.#profiles = profiles
+    this.#rounds = new PolicyRounds(confinement)
+    this.#timer = setInterval(() => void this.scan(), scanEveryMs)
+    this.#timer.unref()
+    this.#stop = confinement.sources.hub.denialRows.onNews(({ expected }) => {
+      if (!expected) this.#scanSoon()
+    })
+  }
+
+  scan(): Promise<void> {
+    this.#running = this.#running.then(() => this.#round())
+    return this.#running
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#timer)
+    clearTimeout(this.#soon)
+    this.#stop()
+    await this.#running
+  }
+
+  async #round(): Promise<void> {
+    this.#confinement.recording.scan()
+    for (const profile of this.#profiles()) if (!this.#closed) await this.#rounds.judge(profile)
+    this.#rounds.endRound()
+  }
+
+  #scanSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined
+      void this.scan()
+    }, settleMs)
+  }
+}
+
+export function startLadderWatch(
+  confinement: Confinement,
+  profiles: () => readonly SeccompProfile[]
+): LadderWatch {
+  return new PeriodicLadderWatch(confinement, profiles)
 }

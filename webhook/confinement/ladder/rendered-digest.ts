@@ -1,27 +1,31 @@
-import type { Truth } from '../truth.js'
+import type { Confinement } from '../containers/confinement.js'
 
-/** Rendering follows an approval within some hundred milliseconds; who asks waits for half a minute. */
+/** A profile is rendered within some hundred milliseconds of an approval; a client waits for 30 s. */
 const patienceMs = 20_000
 
-/** Digest of the revision that nodes get in enforce; undefined while there is none. */
-export function digestNow(truth: Truth, key: string): string | undefined {
-  return truth.sources.hub.profiles().get(key)?.enforce?.digest
+/** Returns the digest of the revision that nodes get in enforce; undefined while there is none. */
+export function digestNow(confinement: Confinement, key: string): string | undefined {
+  return confinement.sources.hub.profiles().get(key)?.enforce?.digest
 }
 
-/** The next one after `was`; undefined when the hub has none within twenty seconds. */
-export function nextDigest(truth: Truth, key: string, was: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const end = (digest: string | undefined): void => {
-      clearTimeout(timer)
-      leave()
-      resolve(digest)
-    }
-    const look = (): void => {
-      const digest = digestNow(truth, key)
-      if (digest !== undefined && digest !== was) end(digest)
-    }
-    const leave = truth.sources.hub.onChange(look)
-    const timer = setTimeout(() => end(undefined), patienceMs)
-    look()
-  })
+/** Waits for a digest other than `was`. Resolves with undefined when the hub has none within 20 s. */
+export async function nextDigest(
+  confinement: Confinement,
+  key: string,
+  was: string
+): Promise<string | undefined> {
+  const stops: (() => void)[] = []
+  try {
+    return await new Promise<string | undefined>((resolve) => {
+      const check = (): void => {
+        const digest = digestNow(confinement, key)
+        if (digest !== undefined && digest !== was) resolve(digest)
+      }
+      const timer = setTimeout(() => resolve(undefined), patienceMs)
+      stops.push(() => clearTimeout(timer), confinement.sources.hub.onChange(check))
+      check()
+    })
+  } finally {
+    for (const stop of stops) stop()
+  }
 }

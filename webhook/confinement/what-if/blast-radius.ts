@@ -5,8 +5,8 @@ import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import { abisOfMachine } from '../../../src/syscalls/abi.js'
 import { rowWords } from '../../hub/nodes/used-sets.js'
-import { simulate, type WouldBeRefused } from './simulate.js'
-import type { Truth } from '../truth.js'
+import { simulate, type WouldBeDenied } from './simulate.js'
+import type { Confinement } from '../containers/confinement.js'
 
 export interface RadiusQuestion {
   seccomp?: LinuxSeccomp
@@ -15,7 +15,7 @@ export interface RadiusQuestion {
   profile?: string
   namespace?: string
   selector?: string
-  /** Containers that are listed at most; all are counted. */
+  /** At most this many containers are listed; all are counted. */
   limit?: number
 }
 
@@ -27,7 +27,7 @@ export interface RadiusContainer {
   name: string
   pod: string
   since: string
-  denied: WouldBeRefused[]
+  denied: WouldBeDenied[]
 }
 
 export interface Radius {
@@ -47,13 +47,13 @@ export interface Radius {
 }
 
 const usualLimit = 1000
-/** Every number of every ABI of a machine. */
-const mostRefused = 3 * rowWords * 32
+/** All syscall numbers of the three ABIs of a machine. */
+const mostDenied = 3 * rowWords * 32
 
-/** Who, of what runs now, would have been refused what: from the calls that were made, and nothing else. */
-export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
+/** Replays the recorded syscalls of running containers and lists what would have been denied. */
+export function blastRadius(confinement: Confinement, question: RadiusQuestion): Radius {
   const started = performance.now()
-  const { views, sources } = truth
+  const { views, sources } = confinement
   const { namespace, profile, limit = usualLimit } = question
   const selector = question.selector === undefined ? undefined : parseSelector(question.selector)
   const wanted = (id: string): boolean => {
@@ -67,7 +67,7 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
   const workloads = new Map<string, Radius['workloads'][number] & { names: Set<string> }>()
   const containers: RadiusContainer[] = []
   let hit = 0
-  const counts = new Float64Array(mostRefused)
+  const counts = new Float64Array(mostDenied)
   const [native = 'x86_64'] = abisOfMachine(machine())
   const { considered } = simulate(
     sources.hub.sets,
@@ -77,7 +77,7 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       ...(question.deny === undefined ? {} : { deny: question.deny })
     },
     wanted,
-    (id, row, refused) => {
+    (id, row, denials) => {
       const view = views.peek(id)
       if (view === undefined) return
       hit += 1
@@ -88,8 +88,8 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       }
       own.containers += 1
       const seen = new Set<string>()
-      sources.hub.sets.countsOf(row, refused, counts)
-      for (const [at, { syscall }] of refused.entries()) {
+      sources.hub.sets.countsOf(row, denials, counts)
+      for (const [at, { syscall }] of denials.entries()) {
         const count = counts[at] ?? 0
         const sum = syscalls.get(syscall) ?? { containers: 0, calls: 0 }
         if (!seen.has(syscall)) sum.containers += 1
@@ -103,7 +103,7 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
       if (containers.length >= limit) return
       const { key, node, workload, name, pod } = view
       const since = sources.hub.sets.sinceOf(row)
-      const denied = refused.map(({ abi, syscall, argument, certain }, at): WouldBeRefused => {
+      const denied = denials.map(({ abi, syscall, argument, certain }, at): WouldBeDenied => {
         return { abi, syscall, argument, count: counts[at] ?? 0, certain }
       })
       containers.push({ key, node, namespace: view.namespace, workload, name, pod, since, denied })
@@ -126,16 +126,19 @@ export function blastRadius(truth: Truth, question: RadiusQuestion): Radius {
   }
 }
 
-/** The bytes of a revision as a profile. @throws SeccoError NOT_FOUND. */
-export async function revisionOfText(truth: Truth, text: string): Promise<LinuxSeccomp> {
+/** Returns the profile of a revision that is named `profile` or `profile@digest`. @throws SeccoError NOT_FOUND. */
+export async function revisionOfText(
+  confinement: Confinement,
+  text: string
+): Promise<LinuxSeccomp> {
   const at = text.lastIndexOf('@')
   const key = at < 0 ? text : text.slice(0, at)
   const named = at < 0 ? undefined : text.slice(at + 1)
-  const state = truth.sources.hub.profiles().get(key)
+  const state = confinement.sources.hub.profiles().get(key)
   const digest = named ?? state?.enforce?.digest
-  const bytes = digest === undefined ? undefined : await truth.sources.hub.bytes(digest)
+  const bytes = digest === undefined ? undefined : await confinement.sources.hub.bytes(digest)
   if (bytes !== undefined) return JSON.parse(bytes.toString()) as LinuxSeccomp
-  throw new SeccoError('NOT_FOUND', `${text}: there is no such revision here`, {
-    hint: 'list profiles with `secco get profiles -A -o wide`; only approved ones have revisions'
+  throw new SeccoError('NOT_FOUND', `${text}: this revision does not exist`, {
+    hint: 'list the approved profiles, which have revisions: `secco get profiles -A -o wide`'
   })
 }

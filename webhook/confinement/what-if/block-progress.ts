@@ -1,29 +1,30 @@
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
 import { answersOf, type FilterAnswers } from '../../../src/seccomp/filter/filter-answers.js'
 import type { ContainerView } from '../containers/container-views.js'
-import { containerRef } from '../ladder/ladder-routes.js'
+import { containerRef } from '../containers/restart-command.js'
 
-/** What a block has to know of the fleet. */
+/** BlockSources is what a block's progress is computed from. */
 export interface BlockSources {
   views: { list(): ContainerView[] }
   sources: { hub: { bytes(digest: string): Promise<Buffer | undefined> } }
 }
 
-/** How far a block has come among what runs. */
+/** BlockProgress is how many running containers an emergency block has reached. */
 export interface BlockProgress {
-  /** Under revisions of ours, and not proven to refuse it: they keep it until they restart. */
+  /** Containers under Secco's revisions that may still make the syscall, until they restart. */
   restart: ReturnType<typeof containerRef>[]
-  /** Containers under revisions of ours, and how many percent of them refuse it. */
+  /** Containers under Secco's revisions. */
   total: number
+  /** The percentage of them that denies the syscall. */
   done: number
-  /** Containers under nothing of ours: a block does not reach them. */
+  /** Containers under other profiles or none: a block does not reach them. */
   beyond: number
 }
 
 type BlockedRule = { name: string; args?: unknown[] | undefined }
 
-/** What revisions let through, each read once while something runs under it. */
-function createReader(bytesOf: BlockSources['sources']['hub']['bytes']) {
+/** Returns the filters of revisions. Each is read once while a container runs under it. */
+function createFilterReader(bytesOf: BlockSources['sources']['hub']['bytes']) {
   let known = new Map<string, FilterAnswers>()
   return async (digests: ReadonlySet<string>): Promise<ReadonlyMap<string, FilterAnswers>> => {
     const now = new Map<string, FilterAnswers>()
@@ -40,9 +41,9 @@ function createReader(bytesOf: BlockSources['sources']['hub']['bytes']) {
 }
 
 /**
- * Whether a filter may still let a blocked call through. By its name alone that is sure; of a call that is blocked
- * in part, what is let through whatever its arguments are is surely open, and the rest may be while there is a
- * newer revision.
+ * Returns whether a filter may still allow a blocked syscall. For a syscall that is blocked by name that is certain.
+ * If only some arguments are blocked, a filter that allows all arguments is open, and another filter may be open
+ * while there is a newer revision.
  */
 function isOpen(answers: FilterAnswers, { name, args = [] }: BlockedRule, stale: boolean): boolean {
   if (!answers.sometimes(name)) return false
@@ -50,7 +51,7 @@ function isOpen(answers: FilterAnswers, { name, args = [] }: BlockedRule, stale:
 }
 
 export function createBlockProgress({ views, sources }: BlockSources) {
-  const read = createReader((digest) => sources.hub.bytes(digest))
+  const read = createFilterReader((digest) => sources.hub.bytes(digest))
   return async (rules: readonly BlockedRule[]): Promise<BlockProgress> => {
     const all = views.list()
     const governed = all.filter(({ state }) => state === 'enforced' || state === 'audit')

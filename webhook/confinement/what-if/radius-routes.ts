@@ -7,8 +7,8 @@ import { emergencyName } from '../../../src/seccomp/render/emergency.js'
 import { rulesOf } from '../../../src/seccomp/policy/normal-form.js'
 import { blastRadius, revisionOfText } from './blast-radius.js'
 import { createBlockProgress } from './block-progress.js'
-import { listOf, type TruthCall, type TruthRoute, textOf } from '../containers/route.js'
-import type { Truth } from '../truth.js'
+import { listOf, type ConfinementCall, type ConfinementRoute, textOf } from '../containers/route.js'
+import type { Confinement } from '../containers/confinement.js'
 
 interface Question {
   profile?: string
@@ -19,7 +19,7 @@ interface Question {
   limit?: number
 }
 
-function questionOf({ query, body }: TruthCall): Question {
+function questionOf({ query, body }: ConfinementCall): Question {
   const given = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
   const text = (key: string): string | undefined => {
     const value = given[key] ?? textOf(query[key])
@@ -40,46 +40,47 @@ function questionOf({ query, body }: TruthCall): Question {
   }
 }
 
-async function answer(truth: Truth, call: TruthCall) {
+async function answer(confinement: Confinement, call: ConfinementCall) {
   const { profile, seccomp, deny, ...where } = questionOf(call)
   if (profile === undefined && seccomp === undefined && deny.length === 0) {
-    throw new SeccoError('INVALID_ARGUMENT', 'nothing is asked: give a profile, or deny', {
-      hint: 'secco simulate shop/web, or secco simulate --deny socket:domain=AF_ALG'
+    throw new SeccoError('INVALID_ARGUMENT', 'simulate: neither a profile nor deny is given', {
+      hint: 'run secco simulate shop/web, or secco simulate --deny socket:domain=AF_ALG'
     })
   }
-  const tried =
-    seccomp ?? (profile === undefined ? undefined : await revisionOfText(truth, profile))
-  // Without a selector a profile is tried on its own containers.
+  const trial =
+    seccomp ?? (profile === undefined ? undefined : await revisionOfText(confinement, profile))
+  // Without a selector a profile is simulated for its own containers.
   const own = where.selector === undefined && where.namespace === undefined ? profile : undefined
-  return blastRadius(truth, {
+  return blastRadius(confinement, {
     ...where,
-    ...(tried === undefined ? {} : { seccomp: tried }),
+    ...(trial === undefined ? {} : { seccomp: trial }),
     ...(own === undefined ? {} : { profile: own.replace(/@.*$/, '') }),
     ...(deny.length === 0 ? {} : { deny: deny.flatMap((text) => parseBlock(text).rules) })
   })
 }
 
-export function radiusRoutes(truth: Truth): TruthRoute[] {
-  const { now, profiles } = truth.sources
+export function radiusRoutes(confinement: Confinement): ConfinementRoute[] {
+  const { now, profiles } = confinement.sources
   const overlayRef = { namespace: rootNamespace, name: emergencyName }
-  const progress = createBlockProgress(truth)
+  const progress = createBlockProgress(confinement)
 
   return [
     ...(['GET', 'POST'] as const).map(
-      (method): TruthRoute => ({
+      (method): ConfinementRoute => ({
         ...{ method, url: '/api/v1/simulate', cli: 'secco simulate' },
         needs: { verb: 'list', resource: 'containers' },
-        summary: 'Which running containers would have been refused what, since when, how often',
-        handle: (call) => answer(truth, call)
+        summary:
+          'The syscalls that a profile would deny to running containers, and how often they were made',
+        handle: (call) => answer(confinement, call)
       })
     ),
     {
       ...{ method: 'GET', url: '/api/v1/block', cli: 'secco block' },
       needs: { verb: 'list', resource: 'seccompprofiles' },
       summary:
-        'What is taken out of every profile, and which containers keep it until they restart',
+        'The syscalls that are blocked everywhere, and the containers that can still make them',
       async handle() {
-        const overlay = truth.profile(`${rootNamespace}/${emergencyName}`)
+        const overlay = confinement.profile(`${rootNamespace}/${emergencyName}`)
         const rules = overlay?.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
         return {
           blocked: rules.map(({ name, args }) => ({ name, args: args ?? [] })),
@@ -91,7 +92,7 @@ export function radiusRoutes(truth: Truth): TruthRoute[] {
     {
       ...{ method: 'POST', url: '/api/v1/block', cli: 'secco block' },
       needs: { verb: 'approve', resource: 'seccompprofiles' },
-      summary: 'Takes a call out of every profile, after saying who uses it',
+      summary: 'Blocks a syscall in every profile, after listing the containers that use it',
       async handle(call) {
         const given = (call.body ?? {}) as Record<string, unknown>
         const what = typeof given['what'] === 'string' ? given['what'] : ''
@@ -102,7 +103,7 @@ export function radiusRoutes(truth: Truth): TruthRoute[] {
           throw new SeccoError(
             'INVALID_ARGUMENT',
             `${what}: every container needs ${names.join(', ')} to start, run or end`,
-            { hint: 'block some of its arguments, or force it: pods then do not start any more' }
+            { hint: 'block only some of its arguments; with --force pods do not start any more' }
           )
         }
         const why = typeof given['reason'] === 'string' ? `: ${given['reason'].slice(0, 500)}` : ''
@@ -111,9 +112,9 @@ export function radiusRoutes(truth: Truth): TruthRoute[] {
           reason: `${block.reason}${why}`
         }
         const edit = (overlay: SeccompProfile) => withBlock(overlay, block, decision, is('remove'))
-        const existing = truth.profile(`${rootNamespace}/${emergencyName}`)
+        const existing = confinement.profile(`${rootNamespace}/${emergencyName}`)
         const hit = affected(profiles(), existing, edit(existing ?? emptyOverlay()))
-        const users = blastRadius(truth, { deny: block.rules })
+        const users = blastRadius(confinement, { deny: block.rules })
         const rules = rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })
         if (!is('dryRun')) {
           if (existing === undefined) await call.store.apply('SeccompProfile', emptyOverlay())

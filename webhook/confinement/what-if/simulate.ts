@@ -8,7 +8,7 @@ import { verdictsOf } from '../../../src/seccomp/filter/verdict.js'
 import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
 import { type FleetSets, rowWords } from '../../hub/nodes/used-sets.js'
 
-/** What is tried on what containers did: a profile, or calls taken out. */
+/** Trial is what is simulated: a profile, or syscalls that are denied. */
 export interface Trial {
   seccomp?: LinuxSeccomp
   deny?: readonly SeccompSyscall[]
@@ -16,8 +16,8 @@ export interface Trial {
   native: Abi
 }
 
-/** The same for every container that used the same of the calls in question. */
-export interface Refusal {
+/** SimulatedDenial is a syscall that would be denied. Containers that used the same syscalls share it. */
+export interface SimulatedDenial {
   abi: Abi
   nr: number
   syscall: string
@@ -27,20 +27,20 @@ export interface Refusal {
   certain: boolean
 }
 
-/** What a container would be refused. */
-export interface WouldBeRefused extends Omit<Refusal, 'nr'> {
-  /** Calls of that number so far; with an argument at most so many had it. */
+/** WouldBeDenied is a syscall that a container would be denied. */
+export interface WouldBeDenied extends Omit<SimulatedDenial, 'nr'> {
+  /** Calls of that number so far; of a certain argument it is the upper limit. */
   count: number
 }
 
-/** Refusals that were worked out, with what they were worked out from. */
-interface Worked {
+/** Denials that were computed, with what they were computed from. */
+interface Computed {
   used: Uint32Array
   learned: readonly LearnedArgument[]
-  refusals: readonly Refusal[]
+  denials: readonly SimulatedDenial[]
 }
 
-/** Names by number, looked up once: a simulation asks for very many. */
+/** Names by number, looked up once because a simulation needs very many. */
 const names = Object.fromEntries(
   abis.map((abi) => [abi, Array.from({ length: rowWords * 32 }, (_, nr) => syscallName(abi, nr))])
 ) as unknown as Record<Abi, readonly string[]>
@@ -55,8 +55,9 @@ interface Judgement {
 type Judge = (learned: readonly LearnedArgument[]) => Judgement | undefined
 
 interface Plan {
-  /** Bits whose calls are refused whatever their arguments are, and those that arguments decide. */
-  refused: Record<Abi, Uint32Array>
+  /** Bits of syscalls that are denied with any arguments. */
+  denied: Record<Abi, Uint32Array>
+  /** Bits of syscalls whose arguments decide. */
   conditional: Record<Abi, Uint32Array>
   /** Words of a row that have a bit in either. */
   words: { abi: Abi; at: number }[]
@@ -75,7 +76,7 @@ function setBit(words: Uint32Array, nr: number): void {
 
 const argumentText = (index: number, value: string): string => `arg${index}=${value}`
 
-/** A call is refused when a value that it had is in none of what the profile lets through. */
+/** A syscall is denied when one of its values is in no alternative that the profile allows. */
 function judgeByAlternatives(abi: Abi, name: string, alternatives: readonly SeccompArg[][]): Judge {
   return (learned) => {
     const own = learned.filter((one) => one.abi === abi && one.name === name)
@@ -95,7 +96,7 @@ function judgeByAlternatives(abi: Abi, name: string, alternatives: readonly Secc
   }
 }
 
-/** A call is refused when values that it had meet every condition. */
+/** A syscall is denied when its values meet every condition. */
 function judgeByConditions(abi: Abi, name: string, args: readonly SeccompArg[]): Judge {
   return (learned) => {
     const texts: string[] = []
@@ -117,7 +118,7 @@ function judgeByConditions(abi: Abi, name: string, args: readonly SeccompArg[]):
   }
 }
 
-/** Several reasons for one call: a certain one counts more. */
+/** Combines two reasons for one syscall: a certain reason takes precedence. */
 function either(left: Judge | undefined, right: Judge): Judge {
   if (left === undefined) return right
   return (learned) => {
@@ -127,7 +128,7 @@ function either(left: Judge | undefined, right: Judge): Judge {
 }
 
 function planOf({ seccomp, deny = [], native }: Trial): Plan {
-  const plan: Plan = { refused: masks(), conditional: masks(), words: [], judges: new Map() }
+  const plan: Plan = { denied: masks(), conditional: masks(), words: [], judges: new Map() }
   const family: readonly Abi[] = native === 'aarch64' ? ['aarch64'] : ['x86_64', 'i386', 'x32']
   const conditional = (abi: Abi, nr: number, name: string, judge: Judge): void => {
     setBit(plan.conditional[abi], nr)
@@ -140,7 +141,7 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
       for (let nr = 0; nr < rowWords * 32; nr += 1) {
         const name = syscallName(abi, nr)
         const { kind } = verdicts(abi, name)
-        if (kind === 'refused' || kind === 'logged') setBit(plan.refused[abi], nr)
+        if (kind === 'refused' || kind === 'logged') setBit(plan.denied[abi], nr)
         if (kind !== 'conditional') continue
         const alternatives = rules
           .filter((rule) => rule.name === name && letsThrough(rule.action))
@@ -154,14 +155,14 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
       for (const name of names) {
         const nr = syscallNumber(abi, name)
         if (nr === undefined) continue
-        if (args.length === 0) setBit(plan.refused[abi], nr)
+        if (args.length === 0) setBit(plan.denied[abi], nr)
         else conditional(abi, nr, name, judgeByConditions(abi, name, args))
       }
     }
   }
   for (const abi of family) {
     for (let at = 0; at < rowWords; at += 1) {
-      if (((plan.refused[abi][at] ?? 0) | (plan.conditional[abi][at] ?? 0)) !== 0) {
+      if (((plan.denied[abi][at] ?? 0) | (plan.conditional[abi][at] ?? 0)) !== 0) {
         plan.words.push({ abi, at })
       }
     }
@@ -170,35 +171,35 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
 }
 
 /**
- * Walks over the sets of running containers and tells for each which of the calls that it made would be
- * refused; `countOf` of the sets has how often. Containers that nothing would happen to are not told of.
- * @param wanted whether a container is asked about.
+ * Reads the sets of running containers and calls back with the syscalls of each that would be denied; `countsOf` of
+ * the sets returns how often they were made. Containers without denials are left out.
+ * @param wanted returns whether a container is simulated
  */
 export function simulate(
   sets: FleetSets,
   trial: Trial,
   wanted: (id: string) => boolean,
-  onHit: (id: string, row: number, refused: readonly Refusal[]) => void
+  onHit: (id: string, row: number, denials: readonly SimulatedDenial[]) => void
 ): { considered: number } {
   const plan = planOf(trial)
   const ids = sets.ids()
   const words = plan.words.map(({ abi, at }) => {
-    const refused = plan.refused[abi][at] ?? 0
-    const conditional = (plan.conditional[abi][at] ?? 0) & ~refused
-    return { abi, at, rows: sets.rows(abi), refused, conditional, mask: refused | conditional }
+    const denied = plan.denied[abi][at] ?? 0
+    const conditional = (plan.conditional[abi][at] ?? 0) & ~denied
+    return { abi, at, rows: sets.rows(abi), denied, conditional, mask: denied | conditional }
   })
   const hasConditions = words.some(({ conditional }) => conditional !== 0)
 
-  function refusalsOf(used: Uint32Array, learned: readonly LearnedArgument[]): Refusal[] {
-    return words.flatMap(({ abi, at, refused }, index) => {
-      const found: Refusal[] = []
-      // The lowest bit that is left, again and again: most words have none or few.
+  function denialsOf(used: Uint32Array, learned: readonly LearnedArgument[]): SimulatedDenial[] {
+    return words.flatMap(({ abi, at, denied }, index) => {
+      const found: SimulatedDenial[] = []
+      // Takes the lowest set bit each time: most words have none or few.
       for (let left = used[index] ?? 0; left !== 0; left &= left - 1) {
         const bit = 31 - Math.clz32(left & -left)
         const nr = at * 32 + bit
         const syscall = names[abi][nr] ?? ''
-        const isRefused = ((refused >>> bit) & 1) === 1
-        const verdict = isRefused
+        const isDenied = ((denied >>> bit) & 1) === 1
+        const verdict = isDenied
           ? { argument: '', certain: true }
           : plan.judges.get(`${abi} ${syscall}`)?.(learned)
         if (verdict !== undefined) found.push({ abi, nr, syscall, ...verdict })
@@ -207,22 +208,25 @@ export function simulate(
     })
   }
 
-  /** Containers differ in calls that nobody asks about: what counts is worked out once. */
-  const worked = new Map<number, Worked[]>()
+  /** Containers often differ only in other syscalls, so denials are computed once per set of simulated ones. */
+  const computed = new Map<number, Computed[]>()
   const scratch = new Uint32Array(words.length)
 
-  function workedOut(hash: number, learned: readonly LearnedArgument[]): readonly Refusal[] {
-    const alike = worked.get(hash) ?? []
-    if (alike.length === 0) worked.set(hash, alike)
+  function cachedDenials(
+    hash: number,
+    learned: readonly LearnedArgument[]
+  ): readonly SimulatedDenial[] {
+    const alike = computed.get(hash) ?? []
+    if (alike.length === 0) computed.set(hash, alike)
     for (const one of alike) {
       if (one.learned !== learned) continue
       let index = 0
       while (index < scratch.length && one.used[index] === scratch[index]) index += 1
-      if (index === scratch.length) return one.refusals
+      if (index === scratch.length) return one.denials
     }
-    const refusals = refusalsOf(scratch, learned)
-    alike.push({ used: scratch.slice(), learned, refusals })
-    return refusals
+    const denials = denialsOf(scratch, learned)
+    alike.push({ used: scratch.slice(), learned, denials })
+    return denials
   }
 
   let considered = 0
@@ -233,7 +237,7 @@ export function simulate(
     let hit = 0
     let hash = 0
     const first = row * rowWords
-    // By number: an iterator would make an object for each word of each container.
+    // A counting loop: an iterator would create an object for each word of each container.
     for (let index = 0; index < words.length; index += 1) {
       const word = words[index]
       if (word === undefined) continue
@@ -243,8 +247,8 @@ export function simulate(
       hash = Math.imul(hash ^ used, 0x01000193) ^ (hash >>> 15)
     }
     if (hit === 0) continue
-    const refused = workedOut(hash, hasConditions ? sets.argumentsOf(row) : noArguments)
-    if (refused.length > 0) onHit(id, row, refused)
+    const denied = cachedDenials(hash, hasConditions ? sets.argumentsOf(row) : noArguments)
+    if (denied.length > 0) onHit(id, row, denied)
   }
   return { considered }
 }

@@ -6,14 +6,14 @@ import { openEventStream } from '../../confinement/containers/event-stream.js'
 import { explainRoutes } from '../../confinement/explain.js'
 import { ladderRoutes } from '../../confinement/ladder/ladder-routes.js'
 import { radiusRoutes } from '../../confinement/what-if/radius-routes.js'
-import type { TruthRoute } from '../../confinement/containers/route.js'
-import type { Truth } from '../../confinement/truth.js'
+import type { ConfinementRoute } from '../../confinement/containers/route.js'
+import type { Confinement } from '../../confinement/containers/confinement.js'
 import type { Resource } from '../../access/rights.js'
 
 type Query = Record<string, string | string[] | undefined>
 
 /** The endpoints of webhook/confinement; the gate, rights and audit are put around them (foreign.ts). */
-export function allRoutes(truth: Truth): TruthRoute[] {
+export function allRoutes(truth: Confinement): ConfinementRoute[] {
   return [
     ...containerRoutes(truth),
     ...denialRoutes(truth),
@@ -35,7 +35,7 @@ function headersOf(reply: FastifyReply): Record<string, string> {
 }
 
 /** Its streams: what there is, then what changes. */
-export function truthStreams(app: FastifyInstance, truth: Truth): void {
+export function truthStreams(app: FastifyInstance, truth: Confinement): void {
   app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
     await mustList(request, 'denials')
     streamDenials(truth, request.query as Query, reply.raw, headersOf(reply))

@@ -1,4 +1,4 @@
-import type { ContainerView } from '../../confinement/containers/container-view-types.js'
+import type { ContainerView } from '../../confinement/containers/container-view.js'
 import type { State } from '../parts/parts.js'
 
 /** What pages show of a running container. */

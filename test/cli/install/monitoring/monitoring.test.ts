@@ -18,7 +18,7 @@ import { watchMetrics } from '../../../../webhook/cluster/watch/watch-metrics.js
 import { nodeMetrics, refusalMetrics } from '../../../../webhook/hub/metrics.js'
 import { profileMetrics } from '../../../../webhook/hub/profile-metrics.js'
 import { createRefusals } from '../../../../webhook/hub/stream/refusals.js'
-import { truthMetrics } from '../../../../webhook/confinement/metrics.js'
+import { confinementMetrics } from '../../../../webhook/confinement/metrics.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
 
 interface Described {
@@ -37,7 +37,7 @@ async function served(): Promise<Map<string, Described>> {
   nodeMetrics(central, () => [])
   refusalMetrics(central, () => createRefusals(logger).counts())
   profileMetrics(central, () => [])
-  truthMetrics(central, () => [], { totals: () => [] })
+  confinementMetrics(central, () => [], { totals: () => [] })
   const satellite = satelliteMetrics({
     status: () => NodeStatus.fromPartial({}),
     connected: () => false,

@@ -24,7 +24,7 @@ function configOf({ url, caPem }: Cluster, token: string): KubeConfig {
   return config
 }
 
-test('what a person does in the pages is written as that person, and the cluster decides', {
+test('a change in the pages is written as that person, and the cluster decides', {
   skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
   if (found.programs === undefined) return

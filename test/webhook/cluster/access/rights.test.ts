@@ -47,7 +47,7 @@ const roles = [
   }
 ]
 
-test('people by their own tokens, allowed what the cluster allows them', {
+test('people sign in with their own tokens and may do what the cluster allows', {
   skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
   if (found.programs === undefined) return

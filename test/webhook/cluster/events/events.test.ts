@@ -4,13 +4,13 @@ import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
 import { createEventRecorder } from '../../../../webhook/cluster/events/events.js'
 import { collectLog } from '../../hub/rig.js'
 
-test('events: the same is said once, and floods are dropped', async (t) => {
+test('a repeated event is written once, and floods are dropped', async (t) => {
   const calls: [string, string][] = []
   let now = Date.parse('2026-11-24T10:00:00Z')
   const call: ApiCall = (method, path) => {
     calls.push([method, path])
     if (calls.length === 1)
-      return Promise.reject(new SeccoError('CONFLICT', 'said by another replica'))
+      return Promise.reject(new SeccoError('CONFLICT', 'written by another replica'))
     return Promise.resolve({})
   }
   const { logger, lines } = collectLog()
@@ -22,14 +22,14 @@ test('events: the same is said once, and floods are dropped', async (t) => {
   t.same(
     calls.map(([method]) => method),
     ['POST', 'PATCH'],
-    'once, and that it is a series'
+    'the event once, and the series'
   )
-  t.same(lines, [], 'another replica was quicker: no news')
+  t.same(lines, [], 'a conflict with another replica is not logged')
   now += 700_000
   recorder.record(regarding, text)
   await recorder.flush()
   t.equal(calls.length, 3)
-  // A minute at each look: what the pace would make wait is over.
+  // The clock moves a minute at each reading, so that the pace never waits.
   const later = () => (now += 60_000)
   const again = createEventRecorder({ call, instance: 'hub-b', logger, now: later })
   again.record(regarding, text)

@@ -8,7 +8,7 @@ import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { profileOf } from '../../../src/store/contract.js'
 import { rawPod } from '../cluster-objects.js'
 
-test('events: what is said of pods and profiles', (t) => {
+test('the events of pods and profiles', (t) => {
   const now = Date.parse('2026-11-24T10:01:00Z')
   const entry = (reason: string) => ({
     rule: 'secco-system/web',
@@ -75,7 +75,7 @@ test('events: what is said of pods and profiles', (t) => {
   }
   const notes = (before: SeccompProfile | undefined, after: SeccompProfile) =>
     profileEvents(before, after).texts.map(({ reason, note }) => `${reason}: ${note}`)
-  t.same(notes(profile, learned), ['Learned: 2 new syscalls observed, 2 in all'])
+  t.same(notes(profile, learned), ['Learned: 2 new syscalls observed, 2 in total'])
   t.same(notes(learned, approved), ['Approved: approved by jo: fine'])
   t.same(notes(approved, there), ['Distributed: revision sha256:bbbbbbbbbbbb is on 3 nodes'])
   t.same(notes(there, there), [])

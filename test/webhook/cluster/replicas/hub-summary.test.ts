@@ -10,7 +10,7 @@ import {
 import { nodeState, pathOf } from '../cluster-objects.js'
 import { runs } from '../../../helpers/fuzz.js'
 
-test('a summary says of every node and path what the hub knows', (t) => {
+test('a summary has what the hub knows of each node and path', (t) => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 12 }),
@@ -40,7 +40,7 @@ test('a summary says of every node and path what the hub knows', (t) => {
   t.end()
 })
 
-test('a summary that is none ends no replica', (t) => {
+test('content that is no summary does not crash a replica', (t) => {
   const bytes = encodeSummary([nodeState('node-1', [pathOf(1)], true)], [pathOf(1), pathOf(2)])
   const wire = JSON.parse(gunzipSync(bytes).toString()) as Record<string, unknown>
   const read = (change: Record<string, unknown>) =>
@@ -66,7 +66,7 @@ test('a summary that is none ends no replica', (t) => {
   t.end()
 })
 
-test('a summary is bounded, and small for a fleet that is complete', (t) => {
+test('a summary is bounded, and small for a complete fleet', (t) => {
   const paths = Array.from({ length: 4000 }, (_, at) =>
     revisionPath('shop', `p${at}`, `sha256:${at.toString(16).padStart(64, '0')}`)
   )

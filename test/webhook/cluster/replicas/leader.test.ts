@@ -4,7 +4,7 @@ import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
 import { startLeader } from '../../../../webhook/cluster/replicas/leader.js'
 import { collectLog } from '../../hub/rig.js'
 
-test('a lapse that ends with a late renewal is told of, too', async (t) => {
+test('listeners get the end of a lapse that a late renewal ends', async (t) => {
   const leaseMs = 600
   let lease: object = { metadata: { name: 'secco', namespace: 'a' }, spec: {} }
   let writes = 0

@@ -8,7 +8,7 @@ import {
 import { collectLog } from '../../hub/rig.js'
 import { clusterNode } from '../cluster-objects.js'
 
-test('a node that comes back under its name loses its taint again', async (t) => {
+test('a node that returns under the same name loses its taint again', async (t) => {
   const view = createClusterCache()
   const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
   const tainted = (uid: string) => clusterNode('n1', { uid, taints: [taint] })
@@ -25,7 +25,7 @@ test('a node that comes back under its name loses its taint again', async (t) =>
   })
   t.teardown(() => taints.close())
   const look = async () => {
-    taints.look()
+    taints.scan()
     await new Promise((resolve) => setImmediate(resolve))
     return asked.splice(0)
   }
@@ -53,5 +53,5 @@ test('a node that comes back under its name loses its taint again', async (t) =>
   view.putNode(tainted('5'))
   t.same(await look(), patch)
   fails = undefined
-  t.same(await look(), patch, 'what failed is tried again')
+  t.same(await look(), patch, 'a failed request is retried')
 })

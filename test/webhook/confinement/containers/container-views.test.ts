@@ -6,10 +6,13 @@ import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
 import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { createContainerViews } from '../../../../webhook/confinement/containers/container-views.js'
 import type { RevisionIndex } from '../../../../webhook/confinement/containers/revision-index.js'
-import type { PodView, TruthSources } from '../../../../webhook/confinement/containers/sources.js'
+import type {
+  PodView,
+  ConfinementSources
+} from '../../../../webhook/confinement/containers/sources.js'
 import { testRule } from '../../../helpers/rules.js'
 
-test('views follow the rules as they are decided by, and what the cluster says of a pod', async (t) => {
+test('views follow the rules and the facts of pods', async (t) => {
   const inventory = createInventory()
   const pods = new Map<string, PodView>()
   let snapshot = buildSnapshot({ rules: [], profiles: [] })
@@ -34,9 +37,13 @@ test('views follow the rules as they are decided by, and what the cluster says o
       return () => undefined
     },
     now: Date.now
-  } as unknown as TruthSources
-  const index = { refresh: () => undefined, of: () => undefined } as unknown as RevisionIndex
-  const views = createContainerViews(sources, () => index)
+  } as unknown as ConfinementSources
+  const index = {
+    refresh: () => undefined,
+    of: () => undefined,
+    onChange: none
+  } as unknown as RevisionIndex
+  const views = createContainerViews(sources, index)
   t.teardown(() => views.close())
   const container = { id: 'c', name: 'app', podNamespace: 'shop', podName: 'web-1', podUid: 'u' }
   const containers = [{ key: 'c@1', container, declared: 'none', running: true }]
@@ -59,7 +66,7 @@ test('views follow the rules as they are decided by, and what the cluster says o
   }
   t.match(view(), { state: 'unconfined', unprotected: null, workload: 'Pod/web-1' })
 
-  // The label of a namespace, say: no event of the hub, and none of a profile.
+  // As for the label of a namespace: neither the hub nor a profile has an event.
   snapshot = buildSnapshot({ rules: [testRule('all', { podSelector: {} })], profiles: [] })
   onSnapshot()
   t.match(await changed(), { unprotected: { rule: /all/ } })
@@ -83,7 +90,7 @@ test('views follow the rules as they are decided by, and what the cluster says o
     owner: { kind: 'Deployment', name: 'web' }
   })
   onPod('u')
-  // No rule gives it a profile: it is open all the same where the webhook gives RuntimeDefault.
+  // No rule gives it a profile, but the webhook gives RuntimeDefault, so it is unprotected.
   const unprotected = { message: /^the webhook gives RuntimeDefault, yet it runs unconfined/ }
   t.match(view(), { ephemeral: true, learned: '', wanted: '', unprotected })
   inventory.take(
@@ -92,5 +99,5 @@ test('views follow the rules as they are decided by, and what the cluster says o
     '2026-01-01T00:00:01Z'
   )
   onPod('u')
-  t.same([view(), told.length], [undefined, 2], 'of one that has ended there is nothing to tell')
+  t.same([view(), told.length], [undefined, 2], 'no change of an ended container')
 })

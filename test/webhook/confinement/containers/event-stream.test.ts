@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
 import { openEventStream } from '../../../../webhook/confinement/containers/event-stream.js'
 
-test('a reader that left, before or after its stream was opened, is told of', async (t) => {
+test('onClose is called for a client that left before or after its stream was opened', async (t) => {
   const server = createServer()
   t.teardown(() => server.close())
   server.listen(0, '127.0.0.1')

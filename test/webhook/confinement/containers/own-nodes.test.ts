@@ -1,10 +1,10 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
-import { wouldRefuse, withAudit } from '../../../../webhook/confinement/ladder/audit-quiet.js'
+import { wouldRefuse, withAudit } from '../../../../webhook/confinement/ladder/audit-conditions.js'
 import { withDrift } from '../../../../webhook/confinement/drift-watch.js'
 
-test('what a replica knows of its own nodes another one does not take back', (t) => {
+test('only the replica of a node ends a condition about the node', (t) => {
   const now = '2026-01-01T00:00:00.000Z'
   const bare: SeccompProfile = {
     apiVersion: 'secco.dev/v1alpha1',
@@ -20,17 +20,33 @@ test('what a replica knows of its own nodes another one does not take back', (t)
 
   const drifted = withDrift(bare, [view('n1', 'the file: changed'), view('n2')], now, ours)
   t.same(statusOf(drifted), ['True'])
-  t.equal(withDrift(drifted, [view('n2')], now, theirs), drifted, 'n1 speaks to another replica')
-  t.same(statusOf(withDrift(drifted, [view('n2')], now, ours)), ['False'], 'it has come to us')
+  t.equal(
+    withDrift(drifted, [view('n2')], now, theirs),
+    drifted,
+    'n1 is connected to another replica'
+  )
+  t.same(
+    statusOf(withDrift(drifted, [view('n2')], now, ours)),
+    ['False'],
+    'n1 is connected to this replica now'
+  )
   const both = withDrift(drifted, [view('n2', 'another')], now, theirs)
-  t.match(both.status?.conditions, [{ status: 'True', message: /n2: another$/ }], 'ours is news')
+  t.match(
+    both.status?.conditions,
+    [{ status: 'True', message: /n2: another$/ }],
+    'a node of our own replaces it'
+  )
 
   const call = { node: 'n1', newest: 'getsid (logged) by app in app on n1' }
-  t.equal(withAudit(bare, undefined, now, ours), bare, 'nothing to say')
+  t.equal(withAudit(bare, undefined, now, ours), bare, 'no condition')
   const refused = withAudit(bare, call, now, ours)
   t.match(refused.status?.conditions, [{ type: 'WouldRefuse', message: /: n1: getsid/ }])
   t.ok(wouldRefuse(refused))
-  t.equal(withAudit(refused, { ...call, node: 'n2' }, now, theirs), refused, 'once is enough')
+  t.equal(
+    withAudit(refused, { ...call, node: 'n2' }, now, theirs),
+    refused,
+    'the first finding is enough'
+  )
   t.equal(withAudit(refused, undefined, now, theirs), refused, 'n1 is not ours')
   const quiet = withAudit(refused, undefined, now, ours)
   t.same(statusOf(quiet), ['False'], 'allowed, or muted')

@@ -5,7 +5,7 @@ import type {
 } from '../../../../webhook/confinement/containers/container-views.js'
 import { watchRestarts } from '../../../../webhook/confinement/containers/restarts.js'
 
-test('restarts by revision, each once, from a moment on', (t) => {
+test('restarts are counted once per container, by revision and since a time', (t) => {
   let now = 1000
   let tell: Parameters<ContainerViews['onChange']>[0] = () => undefined
   const views: Pick<ContainerViews, 'onChange'> = {
@@ -37,7 +37,7 @@ test('restarts by revision, each once, from a moment on', (t) => {
   t.end()
 })
 
-test('restarts that are remembered are bounded, and too many rather than too few', (t) => {
+test('the remembered restarts are bounded and rather too many than too few', (t) => {
   let tell: Parameters<ContainerViews['onChange']>[0] = () => undefined
   const views: Pick<ContainerViews, 'onChange'> = {
     onChange(listener) {

@@ -11,32 +11,36 @@ const row: DenialRow = {
   ...{ expected: false, succeeded: 0 }
 }
 
-test('what to do about a refused call, with the arguments that decide', (t) => {
+test('the next step for a denial names the arguments that decide', (t) => {
   const table: [string, Partial<DenialRow>, RegExp][] = [
-    ['by number', { syscall: 'getpriority' }, /let it through: .* web getpriority$/],
+    ['by number', { syscall: 'getpriority' }, /allow it: .* web getpriority$/],
     [
       'by number, whatever its arguments were',
       { syscall: 'keyctl', arguments: '0x1 0x2 0x3 0x4' },
-      /RuntimeDefault refuses it too: .* web keyctl$/
+      /RuntimeDefault denies it too: .* web keyctl$/
     ],
     [
-      'an argument that RuntimeDefault refuses',
+      'an argument that RuntimeDefault denies',
       { arguments: '0x26' },
-      /RuntimeDefault refuses it with these arguments too: find out who asks \(app\).* socket:0=0x26$/
+      /RuntimeDefault denies it with these arguments too: find out why app needs it.* socket:0=0x26$/
     ],
-    ['one that it lets through', { arguments: '0x2 0x1' }, / web socket:0=0x2,1=0x1$/],
-    ['one that nobody looked at', { syscall: 'ioctl', arguments: '? 0x5412' }, / ioctl:1=0x5412$/],
+    ['an argument that it allows', { arguments: '0x2 0x1' }, / web socket:0=0x2,1=0x1$/],
     [
-      'one that no profile can name',
+      'an argument that RuntimeDefault ignores',
+      { syscall: 'ioctl', arguments: '? 0x5412' },
+      / ioctl:1=0x5412$/
+    ],
+    [
+      'an argument that does not fit into a profile',
       { syscall: 'ioctl', arguments: '? 0xffffffff80045430' },
       / web ioctl$/
     ],
-    ['not known', { arguments: '' }, / web socket$/]
+    ['unknown arguments', { arguments: '' }, / web socket$/]
   ]
   for (const [why, part, expected] of table) {
     const hint = denialHint({ ...row, ...part }, 'enforce', 'web')
     t.match(hint, expected, why)
-    // What is said can be done.
+    // The command in the hint can be parsed.
     t.doesNotThrow(() => parseAllow(hint.split(' ').at(-1) ?? ''), why)
   }
   t.end()

@@ -1,14 +1,14 @@
 import { test } from 'tap'
 import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
-import type { Truth } from '../../../../webhook/confinement/truth.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
 import { absenceWords } from '../../../../cli/lib/known-since.js'
 import { UsedSet } from '../../../../src/api/gen/hub.js'
 import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { view } from '../../../helpers/hub-answers.js'
 
-test('refused calls of one that runs: which one it is, and no more of it', (t) => {
+test('denials of a running container identify it, and show nothing else of it', (t) => {
   const startedAt = '2026-01-01T00:00:00Z'
   const secret = {
     image: 'registry/app:1',
@@ -33,7 +33,7 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
     denialRows.grow(denial, 1, denial.lastSeen)
   }
   const decision = { containers: [{ rule: 'shop/all' }] }
-  const truth = {
+  const confinement = {
     sources: {
       hub: {
         denialRows,
@@ -44,13 +44,13 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
     },
     views: { list: () => [container], decided: () => ({ decision }) },
     revisions: { byDigest: () => [] },
-    hearing: {
-      whyDeaf: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined),
+    recording: {
+      whyNot: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined),
       since: () => 0
     },
     profile: () => undefined
-  } as unknown as Truth
-  const { items, before } = whyEperm(truth, 'app')
+  } as unknown as Confinement
+  const { items, before } = whyEperm(confinement, 'app')
   t.match(items, [
     {
       container: { key: 'n1/app', namespace: 'shop', workload: 'Pod/app', why: container.why },
@@ -60,11 +60,14 @@ test('refused calls of one that runs: which one it is, and no more of it', (t) =
       words: [/^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/]
     }
   ])
-  t.equal(items[0]?.words.length, 1, 'nothing is said of what was refused on purpose')
+  t.equal(items[0]?.words.length, 1, 'no sentence about expected denials')
   for (const key of Object.keys(secret)) t.notOk(key in (items[0]?.container ?? {}), key)
   t.same(before, [])
-  const elsewhere = { ...truth, views: { ...truth.views, list: () => [view('n2', 'app')] } }
-  t.match(whyEperm(elsewhere, 'app').items, [{ unheard: /refused for its arguments alone/ }])
+  const elsewhere = {
+    ...confinement,
+    views: { ...confinement.views, list: () => [view('n2', 'app')] }
+  }
+  t.match(whyEperm(elsewhere, 'app').items, [{ unheard: /denied for its arguments alone/ }])
   t.end()
 })
 
@@ -104,14 +107,14 @@ test('a hub excludes a denial only of containers that began after its record of 
     }
     const denialRows = createDenialRows({ since: began, rows: [], runs: {} })
     if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
-    const truth = {
+    const confinement = {
       sources: { hub: { denialRows, sets, nodes: () => [] }, now: () => now },
       views: { list: () => [container], decided: () => undefined },
       revisions: { byDigest: () => [] },
-      hearing: { whyDeaf: () => undefined, since: () => deafUntil },
+      recording: { whyNot: () => undefined, since: () => deafUntil },
       profile: () => undefined
-    } as unknown as Truth
-    const answer = whyEperm(truth, 'app')
+    } as unknown as Confinement
+    const answer = whyEperm(confinement, 'app')
     const [item] = answer.items
     t.match(item, { knownSince }, what)
     t.equal(answer.knownSince, began, what)

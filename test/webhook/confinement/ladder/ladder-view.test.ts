@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { currentMode } from '../../../../webhook/confinement/ladder/ladder-view.js'
 
 const profile = 'shop/web'
-const truth = {
+const confinement = {
   revisions: {
     byDigest: (digest: string) =>
       digest === 'sha256:e'
@@ -21,7 +21,7 @@ const runs = (state: 'enforced' | 'audit' | 'starting' | 'runtime-default', revi
   profile: revision === '' ? '' : profile
 })
 
-test('where a workload stands, its containers that were not looked at yet included', (t) => {
+test('the mode of a workload, with containers whose filter was not read yet', (t) => {
   const cases = [
     { own: [], is: 'learn' },
     { own: [runs('runtime-default')], is: 'learn' },
@@ -33,6 +33,6 @@ test('where a workload stands, its containers that were not looked at yet includ
     { own: [runs('starting', 'sha256:unknown')], is: 'learn' },
     { own: [{ ...runs('starting', 'sha256:e'), profile: 'shop/third' }], is: 'learn' }
   ]
-  for (const { own, is } of cases) t.equal(currentMode(truth, own), is, JSON.stringify(own))
+  for (const { own, is } of cases) t.equal(currentMode(confinement, own), is, JSON.stringify(own))
   t.end()
 })

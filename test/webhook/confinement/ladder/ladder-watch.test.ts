@@ -9,7 +9,7 @@ import {
   watching
 } from '../../../helpers/ladder-replicas.js'
 
-test('enforceAfter: a replica does not enforce what another one’s nodes would be refused', async (t) => {
+test('enforceAfter: a replica does not enforce what would deny syscalls on another one’s nodes', async (t) => {
   const all = replicas()
   const quiet = all.replica((node) => node === 'n2', { n1: watching })
   const busy = all.replica((node) => node === 'n1', { n2: watching })
@@ -27,18 +27,18 @@ test('enforceAfter: a replica does not enforce what another one’s nodes would 
   all.pass(2 * 3_600_000)
   await quiet.look()
   await quiet.look()
-  t.equal(mode(), 'audit', 'the hour is over, and n2 speaks to the other replica')
+  t.equal(mode(), 'audit', 'the hour is over, but n2 is connected to the other replica')
   t.same(status(), ['WouldRefuse True'])
-  // Somebody allowed it: the hub that said so takes it back, and the next look goes up.
+  // A person allowed it: the hub that wrote the condition ends it, and the next scan enforces.
   busy.forget()
   await busy.look()
   t.same(status(), ['WouldRefuse False'])
-  t.equal(mode(), 'audit', 'not in the same breath')
+  t.equal(mode(), 'audit', 'not in the same scan')
   await quiet.look()
   t.equal(mode(), 'enforce')
 })
 
-test('enforceAfter: quiet everywhere, one replica enforces', async (t) => {
+test('enforceAfter: without denials anywhere one replica enforces', async (t) => {
   const all = replicas()
   const one = all.replica(() => false, { n1: watching })
   t.teardown(() => one.close())
@@ -47,10 +47,10 @@ test('enforceAfter: quiet everywhere, one replica enforces', async (t) => {
   all.pass(3_600_001)
   await one.look()
   t.equal(all.profile().spec.ladder?.mode, 'enforce')
-  t.equal(all.profile().status?.conditions, undefined, 'nothing was said')
+  t.equal(all.profile().status?.conditions, undefined, 'no condition was written')
 })
 
-test('enforceAfter and a canary: quiet of before the hub knows denials proves nothing', async (t) => {
+test('enforceAfter and a canary: the time before the hub knows denials does not count', async (t) => {
   const hour = 3_600_000
   const step = { percent: 50, quietFor: '1h', startedAt: new Date(start).toISOString() }
   const canary = { ...step, from: { mode: 'audit' as const }, maxDenials: 0, maxRestarts: 0 }
@@ -69,7 +69,7 @@ test('enforceAfter and a canary: quiet of before the hub knows denials proves no
     await hub.look()
     all.pass(hour + 60_000)
     await hub.look()
-    t.notOk(isOver(), `${what}: of that hour a minute is known`)
+    t.notOk(isOver(), `${what}: only a minute of that hour is known`)
     all.pass(hour)
     await hub.look()
     t.ok(isOver(), what)
@@ -99,7 +99,7 @@ for (const [what, { status, why }] of Object.entries(blind)) {
     t.equal(all.profile().spec.ladder?.mode, 'audit')
     const unproven = { type: 'QuietUnproven', status: 'True', message: why }
     t.match(conditionsOf(all.profile()), [unproven])
-    // What was not watched does not count as quiet later either.
+    // Time that was not recorded does not count later either.
     one.tell('n1', watching)
     await one.look()
     t.equal(all.profile().spec.ladder?.mode, 'audit', 'it begins to watch')
@@ -110,7 +110,7 @@ for (const [what, { status, why }] of Object.entries(blind)) {
   })
 }
 
-test('enforceAfter: where nothing ran nothing is proven', async (t) => {
+test('enforceAfter: time without containers does not count', async (t) => {
   const all = replicas()
   const one = all.replica(() => false, {})
   t.teardown(() => one.close())
@@ -120,7 +120,7 @@ test('enforceAfter: where nothing ran nothing is proven', async (t) => {
   t.equal(all.profile().spec.ladder?.mode, 'audit')
 })
 
-test('a canary: quiet counts where somebody watches', async (t) => {
+test('a canary: only recording nodes count', async (t) => {
   const table: [string, Record<string, Status>, boolean][] = [
     ['always', { n1: watching }, true],
     // The hook is detached as soon as nothing else needs it.
@@ -157,7 +157,7 @@ test('a canary: quiet counts where somebody watches', async (t) => {
   t.equal(all.profile().spec.ladder?.canary, undefined)
 })
 
-test('enforceAfter: an hour in which nothing ran is no quiet hour', async (t) => {
+test('enforceAfter: an hour in which no container ran does not count', async (t) => {
   const all = replicas()
   const one = all.replica(() => false, {})
   t.teardown(() => one.close())
@@ -177,7 +177,7 @@ const canary = {
   startedAt: new Date(start).toISOString()
 }
 
-test('a canary whose first pod comes late is watched as long', async (t) => {
+test('a canary whose first pod comes late is recorded for the same time', async (t) => {
   const all = replicas()
   all.stand({ mode: 'enforce', canary })
   const one = all.replica(() => false, {}, enforce)

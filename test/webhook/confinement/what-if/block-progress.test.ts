@@ -44,7 +44,7 @@ function progressOf(...views: ContainerView[]) {
   })
 }
 
-test('who can still ask for what is blocked, and who has to be restarted', async (t) => {
+test('a block lists the containers that can still make the syscall until they restart', async (t) => {
   const stale = { stale: true }
   const all = progressOf(
     view('open', 'whole'),
@@ -74,7 +74,7 @@ test('who can still ask for what is blocked, and who has to be restarted', async
   t.same(await progressOf()([{ name: 'bpf' }]), { restart: [], total: 0, done: 100, beyond: 0 })
 })
 
-test('of a part of a call: surely open, surely closed, and what a newer revision may close', async (t) => {
+test('a block of some arguments: open, closed, and closed by a newer revision', async (t) => {
   const alg = [{ name: 'socket', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 38 } as const] }]
   const names = async (...views: ContainerView[]) =>
     (await progressOf(...views)(alg)).restart.map(({ name }) => name)

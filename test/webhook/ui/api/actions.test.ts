@@ -3,14 +3,14 @@ import { routeOf } from '../../../../webhook/ui/api/foreign.js'
 import { routes } from '../../../../webhook/ui/api/registry.js'
 import { allRoutes } from '../../../../webhook/ui/api/truth-routes.js'
 import { actionWords } from '../../../../webhook/ui/parts/action-words.js'
-import type { Truth } from '../../../../webhook/confinement/truth.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { profile, startUiRig } from '../rig.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
 
 /** Endpoints are described without anything behind them. */
-const nothing = { sources: { now: Date.now, profiles: () => [] } } as unknown as Truth
+const nothing = { sources: { now: Date.now, profiles: () => [] } } as unknown as Confinement
 
 test('who does something sees it done on the next page, however soon', async (t) => {
   const rig = await startUiRig()

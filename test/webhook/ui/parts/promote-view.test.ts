@@ -4,7 +4,7 @@ import { promotePanel } from '../../../../webhook/ui/parts/promote-view.js'
 import { profile } from '../rig.js'
 
 test('where nobody watches a canary the page says so', (t) => {
-  const message = 'what is refused is not heard of: n1: records nothing (--record off)'
+  const message = 'denials are not recorded: n1: records nothing (--record off)'
   const panel = (status: 'True' | 'False') => {
     const condition = { type: 'QuietUnproven', status, reason: 'x', message }
     const spec = {

@@ -3,7 +3,7 @@ import {
   isNamed,
   type Nameable,
   notRunning
-} from '../../../../webhook/confinement/containers/named.js'
+} from '../../../../webhook/confinement/containers/container-names.js'
 
 const id = 'f00dfeed'.repeat(8)
 const inPod: Nameable = {
@@ -13,7 +13,7 @@ const plain: Nameable = {
   ...{ id: 'redis', name: 'redis', namespace: 'default', pod: '', workload: 'Container/redis' }
 }
 
-test('what a person may call a container', (t) => {
+test('the names that mean a container', (t) => {
   for (const [what, one, name, namespace, wanted] of [
     ['its name', inPod, 'app', undefined, true],
     ['its pod', inPod, 'web-5d9-x1', undefined, true],
@@ -38,7 +38,7 @@ test('what a person may call a container', (t) => {
   t.end()
 })
 
-test('what is not running is said with where to look', (t) => {
+test('an error about a container that does not run has a command', (t) => {
   t.match(notRunning('web'), { code: 'CONTAINER_NOT_FOUND', hint: /secco ps -A/ })
   t.match(notRunning('web', 'secco why-eperm web'), { hint: /`secco why-eperm web`/ })
   t.end()

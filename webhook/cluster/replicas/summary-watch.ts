@@ -8,32 +8,32 @@ import {
 import { decodeSummary, type HubSummary } from './hub-summary.js'
 import { namePrefix, summaryLabel } from './summary-publisher.js'
 
-/** The summaries of the other hubs, kept by a watch. */
-export interface SummaryFeed {
-  /** A dead hub's nodes are away in it; one that is long dead is left out. A new list after each change. */
+/** SummaryWatch keeps the summaries of the other hubs. */
+export interface SummaryWatch {
+  /** Returns the summaries; a new list after each change. The nodes of a dead hub are away; later it is left out. */
   summaries(): readonly HubSummary[]
-  /** Names of objects whose hubs are long dead. */
+  /** Returns the names of summaries whose hubs will not return. */
   expired(): string[]
   onChange(listener: () => void): () => void
   close(): void
 }
 
-export interface SummaryFeedOptions {
+export interface SummaryWatchOptions {
   config: KubeConfig
   call: ApiCall
   namespace: string
-  /** The hub whose summary is left out: it knows better itself. */
+  /** This replica's own hub, whose summary is left out. */
   own?: string
   onEvent?: (event: ReflectorEvent, error?: unknown) => void
-  /** Without a renewal for so long a hub is dead; its nodes look for another one. */
+  /** A hub without a renewal for this long is dead; its nodes connect to another one. */
   deadMs?: number
-  /** After so long what it knew is no longer counted on. */
+  /** After this long the summary of a dead hub is left out. */
   forgetMs?: number
 }
 
 interface Known {
   summary: HubSummary
-  /** By `heardAt`, the clock that runs only while the API server is heard. */
+  /** By `contactAt`, a clock that runs only while the API server is reachable. */
   renewedAt: number
   renewal: string
 }
@@ -44,24 +44,23 @@ function awayFrom(summary: HubSummary): HubSummary {
 }
 
 /**
- * Follows the summaries of hubs. Age is told by this process's own clock from the last renewal that
- * was seen, and only up to the last time that anything was heard of the API server: while it is
- * down nobody can renew, and nobody is dead for that.
+ * Follows the summaries of hubs. A summary's age is the time from its last renewal to the last contact with the API
+ * server, by this process's own clock: while the API server is down no hub can renew, and none counts as dead.
  * Errors: those of the first list.
  */
-export async function startSummaryFeed(options: SummaryFeedOptions): Promise<SummaryFeed> {
+export async function startSummaryWatch(options: SummaryWatchOptions): Promise<SummaryWatch> {
   const { config, call, namespace, own, deadMs = 45_000, forgetMs = 600_000 } = options
   const path = `/api/v1/namespaces/${namespace}/configmaps`
   const query = { labelSelector: summaryLabel }
   const known = new Map<string, Known>()
   const listeners = new Set<() => void>()
-  let heardAt = performance.now()
+  let contactAt = performance.now()
   let list: readonly HubSummary[] = []
   let shape = ''
 
-  /** Works out what counts now, and tells when that is news. */
+  /** Computes the current summaries, and notifies the listeners of a change. */
   function settle(changed: boolean): void {
-    const age = ({ renewedAt }: Known): number => heardAt - renewedAt
+    const age = ({ renewedAt }: Known): number => contactAt - renewedAt
     const alive = [...known].filter(([, one]) => age(one) < forgetMs)
     const now = alive.map(([name, one]) => `${name} ${age(one) < deadMs}`).join()
     if (!changed && now === shape) return
@@ -70,8 +69,8 @@ export async function startSummaryFeed(options: SummaryFeedOptions): Promise<Sum
     for (const listener of [...listeners]) listener()
   }
 
-  /** True when it says something new. */
-  function take(raw: RawObject): boolean {
+  /** Returns true when the summary changed. */
+  function put(raw: RawObject): boolean {
     const { name } = raw.metadata
     if (name === `${namePrefix}${own ?? ''}`) return false
     const { data, binaryData } = raw as {
@@ -81,7 +80,7 @@ export async function startSummaryFeed(options: SummaryFeedOptions): Promise<Sum
     const renewal = data?.['renewed'] ?? ''
     const packed = binaryData?.['summary'] ?? ''
     const before = known.get(name)
-    const renewedAt = before?.renewal === renewal ? before.renewedAt : heardAt
+    const renewedAt = before?.renewal === renewal ? before.renewedAt : contactAt
     const summary = packed === '' ? undefined : decodeSummary(Buffer.from(packed, 'base64'))
     if (summary === undefined) return known.delete(name)
     const ended = data?.['ended'] === 'true'
@@ -95,15 +94,15 @@ export async function startSummaryFeed(options: SummaryFeedOptions): Promise<Sum
     query,
     list: () => listCollection(call, path, query),
     onList: (items) => {
-      heardAt = performance.now()
+      contactAt = performance.now()
       const present = new Set(items.map(({ metadata }) => metadata.name))
       for (const name of [...known.keys()]) if (!present.has(name)) known.delete(name)
-      for (const item of items) take(item)
+      for (const item of items) put(item)
       settle(true)
     },
     onChange: (type, raw) => {
-      heardAt = performance.now()
-      settle(type === 'DELETED' ? known.delete(raw.metadata.name) : take(raw))
+      contactAt = performance.now()
+      settle(type === 'DELETED' ? known.delete(raw.metadata.name) : put(raw))
     },
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
   })
@@ -117,7 +116,7 @@ export async function startSummaryFeed(options: SummaryFeedOptions): Promise<Sum
   return {
     summaries: () => list,
     expired: () =>
-      [...known].filter(([, one]) => heardAt - one.renewedAt >= forgetMs).map(([name]) => name),
+      [...known].filter(([, one]) => contactAt - one.renewedAt >= forgetMs).map(([name]) => name),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -1,10 +1,11 @@
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Admission } from '../../admission/admit.js'
 
-/** What the webhook said of a pod: the newest answers, to explain a container by. */
-export interface Answer {
+/** AdmissionAnswer is what the webhook decided for one container of a pod. */
+export interface AdmissionAnswer {
   at: string
   namespace: string
-  /** Name, or the beginning of names that a controller completes. */
+  /** The pod's name, or the prefix of a generated name (`metadata.generateName`). */
   pod: string
   owner: string
   decision: string
@@ -17,21 +18,22 @@ export interface Answer {
   warnings: readonly string[]
 }
 
-export interface Answers {
+/** AdmissionAnswers keeps the newest answers of the webhook, to explain containers. */
+export interface AdmissionAnswers {
   note(admission: Admission, at: string): void
-  /** The newest one of a pod's container, by name or by the generated name's beginning. */
-  find(namespace: string, pod: string, container: string): Answer | undefined
+  /** Returns the newest answer for a pod's container, by the pod's name or by the prefix of its generated name. */
+  find(namespace: string, pod: string, container: string): AdmissionAnswer | undefined
 }
 
-const most = 5000
+const mostAnswers = 5000
 
-export function createAnswers(): Answers {
-  const known = new Map<string, Answer>()
+export function createAdmissionAnswers(): AdmissionAnswers {
+  const known = new Map<string, AdmissionAnswer>()
   return {
     note({ request, facts, decision }, at) {
       if (facts === undefined || request.dryRun) return
       for (const one of decision.containers) {
-        const answer: Answer = {
+        const answer: AdmissionAnswer = {
           ...{ at, namespace: facts.namespace, pod: facts.name, owner: facts.owner },
           ...{ decision: decision.decision, reason: one.reason, container: one.container },
           ...{ rule: one.rule ?? '', profile: one.profile ?? '', revision: one.revision ?? '' },
@@ -40,16 +42,15 @@ export function createAnswers(): Answers {
         const key = `${facts.namespace} ${facts.name} ${one.container}`
         known.delete(key)
         known.set(key, answer)
-        const [oldest] = known.keys()
-        if (known.size > most && oldest !== undefined) known.delete(oldest)
+        dropOldest(known, mostAnswers)
       }
     },
     find(namespace, pod, container) {
       const own = known.get(`${namespace} ${pod} ${container}`)
       if (own !== undefined) return own
-      // web-7d9f-x2x4z came as web-7d9f-.
-      const begun = pod.replace(/[^-]*$/, '')
-      return begun === '' ? undefined : known.get(`${namespace} ${begun} ${container}`)
+      // The pod web-7d9f-x2x4z was admitted as web-7d9f-.
+      const prefix = pod.replace(/[^-]*$/, '')
+      return prefix === '' ? undefined : known.get(`${namespace} ${prefix} ${container}`)
     }
   }
 }

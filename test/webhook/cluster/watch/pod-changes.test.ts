@@ -1,14 +1,14 @@
 import { test } from 'tap'
 import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
-import { podNews } from '../../../../webhook/cluster/watch/pod-news.js'
+import { onPodFacts } from '../../../../webhook/cluster/watch/pod-changes.js'
 import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { rawPod } from '../cluster-objects.js'
 
-test('news of a pod: what truth asks of it', (t) => {
+test('onPodFacts reports new pods and changed facts only', (t) => {
   const view = createClusterCache()
   const pod = { ...readPod(rawPod), uid: 'u' }
   const told: string[] = []
-  const leave = podNews(view, (uid) => told.push(uid))
+  const leave = onPodFacts(view, (uid) => told.push(uid))
   for (const [what, change, count] of [
     ['it came', () => view.putPod(pod), 1],
     ['a list says it again', () => view.putPod({ ...pod }), 0],

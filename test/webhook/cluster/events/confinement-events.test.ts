@@ -2,16 +2,16 @@ import { test } from 'tap'
 import {
   denialText,
   driftTexts,
-  tellPods
-} from '../../../../webhook/cluster/events/truth-events.js'
+  startConfinementEvents
+} from '../../../../webhook/cluster/events/confinement-events.js'
 import type { DenialNews } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
 import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
-import type { Truth } from '../../../../webhook/confinement/truth.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { rawPod } from '../cluster-objects.js'
 
-test('what a pod is told of drift, of missing protection and of refused calls', (t) => {
+test('a pod gets events about drift, missing protection and denials', (t) => {
   const since = '2026-01-01T00:00:00.000Z'
   const view = (over: Partial<ContainerView>): ContainerView =>
     ({
@@ -27,7 +27,7 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
   t.same(reasons(changed, view({})), ['Normal AsDeclared'])
   t.same(reasons(undefined, open), ['Warning NotProtected'])
   t.same(reasons(open, open), [])
-  t.same(reasons(undefined, view({})), [], 'nothing of what is right')
+  t.same(reasons(undefined, view({})), [], 'no event when nothing is wrong')
 
   const row = {
     ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c' },
@@ -35,19 +35,19 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
     ...{ abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', revision: '' },
     ...{ succeeded: 0, expected: false, added: 1 }
   } as unknown as DenialNews
-  const denied = { ...row, muted: false, mode: 'enforce', hint: 'let it through' } as DenialView
+  const denied = { ...row, muted: false, mode: 'enforce', hint: 'allow it' } as DenialView
   t.match(denialText(denied), { reason: 'CallRefused', type: 'Warning', note: /getsid.*EPERM/ })
   t.notMatch(denialText(denied)?.note, '\u001b', 'a process chooses its own name')
   t.match(denialText({ ...denied, answer: 'logged' }), { reason: 'CallLogged' })
   t.equal(denialText({ ...denied, muted: true }), undefined)
   t.equal(denialText({ ...denied, expected: true }), undefined)
 
-  let look: Parameters<Truth['views']['onChange']>[0] = () => undefined
+  let look: Parameters<Confinement['views']['onChange']>[0] = () => undefined
   let refuse: (news: DenialNews) => void = () => undefined
   const known = new Map<string, ContainerView>()
   let come: (uid: string) => void = () => undefined
-  const said: string[] = []
-  const truth = {
+  const recorded: string[] = []
+  const confinement = {
     views: {
       list: () => [changed],
       peek: (key: string) => known.get(key),
@@ -73,36 +73,36 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
     },
     revisions: { byDigest: () => [] },
     profile: () => undefined
-  } as unknown as Truth
+  } as unknown as Confinement
   const pod = { ...readPod(rawPod), uid: 'u', node: 'n1', namespace: 'shop', name: 'web-1' }
   const pods = new Map([['u', pod]])
-  const stop = tellPods({
-    truth,
+  const stop = startConfinementEvents({
+    confinement,
     pod: (uid) => pods.get(uid),
-    events: { record: (about, { reason }) => said.push(`${about.name} ${reason}`) }
+    events: { record: (about, { reason }) => recorded.push(`${about.name} ${reason}`) }
   })
   refuse(row)
   refuse({ ...row, added: 0, comm: 'app' })
   look([view({})], [])
   look([view({ key: 'n2/c@1', node: 'n2', drift: changed.drift })], [])
   refuse({ ...row, node: 'n2' })
-  // Told by a quicker way than the container itself.
+  // A denial may arrive before its container.
   refuse({ ...row, container: 'd', comm: '' })
   refuse({ ...row, container: 'd', added: 0 })
   const late = view({ key: 'n1/d@1', id: 'd' })
   look([late], [])
   look([late], [])
   t.same(
-    said,
+    recorded,
     [
       ...['web-1 FileChanged', 'web-1 CallRefused', 'web-1 CallRefused', 'web-1 AsDeclared'],
       'web-1 CallRefused'
     ],
-    'what the hub was told before too; a node is not believed of the pods of another'
+    'with denials from before the start; a node is believed only about its own pods'
   )
 
-  // A satellite may be quicker than the API server, and a pod is told of before its node is.
-  said.length = 0
+  // A satellite may be faster than the API server, and a pod is reported before it is scheduled.
+  recorded.length = 0
   const meet = (id: string, podUid: string) => {
     const met = view({
       key: `n1/${id}@1`,
@@ -120,18 +120,22 @@ test('what a pod is told of drift, of missing protection and of refused calls', 
   come('v')
   pods.set('v', { ...pod, uid: 'v', name: 'web-2', node: '' })
   come('v')
-  t.same(said, [], 'of a pod that nobody knows nothing can be said')
+  t.same(recorded, [], 'no event for an unknown pod')
   pods.set('v', { ...pod, uid: 'v', name: 'web-2' })
-  // With what the cluster says it is protected as it should be.
+  // With the facts of its pod it is protected.
   known.set(met.key, { ...met, unprotected: null })
   come('v')
   come('v')
   look([{ ...met, unprotected: null }], [])
-  t.same(said, ['web-2 FileChanged', 'web-2 CallRefused'], 'once the pod is known, and once')
+  t.same(
+    recorded,
+    ['web-2 FileChanged', 'web-2 CallRefused'],
+    'one event each, once the pod is known'
+  )
   look([], [meet('f', 'w')])
   pods.set('w', { ...pod, uid: 'w', name: 'web-3' })
   come('w')
-  t.equal(said.length, 2, 'nothing of one that has ended meanwhile')
+  t.equal(recorded.length, 2, 'no event for a container that has ended meanwhile')
   stop()
   t.end()
 })

@@ -3,18 +3,18 @@ import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
 import { explainRoutes } from '../../../../webhook/confinement/explain.js'
-import { refusedBefore } from '../../../../webhook/confinement/denials/refused-before.js'
-import type { TruthCall } from '../../../../webhook/confinement/containers/route.js'
-import type { Truth } from '../../../../webhook/confinement/truth.js'
+import { earlierDenials } from '../../../../webhook/confinement/denials/earlier-denials.js'
+import type { ConfinementCall } from '../../../../webhook/confinement/containers/route.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import type { WhyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
 
 const second = (at: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString()
 
-/** A hub that was told of these refused calls. */
-function truthOf(
+/** Returns the confinement of a hub that knows these denials. */
+function confinementOf(
   told: readonly (Partial<Denial> & { at: string })[],
   running: readonly ContainerView[] = []
-): Truth {
+): Confinement {
   const denialRows = createDenialRows()
   for (const one of told) {
     const denial = {
@@ -31,13 +31,13 @@ function truthOf(
     views: { list: () => running },
     revisions: { byDigest: () => [] },
     profile: () => undefined
-  } as unknown as Truth
+  } as unknown as Confinement
 }
 
 const running = (id: string, startedAt: string) =>
   ({ node: 'n1', id, startedAt }) as unknown as ContainerView
 
-test('refused calls of what ended, and of what began a moment ago', (t) => {
+test('denials of ended containers, and of containers that just began', (t) => {
   const told = [
     { at: second(10) },
     { at: second(20), container: 'c2', instance: 'n1/c2', syscall: 'bpf' },
@@ -55,7 +55,7 @@ test('refused calls of what ended, and of what began a moment ago', (t) => {
     ['no pod: where no namespace is', [], 'plain', 'default', ['c5']],
     ['no pod: its profile’s namespace is not its own', [], 'plain', 'shop', []]
   ] as const) {
-    const rows = refusedBefore(truthOf(told, now), name, namespace)
+    const rows = earlierDenials(confinementOf(told, now), name, namespace)
     t.same(
       rows.map(({ container }) => container),
       wanted,
@@ -65,9 +65,9 @@ test('refused calls of what ended, and of what began a moment ago', (t) => {
   t.end()
 })
 
-test('an id of people’s choice that comes again is another run', (t) => {
+test('a container id that is used again is another run', (t) => {
   const told = [{ at: second(10) }, { at: second(30), instance: 'n1/c1/2' }]
-  const rows = refusedBefore(truthOf(told, [running('c1', second(20))]), 'c1')
+  const rows = earlierDenials(confinementOf(told, [running('c1', second(20))]), 'c1')
   t.same(
     rows.map(({ instance }) => instance),
     ['n1/c1']
@@ -75,17 +75,17 @@ test('an id of people’s choice that comes again is another run', (t) => {
   t.end()
 })
 
-test('why a call was refused is told of who is gone; what it has, is not', (t) => {
-  const truth = truthOf([{ at: second(10) }])
+test('why-eperm reports the denials of ended containers; explain does not', (t) => {
+  const confinement = confinementOf([{ at: second(10) }])
   const ask = (url: string, name: string): unknown =>
-    explainRoutes(truth)
+    explainRoutes(confinement)
       .find((route) => route.url === `/api/v1/${url}`)
-      ?.handle({ query: { name } } as unknown as TruthCall)
+      ?.handle({ query: { name } } as unknown as ConfinementCall)
   const told = ask('why-eperm', 'web-1') as WhyEperm
   t.match(told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
   t.match(told.before[0]?.words, /^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/)
   for (const [url, name, hint] of [
-    ['explain', 'web-1', /secco ps -A.*has ended: `secco why-eperm web-1`/],
+    ['explain', 'web-1', /secco ps -A.*ended containers: `secco why-eperm web-1`/],
     ['why-eperm', 'nothing', /secco ps -A/]
   ] as const) {
     t.throws(() => ask(url, name), { code: 'CONTAINER_NOT_FOUND', hint }, `${url} ${name}`)

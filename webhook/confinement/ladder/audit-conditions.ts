@@ -1,0 +1,119 @@
+/**
+ * The conditions WouldRefuse and QuietUnproven. Each replica of the hub knows the denials of its own nodes only,
+ * and any replica may take a profile on. So a replica writes what it knows to the profile, for the others.
+ */
+import type { Condition, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { namedNode, setCondition } from '../../hub/status/conditions.js'
+import type { NotRecording } from '../containers/denial-recording.js'
+
+interface AuditCondition {
+  type: string
+  /** While it is True; the message names a node. */
+  whileTrue: { reason: string; words: string }
+  /** After it is over. */
+  whileFalse: { reason: string; message: string }
+}
+
+/** A node, and what the condition says about it. */
+interface NodeFinding {
+  node: string
+  finding: string
+}
+
+const wouldRefuseCondition: AuditCondition = {
+  type: 'WouldRefuse',
+  whileTrue: { reason: 'CallsInAudit', words: 'enforce would deny' },
+  whileFalse: { reason: 'AuditQuiet', message: 'no syscall that enforce would deny' }
+}
+
+const unprovenCondition: AuditCondition = {
+  type: 'QuietUnproven',
+  whileTrue: { reason: 'NobodyWatches', words: 'denials are not recorded' },
+  whileFalse: { reason: 'NodesWatch', message: 'denials are recorded' }
+}
+
+const conditionOf = ({ status }: SeccompProfile, { type }: AuditCondition): Condition | undefined =>
+  status?.conditions?.find((one) => one.type === type)
+
+const isTrue = (profile: SeccompProfile, condition: AuditCondition): boolean =>
+  conditionOf(profile, condition)?.status === 'True'
+
+/** Returns whether a hub reports that enforce would deny a syscall: then no policy enforces the profile. */
+export const wouldRefuse = (profile: SeccompProfile): boolean =>
+  isTrue(profile, wouldRefuseCondition)
+
+/** Returns whether a hub reports that no node records the denials of what is on trial. */
+export const isUnproven = (profile: SeccompProfile): boolean => isTrue(profile, unprovenCondition)
+
+/** Returns the node that the condition QuietUnproven names; empty without one. */
+export const unprovenNode = (profile: SeccompProfile): string =>
+  namedNode(conditionOf(profile, unprovenCondition))
+
+/**
+ * Returns when a hub last ended QuietUnproven, in milliseconds; 0: never. Nothing was recorded before. A hub that
+ * restarted, or that took the node over from another hub, learns that time only from here.
+ */
+export function recordedSince(profile: SeccompProfile): number {
+  const { status, lastTransitionTime = '' } = conditionOf(profile, unprovenCondition) ?? {}
+  return status === 'False' ? Date.parse(lastTransitionTime) || 0 : 0
+}
+
+/** Only the hub of a node ends a condition about the node; `isElsewhere` tells nodes of other hubs. */
+function withCondition(
+  profile: SeccompProfile,
+  condition: AuditCondition,
+  known: NodeFinding | undefined,
+  now: string,
+  isElsewhere: (node: string) => boolean
+): SeccompProfile {
+  const { type, whileTrue, whileFalse } = condition
+  const before = conditionOf(profile, condition)
+  // The first finding is enough: further ones would only cost writes.
+  const isCurrent =
+    known === undefined
+      ? !isTrue(profile, condition) || isElsewhere(namedNode(before))
+      : isTrue(profile, condition)
+  if (isCurrent) return profile
+  const conditions = profile.status?.conditions ?? []
+  const set = setCondition(
+    conditions,
+    known === undefined
+      ? { type, status: 'False', ...whileFalse }
+      : {
+          ...{ type, status: 'True', reason: whileTrue.reason },
+          message: `${whileTrue.words}: ${known.node}: ${known.finding}`
+        },
+    now
+  )
+  return set === conditions
+    ? profile
+    : { ...profile, status: { ...profile.status, conditions: [...set] } }
+}
+
+/**
+ * Returns a profile in audit, which a policy is to enforce, with its condition WouldRefuse. Pure.
+ * @param known the newest call on this hub's nodes that enforce would deny; undefined: there is none
+ */
+export function withAudit(
+  profile: SeccompProfile,
+  known: { node: string; newest: string } | undefined,
+  now: string,
+  isElsewhere: (node: string) => boolean
+): SeccompProfile {
+  const finding = known && { node: known.node, finding: known.newest }
+  return withCondition(profile, wouldRefuseCondition, finding, now, isElsewhere)
+}
+
+/**
+ * Returns a profile that would be taken on without denials, with its condition QuietUnproven. Pure.
+ * @param known a node of this hub that runs it without recording; undefined: a node records it
+ */
+export function withUnproven(
+  profile: SeccompProfile,
+  known: NotRecording | undefined,
+  now: string,
+  isElsewhere: (node: string) => boolean
+): SeccompProfile {
+  const finding = known && { node: known.node, finding: known.why }
+  return withCondition(profile, unprovenCondition, finding, now, isElsewhere)
+}

@@ -1,0 +1,143 @@
+import type { Ladder } from '../../../src/api/ladder.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { type CanaryFigures, isMuted } from '../../../src/confinement/ladder.js'
+import { durationMs } from '../../../src/lib/duration.js'
+import { plural } from '../../../src/lib/plural.js'
+import type { Rung } from '../../../src/rules/profile-state.js'
+import { answerOf, type DenialRow } from '../../hub/denials/denial-rows.js'
+import type { Confinement } from '../containers/confinement.js'
+import type { ContainerView } from '../containers/container-view.js'
+import { isLasting, type NotRecording } from '../containers/denial-recording.js'
+import { recordedSince } from './audit-conditions.js'
+
+export const keyOfProfile = ({ metadata }: SeccompProfile): string =>
+  `${metadata.namespace ?? rootNamespace}/${metadata.name}`
+
+/** Returns the running containers of a profile: those that run under it or are learned into it. */
+export function containersOf({ views }: Pick<Confinement, 'views'>, key: string): ContainerView[] {
+  return views.list().filter(({ profile, learned }) => (profile || learned) === key)
+}
+
+export interface DenialSum {
+  count: number
+  /** The newest denial in words; empty without one. */
+  newest: string
+  node: string
+}
+
+function newestText(last: DenialRow | undefined): string {
+  if (last === undefined) return ''
+  const comm = last.comm === '' ? 'a process' : last.comm
+  return `${last.syscall} (${answerOf(last)}) by ${comm} in ${last.containerName} on ${last.node}`
+}
+
+/** Returns the denials under one revision since then, without muted and expected ones. */
+export function denialsOf(
+  { sources }: Pick<Confinement, 'sources'>,
+  profile: SeccompProfile,
+  revision: string,
+  since: number
+): DenialSum {
+  const rows = sources.hub.denialRows
+    .list()
+    .filter(
+      (row) =>
+        row.revision === revision &&
+        !row.expected &&
+        Date.parse(row.lastSeen) >= since &&
+        !isMuted(profile, row)
+    )
+  const last = rows.at(-1)
+  const count = rows.reduce((sum, one) => sum + one.count, 0)
+  return { count, newest: newestText(last), node: last?.node ?? '' }
+}
+
+/** Returns since when this hub knows denials, in milliseconds. */
+export const denialsKnownSince = ({ sources }: Pick<Confinement, 'sources'>): number =>
+  Date.parse(sources.hub.denialRows.knownSince())
+
+/** Returns the nodes of these containers that do not record denials of such a revision. */
+export function nodesNotRecording(
+  { recording }: Pick<Confinement, 'recording'>,
+  own: readonly Pick<ContainerView, 'node'>[],
+  mode: Rung
+): NotRecording[] {
+  return [...new Set(own.map(({ node }) => node))].flatMap((node) => {
+    const why = recording.whyNot(node, mode)
+    return why === undefined ? [] : [{ node, why }]
+  })
+}
+
+const mostNamed = 3
+
+/** Returns the first of these nodes in words: `n1 records nothing, n2 is not connected, and 4 more nodes`. */
+export function notRecordingText(nodes: readonly NotRecording[]): string {
+  const named = nodes.slice(0, mostNamed).map(({ node, why }) => `${node} ${why}`)
+  const more = nodes.length - named.length
+  return [...named, ...(more > 0 ? [`and ${plural(more, 'more node')}`] : [])].join(', ')
+}
+
+export interface CanaryState {
+  figures: CanaryFigures
+  /** Digest of the revision that the canary runs. */
+  to: string
+  /** A node that runs the canary without recording, if no node records it. */
+  unrecorded: NotRecording | undefined
+}
+
+/** Returns the time since when each of these containers has been recorded under the canary, the earliest of all. */
+function earliestRecorded(
+  { recording, sources }: Confinement,
+  recorded: readonly ContainerView[],
+  mode: Rung,
+  from: number
+): number {
+  const now = sources.now()
+  // Before a container ran it could have no denial.
+  const since = recorded.map((one) =>
+    Math.max(from, recording.since(one.node, mode), Date.parse(one.startedAt) || now)
+  )
+  return Math.min(...since, now)
+}
+
+function stateOfCanary(
+  confinement: Confinement,
+  profile: SeccompProfile,
+  { canary, mode, to }: { canary: NonNullable<Ladder['canary']>; mode: Rung; to: string }
+): CanaryState {
+  const key = keyOfProfile(profile)
+  const startedAt = Date.parse(canary.startedAt)
+  const own = containersOf(confinement, key)
+  const inCanary = own.filter(({ revision }) => revision === to)
+  const { count: denials, newest } = denialsOf(confinement, profile, to, startedAt)
+  const recorded = inCanary.filter(
+    ({ node }) => confinement.recording.whyNot(node, mode) === undefined
+  )
+  const notRecording = nodesNotRecording(confinement, inCanary, mode)
+  const from = Math.max(startedAt, recordedSince(profile), denialsKnownSince(confinement))
+  return {
+    to,
+    unrecorded: recorded.length === 0 ? notRecording.find(isLasting) : undefined,
+    figures: {
+      ...{ containers: inCanary.length, others: own.length - inCanary.length, denials, newest },
+      ...{ recorded: recorded.length, notRecorded: notRecordingText(notRecording) },
+      restarts: confinement.restarts.of(key, to, startedAt),
+      ageMs: confinement.sources.now() - earliestRecorded(confinement, recorded, mode, from),
+      quietMs: durationMs(canary.quietFor) ?? 600_000
+    }
+  }
+}
+
+/** Returns how a profile's canary does, or undefined without a canary. */
+export function canaryState(
+  confinement: Confinement,
+  profile: SeccompProfile
+): CanaryState | undefined {
+  const { canary, mode } = profile.spec.ladder ?? {}
+  const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
+  if (canary === undefined || state === undefined || mode === undefined) return undefined
+  const rendered = mode === 'learn' ? '' : (state[mode]?.digest ?? '')
+  const to = state.ladder?.revision?.digest ?? rendered
+  return stateOfCanary(confinement, profile, { canary, mode, to })
+}

@@ -1,0 +1,166 @@
+import { machine } from 'node:os'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import {
+  promoteLadder,
+  rollbackLadder,
+  withMute,
+  withStep
+} from '../../../src/confinement/ladder.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
+import {
+  isBeyondRuntimeDefault,
+  parseAllow,
+  withAllowed
+} from '../../../src/seccomp/review/allow.js'
+import { diffSeccomp } from '../../../src/seccomp/review/diff.js'
+import type { Confinement } from '../containers/confinement.js'
+import { containerRef } from '../containers/restart-command.js'
+import type { ConfinementCall } from '../containers/route.js'
+import { containersOf } from './canary-figures.js'
+import { bodies, bodyOf } from './ladder-bodies.js'
+import { currentMode, evidenceText, ladderView } from './ladder-view.js'
+import { digestNow, nextDigest } from './rendered-digest.js'
+
+type Wanted = ReturnType<typeof parseAllow>
+
+const refOf = (key: string) => {
+  const [namespace = '', name = ''] = key.split('/')
+  return { namespace, name }
+}
+
+/** LadderChanges makes the changes of people: steps of a ladder, and syscalls that are allowed or muted. */
+export class LadderChanges {
+  readonly #confinement: Confinement
+
+  constructor(confinement: Confinement) {
+    this.#confinement = confinement
+  }
+
+  /** Moves a workload to a higher mode, or shows what that would be (dryRun). */
+  async promote(call: ConfinementCall) {
+    const { profile: key, dryRun, ...options } = bodyOf(bodies.promote, call)
+    const before = this.#mustHave(key)
+    const current = this.#modeBefore(key, before, options.mode)
+    const ground = ladderView(this.#confinement, before)
+    const evidence = evidenceText(ground)
+    const edit = (profile: SeccompProfile) =>
+      promoteLadder(profile, { ...options, by: call.actor, at: this.#now(), current, evidence })
+    const after = edit(before)
+    // The evidence from before the step: after the step everything is counted again.
+    if (dryRun === true) {
+      const { evidence: shown, next } = ground
+      return { ...ladderView(this.#confinement, after), evidence: shown, next, changed: false }
+    }
+    const written = await call.store.update('SeccompProfile', refOf(key), edit)
+    const view = ladderView(this.#confinement, written)
+    return { ...view, evidence: ground.evidence, changed: true }
+  }
+
+  async rollback(call: ConfinementCall) {
+    const { profile: key, reason } = bodyOf(bodies.rollback, call)
+    const before = this.#mustHave(key)
+    const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
+      rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
+    )
+    const lastStep = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
+    if (lastStep(written) === lastStep(before)) {
+      throw new SeccoError('INVALID_ARGUMENT', `${key}: there is nothing to go back to`, {
+        hint: `read its history: secco profile show ${key}`
+      })
+    }
+    return { ...ladderView(this.#confinement, written), changed: true }
+  }
+
+  /** Returns what a profile would allow in addition; with `yes` it allows it. */
+  async allow(call: ConfinementCall) {
+    const { profile: key, syscall, reason = '', yes } = bodyOf(bodies.allow, call)
+    const wanted = parseAllow(syscall)
+    const before = this.#mustHave(key)
+    mustBeApproved(key, before)
+    const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
+    const edit = (profile: SeccompProfile) => withAllowedStep(profile, wanted, by)
+    const after = edit(before)
+    const [old, next] = [this.#render(before), this.#render(after)]
+    const applied = yes === true && after !== before
+    // Nodes get a rendering for the whole fleet: only the hub knows its digest.
+    const revisionBefore = digestNow(this.#confinement, key) ?? old.digest
+    if (applied) await call.store.update('SeccompProfile', refOf(key), edit)
+    const isSame = old.digest === next.digest
+    const delivered =
+      applied && !isSame ? await nextDigest(this.#confinement, key, revisionBefore) : undefined
+    return {
+      diff: {
+        added: changedNames(old.seccomp, next.seccomp),
+        beyondRuntimeDefault: isBeyondRuntimeDefault(wanted) ? wanted.names : [],
+        revisionBefore,
+        revisionAfter: isSame ? revisionBefore : (delivered ?? next.digest)
+      },
+      ...{ applied, restart: containersOf(this.#confinement, key).map(containerRef) }
+    }
+  }
+
+  async mute(call: ConfinementCall) {
+    const { profile: key, reason, remove, ...mute } = bodyOf(bodies.mute, call)
+    this.#mustHave(key)
+    const decision = { by: call.actor, at: this.#now(), reason }
+    const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
+      withMute(profile, mute, decision, remove === true)
+    )
+    return { muted: written.spec.mute ?? [] }
+  }
+
+  #now(): string {
+    return new Date(this.#confinement.sources.now()).toISOString()
+  }
+
+  #mustHave(key: string): SeccompProfile {
+    const profile = this.#confinement.profile(key)
+    if (profile !== undefined) return profile
+    throw new SeccoError('NOT_FOUND', `SeccompProfile ${key} does not exist`, {
+      hint: 'list them with `secco get profiles -A`'
+    })
+  }
+
+  /** Returns the mode of a workload without a ladder. */
+  #modeBefore(key: string, profile: SeccompProfile, wanted: 'audit' | 'enforce') {
+    const own = containersOf(this.#confinement, key)
+    // Without containers, a revision before the newest one shows that the profile was in use already.
+    const wasServed = profile.status?.previousRevision !== undefined
+    return own.length === 0 && wasServed ? wanted : currentMode(this.#confinement, own)
+  }
+
+  /** Renders a profile for this machine. */
+  #render(profile: SeccompProfile) {
+    const resolve = (namespace: string, name: string) =>
+      this.#confinement.profile(`${namespace}/${name}`)
+    return renderProfile(profile, { mode: 'enforce', resolve, machine: machine() })
+  }
+}
+
+function mustBeApproved(key: string, { spec }: SeccompProfile): void {
+  if (spec.seccomp !== undefined || spec.extends !== undefined) return
+  throw new SeccoError(
+    'APPROVAL_INVALID',
+    `${key}: nothing is approved yet, and one syscall alone would start no container`,
+    { hint: `approve what was observed first: secco profile approve ${key}` }
+  )
+}
+
+/** Allows the syscalls and records that in the profile's history; the same object when nothing changes. */
+function withAllowedStep(
+  profile: SeccompProfile,
+  wanted: Wanted,
+  by: { by: string; at: string; reason: string }
+): SeccompProfile {
+  const after = withAllowed(profile, wanted, by)
+  if (after === profile) return profile
+  const to = `${wanted.names[0] ?? ''} allowed`
+  return withStep(after, { ...by, action: 'allow', from: 'denied', to })
+}
+
+/** Returns the names of syscalls that a change allows or whose rule it changes (ENOSYS, conditions). */
+function changedNames(...[old, next]: Parameters<typeof diffSeccomp>): string[] {
+  const { added, changed } = diffSeccomp(old, next)
+  return [...added, ...changed.map(({ name }) => name)].sort()
+}

@@ -1,0 +1,83 @@
+import { rootNamespace } from '../../src/api/names.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { createAdmissionAnswers } from './containers/admission-answers.js'
+import type { Confinement } from './containers/confinement.js'
+import type { ContainerView } from './containers/container-view.js'
+import { createContainerViews } from './containers/container-views.js'
+import { createDenialRecording } from './containers/denial-recording.js'
+import { watchRestarts } from './containers/restarts.js'
+import { createRevisionIndex, type RevisionIndex } from './containers/revision-index.js'
+import type { ConfinementSources } from './containers/sources.js'
+import { startDriftWatch } from './drift-watch.js'
+import { startLadderWatch } from './ladder/ladder-watch.js'
+
+export interface RunningConfinement extends Confinement {
+  close(): Promise<void>
+}
+
+/** ProfileList keeps the profiles by key, as of their last change. */
+class ProfileList {
+  #profiles: readonly SeccompProfile[] = []
+  #byKey = new Map<string, SeccompProfile>()
+
+  constructor(sources: Pick<ConfinementSources, 'profiles' | 'onProfiles'>) {
+    const read = (): void => this.#read(sources.profiles())
+    read()
+    sources.onProfiles(read)
+  }
+
+  all(): readonly SeccompProfile[] {
+    return this.#profiles
+  }
+
+  get(key: string): SeccompProfile | undefined {
+    return this.#byKey.get(key)
+  }
+
+  #read(profiles: readonly SeccompProfile[]): void {
+    this.#profiles = profiles
+    this.#byKey = new Map(
+      profiles.map((one) => [
+        `${one.metadata.namespace ?? rootNamespace}/${one.metadata.name}`,
+        one
+      ])
+    )
+  }
+}
+
+/** Returns whether a container runs under a revision that was rendered for audit. */
+function isAudit(revisions: RevisionIndex, view: ContainerView): boolean {
+  const { state, profile, revision } = view
+  if (state === 'audit') return true
+  const known = revisions.byDigest(revision)
+  return known.some((one) => one.profile === profile && one.mode === 'audit')
+}
+
+/** Starts everything that follows how containers are confined, next to the hub's own work. */
+export function startConfinement(sources: ConfinementSources): RunningConfinement {
+  const profiles = new ProfileList(sources)
+  const revisions = createRevisionIndex(sources)
+  revisions.refresh()
+  const views = createContainerViews(sources, revisions)
+  const drift = startDriftWatch(sources, views)
+  const restarts = watchRestarts(views, () => sources.now())
+  const recording = createDenialRecording({
+    ...{ nodes: () => sources.hub.nodes(), node: (name) => sources.hub.node(name) },
+    ...{ views, now: () => sources.now(), isAudit: (view) => isAudit(revisions, view) }
+  })
+  const confinement: Confinement = {
+    ...{ sources, views, revisions, restarts, recording, answers: createAdmissionAnswers() },
+    profile: (key) => profiles.get(key)
+  }
+  const ladder = startLadderWatch(confinement, () => profiles.all())
+  return {
+    ...confinement,
+    async close() {
+      await ladder.close()
+      await drift.close()
+      recording.close()
+      restarts.close()
+      views.close()
+    }
+  }
+}
