@@ -10,6 +10,17 @@ export const states = [
 ] as const
 export type ConfinementState = (typeof states)[number]
 
+/** The word that people read for each state, on pages and on the command line alike. */
+export const stateWords: Readonly<Record<ConfinementState, string>> = {
+  unconfined: 'unconfined',
+  'runtime-default': 'RuntimeDefault',
+  audit: 'audit',
+  enforced: 'enforced',
+  other: 'other profile',
+  'not-protectable': 'not protectable',
+  starting: 'starting'
+}
+
 export const driftKinds = [
   'Unconfined',
   'FilterDiffers',

@@ -67,7 +67,7 @@ async function fromNothing(
   return heard
 }
 
-test('answers: what an import said stays when the first profile makes the page anew', async (t) => {
+test('answers: the result of an import stays when the first profile changes the page', async (t) => {
   const complaints = await fromNothing(t, async (rig, page) => {
     await page.goto(`${rig.origin}/profiles`)
     await untilSaid(page, /There is no profile yet/)
@@ -81,7 +81,7 @@ test('answers: what an import said stays when the first profile makes the page a
   t.same(complaints, [])
 })
 
-test('answers: one that comes after the page came anew is said on the new page', async (t) => {
+test('answers: an answer that comes after an update is shown on the updated page', async (t) => {
   const complaints = await fromNothing(t, async (rig, page) => {
     await page.goto(`${rig.origin}/profiles`)
     await untilSaid(page, /There is no profile yet/)

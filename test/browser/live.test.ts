@@ -24,13 +24,24 @@ const rule: SeccompRule = {
   spec: { mode: 'learn', podSelector: { matchLabels: { app: 'first' } } }
 }
 
-/** What somebody reads on the page in the end. */
+const mute = {
+  ...({
+    method: 'POST',
+    url: '/api/v1/mute',
+    summary: 'mute',
+    cli: 'secco denials mute'
+  } as const),
+  needs: { verb: 'update', resource: 'seccompprofiles' } as const,
+  handle: () => ({})
+}
+
+/** Waits until the page shows these words. */
 const says = (page: Page, place: string, words: RegExp) =>
   until(`${place} to say ${String(words)}`, async () =>
     words.test(await page.locator(place).innerText()) ? true : undefined
   )
 
-test('live: what is refused appears, a stopped hub is said, and a form that is filled stays', async (t) => {
+test('live: a denial appears, a stopped hub is reported, and a filled form stays', async (t) => {
   const denials = [...town.denials()]
   const rig = await serve({ ...town, denials: () => denials })
   let closed = false
@@ -78,7 +89,7 @@ test('live: what is refused appears, a stopped hub is said, and a form that is f
   })
 })
 
-test('live: the whole page agrees with itself', async (t) => {
+test('live: every part of the page shows the same change', async (t) => {
   const denials: DenialView[] = []
   const rig = await serve({ ...town, denials: () => denials })
   t.teardown(() => rig.app.close())
@@ -110,18 +121,8 @@ test('live: the whole page agrees with itself', async (t) => {
   })
 })
 
-test('live: nothing that was typed is lost, wherever the focus went', async (t) => {
+test('live: typed text, open details and focus survive, wherever the focus is', async (t) => {
   const denials: DenialView[] = [opened]
-  const mute = {
-    ...({
-      method: 'POST',
-      url: '/api/v1/mute',
-      summary: 'mute',
-      cli: 'secco denials mute'
-    } as const),
-    needs: { verb: 'update', resource: 'seccompprofiles' } as const,
-    handle: () => ({})
-  }
   const rig = await serve({ ...town, objects: [], denials: () => denials, foreign: [mute] })
   t.teardown(() => rig.app.close())
   await withBrowser(async (browser) => {
@@ -132,13 +133,13 @@ test('live: nothing that was typed is lost, wherever the focus went', async (t) 
     await page.locator('tbody summary').click()
     const why = page.locator('tbody').getByLabel('Why')
     await why.fill('its agent tries it')
-    const button = page.locator('tbody').getByRole('button', { name: /^Keep refused/ })
+    const button = page.locator('tbody').getByRole('button', { name: /^Keep denied/ })
     await button.focus()
     denials.push({ ...opened, container: 'other', count: 41 })
     await says(page, 'tbody', /\b42\b/)
     t.equal(await why.inputValue(), 'its agent tries it')
     t.ok(await why.isVisible(), 'what was open is open')
-    t.match(await page.evaluate('document.activeElement.textContent'), /^Keep refused/)
+    t.match(await page.evaluate('document.activeElement.textContent'), /^Keep denied/)
     // Where an action of another form loads the page anew.
     denials.push({ ...opened, syscall: 'swapon' })
     const other = page.locator('tbody tr', { hasText: 'swapon' })
@@ -214,6 +215,51 @@ test('live: nothing that was typed is lost, wherever the focus went', async (t) 
       complaints.filter((each) => !/40[14]/.test(each)),
       []
     )
+  })
+})
+
+test('live: a new row above keeps caret, selected text and scroll position', async (t) => {
+  const denials: DenialView[] = [opened]
+  const rig = await serve({ ...town, objects: [], denials: () => denials, foreign: [mute] })
+  t.teardown(() => rig.app.close())
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    await page.setViewportSize({ width: 800, height: 600 })
+    await page.goto(`${rig.origin}/denials`)
+    await page.locator('tbody summary').click()
+    const row = page.locator('tbody tr', { hasText: 'kexec_load' })
+    const why = row.getByLabel('Why')
+    await why.fill('its agent tries it')
+    const own = { ...opened, syscall: 'swapon', at: '2026-01-01T23:30:00.000Z' }
+    const state = () =>
+      page.evaluate(`(() => {
+        const { name, value, selectionStart, selectionEnd } = document.activeElement
+        return [name, value, selectionStart, selectionEnd, document.querySelector('.scroll').scrollLeft]
+      })()`)
+    await page.evaluate(`(() => {
+      document.activeElement.setSelectionRange(4, 9)
+      document.querySelector('.scroll').scrollLeft = 90
+    })()`)
+    const before = await state()
+    t.same(before, ['reason', 'its agent tries it', 4, 9, 90])
+    denials.push(own)
+    await says(page, 'tbody', /swapon[^]*kexec_load/)
+    t.same(await state(), before, 'the caret is in the same field, and nothing scrolled')
+
+    const words = `(() => {
+      const rows = [...document.querySelectorAll('tbody tr')]
+      const row = rows.find((one) => one.textContent.includes('kexec_load'))
+      const range = document.createRange()
+      range.selectNodeContents(row.querySelector('.mono'))
+      getSelection().removeAllRanges()
+      getSelection().addRange(range)
+    })()`
+    await page.evaluate(words)
+    const selected = await page.evaluate('String(getSelection())')
+    denials.push({ ...own, syscall: 'reboot', at: '2026-01-01T23:40:00.000Z' })
+    await says(page, 'tbody', /reboot[^]*kexec_load/)
+    t.equal(await page.evaluate('String(getSelection())'), selected, 'the selected text')
+    t.equal(await why.inputValue(), 'its agent tries it')
   })
 })
 

@@ -119,17 +119,17 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     await app.signal('USR2')
   })
 
-  await step('denials: explain one, keep one refused, let one through', async (t) => {
+  await step('denials: explain one, keep one denied, allow one', async (t) => {
     const before = await revision('enforce')
     await open('/denials')
     await untilSaid(page, /getpriority[^]*/)
     await untilSaid(page, /keyctl[^]*/)
-    const keep = page.locator('details', { hasText: 'Keep refused' }).filter({ hasText: 'keyctl' })
+    const keep = page.locator('details', { hasText: 'Keep denied' }).filter({ hasText: 'keyctl' })
     await keep.locator('summary').press('Enter')
     await keep.getByRole('textbox').fill('nobody needs keys')
     await keep.getByRole('textbox').press('Enter')
-    // Words of the row alone: the filter above offers "kept refused" too.
-    await untilSaid(page, /kept refused\s+somebody said so/)
+    // Words of the row alone: the filter above offers "kept denied" too.
+    await untilSaid(page, /kept denied\s+somebody decided so/)
     t.match(profile()?.spec.mute, [{ syscall: 'keyctl' }])
     const { stdout } = await runSecco(['denials', '--state', secco.state])
     t.match(stdout, /getpriority/)
@@ -160,7 +160,7 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     const [audit, enforce] = [await revision('audit'), await revision('enforce')]
     await admitted(audit.path)
     await open(`/review/${key}`)
-    await untilSaid(page, /Tried on what 1 containers? did: nothing would be refused/)
+    await untilSaid(page, /Tried on what 1 containers? did: nothing would be denied/)
     const simulated = await runSecco(['simulate', key, '-o', 'json', '--state', secco.state])
     t.match(JSON.parse(simulated.stdout), { considered: 1, hit: 0 })
 
@@ -191,7 +191,7 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     await canary.signal('USR1')
     await canary.signal('HUP')
     await open('/')
-    await untilSaid(page, /audit\s+1\s+enforce\s+1/)
+    await untilSaid(page, /audit\s+1\s+enforced\s+1/)
 
     await open(`/review/${key}`)
     await page.locator('#canary').focus()
@@ -266,7 +266,7 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
   await open('/audit')
   t.match(
     await textOf(page),
-    /blocked in an emergency[^]*rolled back[^]*promoted[^]*kept a call refused[^]*wrote the rule[^]*approved/
+    /blocked in an emergency[^]*rolled back[^]*promoted[^]*kept a call denied[^]*wrote the rule[^]*approved/
   )
   t.same(
     complaints.filter((each) => !/40[04]/.test(each)),

@@ -3,11 +3,11 @@ import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Identity } from './rights.js'
 
 export interface SessionTiming {
-  /** A session that asks nothing for so long is over, in ms. */
+  /** How long a session may be idle, in ms. */
   idleMs: number
-  /** And so is any after so long. */
+  /** How long a session lasts at most, in ms. */
   lifeMs: number
-  /** A one-time link that nobody opens. */
+  /** How long a one-time link can be opened, in ms. */
   linkMs: number
 }
 
@@ -16,18 +16,18 @@ const defaultTiming: SessionTiming = {
   lifeMs: 7 * 86_400_000,
   linkMs: 3_600_000
 }
-/** Beyond these the oldest go. */
+/** The oldest sessions and links are dropped beyond these numbers. */
 const mostSessions = 1000
 const mostLinks = 100
 
-/** Sessions of browsers and the one-time links that open them. In memory: a restart ends them. */
+/** Sessions of browsers and the one-time links that open them. They are in memory, so a restart ends them. */
 export interface Sessions {
-  /** A code that opens one session for this identity, once. */
+  /** Returns a code that opens one session for this identity, once. */
   link(identity: Identity): string
-  /** Uses a code up; undefined: unknown, used or too old. */
+  /** Uses a code. Returns undefined for one that is unknown, used or too old. */
   redeem(code: string): { id: string; identity: Identity } | undefined
   open(identity: Identity): string
-  /** undefined: unknown or over. */
+  /** Returns undefined for a session that is unknown or over. */
   find(id: string): Identity | undefined
   close(id: string): void
 }
@@ -38,7 +38,7 @@ interface Session {
   seen: number
 }
 
-/** What is kept is a digest: who reads the memory of the hub has no session yet. */
+/** Only a digest is kept, so that reading the memory of the hub opens no session. */
 const keyOf = (secret: string) => createHash('sha256').update(secret).digest('base64url')
 const secret = () => randomBytes(32).toString('base64url')
 

@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import type { Ui } from './model/context.js'
 
-/** No more often than this does a page hear of changes, whatever goes on. */
+/** The shortest interval between two events, in ms. */
 const beatMs = 1000
-/** Comments keep proxies from cutting a silent stream. */
+/** Interval of comments, in ms: they keep proxies from closing a silent stream. */
 const silenceMs = 15_000
-/** Longer than from the making of a page to when it listens: what came in between is told to it too. */
+/** Longer than a page takes from its rendering until it listens, in ms: a change in between is reported too. */
 const recentMs = 10_000
 const changeText = (denials: boolean) => `event: change\ndata: {"denials":${denials}}\n\n`
 const mostListeners = 100
 
 /**
- * `GET /api/v1/changes` (server-sent events): says that something changed, not what. A page then asks for
- * itself again, so that there is one home for how a thing looks, and a burst costs one rendering a second.
+ * Adds `GET /api/v1/changes` (server-sent events). It reports that something changed, not what: a page then loads
+ * itself again. So each view is rendered in one place, and a burst of changes costs one rendering a second.
  */
 export function addChanges(app: FastifyInstance, ui: Pick<Ui, 'sources' | 'wrote'>): void {
   const { sources } = ui
   const listeners = new Set<(text: string) => void>()
   let changed = false
-  let toldAt = Number.NEGATIVE_INFINITY
+  let reportedAt = Number.NEGATIVE_INFINITY
   let silent = 0
   let stamp = ''
   const stop = sources.onChange(() => {
@@ -37,8 +37,8 @@ export function addChanges(app: FastifyInstance, ui: Pick<Ui, 'sources' | 'wrote
     silent += beatMs
     if (!changed && !denied && silent < silenceMs) return
     if (changed || denied) {
-      toldAt = performance.now()
-      // Pages ask now, and maybe never again: what they get is not from before the change.
+      reportedAt = performance.now()
+      // Pages load now, and perhaps never again: they must not get what is older than the change.
       ui.wrote()
     }
     const text = changed || denied ? changeText(denied) : ': beat\n\n'
@@ -62,12 +62,12 @@ export function addChanges(app: FastifyInstance, ui: Pick<Ui, 'sources' | 'wrote
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     reply.raw.write(': open\n\n')
     const listener = (text: string) => {
-      // Who does not read any more is let go: it comes back by itself.
+      // A client that stopped reading is disconnected; it reconnects by itself.
       if (reply.raw.writableLength > 65_536) reply.raw.destroy()
       else reply.raw.write(text)
     }
     listeners.add(listener)
-    if (performance.now() - toldAt < recentMs) listener(changeText(true))
+    if (performance.now() - reportedAt < recentMs) listener(changeText(true))
     request.raw.once('close', () => listeners.delete(listener))
     return reply
   })

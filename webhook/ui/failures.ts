@@ -6,7 +6,7 @@ interface Failure {
   status: number
 }
 
-/** What of Fastify's own failures has another status than its code in the table. */
+/** Errors of Fastify whose status differs from the one of their code in the table. */
 const byCode: Readonly<Record<string, { code: ErrorCode; status: number; message: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'TOO_LARGE', status: 413, message: 'the body is too large' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
@@ -21,7 +21,7 @@ const byCode: Readonly<Record<string, { code: ErrorCode; status: number; message
   }
 }
 
-/** Status and words for whatever a request ended with. */
+/** Returns the error and the status for whatever a request ended with. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof SeccoError) return { error, status: errorKinds[error.code].http }
   const { code = '', statusCode, message, validation } = error as Partial<FastifyError>

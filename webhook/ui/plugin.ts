@@ -15,10 +15,9 @@ import { addChanges } from './changes.js'
 import type { Call, Ui } from './model/context.js'
 import { failureOf } from './failures.js'
 import { addGate, wantsPage } from './sessions/gate.js'
-import { html } from './parts/html.js'
-import { type Chrome, messageDocument, pageDocument } from './parts/layout.js'
+import { type Chrome, pageDocument } from './parts/layout.js'
 import { addLogin } from './sessions/login.js'
-import { failureView } from './parts/messages.js'
+import { deniedPage, failureView } from './parts/messages.js'
 import { needsOf } from './model/workloads.js'
 import { pages } from './pages/registry.js'
 import type { View } from './parts/page.js'
@@ -39,7 +38,7 @@ const contentPolicy = {
   }
 }
 
-/** Writes of one session a minute; a person never comes near. */
+/** Limit of writes of one session per minute; a person needs far fewer. */
 const mostWrites = 120
 
 function strings(value: unknown): Record<string, string> {
@@ -52,10 +51,10 @@ function strings(value: unknown): Record<string, string> {
   )
 }
 
-/** What the request is about, by who may see how much of it. @throws SeccoError FORBIDDEN */
+/** Returns the request, limited to what the person may see. @throws SeccoError FORBIDDEN */
 async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Promise<Call> {
   const scoped = await scopeOf(ui, identity)
-  if (scoped === undefined) throw refused(identity, 'list', 'seccompprofiles')
+  if (scoped === undefined) throw forbidden(identity, 'list', 'seccompprofiles')
   const all = (request.query ?? {}) as Call['all']
   const { objects, user } = identity
   const store = objects === undefined ? ui.store : actingStore(objects, ui.store, user, ui.now)
@@ -73,13 +72,13 @@ function mustIdentify(request: FastifyRequest): Identity {
   return request.identity
 }
 
-function refused({ user }: Identity, verb: Verb, resource: Resource): SeccoError {
+function forbidden({ user }: Identity, verb: Verb, resource: Resource): SeccoError {
   return new SeccoError('FORBIDDEN', `${user} may not ${verb} ${resource}`, {
     hint: 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
   })
 }
 
-/** Lists of everything are of what somebody may see (scope.ts): nothing more is asked for them. */
+/** Checks a right. Lists need none, because they hold only what the person may see (scope.ts). */
 async function mustBeAllowed(
   identity: Identity,
   { verb, resource }: Route['needs'],
@@ -89,7 +88,7 @@ async function mustBeAllowed(
   if (!wide && verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource))
     return
   if (await identity.can(verb, resource, params['namespace'], params['name'])) return
-  throw refused(identity, verb, resource)
+  throw forbidden(identity, verb, resource)
 }
 
 function paramsOf(url: string) {
@@ -100,7 +99,7 @@ function paramsOf(url: string) {
     : { params: Type.Object(Object.fromEntries(names.map((name) => [name, text]))) }
 }
 
-/** The profile that a body names as `namespace/name`: the right is asked for it alone. */
+/** Returns the profile that a body names as `namespace/name`: the right is checked for this profile only. */
 function profileIn(body: unknown): Record<string, string> {
   const named =
     typeof body === 'object' && body !== null && 'profile' in body ? body.profile : undefined
@@ -110,10 +109,10 @@ function profileIn(body: unknown): Record<string, string> {
 }
 
 const objects: readonly Resource[] = ['seccompprofiles', 'seccomprules']
-/** What was written comes back from the store's watch within this; after it the page follows by itself. */
+/** How long an answer waits for the watch of the store to report the write, in ms. */
 const seenMs = 500
 
-/** Does it, and answers when this hub knows of it: the page that somebody loads next shows what was done. */
+/** Does the work and waits until this hub knows of the write, so that the next page shows it. */
 async function seenHere(
   ui: Ui,
   resource: Resource,
@@ -122,14 +121,14 @@ async function seenHere(
 ): Promise<unknown> {
   const { dryRun } = (body ?? {}) as { dryRun?: unknown }
   if (!objects.includes(resource) || dryRun === true) return work()
-  let seen: (() => void) | undefined
-  const heard = new Promise<void>((resolve) => (seen = resolve))
-  const leave = ui.sources.onChange(() => seen?.())
+  let changed: (() => void) | undefined
+  const change = new Promise<void>((resolve) => (changed = resolve))
+  const leave = ui.sources.onChange(() => changed?.())
   let timer: NodeJS.Timeout | undefined
   try {
     const answer = await work()
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, seenMs)))
-    await Promise.race([heard, late])
+    await Promise.race([change, late])
     return answer
   } finally {
     clearTimeout(timer)
@@ -141,7 +140,7 @@ async function seenHere(
 function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
   const { method, url, operationId, summary, query, body, response, needs } = route
   const isWrite = method !== 'GET'
-  // A POST that only asks (what would be refused, what a pod would get) is nothing that somebody did.
+  // A POST that only asks (what would be denied, what a pod would get) is no action.
   const changes = isWrite && !['list', 'get'].includes(needs.verb)
   app.route({
     method,
@@ -209,7 +208,7 @@ async function sendPage(
     .send(pageDocument(chrome, view))
 }
 
-/** Pages and API of one installation, behind its gate. */
+/** Returns a plugin with the pages and the API of one installation, behind its gate. */
 export function uiPlugin(
   ui: Ui,
   extensions: readonly ((app: FastifyInstance) => void)[],
@@ -218,7 +217,7 @@ export function uiPlugin(
   return async (app) => {
     await app.register(helmet, {
       contentSecurityPolicy: contentPolicy,
-      // Loopback without TLS: a browser that remembered it would never come back.
+      // Loopback has no TLS: a browser that remembered this header could not load the pages again.
       strictTransportSecurity: false,
       referrerPolicy: { policy: 'no-referrer' },
       frameguard: { action: 'deny' }
@@ -232,9 +231,9 @@ export function uiPlugin(
         security: [{ token: [] }]
       }
     })
-    // Only JSON changes anything: what a cross-site form can send is not even read.
+    // Only JSON is accepted: a cross-site form cannot send it.
     app.removeContentTypeParser('text/plain')
-    // Schemas describe answers; they are no filter for them.
+    // Schemas describe answers; they do not filter them.
     app.setSerializerCompiler(() => (data) => JSON.stringify(data))
     app.setErrorHandler(async (thrown, request, reply) => {
       const { error, status } = failureOf(thrown)
@@ -242,10 +241,7 @@ export function uiPlugin(
       if (wantsPage(request) && request.identity !== undefined) {
         const scoped = await scopeOf(ui, request.identity).catch(() => undefined)
         if (scoped === undefined) {
-          const page = messageDocument(
-            'Not permitted',
-            html`<p>${error.message}</p><p>${error.hint}</p>`
-          )
+          const page = deniedPage(error)
           return reply.code(status).type('text/html; charset=utf-8').send(page)
         }
         return sendPage(scoped, request, reply, '', failureView(error, status))
@@ -259,7 +255,7 @@ export function uiPlugin(
       })
     })
     addGate(app, ui)
-    // What extensions change needs the right to change profiles, unless they ask for more.
+    // Writes of extensions need at least the right to update profiles.
     app.addHook('preHandler', async (request) => {
       const { own = false, open = false } = request.routeOptions.config
       if (own || open || request.method === 'GET' || request.is404) return

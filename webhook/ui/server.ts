@@ -1,46 +1,47 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/lib/log.js'
 import type { ForeignRoute } from './api/foreign.js'
-import type { Ui, UiSources } from './model/context.js'
+import type { Ui } from './model/context.js'
+import type { UiSources } from './model/sources.js'
 import { startWarming } from './model/warm.js'
 import { workloadLines, type WorkloadLine } from './model/workloads.js'
 import { uiPlugin } from './plugin.js'
 
-/** Lines are worked out once per change, and at most this often. */
+/** The shortest interval between two computations of the lines, in ms. */
 const freshMs = 500
 
 function linesOf(sources: UiSources, now: () => number): Pick<Ui, 'lines' | 'wrote'> {
   let known: { at: number; lines: WorkloadLine[] } | undefined
   sources.onChange(() => {
-    // What is a moment old may still be shown: a burst of changes costs one sorting, not one each.
+    // Lines may be a moment old: a burst of changes costs one computation, not one each.
     if (known !== undefined && now() - known.at > freshMs) known = undefined
   })
   const lines = () => {
-    // Denials come without a change of the objects: nothing is older than this.
+    // Denials change without a change of objects: lines are never older than this.
     if (known === undefined || now() - known.at > 2 * freshMs)
       known = { at: now(), lines: workloadLines(sources) }
     return known.lines
   }
-  // Who did something looks at it next: nothing of before may be shown then.
+  // After a write its author looks at the result: older lines must not be shown then.
   return { lines, wrote: () => (known = undefined) }
 }
 
 export interface UiServerOptions extends Omit<Ui, 'lines' | 'wrote' | 'log' | 'offers'> {
   logger: Logger
-  /** Endpoints that other parts of the hub bring; they are behind the same gate. */
+  /** Endpoints of other parts of the hub, behind the same gate. */
   extensions?: readonly ((app: FastifyInstance) => void)[]
-  /** The same with rights, audit and description: one that is given here takes the place of our own of its address. */
+  /** Endpoints of other parts with rights, audit and description. They replace our own ones of the same address. */
   foreign?: readonly ForeignRoute[]
 }
 
-/** The server of pages and API; the caller lets it listen, and closes it. */
+/** Makes the server of pages and API. The caller listens and closes. */
 export async function createUiServer(options: UiServerOptions): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 65_536,
     requestTimeout: 10_000,
-    // Unknown members are an error, numbers are numbers: what is accepted is what the schema says.
+    // Exactly what the schema describes is accepted: unknown members are an error, and strings are no numbers.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     routerOptions: { maxParamLength: 512 }
   })

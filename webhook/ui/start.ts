@@ -25,20 +25,20 @@ import { createSessions } from '../access/sessions.js'
 export interface UiOptions {
   store: Store
   objects: ObjectCache
-  /** Of this replica; without one, what only a hub knows is empty. */
+  /** The hub of this replica; without one, what only a hub knows is empty. */
   hub: Hub | undefined
   states: StateSource
   truth: Confinement | undefined
   snapshot: () => Snapshot
-  /** Those that this replica tells of. */
+  /** The nodes that are connected to this replica. */
   nodes: () => readonly NodeState[]
-  /** How many nodes other replicas tell of. */
+  /** Number of nodes that are connected to other replicas. */
   elsewhere: () => number
-  /** The audit trail is kept here. */
+  /** Folder of the audit trail. */
   revisionsDir: string
-  /** What the command line shows; without one nobody but holders of links comes in. */
+  /** Token of the command line; without it only one-time links open a session. */
   token?: string
-  /** Default: that token, and links. */
+  /** Default: the token and one-time links. */
   rights?: Rights
   satelliteSocket?: string
   logger: Logger
@@ -46,12 +46,12 @@ export interface UiOptions {
 
 export interface RunningUi {
   app: FastifyInstance
-  /** Path of a new one-time link; undefined where people have tokens of their own. */
+  /** Returns the path of a new one-time link; undefined where people have tokens of their own. */
   link: (user: string) => string | undefined
   close(): Promise<void>
 }
 
-/** Pages and API of a running hub. The caller lets the server listen. */
+/** Starts the pages and the API of a running hub. The caller listens. */
 export async function startUi(options: UiOptions): Promise<RunningUi> {
   const { store, objects, hub, states, truth, logger, satelliteSocket } = options
   const now = () => Date.now()
@@ -61,19 +61,19 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
   const profiler = satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
   const changed = new Set<() => void>()
-  const tell = () => {
+  const notify = () => {
     for (const listener of changed) listener()
   }
-  objects.onChange(tell)
+  objects.onChange(notify)
   const containers = truth === undefined ? undefined : createContainerIndex(truth.views.list())
   const leave = [
-    hub?.onChange(tell),
+    hub?.onChange(notify),
     truth?.views.onChange((here, gone) => {
       containers?.put(here)
       containers?.remove(gone)
-      tell()
+      notify()
     }),
-    hub?.denialRows.onNews(tell)
+    hub?.denialRows.onNews(notify)
   ]
   const app = await createUiServer({
     sources: {

@@ -1,7 +1,7 @@
 import { oncePer } from '../../src/lib/once-per.js'
 import { errnoName } from '../../src/syscalls/errno-name.js'
 
-/** One refused call of one container instance as pages and API show it. */
+/** A denial of one container instance as pages and API show it. */
 export interface DenialView {
   namespace: string
   profile: string
@@ -15,22 +15,22 @@ export interface DenialView {
   signal: string
   pid: number
   comm: string
-  /** RFC 3339, of the newest call; empty where it is not known. */
+  /** Time of the newest call, RFC 3339; '' if unknown. */
   at: string
   lastSeen: string
   succeeded: number
-  /** Refused on purpose: libc has another way. */
+  /** Denied on purpose: libc has another way. */
   expected: boolean
-  /** Somebody said that it stays refused, and alarms nobody. */
+  /** Somebody decided that it stays denied, and is not shown as open. */
   muted: boolean
 }
 
-/** Whether it waits for a person. */
+/** Whether a denial waits for a person. */
 export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted'>): boolean {
   return !expected && !muted
 }
 
-/** What the caller got, in a word: EPERM, SIGSYS, logged; – where it is not known. */
+/** Returns what the caller got: EPERM, SIGSYS, logged; – if unknown. */
 export function answerOf({
   action,
   errno,
@@ -41,7 +41,7 @@ export function answerOf({
   return errno === 0 ? '–' : errnoName(errno)
 }
 
-/** One line of the page: the same call of the same workload, of all its instances. */
+/** Denials of one syscall of one workload with one answer: a line of the page. */
 export interface DenialGroup {
   key: string
   namespace: string
@@ -59,7 +59,7 @@ export interface DenialGroup {
   container: string
   comm: string
   pid: number
-  /** Newest, RFC 3339. */
+  /** Time of the newest denial, RFC 3339. */
   at: string
 }
 
@@ -73,7 +73,7 @@ interface Marks {
   answer: string
 }
 
-/** What a row counts for. */
+/** Computes the group and the instance of a denial. */
 const marksOf = oncePer((denial: DenialView): Marks => {
   const { namespace, profile, syscall, abi, muted, node, container } = denial
   const answer = answerOf(denial)
@@ -81,7 +81,7 @@ const marksOf = oncePer((denial: DenialView): Marks => {
   return { key, answer, place: `${node} ${container}` }
 })
 
-/** Denials by workload, call and answer, newest first. A live page asks for it every second: rows are only added up. */
+/** Groups denials by workload, syscall and answer, newest first. A live page does it every second, so rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
   const groups = new Map<string, DenialGroup & { seen: Set<string> }>()
   for (const denial of denials) {

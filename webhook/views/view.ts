@@ -3,48 +3,48 @@ import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { sizeOfSet, subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
 
-/** One workload as pages, API and CLI show it. Derived from its profile, never stored. */
+/** A workload as pages, API and CLI show it. It is derived from its profile, never stored. */
 export interface WorkloadView {
   namespace: string
   kind: string
   name: string
   container: string
   profile: string
-  /** Where it stands on the ladder: learning, approved (ready n/m) or blocked. */
+  /** How far the profile is: learning, approved, or ready on all nodes. */
   state: 'learning' | 'approved' | 'ready'
   observed: number
   instances: number
-  /** Syscalls of exec probes and of sessions, as far as they were seen. */
+  /** Number of syscalls of exec probes, and of sessions. */
   probes: number
   sessions: number
-  /** Used before an instance was ready and never after; undefined while nothing served. */
+  /** Number of syscalls that were made only before an instance served; undefined while none served. */
   startupOnly: number | undefined
-  /** Refused (or would-be refused) calls that the hub knows of; what is refused on purpose apart. */
+  /** Number of calls that were denied or would be denied; those denied on purpose count as `expected`. */
   denied: number
   expected: number
   revision: string
   nodes: string
 }
 
-/** What a node's recorder could not keep, counted since it was made (`unidentified`, `missed`, `givenUp`: since the satellite began). */
+/** What a node's recorder lost since it was created; `unidentified`, `missed` and `givenUp` since the satellite started. */
 export interface NodeLosses {
   /** Containers that found no slot. */
   tableFull: number
-  /** Calls with numbers outside of the table. */
+  /** Calls with numbers outside the table. */
   unknownSyscalls: number
   /** Runs of the hook that the kernel skipped. */
   recursionMisses: number
-  /** Sets whose container could not be named. */
+  /** Sets of syscalls whose container could not be identified. */
   unidentified: number
-  /** Argument values and denial details that found no room, or that an earlier release did not tell. */
+  /** Argument values and denial details for which there was no room, or which an earlier release did not report. */
   details: number
-  /** Containers that ran while nothing was attached, or one for another release's pins that cannot be read. */
+  /** Containers that ran while nothing was attached; unreadable pins of another release count as one. */
   missed: number
-  /** Observations that found no room while the hub did not take them. */
+  /** Observations that were dropped while the hub did not accept any. */
   givenUp: number
 }
 
-/** One node as pages, API and CLI show it. */
+/** A node as pages, API and CLI show it. */
 export interface NodeView {
   name: string
   connected: boolean
@@ -52,9 +52,9 @@ export interface NodeView {
   kernel: string
   arch: string
   hook: string
-  /** always, unprofiled or off. */
+  /** `always`, `unprofiled` or `off`. */
   record: string
-  /** Whether the hooks are attached now: with `unprofiled` only while something needs them. */
+  /** Whether the hooks are attached. With `unprofiled` they are attached only while something needs them. */
   attached: boolean
   tracingUnavailable: string
   runtimes: string
@@ -63,7 +63,7 @@ export interface NodeView {
   conditions: { type: string; status: string; reason: string; message: string }[]
 }
 
-/** Words for what was lost, as in `2 missed, 1 table full`; empty when nothing was. */
+/** Formats losses: `2 missed, 1 table full`; '' if nothing was lost. */
 export function lossesText(losses: NodeLosses): string {
   const words: Record<keyof NodeLosses, string> = {
     tableFull: 'table full',
@@ -80,12 +80,12 @@ export function lossesText(losses: NodeLosses): string {
     .join(', ')
 }
 
-/** Key by which people name an object: `namespace/name`, sorted that way. */
+/** Returns the key of an object: `namespace/name`. */
 export function objectKey(object: SeccompProfile | SeccompRule): string {
   return `${object.metadata.namespace ?? rootNamespace}/${object.metadata.name}`
 }
 
-/** What a view needs to know of a denial. */
+/** The part of a denial that a workload view needs. */
 export interface DenialCount {
   namespace: string
   profile: string
@@ -104,13 +104,13 @@ function sumOf(
     .reduce((sum, { count }) => sum + count, 0)
 }
 
-/** Syscalls that only start-up needs; undefined while no instance was seen to serve. */
+/** Returns the syscalls that only start-up needs; undefined while no instance was seen to serve. */
 export function startupOnly(profile: SeccompProfile): SyscallSet | undefined {
   const { startup, serving } = profile.status ?? {}
   return serving === undefined || startup === undefined ? undefined : subtractSets(startup, serving)
 }
 
-/** A profile's workload, or undefined when it learns from none. */
+/** Returns the workload of a profile, or undefined for a profile that learns from none. */
 export function workloadOf(
   profile: SeccompProfile,
   denials: readonly DenialCount[] = []

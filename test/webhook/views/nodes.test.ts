@@ -30,7 +30,7 @@ test('a node says whether it records and what it lost', async (t) => {
   }
   const { get } = await startUiRig({ nodes: () => [idle, busy, unproven] })
   const { body } = await get('/nodes')
-  t.match(body, /node-3[^]*ready[^]*no &lt;room&gt;[^]*in step/)
+  t.match(body, /node-3[^]*ready[^]*no &lt;room>[^]*in step/)
   t.match(body, /node-2[^]*recording[^]*node-1[^]*ready/)
   t.match(body, /2 table full, 1 missed/)
   t.equal(lossesText(busy.losses), '2 table full, 1 missed')
@@ -62,11 +62,11 @@ test('doctor: what a node complains of stands under what it is about', async (t)
       .json<Items>()
       .items.flatMap(({ what, found }) => (found.includes('wrong: ') ? [what] : []))
   for (const [of, what] of [
-    ['ProfilesWritable', 'Files arrive on nodes'],
-    ['RevisionReady', 'Files arrive on nodes'],
+    ['ProfilesWritable', 'Nodes have the profile files'],
+    ['RevisionReady', 'Nodes have the profile files'],
     ['RecorderExact', 'Recorders count exactly'],
-    ['ObservationsAccepted', 'What nodes observe is taken'],
-    ['FiltersMatch', 'Filters refuse what their profiles say'],
+    ['ObservationsAccepted', 'The hub accepts what nodes observe'],
+    ['FiltersMatch', 'Filters deny what their profiles do not allow'],
     ['OfTomorrow', 'Nodes have no other complaint']
   ] as const) {
     type = of

@@ -13,7 +13,7 @@ const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxIte
 const Answer = Type.Object({
   namespace: Type.String(),
   name: Type.String(),
-  /** Of what was made; the hub renders it with the fleet's runtimes. */
+  /** Number of approvals; the hub renders the profile with the runtimes of the fleet. */
   approvals: Type.Integer()
 })
 
@@ -26,19 +26,19 @@ function answerOf(profile: SeccompProfile) {
   return { namespace, name, approvals: profile.status?.approvals?.length ?? 0 }
 }
 
-/** Digest of what a proposal renders to here: what a person saw is what is approved, or nothing is. */
+/** Returns the digest of a proposal's rendering. A person approves exactly the digest that the page showed. */
 export function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
   const { resolve } = derivedOf(ui.sources, ui.now())
   return renderProfile(proposal, { mode: 'enforce', resolve }).digest
 }
 
-/** Approval of what was observed, and of single calls. */
+/** Endpoints that approve what was observed, or single calls. */
 export const approveRoutes: readonly Route[] = [
   writing({
     method: 'POST',
     url: '/api/v1/profiles/:namespace/:name/approve',
     operationId: 'approveProfile',
-    summary: 'Approves what was observed, or those of its calls that are named',
+    summary: 'Approves what was observed, or the named syscalls of it',
     needs: { verb: 'approve', resource: 'seccompprofiles' },
     cli: 'secco profile approve NAME --reason WHY',
     pages: ['/review/:namespace/:name', '/profiler'],
@@ -64,13 +64,9 @@ export const approveRoutes: readonly Route[] = [
       if (expect !== undefined && expect !== '') {
         const current = await call.ui.store.get('SeccompProfile', ref)
         if (current !== undefined && proposalDigest(call, decide(current)) !== expect) {
-          throw new SeccoError(
-            'CONFLICT',
-            'what was observed has changed since the page was made',
-            {
-              hint: 'load the page again, look, and approve what it shows then'
-            }
-          )
+          throw new SeccoError('CONFLICT', 'the observations changed since the page was loaded', {
+            hint: 'load the page again and approve what it shows then'
+          })
         }
       }
       return answerOf(await call.ui.store.update('SeccompProfile', ref, decide))
@@ -80,7 +76,7 @@ export const approveRoutes: readonly Route[] = [
     method: 'POST',
     url: '/api/v1/profiles/:namespace/:name/calls',
     operationId: 'decideCalls',
-    summary: 'Lets single calls through, or refuses them',
+    summary: 'Allows or denies single syscalls',
     needs: { verb: 'approve', resource: 'seccompprofiles' },
     cli: 'secco profile call NAME --allow CALL --refuse CALL --reason WHY',
     pages: ['/workloads/:namespace/:name', '/denials'],

@@ -2,12 +2,12 @@ import { Type } from 'typebox'
 import { checksOf } from '../model/doctor.js'
 import { listOf, reading, type Route } from '../model/route.js'
 
-/** Is everything as it should be, and if not, what mends it. */
+/** The checks of the whole chain, each with its fix. */
 export const doctorRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/doctor',
     operationId: 'examine',
-    summary: 'What of the loop works, each with the mend when it does not',
+    summary: 'Checks of the whole loop, each with its fix',
     needs: { verb: 'list', resource: 'nodes' },
     cli: 'secco doctor --node',
     pages: ['/doctor'],

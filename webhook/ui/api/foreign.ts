@@ -2,7 +2,7 @@ import type { Ui } from '../model/context.js'
 import type { Resource, Verb } from '../../access/rights.js'
 import { AnyObject, type Route } from '../model/route.js'
 
-/** An endpoint that another part of the hub brings: what it does is its business, who may is asked here. */
+/** An endpoint of another part of the hub. Its rights are checked here. */
 export interface ForeignRoute {
   method: 'GET' | 'POST'
   url: string
@@ -12,21 +12,21 @@ export interface ForeignRoute {
   handle(call: {
     query: Readonly<Record<string, string | string[] | undefined>>
     body: unknown
-    /** Who asks, for what is kept of it. */
+    /** Name of the user, for the audit log. */
     actor: string
-    /** Writes as who asks. */
+    /** A store that writes as this user. */
     store: Ui['store']
   }): unknown
 }
 
-/** `POST /api/v1/rollback` → `postRollback`. */
+/** Returns the operationId: `postRollback` for `POST /api/v1/rollback`. */
 function operationOf({ method, url }: ForeignRoute): string {
   const words = url.replace('/api/v1/', '').split(/[^a-zA-Z0-9]+/)
   const rest = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
   return `${method.toLowerCase()}${rest}`
 }
 
-/** Pages that use such an endpoint, by its first word. */
+/** Pages that use an endpoint, by the first word of its path. */
 const pagesOf: Readonly<Record<string, readonly string[]>> = {
   containers: ['/nodes', '/'],
   summary: ['/'],
@@ -42,7 +42,7 @@ const pagesOf: Readonly<Record<string, readonly string[]>> = {
   'why-eperm': ['/denials']
 }
 
-/** The same behind the gate, the rights and the audit trail of everything else. */
+/** Makes a route of it, with the rights and the audit trail of all routes. */
 export function routeOf(foreign: ForeignRoute): Route {
   const [word = ''] = foreign.url.replace('/api/v1/', '').split('/')
   return {

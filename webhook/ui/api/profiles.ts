@@ -35,7 +35,7 @@ async function mustGet(call: Call): Promise<SeccompProfile> {
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
 const Parent = Type.String({ pattern: '^([a-z0-9-]{1,63}/)?[a-z0-9][-a-z0-9.]{0,251}$' })
 
-/** What a missing parent or a cycle would say at the next rendering, said before it is stored. */
+/** Rejects a missing parent or a cycle before it is stored. */
 function checkParents(profile: SeccompProfile, resolve: Resolve): void {
   if ((profile.spec.extends ?? []).length > 0) renderProfile(profile, { mode: 'enforce', resolve })
 }
@@ -66,7 +66,7 @@ async function exported(call: Call): Promise<unknown> {
   return { file: `${name}.json`, text: bytes?.toString() ?? result.rendering.json }
 }
 
-/** One profile: read, written, extended, exported, imported, compared. */
+/** Endpoints of one profile: read, write, extend, export, import, compare. */
 export const profileRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/profiles/:namespace/:name',
@@ -135,7 +135,7 @@ export const profileRoutes: readonly Route[] = [
     method: 'POST',
     url: '/api/v1/profiles/:namespace/:name/extends',
     operationId: 'extendProfile',
-    summary: 'Adds or takes away profiles that it is built on',
+    summary: 'Adds or removes profiles that it is built on',
     needs: { verb: 'update', resource: 'seccompprofiles' },
     cli: 'secco profile extend NAME --add PARENT --remove PARENT',
     pages: ['/profiles/:namespace/:name'],

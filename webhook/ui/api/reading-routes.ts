@@ -6,7 +6,7 @@ import { AnyObject, listOf, reading, type Route } from '../model/route.js'
 
 const get = { verb: 'list' } as const
 
-/** The lists that need no work: what is in memory, as it is. */
+/** Lists of what is in memory. */
 export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/profiles',
@@ -31,7 +31,7 @@ export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/workloads',
     operationId: 'listWorkloads',
-    summary: 'What is learned, by workload',
+    summary: 'Learned profiles by workload',
     needs: { ...get, resource: 'seccompprofiles' },
     cli: 'secco get workloads -A -o json',
     pages: ['/', '/workloads', '/review'],
@@ -46,7 +46,7 @@ export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/nodes',
     operationId: 'listNodes',
-    summary: 'The nodes and how they fare',
+    summary: 'The nodes and their state',
     needs: { ...get, resource: 'nodes' },
     cli: 'secco get nodes -o json',
     pages: ['/nodes', '/'],
@@ -56,7 +56,7 @@ export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/states',
     operationId: 'listStates',
-    summary: 'What the admission decision knows of each profile',
+    summary: 'What the admission decision knows about each profile',
     needs: { ...get, resource: 'seccompprofiles' },
     cli: 'secco check -f POD.yaml',
     pages: ['/rules'],
@@ -66,7 +66,7 @@ export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/denials',
     operationId: 'listDenials',
-    summary: 'Refused calls, newest last',
+    summary: 'Denials, newest last',
     needs: { ...get, resource: 'denials' },
     cli: 'secco profile show NAME',
     pages: ['/denials', '/workloads/:namespace/:name'],
@@ -89,7 +89,7 @@ export const readingRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/audit',
     operationId: 'listActions',
-    summary: 'Who did what by pages and API, newest first',
+    summary: 'Actions by pages and API, newest first',
     needs: { ...get, resource: 'seccompprofiles' },
     cli: 'secco ui audit -o json',
     pages: ['/audit'],

@@ -6,7 +6,7 @@ import { ruleRoutes } from './rules.js'
 import type { Route } from '../model/route.js'
 import { traceRoutes } from './traces.js'
 
-/** Every endpoint: what is served, described in /openapi.json, and held against verbs and pages by a test. */
+/** Every endpoint. A test compares them with verbs and pages. */
 export const routes: readonly Route[] = [
   ...readingRoutes,
   ...profileRoutes,

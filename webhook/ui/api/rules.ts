@@ -13,7 +13,7 @@ function refOf({ params }: Call) {
 
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
 
-/** Rules: read, written, tried on a pod. */
+/** Endpoints of rules: read, write, test on a pod. */
 export const ruleRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/rules/:namespace/:name',

@@ -11,7 +11,7 @@ import type { Call } from '../model/context.js'
 import type { Profiler, RunningTrace } from '../model/profiler.js'
 import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
 
-/** The satellite of this machine, or why there is none to ask. */
+/** Returns the satellite of this machine. @throws SeccoError UNAVAILABLE without one */
 export function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
   if (ui.profiler !== undefined) return ui.profiler
   throw new SeccoError('UNAVAILABLE', 'no satellite runs on the machine of this hub', {
@@ -25,7 +25,7 @@ function mustFind(call: Call): RunningTrace {
   throw new SeccoError('NOT_FOUND', 'this trace is forgotten', { hint: 'start another' })
 }
 
-/** What a trace saw so far, by ABI. */
+/** Returns the syscalls of a trace so far, by ABI. */
 export function setOfTrace(update: TraceUpdate | undefined): SyscallSet {
   const set: SyscallSet = {}
   for (const { abi, counts } of update?.abis ?? []) {
@@ -35,7 +35,7 @@ export function setOfTrace(update: TraceUpdate | undefined): SyscallSet {
   return set
 }
 
-/** A trace as the API gives it. */
+/** Returns a trace as the API shows it. */
 export function traceView(trace: RunningTrace) {
   const { id, container, by, startedAt, ended, update, problem, firstSeen } = trace
   const rows = (update?.abis ?? []).flatMap(({ abi, counts }) =>
@@ -57,7 +57,7 @@ export function traceView(trace: RunningTrace) {
 
 const trace = { verb: 'trace', resource: 'containers' } as const
 
-/** The live profiler: start, watch, stop, keep. */
+/** Endpoints of the live profiler: start, watch, stop, keep. */
 export const traceRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/traces',

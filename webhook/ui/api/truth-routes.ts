@@ -12,7 +12,7 @@ import type { Resource } from '../../access/rights.js'
 
 type Query = Record<string, string | string[] | undefined>
 
-/** The endpoints of webhook/confinement; the gate, rights and audit are put around them (foreign.ts). */
+/** Lists the endpoints of webhook/confinement. foreign.ts adds rights and audit. */
 export function allRoutes(truth: Confinement): ConfinementRoute[] {
   return [
     ...containerRoutes(truth),
@@ -28,13 +28,13 @@ async function mustList(request: FastifyRequest, resource: Resource): Promise<vo
   throw new SeccoError('FORBIDDEN', `you may not list ${resource}`)
 }
 
-/** What the gate and helmet have set, for an answer that is written by hand. */
+/** Returns the headers that the gate and helmet have set, for an answer that bypasses Fastify. */
 function headersOf(reply: FastifyReply): Record<string, string> {
   const entries = Object.entries(reply.getHeaders())
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
 }
 
-/** Its streams: what there is, then what changes. */
+/** Adds the event streams of webhook/confinement: first all items, then the changes. */
 export function truthStreams(app: FastifyInstance, truth: Confinement): void {
   app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
     await mustList(request, 'denials')

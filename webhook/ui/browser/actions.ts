@@ -15,7 +15,7 @@ function valueOf(field: Field): unknown {
   }
 }
 
-/** The form as the JSON that its endpoint takes. Lists gather every checked field of their name. */
+/** Returns the form as the JSON that its endpoint takes. A list gathers every checked field of its name. */
 export function bodyOf(
   form: HTMLFormElement,
   submitter: HTMLElement | null
@@ -42,12 +42,12 @@ export function bodyOf(
 
 function showError(form: HTMLFormElement, text: string): void {
   const place = form.querySelector('.form-error')
-  // Where the thing that the form was about is gone there is no place beside it.
+  // The form may be gone with what it was about: then the error is a notice.
   if (place !== null && form.isConnected) place.textContent = text
   else notice(text)
 }
 
-/** Nested answers as indented lines: every value is text. */
+/** Formats a nested answer as indented lines. */
 function lines(value: unknown, depth = 0): string[] {
   const pad = '  '.repeat(depth)
   if (Array.isArray(value)) {
@@ -76,7 +76,7 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
   place.textContent = ['Tried, nothing was changed:', ...lines(data)].join('\n')
 }
 
-/** Where to go: a path whose `:name` parts the answer fills. */
+/** Goes on: reloads, or opens a path whose `:name` parts the answer fills. */
 function follow(form: HTMLFormElement, data: Record<string, unknown>): void {
   const { then = 'reload' } = form.dataset
   leave()
@@ -118,7 +118,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   }
 }
 
-/** Forms that change something: JSON to their endpoint, the answer or error beside them. */
+/** Starts the forms that change something: they send JSON to their endpoint and show the answer or error. */
 export function startActions(): void {
   document.addEventListener('submit', (event) => {
     const form = event.target
@@ -126,7 +126,7 @@ export function startActions(): void {
     event.preventDefault()
     void send(form, event.submitter)
   })
-  // Another choice is another revision: what was shown is not what would be approved any more.
+  // Another choice is another revision: the digest that was shown would not be approved any more.
   document.addEventListener('change', (event) => {
     const field = event.target
     if (!(field instanceof HTMLInputElement) || field.type !== 'checkbox' || field.form === null)
@@ -143,9 +143,9 @@ export function startActions(): void {
     const [path, typed] = JSON.parse(kept) as [string, string]
     if (path === location.pathname) unpackTyped(typed)
   }
-  const told = sessionStorage.getItem('notice')
-  if (told !== null) {
+  const text = sessionStorage.getItem('notice')
+  if (text !== null) {
     sessionStorage.removeItem('notice')
-    notice(told)
+    notice(text)
   }
 }

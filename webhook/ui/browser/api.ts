@@ -1,6 +1,6 @@
 import { isAnythingTyped } from './fields.js'
 
-/** What the server said went wrong, or that it said nothing. */
+/** An error of the server, or that it did not answer. */
 export interface Failure {
   code: string
   message: string
@@ -15,7 +15,7 @@ const silent: Failure = {
   hint: 'see whether it runs, then try again'
 }
 
-/** One request of the API. Bodies are JSON; the header is one that no cross-site form can send. */
+/** Sends one request to the API. Bodies are JSON; no cross-site form can send the header. */
 export async function ask(method: string, url: string, body?: unknown): Promise<Answer> {
   try {
     const response = await fetch(url, {
@@ -28,7 +28,7 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
     })
     const data = (await response.json()) as Record<string, unknown>
     if (response.ok) return { ok: true, data }
-    // Where somebody logs in there is no session yet: a wrong token is said beside its field.
+    // At the log-in there is no session yet: the error about a wrong token is shown at its field.
     if (response.status === 401 && url !== '/api/v1/session') sessionOver()
     return { ok: false, failure: { ...silent, ...(data as Partial<Failure>) } }
   } catch {
@@ -40,7 +40,7 @@ export function failureText({ code, message, hint }: Failure): string {
   return `${message} (${code}). ${hint}`
 }
 
-/** Says something in passing, to eyes and screen readers. */
+/** Shows a notice for some seconds, for screen readers too. */
 export function notice(text: string, stays = false): void {
   const place = document.getElementById('notice')
   if (place === null) return
@@ -49,10 +49,10 @@ export function notice(text: string, stays = false): void {
   if (!stays && text !== '') setTimeout(() => place.textContent === text && notice(''), 6000)
 }
 
-/** Whether the server said that nobody is logged in any more. */
+/** Whether the server answered that the session is over. */
 export const session = { over: false }
 
-/** The log-in in the place of the page; where something is typed it stays, and another tab can log in for it. */
+/** Shows the log-in instead of the page. A page with typed text stays: another tab can log in for it. */
 export function sessionOver(): void {
   session.over = true
   if (!isAnythingTyped()) location.reload()

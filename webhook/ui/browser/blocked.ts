@@ -21,9 +21,9 @@ function lineOf({ namespace, workload, name, node, command }: Open): HTMLLIEleme
   return line
 }
 
-/** Which containers keep a blocked call until they restart; asked again as they do. */
+/** Lists the containers that can make a blocked call until they restart, and updates the list as they do. */
 export function startBlocked(): void {
-  const look = async () => {
+  const update = async () => {
     const panel = document.querySelector('[data-blocked]')
     if (panel === null) return
     const answer = await ask('GET', '/api/v1/block')
@@ -31,7 +31,7 @@ export function startBlocked(): void {
     const list = panel.querySelector('[data-blocked-list]')
     if (words === null || list === null) return
     if (!answer.ok) {
-      words.textContent = 'The hub did not say: see secco block.'
+      words.textContent = 'The hub did not answer: see secco block.'
       return
     }
     const { restart, total } = answer.data as unknown as { restart: Open[]; total: number }
@@ -41,6 +41,6 @@ export function startBlocked(): void {
         : `${restart.length} of ${total} containers under a profile can still ask for it`
     list.replaceChildren(...restart.slice(0, most).map(lineOf))
   }
-  void look()
-  document.addEventListener(replaced, () => void look())
+  void update()
+  document.addEventListener(replaced, () => void update())
 }

@@ -1,12 +1,22 @@
-/** What a person fills or chooses. */
+import { isGenerated } from './generated-id.js'
+
+/** What a person fills in or chooses. */
 export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement
 
-/** All of them, hidden ones left out. */
+export function isField(one: Element): one is Field {
+  return (
+    (one instanceof HTMLInputElement && one.type !== 'hidden') ||
+    one instanceof HTMLSelectElement ||
+    one instanceof HTMLTextAreaElement
+  )
+}
+
+/** Returns the fields in an element. */
 export const fieldsOf = (root: Element) => [
   ...root.querySelectorAll<Field>('input:not([type=hidden]), select, textarea')
 ]
 
-/** Whether somebody typed or chose something else there than what the page came with. */
+/** Whether a person changed the field since the page came. */
 export function isChanged(field: Field): boolean {
   if (field instanceof HTMLSelectElement) {
     const usual = [...field.options].findLastIndex((each) => each.defaultSelected)
@@ -24,7 +34,7 @@ export function isAnythingTyped(): boolean {
   return fieldsOf(document.body).some(isChanged)
 }
 
-/** What a form is about: where it goes, and what of which. A reason for one thing is none for another. */
+/** Returns what a form is about: its address and its hidden fields. A reason for one thing is none for another. */
 export function formName(form: HTMLFormElement | null): string {
   if (form === null) return ''
   const about = [...form.querySelectorAll<HTMLInputElement>('input[type=hidden]')]
@@ -33,28 +43,25 @@ export function formName(form: HTMLFormElement | null): string {
   return [form.dataset['url'] ?? form.getAttribute('action') ?? '', ...about].join(' ')
 }
 
-/**
- * The form itself, or the one that came in its place while the server was asked: the page may come anew at any
- * time, and an answer is said where it is read.
- */
+/** Returns the form, or the one that took its place while the server was asked: live updates can replace a form. */
 export function standing(form: HTMLFormElement): HTMLFormElement {
   if (form.isConnected) return form
   const name = formName(form)
   return [...document.forms].find((each) => formName(each) === name) ?? form
 }
 
-/** A field by what it is for, not by where it stands: the same in the page of before and of now. */
+/** Names a field by what it is for, not by its place: the name is the same in the older and the newer page. */
 export function fieldName(field: Field): string {
   const choice = field.type === 'checkbox' || field.type === 'radio' ? field.value : ''
   const marks = Object.keys(field.dataset).join()
   const form = field.closest('form')
   const owner = form === null ? (field.getAttribute('form') ?? '') : formName(form)
-  return [owner, field.type, field.name, field.id, choice, marks].join('\n')
+  const id = isGenerated(field.id) ? '' : field.id
+  return [owner, field.type, field.name, id, choice, marks].join('\n')
 }
 
-/** As if it had been typed or chosen just now. */
-export const told = (field: Field) => {
-  // What follows from it (a share in words, another digest) follows again.
+/** Repeats the events of a change, so that scripts update what follows from it: a share in words, another digest. */
+export const repeatInput = (field: Field) => {
   for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }))
 }
 
@@ -64,11 +71,11 @@ interface Typed {
   checked: boolean
 }
 
-/** Ticked rather than typed. */
+/** Whether a field is ticked rather than typed. */
 export const isChoice = (field: Field): field is HTMLInputElement =>
   field instanceof HTMLInputElement && (field.type === 'checkbox' || field.type === 'radio')
 
-/** What was typed elsewhere than in this form, as text: for the same page when it is loaded anew. */
+/** Packs what was typed outside of this form as text, for the same page after it is loaded again. */
 export function packTyped(except: HTMLFormElement): string {
   const typed = fieldsOf(document.body)
     .filter((field) => field.form !== except && isChanged(field))
@@ -82,7 +89,7 @@ export function packTyped(except: HTMLFormElement): string {
   return JSON.stringify(typed)
 }
 
-/** Sets again what packTyped() took, where its fields still are. */
+/** Restores what packTyped() packed, where its fields still exist. */
 export function unpackTyped(text: string): void {
   const fields = fieldsOf(document.body)
   for (const { name, value, checked } of JSON.parse(text) as Typed[]) {
@@ -93,6 +100,6 @@ export function unpackTyped(text: string): void {
     else field.value = value
     const around = field.closest('details')
     if (around !== null) around.open = true
-    told(field)
+    repeatInput(field)
   }
 }

@@ -1,12 +1,14 @@
 import { reloadRegions, replaced } from './live.js'
 
 let filter = ''
+/** Whether the person collapsed all areas. */
+let folded = false
 
 const grid = () => document.getElementById('grid')
 const cells = () => [...(grid()?.querySelectorAll<HTMLAnchorElement>('a.c') ?? [])]
 const shown = () => cells().filter((cell) => cell.offsetParent !== null)
 
-/** One tab stop for the whole grid: the chosen cell, else the first. */
+/** Makes one tab stop for the whole grid: the chosen cell, else the first. */
 function rove(current?: HTMLAnchorElement): void {
   const all = shown()
   const { activeElement } = document
@@ -14,6 +16,12 @@ function rove(current?: HTMLAnchorElement): void {
   const stop =
     current ?? focused ?? all.find((cell) => cell.getAttribute('aria-current') === 'true') ?? all[0]
   for (const cell of cells()) cell.tabIndex = cell === stop ? 0 : -1
+}
+
+function showFolded(): void {
+  const button = grid()?.querySelector('[data-grid-fold]')
+  button?.setAttribute('aria-expanded', String(!folded))
+  if (button != null) button.textContent = folded ? 'Expand all' : 'Collapse all'
 }
 
 function applyFilter(): void {
@@ -31,7 +39,7 @@ function applyFilter(): void {
   rove()
 }
 
-/** The nearest cell above or below, by where it is on the screen. */
+/** Finds the nearest cell above or below on the screen. */
 function vertical(from: HTMLElement, direction: 1 | -1): HTMLAnchorElement | undefined {
   const box = from.getBoundingClientRect()
   const middle = box.left + box.width / 2
@@ -79,7 +87,7 @@ async function choose(cell: HTMLAnchorElement): Promise<void> {
   else history.replaceState(null, '', address)
 }
 
-/** The syscall grid: arrows move, Enter chooses, a word filters, areas fold. */
+/** Starts the syscall grid: arrows move, Enter chooses, a word filters, areas fold. */
 export function startGrid(): void {
   const root = grid()
   if (root === null) return
@@ -109,11 +117,10 @@ export function startGrid(): void {
     }
     const fold = event.target.closest<HTMLElement>('[data-grid-fold]')
     if (fold !== null) {
-      const open = fold.getAttribute('aria-expanded') !== 'true'
-      fold.setAttribute('aria-expanded', String(open))
-      fold.textContent = open ? 'Collapse all' : 'Expand all'
+      folded = !folded
+      showFolded()
       for (const each of grid()?.querySelectorAll<HTMLDetailsElement>('.areas details') ?? [])
-        each.open = open
+        each.open = !folded
       rove()
     }
   })
@@ -127,5 +134,8 @@ export function startGrid(): void {
     applyFilter()
   })
   document.addEventListener('change', () => rove())
-  document.addEventListener(replaced, applyFilter)
+  document.addEventListener(replaced, () => {
+    showFolded()
+    applyFilter()
+  })
 }

@@ -47,15 +47,15 @@ function show(
 
 async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
   const field = form.querySelector<HTMLInputElement>('input[type=file]')
-  const say = (text: string) => {
+  const showError = (text: string) => {
     const error = standing(form).querySelector('.form-error')
     if (error !== null) error.textContent = text
   }
-  say('')
+  showError('')
   const files = await filesOf(field?.files ?? null)
   const size = files.reduce((sum, { text }) => sum + text.length, 0)
   if (files.length === 0 || size > largest) {
-    say(
+    showError(
       files.length === 0
         ? 'choose a file first'
         : 'too large: 4 MB at most; use secco import -f FILE'
@@ -74,7 +74,7 @@ async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
   }
   const answer = await ask('POST', form.dataset['url'] ?? '', body)
   if (!answer.ok) {
-    say(failureText(answer.failure))
+    showError(failureText(answer.failure))
     return
   }
   const { imported, losses } = answer.data as { imported: Imported[]; losses: Loss[] }
@@ -82,7 +82,7 @@ async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
   if (place !== null) show(place, imported, losses, !keep)
 }
 
-/** Import by dropping files. The form may come anew with the page: what is heard of is the document's. */
+/** Starts the import of files. Listeners are on the document, because live updates can replace the form. */
 export function startImport(): void {
   document.addEventListener('submit', (event) => {
     const form = event.target

@@ -1,23 +1,24 @@
 import { notice, session, sessionOver } from './api.js'
-import { refresh, remember, replaceMain } from './take-over.js'
+import { identify } from './identity.js'
+import { morphMain, morphRegion, regionOf, regionsIn, remember } from './morph.js'
 
-/** Told after a region was replaced: what the person had set there is set again. */
+/** The event after regions were updated, so that scripts apply again what a person set. */
 export const replaced = 'secco:replaced'
 
 let loading = false
-/** The page is being left: a new one of it would be gone under the next click. */
+/** Whether the page is being left: an update would come between a click and its page. */
 let left = false
 const isLeft = () => left
 let again = false
-/** What a person asked for, by region: the address whose answer is wanted there, and no other. */
+/** Addresses that a person asked for, by region: no other answer is shown there. */
 const asked = new Map<string, string>()
 
-/** Nothing is taken over any more: the next page is on its way. */
+/** Stops updates: the next page is on its way. */
 export function leave(): void {
   left = true
 }
 
-/** Asks for this very page again and takes over its live regions, or for one of them at another address. */
+/** Loads this page again and updates its live regions, or only one of them from another address. */
 export async function reloadRegions(address = location.href, only?: string): Promise<boolean> {
   if (isLeft()) return false
   if (only !== undefined) asked.set(only, address)
@@ -33,15 +34,16 @@ export async function reloadRegions(address = location.href, only?: string): Pro
     const text = await response.text()
     if (isLeft()) return false
     const fresh = new DOMParser().parseFromString(text, 'text/html')
-    if (only === undefined) replaceMain(fresh, asked.keys())
-    for (const region of document.querySelectorAll('[data-live]')) {
+    identify(fresh)
+    if (only === undefined) morphMain(fresh, asked.keys())
+    for (const region of regionsIn(document)) {
       const name = region.getAttribute('data-live') ?? ''
       if (only !== undefined && name !== only) continue
-      // A change elsewhere, or an answer that comes late, must not take away what was asked for.
+      // A change elsewhere, or a late answer, must not replace what was asked for.
       if ((asked.get(name) ?? address) !== address) continue
-      const other = fresh.querySelector(`[data-live="${CSS.escape(name)}"]`)
-      // Who asks for something wants it, whatever stands there.
-      if (other !== null) refresh(region, other, only !== undefined)
+      const other = regionOf(fresh, name)
+      // A person who asks for something wants it, whatever is there.
+      if (other !== null) morphRegion(region, other, only !== undefined)
     }
     document.dispatchEvent(new Event(replaced))
     return true
@@ -58,14 +60,14 @@ export async function reloadRegions(address = location.href, only?: string): Pro
 
 let state = 'live'
 
-function sayState(text: string): void {
+function showState(text: string): void {
   state = text
   for (const place of document.querySelectorAll('[data-live-state]')) place.textContent = text
 }
 
 const retryMs = 5000
 
-/** Hears of changes, and goes on trying when the hub goes away; a browser alone gives up on a refusal. */
+/** Follows the changes of the hub, and reconnects after errors on which a browser gives up. */
 function listen(hear: { change: () => void; open: () => void; lost: () => void }): void {
   const source = new EventSource('/api/v1/changes')
   source.addEventListener('change', hear.change)
@@ -73,7 +75,7 @@ function listen(hear: { change: () => void; open: () => void; lost: () => void }
   source.addEventListener('error', () => {
     hear.lost()
     if (source.readyState !== EventSource.CLOSED) return
-    // Refused: the page itself knows why (a session that is over), or it is too much for the hub now.
+    // The hub rejected the request: loading the page shows why (the session is over), or the hub has too many streams.
     void reloadRegions()
     setTimeout(() => {
       listen(hear)
@@ -81,10 +83,10 @@ function listen(hear: { change: () => void; open: () => void; lost: () => void }
   })
 }
 
-/** Follows the server: each change makes the page ask for itself, at most once a second. */
+/** Follows the server: after a change the page loads itself, at most once a second. */
 export function startLive(): void {
   if (document.querySelector('[data-live]') === null || !('EventSource' in window)) return
-  remember(document)
+  remember()
   let paused = false
   let lost = false
   listen({
@@ -98,23 +100,26 @@ export function startLive(): void {
         void reloadRegions()
       }
       lost = false
-      sayState(paused ? 'paused' : 'live')
+      showState(paused ? 'paused' : 'live')
     },
     lost: () => {
       lost = true
-      sayState('not connected')
+      showState('not connected')
       if (session.over) return
-      notice('The hub does not answer: what you see may be old. It is tried again by itself.', true)
+      notice(
+        'The hub does not answer: what you see may be old. The page tries again by itself.',
+        true
+      )
     }
   })
-  // A browser may keep the page and show it again.
+  // A browser can keep the page and show it again.
   addEventListener('pageshow', () => {
     left = false
   })
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && !paused) void reloadRegions()
   })
-  const sayPaused = () => {
+  const showPaused = () => {
     const button = document.querySelector('[data-pause]')
     button?.setAttribute('aria-pressed', String(paused))
     if (button !== null) button.textContent = paused ? 'Go on' : 'Pause'
@@ -122,16 +127,16 @@ export function startLive(): void {
   document.addEventListener('click', (event) => {
     if (!(event.target instanceof Element) || event.target.closest('[data-pause]') === null) return
     paused = !paused
-    sayPaused()
-    sayState(paused ? 'paused' : 'live')
+    showPaused()
+    showState(paused ? 'paused' : 'live')
     if (!paused) void reloadRegions()
   })
-  // What was taken over from the server knows nothing of that.
+  // What came from the server does not know that.
   document.addEventListener(replaced, () => {
-    sayPaused()
-    sayState(state)
+    showPaused()
+    showState(state)
   })
-  // Counts of a running trace come without a change of any object.
+  // Counts of a running trace change without a change of any object.
   const poll = () => {
     const running = document.querySelector('[data-poll="yes"]')
     if (running === null) return

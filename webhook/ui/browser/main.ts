@@ -7,7 +7,7 @@ import { startRules } from './rule-form.js'
 import { startButtons, startSides, startSimulation, startSliders, startTour } from './small.js'
 
 document.documentElement.classList.add('js')
-// First: it notes what the server said, before the others change it.
+// First: it notes what the server sent, before the others change it.
 startLive()
 startActions()
 startBlocked()

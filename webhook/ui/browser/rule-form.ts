@@ -7,7 +7,7 @@ interface Selector {
   matchExpressions?: { key: string; operator: string; values?: string[] }[]
 }
 
-/** What stands between commas: `key=value` apart from lone words. */
+/** Splits at commas, and separates `key=value` from lone words. */
 function partsOf(text: string): { pairs: [string, string][]; words: string[] } {
   const parts = text
     .split(',')
@@ -33,7 +33,7 @@ function selectorOf(
   }
 }
 
-/** Labels as kubectl takes them: a lone word asks for the label, whatever its value. */
+/** Reads labels as kubectl does: a lone word requires the label with any value. */
 function podSelector(text: string): Selector | undefined {
   const { pairs, words } = partsOf(text)
   return selectorOf(
@@ -42,7 +42,7 @@ function podSelector(text: string): Selector | undefined {
   )
 }
 
-/** Names of namespaces, or labels of theirs. */
+/** Reads names of namespaces, and labels of namespaces. */
 function namespaceSelector(text: string): Selector | undefined {
   const { pairs, words } = partsOf(text)
   const named =
@@ -52,7 +52,7 @@ function namespaceSelector(text: string): Selector | undefined {
   return selectorOf(pairs, named)
 }
 
-/** A rule as its form says it, and where it goes. */
+/** Returns the rule of a form, and its address. */
 function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
   const data = new FormData(form)
   const text = (name: string) => {
@@ -91,7 +91,7 @@ async function saveRule(form: HTMLFormElement): Promise<void> {
   } else if (error !== null) error.textContent = failureText(answer.failure)
 }
 
-/** A rule from its form, and the test of a pod. The forms may come anew with the page. */
+/** Starts the form of a rule and the test of a pod. Listeners are on the document, because live updates can replace the forms. */
 export function startRules(): void {
   document.addEventListener('submit', (event) => {
     const form = event.target
@@ -101,7 +101,7 @@ export function startRules(): void {
       void saveRule(form)
     } else if (form.dataset['test'] !== undefined) {
       const text = new FormData(form).get('document')
-      // A long one does not fit into an address; the usual way works without any of this.
+      // A long document does not fit into an address: the browser submits the form itself.
       if (typeof text !== 'string' || text.length > 8000) return
       event.preventDefault()
       const address = new URL('/rules', location.href)

@@ -6,7 +6,7 @@ async function copy(text: string): Promise<void> {
     await navigator.clipboard.writeText(text)
     notice('Copied.')
   } catch {
-    notice('The browser did not let it be copied: select it by hand.')
+    notice('The browser did not allow the copy: select the text by hand.')
   }
 }
 
@@ -30,7 +30,7 @@ async function logOut(): Promise<void> {
   else notice(failureText(answer.failure))
 }
 
-/** Buttons that change nothing: copy, print, export, the end of the tour and of the session. */
+/** Starts the buttons that change nothing: copy, print, export, the end of the tour and of the session. */
 export function startButtons(): void {
   document.addEventListener('click', (event) => {
     const target = event.target
@@ -53,7 +53,7 @@ export function startButtons(): void {
   })
 }
 
-/** The tour of the first visit. */
+/** Shows the tour of the first visit. */
 export function startTour(): void {
   const show = () => {
     const tour = document.querySelector<HTMLElement>('[data-tour]')
@@ -63,7 +63,7 @@ export function startTour(): void {
   document.addEventListener(replaced, show)
 }
 
-/** What a share of pods is, beside its slider. */
+/** Shows how many containers the share of a slider is. */
 export function startSliders(): void {
   document.addEventListener('input', (event) => {
     const field = event.target
@@ -76,7 +76,7 @@ export function startSliders(): void {
   })
 }
 
-/** What a proposal would have refused, asked after the page is there. */
+/** Asks what a proposal would have denied, after the page is shown. */
 export async function startSimulation(): Promise<void> {
   const place = document.querySelector<HTMLElement>('[data-simulate]')
   if (place === null) return
@@ -100,14 +100,14 @@ export async function startSimulation(): Promise<void> {
     const containers = `${considered} ${considered === 1 ? 'container' : 'containers'}`
     words.textContent =
       hit === 0
-        ? `Tried on what ${containers} did: nothing would be refused.`
+        ? `Tried on what ${containers} did: nothing would be denied.`
         : `Of ${containers}; calls: ${names.join(', ')}.`
   }
 }
 
 const settleMs = 200
 
-/** Names to choose from, of thousands: those that fit what is typed, asked for as it is typed. */
+/** Loads the names that contain the typed text: there can be thousands. */
 export function startSides(): void {
   let wait: ReturnType<typeof setTimeout> | undefined
   document.addEventListener('input', (event) => {

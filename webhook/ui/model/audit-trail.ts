@@ -1,25 +1,25 @@
 import { appendFile, readFile, rename, stat } from 'node:fs/promises'
 import type { Logger } from '../../../src/lib/log.js'
 
-/** One thing that somebody did, or tried. */
+/** One action that somebody did or tried. */
 export interface AuditEntry {
   /** RFC 3339. */
   at: string
   user: string
   /** operationId of the API. */
   action: string
-  /** `namespace/name`, what was blocked or traced, or empty. */
+  /** `namespace/name`, or what was blocked or traced, or ''. */
   object: string
-  /** The reason given, or what was asked. */
+  /** The reason, or the beginning of the request. */
   detail: string
   /** HTTP status. */
   status: number
 }
 
-/** Who did what by pages and API: the newest in memory, all of it in a file of JSON lines. */
+/** Actions by pages and API: the newest in memory, all of them in a file of JSON lines. */
 export interface AuditTrail {
   note(entry: AuditEntry): void
-  /** Newest first. */
+  /** Lists the entries, newest first. */
   list(): readonly AuditEntry[]
   close(): Promise<void>
 }
@@ -35,13 +35,13 @@ function parseLines(text: string): AuditEntry[] {
       try {
         return line === '' ? [] : [JSON.parse(line) as AuditEntry]
       } catch {
-        // Half a line after a crash: the others still tell.
+        // A crash can leave half a line; the other lines are kept.
         return []
       }
     })
 }
 
-/** Opens the trail. Without a file it lasts as long as the process. A file of 8 MiB is put aside as `.1`. */
+/** Opens the trail. Without a file it lasts as long as the process. A file over 8 MiB is renamed to `.1`. */
 export async function openAuditTrail(
   file: string | undefined,
   logger: Logger
@@ -68,7 +68,7 @@ export async function openAuditTrail(
       writing = writing
         .then(() => write(`${JSON.stringify(entry)}\n`))
         .catch((error: unknown) => {
-          logger.error({ err: error }, 'the audit trail could not be written')
+          logger.error({ err: error }, 'audit trail not written')
         })
     },
     list: () => [...entries].reverse(),

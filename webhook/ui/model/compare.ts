@@ -10,12 +10,12 @@ import {
 import { observedSide } from '../../../src/seccomp/review/observed-sides.js'
 import { parseProfileDocument } from '../../../src/api/parse.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
-import type { UiSources } from './context.js'
+import type { UiSources } from './sources.js'
 import { type Derived, keyOf } from './derived.js'
 
 const parts = ['approved', 'observed', 'previous'] as const
 
-/** What can stand on either side, for a list to choose from. */
+/** Lists the names that can be compared. */
 export function sideNames(sources: UiSources): string[] {
   const own = sources.profiles().flatMap((profile) => {
     const key = keyOf(profile)
@@ -29,7 +29,7 @@ export function sideNames(sources: UiSources): string[] {
   return ['RuntimeDefault', ...own]
 }
 
-/** `linux.seccomp` of a revision's bytes, checked as any document. */
+/** Parses the `linux.seccomp` of a revision, with the checks of any document. */
 function ociOf(text: string, where: string): LinuxSeccomp {
   const wrapped = {
     apiVersion: 'secco.dev/v1alpha1',
@@ -75,7 +75,7 @@ async function sideOf(sources: UiSources, derived: Derived, text: string): Promi
   }
 }
 
-/** Any two: profiles as they render, what was observed, earlier revisions, RuntimeDefault. */
+/** Compares two sides: profiles as they render, what was observed, earlier revisions, RuntimeDefault. */
 export async function compareSides(
   sources: UiSources,
   derived: Derived,

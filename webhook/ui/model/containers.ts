@@ -1,7 +1,7 @@
-import { type InventoryItem, profileOf, stateOf } from './inventory.js'
-import { type State, states } from '../parts/parts.js'
+import { type ConfinementState, states } from '../../../src/confinement/state.js'
+import { type InventoryItem, profileOf } from './inventory.js'
 
-/** How much a container needs a person: drift, no protection, an old revision, nothing. */
+/** How urgently a container needs a person: drift, no protection, an old revision, not at all. */
 export const weights = [0, 1, 2, 3] as const
 export type Weight = (typeof weights)[number]
 
@@ -11,19 +11,19 @@ export function weightOf(item: Pick<InventoryItem, 'drift' | 'unprotected' | 'st
   return item.stale ? 2 : 3
 }
 
-/** What pages ask of many containers at once; sums of groups are sums of these. */
+/** Counts of containers. The counts of several groups can be added. */
 export interface ContainerCounts {
   containers: number
-  states: Record<State, number>
+  states: Record<ConfinementState, number>
   stale: number
   drifted: number
   unprotected: number
 }
 
-/** The containers of one profile in one namespace; without a profile, the namespace's rest. */
+/** The containers of one profile in one namespace, or those without a profile. */
 export interface ContainerGroup {
   namespace: string
-  /** `namespace/name`; empty without one. */
+  /** `namespace/name`; '' without a profile. */
   profile: string
   items: ReadonlyMap<string, InventoryItem>
   counts: Readonly<ContainerCounts>
@@ -31,21 +31,21 @@ export interface ContainerGroup {
 }
 
 /**
- * All containers, grouped as they come: a page adds up groups, of which there are as many as workloads,
- * and looks only at the containers that it shows.
+ * All containers in groups. A page adds up groups, of which there are as many as workloads, and reads only the
+ * containers that it shows.
  */
 export interface Containers {
   size(): number
   groups(): Iterable<ContainerGroup>
-  /** Those of one profile: one, unless other namespaces run it too. */
+  /** The groups of one profile: one for each namespace that runs it. */
   groupsOf(profile: string): Iterable<ContainerGroup>
   counts(): ContainerCounts
-  /** undefined: no container has it. */
+  /** undefined if no container has the profile. */
   countsOf(profile: string): Readonly<ContainerCounts> | undefined
-  /** Those that run under a profile, and those that teach it. */
+  /** The containers that run under a profile, and those that it learns from. */
   usersOf(profile: string): InventoryItem[]
   find(key: string): InventoryItem | undefined
-  /** Those who need a person most first, from an index on; `wants` chooses among all of them. */
+  /** Returns at most `most` containers from an index on, the most urgent first; `wants` filters them. */
   window(from: number, most: number, wants?: (item: InventoryItem) => boolean): ContainerWindow
 }
 
@@ -66,7 +66,10 @@ interface Group extends ContainerGroup {
 }
 
 function noCounts(): ContainerCounts {
-  const none = Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>
+  const none = Object.fromEntries(states.map((state) => [state, 0])) as Record<
+    ConfinementState,
+    number
+  >
   return { containers: 0, states: none, stale: 0, drifted: 0, unprotected: 0 }
 }
 
@@ -82,7 +85,7 @@ function add(sum: ContainerCounts, more: Readonly<ContainerCounts>): ContainerCo
 function count(group: Group, item: InventoryItem, by: 1 | -1): void {
   const { counts, byWeight } = group
   counts.containers += by
-  counts.states[stateOf(item)] += by
+  counts.states[item.state] += by
   if (item.stale) counts.stale += by
   if (item.drift.length > 0) counts.drifted += by
   if (item.unprotected !== null) counts.unprotected += by
@@ -90,7 +93,7 @@ function count(group: Group, item: InventoryItem, by: 1 | -1): void {
   byWeight[weight] = (byWeight[weight] ?? 0) + by
 }
 
-/** Reads some groups; `of` gives those of a profile. */
+/** Makes a reader of groups; `of` returns the groups of a profile. */
 function reader(
   all: () => Iterable<ContainerGroup>,
   of: (profile: string) => Iterable<ContainerGroup>,
@@ -107,7 +110,7 @@ function reader(
       let only: Readonly<ContainerCounts> | undefined
       let sum: ContainerCounts | undefined
       for (const { counts } of of(profile)) {
-        // One namespace is the rule: asked for each workload of a list, it makes nothing new.
+        // Usually there is one namespace: then no new object is made for each workload of a list.
         if (only === undefined) only = counts
         else sum = add(sum ?? add(noCounts(), only), counts)
       }
@@ -125,7 +128,7 @@ function reader(
         for (const group of all()) {
           const own = group.byWeight[weight] ?? 0
           if (own === 0) continue
-          // Whole groups are passed over by their number, unless somebody wants to look at each.
+          // Without a filter, groups before and after the window are skipped by their counts.
           if (wants === undefined && (total + own <= from || items.length >= most)) {
             total += own
             continue
@@ -142,12 +145,12 @@ function reader(
   }
 }
 
-/** An index that its caller keeps up to date, one change at a time. */
+/** Makes an index that its caller keeps up to date, one change at a time. */
 export function createContainerIndex(given: readonly InventoryItem[] = []): ContainerIndex {
   const groups = new Map<string, Group>()
   const byProfile = new Map<string, Set<Group>>()
   const where = new Map<string, { group: Group; item: InventoryItem }>()
-  /** Run under one profile and teach another: they are in the group of that, and here for the first. */
+  /** Containers that run under one profile while another learns from them, by the profile they run under. */
   const elsewhere = new Map<string, Map<string, InventoryItem>>()
 
   function groupOf(item: InventoryItem): Group {
@@ -214,7 +217,7 @@ export function createContainerIndex(given: readonly InventoryItem[] = []): Cont
   }
 }
 
-/** The same of some namespaces alone. */
+/** Limits containers to some namespaces. */
 export function containersWithin(
   containers: Containers,
   allows: (namespace: string) => boolean

@@ -8,27 +8,27 @@ import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile, type Rendering } from '../../../src/seccomp/render/render.js'
 import { type Completeness, completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { type Review, reviewOf } from '../../../src/seccomp/review/review.js'
-import type { UiSources } from './context.js'
+import type { UiSources } from './sources.js'
 import { isRiskKnown, rememberedRisk } from './risk-memory.js'
 
-/** `namespace/name` of a profile. */
+/** Returns `namespace/name` of a profile. */
 export function keyOf(profile: SeccompProfile): string {
   return `${profile.metadata.namespace ?? rootNamespace}/${profile.metadata.name}`
 }
 
-/** Path of a profile's page. */
+/** Returns the path of a profile's page. */
 export function profileHref(key: string): string {
   const [namespace = '', name = ''] = key.split('/')
   return `/profiles/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`
 }
 
-/** Path of the page of the workload that a profile learns from. */
+/** Returns the path of the page of the workload that a profile learns from. */
 export function workloadHref(key: string): string {
   const [namespace = '', name = ''] = key.split('/')
   return `/workloads/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`
 }
 
-/** Profiles are never changed in place: what was worked out for one holds as long as its parents do. */
+/** A computed value. Profiles are never changed in place, so it holds as long as the parents are the same. */
 interface Memo<Value> {
   parents: [string, string, SeccompProfile | undefined][]
   at: number
@@ -64,7 +64,7 @@ const completenesses = new WeakMap<SeccompProfile, Memo<Completeness>>()
 const renderings = new WeakMap<SeccompProfile, Memo<RenderingResult>>()
 const reviewFreshMs = 60_000
 
-/** What approving everything observed would do. */
+/** Returns what approving everything observed would change. */
 export const planOf: (profile: SeccompProfile) => ApprovalPlan = oncePer((profile) =>
   planApproval(profile)
 )
@@ -73,20 +73,20 @@ export type RenderingResult =
   | { rendering: Rendering; problem?: undefined }
   | { rendering?: undefined; problem: string }
 
-/** Something a page asks of all profiles at once. */
+/** What pages compute from all profiles. */
 export interface Derived {
   byKey: ReadonlyMap<string, SeccompProfile>
   resolve: Resolve
   review(profile: SeccompProfile): Review
-  /** The part of a review that lists show; much cheaper. */
+  /** The part of a review that lists show. It is much cheaper than a review. */
   completeness(profile: SeccompProfile): Completeness
-  /** Whether a review costs little now. */
+  /** Whether the risk of a profile is cached, so that its review is cheap. */
   isRiskKnown(profile: SeccompProfile): boolean
-  /** As it renders for enforce; the problem when it cannot. */
+  /** The rendering for enforce, or the problem that prevents it. */
   rendering(profile: SeccompProfile): RenderingResult
 }
 
-/** Everything that pages work out of the profiles as they are now; what did not change is remembered. */
+/** Computes what pages need from the current profiles. Values of unchanged profiles are cached. */
 export function derivedOf(sources: UiSources, now: number): Derived {
   const byKey = new Map(sources.profiles().map((profile) => [keyOf(profile), profile]))
   const resolve: Resolve = (namespace, name) => byKey.get(`${namespace}/${name}`)
@@ -113,7 +113,7 @@ export function derivedOf(sources: UiSources, now: number): Derived {
   }
 }
 
-/** Profiles that teach or serve a workload: the emergency overlay is none. */
+/** Whether a profile belongs to a workload. The emergency overlay does not. */
 export function isWorkload(profile: SeccompProfile): boolean {
   return (
     !isEmergency(profile) &&

@@ -8,24 +8,24 @@ import { type Risk, riskOf } from '../../../src/seccomp/policy/risk.js'
 import type { DenialView } from '../../views/denial-view.js'
 import type { RenderingResult } from './derived.js'
 
-/** One syscall of the grid, with everything that its square says. */
+/** One syscall of the grid, with everything that its square shows. */
 export interface Cell {
   name: string
   number: number
   observed: boolean
-  /** Calls; 0 where only the set is known. */
+  /** Number of calls; 0 where only the set is known. */
   count: number
-  /** Let through by what is approved, under whatever conditions. */
+  /** Whether the approved part allows it, with or without conditions. */
   allowed: boolean
   conditional: boolean
-  /** Observed, and not let through by what is approved. */
+  /** Whether it was observed and the approved part does not allow it. */
   isNew: boolean
-  /** Refused (or would be) so often; on purpose ones apart. */
+  /** How often it was denied. */
   denied: number
   expected: boolean
   risk: Risk | undefined
   reasons: readonly Reason[]
-  /** Why it is approved, where observation is not the reason: b base, f family, p a person, e extends. */
+  /** Why it is approved without an observation: b base, f family, p a person, e extends. */
   letter: '' | 'b' | 'f' | 'p' | 'e'
 }
 
@@ -44,7 +44,7 @@ const letters: Partial<Record<Reason['kind'], Cell['letter']>> = {
   extends: 'e'
 }
 
-/** The ABI that a profile is about: the one with most calls; else that of this fleet's usual machine. */
+/** Returns the ABI that was asked for, else the one with the most syscalls. */
 export function abiOf(profile: SeccompProfile, asked: string | undefined): Abi {
   const found = abis.find((abi) => abi === asked)
   if (found !== undefined) return found
@@ -53,7 +53,7 @@ export function abiOf(profile: SeccompProfile, asked: string | undefined): Abi {
   return [...abis].sort((a, b) => size(b) - size(a))[0] ?? 'x86_64'
 }
 
-/** Bucket of a count: 1, 100, 10 k, 200 k. */
+/** Returns the bucket of a count: 1, 100, 10 k, 200 k. */
 export function heatOf(count: number): 1 | 2 | 3 | 4 {
   if (count >= 200_000) return 4
   if (count >= 10_000) return 3
@@ -71,20 +71,20 @@ function letterOf(reasons: readonly Reason[]): Cell['letter'] {
   )
 }
 
-/** Weight by which cells stand in an area: in play first, then high risk, then the rest. */
+/** Returns the rank of a cell in its area: in use first, then high risk, then the rest. */
 function rank(cell: Cell): number {
   if (cell.observed || cell.denied > 0) return 0
   if (cell.allowed) return 1
   return cell.risk?.level === 'high' ? 2 : 3
 }
 
-/** Every call of an ABI by area of the kernel, as one profile knows and treats it. */
+/** Groups every syscall of an ABI by area of the kernel, with how one profile treats it. */
 export function gridOf(options: {
   profile: SeccompProfile
   abi: Abi
   result: RenderingResult
   counts: ReadonlyMap<string, number>
-  /** Of this profile alone. */
+  /** Denials of this profile only. */
   denials: readonly DenialView[]
 }): Area[] {
   const { profile, abi, result, counts } = options
@@ -102,7 +102,7 @@ export function gridOf(options: {
   for (const denial of options.denials) {
     if (denial.abi !== '' && denial.abi !== abi) continue
     if (denial.action === 'SCMP_ACT_LOG') {
-      // What audit logs went through; word of it comes before the observation that has it.
+      // A logged call succeeded; the denial arrives before the observation of the same call.
       observed.add(denial.syscall)
       continue
     }
@@ -138,7 +138,7 @@ export function gridOf(options: {
   }))
 }
 
-/** All that a cell says, in words: for screen readers and the panel beside the grid. */
+/** Describes a cell in words for screen readers. */
 export function cellWords(cell: Cell): string {
   const words = [
     cell.observed && (cell.count > 0 ? `observed ${plural(cell.count, 'time')}` : 'observed'),

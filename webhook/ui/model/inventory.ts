@@ -1,7 +1,6 @@
 import type { ContainerView } from '../../confinement/containers/container-view.js'
-import type { State } from '../parts/parts.js'
 
-/** What pages show of a running container. */
+/** The part of a container view that pages show. */
 export type InventoryItem = Pick<
   ContainerView,
   | 'key'
@@ -26,28 +25,11 @@ export type InventoryItem = Pick<
   | 'denials'
   | 'startedAt'
 > & {
-  /** Text to a page, whatever it says. */
+  /** Pages show it as text. */
   drift: readonly { kind: string; message: string; since: string }[]
 }
 
-/** How the fleet's bar and its tables call a container's state. */
-export function stateOf(item: Pick<InventoryItem, 'state' | 'learned' | 'profile'>): State {
-  switch (item.state) {
-    case 'unconfined':
-      return 'unconfined'
-    case 'audit':
-      return 'audit'
-    case 'enforced':
-    case 'other':
-      return 'enforce'
-    case 'not-protectable':
-      return 'none'
-    default:
-      return item.learned === '' ? 'default' : 'learn'
-  }
-}
-
-/** The profile that a container belongs to: the one it runs under, else the one it teaches. */
+/** Returns the profile that a container belongs to: the one that learns from it, else the one it runs under. */
 export function profileOf(item: Pick<InventoryItem, 'learned' | 'profile'>): string {
   return item.learned === '' ? item.profile : item.learned
 }

@@ -12,16 +12,16 @@ export interface RunningTrace {
   startedAt: number
   ended: boolean
   update: TraceUpdate | undefined
-  /** ABI and name of each call → when it was counted first, in ms. */
+  /** When each syscall was first counted, in ms, by `ABI name`. */
   firstSeen: ReadonlyMap<string, number>
   problem: string
 }
 
 /** The satellite of this machine, asked over its own socket. */
 export interface Profiler {
-  /** Containers it has recorded and not forgotten. UNAVAILABLE when it does not answer. */
+  /** Lists the containers that the satellite has recorded. @throws SeccoError UNAVAILABLE when it does not answer */
   containers(): Promise<TraceUpdate[]>
-  /** Traces until stopped, the container's end, or so many seconds. */
+  /** Traces until the trace is stopped, the container ends, or this many seconds have passed. */
   start(container: string, seconds: number, by: string): RunningTrace
   find(id: string): RunningTrace | undefined
   list(): RunningTrace[]
@@ -36,93 +36,146 @@ function problemText(error: Error): string {
   return 'details' in error && typeof error.details === 'string' ? error.details : error.message
 }
 
-/** @param socketPath of the satellite on this machine; it may start later */
-export function createProfiler(socketPath: string, now: () => number): Profiler {
-  let client: SatelliteClient | undefined
-  const traces = new Map<string, RunningTrace & { cancel: () => void }>()
-  let next = 1
-  const connect = (): SatelliteClient => {
-    if (!existsSync(socketPath)) {
+/** One trace: its counts come from a stream of the satellite. */
+class StreamedTrace implements RunningTrace {
+  readonly firstSeen = new Map<string, number>()
+  readonly startedAt: number
+  ended = false
+  problem = ''
+  update: TraceUpdate | undefined
+  readonly id: string
+  readonly container: string
+  readonly by: string
+  readonly #now: () => number
+  readonly #cancel: () => void
+
+  constructor(
+    given: { id: string; container: string; by: string },
+    stream: ReturnType<SatelliteClient['startTrace']>,
+    now: () => number
+  ) {
+    this.id = given.id
+    this.container = given.container
+    this.by = given.by
+    this.startedAt = now()
+    this.#now = now
+    this.#cancel = () => {
+      stream.cancel()
+    }
+    stream.on('data', (update: TraceUpdate) => {
+      this.#take(update)
+    })
+    stream.on('error', (error: Error) => {
+      if (!this.ended) this.problem = problemText(error)
+      this.ended = true
+    })
+    stream.on('end', () => {
+      this.ended = true
+    })
+  }
+
+  cancel(): void {
+    this.#cancel()
+  }
+
+  #take(update: TraceUpdate): void {
+    this.update = update
+    for (const { abi, counts } of update.abis) {
+      for (const name of Object.keys(counts)) {
+        const key = `${abi} ${name}`
+        if (!this.firstSeen.has(key)) this.firstSeen.set(key, this.#now())
+      }
+    }
+    if (update.ended) this.ended = true
+  }
+}
+
+class SatelliteProfiler implements Profiler {
+  readonly #socketPath: string
+  readonly #now: () => number
+  readonly #traces = new Map<string, StreamedTrace>()
+  #client: SatelliteClient | undefined
+  #next = 1
+
+  constructor(socketPath: string, now: () => number) {
+    this.#socketPath = socketPath
+    this.#now = now
+  }
+
+  containers(): Promise<TraceUpdate[]> {
+    return new Promise((resolve, reject) => {
+      this.#connect().listContainers({}, new Metadata(), this.#deadline(), (error, answer) => {
+        if (error === null) resolve(answer.containers)
+        else reject(new SeccoError('UNAVAILABLE', `the satellite: ${problemText(error)}`))
+      })
+    })
+  }
+
+  start(container: string, seconds: number, by: string): RunningTrace {
+    this.#makeRoom()
+    const request = { container, durationSeconds: seconds, wait: false }
+    const stream = this.#connect().startTrace(request)
+    const trace = new StreamedTrace({ id: String(this.#next++), container, by }, stream, this.#now)
+    this.#traces.set(trace.id, trace)
+    return trace
+  }
+
+  find(id: string): RunningTrace | undefined {
+    return this.#traces.get(id)
+  }
+
+  list(): RunningTrace[] {
+    return [...this.#traces.values()]
+  }
+
+  stop(id: string): void {
+    const trace = this.#traces.get(id)
+    if (trace === undefined || trace.ended) return
+    trace.ended = true
+    const traceId = trace.update?.traceId
+    if (traceId === undefined) {
+      trace.cancel()
+      return
+    }
+    // The answer is the last count; without an answer the counts so far stay.
+    this.#connect().stopTrace({ traceId }, new Metadata(), this.#deadline(), (error, update) => {
+      if (error === null) trace.update = update
+    })
+  }
+
+  close(): void {
+    for (const trace of this.#traces.values()) trace.cancel()
+    this.#client?.close()
+  }
+
+  #connect(): SatelliteClient {
+    if (!existsSync(this.#socketPath)) {
       throw new SeccoError('UNAVAILABLE', 'no satellite runs on this machine', {
         hint: 'start it with `secco up` or `secco satellite`'
       })
     }
-    client ??= new SatelliteClient(`unix:${socketPath}`, credentials.createInsecure())
-    return client
+    this.#client ??= new SatelliteClient(`unix:${this.#socketPath}`, credentials.createInsecure())
+    return this.#client
   }
-  const forget = () => {
-    for (const [id, trace] of traces) {
-      if (traces.size < mostTraces) return
-      if (trace.ended) traces.delete(id)
+
+  #deadline(): { deadline: Date } {
+    return { deadline: new Date(this.#now() + answerMs) }
+  }
+
+  /** Forgets the oldest ended traces. @throws SeccoError UNAVAILABLE when too many run */
+  #makeRoom(): void {
+    for (const [id, trace] of this.#traces) {
+      if (this.#traces.size < mostTraces) return
+      if (trace.ended) this.#traces.delete(id)
     }
-    if (traces.size >= mostTraces)
+    if (this.#traces.size >= mostTraces)
       throw new SeccoError('UNAVAILABLE', `${mostTraces} traces run already`, {
         hint: 'stop one of them first'
       })
   }
-  return {
-    containers: () =>
-      new Promise((resolve, reject) => {
-        const deadline = new Date(now() + answerMs)
-        connect().listContainers({}, new Metadata(), { deadline }, (error, answer) => {
-          if (error === null) resolve(answer.containers)
-          else reject(new SeccoError('UNAVAILABLE', `the satellite: ${problemText(error)}`))
-        })
-      }),
-    start(container, seconds, by) {
-      forget()
-      const stream = connect().startTrace({ container, durationSeconds: seconds, wait: false })
-      const id = String(next++)
-      const trace = {
-        ...{ id, container, by, startedAt: now(), ended: false, problem: '' },
-        update: undefined as TraceUpdate | undefined,
-        firstSeen: new Map<string, number>(),
-        cancel: () => stream.cancel()
-      }
-      traces.set(id, trace)
-      stream.on('data', (update: TraceUpdate) => {
-        trace.update = update
-        for (const { abi, counts } of update.abis) {
-          for (const name of Object.keys(counts)) {
-            const key = `${abi} ${name}`
-            if (!trace.firstSeen.has(key)) trace.firstSeen.set(key, now())
-          }
-        }
-        if (update.ended) trace.ended = true
-      })
-      stream.on('error', (error: Error) => {
-        if (!trace.ended) trace.problem = problemText(error)
-        trace.ended = true
-      })
-      stream.on('end', () => {
-        trace.ended = true
-      })
-      return trace
-    },
-    find: (id) => traces.get(id),
-    list: () => [...traces.values()],
-    stop(id) {
-      const trace = traces.get(id)
-      if (trace === undefined || trace.ended) return
-      trace.ended = true
-      const traceId = trace.update?.traceId
-      if (traceId === undefined) {
-        trace.cancel()
-        return
-      }
-      // Its answer is the last count; without one what was counted so far stands.
-      connect().stopTrace(
-        { traceId },
-        new Metadata(),
-        { deadline: new Date(now() + answerMs) },
-        (error, update) => {
-          if (error === null) trace.update = update
-        }
-      )
-    },
-    close() {
-      for (const { cancel } of traces.values()) cancel()
-      client?.close()
-    }
-  }
+}
+
+/** @param socketPath socket of the satellite on this machine, which may start later */
+export function createProfiler(socketPath: string, now: () => number): Profiler {
+  return new SatelliteProfiler(socketPath, now)
 }

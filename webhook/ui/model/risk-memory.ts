@@ -12,7 +12,7 @@ interface Known {
 const most = 10_000
 const known = new Map<string, Known>()
 
-/** Everything that a risk comes from but for the parents. A status changes with every upload; this hardly ever. */
+/** Digest of what a risk depends on, without the parents. It rarely changes; a status changes with every upload. */
 const printOf = oncePer((profile: SeccompProfile): string => {
   const { metadata, spec, status } = profile
   const text = JSON.stringify([metadata.namespace, metadata.name, spec, status?.observed])
@@ -27,12 +27,12 @@ function found(profile: SeccompProfile, resolve: Resolve): RiskOf | undefined {
     : undefined
 }
 
-/** Whether the risk of a profile costs nothing now. */
+/** Whether the risk of a profile is cached. */
 export function isRiskKnown(profile: SeccompProfile, resolve: Resolve): boolean {
   return found(profile, resolve) !== undefined
 }
 
-/** `riskOfProfile`, worked out once for what a profile lets through. */
+/** Returns `riskOfProfile`, computed once for what a profile allows. */
 export function rememberedRisk(profile: SeccompProfile, resolve: Resolve): RiskOf {
   const before = found(profile, resolve)
   if (before !== undefined) return before

@@ -3,16 +3,16 @@ import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { compileRules } from '../../../src/rules/rule.js'
 
-/** A rule in its place, with what stands against it. */
+/** A rule in its order, with its problems. */
 export interface RuleLine {
   key: string
   rule: SeccompRule
-  /** An earlier rule that takes every pod and container this one could; undefined: none does. */
+  /** Name of an earlier rule that matches every pod and container of this one; undefined without one. */
   shadowedBy: string | undefined
   problems: string[]
 }
 
-/** Each rule is held against all those before it. */
+/** The requirements of a selector as strings, cached because each rule is compared with all earlier ones. */
 const requirements = oncePer((selector: LabelSelector): ReadonlySet<string> => {
   const labels = Object.entries(selector.matchLabels ?? {}).map(
     ([key, value]) => `${key} in ${value}`
@@ -24,7 +24,7 @@ const requirements = oncePer((selector: LabelSelector): ReadonlySet<string> => {
   return new Set([...labels, ...expressions])
 })
 
-/** True when whoever meets `narrow` meets `wide` too, as far as their requirements alone tell. */
+/** Whether `wide` matches everything that `narrow` matches. It compares requirements only, so false can be wrong. */
 function covers(wide: LabelSelector | undefined, narrow: LabelSelector | undefined): boolean {
   if (wide === undefined) return true
   const own = narrow === undefined ? undefined : requirements(narrow)
@@ -32,7 +32,7 @@ function covers(wide: LabelSelector | undefined, narrow: LabelSelector | undefin
   return true
 }
 
-/** Of names or images: whether the first list takes all that the second does. */
+/** Whether the first list of names or images covers the second. */
 function coversNames(
   wide: readonly string[] | undefined,
   narrow: readonly string[] | undefined
@@ -43,7 +43,7 @@ function coversNames(
 
 const homeOf = ({ metadata }: SeccompRule): string => metadata.namespace ?? rootNamespace
 
-/** Of two rules of one namespace: one elsewhere only tightens what the root gives, and is always asked. */
+/** Whether one rule shadows a later rule of its namespace. Rules of other namespaces only tighten, and always count. */
 function shadows(first: SeccompRule, later: SeccompRule): boolean {
   return (
     covers(first.spec.podSelector, later.spec.podSelector) &&
@@ -53,7 +53,7 @@ function shadows(first: SeccompRule, later: SeccompRule): boolean {
   )
 }
 
-/** Rules in the order in which they are asked; what can never win is marked. Pure. */
+/** Lists rules in the order in which they are asked, and marks those that can never win. Pure. */
 export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
   const byKey = new Map(
     rules.map((rule) => [`${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`, rule])
@@ -78,10 +78,10 @@ export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
   })
 }
 
-/** The label that every namespace has by itself. */
+/** The label that Kubernetes sets on every namespace. */
 const namespaceName = 'kubernetes.io/metadata.name'
 
-/** A selector in words: `app: web, tier not in db`; a namespace by its name alone. */
+/** Formats a selector: `app: web, tier not in db`. A namespace is formatted as its name. */
 export function selectorText(selector: LabelSelector | undefined): string {
   const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) =>
     key === namespaceName ? value : `${key}: ${value}`

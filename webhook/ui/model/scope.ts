@@ -7,8 +7,8 @@ const namespaceOf = ({ metadata }: { metadata: { namespace?: string | undefined 
   metadata.namespace ?? rootNamespace
 
 /**
- * What somebody may see: everything, or the namespaces whose profiles they may list. Pages and lists then
- * hold nothing else. undefined: nothing at all.
+ * Limits the sources to what a person may see: everything, or the namespaces whose profiles they may list.
+ * Returns undefined for a person who may see nothing.
  */
 export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefined> {
   if (await identity.can('list', 'seccompprofiles')) return ui
@@ -39,7 +39,7 @@ export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefine
           ? undefined
           : containersWithin(containers, (namespace) => allowed.has(namespace))
       },
-      // Messages of nodes and of the store name objects of any namespace.
+      // Messages of nodes and of the store can name objects of any namespace.
       nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [] })),
       problems: () => []
     }

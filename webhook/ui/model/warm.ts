@@ -1,14 +1,14 @@
 import type { Ui } from './context.js'
 import { derivedOf } from './derived.js'
 
-/** After the start at once; after changes seldom: most change nothing that is costly. */
+/** Interval after changes, in ms: most of them change nothing that is costly to compute. */
 const settleMs = 5000
-/** One risk takes some milliseconds: with these rests between them, a fifth of a core while there are new ones. */
+/** Pause between two risks, in ms. One takes some milliseconds, so this uses a fifth of a core. */
 const restMs = 20
 
 /**
- * Works out beforehand what lists show of every workload, those that they show first at first. A page of
- * fifty new ones would take a quarter of a second else. Returns how to stop.
+ * Computes what lists show of every workload before anybody asks, in the order of the lists. Without it a page
+ * of fifty new workloads takes a quarter of a second. Returns a function that stops it.
  */
 export function startWarming(ui: Pick<Ui, 'sources' | 'lines' | 'now'>): () => void {
   let timer: NodeJS.Timeout | undefined

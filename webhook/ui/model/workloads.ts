@@ -3,13 +3,13 @@ import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
-import type { UiSources } from './context.js'
+import type { ConfinementState } from '../../../src/confinement/state.js'
+import type { UiSources } from './sources.js'
 import { type DenialView, isOpen } from '../../views/denial-view.js'
 import type { ContainerCounts } from './containers.js'
-import type { State } from '../parts/parts.js'
 import { type Derived, isWorkload, keyOf, planOf } from './derived.js'
 
-/** What a list says of a workload without working anything out. */
+/** What a list shows of a workload without costly computations. */
 export interface WorkloadLine {
   key: string
   profile: SeccompProfile
@@ -17,23 +17,29 @@ export interface WorkloadLine {
   kind: string
   name: string
   container: string
-  state: State
+  /** State of its least confined container; without containers, what its mode gives to pods. */
+  state: ConfinementState
   containers: number
   stale: number
   drifted: number
   observed: number
-  /** Calls that wait for a decision; 0 while the workload only learns. */
+  /** Number of calls that wait for a decision; 0 while the workload only learns. */
   toReview: number
   denials: number
-  /** Something waits for a person. */
+  /** Whether something waits for a person. */
   attention: '' | 'warn' | 'bad'
-  /** When it last changed, RFC 3339; empty when nothing tells. */
+  /** When the workload last changed, RFC 3339; '' if unknown. */
   changed: string
+}
+
+/** Returns the name of a workload, with its container where that has a name of its own. */
+export function titleOf({ name, container }: Pick<WorkloadLine, 'name' | 'container'>): string {
+  return container === '' ? name : `${name} · ${container}`
 }
 
 const modeRank: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
 
-/** The strongest mode that a rule gives to each profile. */
+/** Returns the strictest mode that a rule gives to each profile. */
 export function modesByProfile(rules: readonly SeccompRule[]): Map<string, Mode> {
   const modes = new Map<string, Mode>()
   for (const { metadata, spec } of rules) {
@@ -55,11 +61,42 @@ function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map
   return groups
 }
 
-const rank: readonly State[] = ['unconfined', 'default', 'learn', 'audit', 'enforce', 'none']
+/** States in order, the least confined first. `starting` is last: it does not describe the workload. */
+const rank: readonly ConfinementState[] = [
+  'unconfined',
+  'runtime-default',
+  'audit',
+  'other',
+  'enforced',
+  'not-protectable',
+  'starting'
+]
 
-/** The weakest of what its containers are under: a workload is as confined as its least confined container. */
-function weakest(counts: Readonly<ContainerCounts> | undefined): State | undefined {
+/** Returns the state of the least confined container, which is how confined the workload is. */
+function weakest(counts: Readonly<ContainerCounts> | undefined): ConfinementState | undefined {
   return rank.find((state) => (counts?.states[state] ?? 0) > 0)
+}
+
+/** The state of containers in each mode. */
+const stateOfMode: Readonly<Record<Mode, ConfinementState>> = {
+  learn: 'runtime-default',
+  audit: 'audit',
+  enforce: 'enforced'
+}
+
+const modeOfState: Readonly<Record<ConfinementState, Mode | undefined>> = {
+  unconfined: undefined,
+  'runtime-default': 'learn',
+  audit: 'audit',
+  enforced: 'enforce',
+  other: 'enforce',
+  'not-protectable': undefined,
+  starting: 'learn'
+}
+
+/** Returns the mode at which a workload stands by the state of its containers; undefined outside of the ladder. */
+export function modeOf({ state }: Pick<WorkloadLine, 'state'>): Mode | undefined {
+  return modeOfState[state]
 }
 
 function changedAt(profile: SeccompProfile): string {
@@ -69,13 +106,13 @@ function changedAt(profile: SeccompProfile): string {
 }
 
 interface Facts {
-  /** Instances that run, of the entry point alone. */
+  /** Number of running instances of the entry point. */
   alive: number
   observed: number
   changed: string
 }
 
-/** What a profile alone says. */
+/** Computes what depends on the profile only. */
 const factsOf = oncePer((profile: SeccompProfile): Facts => {
   const { instances = [], observed = {} } = profile.status ?? {}
   return {
@@ -91,7 +128,7 @@ function countOf(denials: readonly DenialView[]): number {
 
 const lineMemory = new WeakMap<SeccompProfile, WorkloadLine>()
 
-/** What of a line its profile does not say. */
+/** The part of a line that does not come from its profile. */
 type Around = Pick<WorkloadLine, 'state' | 'containers' | 'stale' | 'drifted' | 'denials'>
 
 function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadLine {
@@ -118,7 +155,7 @@ function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadL
   return line
 }
 
-/** One line for each workload; what needs a person first, then what changed last. */
+/** Returns one line for each workload: first those that need a person, then the last changed. */
 export function workloadLines(sources: UiSources): WorkloadLine[] {
   const modes = modesByProfile(sources.rules())
   const denials = groupBy(sources.denials(), ({ namespace, profile }) => `${namespace}/${profile}`)
@@ -129,10 +166,11 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const key = keyOf(profile)
     const own = running?.countsOf(key)
     const { containers = factsOf(profile).alive, drifted = 0, stale = 0 } = own ?? {}
-    const before = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
-    const state = weakest(own) ?? profile.spec.ladder?.mode ?? modes.get(key) ?? before
-    const refused = countOf(denials.get(key) ?? [])
-    lines.push(lineOf(key, profile, { state, containers, drifted, stale, denials: refused }))
+    const usual = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
+    const mode = profile.spec.ladder?.mode ?? modes.get(key) ?? usual
+    const state = weakest(own) ?? stateOfMode[mode]
+    const denied = countOf(denials.get(key) ?? [])
+    lines.push(lineOf(key, profile, { state, containers, drifted, stale, denials: denied }))
   }
   const weight = { bad: 0, warn: 1, '': 2 }
   return lines.sort(
@@ -145,12 +183,12 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
 export interface WorkloadDetail extends WorkloadLine {
   met: number
   evidence: number
-  /** `0–19`, or why there is none. */
+  /** `0–19`, or why there is no estimate. */
   unseen: string
   risk: { score: number; runtimeDefault: number; fewer: number; beyond: number } | undefined
 }
 
-/** The costly rest, for the lines that are shown. */
+/** Computes the costly part of a line that is shown. */
 export function detailOf(line: WorkloadLine, derived: Derived): WorkloadDetail {
   const review = derived.review(line.profile)
   const { all } = review.estimate
@@ -173,7 +211,7 @@ export function detailOf(line: WorkloadLine, derived: Derived): WorkloadDetail {
   }
 }
 
-/** What waits for a person, for the header. */
+/** Counts of what waits for a person. */
 export interface Needs {
   review: number
   denials: number
@@ -195,7 +233,7 @@ export function needsOf(sources: UiSources, lines: readonly WorkloadLine[]): Nee
   }
 }
 
-/** A node that is away, cannot record or lacks a file. */
+/** Whether a node is away, cannot record or lacks a file. */
 export function nodeNeedsPerson(node: {
   connected: boolean
   conditions: readonly { status: string }[]

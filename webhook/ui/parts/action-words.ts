@@ -1,4 +1,4 @@
-/** What somebody did, in words; the key is the operationId, which `-o json` and the API keep. */
+/** Words for what somebody did, by the operationId that `-o json` and the API show. */
 const words: Readonly<Record<string, string>> = {
   applyProfile: 'wrote the profile',
   applyRule: 'wrote the rule',
@@ -11,21 +11,21 @@ const words: Readonly<Record<string, string>> = {
   makeLink: 'made a log-in link',
   openSession: 'logged in',
   keepTrace: 'made a profile of a trace',
-  postAllow: 'allowed a refused call',
+  postAllow: 'allowed a denied call',
   postBlock: 'blocked in an emergency',
-  postMute: 'kept a call refused',
+  postMute: 'kept a call denied',
   postPromote: 'promoted',
   postRollback: 'rolled back',
   startTrace: 'started a trace',
   stopTrace: 'stopped a trace'
 }
 
-/** Words for an operation; an operation without any is said as it is called. */
+/** Returns the words for an operation, or its operationId without any. */
 export function actionWords(operation: string): string {
   return words[operation] ?? operation
 }
 
-/** What an action was about: the object of its path, else what its body names; empty when nothing does. */
+/** Returns what an action was about: the object of its path, else what its body names, else ''. */
 export function objectOf(params: Readonly<Record<string, string>>, body: unknown): string {
   const { namespace = '', name = '', id = '' } = params
   if (name !== '') return `${namespace}/${name}`
@@ -37,7 +37,7 @@ export function objectOf(params: Readonly<Record<string, string>>, body: unknown
   return id === '' ? '' : `trace ${id}`
 }
 
-/** What was asked, member by member; what the action was about is said beside it. */
+/** Lists the members of a body, without the object that the action is about. */
 function membersOf(body: object): string {
   const about = ['profile', 'what', 'container', 'remove', 'dryRun']
   return Object.entries(body)
@@ -49,7 +49,7 @@ function membersOf(body: object): string {
     .slice(0, 200)
 }
 
-/** What the trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
+/** Returns what the trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
 export function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
   const { reason, dryRun, remove, syscall } = body as Record<string, unknown>

@@ -1,23 +1,23 @@
 import type { Call } from '../model/context.js'
-import type { Markup } from './html.js'
+import type { ComponentChild } from 'preact'
 import type { Resource, Verb } from '../../access/rights.js'
 
-/** What a page gives to the layout. */
+/** What a page passes to the layout. */
 export interface View {
   title: string
   /** Above the title, from the widest to the narrowest. */
   crumbs?: readonly { text: string; href?: string }[]
   /** Short facts below the title. */
-  facts?: readonly (Markup | string)[]
+  facts?: readonly ComponentChild[]
   /** Buttons and the like beside the title. */
-  actions?: Markup
-  body: Markup
-  /** Nothing about it changes by itself while a person looks: what was read is what is decided on. */
+  actions?: ComponentChild
+  body: ComponentChild
+  /** The title and actions do not change by themselves: a person decides on what was read. */
   still?: boolean
   status?: number
 }
 
-/** One page: a file of this folder each, all of them in registry.ts. */
+/** One page. Each has a file in pages/, and registry.ts lists them. */
 export interface Page {
   /** Fastify's form: `/workloads/:namespace/:name`. */
   path: string
@@ -25,9 +25,9 @@ export interface Page {
   nav?: string
   under?: string
   needs: { verb: Verb; resource: Resource }
-  /** It shows what satellites tell of what runs, which each replica of the hub knows for its own nodes only. */
+  /** The page shows what satellites report of what runs: each replica of the hub knows that for its own nodes only. */
   live?: true
-  /** Which count of what waits for a person stands beside the word. */
+  /** The count of waiting things next to the word. */
   count?: 'review' | 'denials' | 'nodes'
   render(call: Call): Promise<View> | View
 }

@@ -5,7 +5,7 @@ import type { Ui } from '../model/context.js'
 
 type Changes = Record<string, unknown>
 
-/** Members of a status that are others than before. */
+/** Returns the members of a status that changed. */
 function changesOf(before: object | undefined, after: object | undefined): Changes {
   const old = (before ?? {}) as Changes
   return Object.fromEntries(
@@ -14,8 +14,8 @@ function changesOf(before: object | undefined, after: object | undefined): Chang
 }
 
 /**
- * Changes that a person makes in the pages: metadata and spec are written as that person (its own token,
- * so that the API server's rights and policies decide), status by the hub, whose it is.
+ * Returns a store for the changes of a person. Metadata and spec are written with the person's own token, so that
+ * the rights and policies of the API server decide; the status is written by the hub.
  */
 export function actingStore(
   person: Ui['store'],

@@ -9,25 +9,25 @@ declare module 'fastify' {
     identity: Identity | undefined
   }
   interface FastifyContextConfig {
-    /** Needs no session: assets and the log-in. */
+    /** The route needs no session, as assets and the log-in. */
     open?: boolean
-    /** Asks for its rights by itself. */
+    /** The route checks its rights itself. */
     own?: boolean
   }
 }
 
-/** True for a Host header that names this machine itself: any other name is a rebinding attempt. */
+/** Whether a Host header names this machine. Any other name is a DNS rebinding attempt. */
 export function isLoopbackHost(host: string | undefined): boolean {
   return host !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
 }
 
-/** Cookies know no ports: two installations on one machine must not share one. */
+/** Returns the name of the cookie. It has the port, because browsers share cookies between the ports of a host. */
 export function cookieName(request: FastifyRequest): string {
   const port = request.socket.localPort ?? 0
   return request.protocol === 'https' ? `__Host-secco-${port}` : `secco-${port}`
 }
 
-/** Value of a cookie of the request; undefined without it. */
+/** Returns the value of a cookie, or undefined without it. */
 export function cookieOf(request: FastifyRequest, name: string): string | undefined {
   for (const pair of (request.headers.cookie ?? '').split(';')) {
     const [key, value] = pair.trim().split('=', 2)
@@ -48,7 +48,7 @@ export function setCookie(request: FastifyRequest, reply: FastifyReply, id: stri
 
 const isWrite = (request: FastifyRequest) => !['GET', 'HEAD'].includes(request.method)
 
-/** Why a state-changing request is refused before anybody looks who sends it. */
+/** Returns why a write is rejected before its sender is identified. */
 function crossSite(request: FastifyRequest, byCookie: boolean): string | undefined {
   const { origin, host } = request.headers
   const site = request.headers['sec-fetch-site']
@@ -72,14 +72,14 @@ async function identify(ui: Ui, request: FastifyRequest): Promise<Identity | und
   return id === undefined ? undefined : ui.sessions.find(id)
 }
 
-/** Who wants a page rather than data. */
+/** Whether the request is for a page rather than for data. */
 export function wantsPage(request: FastifyRequest): boolean {
   return !request.url.startsWith('/api/') && request.url !== '/openapi.json'
 }
 
 /**
- * Lets in who may come in: loopback names only, a session or a token for everything but assets and the
- * log-in, and nothing that changes state from another origin.
+ * Adds the gate. It accepts loopback names only, requires a session or a token for everything but assets and the
+ * log-in, and rejects writes from another origin.
  */
 export function addGate(app: FastifyInstance, ui: Ui): void {
   app.decorateRequest('identity', undefined)

@@ -6,7 +6,7 @@ import { cookieName, cookieOf, setCookie } from './gate.js'
 import { loginPage, welcomePage } from '../parts/messages.js'
 import { localIdentity, userName } from '../../access/rights.js'
 
-/** Notes who made a way in, and for whom; never what opens it. */
+/** Notes who made a link and for which role, never the link itself. */
 export function noteLink(
   { audit, now }: Pick<Ui, 'audit' | 'now'>,
   user: string,
@@ -28,7 +28,7 @@ const few = {
 }
 const code = Type.String({ minLength: 43, maxLength: 43, pattern: '^[\\w-]+$' })
 
-/** Ways in and out: the one-time link, the cluster's token, the end of a session. */
+/** Adds the log-in by one-time link or by a token of the cluster, and the log-out. */
 export function addLogin(app: FastifyInstance, ui: Ui): void {
   app.get('/login', { config: { open: true, ...few }, schema: { hide: true } }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(loginPage(ui.rights.kind, 'Who are you?'))

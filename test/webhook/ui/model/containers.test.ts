@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import fc from 'fast-check'
-import { profileOf, stateOf, type InventoryItem } from '../../../../webhook/ui/model/inventory.js'
+import { profileOf, type InventoryItem } from '../../../../webhook/ui/model/inventory.js'
 import {
   containersWithin,
   createContainerIndex,
@@ -50,7 +50,7 @@ test('containers: after any changes the sums are those of what is there', (t) =>
       if (containers.size() !== all.length || counts.containers !== all.length) return false
       if (counts.stale !== all.filter(({ stale }) => stale).length) return false
       if (counts.drifted !== all.filter((one) => one.drift.length > 0).length) return false
-      if (counts.states.audit !== all.filter((one) => stateOf(one) === 'audit').length) return false
+      if (counts.states.audit !== all.filter(({ state }) => state === 'audit').length) return false
       for (const profile of ['shop/web', 'ops/db']) {
         const own = all.filter((one) => profileOf(one) === profile)
         if ((containers.countsOf(profile)?.containers ?? 0) !== own.length) return false

@@ -30,9 +30,15 @@ test('every page: served, without anything inline, hostile names inert', async (
       path
     )
     t.notMatch(page.body, /[\u202e\u0007]/, path)
+    const addresses = [...page.body.matchAll(/ (?:href|src|action|data-(?:url|export))="([^"]*)"/g)]
+    t.same(
+      addresses.filter(([, address = '']) => !/^(?:\/(?!\/)|[?#])/.test(address)),
+      [],
+      `${path}: every address is of this server`
+    )
   }
   const page = await get('/workloads/shop/checkout.app')
-  t.match(page.body, /&lt;script&gt;alert\(1\)/)
+  t.match(page.body, /&lt;script>alert\(1\)/)
   t.equal((await get('/absent')).statusCode, 404)
   t.match(
     (await get('/workloads/shop/absent')).body,

@@ -1,9 +1,10 @@
 import { test } from 'tap'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
-import { promotePanel } from '../../../../webhook/ui/parts/promote-view.js'
+import { PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'
+import { renderMarkup } from '../../../../webhook/ui/parts/render.js'
 import { profile } from '../rig.js'
 
-test('where nobody watches a canary the page says so', (t) => {
+test('promote panel: a canary on a node that does not record shows a warning', (t) => {
   const message = 'denials are not recorded: n1: records nothing (--record off)'
   const panel = (status: 'True' | 'False') => {
     const condition = { type: 'QuietUnproven', status, reason: 'x', message }
@@ -24,10 +25,10 @@ test('where nobody watches a canary the page says so', (t) => {
       ...{ key: 'shop/web', state: 'audit', containers: 1 },
       profile: { ...profile, spec, status: { ...profile.status, conditions: [condition] } }
     } as unknown as WorkloadLine
-    return promotePanel(line, { may: true, offered: true, now: 0 }).markup
+    return renderMarkup(PromotePanel({ line, may: true, offered: true, now: 0 }))
   }
-  t.match(panel('True'), /data-canary[^]*Quiet proves nothing here[^]*n1: records nothing/)
+  t.match(panel('True'), /data-canary[^]*A node did not record denials[^]*n1: records nothing/)
   t.match(panel('False'), /data-canary/)
-  t.notMatch(panel('False'), /proves nothing/)
+  t.notMatch(panel('False'), /did not record/)
   t.end()
 })

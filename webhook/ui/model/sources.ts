@@ -1,0 +1,35 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import type { ProfileState } from '../../../src/rules/profile-state.js'
+import type { Snapshot } from '../../../src/rules/snapshot.js'
+import type { StoreProblem } from '../../../src/store/store.js'
+import type { Discovery } from '../../hub/observations/discovery.js'
+import type { DenialView } from '../../views/denial-view.js'
+import type { NodeView } from '../../views/view.js'
+import type { Containers } from './containers.js'
+
+/** What pages and API read. All of it is in memory: a page costs no look-up. */
+export interface UiSources {
+  profiles: () => readonly SeccompProfile[]
+  rules: () => readonly SeccompRule[]
+  nodes: () => readonly NodeView[]
+  /** Number of nodes connected to other replicas of the hub, which alone know what runs and is denied there. */
+  elsewhere: () => number
+  /** What the admission decision knows about each profile. */
+  states: () => readonly ProfileState[]
+  /** Newest last. */
+  denials: () => readonly DenialView[]
+  /** RFC 3339. Denials before that are not known; undefined: no denials are reported here at all. */
+  denialsKnownSince: () => string | undefined
+  problems: () => readonly StoreProblem[]
+  /** What the admission decision reads. */
+  snapshot: () => Snapshot
+  /** Bytes of a revision, as long as the hub keeps them. */
+  revision: (digest: string) => Promise<Buffer | undefined>
+  /** When each instance first made which calls, and how often it made them. */
+  discovery: Discovery
+  /** Every container with its filter in the kernel; undefined where satellites do not report containers. */
+  containers: () => Containers | undefined
+  /** Calls the listener after any of the above changed. Returns a function that removes it. */
+  onChange: (listener: () => void) => () => void
+}

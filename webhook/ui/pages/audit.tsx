@@ -1,0 +1,163 @@
+import type { Call } from '../model/context.js'
+import { keyOf } from '../model/derived.js'
+import { actionWords } from '../parts/action-words.js'
+import { counted, hrefWith, listPage } from '../parts/format.js'
+import { Choice, Filters } from '../parts/forms.js'
+import { Moment, Tag } from '../parts/marks.js'
+import type { Page, View } from '../parts/page.js'
+import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { Pager, type Row, Table } from '../parts/table.js'
+
+const perPage = 50
+
+interface Line {
+  at: string
+  user: string
+  what: string
+  object: string
+  detail: string
+  status: number
+}
+
+const togetherMs = 5000
+
+/** Whether an approval in a profile is the one that the action made: then one line shows both. */
+function isSame(action: Line, approval: Line): boolean {
+  const { user, object, detail, at, status } = action
+  return (
+    status < 400 &&
+    user === approval.user &&
+    object === approval.object &&
+    detail === approval.detail &&
+    Math.abs(Date.parse(at) - Date.parse(approval.at)) < togetherMs
+  )
+}
+
+/** Lists what people did here, approvals made any other way, and on request what satellites uploaded. */
+function linesOf({ ui, query }: Call): Line[] {
+  const actions = ui.audit.list().map(
+    ({ at, user, action, object, detail, status }): Line => ({
+      at,
+      user,
+      what: actionWords(action),
+      object,
+      detail,
+      status
+    })
+  )
+  const profiles = ui.sources.profiles()
+  const approvals = profiles.flatMap((profile) =>
+    (profile.status?.approvals ?? []).map(
+      ({ at, by, reason = '' }): Line => ({
+        at,
+        user: by,
+        what: 'approved, kept in the profile',
+        object: keyOf(profile),
+        detail: reason,
+        status: 200
+      })
+    )
+  )
+  const uploads = profiles.flatMap((profile) =>
+    (profile.status?.instances ?? []).slice(0, 8).map(
+      ({ lastSeen, node, id, part = 'entry' }): Line => ({
+        at: lastSeen,
+        user: `node ${node}`,
+        what: 'observation',
+        object: keyOf(profile),
+        detail: `${part} ${id}`,
+        status: 200
+      })
+    )
+  )
+  const shown = query['kind'] === 'all' ? uploads : []
+  const others = approvals.filter((approval) => !actions.some((action) => isSame(action, approval)))
+  return [...actions, ...others, ...shown].sort((a, b) =>
+    a.at === b.at ? 0 : a.at < b.at ? 1 : -1
+  )
+}
+
+function rowOf(line: Line, at: number, now: number): Row {
+  const { status, user, what, object, detail } = line
+  return {
+    key: `${line.at} ${what} ${object} ${at}`,
+    attention: status >= 400 ? 'warn' : '',
+    cells: [
+      <Moment at={line.at} now={now} />,
+      <bdi>{user}</bdi>,
+      what,
+      <bdi>{object === '' ? '–' : object}</bdi>,
+      <bdi class="wrap">{detail === '' ? '–' : detail}</bdi>,
+      status < 400 ? (
+        <Tag text="done" tone="ok" shape="yes" />
+      ) : (
+        <Tag text={`rejected, ${status}`} tone="bad" shape="x" />
+      )
+    ]
+  }
+}
+
+const kinds = [
+  ['', 'what people did'],
+  ['all', 'and what satellites uploaded']
+] as const
+
+function render(call: Call): View {
+  const { ui, query } = call
+  const { q = '', kind = '' } = query
+  const words = q.toLowerCase()
+  const found = linesOf(call).filter(({ user, what, object, detail }) =>
+    `${user} ${what} ${object} ${detail}`.toLowerCase().includes(words)
+  )
+  const { items, ...place } = listPage(found, query['page'], perPage)
+  return {
+    title: 'Audit',
+    facts: [counted(found.length, 'entry', 'entries')],
+    actions: (
+      <button class="btn" type="button" data-print>
+        Print
+      </button>
+    ),
+    body: (
+      <>
+        <section class="panel">
+          <Filters label="Filter the audit" value={q} placeholder="who, what, profile">
+            <Choice label="Show" name="kind" chosen={kind} options={kinds} />
+          </Filters>
+        </section>
+        <section class="panel">
+          {items.length === 0 ? (
+            <EmptyBody
+              what="Nothing is recorded like that."
+              next="Every action of a page or of the API, every approval and every upload is kept here."
+            />
+          ) : (
+            <>
+              <Table
+                caption="Audit"
+                note="who did what, newest first"
+                columns={['When', 'Who', 'What', 'On', 'Reason', 'Result']}
+                rows={items.map((line, at) => rowOf(line, at, ui.now()))}
+                heading={2}
+                live="audit"
+              />
+              <Pager
+                {...place}
+                what="entries"
+                href={(to) => hrefWith('/audit', { q, kind, page: String(to) })}
+              />
+            </>
+          )}
+        </section>
+        <CommandPanel texts={['secco ui audit']} />
+      </>
+    )
+  }
+}
+
+export const auditPage: Page = {
+  path: '/audit',
+  nav: 'Audit',
+  needs: { verb: 'list', resource: 'seccompprofiles' },
+  render
+}

@@ -1,0 +1,259 @@
+import type { VNode } from 'preact'
+import { riskOf } from '../../../src/seccomp/policy/risk.js'
+import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
+import type { Call } from '../model/context.js'
+import { workloadHref } from '../model/derived.js'
+import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
+import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
+import { Moment, NotedTag } from '../parts/marks.js'
+import type { Page, View } from '../parts/page.js'
+import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { Pager, type Row, Table } from '../parts/table.js'
+
+const perPage = 50
+
+const keyOf = ({ namespace, profile }: DenialGroup) => `${namespace}/${profile}`
+
+function matches(group: DenialGroup, words: string, kind: string): boolean {
+  const text = `${keyOf(group)} ${group.syscall} ${group.comm} ${group.node}`.toLowerCase()
+  if (words !== '' && !text.includes(words.toLowerCase())) return false
+  if (kind === 'open') return isOpen(group)
+  if (kind === 'expected') return group.expected
+  if (kind === 'muted') return group.muted
+  return kind !== 'logged' || group.logged
+}
+
+/** Returns why the denial matters, without a command: the buttons are in the next cell. */
+function reasonOf({ syscall }: DenialGroup): string {
+  const risk = riskOf(syscall)
+  return risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`
+}
+
+function StateCell({ group }: { group: DenialGroup }): VNode {
+  if (group.expected)
+    return <NotedTag text="explained" note="denied on purpose: libc has another way" />
+  if (group.muted)
+    return (
+      <NotedTag
+        text="kept denied"
+        shape="yes"
+        note="somebody decided so: it is not shown as open"
+      />
+    )
+  if (group.succeeded > 0) {
+    const note = `the call succeeded ${counted(group.succeeded, 'time')} all the same`
+    return <NotedTag text="another filter is in force" tone="bad" note={note} alarming />
+  }
+  if (group.logged) return <NotedTag text="logged" tone="warn" note="would be denied in enforce" />
+  return <NotedTag text="open" tone="bad" note={reasonOf(group)} />
+}
+
+function MuteForm({ group }: { group: DenialGroup }): VNode {
+  const { muted, syscall, profile } = group
+  const whose = <Of what={`${syscall} of ${profile}`} />
+  const word = muted ? 'Open again' : 'Keep denied'
+  const title = muted
+    ? 'The denial is shown as open again'
+    : 'The syscall stays denied, and is not shown as open any more'
+  return (
+    <details>
+      <summary title={title}>
+        {word}
+        {whose}
+      </summary>
+      <ActionForm class="stack tight" url="/api/v1/mute" then="reload">
+        <Hidden name="profile" value={keyOf(group)} />
+        <Hidden name="syscall" value={syscall} />
+        {muted && <Hidden name="remove" kind="boolean" value="true" />}
+        <TextField name="reason" label="Why" required maxlength={1000} />
+        <FormError />
+        <button class="btn s" type="submit">
+          {word}
+          {whose}
+        </button>
+      </ActionForm>
+    </details>
+  )
+}
+
+interface May {
+  approve: boolean
+  mute: boolean
+}
+
+function Actions({ group, may }: { group: DenialGroup; may: May }): VNode {
+  const whose = <Of what={`${group.syscall} of ${group.profile}`} />
+  const explain = (
+    <a class="btn s" href={`${workloadHref(keyOf(group))}?call=${group.syscall}#call`}>
+      Explain
+      {whose}
+    </a>
+  )
+  if (!may.approve || group.expected) return explain
+  return (
+    <div class="row">
+      {!group.muted && (
+        <a class="btn s" href={`/review/${keyOf(group)}`}>
+          Allow in review
+          {whose}
+        </a>
+      )}
+      {may.mute && <MuteForm group={group} />}
+      {explain}
+    </div>
+  )
+}
+
+function rowOf(group: DenialGroup, may: May, now: number): Row {
+  return {
+    key: group.key,
+    attention: !isOpen(group) || group.logged ? '' : 'bad',
+    cells: [
+      <Moment at={group.at} now={now} />,
+      <>
+        <a href={workloadHref(keyOf(group))}>
+          <bdi>{keyOf(group)}</bdi>
+        </a>
+        <span class="sub">
+          <bdi class="mono">{group.container.slice(0, 12)}</bdi>
+          {group.instances > 1 && ` and ${group.instances - 1} more`} on{' '}
+          <bdi class="nowrap">{group.node}</bdi>
+        </span>
+      </>,
+      <>
+        <span class="mono">{group.syscall}</span>
+        {group.abi !== '' && <span class="sub">{group.abi}</span>}
+      </>,
+      <span class="mono">{group.answer}</span>,
+      numberText(group.count),
+      <>
+        <bdi class="mono">{group.comm === '' ? '–' : group.comm}</bdi>
+        {group.pid !== 0 && <span class="sub nowrap">pid {group.pid} on the host</span>}
+      </>,
+      <StateCell group={group} />,
+      <Actions group={group} may={may} />
+    ]
+  }
+}
+
+interface NoDenialsProps {
+  /** Whether there are denials that the filter hides. */
+  filtered: boolean
+  knownSince: string | undefined
+  now: number
+}
+
+/** Why the list is empty, and what that does not exclude. */
+function NoDenials({ filtered, knownSince, now }: NoDenialsProps): VNode {
+  if (filtered)
+    return <EmptyBody what="No denial is like that." next={<a href="/denials">Show all</a>} />
+  if (knownSince === undefined)
+    return <EmptyBody what="No denial is known." next="Denials are not reported to this hub." />
+  const next = (
+    <>
+      Denials are known since <Moment at={knownSince} now={now} />; earlier ones are not excluded.
+      What a profile denies (enforce) or would deny (audit) appears here within a second.
+    </>
+  )
+  return <EmptyBody what="No denial is known." next={next} />
+}
+
+const columns = [
+  ...['Last seen', 'Workload', 'Syscall', 'Answer'],
+  { title: 'Count', num: true },
+  ...['Newest caller', 'State', 'Actions']
+]
+
+const kinds = [
+  ['', 'all'],
+  ['open', 'open'],
+  ['logged', 'logged (audit)'],
+  ['expected', 'explained'],
+  ['muted', 'kept denied']
+] as const
+
+async function render({ ui, identity, query }: Call): Promise<View> {
+  const { q = '', kind = '' } = query
+  const denials = ui.sources.denials()
+  const knownSince = ui.sources.denialsKnownSince()
+  const groups = groupDenials(denials)
+  const found = groups.filter((group) => matches(group, q, kind))
+  const { items, ...place } = listPage(found, query['page'], perPage)
+  const approve = await identity.can('approve', 'seccompprofiles')
+  const may = { approve, mute: approve && ui.offers('POST', '/api/v1/mute') }
+  const now = ui.now()
+  const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
+  return {
+    title: 'Denials',
+    facts: [
+      <span class="live" data-live-state>
+        live
+      </span>,
+      `${counted(groups.filter(isOpen).length, 'open line')}, ${counted(calls, 'call')}`,
+      'counted in the kernel: none sampled',
+      <>
+        known since <Moment at={knownSince} now={now} never="an unknown time" />
+      </>
+    ],
+    actions: (
+      <>
+        <button class="btn" type="button" data-pause aria-pressed="false">
+          Pause
+        </button>
+        <a class="btn" href="/api/v1/denials" download="denials.json">
+          Export
+        </a>
+      </>
+    ),
+    body: (
+      <>
+        <section class="panel">
+          <Filters label="Filter denials" value={q} placeholder="workload, syscall, comm">
+            <Choice label="State" name="kind" chosen={kind} options={kinds} />
+          </Filters>
+        </section>
+        <section class="panel">
+          <Table
+            caption="Denials"
+            note="newest first, one line per workload, syscall and answer"
+            columns={columns}
+            rows={items.map((group) => rowOf(group, may, now))}
+            heading={1}
+            live="denials"
+          />
+          {items.length === 0 ? (
+            <div data-live="pages of lines">
+              <NoDenials filtered={groups.length > 0} knownSince={knownSince} now={now} />
+            </div>
+          ) : (
+            <Pager
+              {...place}
+              what="lines"
+              href={(to) => hrefWith('/denials', { q, kind, page: String(to) })}
+            />
+          )}
+          <footer>
+            “logged” is audit: the call succeeded and would be denied in enforce. ENOSYS is answered
+            on purpose, so that libc falls back.
+          </footer>
+        </section>
+        <CommandPanel
+          texts={[
+            ui.offers('GET', '/api/v1/denials/stream')
+              ? 'secco denials -f'
+              : 'secco profile show NAME'
+          ]}
+        />
+      </>
+    )
+  }
+}
+
+export const denialsPage: Page = {
+  path: '/denials',
+  live: true,
+  nav: 'Denials',
+  count: 'denials',
+  needs: { verb: 'list', resource: 'denials' },
+  render
+}

@@ -1,0 +1,239 @@
+import type { VNode } from 'preact'
+import { isOpen } from '../../views/denial-view.js'
+import { lossesText } from '../../views/view.js'
+import type { Call, Ui } from '../model/context.js'
+import { derivedOf } from '../model/derived.js'
+import {
+  countStates,
+  runtimeDefaultScore,
+  type StateCounts,
+  type Todo,
+  todosOf
+} from '../model/fleet.js'
+import { detailOf, needsOf } from '../model/workloads.js'
+import { StateBar } from '../parts/bar-view.js'
+import { clockText, counted, numberText } from '../parts/format.js'
+import { Icon, type Shape } from '../parts/icons.js'
+import { Of } from '../parts/forms.js'
+import type { Page, View } from '../parts/page.js'
+import { CommandPanel, EmptyBody, Figure, Panel } from '../parts/panels.js'
+import { Tour } from '../parts/tour-view.js'
+import { WorkloadTable } from '../parts/workload-table.js'
+
+const shown = 10
+const mostTodo = 5
+
+const todoMarks: Readonly<Record<Todo['kind'], readonly [Shape, 'warn' | 'bad']>> = {
+  drift: ['drift', 'bad'],
+  denied: ['x', 'bad'],
+  logged: ['open', 'warn'],
+  node: ['drift', 'warn'],
+  review: ['open', 'warn']
+}
+
+function TodoLine({ kind, title, detail, href, verb }: Todo): VNode {
+  const [shape, tone] = todoMarks[kind]
+  return (
+    <li>
+      <Icon name={shape} tone={tone} />
+      <div>
+        <span class="strong">
+          <bdi>{title}</bdi>
+        </span>
+        <p>
+          <bdi>{detail}</bdi>
+        </p>
+      </div>
+      <a class="btn s" href={href}>
+        {verb}
+        <Of what={title} />
+      </a>
+    </li>
+  )
+}
+
+function TodoList({ todos }: { todos: readonly Todo[] }): VNode {
+  if (todos.length === 0) {
+    const next = 'Denials, drift and calls to review turn up here.'
+    return <EmptyBody what="Nothing waits for you." next={next} />
+  }
+  return (
+    <>
+      <ul class="todo">
+        {todos.slice(0, mostTodo).map((todo) => (
+          <TodoLine {...todo} />
+        ))}
+      </ul>
+      {todos.length > mostTodo && (
+        <footer>
+          and {todos.length - mostTodo} more in <a href="/denials">denials</a>,{' '}
+          <a href="/review">review</a> and <a href="/nodes">nodes</a>
+        </footer>
+      )}
+    </>
+  )
+}
+
+function StatePanel({ counts, real }: StateCounts): VNode {
+  return (
+    <Panel
+      id="h-state"
+      title={real ? 'What is really enforced' : 'What was decided'}
+      note={
+        real
+          ? 'read from the kernel of every node, not from pod specs'
+          : 'from rules and profiles: satellites do not report kernels yet'
+      }
+    >
+      <div class="body stack" data-live="bar">
+        <div class="stack" data-key="bar">
+          <StateBar counts={counts} what="containers" />
+        </div>
+      </div>
+    </Panel>
+  )
+}
+
+/** Counts the approved profiles, and those of them that every node has. */
+function delivered(ui: Ui): { approved: number; ready: number } {
+  const approved = ui.lines().filter(({ profile }) => profile.spec.seccomp !== undefined)
+  const ready = approved.filter(({ profile: { status } }) => {
+    const { ready = 0, total = 0 } = status?.nodes ?? {}
+    return total > 0 && ready === total
+  })
+  return { approved: approved.length, ready: ready.length }
+}
+
+function knownSinceText({ sources }: Ui): string {
+  const since = sources.denialsKnownSince()
+  return since === undefined
+    ? 'not reported here'
+    : `known since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`
+}
+
+function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
+  const { counts, total } = states
+  const nodes = ui.sources.nodes()
+  const denials = ui.sources.denials()
+  const open = denials.filter(isOpen)
+  const explained = denials.length - open.length
+  const { approved, ready } = delivered(ui)
+  const connected = nodes.filter((node) => node.connected).length
+  const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '').length
+  const different = needsOf(ui.sources, ui.lines()).denials
+  const share = total === 0 ? 0 : Math.round((100 * counts.enforced) / total)
+  return (
+    <section class="panel grow" aria-label="Figures">
+      <dl class="figures" data-live="figures">
+        <Figure
+          term="Enforced"
+          value={`${share} %`}
+          note={`${numberText(counts.enforced)} of ${counted(total, 'container')}`}
+        />
+        <Figure
+          term="Profiles on nodes"
+          value={`${ready} / ${approved}`}
+          note={`${numberText(connected)} of ${counted(nodes.length, 'node')} connected`}
+        />
+        <Figure
+          term="Denied calls"
+          value={numberText(open.reduce((sum, { count }) => sum + count, 0))}
+          note={`${different} different, ${explained} explained, ${knownSinceText(ui)}`}
+        />
+        <Figure
+          term="Records lost"
+          value={lossy}
+          note={lossy === 0 ? 'no counter of any node moved' : 'nodes lost something: see Nodes'}
+        />
+      </dl>
+    </section>
+  )
+}
+
+function Workloads({ ui }: { ui: Ui }): VNode {
+  const lines = ui.lines()
+  if (lines.length === 0) {
+    const next = (
+      <>
+        Start a container under a filter, for example that of <code>secco render --learn</code>,
+        label pods <code>secco.dev/learn: "true"</code>, or record one that runs in the{' '}
+        <a href="/profiler">profiler</a>.
+      </>
+    )
+    return <EmptyBody what="Nothing is learned yet." next={next} />
+  }
+  const derived = derivedOf(ui.sources, ui.now())
+  const some = `${Math.min(shown, lines.length)} of ${numberText(lines.length)}`
+  return (
+    <WorkloadTable
+      lines={lines.slice(0, shown).map((line) => detailOf(line, derived))}
+      note={`${some}, what needs you and what changed first`}
+      runtimeDefault={runtimeDefaultScore}
+      discovery={ui.sources.discovery}
+      live="workloads"
+    />
+  )
+}
+
+function bodyOf(ui: Ui, states: StateCounts): VNode {
+  const lines = ui.lines()
+  const needs = needsOf(ui.sources, lines)
+  return (
+    <>
+      <Tour lines={lines} nodes={ui.sources.nodes().length} />
+      <div class="cols equal">
+        <div class="stack">
+          <StatePanel {...states} />
+          <Figures ui={ui} states={states} />
+        </div>
+        <section class="panel" id="needs-you" aria-labelledby="h-needs" data-live="todo">
+          <header>
+            <h2 id="h-needs">Needs you: {needs.review + needs.denials + needs.nodes}</h2>
+          </header>
+          <div>
+            <div>
+              <TodoList todos={todosOf(ui, lines)} />
+            </div>
+          </div>
+        </section>
+      </div>
+      <section class="panel">
+        <Workloads ui={ui} />
+      </section>
+      <CommandPanel texts={['secco get workloads -A']} />
+    </>
+  )
+}
+
+function render({ ui }: Call): View {
+  const states = countStates(ui)
+  return {
+    title: 'Fleet',
+    facts: [
+      <bdi>{ui.place}</bdi>,
+      counted(states.total, 'container'),
+      counted(ui.lines().length, 'workload'),
+      counted(ui.sources.nodes().length, 'node'),
+      `as of ${clockText(ui.now())}`
+    ],
+    actions: (
+      <>
+        <a class="btn" href="/profiler">
+          Record a container
+        </a>
+        <a class="btn" href="/rules#new">
+          Learn a namespace
+        </a>
+      </>
+    ),
+    body: bodyOf(ui, states)
+  }
+}
+
+export const fleetPage: Page = {
+  path: '/',
+  live: true,
+  nav: 'Fleet',
+  needs: { verb: 'list', resource: 'seccompprofiles' },
+  render
+}

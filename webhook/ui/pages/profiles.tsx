@@ -1,0 +1,186 @@
+import type { VNode } from 'preact'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
+import { isEmergency } from '../../../src/seccomp/render/emergency.js'
+import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
+import type { Call } from '../model/context.js'
+import { keyOf, profileHref } from '../model/derived.js'
+import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
+import { Filters, FormError, TextField } from '../parts/forms.js'
+import { DigestMark, Moment, Tag } from '../parts/marks.js'
+import type { Page, View } from '../parts/page.js'
+import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { Pager, type Row, Table } from '../parts/table.js'
+
+const perPage = 50
+
+function allowedNames(profile: SeccompProfile): number {
+  return new Set(
+    (profile.spec.seccomp?.syscalls ?? [])
+      .filter(({ action }) => action === 'SCMP_ACT_ALLOW')
+      .flatMap(({ names }) => names)
+  ).size
+}
+
+function rowOf(profile: SeccompProfile, now: number): Row {
+  const key = keyOf(profile)
+  const { status, spec } = profile
+  const last = status?.approvals?.at(-1)
+  return {
+    key,
+    cells: [
+      <>
+        <a href={profileHref(key)}>
+          <bdi>{key}</bdi>
+        </a>
+        {spec.workload !== undefined && (
+          <span class="sub">
+            <bdi>
+              {spec.workload.kind} {spec.workload.name}
+            </bdi>
+          </span>
+        )}
+      </>,
+      <DigestMark digest={status?.revision} />,
+      numberText(allowedNames(profile)),
+      numberText(sizeOfSet(status?.observed ?? {})),
+      <bdi>{spec.extends?.join(', ') ?? 'nothing'}</bdi>,
+      status?.nodes === undefined ? (
+        <span class="muted">not delivered</span>
+      ) : (
+        <Tag
+          text={`${status.nodes.ready} of ${status.nodes.total}`}
+          tone={status.nodes.ready === status.nodes.total ? 'ok' : 'warn'}
+          shape={status.nodes.ready === status.nodes.total ? 'yes' : 'open'}
+        />
+      ),
+      last === undefined ? (
+        <span class="muted">nobody yet</span>
+      ) : (
+        <>
+          <bdi>{last.by}</bdi>
+          <span class="sub">
+            <Moment at={last.at} now={now} />
+          </span>
+        </>
+      )
+    ]
+  }
+}
+
+function ImportPanel(): VNode {
+  return (
+    <section class="panel" id="import" aria-labelledby="h-import">
+      <header>
+        <h2 id="h-import">Import</h2>
+        <p>OCI, docker, operator, strace, gadget: the format is recognized</p>
+      </header>
+      <form class="body stack" data-import data-url="/api/v1/import">
+        <label class="drop" data-drop>
+          <span class="strong">Drop files here, or choose them</span>
+          <span class="muted">JSON, YAML or a trace; up to 4 MB</span>
+          <input type="file" name="files" multiple />
+        </label>
+        <div class="row">
+          <TextField name="namespace" label="Namespace" value="default" maxlength={63} />
+          <TextField
+            name="name"
+            label="Name, for one file"
+            maxlength={253}
+            placeholder="from the file"
+          />
+        </div>
+        <FormError />
+        <div data-import-result aria-live="polite" />
+        <div class="row">
+          <button class="btn" type="submit" value="try">
+            Look at it
+          </button>
+          <button class="btn primary" type="submit" value="keep">
+            Import
+          </button>
+        </div>
+      </form>
+    </section>
+  )
+}
+
+const columns = [
+  ...['Profile', 'Revision'],
+  { title: 'Approved', num: true },
+  { title: 'Observed', num: true },
+  ...['Built on', 'Nodes', 'Approved by']
+]
+
+function NoProfiles({ any }: { any: boolean }): VNode {
+  if (any)
+    return <EmptyBody what="No profile has this name." next={<a href="/profiles">Show all</a>} />
+  return (
+    <EmptyBody
+      what="There is no profile yet."
+      next="The first observation of a workload makes one, or an import below, or secco profile apply."
+    />
+  )
+}
+
+async function render({ ui, identity, query }: Call): Promise<View> {
+  const { q = '', builtin = '' } = query
+  const isBuiltin = builtin === 'yes'
+  const all = isBuiltin
+    ? builtinProfiles
+    : ui.sources.profiles().filter((profile) => !isEmergency(profile))
+  const found = all.filter((profile) => keyOf(profile).includes(q.toLowerCase()))
+  const { items, ...place } = listPage(found, query['page'], perPage)
+  const mayImport = await identity.can('create', 'seccompprofiles')
+  return {
+    title: 'Profiles',
+    facts: [counted(all.length, 'profile')],
+    actions: (
+      <>
+        <a class="btn" href="/compare">
+          Compare two
+        </a>
+        <a class="btn" href={isBuiltin ? '/profiles' : '/profiles?builtin=yes'}>
+          {isBuiltin ? 'Your own' : 'Built in'}
+        </a>
+      </>
+    ),
+    body: (
+      <>
+        <section class="panel">
+          <Filters label="Filter profiles" value={q} placeholder="namespace/name" />
+        </section>
+        <section class="panel">
+          {items.length === 0 ? (
+            <NoProfiles any={all.length > 0} />
+          ) : (
+            <>
+              <Table
+                caption={isBuiltin ? 'Profiles that come with Secco' : 'Profiles'}
+                columns={columns}
+                rows={items.map((profile) => rowOf(profile, ui.now()))}
+                live="profiles"
+              />
+              <Pager
+                {...place}
+                what="profiles"
+                href={(to) => hrefWith('/profiles', { q, builtin, page: String(to) })}
+              />
+            </>
+          )}
+        </section>
+        {mayImport && <ImportPanel />}
+        <CommandPanel
+          texts={['secco get profiles -A', 'secco import -f FILE | secco profile apply -f -']}
+        />
+      </>
+    )
+  }
+}
+
+export const profilesPage: Page = {
+  path: '/profiles',
+  nav: 'Profiles',
+  needs: { verb: 'list', resource: 'seccompprofiles' },
+  render
+}

@@ -1,0 +1,254 @@
+import type { VNode } from 'preact'
+import { plural } from '../../../src/lib/plural.js'
+import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
+import type { Review } from '../../../src/seccomp/review/review.js'
+import type { Call, Ui } from '../model/context.js'
+import { derivedOf, workloadHref } from '../model/derived.js'
+import { type Change, changesOf, proposalOf } from '../model/proposal.js'
+import { modeOf, titleOf, type WorkloadLine } from '../model/workloads.js'
+import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
+import { shortDigest } from '../parts/format.js'
+import { ActionForm, FormError } from '../parts/forms.js'
+import { Icon } from '../parts/icons.js'
+import { CheckLine, DigestMark, Ladder, Moment, Tag } from '../parts/marks.js'
+import type { Page, View } from '../parts/page.js'
+import { Command, Facts, Panel } from '../parts/panels.js'
+import { PromotePanel } from '../parts/promote-view.js'
+import { RiskPanel } from '../parts/workload-parts.js'
+import { mustFindLine } from './workload.js'
+
+/** Everything that the panels of one review show. */
+interface Shown {
+  ui: Ui
+  line: WorkloadLine
+  review: Review
+  changes: readonly Change[]
+  approved: ReadonlySet<string>
+  observed: ReadonlySet<string>
+  proposal: { digest: string; problem: string }
+  may: boolean
+}
+
+const metOf = ({ evidence }: Review) => evidence.filter(({ ok }) => ok).length
+const instancesOf = ({ profile }: WorkloadLine) => profile.status?.instances ?? []
+
+function gatesPanel({ line, review, proposal }: Shown): VNode {
+  const { nodes } = line.profile.status ?? {}
+  const { risk, evidence } = review
+  const met = metOf(review)
+  const gates = [
+    [
+      'On all nodes',
+      nodes === undefined ? 'nothing is delivered yet' : `${nodes.ready} of ${nodes.total}`,
+      nodes !== undefined && nodes.ready === nodes.total
+    ],
+    ['Evidence', `${met} of ${evidence.length}`, met === evidence.length],
+    [
+      'Not below RuntimeDefault',
+      risk === undefined ? 'unknown' : `${risk.fewerThanRuntimeDefault} fewer`,
+      risk !== undefined && risk.beyondRuntimeDefault.length === 0
+    ],
+    ['Renders', proposal.problem === '' ? 'yes' : proposal.problem, proposal.problem === '']
+  ] as const
+  return (
+    <Panel id="h-gates" title="Gates" body="">
+      <ul class="checks" data-live="gates">
+        {gates.map(([word, value, ok]) => (
+          <CheckLine word={word} value={value} ok={ok} open="open" />
+        ))}
+      </ul>
+    </Panel>
+  )
+}
+
+function originPanel({ ui, line }: Shown): VNode {
+  const now = ui.now()
+  const instances = instancesOf(line)
+  const [firstSeen] = instances.map((one) => one.firstSeen ?? one.lastSeen).sort()
+  const nodes = [...new Set(instances.map(({ node }) => node))]
+  const images = [...new Set(instances.flatMap(({ image }) => image ?? []))]
+  return (
+    <Panel id="h-who" title="Where it comes from" body="">
+      <Facts
+        entries={[
+          ['First seen', <Moment at={firstSeen} now={now} never="unknown" />],
+          ['Last new call', <Moment at={line.profile.status?.lastNew} now={now} never="unknown" />],
+          ['Nodes', <bdi>{nodes.join(', ') || 'unknown'}</bdi>],
+          ['Images', <bdi>{images.slice(0, 3).join(', ') || 'unknown'}</bdi>]
+        ]}
+      />
+    </Panel>
+  )
+}
+
+/** Containers and nodes that an approval would reach. */
+function radiusOf({ ui, line }: Shown): { containers: number; nodes: number } {
+  const own = ui.sources.containers()?.usersOf(line.key) ?? []
+  if (own.length > 0)
+    return { containers: own.length, nodes: new Set(own.map(({ node }) => node)).size }
+  const alive = instancesOf(line).filter(({ ended }) => !ended)
+  return { containers: line.containers, nodes: new Set(alive.map(({ node }) => node)).size }
+}
+
+function radiusView(shown: Shown): VNode {
+  const { ui, line } = shown
+  const { containers, nodes } = radiusOf(shown)
+  const simulated =
+    ui.offers('POST', '/api/v1/simulate') && line.profile.status?.revision !== undefined
+  return (
+    <div class="body">
+      <div class="blast">
+        <div>
+          <b>{containers}</b>
+          <span>containers</span>
+        </div>
+        <div>
+          <b>{nodes}</b>
+          <span>nodes</span>
+        </div>
+        <div>
+          <b data-simulate={simulated ? line.key : undefined}>–</b>
+          <span>would be denied</span>
+        </div>
+      </div>
+      <p class="small muted" data-simulate-words>
+        Nothing that runs changes before it restarts.
+      </p>
+    </div>
+  )
+}
+
+function approveForm({ line, review, changes, approved, proposal, may }: Shown): VNode {
+  if (!may) {
+    return (
+      <div class="body">
+        <p class="muted">
+          You may look, not approve: your right to approve this profile is missing.
+        </p>
+      </div>
+    )
+  }
+  const { digest } = proposal
+  const [met, all] = [metOf(review), review.evidence.length]
+  return (
+    <ActionForm
+      id="approve"
+      class="body stack"
+      url={`/api/v1/profiles/${line.key}/approve`}
+      then="reload"
+      label="Approve"
+    >
+      <input type="hidden" name="expect" value={digest} data-expect />
+      <div class="field">
+        <label for="why">Reason</label>
+        <textarea
+          id="why"
+          name="reason"
+          rows={3}
+          required
+          maxlength={1000}
+          aria-describedby="why-h"
+        />
+        <small id="why-h">kept with the approval, in the audit log</small>
+      </div>
+      {met < all && (
+        <p class="small warn">
+          <Icon name="open" /> Evidence is {met} of {all}: what is missing is on the{' '}
+          <a href={workloadHref(line.key)}>workload's page</a>.
+        </p>
+      )}
+      <FormError />
+      <button
+        class="btn primary wide"
+        type="submit"
+        disabled={changes.length === 0 && approved.size > 0 && !isApprovalStale(line.profile.spec)}
+      >
+        Approve <span data-digest>{digest === '' ? '' : `sha256:${shortDigest(digest)}`}</span>
+      </button>
+    </ActionForm>
+  )
+}
+
+function bodyOf(shown: Shown): VNode {
+  const { ui, line, review, changes, approved, observed, may } = shown
+  const unchanged = [...observed].filter((name) => approved.has(name)).length
+  const instances = instancesOf(line).length
+  return (
+    <div class="cols">
+      <div class="stack">
+        <ChangeTable changes={changes} unchanged={unchanged} instances={instances} now={ui.now()} />
+        <div class="three">
+          {gatesPanel(shown)}
+          <RiskPanel {...review} />
+          {originPanel(shown)}
+        </div>
+        <ChangeDocument changes={changes} />
+      </div>
+      <div class="stack">
+        <Panel id="h-blast" title="Blast radius" note="on your approval">
+          {radiusView(shown)}
+          {approveForm(shown)}
+          <div class="body stack">
+            <h3>The same on the command line</h3>
+            <Command text={`secco diff ${line.key}`} />
+            <Command text={`secco profile approve ${line.key} --reason WHY`} />
+          </div>
+        </Panel>
+        <section class="panel" aria-label="Promote and roll back">
+          <PromotePanel
+            line={line}
+            may={may}
+            offered={ui.offers('POST', '/api/v1/promote')}
+            now={ui.now()}
+          />
+        </section>
+      </div>
+    </div>
+  )
+}
+
+async function render(call: Call): Promise<View> {
+  const { ui, identity, params } = call
+  const line = mustFindLine(call)
+  const { profile } = line
+  const derived = derivedOf(ui.sources, ui.now())
+  const { counts } = ui.sources.discovery.of(line.namespace, profile.metadata.name)
+  const changes = changesOf(profile, counts)
+  const shown: Shown = {
+    ...{ ui, line, changes },
+    review: derived.review(profile),
+    approved: new Set((profile.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names)),
+    observed: new Set(Object.values(profile.status?.observed ?? {}).flat()),
+    proposal: proposalOf(profile, changes, derived),
+    may: await identity.can('approve', 'seccompprofiles', params['namespace'], params['name'])
+  }
+  return {
+    title: `Review: ${titleOf(line)}`,
+    still: true,
+    crumbs: [
+      { text: 'Fleet', href: '/' },
+      { text: 'Review', href: '/review' },
+      { text: `${line.namespace}/${line.name}`, href: workloadHref(line.key) }
+    ],
+    facts: [
+      <>
+        approved <DigestMark digest={profile.status?.revision} />,{' '}
+        {plural(shown.approved.size, 'call')}
+      </>,
+      <>
+        proposed <DigestMark digest={shown.proposal.digest} none="nothing" />
+      </>,
+      <Tag text={`${shown.observed.size} observed`} />
+    ],
+    actions: <Ladder now={modeOf(line)} />,
+    body: bodyOf(shown)
+  }
+}
+
+export const reviewPage: Page = {
+  path: '/review/:namespace/:name',
+  live: true,
+  under: '/review',
+  needs: { verb: 'get', resource: 'seccompprofiles' },
+  render
+}

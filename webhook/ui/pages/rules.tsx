@@ -1,0 +1,226 @@
+import type { VNode } from 'preact'
+import { rootNamespace } from '../../../src/api/names.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
+import type { Snapshot } from '../../../src/rules/snapshot.js'
+import { type CheckResult, checkObject, readObjects } from '../../admission/check-pod.js'
+import type { Containers } from '../model/containers.js'
+import type { Call } from '../model/context.js'
+import { profileHref } from '../model/derived.js'
+import type { InventoryItem } from '../model/inventory.js'
+import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
+import { counted, listPage } from '../parts/format.js'
+import { ActionForm, Of } from '../parts/forms.js'
+import { ModeMark, NotedTag, Tag } from '../parts/marks.js'
+import type { Page, View } from '../parts/page.js'
+import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { podOf, PodTest } from '../parts/pod-test.js'
+import { fieldsOf, RuleForm } from '../parts/rule-form-view.js'
+import { Pager, type Row, Table } from '../parts/table.js'
+
+const perPage = 50
+const mostPods = 200
+
+interface May {
+  write: boolean
+  remove: boolean
+}
+
+function Actions({ line: { key, rule }, may }: { line: RuleLine; may: May }): VNode {
+  if (!may.write && !may.remove) return <span class="muted">–</span>
+  const { name } = rule.metadata
+  return (
+    <div class="row">
+      {may.write && fieldsOf(rule) !== undefined && (
+        <a class="btn s" href={`/rules?change=${encodeURIComponent(key)}#new`}>
+          Change
+          <Of what={name} />
+        </a>
+      )}
+      {may.remove && (
+        <ActionForm
+          class="inline"
+          method="DELETE"
+          url={`/api/v1/rules/${key}`}
+          then="reload"
+          confirm={name}
+        >
+          <button class="btn s" type="submit">
+            Delete
+            <Of what={name} />
+          </button>
+        </ActionForm>
+      )}
+    </div>
+  )
+}
+
+function Notes({ shadowedBy, problems }: RuleLine): VNode {
+  if (shadowedBy === undefined && problems.length === 0) return <span class="muted">none</span>
+  return (
+    <>
+      {shadowedBy !== undefined && <Tag text={`shadowed by ${shadowedBy}`} tone="warn" />}
+      {problems.map((message) => (
+        <NotedTag text="problem" tone="bad" note={message} alarming />
+      ))}
+    </>
+  )
+}
+
+function Pods({ rule: { metadata, spec } }: RuleLine): VNode {
+  const { namespace = rootNamespace } = metadata
+  const all = spec.namespaceSelector === undefined ? 'all' : selectorText(spec.namespaceSelector)
+  return (
+    <>
+      <bdi class="mono">{selectorText(spec.podSelector)}</bdi>
+      <span class="sub">
+        namespaces: <bdi>{namespace === rootNamespace ? all : namespace}</bdi>
+      </span>
+    </>
+  )
+}
+
+function ProfileLink({ rule: { metadata, spec } }: RuleLine): VNode {
+  if (spec.profile === undefined) return <span class="muted">its own</span>
+  const { namespace = metadata.namespace ?? rootNamespace, name } = spec.profile
+  const profile = `${namespace}/${name}`
+  return (
+    <a class="mono" href={profileHref(profile)}>
+      <bdi>{profile}</bdi>
+    </a>
+  )
+}
+
+function rowOf(line: RuleLine, may: May): Row {
+  const { key, rule, shadowedBy, problems } = line
+  const { spec, metadata } = rule
+  return {
+    key,
+    attention: problems.length > 0 ? 'bad' : shadowedBy === undefined ? '' : 'warn',
+    cells: [
+      spec.priority ?? 0,
+      <>
+        <bdi>{metadata.name}</bdi>
+        <span class="sub">{metadata.namespace ?? rootNamespace}</span>
+      </>,
+      <Pods {...line} />,
+      <>
+        <bdi class="mono">{spec.containers?.join(', ') ?? '*'}</bdi>
+        {spec.images !== undefined && (
+          <span class="sub">
+            images: <bdi>{spec.images.join(', ')}</bdi>
+          </span>
+        )}
+      </>,
+      <ProfileLink {...line} />,
+      <ModeMark mode={spec.mode} />,
+      spec.whenNotReady ?? 'RuntimeDefault',
+      <Notes {...line} />,
+      <Actions line={line} may={may} />
+    ]
+  }
+}
+
+const columns = [
+  ...['Priority', 'Rule', 'Pods', 'Containers', 'Profile', 'Mode'],
+  ...['If not ready', 'Notes', 'Actions']
+]
+
+interface ListProps {
+  lines: readonly RuleLine[]
+  page: string | undefined
+  may: May
+}
+
+function RuleList({ lines, page, may }: ListProps): VNode {
+  if (lines.length === 0) {
+    const next = (
+      <>
+        Pods can ask by label (<code>secco.dev/learn: "true"</code>,{' '}
+        <code>secco.dev/profile: NAME</code>); a rule decides for them.
+      </>
+    )
+    return <EmptyBody what="There is no rule yet." next={next} />
+  }
+  const { items, ...place } = listPage(lines, page, perPage)
+  return (
+    <>
+      <Table
+        caption="Rules"
+        note="in the order in which they are asked"
+        columns={columns}
+        rows={items.map((line) => rowOf(line, may))}
+        heading={1}
+        live="rules"
+      />
+      <Pager {...place} what="rules" href={(to) => `/rules?page=${to}`} />
+    </>
+  )
+}
+
+/** Returns one pod of each workload: there may be a hundred thousand, and those of a workload are alike. */
+function podsOf(running: Containers | undefined): InventoryItem[] {
+  const pods: InventoryItem[] = []
+  for (const { items } of running?.groups() ?? []) {
+    const [first] = items.values()
+    if (first !== undefined) pods.push(first)
+    if (pods.length >= mostPods) break
+  }
+  return pods
+}
+
+/** Decides on the pods of a document as the webhook would. */
+function decide(snapshot: Snapshot, document: string): { results: CheckResult[]; problem: string } {
+  try {
+    const objects = readObjects(document, 'pod')
+    const results = objects.flatMap((each) => checkObject(snapshot, each, 'default') ?? [])
+    return { results, problem: '' }
+  } catch (error) {
+    return { results: [], problem: toSeccoError(error).message }
+  }
+}
+
+async function render({ ui, identity, query }: Call): Promise<View> {
+  const lines = ruleLines(ui.sources.rules())
+  const may = {
+    write: await identity.can('update', 'seccomprules'),
+    remove: await identity.can('delete', 'seccomprules')
+  }
+  const running = ui.sources.containers()
+  const picked = running?.find(query['pod'] ?? '')
+  // A pod in the address is decided without JavaScript too.
+  const document = query['document'] ?? (picked === undefined ? undefined : podOf(picked))
+  const answer =
+    document === undefined ? { results: [], problem: '' } : decide(ui.sources.snapshot(), document)
+  const asked = lines.find(({ key }) => key === query['change'])
+  const shadowed = lines.filter(({ shadowedBy }) => shadowedBy !== undefined).length
+  return {
+    title: 'Rules',
+    facts: [
+      `${counted(lines.length, 'rule')}, first match per container wins`,
+      'rules in a namespace may only tighten',
+      shadowed > 0 ? `${shadowed} can never win` : 'none is shadowed'
+    ],
+    actions: may.write && (
+      <a class="btn primary" href="#new">
+        New rule
+      </a>
+    ),
+    body: (
+      <>
+        <section class="panel">
+          <RuleList lines={lines} page={query['page']} may={may} />
+        </section>
+        <PodTest pods={podsOf(running)} picked={query['pod']} document={document} {...answer} />
+        {may.write && <RuleForm rule={asked === undefined ? undefined : fieldsOf(asked.rule)} />}
+        <CommandPanel texts={['secco get rules -A', 'secco rule apply -f rule.yaml']} />
+      </>
+    )
+  }
+}
+
+export const rulesPage: Page = {
+  path: '/rules',
+  nav: 'Rules',
+  needs: { verb: 'list', resource: 'seccomprules' },
+  render
+}

@@ -1,0 +1,200 @@
+import type { VNode } from 'preact'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { plural } from '../../../src/lib/plural.js'
+import { reasonLine } from '../../../src/seccomp/policy/why.js'
+import { isBase } from '../../../src/seccomp/render/base.js'
+import { sightingsOf } from '../../../src/seccomp/render/observed-by.js'
+import type { DenialView } from '../../views/denial-view.js'
+import { keyOf } from '../model/derived.js'
+import type { Cell } from '../model/grid.js'
+import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
+import { Moment, Tag } from './marks.js'
+import { Command } from './panels.js'
+
+interface Props {
+  profile: SeccompProfile
+  cell: Cell | undefined
+  abi: string
+  /** Of this profile, newest last. */
+  denials: readonly DenialView[]
+  mayDecide: boolean
+  now: number
+}
+
+type Shown = Props & { cell: Cell }
+
+function Tags({ cell }: { cell: Cell }): VNode {
+  const { allowed, observed, denied, risk, count } = cell
+  const approved = cell.conditional ? 'approved with conditions' : 'approved'
+  return (
+    <p class="row">
+      {cell.isNew && <Tag text="+ not approved" tone="warn" />}
+      {allowed && <Tag text={approved} tone="ok" shape="yes" />}
+      {observed && <Tag text={count > 0 ? `observed ${plural(count, 'time')}` : 'observed'} />}
+      {denied > 0 && (
+        <Tag text={`× denied ${plural(denied, 'time')}`} tone={cell.expected ? '' : 'bad'} />
+      )}
+      {!observed && !allowed && denied === 0 && <Tag text="not allowed, never asked" />}
+      <Tag
+        text={risk === undefined ? 'no particular risk' : `${risk.level} risk`}
+        tone={risk?.level === 'high' ? 'warn' : ''}
+      />
+    </p>
+  )
+}
+
+function lastDenialOf({ denials, cell }: Shown): DenialView | undefined {
+  return denials.findLast(({ syscall }) => syscall === cell.name)
+}
+
+function Who(shown: Shown): VNode {
+  const { profile, cell } = shown
+  const seen = sightingsOf(profile).get(cell.name)
+  if (seen !== undefined) {
+    const all = (profile.status?.instances ?? []).length
+    return (
+      <>
+        {seen.instances === 0
+          ? 'an instance that is forgotten'
+          : `${seen.instances} of ${all} instances`}
+        {seen.nodes.length > 0 && (
+          <>
+            {' '}
+            on <bdi>{seen.nodes.join(', ')}</bdi>
+          </>
+        )}
+        , through {seen.abis.join(', ')}
+      </>
+    )
+  }
+  const last = lastDenialOf(shown)
+  if (last === undefined) return <>nobody asked</>
+  return (
+    <>
+      <bdi>{last.comm === '' ? 'unknown' : last.comm}</bdi> in{' '}
+      <bdi class="mono">{last.container.slice(0, 12)}</bdi> on <bdi>{last.node}</bdi>
+    </>
+  )
+}
+
+function When(shown: Shown): VNode {
+  const { profile, cell, now } = shown
+  const seen = sightingsOf(profile).get(cell.name)
+  if (seen === undefined) return <Moment at={lastDenialOf(shown)?.lastSeen} now={now} />
+  return (
+    <>
+      first <Moment at={seen.first} now={now} never="unknown" /> last{' '}
+      <Moment at={seen.last} now={now} never="unknown" />
+    </>
+  )
+}
+
+function Why({ profile, cell }: Shown): VNode {
+  if (cell.reasons.length > 0) {
+    return (
+      <ul>
+        {cell.reasons.map((reason) => (
+          <li>
+            <bdi>{reasonLine(reason)}</bdi>
+          </li>
+        ))}
+      </ul>
+    )
+  }
+  if (profile.spec.seccomp === undefined)
+    return <>Nothing is approved yet; in learn only RuntimeDefault denies.</>
+  return <>No rule names it: enforce denies it with EPERM.</>
+}
+
+function DecideForm({ profile, cell, mayDecide }: Shown): VNode | null {
+  const { name, allowed } = cell
+  if (allowed && isBase(name)) {
+    return (
+      <p class="muted small">
+        Every container needs it to start, run or end: it cannot be denied here.
+      </p>
+    )
+  }
+  if (!mayDecide) return null
+  return (
+    <ActionForm
+      class="stack tight actions"
+      url={`/api/v1/profiles/${keyOf(profile)}/calls`}
+      then="reload"
+    >
+      <Hidden name={allowed ? 'refuse' : 'allow'} kind="list" value={name} />
+      <NamedField
+        id="call-why"
+        name="reason"
+        label="Reason"
+        required
+        maxlength={200}
+        placeholder="why"
+      />
+      <FormError />
+      <button class={`btn ${allowed ? 'danger' : 'primary'}`} type="submit">
+        {allowed ? 'Deny' : 'Allow'} {name}
+      </button>
+    </ActionForm>
+  )
+}
+
+function NoCall(): VNode {
+  return (
+    <section class="panel call" id="call" data-key="call" tabindex={-1} aria-live="polite">
+      <header>
+        <h2>One syscall</h2>
+      </header>
+      <div class="body">
+        <p class="muted">
+          Choose a square of the grid: who asked for it, when, and why it is allowed or not.
+        </p>
+      </div>
+    </section>
+  )
+}
+
+/** Who asks for a syscall, when, why it is treated as it is, and the way to change it. */
+export function CallPanel(props: Props): VNode {
+  const { profile, cell, abi } = props
+  if (cell === undefined) return <NoCall />
+  const shown = { ...props, cell }
+  const flag = cell.allowed ? '--refuse' : '--allow'
+  return (
+    <section
+      class="panel call"
+      id="call"
+      data-key="call"
+      tabindex={-1}
+      aria-labelledby="call-name"
+      aria-live="polite"
+    >
+      <header>
+        <h2 id="call-name">{cell.name}</h2>
+        <p>
+          number {cell.number}, {abi}
+        </p>
+      </header>
+      <div class="body stack">
+        <Tags cell={cell} />
+        {cell.risk !== undefined && <p>{cell.risk.reason}</p>}
+        <dl>
+          <dt>Who</dt>
+          <dd>
+            <Who {...shown} />
+          </dd>
+          <dt>When</dt>
+          <dd>
+            <When {...shown} />
+          </dd>
+          <dt>Why</dt>
+          <dd>
+            <Why {...shown} />
+          </dd>
+        </dl>
+        <DecideForm {...shown} />
+        <Command text={`secco profile call ${keyOf(profile)} ${flag} ${cell.name} --reason WHY`} />
+      </div>
+    </section>
+  )
+}

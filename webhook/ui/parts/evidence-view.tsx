@@ -1,0 +1,130 @@
+import type { VNode } from 'preact'
+import type { EvidenceItem } from '../../../src/seccomp/review/evidence.js'
+import type { Estimate } from '../../../src/seccomp/review/unseen.js'
+import { Icon } from './icons.js'
+import { Facts } from './panels.js'
+
+const words: Readonly<Record<string, string>> = {
+  instances: 'Instances',
+  whole: 'Seen from the start',
+  nodes: 'Nodes',
+  kernels: 'Kernels',
+  image: 'One image',
+  abis: 'ABIs',
+  start: 'Start',
+  serve: 'Serving',
+  reload: 'Reload',
+  stop: 'Stop',
+  probe: 'Probe',
+  lost: 'Nothing lost',
+  quiet: 'Quiet'
+}
+
+/** The evidence of completeness, and for each missing item what to do. */
+export function EvidenceList({ evidence }: { evidence: readonly EvidenceItem[] }): VNode {
+  const met = evidence.filter(({ ok }) => ok).length
+  return (
+    <section class="panel" aria-labelledby="h-ev">
+      <header>
+        <h2 id="h-ev">Evidence</h2>
+        <p class="strong">
+          {met} of {evidence.length}
+        </p>
+      </header>
+      <div class="body">
+        <ul class="checks">
+          {evidence.map(({ item, ok, detail, next }) => (
+            <li>
+              {ok ? <Icon name="yes" tone="ok" /> : <Icon name="open" tone="warn" />}
+              <span>
+                {words[item] ?? item}
+                <span class="vh">{ok ? ': met' : ': missing'}</span>
+              </span>
+              <span class="v">
+                <bdi>{detail}</bdi>
+              </span>
+              {next !== undefined && <span class="hint">{next}</span>}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </section>
+  )
+}
+
+function rangeView(estimate: Exclude<Estimate, { tooFew: true }>): VNode {
+  const { seen, expected, upper } = estimate
+  const most = seen + upper || 1
+  const x = (value: number) => Math.round((value / most) * 320)
+  return (
+    <svg
+      class="range"
+      viewBox="0 0 328 44"
+      role="img"
+      aria-label={`${seen} seen, ${Math.round(seen + expected)} expected, at most ${Math.ceil(seen + upper)}`}
+    >
+      <rect class="tr" x="0" y="8" width="320" height="12" />
+      <rect class="ob" x="0" y="8" width={x(seen)} height="12" />
+      <rect class="un" x={x(seen)} y="8" width={Math.max(0, 320 - x(seen))} height="12" />
+      <rect class="pt" x={x(seen + expected)} y="4" width="2" height="20" />
+      <text x="0" y="38">
+        {seen} seen
+      </text>
+      <text x="320" y="38" text-anchor="end">
+        {Math.ceil(seen + upper)}
+      </text>
+    </svg>
+  )
+}
+
+/** The estimate of calls that were not seen yet: the range, then its inputs. */
+export function UnseenPanel({ estimate, text }: { estimate: Estimate; text: string }): VNode {
+  const head = (
+    <header>
+      <h2 id="h-un">Still unseen</h2>
+      <p>an estimate, never a gate of its own</p>
+    </header>
+  )
+  if ('tooFew' in estimate) {
+    return (
+      <section class="panel" aria-labelledby="h-un">
+        {head}
+        <div class="body stack">
+          <p class="strong">No estimate yet</p>
+          <p class="muted">
+            {text}. At least 5 instances, each seen from its first instruction, are needed: scale it
+            up or restart it.
+          </p>
+        </div>
+      </section>
+    )
+  }
+  const { lower, upper, once, twice, next, coverage } = estimate
+  return (
+    <section class="panel" aria-labelledby="h-un">
+      {head}
+      <div class="body stack">
+        <p class="estimate">
+          {Math.floor(lower)} to {Math.ceil(upper)} <small>calls nobody saw yet (95 %)</small>
+        </p>
+        {rangeView(estimate)}
+        <Facts
+          entries={[
+            ['Seen in one instance only', String(once)],
+            ['Seen in exactly two', String(twice)],
+            ['Known share of an instance’s calls', `${(coverage * 100).toFixed(1)} %`],
+            ['New ones in the next instance', `at most ${next.atMost.toFixed(2)}`]
+          ]}
+        />
+        <details>
+          <summary>How this is computed</summary>
+          <p class="small">
+            Chao2 for incidence data: the number of calls that were seen in none is estimated from
+            those seen in one and in two instances. It is a lower bound, and traffic is not random:
+            take it as one piece of evidence.
+          </p>
+        </details>
+      </div>
+    </section>
+  )
+}

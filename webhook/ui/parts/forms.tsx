@@ -1,0 +1,125 @@
+import type { ComponentChildren, VNode } from 'preact'
+
+/** Attributes of a text field, as HTML has them. */
+interface TextAttributes {
+  id?: string
+  class?: string
+  value?: string
+  required?: boolean
+  maxlength?: number
+  placeholder?: string
+  inputmode?: 'numeric'
+}
+
+/** A labelled text field. */
+export function TextField(props: TextAttributes & { name: string; label: string }): VNode {
+  const { label, ...attributes } = props
+  return (
+    <label class="field">
+      {label}
+      <input type="text" {...attributes} />
+    </label>
+  )
+}
+
+/** A text field under its label. */
+export function NamedField(
+  props: TextAttributes & { id: string; name: string; label: string }
+): VNode {
+  const { label, ...attributes } = props
+  return (
+    <div class="field">
+      <label for={props.id}>{label}</label>
+      <input type="text" {...attributes} />
+    </div>
+  )
+}
+
+/** A value that is sent without anybody seeing it. */
+export function Hidden(props: { name: string; value: string; kind?: 'list' | 'boolean' }): VNode {
+  return <input type="hidden" name={props.name} data-kind={props.kind} value={props.value} />
+}
+
+/** Where the browser writes what went wrong with a form. */
+export function FormError(): VNode {
+  return <p class="form-error" role="alert" />
+}
+
+/** A form that the browser sends to the API as JSON (webhook/ui/browser/actions.ts). */
+export function ActionForm(props: {
+  url: string
+  method?: 'PUT' | 'DELETE'
+  /** Where to go after it: `reload`, or a path whose `:name` parts the answer fills. */
+  then: string
+  /** What a person has to type or confirm first. */
+  confirm?: string
+  class?: string
+  id?: string
+  label?: string
+  children: ComponentChildren
+}): VNode {
+  return (
+    <form
+      id={props.id}
+      class={props.class}
+      data-action
+      data-method={props.method}
+      data-url={props.url}
+      data-then={props.then}
+      data-confirm={props.confirm}
+      aria-label={props.label}
+    >
+      {props.children}
+    </form>
+  )
+}
+
+/** The search field and filters of a list; it works without JavaScript. */
+export function Filters(props: {
+  label: string
+  value: string
+  placeholder: string
+  action?: string
+  children?: ComponentChildren
+}): VNode {
+  const { label, value, placeholder, action, children } = props
+  return (
+    <form class="filters" role="search" aria-label={label} method="get" action={action}>
+      <label class="field">
+        Search
+        <input type="search" name="q" value={value} placeholder={placeholder} />
+      </label>
+      {children}
+      <button class="btn" type="submit">
+        Filter
+      </button>
+    </form>
+  )
+}
+
+/** A labelled choice out of `[value, text]`. */
+export function Choice(props: {
+  label: string
+  name: string
+  chosen: string
+  options: readonly (readonly [string, string])[]
+}): VNode {
+  const { label, name, chosen, options } = props
+  return (
+    <label class="field">
+      {label}
+      <select name={name}>
+        {options.map(([value, text]) => (
+          <option value={value} selected={value === chosen}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+/** Words that only a screen reader needs, after a short button text. */
+export function Of({ what }: { what: string }): VNode {
+  return <span class="vh"> {what}</span>
+}

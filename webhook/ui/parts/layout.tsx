@@ -1,0 +1,222 @@
+import type { ComponentChildren, VNode } from 'preact'
+import type { Needs } from '../model/workloads.js'
+import { assetPaths } from './assets.js'
+import { Icon, Symbols } from './icons.js'
+import type { Page, View } from './page.js'
+import { renderMarkup } from './render.js'
+
+/** What stands around every page. */
+export interface Chrome {
+  pages: readonly Page[]
+  /** Path (in Fastify's form) of the page that is shown. */
+  path: string
+  needs: Needs
+  place: string
+  user: string
+  /** Number of nodes that are connected to other replicas of the hub. */
+  elsewhere: number
+}
+
+function Waiting({ count }: { count: number }): VNode | null {
+  if (count === 0) return null
+  return (
+    <>
+      {' '}
+      <span class="count">
+        {count}
+        <span class="vh"> need you</span>
+      </span>
+    </>
+  )
+}
+
+function Navigation({ pages, path, needs }: Chrome): VNode {
+  const shown = pages.find((page) => page.path === path)
+  const current = shown?.nav === undefined ? shown?.under : shown.path
+  return (
+    <nav class="nav" aria-label="Main">
+      <ul data-live="nav">
+        {pages
+          .filter(({ nav }) => nav !== undefined)
+          .map((page) => (
+            <li data-key={page.path}>
+              <a href={page.path} aria-current={page.path === current ? 'page' : undefined}>
+                {page.nav}
+                <Waiting count={page.count === undefined ? 0 : needs[page.count]} />
+              </a>
+            </li>
+          ))}
+      </ul>
+    </nav>
+  )
+}
+
+function Logo(): VNode {
+  return (
+    <svg aria-hidden="true">
+      <use href="#logo" />
+    </svg>
+  )
+}
+
+function Header(chrome: Chrome): VNode {
+  const { needs, place, user } = chrome
+  const waiting = needs.review + needs.denials + needs.nodes
+  return (
+    <header class="top">
+      <div>
+        <a class="brand" href="/">
+          <Logo />
+          Secco
+        </a>
+        <Navigation {...chrome} />
+        <div class="meta" data-live="needs">
+          <span class="who" data-key="who">
+            <bdi>{place}</bdi> · <bdi>{user}</bdi>
+          </span>
+          <button
+            class="btn s"
+            type="button"
+            data-log-out
+            data-key="out"
+            title={`${user} on ${place}`}
+          >
+            Log out
+          </button>
+          <span data-key="needs">
+            {waiting === 0 ? (
+              <span class="needs none">
+                <Icon name="yes" />
+                nothing needs you
+              </span>
+            ) : (
+              <a class="needs" href="/#needs-you">
+                <Icon name="tri" />
+                needs you: {waiting}
+              </a>
+            )}
+          </span>
+        </div>
+      </div>
+    </header>
+  )
+}
+
+function Crumbs({ crumbs }: { crumbs: NonNullable<View['crumbs']> }): VNode | null {
+  if (crumbs.length === 0) return null
+  return (
+    <ol class="crumbs" aria-label="Breadcrumbs">
+      {crumbs.map(({ text, href }) => (
+        <li>{href === undefined ? text : <a href={href}>{text}</a>}</li>
+      ))}
+    </ol>
+  )
+}
+
+function Head({ view }: { view: View }): VNode {
+  const live = (name: string) => (view.still === true ? undefined : name)
+  return (
+    <div class="head">
+      <div>
+        <Crumbs crumbs={view.crumbs ?? []} />
+        <h1>{view.title}</h1>
+        <p class="facts" data-live={live('facts')}>
+          {(view.facts ?? []).map((fact) => (
+            <span>{fact}</span>
+          ))}
+        </p>
+      </div>
+      {view.actions !== undefined && (
+        <div class="row actions" data-live={live('actions')}>
+          {view.actions}
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** Warns on pages of what runs and what was denied: a part of it must not look like all of it. */
+function Partial({ pages, path, elsewhere }: Chrome): VNode | null {
+  const shown = pages.find((page) => page.path === path)
+  if (elsewhere === 0 || shown?.live !== true) return null
+  const nodes = elsewhere === 1 ? '1 node speaks' : `${elsewhere} nodes speak`
+  return (
+    <p class="banner warn" id="elsewhere">
+      <Icon name="tri" /> {nodes} to another replica of the hub: what runs there, and what was
+      denied there, is not on this page. All of it: <code>secco ps --kubeconfig FILE</code>, and{' '}
+      <code>denials</code>, <code>explain</code>, <code>simulate</code>.
+    </p>
+  )
+}
+
+function documentOf(title: string, body: ComponentChildren): string {
+  const page = (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{`${title} · Secco`}</title>
+        <link rel="icon" href={assetPaths.icon} />
+        <link rel="stylesheet" href={assetPaths.style} />
+        <script src={assetPaths.script} type="module" />
+      </head>
+      <body>
+        <Symbols />
+        <a class="skip" href="#main">
+          Skip to content
+        </a>
+        {body}
+        <div id="notice" class="notice" role="status" aria-live="polite" />
+      </body>
+    </html>
+  )
+  return `<!doctype html>\n${renderMarkup(page)}`
+}
+
+/** Renders a whole page. */
+export function pageDocument(chrome: Chrome, view: View): string {
+  return documentOf(
+    view.title,
+    <>
+      <Header {...chrome} />
+      <main id="main">
+        <Head view={view} />
+        <noscript>
+          <p class="banner warn">
+            <Icon name="tri" /> JavaScript is off: everything can be read, and every action has its
+            command to copy.
+          </p>
+        </noscript>
+        <Partial {...chrome} />
+        {view.body}
+      </main>
+    </>
+  )
+}
+
+/** Renders a page for somebody without a session: it shows nothing of the installation. */
+export function messageDocument(title: string, body: ComponentChildren, refresh?: string): string {
+  return documentOf(
+    title,
+    <>
+      {refresh !== undefined && <meta http-equiv="refresh" content={`0;url=${refresh}`} />}
+      <header class="top">
+        <div>
+          <span class="brand">
+            <Logo />
+            Secco
+          </span>
+        </div>
+      </header>
+      <main id="main" class="message">
+        <section class="panel">
+          <div class="body stack">
+            <h1>{title}</h1>
+            {body}
+          </div>
+        </section>
+      </main>
+    </>
+  )
+}

@@ -1,0 +1,191 @@
+import type { VNode } from 'preact'
+import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
+import { type ConfinementState, stateWords } from '../../../src/confinement/state.js'
+import { ageText, shortDigest } from './format.js'
+import { Icon, type Shape } from './icons.js'
+
+const stateShapes: Readonly<Record<ConfinementState, Shape>> = {
+  unconfined: 'unconfined',
+  'runtime-default': 'default',
+  audit: 'audit',
+  enforced: 'enforce',
+  other: 'drift',
+  'not-protectable': 'none',
+  starting: 'open'
+}
+
+/** The state of a container by shape, word and colour. */
+export function StateMark({ state }: { state: ConfinementState }): VNode {
+  return (
+    <span class={`mode ${state}`}>
+      <Icon name={stateShapes[state]} />
+      {stateWords[state]}
+    </span>
+  )
+}
+
+/** The mode of a rule or workload. */
+export function ModeMark({ mode }: { mode: Mode }): VNode {
+  return (
+    <span class="mode">
+      <Icon name={mode} />
+      {mode}
+    </span>
+  )
+}
+
+export type Tone = '' | 'ok' | 'warn' | 'bad'
+
+/** A word in a box, with a shape for those who do not see its colour. */
+export function Tag(props: {
+  text: string
+  tone?: Tone | undefined
+  shape?: Shape | undefined
+}): VNode {
+  const { text, tone = '', shape } = props
+  return (
+    <span class={`tag ${tone}`}>
+      {shape !== undefined && <Icon name={shape} />}
+      {text}
+    </span>
+  )
+}
+
+/** A tag with a line of explanation under it, in red where `alarming`. */
+export function NotedTag(props: {
+  text: string
+  note: string
+  tone?: Tone
+  shape?: Shape
+  alarming?: boolean
+}): VNode {
+  const { text, note, tone, shape, alarming = false } = props
+  return (
+    <>
+      <Tag text={text} tone={tone} shape={shape} />
+      <span class={alarming ? 'sub bad' : 'sub'}>
+        <bdi>{note}</bdi>
+      </span>
+    </>
+  )
+}
+
+/** A digest shortened in the middle. The title and the copied text are the whole digest. */
+export function DigestMark(props: { digest: string | undefined; none?: string }): VNode {
+  const { digest, none = 'none yet' } = props
+  if (digest === undefined || digest === '') return <span class="digest muted">{none}</span>
+  return (
+    <span class="digest" title={digest} data-copy-text={digest}>
+      {shortDigest(digest)}
+    </span>
+  )
+}
+
+/** A name; one as long as an id is shortened in the middle, with the whole name as its title. */
+export function NameMark({ text }: { text: string }): VNode {
+  if (text.length <= 40) return <bdi>{text}</bdi>
+  return <bdi title={text}>{`${text.slice(0, 24)}…${text.slice(-6)}`}</bdi>
+}
+
+/** ` · app`, where a workload names a container of its own. */
+export function ContainerMark({ name }: { name: string }): VNode | null {
+  if (name === '') return null
+  return (
+    <>
+      {' · '}
+      <NameMark text={name} />
+    </>
+  )
+}
+
+/** A time with its zone and age; the text `never` for an unknown time. */
+export function Moment(props: { at: string | undefined; now: number; never?: string }): VNode {
+  const { at, now, never = 'never' } = props
+  const ms = Date.parse(at ?? '')
+  if (Number.isNaN(ms)) return <span class="muted">{never}</span>
+  const iso = new Date(ms).toISOString()
+  const today = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10)
+  return (
+    <time datetime={iso} title={iso} class="nowrap">
+      {`${today ? '' : `${iso.slice(0, 10)} `}${iso.slice(11, 19)} UTC`}
+      <span class="sub">{ageText(now - ms)} ago</span>
+    </time>
+  )
+}
+
+/** Evidence met and missing, one stroke each. */
+export function Meter({ met, total }: { met: number; total: number }): VNode {
+  return (
+    <span class="nowrap">
+      <span class="meter" aria-hidden="true">
+        {Array.from({ length: total }, (_, at) => (
+          <i class={at < met ? 'y' : 'n'} />
+        ))}
+      </span>
+      {met} of {total}
+    </span>
+  )
+}
+
+/** The whole ladder: past modes solid, later modes dotted, the present mode framed. */
+export function Ladder({ now }: { now: Mode | undefined }): VNode {
+  const present = now === undefined ? -1 : modes.indexOf(now)
+  return (
+    <ol class="ladder" aria-label="Mode">
+      {modes.map((step, at) => (
+        <li
+          class={at < present ? 'done' : at === present ? 'now' : ''}
+          aria-current={at === present ? 'step' : undefined}
+        >
+          <span>
+            <Icon name={step} />
+            {step}
+          </span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** The risk of one syscall: its level, and the reason where there is room. */
+export function RiskLevel(props: {
+  risk: { level: string; reason: string } | undefined
+  brief?: boolean
+}): VNode {
+  const { risk, brief = false } = props
+  if (risk === undefined) return <span class="risk low">none</span>
+  return (
+    <>
+      <span class={`risk ${risk.level === 'high' ? 'high' : 'mid'}`}>
+        <Icon name="tri" />
+        {risk.level}
+      </span>
+      {!brief && <span class="sub">{risk.reason}</span>}
+    </>
+  )
+}
+
+/** One line of a list of checks: met or open. */
+export function CheckLine(props: {
+  word: string
+  ok: boolean
+  /** What is read aloud where the check is not met. */
+  open: 'missing' | 'open'
+  value: string
+  hint?: string | undefined
+}): VNode {
+  const { word, ok, open, value, hint } = props
+  return (
+    <li data-key={word}>
+      {ok ? <Icon name="yes" tone="ok" /> : <Icon name="open" tone="warn" />}
+      <span>
+        {word}
+        <span class="vh">{ok ? ': met' : `: ${open}`}</span>
+      </span>
+      <span class="v">
+        <bdi>{value}</bdi>
+      </span>
+      {hint !== undefined && <span class="hint">{hint}</span>}
+    </li>
+  )
+}

@@ -1,0 +1,102 @@
+import type { ComponentChildren, VNode } from 'preact'
+import type { Content } from './render.js'
+
+/** A panel with a heading. With `body`, its children stand in a padded body of that class. */
+export function Panel(props: {
+  id: string
+  title: Content
+  note?: Content
+  class?: string
+  body?: '' | 'stack' | 'stack tight' | 'row'
+  children?: ComponentChildren
+}): VNode {
+  const { id, title, note, body, children } = props
+  return (
+    <section class={['panel', props.class].join(' ').trim()} aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {note !== undefined && <p>{note}</p>}
+      </header>
+      {body === undefined ? children : <div class={`body ${body}`.trim()}>{children}</div>}
+    </section>
+  )
+}
+
+/** A command to copy that does the same as the page. A line breaks before an option, never within it. */
+export function Command({ text }: { text: string }): VNode {
+  const parts = text.split(/(?<= )(?=-)|(?<= -\S*)(?= )/)
+  return (
+    <div class="cli">
+      <pre>
+        {parts.map((part) => (part.startsWith('-') ? <span class="word">{part}</span> : part))}
+      </pre>
+      <button class="btn s" type="button" data-copy>
+        Copy
+      </button>
+    </div>
+  )
+}
+
+/** The panel with the commands of the page. */
+export function CommandPanel({ texts }: { texts: readonly string[] }): VNode {
+  return (
+    <Panel id="h-cli" title="The same on the command line" class="no-print" body="stack tight">
+      {texts.map((text) => (
+        <Command text={text} />
+      ))}
+    </Panel>
+  )
+}
+
+/** Says why nothing is here, and the next step. */
+export function Empty({ what, next }: { what: string; next: Content }): VNode {
+  return (
+    <div class="empty">
+      <p class="strong">{what}</p>
+      <p class="muted">{next}</p>
+    </div>
+  )
+}
+
+/** The same in the place of a table. */
+export function EmptyBody(props: { what: string; next: Content }): VNode {
+  return (
+    <div class="body">
+      <Empty {...props} />
+    </div>
+  )
+}
+
+/** The same in the place of a panel. */
+export function EmptyPanel(props: { what: string; next: Content }): VNode {
+  return (
+    <section class="panel">
+      <EmptyBody {...props} />
+    </section>
+  )
+}
+
+/** Facts in two columns. */
+export function Facts(props: { entries: readonly (readonly [string, Content])[] }): VNode {
+  return (
+    <dl class="facts2">
+      {props.entries.map(([term, value]) => (
+        <div>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** One figure of a panel of figures, with its notes. */
+export function Figure(props: { term: string; value: Content; note?: string }): VNode {
+  return (
+    <div>
+      <dt>{props.term}</dt>
+      <dd>{props.value}</dd>
+      {props.note !== undefined && <dd>{props.note}</dd>}
+    </div>
+  )
+}

@@ -1,0 +1,126 @@
+import type { VNode } from 'preact'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { plural } from '../../../src/lib/plural.js'
+import { bySeverity } from '../../../src/seccomp/lint/lint-finding.js'
+import { lintSeccomp } from '../../../src/seccomp/lint/lint.js'
+import { reasonLine } from '../../../src/seccomp/policy/why.js'
+import type { Rendering } from '../../../src/seccomp/render/render.js'
+import { ActionForm, FormError } from './forms.js'
+import { Tag } from './marks.js'
+import { Panel } from './panels.js'
+import { Table } from './table.js'
+
+const mostFindings = 20
+
+/** Why each syscall of a rendering is treated as it is. */
+export function Provenance({ rendering }: { rendering: Rendering }): VNode {
+  const allowed = new Set(
+    (rendering.seccomp.syscalls ?? [])
+      .filter(({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG')
+      .flatMap(({ names }) => names)
+  )
+  const rows = Object.entries(rendering.reasons).map(([name, reasons]) => ({
+    key: name,
+    cells: [
+      <span class="mono">{name}</span>,
+      allowed.has(name) ? (
+        <Tag text="allowed" tone="ok" shape="yes" />
+      ) : (
+        <Tag text="answered otherwise" shape="none" />
+      ),
+      <ul>
+        {reasons.map((reason) => (
+          <li>
+            <bdi>{reasonLine(reason)}</bdi>
+          </li>
+        ))}
+      </ul>
+    ]
+  }))
+  return (
+    <section class="panel">
+      <details>
+        <summary class="pad">
+          Provenance: why each of {plural(rows.length, 'call')} is as it is
+        </summary>
+        <Table caption="Provenance" columns={['Syscall', 'Treated', 'Because']} rows={rows} />
+      </details>
+    </section>
+  )
+}
+
+/** What the linter finds in the approved part. */
+export function LintPanel({ profile }: { profile: SeccompProfile }): VNode {
+  const { seccomp } = profile.spec
+  const findings = seccomp === undefined ? [] : bySeverity(lintSeccomp(seccomp, 'spec'))
+  const note = findings.length === 0 ? 'nothing found' : plural(findings.length, 'finding')
+  return (
+    <Panel id="h-lint" title="Lint" note={note} body="">
+      {findings.length === 0 ? (
+        <p class="muted">Nothing is wrong or surprising.</p>
+      ) : (
+        <ul class="list tight">
+          {findings.slice(0, mostFindings).map(({ subject, message, severity }) => (
+            <li>
+              <span>
+                <Tag text={severity} tone={severity === 'error' ? 'bad' : 'warn'} />{' '}
+                <b>{subject}</b> {message}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  )
+}
+
+const formats = [
+  ['oci', 'OCI JSON'],
+  ['yaml', 'YAML'],
+  ['spo', 'for the operator']
+] as const
+
+/** Buttons that download the profile in each format. */
+export function ExportPanel({ profile }: { profile: string }): VNode {
+  return (
+    <Panel id="h-exp" title="Export" class="no-print" body="row">
+      {formats.map(([format, word]) => (
+        <button
+          class="btn"
+          type="button"
+          data-export={`/api/v1/profiles/${profile}/export?format=${format}`}
+        >
+          {word}
+        </button>
+      ))}
+    </Panel>
+  )
+}
+
+/** The form that deletes the profile; its name has to be typed. */
+export function DeletePanel({ profile, name }: { profile: string; name: string }): VNode {
+  return (
+    <Panel id="h-del" title="Delete" class="no-print">
+      <ActionForm
+        class="body stack tight"
+        method="DELETE"
+        url={`/api/v1/profiles/${profile}`}
+        then="/profiles"
+        confirm={name}
+      >
+        <p class="muted">
+          Running containers keep their filter; new ones get what their rule says when a profile is
+          missing.
+        </p>
+        <div class="field">
+          <label for="confirm">Type {name} to delete it</label>
+          <input type="text" id="confirm" autocomplete="off" data-confirm-field />
+        </div>
+        <FormError />
+        <button class="btn danger narrow-btn" type="submit">
+          Delete
+        </button>
+      </ActionForm>
+    </Panel>
+  )
+}

@@ -1,0 +1,59 @@
+import type { VNode } from 'preact'
+import { plural } from '../../../src/lib/plural.js'
+import type { WorkloadLine } from '../model/workloads.js'
+
+/** The loop with the data of this installation, for the first visit. Its button closes it for good (small.ts). */
+export function Tour(props: { lines: readonly WorkloadLine[]; nodes: number }): VNode {
+  const { lines, nodes } = props
+  const [first] = lines
+  const learning = lines.filter(({ profile }) => profile.spec.seccomp === undefined).length
+  const own =
+    first === undefined ? null : (
+      <>
+        see{' '}
+        <a href={`/workloads/${first.key}`}>
+          <bdi>{first.name}</bdi>
+        </a>
+        : its calls, the evidence, and what is missing
+      </>
+    )
+  const steps = [
+    first === undefined ? (
+      <>
+        <b>Learn.</b> Start a container under a filter, or label a pod: it is recorded from its
+        first instruction on.
+      </>
+    ) : (
+      <>
+        <b>Learn.</b> {nodes} {nodes === 1 ? 'node records' : 'nodes record'}; {learning} of{' '}
+        {plural(lines.length, 'workload')} {learning === 1 ? 'is' : 'are'} learning; {own}.
+      </>
+    ),
+    <>
+      <b>Review.</b> Nothing is enforced before a person has approved one digest:{' '}
+      <a href="/review">what waits</a>.
+    </>,
+    <>
+      <b>Deliver.</b> A pod gets a profile only when <a href="/nodes">every node</a> has its file.
+    </>,
+    <>
+      <b>Enforce.</b> <a href="/rules">Rules</a> pick pods by label; what is denied turns up in{' '}
+      <a href="/denials">denials</a>, with the way to allow it.
+    </>
+  ]
+  return (
+    <section class="panel tour" data-tour hidden aria-labelledby="h-tour">
+      <header>
+        <h2 id="h-tour">The loop, in four steps</h2>
+        <button class="btn s" type="button" data-tour-end>
+          Got it
+        </button>
+      </header>
+      <ol>
+        {steps.map((step) => (
+          <li>{step}</li>
+        ))}
+      </ol>
+    </section>
+  )
+}
