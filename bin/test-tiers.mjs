@@ -87,7 +87,7 @@ export const table = [
   ['webhook/admission/hostile-reviews.', 'integration'],
   ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
-  ['webhook/hub/observations/intake-writes.', 'integration'],
+  ['webhook/hub/observations/observation-writer.', 'integration'],
   ['webhook/ui/crowd.', 'integration'],
   ['webhook/ui/rows.', 'integration'],
   // They run the generators and the compiler.

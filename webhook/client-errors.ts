@@ -1,29 +1,33 @@
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 
-/** Longer than a Go client keeps a connection that it does not use (90 s): it closes, not we. */
+/** Longer than a Go client keeps an unused connection (90 s), so that the client closes it, not the server. */
 export const idleMs = 95_000
 
-const refusals: Readonly<Record<string, string>> = {
+const answers: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large'
 }
 
-/**
- * What happens to a connection on which no request can be read. Node counts a connection on which nothing
- * came yet as a slow request; but an API server dials some in advance and uses them later, and a request that
- * crosses our 408 fails. So the silent ones are left open, as kept ones are; the rest is refused and closed.
- */
-export function clientErrorHandler(server: () => Server): {
-  watch(): void
+/** ClientErrorHandler decides what happens to a connection on which no request can be read. */
+export interface ClientErrorHandler {
+  /** Follows the connections of a server, to know those on which nothing came yet. */
+  watch(server: Server): void
   handle(error: NodeJS.ErrnoException, socket: Socket): void
-  /** Cuts those on which nothing came yet: they are no idle ones to Node, which would wait for them. */
+  /** Closes connections on which nothing came yet: Node does not count them as idle, and would wait for them. */
   endSilent(): void
-} {
+}
+
+/**
+ * Creates a handler that keeps silent connections open, as idle ones are, and answers and closes the others. Node
+ * counts a connection on which nothing came yet as a slow request; but an API server opens some in advance and
+ * uses them later, and a request that crosses a 408 fails.
+ */
+export function clientErrorHandler(): ClientErrorHandler {
   const silent = new Set<Socket>()
   return {
-    watch() {
-      server().on('secureConnection', (socket: Socket) => {
+    watch(server) {
+      server.on('secureConnection', (socket: Socket) => {
         silent.add(socket)
         for (const event of ['data', 'close']) socket.once(event, () => silent.delete(socket))
       })
@@ -37,7 +41,7 @@ export function clientErrorHandler(server: () => Server): {
         socket.setTimeout(idleMs, () => socket.destroy())
         return
       }
-      const status = refusals[error.code ?? ''] ?? '400 Bad Request'
+      const status = answers[error.code ?? ''] ?? '400 Bad Request'
       if (socket.writable)
         socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
       socket.destroy(error)

@@ -12,16 +12,17 @@ import { startConfinementEvents } from './cluster/events/confinement-events.js'
 import { hubTrust, type HubTrustOptions } from './cluster/access/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
-import { nodeMetrics, refusalMetrics } from './hub/metrics.js'
+import { nodeMetrics, rejectionMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/nodes/node-view.js'
 import type { NodeState } from './hub/nodes/nodes.js'
 import { clusterTiming } from './hub/hub-timing.js'
-import { startObjectCache } from './snapshot/object-cache.js'
+import { type ObjectCache, startObjectCache } from './snapshot/object-cache.js'
 import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
-import { startSnapshotFeed } from './snapshot/snapshot-feed.js'
+import { type SnapshotStore, startSnapshotStore } from './snapshot/snapshot-store.js'
 import { type StateSource, startApiStates } from './snapshot/state-source.js'
 import { confinementMetrics } from './confinement/metrics.js'
+import type { Confinement } from './confinement/containers/confinement.js'
 import { startConfinement } from './confinement/start.js'
 import type { Rights } from './access/rights.js'
 import { startUi } from './ui/start.js'
@@ -33,13 +34,13 @@ export interface Address {
 
 export interface WebhookOptions {
   store: Store
-  /** Folder of the authority and the leaves; made when missing. */
+  /** Folder of the authority and the leaf certificates; created when missing. */
   certsDir: string
   /** Folder of rendered revisions, so that whenNotReady: Previous survives a restart. */
   revisionsDir: string
   /** Names and addresses that the serving certificate must cover. */
   serverNames: readonly string[]
-  /** Where the certificate comes from instead of `certsDir`; closed with the program. */
+  /** Source of the certificate instead of `certsDir`; closed with the program. */
   certificates?: CertificateSource
   /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
   listen: Address
@@ -47,9 +48,9 @@ export interface WebhookOptions {
   hubListen: Address
   /** Pages and API; loopback only. */
   uiListen: Address
-  /** What the command line shows to the API; without one nobody but holders of links comes in. */
+  /** The token that the command line sends to the API; without one only people with links have access. */
   uiToken?: string
-  /** Who may do what on the pages; default: the machine's own token and links. */
+  /** Roles and permissions on the pages; default: the machine's own token and links. */
   rights?: Rights
   /** Socket of the satellite on this machine, for the profiler; it may start later. */
   satelliteSocket?: string
@@ -57,34 +58,34 @@ export interface WebhookOptions {
   /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
   mode?: InstallMode
   logger: Logger
-  /** What this replica does; default: everything. See `checkRoles`. */
+  /** The roles of this replica; default: all. See `parseRoles`. */
   roles?: ReadonlySet<Role>
-  /** In a cluster; else the store is all there is. */
+  /** In a cluster; without it the store is the only source. */
   cluster?: ClusterOptions
-  /** In a cluster: whose tokens satellites present, and what becomes of containers outside pods. */
+  /** In a cluster: the account of the tokens that satellites present, and the rule for containers outside pods. */
   trust?: HubTrustOptions
   /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
   joinTainted?: boolean
-  /** Whether `secco.dev/ignore` counts where a namespace says nothing. */
+  /** Whether `secco.dev/ignore` counts in namespaces that do not set it. */
   allowIgnore?: boolean
-  /** Served at /metrics; with what was counted before the start. */
+  /** The registry served at /metrics; it may have counts from before the start. */
   registry?: Registry
-  /** When asked to close: how long reviews are still answered while /readyz fails; see ShutdownOptions. */
+  /** How long `close` keeps answering reviews while /readyz fails; see ShutdownOptions. */
   leaveMs?: number
 }
 
 export interface RunningWebhook {
-  /** Of the roles that this replica has; health and metrics are served in any case. */
+  /** The addresses of this replica's roles; health and metrics are served in any case. */
   addresses: { webhook: Address; hub?: Address; ui?: Address }
   /** PEM of the authorities that clients should trust. */
   ca: string
   hub: Hub | undefined
-  /** Path of a new one-time link that opens an administrator's session; undefined where people have tokens of their own. */
+  /** Returns the path of a new one-time link to an administrator's session; undefined where people have their own tokens. */
   link: (user: string) => string | undefined
   close(): Promise<void>
 }
 
-/** Text form of an address, IPv6 in brackets. */
+/** Returns the text form of an address, IPv6 in brackets. */
 export function hostPort(address: Address): string {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
 }
@@ -99,7 +100,7 @@ async function listenUi(app: FastifyInstance, address: Address, log: Logger): Pr
       hint: 'choose another with --ui-listen, or port 0'
     })
   }
-  app.server.on('error', (error) => log.error({ err: error }, 'pages: a connection was not taken'))
+  app.server.on('error', (error) => log.error({ err: error }, 'pages: connection not accepted'))
   const bound = app.server.address()
   return {
     host: address.host,
@@ -107,7 +108,7 @@ async function listenUi(app: FastifyInstance, address: Address, log: Logger): Pr
   }
 }
 
-/** A replica without a hub learns from the API's objects what nodes hold. */
+/** Returns the cluster: a replica without a hub reads from the API's objects which revisions nodes have. */
 function inCluster(cluster: JoinedCluster | undefined): JoinedCluster {
   if (cluster !== undefined) return cluster
   throw new SeccoError('INVALID_ARGUMENT', 'roles: without hub a cluster is needed')
@@ -117,7 +118,7 @@ function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: stri
   return cluster === undefined ? {} : { ownNamespace: cluster.namespace }
 }
 
-/** What a hub in a cluster goes by: other hubs, the pods' places, and satellites' tokens. */
+/** Returns the options of a hub in a cluster: other hubs, the nodes of pods, and the tokens of satellites. */
 async function clusterHub(
   { cluster: given, trust }: WebhookOptions,
   cluster: JoinedCluster | undefined
@@ -133,145 +134,254 @@ async function clusterHub(
   }
 }
 
+/** CloseSteps remembers how to close what was started, and closes it in the reverse order. */
+class CloseSteps {
+  readonly #steps: (() => Promise<void> | void)[] = []
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(step)
+  }
+
+  readonly run = async (): Promise<void> => {
+    for (const step of this.#steps.splice(0).reverse()) await step()
+  }
+}
+
+/** Replica is what the steps of a start share. */
+interface Replica {
+  options: WebhookOptions
+  roles: ReadonlySet<Role>
+  certificates: CertificateSource
+  /** The certificate that the servers start with. */
+  leaf: CertificatePair
+  registry: Registry
+  log: Logger
+  closing: CloseSteps
+}
+
+/** ReplicaState is what decisions and pages read. */
+interface ReplicaState {
+  objects: ObjectCache
+  cluster: JoinedCluster | undefined
+  hub: Hub | undefined
+  states: StateSource
+  snapshots: SnapshotStore
+}
+
+async function join({ options, roles, closing }: Replica): Promise<JoinedCluster | undefined> {
+  if (options.cluster === undefined) return undefined
+  const logger = options.logger.child({ component: 'hub' })
+  const cluster = await joinCluster(options.cluster, { isHub: roles.has('hub'), logger })
+  closing.add(() => cluster.close())
+  return cluster
+}
+
+async function startOwnHub(
+  { options, roles, leaf, closing }: Replica,
+  cluster: JoinedCluster | undefined
+): Promise<Hub | undefined> {
+  if (!roles.has('hub')) return undefined
+  const hub = await startHub({
+    store: options.store,
+    listen: options.hubListen,
+    tls: leaf,
+    revisionsDir: options.revisionsDir,
+    logger: options.logger.child({ component: 'hub' }),
+    ...(await clusterHub(options, cluster))
+  })
+  closing.add(() => hub.close())
+  return hub
+}
+
+function startStates(
+  { closing }: Replica,
+  objects: ObjectCache,
+  cluster: JoinedCluster | undefined
+): StateSource {
+  const states = startApiStates(objects, inCluster(cluster))
+  closing.add(() => states.stop())
+  return states
+}
+
+function startSnapshots(
+  { options, closing }: Replica,
+  objects: ObjectCache,
+  states: StateSource,
+  cluster: JoinedCluster | undefined
+): SnapshotStore {
+  const { legacyAnnotations, joinTainted = false, allowIgnore = false, mode = 'enforce' } = options
+  const settings = {
+    ...{ legacyAnnotations, joinTainted, allowIgnore, mode },
+    ...namespaceOf(options.cluster)
+  }
+  const snapshots = startSnapshotStore(objects, states, settings, cluster?.view)
+  closing.add(() => snapshots.stop())
+  return snapshots
+}
+
+async function startState(replica: Replica): Promise<ReplicaState> {
+  const { options, closing } = replica
+  const objects = await startObjectCache(options.store)
+  closing.add(() => objects.close())
+  const cluster = await join(replica)
+  const hub = await startOwnHub(replica, cluster)
+  const states = hub ?? startStates(replica, objects, cluster)
+  const snapshots = startSnapshots(replica, objects, states, cluster)
+  if (hub !== undefined && cluster !== undefined) {
+    await cluster.serve({
+      ...{ hub, store: options.store },
+      snapshot: () => snapshots.current(),
+      onSnapshot: (listener) => snapshots.onChange(listener),
+      rules: () => objects.rules()
+    })
+  }
+  return { objects, cluster, hub, states, snapshots }
+}
+
+/** ReplicaNodes divides the nodes among the replicas: a node belongs to the hub that it is connected to. */
+class ReplicaNodes {
+  readonly #hub: Hub | undefined
+  readonly #cluster: JoinedCluster | undefined
+
+  constructor({ hub, cluster }: ReplicaState) {
+    this.#hub = hub
+    this.#cluster = cluster
+  }
+
+  readonly isElsewhere = (name: string): boolean => this.#cluster?.isElsewhere(name) === true
+
+  /** Returns the nodes of this replica; a disconnected node that another hub has is that hub's. */
+  readonly own = (): NodeState[] =>
+    this.#hub?.nodes().filter(({ name, connected }) => connected || !this.isElsewhere(name)) ?? []
+
+  /** Returns how many nodes only other replicas have. */
+  readonly elsewhere = (): number => {
+    const here = new Set(this.own().flatMap(({ name, connected }) => (connected ? [name] : [])))
+    const all = [...(this.#cluster?.view.nodes().keys() ?? [])]
+    return all.filter((name) => !here.has(name) && this.isElsewhere(name)).length
+  }
+}
+
+function startOwnConfinement(
+  { options, registry, closing }: Replica,
+  { objects, cluster, hub, snapshots }: ReplicaState,
+  nodes: ReplicaNodes
+): Confinement | undefined {
+  if (hub === undefined) return undefined
+  const confinement = startConfinement({
+    ...{ hub, store: options.store, profiles: () => objects.profiles() },
+    snapshot: () => snapshots.current(),
+    onProfiles: (listener) => objects.onChange(listener),
+    onSnapshot: (listener) => snapshots.onChange(listener),
+    pod: (uid) => cluster?.view.pod(uid),
+    onPod: (listener) =>
+      cluster === undefined ? () => undefined : onPodFacts(cluster.view, listener),
+    isElsewhere: nodes.isElsewhere,
+    logger: options.logger.child({ component: 'confinement' }),
+    now: Date.now
+  })
+  closing.add(() => confinement.close())
+  confinementMetrics(registry, () => confinement.views.list(), hub.denialRows)
+  if (cluster?.events !== undefined) {
+    const { events, view } = cluster
+    closing.add(startConfinementEvents({ confinement, events, pod: (uid) => view.pod(uid) }))
+  }
+  return confinement
+}
+
+function registerMetrics(
+  { registry }: Replica,
+  { objects, hub }: ReplicaState,
+  nodes: ReplicaNodes
+): void {
+  nodeMetrics(registry, () => nodes.own().map(nodeView))
+  if (hub !== undefined) rejectionMetrics(registry, () => hub.rejected())
+  profileMetrics(registry, () => objects.profiles())
+}
+
+async function startAdmission(
+  { options, roles, certificates, leaf, registry, log, closing }: Replica,
+  { hub, snapshots }: ReplicaState,
+  confinement: Confinement | undefined
+): Promise<Address> {
+  const server = createAdmissionServer({
+    tls: leaf,
+    admission: roles.has('admission'),
+    registry,
+    getSnapshot: () => snapshots.current(),
+    onDecision: (admission) => confinement?.answers.note(admission, new Date().toISOString()),
+    logger: log
+  })
+  const address = await server.listen(options.listen)
+  closing.add(() => server.shutdown({ delayMs: options.leaveMs ?? 0 }))
+  const renew = (pair: CertificatePair): void => {
+    server.setCertificate(pair)
+    hub?.setCertificate(pair)
+  }
+  certificates.onChange(renew)
+  // The certificate may have been renewed during the start, before anyone listened.
+  if (certificates.current() !== leaf) renew(certificates.current())
+  return address
+}
+
+async function startPages(
+  { options, log, closing }: Replica,
+  { objects, hub, states, snapshots }: ReplicaState,
+  confinement: Confinement | undefined,
+  nodes: ReplicaNodes
+): Promise<{ address: Address; link: RunningWebhook['link'] }> {
+  const { store, revisionsDir, uiToken, rights, satelliteSocket } = options
+  const pages = await startUi({
+    ...{ store, objects, hub, states, revisionsDir, truth: confinement },
+    logger: options.logger.child({ component: 'ui' }),
+    ...{ nodes: nodes.own, elsewhere: nodes.elsewhere, snapshot: () => snapshots.current() },
+    ...(uiToken === undefined ? {} : { token: uiToken }),
+    ...(rights === undefined ? {} : { rights }),
+    ...(satelliteSocket === undefined ? {} : { satelliteSocket })
+  })
+  closing.add(() => pages.close())
+  return { address: await listenUi(pages.app, options.uiListen, log), link: pages.link }
+}
+
+async function startParts(replica: Replica): Promise<RunningWebhook> {
+  const { options, roles, certificates, log, closing } = replica
+  const state = await startState(replica)
+  const nodes = new ReplicaNodes(state)
+  registerMetrics(replica, state, nodes)
+  const confinement = startOwnConfinement(replica, state, nodes)
+  const { hub } = state
+  const addresses: RunningWebhook['addresses'] = {
+    webhook: await startAdmission(replica, state, confinement)
+  }
+  if (hub !== undefined) addresses.hub = hub.address
+  let link: RunningWebhook['link'] = () => undefined
+  if (roles.has('ui')) {
+    const pages = await startPages(replica, state, confinement, nodes)
+    addresses.ui = pages.address
+    link = pages.link
+  }
+  for (const { where, message } of options.store.problems()) log.warn({ where }, message)
+  return { addresses, ca: certificates.current().ca, hub, link, close: closing.run }
+}
+
 /**
- * Starts the central service: admission, hub and pages of one store. Resolves when all listen that
- * this replica's roles ask for.
+ * Starts the central service: admission, hub and pages of one store. Resolves when every server listens that
+ * the roles of this replica need.
  * @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED.
  */
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
-  const { logger, store, certsDir, serverNames, roles = new Set(allRoles) } = options
+  const { logger, certsDir, serverNames, roles = new Set(allRoles) } = options
   const log = logger.child({ component: 'webhook' })
   const certificates =
     options.certificates ?? (await folderCertificates(certsDir, serverNames, log))
+  const registry = options.registry ?? new Registry()
+  const closing = new CloseSteps()
+  closing.add(() => certificates.close())
   const leaf = certificates.current()
-  const closers: (() => Promise<void> | void)[] = [() => certificates.close()]
-  const close = async () => {
-    for (const step of closers.splice(0).reverse()) await step()
-  }
   try {
-    const objects = await startObjectCache(store)
-    closers.push(() => objects.close())
-    const isHub = roles.has('hub')
-    const hubLog = logger.child({ component: 'hub' })
-    const cluster =
-      options.cluster && (await joinCluster(options.cluster, { isHub, logger: hubLog }))
-    closers.push(async () => cluster?.close())
-    const hub = isHub
-      ? await startHub({
-          store,
-          listen: options.hubListen,
-          tls: leaf,
-          revisionsDir: options.revisionsDir,
-          logger: hubLog,
-          ...(await clusterHub(options, cluster))
-        })
-      : undefined
-    if (hub !== undefined) closers.push(() => hub.close())
-    const states: StateSource & { stop?(): void } =
-      hub ?? startApiStates(objects, inCluster(cluster))
-    closers.push(() => states.stop?.())
-    const { legacyAnnotations, joinTainted = false, allowIgnore = false } = options
-    const feed = startSnapshotFeed(
-      objects,
-      states,
-      {
-        legacyAnnotations,
-        joinTainted,
-        allowIgnore,
-        mode: options.mode ?? 'enforce',
-        ...namespaceOf(options.cluster)
-      },
-      cluster?.view
-    )
-    closers.push(() => feed.stop())
-    if (hub !== undefined && cluster !== undefined) {
-      await cluster.serve({
-        ...{ hub, store },
-        snapshot: () => feed.current(),
-        onSnapshot: (listener) => feed.onChange(listener),
-        rules: () => objects.rules()
-      })
-    }
-    const registry = options.registry ?? new Registry()
-    // One that is away and speaks to another hub now is that hub's to tell of.
-    const isElsewhere = (name: string): boolean => cluster?.isElsewhere(name) === true
-    const nodes = (): NodeState[] =>
-      hub?.nodes().filter(({ name, connected }) => connected || !isElsewhere(name)) ?? []
-    const elsewhere = (): number => {
-      const here = new Set(nodes().flatMap(({ name, connected }) => (connected ? [name] : [])))
-      const all = [...(cluster?.view.nodes().keys() ?? [])]
-      return all.filter((name) => !here.has(name) && isElsewhere(name)).length
-    }
-    nodeMetrics(registry, () => nodes().map(nodeView))
-    if (hub !== undefined) refusalMetrics(registry, () => hub.refused())
-    profileMetrics(registry, () => objects.profiles())
-    const truth =
-      hub &&
-      startConfinement({
-        ...{ hub, store, profiles: () => objects.profiles(), snapshot: () => feed.current() },
-        onProfiles: (listener) => objects.onChange(listener),
-        onSnapshot: (listener) => feed.onChange(listener),
-        pod: (uid) => cluster?.view.pod(uid),
-        onPod: (listener) =>
-          cluster === undefined ? () => undefined : onPodFacts(cluster.view, listener),
-        isElsewhere,
-        logger: logger.child({ component: 'confinement' }),
-        now: Date.now
-      })
-    if (hub !== undefined && truth !== undefined) {
-      closers.push(() => truth.close())
-      confinementMetrics(registry, () => truth.views.list(), hub.denialRows)
-      if (cluster?.events !== undefined) {
-        closers.push(
-          startConfinementEvents({
-            confinement: truth,
-            events: cluster.events,
-            pod: (uid) => cluster.view.pod(uid)
-          })
-        )
-      }
-    }
-    const server = createAdmissionServer({
-      tls: leaf,
-      admission: roles.has('admission'),
-      registry,
-      getSnapshot: () => feed.current(),
-      onDecision: (admission) => truth?.answers.note(admission, new Date().toISOString()),
-      logger: log
-    })
-    const webhook = await server.listen(options.listen)
-    closers.push(() => server.shutdown({ delayMs: options.leaveMs ?? 0 }))
-
-    const serve = (pair: CertificatePair): void => {
-      server.setCertificate(pair)
-      hub?.setCertificate(pair)
-    }
-    certificates.onChange(serve)
-    // Nobody listened while all this started: what was renewed meanwhile is taken up now, or never.
-    if (certificates.current() !== leaf) serve(certificates.current())
-
-    const addresses: RunningWebhook['addresses'] = { webhook }
-    if (hub !== undefined) addresses.hub = hub.address
-    let link: RunningWebhook['link'] = () => undefined
-    if (roles.has('ui')) {
-      const pages = await startUi({
-        ...{ store, objects, hub, states, truth, logger: logger.child({ component: 'ui' }) },
-        ...{ nodes, elsewhere, snapshot: () => feed.current() },
-        revisionsDir: options.revisionsDir,
-        ...(options.uiToken === undefined ? {} : { token: options.uiToken }),
-        ...(options.rights === undefined ? {} : { rights: options.rights }),
-        ...(options.satelliteSocket === undefined
-          ? {}
-          : { satelliteSocket: options.satelliteSocket })
-      })
-      closers.push(() => pages.close())
-      addresses.ui = await listenUi(pages.app, options.uiListen, log)
-      link = pages.link
-    }
-    for (const problem of store.problems()) log.warn({ where: problem.where }, problem.message)
-    return { addresses, ca: certificates.current().ca, hub, link, close }
+    return await startParts({ options, roles, certificates, leaf, registry, log, closing })
   } catch (error) {
-    await close()
+    await closing.run()
     throw error
   }
 }

@@ -1,12 +1,12 @@
 import { SeccoError } from '../src/lib/errors.js'
 
-/** What a replica of the webhook program does. */
+/** The roles that a replica of the webhook program can have. */
 export const allRoles = ['admission', 'hub', 'ui'] as const
 export type Role = (typeof allRoles)[number]
 
 /**
- * Reads `admission,hub,ui`. The pages show what the hub of their own process knows, and without a
- * cluster there is nowhere else to learn from what nodes hold.
+ * Reads `admission,hub,ui`. The pages show what the hub of their own process knows, and without a cluster only a hub
+ * knows which revisions the nodes have.
  * @throws SeccoError INVALID_ARGUMENT.
  */
 export function parseRoles(text: string, isCluster: boolean): ReadonlySet<Role> {
@@ -14,16 +14,16 @@ export function parseRoles(text: string, isCluster: boolean): ReadonlySet<Role> 
   for (const name of text.split(',').map((one) => one.trim())) {
     const role = allRoles.find((one) => one === name)
     if (role === undefined) {
-      const message = `--roles ${JSON.stringify(name)}: accepted are ${allRoles.join(', ')}`
+      const message = `--roles ${JSON.stringify(name)}: must be one of ${allRoles.join(', ')}`
       throw new SeccoError('INVALID_ARGUMENT', message)
     }
     roles.add(role)
   }
   if (roles.has('hub')) return roles
-  const needy = roles.has('ui') ? 'ui' : 'admission'
+  const dependent = roles.has('ui') ? 'ui' : 'admission'
   if (roles.has('ui') || !isCluster) {
-    throw new SeccoError('INVALID_ARGUMENT', `--roles ${text}: ${needy} needs hub here`, {
-      hint: isCluster ? 'use hub,ui' : 'roles are taken apart in a cluster only: give --kubeconfig'
+    throw new SeccoError('INVALID_ARGUMENT', `--roles ${text}: ${dependent} needs hub here`, {
+      hint: isCluster ? 'use hub,ui' : 'give --kubeconfig: only a cluster can divide roles'
     })
   }
   return roles

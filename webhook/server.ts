@@ -9,34 +9,34 @@ import { SeccoError, errorKinds, toSeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
 import type { Admission } from './admission/admit.js'
-import { admissionMetrics } from './admission/metrics.js'
+import { type AdmissionMetrics, admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
 import type { ReadinessCheck } from '../src/lib/health.js'
-import { clientErrorHandler, idleMs } from './client-errors.js'
+import { type ClientErrorHandler, clientErrorHandler, idleMs } from './client-errors.js'
 import { addHealthRoutes } from './health.js'
 
 export interface AdmissionServerOptions {
   /** Serving pair; P-256 keeps handshakes cheap. */
   tls: Pick<CertificatePair, 'cert' | 'key'>
-  /** PEM of the authority of callers; when given, `/mutate` answers only those with its certificate. */
+  /** PEM of the authority of callers; with it, `/mutate` answers only callers that have its certificate. */
   clientCa?: string
   getSnapshot: () => Snapshot
-  /** Whether `/mutate` is served; default: it is. Health and metrics are in any case. */
+  /** Whether `/mutate` is served; default true. Health and metrics are always served. */
   admission?: boolean
   logger: Logger
-  /** To be told of every decision, after it was answered. */
+  /** Called after each decision was answered. */
   onDecision?: (admission: Admission) => void
   /** Shared with the program's other parts; served at `/metrics`. */
   registry?: Registry
-  /** Beside the server's own: `tls`, and `serving`, which fails as soon as a shutdown begins. */
+  /** Checks besides the server's own: `tls`, and `serving`, which fails as soon as a shutdown begins. */
   checks?: readonly ReadinessCheck[]
-  /** 48 bytes; replicas that share them resume each other's sessions. */
+  /** 48 bytes; replicas with the same keys resume each other's TLS sessions. */
   ticketKeys?: Buffer
 }
 
 export interface ShutdownOptions {
-  /** How long to go on serving while `/readyz` fails, until no endpoint points here; default 0. */
+  /** How long to continue serving while `/readyz` fails, until no endpoint points here; default 0. */
   delayMs?: number
   /** How long requests in flight may take; default 10 s. */
   drainMs?: number
@@ -46,7 +46,7 @@ export interface AdmissionServer {
   /** @throws SeccoError PORT_IN_USE. */
   listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>
   /**
-   * Puts a renewed pair into use: open connections go on, new ones see it.
+   * Uses a renewed pair for new connections; open connections continue.
    * @throws SeccoError CERTIFICATE_INVALID; the old pair stays.
    */
   setCertificate(pair: Pick<CertificatePair, 'cert' | 'key'>): void
@@ -54,8 +54,8 @@ export interface AdmissionServer {
   shutdown(options?: ShutdownOptions): Promise<void>
 }
 
-/** Status and code for whatever a request ended with; Fastify's own errors included. */
-function refusal(error: unknown): { status: number; failure: SeccoError } {
+/** Returns the HTTP status and the error for a request that failed; Fastify's own errors included. */
+function failureOf(error: unknown): { status: number; failure: SeccoError } {
   if (error instanceof SeccoError) return { status: errorKinds[error.code].http, failure: error }
   const { code, statusCode } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
@@ -73,69 +73,68 @@ function refusal(error: unknown): { status: number; failure: SeccoError } {
   return { status: 500, failure: toSeccoError(error) }
 }
 
-/** A kept connection that asks nothing for so long during a shutdown is idle. */
+/** During a shutdown, connections without a request for this long are idle. */
 const quietMs = 1000
-/** How long a whole request may take to come. */
+/** How long a whole request may take to arrive. */
 const requestMs = 5000
 
-/** Counts requests in flight, and tells when there are none. */
-function inFlightCounter() {
-  let count = 0
-  let begun = 0
-  let waiting: (() => void)[] = []
-  const idle = (): Promise<void> =>
-    count === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
-  return {
-    begin: () => {
-      count++
-      begun++
-    },
-    end: () => {
-      count--
-      if (count > 0) return
-      for (const resolve of waiting) resolve()
-      waiting = []
-    },
-    /** Resolves when nothing was asked for so long. */
-    quiet: async (ms: number, signal: AbortSignal): Promise<void> => {
-      for (let before = -1; before !== begun && !signal.aborted; ) {
-        before = begun
-        await idle()
-        await delay(ms, undefined, { signal }).catch(() => undefined)
-      }
+/** InFlight counts requests in flight, and resolves when there are none. */
+class InFlight {
+  #count = 0
+  #begun = 0
+  #waiting: (() => void)[] = []
+
+  begin(): void {
+    this.#count++
+    this.#begun++
+  }
+
+  readonly end = (): void => {
+    this.#count--
+    if (this.#count > 0) return
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting = []
+  }
+
+  /** Resolves when no request came for `ms`. */
+  async quiet(ms: number, signal: AbortSignal): Promise<void> {
+    for (let before = -1; before !== this.#begun && !signal.aborted; ) {
+      before = this.#begun
+      await this.#idle()
+      await delay(ms, undefined, { signal }).catch(() => undefined)
     }
+  }
+
+  #idle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 }
 
-/**
- * The webhook's own listener: HTTPS, HTTP/1.1 only, `POST /mutate`, `GET /livez /readyz /metrics`.
- * Every stage of a request has a time limit, so that slow peers hold nothing for long; a connection without a
- * request is kept for as long as an API server keeps one.
- * @throws SeccoError CERTIFICATE_INVALID.
- */
-export function createAdmissionServer(options: AdmissionServerOptions): AdmissionServer {
-  const { logger, getSnapshot, clientCa } = options
-  const registry = options.registry ?? new Registry()
-  const metrics = admissionMetrics(registry, () => getSnapshot().rules.size)
-  const ticketKeys = options.ticketKeys ?? randomBytes(48)
-  let notAfter = new Date(checkPair(options.tls, 'serving certificate').validTo)
-  metrics.certificate(notAfter)
-  let draining = false
-  const context = (pair: Pick<CertificatePair, 'cert' | 'key'>) => ({
+type Pair = Pick<CertificatePair, 'cert' | 'key'>
+
+function secureContext(pair: Pair, ticketKeys: Buffer, clientCa: string | undefined) {
+  return {
     cert: pair.cert,
     key: pair.key,
     minVersion: 'TLSv1.2' as const,
     ticketKeys,
     ...(clientCa === undefined ? {} : { ca: clientCa })
-  })
-  const clientErrors = clientErrorHandler(() => app.server)
-  const app = Fastify({
+  }
+}
+
+function createApp(
+  context: ReturnType<typeof secureContext>,
+  isClientKnown: boolean,
+  clientErrors: ClientErrorHandler
+) {
+  return Fastify({
     clientErrorHandler: (error, socket) => {
       clientErrors.handle(error, socket)
     },
     https: {
-      ...context(options.tls),
-      ...(clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
+      ...context,
+      ...(isClientKnown ? { requestCert: true, rejectUnauthorized: false } : {}),
       handshakeTimeout: 5000,
       headersTimeout: 3000,
       connectionsCheckingInterval: 1000,
@@ -148,94 +147,149 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     forceCloseConnections: 'idle',
     logger: false
   })
-  clientErrors.watch()
-  const inFlight = inFlightCounter()
-  // Not Fastify's onResponse: it is not called for a request that ends half-sent.
-  app.server.prependListener('request', (_request, response) => {
-    inFlight.begin()
-    // The caller closes the connection itself, so that no request of its own crosses our closing.
-    if (draining) response.shouldKeepAlive = false
-    response.once('close', inFlight.end)
-  })
-  app.setErrorHandler((error, _request, reply) => {
-    const { status, failure } = refusal(error)
-    metrics.refused(failure.code)
-    const line = { code: failure.code, status }
-    if (status < 500) logger.warn({ ...line, reason: failure.message }, 'request refused')
-    else logger.error({ ...line, err: error }, 'request failed')
-    const { code, message, hint } = failure
-    // What broke inside is for the log; a caller learns that it was not its fault.
-    const told = status < 500 ? message : 'the review could not be decided'
-    reply.code(status).send({ code, message: told, hint })
-  })
-  app.setNotFoundHandler((_request, reply) => {
-    const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
-    reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
-  })
-  if (options.admission !== false) {
-    app.register(admissionPlugin, {
-      getSnapshot,
-      logger,
-      metrics,
-      onDecision: options.onDecision,
-      requireClientCertificate: clientCa !== undefined
+}
+
+type App = ReturnType<typeof createApp>
+
+/** Closes the app without cutting idle connections: the next request may be on its way on one of them. */
+function stopListening(app: App): Promise<void> {
+  return new Promise<void>((resolve) => Server.prototype.close.call(app.server, () => resolve()))
+}
+
+class HttpsAdmissionServer implements AdmissionServer {
+  readonly #options: AdmissionServerOptions
+  readonly #registry: Registry
+  readonly #metrics: AdmissionMetrics
+  readonly #ticketKeys: Buffer
+  readonly #clientErrors = clientErrorHandler()
+  readonly #inFlight = new InFlight()
+  readonly #app: App
+  #notAfter: Date
+  #isDraining = false
+
+  constructor(options: AdmissionServerOptions) {
+    const { getSnapshot } = options
+    this.#options = options
+    this.#registry = options.registry ?? new Registry()
+    this.#metrics = admissionMetrics(this.#registry, () => getSnapshot().rules.size)
+    this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
+    this.#notAfter = new Date(checkPair(options.tls, 'serving certificate').validTo)
+    this.#metrics.certificate(this.#notAfter)
+    const isClientKnown = options.clientCa !== undefined
+    this.#app = createApp(this.#context(options.tls), isClientKnown, this.#clientErrors)
+    this.#clientErrors.watch(this.#app.server)
+    this.#countRequests()
+    this.#answerErrors()
+    this.#addRoutes()
+  }
+
+  async listen(address: { host: string; port: number }): Promise<{ host: string; port: number }> {
+    const { server } = this.#app
+    try {
+      await this.#app.listen(address)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+        const where = `${address.host}:${address.port}`
+        throw new SeccoError('PORT_IN_USE', `${where} is in use`, { cause: error })
+      }
+      throw error
+    }
+    // The server continues after a connection that it could not accept (no memory, no descriptor).
+    server.on('error', (error) => {
+      this.#options.logger.error({ err: error }, 'connection not accepted')
+    })
+    const bound = server.address()
+    if (bound === null || typeof bound === 'string') throw new Error('not listening on a port')
+    return { host: bound.address, port: bound.port }
+  }
+
+  setCertificate(pair: Pair): void {
+    const certificate: X509Certificate = checkPair(pair, 'renewed serving certificate')
+    this.#app.server.setSecureContext(this.#context(pair))
+    this.#notAfter = new Date(certificate.validTo)
+    this.#metrics.certificate(this.#notAfter)
+    const notAfter = this.#notAfter.toISOString()
+    this.#options.logger.info({ notAfter }, 'serving certificate renewed')
+  }
+
+  async shutdown({ delayMs = 0, drainMs = 10_000 }: ShutdownOptions = {}): Promise<void> {
+    this.#isDraining = true
+    await delay(delayMs)
+    const stop = new AbortController()
+    const limit = delay(drainMs, undefined, { signal: stop.signal }).catch(() => undefined)
+    const closed = stopListening(this.#app)
+    await Promise.race([closed, this.#inFlight.quiet(quietMs, stop.signal), limit])
+    stop.abort()
+    const closing = this.#app.close()
+    this.#clientErrors.endSilent()
+    // A closing server checks no time limits: it would wait for a peer that sent half of a request.
+    const cut = setTimeout(() => {
+      this.#app.server.closeAllConnections()
+    }, requestMs)
+    await closing
+    clearTimeout(cut)
+  }
+
+  #context(pair: Pair) {
+    return secureContext(pair, this.#ticketKeys, this.#options.clientCa)
+  }
+
+  /** Counts requests in flight. Fastify does not call onResponse for a request that ends half-sent. */
+  #countRequests(): void {
+    this.#app.server.prependListener('request', (_request, response) => {
+      this.#inFlight.begin()
+      // The caller closes the connection, so that it sends no request while the server closes it.
+      if (this.#isDraining) response.shouldKeepAlive = false
+      response.once('close', this.#inFlight.end)
     })
   }
-  addHealthRoutes(app, [
-    { name: 'serving', problem: () => (draining ? 'shutting down' : undefined) },
-    {
-      name: 'tls',
-      problem: () => (notAfter.getTime() > Date.now() ? undefined : 'certificate has ended')
-    },
-    ...(options.checks ?? [])
-  ])
-  app.get('/metrics', async (_request, reply) => {
-    const text = await registry.metrics()
-    return reply.type(registry.contentType).send(text)
-  })
-  return {
-    async listen(address) {
-      try {
-        await app.listen(address)
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-          const where = `${address.host}:${address.port}`
-          throw new SeccoError('PORT_IN_USE', `${where} is in use`, { cause: error })
-        }
-        throw error
-      }
-      // A connection that cannot be taken (no memory, no descriptor) ends nothing.
-      app.server.on('error', (error) => logger.error({ err: error }, 'a connection was not taken'))
-      const bound = app.server.address()
-      if (bound === null || typeof bound === 'string') throw new Error('not listening on a port')
-      return { host: bound.address, port: bound.port }
-    },
-    setCertificate(pair) {
-      const certificate: X509Certificate = checkPair(pair, 'renewed serving certificate')
-      app.server.setSecureContext(context(pair))
-      notAfter = new Date(certificate.validTo)
-      metrics.certificate(notAfter)
-      logger.info({ notAfter: notAfter.toISOString() }, 'serving certificate renewed')
-    },
-    async shutdown({ delayMs = 0, drainMs = 10_000 } = {}) {
-      draining = true
-      await delay(delayMs)
-      const stop = new AbortController()
-      const limit = delay(drainMs, undefined, { signal: stop.signal }).catch(() => undefined)
-      // Not its own close(), which also cuts idle connections: the next request may be on its way there.
-      const closed = new Promise<void>((resolve) =>
-        Server.prototype.close.call(app.server, () => resolve())
-      )
-      await Promise.race([closed, inFlight.quiet(quietMs, stop.signal), limit])
-      stop.abort()
-      const closing = app.close()
-      clientErrors.endSilent()
-      // A server that is closing looks at no time limit any more: who sent half of a request would be waited for.
-      const cut = setTimeout(() => {
-        app.server.closeAllConnections()
-      }, requestMs)
-      await closing
-      clearTimeout(cut)
-    }
+
+  #answerErrors(): void {
+    const { logger } = this.#options
+    this.#app.setErrorHandler((error, _request, reply) => {
+      const { status, failure } = failureOf(error)
+      this.#metrics.rejected(failure.code)
+      const line = { code: failure.code, status }
+      if (status < 500) logger.warn({ ...line, reason: failure.message }, 'request rejected')
+      else logger.error({ ...line, err: error }, 'request failed')
+      const { code, message, hint } = failure
+      // The log has the cause of an internal failure; the caller gets none of it.
+      const shown = status < 500 ? message : 'the review could not be decided'
+      reply.code(status).send({ code, message: shown, hint })
+    })
+    this.#app.setNotFoundHandler((_request, reply) => {
+      const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
+      reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
+    })
   }
+
+  #addRoutes(): void {
+    const { admission, clientCa, getSnapshot, logger, onDecision, checks = [] } = this.#options
+    if (admission !== false) {
+      this.#app.register(admissionPlugin, {
+        ...{ getSnapshot, logger, onDecision, metrics: this.#metrics },
+        requireClientCertificate: clientCa !== undefined
+      })
+    }
+    const isValid = () => this.#notAfter.getTime() > Date.now()
+    addHealthRoutes(this.#app, [
+      { name: 'serving', problem: () => (this.#isDraining ? 'shutting down' : undefined) },
+      { name: 'tls', problem: () => (isValid() ? undefined : 'certificate has ended') },
+      ...checks
+    ])
+    this.#app.get('/metrics', async (_request, reply) => {
+      const text = await this.#registry.metrics()
+      return reply.type(this.#registry.contentType).send(text)
+    })
+  }
+}
+
+/**
+ * Creates the webhook's own server: HTTPS, HTTP/1.1 only, `POST /mutate`, `GET /livez /readyz /metrics`.
+ * Every stage of a request has a time limit, so that slow peers hold nothing for long; a connection without a
+ * request is kept for as long as an API server keeps one.
+ * @throws SeccoError CERTIFICATE_INVALID.
+ */
+export function createAdmissionServer(options: AdmissionServerOptions): AdmissionServer {
+  return new HttpsAdmissionServer(options)
 }

@@ -1,6 +1,6 @@
 import type { Observation } from '../../src/api/gen/hub.js'
 import { createDiscovery } from '../../webhook/hub/observations/discovery.js'
-import type { Finding } from '../../webhook/hub/observations/observations.js'
+import type { ObservationFinding } from '../../webhook/hub/observations/read-observation.js'
 import { hour, nodeOf, residents } from './residents.js'
 
 /** Instance, hour, how many of its calls it had shown, what it went through, how busy it was. */
@@ -48,7 +48,10 @@ export function discoveryOfTown() {
         ...{ firstSeen: hour(time), lastSeen: hour(time) }
       }
       const observation = { abis: [{ abi: 'x86_64', syscalls: counted }] }
-      discovery.note(observation as unknown as Observation, finding as unknown as Finding)
+      discovery.note(
+        observation as unknown as Observation,
+        finding as unknown as ObservationFinding
+      )
     }
   }
   return discovery

@@ -8,7 +8,7 @@ import { approveObserved } from '../../src/seccomp/review/approve.js'
 import { defaultCalls } from '../../src/seccomp/review/argument-approval.js'
 import { renderLearn, renderProfile } from '../../src/seccomp/render/render.js'
 import { withFindings } from '../../webhook/hub/observations/evidence.js'
-import { readObservation } from '../../webhook/hub/observations/observations.js'
+import { readObservation } from '../../webhook/hub/observations/read-observation.js'
 import {
   attackAll,
   attackServer,

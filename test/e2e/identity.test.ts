@@ -23,7 +23,7 @@ import { ensureServerLeaf } from '../../certs/files.js'
 import { approvalPolicy } from '../../webhook/admission/approval-policy.js'
 import { createAccessReviewer } from '../../webhook/cluster/access/access-review.js'
 import { createTokenReviewer } from '../../webhook/cluster/access/token-review.js'
-import { isRefused } from '../../webhook/hub/stream/identity.js'
+import { isRejected } from '../../webhook/hub/stream/identity.js'
 import { startHub } from '../../webhook/hub/hub.js'
 import { accountToken } from '../helpers/account-token.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
@@ -394,7 +394,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
       // The shortest token that an API server gives lives ten minutes: its answer is cut short.
       reviewToken: async (token) => {
         const answer = await review(token)
-        return isRefused(answer) ? answer : { ...answer, expiresAtMs: Date.now() + life }
+        return isRejected(answer) ? answer : { ...answer, expiresAtMs: Date.now() + life }
       },
       timing: { heartbeatMs: 400, reviewMs: 60_000 }
     })
@@ -410,8 +410,8 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     const beat = setInterval(() => dying.send({ $case: 'heartbeat', value: { sequence: 1 } }), 200)
     const error = await dying.end
     clearInterval(beat)
-    t.match(error, { code: status.UNAUTHENTICATED, details: /expired and none followed/ })
-    t.equal(own.refused()['token-expired'], 1)
+    t.match(error, { code: status.UNAUTHENTICATED, details: /expired and no newer token came/ })
+    t.equal(own.rejected()['token-expired'], 1)
     dying.close()
 
     life = 60_000
@@ -436,7 +436,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     // What reviews tokens hears of it a moment later, and keeps a good answer for ten seconds.
     await until(
       'its tokens to be refused',
-      async () => isRefused(await review(another)) || undefined,
+      async () => isRejected(await review(another)) || undefined,
       {
         everyMs: 500
       }
@@ -575,7 +575,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
       syscalls: [{ names: ['read', 'write', 'mount'], action: 'SCMP_ACT_ALLOW' }]
     }
     const stale = await patch('olga', { seccomp: wider })
-    t.match(stale.body['message'], /spec.approval is about what was there before/)
+    t.match(stale.body['message'], /spec.approval is for the earlier content/)
     // Where no policy stands in the way, the hub looks at the digest itself.
     await kube.do(
       'DELETE',

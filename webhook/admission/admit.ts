@@ -5,12 +5,12 @@ import type { PodFacts } from '../../src/rules/facts.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { buildPatch, type PatchOperation } from './patch.js'
 import { podFacts } from './pod-facts.js'
-import { letPass, respond, type ReviewResponse } from './respond.js'
+import { skippedDecision, respond, type ReviewResponse } from './respond.js'
 import { isAboutPod, readReview, type ReviewRequest } from './review.js'
 
 export interface Admission {
   request: ReviewRequest
-  /** Absent when the review is not about a pod or the pod could not be read. */
+  /** Undefined when the review is not about a pod or the pod could not be read. */
   facts: PodFacts | undefined
   decision: Decision
   patch: readonly PatchOperation[]
@@ -28,9 +28,9 @@ function passed(request: ReviewRequest, decision: Decision): Admission {
 }
 
 /**
- * From the body of a review to its answer. Pure.
- * A pod with a field of the wrong type passes with a warning: the API server refuses such a pod by itself.
- * @param turnOf how many pods of a workload came before; called for real ones only, while a canary runs.
+ * Returns the answer to a review. Pure.
+ * A pod with a field of the wrong type is allowed with a warning: the API server itself rejects such a pod.
+ * @param turnOf returns how many pods of a workload came before; not called for dry runs, nor without a canary.
  * @throws SeccoError INVALID_REVIEW when the envelope is wrong, so that there is nothing to answer to.
  */
 export function admit(
@@ -40,7 +40,10 @@ export function admit(
 ): Admission {
   const request = readReview(body)
   if (!isAboutPod(request) || request.object === undefined) {
-    return passed(request, letPass('not-a-pod', 'secco: only reviews of new pods are decided here'))
+    return passed(
+      request,
+      skippedDecision('not-a-pod', 'secco: only reviews of new pods are decided here')
+    )
   }
   let facts: PodFacts
   try {
@@ -52,9 +55,9 @@ export function admit(
     })
   } catch (error) {
     const { message } = toSeccoError(error)
-    return passed(request, letPass('unreadable', `secco: pod left as it is: ${message}`))
+    return passed(request, skippedDecision('unreadable', `secco: pod left as it is: ${message}`))
   }
-  // Pods that a controller makes have no name yet: only their turn tells them apart.
+  // Pods that a controller creates have no name yet: only their number distinguishes them.
   if (snapshot.canaries && turnOf !== undefined && !request.dryRun) {
     facts = { ...facts, turn: turnOf(`${facts.namespace}/${facts.owner || facts.name}`) }
   }

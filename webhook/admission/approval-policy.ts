@@ -3,10 +3,10 @@ import { apiGroup, apiVersion } from '../../src/api/names.js'
 const name = 'secco-approval.secco.dev'
 const version = apiVersion.slice(apiGroup.length + 1)
 
-/** What makes a profile let through what it does, now or by itself later: whoever writes it approves. */
+/** The fields that decide which syscalls a profile allows, now or later: writing one of them is an approval. */
 const guarded = ['seccomp', 'extends', 'approval', 'promote', 'learn'] as const
 
-/** CEL: whether a field of the spec is another than before; on CREATE, whether it is there. */
+/** Returns CEL for whether a field of the spec differs from before; on CREATE, whether it exists. */
 function changed(field: (typeof guarded)[number]): string {
   const had = `(oldObject != null && has(oldObject.spec.${field}))`
   const has = `has(object.spec.${field})`
@@ -20,12 +20,12 @@ const mayApprove = [
 ].join('')
 
 /**
- * The ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on approvals, and its binding. Runs in
- * the API server, so no way into the objects passes it by and no webhook has to be there:
- * - what a profile lets through is changed only by who may `approve` seccompprofiles.secco.dev there;
- * - an approval carries its writer's own name;
- * - what was approved does not change under an approval that stays as it was.
- * That the approval's digest is the spec's is for the hub: CEL has no hashes.
+ * Returns the ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on approvals, and its binding. It runs in
+ * the API server, so every write passes it, and no webhook has to run:
+ * - only users who may `approve` seccompprofiles.secco.dev change which syscalls a profile allows;
+ * - an approval has the name of its writer;
+ * - the approved content does not change while its approval stays the same.
+ * The hub checks that the approval's digest is that of the spec: CEL has no hashes.
  */
 export function approvalPolicy(): readonly object[] {
   const policy = {
@@ -61,7 +61,8 @@ export function approvalPolicy(): readonly object[] {
         {
           expression: `!variables.guarded || ${mayApprove}`,
           messageExpression:
-            "'secco: ' + request.userInfo.username + ' may not approve: what a profile lets through is changed by who has the verb approve on seccompprofiles.secco.dev'",
+            "'secco: ' + request.userInfo.username + ' may not approve: what a profile allows" +
+            " is changed only by users with the verb approve on seccompprofiles.secco.dev'",
           reason: 'Forbidden'
         },
         {
@@ -74,14 +75,14 @@ export function approvalPolicy(): readonly object[] {
         {
           expression: '!variables.content || !has(object.spec.approval) || variables.approval',
           message:
-            'secco: spec.approval is about what was there before: take it out, or approve with `secco profile approve`',
+            'secco: spec.approval is for the earlier content: remove it, or approve with `secco profile approve`',
           reason: 'Invalid'
         }
       ],
       auditAnnotations: [
         {
           key: 'approved-by',
-          // One type: null beside a string does not compile; the empty string leaves the annotation out.
+          // CEL does not compile null next to a string; an empty string leaves the annotation out.
           valueExpression: "variables.guarded ? request.userInfo.username : ''"
         }
       ]

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Bodies up to this size are read at once: two hundred of them are less than one of the longest. */
+/** Bodies up to this size are read at once: two hundred of them take less memory than one of the longest. */
 const alwaysRead = 256 * 1024
 
 /**
- * Lets requests with large bodies wait, unread, until the ones before them are answered: in memory are at most
- * `maxBytes` of them. The API server asks up to 200 things at a time (--max-mutating-requests-inflight), and
- * a webhook that runs out of memory is a way around every rule.
- * @param longest the longest body that is accepted; what announces a longer one is refused without reading it.
+ * Delays requests with large bodies, unread, until earlier ones are answered: at most `maxBytes` of bodies are in
+ * memory. The API server sends up to 200 requests at a time (--max-mutating-requests-inflight), and a webhook that
+ * runs out of memory is a way around every rule.
+ * @param longest the longest body that is accepted; a request that announces a longer one is rejected unread.
  * @param maxBytes at least `longest`.
  */
 export function limitBodies(app: FastifyInstance, longest: number, maxBytes: number): void {
@@ -25,7 +25,7 @@ export function limitBodies(app: FastifyInstance, longest: number, maxBytes: num
 
   app.addHook('onRequest', (request, reply, done) => {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
-    // A body of unknown length may become as long as any.
+    // A body of unknown length can be as long as the longest.
     const bytes = encoding === undefined ? Number(length ?? 0) : longest
     if (bytes <= alwaysRead || bytes > longest) {
       done()

@@ -6,7 +6,7 @@ import { admit } from './admit.js'
 import { isObject, type JsonObject } from './json.js'
 import type { PatchOperation } from './patch.js'
 
-/** What `-o json` prints for one pod: a stable interface. */
+/** CheckResult is what `-o json` prints for one pod: a stable interface. */
 export interface CheckResult {
   /** `<kind>/<name>` of the document. */
   object: string
@@ -14,7 +14,7 @@ export interface CheckResult {
   decision: string
   reason: string
   allowed: boolean
-  /** All rules that match, the most important first. */
+  /** All rules that match, the one with the highest priority first. */
   matchedRules: readonly string[]
   containers: readonly ContainerDecision[]
   patch: readonly PatchOperation[]
@@ -35,7 +35,7 @@ function invalid(field: string, message: string): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${field}: ${message}`, { field })
 }
 
-/** The objects of a YAML stream, lists taken apart. @throws SeccoError INVALID_DOCUMENT */
+/** Returns the objects of a YAML stream, with the items of lists. @throws SeccoError INVALID_DOCUMENT */
 export function readObjects(text: string, file: string): JsonObject[] {
   const objects: JsonObject[] = []
   for (const document of parseAllDocuments(text)) {
@@ -63,7 +63,7 @@ function metadataOf(object: JsonObject): JsonObject {
   return isObject(metadata) ? metadata : {}
 }
 
-/** The pod that a document makes, as its controller would send it; undefined for other kinds. */
+/** Returns the pod that a document creates, as its controller would send it; undefined for other kinds. */
 function podOf(object: JsonObject, kind: string): JsonObject | undefined {
   const path = Object.hasOwn(templatePaths, kind) ? templatePaths[kind] : undefined
   if (path === undefined) return undefined
@@ -90,7 +90,7 @@ function text(value: unknown): string | undefined {
 }
 
 /**
- * What the webhook would do with the pod that a document is or makes; undefined for other kinds.
+ * Returns what the webhook would do with the pod that a document is or creates; undefined for other kinds.
  * @throws SeccoError INVALID_DOCUMENT naming the field
  */
 export function checkObject(
@@ -99,7 +99,7 @@ export function checkObject(
   defaultNamespace: string
 ): CheckResult | undefined {
   const kind = text(object['kind'])
-  if (kind === undefined) throw invalid('kind', 'must say what the document is, e.g. Pod')
+  if (kind === undefined) throw invalid('kind', 'must name the kind of the document, e.g. Pod')
   const pod = podOf(object, kind)
   if (pod === undefined) return undefined
   const metadata = metadataOf(object)

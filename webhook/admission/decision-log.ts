@@ -1,7 +1,7 @@
 import type { Logger } from '../../src/lib/log.js'
 import type { Admission } from './admit.js'
 
-/** One container in the log line. */
+/** LoggedContainer is one container in the log line. */
 interface LoggedContainer {
   name: string
   kind: string
@@ -11,13 +11,13 @@ interface LoggedContainer {
   profile: string | undefined
   mode: string | undefined
   revision: string | undefined
-  /** Rules and labels that were not followed, for they would have loosened. */
+  /** Rules and labels that were ignored because they would have loosened the profile. */
   loosening: readonly string[] | undefined
 }
 
 /**
- * The fields of the audit line; with `time`, `level`, `msg` and `component` of the logger they are the
- * stable set that others script against. Never a body, an environment value or an annotation.
+ * DecisionLine has the fields of the audit line. With the logger's `time`, `level`, `msg` and `component` they are
+ * a stable interface for scripts. They never hold a body, an environment value or an annotation.
  */
 export interface DecisionLine {
   uid: string
@@ -40,8 +40,8 @@ const maxName = 253
 const maxContainers = 64
 
 /**
- * The audit line of one decision. `rule`, `profile`, `revision` and `mode` are those of the first
- * container that a rule covers; `containers` has each one's own.
+ * Returns the audit line of one decision. `rule`, `profile`, `revision` and `mode` are those of the first
+ * container that a rule covers; `containers` has those of each container.
  */
 export function decisionLine(admission: Admission, durationMs: number): DecisionLine {
   const { request, facts, decision } = admission
@@ -74,17 +74,17 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
   }
 }
 
-/** Writes the audit line of one review: its uid and how long the decision took, in ms. */
+/** WriteDecision writes the audit line of one review. @param durationMs how long the decision took */
 export type WriteDecision = (uid: string, durationMs: number) => void
 
 const message = 'admission decision'
 
-/** Writes the line of a decision that is made once. */
+/** Returns the writer of a decision that is made once. */
 export function decisionWriter(logger: Logger, admission: Admission): WriteDecision {
   return (_uid, durationMs) => logger.info(decisionLine(admission, durationMs), message)
 }
 
-/** The same for a decision that is made again and again: all but uid and duration is put into words once. */
+/** Returns the writer of a decision that is repeated: all fields but uid and duration are serialised once. */
 export function repeatedDecisionWriter(logger: Logger, admission: Admission): WriteDecision {
   const line: Partial<DecisionLine> = decisionLine(admission, 0)
   delete line.uid

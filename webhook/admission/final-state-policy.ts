@@ -3,10 +3,10 @@ import { allowIgnoreLabel } from '../../src/rules/exclusions.js'
 import { pathForm, pathIntoTree } from '../../src/rules/secco-path.js'
 import { reviewedResources, touchedNamespaces } from './webhook-configuration.js'
 
-/** What a policy does with a pod that breaks it. */
+/** ValidationAction is what a policy does with a pod that violates it. */
 export type ValidationAction = 'Warn' | 'Audit' | 'Deny'
 
-/** One selector of pods that must end up confined, e.g. a SeccompRule's. */
+/** PolicyBinding selects pods that must end up confined, e.g. those of a SeccompRule. */
 export interface PolicyBinding {
   /** Suffix of the binding's name. */
   name: string
@@ -18,13 +18,18 @@ export interface PolicyBinding {
 export interface FinalStatePolicyOptions {
   ownNamespace?: string
   excludedNamespaces?: readonly string[]
-  /** Default `['Warn', 'Audit']`; `['Deny']` refuses pods that the webhook could not patch. */
+  /** Default `['Warn', 'Audit']`; `['Deny']` rejects pods that the webhook could not patch. */
   validationActions?: readonly ValidationAction[]
-  /** Beside the two ready-made labels, which are always bound. */
+  /** Bindings besides those of the two ready-made labels, which always exist. */
   bindings?: readonly PolicyBinding[]
-  /** Whether `secco.dev/ignore` counts where the namespace says nothing; the webhook's own option. */
+  /** Whether `secco.dev/ignore` counts in namespaces that do not set it; the webhook's own option. */
   allowIgnore?: boolean
 }
+
+/** CEL: pods that carry no decision although Secco made one. */
+const notAnnotated =
+  "request.operation == 'UPDATE' || variables.assigned != '' || object.spec.containers.size()" +
+  ' + (has(object.spec.initContainers) ? object.spec.initContainers.size() : 0) > 256'
 
 const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 const privileged =
@@ -33,8 +38,8 @@ const hasOwn = '(has(c.securityContext) && has(c.securityContext.seccompProfile)
 const own = 'c.securityContext.seccompProfile'
 
 /**
- * Names of the containers that are judged and fulfil a condition on `c`. An UPDATE is `kubectl debug`:
- * only the ephemeral containers are new then, and the others are what they were when the pod was made.
+ * Returns CEL for the names of the judged containers that fulfil a condition on `c`. An UPDATE is `kubectl debug`:
+ * only the ephemeral containers are new; the others were judged when the pod was created.
  */
 function judged(condition: string): string {
   const named = (list: string) =>
@@ -47,29 +52,41 @@ const notWindows = {
   name: 'not-windows',
   expression: [
     "!(has(object.spec.os) && has(object.spec.os.name) && object.spec.os.name == 'windows')",
-    "!(has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector && object.spec.nodeSelector['kubernetes.io/os'] == 'windows')"
+    [
+      "!(has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector",
+      "object.spec.nodeSelector['kubernetes.io/os'] == 'windows')"
+    ].join(' && ')
   ].join(' && ')
 }
-/** The kubelet's own word: somebody else's pod does not become a mirror by saying so. */
+/** Only the kubelet can mark a pod as a mirror pod: the annotation does not count on anybody else's pod. */
 const notMirror = {
   name: 'not-mirror',
-  expression:
-    "!(has(object.metadata.annotations) && 'kubernetes.io/config.mirror' in object.metadata.annotations && has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"
+  expression: [
+    "!(has(object.metadata.annotations) && 'kubernetes.io/config.mirror' in object.metadata.annotations",
+    "has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"
+  ].join(' && ')
 }
 const assigned = {
   name: 'assigned',
-  expression: `has(object.metadata.annotations) && '${annotations.assigned}' in object.metadata.annotations ? object.metadata.annotations['${annotations.assigned}'] : ''`
+  expression: [
+    `has(object.metadata.annotations) && '${annotations.assigned}' in object.metadata.annotations`,
+    `? object.metadata.annotations['${annotations.assigned}'] : ''`
+  ].join(' ')
 }
 
 /**
- * What decide() does: the label counts where the namespace allows it, else where the installation does.
- * A variable and no matchCondition: those are not given the namespace.
+ * Returns the variable that does what decide() does: the label counts where the namespace allows it, else where the
+ * installation does. A matchCondition cannot do this: it does not get the namespace.
  */
 const optedOut = (allowIgnore: boolean) => ({
   name: 'optedOut',
   expression: [
     `has(object.metadata.labels) && '${labels.ignore}' in object.metadata.labels && object.metadata.labels['${labels.ignore}'] == 'true'`,
-    `(namespaceObject != null && has(namespaceObject.metadata.labels) && '${allowIgnoreLabel}' in namespaceObject.metadata.labels ? namespaceObject.metadata.labels['${allowIgnoreLabel}'] == 'true' : ${allowIgnore})`
+    [
+      `(namespaceObject != null && has(namespaceObject.metadata.labels)`,
+      `'${allowIgnoreLabel}' in namespaceObject.metadata.labels`
+    ].join(' && ') +
+      ` ? namespaceObject.metadata.labels['${allowIgnoreLabel}'] == 'true' : ${allowIgnore})`
   ].join(' && ')
 })
 
@@ -120,10 +137,10 @@ function bindingOf(
 }
 
 /**
- * The ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on the final state and its bindings:
- * a pod that Secco is responsible for has a filter on every container, and carries what Secco decided:
- * a path of Secco's, or RuntimeDefault with the reason for it in `secco.dev/assigned`, or its author's
- * own file. Runs inside the API server, so it also covers `failurePolicy: Ignore` and padded reviews.
+ * Returns the ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on the final state and its bindings: a pod
+ * that Secco is responsible for has a filter on every container, and carries Secco's decision: a path of Secco's,
+ * or RuntimeDefault with the reason in `secco.dev/assigned`, or its author's own file. The policy runs in the API
+ * server, so it also covers `failurePolicy: Ignore` and padded reviews.
  * @returns the policy first, then its bindings.
  */
 export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
@@ -136,7 +153,8 @@ export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
       {
         name: 'podType',
         expression:
-          "has(object.spec.securityContext) && has(object.spec.securityContext.seccompProfile) ? object.spec.securityContext.seccompProfile.type : ''"
+          'has(object.spec.securityContext) && has(object.spec.securityContext.seccompProfile)' +
+          " ? object.spec.securityContext.seccompProfile.type : ''"
       },
       {
         name: 'unconfined',
@@ -146,8 +164,8 @@ export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
       },
       {
         name: 'undecided',
-        // Nothing is annotated on `kubectl debug`, nor on pods of so many containers: see buildPatch.
-        expression: `request.operation == 'UPDATE' || variables.assigned != '' || object.spec.containers.size() + (has(object.spec.initContainers) ? object.spec.initContainers.size() : 0) > 256 ? [] : (${judged(
+        // Secco annotates neither `kubectl debug` nor pods with more than 256 containers: see buildPatch.
+        expression: `${notAnnotated} ? [] : (${judged(
           `!${privileged} && (${hasOwn} ? ${own}.type : variables.podType) == 'RuntimeDefault'`
         )})`
       }
@@ -156,12 +174,16 @@ export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
       {
         expression: 'variables.optedOut || variables.unconfined.size() == 0',
         messageExpression:
-          "'secco: no seccomp filter on container ' + variables.unconfined.join(', ') + '; the secco webhook was not reached, only observes here, or was overruled'",
+          "'secco: no seccomp filter on container ' + variables.unconfined.join(', ')" +
+          " + '; the secco webhook was not reached, only observes here, or was overruled'",
         reason: 'Forbidden'
       },
       {
         expression: 'variables.optedOut || variables.undecided.size() == 0',
-        messageExpression: `'secco: labelled for secco, but container ' + variables.undecided.join(', ') + ' has neither a profile of secco nor its word (${annotations.assigned}) why not; the secco webhook was not reached, only observes here, or was overruled'`,
+        messageExpression:
+          "'secco: labelled for secco, but container ' + variables.undecided.join(', ')" +
+          ` + ' has neither a secco profile nor a reason for that in ${annotations.assigned};` +
+          " the secco webhook was not reached, only observes here, or was overruled'",
         reason: 'Forbidden'
       }
     ]
@@ -179,7 +201,7 @@ export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
   return { policy, bindings }
 }
 
-/** The entry of `secco.dev/assigned` that goes with a path; see assignment() in patch.ts. */
+/** Returns CEL for the entry of `secco.dev/assigned` that belongs to a path; see assignment() in patch.ts. */
 const entryOf = (path: string) =>
   [
     `'"' + c.name + '":[{][^{}]*"profile":"' + ${path}.split('/')[1] + '/' + ${path}.split('/')[2].replace('.', '[.]')`,
@@ -187,14 +209,12 @@ const entryOf = (path: string) =>
   ].join(' + ')
 
 /**
- * The ValidatingAdmissionPolicy on paths below `secco/`, and its binding to every pod, labelled or not:
- * they are Secco's to write, and stand only beside Secco's own word for that container. Nobody opts out
- * of it.
+ * Returns the ValidatingAdmissionPolicy on paths below `secco/`, and its binding to every pod, labelled or not: only
+ * Secco writes such paths, together with its annotation for that container. There is no opt-out.
  *
- * CEL sees the pod and not who wrote which part of it: an annotation made up to fit its path passes here.
- * Where the webhook is reached it does not get that far: what no rule gives is taken out of
- * `secco.dev/assigned` there. Nor does CEL know the approvals: whether the revision is the profile's
- * newest is for the hub, and whether the file is what its name says is for the satellite.
+ * CEL sees the pod but not who wrote which part of it: an invented annotation that fits its path passes. When the
+ * webhook is reached, it removes from `secco.dev/assigned` what no rule assigns. CEL does not know the approvals
+ * either: the hub checks whether the revision is the profile's newest, and the satellite checks the file's digest.
  * @returns the policy first, then its binding.
  */
 export function pathPolicy(options: FinalStatePolicyOptions = {}) {
@@ -210,13 +230,18 @@ export function pathPolicy(options: FinalStatePolicyOptions = {}) {
       {
         name: 'unassigned',
         expression: judged(
-          // Ephemeral containers never get a path of ours.
+          // Ephemeral containers never get a path of Secco's.
           `${points} && ${formed} && (request.operation == 'UPDATE' || !variables.assigned.matches(${entryOf(path)}))`
         )
       },
       {
         name: 'onPod',
-        expression: `request.operation != 'UPDATE' && has(object.spec.securityContext) && has(object.spec.securityContext.seccompProfile) && has(object.spec.securityContext.seccompProfile.localhostProfile) && object.spec.securityContext.seccompProfile.localhostProfile.matches(${text(pathIntoTree)})`
+        expression: [
+          "request.operation != 'UPDATE' && has(object.spec.securityContext)",
+          'has(object.spec.securityContext.seccompProfile)',
+          'has(object.spec.securityContext.seccompProfile.localhostProfile)',
+          `object.spec.securityContext.seccompProfile.localhostProfile.matches(${text(pathIntoTree)})`
+        ].join(' && ')
       }
     ],
     validations: [
@@ -228,7 +253,9 @@ export function pathPolicy(options: FinalStatePolicyOptions = {}) {
       },
       {
         expression: 'variables.unassigned.size() == 0',
-        messageExpression: `'secco: container ' + variables.unassigned.join(', ') + ' points below secco/ by hand: ${annotations.assigned} does not give it that revision; a rule in the root namespace does'`,
+        messageExpression:
+          "'secco: container ' + variables.unassigned.join(', ') + ' points below secco/ by hand: " +
+          `${annotations.assigned} does not give it that revision; a rule in the root namespace does'`,
         reason: 'Forbidden'
       },
       {

@@ -1,6 +1,6 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
-/** Any JSON object: only own properties of known names are ever read. */
+/** JsonObject is any JSON object: only own properties with known names are read. */
 export type JsonObject = Record<string, unknown>
 
 export function isObject(value: unknown): value is JsonObject {
@@ -11,7 +11,7 @@ function fail(field: string, expected: string): never {
   throw new SeccoError('INVALID_REVIEW', `${field}: must be ${expected}`, { field })
 }
 
-/** An own property; absent and null are the same, as they are for the API server. */
+/** Returns an own property; absent and null are the same, as they are for the API server. */
 function own(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
 }
@@ -40,7 +40,7 @@ export function listAt(object: JsonObject, key: string, field: string): readonly
   return Array.isArray(value) ? (value as unknown[]) : fail(field, 'a list')
 }
 
-/** A map of strings (labels, annotations), as it is: nothing is copied. */
+/** Returns a map of strings (labels, annotations) without copying it. */
 export function stringsAt(
   object: JsonObject,
   key: string,

@@ -2,10 +2,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { ContainerDecision, Decision, Reason } from '../../src/rules/decision.js'
 import { version } from '../../src/lib/version.js'
 
-/** What the admission server counts. Labels come from closed sets: no pod, namespace or user. */
+/** AdmissionMetrics counts decisions and errors. Labels come from closed sets: no pod, namespace or user. */
 export interface AdmissionMetrics {
   decided: (decision: Decision, seconds: number, repeated: boolean) => void
-  refused: (code: string) => void
+  rejected: (code: string) => void
   certificate: (notAfter: Date) => void
 }
 
@@ -16,7 +16,7 @@ const fallbackReasons = new Set<Reason>([
   'previous'
 ])
 
-/** What a container got because its profile's newest revision could not be used. */
+/** Returns what a container got instead of its profile's newest revision; undefined when it got that revision. */
 function insteadOf({ reason }: ContainerDecision, allowed: boolean): string | undefined {
   if (!fallbackReasons.has(reason)) return undefined
   if (!allowed) return 'Deny'
@@ -49,7 +49,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
     help: 'Reviews answered like an earlier one of the same text, without a decision of their own.',
     registers
   })
-  const refused = new Counter({
+  const rejected = new Counter({
     name: 'secco_admission_refused_total',
     help: 'Requests that got a 4xx or 5xx, by error code.',
     labelNames: ['code'] as const,
@@ -99,7 +99,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
       }
       if (repeated) repeats.inc()
     },
-    refused: (code) => refused.inc({ code }),
+    rejected: (code) => rejected.inc({ code }),
     certificate: (end) => notAfter.set(end.getTime() / 1000)
   }
 }

@@ -2,28 +2,28 @@ import secureJsonParse from 'secure-json-parse'
 import { SeccoError } from '../../src/lib/errors.js'
 import { cutReview } from './review-text.js'
 
-/** What the API server reads of one request: MaxRequestBodyBytes (k8s.io/apiserver/pkg/server/config.go), not configurable. */
+/** The largest request that the API server reads: MaxRequestBodyBytes (k8s.io/apiserver/pkg/server/config.go), not configurable. */
 const requestBytes = 3 * 2 ** 20
-/** What etcd stores of one object by default: DefaultMaxRequestBytes (etcd server/embed/config.go). */
+/** The largest object that etcd stores by default: DefaultMaxRequestBytes (etcd server/embed/config.go). */
 const storedBytes = 1.5 * 2 ** 20
-/** What the API server reads of headers (net/http DefaultMaxHeaderBytes): names, groups and extra of the user come in them. */
+/** The largest headers that the API server reads (net/http DefaultMaxHeaderBytes): they have the user's names, groups and extra. */
 const headerBytes = 2 ** 20
-/** encoding/json of Go writes `<`, `>`, `&`, control characters and bytes that are not UTF-8 as six: `\u003c`. */
+/** Go's encoding/json writes `<`, `>`, `&`, control characters and bytes that are not UTF-8 as six bytes: `\u003c`. */
 const escaping = 6
 
 /**
- * The longest review of a pod that the API server accepts. A new pod comes from one request; a changed one comes with its
- * old self, and both are stored. All of it may have to be escaped. 24 MiB: a lower limit would be a way around the rules.
+ * The longest review of a pod that the API server sends: 24 MiB. A new pod comes from one request; a changed pod comes with
+ * its old version, and both are stored. All bytes may need escaping. A lower limit would be a way around the rules.
  */
 export const bodyLimit = escaping * (Math.max(requestBytes, 2 * storedBytes) + headerBytes)
 
-/** Finds where a forbidden key may be, written plainly or with escapes. */
+/** Matches text that may hold a forbidden key, written plainly or with escapes. */
 const suspicious = /__proto__|"constructor"|\\u00/
 
-/** The text of a review, without the parts that nothing reads. */
+/** BodyText is the text of a review without the parts that nothing reads. */
 export interface BodyText {
   kept: string
-  /** Whether a forbidden key may be in it. */
+  /** Whether the text may hold a forbidden key. */
   suspicious: boolean
 }
 
@@ -37,8 +37,8 @@ export function bodyText(body: Buffer): BodyText {
 }
 
 /**
- * Parses what `bodyText` gave. `__proto__` and `constructor.prototype` are left out: the API server accepts such keys in
- * maps of any key, so refusing them would be a way around the rules.
+ * Parses a text from `bodyText`. `__proto__` and `constructor.prototype` are left out: the API server accepts such keys
+ * in maps of any key, so rejecting them would be a way around the rules.
  * @throws SeccoError INVALID_REVIEW. The message holds nothing of the body.
  */
 export function parseText(text: BodyText): unknown {
@@ -55,7 +55,7 @@ export function parseText(text: BodyText): unknown {
 }
 
 /**
- * Parses the body of a review. What nothing reads (`managedFields`, `env`, …) is left out.
+ * Parses the body of a review without the parts that nothing reads (`managedFields`, `env`, …).
  * @throws SeccoError INVALID_REVIEW, TOO_LARGE. Neither message holds anything of the body.
  */
 export function parseBody(body: Buffer): unknown {

@@ -2,7 +2,7 @@ import { annotations as names } from '../../src/api/names.js'
 import type { ContainerDecision, Decision } from '../../src/rules/decision.js'
 import type { ContainerKind, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
 
-/** One operation of a JSON patch (RFC 6902); `add` on a member that exists replaces it. */
+/** PatchOperation is one operation of a JSON patch (RFC 6902); `add` replaces a member that exists. */
 export type PatchOperation =
   | { op: 'add'; path: string; value: unknown }
   | { op: 'remove'; path: string }
@@ -40,7 +40,7 @@ function same(a: ExistingProfile | undefined, b: ExistingProfile): boolean {
   return a?.type === b.type && a.localhostProfile === b.localhostProfile
 }
 
-/** A seccompProfile below `parent`, whose securityContext may have to be made first. */
+/** Returns the operation that sets a seccompProfile below `parent`, with its securityContext if there is none. */
 function setProfile(
   parent: string,
   hasSecurityContext: boolean,
@@ -51,7 +51,7 @@ function setProfile(
     : { op: 'add', path: `${parent}/securityContext`, value: { seccompProfile: profile } }
 }
 
-/** The annotation's words for a profile; see the Kubernetes 1.18 seccomp documentation. */
+/** Returns the annotation's value for a profile; see the Kubernetes 1.18 seccomp documentation. */
 function legacyValue(profile: ExistingProfile): string | undefined {
   if (profile.type === 'RuntimeDefault') return 'runtime/default'
   if (profile.type === 'Localhost' && profile.localhostProfile) {
@@ -60,7 +60,7 @@ function legacyValue(profile: ExistingProfile): string | undefined {
   return undefined
 }
 
-/** One container's entry in `secco.dev/assigned`: only what a second call would say again. */
+/** Returns a container's entry in `secco.dev/assigned`: only fields that a second call would repeat. */
 function assignment({ rule, profile, mode, revision, outcome, reason }: ContainerDecision) {
   return { rule, profile, mode, revision, outcome, reason }
 }
@@ -104,7 +104,7 @@ function annotationOperations(facts: PodFacts, wanted: Map<string, string>): Pat
   return operations
 }
 
-/** A pod that is not ours must not say that it is: copied manifests bring the annotation along. */
+/** Removes the annotation from a pod that Secco does not decide about: copied manifests bring it along. */
 function removeStaleAssignment(facts: PodFacts): PatchOperation[] {
   if (facts.annotations === undefined || !Object.hasOwn(facts.annotations, names.assigned))
     return []
@@ -114,8 +114,8 @@ function removeStaleAssignment(facts: PodFacts): PatchOperation[] {
 const notOurs = new Set(['unmatched', 'ignored', 'kept', 'skipped'])
 
 /**
- * The patch that a decision means for this pod: operations at fixed paths, parents made where missing,
- * nothing that is so already. On its own output it is empty.
+ * Returns the patch that applies a decision to this pod: operations at fixed paths, with missing parents, without
+ * what the pod already has. For a patched pod the patch is empty.
  * @param legacyAnnotations also write the annotations of kubelets before 1.27.
  */
 export function buildPatch(
@@ -132,7 +132,7 @@ export function buildPatch(
     podProfile = { type: 'RuntimeDefault' }
     operations.push(setProfile('/spec', facts.hasPodSecurityContext, podProfile))
   }
-  // Decisions stand in the order of the facts, of which they leave some out.
+  // Decisions have the order of the facts, and leave some of them out.
   let at = 0
   for (const container of decision.containers) {
     let existing = facts.containers[at++]

@@ -4,7 +4,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Admission } from './admit.js'
-import { createAnswers } from './answers.js'
+import { createReviewCache } from './review-cache.js'
 import { limitBodies } from './body-budget.js'
 import type { AdmissionMetrics } from './metrics.js'
 import { bodyLimit, bodyText } from './parse-body.js'
@@ -15,7 +15,7 @@ export interface AdmissionPluginOptions {
   metrics: AdmissionMetrics
   /** Answer only callers whose client certificate the listener could verify. */
   requireClientCertificate: boolean
-  /** To be told of every decision, after it was answered. */
+  /** Called after each decision was answered. */
   onDecision?: ((admission: Admission) => void) | undefined
 }
 
@@ -28,14 +28,14 @@ function checkClient(request: FastifyRequest): void {
   }
 }
 
-/** Fastify plugin: `POST /mutate`, an AdmissionReview in and one out. No I/O but the audit line. */
+/** Registers `POST /mutate`, which answers an AdmissionReview with another. The audit line is its only I/O. */
 export function admissionPlugin(
   app: FastifyInstance,
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
   const { getSnapshot, logger, metrics, onDecision } = options
-  const answers = createAnswers(logger)
+  const answers = createReviewCache(logger)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     'application/json',

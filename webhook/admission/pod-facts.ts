@@ -19,7 +19,7 @@ import {
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
-/** The lists of a pod that hold containers, and what they are called in a decision. */
+/** The lists of a pod that hold containers, and their names in a decision. */
 export const containerLists: readonly (readonly [string, ContainerKind])[] = [
   ['initContainers', 'init'],
   ['containers', 'container'],
@@ -67,7 +67,7 @@ function containerFacts(
   }
 }
 
-/** Names of the ephemeral containers that a pod has already. */
+/** Returns the names of the ephemeral containers that a pod already has. */
 function ephemeralNames(pod: JsonObject | undefined): ReadonlySet<string> {
   const names = new Set<string>()
   if (pod === undefined) return names
@@ -79,7 +79,7 @@ function ephemeralNames(pod: JsonObject | undefined): ReadonlySet<string> {
   return names
 }
 
-/** The topmost owner a pod shows, as `<kind>/<name>`. */
+/** Returns the topmost owner that a pod's metadata shows, as `<kind>/<name>`. */
 function ownerOf(
   metadata: JsonObject | undefined,
   labels: Readonly<Record<string, string>>
@@ -105,14 +105,14 @@ function isWindows(spec: JsonObject): boolean {
 export interface PodRequest {
   operation: 'CREATE' | 'UPDATE'
   subresource: string
-  /** From the request: a pod made by a controller has none of its own yet. */
+  /** The namespace of the request: a pod from a controller has none of its own yet. */
   namespace: string
   oldObject?: JsonObject | undefined
 }
 
 /**
- * Takes from a pod (core/v1) what a decision looks at. Reads fixed paths only: never recurses into,
- * clones or prints the pod, so depth and size cannot hurt.
+ * Returns the facts of a pod (core/v1) that a decision depends on. It reads fixed paths only, and never recurses into,
+ * clones or prints the pod, so depth and size do no harm.
  * @throws SeccoError INVALID_REVIEW with the path of the field that has the wrong type.
  */
 export function podFacts(pod: JsonObject, request: PodRequest): PodFacts {

@@ -4,7 +4,7 @@ import type { PatchOperation } from './patch.js'
 const maxWarning = 256
 const maxWarnings = 4096
 
-/** AdmissionReview v1 with its response, ready to be serialised. */
+/** ReviewResponse is an AdmissionReview v1 with its response, ready to be serialised. */
 export interface ReviewResponse {
   apiVersion: 'admission.k8s.io/v1'
   kind: 'AdmissionReview'
@@ -20,13 +20,13 @@ export interface ReviewResponse {
   }
 }
 
-/** Warnings become HTTP headers: printable, and never longer than clients show. */
+/** Makes a text fit for a warning, which becomes an HTTP header: printable, and no longer than clients show. */
 function printable(text: string, max: number): string {
   const clean = /[^\x20-\x7e]/.test(text) ? text.replaceAll(/[^\x20-\x7e]/g, '?') : text
   return clean.length <= max ? clean : `${clean.slice(0, max - 3)}...`
 }
 
-/** Cuts warnings to 256 characters each and 4,096 in all; what is left out is said. */
+/** Cuts warnings to 256 characters each and 4,096 in total; a last line reports how many were left out. */
 export function limitWarnings(warnings: readonly string[]): string[] {
   const limited: string[] = []
   let total = 0
@@ -42,7 +42,7 @@ export function limitWarnings(warnings: readonly string[]): string[] {
   return limited
 }
 
-/** auditAnnotations of the API server's audit log; it puts the webhook's name before each key. */
+/** Returns annotations for the API server's audit log, which adds the webhook's name to each key. */
 function auditAnnotations(decision: Decision): Record<string, string> {
   const first = decision.containers.find((c) => c.rule !== undefined)
   const audit: Record<string, string> = { decision: decision.decision, reason: decision.reason }
@@ -52,7 +52,7 @@ function auditAnnotations(decision: Decision): Record<string, string> {
   return audit
 }
 
-/** The answer to a review. `patchType` only goes with a patch; an empty patch is none. */
+/** Returns the answer to a review. It has a `patchType` only with a patch; an empty patch is left out. */
 export function respond(
   uid: string,
   decision: Decision,
@@ -72,8 +72,8 @@ export function respond(
   return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response }
 }
 
-/** Lets something pass that Secco does not decide about, and says why. */
-export function letPass(reason: 'unreadable' | 'not-a-pod', warning: string): Decision {
+/** Returns the decision for a request that Secco does not decide about: it is allowed, with a warning. */
+export function skippedDecision(reason: 'unreadable' | 'not-a-pod', warning: string): Decision {
   return {
     decision: 'skipped',
     reason,

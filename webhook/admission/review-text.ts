@@ -1,16 +1,16 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
 /**
- * Cuts the text of a review down to what a decision reads, before anything is parsed. Authors of pods choose most
- * of a review (environment, volumes, managedFields, terms of affinity), up to megabytes; none of that may make a review
- * unreadable or hold the event loop, since a review that gets no answer is a way around the rules (failurePolicy Ignore).
+ * This module reduces the text of a review to what a decision reads, before anything is parsed. Authors of pods choose
+ * most of a review (environment, volumes, managedFields, terms of affinity), up to megabytes; none of that may make a
+ * review unreadable or block the event loop: a review without an answer is a way around the rules (failurePolicy Ignore).
  */
 
-/** What is kept of a value: named members of an object, the same of each item of a list, or the value as it stands. */
+/** Wanted is the part of a value that is kept: members of an object, a part of each item of a list, or the whole value. */
 type Wanted =
   | { readonly members: ReadonlyMap<string, Wanted> }
   | { readonly items: Wanted }
-  /** `instead` stands for a value of more than `upTo` characters. */
+  /** `instead` replaces a value of more than `upTo` characters. */
   | { readonly upTo: number; readonly instead: string }
 
 const whole: Wanted = { upTo: Infinity, instead: '' }
@@ -20,8 +20,8 @@ const members = (wanted: Readonly<Record<string, Wanted>>): Wanted => ({
 const items = (wanted: Readonly<Record<string, Wanted>>): Wanted => ({ items: members(wanted) })
 
 /**
- * Terms and tolerations are compared with every node, so their number is limited. A placement that is too long is taken
- * to fit every node: as in `couldRun`, a node too many only means that the pod gets what `whenNotReady` says.
+ * Terms and tolerations are compared with every node, so their number is limited. A placement that is too long counts as
+ * one that fits every node: as in `couldRun`, one node too many only means that the pod gets what `whenNotReady` sets.
  */
 const longestPlacement = 16 * 1024
 
@@ -96,7 +96,7 @@ function malformed(): never {
   throw new SeccoError('INVALID_REVIEW', 'the body: not JSON')
 }
 
-/** Goes through the text once, with no recursion but along `Wanted`: depth costs nothing. */
+/** ReviewCutter walks through the text once. It recurses only along `Wanted`, so depth costs nothing. */
 class ReviewCutter {
   kept = ''
   readonly bytes: Uint8Array
@@ -104,7 +104,7 @@ class ReviewCutter {
   #at = 0
   #members = 0
 
-  /** @param text one character for each of the bytes, so that places are the same. */
+  /** @param text one character for each byte, so that positions are the same */
   constructor(bytes: Uint8Array, text: string) {
     this.bytes = bytes
     this.text = text
@@ -117,7 +117,7 @@ class ReviewCutter {
     if (this.#at !== this.bytes.length) malformed()
   }
 
-  /** The byte at the place; undefined at the end. */
+  /** Returns the byte at the position; undefined at the end. */
   #code(): number | undefined {
     return this.bytes[this.#at]
   }
@@ -133,7 +133,7 @@ class ReviewCutter {
     throw new SeccoError('TOO_LARGE', message)
   }
 
-  /** Keeps of the value at the place what is wanted; a value of another shape is kept, for its reader to refuse. */
+  /** Keeps the wanted part of the value at the position; a value of another shape is kept, so that its reader rejects it. */
   #value(wanted: Wanted): void {
     const code = this.#code()
     if ('members' in wanted && code === openBrace) this.#object(wanted.members)
@@ -185,7 +185,7 @@ class ReviewCutter {
     this.kept += ']'
   }
 
-  /** Calls for each element of the object or list that opens at the place, and goes behind its end. */
+  /** Calls `element` for each element of the object or list that opens at the position, and moves after its end. */
   #each(close: number, element: () => void): void {
     this.#at++
     this.#space()
@@ -204,7 +204,7 @@ class ReviewCutter {
     }
   }
 
-  /** A key as it is meant: one that is written with escapes is the same key. */
+  /** Returns a key with its escapes resolved. */
   #key(from: number): string {
     const raw = this.text.slice(from + 1, this.#at - 1)
     if (!raw.includes('\\')) return raw
@@ -215,12 +215,12 @@ class ReviewCutter {
     }
   }
 
-  /** Goes behind the string that begins at the place. */
+  /** Moves after the string that begins at the position. */
   #string(): void {
     this.#at = endOfString(this.bytes, this.#at)
   }
 
-  /** Goes behind the value at the place. @param kept whether its members count. */
+  /** Moves after the value at the position. @param kept whether its members count */
   #skip(kept: boolean): void {
     const { bytes } = this
     const start = this.#at
@@ -251,7 +251,7 @@ class ReviewCutter {
   }
 }
 
-/** The place behind the string that begins at `from`. */
+/** Returns the position after the string that begins at `from`. */
 function endOfString(bytes: Uint8Array, from: number): number {
   for (let at = from + 1; at < bytes.length; at++) {
     const code = bytes[at]
@@ -262,7 +262,7 @@ function endOfString(bytes: Uint8Array, from: number): number {
 }
 
 /**
- * The text of a review without what no decision reads. It need not be JSON where nothing reads it.
+ * Returns the text of a review without the parts that no decision reads. Those parts need not be JSON.
  * @throws SeccoError INVALID_REVIEW, TOO_LARGE. Neither message holds anything of the body.
  */
 export function cutReview(body: Buffer): string {

@@ -11,7 +11,7 @@ import {
 
 const reviewVersion = 'admission.k8s.io/v1'
 
-/** What Secco reads of an AdmissionReview's request (admission.k8s.io/v1). */
+/** ReviewRequest is the part of an AdmissionReview's request (admission.k8s.io/v1) that Secco reads. */
 export interface ReviewRequest {
   uid: string
   /** `CREATE`, `UPDATE`, … */
@@ -27,7 +27,7 @@ export interface ReviewRequest {
   oldObject: JsonObject | undefined
 }
 
-/** uids are echoed and logged: a UUID has 36 characters, and nothing longer is taken. */
+/** The longest uid that is accepted: uids are echoed and logged, and a UUID has 36 characters. */
 const maxUid = 128
 const maxUser = 256
 
@@ -66,7 +66,7 @@ export function readReview(body: unknown): ReviewRequest {
   }
 }
 
-/** Whether the review is about something that Secco changes: a new pod, or new ephemeral containers. */
+/** Returns whether the review is about something that Secco changes: a new pod, or new ephemeral containers. */
 export function isAboutPod(request: ReviewRequest): boolean {
   if (request.group !== '' || request.resource !== 'pods') return false
   if (request.subresource === '') return request.operation === 'CREATE'

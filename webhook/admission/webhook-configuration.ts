@@ -1,7 +1,7 @@
 import { rootNamespace } from '../../src/api/names.js'
 import { alwaysExcludedNamespaces } from '../../src/rules/exclusions.js'
 
-/** Where the API server finds the webhook: a URL (outside a cluster, tests) or a Service. */
+/** WebhookTarget is the address of the webhook for the API server: a URL (outside a cluster, tests) or a Service. */
 export type WebhookTarget =
   | { url: string }
   | { service: { name: string; namespace: string; port?: number } }
@@ -9,8 +9,8 @@ export type WebhookTarget =
 export interface WebhookConfigurationOptions {
   target: WebhookTarget
   /**
-   * Base64 of the PEM bundle that signs the webhook's certificate; see certs/files.ts `caBundle`. Empty:
-   * the field is left out, so that applying the object again leaves what somebody else put there.
+   * Base64 of the PEM bundle that signs the webhook's certificate; see certs/files.ts `caBundle`. When it is empty,
+   * the field is left out, so that applying the object again keeps the bundle that is there.
    */
   caBundle: string
   /** Name of the configuration object; default `secco`. */
@@ -23,7 +23,7 @@ export interface WebhookConfigurationOptions {
   failurePolicy?: 'Ignore' | 'Fail'
 }
 
-/** `kubernetes.io/metadata.name NotIn [...]`: what neither the webhook nor the policies may touch. */
+/** Returns `kubernetes.io/metadata.name NotIn [...]`, which excludes namespaces from the webhook and the policies. */
 export function touchedNamespaces(
   options: Pick<WebhookConfigurationOptions, 'ownNamespace' | 'excludedNamespaces'>
 ) {
@@ -43,7 +43,7 @@ function clientConfig(target: WebhookTarget, caBundle: string) {
   return { service: { name, namespace, path: '/mutate', port: port ?? 443 }, ...bundle }
 }
 
-/** The two things the webhook reviews. `kubectl debug` arrives as UPDATE of `pods/ephemeralcontainers`. */
+/** The two resources that the webhook reviews. `kubectl debug` arrives as UPDATE of `pods/ephemeralcontainers`. */
 export const reviewedResources = [
   {
     apiGroups: [''],
@@ -62,10 +62,10 @@ export const reviewedResources = [
 ]
 
 /**
- * The MutatingWebhookConfiguration (admissionregistration.k8s.io/v1) as a plain object to apply.
- * Opt-outs, mirror and Windows pods are decided in code, where they are reported, and not by a
- * matchCondition. The own namespace is kept out by the selector, by a condition and by decide(): who
- * edits one of them has not yet made Secco depend on itself.
+ * Returns the MutatingWebhookConfiguration (admissionregistration.k8s.io/v1) as a plain object to apply.
+ * Opt-outs, mirror and Windows pods are decided in code, where they are reported, and not by a matchCondition. The
+ * own namespace is excluded three times, by the selector, by a condition and by decide(), so that one edit does not
+ * make Secco depend on itself.
  * @param options.target a URL must end in `/mutate`.
  */
 export function mutatingWebhookConfiguration(options: WebhookConfigurationOptions) {

@@ -51,22 +51,25 @@ export async function loadDenials(path: string, logger: Logger): Promise<SavedDe
   }
 }
 
-/** Writes the denials beside the revisions, so that a restart of the hub loses none. */
+/** DenialSaver writes the denials next to the revisions, so that a restart of the hub loses none. */
 export interface DenialSaver {
-  /** Something changed: it is written soon. */
+  /** Schedules a write after a change. */
   readonly changed: () => void
-  /** Resolves after an attempt to write everything that changed until now. */
+  /** Resolves after an attempt to write all changes so far. */
   readonly settled: () => Promise<void>
-  /** Writes at once what is not written yet. */
+  /** Writes pending changes at once. */
   flush(): Promise<void>
-  /** The same; after that nothing is written any more. */
+  /** Flushes, and writes nothing after that. */
   close(): Promise<void>
 }
 
 /** A write of all rows takes at most this share of the time. */
 const share = 20
 
-/** @param waitMs from one write to the next, at least; longer where writing takes long. A change after that is written at once */
+/**
+ * Creates a saver.
+ * @param waitMs least time from one write to the next; it grows where writes are slow. A later change is written at once
+ */
 export function createDenialSaver(
   path: string,
   denials: () => SavedDenials,
@@ -74,10 +77,10 @@ export function createDenialSaver(
   logger: Logger
 ): DenialSaver {
   let timer: NodeJS.Timeout | undefined
-  /** Before that no write begins, as performance.now(). */
+  /** No write begins before this time of performance.now(). */
   let restsUntil = 0
   let isClosed = false
-  /** The write that was not begun yet. */
+  /** The write that has not begun yet. */
   let next: { promise: Promise<void>; resolve: () => void } | undefined
   let running: Promise<void> = Promise.resolve()
 

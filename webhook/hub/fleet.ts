@@ -4,19 +4,27 @@ import type { Logger } from '../../src/lib/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Nodes } from './nodes/nodes.js'
 import { encode } from './stream/outbox.js'
-import type { Revisions } from './revisions/revisions-types.js'
+import type { Revisions } from './revisions/revisions.js'
 import type { Session } from './stream/session.js'
 
-/** The satellites that are connected, and what they are sent. */
+/** Fleet holds the sessions of connected satellites and sends them the revisions that they should have. */
 export interface Fleet {
   join(session: Session): void
-  /** False when another session has taken its place already. */
+  /** Returns false when another session has replaced this one. */
   leave(session: Session): boolean
-  /** Sends everybody what is desired now, and the bytes that they lack. */
+  /** Sends every satellite the list of desired revisions, and the bytes that it lacks. */
   distribute(): void
-  /** A node said what became of a revision. */
+  /** Resends a revision when a node reports that it has lost or could not verify it. */
   reported(session: Session, status: RevisionStatus): void
   end(code: status, details: string): void
+}
+
+export interface FleetOptions {
+  nodes: Nodes
+  revisions: Revisions
+  logger: Logger
+  /** Bytes that could not be read are not read again before this time has passed. */
+  unreadableMs?: number
 }
 
 /** Streams that one turn of the event loop serves: admissions run on the same loop. */
@@ -24,129 +32,138 @@ const slice = 250
 /** Attempts to send the same bytes to the same session. */
 const mostAttempts = 3
 
-export function createFleet({
-  nodes,
-  revisions,
-  logger,
-  unreadableMs = 5000
-}: {
-  nodes: Nodes
-  revisions: Revisions
-  logger: Logger
-  /** Bytes that could not be read are not tried again before. */
-  unreadableMs?: number
-}): Fleet {
-  const sessions = new Map<string, Session>()
-  /** By session: path → how often it was sent. */
-  const sent = new WeakMap<Session, Map<string, number>>()
-  /** By digest, when: thousands of nodes want the same bytes. */
-  const unreadable = new Map<string, number>()
-  const isUnreadable = (digest: string): boolean =>
-    performance.now() - (unreadable.get(digest) ?? Number.NEGATIVE_INFINITY) < unreadableMs
-  let round = 0
+class ConnectedFleet implements Fleet {
+  readonly #nodes: Nodes
+  readonly #revisions: Revisions
+  readonly #logger: Logger
+  readonly #unreadableMs: number
+  readonly #sessions = new Map<string, Session>()
+  /** How often each revision was sent, by session and path. */
+  readonly #sent = new WeakMap<Session, Map<string, number>>()
+  /** When reading failed, by digest: thousands of nodes want the same bytes. */
+  readonly #unreadable = new Map<string, number>()
+  #round = 0
 
-  function desiredMessage(): Buffer {
-    const refs = [...revisions.desired().values()]
+  constructor({ nodes, revisions, logger, unreadableMs = 5000 }: FleetOptions) {
+    this.#nodes = nodes
+    this.#revisions = revisions
+    this.#logger = logger
+    this.#unreadableMs = unreadableMs
+  }
+
+  join(session: Session): void {
+    const before = this.#sessions.get(session.node)
+    this.#sessions.set(session.node, session)
+    // A satellite that lost its connection often reconnects before the hub notices the loss.
+    before?.end(status.ABORTED, 'replaced by a newer connection of this node')
+    this.#serve(session, this.#desiredMessage())
+  }
+
+  leave(session: Session): boolean {
+    if (this.#sessions.get(session.node) !== session) return false
+    this.#sessions.delete(session.node)
+    return true
+  }
+
+  distribute(): void {
+    this.#round += 1
+    const own = this.#round
+    const desired = this.#desiredMessage()
+    const all = [...this.#sessions.values()]
+    const turn = (from: number) => {
+      // A newer list makes the rest of this round pointless.
+      if (own !== this.#round) return
+      for (const session of all.slice(from, from + slice)) {
+        if (this.#sessions.get(session.node) === session) this.#serve(session, desired)
+      }
+      if (from + slice < all.length) setImmediate(turn, from + slice)
+    }
+    turn(0)
+  }
+
+  reported(session: Session, { namespace, profile, digest, ready, code }: RevisionStatus): void {
+    const path = revisionPath(namespace, profile, digest)
+    const attempts = this.#sent.get(session)
+    if (ready && attempts?.has(path) === true) attempts.set(path, 1)
+    // A node retries problems of its disk and kernel by itself; only the hub can send bytes.
+    if (ready || (code !== 'DIGEST_MISMATCH' && code !== 'NOT_FOUND')) return
+    const ref = this.#revisions.desired().get(path)
+    // Nobody desires a revision that the node has lost: it is sent when somebody desires it again.
+    if (ref === undefined) attempts?.delete(path)
+    const count = attempts?.get(path) ?? 0
+    if (ref === undefined || count >= mostAttempts) return
+    attempts?.set(path, count + 1)
+    void this.#resend(session, ref)
+  }
+
+  end(code: status, details: string): void {
+    for (const session of [...this.#sessions.values()]) session.end(code, details)
+  }
+
+  #desiredMessage(): Buffer {
+    const refs = [...this.#revisions.desired().values()]
     return encode({ $case: 'desired', value: { revisions: refs } })
   }
 
-  /** The next revision that a session lacks and was not sent. */
-  async function nextFor(session: Session): Promise<Buffer | undefined> {
-    const attempts = sent.get(session) ?? new Map<string, number>()
-    sent.set(session, attempts)
-    const node = nodes.get(session.node)
-    for (const [path, ref] of revisions.desired()) {
+  #serve(session: Session, desired: Buffer): void {
+    this.#forgetUndesired(session)
+    session.outbox.send(desired)
+    session.outbox.feed(() => this.#nextFor(session))
+  }
+
+  /** Forgets what was sent of revisions that nobody desires now: the node removes them. */
+  #forgetUndesired(session: Session): void {
+    const attempts = this.#sent.get(session)
+    for (const path of attempts?.keys() ?? []) {
+      if (!this.#revisions.desired().has(path)) attempts?.delete(path)
+    }
+  }
+
+  /** Returns the next revision that a session lacks and was not sent. */
+  async #nextFor(session: Session): Promise<Buffer | undefined> {
+    const attempts = this.#sent.get(session) ?? new Map<string, number>()
+    this.#sent.set(session, attempts)
+    const node = this.#nodes.get(session.node)
+    for (const [path, ref] of this.#revisions.desired()) {
       if (attempts.has(path) || node?.holding.has(path) === true) continue
-      if (revisions.unavailable().has(path) || isUnreadable(ref.digest)) continue
+      if (this.#revisions.unavailable().has(path) || this.#isUnreadable(ref.digest)) continue
       attempts.set(path, 1)
-      const message = await revisionMessage(ref)
-      if (message === undefined) {
-        attempts.delete(path)
-        continue
-      }
-      if (revisions.desired().has(path)) return message
+      const message = await this.#revisionMessage(ref)
+      if (message !== undefined && this.#revisions.desired().has(path)) return message
       attempts.delete(path)
     }
     return undefined
   }
 
-  async function revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
-    const json = await revisions.bytes(ref.digest)
-    const origin = revisions.origin(ref)
+  async #resend(session: Session, ref: RevisionRef): Promise<void> {
+    try {
+      const message = await this.#revisionMessage(ref)
+      if (message !== undefined) session.outbox.send(message)
+    } catch (error) {
+      this.#logger.error({ err: error, ...ref }, 'revision not sent')
+    }
+  }
+
+  async #revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
+    const json = await this.#revisions.bytes(ref.digest)
+    const origin = this.#revisions.origin(ref)
     if (json !== undefined) {
-      unreadable.delete(ref.digest)
+      this.#unreadable.delete(ref.digest)
       return encode({ $case: 'revision', value: { ...ref, json, origin } })
     }
-    if (!unreadable.has(ref.digest)) {
-      logger.error({ code: 'STORE_CORRUPT', ...ref }, 'the bytes of a revision are not there')
+    if (!this.#unreadable.has(ref.digest)) {
+      this.#logger.error({ code: 'STORE_CORRUPT', ...ref }, 'bytes of a revision are missing')
     }
-    unreadable.set(ref.digest, performance.now())
+    this.#unreadable.set(ref.digest, performance.now())
     return undefined
   }
 
-  /** What is wanted again later is sent again: the node has removed it. */
-  function forgetUndesired(session: Session): void {
-    const attempts = sent.get(session)
-    for (const path of attempts?.keys() ?? []) {
-      if (!revisions.desired().has(path)) attempts?.delete(path)
-    }
+  #isUnreadable(digest: string): boolean {
+    const failedAt = this.#unreadable.get(digest) ?? Number.NEGATIVE_INFINITY
+    return performance.now() - failedAt < this.#unreadableMs
   }
+}
 
-  function serve(session: Session, desired: Buffer): void {
-    forgetUndesired(session)
-    session.outbox.send(desired)
-    session.outbox.feed(() => nextFor(session))
-  }
-
-  return {
-    join(session) {
-      const before = sessions.get(session.node)
-      sessions.set(session.node, session)
-      // A satellite that lost its connection is often quicker than our noticing of it.
-      before?.end(status.ABORTED, 'replaced by a newer connection of this node')
-      serve(session, desiredMessage())
-    },
-    leave(session) {
-      if (sessions.get(session.node) !== session) return false
-      sessions.delete(session.node)
-      return true
-    },
-    distribute() {
-      round += 1
-      const mine = round
-      const desired = desiredMessage()
-      const all = [...sessions.values()]
-      const turn = (from: number) => {
-        // A newer list makes the rest of this round pointless.
-        if (mine !== round) return
-        for (const session of all.slice(from, from + slice)) {
-          if (sessions.get(session.node) === session) serve(session, desired)
-        }
-        if (from + slice < all.length) setImmediate(turn, from + slice)
-      }
-      turn(0)
-    },
-    reported(session, { namespace, profile, digest, ready, code }) {
-      const path = revisionPath(namespace, profile, digest)
-      const attempts = sent.get(session)
-      if (ready && attempts?.has(path) === true) attempts.set(path, 1)
-      // Its own disk and kernel a node retries by itself; bytes it can only get from here.
-      if (ready || (code !== 'DIGEST_MISMATCH' && code !== 'NOT_FOUND')) return
-      const ref = revisions.desired().get(path)
-      // Gone there and wanted by nobody: whenever it is wanted again, it is sent again.
-      if (ref === undefined) attempts?.delete(path)
-      const count = attempts?.get(path) ?? 0
-      if (ref === undefined || count >= mostAttempts) return
-      attempts?.set(path, count + 1)
-      revisionMessage(ref).then(
-        (message) => {
-          if (message !== undefined) session.outbox.send(message)
-        },
-        (error: unknown) => logger.error({ err: error, ...ref }, 'a revision could not be sent')
-      )
-    },
-    end(code, details) {
-      for (const session of [...sessions.values()]) session.end(code, details)
-    }
-  }
+export function createFleet(options: FleetOptions): Fleet {
+  return new ConnectedFleet(options)
 }

@@ -1,32 +1,36 @@
-import { sparingRhythm, type RhythmTiming, steadyRhythm } from './observations/rhythm.js'
+import {
+  sparingWrites,
+  type WriteIntervalTiming,
+  steadyWrites
+} from './observations/write-interval.js'
 
-/** All in milliseconds but for the rates. The defaults are for real fleets. */
-export interface HubTiming extends RhythmTiming {
+/** HubTiming is in milliseconds, except for the rates. The defaults are for real fleets. */
+export interface HubTiming extends WriteIntervalTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
   stallMs: number
-  /** A node that is away counts for readiness this long. */
+  /** How long a disconnected node counts for readiness. */
   graceMs: number
-  /** A node that is away longer is forgotten. */
+  /** After this time a disconnected node is forgotten. */
   forgetMs: number
-  /** Between two looks at which profiles their policies approve. */
+  /** Time between two checks of profiles with an approval policy. */
   promoteMs: number
-  /** Between two writes of a profile's status about the number of nodes alone. */
+  /** Time between two writes of a profile's status about nothing but the number of nodes. */
   countMs: number
-  /** Observations a second from one node, and at once. */
+  /** Observations of one node per second, and at once. */
   perSecond: number
   burst: number
-  /** Between two reviews of the same token. */
+  /** Time between two reviews of the same token. */
   reviewMs: number
-  /** A pod that is not known yet is waited for so long. */
+  /** How long to wait for a pod that is not known yet. */
   podWaitMs: number
-  /** Longer than anything waits here before it is written; see Welcome in hub.proto. */
+  /** Longer than any observation waits before it is written; see Welcome in hub.proto. */
   resendMs: number
 }
 
 export const defaultTiming: HubTiming = {
-  ...steadyRhythm,
+  ...steadyWrites,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,
@@ -43,10 +47,10 @@ export const defaultTiming: HubTiming = {
   resendMs: 0
 }
 
-/** In a cluster the API server is shared: fewer writes, and those about counts of nodes fewer still. */
+/** The timing in a cluster, where the API server is shared: fewer writes, and even fewer about the number of nodes. */
 export const clusterTiming = {
-  ...sparingRhythm,
+  ...sparingWrites,
   coalesceMs: 200,
   countMs: 30_000,
-  resendMs: 2 * sparingRhythm.longestIdleMs
+  resendMs: 2 * sparingWrites.longestIdleMs
 } as const

@@ -14,73 +14,73 @@ import type { NodeState } from './nodes/nodes.js'
 import type { Denial } from './denials/denial.js'
 import type { PlacedPods, PlainContainers } from './observations/pod-check.js'
 import type { Readiness } from './nodes/readiness.js'
-import type { RefusalReason } from './stream/refusals.js'
-import type { Render } from './revisions/revisions.js'
-import type { Address } from './stream/tls-front.js'
+import type { RejectionReason } from './stream/rejections.js'
+import type { Render } from './revisions/profile-renderer.js'
+import type { Address } from './stream/tls-listener.js'
 import type { FleetSets } from './nodes/used-sets.js'
 
 export interface HubOptions {
   store: Store
   listen: Address
   tls: CertificatePair
-  /** Folder for the bytes of revisions and the nodes known. */
+  /** Folder for the bytes of revisions and the known nodes. */
   revisionsDir: string
   logger: Logger
   render?: Render
   timing?: Partial<HubTiming>
-  /** Reviews satellites' tokens; without it only client certificates count. They count in any case. */
+  /** Reviews the tokens of satellites; without it only client certificates count. Those always count. */
   reviewToken?: ReviewToken
   /**
-   * The pods of the cluster: observations count only for those that run on the node that speaks.
-   * Without it (no cluster) a satellite is believed.
+   * The pods of the cluster: observations count only for pods on the node that reports them. Without a cluster the hub
+   * believes its satellites.
    */
   pods?: PlacedPods
-  /** With `pods`: what becomes of containers that belong to none; default `refuse`. */
+  /** With `pods`: the option for containers outside pods; default `refuse`. */
   plainContainers?: PlainContainers
   limits?: Partial<HubLimits>
-  /** In a cluster: our own user name, whose approvals a policy's are; and edits past Secco are recorded. */
+  /** In a cluster: the user name of the hub, in approvals by policy; and edits without Secco are recorded. */
   approver?: string
-  /** In a cluster: what the API server and the other hubs know. */
+  /** In a cluster: what the API server and the other hubs report. */
   cluster?: HubCluster
 }
 
-/** The service that collects observations and distributes revisions. */
+/** Hub is the service that collects observations and distributes revisions. */
 export interface Hub {
   address: Address
-  /** By `profileKey`; a new map after each change. */
+  /** Returns the states by `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
-  /** Of two revisions' digests: what the first lets through, the second does too. Quick, for decisions. */
+  /** Returns whether the second digest's revision allows all that the first one allows. Fast enough for decisions. */
   within(inner: string, outer: string): boolean
   nodes(): NodeState[]
-  /** What one of them told of itself last; without a copy of all. */
+  /** Returns what one node last reported of itself, without a copy of all nodes. */
   node(name: string): Pick<NodeState, 'connected' | 'status'> | undefined
-  /** Which nodes have the revision of that path, those of other hubs included. */
+  /** Returns which nodes have the revision with that path, also nodes of other hubs. */
   readiness(path: string): Readiness
-  /** Nodes that `profiles` takes account of; undefined outside a cluster. */
+  /** Returns the nodes that `profiles` takes account of; undefined outside a cluster. */
   covered(): ReadonlySet<string> | undefined
-  /** Everything that its nodes should hold, by path. */
+  /** Returns every revision that the nodes should have, by path. */
   desired(): ReadonlyMap<string, RevisionRef>
-  /** Whether the node is connected and holds all of it that can be had. */
+  /** Returns whether the node is connected and has every desired revision whose bytes exist. */
   isComplete(node: string): boolean
-  /** Refused syscalls, newest last; the hub remembers a thousand. */
+  /** Returns the last thousand denials, the newest last. */
   denials(): Denial[]
-  /** When which instance brought which call, and how often each was made. */
+  /** Records when each instance first used each syscall, and how often. */
   discovery: Discovery
-  /** How often something that satellites sent was refused, by reason. */
-  refused(): Readonly<Record<RefusalReason, number>>
-  /** The same, added up by who asked what; with news as they come. */
+  /** Returns how often the hub rejected something that satellites sent, by reason. */
+  rejected(): Readonly<Record<RejectionReason, number>>
+  /** The denials in sums by caller and syscall, with a listener for news. */
   readonly denialRows: DenialRows
-  /** Every container that runs on any node. */
+  /** Every running container of every node. */
   readonly inventory: FleetInventory
-  /** The calls that they used so far. */
+  /** The syscalls that those containers have used so far. */
   readonly sets: FleetSets
-  /** Bytes of a revision that was rendered here; undefined when they are not kept. */
+  /** Returns the bytes of a revision that was rendered here; undefined when they are not kept. */
   bytes(digest: string): Promise<Buffer | undefined>
-  /** Called after profiles or nodes changed. Returns how to stop. */
+  /** Calls the listener after profiles or nodes changed. Returns a function that stops this. */
   onChange(listener: () => void): () => void
-  /** For new connections; CERTIFICATE_INVALID leaves the old pair. */
+  /** Uses the pair for new connections; CERTIFICATE_INVALID keeps the old pair. */
   setCertificate(pair: CertificatePair): void
-  /** Resolves when everything received is written and every profile's state is worked out. */
+  /** Resolves when everything received is written and every profile's state is computed. */
   flush(): Promise<void>
   close(): Promise<void>
 }

@@ -1,304 +1,359 @@
-import { join } from 'node:path'
-import { Server, ServerCredentials, status } from '@grpc/grpc-js'
-import { Observation, type SatelliteMessage } from '../../src/api/gen/hub.js'
-import { profileKey } from '../../src/rules/profile-state.js'
-import { watchAwayNodes } from './away-nodes.js'
-import { openDiscovery } from './observations/discovery-file.js'
-import { createCardinality, defaultLimits } from './observations/cardinality.js'
-import { createFleet } from './fleet.js'
-import { createGate } from './stream/gate.js'
-import { cachedReview } from './stream/identity.js'
-import { defaultTiming } from './hub-timing.js'
+import { status } from '@grpc/grpc-js'
+import type { CertificatePair } from '../../certs/pair.js'
+import type { Hello, RevisionRef } from '../../src/api/gen/hub.js'
+import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
+import type { StoreEvent } from '../../src/store/store.js'
+import type { Denial } from './denials/denial.js'
+import type { DenialRows } from './denials/denial-rows.js'
+import { type DisconnectedNodes, watchDisconnectedNodes } from './disconnected-nodes.js'
+import { createFleet, type Fleet } from './fleet.js'
+import { type HubRecords, openRecords } from './hub-records.js'
+import { defaultTiming, type HubTiming } from './hub-timing.js'
 import type { Hub, HubOptions } from './hub-types.js'
-import { createIntake } from './observations/intake.js'
+import type { FleetInventory } from './nodes/inventory.js'
 import { localFleet } from './nodes/local-fleet.js'
-import { openLive } from './live.js'
-import { createReports, isReport } from './observations/reports.js'
-import { createNodeSaver, loadKnownNodes } from './nodes/node-file.js'
-import { createNodes } from './nodes/nodes.js'
-import { createObserver, observationsOf } from './observations/observer.js'
+import type { NodeState } from './nodes/nodes.js'
+import type { FleetState, Readiness } from './nodes/readiness.js'
+import type { FleetSets } from './nodes/used-sets.js'
 import {
-  largestMessage,
-  messageSize,
-  refusingOversized,
-  streamService
-} from './stream/stream-service.js'
-import { createPodCheck } from './observations/pod-check.js'
-import { createPromotions } from './revisions/promotions.js'
-import { openRevisionFiles } from './revisions/revision-files.js'
-import { createRefusals } from './stream/refusals.js'
-import { createRevisions } from './revisions/revisions.js'
-import { type Call, serveSession, type Session } from './stream/session.js'
-import { openTlsFront } from './stream/tls-front.js'
-
-type Body = NonNullable<SatelliteMessage['body']>
+  type Cardinality,
+  createCardinality,
+  defaultLimits,
+  type HubLimits
+} from './observations/cardinality.js'
+import type { Discovery } from './observations/discovery.js'
+import { createNodeReports } from './observations/node-reports.js'
+import { createObservationReceiver } from './observations/observation-receiver.js'
+import {
+  createObservationWriter,
+  type ObservationWriter
+} from './observations/observation-writer.js'
+import { createPodCheck, type PodCheck } from './observations/pod-check.js'
+import { createPromotions, type Promotions } from './revisions/promotions.js'
+import { createRevisions, type Revisions } from './revisions/revisions.js'
+import { SatelliteMessages } from './satellite-messages.js'
+import { type HubServer, openHubServer } from './stream/hub-server.js'
+import { createRejections, type RejectionReason, type Rejections } from './stream/rejections.js'
+import type { Session } from './stream/session.js'
+import type { Address } from './stream/tls-listener.js'
 
 export type { Hub, HubOptions } from './hub-types.js'
 
-/**
- * Starts the hub. Errors: PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
- * Observations are acked only after the store has them durably.
- */
-export async function startHub(options: HubOptions): Promise<Hub> {
-  const { store, logger, cluster } = options
-  const timing = { ...defaultTiming, ...options.timing }
-  const files = await openRevisionFiles(options.revisionsDir)
-  const nodesPath = join(options.revisionsDir, 'nodes.json')
-  const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
-  const saver = createNodeSaver(nodesPath, () => nodes.known(), 1000, logger)
-  const intake = createIntake(store, logger, timing, (key) => revisions.profile(key))
-  const live = await openLive(options.revisionsDir, logger)
-  const { denials, saver: denialSaver } = live
-  const discovery = await openDiscovery(join(options.revisionsDir, 'discovery.json'), logger)
-  const refusals = createRefusals(logger)
-  const limits = { ...defaultLimits, ...options.limits }
-  const cardinality = createCardinality(limits)
-  const podCheck =
-    options.pods === undefined
-      ? undefined
-      : createPodCheck({
-          pods: options.pods,
-          plain: options.plainContainers ?? 'refuse',
-          waitMs: timing.podWaitMs
-        })
-  const podOf = (uid: string) => cluster?.podOf(uid)
-  const report = createReports({
-    ...{ inventory: live.inventory, sets: live.sets, denials, refusals, podOf },
-    ...(podCheck === undefined ? {} : { podCheck })
-  })
-  const observe = createObserver({
-    ...{ intake, denials, refusals, cardinality, logger },
-    ...(podCheck === undefined ? {} : { podCheck }),
-    podOf,
-    status: (node) => nodes.get(node)?.status,
-    noted: discovery.note,
-    denialsSaved: denialSaver.settled
-  })
-  const listeners = new Set<() => void>()
-  const tell = () => {
-    for (const listener of [...listeners]) listener()
+/** HubParts owns the parts of a hub and passes events between them, so that none of them knows another's owner. */
+class HubParts {
+  readonly records: HubRecords
+  readonly rejections: Rejections
+  readonly podCheck: PodCheck | undefined
+  readonly revisions: Revisions
+  readonly fleet: Fleet
+  readonly promotions: Promotions
+  readonly writer: ObservationWriter
+  readonly disconnected: DisconnectedNodes
+  readonly listeners = new Set<() => void>()
+  readonly stopCluster: (() => void) | undefined
+  readonly #options: HubOptions
+  readonly #timing: HubTiming
+  readonly #limits: HubLimits
+  readonly #cardinality: Cardinality
+  readonly #messages: SatelliteMessages
+
+  constructor(options: HubOptions, records: HubRecords) {
+    const { logger, store, cluster } = options
+    this.records = records
+    this.#options = options
+    this.#timing = { ...defaultTiming, ...options.timing }
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.rejections = createRejections(logger)
+    this.#cardinality = createCardinality(this.#limits)
+    this.podCheck = this.#createPodCheck()
+    this.revisions = this.#createRevisions()
+    this.fleet = createFleet({ nodes: records.nodes, revisions: this.revisions, logger })
+    this.promotions = this.#createPromotions()
+    this.writer = createObservationWriter(store, logger, this.#timing, (key) =>
+      this.revisions.profile(key)
+    )
+    this.#messages = this.#createMessages()
+    this.disconnected = this.#watchDisconnected()
+    this.stopCluster = cluster?.onChange((what) => this.#clusterChanged(what))
   }
 
-  const fleetNow = () => {
+  /** The fleet as it is now: in a cluster with the nodes of other hubs. */
+  fleetState(): FleetState {
+    const { nodes } = this.records
     const own = nodes.list()
-    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), timing.graceMs))
-  }
-  const revisions = createRevisions({
-    store,
-    files,
-    logger,
-    fleet: fleetNow,
-    referred: () => cluster?.referred() ?? [],
-    mayWrite: () => cluster?.mayWrite() !== false,
-    changed: () => {
-      fleet.distribute()
-      tell()
-    },
-    debounceMs: timing.debounceMs,
-    retryMs: timing.retryMs,
-    recordEdits: options.approver !== undefined,
-    countMs: timing.countMs,
-    ...(options.render === undefined ? {} : { render: options.render })
-  })
-  const fleet = createFleet({ nodes, revisions, logger })
-  const promotions = createPromotions({
-    store,
-    logger,
-    everyMs: timing.promoteMs,
-    now: Date.now,
-    mayWrite: () => cluster?.mayWrite() !== false,
-    ...(options.approver === undefined ? {} : { approver: options.approver })
-  })
-  const stopCluster = cluster?.onChange((what) => {
-    if (what === 'writer') {
-      revisions.writesBegin()
-      void promotions.look()
-    } else {
-      awayNodes.look()
-      revisions.nodesChanged()
-    }
-  })
-
-  const awayNodes = watchAwayNodes({
-    ...{ nodes, timing, inventory: live.inventory },
-    isElsewhere: (node) => cluster?.isElsewhere(node) === true,
-    aged: () => revisions.nodesChanged()
-  })
-
-  function nodesChanged(): void {
-    awayNodes.look()
-    saver.changed()
-    revisions.nodesChanged()
-    tell()
+    const { cluster } = this.#options
+    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), this.#timing.graceMs))
   }
 
-  /** @param bytes of the message that it came in. */
-  function receiveObservation(session: Session, observation: Observation, bytes: number): void {
-    const limit = limits.observationBytes
-    // The others of a message may be what makes it large.
-    const own = bytes <= limit ? bytes : Observation.encode(observation).finish().length
-    if (own <= limit) {
-      observe(session, observation)
-      return
-    }
-    const message = `observation of ${own} bytes`
-    observe.refuse(session, observation, { reason: 'too-large', message })
+  openServer(): Promise<HubServer> {
+    const { listen, tls, logger, reviewToken } = this.#options
+    return openHubServer({
+      ...{ listen, tls, logger, timing: this.#timing, rejections: this.rejections },
+      ...(reviewToken === undefined ? {} : { reviewToken }),
+      events: {
+        opened: (session, hello) => this.#sessionOpened(session, hello),
+        message: (session, body) => this.#messages.receive(session, body),
+        closed: (session) => this.#sessionClosed(session)
+      }
+    })
   }
 
-  function receive(session: Session, body: Body): void {
-    const { node } = session
-    nodes.seen(node, new Date().toISOString())
-    const size = messageSize(body.value)
-    const observations = observationsOf(body)
-    for (const one of observations ?? []) receiveObservation(session, one, size)
-    if (observations !== undefined) return
-    if (size > limits.statusBytes) {
-      const message = `${body.$case} of ${size} bytes`
-      refusals.note({ reason: 'status-too-large', message }, { node })
-      return
-    }
-    if (body.$case === 'nodeStatus') {
-      nodes.status(node, body.value)
-      nodesChanged()
-    } else if (body.$case === 'revisionStatus') {
-      if (!nodes.revision(node, body.value)) return
-      const { namespace, profile, digest, ready, code, message } = body.value
-      // A file that nobody wanted and that was removed is no trouble.
-      const level = code === 'NOT_FOUND' ? 'info' : 'warn'
-      if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
-      fleet.reported(session, body.value)
-      nodesChanged()
-    } else if (isReport(body)) report(node, body)
-  }
-
-  const server = new Server({
-    'grpc.max_receive_message_length': largestMessage,
-    'grpc.max_concurrent_streams': 4,
-    interceptors: [
-      refusingOversized((peer) => {
-        refusals.note(
-          { reason: 'too-large', message: `a message over ${largestMessage} bytes` },
-          { peer }
-        )
-      })
-    ]
-  })
-  const sessionEvents = {
-    proven: (peer: string) => front.proven(peer),
-    opened(session: Session, hello: Parameters<typeof nodes.connected>[0]) {
-      nodes.connected(hello, new Date().toISOString())
-      logger.info({ node: session.node, version: hello.version }, 'satellite connected')
-      fleet.join(session)
-      nodesChanged()
-    },
-    message: receive,
-    closed(session: Session) {
-      if (!fleet.leave(session)) return
-      nodes.disconnected(session.node, new Date().toISOString())
-      logger.info({ node: session.node }, 'satellite disconnected')
-      nodesChanged()
-    },
-    cut: (peer: string) => front.cut(peer)
-  }
-  const gate = createGate(
-    options.reviewToken === undefined ? undefined : cachedReview(options.reviewToken)
-  )
-  server.addService(streamService, {
-    connect: (call: Call) =>
-      serveSession(call, { timing, events: sessionEvents, gate, refusals, logger })
-  })
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
-  const front = await openTlsFront({
-    listen: options.listen,
-    tls: options.tls,
-    logger,
-    tokens: options.reviewToken !== undefined,
-    onConnection: (socket) => injector.injectConnection(socket),
-    onRefused: () => refusals.count('certificate')
-  })
-
-  const stopWatching = await store.watch((event) => {
+  storeEvent(event: StoreEvent): void {
     if (event.type === 'problem') {
-      logger.warn({ code: 'STORE_CORRUPT', where: event.problem.where }, event.problem.message)
+      const { where, message } = event.problem
+      this.#options.logger.warn({ code: 'STORE_CORRUPT', where }, message)
     }
     if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
       const { namespace = '', name } = event.object.metadata
-      cardinality.known(profileKey(namespace, name))
+      this.#cardinality.known(profileKey(namespace, name))
     } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
       const { namespace, name } = event.ref
-      cardinality.gone(profileKey(namespace, name))
-      live.denialRows.forget(namespace, name)
-      denialSaver.changed()
+      this.#cardinality.gone(profileKey(namespace, name))
+      this.records.denialRows.forget(namespace, name)
+      this.records.denialSaver.changed()
     }
-    revisions.event(event)
-    promotions.event(event)
-  })
-  await revisions.settle()
-  const referred = new Set([...revisions.desired().values()].map(({ digest }) => digest))
-  await files.sweep(referred, timing.forgetMs)
+    this.revisions.event(event)
+    this.promotions.event(event)
+  }
 
-  async function flush(): Promise<void> {
-    await intake.flush()
-    await denialSaver.flush()
-    await promotions.look()
+  /** Renders what the store has, and removes the bytes of old revisions that nothing refers to. */
+  async settle(): Promise<void> {
+    await this.revisions.settle()
+    await this.records.files.sweep(this.desiredDigests(), this.#timing.forgetMs)
+  }
+
+  desiredDigests(): Set<string> {
+    return new Set([...this.revisions.desired().values()].map(({ digest }) => digest))
+  }
+
+  #createPodCheck(): PodCheck | undefined {
+    const { pods, plainContainers = 'refuse' } = this.#options
+    if (pods === undefined) return undefined
+    return createPodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
+  }
+
+  #createRevisions(): Revisions {
+    const { store, logger, cluster, approver, render } = this.#options
+    const { debounceMs, retryMs, countMs } = this.#timing
+    return createRevisions({
+      ...{ store, logger, debounceMs, retryMs, countMs, files: this.records.files },
+      fleet: () => this.fleetState(),
+      referred: () => cluster?.referred() ?? [],
+      mayWrite: () => this.#mayWrite(),
+      changed: () => this.#revisionsChanged(),
+      recordEdits: approver !== undefined,
+      ...(render === undefined ? {} : { render })
+    })
+  }
+
+  #createPromotions(): Promotions {
+    const { store, logger, approver } = this.#options
+    return createPromotions({
+      ...{ store, logger, everyMs: this.#timing.promoteMs, now: Date.now },
+      mayWrite: () => this.#mayWrite(),
+      ...(approver === undefined ? {} : { approver })
+    })
+  }
+
+  #createMessages(): SatelliteMessages {
+    const { logger, cluster } = this.#options
+    const { nodes, denials, denialSaver, discovery, inventory, sets } = this.records
+    const { rejections, fleet } = this
+    const podOf = (uid: string) => cluster?.podOf(uid)
+    const shared = { denials, rejections, podOf, ...(this.podCheck && { podCheck: this.podCheck }) }
+    const observe = createObservationReceiver({
+      ...{ ...shared, writer: this.writer, cardinality: this.#cardinality, logger },
+      status: (node) => nodes.get(node)?.status,
+      noted: discovery.note,
+      denialsSaved: denialSaver.settled
+    })
+    return new SatelliteMessages({
+      ...{ nodes, fleet, observe, rejections, limits: this.#limits, logger },
+      report: createNodeReports({ ...shared, inventory, sets }),
+      nodesChanged: () => this.#nodesChanged()
+    })
+  }
+
+  #watchDisconnected(): DisconnectedNodes {
+    const { nodes, inventory } = this.records
+    return watchDisconnectedNodes({
+      ...{ nodes, inventory, timing: this.#timing },
+      isElsewhere: (node) => this.#options.cluster?.isElsewhere(node) === true,
+      aged: () => this.revisions.nodesChanged()
+    })
+  }
+
+  #mayWrite(): boolean {
+    return this.#options.cluster?.mayWrite() !== false
+  }
+
+  #clusterChanged(what: 'fleet' | 'writer'): void {
+    if (what === 'writer') {
+      this.revisions.writesBegin()
+      void this.promotions.check()
+    } else {
+      this.disconnected.check()
+      this.revisions.nodesChanged()
+    }
+  }
+
+  #revisionsChanged(): void {
+    this.fleet.distribute()
+    this.#notify()
+  }
+
+  #nodesChanged(): void {
+    this.disconnected.check()
+    this.records.nodeSaver.changed()
+    this.revisions.nodesChanged()
+    this.#notify()
+  }
+
+  #sessionOpened(session: Session, hello: Hello): void {
+    this.records.nodes.connected(hello, new Date().toISOString())
+    const { node } = session
+    this.#options.logger.info({ node, version: hello.version }, 'satellite connected')
+    this.fleet.join(session)
+    this.#nodesChanged()
+  }
+
+  #sessionClosed(session: Session): void {
+    if (!this.fleet.leave(session)) return
+    this.records.nodes.disconnected(session.node, new Date().toISOString())
+    this.#options.logger.info({ node: session.node }, 'satellite disconnected')
+    this.#nodesChanged()
+  }
+
+  #notify(): void {
+    for (const listener of [...this.listeners]) listener()
+  }
+}
+
+class RunningHub implements Hub {
+  readonly address: Address
+  readonly discovery: Discovery
+  readonly denialRows: DenialRows
+  readonly inventory: FleetInventory
+  readonly sets: FleetSets
+  readonly #parts: HubParts
+  readonly #server: HubServer
+  readonly #stopWatching: () => void
+  #closing: Promise<void> | undefined
+
+  constructor(parts: HubParts, server: HubServer, stopWatching: () => void) {
+    this.#parts = parts
+    this.#server = server
+    this.#stopWatching = stopWatching
+    this.address = server.address
+    this.discovery = parts.records.discovery
+    this.denialRows = parts.records.denialRows
+    this.inventory = parts.records.inventory
+    this.sets = parts.records.sets
+  }
+
+  profiles(): ReadonlyMap<string, ProfileState> {
+    return this.#parts.revisions.states()
+  }
+
+  within(inner: string, outer: string): boolean {
+    return this.#parts.revisions.within(inner, outer)
+  }
+
+  nodes(): NodeState[] {
+    // A problem with a revision that nobody desires any more is over.
+    const desired = this.#parts.desiredDigests()
+    return this.#parts.records.nodes.list().map((node) => ({
+      ...node,
+      problems: node.problems.filter(({ digest }) => desired.has(digest))
+    }))
+  }
+
+  node(name: string): NodeState | undefined {
+    return this.#parts.records.nodes.get(name)
+  }
+
+  readiness(path: string): Readiness {
+    return this.#parts.fleetState().readiness(path)
+  }
+
+  covered(): ReadonlySet<string> | undefined {
+    return this.#parts.revisions.covered()
+  }
+
+  desired(): ReadonlyMap<string, RevisionRef> {
+    return this.#parts.revisions.desired()
+  }
+
+  isComplete(name: string): boolean {
+    const node = this.node(name)
+    if (node?.connected !== true) return false
+    const unavailable = this.#parts.revisions.unavailable()
+    return [...this.desired().keys()].every(
+      (path) => node.holding.has(path) || unavailable.has(path)
+    )
+  }
+
+  denials(): Denial[] {
+    return this.#parts.records.denials.list()
+  }
+
+  rejected(): Readonly<Record<RejectionReason, number>> {
+    return this.#parts.rejections.counts()
+  }
+
+  bytes(digest: string): Promise<Buffer | undefined> {
+    return this.#parts.revisions.bytes(digest)
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#parts.listeners.add(listener)
+    return () => void this.#parts.listeners.delete(listener)
+  }
+
+  setCertificate(pair: CertificatePair): void {
+    this.#server.setCertificate(pair)
+  }
+
+  async flush(): Promise<void> {
+    const { writer, records, promotions, revisions } = this.#parts
+    await writer.flush()
+    await records.denialSaver.flush()
+    await promotions.check()
     await revisions.settle()
   }
 
-  let closing: Promise<void> | undefined
-  async function close(): Promise<void> {
-    awayNodes.close()
-    podCheck?.close()
-    stopCluster?.()
-    await intake.close()
-    await denialSaver.close()
-    stopWatching()
-    await promotions.close()
-    await revisions.close()
-    fleet.end(status.UNAVAILABLE, 'the hub is stopping')
-    await new Promise((resolve) => setImmediate(resolve))
-    await front.close()
-    injector.destroy()
-    server.forceShutdown()
-    await saver.flush()
-    await discovery.flush()
-    listeners.clear()
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
   }
 
-  return {
-    address: front.address,
-    profiles: () => revisions.states(),
-    within: (inner, outer) => revisions.within(inner, outer),
-    nodes: () => {
-      const wanted = new Set([...revisions.desired().values()].map(({ digest }) => digest))
-      // What went wrong with a revision that nobody wants any more is over.
-      return nodes.list().map((node) => ({
-        ...node,
-        problems: node.problems.filter(({ digest }) => wanted.has(digest))
-      }))
-    },
-    node: (name) => nodes.get(name),
-    readiness: (path) => fleetNow().readiness(path),
-    covered: () => revisions.covered(),
-    desired: () => revisions.desired(),
-    isComplete(name) {
-      const node = nodes.get(name)
-      if (node?.connected !== true) return false
-      const unavailable = revisions.unavailable()
-      return [...revisions.desired().keys()].every(
-        (path) => node.holding.has(path) || unavailable.has(path)
-      )
-    },
-    denials: () => denials.list(),
-    discovery,
-    refused: () => refusals.counts(),
-    ...{ denialRows: live.denialRows, inventory: live.inventory, sets: live.sets },
-    bytes: (digest) => revisions.bytes(digest),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    setCertificate: (pair) => front.setCertificate(pair),
-    flush,
-    close: () => (closing ??= close())
+  async #close(): Promise<void> {
+    const parts = this.#parts
+    parts.disconnected.close()
+    parts.podCheck?.close()
+    parts.stopCluster?.()
+    await parts.writer.close()
+    await parts.records.denialSaver.close()
+    this.#stopWatching()
+    await parts.promotions.close()
+    await parts.revisions.close()
+    parts.fleet.end(status.UNAVAILABLE, 'the hub is stopping')
+    await new Promise((resolve) => setImmediate(resolve))
+    await this.#server.close()
+    await parts.records.nodeSaver.flush()
+    await parts.records.discovery.flush()
+    parts.listeners.clear()
   }
+}
+
+/**
+ * Starts the hub. Observations are acked only after the store has them durably.
+ * @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
+ */
+export async function startHub(options: HubOptions): Promise<Hub> {
+  const records = await openRecords(options.revisionsDir, options.logger)
+  const parts = new HubParts(options, records)
+  const server = await parts.openServer()
+  const stopWatching = await options.store.watch((event) => parts.storeEvent(event))
+  await parts.settle()
+  return new RunningHub(parts, server, stopWatching)
 }

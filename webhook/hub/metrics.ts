@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { NodeView } from '../views/view.js'
-import type { RefusalReason } from './stream/refusals.js'
+import type { RejectionReason } from './stream/rejections.js'
 
-/** Metrics' words for the kinds of loss; a closed set, as labels have to be. */
+/** Label values for the kinds of loss: a closed set, as labels need. */
 const kinds = {
   tableFull: 'table_full',
   unknownSyscalls: 'unknown_syscalls',
@@ -13,7 +13,7 @@ const kinds = {
   givenUp: 'given_up'
 } as const
 
-/** Registers what is known of the nodes: one series per node and kind, read when somebody asks. */
+/** Registers metrics of the nodes: one series per node and kind, computed when the registry is read. */
 export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]): void {
   const registers = [registry]
   new Counter({
@@ -52,14 +52,14 @@ export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]
   })
 }
 
-/** Registers what the hub refused: one series per reason, from the start, so that a first one shows as a rise. */
-export function refusalMetrics(
+/** Registers the hub's rejections: one series per reason from the start, so that the first rejection shows as a rise. */
+export function rejectionMetrics(
   registry: Registry,
-  refused: () => Readonly<Record<RefusalReason, number>>
+  refused: () => Readonly<Record<RejectionReason, number>>
 ): void {
   new Counter({
     name: 'secco_hub_refused_total',
-    help: 'Connections, observations and statuses of satellites that were refused, by reason.',
+    help: 'Connections, observations and statuses of satellites that were rejected, by reason.',
     labelNames: ['reason'] as const,
     registers: [registry],
     collect() {

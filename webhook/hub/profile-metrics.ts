@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 
-/** How far a profile came; a closed set. */
+/** States of a profile on its way to the nodes; a closed set. */
 const states = ['unapproved', 'waiting', 'ready'] as const
 
 function stateOf({ status }: SeccompProfile): (typeof states)[number] {
@@ -10,7 +10,7 @@ function stateOf({ status }: SeccompProfile): (typeof states)[number] {
   return nodes !== undefined && nodes.ready >= nodes.total ? 'ready' : 'waiting'
 }
 
-/** Registers how many profiles are how far on their way to the nodes. */
+/** Registers the number of profiles in each state. */
 export function profileMetrics(
   registry: Registry,
   profiles: () => readonly SeccompProfile[]

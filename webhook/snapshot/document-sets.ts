@@ -1,6 +1,7 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { profileKey, type ProfileState, type RevisionState } from '../../src/rules/profile-state.js'
+import type { Resolve } from '../../src/seccomp/render/approved.js'
 import { emergencyLabel } from '../../src/seccomp/render/emergency.js'
 import {
   isWithin,
@@ -10,9 +11,9 @@ import {
 } from '../../src/seccomp/filter/pass-set.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
-/** How revisions compare, for a replica that has none of their bytes: from the documents. */
+/** DocumentSets compares revisions by their documents, for a replica that has none of their bytes. */
 export interface DocumentSets {
-  /** The states with `withinDefault`, and what `within` goes by from now on. */
+  /** Returns the states with `withinDefault`, and makes `within` compare these profiles from now on. */
   judged(
     profiles: readonly SeccompProfile[],
     states: ReadonlyMap<string, ProfileState>
@@ -21,102 +22,117 @@ export interface DocumentSets {
 }
 
 interface Rendered {
-  essence: string
+  /** What the rendering depends on of the profile itself. */
+  input: string
   enforce: PassSet
   audit: PassSet
 }
 
-/**
- * Renders documents for any fleet: what runtimes need is in all of them alike, so two compare as their
- * revisions do, and whether one goes beyond RuntimeDefault is people's word alone. What was rendered is
- * kept while nothing changes that it depends on. Previous revisions cannot be known: they compare with
- * nothing.
- */
-export function createDocumentSets(): DocumentSets {
-  const rendered = new Map<string, Rendered | undefined>()
-  let byDigest = new Map<string, PassSet>()
-  let answers = new Map<string, boolean>()
-  let surroundings = ''
+function keyOf({ metadata }: SeccompProfile): string {
+  return profileKey(metadata.namespace ?? rootNamespace, metadata.name)
+}
 
-  function render(
-    profile: SeccompProfile,
-    resolve: (namespace: string, name: string) => SeccompProfile | undefined,
-    essence: string
-  ): Rendered | undefined {
-    try {
-      const setOf = (mode: 'audit' | 'enforce') =>
-        passSetOf(renderProfile(profile, { mode, resolve }).seccomp)
-      return { essence, enforce: setOf('enforce'), audit: setOf('audit') }
-    } catch {
-      return undefined
+/** Returns the specs that are part of every rendering, as a text: those that others extend, and the emergency overlay. */
+function sharedInput(
+  profiles: readonly SeccompProfile[],
+  all: ReadonlyMap<string, SeccompProfile>
+): string {
+  const extended = new Set(profiles.flatMap(({ spec }) => spec.extends ?? []))
+  const specsOf = (entry: string) =>
+    profiles.filter((one) => keyOf(one).endsWith(entry)).map(({ spec }) => spec)
+  return JSON.stringify([all.get(emergencyLabel)?.spec, ...[...extended].sort().map(specsOf)])
+}
+
+function render(profile: SeccompProfile, resolve: Resolve, input: string): Rendered | undefined {
+  try {
+    const setOf = (mode: 'audit' | 'enforce') =>
+      passSetOf(renderProfile(profile, { mode, resolve }).seccomp)
+    return { input, enforce: setOf('enforce'), audit: setOf('audit') }
+  } catch {
+    return undefined
+  }
+}
+
+class RenderedDocuments implements DocumentSets {
+  readonly #rendered = new Map<string, Rendered | undefined>()
+  #byDigest = new Map<string, PassSet>()
+  #answers = new Map<string, boolean>()
+  #shared = ''
+
+  judged(
+    profiles: readonly SeccompProfile[],
+    states: ReadonlyMap<string, ProfileState>
+  ): ReadonlyMap<string, ProfileState> {
+    const all = new Map(profiles.map((one) => [keyOf(one), one]))
+    this.#forgetOutdated(sharedInput(profiles, all))
+    const resolve: Resolve = (namespace, name) => all.get(profileKey(namespace, name))
+    for (const profile of profiles) {
+      if (profile.spec.seccomp === undefined) continue
+      const key = keyOf(profile)
+      this.#index(states.get(key), this.#renderedOf(key, profile, resolve))
     }
+    for (const key of this.#rendered.keys()) if (!all.has(key)) this.#rendered.delete(key)
+    return new Map([...states].map(([key, state]) => [key, this.#judgedState(state)]))
   }
 
-  function within(inner: string, outer: string): boolean {
+  within(inner: string, outer: string): boolean {
     if (inner === outer) return true
     const key = `${inner} ${outer}`
-    const known = answers.get(key)
+    const known = this.#answers.get(key)
     if (known !== undefined) return known
-    const setOf = (digest: string) =>
-      digest === 'runtime-default' ? runtimeDefaultPassSet : byDigest.get(digest)
-    const [left, right] = [setOf(inner), setOf(outer)]
+    const [left, right] = [this.#setOf(inner), this.#setOf(outer)]
     const answer = left !== undefined && right !== undefined && isWithin(left, right)
-    answers.set(key, answer)
+    this.#answers.set(key, answer)
     return answer
   }
 
-  return {
-    within,
-    judged(profiles, states) {
-      const keyOf = ({ metadata }: SeccompProfile) =>
-        profileKey(metadata.namespace ?? rootNamespace, metadata.name)
-      const all = new Map(profiles.map((one) => [keyOf(one), one]))
-      const resolve = (namespace: string, name: string) => all.get(profileKey(namespace, name))
-      // What others extend, and the overlay, are in every rendering.
-      const extended = new Set(profiles.flatMap(({ spec }) => spec.extends ?? []))
-      const around = JSON.stringify([
-        all.get(emergencyLabel)?.spec,
-        ...[...extended]
-          .sort()
-          .map((entry) =>
-            profiles.filter((one) => keyOf(one).endsWith(entry)).map(({ spec }) => spec)
-          )
-      ])
-      if (around !== surroundings) rendered.clear()
-      surroundings = around
-      byDigest = new Map()
-      answers = new Map()
-      for (const profile of profiles) {
-        const key = keyOf(profile)
-        if (profile.spec.seccomp === undefined) continue
-        const abis = Object.keys(profile.status?.observed ?? {}).sort()
-        const essence = JSON.stringify([profile.spec, abis])
-        let known = rendered.get(key)
-        if (known?.essence !== essence) {
-          known = render(profile, resolve, essence)
-          rendered.set(key, known)
-        }
-        const state = states.get(key)
-        if (known === undefined || state === undefined) continue
-        if (state.enforce !== undefined) byDigest.set(state.enforce.digest, known.enforce)
-        if (state.audit !== undefined) byDigest.set(state.audit.digest, known.audit)
-      }
-      for (const key of rendered.keys()) if (!all.has(key)) rendered.delete(key)
-      const judge = (revision: RevisionState): RevisionState => ({
-        ...revision,
-        withinDefault: within(revision.digest, 'runtime-default')
-      })
-      return new Map(
-        [...states].map(([key, state]) => [
-          key,
-          {
-            ...state,
-            ...(state.enforce && { enforce: judge(state.enforce) }),
-            ...(state.audit && { audit: judge(state.audit) }),
-            ...(state.previous && { previous: judge(state.previous) })
-          }
-        ])
-      )
+  #setOf(digest: string): PassSet | undefined {
+    return digest === 'runtime-default' ? runtimeDefaultPassSet : this.#byDigest.get(digest)
+  }
+
+  #forgetOutdated(shared: string): void {
+    if (shared !== this.#shared) this.#rendered.clear()
+    this.#shared = shared
+    this.#byDigest = new Map()
+    this.#answers = new Map()
+  }
+
+  #renderedOf(key: string, profile: SeccompProfile, resolve: Resolve): Rendered | undefined {
+    const abis = Object.keys(profile.status?.observed ?? {}).sort()
+    const input = JSON.stringify([profile.spec, abis])
+    const known = this.#rendered.get(key)
+    if (known?.input === input) return known
+    const rendered = render(profile, resolve, input)
+    this.#rendered.set(key, rendered)
+    return rendered
+  }
+
+  #index(state: ProfileState | undefined, rendered: Rendered | undefined): void {
+    if (rendered === undefined || state === undefined) return
+    if (state.enforce !== undefined) this.#byDigest.set(state.enforce.digest, rendered.enforce)
+    if (state.audit !== undefined) this.#byDigest.set(state.audit.digest, rendered.audit)
+  }
+
+  #judgedState(state: ProfileState): ProfileState {
+    const judge = (revision: RevisionState): RevisionState => ({
+      ...revision,
+      withinDefault: this.within(revision.digest, 'runtime-default')
+    })
+    return {
+      ...state,
+      ...(state.enforce && { enforce: judge(state.enforce) }),
+      ...(state.audit && { audit: judge(state.audit) }),
+      ...(state.previous && { previous: judge(state.previous) })
     }
   }
+}
+
+/**
+ * Creates sets from documents that are rendered for any fleet: what runtimes need is in all of them alike, so two
+ * documents compare as their revisions do, and only what people allow decides whether one goes beyond
+ * RuntimeDefault. Renderings are kept until something changes that they depend on. Previous revisions are not
+ * known: they compare with nothing.
+ */
+export function createDocumentSets(): DocumentSets {
+  return new RenderedDocuments()
 }

@@ -3,13 +3,13 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import type { Store, StoreEvent, StoreProblem } from '../../src/store/store.js'
 
-/** The store's objects in memory, kept current by its watch. */
+/** ObjectCache holds the store's objects in memory; the store's watch keeps it current. */
 export interface ObjectCache {
   profiles(): SeccompProfile[]
   rules(): SeccompRule[]
   problems(): StoreProblem[]
   onChange(listener: () => void): void
-  /** Calls back when a rule changed. Profiles change with every observation: whoever wants their states asks the hub. */
+  /** Calls the listener when a rule changed. Profiles change with every observation: the hub has their states. */
   onRule(listener: () => void): void
   close(): void
 }
@@ -19,7 +19,7 @@ function isOfRule(event: StoreEvent): boolean {
   return event.type === 'deleted' && event.kind === 'SeccompRule'
 }
 
-/** Starts following a store; resolves when everything that exists was read once. */
+/** Starts to follow a store; resolves when all existing objects were read once. */
 export async function startObjectCache(store: Store): Promise<ObjectCache> {
   const profiles = new Map<string, SeccompProfile>()
   const rules = new Map<string, SeccompRule>()

@@ -4,18 +4,18 @@ import type { JoinedCluster } from '../cluster/cluster.js'
 import { createDocumentSets } from './document-sets.js'
 import type { ObjectCache } from './object-cache.js'
 
-/** Where decisions get the states of profiles from: the hub of this process, or the API's objects. */
+/** StateSource has the states of profiles for decisions: the hub of this process, or the API's objects. */
 export interface StateSource {
-  /** By `profileKey`; a new map after each change. */
+  /** Returns the states by `profileKey`; a new map after each change. */
   profiles(): ReadonlyMap<string, ProfileState>
-  /** Nodes that the states take account of; undefined outside a cluster. */
+  /** Returns the nodes that the states take account of; undefined outside a cluster. */
   covered(): ReadonlySet<string> | undefined
-  /** Of two revisions' digests: what the first lets through, the second does too. False when unsure. */
+  /** Returns whether the second digest's revision allows all that the first one allows. False when unsure. */
   within(inner: string, outer: string): boolean
   onChange(listener: () => void): () => void
 }
 
-/** States worked out from profiles' status and the hubs' summaries, for a replica that has no hub. */
+/** Starts to compute states from the status of profiles and the summaries of hubs, for a replica without a hub. */
 export function startApiStates(
   objects: ObjectCache,
   cluster: Pick<JoinedCluster, 'fleet' | 'onFleetChange'>,

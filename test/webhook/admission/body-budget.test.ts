@@ -6,7 +6,7 @@ import { limitBodies } from '../../../webhook/admission/body-budget.js'
 
 const mebi = 2 ** 20
 
-test('large bodies wait for those before them, small ones do not', async (t) => {
+test('large bodies wait for earlier ones, small bodies do not', async (t) => {
   const app = Fastify({ bodyLimit: 2 * mebi, forceCloseConnections: true })
   limitBodies(app, 2 * mebi, 4 * mebi)
   app.addContentTypeParser('text/x', { parseAs: 'buffer' }, (_request, body, done) =>

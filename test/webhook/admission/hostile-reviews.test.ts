@@ -166,7 +166,7 @@ const table: [string, string][] = [
   ]
 ]
 
-test('no content of a pod keeps its review from an answer', async (t) => {
+test('a review gets an answer, whatever its pod contains', async (t) => {
   const send = await start(t)
   const plain = await send(goJson(create({})))
   const annotated = await send(goJson(create({ annotations: { a: 'b' } })))

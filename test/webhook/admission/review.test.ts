@@ -6,7 +6,7 @@ import { parseBody } from '../../../webhook/admission/parse-body.js'
 import { testPod, testReview } from '../../helpers/review.js'
 import { labels, snapshot } from '../../helpers/reviews.js'
 
-test('what is not a review, and a pod that is none', (t) => {
+test('bodies that are no review, and reviews without a valid pod', (t) => {
   const good = testReview(testPod({ labels }))
   const refused: [string, unknown, RegExp][] = [
     ['null', null, /AdmissionReview/],

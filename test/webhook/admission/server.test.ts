@@ -128,10 +128,13 @@ test('health and metrics', async (t) => {
   await stop()
 })
 
-test('bad input: an answer of 4xx, no crash, nothing of it in the log', async (t) => {
+test('bad input: a 4xx answer, no crash, nothing of it in the log', async (t) => {
   const { send, lines } = await start(t)
   const secret = 'hunter2-do-not-log'
-  const deep = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","resource":{"resource":"pods"},"object":${'{"a":'.repeat(170_000)}1${'}'.repeat(170_000)}}}`
+  const deep = [
+    '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE",',
+    `"resource":{"resource":"pods"},"object":${'{"a":'.repeat(170_000)}1${'}'.repeat(170_000)}}}`
+  ].join('')
   const table: [string, string | Buffer, Record<string, string>, number][] = [
     ['malformed', `{"password": "${secret}"`, {}, 400],
     ['empty', '', {}, 400],
@@ -163,7 +166,7 @@ test('bad input: an answer of 4xx, no crash, nothing of it in the log', async (t
   t.equal(({} as Record<string, unknown>)['secret'], undefined, 'no prototype was touched')
 })
 
-test('slow and half-sent requests are ended, and stall nobody', async (t) => {
+test('slow and half-sent requests end and delay no others', async (t) => {
   const { open, port, send } = await start(t)
   const closes = async (socket: TLSSocket): Promise<string> => {
     let text = ''
@@ -241,7 +244,7 @@ test('only HTTP/1.1 and TLS from 1.2', async (t) => {
   await t.rejects(once(old, 'secureConnect'))
 })
 
-test('with a client authority only its callers are answered, and probes are', async (t) => {
+test('with a client authority only its callers and probes get answers', async (t) => {
   const clients = join(t.testdir(), 'clients')
   const caller = await ensureClientLeaf(clients, 'api-server')
   const { send } = await start(t, { clientCa: caller.ca })
@@ -336,7 +339,7 @@ test('shutdown under load drops nothing', async (t) => {
   await t.rejects(send(good), { code: 'ECONNREFUSED' })
 })
 
-test('shutdown under load: busy kept connections end between two requests, none is cut', async (t) => {
+test('shutdown under load: busy connections end between two requests', async (t) => {
   const { send, server } = await start(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 20 })
   t.teardown(() => agent.destroy())
@@ -366,7 +369,7 @@ test('shutdown under load: busy kept connections end between two requests, none 
   }
 })
 
-test('shutdown waits neither for a connection on which nothing came nor for half of a request', async (t) => {
+test('shutdown waits neither for a silent connection nor for half of a request', async (t) => {
   const { port, server } = await start(t)
   const dial = async (said: string) => {
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
@@ -384,7 +387,7 @@ test('shutdown waits neither for a connection on which nothing came nor for half
   t.ok(performance.now() - began < 20_000, `${performance.now() - began} ms`)
 })
 
-test('a port in use is said', async (t) => {
+test('a port in use is reported', async (t) => {
   const { port } = await start(t)
   const authority = await createAuthority(new Date())
   const tls = await createLeaf({ kind: 'server', names: ['localhost'] }, authority, new Date())

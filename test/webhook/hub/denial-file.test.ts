@@ -42,7 +42,7 @@ async function onFile(path: string) {
   return { rows, denials, news, saver }
 }
 
-test('a hub that is restarted knows the denials of the one before', async (t) => {
+test('a restarted hub knows earlier denials', async (t) => {
   const path = join(t.testdir({}), 'denials.json')
   const first = await onFile(path)
   const nameless = { syscall: 'bpf', pid: 0, comm: '' }
@@ -80,7 +80,7 @@ test('a hub that is restarted knows the denials of the one before', async (t) =>
   t.match(await loadDenials(path, logger), { since, rows: second.rows.list() })
 })
 
-test('a file that cannot be read excludes nothing of before', async (t) => {
+test('after an unreadable file, earlier denials count as possible', async (t) => {
   const path = join(t.testdir({}), 'denials.json')
   const hub = await onFile(path)
   hub.denials.note([denial(1)])
@@ -101,7 +101,7 @@ test('a file that cannot be read excludes nothing of before', async (t) => {
   t.match(await loadDenials(path, logger), { since, rows: [{ count: 1 }] })
 })
 
-test('what cannot be written is written later, and nobody waits for it', async (t) => {
+test('a failed write is repeated later, and nothing waits for it', async (t) => {
   const dir = join(t.testdir({}), 'gone')
   const path = join(dir, 'denials.json')
   let value = createDenialRows({ since, rows: [], runs: {} }).saved()

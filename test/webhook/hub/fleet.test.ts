@@ -5,11 +5,11 @@ import { createFleet } from '../../../webhook/hub/fleet.js'
 import type { HubCluster } from '../../../webhook/hub/nodes/hub-cluster.js'
 import { localFleet } from '../../../webhook/hub/nodes/local-fleet.js'
 import type { Nodes } from '../../../webhook/hub/nodes/nodes.js'
-import type { Revisions } from '../../../webhook/hub/revisions/revisions-types.js'
+import type { Revisions } from '../../../webhook/hub/revisions/revisions.js'
 import type { Session } from '../../../webhook/hub/stream/session.js'
 import { collectLog, createRig, memoryInstaller, nodeStatus, until } from './rig.js'
 
-test('a node that lost a file is sent it again, as often as it does', async (t) => {
+test('a node gets a lost file again, each time that it loses it', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const hub = await rig.hub()
@@ -67,7 +67,7 @@ test('a node that lost a file is sent it again, as often as it does', async (t) 
   t.ok(isThere(), 'it was sent again')
 })
 
-test('what runs on a node is told by the hub that it is connected to, and by no other', async (t) => {
+test('only the hub that a node is connected to reports what runs on it', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const elsewhere = new Set<string>()
@@ -117,7 +117,7 @@ test('what runs on a node is told by the hub that it is connected to, and by no 
   t.same(runs(), ['node-b/web@1'], 'it went to another hub, which tells of it')
 })
 
-test('what changes while a hub takes a satellite in is told with its welcome', async (t) => {
+test('changes while a satellite connects come with its welcome', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const hub = await rig.hub()
@@ -132,7 +132,7 @@ test('what changes while a hub takes a satellite in is told with its welcome', a
   t.ok(asked > 1)
 })
 
-test('bytes that could not be read once, and a revision that is wanted again, are sent', async (t) => {
+test('the hub sends bytes after a failed read, and a revision that is desired again', async (t) => {
   const ref = { namespace: 'shop', profile: 'web', digest: `sha256:${'1'.repeat(64)}` }
   const path = revisionPath(ref.namespace, ref.profile, ref.digest)
   const desired = new Map([[path, ref]])

@@ -120,7 +120,7 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
     })
   )
   uplink.offer(observationOf('node-a/b/5', ['brk']))
-  await rig.log.seen(/observations wait.*broken/)
+  await rig.log.seen(/observations not written.*broken/)
   await until(
     () => uplink.backlog().waiting === 1,
     (f) => {

@@ -40,7 +40,7 @@ async function connect(t: Test, rig: Rig, hub: Hub, node: string, together: bool
   return { send, received, welcome, acks, failures, close: () => call.cancel() }
 }
 
-test('many observations in a message, and their acks in one', async (t) => {
+test('many observations in one message, and their acks in one', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const hub = await rig.hub({ limits: { observationBytes: 10_000 } })
@@ -76,7 +76,7 @@ test('many observations in a message, and their acks in one', async (t) => {
   older.close()
 })
 
-test('more observations in a message than may come end the stream that brought them, undecoded', async (t) => {
+test('too many observations in a message end its stream before they are decoded', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const hub = await rig.hub({})

@@ -1,8 +1,8 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { rootNamespace } from '../../../src/api/names.js'
 import { createApiCall } from '../../../src/store/kubernetes-call.js'
-import type { Identity, ReviewToken } from '../../hub/stream/identity.js'
-import type { Refused } from '../../hub/stream/refusals.js'
+import type { SatelliteIdentity, ReviewToken } from '../../hub/stream/identity.js'
+import type { Rejection } from '../../hub/stream/rejections.js'
 
 /** Audience of satellites' tokens. */
 export const hubAudience = 'secco-hub'
@@ -57,7 +57,7 @@ function judge(
   status: TokenStatus | undefined,
   token: Unproven,
   { audience, account }: { audience: string; account: string }
-): Identity | Refused {
+): SatelliteIdentity | Rejection {
   if (status?.authenticated !== true) {
     const why = status?.error ?? 'the API server does not know it'
     return { reason: 'token-invalid', message: `token: ${why}` }

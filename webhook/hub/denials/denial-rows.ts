@@ -2,7 +2,7 @@ import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
 import type { Denial } from './denial.js'
 
-/** Refused calls of one kind: who asked what, where, and what the caller got. */
+/** DenialRow is the denials of one kind: one caller, syscall and container, and what the caller got. */
 export interface DenialRow {
   key: string
   node: string
@@ -32,55 +32,55 @@ export interface DenialRow {
   succeeded: number
 }
 
-/** Rows with what was added to them by the newest word of a node. */
+/** DenialNews is a row with the number of denials that the newest report of a node added. */
 export type DenialNews = DenialRow & { added: number }
 
-/** Numbers of refused calls. */
-export interface Refused {
+/** DenialCounts is the number of denials, with the expected ones apart. */
+export interface DenialCounts {
   denials: number
   expected: number
 }
 
-/** What a hub keeps for the next one on the same folder. */
+/** SavedDenials is what a hub saves for the next one on the same folder. */
 export interface SavedDenials {
-  /** As `knownSince`. */
+  /** The value of `knownSince()`. */
   since: string
-  /** Oldest news first. */
+  /** The least recently changed row is first. */
   rows: DenialRow[]
-  /** By `runOf`: when the instance was reported first, RFC 3339. */
+  /** When the instance was first reported (RFC 3339), by `runOf`. */
   runs: Record<string, string>
 }
 
 export interface DenialRows {
-  /** `added`: how many calls more than before; 0: those are known of which it was not told who made them. */
+  /** Adds denials to their row. `added` is 0 when only the caller of earlier denials became known. */
   grow(denial: Denial, added: number, now: string): void
-  /** Oldest news first. */
+  /** Returns all rows, the least recently changed first. */
   list(): DenialRow[]
-  /** Those of which a node reported something since this hub started. */
+  /** Returns the rows that a node reported something of since this hub started. */
   heard(): DenialRow[]
   readonly saved: () => SavedDenials
-  /** RFC 3339. Every denial that a node reported since then is in a row; of earlier ones nothing is certain. */
+  /** Returns the time (RFC 3339) since which every reported denial is in a row; earlier ones may be missing. */
   knownSince(): string
-  /** Those of a profile that somebody deleted are nothing to decide any more. */
+  /** Drops the rows of a deleted profile: there is nothing left to decide about them. */
   forget(namespace: string, profile: string): void
   /**
-   * Refused calls of a container, those refused on purpose apart; of what was refused since then (RFC 3339)
-   * only: ids of people's choice come again, and a new run starts from nothing.
+   * Counts the denials of a container's runs that were first reported since then (RFC 3339): people choose
+   * container ids, so an id can return, and a new run starts at zero.
    */
-  ofContainer(node: string, container: string, since: string): Refused
-  /** The rows that those numbers are of. */
+  ofContainer(node: string, container: string, since: string): DenialCounts
+  /** Returns the rows that `ofContainer` counts. */
   listOf(node: string, container: string, since: string): DenialRow[]
-  /** Of all time, for metrics: by node and answer. */
+  /** Returns the totals of all time by node and answer, for metrics. */
   totals(): { node: string; answer: string; count: number }[]
   onNews(listener: (news: DenialNews) => void): () => void
 }
 
 const mostRows = 5000
 const mostContainers = 20_000
-/** Runs, and parts of them, that one id had. */
+/** Runs, and parts of them, that are remembered of one container id. */
 const mostInstances = 16
 
-/** What the caller got, in a word: EPERM, SIGSYS, logged; ? where it is not known. */
+/** Returns what the caller got, in a word: EPERM, SIGSYS, logged; ? where it is not known. */
 export function answerOf({
   action,
   errno,
@@ -91,12 +91,12 @@ export function answerOf({
   return errno === 0 ? '?' : errnoName(errno)
 }
 
-type Runs = Map<string, Refused & { since: string }>
+type Runs = Map<string, DenialCounts & { since: string }>
 
 const runOf = ({ node, container, instance }: Pick<DenialRow, 'node' | 'container' | 'instance'>) =>
   `${node} ${container} ${instance}`
 
-/** The sums of rows that were saved: by container, then by instance. */
+/** Returns the sums of saved rows by container, then by instance. */
 function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
   const containers = new Map<string, Runs>()
   for (const row of rows) {
@@ -111,124 +111,178 @@ function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
   return containers
 }
 
+/** Totals by node and answer, of all time. */
+type Totals = Map<string, { node: string; answer: string; count: number }>
+
+/** Returns the earliest `firstSeen` of the rows that are given; undefined without any. */
+function earliest(...known: (DenialRow | undefined)[]): string | undefined {
+  return known.flatMap((row) => row?.firstSeen ?? []).sort()[0]
+}
+
+/** Returns the part of a row's key that depends neither on the caller nor on the arguments. */
+function keyWithoutCaller({ node, instance, abi, syscall, action }: Denial): string {
+  return `${node} ${instance} ${abi} ${syscall} ${action}`
+}
+
+/** Returns whether the row is counted and its caller is not known. */
+function isNameless(row: DenialRow, ownKey: string): boolean {
+  return row.pid === 0 && row.comm === '' && row.key.startsWith(`${ownKey} `)
+}
+
+class RowTable implements DenialRows {
+  readonly #rows: Map<string, DenialRow>
+  readonly #restored: WeakSet<DenialRow>
+  readonly #containers: Map<string, Runs>
+  readonly #totals: Totals = new Map()
+  readonly #listeners = new Set<(news: DenialNews) => void>()
+  #knownSince: string
+
+  constructor(before: SavedDenials) {
+    this.#rows = new Map(before.rows.map((row) => [row.key, row]))
+    this.#restored = new WeakSet(before.rows)
+    this.#containers = sumsOf(before)
+    this.#knownSince = before.since
+  }
+
+  readonly saved = (): SavedDenials => ({
+    since: this.#knownSince,
+    rows: this.list(),
+    runs: Object.fromEntries(
+      this.list().map((row) => {
+        const run = this.#containers.get(`${row.node} ${row.container}`)?.get(row.instance)
+        return [runOf(row), run?.since ?? row.firstSeen]
+      })
+    )
+  })
+
+  grow(denial: Denial, added: number, now: string): void {
+    const ownKey = keyWithoutCaller(denial)
+    const key = `${ownKey} ${denial.errno} ${denial.arguments} ${denial.comm}`
+    const nameless = added > 0 ? undefined : this.list().find((row) => isNameless(row, ownKey))
+    if (added === 0 && nameless === undefined) return
+    const row = this.#grownRow(key, denial, { added, nameless, now })
+    this.#store(row, nameless)
+    this.#addToRun(denial, added, nameless)
+    this.#addToTotals(row, added)
+    for (const listener of [...this.#listeners]) listener({ ...row, added })
+  }
+
+  list(): DenialRow[] {
+    return [...this.#rows.values()]
+  }
+
+  heard(): DenialRow[] {
+    return this.list().filter((row) => !this.#restored.has(row))
+  }
+
+  knownSince(): string {
+    return this.#knownSince
+  }
+
+  forget(namespace: string, profile: string): void {
+    for (const [key, row] of this.#rows)
+      if (row.namespace === namespace && row.profile === profile) this.#rows.delete(key)
+  }
+
+  ofContainer(node: string, container: string, since: string): DenialCounts {
+    const sum = { denials: 0, expected: 0 }
+    for (const one of this.#runsOf(node, container, since).values()) {
+      sum.denials += one.denials
+      sum.expected += one.expected
+    }
+    return sum
+  }
+
+  listOf(node: string, container: string, since: string): DenialRow[] {
+    const runs = this.#runsOf(node, container, since)
+    return this.list().filter(
+      (row) => row.node === node && row.container === container && runs.has(row.instance)
+    )
+  }
+
+  totals(): { node: string; answer: string; count: number }[] {
+    return [...this.#totals.values()]
+  }
+
+  onNews(listener: (news: DenialNews) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #grownRow(
+    key: string,
+    denial: Denial,
+    { added, nameless, now }: { added: number; nameless: DenialRow | undefined; now: string }
+  ): DenialRow {
+    const before = this.#rows.get(key)
+    const { node, namespace, workload, profile, container, containerName, pod } = denial
+    return {
+      ...{ key, node, namespace, workload, profile, container, containerName, pod },
+      answer: answerOf(denial),
+      ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
+      ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
+      ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
+      count: (before?.count ?? 0) + (nameless === before ? 0 : (nameless?.count ?? 0)) + added,
+      firstSeen: earliest(before, nameless) ?? now,
+      // The name of the caller does not change when the calls were made.
+      lastSeen: nameless?.lastSeen ?? now,
+      at: denial.at === '' ? now : denial.at,
+      ...{ expected: denial.expected, succeeded: denial.succeeded }
+    }
+  }
+
+  /** Makes the row the newest, in place of the one without a caller; drops the oldest row beyond the limit. */
+  #store(row: DenialRow, nameless: DenialRow | undefined): void {
+    this.#rows.delete(row.key)
+    if (nameless !== undefined) this.#rows.delete(nameless.key)
+    this.#rows.set(row.key, row)
+    const [oldest] = this.#rows.values()
+    if (this.#rows.size <= mostRows || oldest === undefined) return
+    this.#rows.delete(oldest.key)
+    if (oldest.lastSeen > this.#knownSince) this.#knownSince = oldest.lastSeen
+  }
+
+  #addToRun(denial: Denial, added: number, nameless: DenialRow | undefined): void {
+    const place = `${denial.node} ${denial.container}`
+    const instances: Runs = this.#containers.get(place) ?? new Map<string, never>()
+    this.#containers.delete(place)
+    // The time of the first report: long before a next run, while the last denial may be a moment before it.
+    const sum = instances.get(denial.instance) ?? {
+      ...{ denials: 0, expected: 0, since: denial.lastSeen }
+    }
+    instances.delete(denial.instance)
+    // A report with the answer also shows whether the denial was expected.
+    if (nameless !== undefined && nameless.expected !== denial.expected) {
+      const moved = denial.expected ? nameless.count : -nameless.count
+      sum.expected += moved
+      sum.denials -= moved
+    }
+    sum[denial.expected ? 'expected' : 'denials'] += added
+    instances.set(denial.instance, sum)
+    dropOldest(instances, mostInstances)
+    this.#containers.set(place, instances)
+    dropOldest(this.#containers, mostContainers)
+  }
+
+  #addToTotals({ node, answer, expected }: DenialRow, added: number): void {
+    if (added === 0) return
+    const kind = expected ? 'expected' : answer
+    const total = this.#totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
+    total.count += added
+    this.#totals.set(`${node} ${kind}`, total)
+  }
+
+  /** Returns the runs of a container that were first reported since then, by instance. */
+  #runsOf(node: string, container: string, since: string): Runs {
+    const from = Date.parse(since)
+    const all = this.#containers.get(`${node} ${container}`) ?? new Map<string, never>()
+    return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
+  }
+}
+
 /** @param before what an earlier hub knew; default: nothing is known of the time before now */
 export function createDenialRows(
   before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }
 ): DenialRows {
-  const rows = new Map(before.rows.map((row) => [row.key, row]))
-  const restored = new WeakSet(before.rows)
-  let knownSince = before.since
-  const containers = sumsOf(before)
-  const totals = new Map<string, { node: string; answer: string; count: number }>()
-  const listeners = new Set<(news: DenialNews) => void>()
-
-  /** Runs of a container, by instance, that were first told of since then. */
-  function runsOf(node: string, container: string, since: string) {
-    const from = Date.parse(since)
-    const all = containers.get(`${node} ${container}`) ?? new Map<string, never>()
-    return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
-  }
-
-  /** Counted, and nobody said by whom. */
-  const isNameless = (row: DenialRow, own: string): boolean =>
-    row.pid === 0 && row.comm === '' && row.key.startsWith(`${own} `)
-
-  const earliest = (...known: (DenialRow | undefined)[]): string | undefined =>
-    known.flatMap((row) => row?.firstSeen ?? []).sort()[0]
-
-  return {
-    grow(denial, added, now) {
-      const answer = answerOf(denial)
-      const own = `${denial.node} ${denial.instance} ${denial.abi} ${denial.syscall} ${denial.action}`
-      const key = `${own} ${denial.errno} ${denial.arguments} ${denial.comm}`
-      const before = rows.get(key)
-      const nameless =
-        added > 0 ? undefined : [...rows.values()].find((row) => isNameless(row, own))
-      if (added === 0 && nameless === undefined) return
-      const { node, namespace, workload, profile, container, containerName, pod } = denial
-      const row: DenialRow = {
-        ...{ key, node, namespace, workload, profile, container, containerName, pod, answer },
-        ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
-        ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
-        ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
-        count: (before?.count ?? 0) + (nameless === before ? 0 : (nameless?.count ?? 0)) + added,
-        firstSeen: earliest(before, nameless) ?? now,
-        // Who it was is no news of when.
-        lastSeen: nameless?.lastSeen ?? now,
-        at: denial.at === '' ? now : denial.at,
-        ...{ expected: denial.expected, succeeded: denial.succeeded }
-      }
-      rows.delete(key)
-      if (nameless !== undefined) rows.delete(nameless.key)
-      rows.set(key, row)
-      const [oldest] = rows.values()
-      if (rows.size > mostRows && oldest !== undefined) {
-        rows.delete(oldest.key)
-        if (oldest.lastSeen > knownSince) knownSince = oldest.lastSeen
-      }
-      const place = `${node} ${container}`
-      const instances: Runs = containers.get(place) ?? new Map<string, never>()
-      containers.delete(place)
-      // When it was first told of: that is long before a next run, its last call may be a moment before.
-      const sum = instances.get(denial.instance) ?? {
-        ...{ denials: 0, expected: 0, since: denial.lastSeen }
-      }
-      instances.delete(denial.instance)
-      // Who knows the answer knows whether it was refused on purpose.
-      if (nameless !== undefined && nameless.expected !== denial.expected) {
-        const moved = denial.expected ? nameless.count : -nameless.count
-        sum.expected += moved
-        sum.denials -= moved
-      }
-      if (denial.expected) sum.expected += added
-      else sum.denials += added
-      instances.set(denial.instance, sum)
-      dropOldest(instances, mostInstances)
-      containers.set(place, instances)
-      dropOldest(containers, mostContainers)
-      const kind = denial.expected ? 'expected' : answer
-      if (added > 0) {
-        const total = totals.get(`${node} ${kind}`) ?? { node, answer: kind, count: 0 }
-        total.count += added
-        totals.set(`${node} ${kind}`, total)
-      }
-      for (const listener of [...listeners]) listener({ ...row, added })
-    },
-    list: () => [...rows.values()],
-    heard: () => [...rows.values()].filter((row) => !restored.has(row)),
-    saved: () => ({
-      since: knownSince,
-      rows: [...rows.values()],
-      runs: Object.fromEntries(
-        [...rows.values()].map((row) => {
-          const run = containers.get(`${row.node} ${row.container}`)?.get(row.instance)
-          return [runOf(row), run?.since ?? row.firstSeen]
-        })
-      )
-    }),
-    knownSince: () => knownSince,
-    forget(namespace, profile) {
-      for (const [key, row] of rows)
-        if (row.namespace === namespace && row.profile === profile) rows.delete(key)
-    },
-    ofContainer(node, container, since) {
-      const sum = { denials: 0, expected: 0 }
-      for (const one of runsOf(node, container, since).values()) {
-        sum.denials += one.denials
-        sum.expected += one.expected
-      }
-      return sum
-    },
-    listOf(node, container, since) {
-      const runs = runsOf(node, container, since)
-      return [...rows.values()].filter(
-        (row) => row.node === node && row.container === container && runs.has(row.instance)
-      )
-    },
-    totals: () => [...totals.values()],
-    onNews(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    }
-  }
+  return new RowTable(before)
 }

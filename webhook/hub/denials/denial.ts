@@ -2,7 +2,7 @@ import type { Observation } from '../../../src/api/gen/hub.js'
 import { abis } from '../../../src/syscalls/abi.js'
 import type { Target } from '../nodes/workload.js'
 
-/** One refused (or in audit: would-be refused) syscall of one container instance. */
+/** Denial is one syscall of one container instance that was denied, or in audit mode would be. */
 export interface Denial {
   namespace: string
   profile: string
@@ -10,32 +10,32 @@ export interface Denial {
   /** Observation id of the container instance, and the container's own id. */
   instance: string
   container: string
-  /** Kind and name of its workload, the container's name, and its pod's, where it has one. */
+  /** Kind and name of the workload, the name of the container, and that of its pod if it has one. */
   workload: string
   containerName: string
   pod: string
   revision: string
   syscall: string
-  /** Empty where the satellite did not tell. */
+  /** Empty when the satellite did not report it. */
   abi: string
-  /** The profile's action, e.g. SCMP_ACT_ERRNO; SCMP_ACT_LOG was let through. */
+  /** The profile's action, e.g. SCMP_ACT_ERRNO; with SCMP_ACT_LOG the syscall was allowed. */
   action: string
   count: number
   /** RFC 3339. */
   lastSeen: string
-  /** What the caller got; 0: a signal, let through, or not known. */
+  /** The error that the caller got; 0: a signal, allowed, or not known. */
   errno: number
   /** SIGSYS, or empty. */
   signal: string
-  /** The newest caller (host pid, name) and when, RFC 3339; 0 and empty where not known. */
+  /** The newest caller (host pid, name) and the time (RFC 3339); 0 and empty when not known. */
   pid: number
   comm: string
   at: string
-  /** Of the newest call, where the audit log tells. */
+  /** The arguments of the newest call, if the audit log has them. */
   arguments: string
-  /** Refused on purpose, libc has another way: alarms nobody. */
+  /** Whether the profile denies it on purpose and libc has an alternative: such a denial needs no alert. */
   expected: boolean
-  /** Times it succeeded although refused: another filter is in force. */
+  /** How often the syscall succeeded although the profile denies it: another filter is in use. */
   succeeded: number
 }
 
@@ -44,14 +44,14 @@ const actionForm = /^SCMP_ACT_[A-Z_]{1,32}$/
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const argumentsForm = /^[0-9a-fx? ]{1,128}$/
 const mostDenials = 1024
-/** TASK_COMM_LEN without its end. */
+/** TASK_COMM_LEN without the terminating zero. */
 const longestComm = 15
 
 function fitting(text: string, form: RegExp): string {
   return form.test(text) ? text : ''
 }
 
-/** The denials of an observation, checked: anything may be in it, and a process chooses its own name. */
+/** Returns the denials of an observation, checked: it can hold anything, and a process chooses its own name. */
 export function denialsOf(
   observation: Pick<Observation, 'denied' | 'id' | 'container' | 'revision'>,
   { target, node, lastSeen }: { target: Target; node: string; lastSeen: string }

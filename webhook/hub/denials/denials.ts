@@ -3,15 +3,15 @@ import type { Logger } from '../../../src/lib/log.js'
 import type { Denial } from './denial.js'
 import type { DenialRow } from './denial-rows.js'
 
-/** Refused syscalls, the newest of them, with a log line for each that is new or has grown. */
+/** Denials keeps the newest denials, and logs each one that is new or has grown. */
 export interface Denials {
   note(denials: readonly Denial[]): void
-  /** Newest last. */
+  /** Returns the denials, the newest last. */
   list(): Denial[]
 }
 
 const mostListed = 1000
-/** Counts that are remembered: what is forgotten and grows would be counted twice. */
+/** Counts that are remembered: a forgotten count that grows would be counted twice. */
 const mostKnown = 100_000
 
 type Counted = Pick<Denial, 'node' | 'instance' | 'abi' | 'syscall' | 'action'>
@@ -22,7 +22,7 @@ function keyOf({ node, instance, abi, syscall, action }: Counted): string {
 
 type Known = Map<string, { count: number; isNamed: boolean }>
 
-/** The counts that rows of an earlier hub add up to. */
+/** Returns the sums of the counts in rows of an earlier hub. */
 function knownOf(rows: readonly DenialRow[]): Known {
   const known: Known = new Map()
   for (const row of rows) {
@@ -32,8 +32,11 @@ function knownOf(rows: readonly DenialRow[]): Known {
   return known
 }
 
-/** `grew`: called for each denial that is new or has grown, with how many calls more; 0: who it was is news.
- * `before`: the rows of an earlier hub, whose calls are no news. */
+/**
+ * Creates an empty list.
+ * @param grew called for each denial that is new or has grown; `added` is 0 when only the caller became known
+ * @param before rows of an earlier hub, whose denials are not new
+ */
 export function createDenials(
   logger: Logger,
   grew: (denial: Denial, added: number) => void = () => undefined,
@@ -46,9 +49,9 @@ export function createDenials(
       for (const denial of denials) {
         const key = keyOf(denial)
         const before = known.get(key)
-        // Counts are cumulative: a repeat of an older message must not look like news.
+        // Counts are cumulative: an older message that is repeated must not count again.
         if (before !== undefined && before.count >= denial.count) {
-          // The audit log may tell later who it was.
+          // The audit log may have the caller later.
           if (before.count === denial.count && !before.isNamed && denial.pid > 0) {
             before.isNamed = true
             if (listed.has(key)) listed.set(key, denial)
@@ -62,7 +65,7 @@ export function createDenials(
         listed.set(key, denial)
         dropOldest(listed, mostListed)
         grew(denial, denial.count - (before?.count ?? 0))
-        // What a profile refuses on purpose happens in every container.
+        // What a profile denies on purpose happens in every container.
         if (denial.expected) logger.debug(denial, 'expected denial')
         else logger.warn(denial, 'denial')
       }

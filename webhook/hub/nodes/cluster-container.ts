@@ -4,10 +4,10 @@ import type { ContainerKind } from '../../../src/rules/facts.js'
 export interface ClusterContainer {
   name: string
   kind: ContainerKind
-  /** Of an ephemeral one: the container that it was put beside; absent when its spec names none. */
+  /** The target container of an ephemeral one; undefined when its spec names none. */
   beside?: string
-  /** Without the runtime's prefix; absent until the kubelet has reported it. */
+  /** The id without the runtime's prefix; undefined until the kubelet has reported it. */
   containerId?: string
-  /** The `localhostProfile` that its spec asks for, the pod's own included; absent when none. */
+  /** The `localhostProfile` that its spec, or else that of the pod, asks for; undefined when neither does. */
   localhostProfile?: string
 }

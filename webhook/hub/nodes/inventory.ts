@@ -1,13 +1,13 @@
 import type { Inventory, RunningContainer } from '../../../src/api/gen/hub.js'
 import { digestForm, namedRevision } from '../../../src/rules/revision-names.js'
 
-/** One run of one container on one node, checked: a satellite's word is taken for its own node only. */
+/** Running is one run of one container on one node, checked: a satellite reports only about its own node. */
 export interface Running extends RunningContainer {
   node: string
   /** `node/key`: unique in the fleet. */
   id: string
   /** RFC 3339, by the hub's clock. */
-  metAt: string
+  firstSeen: string
 }
 
 export interface InventoryChange {
@@ -15,10 +15,10 @@ export interface InventoryChange {
   gone: readonly Running[]
 }
 
-/** What runs where, in memory: it begins anew with every connection of a node. */
+/** FleetInventory holds what runs on which node, in memory: each node reports it again when it connects. */
 export interface FleetInventory {
   take(node: string, message: Inventory, now: string): void
-  /** A node was forgotten. */
+  /** Drops the containers of a node. */
   forget(node: string): void
   get(id: string): Running | undefined
   all(): Iterable<Running>
@@ -26,7 +26,7 @@ export interface FleetInventory {
   onChange(listener: (change: InventoryChange) => void): () => void
 }
 
-/** Containers of one node at most: more is no node. */
+/** The most containers of one node: no real node has more. */
 const mostOfNode = 4096
 const longestText = 512
 
@@ -37,8 +37,8 @@ const checks = new Set(['bytes', 'table', 'mode', 'none'])
 const within = (text: string, known: ReadonlySet<string>, otherwise: string): string =>
   known.has(text) ? text : otherwise
 
-/** Anything may be in a message: what is not understood becomes empty, texts are cut. */
-function checked(node: string, given: RunningContainer, metAt: string): Running | undefined {
+/** Checks a reported container. A message can hold anything: unknown values become empty, texts are cut. */
+function checked(node: string, given: RunningContainer, firstSeen: string): Running | undefined {
   const { container } = given
   const key = given.key.slice(0, longestText)
   if (container === undefined || key === '' || container.id === '') return undefined
@@ -49,7 +49,7 @@ function checked(node: string, given: RunningContainer, metAt: string): Running 
   )
   return {
     ...given,
-    ...{ node, key, id: `${node}/${key}`, metAt },
+    ...{ node, key, id: `${node}/${key}`, firstSeen },
     container: {
       ...container,
       ...{ labels, id: container.id.slice(0, longestText), name: container.name.slice(0, 253) },
@@ -57,7 +57,7 @@ function checked(node: string, given: RunningContainer, metAt: string): Running 
       ...{ podNamespace: container.podNamespace.slice(0, 63) },
       ...{ podName: container.podName.slice(0, 253), podUid: container.podUid.slice(0, 64) }
     },
-    startedAt: Number.isNaN(Date.parse(given.startedAt)) ? metAt : given.startedAt,
+    startedAt: Number.isNaN(Date.parse(given.startedAt)) ? firstSeen : given.startedAt,
     declared: within(given.declared, declaredKinds, 'other'),
     digest: digestForm.test(given.digest) ? given.digest : '',
     declaredMode:
@@ -73,7 +73,7 @@ function checked(node: string, given: RunningContainer, metAt: string): Running 
 export function createInventory(): FleetInventory {
   const nodes = new Map<string, Map<string, Running>>()
   const byId = new Map<string, Running>()
-  /** By node: generation, and during a full list the keys that were named. */
+  /** The generation of each node's list, and during a full list the keys that it named. */
   const lists = new Map<string, { generation: number; named: Set<string> | undefined }>()
   const listeners = new Set<(change: InventoryChange) => void>()
 
@@ -97,7 +97,7 @@ export function createInventory(): FleetInventory {
   return {
     take(node, message, now) {
       const before = lists.get(node)
-      // A clock may go back between two starts of a satellite: a list from its beginning is the newest.
+      // A clock may go back between two starts of a satellite: a list that starts over is always the newest.
       if (before !== undefined && !message.first && message.generation < before.generation) return
       const own = nodes.get(node) ?? new Map<string, Running>()
       nodes.set(node, own)
@@ -109,7 +109,7 @@ export function createInventory(): FleetInventory {
       for (const given of message.containers) {
         const known = own.get(given.key)
         if (known === undefined && own.size >= mostOfNode) continue
-        const one = checked(node, given, known?.metAt ?? now)
+        const one = checked(node, given, known?.firstSeen ?? now)
         if (one === undefined) continue
         list.named?.add(one.key)
         own.set(one.key, one)

@@ -2,7 +2,7 @@ import type { RenderOptions } from '../../../src/seccomp/render/render.js'
 import type { NodeState } from './nodes.js'
 import { type FleetState, readinessOf } from './readiness.js'
 
-/** What a rendering depends on of the nodes: runtimes, each once, and machines. */
+/** FleetParts is what a rendering depends on of the nodes: their runtimes and machines, each once. */
 export interface FleetParts {
   runtimes: { name: string; version: string }[]
   machines: string[]
@@ -14,7 +14,7 @@ export function partsOf(nodes: readonly NodeState[]): FleetParts {
   return joinParts([{ runtimes, machines }])
 }
 
-/** Each once, sorted: the same parts give the same rendering wherever they come from. */
+/** Joins parts, each once and sorted: equal parts give the same rendering wherever they come from. */
 export function joinParts(parts: readonly FleetParts[]): FleetParts {
   const runtimes = new Map<string, { name: string; version: string }>()
   for (const { name, version } of parts.flatMap((one) => one.runtimes)) {
@@ -27,7 +27,7 @@ export function joinParts(parts: readonly FleetParts[]): FleetParts {
   }
 }
 
-/** The fleet's runtimes and, when all nodes have the same, its machine: part of every rendering. */
+/** Returns the fleet's runtimes and, when all nodes have the same one, its machine: both are part of every rendering. */
 export function renderingOf({
   runtimes,
   machines
@@ -36,7 +36,7 @@ export function renderingOf({
   return { runtimes, ...(machine !== undefined && machines.length === 1 ? { machine } : {}) }
 }
 
-/** A fleet of satellites without a cluster around it: all nodes known, and those whose readiness counts. */
+/** Returns the state of a fleet without a cluster. @param known all nodes @param counted nodes whose readiness counts */
 export function localFleet(known: readonly NodeState[], counted: readonly NodeState[]): FleetState {
   return {
     rendering: renderingOf(partsOf(known)),

@@ -21,9 +21,9 @@ function readKnown(raw: unknown): KnownNode[] {
 }
 
 /**
- * The nodes that a hub knew before it was restarted, so that a revision does not look ready because
- * only the quick ones are back, nor unready because none is. A file that cannot be read is said and
- * left for the next save to replace: nodes come back by themselves.
+ * Loads the nodes that a hub knew before it was restarted, so that a revision does not look ready because
+ * only the fast nodes are back, nor unready because none is. A file that cannot be read is logged, and the next
+ * save replaces it: nodes reconnect by themselves.
  */
 export async function loadKnownNodes(path: string, logger: Logger): Promise<KnownNode[]> {
   try {
@@ -31,19 +31,24 @@ export async function loadKnownNodes(path: string, logger: Logger): Promise<Know
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
       const what = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path }, `known nodes start anew: ${what}`)
+      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier nodes are not known: ${what}`)
     }
     return []
   }
 }
 
-/** Saves at most once in `waitMs`; `flush` saves at once. Failures are said and tried again. */
+export interface NodeSaver {
+  changed(): void
+  flush(): Promise<void>
+}
+
+/** Creates a saver that saves at most once in `waitMs`; `flush` saves at once. A failure is logged. */
 export function createNodeSaver(
   path: string,
   nodes: () => KnownNode[],
   waitMs: number,
   logger: Logger
-): { changed(): void; flush(): Promise<void> } {
+): NodeSaver {
   let timer: NodeJS.Timeout | undefined
   let queue: Promise<void> = Promise.resolve()
 

@@ -1,7 +1,7 @@
 import type { NodeView } from '../../views/view.js'
 import type { NodeState } from './nodes.js'
 
-/** One node as pages, API and CLI show it. Revisions that failed appear as conditions. */
+/** Returns a node as pages, API and CLI show it. Revisions that failed appear as conditions. */
 export function nodeView(node: NodeState): NodeView {
   const { status } = node
   const reported = (status?.conditions ?? []).map(({ type, status, reason, message }) => ({

@@ -1,12 +1,12 @@
 import type { Hello, NodeStatus, RevisionStatus } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 
-/** A revision that a node could not make ready. */
+/** NodeProblem is a revision that a node could not make ready. */
 export interface NodeProblem {
   namespace: string
   profile: string
   digest: string
-  /** A code of src/lib/errors.ts, as the satellite gave it. */
+  /** A code of src/lib/errors.ts, from the satellite. */
   code: string
   message: string
 }
@@ -20,19 +20,19 @@ export interface NodeState {
   version: string
   status: NodeStatus | undefined
   /**
-   * Paths (`revisionPath`) of the files that are on the node and verified. Paths, not digests: two
-   * profiles may have the same content, and each needs its own file.
+   * Paths (`revisionPath`) of the verified files on the node. They are paths, not digests: two profiles can have the
+   * same content, and each needs its own file.
    */
   holding: ReadonlySet<string>
   problems: readonly NodeProblem[]
 }
 
-/** What survives a restart of the hub: files do not vanish from nodes meanwhile. */
+/** KnownNode is what a hub saves of a node: files stay on nodes while the hub restarts. */
 export interface KnownNode {
   name: string
   lastSeen: string
   holding: string[]
-  /** Kept because what the fleet's runtimes accept goes into every revision. */
+  /** Saved because every rendering depends on the runtimes of the fleet. */
   status?: NodeStatus
 }
 
@@ -41,19 +41,19 @@ interface Entry extends NodeState {
   problems: NodeProblem[]
 }
 
-/** The hub's memory of the fleet. No clock, no I/O: times come in. */
+/** Nodes holds the nodes that the hub knows. It has no clock and no I/O: callers pass times. */
 export interface Nodes {
   connected(hello: Hello, now: string): void
   disconnected(name: string, now: string): void
   seen(name: string, now: string): void
   status(name: string, status: NodeStatus): void
-  /** Takes in what became of a revision; true when that is news. */
+  /** Records what a node reported of a revision; returns whether that is news. */
   revision(name: string, status: RevisionStatus): boolean
   forget(name: string): void
   get(name: string): NodeState | undefined
-  /** By name. */
+  /** Returns the nodes sorted by name. */
   list(): NodeState[]
-  /** Nodes whose readiness counts: connected, or seen within the grace. */
+  /** Returns the nodes whose readiness counts: those connected, or seen within the grace period. */
   counted(nowMs: number, graceMs: number): NodeState[]
   known(): KnownNode[]
 }
@@ -62,7 +62,7 @@ const digestForm = /^sha256:[0-9a-f]{64}$/
 const pathForm = /^secco\/[^/]{1,63}\/[^/]{1,253}\/[0-9a-f]{64}\.json$/
 const mostHeld = 50_000
 
-/** What a node said went wrong with the revision of that path. */
+/** Returns the problem that a node reported with the revision of that path. */
 export function problemOf(node: NodeState, path: string): NodeProblem | undefined {
   return node.problems.find((one) => revisionPath(one.namespace, one.profile, one.digest) === path)
 }
@@ -111,7 +111,7 @@ export function createNodes(known: readonly KnownNode[]): Nodes {
       const held = entry.holding.has(path)
       if (ready ? held && before === undefined : !held && before?.message === message) return false
       entry.problems = entry.problems.filter((one) => one !== before)
-      // Not there is no failure: the node waits for it like one that never had it.
+      // A missing file is no failure: the node waits for it like a node that never had it.
       if (!ready && code === 'NOT_FOUND') entry.holding.delete(path)
       else if (ready) {
         if (entry.holding.size < mostHeld) entry.holding.add(path)

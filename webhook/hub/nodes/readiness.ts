@@ -3,26 +3,26 @@ import { plural } from '../../../src/lib/plural.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render.js'
 import { type NodeState, problemOf } from './nodes.js'
 
-/** How far a revision came among the nodes that count. */
+/** Readiness is the number of counted nodes that have a revision, and the others. */
 export interface Readiness {
   ready: number
   total: number
   waiting: string[]
   failed: { node: string; code: string; message: string }[]
-  /** Every node that lacks it, those that do not count included; absent where nodes are no objects. */
+  /** All nodes without the revision, also those that do not count; undefined where nodes are no objects. */
   lacking?: readonly string[]
 }
 
-/** The fleet at one moment, as renderings and readiness need it. */
+/** FleetState is the fleet at one moment, as renderings and readiness need it. */
 export interface FleetState {
   rendering: Pick<RenderOptions, 'runtimes' | 'machine'>
-  /** Where the revision of that path stands. */
+  /** Returns the readiness of the revision with that path. */
   readiness(path: string): Readiness
-  /** Names of all its nodes, where they are objects of a cluster. */
+  /** Names of all nodes, where they are objects of a cluster. */
   nodes?: ReadonlySet<string>
 }
 
-/** Where the revision of that path stands. */
+/** Returns the readiness of the revision with that path on these nodes. */
 export function readinessOf(path: string, nodes: readonly NodeState[]): Readiness {
   const waiting: string[] = []
   const failed: Readiness['failed'] = []
@@ -36,7 +36,7 @@ export function readinessOf(path: string, nodes: readonly NodeState[]): Readines
   return { ready, total: nodes.length, waiting, failed }
 }
 
-/** Every node that could run a pod has the file. Without nodes nothing is known, so it is not. */
+/** Returns whether every node that could run a pod has the file. Without nodes nothing is known, so it returns false. */
 export function isReady({ ready, total }: Readiness): boolean {
   return total > 0 && ready === total
 }
@@ -47,7 +47,7 @@ function some(names: readonly string[]): string {
 }
 
 /**
- * The Ready condition. Reasons: AllNodesReady, WaitingForNodes, NoNodes, NodeReportsError.
+ * Returns the Ready condition. Reasons: AllNodesReady, WaitingForNodes, NoNodes, NodeReportsError.
  * Messages hold no times, so that an unchanged state is an unchanged condition.
  */
 export function readyCondition(

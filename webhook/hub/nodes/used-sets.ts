@@ -3,26 +3,26 @@ import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 
-/** Words of 32 bits of one row: 576 numbers hold every table (x32 ends below). */
+/** Words of 32 bits in one row: 576 numbers hold every table (x32 ends below). */
 export const rowWords = 18
 const mostNumber = rowWords * 32
 
-/** The sets of the fleet's running containers, in rows of bits that a simulation walks over. */
+/** FleetSets holds the syscalls that the fleet's running containers used, in rows of bits that a simulation walks over. */
 export interface FleetSets {
-  /** `id`: the container's in the inventory. */
+  /** Sets the row of a container; `id` is its id in the inventory. */
   put(id: string, set: UsedSet): void
   drop(id: string): void
   has(id: string): boolean
   size(): number
-  /** The bits of one ABI, row after row of `rowWords`; rows of freed places are zero. */
+  /** Returns the bits of one ABI, row after row of `rowWords`; free rows are zero. */
   rows(abi: Abi): Uint32Array
-  /** Places in use, by row; '' where the place is free. */
+  /** Returns the container ids by row; '' for a free row. */
   ids(): readonly string[]
   countOf(row: number, abi: Abi, nr: number): number
-  /** Of several calls, by ABI and then number ascending, into `into`: one walk along the row. */
+  /** Writes the counts of several syscalls, sorted by ABI and then number, to `into`: one walk along the row. */
   countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void
   sinceOf(row: number): string
-  /** Whether the container was recorded from its first instruction on. */
+  /** Returns whether the container was recorded from its first instruction. */
   isComplete(row: number): boolean
   argumentsOf(row: number): readonly LearnedArgument[]
   rowOf(id: string): number | undefined
@@ -31,7 +31,7 @@ export interface FleetSets {
 interface Facts {
   since: string
   complete: boolean
-  /** By ABI, the counts of the set bits in their order. */
+  /** The counts of the set bits in their order, by ABI. */
   counts: Partial<Record<Abi, Float64Array>>
   arguments: readonly LearnedArgument[]
 }
@@ -39,7 +39,7 @@ interface Facts {
 const mostArguments = 512
 const none: readonly LearnedArgument[] = []
 
-/** Equal lists are one object: containers of one workload have the same. */
+/** Returns a function that gives one object for equal lists: containers of one workload have the same arguments. */
 function createInterner() {
   const known = new Map<string, readonly LearnedArgument[]>()
   return (list: LearnedArgument[]): readonly LearnedArgument[] => {
@@ -64,115 +64,165 @@ function argumentsOf(set: UsedSet): LearnedArgument[] {
 
 const isAbi = (text: string): text is Abi => (abis as readonly string[]).includes(text)
 
-/** `most`: containers at most; a further one is left out. */
-export function createFleetSets(most = 250_000): FleetSets {
-  let room = 1024
-  const rows = Object.fromEntries(
-    abis.map((abi) => [abi, new Uint32Array(room * rowWords)])
-  ) as Record<Abi, Uint32Array>
-  const places = new Map<string, number>()
-  const ids: string[] = []
-  const facts: (Facts | undefined)[] = []
-  const free: number[] = []
-  const intern = createInterner()
+class BitRows implements FleetSets {
+  readonly #most: number
+  #room = 1024
+  readonly #rows: Record<Abi, Uint32Array>
+  readonly #rowById = new Map<string, number>()
+  readonly #ids: string[] = []
+  readonly #facts: (Facts | undefined)[] = []
+  readonly #free: number[] = []
+  readonly #intern = createInterner()
 
-  function grow(): void {
-    room *= 2
-    for (const abi of abis) {
-      const larger = new Uint32Array(room * rowWords)
-      larger.set(rows[abi])
-      rows[abi] = larger
+  constructor(most: number) {
+    this.#most = most
+    this.#rows = Object.fromEntries(
+      abis.map((abi) => [abi, new Uint32Array(this.#room * rowWords)])
+    ) as Record<Abi, Uint32Array>
+  }
+
+  put(id: string, set: UsedSet): void {
+    const row = this.#emptyRow(id)
+    if (row === undefined) return
+    const counts: Facts['counts'] = {}
+    for (const { abi, bitmap, counts: given } of set.abis) {
+      if (isAbi(abi)) counts[abi] = this.#setBits(row, abi, bitmap, given)
+    }
+    this.#facts[row] = {
+      since: set.since.slice(0, 40),
+      complete: set.complete,
+      counts,
+      arguments: this.#intern(argumentsOf(set))
     }
   }
 
-  function clear(row: number): void {
-    for (const abi of abis) rows[abi].fill(0, row * rowWords, (row + 1) * rowWords)
-    facts[row] = undefined
+  drop(id: string): void {
+    const row = this.#rowById.get(id)
+    if (row === undefined) return
+    this.#clear(row)
+    this.#rowById.delete(id)
+    this.#ids[row] = ''
+    this.#free.push(row)
   }
 
-  return {
-    put(id, set) {
-      let row = places.get(id)
-      if (row === undefined) {
-        if (places.size >= most) return
-        row = free.pop() ?? ids.length
-        if (row >= room) grow()
-        places.set(id, row)
-        ids[row] = id
-      } else clear(row)
-      const counts: Facts['counts'] = {}
-      for (const { abi, bitmap, counts: given } of set.abis) {
-        if (!isAbi(abi)) continue
-        const kept: number[] = []
-        let bit = 0
-        for (let nr = 0; nr < Math.min(bitmap.length * 8, mostNumber); nr += 1) {
-          if ((((bitmap[nr >> 3] ?? 0) >> (nr & 7)) & 1) === 0) continue
-          const at = row * rowWords + (nr >> 5)
-          rows[abi][at] = ((rows[abi][at] ?? 0) | (1 << (nr & 31))) >>> 0
-          kept.push(given[bit] ?? 1)
-          bit += 1
-        }
-        counts[abi] = Float64Array.from(kept)
+  has(id: string): boolean {
+    return this.#rowById.has(id)
+  }
+
+  size(): number {
+    return this.#rowById.size
+  }
+
+  rows(abi: Abi): Uint32Array {
+    return this.#rows[abi]
+  }
+
+  ids(): readonly string[] {
+    return this.#ids
+  }
+
+  countOf(row: number, abi: Abi, nr: number): number {
+    const counts = this.#facts[row]?.counts[abi]
+    if (counts === undefined) return 0
+    const bits = this.#rows[abi]
+    let rank = 0
+    for (let word = 0; word < nr >> 5; word += 1) {
+      rank += bitsIn(bits[row * rowWords + word] ?? 0)
+    }
+    const last = bits[row * rowWords + (nr >> 5)] ?? 0
+    rank += bitsIn(last & ((1 << (nr & 31)) - 1))
+    return counts[rank] ?? 0
+  }
+
+  countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void {
+    const own = this.#facts[row]?.counts
+    let abi: Abi | undefined
+    let bits: Uint32Array = this.#rows.x86_64
+    let counts: Float64Array | undefined
+    let [word, rank] = [0, 0]
+    const first = row * rowWords
+    for (let at = 0; at < calls.length; at += 1) {
+      const call = calls[at]
+      if (call === undefined) continue
+      if (call.abi !== abi) {
+        abi = call.abi
+        bits = this.#rows[abi]
+        counts = own?.[abi]
+        word = rank = 0
       }
-      facts[row] = {
-        since: set.since.slice(0, 40),
-        complete: set.complete,
-        counts,
-        arguments: intern(argumentsOf(set))
-      }
-    },
-    drop(id) {
-      const row = places.get(id)
-      if (row === undefined) return
-      clear(row)
-      places.delete(id)
-      ids[row] = ''
-      free.push(row)
-    },
-    has: (id) => places.has(id),
-    size: () => places.size,
-    rows: (abi) => rows[abi],
-    ids: () => ids,
-    countOf(row, abi, nr) {
-      const counts = facts[row]?.counts[abi]
-      if (counts === undefined) return 0
-      let rank = 0
-      for (let word = 0; word < nr >> 5; word += 1) {
-        rank += bitsIn(rows[abi][row * rowWords + word] ?? 0)
-      }
-      const last = rows[abi][row * rowWords + (nr >> 5)] ?? 0
-      rank += bitsIn(last & ((1 << (nr & 31)) - 1))
-      return counts[rank] ?? 0
-    },
-    countsOf(row, calls, into) {
-      const own = facts[row]?.counts
-      let abi: Abi | undefined
-      let bits: Uint32Array = rows.x86_64
-      let counts: Float64Array | undefined
-      let [word, rank] = [0, 0]
-      const first = row * rowWords
-      for (let at = 0; at < calls.length; at += 1) {
-        const call = calls[at]
-        if (call === undefined) continue
-        if (call.abi !== abi) {
-          abi = call.abi
-          bits = rows[abi]
-          counts = own?.[abi]
-          word = rank = 0
-        }
-        for (; word < call.nr >> 5; word += 1) rank += bitsIn(bits[first + word] ?? 0)
-        const below = (bits[first + word] ?? 0) & ((1 << (call.nr & 31)) - 1)
-        into[at] = counts?.[rank + bitsIn(below)] ?? 0
-      }
-    },
-    sinceOf: (row) => facts[row]?.since ?? '',
-    isComplete: (row) => facts[row]?.complete === true,
-    argumentsOf: (row) => facts[row]?.arguments ?? none,
-    rowOf: (id) => places.get(id)
+      for (; word < call.nr >> 5; word += 1) rank += bitsIn(bits[first + word] ?? 0)
+      const below = (bits[first + word] ?? 0) & ((1 << (call.nr & 31)) - 1)
+      into[at] = counts?.[rank + bitsIn(below)] ?? 0
+    }
+  }
+
+  sinceOf(row: number): string {
+    return this.#facts[row]?.since ?? ''
+  }
+
+  isComplete(row: number): boolean {
+    return this.#facts[row]?.complete === true
+  }
+
+  argumentsOf(row: number): readonly LearnedArgument[] {
+    return this.#facts[row]?.arguments ?? none
+  }
+
+  rowOf(id: string): number | undefined {
+    return this.#rowById.get(id)
+  }
+
+  /** Returns a row without bits for the container; undefined when there is no room for another one. */
+  #emptyRow(id: string): number | undefined {
+    const known = this.#rowById.get(id)
+    if (known !== undefined) {
+      this.#clear(known)
+      return known
+    }
+    if (this.#rowById.size >= this.#most) return undefined
+    const row = this.#free.pop() ?? this.#ids.length
+    if (row >= this.#room) this.#grow()
+    this.#rowById.set(id, row)
+    this.#ids[row] = id
+    return row
+  }
+
+  /** Sets a row's bits of one ABI; returns the counts of the bits that are set. */
+  #setBits(row: number, abi: Abi, bitmap: Uint8Array, counts: readonly number[]): Float64Array {
+    const bits = this.#rows[abi]
+    const kept: number[] = []
+    let bit = 0
+    for (let nr = 0; nr < Math.min(bitmap.length * 8, mostNumber); nr += 1) {
+      if ((((bitmap[nr >> 3] ?? 0) >> (nr & 7)) & 1) === 0) continue
+      const at = row * rowWords + (nr >> 5)
+      bits[at] = ((bits[at] ?? 0) | (1 << (nr & 31))) >>> 0
+      kept.push(counts[bit] ?? 1)
+      bit += 1
+    }
+    return Float64Array.from(kept)
+  }
+
+  #grow(): void {
+    this.#room *= 2
+    for (const abi of abis) {
+      const larger = new Uint32Array(this.#room * rowWords)
+      larger.set(this.#rows[abi])
+      this.#rows[abi] = larger
+    }
+  }
+
+  #clear(row: number): void {
+    for (const abi of abis) this.#rows[abi].fill(0, row * rowWords, (row + 1) * rowWords)
+    this.#facts[row] = undefined
   }
 }
 
-/** How many bits a word of 32 has. */
+/** Creates an empty set of rows. @param most containers at most; further ones are left out */
+export function createFleetSets(most = 250_000): FleetSets {
+  return new BitRows(most)
+}
+
+/** Returns how many bits of a 32-bit word are set. */
 export function bitsIn(word: number): number {
   let n = word - ((word >>> 1) & 0x55555555)
   n = (n & 0x33333333) + ((n >>> 2) & 0x33333333)

@@ -5,11 +5,11 @@ import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import type { ObjectRef } from '../../../src/store/store.js'
 import type { KnownPod } from './hub-cluster.js'
 
-/** Where an observation goes, and what is written into a profile that does not exist yet. */
+/** Target is the profile that an observation is for, and the workload that is written into a new one. */
 export interface Target {
   ref: ObjectRef
   workload: WorkloadRef
-  /** Whatever the satellite took it for: it is a person's, as a session is. */
+  /** Set for a person's session, whatever the satellite reported. */
   isSession?: true
 }
 
@@ -18,7 +18,7 @@ export const plainNamespace = 'default'
 
 const nameForm = new RegExp(namePattern)
 const namespaceForm = new RegExp(namespacePattern)
-/** A file name with suffix, and a path segment on the node, have to fit into 255 bytes. */
+/** The longest name: a file name with suffix, and a path segment on the node, must fit into 255 bytes. */
 const longest = 200
 
 function isName(text: string): boolean {
@@ -26,8 +26,8 @@ function isName(text: string): boolean {
 }
 
 /**
- * An object name for any text. A text that is a name already stays as it is; any other gets a digest
- * of the original, so that two different texts never share a profile.
+ * Returns an object name for any text. A text that is a valid name stays as it is; any other gets a digest of the
+ * original, so that two different texts never share a profile.
  */
 export function objectNameOf(text: string): string {
   if (isName(text)) return text
@@ -47,14 +47,14 @@ function cutEnd(text: string, end: RegExp): string {
 }
 
 /**
- * The topmost owner of a pod, from what controllers write into its labels and name: the satellite
- * has no API server to ask. Controllers: pkg/controller/{replicaset,statefulset,daemon,job,cronjob}.
+ * Returns the topmost owner of a pod, from the labels and the name that controllers give it: the satellite has no
+ * access to the API server. Controllers: pkg/controller/{replicaset,statefulset,daemon,job,cronjob}.
  */
 export function ownerOf(podName: string, labels: Record<string, string>): WorkloadRef {
   const hash = labels['pod-template-hash']
   if (hash !== undefined && hash !== '') {
     const at = podName.lastIndexOf(`-${hash}-`)
-    // generateName cuts long names to 58 characters: then only the random end can be taken off.
+    // generateName cuts long names to 58 characters: then only the random end can be removed.
     const name = at > 0 ? podName.slice(0, at) : cutEnd(podName, /-[a-z0-9]{5}$/)
     return { kind: 'Deployment', name }
   }
@@ -82,10 +82,10 @@ function namedProfile(text: string, home: string, anywhere: boolean): ObjectRef 
 }
 
 /**
- * Which profile a container is learned into: the one it names (a pod only in its own namespace, as
- * its author may write any annotation), else `<workload>.<container>` in the pod's namespace, else,
- * outside Kubernetes, the container's name in `default`. undefined: nothing names it.
- * @param pod what the API server says of its pod, where it is asked: then nothing is guessed from names.
+ * Returns the profile that learns from a container: the one it names (a pod only in its own namespace, because its
+ * author may write any annotation), else `<workload>.<container>` in the pod's namespace, else, outside Kubernetes,
+ * the container's name in `default`. Returns undefined when the container has neither a name nor an id.
+ * @param pod the pod as the API server knows it; with it, nothing is guessed from names
  */
 export function targetOf(container: ContainerRef, pod?: KnownPod): Target | undefined {
   const inPod =

@@ -1,14 +1,14 @@
 import { type Bucket, createBucket } from '../../../src/lib/pace.js'
-import type { Refused } from '../stream/refusals.js'
+import type { Rejection } from '../stream/rejections.js'
 
-/** How much satellites may make the hub keep. */
+/** HubLimits is how much the hub keeps of what satellites report. */
 export interface HubLimits {
-  /** Profiles that one node's observations may begin: at once, and after that per minute. */
+  /** Profiles that one node's observations may create: at once, and after that per minute. */
   newProfilesAtOnce: number
   newProfilesPerMinute: number
-  /** Profiles in all; those beyond are begun by people alone. */
+  /** Profiles in total; beyond that only people create profiles. */
   profiles: number
-  /** New instances of one profile per minute and at once: a crash loop makes some, a flood thousands. */
+  /** New instances of one profile, at once and per minute: a crash loop creates some, a flood thousands. */
   instancesAtOnce: number
   instancesPerMinute: number
   /** Bytes of one observation, and of one node's status. */
@@ -26,21 +26,21 @@ export const defaultLimits: HubLimits = {
   statusBytes: 128 * 1024
 }
 
-/** Keeps the number of profiles and instances in bounds. No clock: times come in, in ms. */
+/** Cardinality limits the number of profiles and instances. It has no clock: callers pass times in ms. */
 export interface Cardinality {
-  /** A profile exists, or does no more. */
+  /** Records that a profile exists, or no longer does. */
   known(profile: string): void
   gone(profile: string): void
-  /** May this node's instance be taken into that profile? */
-  admit(node: string, profile: string, instance: string, nowMs: number): Refused | undefined
+  /** Returns why the profile must not learn from this node's instance; undefined when it may. */
+  admit(node: string, profile: string, instance: string, nowMs: number): Rejection | undefined
 }
 
-/** Instances that are remembered as known: each costs nothing more. */
+/** Instances that are remembered as admitted: they count only once. */
 const mostInstances = 100_000
 
 export function createCardinality(limits: HubLimits): Cardinality {
   const profiles = new Set<string>()
-  /** Begun here and not seen in the store yet: they count at once. */
+  /** Profiles that were begun here and are not in the store yet: they count at once. */
   const begun = new Set<string>()
   const nodes = new Map<string, Bucket>()
   const instances = new Map<string, Bucket>()
@@ -59,14 +59,14 @@ export function createCardinality(limits: HubLimits): Cardinality {
     return bucket
   }
 
-  function newProfile(node: string, profile: string, nowMs: number): Refused | undefined {
+  function newProfile(node: string, profile: string, nowMs: number): Rejection | undefined {
     if (profiles.size + begun.size >= limits.profiles) {
-      const message = `there are ${limits.profiles} profiles already: ${profile} is not begun`
+      const message = `there are ${limits.profiles} profiles already: ${profile} is not created`
       return { reason: 'too-many-profiles', message, retryAfter: 3600 }
     }
     const { newProfilesPerMinute: perMinute, newProfilesAtOnce: burst } = limits
     if (!bucketOf(nodes, node, perMinute, burst).take(nowMs)) {
-      const message = `node ${node} begins more than ${perMinute} profiles a minute: ${profile} waits`
+      const message = `node ${node} creates more than ${perMinute} profiles a minute: ${profile} waits`
       return { reason: 'new-profiles', message, retryAfter: 60 }
     }
     begun.add(profile)

@@ -6,7 +6,10 @@ import { createDiscovery, type Discovery, type SavedDiscovery } from './discover
 
 const waitMs = 30_000
 
-/** What an earlier hub remembered; nothing when there is no file, or it cannot be read (said). */
+/** SavingDiscovery is a discovery that is saved to a file. */
+export type SavingDiscovery = Discovery & { flush: () => Promise<void> }
+
+/** Returns what an earlier hub saved; nothing when there is no file. A file that cannot be read is logged. */
 async function load(path: string, logger: Logger): Promise<SavedDiscovery> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'))
@@ -17,17 +20,14 @@ async function load(path: string, logger: Logger): Promise<SavedDiscovery> {
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
       const what = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path }, `curves start anew: ${what}`)
+      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier discovery is not known: ${what}`)
     }
     return {}
   }
 }
 
-/** A discovery that is saved at most every 30 s, and at the end. Failures are said; nothing depends on it. */
-export async function openDiscovery(
-  path: string,
-  logger: Logger
-): Promise<Discovery & { flush: () => Promise<void> }> {
+/** Opens a discovery that is saved at most every 30 s, and at the end. Failures are logged; nothing depends on them. */
+export async function openDiscovery(path: string, logger: Logger): Promise<SavingDiscovery> {
   const discovery = createDiscovery(await load(path, logger))
   let timer: NodeJS.Timeout | undefined
   async function flush(): Promise<void> {

@@ -1,37 +1,37 @@
 import type { Observation } from '../../../src/api/gen/hub.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
-import type { Finding } from './observations.js'
+import type { ObservationFinding } from './read-observation.js'
 
-/** Something that happened to a workload's set: an instance began, did something new, or ended. */
+/** DiscoveryEvent is an event of one instance of a workload: it began, used a new syscall, or ended. */
 export interface DiscoveryEvent {
-  /** RFC 3339, by the clock of the node. */
+  /** The time (RFC 3339) by the clock of the node. */
   at: string
   instance: string
   node: string
   part: string
-  /** start, serve, reload, probe, stop; `new` when only calls came. */
+  /** start, serve, reload, probe, stop; `new` when there were only new syscalls. */
   what: string
-  /** Names new to the workload; at most 24 are kept, `count` is exact. */
+  /** Syscalls that are new to the workload: at most 24; `count` is exact. */
   names: string[]
   count: number
-  /** Distinct names of this instance, and of all, after it. */
+  /** Distinct syscalls of this instance, and of all instances, after the event. */
   own: number
   all: number
 }
 
-/** What the hub remembers of how a workload was discovered. */
+/** WorkloadDiscovery is what the hub remembers of the discovery of a workload. */
 export interface WorkloadDiscovery {
   events: readonly DiscoveryEvent[]
-  /** Name → calls, of every instance that is remembered. */
+  /** Calls by syscall, of all instances that are remembered. */
   counts: ReadonlyMap<string, number>
 }
 
 /**
- * When which instance brought which call, and how often each was made. Beside the store: profiles keep
- * sets, not numbers. Bounded, and lost with the hub but for what `saved` brings back.
+ * Discovery records when each instance first used each syscall, and how often. The store does not have this: profiles
+ * keep sets, not numbers. It is bounded; after a restart only what `saved` returned remains.
  */
 export interface Discovery {
-  note: (observation: Observation, finding: Finding) => void
+  note: (observation: Observation, finding: ObservationFinding) => void
   of: (namespace: string, name: string) => WorkloadDiscovery
   saved: () => SavedDiscovery
 }
@@ -44,7 +44,7 @@ export type SavedDiscovery = Record<
 interface Entry {
   events: DiscoveryEvent[]
   all: Set<string>
-  /** Instance → name → calls; the oldest are summed into `gone`. */
+  /** Calls by instance and syscall; those of the oldest instances are added to `gone`. */
   instances: Map<string, { counts: Map<string, number>; events: Set<string> }>
   gone: Map<string, number>
 }
@@ -77,7 +77,7 @@ function entryOf(saved: SavedDiscovery[string] | undefined): Entry {
   return { events: saved?.events ?? [], all: new Set(gone.keys()), instances: new Map(), gone }
 }
 
-/** @param saved what an earlier hub remembered */
+/** Creates a discovery. @param saved what an earlier hub remembered */
 export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
   const entries = new Map(Object.entries(saved).map(([key, one]) => [key, entryOf(one)]))
 
@@ -101,7 +101,7 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
       const known = entry.instances.get(finding.id)
       const instance = known ?? { counts: new Map<string, number>(), events: new Set<string>() }
       const now = countsOf(observation)
-      // Counts are cumulative: an older message that arrives late says nothing new.
+      // Counts are cumulative: an older message that arrives late has nothing new.
       const counts = new Map(instance.counts)
       for (const [name, count] of now) counts.set(name, Math.max(count, counts.get(name) ?? 0))
       const names = Object.values(finding.set).flat()
@@ -134,7 +134,7 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
     of(namespace, name) {
       const entry = entries.get(profileKey(namespace, name))
       if (entry === undefined) return none
-      // Lists of workloads read the events alone: adding up is for who asks.
+      // Lists of workloads read only the events, so counts are added up on demand.
       return {
         events: entry.events,
         get counts() {

@@ -7,16 +7,16 @@ import { canonicalJson } from '../../../src/lib/canonical.js'
 import { sizeOfSet, type SyscallSet } from '../../../src/syscalls/syscall-set.js'
 import { plural } from '../../../src/lib/plural.js'
 import { setCondition } from '../status/conditions.js'
-import { earlier, joinEvents, later } from './finding-join.js'
+import { earlier, joinEvents, later } from './join-findings.js'
 import { withLearned } from './learned-status.js'
-import type { Finding } from './observations.js'
+import type { ObservationFinding } from './read-observation.js'
 import { withSummary } from '../status/summary.js'
 
 export type Evidence = Static<typeof InstanceEvidence>
 
 /** Instances that a profile remembers: the newest. */
 export const mostInstances = 64
-/** A running instance is written again only when this much time passed: its set says what is new. */
+/** A running instance without new syscalls is written again only after this time. */
 const restMs = 60_000
 
 function isFresher(before: Evidence, now: Evidence): boolean {
@@ -27,7 +27,7 @@ function isFresher(before: Evidence, now: Evidence): boolean {
   return Date.parse(lastSeen) - Date.parse(seenBefore || '1970-01-01T00:00:00Z') >= restMs
 }
 
-/** Newest first by time, then by id, at most `mostInstances`: the same whatever the order of arrival. */
+/** Returns the newest `mostInstances`, sorted by time and then id: the result does not depend on the order of arrival. */
 function newest(list: Evidence[]): Evidence[] {
   return list
     .sort((a, b) =>
@@ -51,7 +51,7 @@ function withBitmaps(
   return Object.keys(all).length === 0 ? undefined : all
 }
 
-/** Members that say nothing are left out: the object is stored sixty-four times in each profile. */
+/** Leaves out empty members: the object is stored up to 64 times in each profile. */
 function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(
     Object.entries(members).filter(
@@ -61,8 +61,12 @@ function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   ) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
-/** What is known of one instance, with a finding of it taken in: the same in any order. */
-function evidenceOf(node: string, finding: Finding, before: Evidence | undefined): Evidence {
+/** Returns the evidence of one instance with a finding merged in; the result does not depend on the order. */
+function evidenceOf(
+  node: string,
+  finding: ObservationFinding,
+  before: Evidence | undefined
+): Evidence {
   const lost = Math.max(finding.lost, before?.lost ?? 0)
   return {
     id: finding.id,
@@ -85,13 +89,12 @@ function evidenceOf(node: string, finding: Finding, before: Evidence | undefined
 }
 
 /**
- * A profile with findings of nodes merged in: `status.observed` by union, the instances they come
- * from, and the Learning condition. Order, repeats and a second hub change nothing. Returns the same
- * object when there is nothing new.
+ * Returns the profile with findings merged in: the union in `status.observed`, their instances, and the Learning
+ * condition. Order, repeats and a second hub change nothing. Returns the same object when there is nothing new.
  */
 export function withFindings(
   profile: SeccompProfile,
-  findings: readonly { node: string; finding: Finding }[],
+  findings: readonly { node: string; finding: ObservationFinding }[],
   now: string
 ): SeccompProfile {
   const status = profile.status ?? {}
@@ -119,7 +122,10 @@ export function withFindings(
       type: 'Learning',
       status: running > 0 ? 'True' : 'False',
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
-      message: `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}, ${complete} of them from the first instruction`,
+      message: [
+        `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}`,
+        `${complete} of them from the first instruction`
+      ].join(', '),
       ...(profile.metadata.generation === undefined
         ? {}
         : { observedGeneration: profile.metadata.generation })

@@ -3,14 +3,14 @@ import type { Abi } from '../../../src/syscalls/abi.js'
 import { mergeArguments, sameArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
 import { isSubset, type SyscallSet, unionSets } from '../../../src/syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
-import type { Finding, Part } from './observations.js'
+import type { ObservationFinding, Part } from './read-observation.js'
 
 type SetField = 'observed' | 'probes' | 'sessions' | 'startup' | 'serving'
 
-/** Names that no table knows, of one ABI: newer calls than ours are few, a flood of inventions is not. */
+/** Names of one ABI that no table has: there are few syscalls newer than the tables, but a flood of inventions is large. */
 const mostUnknown = 2048
 
-/** Invented names of a broken satellite must not fill a profile until it cannot be stored. */
+/** Limits unknown names: those of a broken satellite must not fill a profile until it cannot be stored. */
 function bounded(set: SyscallSet, before: SyscallSet): SyscallSet {
   const result: SyscallSet = {}
   for (const [abi, names] of Object.entries(set) as [Abi, string[]][]) {
@@ -36,21 +36,21 @@ function grown(
   return isSubset(more, before) ? status : { ...status, [field]: unionSets(before, more) }
 }
 
-/** Does this part of a container go into `status.observed`? Probes by default, people's sessions by choice. */
+/** Returns whether this part of a container goes into `status.observed`: probes do by default, sessions by choice. */
 export function isLearnedPart(spec: SeccompProfile['spec'], part: Part): boolean {
   if (part === 'probe') return spec.learn?.probes !== false
   return part === 'entry' || spec.learn?.sessions === true
 }
 
 /**
- * The status with what one finding brings: everything grows by union, so order, repeats and a second
- * hub change nothing. Sets of sessions and probes are kept apart as well; a choice that is made later
- * takes in what was seen before. The same object when there is nothing new.
+ * Returns the status with one finding merged in. Everything grows by union, so order, repeats and a second hub change
+ * nothing. Sets of sessions and probes are also kept apart, so that a later choice includes what was seen before.
+ * Returns the same object when there is nothing new.
  */
 export function withLearned(
   spec: SeccompProfile['spec'],
   before: SeccompProfileStatus,
-  finding: Finding
+  finding: ObservationFinding
 ): SeccompProfileStatus {
   let status = before
   if (finding.part === 'probe') status = grown(status, 'probes', finding.set)

@@ -2,46 +2,46 @@ import type { ContainerRef } from '../../../src/api/gen/hub.js'
 import { labels, namePattern, rootNamespace } from '../../../src/api/names.js'
 import type { ClusterContainer } from '../nodes/cluster-container.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
-import type { Refused } from '../stream/refusals.js'
+import type { Rejection } from '../stream/rejections.js'
 import { objectNameOf, type Target } from '../nodes/workload.js'
 
 type PlacedContainer = Pick<ClusterContainer, 'name' | 'kind' | 'beside'>
 
-/** What the API server says of a pod, as far as an observation is concerned; a ClusterView gives it. */
+/** PlacedPod is a pod as the API server knows it, with the fields that an observation needs. A ClusterView has them. */
 export interface PlacedPod extends KnownPod {
-  /** Empty while it is not scheduled. */
+  /** Empty until the pod is scheduled. */
   node: string
   labels: Readonly<Record<string, string>>
   containers: readonly PlacedContainer[]
 }
 
-/** The pods of the cluster, in memory. */
+/** PlacedPods holds the pods of the cluster in memory. */
 export interface PlacedPods {
-  /** By uid; those that ended stay known for a while. */
+  /** Returns the pod with that uid; pods that have ended stay known for a while. */
   pod(uid: string): PlacedPod | undefined
   podsOn(node: string): readonly PlacedPod[]
-  /** Called after each change. Returns how to stop. */
+  /** Calls the listener after each change. Returns a function that stops this. */
   onChange(listener: () => void): () => void
 }
 
-/** What becomes of containers outside Kubernetes on a node of a cluster. */
+/** Options for containers outside Kubernetes on a node of a cluster: reject their observations, or keep them apart. */
 export const plainChoices = ['refuse', 'apart'] as const
 export type PlainContainers = (typeof plainChoices)[number]
 
 export interface PodCheckOptions {
   pods: PlacedPods
   plain: PlainContainers
-  /** A pod that is not known yet is waited for: the API server's word may be on its way. */
+  /** How long to wait for a pod that is not known yet: its event from the API server may be on its way. */
   waitMs: number
 }
 
-/** Says whose an observation is by the API server's word, not by the satellite's. */
+/** PodCheck finds the profile of an observation from what the API server knows, not from what the satellite reports. */
 export interface PodCheck {
-  check(node: string, container: ContainerRef): Promise<Target | Refused>
+  check(node: string, container: ContainerRef): Promise<Target | Rejection>
   close(): void
 }
 
-/** Observations that wait for their pods, of one node. */
+/** Observations of one node that may wait for their pods. */
 const mostWaiting = 512
 const validName = new RegExp(namePattern)
 
@@ -49,7 +49,7 @@ function describe({ podNamespace, podName, podUid }: ContainerRef): string {
   return `pod ${podNamespace.slice(0, 63)}/${podName.slice(0, 253)} (uid ${podUid.slice(0, 64)})`
 }
 
-/** The profile that the pod's label names, in its own namespace, else `<workload>.<container>`. */
+/** Returns the profile that the pod's label names, in its own namespace, else `<workload>.<container>`. */
 function targetOfPod(pod: PlacedPod, container: string): Target {
   const { namespace, owner } = pod
   const workload = { ...owner, container }
@@ -61,8 +61,8 @@ function targetOfPod(pod: PlacedPod, container: string): Target {
 }
 
 /**
- * `kubectl debug` gives each of its containers a name of its own: what people do there is a session in the
- * container that it was put beside, or in the pod's first one.
+ * Returns the profile of one container of a pod. `kubectl debug` gives each of its containers a name of its own:
+ * what people do there is a session in the target container, or in the pod's first one.
  */
 function targetIn(pod: PlacedPod, container: PlacedContainer): Target {
   if (container.kind !== 'ephemeral') return targetOfPod(pod, container.name)
@@ -71,7 +71,7 @@ function targetIn(pod: PlacedPod, container: PlacedContainer): Target {
   return { ...targetOfPod(pod, beside.name), isSession: true }
 }
 
-/** Never the profile of a pod, whatever it calls itself. */
+/** Returns a profile that is never one of a pod, whatever name the container has. */
 function targetApart(node: string, container: ContainerRef): Target {
   const own = container.name === '' ? container.id : container.name
   return {
@@ -80,89 +80,104 @@ function targetApart(node: string, container: ContainerRef): Target {
   }
 }
 
-export function createPodCheck({ pods, plain, waitMs }: PodCheckOptions): PodCheck {
-  const waiting = new Map<string, number>()
-  const wakers = new Set<() => void>()
-  const leave = pods.onChange(() => {
-    for (const wake of [...wakers]) wake()
-  })
+type Placement = Target | Rejection
 
-  /**
-   * By uid; a static pod has another one on its node than in the API, but the same name and node,
-   * which is what counts: whoever is on that node may speak for it.
-   */
-  function find(node: string, container: ContainerRef): PlacedPod | undefined {
-    const { podUid, podNamespace, podName } = container
-    const named = (pod: PlacedPod) => pod.namespace === podNamespace && pod.name === podName
-    const byUid = pods.pod(podUid)
-    if (byUid !== undefined && named(byUid)) return byUid
-    return pods.podsOn(node).find(named)
+class ApiServerCheck implements PodCheck {
+  readonly #pods: PlacedPods
+  readonly #plain: PlainContainers
+  readonly #waitMs: number
+  /** Observations that wait for their pods, by node. */
+  readonly #waiting = new Map<string, number>()
+  readonly #wakers = new Set<() => void>()
+  readonly #unsubscribe: () => void
+
+  constructor({ pods, plain, waitMs }: PodCheckOptions) {
+    this.#pods = pods
+    this.#plain = plain
+    this.#waitMs = waitMs
+    this.#unsubscribe = pods.onChange(() => {
+      for (const wake of [...this.#wakers]) wake()
+    })
   }
 
-  function judge(node: string, container: ContainerRef): Target | Refused | undefined {
-    const pod = find(node, container)
+  async check(node: string, container: ContainerRef): Promise<Placement> {
+    if (container.podName === '' && container.podUid === '') return this.#outside(node, container)
+    const now = this.#placementOf(node, container)
+    if (now !== undefined) return now
+    const count = this.#waiting.get(node) ?? 0
+    if (count >= mostWaiting) {
+      return { ...this.#unknown(node, container), retryAfter: Math.ceil(this.#waitMs / 1000) }
+    }
+    this.#waiting.set(node, count + 1)
+    const placement = await this.#wait(node, container)
+    const left = (this.#waiting.get(node) ?? 1) - 1
+    if (left === 0) this.#waiting.delete(node)
+    else this.#waiting.set(node, left)
+    return placement ?? this.#unknown(node, container)
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.#wakers.clear()
+  }
+
+  #outside(node: string, container: ContainerRef): Placement {
+    if (this.#plain === 'apart') return targetApart(node, container)
+    const message = `container ${container.name.slice(0, 64)} belongs to no pod`
+    return { reason: 'not-kubernetes', message }
+  }
+
+  /**
+   * Finds a pod by its uid, else by name and node: a static pod has another uid on its node than in the API.
+   * The node is what counts: its satellite may report for every pod on it.
+   */
+  #find(node: string, container: ContainerRef): PlacedPod | undefined {
+    const { podUid, podNamespace, podName } = container
+    const isNamed = (pod: PlacedPod) => pod.namespace === podNamespace && pod.name === podName
+    const byUid = this.#pods.pod(podUid)
+    if (byUid !== undefined && isNamed(byUid)) return byUid
+    return this.#pods.podsOn(node).find(isNamed)
+  }
+
+  /** Returns where the container belongs, or undefined while the API server does not know it. */
+  #placementOf(node: string, container: ContainerRef): Placement | undefined {
+    const pod = this.#find(node, container)
     if (pod === undefined || pod.node === '') return undefined
     if (pod.node !== node) {
       const message = `${describe(container)} runs on node ${pod.node}, not on ${node}`
       return { reason: 'pod-elsewhere', message }
     }
     const placed = pod.containers.find(({ name }) => name === container.name)
-    if (placed !== undefined) return targetIn(pod, placed)
-    // An ephemeral container may be younger than what is known.
-    return undefined
+    // An ephemeral container can be newer than what is known of its pod.
+    return placed === undefined ? undefined : targetIn(pod, placed)
   }
 
-  function unknown(node: string, container: ContainerRef): Refused {
-    if (find(node, container) !== undefined) {
+  #unknown(node: string, container: ContainerRef): Rejection {
+    if (this.#find(node, container) !== undefined) {
       const message = `${describe(container)} has no container ${container.name.slice(0, 63)}`
       return { reason: 'container-unknown', message }
     }
     return { reason: 'pod-unknown', message: `${describe(container)} does not exist` }
   }
 
-  /** Resolves with the verdict once there is one, or with undefined when time is over. */
-  async function wait(
-    node: string,
-    container: ContainerRef
-  ): Promise<Target | Refused | undefined> {
+  /** Resolves with the placement once it is known, or with undefined after `waitMs`. */
+  async #wait(node: string, container: ContainerRef): Promise<Placement | undefined> {
     return new Promise((resolve) => {
-      const done = (verdict: Target | Refused | undefined) => {
-        wakers.delete(look)
+      const finish = (placement: Placement | undefined) => {
+        this.#wakers.delete(check)
         clearTimeout(limit)
-        resolve(verdict)
+        resolve(placement)
       }
-      const look = () => {
-        const verdict = judge(node, container)
-        if (verdict !== undefined) done(verdict)
+      const check = () => {
+        const placement = this.#placementOf(node, container)
+        if (placement !== undefined) finish(placement)
       }
-      const limit = setTimeout(() => done(undefined), waitMs)
-      wakers.add(look)
+      const limit = setTimeout(() => finish(undefined), this.#waitMs)
+      this.#wakers.add(check)
     })
   }
+}
 
-  return {
-    async check(node, container) {
-      if (container.podName === '' && container.podUid === '') {
-        if (plain === 'apart') return targetApart(node, container)
-        const message = `container ${container.name.slice(0, 64)} belongs to no pod`
-        return { reason: 'not-kubernetes', message }
-      }
-      const now = judge(node, container)
-      if (now !== undefined) return now
-      const count = waiting.get(node) ?? 0
-      if (count >= mostWaiting) {
-        return { ...unknown(node, container), retryAfter: Math.ceil(waitMs / 1000) }
-      }
-      waiting.set(node, count + 1)
-      const verdict = await wait(node, container)
-      const left = (waiting.get(node) ?? 1) - 1
-      if (left === 0) waiting.delete(node)
-      else waiting.set(node, left)
-      return verdict ?? unknown(node, container)
-    },
-    close() {
-      leave()
-      wakers.clear()
-    }
-  }
+export function createPodCheck(options: PodCheckOptions): PodCheck {
+  return new ApiServerCheck(options)
 }

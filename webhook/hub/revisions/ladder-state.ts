@@ -1,7 +1,7 @@
 import type { Ladder } from '../../../src/api/ladder.js'
 import type { LadderState, RevisionState } from '../../../src/rules/profile-state.js'
 
-/** What people chose, with the revisions that they named, as far as their bytes are kept. */
+/** Returns the modes that people chose, with the revisions that they named, if their bytes are kept. */
 export async function ladderOf(
   ladder: Ladder | undefined,
   kept: (digest: string | undefined) => Promise<RevisionState | undefined>

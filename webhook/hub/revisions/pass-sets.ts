@@ -6,14 +6,14 @@ import {
   runtimeDefaultPassSet
 } from '../../../src/seccomp/filter/pass-set.js'
 
-/** What revisions let through, by digest, and how they compare: worked out once, asked at each admission. */
+/** PassSets holds what revisions allow, by digest, and compares them: computed once, read at each admission. */
 export interface PassSets {
-  /** Takes a revision's bytes in; anything that is no filter compares with nothing. */
+  /** Adds a revision's bytes; bytes that are no filter compare with nothing. */
   put(digest: string, json: string): void
   has(digest: string): boolean
-  /** Within RuntimeDefault. */
+  /** Returns whether RuntimeDefault allows all that the revision allows. */
   withinDefault(digest: string): boolean
-  /** Everything the first lets through, the second does too; `runtime-default` is RuntimeDefault. False when unsure. */
+  /** Returns whether `outer` allows all that `inner` allows; `runtime-default` is RuntimeDefault. False when unsure. */
   within(inner: string, outer: string): boolean
 }
 

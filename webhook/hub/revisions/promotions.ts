@@ -5,23 +5,23 @@ import { profileKey } from '../../../src/rules/profile-state.js'
 import { promote, promotionOf } from '../../../src/seccomp/review/promotion.js'
 import type { Store, StoreEvent } from '../../../src/store/store.js'
 
-/** Approves by spec.promote: when a profile changes, and from time to time, for quiet is time alone. */
+/** Promotions approves profiles by spec.promote: when a profile changes, and from time to time, because a policy may wait. */
 export interface Promotions {
   event(event: StoreEvent): void
-  /** Looks at every profile with a policy now; resolves when what is ready is approved. */
-  look(): Promise<void>
+  /** Checks every profile with a policy now; resolves when the profiles that are ready are approved. */
+  check(): Promise<void>
   close(): Promise<void>
 }
 
 export interface PromotionsOptions {
   store: Store
   logger: Logger
-  /** Between two looks at the clock. */
+  /** Time between two checks. */
   everyMs: number
   now: () => number
-  /** Whose approvals these are, where the API server asks. */
+  /** The user name in these approvals, if the API server checks it. */
   approver?: string
-  /** Whether it is this hub that approves; default: it is. */
+  /** Returns whether this hub approves; default true. */
   mayWrite?: () => boolean
 }
 
@@ -56,17 +56,17 @@ export function createPromotions(options: PromotionsOptions): Promotions {
       done = asked
       for (const profile of [...followed.values()]) await approve(profile)
     }
-    // In the same turn as the last look at `asked`: who asks after it starts anew.
+    // In the same turn as the last check of `asked`: a later call starts again.
     running = undefined
   }
 
-  function look(): Promise<void> {
+  function check(): Promise<void> {
     asked += 1
     running ??= Promise.resolve().then(work)
     return running
   }
 
-  const timer = setInterval(() => void look(), everyMs)
+  const timer = setInterval(() => void check(), everyMs)
   timer.unref()
 
   return {
@@ -79,12 +79,12 @@ export function createPromotions(options: PromotionsOptions): Promotions {
           return
         }
         followed.set(key, profile)
-        void look()
+        void check()
       } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
         followed.delete(profileKey(event.ref.namespace, event.ref.name))
       }
     },
-    look,
+    check,
     async close() {
       closed = true
       clearInterval(timer)

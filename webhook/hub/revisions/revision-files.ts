@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { digestOf } from '../../../src/lib/digest.js'
 import { ensureFolder, sweepTemporary, writeDurable } from '../../../src/lib/durable-file.js'
 
-/** Bytes of revisions, named by their digest, so that the previous one outlives a restart. */
+/** RevisionFiles holds the bytes of revisions in files named by digest, so that the previous revision outlives a restart. */
 export interface RevisionFiles {
-  /** The bytes, verified; undefined when there are none or they are not what the name says. */
+  /** Returns the verified bytes; undefined when there are none or their digest is not the name. */
   read(digest: string): Promise<Buffer | undefined>
-  /** Whether the bytes are there; they are verified once. */
+  /** Returns whether the bytes exist; they are verified once. */
   has(digest: string): Promise<boolean>
-  /** Durable when it resolves; writing it again does nothing. WRITE_FAILED. */
+  /** Writes the bytes durably; a second write does nothing. @throws SeccoError WRITE_FAILED */
   keep(digest: string, json: string): Promise<void>
-  /** Removes what nobody refers to and is older than `ageMs`. */
+  /** Removes files that nothing refers to and that are older than `ageMs`. */
   sweep(referred: ReadonlySet<string>, ageMs: number): Promise<void>
 }
 

@@ -7,7 +7,7 @@ import {
   runtimeDefaultPassSet
 } from '../../../src/seccomp/filter/pass-set.js'
 
-/** Names that people let through in a profile and what it extends, beyond RuntimeDefault. */
+/** Returns the syscalls that people allow in a profile and in what it extends, and that RuntimeDefault denies. */
 function beyondOf(profile: SeccompProfile, resolve: Resolve): string[] {
   try {
     const syscalls = [...approvedOf(profile, resolve).grants].map(([name, grant]) => {
@@ -17,7 +17,7 @@ function beyondOf(profile: SeccompProfile, resolve: Resolve): string[] {
         : grant.alternatives.map((args) => ({ names: [name], action, args }))
     })
     const granted = passSetOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: syscalls.flat() })
-    // By name alone RuntimeDefault's own conditions stay, wherever it has any.
+    // A syscall allowed by name keeps RuntimeDefault's own conditions, if there are any.
     return namesBeyond(granted, runtimeDefaultPassSet).filter(
       (name) => granted.names.get(name)?.length !== 0 || !runtimeDefaultPassSet.names.has(name)
     )
@@ -26,7 +26,7 @@ function beyondOf(profile: SeccompProfile, resolve: Resolve): string[] {
   }
 }
 
-/** What a node is told of where a profile's revisions come from: pure, the same for each node. */
+/** Returns what nodes get to know of the origin of a profile's revisions: pure, the same for each node. */
 export function originOf(profile: SeccompProfile, resolve: Resolve): RevisionOrigin {
   const { generation = 0, creationTimestamp = '' } = profile.metadata
   const beyond = beyondOf(profile, resolve)

@@ -1,290 +1,311 @@
-import type { RevisionRef } from '../../../src/api/gen/hub.js'
+import type { RevisionOrigin, RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type SeccoError, toSeccoError } from '../../../src/lib/errors.js'
-import {
-  profileKey,
-  type ProfileState,
-  revisionPath,
-  type RevisionState
-} from '../../../src/rules/profile-state.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { profileKey, type ProfileState, revisionPath } from '../../../src/rules/profile-state.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
-import { renderProfile, type RenderOptions } from '../../../src/seccomp/render/render.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
+import type { Store, StoreEvent } from '../../../src/store/store.js'
+import type { FleetState } from '../nodes/readiness.js'
+import type { ProfileOutcome } from '../status/profile-status.js'
+import { judgeProfile } from './judged-profile.js'
 import { createPassSets } from './pass-sets.js'
+import { ProfileRenderer, type Render, type RenderedProfile } from './profile-renderer.js'
+import { onlyLearns, outcomeInputOf, renderingInputOf } from './rendering-inputs.js'
+import type { RevisionFiles } from './revision-files.js'
 import { originOf } from './revision-origin.js'
-import type { Verdict } from '../status/profile-status.js'
-import { type FleetState, isReady } from '../nodes/readiness.js'
-import { ladderOf } from './ladder-state.js'
-import { essenceOf, onlyLearns, relevantOf } from './profile-essence.js'
-import type { Render, Revisions, RevisionsOptions } from './revisions-types.js'
-import { createVerdictWriter, unwritten, type Written } from './verdict-writer.js'
+import { createStatusWriter, unwritten, type WrittenStatus } from './status-writer.js'
 
-export type { Render, RevisionsOptions } from './revisions-types.js'
+/** Revisions renders profiles to revisions, follows them to the nodes, and keeps the states that admissions read. */
+export interface Revisions {
+  states(): ReadonlyMap<string, ProfileState>
+  /** Returns every revision that a node should have, by path. */
+  desired(): ReadonlyMap<string, RevisionRef>
+  /** Returns the desired revisions whose bytes are gone: pods refer to them, and nodes may keep but not get them. */
+  unavailable(): ReadonlySet<string>
+  bytes(digest: string): Promise<Buffer | undefined>
+  /** Returns whether the second digest's revision allows all that the first one allows (`runtime-default`: RuntimeDefault). */
+  within(inner: string, outer: string): boolean
+  /** Returns where a profile's revisions come from, so that nodes can judge them. */
+  origin(ref: RevisionRef): RevisionOrigin | undefined
+  /** Returns the profile as the store last reported it, by `profileKey`. */
+  profile(key: string): SeccompProfile | undefined
+  /** Returns the nodes that the states take account of; undefined where nodes are no objects. */
+  covered(): ReadonlySet<string> | undefined
+  event(event: StoreEvent): void
+  /** Nodes changed: readiness and, with other runtimes, renderings may change too. */
+  nodesChanged(): void
+  /** From now on this hub writes the statuses: what it wrote before may have been overwritten. */
+  writesBegin(): void
+  /** Resolves when nothing is left to do. */
+  settle(): Promise<void>
+  close(): Promise<void>
+}
 
-interface Followed extends Written {
-  profile: SeccompProfile
-  /** What a rendering depends on of the profile itself. */
-  essence: string
+export interface RevisionsOptions {
+  store: Store
+  files: RevisionFiles
+  logger: Logger
+  /** Returns the nodes as they are now. */
+  fleet: () => FleetState
+  /** Returns revisions that are desired besides those of the profiles: pods still refer to them. */
+  referred: () => Iterable<RevisionRef>
+  /** Returns whether this hub writes the statuses; otherwise another one does. */
+  mayWrite: () => boolean
+  /** Called after each change of the states or of what is desired. */
+  changed: () => void
+  /** How long changes are collected. */
+  debounceMs: number
+  /** Wait after a failed write. */
+  retryMs: number
+  /** Time between two writes about nothing but the number of nodes; 0: each is written. */
+  countMs: number
+  render?: Render
+  /** Whether edits of specs without Secco (kubectl edit) are recorded among the approvals. */
+  recordEdits?: boolean
+}
+
+interface FollowedProfile extends WrittenStatus, RenderedProfile {
   /** What a pass depends on of the profile itself: observations change the rest all the time. */
-  relevant: string
-  rendered:
-    | { key: string; enforce: string; audit: string }
-    | { key: string; error: SeccoError }
-    | undefined
+  outcomeInput: string
+}
+
+/** Published is the result of one pass, replaced as a whole. */
+interface Published {
+  states: ReadonlyMap<string, ProfileState>
+  desired: ReadonlyMap<string, RevisionRef>
+  unavailable: ReadonlySet<string>
+  covered: ReadonlySet<string> | undefined
+}
+
+function textOf({ states, desired, covered }: Published): string {
+  return JSON.stringify([[...states.values()], [...desired.keys()], [...(covered ?? [])]])
+}
+
+class FollowedRevisions implements Revisions {
+  readonly #options: RevisionsOptions
+  readonly #passSets = createPassSets()
+  readonly #followed = new Map<string, FollowedProfile>()
+  readonly #renderer: ProfileRenderer
+  readonly #statuses: ReturnType<typeof createStatusWriter<FollowedProfile>>
+  #published: Published = {
+    states: new Map(),
+    desired: new Map(),
+    unavailable: new Set(),
+    covered: undefined
+  }
+  #publishedText = ''
+  /** Grows with every change that another profile's `extends` might see. */
+  #epoch = 0
+  /** Profiles that began to learn since the running pass began: it may have been past them. */
+  readonly #learnedMeanwhile = new Map<string, ProfileState>()
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #following: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(options: RevisionsOptions) {
+    const { store, files, logger, countMs, retryMs, recordEdits } = options
+    this.#options = options
+    this.#renderer = new ProfileRenderer({
+      ...{ files, logger, passSets: this.#passSets, resolve: this.#resolve },
+      render: options.render ?? renderProfile,
+      retry: () => this.#later(retryMs)
+    })
+    this.#statuses = createStatusWriter<FollowedProfile>({
+      ...{ store, logger, countMs, retryMs },
+      isCurrent: (one, profile) => renderingInputOf(profile) === one.renderingInput,
+      again: (ms) => this.#later(ms),
+      ...(recordEdits === undefined ? {} : { recordEdits })
+    })
+  }
+
+  states(): ReadonlyMap<string, ProfileState> {
+    return this.#published.states
+  }
+
+  desired(): ReadonlyMap<string, RevisionRef> {
+    return this.#published.desired
+  }
+
+  unavailable(): ReadonlySet<string> {
+    return this.#published.unavailable
+  }
+
+  covered(): ReadonlySet<string> | undefined {
+    return this.#published.covered
+  }
+
+  profile(key: string): SeccompProfile | undefined {
+    return this.#followed.get(key)?.profile
+  }
+
+  bytes(digest: string): Promise<Buffer | undefined> {
+    return this.#options.files.read(digest)
+  }
+
+  within(inner: string, outer: string): boolean {
+    return this.#passSets.within(inner, outer)
+  }
+
+  origin(ref: RevisionRef): RevisionOrigin | undefined {
+    const profile = this.#resolve(ref.namespace, ref.profile)
+    return profile === undefined ? undefined : originOf(profile, this.#resolve)
+  }
+
+  event(event: StoreEvent): void {
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      if (!this.#follow(event.object)) return
+    } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+      this.#followed.delete(profileKey(event.ref.namespace, event.ref.name))
+      this.#epoch += 1
+    } else return
+    this.#later(this.#options.debounceMs)
+  }
+
+  nodesChanged(): void {
+    this.#later(this.#options.debounceMs)
+  }
+
+  writesBegin(): void {
+    for (const one of this.#followed.values()) one.written = ''
+    this.#later(this.#options.debounceMs)
+  }
+
+  async settle(): Promise<void> {
+    await this.#start()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#statuses.close()
+    this.#timer = undefined
+    await (this.#following ?? this.#running)
+  }
+
+  readonly #resolve = (namespace: string, name: string): SeccompProfile | undefined =>
+    this.#followed.get(profileKey(namespace, name))?.profile
+
+  /** Remembers the profile; returns whether a pass is needed. */
+  #follow(profile: SeccompProfile): boolean {
+    const key = profileKey(profile.metadata.namespace ?? '', profile.metadata.name)
+    const before = this.#followed.get(key)
+    const renderingInput = renderingInputOf(profile)
+    if (before?.renderingInput !== renderingInput) this.#epoch += 1
+    const outcomeInput = outcomeInputOf(profile, renderingInput)
+    const inputs = { profile, renderingInput, outcomeInput }
+    this.#followed.set(key, { rendered: undefined, ...unwritten, ...before, ...inputs })
+    if (before?.outcomeInput === outcomeInput) return false
+    if (!onlyLearns(profile) || key === emergencyLabel || this.#isExtended()) return true
+    this.#learns(key, profile)
+    return false
+  }
+
+  #isExtended(): boolean {
+    return [...this.#followed.values()].some(
+      ({ profile }) => (profile.spec.extends ?? []).length > 0
+    )
+  }
+
+  /** Publishes one more profile that learns: with a thousand of them, a pass over all for each would be too much. */
+  #learns(key: string, { metadata }: SeccompProfile): void {
+    const { states } = this.#published
+    if (states.get(key)?.approved === false && !this.#isDesired(key)) return
+    const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
+    this.#published = { ...this.#published, states: new Map(states).set(key, state) }
+    this.#learnedMeanwhile.set(key, state)
+    this.#options.changed()
+  }
+
+  #isDesired(key: string): boolean {
+    return [...this.#published.desired.values()].some(
+      ({ namespace, profile }) => profileKey(namespace, profile) === key
+    )
+  }
+
+  async #pass(): Promise<void> {
+    this.#learnedMeanwhile.clear()
+    const fleet = this.#options.fleet()
+    const overlay = this.#followed.get(emergencyLabel)?.renderingInput ?? ''
+    const surroundings = `${JSON.stringify(fleet.rendering)} ${overlay}`
+    const states = new Map<string, ProfileState>()
+    const desired = new Map<string, RevisionRef>()
+    const outcomes: [FollowedProfile, ProfileOutcome][] = []
+    for (const [key, one] of [...this.#followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // The overlay is part of every rendering and has none of its own.
+      if (key === emergencyLabel) continue
+      const judged = await this.#judge(one, fleet, surroundings)
+      states.set(key, judged.state)
+      for (const ref of judged.desired) {
+        desired.set(revisionPath(ref.namespace, ref.profile, ref.digest), ref)
+      }
+      outcomes.push([one, judged.outcome])
+    }
+    const unavailable = await this.#addReferred(desired)
+    for (const [key, state] of this.#learnedMeanwhile) states.set(key, state)
+    this.#publish({ states, desired, unavailable, covered: fleet.nodes })
+    if (!this.#options.mayWrite()) return
+    for (const [one, outcome] of outcomes) await this.#statuses.write(one, outcome)
+  }
+
+  async #judge(one: FollowedProfile, fleet: FleetState, surroundings: string) {
+    const context = { fleet: fleet.rendering, surroundings, epoch: this.#epoch }
+    const isApproved = one.profile.spec.seccomp !== undefined
+    const rendered = isApproved ? await this.#renderer.render(one, context) : undefined
+    const { files } = this.#options
+    return judgeProfile(one.profile, rendered, { files, fleet, passSets: this.#passSets })
+  }
+
+  /** Adds the revisions that pods still refer to; returns the paths of those whose bytes are gone. */
+  async #addReferred(desired: Map<string, RevisionRef>): Promise<Set<string>> {
+    const unavailable = new Set<string>()
+    for (const ref of this.#options.referred()) {
+      const path = revisionPath(ref.namespace, ref.profile, ref.digest)
+      if (desired.has(path)) continue
+      desired.set(path, ref)
+      if (!(await this.#options.files.has(ref.digest))) unavailable.add(path)
+    }
+    return unavailable
+  }
+
+  #publish(published: Published): void {
+    this.#published = published
+    const text = textOf(published)
+    if (text === this.#publishedText) return
+    this.#publishedText = text
+    this.#options.changed()
+  }
+
+  async #work(): Promise<void> {
+    try {
+      await this.#pass()
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'revisions not updated; retrying')
+      this.#later(this.#options.retryMs)
+    }
+  }
+
+  /** Starts a pass. Passes do not overlap: all who ask during one share the next. */
+  #start(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#running === undefined) {
+      this.#running = this.#work().finally(() => (this.#running = undefined))
+      return this.#running
+    }
+    this.#following ??= this.#running.then(() => {
+      this.#following = undefined
+      return this.#start()
+    })
+    return this.#following
+  }
+
+  #later(ms: number): void {
+    if (this.#isClosed) return
+    this.#timer ??= setTimeout(() => void this.#start(), ms)
+  }
 }
 
 export function createRevisions(options: RevisionsOptions): Revisions {
-  const { store, files, logger } = options
-  const render: Render = options.render ?? renderProfile
-  const passSets = createPassSets()
-  const followed = new Map<string, Followed>()
-  let states: ReadonlyMap<string, ProfileState> = new Map()
-  let desired: ReadonlyMap<string, RevisionRef> = new Map()
-  let unavailable: ReadonlySet<string> = new Set()
-  let covered: ReadonlySet<string> | undefined
-  /** Grows with every change that another profile's extends might see. */
-  let epoch = 0
-  let published = ''
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> | undefined
-  let following: Promise<void> | undefined
-  let closed = false
-
-  const verdicts = createVerdictWriter<Followed>({
-    store,
-    logger,
-    countMs: options.countMs,
-    isCurrent: (one, profile) => essenceOf(profile) === one.essence,
-    again: (ms) => later(ms),
-    ...(options.recordEdits === undefined ? {} : { recordEdits: options.recordEdits }),
-    retryMs: options.retryMs
-  })
-
-  function resolve(namespace: string, name: string): SeccompProfile | undefined {
-    return followed.get(profileKey(namespace, name))?.profile
-  }
-
-  const isExtended = (): boolean =>
-    [...followed.values()].some(({ profile }) => (profile.spec.extends ?? []).length > 0)
-
-  /** Since the pass began that is under way: it may have been past them. */
-  const learnedMeanwhile = new Map<string, ProfileState>()
-
-  /** One more that learns: a thousand of them need no pass over all others for each. */
-  function learns(key: string, { metadata }: SeccompProfile): void {
-    if (states.get(key)?.approved === false && !desiredOf(key)) return
-    const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
-    states = new Map(states).set(key, state)
-    learnedMeanwhile.set(key, state)
-    options.changed()
-  }
-  const desiredOf = (key: string): boolean =>
-    [...desired.values()].some(({ namespace, profile }) => profileKey(namespace, profile) === key)
-
-  async function renderBoth(
-    one: Followed,
-    fleet: Pick<RenderOptions, 'runtimes' | 'machine'>,
-    surroundings: string
-  ): Promise<NonNullable<Followed['rendered']>> {
-    const others = (one.profile.spec.extends ?? []).length > 0 ? epoch : 0
-    const key = `${others} ${surroundings} ${one.essence}`
-    if (one.rendered?.key === key) return one.rendered
-    try {
-      const enforce = render(one.profile, { ...fleet, mode: 'enforce', resolve })
-      const audit = render(one.profile, { ...fleet, mode: 'audit', resolve })
-      await files.keep(enforce.digest, enforce.json)
-      await files.keep(audit.digest, audit.json)
-      passSets.put(enforce.digest, enforce.json)
-      passSets.put(audit.digest, audit.json)
-      one.rendered = { key, enforce: enforce.digest, audit: audit.digest }
-    } catch (thrown) {
-      const error = toSeccoError(thrown)
-      const { namespace, name } = one.profile.metadata
-      logger.error({ code: error.code, namespace, profile: name }, error.message)
-      // A full disk may have room again: that one is tried with the next pass.
-      if (error.code === 'WRITE_FAILED') {
-        later(options.retryMs)
-        return { key, error }
-      }
-      one.rendered = { key, error }
-    }
-    return one.rendered
-  }
-
-  async function judge(
-    one: Followed,
-    fleet: FleetState,
-    rendered: Followed['rendered']
-  ): Promise<{ state: ProfileState; verdict: Verdict; wanted: RevisionRef[] }> {
-    const namespace = one.profile.metadata.namespace ?? ''
-    const { name } = one.profile.metadata
-    const { status } = one.profile
-    const wanted: RevisionRef[] = []
-    const revision = (digest: string): RevisionState => {
-      const path = revisionPath(namespace, name, digest)
-      wanted.push({ namespace, profile: name, digest })
-      const readiness = fleet.readiness(path)
-      const { lacking } = readiness
-      return {
-        digest,
-        path,
-        ready: isReady(readiness),
-        withinDefault: passSets.withinDefault(digest),
-        ...(lacking === undefined ? {} : { lacking })
-      }
-    }
-    const kept = async (digest: string | undefined) => {
-      if (digest === undefined || !(await files.has(digest))) return undefined
-      const bytes = passSets.has(digest) ? undefined : await files.read(digest)
-      if (bytes !== undefined) passSets.put(digest, bytes.toString('utf8'))
-      return revision(digest)
-    }
-    const state: ProfileState = { namespace, name, approved: rendered !== undefined }
-    const ladder = await ladderOf(one.profile.spec.ladder, kept)
-    if (ladder !== undefined) state.ladder = ladder
-    if (rendered === undefined) return { state, verdict: { state: 'unapproved' }, wanted }
-    if ('error' in rendered) {
-      // What was approved and rendered before goes on serving.
-      const last = await kept(status?.revision)
-      if (last !== undefined) state.enforce = last
-    } else {
-      state.enforce = revision(rendered.enforce)
-      state.audit = revision(rendered.audit)
-    }
-    const before =
-      status?.revision === state.enforce?.digest ? status?.previousRevision : status?.revision
-    const previous = before === state.enforce?.digest ? undefined : await kept(before)
-    if (previous !== undefined) state.previous = previous
-    if ('error' in rendered)
-      return { state, verdict: { state: 'failed', error: rendered.error }, wanted }
-    const { enforce, audit } = rendered
-    const readiness = fleet.readiness(revisionPath(namespace, name, enforce))
-    return { state, verdict: { state: 'rendered', digest: enforce, audit, readiness }, wanted }
-  }
-
-  async function pass(): Promise<void> {
-    learnedMeanwhile.clear()
-    const fleet = options.fleet()
-    // What every rendering depends on: the fleet, and what the emergency overlay takes out.
-    const overlay = followed.get(emergencyLabel)?.essence ?? ''
-    const surroundings = `${JSON.stringify(fleet.rendering)} ${overlay}`
-    const newStates = new Map<string, ProfileState>()
-    const newDesired = new Map<string, RevisionRef>()
-    const found: [Followed, Verdict][] = []
-    for (const [key, one] of [...followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      // The overlay is part of every rendering and none itself.
-      if (key === emergencyLabel) continue
-      const approved = one.profile.spec.seccomp !== undefined
-      const rendered = approved ? await renderBoth(one, fleet.rendering, surroundings) : undefined
-      const { state, verdict, wanted } = await judge(one, fleet, rendered)
-      newStates.set(key, state)
-      for (const ref of wanted) {
-        newDesired.set(revisionPath(ref.namespace, ref.profile, ref.digest), ref)
-      }
-      found.push([one, verdict])
-    }
-    const newUnavailable = new Set<string>()
-    for (const ref of options.referred()) {
-      const path = revisionPath(ref.namespace, ref.profile, ref.digest)
-      if (newDesired.has(path)) continue
-      newDesired.set(path, ref)
-      if (!(await files.has(ref.digest))) newUnavailable.add(path)
-    }
-    for (const [key, state] of learnedMeanwhile) newStates.set(key, state)
-    states = newStates
-    desired = newDesired
-    unavailable = newUnavailable
-    covered = fleet.nodes
-    const text = JSON.stringify([[...states.values()], [...desired.keys()], [...(covered ?? [])]])
-    if (text !== published) {
-      published = text
-      options.changed()
-    }
-    if (!options.mayWrite()) return
-    for (const [one, verdict] of found) await verdicts.write(one, verdict)
-  }
-
-  async function work(): Promise<void> {
-    try {
-      await pass()
-    } catch (error) {
-      logger.error({ err: error }, 'revisions could not be worked out; it is tried again')
-      later(options.retryMs)
-    }
-  }
-
-  /** One pass at a time; whoever asks during one waits for the next, which is shared. */
-  function start(): Promise<void> {
-    clearTimeout(timer)
-    timer = undefined
-    if (running === undefined) {
-      running = work().finally(() => (running = undefined))
-      return running
-    }
-    following ??= running.then(() => {
-      following = undefined
-      return start()
-    })
-    return following
-  }
-
-  function later(ms: number): void {
-    if (closed) return
-    timer ??= setTimeout(() => void start(), ms)
-  }
-
-  return {
-    states: () => states,
-    desired: () => desired,
-    unavailable: () => unavailable,
-    profile: (key) => followed.get(key)?.profile,
-    covered: () => covered,
-    bytes: (digest) => files.read(digest),
-    within: (inner, outer) => passSets.within(inner, outer),
-    origin(ref) {
-      const profile = resolve(ref.namespace, ref.profile)
-      return profile === undefined ? undefined : originOf(profile, resolve)
-    },
-    event(event) {
-      if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
-        const profile = event.object
-        const key = profileKey(profile.metadata.namespace ?? '', profile.metadata.name)
-        const before = followed.get(key)
-        const essence = essenceOf(profile)
-        if (before?.essence !== essence) epoch += 1
-        const relevant = relevantOf(profile, essence)
-        followed.set(key, {
-          rendered: undefined,
-          ...unwritten,
-          ...before,
-          profile,
-          essence,
-          relevant
-        })
-        if (before?.relevant === relevant) return
-        if (onlyLearns(profile) && key !== emergencyLabel && !isExtended()) {
-          learns(key, profile)
-          return
-        }
-      } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
-        followed.delete(profileKey(event.ref.namespace, event.ref.name))
-        epoch += 1
-      } else return
-      later(options.debounceMs)
-    },
-    nodesChanged: () => later(options.debounceMs),
-    writesBegin() {
-      for (const one of followed.values()) one.written = ''
-      later(options.debounceMs)
-    },
-    async settle() {
-      await start()
-    },
-    async close() {
-      closed = true
-      clearTimeout(timer)
-      verdicts.close()
-      timer = undefined
-      await (following ?? running)
-    }
-  }
+  return new FollowedRevisions(options)
 }

@@ -23,7 +23,7 @@ export function setCondition(
   return [...others, { ...wanted, lastTransitionTime }].sort((a, b) => (a.type < b.type ? -1 : 1))
 }
 
-/** The node that a true condition is about, by `…: NODE: …` in its message; empty without one. */
+/** Returns the node that a true condition is about, from `…: NODE: …` in its message; empty without one. */
 export function namedNode(condition: Condition | undefined): string {
   if (condition?.status !== 'True') return ''
   return condition.message.split(': ').at(1) ?? ''

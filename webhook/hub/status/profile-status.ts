@@ -5,17 +5,17 @@ import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from '../nodes/readiness.js'
 import { withSummary } from './summary.js'
 
-/** What the hub found out about one profile. */
-export type Verdict =
+/** ProfileOutcome is the result of rendering one profile and of counting its nodes. */
+export type ProfileOutcome =
   | { state: 'unapproved' }
   | { state: 'failed'; error: SeccoError }
   | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
 
-function conditionOf(verdict: Verdict, generation: number) {
-  if (verdict.state === 'rendered') return readyCondition(verdict.readiness, generation)
+function conditionOf(outcome: ProfileOutcome, generation: number) {
+  if (outcome.state === 'rendered') return readyCondition(outcome.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
-  if (verdict.state === 'failed') {
-    const { code, message } = verdict.error
+  if (outcome.state === 'failed') {
+    const { code, message } = outcome.error
     const failed = { ...base, message: `${message} (${code})` }
     return code === 'APPROVAL_INVALID'
       ? { ...failed, reason: 'ApprovalInvalid' }
@@ -25,7 +25,7 @@ function conditionOf(verdict: Verdict, generation: number) {
   return { ...base, reason: 'NotApproved', message }
 }
 
-/** Who approves does not know the digest yet, for it depends on the fleet: the newest approval gets it here. */
+/** Adds the digest to the newest approval: an approver does not know it, because it depends on the fleet. */
 function nameApproval(
   approvals: NonNullable<SeccompProfile['status']>['approvals'],
   digest: string
@@ -36,34 +36,33 @@ function nameApproval(
 }
 
 /**
- * The profile with the verdict in its status: revision, the one before it, nodes, approvals, Ready (always
- * there, so that `kubectl wait` works) and summary.
- * `edits`: what was written into the spec without an approval is recorded as well. Returns the same
- * object when nothing changes.
+ * Returns the profile with the outcome in its status: revision, the previous one, nodes, approvals, Ready (always
+ * present, so that `kubectl wait` works) and summary. Returns the same object when nothing changes.
+ * @param edits whether changes of the spec without an approval are recorded as well
  */
-export function withVerdict(
+export function withOutcome(
   profile: SeccompProfile,
-  verdict: Verdict,
+  outcome: ProfileOutcome,
   now: string,
   edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
   const status = { ...before }
-  if (verdict.state === 'rendered') {
-    if (before.revision !== undefined && before.revision !== verdict.digest) {
+  if (outcome.state === 'rendered') {
+    if (before.revision !== undefined && before.revision !== outcome.digest) {
       status.previousRevision = before.revision
     }
-    const { ready, total } = verdict.readiness
-    status.revision = verdict.digest
-    status.auditRevision = verdict.audit
-    const approvals = nameApproval(recordedApprovals(profile, now, edits), verdict.digest)
+    const { ready, total } = outcome.readiness
+    status.revision = outcome.digest
+    status.auditRevision = outcome.audit
+    const approvals = nameApproval(recordedApprovals(profile, now, edits), outcome.digest)
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
   }
   const conditions = before.conditions ?? []
   const generation = profile.metadata.generation ?? 1
-  const set = setCondition(conditions, conditionOf(verdict, generation), now)
+  const set = setCondition(conditions, conditionOf(outcome, generation), now)
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&

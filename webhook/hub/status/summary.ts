@@ -2,7 +2,7 @@ import type { SeccompProfile, SeccompProfileStatus } from '../../../src/api/secc
 
 type Summary = NonNullable<SeccompProfileStatus['summary']>
 
-/** What `kubectl get seccompprofiles` shows: a printer column can neither count nor join. Pure. */
+/** Returns what `kubectl get seccompprofiles` shows: a printer column can neither count nor join. Pure. */
 export function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
   const approved = new Set(
     (spec.seccomp?.syscalls ?? [])
@@ -18,7 +18,7 @@ export function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
   }
 }
 
-/** The profile with its summary kept true; the same object when it is. */
+/** Returns the profile with an up-to-date summary; the same object when it already is. */
 export function withSummary(profile: SeccompProfile): SeccompProfile {
   const summary = summaryOf(profile)
   const before = profile.status?.summary

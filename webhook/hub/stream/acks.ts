@@ -2,8 +2,8 @@ import type { ObservationAck } from '../../../src/api/gen/hub.js'
 import { encode } from './outbox.js'
 
 /**
- * Tells a satellite what is durable. What becomes durable in one turn of the loop goes into one message, where
- * the satellite takes that: each message costs both sides more than what is in it.
+ * Returns a function that reports durable observations to a satellite. Acks of one turn of the event loop go into one
+ * message, if the satellite supports that: a message costs both sides more than its content.
  */
 export function createAcks(
   send: (message: Buffer) => void,

@@ -1,50 +1,50 @@
 import { createHash } from 'node:crypto'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { createBucket } from '../../../src/lib/pace.js'
-import type { Refused } from './refusals.js'
+import type { Rejection } from './rejections.js'
 
-/** Who speaks on a stream, once it is proven. */
-export interface Identity {
+/** SatelliteIdentity is the node of a stream that has authenticated. */
+export interface SatelliteIdentity {
   node: string
   by: 'certificate' | 'token'
-  /** Of a token: when it ends, in ms since 1970. */
+  /** When the token expires, in ms since 1970. */
   expiresAtMs?: number
-  /** Of a token: the pod that it is bound to. */
+  /** The pod that the token is bound to. */
   pod?: string
 }
 
 /**
- * Asks whether a token is good. Rejects when nobody can tell now (UNAVAILABLE). `fresh`: what was
- * answered before does not count.
+ * ReviewToken reviews a token. With `fresh`, earlier answers do not count.
+ * @throws SeccoError UNAVAILABLE when no review is possible now.
  */
-export type ReviewToken = (token: string, fresh?: boolean) => Promise<Identity | Refused>
+export type ReviewToken = (token: string, fresh?: boolean) => Promise<SatelliteIdentity | Rejection>
 
-export function isRefused(answer: Identity | Refused): answer is Refused {
+export function isRejected(answer: SatelliteIdentity | Rejection): answer is Rejection {
   return 'reason' in answer
 }
 
-/** An answer holds so long at most: a token whose pod is gone dies earlier than its text says. */
+/** How long an answer is valid at most: the token of a deleted pod becomes invalid before it expires. */
 const longestMs = 120_000
-/** A refusal is remembered so long: nobody makes the API server work by repeating a bad token. */
-const refusedMs = 10_000
+/** How long a rejection is remembered, so that a repeated bad token causes no load on the API server. */
+const rejectedMs = 10_000
 const mostAnswers = 10_000
-/** Questions to the API server: a flood of invented tokens is ours to bear, not its. */
-const asked = { perSecond: 100, burst: 2000 }
+/** Reviews that are sent to the API server at most: a flood of invented tokens must not reach it. */
+const reviewRate = { perSecond: 100, burst: 2000 }
 
 /**
- * Remembers answers until the token ends, two minutes at most, and shares one question among those who
- * ask the same at once. Tokens are kept as digests. `now` in ms.
+ * Returns a review that remembers answers until the token expires, for two minutes at most, and shares one review
+ * among simultaneous calls with the same token. Tokens are kept as digests. `now` in ms.
  */
 export function cachedReview(review: ReviewToken, now: () => number = Date.now): ReviewToken {
-  const answers = new Map<string, { answer: Identity | Refused; until: number }>()
-  const asking = new Map<string, Promise<Identity | Refused>>()
-  const bucket = createBucket(asked.perSecond, asked.burst)
+  const answers = new Map<string, { answer: SatelliteIdentity | Rejection; until: number }>()
+  const asking = new Map<string, Promise<SatelliteIdentity | Rejection>>()
+  const bucket = createBucket(reviewRate.perSecond, reviewRate.burst)
 
-  async function ask(token: string, key: string): Promise<Identity | Refused> {
+  async function ask(token: string, key: string): Promise<SatelliteIdentity | Rejection> {
     const answer = await review(token)
     const at = now()
-    const until = isRefused(answer)
-      ? at + refusedMs
+    const until = isRejected(answer)
+      ? at + rejectedMs
       : Math.min(at + longestMs, answer.expiresAtMs ?? at + longestMs)
     if (answers.size >= mostAnswers) answers.clear()
     answers.set(key, { answer, until })
@@ -68,7 +68,7 @@ export function cachedReview(review: ReviewToken, now: () => number = Date.now):
 
 const longestToken = 16 * 1024
 
-/** The token of `authorization: Bearer …`; undefined without one. */
+/** Returns the token of `authorization: Bearer …`; undefined without one. */
 export function bearerOf(header: unknown): string | undefined {
   if (typeof header !== 'string' || header.length > longestToken) return undefined
   return /^Bearer ([\w.~+/=-]+)$/i.exec(header)?.[1]

@@ -1,30 +1,30 @@
 import { HubMessage } from '../../../src/api/gen/hub.js'
 
-/** The bytes of a message; a broadcast is serialised once and shared. */
+/** Returns the bytes of a message; a broadcast is serialised once and shared. */
 export function encode(body: NonNullable<HubMessage['body']>): Buffer {
   return Buffer.from(HubMessage.encode({ body }).finish())
 }
 
-/** Messages on their way to one satellite. */
+/** Outbox holds the messages on their way to one satellite. */
 export interface Outbox {
   send(message: Buffer): void
   /**
-   * Sends these one after the other as the reader keeps up; a later call replaces what is left. What was
-   * asked of `next` is sent in any case.
+   * Sends the messages of `next` one after the other as the reader keeps up; a later call replaces the rest. A message
+   * that was already requested from `next` is always sent.
    */
   feed(next: () => Promise<Buffer | undefined>): void
-  /** How long (ms) something has been waiting without any progress; 0 when nothing waits. */
+  /** Returns how long (ms) messages have waited without progress; 0 when none waits. */
   stalledMs(nowMs: number): number
-  /** Bytes that were sent and not taken yet. */
+  /** Returns the bytes that were sent and that the transport has not accepted yet. */
   pending(): number
-  /** Sends nothing more. */
+  /** Stops sending. */
   close(): void
 }
 
-/** While more than this is unsent, nothing is fed. */
+/** While more bytes than this are unsent, `feed` waits. */
 const highWater = 64 * 1024
 
-/** `write` calls back when the transport took the message (HTTP/2 flow control). */
+/** Creates an outbox. @param write calls back when the transport has accepted the message (HTTP/2 flow control) */
 export function createOutbox(
   write: (message: Buffer, taken: (error?: Error | null) => void) => void
 ): Outbox {
@@ -39,7 +39,7 @@ export function createOutbox(
     if (pending === 0) progressAt = Date.now()
     pending += message.length
     write(message, (error) => {
-      // The stream is gone: whatever is left is for the next one.
+      // The stream is gone: the next one sends what is left.
       if (error instanceof Error) over = true
       pending -= message.length
       progressAt = Date.now()
@@ -53,7 +53,7 @@ export function createOutbox(
     const next = feeding
     const message = await next().catch(() => undefined)
     fetching = false
-    // Even when it was replaced meanwhile: whoever fetched this counts it as sent.
+    // A message is sent even when `feed` was called again meanwhile: its source counts it as sent.
     if (message !== undefined) send(message)
     else if (feeding === next) feeding = undefined
     await pump()

@@ -1,43 +1,40 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 import type { Hello, ObservationAck, SatelliteMessage } from '../../../src/api/gen/hub.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { version } from '../../../src/lib/version.js'
 import { createAcks } from './acks.js'
-import { type Gate, tokenOf } from './gate.js'
-import { type Identity, isRefused } from './identity.js'
-import { observationsOf } from '../observations/observer.js'
+import { type Authenticator, tokenOf } from './authenticator.js'
+import { type SatelliteIdentity, isRejected } from './identity.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
-import { createPace } from '../../../src/lib/pace.js'
-import type { Refusals, Refused } from './refusals.js'
-import { observationsAtOnce } from './stream-service.js'
-
-export type Call = ServerDuplexStream<SatelliteMessage, Buffer>
+import { createPace, type Pace } from '../../../src/lib/pace.js'
+import type { Rejections, Rejection } from './rejections.js'
+import { type Call, observationsAtOnce, observationsOf } from './stream-service.js'
 
 export interface SessionTiming {
   heartbeatMs: number
-  /** A reader that takes nothing for this long is cut. */
+  /** The hub closes the stream of a satellite that reads nothing for this long. */
   stallMs: number
   /** Observations of one node: on average, and at once. */
   perSecond: number
   burst: number
-  /** What satellites are told of when to send again; 0: as they like. */
+  /** When satellites should resend what was not acked; 0: they choose. */
   resendMs: number
-  /** A token is reviewed again after so long: a pod that was deleted must not speak on. */
+  /** How often a token is reviewed again: a deleted pod must not keep its stream. */
   reviewMs: number
 }
 
-/** One satellite's stream, from an accepted Hello to its end. */
+/** Session is one satellite's stream, from an accepted Hello to its end. */
 export interface Session {
   node: string
   outbox: Outbox
-  /** Tells that an instance's observation is durable up to a sequence. */
+  /** Reports to the satellite that an instance's observation is durable up to a sequence. */
   ack(ack: ObservationAck): void
-  /** Ends the stream with a gRPC status; cut: without waiting for the reader. */
+  /** Ends the stream with a gRPC status; `cut` also closes the connection without waiting for the reader. */
   end(code: status, details: string, cut?: boolean): void
 }
 
 export interface SessionEvents {
-  /** Whoever dialled has proven who they are. */
+  /** The peer has authenticated. */
   proven(peer: string): void
   opened(session: Session, hello: Hello): void
   message(session: Session, body: NonNullable<SatelliteMessage['body']>): void
@@ -51,169 +48,211 @@ const helloTimeoutMs = 10_000
 export interface SessionServices {
   timing: SessionTiming
   events: SessionEvents
-  gate: Gate
-  refusals: Refusals
+  authenticator: Authenticator
+  rejections: Rejections
   logger: Logger
 }
 
-/**
- * Serves one call: who speaks is proven first, by certificate or token (else UNAUTHENTICATED, and
- * UNAVAILABLE when nobody can tell); then Hello, its node the proven one; heartbeats both ways; a peer
- * that is silent for three of them, or stops reading, is let go. A token is reviewed again from time to
- * time and must be followed by a newer one before it ends. Too many observations at once stop the
- * reading of the stream, which HTTP/2 flow control passes on to the satellite.
- */
-export function serveSession(call: Call, services: SessionServices): void {
-  const { timing, events, gate, refusals, logger } = services
-  const peer = call.getPeer()
-  let identity: Identity | undefined
-  /** Proven, and the newest that came. */
-  let token = tokenOf(call)
-  let offered = token
-  let reviewedAt = Date.now()
-  let reviewing = false
-  const pace = createPace(timing.perSecond, timing.burst)
-  const outbox = createOutbox((message, taken) => call.write(message, taken))
-  let session: Session | undefined
-  let done = false
-  let heardAt = Date.now()
-  let sequence = 0
-  let beatenAt = heardAt
-  let resume: NodeJS.Timeout | undefined
+/** TokenState is what a stream that authenticated with a token remembers of its tokens. */
+interface TokenState {
+  /** The newest token that was accepted. */
+  accepted: string | undefined
+  /** The newest token that came. */
+  offered: string | undefined
+  reviewedAt: number
+  isReviewing: boolean
+}
 
-  function finish(): void {
-    if (done) return
-    done = true
-    outbox.close()
-    clearTimeout(helloTimer)
-    clearInterval(heartbeat)
-    clearTimeout(resume)
-    if (session !== undefined) events.closed(session)
+class SatelliteStream {
+  readonly #call: Call
+  readonly #services: SessionServices
+  readonly #peer: string
+  readonly #pace: Pace
+  readonly #outbox: Outbox
+  readonly #token: TokenState
+  readonly #helloTimer: NodeJS.Timeout
+  readonly #heartbeat: NodeJS.Timeout
+  #resume: NodeJS.Timeout | undefined
+  #identity: SatelliteIdentity | undefined
+  #session: Session | undefined
+  #isOver = false
+  #heardAt = Date.now()
+  #beatenAt = this.#heardAt
+  #sequence = 0
+
+  constructor(call: Call, services: SessionServices) {
+    const { timing } = services
+    this.#call = call
+    this.#services = services
+    this.#peer = call.getPeer()
+    const token = tokenOf(call)
+    this.#token = {
+      accepted: token,
+      offered: token,
+      reviewedAt: Date.now(),
+      isReviewing: false
+    }
+    this.#pace = createPace(timing.perSecond, timing.burst)
+    this.#outbox = createOutbox((message, taken) => call.write(message, taken))
+    this.#helloTimer = setTimeout(() => {
+      this.#end(status.DEADLINE_EXCEEDED, 'no Hello came', true)
+    }, helloTimeoutMs)
+    const beatMs = Math.min(timing.heartbeatMs, timing.stallMs) / 4
+    this.#heartbeat = setInterval(() => this.#beat(), beatMs)
   }
 
-  function end(code: status, details: string, cut = false): void {
-    if (!done) call.emit('error', { code, details })
-    finish()
-    if (cut) events.cut(peer)
+  /** Authenticates the peer, then reads the stream: nothing is read before its node is known. */
+  async start(): Promise<void> {
+    for (const event of ['cancelled', 'close', 'error']) this.#call.on(event, () => this.#finish())
+    this.#call.on('end', () => {
+      this.#finish()
+      this.#call.end()
+    })
+    const answer = await this.#services.authenticator.identify(this.#call)
+    if (this.#isOver) return
+    if (isRejected(answer)) {
+      this.#reject(answer)
+      return
+    }
+    this.#identity = answer
+    this.#services.events.proven(this.#peer)
+    this.#call.on('data', (message: SatelliteMessage) => this.#receive(message))
   }
 
-  function beat(): void {
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#outbox.close()
+    clearTimeout(this.#helloTimer)
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#resume)
+    if (this.#session !== undefined) this.#services.events.closed(this.#session)
+  }
+
+  #end(code: status, details: string, cut = false): void {
+    if (!this.#isOver) this.#call.emit('error', { code, details })
+    this.#finish()
+    if (cut) this.#services.events.cut(this.#peer)
+  }
+
+  #reject(rejection: Rejection): void {
+    const { node } = this.#identity ?? {}
+    this.#services.rejections.note(rejection, {
+      peer: this.#peer,
+      ...(node === undefined ? {} : { node })
+    })
+    const code = rejection.reason === 'unreviewed' ? status.UNAVAILABLE : status.UNAUTHENTICATED
+    this.#end(code, rejection.message.slice(0, 256))
+  }
+
+  #beat(): void {
+    const { timing, logger } = this.#services
     const now = Date.now()
-    if (outbox.stalledMs(now) > timing.stallMs) {
-      logger.warn(
-        { node: identity?.node, pending: outbox.pending() },
-        'the satellite stopped reading: cut'
-      )
-      end(status.RESOURCE_EXHAUSTED, 'the reader stalled', true)
-    } else if (now - heardAt > 3 * timing.heartbeatMs) {
-      logger.warn({ node: identity?.node }, 'the satellite is silent: cut')
-      end(status.DEADLINE_EXCEEDED, 'no heartbeat', true)
-    } else if (session !== undefined && now - beatenAt >= timing.heartbeatMs) {
-      beatenAt = now
-      sequence += 1
-      outbox.send(encode({ $case: 'heartbeat', value: { sequence } }))
+    const node = this.#identity?.node
+    if (this.#outbox.stalledMs(now) > timing.stallMs) {
+      const pending = this.#outbox.pending()
+      logger.warn({ node, pending }, 'satellite stopped reading; closing stream')
+      this.#end(status.RESOURCE_EXHAUSTED, 'the reader stalled', true)
+    } else if (now - this.#heardAt > 3 * timing.heartbeatMs) {
+      logger.warn({ node }, 'satellite sent no heartbeat; closing stream')
+      this.#end(status.DEADLINE_EXCEEDED, 'no heartbeat', true)
+    } else if (this.#session !== undefined && now - this.#beatenAt >= timing.heartbeatMs) {
+      this.#beatenAt = now
+      this.#sequence += 1
+      const value = { sequence: this.#sequence }
+      this.#outbox.send(encode({ $case: 'heartbeat', value }))
     }
-    lookAtToken(now)
+    this.#checkToken(now)
   }
 
-  function refuse(refused: Refused): void {
-    refusals.note(refused, { peer, ...(identity && { node: identity.node }) })
-    const code = refused.reason === 'unreviewed' ? status.UNAVAILABLE : status.UNAUTHENTICATED
-    end(code, refused.message.slice(0, 256))
+  /** Ends the stream when its token has expired, whether or not a review is possible; else reviews it when due. */
+  #checkToken(now: number): void {
+    const { accepted, offered, reviewedAt } = this.#token
+    if (this.#isOver || this.#identity?.by !== 'token' || offered === undefined) return
+    if (now >= (this.#identity.expiresAtMs ?? 0)) {
+      const message = 'the token has expired and no newer token came'
+      this.#reject({ reason: 'token-expired', message })
+    } else if (offered !== accepted || now - reviewedAt >= this.#services.timing.reviewMs) {
+      void this.#renew(offered)
+    }
   }
 
-  /** By the clock: what has ended ends the stream, whether or not somebody could be asked. */
-  function lookAtToken(now: number): void {
-    if (done || identity?.by !== 'token' || offered === undefined) return
-    if (now >= (identity.expiresAtMs ?? 0)) {
-      const message = 'the token has expired and none followed it'
-      refuse({ reason: 'token-expired', message })
-    } else if (offered !== token || now - reviewedAt >= timing.reviewMs) void renew(offered)
-  }
-
-  async function renew(by: string): Promise<void> {
-    if (identity === undefined || reviewing) return
-    reviewing = true
-    reviewedAt = Date.now()
-    const answer = await gate.renew(identity, by)
-    reviewing = false
-    if (done || answer === undefined) return
-    if (isRefused(answer)) {
-      refuse(answer)
+  async #renew(offered: string): Promise<void> {
+    if (this.#identity === undefined || this.#token.isReviewing) return
+    this.#token.isReviewing = true
+    this.#token.reviewedAt = Date.now()
+    const answer = await this.#services.authenticator.renew(this.#identity, offered)
+    this.#token.isReviewing = false
+    if (this.#isOver || answer === undefined) return
+    if (isRejected(answer)) {
+      this.#reject(answer)
       return
     }
-    identity = answer
-    token = by
+    this.#identity = answer
+    this.#token.accepted = offered
   }
 
-  function greet(hello: Hello): void {
-    if (identity === undefined) return
-    const { node } = identity
-    if (hello.node !== node) {
-      const named = JSON.stringify(hello.node.slice(0, 64))
-      const message = `Hello names node ${named}, the ${identity.by} ${JSON.stringify(node)}`
-      refuse({ reason: 'node-mismatch', message })
-      return
-    }
-    clearTimeout(helloTimer)
-    const ack = createAcks((message) => outbox.send(message), hello.takesAcksTogether)
-    session = { node, outbox, ack, end }
-    const { resendMs } = timing
-    const welcome = { hub: 'hub', version, resendMs, observationsAtOnce }
-    outbox.send(encode({ $case: 'welcome', value: welcome }))
-    events.opened(session, hello)
-  }
-
-  function receive({ body }: SatelliteMessage): void {
-    if (done || body === undefined) return
-    heardAt = Date.now()
-    if (session === undefined) {
-      if (body.$case === 'hello') greet(body.value)
-      else end(status.FAILED_PRECONDITION, 'the first message must be Hello')
+  #receive({ body }: SatelliteMessage): void {
+    if (this.#isOver || body === undefined) return
+    this.#heardAt = Date.now()
+    if (this.#session === undefined) {
+      if (body.$case === 'hello') this.#greet(body.value)
+      else this.#end(status.FAILED_PRECONDITION, 'the first message must be Hello')
       return
     }
     if (body.$case === 'credentials') {
-      offered = body.value.token
-      void renew(offered)
+      this.#token.offered = body.value.token
+      void this.#renew(body.value.token)
       return
     }
-    events.message(session, body)
-    let wait = 0
-    for (let left = observationsOf(body)?.length ?? 0; left > 0; left -= 1)
-      wait = pace.take(heardAt)
-    if (wait === 0) return
-    call.pause()
-    clearTimeout(resume)
-    resume = setTimeout(() => {
-      // Silence while we do not listen is not the peer's.
-      heardAt = Date.now()
-      call.resume()
-    }, wait)
+    this.#services.events.message(this.#session, body)
+    this.#slowDown(observationsOf(body)?.length ?? 0)
   }
 
-  const helloTimer = setTimeout(() => {
-    end(status.DEADLINE_EXCEEDED, 'no Hello came', true)
-  }, helloTimeoutMs)
-  const heartbeat = setInterval(beat, Math.min(timing.heartbeatMs, timing.stallMs) / 4)
-  async function begin(): Promise<void> {
-    const answer = await gate.identify(call)
-    if (done) return
-    if (isRefused(answer)) {
-      refuse(answer)
+  #greet(hello: Hello): void {
+    if (this.#identity === undefined) return
+    const { node, by } = this.#identity
+    if (hello.node !== node) {
+      const named = JSON.stringify(hello.node.slice(0, 64))
+      const message = `Hello names node ${named}, the ${by} ${JSON.stringify(node)}`
+      this.#reject({ reason: 'node-mismatch', message })
       return
     }
-    identity = answer
-    events.proven(peer)
-    // Nothing is read of a stream before it is known whose it is.
-    call.on('data', receive)
+    clearTimeout(this.#helloTimer)
+    const outbox = this.#outbox
+    this.#session = {
+      node,
+      outbox,
+      ack: createAcks((message) => outbox.send(message), hello.takesAcksTogether),
+      end: (code, details, cut) => this.#end(code, details, cut)
+    }
+    const { resendMs } = this.#services.timing
+    const value = { hub: 'hub', version, resendMs, observationsAtOnce }
+    outbox.send(encode({ $case: 'welcome', value }))
+    this.#services.events.opened(this.#session, hello)
   }
 
-  void begin()
-  call.on('end', () => {
-    finish()
-    call.end()
-  })
-  call.on('cancelled', finish)
-  call.on('close', finish)
-  call.on('error', finish)
+  /** Stops reading for a while after too many observations; HTTP/2 flow control passes this on to the satellite. */
+  #slowDown(observations: number): void {
+    let waitMs = 0
+    for (let left = observations; left > 0; left -= 1) waitMs = this.#pace.take(this.#heardAt)
+    if (waitMs === 0) return
+    this.#call.pause()
+    clearTimeout(this.#resume)
+    this.#resume = setTimeout(() => {
+      // The satellite was not silent while the hub did not read.
+      this.#heardAt = Date.now()
+      this.#call.resume()
+    }, waitMs)
+  }
+}
+
+/**
+ * Serves one call. The peer authenticates first, by certificate or token (else UNAUTHENTICATED; UNAVAILABLE when
+ * no review is possible). Hello follows, and must name the node that was authenticated. Both sides send heartbeats;
+ * the stream of a peer that is silent for three of them, or stops reading, is closed. A token is reviewed again
+ * from time to time, and a newer one must come before it expires.
+ */
+export function serveSession(call: Call, services: SessionServices): void {
+  void new SatelliteStream(call, services).start()
 }

@@ -1,14 +1,27 @@
-import { type ServerInterceptor, ServerInterceptingCall, status } from '@grpc/grpc-js'
+import {
+  type ServerDuplexStream,
+  type ServerInterceptor,
+  ServerInterceptingCall,
+  status
+} from '@grpc/grpc-js'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { HubService, Observations, SatelliteMessage } from '../../../src/api/gen/hub.js'
+import {
+  HubService,
+  type Observation,
+  Observations,
+  SatelliteMessage
+} from '../../../src/api/gen/hub.js'
+
+/** Call is the stream of one satellite, as gRPC hands it over. */
+export type Call = ServerDuplexStream<SatelliteMessage, Buffer>
 
 /** gRPC's limit for what a satellite sends: a full observation has some 60 KiB. */
 export const largestMessage = 1024 * 1024
 
-/** Observations that one message may bring. */
+/** The most observations that one message may have. */
 export const observationsAtOnce = 64
 
-/** Number of the first field of an encoded message. */
+/** Returns the number of the first field of an encoded message. */
 const firstField = (bytes: Uint8Array): number => new BinaryReader(bytes).tag()[0]
 const some = Observations.fromPartial({ observations: [{}] })
 const batchField = firstField(
@@ -17,8 +30,8 @@ const batchField = firstField(
 const memberField = firstField(Observations.encode(some).finish())
 
 /**
- * Counts before anything is decoded: an empty observation has two bytes, and half a million of them, decoded,
- * would be hundreds of megabytes. @throws for more than may come; gRPC ends that stream alone.
+ * Counts observations before anything is decoded: an empty observation has two bytes, and half a million of them
+ * would be hundreds of megabytes when decoded. @throws for too many; gRPC then ends only that stream
  */
 function mustBeFew(bytes: Uint8Array): void {
   const reader = new BinaryReader(bytes)
@@ -42,12 +55,20 @@ function mustBeFew(bytes: Uint8Array): void {
 
 const sizes = new WeakMap<object, number>()
 
-/** Bytes that a received message's body came in. */
+/** Returns the size of the message that a body came in. */
 export function messageSize(body: object): number {
   return sizes.get(body) ?? 0
 }
 
-/** The service as it is served: a broadcast is serialised once, not per stream, and sizes are known. */
+/** Returns the observations in a message, or undefined for other message types. */
+export function observationsOf(
+  body: NonNullable<SatelliteMessage['body']>
+): readonly Observation[] | undefined {
+  if (body.$case === 'observations') return body.value.observations
+  return body.$case === 'observation' ? [body.value] : undefined
+}
+
+/** The served service: a broadcast is serialised once, not per stream, and the sizes of messages are known. */
 export const streamService = {
   connect: {
     ...HubService.connect,
@@ -62,15 +83,15 @@ export const streamService = {
 }
 
 /**
- * Tells of streams that gRPC ends because a message is larger than it may be: it refuses by the length
- * that a message announces, before anything of it is kept, and tells no handler.
+ * Reports streams that gRPC ends because a message is too large: gRPC rejects a message by its announced length,
+ * before it keeps anything of it, and calls no handler.
  */
-export function refusingOversized(told: (peer: string) => void): ServerInterceptor {
+export function rejectingOversized(onRejected: (peer: string) => void): ServerInterceptor {
   return (_method, call) => {
     const send = call.sendStatus.bind(call)
     call.sendStatus = (given) => {
       if (given.code === status.RESOURCE_EXHAUSTED && /larger than/.test(given.details)) {
-        told(call.getPeer())
+        onRejected(call.getPeer())
       }
       send(given)
     }

@@ -15,9 +15,9 @@ import { defaultOptions, layouts } from '../../../../cli/install/options.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { admissionMetrics } from '../../../../webhook/admission/metrics.js'
 import { watchMetrics } from '../../../../webhook/cluster/watch/watch-metrics.js'
-import { nodeMetrics, refusalMetrics } from '../../../../webhook/hub/metrics.js'
+import { nodeMetrics, rejectionMetrics } from '../../../../webhook/hub/metrics.js'
 import { profileMetrics } from '../../../../webhook/hub/profile-metrics.js'
-import { createRefusals } from '../../../../webhook/hub/stream/refusals.js'
+import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { confinementMetrics } from '../../../../webhook/confinement/metrics.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
 
@@ -35,7 +35,7 @@ async function served(): Promise<Map<string, Described>> {
   admissionMetrics(central, () => 0)
   watchMetrics(central, logger)
   nodeMetrics(central, () => [])
-  refusalMetrics(central, () => createRefusals(logger).counts())
+  rejectionMetrics(central, () => createRejections(logger).counts())
   profileMetrics(central, () => [])
   confinementMetrics(central, () => [], { totals: () => [] })
   const satellite = satelliteMetrics({

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { clusterFleet } from '../../../../webhook/cluster/replicas/cluster-fleet.js'
 import type { ClusterNode } from '../../../../webhook/cluster/watch/cluster-view.js'
 import { decodeSummary, encodeSummary } from '../../../../webhook/cluster/replicas/hub-summary.js'
-import { withNewcomers } from '../../../../webhook/snapshot/snapshot-feed.js'
+import { withNewcomers } from '../../../../webhook/snapshot/snapshot-store.js'
 import { testProfile, testRevision } from '../../../helpers/rules.js'
 import { nodeState, pathOf, clusterNode } from '../cluster-objects.js'
 

@@ -4,7 +4,7 @@ import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import { createDenials } from '../../../../webhook/hub/denials/denials.js'
 import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 
-test('refused calls of an earlier run with the same id are not those of the next', (t) => {
+test('denials of an earlier run with the same id do not count for the next run', (t) => {
   const rows = createDenialRows()
   const denial = (instance: string, lastSeen: string) =>
     ({
@@ -33,7 +33,7 @@ test('refused calls of an earlier run with the same id are not those of the next
   t.end()
 })
 
-test('who made a call that was counted before is said in its row', (t) => {
+test('a row gets the caller of a denial that was counted before', (t) => {
   const rows = createDenialRows()
   const denials = createDenials(createLogger('test', { write: () => undefined }), (one, added) =>
     rows.grow(one, added, one.lastSeen)
@@ -86,7 +86,7 @@ test('who made a call that was counted before is said in its row', (t) => {
   t.end()
 })
 
-test('a row that takes over what nobody was named for begins when that did', (t) => {
+test('a row that replaces one without a caller keeps its first time', (t) => {
   const rows = createDenialRows()
   const at = (second: number) => `2026-01-01T00:00:0${second}Z`
   const denial = (count: number, comm: string) =>
@@ -108,7 +108,7 @@ test('a row that takes over what nobody was named for begins when that did', (t)
   t.end()
 })
 
-test('one of very many refused calls that grows is not counted twice', (t) => {
+test('a denial that grows among very many is not counted twice', (t) => {
   const grown: string[] = []
   const denials = createDenials(createLogger('test', { write: () => undefined }), (one, added) =>
     grown.push(`${one.instance} +${added}`)
@@ -130,7 +130,7 @@ test('one of very many refused calls that grows is not counted twice', (t) => {
   t.end()
 })
 
-test('what no room is left for is not known any more', (t) => {
+test('a full table forgets the oldest rows and moves the time since which denials are known', (t) => {
   const rows = createDenialRows({ since: '2026-01-01T00:00:00.000Z', rows: [], runs: {} })
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 1, 0, second)).toISOString()
   const add = (nr: number) =>

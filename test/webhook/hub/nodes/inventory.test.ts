@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { Inventory } from '../../../../src/api/gen/hub.js'
 import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
 
-test('a list from its beginning is the newest, whatever the clock of its node says', (t) => {
+test("a list that starts over is the newest, whatever the node's clock", (t) => {
   const inventory = createInventory()
   const take = (generation: number, first: boolean, ...keys: string[]) => {
     const containers = keys.map((key) => ({ key, container: { id: key, name: key } }))

@@ -4,7 +4,7 @@ import { ContainerRef } from '../../../../src/api/gen/hub.js'
 import { profileKey } from '../../../../src/rules/profile-state.js'
 import { objectNameOf, ownerOf, targetOf } from '../../../../webhook/hub/nodes/workload.js'
 
-test('which profile a container is learned into', (t) => {
+test('the profile that learns from a container', (t) => {
   const owners: [string, Record<string, string>, string, string][] = [
     ['web-7d4b9c6f5-x2x9z', { 'pod-template-hash': '7d4b9c6f5' }, 'Deployment', 'web'],
     [

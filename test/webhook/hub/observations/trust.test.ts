@@ -8,12 +8,16 @@ import {
   createCardinality,
   defaultLimits
 } from '../../../../webhook/hub/observations/cardinality.js'
-import { bearerOf, cachedReview, type Identity } from '../../../../webhook/hub/stream/identity.js'
-import { readObservation } from '../../../../webhook/hub/observations/observations.js'
+import {
+  bearerOf,
+  cachedReview,
+  type SatelliteIdentity
+} from '../../../../webhook/hub/stream/identity.js'
+import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { withLearned } from '../../../../webhook/hub/observations/learned-status.js'
 import { createPodCheck, type PlacedPod } from '../../../../webhook/hub/observations/pod-check.js'
-import { withVerdict } from '../../../../webhook/hub/status/profile-status.js'
-import { createRefusals } from '../../../../webhook/hub/stream/refusals.js'
+import { withOutcome } from '../../../../webhook/hub/status/profile-status.js'
+import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { collectLog, observationOf } from '../rig.js'
 
 const web: PlacedPod = {
@@ -45,7 +49,7 @@ const containerOf = (more: Partial<ContainerRef> = {}) =>
     ...more
   })
 
-test('an ephemeral container teaches no profile: what it used is a session', async (t) => {
+test('what an ephemeral container used counts as a session, and is not learned', async (t) => {
   const containers: PlacedPod['containers'] = [
     { name: 'setup', kind: 'init' },
     { name: 'app', kind: 'container' },
@@ -78,7 +82,7 @@ test('an ephemeral container teaches no profile: what it used is a session', asy
   }
 })
 
-test('whose an observation is, the API server says', async (t) => {
+test('the API server decides which profile an observation is for', async (t) => {
   const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: web, u2: labelled, mirror: { ...web, name: 'static-1' } })
   const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
@@ -129,7 +133,7 @@ test('whose an observation is, the API server says', async (t) => {
   t.match(readObservation(observationOf('node-a/b/1', ['read']), 'node-a'), { id: 'node-a/b/1' })
 })
 
-test('how much satellites may make the hub keep', (t) => {
+test('limits on what the hub keeps of what satellites report', (t) => {
   const limits = {
     ...defaultLimits,
     newProfilesAtOnce: 3,
@@ -160,21 +164,21 @@ test('how much satellites may make the hub keep', (t) => {
 
   const { logger, lines } = collectLog()
   let now = 0
-  const refusals = createRefusals(logger, () => now)
+  const refusals = createRejections(logger, () => now)
   for (let n = 0; n < 1000; n += 1)
     refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
   now = 20_000
   refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
   t.equal(refusals.counts()['pod-unknown'], 1001)
-  t.match(lines, [{ reason: 'pod-unknown', node: 'a' }, { unsaid: 999 }])
+  t.match(lines, [{ reason: 'pod-unknown', node: 'a' }, { unlogged: 999 }])
   t.equal(lines.length, 2)
   t.end()
 })
 
-test('tokens are asked about once, and not in floods', async (t) => {
+test('a token is reviewed once, and reviews are limited', async (t) => {
   let now = 0
   let asked = 0
-  const answers: Record<string, Identity> = {
+  const answers: Record<string, SatelliteIdentity> = {
     long: { node: 'a', by: 'token', expiresAtMs: 3_600_000 },
     short: { node: 'a', by: 'token', expiresAtMs: 5000 }
   }
@@ -217,7 +221,7 @@ test('tokens are asked about once, and not in floods', async (t) => {
   }
 })
 
-test('an approval is about what it was given for', (t) => {
+test('an approval is valid only for the content that was approved', (t) => {
   const at = '2026-11-24T10:00:00.000Z'
   const seccomp = {
     defaultAction: 'SCMP_ACT_ERRNO' as const,
@@ -264,10 +268,10 @@ test('an approval is about what it was given for', (t) => {
     audit: `sha256:${'b'.repeat(64)}`,
     readiness: { ready: 1, total: 1, waiting: [], failed: [] }
   }
-  const recorded = withVerdict(bound, rendered, at, true)
+  const recorded = withOutcome(bound, rendered, at, true)
   t.match(recorded.status?.approvals, [{ by: 'olga', revision: rendered.digest }])
   t.equal(recordedApprovals(recorded, 'later', true), recorded.status?.approvals, 'once')
-  t.match(withVerdict(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
-  t.equal(withVerdict(profile, rendered, at).status?.approvals, undefined, 'not outside a cluster')
+  t.match(withOutcome(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
+  t.equal(withOutcome(profile, rendered, at).status?.approvals, undefined, 'not outside a cluster')
   t.end()
 })

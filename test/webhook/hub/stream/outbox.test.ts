@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { createOutbox } from '../../../../webhook/hub/stream/outbox.js'
 
-test('messages to a satellite, as fast as it takes them', async (t) => {
+test('messages go to a satellite as fast as it reads them', async (t) => {
   const taken: (() => void)[] = []
   const outbox = createOutbox((_message, callback) => taken.push(callback))
   let left = 3

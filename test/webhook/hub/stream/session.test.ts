@@ -9,7 +9,7 @@ import type { Store } from '../../../../src/store/store.js'
 import { profileOf } from '../../../src/store/contract.js'
 import { collectLog, createRig, nodeStatus, observationOf, until } from '../rig.js'
 
-test('who may talk: foreign authorities, other names, no certificate', async (t) => {
+test('authentication: foreign authorities, other names, no certificate', async (t) => {
   const rig = await createRig()
   t.teardown(() => rig.dispose())
   const hub = await rig.hub()
@@ -17,7 +17,10 @@ test('who may talk: foreign authorities, other names, no certificate', async (t)
   const foreign = join(rig.dir, 'foreign')
   const stranger = await rig.clientTls('node-x', foreign)
   await rig.uplink(port, 'node-x', { tls: { ...stranger, ca: rig.serverTls.ca } })
-  t.match(await rig.log.seen(/connection refused/), { code: 'UNAUTHENTICATED', peerName: 'node-x' })
+  t.match(await rig.log.seen(/connection rejected/), {
+    code: 'UNAUTHENTICATED',
+    peerName: 'node-x'
+  })
   await rig.log.seen(/no hub: the hub cut the connection/)
 
   await rig.uplink(port, 'node-y', { tls: await rig.clientTls('node-z') })
@@ -62,7 +65,7 @@ test('acks come after the write is durable, never before', async (t) => {
   const hub = await rig.hub({ store: held })
   const uplink = await rig.uplink(hub.address.port, 'node-a', { timing: { flushMs: 100 } })
   uplink.offer(observationOf('node-a/b/1', ['read']))
-  await rig.log.seen(/observations wait: injected/)
+  await rig.log.seen(/observations not written: injected/)
   await uplink.flush()
   t.equal(uplink.backlog().waiting, 1, 'a failed write is not acked')
   await rig.store.apply('SeccompProfile', profileOf('default', 'web'))
@@ -140,7 +143,7 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
   const silent = await open('silent')
   silent.call.resume()
   silent.hello()
-  t.match(await rig.log.seen(/is silent/), { node: 'silent' })
+  t.match(await rig.log.seen(/sent no heartbeat/), { node: 'silent' })
   await silent.failed
 
   const large = await open('large')

@@ -5,15 +5,15 @@ import type { ClusterView } from '../cluster/watch/cluster-view.js'
 import type { ObjectCache } from './object-cache.js'
 import type { StateSource } from './state-source.js'
 
-/** Keeps the one snapshot that decisions read, rebuilt when rules, readiness, nodes or namespaces change. */
-export interface SnapshotFeed {
+/** SnapshotStore holds the snapshot that decisions read; it is rebuilt when rules, readiness, nodes or namespaces change. */
+export interface SnapshotStore {
   current(): Snapshot
-  /** Called after each new snapshot. Returns how to stop. */
+  /** Calls the listener after each new snapshot. Returns a function that stops this. */
   onChange(listener: () => void): () => void
   stop(): void
 }
 
-/** The states with nodes that came after they were worked out: such a node has no file yet. */
+/** Adds nodes to the states that joined after the states were computed: such a node has no file yet. */
 export function withNewcomers(
   states: readonly ProfileState[],
   nodes: Iterable<string>,
@@ -54,17 +54,17 @@ function withoutLadder(
 }
 
 /**
- * Follows the objects, the states of profiles and, in a cluster, nodes and namespaces. Changes are
- * coalesced for `debounceMs`, then the new snapshot replaces the old one in one assignment, so a
- * decision sees either all of a change or none of it.
+ * Starts a store that follows the objects, the states of profiles and, in a cluster, nodes and namespaces. Changes
+ * are collected for `debounceMs`, then the new snapshot replaces the old one in one assignment, so a decision sees
+ * either all of a change or none of it.
  */
-export function startSnapshotFeed(
+export function startSnapshotStore(
   objects: ObjectCache,
   states: StateSource,
   options: NonNullable<SnapshotSource['options']>,
   view?: ClusterView,
   debounceMs = 20
-): SnapshotFeed {
+): SnapshotStore {
   const listeners = new Set<() => void>()
   const build = (): Snapshot => {
     const nodes = new Map<string, NodeFacts>(view?.nodes())

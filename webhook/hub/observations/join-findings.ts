@@ -1,25 +1,28 @@
 import { mergeArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
 import { unionSets } from '../../../src/syscalls/syscall-set.js'
-import { type Finding, knownEvents } from './observations.js'
+import { type ObservationFinding, knownEvents } from './read-observation.js'
 
-/** The later of two RFC 3339 times of one form; empty is earliest. */
+/** Returns the later of two RFC 3339 times of one form; an empty text is the earliest. */
 export function later(left: string, right: string): string {
   return left < right ? right : left
 }
 
-/** The earlier one; empty is none. */
+/** Returns the earlier of two RFC 3339 times; an empty text is no time. */
 export function earlier(left: string, right: string): string {
   if (left === '' || right === '') return left + right
   return left < right ? left : right
 }
 
-/** Events of both, in the order of an instance's life. */
+/** Returns the events of both lists, in the order of an instance's life. */
 export function joinEvents(left: readonly string[], right: readonly string[]): string[] {
   return knownEvents.filter((event) => left.includes(event) || right.includes(event))
 }
 
-/** Two findings of one instance as one that says what either says; `newer` gives what has no order. */
-export function joinFindings(older: Finding, newer: Finding): Finding {
+/** Joins two findings of one instance; fields without an order are those of `newer`. */
+export function joinFindings(
+  older: ObservationFinding,
+  newer: ObservationFinding
+): ObservationFinding {
   return {
     ...newer,
     set: unionSets(older.set, newer.set),

@@ -1,35 +1,35 @@
-/** How often one profile is written; all in milliseconds. Pure: times come in. */
-export interface RhythmTiming {
-  /** What is new is collected this long. */
+/** WriteIntervalTiming is how often one profile is written, in milliseconds. */
+export interface WriteIntervalTiming {
+  /** How long news is collected before a write. */
   coalesceMs: number
-  /** So many writes of news may follow each other; then one in `newsEveryMs`. 0: no limit. */
+  /** Writes of news that may follow each other; then there is one per `newsEveryMs`. 0: no limit. */
   newsBurst: number
   newsEveryMs: number
-  /** What brings nothing new waits this long since the last write, each time twice as long … */
+  /** How long a write without news waits after the last write, each time twice as long … */
   idleMs: number
-  /** … up to this. 0: it waits no longer than news. */
+  /** … up to this. 0: it waits as long as news. */
   longestIdleMs: number
 }
 
-/** Each upload is written as it comes: right for a folder on this machine. */
-export const steadyRhythm = { newsBurst: 0, newsEveryMs: 0, idleMs: 0, longestIdleMs: 0 } as const
+/** Timing that writes each upload as it comes: right for a folder on this machine. */
+export const steadyWrites = { newsBurst: 0, newsEveryMs: 0, idleMs: 0, longestIdleMs: 0 } as const
 
-/** For an API server: news at once while there are few, the rest by and by. */
-export const sparingRhythm = {
+/** Timing for an API server: the first news is written at once, the rest at growing intervals. */
+export const sparingWrites = {
   newsBurst: 8,
   newsEveryMs: 180_000,
   idleMs: 5000,
   longestIdleMs: 3_600_000
 } as const
 
-export interface Rhythm {
-  /** How long to wait before writing what came now. */
+export interface WriteInterval {
+  /** Returns how long to wait before writing what came now. */
   wait(isNews: boolean, now: number): number
   wrote(isNews: boolean, now: number): void
 }
 
-/** The rhythm of one profile: quick at the beginning of a life, and ever slower as it repeats itself. */
-export function createRhythm(timing: RhythmTiming): Rhythm {
+/** Creates the write interval of one profile: short at first, and longer while nothing new comes. Pure: callers pass times. */
+export function createWriteInterval(timing: WriteIntervalTiming): WriteInterval {
   const { coalesceMs, newsBurst, newsEveryMs, idleMs, longestIdleMs } = timing
   let tokens = newsBurst
   let refilledAt: number | undefined

@@ -1,11 +1,11 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { Store } from '../../../../src/store/store.js'
-import type { Verdict } from '../../../../webhook/hub/status/profile-status.js'
-import { createVerdictWriter, unwritten } from '../../../../webhook/hub/revisions/verdict-writer.js'
+import type { ProfileOutcome } from '../../../../webhook/hub/status/profile-status.js'
+import { createStatusWriter, unwritten } from '../../../../webhook/hub/revisions/status-writer.js'
 import { collectLog } from '../rig.js'
 
-test('a verdict that came too late is not taken for written', async (t) => {
+test('an outcome for an older spec does not count as written', async (t) => {
   const profile: SeccompProfile = {
     apiVersion: 'secco.dev/v1alpha1',
     kind: 'SeccompProfile',
@@ -20,19 +20,19 @@ test('a verdict that came too late is not taken for written', async (t) => {
     }
   } as unknown as Store
   let isCurrent = false
-  const writer = createVerdictWriter<typeof unwritten & { profile: SeccompProfile }>({
+  const writer = createStatusWriter<typeof unwritten & { profile: SeccompProfile }>({
     ...{ store, logger: collectLog().logger, countMs: 0, retryMs: 10 },
     isCurrent: () => isCurrent,
     again: () => undefined
   })
   t.teardown(() => writer.close())
   const one = { ...unwritten, profile }
-  const verdict: Verdict = { state: 'unapproved' }
-  await writer.write(one, verdict)
-  t.equal(written, 0, 'the profile had been changed meanwhile')
+  const outcome: ProfileOutcome = { state: 'unapproved' }
+  await writer.write(one, outcome)
+  t.equal(written, 0, 'the profile has changed meanwhile')
   isCurrent = true
-  await writer.write(one, verdict)
-  t.equal(written, 1, 'the same verdict, about what it is now')
-  await writer.write(one, verdict)
-  t.equal(written, 1, 'once')
+  await writer.write(one, outcome)
+  t.equal(written, 1, 'the outcome is about the current spec')
+  await writer.write(one, outcome)
+  t.equal(written, 1, 'the same outcome is written once')
 })

@@ -1,39 +1,41 @@
-import type { Refused as RefusedCalls, SatelliteMessage } from '../../../src/api/gen/hub.js'
+import type { Refused as NodeDenials, SatelliteMessage } from '../../../src/api/gen/hub.js'
 import { denialsOf } from '../denials/denial.js'
 import type { Denials } from '../denials/denials.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { FleetInventory } from '../nodes/inventory.js'
 import type { PodCheck } from './pod-check.js'
-import type { Refusals } from '../stream/refusals.js'
+import type { Rejections } from '../stream/rejections.js'
 import type { FleetSets } from '../nodes/used-sets.js'
 import { type Target, targetOf } from '../nodes/workload.js'
 
-export interface ReportsOptions {
+export interface NodeReportsOptions {
   inventory: FleetInventory
   sets: FleetSets
   denials: Denials
-  refusals: Refusals
-  /** In a cluster: whose a container is, by the API server's word. */
+  rejections: Rejections
+  /** In a cluster: finds the workload of a container from what the API server knows. */
   podCheck?: PodCheck
   podOf: (uid: string) => KnownPod | undefined
 }
 
 type Body = NonNullable<SatelliteMessage['body']>
-/** What a node says of what runs on it now; nothing of it is acked, all of it is said again. */
-export type Report = Extract<Body, { $case: 'inventory' | 'used' | 'refused' }>
+/** NodeReport is what a node reports of its running containers. It is not acked: the node sends all of it again. */
+export type NodeReport = Extract<Body, { $case: 'inventory' | 'used' | 'refused' }>
 
-/** Longest name of an instance that is taken. */
+/** The longest id of an instance that is accepted. */
 const longestId = 512
 
-export function isReport(body: Body): body is Report {
+export function isNodeReport(body: Body): body is NodeReport {
   return body.$case === 'inventory' || body.$case === 'used' || body.$case === 'refused'
 }
 
-/** Takes in what a node tells of its containers: what they are, what they used, what they were refused. */
-export function createReports(options: ReportsOptions): (node: string, report: Report) => void {
-  const { inventory, sets, denials, refusals, podCheck, podOf } = options
+/** Returns a function that stores a node's report of its containers: what they are, what they used and what was denied. */
+export function createNodeReports(
+  options: NodeReportsOptions
+): (node: string, report: NodeReport) => void {
+  const { inventory, sets, denials, rejections, podCheck, podOf } = options
 
-  function refusedCalls(node: string, { containers }: RefusedCalls): void {
+  function noteDenials(node: string, { containers }: NodeDenials): void {
     const lastSeen = new Date().toISOString()
     for (const { instance: id, container, revision, denied } of containers) {
       if (container === undefined || id === '' || id.length > longestId) continue
@@ -45,7 +47,7 @@ export function createReports(options: ReportsOptions): (node: string, report: R
         continue
       }
       void podCheck.check(node, container).then((answer) => {
-        if ('reason' in answer) refusals.note(answer, { node, id })
+        if ('reason' in answer) rejections.note(answer, { node, id })
         else note(answer)
       })
     }
@@ -54,7 +56,7 @@ export function createReports(options: ReportsOptions): (node: string, report: R
   return (node, report) => {
     if (report.$case === 'inventory') {
       inventory.take(node, report.value, new Date().toISOString())
-    } else if (report.$case === 'refused') refusedCalls(node, report.value)
+    } else if (report.$case === 'refused') noteDenials(node, report.value)
     else {
       for (const set of report.value.sets) {
         const id = `${node}/${set.key}`

@@ -13,18 +13,18 @@ import { type Target, targetOf } from '../nodes/workload.js'
 
 export const parts = ['entry', 'probe', 'session'] as const
 export type Part = (typeof parts)[number]
-/** In the order of an instance's life. */
+/** Events in the order of an instance's life. */
 export const knownEvents = ['start', 'serve', 'reload', 'probe', 'stop'] as const
 
-/** What an observation says, checked, with everything that could not be understood left out. */
-export interface Finding {
+/** ObservationFinding is the checked content of an observation, without the parts that could not be read. */
+export interface ObservationFinding {
   target: Target
   id: string
   sequence: number
   part: Part
-  /** What succeeded at least once, or was let through and logged. */
+  /** Syscalls that succeeded at least once, or were allowed and logged. */
   set: SyscallSet
-  /** Parts of `set`: used before the instance was ready, and after. */
+  /** Parts of `set`: the syscalls used before the instance was ready, and after. */
   startup: SyscallSet
   serving: SyscallSet
   arguments: LearnedArgument[]
@@ -39,11 +39,11 @@ export interface Finding {
   lost: number
   events: string[]
   denials: Denial[]
-  /** What was left out and why. */
+  /** The parts that were left out, and why. */
   dropped: string[]
 }
 
-/** The longest name of a real call has 28 characters. */
+/** The longest name of a real syscall has 28 characters. */
 const syscallForm = /^[a-z0-9_]{1,32}$/
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const mostNames = 1024
@@ -73,8 +73,8 @@ function countsOf(observation: Observation, dropped: string[]): SyscallCounts {
 }
 
 /**
- * Counts without what never succeeded: a refused call must not turn up among what a person is asked
- * to approve. SCMP_ACT_LOG let the call through. A denial that names no ABI counts for each of them.
+ * Returns the counts without syscalls that never succeeded: a person must not be asked to approve a denied syscall.
+ * SCMP_ACT_LOG allows the syscall. A denial without an ABI counts for each of them.
  */
 function succeeded(counts: SyscallCounts, denied: Observation['denied']): SyscallCounts {
   const refused = denied.filter(
@@ -94,7 +94,7 @@ function succeeded(counts: SyscallCounts, denied: Observation['denied']): Syscal
   return left
 }
 
-/** Without the calls that nobody can tell from refused ones. */
+/** Returns the counts without the syscalls that cannot be distinguished from denied ones. */
 function provable(counts: SyscallCounts, unproven: readonly AbiNames[]): SyscallCounts {
   const left: SyscallCounts = { ...counts }
   for (const { abi, names } of unproven) {
@@ -105,12 +105,12 @@ function provable(counts: SyscallCounts, unproven: readonly AbiNames[]): Syscall
   return left
 }
 
-/** Says what of an observation is not learned because nothing shows that it was let through. */
+/** Describes the syscalls that are not learned because nothing shows that a filter allowed them. */
 function unprovenText(unproven: readonly AbiNames[]): string[] {
   return unproven.flatMap(({ abi, names }) =>
     isAbi(abi) && names.length > 0
       ? [
-          `${abi}: not learned, for nothing shows that a filter let them through: ${names
+          `${abi}: not learned, because nothing shows that a filter allowed them: ${names
             .filter((name) => syscallForm.test(name))
             .slice(0, 16)
             .join(', ')}`
@@ -119,7 +119,7 @@ function unprovenText(unproven: readonly AbiNames[]): string[] {
   )
 }
 
-/** Those of `names` that are in `set`: a phase must not bring back what was refused or is no name. */
+/** Returns the names that are in `set`: a phase must not add denied syscalls or invalid names. */
 function phaseOf(names: readonly AbiNames[], set: SyscallSet): SyscallSet {
   const phase: SyscallSet = {}
   for (const one of names) {
@@ -141,7 +141,7 @@ function valuesOf(values: readonly string[]): string[] {
     .map((value) => BigInt(value).toString())
 }
 
-/** Of calls in `set` alone: what a refused call had is not learned. */
+/** Returns the arguments of syscalls in `set`: those of denied syscalls are not learned. */
 function argumentsOf(observation: Observation, set: SyscallSet): LearnedArgument[] {
   const learned = observation.arguments.slice(0, mostNames).flatMap((one): LearnedArgument[] => {
     const { abi, name, index } = one
@@ -158,27 +158,27 @@ function partOf(text: string): Part {
   return parts.find((part) => part === text) ?? 'entry'
 }
 
-/** The runtime with the version that its node reports. */
+/** Returns the runtime with the version that its node reports. */
 function runtimeOf(name: string, status: NodeStatus | undefined): string {
   const version = status?.runtimes.find((one) => one.name === name)?.version ?? ''
   return (version === '' ? name : `${name} ${version}`).slice(0, longestLabel)
 }
 
 /**
- * Reads an observation of a node. Anything may be in it: unknown ABIs and names that are no syscall
- * names are left out and said. A string says why nothing of it can be used. `given`: where it goes by
- * better knowledge than the satellite's.
+ * Reads an observation of a node. It can hold anything: unknown ABIs and invalid names are left out and listed in
+ * `dropped`. Returns a text when nothing can be used: the reason.
+ * @param given the target, when the API server knows it better than the satellite
  */
 export function readObservation(
   observation: Observation,
   node: string,
   status?: NodeStatus,
   given?: Target
-): Finding | string {
+): ObservationFinding | string {
   const { container } = observation
   if (observation.id === '' || observation.id.length > longestText)
-    return `id: accepted are 1 to ${longestText} characters`
-  // Another node's evidence is not this one's to change.
+    return `id: must have 1 to ${longestText} characters`
+  // A node must not change the evidence of another one.
   const own = `${node}/`
   const id = observation.id.startsWith(own) ? observation.id : own + observation.id
   if (container === undefined) return 'container: is missing'

@@ -7,13 +7,13 @@ import { fromBitmap } from '../../../../src/syscalls/bitmap.js'
 import { mergeArguments } from '../../../../src/seccomp/arguments/merge-arguments.js'
 import type { SyscallSet } from '../../../../src/syscalls/syscall-set.js'
 import { mostInstances, withFindings } from '../../../../webhook/hub/observations/evidence.js'
-import type { Finding } from '../../../../webhook/hub/observations/observations.js'
+import type { ObservationFinding } from '../../../../webhook/hub/observations/read-observation.js'
 import { profileOf } from '../../../src/store/contract.js'
 import { runs } from '../../../helpers/fuzz.js'
 
 const time = '2026-11-24T10:00:00.000Z'
 
-test('findings merge the same in any order, any number of times', (t) => {
+test('findings give the same result in any order, any number of times', (t) => {
   const target = {
     ref: { namespace: 'default', name: 'web' },
     workload: { kind: 'Container', name: 'web' }
@@ -33,7 +33,7 @@ test('findings merge the same in any order, any number of times', (t) => {
   type Given = typeof finding extends fc.Arbitrary<infer T> ? T : never
   const setOf = (abi: Abi, given: string[]): SyscallSet =>
     given.length === 0 ? {} : { [abi]: [...given].sort() }
-  const toFinding = (g: Given): { node: string; finding: Finding } => ({
+  const toFinding = (g: Given): { node: string; finding: ObservationFinding } => ({
     node: g.node,
     finding: {
       target,

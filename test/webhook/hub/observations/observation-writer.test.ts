@@ -5,8 +5,8 @@ import { SeccoError } from '../../../../src/lib/errors.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import type { Store } from '../../../../src/store/store.js'
 import { clusterTiming } from '../../../../webhook/hub/hub-timing.js'
-import { createIntake } from '../../../../webhook/hub/observations/intake.js'
-import { readObservation } from '../../../../webhook/hub/observations/observations.js'
+import { createObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
+import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { observationOf } from '../rig.js'
 
 const silent = createLogger('test', collectLogStream())
@@ -34,7 +34,12 @@ test('fifty instances of one workload cost the API server tens of writes in a da
       return Promise.resolve(after)
     }
   } as unknown as Store
-  const intake = createIntake(store, silent, { ...clusterTiming, retryMs: 1000 }, () => profile)
+  const intake = createObservationWriter(
+    store,
+    silent,
+    { ...clusterTiming, retryMs: 1000 },
+    () => profile
+  )
   const began = Date.now()
   const day = 86_400_000
   const names = Array.from({ length: 90 }, (_, at) => `call_${at}`)

@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/lib/log.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import { admit } from '../../../webhook/admission/admit.js'
-import { createAnswers } from '../../../webhook/admission/answers.js'
+import { createReviewCache } from '../../../webhook/admission/review-cache.js'
 import { bodyText, parseText } from '../../../webhook/admission/parse-body.js'
 import { runs } from '../../helpers/fuzz.js'
 import { testRule } from '../../helpers/rules.js'
@@ -45,7 +45,7 @@ function answers(limits?: { entries: number; length: number }) {
       done()
     }
   })
-  const made = createAnswers(createLogger('webhook', sink), limits)
+  const made = createReviewCache(createLogger('webhook', sink), limits)
   return { made, lines }
 }
 
@@ -72,7 +72,7 @@ test('pods of one workload get the same answer, each with its own uid', (t) => {
   t.end()
 })
 
-test('what makes a difference is decided anew', (t) => {
+test('a review that differs is decided again', (t) => {
   const { made } = answers()
   const base = withUid(realisticReview(), uids[0])
   made.answer(snapshot, textOf(base))
@@ -101,7 +101,7 @@ test('what makes a difference is decided anew', (t) => {
   t.end()
 })
 
-test('what cannot be told for sure is not remembered', (t) => {
+test('an ambiguous review is not remembered', (t) => {
   const good = JSON.stringify(withUid(testReview(testPod({ labels: { app: 'web' } })), uids[0]))
   const cases: [string, string][] = [
     [
@@ -144,7 +144,7 @@ test('what cannot be told for sure is not remembered', (t) => {
   t.end()
 })
 
-test('memory is bounded: the least recently used goes, long texts never come in', (t) => {
+test('memory is bounded: the least recently used answer is dropped, long texts are never kept', (t) => {
   const { made } = answers({ entries: 3, length: 4000 })
   const ask = (workload: string) =>
     made.answer(snapshot, textOf(realisticReview(workload))).repeated
@@ -158,7 +158,7 @@ test('memory is bounded: the least recently used goes, long texts never come in'
   t.end()
 })
 
-test('an answer is what deciding anew gives, whatever was asked before', (t) => {
+test('an answer is that of a new decision, whatever reviews came before', (t) => {
   const { made } = answers({ entries: 4, length: 8192 })
   const name = fc.constantFrom('a', 'b', 'c')
   fc.assert(

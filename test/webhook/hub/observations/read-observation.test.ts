@@ -1,9 +1,12 @@
 import { test } from 'tap'
 import { Observation } from '../../../../src/api/gen/hub.js'
-import { type Finding, readObservation } from '../../../../webhook/hub/observations/observations.js'
+import {
+  type ObservationFinding,
+  readObservation
+} from '../../../../webhook/hub/observations/read-observation.js'
 import { nodeStatus } from '../rig.js'
 
-test('an observation is checked, and refused calls are not learned', (t) => {
+test('an observation is checked, and denied syscalls are not learned', (t) => {
   const given = Observation.fromPartial({
     id: 'n/b/1',
     container: { name: 'web', id: 'c' },
@@ -27,7 +30,7 @@ test('an observation is checked, and refused calls are not learned', (t) => {
       { name: 'ptrace', count: 3, action: 'SCMP_ACT_LOG' }
     ]
   })
-  const finding = readObservation(given, 'n') as Finding
+  const finding = readObservation(given, 'n') as ObservationFinding
   t.same(finding.set, {
     x86_64: ['__proto__', 'ptrace', 'read', 'syscall_999'].filter((n) => n !== '__proto__')
   })
@@ -47,7 +50,7 @@ test('an observation is checked, and refused calls are not learned', (t) => {
     'n'
   )
   t.ok(
-    (partly as Finding).set.x86_64?.includes('mount'),
+    (partly as ObservationFinding).set.x86_64?.includes('mount'),
     'refused once, but let through once as well'
   )
   const rich = readObservation(
@@ -84,7 +87,7 @@ test('an observation is checked, and refused calls are not learned', (t) => {
     }),
     'n',
     nodeStatus
-  ) as Finding
+  ) as ObservationFinding
   t.match(rich, {
     ...{
       part: 'entry',

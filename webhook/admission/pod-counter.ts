@@ -1,7 +1,7 @@
 const mostWorkloads = 10_000
 
-/** Counts the pods of each workload from 0: in memory, of this process alone. */
-export function createTurns(): (workload: string) => number {
+/** Returns a function that counts the pods of each workload from 0, in the memory of this process. */
+export function createPodCounter(): (workload: string) => number {
   const turns = new Map<string, number>()
   return (workload) => {
     const turn = turns.get(workload) ?? 0

@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import type { Logger } from '../../src/lib/log.js'
+import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
+import { createDenialRows, type DenialRows } from './denials/denial-rows.js'
+import { createDenials, type Denials } from './denials/denials.js'
+import { createInventory, type FleetInventory } from './nodes/inventory.js'
+import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
+import { createNodes, type Nodes } from './nodes/nodes.js'
+import { createFleetSets, type FleetSets } from './nodes/used-sets.js'
+import { openDiscovery, type SavingDiscovery } from './observations/discovery-file.js'
+import { openRevisionFiles, type RevisionFiles } from './revisions/revision-files.js'
+
+/** HubRecords is what a hub keeps in its own folder, and what it knows of the present from its nodes. */
+export interface HubRecords {
+  readonly files: RevisionFiles
+  readonly nodes: Nodes
+  readonly nodeSaver: NodeSaver
+  readonly discovery: SavingDiscovery
+  readonly denials: Denials
+  readonly denialRows: DenialRows
+  readonly denialSaver: DenialSaver
+  /** Nodes report their containers and the sets again when they connect: neither is saved. */
+  readonly inventory: FleetInventory
+  readonly sets: FleetSets
+}
+
+const denialSaveMs = 250
+const nodeSaveMs = 1000
+
+async function openDenials(dir: string, logger: Logger) {
+  const path = join(dir, 'denials.json')
+  const denialRows = createDenialRows(await loadDenials(path, logger))
+  const denialSaver = createDenialSaver(path, denialRows.saved, denialSaveMs, logger)
+  denialRows.onNews(denialSaver.changed)
+  // The time since which denials are known is saved even when no node reports one.
+  denialSaver.changed()
+  const denials = createDenials(
+    logger,
+    (denial, added) => denialRows.grow(denial, added, new Date().toISOString()),
+    denialRows.list()
+  )
+  return { denials, denialRows, denialSaver }
+}
+
+/** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED */
+export async function openRecords(dir: string, logger: Logger): Promise<HubRecords> {
+  const files = await openRevisionFiles(dir)
+  const nodesPath = join(dir, 'nodes.json')
+  const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
+  const nodeSaver = createNodeSaver(nodesPath, () => nodes.known(), nodeSaveMs, logger)
+  const denials = await openDenials(dir, logger)
+  const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
+  const inventory = createInventory()
+  const sets = createFleetSets()
+  inventory.onChange(({ gone }) => {
+    for (const { id } of gone) sets.drop(id)
+  })
+  return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets }
+}

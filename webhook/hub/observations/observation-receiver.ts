@@ -1,0 +1,101 @@
+import type { NodeStatus, Observation } from '../../../src/api/gen/hub.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
+import type { Cardinality } from './cardinality.js'
+import type { Denials } from '../denials/denials.js'
+import type { KnownPod } from '../nodes/hub-cluster.js'
+import type { ObservationWriter } from './observation-writer.js'
+import { type ObservationFinding, readObservation } from './read-observation.js'
+import { encode } from '../stream/outbox.js'
+import type { PodCheck } from './pod-check.js'
+import type { Rejections, Rejection } from '../stream/rejections.js'
+import type { Session } from '../stream/session.js'
+import { type Target, targetOf } from '../nodes/workload.js'
+
+export interface ObservationReceiverOptions {
+  writer: ObservationWriter
+  denials: Denials
+  rejections: Rejections
+  cardinality: Cardinality
+  /** In a cluster: finds the profile of an observation from what the API server knows. */
+  podCheck?: PodCheck
+  /** Returns what is known of a pod; undefined: the observation describes its pod itself. */
+  podOf: (uid: string) => KnownPod | undefined
+  status: (node: string) => NodeStatus | undefined
+  /** Called with every observation that was accepted, for the numbers that the store does not keep. */
+  noted: (observation: Observation, finding: ObservationFinding) => void
+  /** Resolves after an attempt to write the denials that were noted until now. */
+  denialsSaved: () => Promise<void>
+  logger: Logger
+}
+
+/** ObservationReceiver acks an observation when it is durable, or rejects it with a reason. */
+export interface ObservationReceiver {
+  (session: Session, observation: Observation): void
+  reject(session: Session, observation: Observation, rejection: Rejection): void
+}
+
+export function createObservationReceiver(
+  options: ObservationReceiverOptions
+): ObservationReceiver {
+  const { writer, denials, rejections, cardinality, podCheck, logger } = options
+
+  function reject(session: Session, { id, sequence }: Observation, rejection: Rejection): void {
+    const { reason, message, retryAfter = 0 } = rejection
+    rejections.note(rejection, { node: session.node, id })
+    const value = { id, sequence, reason, message: message.slice(0, 512) }
+    session.outbox.send(
+      encode({ $case: 'observationRefused', value: { ...value, retryAfterSeconds: retryAfter } })
+    )
+  }
+
+  function accept(session: Session, observation: Observation, given: Target | undefined): void {
+    const { node } = session
+    const { id, sequence, container } = observation
+    const target = given ?? (container && targetOf(container, options.podOf(container.podUid)))
+    const finding = readObservation(observation, node, options.status(node), target)
+    if (typeof finding === 'string') {
+      reject(session, observation, { reason: 'unreadable', message: finding })
+      return
+    }
+    const { ref } = finding.target
+    const profile = profileKey(ref.namespace, ref.name)
+    const rejection = cardinality.admit(node, profile, finding.id, Date.now())
+    if (rejection !== undefined) {
+      reject(session, observation, rejection)
+      return
+    }
+    if (finding.dropped.length > 0) {
+      const dropped = finding.dropped.slice(0, 5)
+      logger.warn({ node, id, dropped }, 'parts of an observation dropped')
+    }
+    denials.note(finding.denials)
+    const saved = options.denialsSaved()
+    options.noted(observation, finding)
+    writer.offer(
+      node,
+      finding,
+      () => {
+        const ack = () => session.ack({ id, sequence })
+        // A satellite resends what is not acked: no other message has the last denials of a container that ended.
+        if (finding.denials.length === 0) ack()
+        else void saved.then(ack)
+      },
+      (message) => reject(session, observation, { reason: 'profile-full', message })
+    )
+  }
+
+  function observe(session: Session, observation: Observation): void {
+    const { container } = observation
+    if (podCheck === undefined || container === undefined) {
+      accept(session, observation, undefined)
+      return
+    }
+    void podCheck.check(session.node, container).then((answer) => {
+      if ('reason' in answer) reject(session, observation, answer)
+      else accept(session, observation, answer)
+    })
+  }
+
+  return Object.assign(observe, { reject })
+}

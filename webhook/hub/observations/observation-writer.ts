@@ -1,0 +1,281 @@
+import { apiVersion } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
+import type { Store } from '../../../src/store/store.js'
+import { withFindings } from './evidence.js'
+import { joinFindings } from './join-findings.js'
+import { withLearned } from './learned-status.js'
+import type { ObservationFinding } from './read-observation.js'
+import {
+  createWriteInterval,
+  type WriteInterval,
+  type WriteIntervalTiming
+} from './write-interval.js'
+import type { Target } from '../nodes/workload.js'
+
+interface Waiting {
+  node: string
+  finding: ObservationFinding
+  /** Called once the finding is durable. */
+  stored: () => void
+  /** Called when the finding can never be stored: the profile is full. */
+  rejected: (message: string) => void
+}
+
+/** WriteQueue holds the findings that wait to be written to one profile. */
+interface WriteQueue {
+  readonly target: Target
+  /** By node and instance; a newer finding of the same instance is joined with the older one. */
+  readonly waiting: Map<string, Waiting>
+  timer: NodeJS.Timeout | undefined
+  /** When the timer fires. */
+  due: number
+  /** Whether a waiting finding has something that the profile lacks. */
+  isNews: boolean
+  running: Promise<void> | undefined
+  failures: number
+}
+
+/** ObservationWriter writes findings to the store, one profile at a time. */
+export interface ObservationWriter {
+  offer(
+    node: string,
+    finding: ObservationFinding,
+    stored: () => void,
+    rejected?: (message: string) => void
+  ): void
+  /** Writes what waits; resolves after the attempt. */
+  flush(): Promise<void>
+  /** Flushes, and accepts nothing more. */
+  close(): Promise<void>
+}
+
+export interface ObservationWriterTiming extends WriteIntervalTiming {
+  /** The first wait after a failed write; it doubles up to half a minute. */
+  retryMs: number
+}
+
+/** Instances that wait for one profile at most: a finding that is left out is not acked, so it is resent. */
+const mostWaiting = 1024
+const longestRetryMs = 30_000
+/** The write interval of a profile starts again when nothing came for this long. */
+const forgetMs = 2 * 3_600_000
+
+/** Returns the profile that learning creates. */
+export function newProfile({ ref, workload }: Target): SeccompProfile {
+  return {
+    apiVersion,
+    kind: 'SeccompProfile',
+    // Version 0 only creates: over an object that has any version this is a CONFLICT.
+    metadata: { ...ref, resourceVersion: '0' },
+    spec: { workload }
+  }
+}
+
+async function ensureProfile(store: Store, target: Target): Promise<void> {
+  try {
+    await store.apply('SeccompProfile', newProfile(target))
+  } catch (error) {
+    // A conflict means that somebody else created it first.
+    if (!(error instanceof SeccoError) || error.code !== 'CONFLICT') throw error
+  }
+}
+
+/** Merges findings into their profile; creates the profile when it does not exist. */
+async function writeFindings(
+  store: Store,
+  target: Target,
+  findings: readonly Waiting[]
+): Promise<void> {
+  const change = (profile: SeccompProfile) =>
+    withFindings(profile, findings, new Date().toISOString())
+  try {
+    await store.update('SeccompProfile', target.ref, change)
+  } catch (error) {
+    if (!(error instanceof SeccoError) || error.code !== 'NOT_FOUND') throw error
+    await ensureProfile(store, target)
+    await store.update('SeccompProfile', target.ref, change)
+  }
+}
+
+/** WriteIntervals keeps the write interval of each profile that was used lately. */
+class WriteIntervals {
+  readonly #timing: WriteIntervalTiming
+  /** In the order of use: the first one was not used for the longest time. */
+  readonly #byProfile = new Map<string, { interval: WriteInterval; usedAt: number }>()
+
+  constructor(timing: WriteIntervalTiming) {
+    this.#timing = timing
+  }
+
+  of(key: string, now: number): WriteInterval {
+    const interval = this.#byProfile.get(key)?.interval ?? createWriteInterval(this.#timing)
+    this.#byProfile.delete(key)
+    this.#byProfile.set(key, { interval, usedAt: now })
+    for (const [oldest, { usedAt }] of this.#byProfile) {
+      if (now - usedAt < forgetMs) break
+      this.#byProfile.delete(oldest)
+    }
+    return interval
+  }
+}
+
+class QueuedObservationWriter implements ObservationWriter {
+  readonly #store: Store
+  readonly #logger: Logger
+  readonly #timing: ObservationWriterTiming
+  readonly #known: (key: string) => SeccompProfile | undefined
+  readonly #queues = new Map<string, WriteQueue>()
+  readonly #intervals: WriteIntervals
+  #isClosed = false
+
+  constructor(
+    store: Store,
+    logger: Logger,
+    timing: ObservationWriterTiming,
+    known: (key: string) => SeccompProfile | undefined
+  ) {
+    this.#store = store
+    this.#logger = logger
+    this.#timing = timing
+    this.#known = known
+    this.#intervals = new WriteIntervals(timing)
+  }
+
+  offer(
+    node: string,
+    finding: ObservationFinding,
+    stored: () => void,
+    rejected: (message: string) => void = () => undefined
+  ): void {
+    if (this.#isClosed) return
+    const { ref } = finding.target
+    const key = profileKey(ref.namespace, ref.name)
+    const queue = this.#queueOf(key, finding.target)
+    const id = `${node} ${finding.id}`
+    const older = queue.waiting.get(id)
+    if (older === undefined && queue.waiting.size >= mostWaiting) return
+    const newer = { node, finding, stored, rejected }
+    queue.isNews ||= this.#bringsNews(key, finding)
+    this.#enqueue(queue, id, older ?? newer, older === undefined ? undefined : newer)
+    this.#schedule(key, queue)
+  }
+
+  async flush(): Promise<void> {
+    // A queue that is being written writes what waits behind the batch in the second round.
+    for (let round = 0; round < 2; round += 1) {
+      await Promise.all([...this.#queues].map(async ([key, queue]) => this.#run(key, queue)))
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.flush()
+    for (const queue of this.#queues.values()) clearTimeout(queue.timer)
+  }
+
+  #queueOf(key: string, target: Target): WriteQueue {
+    const known = this.#queues.get(key)
+    if (known !== undefined) return known
+    const queue: WriteQueue = {
+      target,
+      waiting: new Map(),
+      timer: undefined,
+      due: 0,
+      isNews: false,
+      running: undefined,
+      failures: 0
+    }
+    this.#queues.set(key, queue)
+    return queue
+  }
+
+  #bringsNews(key: string, finding: ObservationFinding): boolean {
+    const profile = this.#known(key)
+    if (profile === undefined) return true
+    const { spec, status = {} } = profile
+    return withLearned(spec, status, finding) !== status
+  }
+
+  #enqueue(queue: WriteQueue, id: string, older: Waiting, newer: Waiting | undefined): void {
+    if (newer === undefined) {
+      queue.waiting.set(id, older)
+      return
+    }
+    queue.waiting.set(id, { ...newer, finding: joinFindings(older.finding, newer.finding) })
+  }
+
+  #schedule(key: string, queue: WriteQueue): void {
+    if (queue.running !== undefined) return
+    const now = Date.now()
+    const wait =
+      queue.failures === 0
+        ? this.#intervals.of(key, now).wait(queue.isNews, now)
+        : Math.min(longestRetryMs, this.#timing.retryMs * 2 ** (queue.failures - 1))
+    if (queue.timer !== undefined && (queue.failures > 0 || queue.due <= now + wait)) return
+    clearTimeout(queue.timer)
+    queue.due = now + wait
+    queue.timer = setTimeout(() => void this.#run(key, queue), wait)
+  }
+
+  #run(key: string, queue: WriteQueue): Promise<void> {
+    clearTimeout(queue.timer)
+    queue.timer = undefined
+    queue.running ??= this.#drain(key, queue)
+    return queue.running
+  }
+
+  async #drain(key: string, queue: WriteQueue): Promise<void> {
+    const batch = [...queue.waiting]
+    const { isNews } = queue
+    queue.waiting.clear()
+    queue.isNews = false
+    try {
+      const findings = batch.map(([, waiting]) => waiting)
+      await writeFindings(this.#store, queue.target, findings)
+      queue.failures = 0
+      const now = Date.now()
+      this.#intervals.of(key, now).wrote(isNews, now)
+      for (const { stored } of findings) stored()
+    } catch (error) {
+      this.#failed(key, queue, { batch, isNews, error: toSeccoError(error) })
+    }
+    queue.running = undefined
+    if (queue.waiting.size === 0) this.#queues.delete(key)
+    else if (!this.#isClosed) this.#schedule(key, queue)
+  }
+
+  /** Puts a batch that was not written back into its queue, or rejects it when the profile is full. */
+  #failed(
+    key: string,
+    queue: WriteQueue,
+    { batch, isNews, error }: { batch: [string, Waiting][]; isNews: boolean; error: SeccoError }
+  ): void {
+    const { code, message } = error
+    queue.failures += 1
+    queue.isNews ||= isNews
+    if (queue.failures === 1) {
+      this.#logger.error({ code, profile: key }, `observations not written: ${message}`)
+    }
+    for (const [id, waiting] of batch) {
+      if (code === 'TOO_LARGE') waiting.rejected(message)
+      else this.#enqueue(queue, id, waiting, queue.waiting.get(id))
+    }
+  }
+}
+
+/**
+ * Creates a writer of findings.
+ * @param known returns the profile as the store last reported it: a finding that it already has can wait. While a
+ *   profile is not known, every finding counts as news.
+ */
+export function createObservationWriter(
+  store: Store,
+  logger: Logger,
+  timing: ObservationWriterTiming,
+  known: (key: string) => SeccompProfile | undefined = () => undefined
+): ObservationWriter {
+  return new QueuedObservationWriter(store, logger, timing, known)
+}

@@ -1,0 +1,97 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
+import type { Logger } from '../../../src/lib/log.js'
+import type { Store } from '../../../src/store/store.js'
+import { type ProfileOutcome, withOutcome } from '../status/profile-status.js'
+import { isReady } from '../nodes/readiness.js'
+
+/** WrittenStatus is what was written to the status of one profile. */
+export interface WrittenStatus {
+  /** The last outcome that was written. It is written once, so that two hubs do not overwrite each other in turns. */
+  written: string
+  /** The same without the number of nodes, and when it was written (ms). */
+  urgent: string
+  writtenAt: number
+  /** The last error of a write: each error is logged once. */
+  lastError: string
+}
+
+export const unwritten: WrittenStatus = { written: '', urgent: '', writtenAt: 0, lastError: '' }
+
+/** Returns the part of an outcome that is written at once; the number of nodes that are ready so far can wait. */
+function urgentPartOf(outcome: ProfileOutcome): unknown {
+  if (outcome.state === 'failed') return outcome.error.message
+  if (outcome.state === 'unapproved') return outcome.state
+  const { digest, audit, readiness } = outcome
+  return [digest, audit, isReady(readiness), readiness.failed]
+}
+
+function contentOf(outcome: ProfileOutcome): unknown {
+  if (outcome.state === 'failed') return outcome.error.message
+  if (outcome.state === 'unapproved') return outcome.state
+  const { ready, total, waiting, failed } = outcome.readiness
+  return [outcome.digest, outcome.audit, ready, total, waiting, failed]
+}
+
+/** Creates a writer of outcomes to the status of profiles; it writes each outcome once. */
+export function createStatusWriter<
+  One extends WrittenStatus & { profile: SeccompProfile }
+>(options: {
+  store: Store
+  logger: Logger
+  /** Time between two writes about nothing but the number of nodes; 0: each is written. */
+  countMs: number
+  retryMs: number
+  /** Returns whether the outcome is about this spec. */
+  isCurrent: (one: One, profile: SeccompProfile) => boolean
+  /** The parameter `edits` of `withOutcome`. */
+  recordEdits?: boolean
+  /** Asks for another pass. */
+  again: (ms: number) => void
+}): { write(one: One, outcome: ProfileOutcome): Promise<void>; close(): void } {
+  const { store, logger, countMs, again } = options
+  let timer: NodeJS.Timeout | undefined
+
+  /** Asks for a pass later. Calling `again(ms)` at once would make an earlier pass wait for this one. */
+  function recount(ms: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      again(0)
+    }, ms)
+  }
+
+  return {
+    async write(one, outcome) {
+      const { namespace = '', name, uid, generation } = one.profile.metadata
+      const written = JSON.stringify([uid, generation, contentOf(outcome)])
+      if (one.written === written) return
+      const urgent = JSON.stringify([uid, generation, urgentPartOf(outcome)])
+      const wait = one.writtenAt + countMs - Date.now()
+      if (one.written !== '' && one.urgent === urgent && wait > 0) {
+        recount(wait)
+        return
+      }
+      try {
+        const now = new Date().toISOString()
+        const after = await store.update('SeccompProfile', { namespace, name }, (profile) =>
+          options.isCurrent(one, profile)
+            ? withOutcome(profile, outcome, now, options.recordEdits)
+            : profile
+        )
+        // The spec has changed meanwhile: this outcome is about an older one, and an event brings the newer one.
+        if (!options.isCurrent(one, after)) return
+        Object.assign(one, { written, urgent, writtenAt: Date.now(), lastError: '' })
+      } catch (thrown) {
+        const error = toSeccoError(thrown)
+        if (error.code === 'NOT_FOUND') return
+        if (one.lastError !== error.message) {
+          logger.error({ code: error.code, namespace, profile: name }, `status: ${error.message}`)
+          one.lastError = error.message
+        }
+        // A broken document comes back as an event once somebody fixes it.
+        if (error.code !== 'STORE_CORRUPT' && error.code !== 'TOO_LARGE') again(options.retryMs)
+      }
+    },
+    close: () => clearTimeout(timer)
+  }
+}

@@ -1,0 +1,84 @@
+import { Observation, type RevisionStatus, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/lib/log.js'
+import type { Fleet } from './fleet.js'
+import type { Nodes } from './nodes/nodes.js'
+import type { HubLimits } from './observations/cardinality.js'
+import { isNodeReport, type NodeReport } from './observations/node-reports.js'
+import type { ObservationReceiver } from './observations/observation-receiver.js'
+import type { Rejections } from './stream/rejections.js'
+import type { Session } from './stream/session.js'
+import { messageSize, observationsOf } from './stream/stream-service.js'
+
+type Body = NonNullable<SatelliteMessage['body']>
+
+export interface SatelliteMessagesOptions {
+  nodes: Nodes
+  fleet: Fleet
+  observe: ObservationReceiver
+  report: (node: string, report: NodeReport) => void
+  rejections: Rejections
+  limits: Pick<HubLimits, 'observationBytes' | 'statusBytes'>
+  logger: Logger
+  /** Called when a message changed what is known of a node. */
+  nodesChanged: () => void
+}
+
+/** SatelliteMessages passes each message of a satellite to the part of the hub that it is for; limits come first. */
+export class SatelliteMessages {
+  readonly #options: SatelliteMessagesOptions
+
+  constructor(options: SatelliteMessagesOptions) {
+    this.#options = options
+  }
+
+  receive(session: Session, body: Body): void {
+    const { nodes, limits, rejections } = this.#options
+    const { node } = session
+    nodes.seen(node, new Date().toISOString())
+    const size = messageSize(body.value)
+    const observations = observationsOf(body)
+    if (observations !== undefined) {
+      for (const one of observations) this.#observation(session, one, size)
+    } else if (size > limits.statusBytes) {
+      const message = `${body.$case} of ${size} bytes`
+      rejections.note({ reason: 'status-too-large', message }, { node })
+    } else this.#status(session, body)
+  }
+
+  /** @param bytes the size of the message that the observation came in */
+  #observation(session: Session, observation: Observation, bytes: number): void {
+    const { observe, limits } = this.#options
+    const limit = limits.observationBytes
+    // Other observations can make a message large.
+    const own = bytes <= limit ? bytes : Observation.encode(observation).finish().length
+    if (own <= limit) {
+      observe(session, observation)
+      return
+    }
+    observe.reject(session, observation, {
+      reason: 'too-large',
+      message: `observation of ${own} bytes`
+    })
+  }
+
+  #status(session: Session, body: Body): void {
+    const { nodes, report, nodesChanged } = this.#options
+    if (body.$case === 'nodeStatus') {
+      nodes.status(session.node, body.value)
+      nodesChanged()
+    } else if (body.$case === 'revisionStatus') this.#revisionStatus(session, body.value)
+    else if (isNodeReport(body)) report(session.node, body)
+  }
+
+  #revisionStatus(session: Session, status: RevisionStatus): void {
+    const { nodes, fleet, logger, nodesChanged } = this.#options
+    const { node } = session
+    if (!nodes.revision(node, status)) return
+    const { namespace, profile, digest, ready, code, message } = status
+    // A file that was removed because nobody desired it is no problem.
+    const level = code === 'NOT_FOUND' ? 'info' : 'warn'
+    if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
+    fleet.reported(session, status)
+    nodesChanged()
+  }
+}

@@ -1,0 +1,73 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import type { CertificatePair } from '../../../certs/pair.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { createAuthenticator } from './authenticator.js'
+import { cachedReview, type ReviewToken } from './identity.js'
+import type { Rejections } from './rejections.js'
+import { serveSession, type SessionEvents, type SessionTiming } from './session.js'
+import { type Call, largestMessage, rejectingOversized, streamService } from './stream-service.js'
+import { type Address, openTlsListener } from './tls-listener.js'
+
+export interface HubServerOptions {
+  listen: Address
+  tls: CertificatePair
+  logger: Logger
+  timing: SessionTiming
+  rejections: Rejections
+  events: Pick<SessionEvents, 'opened' | 'message' | 'closed'>
+  /** Reviews the tokens of satellites; without it only client certificates count. */
+  reviewToken?: ReviewToken
+}
+
+/** HubServer serves the streams of satellites: gRPC behind a TLS listener. */
+export interface HubServer {
+  address: Address
+  setCertificate(pair: CertificatePair): void
+  close(): Promise<void>
+}
+
+function grpcServer(rejections: Rejections): Server {
+  const message = `a message over ${largestMessage} bytes`
+  return new Server({
+    'grpc.max_receive_message_length': largestMessage,
+    'grpc.max_concurrent_streams': 4,
+    interceptors: [
+      rejectingOversized((peer) => rejections.note({ reason: 'too-large', message }, { peer }))
+    ]
+  })
+}
+
+/** Opens the server. @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID */
+export async function openHubServer(options: HubServerOptions): Promise<HubServer> {
+  const { timing, rejections, logger, reviewToken } = options
+  const authenticator = createAuthenticator(reviewToken && cachedReview(reviewToken))
+  const server = grpcServer(rejections)
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const listener = await openTlsListener({
+    listen: options.listen,
+    tls: options.tls,
+    logger,
+    tokens: reviewToken !== undefined,
+    onConnection: (socket) => injector.injectConnection(socket),
+    onRejected: () => rejections.count('certificate')
+  })
+  const events: SessionEvents = {
+    ...options.events,
+    proven: (peer) => listener.proven(peer),
+    cut: (peer) => listener.cut(peer)
+  }
+  // In the same turn of the event loop in which the listener opened: no connection can come before this.
+  server.addService(streamService, {
+    connect: (call: Call) =>
+      serveSession(call, { timing, events, authenticator, rejections, logger })
+  })
+  return {
+    address: listener.address,
+    setCertificate: (pair) => listener.setCertificate(pair),
+    async close() {
+      await listener.close()
+      injector.destroy()
+      server.forceShutdown()
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { Logger } from '../../../src/lib/log.js'
+
+/** Reasons for rejecting something that came over a stream: a closed set, as a metric's label needs. */
+export const rejectionReasons = [
+  'no-credentials',
+  'certificate',
+  'token-expired',
+  'wrong-audience',
+  'token-invalid',
+  'wrong-account',
+  'no-node-claim',
+  'node-mismatch',
+  'unreviewed',
+  'too-large',
+  'unreadable',
+  'pod-unknown',
+  'pod-elsewhere',
+  'container-unknown',
+  'not-kubernetes',
+  'new-profiles',
+  'too-many-profiles',
+  'too-many-instances',
+  'profile-full',
+  'status-too-large'
+] as const
+export type RejectionReason = (typeof rejectionReasons)[number]
+
+/** Rejection is the reason for a rejection, for people and for the peer. */
+export interface Rejection {
+  reason: RejectionReason
+  message: string
+  /** Seconds after which a retry makes sense; undefined: never. */
+  retryAfter?: number
+}
+
+/** Rejections counts rejections and logs them, at most one line per subject and reason in ten seconds. */
+export interface Rejections {
+  note(refused: Rejection, context: { node?: string; peer?: string; id?: string }): void
+  /** Counts a rejection that was logged elsewhere. */
+  count(reason: RejectionReason): void
+  /** Returns the number of rejections since the hub started, for every reason. */
+  counts(): Readonly<Record<RejectionReason, number>>
+}
+
+/** Reasons that end the stream: the peer did not authenticate. */
+const authenticationReasons: ReadonlySet<RejectionReason> = new Set([
+  'no-credentials',
+  'token-expired',
+  'wrong-audience',
+  'token-invalid',
+  'wrong-account',
+  'no-node-claim',
+  'node-mismatch'
+])
+const repeatMs = 10_000
+const mostRemembered = 4096
+
+/** Creates the counters. Every rejection counts; of many equal ones a few are logged, with their number. `now` in ms. */
+export function createRejections(logger: Logger, now: () => number = Date.now): Rejections {
+  const counts = Object.fromEntries(rejectionReasons.map((reason) => [reason, 0])) as Record<
+    RejectionReason,
+    number
+  >
+  const logged = new Map<string, { at: number; unlogged: number }>()
+  return {
+    note({ reason, message }, { node, peer, id }) {
+      counts[reason] += 1
+      const at = now()
+      const key = `${node ?? peer?.replace(/:\d+$/, '') ?? ''} ${reason}`
+      const before = logged.get(key)
+      if (before !== undefined && at - before.at < repeatMs) {
+        before.unlogged += 1
+        return
+      }
+      if (logged.size >= mostRemembered) logged.clear()
+      logged.set(key, { at, unlogged: 0 })
+      const unlogged = before?.unlogged ?? 0
+      const more = unlogged === 0 ? {} : { unlogged }
+      const who = {
+        ...(node && { node }),
+        ...(peer && { peer }),
+        ...(id && { id: id.slice(0, 128) })
+      }
+      const code = authenticationReasons.has(reason) ? { code: 'UNAUTHENTICATED' } : {}
+      logger.warn({ ...code, ...who, reason, ...more }, `rejected: ${message.slice(0, 512)}`)
+    },
+    count: (reason) => void (counts[reason] += 1),
+    counts: () => counts
+  }
+}

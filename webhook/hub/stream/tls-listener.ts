@@ -1,0 +1,173 @@
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { type CertificatePair, checkPair } from '../../../certs/pair.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { errnoOf } from '../../../src/lib/durable-file.js'
+import type { Logger } from '../../../src/lib/log.js'
+
+export interface Address {
+  host: string
+  port: number
+}
+
+/** TlsListener is the TLS listener in front of gRPC: it decides who may connect, and logs who may not. */
+export interface TlsListener {
+  address: Address
+  /** Uses this pair for new handshakes; open connections continue. CERTIFICATE_INVALID keeps the old pair. */
+  setCertificate(pair: CertificatePair): void
+  /** Closes the connection of one peer (`address:port`, as gRPC's getPeer names it). */
+  cut(peer: string): void
+  /** Records that a peer without a certificate has authenticated in another way. */
+  proven(peer: string): void
+  close(): Promise<void>
+}
+
+export interface TlsListenerOptions {
+  listen: Address
+  tls: CertificatePair
+  logger: Logger
+  /** Whether peers may authenticate with a token instead of a certificate. */
+  tokens?: boolean
+  onConnection: (socket: TLSSocket) => void
+  /** Called for every connection that was rejected. */
+  onRejected?: () => void
+}
+
+const handshakeTimeoutMs = 10_000
+/** Connections without a certificate that may wait for their token to be accepted, and for how long. */
+const mostUnproven = 512
+const provenWithinMs = 20_000
+/** One line per address and reason in this time: a port scan must not fill the log. */
+const repeatMs = 10_000
+
+function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
+}
+
+function listen(server: Server, { host, port }: Address): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: Error) => {
+      const code = errnoOf(error) === 'EADDRINUSE' ? 'PORT_IN_USE' : 'UNAVAILABLE'
+      const hint = 'choose another address with --hub-listen, or port 0'
+      reject(new SeccoError(code, `hub ${host}:${port}: ${error.message}`, { cause: error, hint }))
+    })
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve({ host, port: (server.address() as AddressInfo).port })
+    })
+  })
+}
+
+/** Returns whether the peer presented no client certificate, as opposed to a wrong one. */
+function isBare(socket: TLSSocket): boolean {
+  return Object.keys(socket.getPeerCertificate()).length === 0
+}
+
+/** PeerConnections holds the open connections, and for how long those without a certificate may stay. */
+class PeerConnections {
+  readonly #options: TlsListenerOptions
+  readonly #unproven = new Map<string, NodeJS.Timeout>()
+  readonly #sockets = new Map<string, TLSSocket>()
+  /** When a rejection was last logged, by address and reason. */
+  readonly #logged = new Map<string, number>()
+
+  constructor(options: TlsListenerOptions) {
+    this.#options = options
+  }
+
+  accept(socket: TLSSocket): void {
+    // The stream above ends and reports a reset.
+    socket.on('error', () => undefined)
+    if (!socket.authorized && !this.#mayStayBare(socket)) {
+      const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string } }
+      const reason: unknown = socket.authorizationError
+      this.reject(socket, reason instanceof Error ? reason.message : String(reason), subject?.CN)
+      return
+    }
+    const peer = peerOf(socket)
+    this.#sockets.set(peer, socket)
+    socket.once('close', () => this.#sockets.delete(peer))
+    this.#options.onConnection(socket)
+  }
+
+  reject(socket: Socket, reason: string, peerName: string | undefined): void {
+    const address = socket.remoteAddress ?? 'unknown'
+    const now = Date.now()
+    const key = `${address} ${reason}`
+    if (now - (this.#logged.get(key) ?? 0) > repeatMs) {
+      if (this.#logged.size > 1000) this.#logged.clear()
+      this.#logged.set(key, now)
+      const fields = { code: 'UNAUTHENTICATED', address, peerName, reason }
+      this.#options.logger.warn(fields, 'connection rejected')
+    }
+    this.#options.onRejected?.()
+    socket.destroy()
+  }
+
+  proven(peer: string): void {
+    clearTimeout(this.#unproven.get(peer))
+    this.#unproven.delete(peer)
+  }
+
+  cut(peer: string): void {
+    this.#sockets.get(peer)?.destroy()
+  }
+
+  cutAll(): void {
+    for (const socket of this.#sockets.values()) socket.destroy()
+  }
+
+  #mayStayBare(socket: TLSSocket): boolean {
+    if (this.#options.tokens !== true || !isBare(socket)) return false
+    if (this.#unproven.size >= mostUnproven) return false
+    const peer = peerOf(socket)
+    const limit = setTimeout(
+      () => this.reject(socket, 'no token came in time', undefined),
+      provenWithinMs
+    )
+    this.#unproven.set(peer, limit)
+    socket.once('close', () => this.proven(peer))
+    return true
+  }
+}
+
+/**
+ * Listens with mutual TLS and passes on every connection whose certificate the authorities signed. With
+ * `tokens` it also passes on connections without a certificate, for a while, until they authenticate by token.
+ * grpc-js does not log rejected handshakes and cannot close a stalled peer's connection.
+ * @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID.
+ */
+export async function openTlsListener(options: TlsListenerOptions): Promise<TlsListener> {
+  checkPair(options.tls, 'hub certificate')
+  const connections = new PeerConnections(options)
+  const server = createServer({
+    ...options.tls,
+    requestCert: true,
+    // PeerConnections rejects, and logs the reason; Node itself would close the connection without a log line.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['h2'],
+    handshakeTimeout: handshakeTimeoutMs
+  })
+  server.on('tlsClientError', (error, socket) =>
+    connections.reject(socket, error.message, undefined)
+  )
+  server.on('secureConnection', (socket) => connections.accept(socket))
+  const address = await listen(server, options.listen)
+  server.on('error', (error) => options.logger.error({ err: error }, 'hub listener failed'))
+  return {
+    address,
+    setCertificate(pair) {
+      checkPair(pair, 'hub certificate')
+      server.setSecureContext({ ca: pair.ca, cert: pair.cert, key: pair.key })
+    },
+    cut: (peer) => connections.cut(peer),
+    proven: (peer) => connections.proven(peer),
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => resolve())
+        connections.cutAll()
+      })
+    }
+  }
+}
