@@ -32,8 +32,8 @@ function processIo(): Io {
 }
 
 /**
- * A reader that went away (`| head`) has what it wanted; what cannot be written otherwise ends the
- * program with one line instead of a stack trace.
+ * Handles errors of the output. A reader that has ended (`| head`) is no error; any other one ends the program with
+ * one line instead of a stack trace.
  */
 function watchOutput(io: Io): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -43,7 +43,7 @@ function watchOutput(io: Io): void {
         io,
         new SeccoError('WRITE_FAILED', `standard output: ${error.message}`, {
           cause: error,
-          hint: 'check the space where the output goes, and run it again'
+          hint: 'check the free space where the output goes, and run it again'
         })
       )
     )
@@ -63,30 +63,33 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-/** Every verb, with its help. The reference and the completion are made from it. */
+/** Builds every verb with its help. The reference and the completion are made from it. */
 export async function buildProgram(context: VerbContext): Promise<Command> {
   const program = new Command('secco')
-    .description('Learns, reviews, delivers, applies and verifies seccomp profiles for containers')
+    .description('learn, review, deliver, apply and verify seccomp profiles for containers')
     .version(version)
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (words) => context.io.stdout(words),
       writeErr: (words) => context.io.stderr(words),
-      // Said once, in our own form, by main().
+      // main() reports the error once, in Secco's own form.
       outputError: () => undefined
     })
     .exitOverride()
     .addOption(
-      new Option('--state <dir>', 'state folder of the embedded installation').env('SECCO_STATE')
-    )
-    .addOption(
-      new Option('--kubeconfig <file>', "work on a cluster's objects; `in-cluster` in a pod").env(
-        'SECCO_KUBECONFIG'
+      new Option('--state <dir>', 'use this state folder of the embedded installation').env(
+        'SECCO_STATE'
       )
     )
+    .addOption(
+      new Option(
+        '--kubeconfig <file>',
+        'use this cluster instead of a state folder; `in-cluster` in a pod'
+      ).env('SECCO_KUBECONFIG')
+    )
   addProgramVerbs(program, context)
-  // An agent runs for months: it does not carry what the other verbs need.
-  // The verb, not any word: a container may be called so, too.
+  // The node agent runs for months, so it does not load what the other verbs need.
+  // Only the verb counts: a container may be named `satellite` too.
   if (wordsOf(context.argv)[0] !== 'satellite') {
     const { addFurtherVerbs } = await import('./commands/further-verbs.js')
     addFurtherVerbs(program, context)
@@ -95,8 +98,8 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
 }
 
 /**
- * The verb and the words that follow it, whatever options stand before it. The program itself cannot be asked: it would
- * print its version and throw, or throw because an option lacks its value.
+ * Returns the verb and the words that follow it, whatever options stand before it. The program itself cannot parse them
+ * here: it would print its version and throw, or throw because an option lacks its value.
  */
 function wordsOf(argv: readonly string[]): string[] {
   const scout = new Command().option('--state [dir]').option('--kubeconfig [file]')
@@ -104,13 +107,13 @@ function wordsOf(argv: readonly string[]): string[] {
   return [...operands, ...unknown.filter((word) => !word.startsWith('-'))]
 }
 
-/** The code of an error: 2 for verbs whose code 1 means that something differs. */
+/** Returns the exit code of an error: 2 for verbs whose code 1 means that something differs. */
 function failureCodeOf(argv: readonly string[]): number {
   const [verb, further] = wordsOf(argv)
   return verb === 'diff' || verb === 'migrate' || (verb === 'profile' && further === 'diff') ? 2 : 1
 }
 
-/** The name of who runs this. A container may run as a user that its /etc/passwd does not have. */
+/** Returns the name of the user. A container may run as a user that its /etc/passwd does not have. */
 function userOf(env: Io['env']): string {
   try {
     return env['SUDO_USER'] ?? userInfo().username
@@ -119,7 +122,7 @@ function userOf(env: Io['env']): string {
   }
 }
 
-/** Runs one verb and returns its exit code. Whatever is thrown becomes an error message. */
+/** Runs one verb and returns its exit code. Everything that is thrown becomes an error message. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = 0
   try {
@@ -142,7 +145,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The exit code of what ended a verb: commander ends `--help` and `--version` by an error, too. */
+/** Returns the exit code for an error. commander ends `--help` and `--version` by an error too. */
 function failed(io: Io, error: unknown, failureCode: number): number {
   if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
   if (error.exitCode === 0) return 0
@@ -154,9 +157,9 @@ function failed(io: Io, error: unknown, failureCode: number): number {
 }
 
 /**
- * The `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 they differ, 2 an error;
- * for `migrate` 0 nothing to do, 1 something is, 2 an error; for `trace -- COMMAND` the command's own.
- * @param argv what follows the program's name
+ * Runs the `secco` command. Exit codes: 0 done, 1 an error; for `diff` 0 the same, 1 different, 2 an error;
+ * for `migrate` 0 nothing to do, 1 something to do, 2 an error; for `trace -- COMMAND` that of the command.
+ * @param argv the arguments after the program's name
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const io = processIo()

@@ -15,7 +15,7 @@ import { measureBase, settings } from './measure.js'
 
 type Output = 'table' | 'json' | 'yaml'
 
-/** NAME or NAME@VERSION. @throws SeccoError INVALID_ARGUMENT */
+/** Reads NAME or NAME@VERSION. @throws SeccoError INVALID_ARGUMENT */
 export function parseRuntime(text: string): RuntimeVersion {
   const [, name, version = ''] = /^([a-z0-9-]+)(?:@(\d[\w.+~-]*))?$/.exec(text) ?? []
   if (name === undefined) {
@@ -26,11 +26,11 @@ export function parseRuntime(text: string): RuntimeVersion {
   return { name, version }
 }
 
-function print(io: Io, output: 'json' | 'yaml', value: unknown): void {
+function printValue(io: Io, output: 'json' | 'yaml', value: unknown): void {
   io.stdout(output === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value))
 }
 
-/** `secco base show`: what is added to every profile, and why. */
+/** `secco base show`: lists what is added to every profile, and why. */
 export function showBase(io: Io, args: { runtime: string | undefined; output: Output }): number {
   const runtimes = args.runtime === undefined ? [] : [parseRuntime(args.runtime)]
   const [given] = runtimes
@@ -41,7 +41,7 @@ export function showBase(io: Io, args: { runtime: string | undefined; output: Ou
   }
   const names = baseOf(runtimes)
   if (args.output !== 'table') {
-    print(io, args.output, names)
+    printValue(io, args.output, names)
     return 0
   }
   io.stdout(
@@ -64,25 +64,21 @@ export interface MeasureArgs {
   signal: AbortSignal
 }
 
-/** Program name and version as `--version` of runc and crun says them. */
+/** Returns the version that `--version` of runc or crun prints. */
 async function versionOf(binary: string, name: string): Promise<string> {
   const finished = await run(binary, ['--version']).catch((cause: unknown) => {
     throw new SeccoError('RUNTIME_UNREACHABLE', `${binary} cannot be run`, { cause })
   })
   const version = new RegExp(`^${name} version (\\S+)`, 'm').exec(finished.stdout)?.[1]
   if (finished.code === 0 && version !== undefined) return version
-  throw new SeccoError(
-    'RUNTIME_UNREACHABLE',
-    `${binary} --version does not say that it is ${name}`,
-    {
-      hint: 'name the program with --binary'
-    }
-  )
+  throw new SeccoError('RUNTIME_UNREACHABLE', `${binary} --version does not report ${name}`, {
+    hint: 'name the program with --binary'
+  })
 }
 
 /**
- * `secco base measure`: what the runtime of this machine asks for, against the data that Secco ships.
- * Exit code 1 when names are missing there.
+ * `secco base measure`: compares the syscalls of this machine's runtime with the data that Secco ships.
+ * @returns 1 when syscalls are missing in the data, otherwise 0
  */
 export async function measureCommand(io: Io, args: MeasureArgs): Promise<number> {
   const { name } = parseRuntime(args.runtime)
@@ -102,7 +98,7 @@ export async function measureCommand(io: Io, args: MeasureArgs): Promise<number>
     flags: args.flags,
     runs: args.runs,
     machine: abi,
-    say: (line) => io.stderr(`${line}\n`),
+    print: (line) => io.stderr(`${line}\n`),
     signal: args.signal
   })
   const shipped = baseNames([{ name, version }])
@@ -135,7 +131,7 @@ export async function measureCommand(io: Io, args: MeasureArgs): Promise<number>
         { title: 'SHIPPED', value: (row) => (row.shipped ? 'yes' : 'NO') }
       ])
     )
-  } else print(io, args.output, result)
+  } else printValue(io, args.output, result)
   if (missing.length === 0) {
     io.stderr(
       `${name} ${version}: ${names.length} names in ${measured.starts} starts, all shipped\n`
@@ -144,7 +140,7 @@ export async function measureCommand(io: Io, args: MeasureArgs): Promise<number>
   }
   io.stderr(`${name} ${version}: not in the shipped base: ${missing.join(' ')}\n`)
   io.stderr(
-    `  next: extend a profile that allows them (spec.extends), and report them: they belong into src/seccomp/data/base/${name}.ts\n`
+    `  next: allow them in a profile that others extend (spec.extends), and report them to the makers of Secco\n`
   )
   return 1
 }

@@ -14,12 +14,12 @@ import { tinyPrograms } from './tiny-program.js'
 export interface MeasureOptions {
   /** The OCI runtime's program: a name on PATH or a path. */
   binary: string
-  /** Arguments before its verb, e.g. --cgroup-manager=disabled. */
+  /** Arguments before its verb, for example --cgroup-manager=disabled. */
   flags: readonly string[]
   /** Starts for each setting. */
   runs: number
   machine: Abi
-  say: (line: string) => void
+  print: (line: string) => void
   signal: AbortSignal
 }
 
@@ -32,9 +32,9 @@ export interface Setting {
 }
 
 export interface Measured {
-  /** Starts that were seen, of all settings. */
+  /** Starts that were recorded, in all settings. */
   starts: number
-  /** name → setting (as settingText) → starts that it was seen in. */
+  /** Syscall → setting (as settingText) → number of starts in which it was recorded. */
   seen: Map<string, Map<string, number>>
 }
 
@@ -46,7 +46,7 @@ export const settings: readonly Setting[] = [true, false].flatMap((noNewPrivileg
   [0, 1000].flatMap((uid) => [false, true].map((exec) => ({ noNewPrivileges, uid, exec })))
 )
 
-/** How long a runtime may take for one step. */
+/** Time that a runtime may take for one step. */
 const stepMs = 15_000
 
 function unavailable(cause: unknown): SeccoError {
@@ -54,17 +54,17 @@ function unavailable(cause: unknown): SeccoError {
   return new SeccoError('TRACING_UNAVAILABLE', `nothing can be measured: ${reason}`, { cause })
 }
 
-async function until<Value>(what: string, look: () => Promise<Value | undefined>): Promise<Value> {
+async function until<Value>(what: string, poll: () => Promise<Value | undefined>): Promise<Value> {
   const end = performance.now() + stepMs
   for (;;) {
-    const value = await look()
+    const value = await poll()
     if (value !== undefined) return value
     if (performance.now() > end) throw new SeccoError('UNAVAILABLE', `${what}: it took too long`)
     await delay(5)
   }
 }
 
-/** A bundle's config.json: an allow-all filter, so that counting begins where a filter would be asked. */
+/** Returns a config.json with a filter that allows everything: recording starts when a filter is installed. */
 function configOf(rootfs: string, program: string, setting: Setting): object {
   const granted = ['CAP_CHOWN', 'CAP_SETGID', 'CAP_SETUID', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
   return {
@@ -94,17 +94,17 @@ interface Place {
   options: MeasureOptions
   recorder: Recorder
   folder: string
-  /** A cgroup of our own, for runtimes that make none; undefined where there is no hierarchy. */
+  /** Our own cgroup, for runtimes that create none; undefined where there is no hierarchy. */
   cgroup: string | undefined
 }
 
-/** A container's namespace and cgroup: numbers of ended namespaces are given away at once. */
+/** A container's namespace and cgroup. The kernel reuses the numbers of ended namespaces at once. */
 interface Identity {
   mntns: number
   cgroupId: bigint | undefined
 }
 
-/** Number → count of everything counted since `from` in a container; all its parts together. */
+/** Sums the counts of a container since `from`, by syscall number, over all its parts. */
 function countsOf(recorder: Recorder, own: Identity, from: bigint): Map<number, number> {
   const sum = new Map<number, number>()
   for (const slot of recorder.slots()) {
@@ -122,7 +122,7 @@ async function runtime(place: Place, verb: string, args: readonly string[]): Pro
   const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
   const log = join(place.folder, 'log')
   const command = ['--root', join(place.folder, 'state'), '--log', log, ...flags, verb, ...args]
-  // Its streams are the container's: a pipe would stay open as long as the container lives.
+  // The container inherits the streams, so a pipe would stay open as long as the container lives.
   const options = { detachStdio: verb === 'create' }
   const finished =
     place.cgroup === undefined
@@ -130,17 +130,17 @@ async function runtime(place: Place, verb: string, args: readonly string[]): Pro
       : await run('sh', ['-c', enter, place.cgroup, binary, ...command], options)
   if (finished.code === 0) return finished.stdout
   const logged = await readFile(log, 'utf8').catch(() => '')
-  const said = (finished.stderr.trim() || logged.trim()).split('\n').at(-1) ?? ''
-  throw new SeccoError('UNAVAILABLE', `${binary} ${verb}: ${said || 'failed'}`, {
+  const reason = (finished.stderr.trim() || logged.trim()).split('\n').at(-1) ?? ''
+  throw new SeccoError('UNAVAILABLE', `${binary} ${verb}: ${reason || 'failed'}`, {
     hint: 'check that it starts containers on this machine, e.g. with --flag --cgroup-manager=disabled'
   })
 }
 
-/** Starts one container (and one exec in it) and gives the names that the runtime asked for. */
+/** Starts one container (and one exec in it) and returns the syscalls of the runtime. */
 async function measureOne(place: Place, setting: Setting, id: string): Promise<Set<string>> {
   const { recorder, folder, options } = place
   const bundle = join(folder, 'bundle')
-  // Its entry point lives until everything is read: the number of an ended namespace is given away at once.
+  // The entry point lives until everything is read, because the kernel reuses the number of an ended namespace at once.
   const config = configOf(join(folder, 'rootfs'), '/wait', setting)
   await writeFile(join(bundle, 'config.json'), JSON.stringify(config))
   const from = process.hrtime.bigint()
@@ -185,7 +185,7 @@ async function prepare(
   for (const name of ['bundle', 'rootfs', 'rootfs/proc', 'rootfs/dev', 'state']) {
     await mkdir(join(folder, name))
   }
-  // A container's user that is not root reaches its root through these.
+  // A container's user that is not root needs to pass through this folder.
   await chmod(folder, 0o755)
   await writeFile(join(folder, 'rootfs/nothing'), programs.nothing, { mode: 0o755 })
   await writeFile(join(folder, 'rootfs/wait'), programs.wait, { mode: 0o755 })
@@ -193,9 +193,9 @@ async function prepare(
 }
 
 /**
- * What an OCI runtime asks for between its filter and the first instruction of what it starts, by
- * real starts under our own recorder. The programs' own calls are left out.
- * @throws SeccoError TRACING_UNAVAILABLE, UNAVAILABLE (the runtime's own words)
+ * Measures the syscalls of an OCI runtime between its filter and the first instruction of the container's program, by
+ * real starts under our own recorder. The calls of the programs are left out.
+ * @throws SeccoError TRACING_UNAVAILABLE, UNAVAILABLE (with the message of the runtime)
  */
 export async function measureBase(options: MeasureOptions): Promise<Measured> {
   if (process.getuid?.() !== 0) throw unavailable('only root can start containers and trace them')
@@ -234,7 +234,7 @@ export async function measureBase(options: MeasureOptions): Promise<Measured> {
           measured.seen.set(name, counts.set(text, (counts.get(text) ?? 0) + 1))
         }
       }
-      options.say(`${text}: ${options.runs} starts`)
+      options.print(`${text}: ${options.runs} starts`)
     }
     return measured
   } finally {

@@ -1,9 +1,8 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
 /**
- * Static programs whose own calls are known to the last one, made without a compiler: `nothing` ends
- * at once (exit_group), `wait` stays in one call for ever (pause; ppoll where there is no pause), `ask`
- * calls getsid once before that.
+ * Static programs, made without a compiler, whose syscalls are all known: `nothing` ends at once (exit_group),
+ * `wait` stays in one call forever (pause; ppoll where there is no pause), `ask` calls getsid once before that.
  */
 export interface TinyPrograms {
   nothing: Buffer
@@ -16,7 +15,7 @@ export interface TinyPrograms {
 const headerSize = 64 + 56
 const base = 0x400000
 
-/** An ELF64 executable with one loaded segment (elf(5)): header, program header, code. */
+/** Builds an ELF64 executable with one loaded segment (elf(5)): header, program header, code. */
 function elf(machine: number, code: Uint8Array): Buffer {
   const file = Buffer.alloc(headerSize + code.length)
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])

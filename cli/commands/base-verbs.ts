@@ -14,16 +14,21 @@ function parseRuns(text: string): number {
 
 const collect = (value: string, list: string[]): string[] => [...list, value]
 
-/** `secco base show|measure`. */
+/** Adds `secco base show` and `secco base measure`. */
 export function addBaseVerbs(program: Command, context: VerbContext): void {
   const base = program
     .command('base')
-    .description('syscalls that a container needs whatever its application is')
+    .description(
+      'list or measure the syscalls that every container needs, whatever its application'
+    )
   base
     .command('show')
-    .description('each name of the base with its reason and source')
-    .option('--runtime <name[@version]>', 'only for this runtime, e.g. runc@1.3 (default: all)')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .description('list each syscall of the base with its reason and source')
+    .option(
+      '--runtime <name[@version]>',
+      'show only this runtime, for example runc@1.3 (default: all)'
+    )
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (options: { runtime?: string; output: string }) => {
       const { showBase } = await import('../base/base.js')
       const output = parseOutput(options.output, formats) as Format
@@ -31,14 +36,17 @@ export function addBaseVerbs(program: Command, context: VerbContext): void {
     })
   base
     .command('measure')
-    .description(
-      'start containers here and compare what the runtime asks for with the shipped base'
+    .description('start containers here and compare the calls of the runtime with the shipped base')
+    .requiredOption('--runtime <name>', 'measure runc or crun')
+    .option('--runs <n>', 'start this many containers for each of the eight settings', '10')
+    .option('--binary <path>', 'run this program of the runtime, when it is not on PATH')
+    .option(
+      '--flag <flag>',
+      'pass this argument before the verb of the runtime; repeatable',
+      collect,
+      []
     )
-    .requiredOption('--runtime <name>', 'runc or crun')
-    .option('--runs <n>', 'starts for each of the eight settings', '10')
-    .option('--binary <path>', "the runtime's program, when it is not on PATH")
-    .option('--flag <flag>', 'an argument before its verb, may be repeated', collect, [])
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(
       async (options: {
         runtime: string

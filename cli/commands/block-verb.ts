@@ -12,24 +12,24 @@ interface BlockOptions {
   output: string
 }
 
-/** `secco block [WHAT]`. */
+/** Adds `secco block [WHAT]`. */
 export function addBlockVerb(program: Command, context: VerbContext): void {
   program
     .command('block')
-    .description('take a syscall, or some of its arguments, out of every profile at once')
+    .description('block a syscall, or some of its arguments, in every profile at once')
     .argument(
       '[what]',
       'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: the templates'
     )
-    .option('--remove', 'give it back')
+    .option('--remove', 'remove the block')
     .option('--dry-run', 'show what would change and change nothing')
-    .option('--force', 'even what every container needs to start')
-    .option('--reason <text>', 'why, kept with the decision')
-    .option('-o, --output <format>', 'of the list: table, wide, json, yaml or name', 'table')
+    .option('--force', 'block even what every container needs to start')
+    .option('--reason <text>', 'record this reason with the decision')
+    .option('-o, --output <format>', 'print the list as table, wide, json, yaml or name', 'table')
     .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
       const { blockCommand, listBlocks } = await import('../profiles/block.js')
       const { printBlockImpact, printBlockProgress } = await import('../profiles/block-impact.js')
-      // Without a hub on this machine nothing of ours runs; a cluster's has to be asked.
+      // Without a hub on this machine nothing of Secco runs here; in a cluster a hub has to answer.
       const kubeconfig = kubeconfigOf(command)
       const find = () =>
         kubeconfig === undefined

@@ -13,15 +13,15 @@ const listOf = (text: string | undefined): string[] =>
     .map((each) => each.trim())
     .filter((each) => each !== '')
 
-/** `secco profile call NAME --allow A --refuse B`: single calls, as a click in the grid does. */
+/** Adds `secco profile call NAME --allow A --refuse B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {
   profile
     .command('call <name>')
-    .description('let single calls through, or refuse them, whatever was observed')
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .option('--allow <calls>', 'let these through, comma-separated')
-    .option('--refuse <calls>', 'do not let these through any more')
-    .requiredOption('--reason <text>', 'why, kept with the decision')
+    .description('allow or deny single syscalls, whatever was observed')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .option('--allow <calls>', 'allow these syscalls, comma-separated')
+    .option('--refuse <calls>', 'deny these syscalls, comma-separated')
+    .requiredOption('--reason <text>', 'record this reason with the decision')
     .action(
       async (
         name: string,
@@ -33,7 +33,7 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
         if (allow.length + refuse.length === 0) {
           throw new SeccoError(
             'INVALID_ARGUMENT',
-            'nothing to decide: neither --allow nor --refuse names a call'
+            'nothing to decide: neither --allow nor --refuse names a syscall'
           )
         }
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, refuse }
@@ -50,16 +50,16 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
     )
 }
 
-/** `secco profile extend NAME --add PARENT`. */
+/** Adds `secco profile extend NAME --add PARENT`. */
 export function addExtendVerb(profile: Command, context: VerbContext): void {
   profile
     .command('extend <name>')
     .description(
-      'build a profile on others, or no longer (secco get profiles --builtin lists those that come along)'
+      'add or remove parents of a profile (secco get profiles --builtin lists those that ship with Secco)'
     )
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .option('--add <profiles>', 'NAME or NAMESPACE/NAME, comma-separated')
-    .option('--remove <profiles>', 'take these away')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .option('--add <profiles>', 'add these parents: NAME or NAMESPACE/NAME, comma-separated')
+    .option('--remove <profiles>', 'remove these parents')
     .action(
       async (
         name: string,
@@ -82,7 +82,7 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
     )
 }
 
-/** `delete NAME`, the same for both kinds. */
+/** Adds `delete NAME`, which is the same for both kinds. */
 export function addDelete(
   parent: Command,
   context: VerbContext,
@@ -92,7 +92,7 @@ export function addDelete(
   parent
     .command('delete <name>')
     .description(`delete a ${kind}; running containers keep their filter`)
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', namespace)
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', namespace)
     .action(async (name: string, options: { namespace: string }, command: Command) => {
       const ref = parseRef(name, options.namespace)
       await withStore(command, context, async (store) => {

@@ -1,6 +1,6 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
-/** A verb and what may follow it, as the completion scripts need it. */
+/** A verb with the options and sub-verbs that may follow it. */
 export interface CompletionNode {
   name: string
   options: readonly string[]
@@ -9,14 +9,14 @@ export interface CompletionNode {
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
-/** Every path of verbs with the words that may follow: `secco profile` → `show approve …`. */
+/** Returns every path of verbs with the words that may follow: `secco profile` → `show approve …`. */
 function paths(node: CompletionNode, prefix = ''): { path: string; words: string[] }[] {
   const path = prefix === '' ? node.name : `${prefix} ${node.name}`
   const words = [...node.children.map((child) => child.name), ...node.options]
   return [{ path, words }, ...node.children.flatMap((child) => paths(child, path))]
 }
 
-/** For zsh too, whose `path` is PATH, and which reads `:C` in an expansion as a modifier. */
+/** Returns the script for bash. zsh uses it too: its `path` is PATH, and it reads `:C` in an expansion as a modifier. */
 function bash(root: CompletionNode): string {
   const all = paths(root)
   const known = all.slice(1).map(({ path }) => `'${path}'`)
@@ -25,7 +25,7 @@ function bash(root: CompletionNode): string {
 _secco() {
   local verbs=secco words= at
   for ((at = 1; at < COMP_CWORD; at++)); do
-    # Whatever is no verb is an option, its value or a name.
+    # A word that is no verb is an option, its value or a name.
     case "$verbs \${COMP_WORDS[at]}" in
       ${known.join(' | ')}) verbs="$verbs \${COMP_WORDS[at]}" ;;
     esac
@@ -55,7 +55,7 @@ function fish(root: CompletionNode): string {
   return `# fish completion for secco; load it with: secco completion fish | source\n${lines.join('\n')}\n`
 }
 
-/** The completion script of a shell, made from the verbs themselves. INVALID_ARGUMENT for another shell. */
+/** Returns the completion script of a shell, made from the verbs themselves. @throws SeccoError INVALID_ARGUMENT */
 export function completionScript(shell: string, root: CompletionNode): string {
   if (shell === 'bash') return bash(root)
   if (shell === 'fish') return fish(root)

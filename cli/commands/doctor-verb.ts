@@ -8,7 +8,7 @@ import { parseOutput } from '../lib/output-format.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { btfMeaning } from './program-options.js'
 
-/** The same folder as `secco up` takes: the kubelet's where there is one. */
+/** The folder of the kubelet, which `secco up` also uses where there is one. */
 const kubeletRoot = '/var/lib/kubelet'
 
 interface DoctorFlags {
@@ -20,7 +20,7 @@ interface DoctorFlags {
   btf?: string
 }
 
-/** How many nodes get a canary. @throws SeccoError INVALID_ARGUMENT */
+/** Reads how many nodes get a canary. @throws SeccoError INVALID_ARGUMENT */
 function mostNodes(text: string | undefined): number {
   if (text === undefined) return usualNodes
   if (text === 'all') return Number.POSITIVE_INFINITY
@@ -30,22 +30,26 @@ function mostNodes(text: string | undefined): number {
   })
 }
 
-/** `secco doctor`: the whole chain, proven; `--node`: what this machine lets Secco do, by trying it. */
+/** Adds `secco doctor`, which proves the whole chain; with `--node` it tries what Secco can do on this machine. */
 export function addDoctorVerb(program: Command, context: VerbContext): void {
   program
     .command('doctor')
     .description(
-      'prove the whole chain with a real canary, here or with --kubeconfig in a cluster: webhook, patch, file, kernel, denial; --node: what this node can do'
+      'prove the whole chain with a real canary, here or in a cluster: webhook, patch, file, kernel, denial'
     )
-    .option('--node', 'this node: kernel, hooks, runtimes, folders')
+    .option('--node', 'check what this node can do: kernel, hooks, runtimes, folders')
     .option(
       '--nodes <number>',
-      `with --kubeconfig: nodes that get a canary, or all (${usualNodes})`
+      `with --kubeconfig: start a canary on at most this many nodes, or on all (default: ${usualNodes})`
     )
-    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
-    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+    .option('--seccomp-root <dir>', 'use this seccomp folder of the kubelet')
+    .option(
+      '--containerd-socket <path>',
+      'connect to containerd at this socket',
+      '/run/containerd/containerd.sock'
+    )
     .option('--btf <file>', `with --node: ${btfMeaning}`)
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (flags: DoctorFlags, command: Command) => {
       const output = parseOutput(flags.output, ['table', 'json', 'yaml']) as
         | 'table'

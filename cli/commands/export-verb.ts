@@ -16,7 +16,7 @@ interface ExportOptions {
   matchLabels?: string
 }
 
-/** `app=web,tier=front` → labels. */
+/** Reads labels from `app=web,tier=front`. */
 function labelsOf(text: string): Record<string, string> {
   const pairs = text.split(',').map((pair) => /^([\w./-]{1,317})=([\w.-]{0,63})$/.exec(pair))
   if (pairs.some((pair) => pair === null)) {
@@ -27,26 +27,27 @@ function labelsOf(text: string): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => [pair?.[1] ?? '', pair?.[2] ?? '']))
 }
 
-/** `secco profile export`. */
+/** Adds `secco profile export`. */
 export function addExportVerb(profile: Command, context: VerbContext): void {
   const formats = exportFormats.join(', ')
   profile
     .command('export <name>')
     .description(
-      'the rendered profile for a runtime (oci), the operator (spo), a MutatingAdmissionPolicy with its parameters (map) or a registry (oci-artifact), or the document for another installation (yaml)'
+      'export a profile: rendered for a runtime (oci), the operator (spo), a MutatingAdmissionPolicy (map) ' +
+        'or a registry (oci-artifact), or as a document for another installation (yaml)'
     )
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .option('-o, --output <format>', formats, 'oci')
-    .option('--format <format>', 'the same as -o')
-    .option('--mode <mode>', 'audit or enforce', 'enforce')
-    .option('--out <dir>', 'write into this folder; an oci-artifact needs one')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .option('-o, --output <format>', `export as ${formats}`, 'oci')
+    .option('--format <format>', 'do the same as -o')
+    .option('--mode <mode>', 'render for audit or enforce', 'enforce')
+    .option('--out <dir>', 'write into this folder (required for oci-artifact)')
     .option(
       '--into <config.json>',
-      "oci: put it into linux.seccomp of a bundle's config.json instead"
+      'oci: write it into linux.seccomp of this config.json of a bundle instead'
     )
     .option(
       '--match-labels <labels>',
-      'map: pods with these labels, KEY=VALUE,… (default: secco.dev/profile=NAME)'
+      'map: select pods with these labels, KEY=VALUE,… (default: secco.dev/profile=NAME)'
     )
     .action(async (name: string, options: ExportOptions, command: Command) => {
       const { out, into, matchLabels } = options
@@ -54,10 +55,10 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
       const format = parseOutput(options.format ?? options.output, exportFormats, option)
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as ExportArgs['mode']
       if (matchLabels !== undefined && format !== 'map') {
-        throw new SeccoError('INVALID_ARGUMENT', '--match-labels is of --format map only')
+        throw new SeccoError('INVALID_ARGUMENT', '--match-labels needs --format map')
       }
       if (into !== undefined && (format !== 'oci' || out !== undefined)) {
-        throw new SeccoError('INVALID_ARGUMENT', '--into is of --format oci only, without --out')
+        throw new SeccoError('INVALID_ARGUMENT', '--into needs --format oci, without --out')
       }
       await withStore(command, context, (store) =>
         printOrPut(context.io, into, (io) =>

@@ -18,7 +18,7 @@ import { addTraceVerb } from './trace-verb.js'
 import { addVersionVerbs } from './version-verbs.js'
 import type { VerbContext } from './context.js'
 
-/** Every verb but the programs. */
+/** Adds every verb except the long-running programs. */
 export function addFurtherVerbs(program: Command, context: VerbContext): void {
   addInstallVerbs(program, context)
   addTraceVerb(program, context)

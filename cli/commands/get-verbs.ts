@@ -14,7 +14,7 @@ interface GetOptions {
   allNamespaces?: boolean
 }
 
-/** `secco get profiles|rules|workloads|nodes`. */
+/** Adds `secco get profiles|rules|workloads|nodes`. */
 export function addGetVerbs(program: Command, context: VerbContext): void {
   const get = program.command('get').description('list profiles, rules, workloads or nodes')
   const add = (
@@ -27,39 +27,48 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
       .command(what)
       .alias(alias)
       .description(description)
-      .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
-      .option('-n, --namespace <namespace>', 'only this namespace')
-      .option('-A, --all-namespaces', 'every namespace (the default)')
+      .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
+      .option('-n, --namespace <namespace>', 'show only this namespace')
+      .option('-A, --all-namespaces', 'show every namespace (the default)')
       .argument('[name]', 'only this one')
       .action(async (name: string | undefined, options: GetOptions, command: Command) => {
         const output = parseOutput(options.output) as Output
         const namespace = options.allNamespaces === true ? undefined : options.namespace
         await run(command, { output, namespace, name, now: context.now().getTime() })
       })
-  add('profiles', 'profile', 'profiles: what was observed and what is approved', (command, args) =>
-    withStore(command, context, (store) =>
-      getProfiles(context.io, store, {
-        ...args,
-        builtin: command.opts<{ builtin?: boolean }>().builtin === true
-      })
-    )
-  ).option('--builtin', 'those that come with Secco, for spec.extends')
-  add('rules', 'rule', 'rules: which pods get which profile', (command, args) =>
+  add(
+    'profiles',
+    'profile',
+    'list profiles: what was observed and what is approved',
+    (command, args) =>
+      withStore(command, context, (store) =>
+        getProfiles(context.io, store, {
+          ...args,
+          builtin: command.opts<{ builtin?: boolean }>().builtin === true
+        })
+      )
+  ).option('--builtin', 'list the profiles that ship with Secco, for spec.extends')
+  add('rules', 'rule', 'list rules: which pods get which profile', (command, args) =>
     withStore(command, context, (store) => getRules(context.io, store, args))
   )
   add(
     'workloads',
     'workload',
-    'workloads and where they stand: learning, approved, ready',
+    'list workloads and their state: learning, approved, ready',
     (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
   )
-  add('nodes', 'node', 'nodes: what their satellites can do and hold', async (command, args) => {
-    const { answers, missing } = await askHubs<{ items: NodeView[] }>(
-      await hubsOf(command, context),
-      '/api/v1/nodes',
-      { timeout: quickMs }
-    )
-    const nodes = mergeNodes(answers.map(({ items }) => items))
-    context.finish(getNodes(context.io, nodes, { ...args, missing }))
-  })
+  add(
+    'nodes',
+    'node',
+    'list nodes: what their satellites can do, and which revisions they have',
+    async (command, args) => {
+      const { answers, missing } = await askHubs<{ items: NodeView[] }>(
+        await hubsOf(command, context),
+        '/api/v1/nodes',
+        { timeout: quickMs }
+      )
+      const nodes = mergeNodes(answers.map(({ items }) => items))
+      context.finish(getNodes(context.io, nodes, { ...args, missing }))
+    }
+  )
 }

@@ -5,8 +5,8 @@ import { readAddresses } from '../lib/state.js'
 import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
 
 /**
- * The hubs that a verb asks, in the name of whoever called: all of the cluster with --kubeconfig, else the
- * one that runs on the state folder.
+ * Returns the hubs that a verb asks in the name of the user: every hub of the cluster with --kubeconfig, otherwise
+ * the hub that runs on the state folder.
  */
 export async function hubsOf(command: Command, context: VerbContext): Promise<Hubs> {
   const { user, io } = context

@@ -64,31 +64,43 @@ function importArgs(options: ImportOptions, context: VerbContext, by: string): I
   }
 }
 
-/** `secco import`: profiles and traces of other tools. */
+/** Adds `secco import`. */
 export function addImportVerb(program: Command, context: VerbContext): void {
   program
     .command('import')
     .description(
-      'profiles and traces of other tools as profiles of Secco: YAML on stdout, what was lost and why on stderr. A profile (oci, docker, spo, kubelet, config.json) becomes the approved part (spec.seccomp); a trace (strace, strace-count, gadget) is evidence only and becomes status.observed, unless --approve says that a person has looked at it'
+      'convert profiles and traces of other tools into profiles of Secco: YAML on stdout, losses with reasons on stderr. ' +
+        'A profile (oci, docker, spo, kubelet, config.json) becomes the approved part (spec.seccomp). A trace ' +
+        '(strace, strace-count, gadget) becomes status.observed; --approve states that a person has reviewed it'
     )
     .requiredOption(
       '-f, --file <file>',
-      "a file, '-' for standard input, or a folder of JSON files (a kubelet's seccomp folder); repeatable",
+      "read this file, '-' for standard input, or a folder of JSON files (a kubelet's seccomp folder); repeatable",
       collect
     )
-    .option('--format <format>', `auto, ${formats.join(', ')}`, 'auto')
-    .option('-o, --output <format>', 'yaml or json', 'yaml')
-    .option('--name <name>', "name of the profile (default: the source's own, or its path)")
-    .option('-n, --namespace <namespace>', "its namespace (default: the source's own, or default)")
+    .option('--format <format>', `read as auto, ${formats.join(', ')}`, 'auto')
+    .option('-o, --output <format>', 'print as yaml or json', 'yaml')
+    .option('--name <name>', "name the profile (default: the source's own name, or its path)")
+    .option(
+      '-n, --namespace <namespace>',
+      "place it in this namespace (default: the source's own, or default)"
+    )
     .option(
       '--capabilities <names>',
-      "decide docker's conditions for these, e.g. CAP_NET_ADMIN,… (default: a container's)"
+      "resolve docker's conditions for these capabilities, for example CAP_NET_ADMIN,… (default: a container's)"
     )
-    .option('--kernel <version>', "decide docker's conditions for this kernel (default: 6.1)")
-    .option('--machine <name>', 'x86_64 or aarch64: where it was recorded', machine())
-    .option('--approve', 'traces: put what was seen into spec.seccomp, too')
-    .option('--allow <names>', 'with --approve: these, although RuntimeDefault refuses them')
-    .option('--apply', 'put the result into the store (observations are added, never replaced)')
+    .option('--kernel <version>', "resolve docker's conditions for this kernel (default: 6.1)")
+    .option(
+      '--machine <name>',
+      'name the machine that recorded the trace: x86_64 or aarch64',
+      machine()
+    )
+    .option('--approve', 'traces: also put the observed syscalls into spec.seccomp')
+    .option(
+      '--allow <names>',
+      'with --approve: approve also these syscalls, which RuntimeDefault denies'
+    )
+    .option('--apply', 'apply the result to the store (observations are added, never replaced)')
     .action(async (options: ImportOptions, command: Command) => {
       const { importFiles } = await import('../profiles/import.js')
       const { io, user } = context
@@ -103,21 +115,23 @@ export function addImportVerb(program: Command, context: VerbContext): void {
     })
 }
 
-/** `secco migrate`: retired annotations become fields. */
+/** Adds `secco migrate`, which turns retired annotations into fields. */
 export function addMigrateVerb(program: Command, context: VerbContext): void {
   program
     .command('migrate')
     .description(
-      'retired seccomp annotations in manifests of pods and workloads become securityContext fields: a unified diff on stdout, and what is left for a person on stderr. Nothing changes without --write. Exit code 0: nothing to do; 1: something would change, or is left for a person; 2: a file could not be read'
+      'replace retired seccomp annotations in manifests by securityContext fields: a unified diff on stdout, and what ' +
+        'a person has to change on stderr. Nothing changes without --write. Exit code 0: nothing to do; ' +
+        '1: something would change, or a person has to change it; 2: a file could not be read'
     )
     .requiredOption(
       '-f, --file <path>',
-      'a YAML or JSON file, or a folder of them; repeatable',
+      'read this YAML or JSON file, or a folder of them; repeatable',
       collect
     )
-    .argument('[paths...]', 'more of them')
-    .option('--write', 'change the files (each whole or not at all)')
-    .option('-o, --output <format>', 'diff or json', 'diff')
+    .argument('[paths...]', 'more files or folders')
+    .option('--write', 'change the files (each completely or not at all)')
+    .option('-o, --output <format>', 'print as diff or json', 'diff')
     .action(
       async (paths: string[], options: { file: string[]; write?: boolean; output: string }) => {
         const { migrateFiles } = await import('../profiles/migrate.js')

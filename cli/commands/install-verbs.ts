@@ -8,6 +8,7 @@ import {
   defaultOptions,
   type FinalState,
   finalStates,
+  type InstallOptions,
   type TlsMode,
   tlsModes
 } from '../install/options.js'
@@ -32,98 +33,108 @@ interface InstallFlags {
   dryRun?: boolean
 }
 
-/** `secco install | kubectl apply -f -` and `secco uninstall`. */
-export function addInstallVerbs(program: Command, context: VerbContext): void {
-  program
-    .command('install')
-    .description(
-      'print what a cluster needs, for `kubectl apply -f -`; what it will touch goes to stderr'
-    )
+const installModeHelp =
+  'observe: change no pod until its namespace has the label secco.dev/mode=enabled'
+const btfHelp =
+  'read types from this BTF file, below /var/lib/secco, on nodes whose kernel has no BTF of its own'
+const readFiltersHelp =
+  'give satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel'
+const ownProfilesHelp =
+  "run Secco's own pods under the profiles that ship with it (`secco own-profile show`), or under RuntimeDefault"
+const finalStateHelp =
+  'warn about or deny a labelled pod that Secco did not patch, and a path below secco/ that was set by hand'
+
+function installOptions(command: Command): Command {
+  return command
+    .option('--mode <observe|enforce>', installModeHelp, defaultOptions.mode)
+    .option('--small', 'run webhook, hub and pages in one process (default)')
+    .option('--ha', 'run webhook and hub apart, two replicas each, with disruption budgets')
+    .option('--image <name>', 'use this image of Secco', `secco:${version}`)
     .option(
-      '--mode <observe|enforce>',
-      'observe: no pod is changed until its namespace has the label secco.dev/mode=enabled',
-      defaultOptions.mode
+      '--tls <selfsigned|cert-manager>',
+      'choose who issues the certificates',
+      defaultOptions.tls
     )
-    .option('--small', 'one process for webhook, hub and pages (default)')
-    .option('--ha', 'webhook and hub apart, two replicas each, with disruption budgets')
-    .option('--image <name>', "Secco's image", `secco:${version}`)
-    .option('--tls <selfsigned|cert-manager>', 'who makes certificates', defaultOptions.tls)
-    .option('--record <when>', recordModes.join(', '), defaultOptions.record)
+    .option('--record <when>', `record ${recordModes.join(', ')}`, defaultOptions.record)
     .option('--slots <number>', `on each node: ${slotsMeaning}`, String(defaultOptions.slots))
-    .option(
-      '--btf <file>',
-      'on nodes whose kernel has no BTF of its own: a BTF file of that kernel, below /var/lib/secco of the node'
-    )
-    .option('--startup-taint', 'new nodes take no pods until they have every file')
-    .option(
-      '--read-filters',
-      'satellites get CAP_SYS_ADMIN and no filter, to read the filters of processes back from the kernel'
-    )
-    .option(
-      '--own-profiles <on|off>',
-      "Secco's own pods run under the profiles that come with it (`secco own-profile show`), or under RuntimeDefault",
-      'on'
-    )
+    .option('--btf <file>', btfHelp)
+    .option('--startup-taint', 'keep pods off a new node until it has every file')
+    .option('--read-filters', readFiltersHelp)
+    .option('--own-profiles <on|off>', ownProfilesHelp, 'on')
     .option(
       '--allow-ignore',
-      'pods may opt out with secco.dev/ignore=true where their namespace says nothing'
+      'accept secco.dev/ignore=true on a pod whose namespace does not forbid it'
     )
-    .option(
-      '--final-state <warn|deny>',
-      'what the API server does with a labelled pod that carries nothing of Secco, or a path below secco/ set by hand',
-      defaultOptions.finalState
-    )
-    .option('--dry-run', 'only say what it would touch')
-    .action(async (flags: InstallFlags) => {
-      if (flags.ha === true && flags.small === true) {
-        throw new SeccoError('INVALID_ARGUMENT', '--ha and --small exclude each other')
-      }
-      const { runInstall } = await import('../install/install.js')
-      const options = {
-        layout: flags.ha === true ? ('ha' as const) : ('small' as const),
-        image: flags.image,
-        mode: parseOutput(flags.mode, installModes, '--mode') as InstallMode,
-        tls: parseOutput(flags.tls, tlsModes, '--tls') as TlsMode,
-        record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
-        slots: parseSlots(flags.slots),
-        btf: flags.btf,
-        startupTaint: flags.startupTaint === true,
-        readFilters: flags.readFilters === true,
-        ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
-        allowIgnore: flags.allowIgnore === true,
-        finalState: parseOutput(flags.finalState, finalStates, '--final-state') as FinalState
-      }
-      context.finish(runInstall(context.io, options, flags.dryRun === true))
-    })
+    .option('--final-state <warn|deny>', finalStateHelp, defaultOptions.finalState)
+    .option('--dry-run', 'only show what it would touch')
+}
+
+function parseFlags(flags: InstallFlags): InstallOptions {
+  if (flags.ha === true && flags.small === true) {
+    throw new SeccoError('INVALID_ARGUMENT', '--ha and --small exclude each other')
+  }
+  return {
+    layout: flags.ha === true ? 'ha' : 'small',
+    image: flags.image,
+    mode: parseOutput(flags.mode, installModes, '--mode') as InstallMode,
+    tls: parseOutput(flags.tls, tlsModes, '--tls') as TlsMode,
+    record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
+    slots: parseSlots(flags.slots),
+    btf: flags.btf,
+    startupTaint: flags.startupTaint === true,
+    readFilters: flags.readFilters === true,
+    ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
+    allowIgnore: flags.allowIgnore === true,
+    finalState: parseOutput(flags.finalState, finalStates, '--final-state') as FinalState
+  }
+}
+
+interface UninstallFlags {
+  all?: boolean
+  dryRun?: boolean
+  timeout: string
+}
+
+function parseTimeout(text: string): number {
+  const seconds = Number(text)
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000
+  throw new SeccoError('INVALID_ARGUMENT', `--timeout ${text}: must be seconds above 0`)
+}
+
+function addUninstall(program: Command, context: VerbContext): void {
   program
     .command('uninstall')
     .description('remove Secco from a cluster: the webhook configuration first, then the rest')
-    .option('--all', 'also the CRDs with every profile and rule, and the namespace')
-    .option('--dry-run', 'only say what would be deleted')
-    .option('--timeout <seconds>', 'how long each object is waited for', '60')
-    .action(
-      async (flags: { all?: boolean; dryRun?: boolean; timeout: string }, command: Command) => {
-        const seconds = Number(flags.timeout)
-        if (!Number.isFinite(seconds) || seconds <= 0) {
-          throw new SeccoError(
-            'INVALID_ARGUMENT',
-            `--timeout ${flags.timeout}: must be seconds above 0`
-          )
-        }
-        const [{ runUninstall }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
-          import('../install/uninstall.js'),
-          import('../lib/open-store.js'),
-          import('../../src/store/kubernetes-call.js')
-        ])
-        const file =
-          kubeconfigOf(command) ??
-          context.io.env['KUBECONFIG'] ??
-          join(context.io.env['HOME'] ?? '/', '.kube', 'config')
-        const call = createApiCall(await loadKubeconfig(file))
-        const options = { all: flags.all === true, dryRun: flags.dryRun === true }
-        context.finish(
-          await runUninstall(context.io, call, { ...options, timeoutMs: seconds * 1000 })
-        )
-      }
+    .option('--all', 'remove also the CRDs with every profile and rule, and the namespace')
+    .option('--dry-run', 'only show what would be deleted')
+    .option('--timeout <seconds>', 'wait this long for each object', '60')
+    .action(async (flags: UninstallFlags, command: Command) => {
+      const timeoutMs = parseTimeout(flags.timeout)
+      const [{ runUninstall }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
+        import('../install/uninstall.js'),
+        import('../lib/open-store.js'),
+        import('../../src/store/kubernetes-call.js')
+      ])
+      const file =
+        kubeconfigOf(command) ??
+        context.io.env['KUBECONFIG'] ??
+        join(context.io.env['HOME'] ?? '/', '.kube', 'config')
+      const call = createApiCall(await loadKubeconfig(file))
+      const options = { all: flags.all === true, dryRun: flags.dryRun === true, timeoutMs }
+      context.finish(await runUninstall(context.io, call, options))
+    })
+}
+
+/** Adds `secco install` (for `secco install | kubectl apply -f -`) and `secco uninstall`. */
+export function addInstallVerbs(program: Command, context: VerbContext): void {
+  installOptions(program.command('install'))
+    .description(
+      'print the objects that a cluster needs, for `kubectl apply -f -`, and on stderr what they will touch'
     )
+    .action(async (flags: InstallFlags) => {
+      const options = parseFlags(flags)
+      const { runInstall } = await import('../install/install.js')
+      context.finish(runInstall(context.io, options, flags.dryRun === true))
+    })
+  addUninstall(program, context)
 }

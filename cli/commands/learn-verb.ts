@@ -14,38 +14,38 @@ interface LearnOptions {
   timeout: string
 }
 
-/** `secco learn WORKLOAD -- COMMAND`. */
+/** Adds `secco learn WORKLOAD -- COMMAND`. */
 export function addLearnVerb(program: Command, context: VerbContext): void {
   program
     .command('learn')
     .usage('[options] WORKLOAD [-- COMMAND ARG…]')
     .description(
-      "run a workload's tests until what was observed can be trusted, and fail on calls that a baseline does not know"
+      "run a workload's tests until the evidence is complete, and fail on syscalls that are not in a baseline"
     )
     .argument('<words...>')
     .option('-n, --namespace <namespace>', 'namespace of a WORKLOAD without one', 'default')
     .option(
       '--until-confident',
-      'run the command again until the evidence is there; exit 3 when it never is'
+      'run the command again until the evidence is complete; exit 3 when it is not in time'
     )
     .option(
       '--fail-on-new <baseline.json>',
-      'exit 4 when calls were observed that this file does not name'
+      'exit 4 when a syscall was observed that this file does not name'
     )
     .option(
       '--require <items>',
-      'evidence that must be there (secco profile show lists it), comma-separated'
+      'require these items of evidence (secco profile show lists them), comma-separated'
     )
-    .option('--quiet <duration>', 'nothing new for so long', '10s')
-    .option('--timeout <duration>', 'no run begins later than this', '10m')
-    .option('-o, --output <format>', 'table, json (usable as a baseline) or yaml', 'table')
+    .option('--quiet <duration>', 'require that nothing new is observed for this long', '10s')
+    .option('--timeout <duration>', 'start no run after this time', '10m')
+    .option('-o, --output <format>', 'print as table, json (usable as a baseline) or yaml', 'table')
     .addHelpText(
       'after',
       `
 Examples:
-  # the baseline of a release
+  # Write the baseline of a release
   secco learn shop/checkout.app --until-confident -o json -- npm test > baseline.json
-  # in the pipeline of the next one
+  # Compare with it in the pipeline of the next release
   secco learn shop/checkout.app --fail-on-new baseline.json -- npm test`
     )
     .action(async (words: string[], options: LearnOptions, command: Command) => {

@@ -5,7 +5,7 @@ import { decidingCalls } from '../../src/seccomp/arguments/deciding-calls.js'
 import { applyDocuments } from '../profiles/apply.js'
 import { parseOutput } from '../lib/output-format.js'
 import { approveProfile, parseRef } from '../profiles/profile.js'
-import { type Refusal, showProfile } from '../profiles/profile-show.js'
+import { type ProfileDenial, showProfile } from '../profiles/profile-show.js'
 import { queryOf } from '../hubs/hub-api.js'
 import { mergeDenials } from '../hubs/merge/denials.js'
 import { askHubs } from '../hubs/hubs.js'
@@ -22,12 +22,12 @@ const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-/** What running hubs know was refused under a profile; nothing when none runs here. */
-async function refusalsOf(
+/** Returns the denials under a profile that the running hubs know; none when no hub runs here. */
+async function denialsOf(
   ref: ObjectRef,
   command: Command,
   context: VerbContext
-): Promise<Refusal[]> {
+): Promise<ProfileDenial[]> {
   const path = `/api/v1/denials${queryOf({ namespace: ref.namespace, profile: ref.name })}`
   try {
     const hubs = await hubsOf(command, context)
@@ -37,12 +37,12 @@ async function refusalsOf(
   } catch (thrown) {
     const { code, message, hint } = toSeccoError(thrown)
     if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return []
-    context.io.stderr(`warning: what was refused is not known: ${message}; next: ${hint}\n`)
+    context.io.stderr(`warning: denials are not known: ${message}; next: ${hint}\n`)
     return []
   }
 }
 
-/** The calls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one whose arguments decide nothing */
+/** Reads the syscalls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one without arguments to filter */
 function parseCalls(text: string | undefined): string[] {
   const calls = text === undefined ? [] : text.split(',').map((call) => call.trim())
   const known = ['default', ...decidingCalls.keys()]
@@ -53,37 +53,41 @@ function parseCalls(text: string | undefined): string[] {
   })
 }
 
-/** `secco profile show|approve|export|diff|apply`. */
+/** Adds `secco profile` and its sub-verbs. */
 export function addProfileVerbs(program: Command, context: VerbContext): void {
   const profile = program
     .command('profile')
-    .description('look at, approve, export and compare profiles')
+    .description('show, approve, export, compare and change profiles')
   const verb = (usage: string, description: string) =>
     profile
       .command(usage)
       .description(description)
-      .option('-n, --namespace <namespace>', 'namespace of a NAME without one', defaultNamespace)
+      .option(
+        '-n, --namespace <namespace>',
+        'use this namespace for a NAME without one',
+        defaultNamespace
+      )
 
-  verb('show <name>', 'what was observed, what is approved, and the evidence')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+  verb('show <name>', 'show what was observed, what is approved, and the evidence')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(
       async (name: string, options: { namespace: string; output: string }, command: Command) => {
         const output = parseOutput(options.output, formats) as Format
         const ref = parseRef(name, options.namespace)
-        const refusals = await refusalsOf(ref, command, context)
+        const denials = await denialsOf(ref, command, context)
         await withStore(command, context, (store) =>
-          showProfile(context.io, store, ref, { output, now: context.now().getTime(), refusals })
+          showProfile(context.io, store, ref, { output, now: context.now().getTime(), denials })
         )
       }
     )
   verb('approve <name>', 'approve everything that was observed; the hub delivers the revision')
-    .option('--reason <text>', 'why, kept with the approval')
+    .option('--reason <text>', 'record this reason with the approval')
     .option('--dry-run', 'show what would be added and change nothing')
     .option(
       '--arguments <calls>',
-      'let these calls through with their learned arguments only: a comma-separated list, or default'
+      'allow these syscalls with their learned arguments only: a comma-separated list, or default'
     )
-    .option('--digest <digest>', 'what was looked at (see --dry-run): approve that or nothing')
+    .option('--digest <digest>', 'approve only if the result has this digest (see --dry-run)')
     .action(
       async (
         name: string,
@@ -118,7 +122,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
   addDelete(profile, context, 'SeccompProfile', defaultNamespace)
 }
 
-/** `apply -f FILE`, the same for both kinds. */
+/** Adds `apply -f FILE`, which is the same for both kinds. */
 export function addApply(
   parent: Command,
   context: VerbContext,
@@ -127,8 +131,8 @@ export function addApply(
   parent
     .command('apply')
     .description(`create or change every ${kind} of a YAML file`)
-    .requiredOption('-f, --file <file>', "a YAML file, '-' for standard input")
-    .option('-n, --namespace <namespace>', 'namespace of documents that name none')
+    .requiredOption('-f, --file <file>', "read this YAML file, '-' for standard input")
+    .option('-n, --namespace <namespace>', 'use this namespace for documents that name none')
     .option('--dry-run', 'check the documents and change nothing')
     .action(
       async (options: { file: string; namespace?: string; dryRun?: boolean }, command: Command) => {

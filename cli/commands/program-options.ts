@@ -11,7 +11,7 @@ export const defaultRuncRoots = [
 export const kubeletRoot = '/var/lib/kubelet'
 
 export const btfMeaning =
-  'BTF file of this kernel, read where the kernel has none of its own (/sys/kernel/btf/vmlinux)'
+  'read types from this BTF file when the kernel has none of its own (/sys/kernel/btf/vmlinux)'
 
 export const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
 
@@ -24,9 +24,13 @@ export interface ListenOptions {
 
 export function listenOptions(command: Command): Command {
   return command
-    .option('--listen <host:port>', "the webhook's address", '127.0.0.1:9443')
-    .option('--hub-listen <host:port>', 'where satellites dial', '127.0.0.1:9444')
-    .option('--ui-listen <host:port>', 'pages and API, loopback only', '127.0.0.1:9445')
+    .option('--listen <host:port>', 'serve the webhook at this address', '127.0.0.1:9443')
+    .option('--hub-listen <host:port>', 'accept satellites at this address', '127.0.0.1:9444')
+    .option(
+      '--ui-listen <host:port>',
+      'serve pages and API at this address, loopback only',
+      '127.0.0.1:9445'
+    )
     .option(
       '--legacy-annotations <on|off>',
       'also write the annotations of kubelets before 1.27',
@@ -36,14 +40,18 @@ export function listenOptions(command: Command): Command {
 
 export function runtimeOptions(command: Command): Command {
   return command
-    .option('--node <name>', 'name of this node (default: the host name)')
-    .option('--seccomp-root <dir>', "the kubelet's seccomp folder")
+    .option('--node <name>', 'name this node (default: the host name)')
+    .option('--seccomp-root <dir>', 'use this seccomp folder of the kubelet')
     .option(
       '--runc-root <dir>',
-      'a runc --root to watch; repeatable (default: the usual ones)',
+      'watch this --root of runc; repeatable (default: the usual ones)',
       collect
     )
-    .option('--containerd-socket <path>', "containerd's socket", '/run/containerd/containerd.sock')
+    .option(
+      '--containerd-socket <path>',
+      'connect to containerd at this socket',
+      '/run/containerd/containerd.sock'
+    )
     .option('--slots <number>', slotsMeaning, String(slotsDefault))
     .option('--btf <file>', btfMeaning)
 }
@@ -57,5 +65,5 @@ export interface RuntimeOptions {
   btf?: string
 }
 
-/** What the recorder is opened with. @throws SeccoError INVALID_ARGUMENT */
+/** Reads the options of the recorder. @throws SeccoError INVALID_ARGUMENT */
 export const recorderOf = ({ slots, btf }: RuntimeOptions) => ({ slots: parseSlots(slots), btf })

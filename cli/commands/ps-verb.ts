@@ -12,19 +12,22 @@ interface PsOptions {
   wrong?: boolean
 }
 
-/** `secco ps`. */
+/** Adds `secco ps`. */
 export function addPsVerb(program: Command, context: VerbContext): void {
   program
     .command('ps')
     .description(
-      'every running container and how the kernel really confines it: unconfined, runtime default, audit, enforced, not protectable'
+      'list running containers and how the kernel confines them: unconfined, RuntimeDefault, audit, enforced, …'
     )
-    .option('-n, --namespace <namespace>', 'only this namespace (default: all)')
-    .option('-A, --all-namespaces', 'all namespaces, also when -n is given')
-    .option('-l, --selector <selector>', 'only containers with these labels: app=web,tier!=db')
+    .option('-n, --namespace <namespace>', 'show only this namespace (default: all)')
+    .option('-A, --all-namespaces', 'show all namespaces, also when -n is given')
+    .option('-l, --selector <selector>', 'show only containers with these labels: app=web,tier!=db')
     .option('-w, --watch', 'print again whenever something changes')
-    .option('--wrong', 'only drift, stale ones, and those that should be protected and are not')
-    .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+    .option(
+      '--wrong',
+      'show only containers with drift, with a stale revision, or without the protection they should have'
+    )
+    .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: PsOptions, command: Command) => {
       const { listContainers } = await import('../confinement/ps.js')
       const hubs = await hubsOf(command, context)

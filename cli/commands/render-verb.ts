@@ -16,22 +16,25 @@ interface RenderOptions {
   into?: string
 }
 
-/** `secco render`: documents in, what a runtime reads out. */
+/** Adds `secco render`, which prints what a runtime reads. */
 export function addRenderVerb(program: Command, context: VerbContext): void {
   program
     .command('render')
-    .description('the OCI linux.seccomp JSON of a SeccompProfile document, on stdout')
-    .option('-f, --file <file>', "a YAML file, '-' for standard input")
-    .option('--mode <mode>', 'audit or enforce', 'enforce')
+    .description('print the OCI linux.seccomp JSON of a SeccompProfile document')
+    .option('-f, --file <file>', "read this YAML file, '-' for standard input")
+    .option('--mode <mode>', 'render for audit or enforce', 'enforce')
     .option(
       '--runtime <name@version>',
-      'only what this runtime needs, e.g. runc@1.2.8 (default: every known one)'
+      'add only what this runtime needs, for example runc@1.2.8 (default: every known runtime)'
     )
     .option(
       '--learn',
-      'RuntimeDefault for every ABI of this machine: run a container under it to learn'
+      'print RuntimeDefault for every ABI of this machine, for containers that are learned'
     )
-    .option('--into <config.json>', "put it into linux.seccomp of a bundle's config.json instead")
+    .option(
+      '--into <config.json>',
+      'write it into linux.seccomp of this config.json of a bundle instead'
+    )
     .action(async (options: RenderOptions) => {
       const { into } = options
       if (options.learn === true) {

@@ -10,15 +10,17 @@ import { pathsOf, type VerbContext, withStore } from './context.js'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-/** `diff A [B]`, as a verb of its own and below `profile`. */
+/** Adds `diff A [B]`, as a verb of its own and below `profile`. */
 export function addDiff(parent: Command, context: VerbContext): void {
   parent
     .command('diff <a> [b]')
     .description(
-      'what changes from A to B, why, by whom and how risky: files, NAME, NAME@observed, @previous, @DIGEST, @image:IMAGE; without B: what is approved against what was observed; exit 0 same, 1 differ, 2 error'
+      'show what changes from A to B, with reason, approver and risk. A and B are files, NAME, NAME@observed, ' +
+        '@previous, @DIGEST or @image:IMAGE. Without B: compare approved with observed. ' +
+        'Exit code 0: the same; 1: different; 2: an error'
     )
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(
       async (
         left: string,
@@ -46,20 +48,20 @@ interface LintOptions {
   strict?: boolean
 }
 
-/** `secco lint` and `secco diff`. */
+/** Adds `secco lint` and `secco diff`. */
 export function addReviewVerbs(program: Command, context: VerbContext): void {
   addDiff(program, context)
   program
     .command('lint')
     .argument('[name]', 'a profile of the store, instead of -f')
-    .description('what is wrong, risky or surprising about a profile; exit 1 on errors')
+    .description('report what is wrong, risky or surprising about a profile; exit 1 on errors')
     .option(
       '-f, --file <file>',
-      "an OCI profile, a config.json or SeccompProfiles, '-' for standard input"
+      "check an OCI profile, a config.json or SeccompProfiles, '-' for standard input"
     )
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
-    .option('--runtime <name@version>', 'the runtime that is to load it, for example runc@1.1.5')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
+    .option('--runtime <name@version>', 'check for this runtime, for example runc@1.1.5')
     .option('--strict', 'exit 1 on warnings too')
     .action(async (name: string | undefined, options: LintOptions, command: Command) => {
       const output = parseOutput(options.output, formats) as Format

@@ -9,16 +9,16 @@ import { addApply } from './profile-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
 
-/** Adds a verb that asks what the webhook would do with a pod. */
+/** Adds a verb that shows what the webhook would do with a pod. */
 function addCheck(parent: Command, name: string, description: string, context: VerbContext): void {
   parent
     .command(name)
     .description(description)
     .requiredOption(
       '-f, --file <file>',
-      "YAML of a pod or of a workload with a pod template, '-' for standard input"
+      "read a pod, or a workload with a pod template, '-' for standard input"
     )
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (options: { file: string; output: string }, command: Command) => {
       const { runCheck } = await import('../profiles/check.js')
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
@@ -33,7 +33,7 @@ function addCheck(parent: Command, name: string, description: string, context: V
     })
 }
 
-/** `secco rule apply|delete|export|test` and `secco check`. */
+/** Adds `secco rule apply|delete|export|test` and `secco check`. */
 export function addRuleVerbs(program: Command, context: VerbContext): void {
   const rule = program.command('rule').description('apply rules, and test which one a pod gets')
   addApply(rule, context, 'SeccompRule')
@@ -41,15 +41,19 @@ export function addRuleVerbs(program: Command, context: VerbContext): void {
   rule
     .command('export <name>')
     .description(
-      'the rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook'
+      'export a rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook'
     )
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', rootNamespace)
+    .option(
+      '-n, --namespace <namespace>',
+      'use this namespace for a NAME without one',
+      rootNamespace
+    )
     .action(async (name: string, options: { namespace: string }, command: Command) => {
       const { exportRule } = await import('../profiles/rule-export.js')
       await withStore(command, context, (store) =>
         exportRule(context.io, store, parseRef(name, options.namespace))
       )
     })
-  addCheck(rule, 'test', 'which rule a pod gets, and what the webhook would do', context)
-  addCheck(program, 'check', 'what the webhook would do with a pod, and why', context)
+  addCheck(rule, 'test', 'show which rule a pod gets, and what the webhook would do', context)
+  addCheck(program, 'check', 'show what the webhook would do with a pod, and why', context)
 }

@@ -15,7 +15,7 @@ interface TraceOptions {
   btf?: string
 }
 
-/** `secco trace CONTAINER` and `secco trace -- COMMAND…`. */
+/** Adds `secco trace CONTAINER` and `secco trace -- COMMAND…`. */
 export function addTraceVerb(program: Command, context: VerbContext): void {
   program
     .command('trace')
@@ -26,16 +26,16 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     .argument('[words...]')
     .option(
       '-o, --output <format>',
-      'table, json, yaml or profile (the enforce profile, ready for runc)',
+      'print as table, json, yaml or profile (the enforce profile, ready for runc)',
       'table'
     )
-    .option('--wait', 'wait for a container that does not exist yet, and see it from its start')
+    .option('--wait', 'wait for a container that does not exist yet, and trace it from its start')
     .option('--runtime <name>', 'look in this runtime only: runc, containerd, docker, podman')
-    .option('--root <dir>', "runc's --root")
+    .option('--root <dir>', 'use this --root of runc')
     .option('--for <duration>', 'end after 30s, 5m, …')
     .option(
       '--allow <names>',
-      'with -o profile: approve these syscalls that RuntimeDefault refuses (comma-separated)'
+      'with -o profile: approve these syscalls that RuntimeDefault denies (comma-separated)'
     )
     .option('--btf <file>', btfMeaning)
     .action(async (words: string[], options: TraceOptions, self: Command) => {
@@ -44,7 +44,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
           'INVALID_ARGUMENT',
           'trace looks at this machine, not into a cluster',
           {
-            hint: 'run it on the node of the container: secco ps -A -o wide says which one that is'
+            hint: 'run it on the node of the container: secco ps -A -o wide shows which one that is'
           }
         )
       }

@@ -8,7 +8,7 @@ type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
 
-/** `NAMESPACE/NAME`, or NAME in the given namespace. */
+/** Returns the key of `NAMESPACE/NAME`, or of NAME in the given namespace. */
 function keyOf(text: string, namespace: string): string {
   return text.includes('/') ? text : `${namespace}/${text}`
 }
@@ -32,17 +32,19 @@ interface DenialOptions {
   output: string
 }
 
+const namespaceOfHelp = 'use this namespace for a PROFILE without one'
+
 function addDenials(program: Command, context: VerbContext): void {
   const denials = program
     .command('denials')
-    .description('refused calls: who asked what, where, and what to do about it')
-    .option('-n, --namespace <namespace>', 'only this namespace')
-    .option('--workload <kind/name>', 'only this workload')
-    .option('-f, --follow', 'print each as it comes, until Ctrl-C')
-    .option('--since <time>', 'only from then on: 10m, 2h, or RFC 3339')
-    .option('--muted', 'muted ones too')
-    .option('--expected', 'also what is refused on purpose')
-    .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+    .description('list denied syscalls: process, container, node, and what to do about it')
+    .option('-n, --namespace <namespace>', 'show only this namespace')
+    .option('--workload <kind/name>', 'show only this workload')
+    .option('-f, --follow', 'print each denial as it happens, until Ctrl-C')
+    .option('--since <time>', 'show only denials from then on: 10m, 2h, or RFC 3339')
+    .option('--muted', 'show muted denials too')
+    .option('--expected', 'show also what is denied on purpose')
+    .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../confinement/denials.js')
       context.finish(
@@ -58,80 +60,85 @@ function addDenials(program: Command, context: VerbContext): void {
         })
       )
     })
+  addAllow(denials, context)
+  addMute(denials, context)
+}
+
+interface AllowOptions {
+  namespaceOf: string
+  reason?: string
+  yes?: boolean
+}
+
+function addAllow(denials: Command, context: VerbContext): void {
   denials
     .command('allow')
-    .description('let a refused call through: shows the difference; --yes makes the new revision')
+    .description('allow a denied syscall: show the difference; with --yes create the new revision')
     .argument('<profile>', 'the profile of the workload')
     .argument('<syscall>', 'SYSCALL or SYSCALL:ARG=VALUE')
-    .option('--namespace-of <namespace>', 'namespace of a PROFILE without one', 'default')
-    .option('--reason <text>', 'why, kept with the approval')
+    .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
+    .option('--reason <text>', 'record this reason with the approval')
     .option('--yes', 'change the profile')
-    .action(
-      async (
-        profile: string,
-        syscall: string,
-        options: { namespaceOf: string; reason?: string; yes?: boolean },
-        command: Command
-      ) => {
-        const { allowCall } = await import('../confinement/denials.js')
-        const { output } = command.optsWithGlobals<{ output: string }>()
-        context.finish(
-          await allowCall(
-            context.io,
-            await hubsOf(command, context),
-            {
-              profile: keyOf(profile, options.namespaceOf),
-              syscall,
-              reason: options.reason,
-              yes: options.yes === true
-            },
-            parseOutput(output, ['table', 'json']) as 'table' | 'json'
-          )
-        )
+    .action(async (profile: string, syscall: string, options: AllowOptions, command: Command) => {
+      const { allowCall } = await import('../confinement/denials.js')
+      const { output } = command.optsWithGlobals<{ output: string }>()
+      const args = {
+        profile: keyOf(profile, options.namespaceOf),
+        syscall,
+        reason: options.reason,
+        yes: options.yes === true
       }
-    )
+      const format = parseOutput(output, ['table', 'json']) as 'table' | 'json'
+      context.finish(await allowCall(context.io, await hubsOf(command, context), args, format))
+    })
+}
+
+interface MuteOptions {
+  namespaceOf: string
+  comm?: string
+  reason: string
+  remove?: boolean
+}
+
+function addMute(denials: Command, context: VerbContext): void {
   denials
     .command('mute')
-    .description('a refused call that is to alarm nobody: it is counted still')
+    .description('mute a denied syscall: it is still denied and counted, and raises no alarm')
     .argument('<profile>', 'the profile of the workload')
     .argument('<syscall>', 'its name')
-    .option('--namespace-of <namespace>', 'namespace of a PROFILE without one', 'default')
-    .option('--comm <name>', 'only of this process name')
-    .requiredOption('--reason <text>', 'why, kept in the history')
-    .option('--remove', 'hear of it again')
-    .action(
-      async (
-        profile: string,
-        syscall: string,
-        options: { namespaceOf: string; comm?: string; reason: string; remove?: boolean },
-        command: Command
-      ) => {
-        const { muteCall } = await import('../confinement/denials.js')
-        context.finish(
-          await muteCall(context.io, await hubsOf(command, context), {
-            profile: keyOf(profile, options.namespaceOf),
-            ...{ syscall, reason: options.reason, remove: options.remove === true },
-            ...(options.comm === undefined ? {} : { comm: options.comm })
-          })
-        )
-      }
-    )
+    .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
+    .option('--comm <name>', 'mute only this process name')
+    .requiredOption('--reason <text>', 'record this reason in the history')
+    .option('--remove', 'report it again')
+    .action(async (profile: string, syscall: string, options: MuteOptions, command: Command) => {
+      const { muteCall } = await import('../confinement/denials.js')
+      context.finish(
+        await muteCall(context.io, await hubsOf(command, context), {
+          profile: keyOf(profile, options.namespaceOf),
+          ...{ syscall, reason: options.reason, remove: options.remove === true },
+          ...(options.comm === undefined ? {} : { comm: options.comm })
+        })
+      )
+    })
 }
 
 function addExplain(program: Command, context: VerbContext): void {
   for (const [verb, description] of [
     [
       'explain',
-      'why a container or pod has what it has: rule, revision, nodes, the webhook’s answer'
+      'explain why a container or pod has its profile: rule, revision, nodes, the answer of the webhook'
     ],
-    ['why-eperm', 'which call seccomp refused, who asked, under which profile, and what to do']
+    [
+      'why-eperm',
+      'show which syscall seccomp denied, to which process, under which profile, and what to do'
+    ]
   ] as const) {
     program
       .command(verb)
       .description(description)
       .argument('<name>', 'a container, its id, a pod, or NAMESPACE/POD')
-      .option('-n, --namespace <namespace>', 'only in this namespace')
-      .option('-o, --output <format>', 'table, json or yaml', 'table')
+      .option('-n, --namespace <namespace>', 'look only in this namespace')
+      .option('-o, --output <format>', 'print as table, json or yaml', 'table')
       .action(
         async (name: string, options: { namespace?: string; output: string }, command: Command) => {
           const { explainContainer, whyEperm } = await import('../confinement/explain.js')
@@ -157,12 +164,17 @@ interface SimulateOptions {
 function addSimulate(program: Command, context: VerbContext): void {
   program
     .command('simulate')
-    .description('which running containers would have been refused what, from the calls they made')
-    .argument('[profile]', 'NAMESPACE/NAME, or with @DIGEST; on the containers learned into it')
-    .option('--deny <call>', 'SYSCALL, SYSCALL:ARG=VALUE or a template; repeatable', collect)
-    .option('-l, --selector <selector>', 'on containers with these labels instead')
-    .option('-n, --namespace <namespace>', 'on containers of this namespace')
-    .option('-o, --output <format>', 'table, wide, json or yaml', 'table')
+    .description(
+      'replay recorded syscalls of running containers against a profile and list what it would deny'
+    )
+    .argument(
+      '[profile]',
+      'NAMESPACE/NAME, or with @DIGEST; replayed for the containers learned into it'
+    )
+    .option('--deny <call>', 'deny SYSCALL, SYSCALL:ARG=VALUE or a template; repeatable', collect)
+    .option('-l, --selector <selector>', 'replay for containers with these labels instead')
+    .option('-n, --namespace <namespace>', 'replay for containers of this namespace')
+    .option('-o, --output <format>', 'print as table, wide, json or yaml', 'table')
     .action(async (profile: string | undefined, options: SimulateOptions, command: Command) => {
       if (profile === undefined && options.deny === undefined) {
         throw new SeccoError('INVALID_ARGUMENT', 'simulate takes a PROFILE, or --deny SYSCALL', {
@@ -197,19 +209,24 @@ interface PromoteOptions {
 function addLadder(program: Command, context: VerbContext): void {
   program
     .command('promote')
-    .description('one rung up: audit or enforce, for all new pods of a workload or for a share')
+    .description(
+      'set the next mode (audit or enforce) for all new pods of a workload, or for a share of them'
+    )
     .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
     .argument('<mode>', 'audit or enforce')
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option(
       '--canary <percent>',
-      'a share of the new pods; it goes back by itself when denials rise'
+      'start with this share of the new pods; the canary goes back by itself when denials rise'
     )
-    .option('--quiet-for <time>', 'after so long without trouble the rest follows (default 10m)')
-    .requiredOption('--reason <text>', 'why, kept in the history')
+    .option(
+      '--quiet-for <time>',
+      'end the canary after this time without denials and restarts (default 10m)'
+    )
+    .requiredOption('--reason <text>', 'record this reason in the history')
     .option('--dry-run', 'show the evidence and change nothing')
-    .option('--force', 'also down a rung, from enforce to audit')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('--force', 'accept a less strict mode: from enforce to audit')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
       const { promoteWorkload } = await import('../confinement/ladder.js')
       context.finish(
@@ -231,11 +248,11 @@ function addLadder(program: Command, context: VerbContext): void {
     })
   program
     .command('rollback')
-    .description('back to where the workload was: out of a canary, one revision or one rung down')
+    .description('undo the last step of a workload: its canary, revision or mode')
     .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
-    .option('-n, --namespace <namespace>', 'namespace of a NAME without one', 'default')
-    .requiredOption('--reason <text>', 'why, kept in the history')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
+    .requiredOption('--reason <text>', 'record this reason in the history')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(
       async (
         name: string,
@@ -255,7 +272,7 @@ function addLadder(program: Command, context: VerbContext): void {
     )
 }
 
-/** `secco denials|explain|why-eperm|simulate|promote|rollback`: what the running hub knows. */
+/** Adds the verbs that ask the running hub: denials, explain, why-eperm, simulate, promote and rollback. */
 export function addTruthVerbs(program: Command, context: VerbContext): void {
   addDenials(program, context)
   addExplain(program, context)

@@ -18,25 +18,25 @@ interface Action {
   status: number
 }
 
-/** `secco ui link|audit`: the way into the pages, and who did what by them. */
+/** Adds `secco ui link` and `secco ui audit`. */
 export function addUiVerbs(program: Command, context: VerbContext): void {
-  const ui = program
-    .command('ui')
-    .description('the pages: a link that lets you in, and who did what')
+  const ui = program.command('ui').description('open the pages, and list what users did')
   ui.command('link')
-    .description('make a one-time link to the pages of the running hub')
-    .option('--viewer', 'a session that may look and nothing else')
+    .description('create a one-time link to the pages of the running hub')
+    .option('--viewer', 'create a session that can only read')
     .action(async (options: { viewer?: boolean }, command: Command) => {
       const running = await readAddresses(pathsOf(command, context))
       const access = { ...running, user: context.user }
       const role = options.viewer === true ? 'viewer' : 'admin'
       const { path } = await askHub<{ path: string }>(access, '/api/v1/links', { role }, quickMs)
       context.io.stdout(`${running.ui}${path}\n`)
-      context.io.stderr(`opens one session for ${context.user} (${role}), once, within an hour\n`)
+      context.io.stderr(
+        `the link opens one session for ${context.user} (${role}), once, within an hour\n`
+      )
     })
   ui.command('audit')
-    .description('who did what by pages and API, newest first')
-    .option('-o, --output <format>', 'table, wide, json, yaml or name', 'table')
+    .description('list what users did with pages and API, newest first')
+    .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: { output: string }, command: Command) => {
       const output = parseOutput(options.output) as Output
       const { answers, missing } = await askHubs<{ items: Action[] }>(

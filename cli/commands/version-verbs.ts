@@ -13,12 +13,12 @@ function nodeOf(command: Command): CompletionNode {
   }
 }
 
-/** `secco version` and `secco completion`. */
+/** Adds `secco version` and `secco completion`. */
 export function addVersionVerbs(program: Command, context: VerbContext): void {
   program
     .command('version')
-    .description('the version, and what this machine lets Secco do')
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .description('print the version, and whether containers can be traced on this machine')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action((options: { output: string }) => {
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as
         | 'table'
@@ -29,7 +29,7 @@ export function addVersionVerbs(program: Command, context: VerbContext): void {
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')
-    .description('a completion script for a shell')
+    .description('print a completion script for a shell')
     .action((shell: string) => {
       context.io.stdout(completionScript(shell, nodeOf(program)))
     })

@@ -5,22 +5,22 @@ import { loadKubeconfig } from '../lib/open-store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 
 /**
- * Who is recorded with what is changed: in a cluster who we are for its API server, which checks that approvals are
- * by who writes them; else the user of this machine. @throws SeccoError for the kubeconfig
+ * Returns the user that is recorded with a change. In a cluster that is the user that its API server sees, because it
+ * checks that approvals name their writer; otherwise it is the user of this machine. @throws SeccoError for the kubeconfig
  */
 export async function whoActs(
   kubeconfig: string | undefined,
   context: Pick<VerbContext, 'user'>
 ): Promise<string> {
   if (kubeconfig === undefined) return context.user
-  // Loaded on use: the client takes longer to load than most verbs to run.
+  // Loaded on use: the client takes longer to load than most verbs take to run.
   const { createAccessReviewer } = await import('../../webhook/cluster/access/access-review.js')
   return createAccessReviewer(await loadKubeconfig(kubeconfig)).self()
 }
 
 /**
- * Runs a verb that changes objects, with the name of who acts. In a cluster whatever it changes of what a profile allows
- * carries the approval of that person.
+ * Runs a verb that changes objects, with the name of the user. In a cluster every change of what a profile allows
+ * carries the approval of that user.
  */
 export async function withChanges(
   command: Command,

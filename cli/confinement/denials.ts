@@ -6,7 +6,8 @@ import type { Output } from '../lib/output-format.js'
 import { askHub, queryOf } from '../hubs/hub-api.js'
 import { createDenialTally, mergeDenials } from '../hubs/merge/denials.js'
 import { mergeRestarts } from '../hubs/merge/block.js'
-import { askHubs, followHubs, type Hubs, othersOf } from '../hubs/hubs.js'
+import { followHubs } from '../hubs/follow-hubs.js'
+import { askHubs, type Hubs, othersOf } from '../hubs/hubs.js'
 import { knownSinceNote, latestKnownSince } from '../lib/known-since.js'
 import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
 
@@ -31,7 +32,7 @@ function queryFor(args: DenialArgs): string {
   })
 }
 
-/** One line of `-f`. */
+/** Formats one line of `-f`. */
 function lineOf(io: Io, view: DenialView & { added: number }): string {
   const { at, namespace, workload, containerName, node, comm, pid } = view
   const call = view.arguments === '' ? view.syscall : `${view.syscall}(${view.arguments})`
@@ -40,7 +41,7 @@ function lineOf(io: Io, view: DenialView & { added: number }): string {
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
 
-/** What all hubs tell as it comes, each call once. */
+/** Prints the denials of all hubs as they come, each once. */
 async function followDenials(
   io: Io,
   hubs: Hubs,
@@ -49,7 +50,7 @@ async function followDenials(
   const query = queryFor(args)
   const tally = createDenialTally()
   if (hubs.again !== undefined && args.since === undefined) {
-    // What was told before is no news when a satellite tells it to another hub.
+    // A denial is not new when a satellite reports it again to another hub.
     await Promise.all(
       hubs.all.map(async (hub) => {
         const { items } = await askHub<{ items: DenialView[] }>(hub, `/api/v1/denials${query}`)
@@ -61,9 +62,9 @@ async function followDenials(
     onEvent(hub: string, event: string, data: unknown) {
       if (event !== 'denial') return
       const view = data as DenialView & { added: number }
-      const news = tally.add(hub, view, view.added === 0)
-      // A hub knows what is news to it; whether another one told of it before, only all of them do.
-      const added = hubs.again === undefined ? view.added : Math.min(view.added, news)
+      const unreported = tally.add(hub, view, view.added === 0)
+      // A hub knows only what is new to itself; the tally knows what another hub has reported before.
+      const added = hubs.again === undefined ? view.added : Math.min(view.added, unreported)
       if (added <= 0) return
       const one = { ...view, added }
       io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))
@@ -76,7 +77,7 @@ async function followDenials(
   await followHubs(hubs, `/api/v1/denials/stream${query}`, listener, args.follow)
 }
 
-/** `secco denials`: what was refused, by who asked what and where; `-f` as it comes. */
+/** `secco denials`: lists denied syscalls by process and container; with `-f` as they come. */
 export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise<number> {
   const { follow } = args
   if (follow !== undefined) {
@@ -127,7 +128,7 @@ interface Allowed {
   restart: { key: string; name: string; node: string; command: string }[]
 }
 
-/** `secco denials allow PROFILE SYSCALL`: the difference; with --yes the new revision. */
+/** `secco denials allow PROFILE SYSCALL`: shows the difference; with --yes creates the new revision. */
 export async function allowCall(
   io: Io,
   hubs: Hubs,
@@ -135,7 +136,7 @@ export async function allowCall(
   output: 'table' | 'json'
 ): Promise<number> {
   const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', args)
-  // One writes; the others say who of their nodes' containers keeps its filter.
+  // One hub writes; the others list the containers on their nodes that keep their old filter.
   const { answers, missing } = await othersOf<Allowed>(hubs, '/api/v1/allow', {
     ...args,
     yes: false
@@ -150,10 +151,10 @@ export async function allowCall(
   const { diff, applied, restart } = answer
   for (const name of diff.added) io.stdout(`${paint(io, 'green', `+ ${name}`)}\n`)
   for (const name of diff.beyondRuntimeDefault) {
-    io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault refuses it`)}\n`)
+    io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault denies it`)}\n`)
   }
   if (diff.revisionBefore === diff.revisionAfter) {
-    io.stderr('nothing changes: it is let through already, or blocked for everybody\n')
+    io.stderr('nothing changes: the profile allows it already, or an emergency block denies it\n')
     return 0
   }
   const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'

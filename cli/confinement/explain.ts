@@ -9,22 +9,22 @@ import { mergeExplained, mergeWhyEperm } from '../hubs/merge/lists.js'
 import { askHubs, type Hubs } from '../hubs/hubs.js'
 import { sayMissing, withMissing } from '../lib/missing-hubs.js'
 
-/** A hub says so of what runs on the nodes of another one. */
+/** The error code of a hub for a container on a node of another hub. */
 const absent = 'CONTAINER_NOT_FOUND'
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
 
-/** What the webhook did, as far as this hub heard of it or the pod tells: it may be another process. */
+/** Describes the answer of the webhook, as far as this hub or the pod knows it. The webhook may be another process. */
 function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): string {
   if (answer !== null) {
-    return `The webhook said at ${answer.at}: ${answer.decision} (${answer.reason}), ${ruleText(answer.rule)}.`
+    return `The webhook answered at ${answer.at}: ${answer.decision} (${answer.reason}), ${ruleText(answer.rule)}.`
   }
   return noted === null
-    ? 'The webhook left nothing on it, and this hub has no answer of the webhook about it.'
-    : `The webhook noted on it: ${noted.outcome}, ${ruleText(noted.rule)}.`
+    ? 'The pod has no annotation of the webhook, and this hub does not know an answer of the webhook.'
+    : `The webhook wrote on the pod: ${noted.outcome}, ${ruleText(noted.rule)}.`
 }
 
-/** `secco explain CONTAINER|POD`: why it has what it has, in words. */
+/** `secco explain CONTAINER|POD`: explains why a container has its profile. */
 export async function explainContainer(
   io: Io,
   hubs: Hubs,
@@ -49,17 +49,17 @@ export async function explainContainer(
 
 type Before = WhyEperm['before']
 
-/** How many refused calls of earlier runs are told; a workload may have thousands. */
+/** Denials of earlier runs that are printed at most; a workload may have thousands. */
 const mostBefore = 10
 
-function sayBefore(io: Io, before: Before, namespace: string | undefined): void {
-  io.stdout('Refused to those that ended, or began a moment ago, newest last:\n')
+function printBefore(io: Io, before: Before, namespace: string | undefined): void {
+  io.stdout('Denials of containers that have ended or have just started, newest last:\n')
   for (const { words, ...row } of before.slice(-mostBefore)) {
     const place = `${row.home}/${row.pod === '' ? row.containerName : row.pod}`
     io.stdout(`  ${plain(place)}: ${plain(words)}\n`)
   }
   const more = before.length - mostBefore
-  // Rows are listed by the namespace of their profile, which outside of Kubernetes is not the container's.
+  // Rows have the namespace of their profile, which outside Kubernetes is not that of the container.
   const [only, ...others] = new Set(before.map((row) => row.namespace))
   const there = namespace === undefined || others.length > 0 ? '' : ` -n ${only}`
   if (more > 0) {
@@ -67,7 +67,7 @@ function sayBefore(io: Io, before: Before, namespace: string | undefined): void 
   }
 }
 
-/** For programs: what ended has the members of a container that its refused calls tell. */
+/** For -o json and -o yaml: a container that has ended gets the members that its denials name. */
 function endedOf(before: Before) {
   const ended = new Map<string, { container: object; denials: Before }>()
   for (const row of before) {
@@ -82,7 +82,7 @@ function endedOf(before: Before) {
   return [...ended.values()].map((one) => ({ running: false, ...one }))
 }
 
-/** Of the same container of the same workload: what a new one is asked about may have been its end. */
+/** True when an earlier run of the same container has denials, which may be the reason for its end. */
 const hasEarlier = (
   { container }: Pick<WhyEperm['items'][number], 'container'>,
   before: Before
@@ -94,7 +94,7 @@ const hasEarlier = (
       containerName === container.name
   )
 
-/** `secco why-eperm CONTAINER|POD`: which refused call it was, who asked, by which rule, and what to do. */
+/** `secco why-eperm CONTAINER|POD`: shows the denied syscalls, their processes, the rule, and what to do. */
 export async function whyEperm(
   io: Io,
   hubs: Hubs,
@@ -132,6 +132,6 @@ export async function whyEperm(
   if (items.length === 0 && missing.length === 0) {
     io.stdout('No container of that name runs now.\n')
   }
-  if (before.length > 0) sayBefore(io, before, options.namespace)
+  if (before.length > 0) printBefore(io, before, options.namespace)
   return 0
 }

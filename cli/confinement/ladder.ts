@@ -14,7 +14,7 @@ export interface PromoteArgs {
   quietFor: string | undefined
   reason: string
   dryRun: boolean
-  /** Also down a rung. */
+  /** Accept a less strict mode. */
   force: boolean
 }
 
@@ -35,7 +35,10 @@ function printLadder(
   )
   if (canary !== null) {
     io.stdout(
-      `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, the others ${canary.from.mode} ${canary.from.revision?.slice(0, 19) ?? ''}\n  ${canary.containers} of ${canary.containers + canary.others} containers, ${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
+      `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, ` +
+        `the others ${canary.from.mode} ${canary.from.revision?.slice(0, 19) ?? ''}\n` +
+        `  ${canary.containers} of ${canary.containers + canary.others} containers, ` +
+        `${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
     )
   }
   for (const line of evidence) io.stdout(`  ${plain(line)}\n`)
@@ -46,20 +49,20 @@ function printLadder(
   }
   const last = history.at(-1)
   if (last !== undefined) {
-    io.stdout(
-      `last: ${last.action} by ${plain(last.by)} at ${last.at}: ${last.from} → ${last.to}${last.reason === undefined ? '' : ` (${plain(last.reason)})`}\n`
-    )
+    const reason = last.reason === undefined ? '' : ` (${plain(last.reason)})`
+    const change = `${last.from} → ${last.to}${reason}`
+    io.stdout(`last: ${last.action} by ${plain(last.by)} at ${last.at}: ${change}\n`)
   }
 }
 
-/** What every hub would say, that of most containers first: its word about what runs is worth the most. */
-async function askAllBefore(hubs: Hubs, path: string, body: object) {
+/** Asks every hub with a dry run. The hub with the most containers of the workload comes first. */
+async function dryRunAll(hubs: Hubs, path: string, body: object) {
   const { answers, from, missing } = await askHubs<LadderView>(hubs, path, {
     body: { ...body, dryRun: true }
   })
-  const refusal = missing.find(({ code }) => code === 'INVALID_ARGUMENT')
-  if (refusal !== undefined) {
-    throw new SeccoError(refusal.code, refusal.message, { hint: refusal.next })
+  const rejection = missing.find(({ code }) => code === 'INVALID_ARGUMENT')
+  if (rejection !== undefined) {
+    throw new SeccoError(rejection.code, rejection.message, { hint: rejection.next })
   }
   const all = from.map((hub, at) => ({ hub, view: answers[at] as LadderView }))
   const [first, ...others] = all.sort((a, b) => b.view.running - a.view.running)
@@ -67,8 +70,8 @@ async function askAllBefore(hubs: Hubs, path: string, body: object) {
 }
 
 /**
- * `secco promote`: one rung up, with its evidence. One hub writes; all are asked before: one whose nodes run
- * the workload on a higher rung refuses to let it down.
+ * `secco promote`: sets the next mode and shows the evidence. One hub writes. All hubs are asked first, because a hub
+ * rejects a mode that is less strict than the one that runs on its nodes.
  */
 export async function promoteWorkload(
   io: Io,
@@ -85,17 +88,17 @@ export async function promoteWorkload(
   const before =
     hubs.all.length === 1
       ? { first: undefined, others: [], missing: hubs.missing }
-      : await askAllBefore(hubs, path, body)
+      : await dryRunAll(hubs, path, body)
   const view = await askHub<LadderView>(before.first?.hub ?? hubs.all[0], path, body)
   printLadder(io, mergeLadders(view, before.others), before.missing, output)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') {
-    io.stderr(`  next: new pods get it; those that run keep what they have: secco ps --wrong\n`)
+    io.stderr(`  next: new pods get it; find running pods with an older filter: secco ps --wrong\n`)
   }
   return 0
 }
 
-/** `secco rollback`. */
+/** `secco rollback`: undoes the last step of a workload. */
 export async function rollbackWorkload(
   io: Io,
   hubs: Hubs,

@@ -4,31 +4,32 @@ import { age, type Column, printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
 import { mergeContainers } from '../hubs/merge/lists.js'
-import { askHubs, followHubs, type Hubs } from '../hubs/hubs.js'
+import { followHubs } from '../hubs/follow-hubs.js'
+import { askHubs, type Hubs } from '../hubs/hubs.js'
 import type { MissingHub } from '../lib/missing-hubs.js'
 
 export interface PsArgs {
   output: Output
   namespace: string | undefined
   selector: string | undefined
-  /** Only where something is wrong: drift, stale, not protected although it should be. */
+  /** Only containers with a problem: drift, a stale revision, or no protection although they should have it. */
   wrong: boolean
-  /** Prints again at every change until the signal. */
+  /** Print again at every change until this signal fires. */
   watch: AbortSignal | undefined
   now: () => number
 }
 
 const words: Record<ContainerView['state'], string> = {
   unconfined: 'unconfined',
-  'runtime-default': 'runtime default',
+  'runtime-default': 'RuntimeDefault',
   audit: 'audit',
   enforced: 'enforced',
-  other: 'other filter',
+  other: 'other profile',
   'not-protectable': 'not protectable',
   starting: 'starting'
 }
 
-/** The state, and what is wrong about it. */
+/** Returns the state with its problems. */
 export function stateText(view: ContainerView): string {
   const marks = [
     ...view.drift.map(({ kind }) => kind),
@@ -65,7 +66,7 @@ function columns(now: number): Column<ContainerView>[] {
   ]
 }
 
-/** What there is to know about a state in one line. */
+/** Explains a state in one line. */
 function whyText(view: ContainerView): string {
   const drift = view.drift.map(({ message, since }) => `${message} since ${since}`)
   const rest = view.unprotected === null ? [] : [view.unprotected.message]
@@ -75,7 +76,7 @@ function whyText(view: ContainerView): string {
 const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
   drift.length > 0 || stale || unprotected !== null
 
-/** `secco ps`: like `docker ps`, for confinement. */
+/** `secco ps`: lists containers as `docker ps` does, with their confinement. */
 export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
   const print = (
@@ -108,7 +109,7 @@ export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<
   return 0
 }
 
-/** What each hub has now, whenever that changes. */
+/** Shows the containers of all hubs whenever they change. */
 async function watchContainers(
   hubs: Hubs,
   query: string,
@@ -117,7 +118,7 @@ async function watchContainers(
 ): Promise<void> {
   const known = new Map<string, Map<string, ContainerView>>()
   let missing: readonly MissingHub[] = hubs.missing
-  const again = (): void =>
+  const showAll = (): void =>
     show(
       [...known.values()].map((views) => [...views.values()]),
       missing
@@ -134,13 +135,13 @@ async function watchContainers(
         for (const view of changed) views.set(view.key, view)
         for (const key of gone) views.delete(key)
       }
-      again()
+      showAll()
     },
     onEnd: (hub: string) => void known.delete(hub),
     onMissing(now: readonly MissingHub[]) {
       missing = now
       // At the start there is nothing to print yet.
-      if (known.size > 0) again()
+      if (known.size > 0) showAll()
     }
   }
   await followHubs(hubs, `/api/v1/containers/stream${query}`, listener, signal)

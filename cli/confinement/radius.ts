@@ -13,7 +13,7 @@ export interface SimulateArgs {
   output: 'table' | 'wide' | 'json' | 'yaml'
 }
 
-/** Who would have been refused what, as a table. */
+/** Prints what would have been denied to which containers, as a table. */
 export function printRadius(io: Io, radius: Radius, wide: boolean): void {
   const { considered, without, hit, workloads, containers } = radius
   if (hit > 0) {
@@ -23,7 +23,7 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
         { title: 'WORKLOAD', value: (row) => row.workload },
         { title: 'CONTAINERS', value: (row) => String(row.containers) },
         { title: 'CALLS', value: (row) => String(row.calls) },
-        { title: 'REFUSED', value: (row) => row.syscalls.join(',') }
+        { title: 'DENIED', value: (row) => row.syscalls.join(',') }
       ])
     )
   }
@@ -35,24 +35,24 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
         { title: 'CONTAINER', value: (row) => row.name },
         { title: 'SINCE', value: (row) => row.since },
         {
-          title: 'REFUSED',
+          title: 'DENIED',
           value: (row) =>
             row.denied
               .map((one) => {
                 const argument = one.argument === '' ? '' : `(${one.argument})`
-                return `${one.syscall}${argument} × ${one.count}${one.certain ? '' : ' perhaps'}`
+                return `${one.syscall}${argument} × ${one.count}${one.certain ? '' : ' (not certain)'}`
               })
               .join(', ')
         }
       ])
     )
   }
-  const words = `${hit} of ${considered} running containers would have been refused something`
+  const words = `${hit} of ${considered} running containers would have had denials`
   io.stderr(`${paint(io, hit === 0 ? 'green' : 'yellow', words)}\n`)
-  if (without > 0) io.stderr(`${without} more run whose calls are not known\n`)
+  if (without > 0) io.stderr(`the syscalls of ${without} more running containers are not known\n`)
 }
 
-/** `secco simulate`: from the calls that running containers made; nothing is changed. */
+/** `secco simulate`: replays recorded syscalls of running containers against a profile; changes nothing. */
 export async function simulateCommand(io: Io, hubs: Hubs, args: SimulateArgs): Promise<number> {
   const { profile, deny, selector, namespace, output } = args
   const { answers, missing } = await askHubs<Radius>(hubs, '/api/v1/simulate', {

@@ -8,10 +8,10 @@ import { tinyPrograms } from '../base/tiny-program.js'
 import { eventually } from './doctor-links.js'
 import { askHub, type HubAccess } from '../hubs/hub-api.js'
 
-/** What is known of the canary's container comes in within some seconds of its start. */
+/** The report on the canary's container arrives some seconds after its start. */
 const filterPatienceMs = 15_000
 
-/** Everything but getsid, which the canary asks once. @param arch its machine, as `uname -m` says it */
+/** The canary's profile denies getsid, which the canary calls once. @param arch its machine, as in `uname -m` */
 export const canaryProfile = (
   metadata: { namespace: string; name: string },
   workload: WorkloadRef,
@@ -29,13 +29,13 @@ export const canaryProfile = (
   }
 })
 
-/** One list of all hubs together: each knows what its own satellites see. */
+/** Returns one list of all hubs together, because each knows only its own satellites. */
 export async function listOf<Item>(hubs: readonly HubAccess[], path: string): Promise<Item[]> {
   const answers = await Promise.all(hubs.map((hub) => askHub<{ items: Item[] }>(hub, path)))
   return answers.flatMap(({ items }) => items)
 }
 
-/** The revision of a profile once every node has it. */
+/** Waits for the revision of a profile until every node has it. */
 export function deliveredTo(hubs: readonly HubAccess[], ref: { namespace: string; name: string }) {
   return eventually(async () => {
     const items = await listOf<ProfileState>(hubs, '/api/v1/states')
@@ -46,13 +46,13 @@ export function deliveredTo(hubs: readonly HubAccess[], ref: { namespace: string
   })
 }
 
-/** The canary's container as the kernel confines it: its filter read and equal, or why it is not. */
+/** Proves that the kernel's filter of the canary equals the revision. @throws SeccoError with the reason otherwise */
 export async function proveFilter(
   hubs: readonly HubAccess[],
   isCanary: (view: ContainerView) => boolean,
   digest: string
 ): Promise<string> {
-  let why = 'no satellite saw it: does one watch this runtime?'
+  let why = 'no satellite reported it: check that one watches this runtime'
   let unread: ContainerView | undefined
   const read = await eventually(async () => {
     const items = await listOf<ContainerView>(hubs, '/api/v1/containers')
@@ -61,15 +61,15 @@ export async function proveFilter(
     unread = own?.state === 'enforced' && own.revision === digest ? own : undefined
     return unread?.checked === 'bytes' || unread?.checked === 'table' ? unread : undefined
   }, filterPatienceMs)
-  // Where satellites may not read filters the mode has to do; what was found says so.
+  // Where satellites may not read filters, the seccomp mode has to do; the text says so.
   const seen = read ?? unread
   if (seen === undefined) throw new SeccoError('UNAVAILABLE', why)
   return seen.why
 }
 
 /**
- * The canary's refused call, with who asked and what it got: a node counts it at once, and says the rest a
- * moment later, where it can. undefined when nobody tells of it.
+ * Waits for the canary's denial, with its process and answer. A node counts the denial at once and reports the rest a
+ * moment later, where it can. Returns undefined when no node reports the denial.
  */
 export async function proveDenial(
   hubs: readonly HubAccess[],
@@ -86,5 +86,5 @@ export async function proveDenial(
     return { node, words: `getsid by ${comm} got ${answer}` }
   }
   if (counted === undefined) return undefined
-  return { node: counted.node, words: 'getsid counted, and the node cannot tell by whom,' }
+  return { node: counted.node, words: 'getsid was counted without its process' }
 }

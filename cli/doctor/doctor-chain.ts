@@ -43,14 +43,14 @@ interface Chain {
   path: string
   digest: string
   seccomp: LinuxSeccomp | undefined
-  /** The canary ran: what it did comes in until its end has. */
+  /** The canary ran, so its observations arrive until its end is reported. */
   started: boolean
 }
 
 const links: readonly Link<Chain>[] = [
   {
     what: 'the hub answers, and a node is connected',
-    mend: 'start `secco up` (or `secco webhook` and `secco satellite`) on this state folder',
+    fix: 'start `secco up` (or `secco webhook` and `secco satellite`) on this state folder',
     async prove(chain) {
       chain.addresses = await readAddresses(chain.options.paths)
       const nodes = await eventually(async () => {
@@ -66,7 +66,7 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'a profile becomes a revision that every node has',
-    mend: 'look at `secco get profiles -o wide` and `secco get nodes -o wide`: a node is away or cannot write',
+    fix: 'find the node that is away or cannot write: secco get profiles -o wide; secco get nodes -o wide',
     async prove(chain) {
       await chain.store.delete('SeccompProfile', ref)
       const own = canaryProfile(ref, { kind: 'Container', name }, machine())
@@ -80,12 +80,12 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'the webhook patches a pod that asks for it',
-    mend: 'look at the audit lines of the webhook, and at `secco check -f POD.yaml`',
+    fix: 'look at the audit lines of the webhook, and at `secco check -f POD.yaml`',
     async prove(chain) {
       const url = chain.addresses.webhook.replace('127.0.0.1', 'localhost')
       const ca = Buffer.from(chain.addresses.caBundle, 'base64').toString()
       let why = `its answer does not name ${chain.path}`
-      // It takes its rules and profiles in a moment after the nodes have the file.
+      // The webhook updates its snapshot a moment after the nodes have the file.
       const named = await eventually(async () => {
         const lines = await reviewPod({ url, ca }, ref).catch((error: unknown) => {
           why = toSeccoError(error).message
@@ -98,8 +98,8 @@ const links: readonly Link<Chain>[] = [
     }
   },
   {
-    what: 'the file on this node is what its name says',
-    mend: 'give --seccomp-root the folder that the satellite writes to; it mends changed files by itself',
+    what: 'the file on this node has the digest in its name',
+    fix: 'give --seccomp-root the folder that the satellite writes to; it restores changed files by itself',
     async prove(chain) {
       const roots = [
         chain.options.seccompRoot,
@@ -111,7 +111,7 @@ const links: readonly Link<Chain>[] = [
         const bytes = await readFile(join(root, chain.path)).catch(() => undefined)
         if (bytes === undefined) continue
         if (digestOf(bytes) !== chain.digest) {
-          throw new Error(`${join(root, chain.path)} is not what its name says`)
+          throw new Error(`${join(root, chain.path)} does not have the digest in its name`)
         }
         chain.seccomp = JSON.parse(bytes.toString()) as LinuxSeccomp
         return join(root, chain.path)
@@ -121,7 +121,7 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'a container starts under it',
-    mend: 'run `secco doctor --node`: this machine needs runc and root for the canary',
+    fix: 'run `secco doctor --node`: this machine needs runc and root for the canary',
     async prove(chain) {
       const rootfs = join(chain.work, 'rootfs')
       for (const folder of ['proc', 'dev', 'tmp']) {
@@ -139,12 +139,12 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: "the kernel's filter is that revision",
-    mend: 'look at `secco ps -o wide`: WHY says what is in force instead',
+    fix: 'look at `secco ps -o wide`: the column WHY names what is in force instead',
     prove: ({ addresses, digest }) => proveFilter([addresses], ({ id }) => id === name, digest)
   },
   {
-    what: 'a refused call is seen and attributed',
-    mend: 'run `secco doctor --node`: recording or the tracing of denials does not work here',
+    what: 'a denial is recorded with its process',
+    fix: 'run `secco doctor --node`: recording syscalls or denials does not work here',
     async prove({ addresses }) {
       const seen = await proveDenial([addresses], name)
       return seen && byWords([seen])
@@ -152,8 +152,8 @@ const links: readonly Link<Chain>[] = [
   }
 ]
 
-/** What the canary did comes in until its end has: a profile that is deleted before would be made again. */
-async function untilTold({ store }: Chain): Promise<void> {
+/** Waits for the end of the canary. Its observations would create a profile again that is deleted before. */
+async function untilEnded({ store }: Chain): Promise<void> {
   await eventually(async () => {
     const profile = await store.get('SeccompProfile', ref)
     const all = profile?.status?.instances ?? []
@@ -161,7 +161,7 @@ async function untilTold({ store }: Chain): Promise<void> {
   })
 }
 
-/** `secco doctor`: 0 when every link holds, else 1; what it made is removed again. */
+/** `secco doctor`: returns 0 when every link holds, otherwise 1. It removes everything that it made. */
 export async function runChainDoctor(io: Io, store: Store, options: ChainOptions): Promise<number> {
   const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
   const chain: Chain = {
@@ -175,7 +175,7 @@ export async function runChainDoctor(io: Io, store: Store, options: ChainOptions
     await removeContainer({ id: name, root: join(options.paths.root, 'runc') }, 'KILL').catch(
       () => undefined
     )
-    if (chain.started) await untilTold(chain)
+    if (chain.started) await untilEnded(chain)
     await store.delete('SeccompProfile', ref).catch(() => false)
     await rm(work, { recursive: true, force: true })
   }

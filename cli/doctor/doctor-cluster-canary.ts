@@ -5,16 +5,16 @@ import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import { type Broken, eventually } from './doctor-links.js'
 import { names, namespace as home, roleLabels } from '../install/names.js'
 
-/** The canary's namespace, profile and pod; the namespace is made for it, and removed with all that is in it. */
+/** Name of the canary's namespace, profile and pod. The namespace is created for it and removed with its contents. */
 export const canaryName = 'secco-doctor'
 export const canaryContainer = 'canary'
 export const canaryPods = `/api/v1/namespaces/${canaryName}/pods`
 const ownLabel = 'secco.dev/doctor'
 const goneMs = 60_000
 
-/** What the canary is made with. */
+/** Image and pull secrets of the canary. */
 export interface CanaryPlace {
-  /** An image that the nodes have; the program comes by a volume. */
+  /** An image that the nodes have; the program is in a volume. */
   image: string
   imagePullSecrets: readonly unknown[]
 }
@@ -33,7 +33,7 @@ export interface Pod {
   }
 }
 
-/** What a call gives; undefined where there is no such object. */
+/** Returns the answer of a call, or undefined when there is no such object. */
 export async function found<T>(call: Promise<unknown>): Promise<T | undefined> {
   try {
     return (await call) as T
@@ -43,7 +43,7 @@ export async function found<T>(call: Promise<unknown>): Promise<T | undefined> {
   }
 }
 
-/** That node and no other, whatever keeps other pods away from it: as a DaemonSet places its pods. */
+/** Places a pod on one node whatever its taints, as a DaemonSet does. */
 function onlyOn(node: string): object {
   const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }]
   const required = { nodeSelectorTerms: [{ matchFields }] }
@@ -53,7 +53,7 @@ function onlyOn(node: string): object {
   }
 }
 
-/** A pod that asks for the canary's profile, with the program of the ConfigMap of its name. */
+/** Returns a pod that asks for the canary's profile and runs the program in the ConfigMap of the same name. */
 export function canaryPod({ image, imagePullSecrets }: CanaryPlace, node: string): object {
   return {
     metadata: { generateName: `${canaryName}-`, labels: { [wellKnown.profile]: canaryName } },
@@ -82,29 +82,31 @@ export function canaryPod({ image, imagePullSecrets }: CanaryPlace, node: string
   }
 }
 
-/** The file that a pod's container is to start under; empty without one. */
+/** Returns the profile file of the pod's container; empty without one. */
 export const profilePath = (pod: Pod): string =>
   pod.spec.containers[0]?.securityContext?.seccompProfile?.localhostProfile ?? ''
 
 export const isRunning = ({ status }: Pod): boolean =>
   status?.containerStatuses?.[0]?.state.running !== undefined
 
-/** What the webhook left on a pod that did not get the canary's revision, in words. */
+/** Explains why a pod did not get the canary's revision, from the annotation of the webhook. */
 export function insteadOf(pod: Pod): Broken {
   const assigned = assignedOf(pod.metadata.annotations?.[annotations.assigned], canaryContainer)
   if (assigned !== undefined) {
     return {
       broken: `it decided: ${assigned.outcome === '' ? 'nothing' : assigned.outcome}`,
-      mend: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`
+      fix: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`
     }
   }
   return {
-    broken: 'the API server made the pod without an answer of the webhook',
-    mend: `see whether it reaches the Service ${names.webhook}: kubectl -n ${home} get endpointslices; kubectl -n ${home} logs -l ${roleLabels.admission}`
+    broken: 'the API server created the pod without an answer of the webhook',
+    fix:
+      `check that it reaches the Service ${names.webhook}: kubectl -n ${home} get endpointslices; ` +
+      `kubectl -n ${home} logs -l ${roleLabels.admission}`
   }
 }
 
-/** What keeps a pod from running, in the cluster's words. */
+/** Returns why a pod does not run, as the cluster reports it. */
 export function waitingText({ status }: Pod): string {
   const waiting = status?.containerStatuses?.[0]?.state.waiting
   if (waiting !== undefined)
@@ -112,10 +114,10 @@ export function waitingText({ status }: Pod): string {
   const unmet = status?.conditions?.find(
     (one) => one.status === 'False' && one.message !== undefined
   )
-  return unmet?.message ?? 'it has not begun'
+  return unmet?.message ?? 'it has not started'
 }
 
-/** The canary's namespace, new: what an interrupted run left is removed first. */
+/** Creates the canary's namespace. What an interrupted run left is removed first. */
 export async function makeRoom(call: ApiCall): Promise<void> {
   interface Namespace {
     metadata: { labels?: Record<string, string>; deletionTimestamp?: string }
@@ -126,9 +128,13 @@ export async function makeRoom(call: ApiCall): Promise<void> {
     if (before === undefined) return true
     const { labels, deletionTimestamp } = before.metadata
     if (labels?.[ownLabel] !== 'true') {
-      throw new SeccoError('CONFLICT', `namespace ${canaryName} exists, and is not the doctor's`, {
-        hint: 'rename or remove it'
-      })
+      throw new SeccoError(
+        'CONFLICT',
+        `namespace ${canaryName} exists and was not created by doctor`,
+        {
+          hint: 'delete or rename that namespace'
+        }
+      )
     }
     if (deletionTimestamp === undefined) await call('DELETE', path)
     return undefined
@@ -142,7 +148,7 @@ export async function makeRoom(call: ApiCall): Promise<void> {
   await call('POST', '/api/v1/namespaces', { body: { metadata: { name: canaryName, labels } } })
 }
 
-/** Removes the canary's namespace, and nothing that is not the doctor's. Never rejects. */
+/** Removes the canary's namespace if doctor created it. Never rejects. */
 export async function cleanUp(call: ApiCall): Promise<void> {
   const path = `/api/v1/namespaces/${canaryName}`
   const own = await found<{ metadata: { labels?: Record<string, string> } }>(

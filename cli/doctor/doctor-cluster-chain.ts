@@ -8,26 +8,26 @@ import type { HubAccess } from '../hubs/hub-api.js'
 
 export interface ClusterDoctorOptions {
   kubeconfig: string
-  /** Who asks the hub; default: the kubeconfig's own token. */
+  /** Token for the hub; default: that of the kubeconfig. */
   token: string | undefined
   output: DoctorOutput
-  /** Nodes that get a canary at most; Infinity: each. */
+  /** Nodes that get a canary at most; Infinity: every node. */
   most: number
 }
 
-/** What the links of the chain in a cluster hand on. */
+/** State that the links of the chain in a cluster pass on. */
 export interface Chain {
   options: ClusterDoctorOptions
   call: ApiCall
-  /** All of them: each knows its own satellites. */
+  /** All hubs, because each knows only its own satellites. */
   hubs: readonly HubAccess[]
   satellite: Workload['spec']['template']['spec']
   nodes: ChosenNodes
-  /** Of these nodes, as `uname -m` says it. */
+  /** Machine of these nodes, as in `uname -m`. */
   machine: string
   digest: string
   path: string
-  /** The canaries, and their containers as hubs see them, by node. */
+  /** The canaries, and their containers as hubs report them, by node. */
   pods: ReadonlyMap<string, Pod>
   views: ReadonlyMap<string, ContainerView>
 }

@@ -1,18 +1,18 @@
-/** A node as the doctor looks at it (core/v1). */
+/** The members of a node that doctor reads (core/v1). */
 export interface Node {
   metadata: { name: string; labels?: Record<string, string> }
   status: { conditions?: { type: string; status: string }[] }
 }
 
-/** The nodes that get a canary, and those that do not, with why. */
+/** The nodes that get a canary, and the other nodes with the reason. */
 export interface ChosenNodes {
   tried: readonly string[]
   untried: readonly { node: string; why: string }[]
-  /** As Kubernetes labels those that are tried. */
+  /** Architecture label of the nodes that get a canary. */
   arch: string
 }
 
-/** Nodes that are tried when nobody says how many. */
+/** Default number of nodes that get a canary. */
 export const usualNodes = 10
 const mostNamed = 10
 
@@ -21,7 +21,7 @@ const archOf = ({ metadata }: Node): string => metadata.labels?.['kubernetes.io/
 export const isReady = ({ status }: Node): boolean =>
   status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
 
-/** A canary's program is of one machine: the first node's that is Ready. @param most nodes that are tried. Pure. */
+/** Chooses nodes of one architecture, that of the first Ready node. @param most nodes that are chosen at most. Pure. */
 export function chooseNodes(nodes: readonly Node[], most: number): ChosenNodes {
   const first = nodes.find(isReady)
   const arch = first === undefined ? '' : archOf(first)
@@ -37,7 +37,7 @@ export function chooseNodes(nodes: readonly Node[], most: number): ChosenNodes {
   return { tried, untried, arch }
 }
 
-/** Names of nodes, as many as people read. */
+/** Lists the names of nodes, shortened when there are many. */
 export function nodesText(names: readonly string[]): string {
   const more = names.length - mostNamed
   return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
@@ -49,14 +49,14 @@ function grouped(found: readonly { node: string; words: string }[]): [string, st
   return [...alike].map(([words, nodes]) => [words, nodesText(nodes)])
 }
 
-/** What each node gave in a few words: those that gave the same stand together. Pure. */
+/** Lists the result of each node; nodes with the same result are grouped. Pure. */
 export function byWords(found: readonly { node: string; words: string }[]): string {
   return grouped(found)
     .map(([words, nodes]) => `${words} on ${nodes}`)
     .join('; ')
 }
 
-/** Which nodes nothing was proven of, by why; empty when there are none. Pure. */
+/** Lists the nodes that were not tried, grouped by reason; empty when there are none. Pure. */
 export function untriedText(untried: ChosenNodes['untried']): string {
   return grouped(untried.map(({ node, why }) => ({ node, words: why })))
     .map(([why, nodes]) => `${nodes} (${why})`)

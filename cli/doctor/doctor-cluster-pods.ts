@@ -17,7 +17,7 @@ import { byWords } from './doctor-cluster-nodes.js'
 import { eventually, type Link, patienceMs, promptMs } from './doctor-links.js'
 import { namespace as home, roleLabels } from '../install/names.js'
 
-/** The same of each canary's node at once; the first failure is the one that is told, with its node. */
+/** Proves something on each canary's node at once. The first failure is thrown, with the name of its node. */
 async function onEach<Value, Found>(
   all: ReadonlyMap<string, Value>,
   prove: (value: Value, node: string) => Promise<Found>
@@ -33,11 +33,11 @@ async function onEach<Value, Found>(
   return await Promise.all(tries)
 }
 
-/** What is proven with a real pod on each node. */
+/** Links that are proven with a real pod on each node. */
 export const podLinks: readonly Link<Chain>[] = [
   {
     what: 'a pod starts under it',
-    mend: 'the message is the node’s own: secco doctor --node there says what it can do',
+    fix: 'the message is that of the node; run secco doctor --node there',
     async prove(chain) {
       const { call, nodes, path } = chain
       const ask = tinyPrograms(chain.machine).ask.toString('base64')
@@ -66,8 +66,8 @@ export const podLinks: readonly Link<Chain>[] = [
     }
   },
   {
-    what: 'the file on its node is what its name says',
-    mend: 'look at `secco ps -A -o wide` and the log of the satellite: it mends what others change',
+    what: 'the file on its node has the digest in its name',
+    fix: 'look at `secco ps -A -o wide` and the log of the satellite, which restores changed files',
     async prove(chain) {
       const { pods, path } = chain
       const seen = new Map<string, ContainerView>()
@@ -85,8 +85,8 @@ export const podLinks: readonly Link<Chain>[] = [
       for (const node of pods.keys()) {
         const view = seen.get(node)
         if (view === undefined) {
-          const mend = `its satellite did not see the pod: kubectl -n ${home} logs -l ${roleLabels.satellite}`
-          return { broken: `${node}: nobody looked at it within ${promptMs / 1000} s`, mend }
+          const fix = `look why its satellite did not report the pod: kubectl -n ${home} logs -l ${roleLabels.satellite}`
+          return { broken: `${node}: no satellite checked it within ${promptMs / 1000} s`, fix }
         }
         if (view.disk !== 'ok') return { broken: `${path} on ${node} is ${view.disk}` }
         views.set(node, view)
@@ -97,7 +97,7 @@ export const podLinks: readonly Link<Chain>[] = [
   },
   {
     what: "the kernel's filter is that revision",
-    mend: 'look at `secco ps -A -o wide`: WHY says what is in force instead',
+    fix: 'look at `secco ps -A -o wide`: the column WHY names what is in force instead',
     async prove({ hubs, pods, digest }) {
       const found = await onEach(pods, async ({ metadata }, node) => {
         const isCanary = ({ podUid }: ContainerView) => podUid === metadata.uid
@@ -107,8 +107,8 @@ export const podLinks: readonly Link<Chain>[] = [
     }
   },
   {
-    what: 'a refused call is seen and attributed',
-    mend: 'on that node: secco doctor --node; recording or the tracing of denials does not work there',
+    what: 'a denial is recorded with its process',
+    fix: 'run `secco doctor --node` on that node: recording syscalls or denials does not work there',
     async prove({ hubs, views }) {
       const found = await onEach(views, async ({ id }, node) => {
         return { node, seen: await proveDenial(hubs, id) }

@@ -1,7 +1,7 @@
 import type { Broken } from './doctor-links.js'
 import { namespace as home } from '../install/names.js'
 
-/** A Deployment or DaemonSet of Secco's, as far as the doctor looks (apps/v1). */
+/** The members of a Deployment or DaemonSet that doctor reads (apps/v1). */
 export interface Workload {
   metadata: { name: string }
   spec: {
@@ -13,21 +13,21 @@ export interface Workload {
   status?: { readyReplicas?: number; numberReady?: number; desiredNumberScheduled?: number }
 }
 
-/** `secco 1/1`. */
+/** Returns name and ready replicas: `secco 1/1`. */
 export const readyText = ({ metadata, status, spec }: Workload): string =>
   `${metadata.name} ${status?.readyReplicas ?? status?.numberReady ?? 0}/${spec.replicas ?? status?.desiredNumberScheduled ?? 0}`
 
-/** Why a central program does not serve; undefined when each has a replica that does. */
+/** Returns why a central program does not serve; undefined when each has a ready replica. */
 export function notServing(deployments: readonly Workload[]): Broken | undefined {
   for (const one of deployments) {
     const what = `deployment ${one.metadata.name}`
     if (one.spec.replicas === 0) {
-      const mend = `kubectl -n ${home} scale deployment ${one.metadata.name} --replicas=1`
-      return { broken: `${what} is scaled to 0: no pod is reviewed`, mend }
+      const fix = `kubectl -n ${home} scale deployment ${one.metadata.name} --replicas=1`
+      return { broken: `${what} is scaled to 0: no pod is reviewed`, fix }
     }
     if ((one.status?.readyReplicas ?? 0) === 0) {
-      const mend = `see why: kubectl -n ${home} describe deployment ${one.metadata.name}; kubectl -n ${home} get pods`
-      return { broken: `${what}: no replica is ready`, mend }
+      const fix = `see why: kubectl -n ${home} describe deployment ${one.metadata.name}; kubectl -n ${home} get pods`
+      return { broken: `${what}: no replica is ready`, fix }
     }
   }
   return undefined

@@ -37,7 +37,7 @@ const machines: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aa
 const links: readonly Link<Chain>[] = [
   {
     what: 'Secco is installed, and its programs are ready',
-    mend: 'see whether the API server answers you: kubectl version',
+    fix: 'check that the API server answers: kubectl version',
     async prove(chain) {
       const query = {
         labelSelector: `app.kubernetes.io/name=${commonLabels['app.kubernetes.io/name']}`
@@ -50,7 +50,7 @@ const links: readonly Link<Chain>[] = [
       const satellites = daemonSets.find(({ metadata }) => metadata.name === names.satellite)
       if (deployments.length === 0 || satellites === undefined) {
         const what = deployments.length === 0 ? 'no webhook and no hub' : 'no satellites'
-        return { broken: `there are ${what} in namespace ${home}`, mend: apply }
+        return { broken: `there are ${what} in namespace ${home}`, fix: apply }
       }
       chain.satellite = satellites.spec.template.spec
       return notServing(deployments) ?? [...deployments, satellites].map(readyText).join(', ')
@@ -58,13 +58,13 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'every hub answers, and every node has a satellite',
-    mend: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
+    fix: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
     async prove(chain) {
       const { kubeconfig, token } = chain.options
       chain.hubs = (await openClusterHubs(kubeconfig, token)).all
       const { items } = (await chain.call('GET', '/api/v1/nodes')) as { items: Node[] }
       const up = items.filter(isReady)
-      if (up.length === 0) return { broken: 'no node is Ready', mend: 'kubectl get nodes' }
+      if (up.length === 0) return { broken: 'no node is Ready', fix: 'kubectl get nodes' }
       chain.nodes = chooseNodes(items, chain.options.most)
       chain.machine = machines[chain.nodes.arch] ?? chain.nodes.arch
       let lacking: string[] = up.map(({ metadata }) => metadata.name)
@@ -79,13 +79,13 @@ const links: readonly Link<Chain>[] = [
       }, promptMs)
       const [first] = lacking
       if (first === undefined) return nodesText(up.map(({ metadata }) => metadata.name))
-      const mend = `kubectl -n ${home} get pods -l ${roleLabels.satellite} -o wide; on ${first}: secco doctor --node`
-      return { broken: `no satellite of ${lacking.slice(0, 5).join(', ')} is connected`, mend }
+      const fix = `kubectl -n ${home} get pods -l ${roleLabels.satellite} -o wide; on ${first}: secco doctor --node`
+      return { broken: `no satellite of ${lacking.slice(0, 5).join(', ')} is connected`, fix }
     }
   },
   {
-    what: 'the API server is told to ask the webhook',
-    mend: apply,
+    what: 'the API server is configured to call the webhook',
+    fix: apply,
     async prove({ call }) {
       const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${names.configuration}`
       const configuration = await found<{
@@ -94,13 +94,13 @@ const links: readonly Link<Chain>[] = [
       const [own] = configuration?.webhooks ?? []
       if (own === undefined) {
         const broken = `there is no MutatingWebhookConfiguration ${names.configuration}: no pod is patched`
-        return { broken, mend: apply }
+        return { broken, fix: apply }
       }
       if ((own.clientConfig.caBundle ?? '') === '') {
-        const mend = `the webhook writes it: kubectl -n ${home} logs -l ${roleLabels.admission}`
+        const fix = `look why the webhook did not write it: kubectl -n ${home} logs -l ${roleLabels.admission}`
         return {
-          broken: 'its configuration has no caBundle: the API server trusts no answer',
-          mend
+          broken: 'the webhook configuration has no caBundle, so the API server trusts no answer',
+          fix
         }
       }
       return `${names.configuration}, failurePolicy ${own.failurePolicy ?? 'Fail'}`
@@ -108,7 +108,7 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'a profile becomes a revision that every node has',
-    mend: 'look at `secco get profiles -A -o wide` and `secco get nodes`: a node is away or cannot write',
+    fix: 'find the node that is away or cannot write: secco get profiles -A -o wide; secco get nodes',
     async prove(chain) {
       await makeRoom(chain.call)
       const workload = { kind: 'Pod', name, container } as const
@@ -125,11 +125,11 @@ const links: readonly Link<Chain>[] = [
   },
   {
     what: 'the webhook patches a pod that asks for it',
-    mend: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`,
+    fix: `look at its audit lines: kubectl -n ${home} logs -l ${roleLabels.admission}`,
     async prove(chain) {
-      let why: Broken = { broken: 'the API server made no pod' }
+      let why: Broken = { broken: 'the API server created no pod' }
       const body = canaryPod(placeOf(chain), chain.nodes.tried[0] ?? '')
-      // It takes its rules and profiles in a moment after the nodes have the file.
+      // The webhook updates its snapshot a moment after the nodes have the file.
       const patched = await eventually(async () => {
         try {
           const query = { dryRun: 'All' }
@@ -147,7 +147,7 @@ const links: readonly Link<Chain>[] = [
   ...podLinks
 ]
 
-/** The same link; what fails with a next step of its own says that one. */
+/** Returns the same link; an error with its own next step keeps that one. */
 function hinted(link: Link<Chain>): Link<Chain> {
   return {
     ...link,
@@ -156,7 +156,7 @@ function hinted(link: Link<Chain>): Link<Chain> {
         return await link.prove(chain)
       } catch (error) {
         const { code, message, hint } = toSeccoError(error)
-        return { broken: message, ...(hint === errorKinds[code].hint ? {} : { mend: hint }) }
+        return { broken: message, ...(hint === errorKinds[code].hint ? {} : { fix: hint }) }
       }
     }
   }
@@ -164,8 +164,9 @@ function hinted(link: Link<Chain>): Link<Chain> {
 
 /**
  * `secco doctor --kubeconfig`: proves the chain in a cluster with a real pod on each node: API server, webhook, patch,
- * file, kernel filter, denial. Needs the rights to make a namespace, a pod and an approved profile in it.
- * @returns 0 when every link holds, else 1; what it made is removed again.
+ * file, kernel filter, denial. It needs the permissions to create a namespace, and a pod and an approved profile in it.
+ * It removes everything that it made.
+ * @returns 0 when every link holds, otherwise 1.
  * @throws SeccoError for the kubeconfig
  */
 export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): Promise<number> {
@@ -193,7 +194,7 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
   const { tried, untried } = chain.nodes
   const code = conclude(io, options.output, steps, { tried, untried })
   if (options.output === 'table' && untried.length > 0) {
-    io.stdout(`${paint(io, 'yellow', `nothing was proven of ${untriedText(untried)}`)}\n`)
+    io.stdout(`${paint(io, 'yellow', `not tried: ${untriedText(untried)}`)}\n`)
   }
   return code
 }

@@ -3,17 +3,17 @@ import { toSeccoError } from '../../src/lib/errors.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 
-/** Why a link does not hold; with a mend of its own where the link's is not the right one. */
+/** Why a link does not hold, with a fix of its own when that of the link does not apply. */
 export interface Broken {
   broken: string
-  mend?: string
+  fix?: string
 }
 
-/** One link of the chain: what it proves, how, and what mends it. */
+/** One link of the chain: what it proves, how, and how to fix it. */
 export interface Link<Chain> {
   what: string
-  mend: string
-  /** What was found; throws, or gives undefined or `Broken`, when it is broken. */
+  fix: string
+  /** Returns what was found. Throws, or returns undefined or `Broken`, when the link does not hold. */
   prove: (chain: Chain) => Promise<string | Broken | undefined>
 }
 
@@ -21,13 +21,13 @@ export interface Step {
   what: string
   ok: boolean
   found: string
-  /** The mend; empty when it is green. */
+  /** The fix; empty when the link holds. */
   next: string
 }
 
-/** How long a link is waited for when it says nothing else. */
+/** Default time that a link may take. */
 export const patienceMs = 30_000
-/** For what a hub, a webhook or a satellite says at once where it works. */
+/** Time for answers that a working hub, webhook or satellite gives at once. */
 export const promptMs = 10_000
 
 /** Asks until there is an answer; undefined when there is none in time. */
@@ -43,21 +43,21 @@ export async function eventually<T>(
   return undefined
 }
 
-async function stepOf<Chain>({ what, mend, prove }: Link<Chain>, chain: Chain): Promise<Step> {
+async function stepOf<Chain>({ what, fix, prove }: Link<Chain>, chain: Chain): Promise<Step> {
   try {
     const found = await prove(chain)
     if (typeof found === 'string') return { what, ok: true, found, next: '' }
     if (found === undefined)
-      return { what, ok: false, found: `not within ${patienceMs / 1000} s`, next: mend }
-    return { what, ok: false, found: found.broken, next: found.mend ?? mend }
+      return { what, ok: false, found: `not within ${patienceMs / 1000} s`, next: fix }
+    return { what, ok: false, found: found.broken, next: found.fix ?? fix }
   } catch (error) {
-    return { what, ok: false, found: toSeccoError(error).message, next: mend }
+    return { what, ok: false, found: toSeccoError(error).message, next: fix }
   }
 }
 
 export type DoctorOutput = 'table' | 'json' | 'yaml'
 
-/** Goes along the chain to its end or its first broken link, and says each as it is found. */
+/** Proves the links up to the first broken one, and prints each result. */
 export async function walkLinks<Chain>(
   io: Io,
   output: DoctorOutput,
@@ -82,8 +82,8 @@ export async function walkLinks<Chain>(
 }
 
 /**
- * The verdict below the links. @param nodes what is told of nodes with it
- * @returns the exit code: 0 when every link holds, else 1
+ * Prints the verdict below the links. @param nodes members about nodes for -o json and -o yaml
+ * @returns the exit code: 0 when every link holds, otherwise 1
  */
 export function conclude(
   io: Io,
@@ -94,7 +94,7 @@ export function conclude(
   const good = steps.every(({ ok }) => ok)
   if (output !== 'table') printObject(io, output, { good, steps, ...nodes })
   else {
-    const words = good ? 'the whole chain works' : 'the chain is broken where it is red'
+    const words = good ? 'the whole chain works' : 'the chain is broken at the first failed link'
     io.stdout(`${paint(io, good ? 'green' : 'red', words)}\n`)
   }
   return good ? 0 : 1

@@ -15,7 +15,7 @@ function sentence(what: string, possible: boolean): string {
   return `${what}: ${possible ? 'possible' : 'not possible'}`
 }
 
-/** The table, and the verdict below it. */
+/** Prints the table, and the verdict below it. */
 export function printVerdict(io: Io, { rows, learning, enforcing, reasons }: NodeVerdict): void {
   const width = Math.max(...rows.map(({ what }) => what.length))
   for (const { what, mark, found, next } of rows) {
@@ -38,7 +38,7 @@ export interface DoctorOptions {
   logger: Logger
 }
 
-/** `secco doctor --node`: 0 when this node can learn and enforce, else 1. */
+/** `secco doctor --node`: returns 0 when this node can learn and enforce, otherwise 1. */
 export async function runNodeDoctor(io: Io, options: DoctorOptions): Promise<number> {
   const facts = await readNodeFacts(options)
   const verdict = judgeNode(facts)

@@ -22,35 +22,35 @@ import { runcSays } from '../../satellite/containers/runc-version.js'
 import type { Logger } from '../../src/lib/log.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 
-/** What works, or one sentence with why it does not. */
+/** A value, or one sentence about why there is none. */
 export type Tried<Value> = { value: Value } | { reason: string }
 
-/** What this node is and gives, as found by trying. */
+/** Properties of this node, found by trying. */
 export interface NodeFacts {
   root: boolean
   kernel: string
   arch: string
   abis: readonly string[]
   btf: boolean
-  /** The file that types are read from instead; empty: none was given, or none is needed. */
+  /** The file from which types are read instead; empty when none was given or none is needed. */
   btfFile: string
   cgroup: CgroupMode
   hook: string
   capabilities: readonly Capability[]
   runtimes: readonly { name: string; version: string }[]
-  /** Programs of runtimes that are there although nothing answered. */
+  /** Runtimes whose program is installed, but which did not answer. */
   silentRuntimes: readonly string[]
   libseccomp: string
   seccompRoot: string
   /** undefined: a file can be written there. */
   seccompRootProblem: string | undefined
-  /** undefined: the kernel takes a filter. */
+  /** undefined: the kernel accepts a filter. */
   filterProblem: string | undefined
-  /** Not run although there is a hook: what is counted is not proven, and counted all the same. */
+  /** A reason despite a hook: syscalls are counted, but no count is proven. */
   selfTest: Tried<SelfTest & { recursionMisses: number }>
   /** Bytes of kernel memory. */
   memory: Tried<number>
-  /** What a Secco has pinned on the bpf file system. */
+  /** Paths that a satellite has pinned on the bpf file system. */
   pinned: readonly string[]
 }
 
@@ -82,7 +82,7 @@ async function selfTest(
   }
 }
 
-/** The folder itself, or where it would be made: nothing is written. */
+/** Checks the folder itself, or the nearest existing parent. Writes nothing. */
 async function whyNotWritable(folder: string): Promise<string | undefined> {
   let nearest = folder
   while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest)
@@ -109,7 +109,7 @@ async function crunVersion(): Promise<{ name: string; version: string }[]> {
   return version === undefined ? [] : [{ name: 'crun', version }]
 }
 
-/** A daemon that does not run has no version to tell, but its program is here. */
+/** A daemon that does not run reports no version, but its program is installed. */
 function installedRuntimes(answered: readonly { name: string }[]): string[] {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   return ['runc', 'crun', 'containerd', 'docker', 'podman']
@@ -131,7 +131,7 @@ export interface NodeToRead {
   logger: Logger
 }
 
-/** Looks at this node. Everything is undone again; nothing here rejects because one thing fails. */
+/** Reads the facts of this node. It undoes what it tries, and does not reject because one fact cannot be read. */
 export async function readNodeFacts(options: NodeToRead): Promise<NodeFacts> {
   const { seccompRoot, containerdSocket, btf, logger } = options
   const registry = openRegistry(

@@ -4,16 +4,16 @@ import type { Uplink, UplinkTls } from '../../satellite/uplink/uplink-types.js'
 import type { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 
-/** What a node shows to its hub. */
+/** The credentials that a node shows to its hub. */
 export interface Shown {
   tls: UplinkTls
   token?: string
 }
 
-/** What this node proves itself with, kept new. */
+/** The credentials of this node, renewed in time. */
 export interface NodeProof {
   now(): Shown
-  /** From here on the uplink is told of what is new, and at once of what came after it was given `taken`. */
+  /** From now on passes renewed credentials to the uplink, at once if they are newer than `taken`. */
   follow(uplink: Pick<Uplink, 'setTls' | 'setToken'>, taken: Shown): void
   stop(): void
 }
@@ -21,7 +21,7 @@ export interface NodeProof {
 const renewalCheckMs = 3_600_000
 
 /**
- * A certificate of the authority in a folder, renewed in time.
+ * Uses a certificate of the authority in a folder, renewed in time.
  * @throws SeccoError INVALID_NAME, CERTIFICATE_INVALID, WRITE_FAILED.
  */
 export async function certificateProof(
@@ -40,10 +40,7 @@ export async function certificateProof(
   }
   const renewal = setInterval(() => {
     renew().catch((error: unknown) => {
-      logger.error(
-        { err: error },
-        'the certificate could not be renewed; it is tried again in an hour'
-      )
+      logger.error({ err: error }, 'certificate renewal failed; next try in an hour')
     })
   }, renewalCheckMs)
   return {
@@ -57,8 +54,8 @@ export async function certificateProof(
 }
 
 /**
- * A projected ServiceAccount token, and the authorities that sign the hub's certificate: files that the kubelet
- * renews at any time, also while this node's satellite starts.
+ * Uses a projected ServiceAccount token and the authorities that sign the hub's certificate. The kubelet renews these
+ * files at any time, also while the satellite starts.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
  */
 export async function tokenProof(

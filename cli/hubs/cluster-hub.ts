@@ -15,11 +15,11 @@ const isReady = ({ metadata, status }: V1Pod): boolean =>
 
 interface HubPods {
   ready: [string, ...string[]]
-  /** Run and are not ready: satellites may be connected to them all the same. */
+  /** Running pods that are not ready. Satellites may be connected to them nevertheless. */
   unready: string[]
 }
 
-/** The hubs' pods by name, at least one of them ready. */
+/** Lists the pods of the hubs by name; at least one of them is ready. */
 async function hubPods(config: KubeConfig): Promise<HubPods> {
   const { CoreV1Api } = await import('@kubernetes/client-node')
   const labelSelector = `${roleLabels.hub}=true`
@@ -42,12 +42,12 @@ async function hubPods(config: KubeConfig): Promise<HubPods> {
   throw new SeccoError('UNAVAILABLE', `${what} in namespace ${namespace} of this cluster`, {
     hint:
       items.length === 0
-        ? `see whether it is installed or scaled to 0: kubectl -n ${namespace} get deployments; install it: secco install | kubectl apply -f -`
+        ? `install it with secco install | kubectl apply -f -, or scale it up: kubectl -n ${namespace} get deployments`
         : `see why: kubectl -n ${namespace} get pods`
   })
 }
 
-/** What the kubeconfig shows to the API server, as the pages take it: a token. */
+/** Returns the token of the kubeconfig, which the pages accept. */
 async function tokenOf(config: KubeConfig): Promise<string> {
   const options: { headers?: Record<string, unknown> } = {}
   await config.applyToHTTPSOptions(options)
@@ -56,12 +56,12 @@ async function tokenOf(config: KubeConfig): Promise<string> {
   if (token !== undefined) return token
   throw new SeccoError(
     'UNAUTHENTICATED',
-    'the hub takes tokens, and this kubeconfig proves you by a certificate',
-    { hint: 'SECCO_TOKEN="$(kubectl create token ACCOUNT)" before the command' }
+    'the hub accepts tokens, and this kubeconfig has a certificate',
+    { hint: 'set SECCO_TOKEN="$(kubectl create token ACCOUNT)" for the command' }
   )
 }
 
-/** A port of this machine's loopback that the API server forwards to a hub's pod; it goes with this process. */
+/** Opens a loopback port that the API server forwards to the pod of a hub; it is closed with this process. */
 async function forwarded(config: KubeConfig, pod: string): Promise<string> {
   const { PortForward } = await import('@kubernetes/client-node')
   const forward = new PortForward(config)
@@ -92,9 +92,9 @@ const isUnready = (hub: string): MissingHub => ({
 })
 
 /**
- * The hubs of a cluster as if they ran here: the same as `kubectl port-forward` to each; needs the right
- * `create` on pods/portforward in their namespace.
- * @param token who asks; default: the kubeconfig's own.
+ * Opens the hubs of a cluster as if they ran here, as `kubectl port-forward` does for each. The user needs the
+ * permission `create` on pods/portforward in their namespace.
+ * @param token token of the user; default: that of the kubeconfig.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
 export async function openClusterHubs(kubeconfig: string, token?: string): Promise<Hubs> {
@@ -105,7 +105,9 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
   async function open(name: string): Promise<HubAccess> {
     return {
       ...{ name, ui: await forwarded(config, name), token: shown },
-      mend: `see how its pod fares: kubectl -n ${namespace} describe pod ${name}; and whether you may forward a port to it: kubectl auth can-i create pods/portforward -n ${namespace}`
+      fix:
+        `see why: kubectl -n ${namespace} describe pod ${name}; ` +
+        `check your permission: kubectl auth can-i create pods/portforward -n ${namespace}`
     }
   }
   function once(name: string): Promise<HubAccess> {
@@ -113,7 +115,7 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
     opened.set(name, access)
     return access
   }
-  async function look(): Promise<Hubs> {
+  async function list(): Promise<Hubs> {
     const {
       ready: [first, ...more],
       unready
@@ -121,8 +123,8 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
     return {
       all: [await once(first), ...(await Promise.all(more.map(once)))],
       missing: unready.map(isUnready),
-      again: look
+      again: list
     }
   }
-  return look()
+  return list()
 }

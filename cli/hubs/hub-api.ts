@@ -2,47 +2,51 @@ import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, errorKinds, SeccoError } from '../../src/lib/errors.js'
 
-/** Where the running hub's HTTP API is; with its token, where it asks for one. */
+/** Address of the HTTP API of a running hub, with the token that it may require. */
 export interface HubAccess {
   ui: string
-  /** Its pod, where it is one of several. */
+  /** Name of its pod when there are several hubs. */
   name?: string
   token?: string
-  /** Who asks: recorded with what is changed. */
+  /** The user, recorded with changes. */
   user?: string
-  /** What to do when it does not answer. */
-  mend?: string
+  /** The next step when it does not answer. */
+  fix?: string
 }
 
-interface Refusal {
+interface ErrorBody {
   code?: string
   message?: string
   hint?: string
 }
 
-/** @param access.mend the next step; default: that of this machine's own hub. */
-function unavailable(
-  { ui, mend = 'see whether `secco up` still runs' }: Pick<HubAccess, 'ui' | 'mend'>,
-  cause: Error
-): SeccoError {
-  return new SeccoError('UNAVAILABLE', `the hub at ${ui} does not answer: ${cause.message}`, {
-    cause,
-    hint: mend
-  })
+/** Returns the next step when a hub does not answer; by default that for this machine's own hub. */
+export const unavailableHint = ({ fix = 'see whether `secco up` still runs' }: HubAccess): string =>
+  fix
+
+function unavailable(access: HubAccess, cause: Error): SeccoError {
+  return new SeccoError(
+    'UNAVAILABLE',
+    `the hub at ${access.ui} does not answer: ${cause.message}`,
+    {
+      cause,
+      hint: unavailableHint(access)
+    }
+  )
 }
 
-function refusalOf(text: string, status: number): SeccoError {
-  let told: Refusal = {}
+function errorOf(text: string, status: number): SeccoError {
+  let body: ErrorBody = {}
   try {
-    told = JSON.parse(text) as Refusal
+    body = JSON.parse(text) as ErrorBody
   } catch {
-    // Whatever answered is no hub of ours.
+    // The answer is not from a hub of Secco.
   }
-  const known = Object.hasOwn(errorKinds, told.code ?? '') ? (told.code as ErrorCode) : 'INTERNAL'
+  const known = Object.hasOwn(errorKinds, body.code ?? '') ? (body.code as ErrorCode) : 'INTERNAL'
   return new SeccoError(
     known,
-    told.message ?? `the hub answered ${status}`,
-    told.hint === undefined ? {} : { hint: told.hint }
+    body.message ?? `the hub answered ${status}`,
+    body.hint === undefined ? {} : { hint: body.hint }
   )
 }
 
@@ -77,14 +81,14 @@ function open(
   })
 }
 
-/** For what the hub works out, and for what it only has. */
+/** Timeout for answers that the hub computes; quickMs is for those that it only reads. */
 const workMs = 30_000
 export const quickMs = 5000
 
 /**
- * One question to the running hub's HTTP API; with a body a POST.
+ * Sends one request to the HTTP API of a running hub: a POST with a body, otherwise a GET.
  * @param timeout ms without an answer
- * @throws SeccoError UNAVAILABLE, or what the hub answers with.
+ * @throws SeccoError UNAVAILABLE, or the error that the hub answers.
  */
 export async function askHub<Answer>(
   access: HubAccess,
@@ -96,7 +100,7 @@ export async function askHub<Answer>(
   const response = await open(access, method, path, { body, timeout })
   const text = await bodyOf(response)
   const status = response.statusCode ?? 0
-  if (status >= 400) throw refusalOf(text, status)
+  if (status >= 400) throw errorOf(text, status)
   try {
     return JSON.parse(text) as Answer
   } catch (cause) {
@@ -104,7 +108,7 @@ export async function askHub<Answer>(
   }
 }
 
-/** One list of the running hub's API, e.g. `nodes`. @throws as askHub */
+/** Reads one list of the API of a running hub, for example `nodes`. @throws as askHub */
 export async function readList<Item>(access: HubAccess, list: string): Promise<Item[]> {
   const path = `/api/v1/${list}`
   return (await askHub<{ items: Item[] }>(access, path, undefined, quickMs)).items
@@ -112,7 +116,7 @@ export async function readList<Item>(access: HubAccess, list: string): Promise<I
 
 /**
  * Follows a stream of events until the signal or the hub ends it.
- * @throws SeccoError UNAVAILABLE, or what the hub refuses with.
+ * @throws SeccoError UNAVAILABLE, or the error that the hub answers.
  */
 export async function followHub(
   access: HubAccess,
@@ -128,7 +132,7 @@ export async function followHub(
   })
   if (response === undefined) return
   if ((response.statusCode ?? 0) >= 400) {
-    throw refusalOf(await bodyOf(response), response.statusCode ?? 0)
+    throw errorOf(await bodyOf(response), response.statusCode ?? 0)
   }
   onOpen()
   const isAborted = (): boolean => signal.aborted
@@ -141,12 +145,12 @@ export async function followHub(
       else if (line === '') event = 'message'
     }
   } catch (error) {
-    // Ended by our own signal it is no failure.
+    // An end by our own signal is no failure.
     if (!isAborted()) throw error
   }
 }
 
-/** `?a=b&a=c` of what is given; undefined members are left out. */
+/** Returns `?a=b&a=c` for the given members; undefined members are left out. */
 export function queryOf(
   members: Readonly<Record<string, string | readonly string[] | undefined>>
 ): string {

@@ -24,8 +24,8 @@ function isKnownWithin(sets: ReadonlyMap<string, PassSet>, digest: string): bool
 }
 
 /**
- * What a profile's documents alone tell, without a hub: the revision they render to, ready as far as
- * `status.nodes` says. A profile that does not render counts as not approved; `profile show` says why.
+ * Computes the state of a profile from documents alone, without a hub: the revision that they render to, ready as far
+ * as `status.nodes` says. A profile that does not render counts as not approved; `profile show` shows why.
  */
 function stateOf(
   profile: SeccompProfile,
@@ -53,7 +53,7 @@ function stateOf(
       return rendering.digest
     }
     const { status } = profile
-    // The hub rendered it for its fleet: what it lets through is as good as what ours does.
+    // The hub rendered it for its nodes. Its rendering allows the same syscalls as ours.
     const enforced = () => {
       const own = render('enforce')
       const known = status?.revision ?? own
@@ -77,8 +77,8 @@ function stateOf(
 }
 
 /**
- * The snapshot that decisions rest on: from the running hub when there is one, else from the documents.
- * @param paths where a hub of these objects runs here; undefined: its objects are in a cluster
+ * Loads the snapshot for decisions from the running hub when there is one, otherwise from the documents.
+ * @param paths the state folder of a hub on this machine; undefined: the objects are in a cluster
  */
 export async function loadSnapshot(store: Store, paths: StatePaths | undefined): Promise<Snapshot> {
   const rules = await store.list('SeccompRule')

@@ -1,4 +1,4 @@
-/** What no container of ours has. */
+/** Restrictions of every container of Secco. */
 export const hardened = {
   allowPrivilegeEscalation: false,
   privileged: false,

@@ -1,6 +1,6 @@
 import { rootNamespace } from '../../src/api/names.js'
 
-/** Where everything of Secco lives; its own pods are never touched by its own webhook. */
+/** The namespace of all objects of Secco. Its webhook never changes pods there. */
 export const namespace = rootNamespace
 
 export const names = {
@@ -9,24 +9,24 @@ export const names = {
   hub: 'secco-hub',
   pages: 'secco-pages',
   satellite: 'secco-satellite',
-  /** Deployment and ServiceAccount of the one process that is both. */
+  /** Deployment and ServiceAccount of the process that is webhook and hub. */
   both: 'secco',
-  /** Authority and serving pair; made and renewed by the webhook, not part of what is applied. */
+  /** Authority and serving pair. The webhook creates and renews them; they are not part of the installation. */
   certificates: 'secco-certificates',
-  /** ConfigMap with the authorities that satellites trust; made by the webhook. */
+  /** ConfigMap with the authorities that satellites trust; the webhook creates it. */
   authority: 'secco-authority',
-  /** Lease of who renews. */
+  /** Lease of the replica that renews certificates. */
   lease: 'secco-certificates',
   configuration: 'secco',
   /** cert-manager's Certificate and Issuer. */
   issuer: 'secco'
 } as const
 
-/** Labels that a pod carries for each role it plays: what Services and policies select. */
+/** Labels of a pod for each of its roles. Services and policies select them. */
 export const roleLabels = {
   admission: 'secco.dev/role-admission',
   hub: 'secco.dev/role-hub',
-  /** Webhook, hub or both: what serves their metrics. */
+  /** Webhook, hub or both, which serve metrics. */
   central: 'secco.dev/role-central',
   satellite: 'secco.dev/role-satellite'
 } as const
@@ -38,7 +38,7 @@ export const tokenAudience = 'secco-hub'
 
 export const startupTaint = 'secco.dev/not-ready'
 
-/** What names every object of ours: for people, and for `kubectl delete -l`. */
+/** Labels of every object of Secco, for people and for `kubectl delete -l`. */
 export const commonLabels = {
   'app.kubernetes.io/name': 'secco',
   'app.kubernetes.io/part-of': 'secco'
@@ -50,7 +50,7 @@ export const serverNames: readonly string[] = [names.webhook, names.hub].flatMap
   `${name}.${namespace}.svc.cluster.local`
 ])
 
-/** metadata of an object in our namespace. */
+/** Returns metadata for an object in our namespace. */
 export function named(name: string, component: string) {
   return {
     name,
@@ -59,7 +59,7 @@ export function named(name: string, component: string) {
   }
 }
 
-/** metadata of an object of the whole cluster. */
+/** Returns metadata for a cluster-wide object. */
 export function clusterNamed(name: string, component: string) {
   return { name, labels: { ...commonLabels, 'app.kubernetes.io/component': component } }
 }

@@ -14,7 +14,7 @@ function service(name: string, role: string, port: number, target: string): Mani
   }
 }
 
-/** Services select by role, so they are the same whether one process plays it or several. */
+/** Returns the Services. They select pods by role, so they are the same for one process and for several. */
 export function services(): Manifest[] {
   return [
     service(names.webhook, roleLabels.admission, 443, 'webhook'),
@@ -40,8 +40,8 @@ function policy(name: string, podSelector: object, ingress: object[], egress: ob
 }
 
 /**
- * Who may speak to whom. The API server is no pod and has an address that nobody knows here, so the
- * webhook's port is open to all and its egress is by port; everything else names its peer.
+ * Returns the policies on connections between pods. The API server is no pod and its address is not known here, so the
+ * webhook's port is open to all and its egress is limited by port. Every other policy names its peer.
  */
 export function networkPolicies(options: InstallOptions): Manifest[] {
   const satellites = { podSelector: { matchLabels: { [roleLabels.satellite]: 'true' } } }
@@ -69,7 +69,7 @@ export function networkPolicies(options: InstallOptions): Manifest[] {
   ]
 }
 
-/** cert-manager's part: an issuer of its own, and the pair in the Secret that the webhook mounts. */
+/** Returns the objects for cert-manager: an issuer, and the pair in the Secret that the webhook mounts. */
 export function certManagerObjects(dnsNames: readonly string[]): Manifest[] {
   const api = 'cert-manager.io/v1'
   return [
@@ -105,7 +105,7 @@ export function certManagerObjects(dnsNames: readonly string[]): Manifest[] {
       spec: {
         secretName: names.certificates,
         duration: '2160h',
-        // Two thirds of its life.
+        // After two thirds of its life.
         renewBefore: '720h',
         dnsNames: [...dnsNames],
         privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
@@ -116,7 +116,7 @@ export function certManagerObjects(dnsNames: readonly string[]): Manifest[] {
   ]
 }
 
-/** On the webhook configuration: cert-manager's injector keeps the caBundle. */
+/** Annotation of the webhook configuration: cert-manager's injector keeps the caBundle up to date. */
 export const injectAnnotation = {
   'cert-manager.io/inject-ca-from': `${namespace}/${names.certificates}`
 } as const

@@ -17,7 +17,7 @@ function ownNamespace(): Manifest {
       name: namespace,
       labels: {
         ...commonLabels,
-        // The satellite sees its node's processes and writes its seccomp folder.
+        // The satellite reads the node's processes and writes its seccomp folder.
         'pod-security.kubernetes.io/enforce': 'privileged',
         'pod-security.kubernetes.io/warn': 'privileged',
         'pod-security.kubernetes.io/audit': 'privileged'
@@ -71,8 +71,8 @@ export interface InstallParts {
 }
 
 /**
- * Everything that is applied. The webhook configuration comes last: nothing is asked before somebody can
- * answer, and without a caBundle nothing can be. Pure: the same options give the same objects.
+ * Returns all objects that are applied. The webhook configuration comes last, and without a caBundle: the API server
+ * must not call the webhook before it can answer. Pure: the same options give the same objects.
  */
 export function installParts(options: InstallOptions): InstallParts {
   return {

@@ -2,7 +2,7 @@ import { slotsDefault } from '../../native/slot-numbers.js'
 import type { RecordMode } from '../../satellite/recorder/record-mode.js'
 import type { InstallMode } from '../../src/rules/observe.js'
 
-/** A Kubernetes object as it is applied. */
+/** A Kubernetes object to apply. */
 export type Manifest = Record<string, unknown>
 
 /** One process for everything, or webhook and hub apart, two replicas each. */
@@ -12,28 +12,28 @@ export type Layout = (typeof layouts)[number]
 export const tlsModes = ['selfsigned', 'cert-manager'] as const
 export type TlsMode = (typeof tlsModes)[number]
 
-/** What the policy on the final state does with a pod that breaks it. */
+/** What the policy on the final state does with a pod that violates it. */
 export const finalStates = ['warn', 'deny'] as const
 export type FinalState = (typeof finalStates)[number]
 
-/** What an installation may be told; everything else is the same everywhere. */
+/** Options of an installation; everything else is the same everywhere. */
 export interface InstallOptions {
   layout: Layout
   image: string
   mode: InstallMode
   tls: TlsMode
   record: RecordMode
-  /** Of each satellite's recorder. */
+  /** Slots of each satellite's recorder. */
   slots: number
-  /** On nodes whose kernel has no BTF: a file of theirs below what the satellite sees. */
+  /** BTF file on nodes whose kernel has no BTF, below a folder that the satellite mounts. */
   btf?: string | undefined
   /** New nodes keep other pods out until they have every file. */
   startupTaint: boolean
   /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
   readFilters: boolean
-  /** Our own pods run under profiles of our own making (src/seccomp/render/own.ts); else under RuntimeDefault. */
+  /** Run Secco's pods under their own profiles (src/seccomp/render/own.ts), otherwise under RuntimeDefault. */
   ownProfiles: boolean
-  /** Whether pods may opt out with `secco.dev/ignore` where their namespace says nothing. */
+  /** Whether pods may opt out with `secco.dev/ignore` where their namespace has no label about it. */
   allowIgnore: boolean
   finalState: FinalState
 }

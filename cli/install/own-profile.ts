@@ -4,20 +4,20 @@ import type { InstallOptions } from './options.js'
 
 export const ownProfilesVolume = 'own-profiles'
 const mountPath = '/run/secco/own'
-/** Where the kubelet of a node has them. */
+/** Folder of these profiles on a node. */
 export const ownProfilesPath = `/var/lib/kubelet/seccomp/${ownFolder}`
 
 export interface OwnProfileParts {
-  /** For the program's container; the pod's own profile stays RuntimeDefault. */
+  /** Security context of the program's container; the profile of the pod stays RuntimeDefault. */
   securityContext: object
   initContainers: object[]
   volumes: { name: string; hostPath: { path: string; type: string } }[]
 }
 
 /**
- * What a pod of ours needs to run under its own profile. The runtime reads the file when it makes the
- * program's container: after the pod's init containers have ended. So one of these writes it, as root
- * because the folder is root's, without any capability, and sees nothing of the node but that folder.
+ * Returns what a pod of Secco needs to run under its own profile. The runtime reads the file when it creates the
+ * program's container, after the init containers have ended. So an init container writes the file: as root because root
+ * owns the folder, without capabilities, and with no other folder of the node.
  */
 export function ownProfileParts(options: InstallOptions, program: OwnProgram): OwnProfileParts {
   if (!options.ownProfiles) return { securityContext: {}, initContainers: [], volumes: [] }

@@ -1,7 +1,7 @@
 import { hardened } from './hardened.js'
 import { names, namespace, named, ports, roleLabels, serverNames } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
-import { ownProfileParts } from './own-profile.js'
+import { type OwnProfileParts, ownProfileParts } from './own-profile.js'
 
 const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
   httpGet: { path, port: 'webhook', scheme: 'HTTPS' },
@@ -25,7 +25,7 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
     `0.0.0.0:${ports.webhook}`,
     '--hub-listen',
     `0.0.0.0:${ports.hub}`,
-    // Reached by kubectl port-forward alone, which dials the pod's own loopback.
+    // Only kubectl port-forward reaches the pages: it connects to the loopback of the pod.
     '--ui-listen',
     `127.0.0.1:${ports.pages}`,
     '--mode',
@@ -35,43 +35,98 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
     ...(options.allowIgnore ? ['--allow-ignore', 'on'] : []),
-    // Endpoints learn that a pod goes at the same time as the pod, and the proxies of nodes a moment later.
+    // Endpoints are updated at the same time as the pod gets SIGTERM, and the proxies of nodes a moment later.
     ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
     ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
 
-function deployment(
-  options: InstallOptions,
-  name: string,
-  roles: readonly Role[],
-  replicas: number,
+interface Program {
+  name: string
+  roles: readonly Role[]
+  replicas: number
   resources: object
+}
+
+function programContainer(
+  options: InstallOptions,
+  program: Program,
+  own: OwnProfileParts
 ): Manifest {
-  const labels = {
-    ...named(name, name === names.hub ? 'hub' : 'webhook').labels,
-    'app.kubernetes.io/instance': name,
-    [roleLabels.central]: 'true',
-    ...(roles.includes('admission') ? { [roleLabels.admission]: 'true' } : {}),
-    ...(roles.includes('hub') ? { [roleLabels.hub]: 'true' } : {})
+  const { roles, replicas, resources } = program
+  return {
+    name: 'secco',
+    image: options.image,
+    imagePullPolicy: 'IfNotPresent',
+    args: args(options, roles),
+    ports: [
+      { name: 'webhook', containerPort: ports.webhook },
+      ...(roles.includes('hub') ? [{ name: 'hub', containerPort: ports.hub }] : []),
+      ...(roles.includes('ui') ? [{ name: 'pages', containerPort: ports.pages }] : [])
+    ],
+    // Every second: the program listens once it has read everything, and pods get no decision until it is ready.
+    startupProbe: probe('/livez', 120, 1),
+    livenessProbe: probe('/livez', 6),
+    // With a single replica, one late answer must not leave all pods unpatched.
+    readinessProbe: probe('/readyz', replicas > 1 ? 1 : 3),
+    resources,
+    securityContext: { ...hardened, ...own.securityContext },
+    volumeMounts: [
+      { name: 'state', mountPath: '/var/lib/secco' },
+      ...(options.tls === 'cert-manager'
+        ? [{ name: 'tls', mountPath: '/run/secco/tls', readOnly: true }]
+        : [])
+    ]
   }
-  const matchLabels = { 'app.kubernetes.io/instance': name }
-  const spread = (topologyKey: string) => ({
+}
+
+const programVolumes = ({ tls }: InstallOptions, own: OwnProfileParts): Manifest[] => [
+  // Nothing here has to last: objects are in the API, certificates in a Secret.
+  { name: 'state', emptyDir: { sizeLimit: '256Mi' } },
+  ...(tls === 'cert-manager'
+    ? [{ name: 'tls', secret: { secretName: names.certificates, defaultMode: 0o440 } }]
+    : []),
+  ...own.volumes
+]
+
+/** Several replicas run on different nodes and in different zones where they can. */
+function spread(matchLabels: object, replicas: number): object {
+  const over = (topologyKey: string) => ({
     maxSkew: 1,
     topologyKey,
     whenUnsatisfiable: 'ScheduleAnyway',
     labelSelector: { matchLabels }
   })
-  const certManager = options.tls === 'cert-manager'
+  return replicas > 1
+    ? {
+        topologySpreadConstraints: [
+          over('kubernetes.io/hostname'),
+          over('topology.kubernetes.io/zone')
+        ]
+      }
+    : {}
+}
+
+function deployment(options: InstallOptions, program: Program): Manifest {
+  const { name, roles, replicas } = program
+  const metadata = named(name, name === names.hub ? 'hub' : 'webhook')
+  const matchLabels = { 'app.kubernetes.io/instance': name }
+  const labels = {
+    ...metadata.labels,
+    ...matchLabels,
+    [roleLabels.central]: 'true',
+    ...(roles.includes('admission') ? { [roleLabels.admission]: 'true' } : {}),
+    ...(roles.includes('hub') ? { [roleLabels.hub]: 'true' } : {})
+  }
   const own = ownProfileParts(options, 'webhook')
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: named(name, name === names.hub ? 'hub' : 'webhook'),
+    metadata,
     spec: {
       replicas,
       revisionHistoryLimit: 3,
-      // A new one is ready before an old one goes: no review is without an answer.
+      // A new pod is ready before an old one ends, so every review is answered.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       selector: { matchLabels },
       template: {
@@ -81,14 +136,7 @@ function deployment(
           priorityClassName: 'system-cluster-critical',
           terminationGracePeriodSeconds: 30,
           nodeSelector: { 'kubernetes.io/os': 'linux' },
-          ...(replicas > 1
-            ? {
-                topologySpreadConstraints: [
-                  spread('kubernetes.io/hostname'),
-                  spread('topology.kubernetes.io/zone')
-                ]
-              }
-            : {}),
+          ...spread(matchLabels, replicas),
           securityContext: {
             runAsNonRoot: true,
             runAsUser: 65534,
@@ -97,40 +145,8 @@ function deployment(
             seccompProfile: { type: 'RuntimeDefault' }
           },
           ...(own.initContainers.length > 0 ? { initContainers: own.initContainers } : {}),
-          containers: [
-            {
-              name: 'secco',
-              image: options.image,
-              imagePullPolicy: 'IfNotPresent',
-              args: args(options, roles),
-              ports: [
-                { name: 'webhook', containerPort: ports.webhook },
-                ...(roles.includes('hub') ? [{ name: 'hub', containerPort: ports.hub }] : []),
-                ...(roles.includes('ui') ? [{ name: 'pages', containerPort: ports.pages }] : [])
-              ],
-              // Every second: what listens has read everything, and pods are undecided until it counts as ready.
-              startupProbe: probe('/livez', 120, 1),
-              livenessProbe: probe('/livez', 6),
-              // Where there is no other one, an answer that is late must not leave all pods unpatched.
-              readinessProbe: probe('/readyz', replicas > 1 ? 1 : 3),
-              resources,
-              securityContext: { ...hardened, ...own.securityContext },
-              volumeMounts: [
-                { name: 'state', mountPath: '/var/lib/secco' },
-                ...(certManager
-                  ? [{ name: 'tls', mountPath: '/run/secco/tls', readOnly: true }]
-                  : [])
-              ]
-            }
-          ],
-          volumes: [
-            // Nothing that has to last: objects are in the API, certificates in a Secret.
-            { name: 'state', emptyDir: { sizeLimit: '256Mi' } },
-            ...(certManager
-              ? [{ name: 'tls', secret: { secretName: names.certificates, defaultMode: 0o440 } }]
-              : []),
-            ...own.volumes
-          ]
+          containers: [programContainer(options, program, own)],
+          volumes: programVolumes(options, own)
         }
       }
     }
@@ -153,22 +169,25 @@ const resources = (cpu: string, memory: string, limit: string) => ({
   limits: { memory: limit }
 })
 
-/** The central service: one process, or webhook and hub apart with two replicas each. */
+/** Returns the central programs: one process, or webhook and hub apart with two replicas each. */
 export function programs(options: InstallOptions): Manifest[] {
   if (options.layout === 'small') {
     return [
-      deployment(
-        options,
-        names.both,
-        ['admission', 'hub', 'ui'],
-        1,
-        resources('50m', '160Mi', '512Mi')
-      )
+      deployment(options, {
+        ...{ name: names.both, roles: ['admission', 'hub', 'ui'], replicas: 1 },
+        resources: resources('50m', '160Mi', '512Mi')
+      })
     ]
   }
   return [
-    deployment(options, names.webhook, ['admission'], 2, resources('50m', '128Mi', '384Mi')),
-    deployment(options, names.hub, ['hub', 'ui'], 2, resources('50m', '160Mi', '1Gi')),
+    deployment(options, {
+      ...{ name: names.webhook, roles: ['admission'], replicas: 2 },
+      resources: resources('50m', '128Mi', '384Mi')
+    }),
+    deployment(options, {
+      ...{ name: names.hub, roles: ['hub', 'ui'], replicas: 2 },
+      resources: resources('50m', '160Mi', '1Gi')
+    }),
     budget(names.webhook),
     budget(names.hub)
   ]

@@ -22,15 +22,15 @@ const rule = (
   ...(resourceNames === undefined ? {} : { resourceNames })
 })
 
-/** What decisions rest on: documents, and the labels of namespaces and nodes. */
+/** Admission reads documents, and the labels of namespaces and nodes. */
 const admissionRules: PolicyRule[] = [
   rule(apiGroup, ['seccompprofiles', 'seccomprules'], read),
   rule('', ['namespaces', 'nodes'], read)
 ]
-/** What hubs tell of their nodes. */
+/** Admission reads the summaries of nodes that hubs write. */
 const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read)]
 
-/** The authority in its Secret, the bundle for satellites, the caBundle: one configuration, by name. */
+/** For the authority in its Secret, the bundle for satellites, and the caBundle of one configuration by name. */
 const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
   cluster: [
     rule(
@@ -41,7 +41,7 @@ const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
     )
   ],
   own: [
-    // A name cannot be asked for before it exists: `create` has none.
+    // RBAC cannot restrict `create` by resource name.
     rule('', ['secrets', 'configmaps'], ['create']),
     rule('', ['secrets'], [...read, 'update'], [names.certificates]),
     rule('', ['configmaps'], ['get', 'patch'], [names.authority]),
@@ -53,7 +53,7 @@ const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
 function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } {
   return {
     cluster: [
-      // `approve`: it carries out spec.promote, which only somebody who may approve can have written.
+      // `approve`: the hub applies spec.promote, which only a user with that permission can write.
       rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'create', 'patch', 'update']),
       rule(apiGroup, ['seccomprules'], read),
       rule(apiGroup, ['seccompprofiles/status', 'seccomprules/status'], ['patch', 'update']),
@@ -65,7 +65,7 @@ function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: Policy
     ],
     own: [
       rule('', ['secrets'], read, [names.certificates]),
-      // What replicas tell each other.
+      // Replicas exchange summaries in ConfigMaps.
       rule('', ['configmaps'], [...read, 'create', 'delete', 'patch', 'update']),
       rule('coordination.k8s.io', ['leases'], [...read, 'create', 'patch', 'update'])
     ]
@@ -112,8 +112,8 @@ function bound(name: string, cluster: PolicyRule[], own: PolicyRule[]): Manifest
 }
 
 /**
- * ServiceAccounts, roles and bindings of our own programs, as little as each needs. The satellite has no
- * right at the API server at all: its token is for the hub alone.
+ * Returns ServiceAccounts, roles and bindings of Secco's programs, with as few permissions as each needs. The satellite
+ * has no permission at the API server at all: its token is only for the hub.
  */
 export function programRights(options: InstallOptions): Manifest[] {
   const hub = hubRules(options)
@@ -143,8 +143,8 @@ export function programRights(options: InstallOptions): Manifest[] {
 }
 
 /**
- * What people may do: looking comes with `view`, writing rules and profiles of one's own namespace with
- * `edit`; approving is a verb of its own and comes with nothing.
+ * Returns the roles for people. Reading is part of `view`, and writing rules and profiles of a namespace part of
+ * `edit`. Approving has its own verb and is part of no built-in role.
  */
 export function peopleRights(): Manifest[] {
   const kinds = ['seccompprofiles', 'seccomprules']

@@ -1,11 +1,11 @@
 import { hardened } from './hardened.js'
 import { names, named, namespace, ports, roleLabels, startupTaint, tokenAudience } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
-import { ownProfileParts, ownProfilesVolume } from './own-profile.js'
+import { type OwnProfileParts, ownProfileParts, ownProfilesVolume } from './own-profile.js'
 
 /**
- * What the satellite may do beyond an ordinary process: `secco doctor --node` was run with fewer and fewer
- * (setpriv --bounding-set), and test/e2e/install-node.test.ts learns with exactly these on a real node:
+ * Capabilities of the satellite. They were found by running `secco doctor --node` with fewer and fewer of them
+ * (setpriv --bounding-set); test/e2e/install-node.test.ts learns with exactly these on a real node:
  * - BPF, PERFMON: load the recorder and attach it to sys_exit;
  * - SYS_PTRACE: /proc/PID/{exe,ns,task/TID/syscall} of processes of other users.
  */
@@ -20,8 +20,8 @@ interface HostPath {
 }
 
 /**
- * All that the satellite sees of its node's file system. Not /sys/kernel/btf: a pod's own sysfs has it, and a
- * mount of it would keep pods from starting where the kernel has none.
+ * Everything that the satellite mounts from its node. /sys/kernel/btf is not needed: the pod's own sysfs has it, and
+ * pods with such a mount would not start where the kernel has no BTF.
  */
 export const hostPaths: readonly HostPath[] = [
   {
@@ -38,9 +38,9 @@ export const hostPaths: readonly HostPath[] = [
     type: 'DirectoryOrCreate',
     readOnly: false
   },
-  // The folder, not the socket: a runtime that restarts makes a new one.
+  // The folder, not the socket: a runtime that restarts creates a new socket.
   { name: 'containerd', hostPath: '/run/containerd', type: 'DirectoryOrCreate', readOnly: true },
-  // Observations that the hub has not acked: they outlive the pod.
+  // Observations that the hub has not acknowledged outlive the pod here.
   { name: 'state', hostPath: '/var/lib/secco', type: 'DirectoryOrCreate', readOnly: false }
 ]
 
@@ -51,14 +51,84 @@ const probe = (path: string, failureThreshold: number, periodSeconds = 10) => ({
   failureThreshold
 })
 
-/** The agent of each node. */
+const programArgs = (options: InstallOptions): string[] => [
+  'satellite',
+  '--state',
+  '/var/lib/secco',
+  '--hub',
+  `${names.hub}.${namespace}.svc:9444`,
+  '--hub-ca',
+  '/run/secco/authority/ca.crt',
+  '--token-file',
+  '/run/secco/token/token',
+  '--node',
+  '$(NODE_NAME)',
+  '--record',
+  options.record,
+  '--slots',
+  String(options.slots),
+  ...(options.btf === undefined ? [] : ['--btf', options.btf]),
+  '--health-listen',
+  `0.0.0.0:${ports.satellite}`
+]
+
+function satelliteContainer(options: InstallOptions, own: OwnProfileParts): Manifest {
+  const add = [...satelliteCapabilities, ...(options.readFilters ? ['SYS_ADMIN'] : [])]
+  return {
+    name: 'satellite',
+    image: options.image,
+    imagePullPolicy: 'IfNotPresent',
+    args: programArgs(options),
+    env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+    ports: [{ name: 'health', containerPort: ports.satellite }],
+    startupProbe: probe('/livez', 120, 1),
+    livenessProbe: probe('/livez', 6),
+    readinessProbe: probe('/readyz', 1),
+    resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
+    securityContext: {
+      ...hardened,
+      capabilities: { drop: ['ALL'], add },
+      ...own.securityContext
+    },
+    volumeMounts: [
+      ...hostPaths.map(({ name, hostPath, readOnly, mountPropagation }) => ({
+        name,
+        mountPath: hostPath,
+        ...(readOnly ? { readOnly } : {}),
+        ...(mountPropagation === undefined ? {} : { mountPropagation })
+      })),
+      { name: 'token', mountPath: '/run/secco/token', readOnly: true },
+      { name: 'authority', mountPath: '/run/secco/authority', readOnly: true },
+      { name: 'tmp', mountPath: '/tmp' }
+    ]
+  }
+}
+
+function satelliteVolumes({ tls }: InstallOptions, own: OwnProfileParts): Manifest[] {
+  const serviceAccountToken = { audience: tokenAudience, expirationSeconds: 600, path: 'token' }
+  return [
+    ...hostPaths.map(({ name, hostPath, type }) => ({ name, hostPath: { path: hostPath, type } })),
+    { name: 'token', projected: { defaultMode: 0o400, sources: [{ serviceAccountToken }] } },
+    // The webhook (or cert-manager) creates it, and the pod waits until it exists.
+    tls === 'cert-manager'
+      ? {
+          name: 'authority',
+          // Only the authority of the pair: satellites must not have the key.
+          secret: { secretName: names.certificates, items: [{ key: 'ca.crt', path: 'ca.crt' }] }
+        }
+      : { name: 'authority', configMap: { name: names.authority } },
+    { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } },
+    ...own.volumes
+  ]
+}
+
+/** Returns the DaemonSet of the node agents. */
 export function satellite(options: InstallOptions): Manifest {
   const { labels } = named(names.satellite, 'satellite')
   const matchLabels = { 'app.kubernetes.io/instance': names.satellite }
-  // What asks for another process's filter must not have one itself (ptrace(2), PTRACE_SECCOMP_GET_FILTER).
+  // A process that reads another one's filter must not have a filter itself (ptrace(2), PTRACE_SECCOMP_GET_FILTER).
   const ownProfiles = options.ownProfiles && !options.readFilters
   const own = ownProfileParts({ ...options, ownProfiles }, 'satellite')
-  const add = [...satelliteCapabilities, ...(options.readFilters ? ['SYS_ADMIN'] : [])]
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -73,11 +143,11 @@ export function satellite(options: InstallOptions): Manifest {
           serviceAccountName: names.satellite,
           automountServiceAccountToken: false,
           priorityClassName: 'system-node-critical',
-          // Whose process is it? Only the node's own process ids tell.
+          // Processes are identified by their process ids in the node's namespace.
           hostPID: true,
           terminationGracePeriodSeconds: 20,
           nodeSelector: { 'kubernetes.io/os': 'linux' },
-          // Every node, the new and the troubled ones too: a pod there needs its file.
+          // Every node, also a new or a tainted one: pods there need their files.
           tolerations: [{ operator: 'Exists' }],
           securityContext: {
             runAsUser: 0,
@@ -87,99 +157,18 @@ export function satellite(options: InstallOptions): Manifest {
               : { type: 'RuntimeDefault' }
           },
           ...(own.initContainers.length > 0 ? { initContainers: own.initContainers } : {}),
-          containers: [
-            {
-              name: 'satellite',
-              image: options.image,
-              imagePullPolicy: 'IfNotPresent',
-              args: [
-                'satellite',
-                '--state',
-                '/var/lib/secco',
-                '--hub',
-                `${names.hub}.${namespace}.svc:9444`,
-                '--hub-ca',
-                '/run/secco/authority/ca.crt',
-                '--token-file',
-                '/run/secco/token/token',
-                '--node',
-                '$(NODE_NAME)',
-                '--record',
-                options.record,
-                '--slots',
-                String(options.slots),
-                ...(options.btf === undefined ? [] : ['--btf', options.btf]),
-                '--health-listen',
-                `0.0.0.0:${ports.satellite}`
-              ],
-              env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
-              ports: [{ name: 'health', containerPort: ports.satellite }],
-              startupProbe: probe('/livez', 120, 1),
-              livenessProbe: probe('/livez', 6),
-              readinessProbe: probe('/readyz', 1),
-              resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
-              securityContext: {
-                ...hardened,
-                capabilities: { drop: ['ALL'], add },
-                ...own.securityContext
-              },
-              volumeMounts: [
-                ...hostPaths.map(({ name, hostPath, readOnly, mountPropagation }) => ({
-                  name,
-                  mountPath: hostPath,
-                  ...(readOnly ? { readOnly } : {}),
-                  ...(mountPropagation === undefined ? {} : { mountPropagation })
-                })),
-                { name: 'token', mountPath: '/run/secco/token', readOnly: true },
-                { name: 'authority', mountPath: '/run/secco/authority', readOnly: true },
-                { name: 'tmp', mountPath: '/tmp' }
-              ]
-            }
-          ],
-          volumes: [
-            ...hostPaths.map(({ name, hostPath, type }) => ({
-              name,
-              hostPath: { path: hostPath, type }
-            })),
-            {
-              name: 'token',
-              projected: {
-                defaultMode: 0o400,
-                sources: [
-                  {
-                    serviceAccountToken: {
-                      audience: tokenAudience,
-                      expirationSeconds: 600,
-                      path: 'token'
-                    }
-                  }
-                ]
-              }
-            },
-            // Made by the webhook (or cert-manager): a pod waits for it rather than start without.
-            options.tls === 'cert-manager'
-              ? {
-                  name: 'authority',
-                  // Of the pair only the authority: the key is not for satellites.
-                  secret: {
-                    secretName: names.certificates,
-                    items: [{ key: 'ca.crt', path: 'ca.crt' }]
-                  }
-                }
-              : { name: 'authority', configMap: { name: names.authority } },
-            { name: 'tmp', emptyDir: { sizeLimit: '16Mi' } },
-            ...own.volumes
-          ]
+          containers: [satelliteContainer(options, own)],
+          volumes: satelliteVolumes(options, own)
         }
       }
     }
   }
 }
 
-/** What a kubelet is started with so that its node waits for its files (`--register-with-taints`). */
+/** Argument of a kubelet whose node takes pods only after it has its files (`--register-with-taints`). */
 export const startupTaintArgument = `--register-with-taints=${startupTaint}=:NoSchedule`
 
-/** A DaemonSet that detaches on each node what the given one's satellites left pinned there. */
+/** Returns a DaemonSet that detaches what the satellites of the given DaemonSet left pinned on each node. */
 export function cleaner(of: Manifest): Manifest {
   const { spec } = of as {
     spec: {
@@ -190,7 +179,7 @@ export function cleaner(of: Manifest): Manifest {
   const [container] = pod.containers
   const name = `${names.satellite}-clean`
   const matchLabels = { 'app.kubernetes.io/instance': name }
-  // Its profile is the satellite's, and so is what writes it.
+  // It has the profile of the satellite, and the same init container writes it.
   const needed = ['bpf', 'tmp', ownProfilesVolume]
   const volumes = pod.volumes.filter((volume) => needed.includes(volume.name))
   const kept = new Set(volumes.map((volume) => volume.name))

@@ -10,10 +10,10 @@ import { ownProfilesPath } from './own-profile.js'
 import { cleaner } from './satellite.js'
 
 export interface UninstallOptions {
-  /** Also the CRDs, with every profile and rule, and the namespace. */
+  /** Remove also the CRDs with every profile and rule, and the namespace. */
   all: boolean
   dryRun: boolean
-  /** How long a step is waited for; what is not gone then is named. */
+  /** Time that a step may take; objects that are not gone then are named. */
   timeoutMs?: number
 }
 
@@ -23,7 +23,7 @@ const plurals: Record<string, string> = {
   MutatingAdmissionPolicy: 'mutatingadmissionpolicies'
 }
 
-/** API path of one object. */
+/** Returns the API path of an object. */
 export function pathOf(object: Manifest): string {
   const apiVersion = String(object['apiVersion'])
   const kind = String(object['kind'])
@@ -39,14 +39,14 @@ const object = (apiVersion: string, kind: string, name: string): Manifest => ({
   metadata: { name, namespace }
 })
 
-/** What the programs make for themselves. */
+/** Objects that the programs create for themselves. */
 const madeByPrograms: Manifest[] = [
   object('v1', 'Secret', names.certificates),
   object('v1', 'ConfigMap', names.authority),
   object('coordination.k8s.io/v1', 'Lease', names.lease)
 ]
 
-/** Everything that any installation may have made, without doubles. The order is that of the removal. */
+/** Lists everything that an installation may have created, each once, in the order of removal. */
 export function removalOrder(all: boolean): {
   first: Manifest[]
   rest: Manifest[]
@@ -63,7 +63,7 @@ export function removalOrder(all: boolean): {
     })
   const pick = (part: keyof (typeof both)[number]) => both.flatMap((parts) => parts[part])
   return {
-    // Nobody is asked any more, then nobody has to answer.
+    // The API server stops calling the webhook before the webhook ends.
     first: once([...pick('admission')].reverse()),
     rest: once([
       ...pick('satellite'),
@@ -91,14 +91,14 @@ async function find(call: ApiCall, path: string): Promise<Manifest | undefined> 
   }
 }
 
-/** Removes one object and waits until it is gone; false says that it is still there. */
+/** Removes one object and waits until it is gone. Returns false if it is still there. */
 async function remove({ call, io, options }: Cluster, one: Manifest): Promise<boolean> {
   const path = pathOf(one)
   const found = await find(call, path)
   if (found === undefined) return true
   io.stdout(`${options.dryRun ? 'would delete' : 'delete'} ${nameOf(one)}\n`)
   if (options.dryRun) return true
-  // Background: nothing waits for what depends on it.
+  // Background: the deletion does not wait for dependents.
   const body = { propagationPolicy: 'Background' }
   await call('DELETE', path, { body }).catch((error: unknown) => {
     if (toSeccoError(error).code !== 'NOT_FOUND') throw error
@@ -136,8 +136,8 @@ const isDone = ({ status }: ListedPod): boolean =>
   )
 
 /**
- * What satellites pinned records on after they are gone. One look at each node takes it away; a node
- * that cannot be reached is named and holds nothing up.
+ * Detaches pinned recorders, which would record on after the satellites are gone, with one pod on each node. A node
+ * that cannot be reached is named and does not stop the removal.
  */
 async function cleanNodes(cluster: Cluster): Promise<void> {
   const { call, io, options } = cluster
@@ -166,7 +166,7 @@ async function cleanNodes(cluster: Cluster): Promise<void> {
     )
 }
 
-/** A node that waits for a satellite that never comes would stay empty. */
+/** Removes the startup taint: a node that waits for a satellite would stay empty. */
 async function untaint({ call, io, options }: Cluster): Promise<void> {
   interface Node {
     metadata: { name: string; resourceVersion: string }
@@ -189,8 +189,8 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
 }
 
 /**
- * `secco uninstall`: the webhook configuration first, then the rest. No object of ours has a finalizer;
- * what somebody else's holds up is named after `timeoutMs` and the rest goes on.
+ * `secco uninstall`: removes the webhook configuration first, then the rest. No object of Secco has a finalizer. An
+ * object that another finalizer keeps is named after `timeoutMs`, and the removal goes on.
  * @returns the exit code: 1 when something is still there.
  * @throws SeccoError FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
  */
@@ -221,6 +221,6 @@ export async function runUninstall(
   )
   if (stuck.length === 0) return 0
   throw new SeccoError('UNAVAILABLE', `still there: ${stuck.join(', ')}`, {
-    hint: 'see metadata.finalizers and the conditions of the named object: something else holds it'
+    hint: 'look at metadata.finalizers and the conditions of the named objects'
   })
 }

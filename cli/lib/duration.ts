@@ -1,7 +1,7 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
 /**
- * Milliseconds of `30s`, `5m`, `1h`, `500ms`, given with an option.
+ * Returns the milliseconds of `30s`, `5m`, `1h` or `500ms`, given with an option.
  * @throws SeccoError INVALID_ARGUMENT naming the option
  */
 export function parseDuration(text: string, option: string): number {

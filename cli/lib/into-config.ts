@@ -3,7 +3,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { writeDurable } from '../../src/lib/durable-file.js'
 import type { Io } from './io.js'
 
-/** A bundle's config.json as far as it is looked at; the rest stays as it is. */
+/** The members of a bundle's config.json that are read; the others stay as they are. */
 type Config = Record<string, unknown> & { linux: Record<string, unknown> }
 
 function parseConfig(path: string, text: string): Config {
@@ -16,18 +16,18 @@ function parseConfig(path: string, text: string): Config {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw wrong('is no JSON', error)
+    throw wrong('is not JSON', error)
   }
   if (typeof value !== 'object' || value === null || !('ociVersion' in value))
-    throw wrong("is no runtime configuration: 'ociVersion' is missing")
+    throw wrong("is not a runtime configuration: 'ociVersion' is missing")
   const linux: unknown = 'linux' in value ? value.linux : {}
-  if (typeof linux !== 'object' || linux === null) throw wrong("'linux' is no object")
+  if (typeof linux !== 'object' || linux === null) throw wrong("'linux' is not an object")
   return { ...value, linux: { ...linux } }
 }
 
 /**
- * Puts a profile into `linux.seccomp` of a bundle's config.json (OCI runtime-spec, config-linux.md), whole
- * or not at all; everything else of the file stays, its mode too. NOT_FOUND, INVALID_DOCUMENT, WRITE_FAILED.
+ * Writes a profile into `linux.seccomp` of a bundle's config.json (OCI runtime-spec, config-linux.md), completely
+ * or not at all. The rest of the file and its mode stay. NOT_FOUND, INVALID_DOCUMENT, WRITE_FAILED.
  */
 export async function putIntoConfig(io: Io, path: string, seccomp: string): Promise<void> {
   const text = await io.readFile(path).catch((error: unknown) => {
@@ -41,18 +41,18 @@ export async function putIntoConfig(io: Io, path: string, seccomp: string): Prom
   const after = { ...config, linux: { ...config.linux, seccomp: JSON.parse(seccomp) as unknown } }
   const indent = text.includes('\n\t') ? '\t' : 2
   await writeDurable(path, `${JSON.stringify(after, null, indent)}\n`, mode & 0o777)
-  io.stderr(`${path}: linux.seccomp is set; it counts for containers that start from now on\n`)
+  io.stderr(`${path}: linux.seccomp is set; it applies to containers that start from now on\n`)
 }
 
-/** The same with what a verb would print; printed as ever without a path. Gives the verb's exit code. */
+/** Writes the output of a verb into a config.json, or prints it when there is no path. Returns the exit code. */
 export async function printOrPut(
   io: Io,
   path: string | undefined,
   verb: (io: Io) => Promise<number>
 ): Promise<number> {
   if (path === undefined) return verb(io)
-  let said = ''
-  const code = await verb({ ...io, stdout: (text) => void (said += text) })
-  if (code === 0) await putIntoConfig(io, path, said)
+  let output = ''
+  const code = await verb({ ...io, stdout: (text) => void (output += text) })
+  if (code === 0) await putIntoConfig(io, path, output)
   return code
 }

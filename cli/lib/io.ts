@@ -1,4 +1,4 @@
-/** What a verb may touch of the outside world: data goes to stdout, notes and errors to stderr. */
+/** Input and output of a verb: data goes to stdout, notes and errors to stderr. */
 export interface Io {
   stdout: (text: string) => void
   stderr: (text: string) => void
@@ -11,13 +11,13 @@ export interface Io {
 
 const codes = { bold: 1, red: 31, green: 32, yellow: 33, dim: 2 } as const
 
-/** Wraps text in an SGR colour where colour is on; the words alone must always suffice. */
+/** Wraps text in an SGR colour when colour is on. The text must be clear without the colour. */
 export function paint(io: Pick<Io, 'color'>, style: keyof typeof codes, text: string): string {
   return io.color ? `\u001b[${codes[style]}m${text}\u001b[0m` : text
 }
 
-/** Text that came from a workload (comm, image, label): control characters made harmless for a terminal. */
+/** Replaces control characters in text that came from a workload (comm, image, label), for terminals. */
 export function plain(text: string): string {
-  // eslint's no-control-regex is not in the rule set: the range is what must not reach a terminal.
+  // The range holds the characters that must not reach a terminal (eslint's no-control-regex is off).
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '�')
 }

@@ -1,44 +1,44 @@
 import type { RefusedContainer } from '../../webhook/confinement/denials/why-eperm.js'
 
-/** Several hubs know denials only since the last of them began; undefined: one of them does not report it. */
+/** Returns the latest of the times since when hubs know denials; undefined if a hub does not report it. */
 export function latestKnownSince(all: readonly (string | undefined)[]): string | undefined {
   const known = all.flatMap((one) => one ?? [])
   if (known.length < all.length) return undefined
   return known.sort((a, b) => Date.parse(a) - Date.parse(b)).at(-1)
 }
 
-/** What an empty list of denials does not exclude. */
+/** Explains what an empty list of denials does not exclude. */
 export function knownSinceNote(knownSince: string | undefined): string {
   return knownSince === undefined
-    ? 'The hub does not report since when it knows them.'
-    : `They are known since ${knownSince}; earlier ones are not excluded.`
+    ? 'The hub does not report since when it knows denials.'
+    : `Denials are known since ${knownSince}; there may be earlier ones.`
 }
 
-/** A running container of which no denial is known. */
+/** A running container without a known denial. */
 export interface WithoutDenials {
   container: Pick<RefusedContainer, 'name' | 'node' | 'startedAt'>
-  /** RFC 3339. Its denials before that are not known; undefined: the hub does not report it. */
+  /** RFC 3339. Earlier denials are not known; undefined: the hub does not report the time. */
   knownSince: string | undefined
-  /** Why its node may not see its denials, in words that follow the node's name. */
+  /** Why its node may not record its denials, in words that follow the node's name. */
   unheard: string | undefined
-  /** Nothing else that was denied could be what the container is asked about. */
+  /** No other denial can be the reason for the question about the container. */
   isOnly: boolean
 }
 
 /**
- * What is known of a container without a known denial. Another cause of an EPERM is named only where its
- * denials are known from its first moment on.
+ * Describes a container without a known denial. Another cause of an EPERM is named only when its denials are known
+ * from its start on.
  */
 export function absenceWords({ container, knownSince, unheard, isOnly }: WithoutDenials): string {
   const { name, node, startedAt } = container
   const where = `${name} on ${node}`
   if (unheard !== undefined)
-    return `${where}: no refused call is known, but ${node} ${unheard}: there may be some.`
+    return `${where}: no denial is known, but ${node} ${unheard}, so there may be some.`
   if (knownSince === undefined)
-    return `${where}: no refused call is known, but the hub does not report since when it knows them: there may be some.`
+    return `${where}: no denial is known, but the hub does not report since when it knows denials.`
   if (Date.parse(startedAt) >= Date.parse(knownSince)) {
     const other = isOnly ? ': an EPERM has another cause (capabilities, file rights, an LSM)' : ''
-    return `${where}: no call was refused by seccomp since it began at ${startedAt}${other}.`
+    return `${where}: no syscall was denied since its start at ${startedAt}${other}.`
   }
-  return `${where}: no refused call is known since ${knownSince}, but it began at ${startedAt}: there may be earlier ones.`
+  return `${where}: no denial is known since ${knownSince}, but it started at ${startedAt}, so there may be earlier ones.`
 }

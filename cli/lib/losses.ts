@@ -1,10 +1,10 @@
 import type { Loss } from '../../src/seccomp/import/loss.js'
 import { type Io, paint, plain } from './io.js'
 
-/** A loss and the source that it is of. */
+/** A loss with its source. */
 export type FoundLoss = Loss & { where: string }
 
-/** Says each loss on stderr: where, what, why, and what to do. */
+/** Prints each loss on stderr: where, what, why, and the next step. */
 export function sayLosses(io: Io, losses: readonly FoundLoss[]): void {
   for (const { where, path, what, why, mend } of losses) {
     const at = path === '' ? where : `${where}: ${path}`

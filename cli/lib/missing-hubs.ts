@@ -1,25 +1,25 @@
 import type { ErrorCode } from '../../src/lib/errors.js'
 import { type Io, paint, plain } from './io.js'
 
-/** A hub that gave no answer: what only its satellites tell is missing from what was asked. */
+/** A hub that gave no answer. Reports of its satellites are missing from the result. */
 export interface MissingHub {
-  /** Its pod, or where it was looked for. */
+  /** Name of its pod, or its address. */
   hub: string
   code: ErrorCode
   message: string
-  /** What to do about it. */
+  /** The next step. */
   next: string
 }
 
-/** One line for each, so that nobody takes an answer for the whole. */
+/** Prints one line for each missing hub, so that nobody takes the answer for complete. */
 export function sayMissing(io: Io, missing: readonly MissingHub[]): void {
   for (const { hub, message, next } of missing) {
-    const words = `warning: without hub ${hub}, and what only its satellites know: ${message}; next: ${next}`
+    const words = `warning: hub ${hub} and its satellites are missing: ${message}; next: ${next}`
     io.stderr(`${paint(io, 'yellow', plain(words))}\n`)
   }
 }
 
-/** An answer for programs: with `incomplete` where a hub is missing, else as it is. */
+/** Adds the member `incomplete` to an answer for programs when a hub is missing. */
 export function withMissing<Answer extends object>(
   answer: Answer,
   missing: readonly MissingHub[]

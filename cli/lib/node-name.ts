@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 
-/** Name of this node as certificates and objects spell it. */
+/** Returns the name of this node as certificates and objects spell it. */
 export function nodeName(given: string | undefined): string {
   const name = (given ?? hostname())
     .toLowerCase()

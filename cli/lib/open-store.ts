@@ -11,11 +11,11 @@ export const inCluster = 'in-cluster'
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * The identity that `--kubeconfig` names.
+ * Loads the identity that `--kubeconfig` names.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
  */
 export async function loadKubeconfig(kubeconfig: string): Promise<KubeConfig> {
-  // Loaded on use: the client takes longer to load than most verbs to run.
+  // Loaded on use: the client takes longer to load than most verbs take to run.
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
   const where = kubeconfig === inCluster ? accountFolder : kubeconfig
@@ -39,8 +39,8 @@ export async function loadKubeconfig(kubeconfig: string): Promise<KubeConfig> {
 }
 
 /**
- * Opens the objects of a cluster when `kubeconfig` is given (a file, or `in-cluster`), else the folder.
- * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the kubeconfig; what the stores throw.
+ * Opens the objects of a cluster when `kubeconfig` is given (a file, or `in-cluster`), otherwise the folder.
+ * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the kubeconfig; the errors of the stores.
  */
 export async function openStore(
   folder: string,

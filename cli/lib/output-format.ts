@@ -3,7 +3,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type Output = (typeof outputs)[number]
 
-/** Checks the value of `-o`, or of another option with a closed list. INVALID_ARGUMENT names what is accepted. */
+/** Checks the value of `-o`, or of another option with a closed list. @throws SeccoError INVALID_ARGUMENT */
 export function parseOutput(
   text: string,
   accepted: readonly string[] = outputs,

@@ -11,7 +11,7 @@ export interface Column<Row> {
   wide?: boolean
 }
 
-/** Lays rows out as a table with aligned columns; data from workloads is made harmless. */
+/** Formats rows as a table with aligned columns. Control characters are replaced. */
 export function table<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = rows.map((row) => columns.map((column) => plain(column.value(row))))
   const widths = columns.map((column, index) =>
@@ -33,13 +33,13 @@ export interface Listing<Row> {
   columns: readonly Column<Row>[]
   /** `kind/name`, for -o name. */
   name: (row: Row) => string
-  /** What -o json and -o yaml give for a row. */
+  /** The value of a row for -o json and -o yaml. */
   object: (row: Row) => unknown
-  /** Hubs without whose answer it is not the whole list: said on stderr, and a member for programs. */
+  /** Hubs whose answers are missing: named on stderr, and in a member for programs. */
   missing?: readonly MissingHub[]
-  /** Further members of the list that -o json and -o yaml give. */
+  /** Further members of the list for -o json and -o yaml. */
   members?: Readonly<Record<string, unknown>>
-  /** What an empty list does not exclude: a sentence after `No … found.` */
+  /** A sentence after `No … found.` about what an empty list does not exclude. */
   emptyNote?: string
 }
 
@@ -72,7 +72,7 @@ export function printObject(io: Io, output: 'json' | 'yaml', object: unknown): v
   io.stdout(output === 'json' ? `${JSON.stringify(object, null, 2)}\n` : stringify(object))
 }
 
-/** How long ago, as kubectl prints it: 42s, 7m, 3h, 2d. */
+/** Formats how long ago a time was, as kubectl does: 42s, 7m, 3h, 2d. */
 export function age(timestamp: string | undefined, now: number): string {
   if (timestamp === undefined) return '-'
   const seconds = Math.max(0, Math.floor((now - Date.parse(timestamp)) / 1000))

@@ -1,16 +1,16 @@
 const passed = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
-/** A terminal's keys go to its whole foreground group: the command gets them by itself. */
+/** Keys of a terminal signal the whole foreground group, so the command gets them by itself. */
 const keys = ['SIGINT', 'SIGQUIT'] as const
 
 export interface SignalPass {
-  /** Who gets them from now on, those included that came before. */
+  /** Sends signals to this process from now on, including signals that came before. */
   to: (pid: number) => void
   stop: () => void
 }
 
 /**
- * Signals to this process are meant for the command that it runs; it stays itself, to report. Without
- * a terminal SIGINT and SIGQUIT were sent by somebody to this process alone, and are passed on too.
+ * Passes signals to the command that this process runs, while this process stays to report. Without a terminal,
+ * SIGINT and SIGQUIT were sent to this process alone, and are passed on too.
  */
 export function passSignals(): SignalPass {
   const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)

@@ -5,15 +5,15 @@ import { type Limit, limitsOf } from '../../src/seccomp/review/limits.js'
 import type { Provenance } from '../../src/seccomp/policy/reason.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
-/** What a profile renders to in enforce mode, explained; `problem` when it does not render. */
+/** The rendering of a profile in enforce mode, explained; `problem` when it does not render. */
 export interface ExplainedRendering {
   reasons?: Provenance
   problem?: string
-  /** What its filter cannot tell apart. */
+  /** What its filter cannot distinguish. */
   limits: Limit[]
 }
 
-/** For `profile show`: every syscall with who, when and why. Pure. */
+/** Explains every syscall of a profile for `profile show`: by whom, when and why it is allowed. Pure. */
 export function explainRendering(profile: SeccompProfile, resolve: Resolve): ExplainedRendering {
   const limits = limitsOf(profile)
   if (profile.spec.seccomp === undefined && profile.spec.extends === undefined) return { limits }

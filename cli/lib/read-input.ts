@@ -35,12 +35,12 @@ async function readStream(
   return Buffer.concat(chunks)
 }
 
-/** A file's bytes, or standard input's for `-`; never more than `most`, whatever the file is. */
+/** Reads a file, or standard input for `-`; never more than `most` bytes, whatever the file is. */
 export async function readBytes(path: string, most: number): Promise<Uint8Array> {
   if (path === '-') return readStream(path, process.stdin as AsyncIterable<Buffer>, most)
   let handle: FileHandle | undefined
   try {
-    // A fifo without a writer must not hang the command; a device ends at the limit.
+    // A FIFO without a writer must not block the command; a device is read up to the limit.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     return await readStream(path, handle.createReadStream({ autoClose: false }), most)
   } catch (error) {
@@ -57,8 +57,8 @@ export interface InputFile {
 }
 
 /**
- * The files that `-f` names: a file itself, and of a folder everything below it whose name ends as
- * asked, sorted. Links are not followed. TOO_LARGE above the limit of files.
+ * Lists the files that `-f` names: a file itself, and the files below a folder whose names match, sorted. Links are
+ * not followed. @throws SeccoError TOO_LARGE, NOT_FOUND
  */
 export async function inputFiles(
   given: readonly string[],

@@ -9,7 +9,7 @@ const signs = {
   SCMP_CMP_GT: '>'
 } as const
 
-/** A name with its conditions, for people: `socket when arg0 = 38`. */
+/** Formats a syscall with its conditions: `socket when arg0 = 38`. */
 export function ruleText({ name, args }: Pick<Rule, 'name' | 'args'>): string {
   if (args === undefined || args.length === 0) return name
   const conditions = args.map(({ index, op, value, valueTwo }) =>

@@ -1,10 +1,10 @@
 import { slotsDefault, slotsMax } from '../../native/slot-numbers.js'
 import { SeccoError } from '../../src/lib/errors.js'
 
-/** `--slots`, for the help of every verb that has it. */
-export const slotsMeaning = `size of the recorder's table, 1 to ${slotsMax}: a container takes a slot, one more for its probes, one more for sessions in it, and a pod's sandbox keeps one`
+/** Help of `--slots`, for every verb that has it. */
+export const slotsMeaning = `set the size of the recorder's table, 1 to ${slotsMax}; a container takes one to three slots, a sandbox one`
 
-/** The value of `--slots`. @throws SeccoError INVALID_ARGUMENT */
+/** Reads the value of `--slots`. @throws SeccoError INVALID_ARGUMENT */
 export function parseSlots(text: string): number {
   const slots = Number(text)
   if (/^\d+$/.test(text) && slots >= 1 && slots <= slotsMax) return slots
@@ -12,7 +12,7 @@ export function parseSlots(text: string): number {
     'INVALID_ARGUMENT',
     `--slots ${text}: not a whole number from 1 to ${slotsMax}`,
     {
-      hint: `leave it out for ${slotsDefault}; ${slotsMax} are what 64 MB of kernel memory hold`
+      hint: `leave it out for ${slotsDefault}; ${slotsMax} slots take 64 MB of kernel memory`
     }
   )
 }

@@ -5,7 +5,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { createDurable } from '../../src/lib/durable-file.js'
 import type { Io } from './io.js'
 
-/** Where one machine's Secco keeps its things. One home for every path below the state folder. */
+/** Paths of everything that Secco keeps on one machine, below the state folder. */
 export interface StatePaths {
   root: string
   objects: string
@@ -16,11 +16,11 @@ export interface StatePaths {
   satelliteSocket: string
   /** Addresses of the running programs, written when they are up. */
   addresses: string
-  /** What the command line shows to the API of the hub; mode 0600. */
+  /** File with the token of the command line for the API of the hub; mode 0600. */
   uiToken: string
 }
 
-/** The state folder: --state, else SECCO_STATE, else /var/lib/secco for root and the XDG state folder for others. */
+/** Returns the paths below --state, SECCO_STATE, /var/lib/secco for root, or the XDG state folder for other users. */
 export function statePaths(
   io: Pick<Io, 'env'>,
   given: string | undefined,
@@ -42,7 +42,7 @@ export function statePaths(
   }
 }
 
-/** Where the running programs listen, and who they are. */
+/** Addresses and process id of the running programs. */
 export interface Addresses {
   pid: number
   webhook: string
@@ -51,18 +51,18 @@ export interface Addresses {
   caBundle: string
 }
 
-/** Where the API is, and what it wants to see. */
+/** Addresses with the token for the API. */
 export interface ApiAccess extends Addresses {
   token: string
 }
 
-/** The token of the API: the one of the state folder, made when there is none. WRITE_FAILED. */
+/** Returns the API token of the state folder; creates it when there is none. @throws SeccoError WRITE_FAILED */
 export async function ensureUiToken(paths: StatePaths): Promise<string> {
   await createDurable(paths.uiToken, `${randomBytes(32).toString('base64url')}\n`, 0o600)
   return (await readFile(paths.uiToken, 'utf8')).trim()
 }
 
-/** The addresses of the running webhook program. UNAVAILABLE with how to start it when there is none. */
+/** Reads the addresses of the running programs. @throws SeccoError UNAVAILABLE with how to start them */
 export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
   const hint = `start it with \`secco up --state ${paths.root}\``
   let addresses: Addresses
@@ -98,8 +98,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Refuses a state folder that another running Secco uses: two hubs on one folder are harmless to the
- * data, but two satellites would fight for one socket. CONFLICT names the process.
+ * Rejects a state folder that another running Secco uses. Two hubs on one folder do not harm the data, but two
+ * satellites would compete for one socket. @throws SeccoError CONFLICT that names the process
  */
 export async function ensureRunnable(paths: StatePaths): Promise<void> {
   const running = await readAddresses(paths).catch(() => undefined)

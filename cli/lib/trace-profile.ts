@@ -8,15 +8,15 @@ import { renderProfile } from '../../src/seccomp/render/render.js'
 export interface TraceProfile {
   /** `linux.seccomp` of the OCI runtime-spec. */
   json: string
-  /** Why each name is there. */
+  /** The reasons for each syscall. */
   reasons: Provenance
-  /** What the user should know before using it. */
+  /** Notes for the user of the profile. */
   notes: string[]
 }
 
 /**
- * The enforce profile of what was traced. Tracing is no approval: names that RuntimeDefault refuses
- * are left out, though the command used them, unless `allow` says them one by one.
+ * Renders the enforce profile of a trace. Tracing is no approval: syscalls that RuntimeDefault denies are left out
+ * although the command used them, unless `allow` names them one by one.
  */
 export function traceProfile(
   report: TraceReport,
@@ -32,11 +32,11 @@ export function traceProfile(
     status: { observed }
   }
   const { beyond } = planApproval(traced)
-  const refused = beyond.filter((name) => !allow.includes(name))
+  const denied = beyond.filter((name) => !allow.includes(name))
   const left = Object.fromEntries(
     Object.entries(observed).map(([abi, names]) => [
       abi,
-      names.filter((name) => !refused.includes(name))
+      names.filter((name) => !denied.includes(name))
     ])
   )
   const approved = approveObserved(
@@ -48,16 +48,16 @@ export function traceProfile(
     resolve: () => undefined,
     machine: machine()
   })
-  const list = refused.join(',')
+  const list = denied.join(',')
   const unused = allow.filter((name) => !beyond.includes(name)).join(',')
   return {
     reasons,
     json: `${JSON.stringify(seccomp, undefined, 2)}\n`,
     notes: [
-      ...(refused.length === 0
+      ...(denied.length === 0
         ? []
         : [
-            `warning: left out, because RuntimeDefault refuses them although they were used: ${list}`,
+            `warning: left out, because RuntimeDefault denies them although they were used: ${list}`,
             `  next: if it needs them, approve them by tracing again with --allow ${list}`
           ]),
       ...(unused === ''

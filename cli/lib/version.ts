@@ -11,7 +11,7 @@ export interface VersionReport {
   tracing: { available: boolean; hook?: string; reason?: string }
 }
 
-/** `secco version`: what this is, and what this machine lets it do. */
+/** `secco version`: prints the version, and whether containers can be traced on this machine. */
 export function printVersion(
   io: Io,
   output: 'table' | 'json' | 'yaml',

@@ -8,9 +8,9 @@ import { type Decision, withValidApproval } from '../../src/seccomp/policy/appro
 import type { Io } from '../lib/io.js'
 
 /**
- * Applies every document of a YAML stream of one kind. All are read and checked before the first is
- * written, so a wrong one changes nothing. A profile that was changed under the approval that it carries is approved
- * by who applies it, as one without an approval is.
+ * Applies every document of a YAML stream of one kind. All documents are checked before the first is written, so an
+ * invalid one changes nothing. A profile whose approval does not match its content, or that has none, is approved by
+ * the user who applies it.
  */
 export async function applyDocuments(
   io: Io,

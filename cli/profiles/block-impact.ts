@@ -7,38 +7,38 @@ import { type Io, plain } from '../lib/io.js'
 import { sayMissing } from '../lib/missing-hubs.js'
 import { printRadius } from '../confinement/radius.js'
 
-/** The hubs that know what runs; undefined where none is to be asked. */
+/** Finds the hubs that know what runs; undefined when there is none to ask. */
 export type FindHubs = () => Promise<Hubs | undefined>
 
-/** Containers that are named at most. */
+/** Containers that are listed at most. */
 const mostNamed = 50
 
 function printProgress(io: Io, { restart, total, done, beyond }: BlockProgress): void {
   const closed = total - restart.length
-  io.stderr(`${closed} of ${total} containers under our profiles refuse it (${done} %)\n`)
+  io.stderr(`${closed} of ${total} containers under Secco's profiles deny it (${done} %)\n`)
   for (const { name, node, command } of restart.slice(0, mostNamed)) {
     io.stderr(`  ${plain(name)} on ${node}: ${plain(command)}\n`)
   }
   if (restart.length > mostNamed) io.stderr(`  and ${restart.length - mostNamed} more\n`)
   if (beyond > 0)
     io.stderr(
-      `${beyond} more run under no profile that a block changes: secco ps says under what\n`
+      `${beyond} more containers run under profiles that a block does not change: list them with secco ps\n`
     )
 }
 
-/** A block is not held up by a hub that does not answer: it is said that nobody knows who is hit. */
-async function orSay(io: Io, print: () => Promise<void>): Promise<void> {
+/** Prints a note when no hub answers, because a block must not fail for that reason. */
+async function orNote(io: Io, print: () => Promise<void>): Promise<void> {
   try {
     await print()
   } catch (error) {
     const { message, code, hint } = toSeccoError(error)
-    io.stderr(`who asks for it is not known: ${message} (${code})\n  next: ${hint}\n`)
+    io.stderr(`the containers that use it are not known: ${message} (${code})\n  next: ${hint}\n`)
   }
 }
 
-/** Who uses what is to be blocked, and who keeps it until a restart; nothing is changed. */
+/** Prints which containers use the syscall, and which keep it until a restart; changes nothing. */
 export function printBlockImpact(io: Io, find: FindHubs, what: string): Promise<void> {
-  return orSay(io, async () => {
+  return orNote(io, async () => {
     const hubs = await find()
     if (hubs === undefined) return
     const body = { what, dryRun: true, force: true }
@@ -54,9 +54,9 @@ export function printBlockImpact(io: Io, find: FindHubs, what: string): Promise<
   })
 }
 
-/** How far everything that is blocked has come. */
+/** Prints the progress of all blocks. */
 export function printBlockProgress(io: Io, find: FindHubs): Promise<void> {
-  return orSay(io, async () => {
+  return orNote(io, async () => {
     const hubs = await find()
     if (hubs === undefined) return
     const { answers, missing } = await askHubs<BlockProgress>(hubs, '/api/v1/block')

@@ -29,7 +29,7 @@ export interface BlockArgs {
   reason: string | undefined
   by: string
   at: string
-  /** Tells, before anything is changed, who uses it. */
+  /** Prints which containers use the syscall, before anything is changed. */
   impact: () => Promise<void>
 }
 
@@ -41,11 +41,11 @@ function checkNeeded(block: Block, args: BlockArgs): void {
   throw new SeccoError(
     'INVALID_ARGUMENT',
     `${args.what}: every container needs ${names.join(', ')} to start, run or end`,
-    { hint: 'block some of its arguments, or say --force: pods then do not start any more' }
+    { hint: 'block some of its arguments, or give --force: new pods then do not start' }
   )
 }
 
-/** `secco block WHAT`: takes a call or some of its arguments out of every profile, or gives it back. */
+/** `secco block WHAT`: blocks a syscall or some of its arguments in every profile, or removes the block. */
 export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promise<number> {
   const block = parseBlock(args.what)
   checkNeeded(block, args)
@@ -64,11 +64,9 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
     io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
   }
   const hit = affected(await store.list('SeccompProfile'), existing, after)
-  io.stderr(
-    hit.length === 0
-      ? 'no approved profile changes\n'
-      : `${plural(hit.length, 'approved profile changes', 'approved profiles change')}: ${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}\n`
-  )
+  const changes = plural(hit.length, 'approved profile changes', 'approved profiles change')
+  const names = `${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}`
+  io.stderr(hit.length === 0 ? 'no approved profile changes\n' : `${changes}: ${names}\n`)
   if (!args.remove) await args.impact()
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
@@ -76,14 +74,14 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   }
   if (existing === undefined) await store.apply('SeccompProfile', emptyOverlay())
   await store.update('SeccompProfile', ref, change)
-  io.stderr(`${emergencyLabel} changed; the hub renders and delivers every profile anew\n`)
+  io.stderr(`${emergencyLabel} changed; the hub renders and delivers every profile again\n`)
   io.stderr(
-    `  next: running containers keep their filter until they restart; \`secco block\` lists those that have to\n`
+    `  next: running containers keep their filter until they restart; \`secco block\` lists them\n`
   )
   return 0
 }
 
-/** `secco block` without a word: the templates, which of them are in force, and how far that has come. */
+/** `secco block` without an argument: lists the templates, whether they are in force, and their progress. */
 export async function listBlocks(
   io: Io,
   store: Store,

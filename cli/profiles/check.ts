@@ -8,7 +8,7 @@ export type { CheckResult }
 export interface CheckArguments {
   file: string
   output: 'table' | 'json' | 'yaml'
-  /** For documents that name none; default `default`. */
+  /** Namespace for documents that name none; default `default`. */
   namespace?: string
 }
 
@@ -54,10 +54,10 @@ function describe(result: CheckResult): string {
 }
 
 /**
- * `secco check -f POD.yaml`: what the webhook would do with the pods of a file, and why. Takes pods and
- * everything with a pod template; other documents are named on stderr and passed over.
- * @returns the exit code: 0 when every pod was decided (a refusal by `whenNotReady: Deny` included), 1
- * when the file holds no pod.
+ * `secco check -f POD.yaml`: shows what the webhook would do with the pods of a file, and why. It accepts pods and
+ * everything with a pod template; other documents are named on stderr and skipped.
+ * @returns the exit code: 0 when every pod was decided (also when `whenNotReady: Deny` rejects it), 1 when the file
+ * holds no pod.
  * @throws SeccoError INVALID_DOCUMENT naming the field.
  */
 export async function runCheck(args: CheckArguments, deps: CheckDependencies): Promise<number> {
@@ -65,7 +65,7 @@ export async function runCheck(args: CheckArguments, deps: CheckDependencies): P
   for (const object of readObjects(await deps.readFile(args.file), args.file)) {
     const result = checkObject(deps.snapshot, object, args.namespace ?? 'default')
     if (result !== undefined) results.push(result)
-    else deps.stderr(`${plain(String(object['kind']))}: makes no pod, passed over\n`)
+    else deps.stderr(`${plain(String(object['kind']))}: creates no pod, skipped\n`)
   }
   if (results.length === 0) {
     deps.stderr(`No pod found in ${args.file}.\n`)

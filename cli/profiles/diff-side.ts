@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
 import { mustGetProfile, parseRef } from './profile.js'
 
-/** One side as it was asked for. `rendered`: a revision or an OCI file, base and families included. */
+/** One side of a diff. `rendered`: a revision or an OCI file, with base and families. */
 export interface Side extends DiffSide {
   rendered: boolean
   profile?: SeccompProfile
@@ -40,7 +40,7 @@ function approvedSide(profile: SeccompProfile, label: string): Side {
   }
 }
 
-/** `linux.seccomp` of a file: an OCI profile, or the config.json around it. */
+/** Reads `linux.seccomp` from an OCI profile, or from the config.json around it. */
 function ociOf(text: string, where: string): LinuxSeccomp {
   const value: unknown = parseAllDocuments(text)[0]?.toJS({ maxAliasCount: 100 })
   const linux =
@@ -65,14 +65,14 @@ async function fileSide({ io }: SideContext, path: string): Promise<Side> {
   if (document.kind !== 'SeccompProfile') {
     throw new SeccoError(
       'INVALID_DOCUMENT',
-      `${path}: kind: is ${document.kind}, and a SeccompProfile is compared`,
+      `${path}: kind: is ${document.kind}; only a SeccompProfile can be compared`,
       { field: 'kind' }
     )
   }
   return approvedSide(document, path)
 }
 
-/** Whole digest that a part of one stands for, among those the profile speaks of. */
+/** Returns the complete digest for a prefix, among the revisions of the profile. */
 function wholeDigest(profile: SeccompProfile, part: string): string {
   const { revision, previousRevision, approvals = [] } = profile.status ?? {}
   const known = [revision, previousRevision, ...approvals.map((each) => each.revision)]
@@ -81,18 +81,18 @@ function wholeDigest(profile: SeccompProfile, part: string): string {
   const found = [...digests].filter((digest) => digest !== '' && digest.startsWith(wanted))
   if (found.length === 1 && wanted.length >= 4) return found[0] ?? ''
   if (/^[0-9a-f]{64}$/.test(wanted)) return wanted
-  throw new SeccoError(
-    'NOT_FOUND',
-    `${part}: ${found.length > 1 && wanted.length >= 4 ? 'more than one revision begins so' : 'no revision of the profile begins so (four digits at least)'}`,
-    {
-      hint: `its revisions are ${
-        [...digests]
-          .filter((digest) => digest !== '')
-          .map((digest) => digest.slice(0, 12))
-          .join(', ') || 'none yet'
-      }`
-    }
-  )
+  const problem =
+    found.length > 1 && wanted.length >= 4
+      ? 'more than one revision has this prefix'
+      : 'no revision of the profile has this prefix (at least four digits)'
+  throw new SeccoError('NOT_FOUND', `${part}: ${problem}`, {
+    hint: `its revisions are ${
+      [...digests]
+        .filter((digest) => digest !== '')
+        .map((digest) => digest.slice(0, 12))
+        .join(', ') || 'none yet'
+    }`
+  })
 }
 
 async function revisionSide(
@@ -124,8 +124,8 @@ async function rendered({ store }: SideContext, side: Side): Promise<Side> {
 }
 
 /**
- * What A or B of `secco diff` names: a file (.yaml, .yml, .json), NAME (what is approved), or
- * NAME@observed, @approved, @previous, @image:IMAGE, @DIGEST (its beginning).
+ * Reads A or B of `secco diff`: a file (.yaml, .yml, .json), NAME (what is approved), or NAME@observed, @approved,
+ * @previous, @image:IMAGE, @DIGEST (or its prefix).
  */
 export async function readSide(context: SideContext, text: string): Promise<Side> {
   if (/\.(ya?ml|json)$/.test(text)) return fileSide(context, text)
@@ -141,7 +141,7 @@ export async function readSide(context: SideContext, text: string): Promise<Side
     const images = imagesOf(profile)
     throw new SeccoError('NOT_FOUND', `${text}: no instance of image ${image} is known`, {
       hint:
-        images.length === 0 ? 'no instance tells its image' : `known images: ${images.join(', ')}`
+        images.length === 0 ? 'no instance reports its image' : `known images: ${images.join(', ')}`
     })
   }
   const digest = part === 'previous' ? profile.status?.previousRevision : part
@@ -150,12 +150,12 @@ export async function readSide(context: SideContext, text: string): Promise<Side
   return revisionSide(context, profile, digest, text)
 }
 
-/** `@observed` and the like alone are of what the other side names. */
+/** Completes a side without a name, such as `@observed`, by the name of the other side. */
 function ofSame(left: string, right: string): string {
   return right.startsWith('@') ? `${left.split('@', 1)[0] ?? ''}${right}` : right
 }
 
-/** Both sides in one shape: when one is a rendering, the other is rendered too. */
+/** Reads both sides. When one is a rendering, the other is rendered too. */
 export async function readSides(
   context: SideContext,
   left: string,

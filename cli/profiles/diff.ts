@@ -13,7 +13,7 @@ function entryLines(io: Io, entry: DiffEntry): string {
   const { name, change, from, to, why, by, risk, beyondRuntimeDefault } = entry
   const values = from === undefined ? '' : `   ${from} -> ${to ?? ''}`
   const notes = [
-    ...(beyondRuntimeDefault ? ['RuntimeDefault refuses it'] : []),
+    ...(beyondRuntimeDefault ? ['RuntimeDefault denies it'] : []),
     ...(risk === undefined ? [] : [`${risk.level} risk: ${risk.reason}`])
   ]
   const marked = notes.length === 0 ? '' : paint(io, 'yellow', `   ! ${notes.join('; ')}`)
@@ -41,9 +41,8 @@ function printReport(io: Io, report: DiffReport): void {
 }
 
 /**
- * `secco diff A [B]`: what changes from A to B, each name with why, by whom and its risk; without B:
- * what is approved of A against what was observed. Exit code 0: the same, 1: they differ, 2: trouble
- * (thrown).
+ * `secco diff A [B]`: shows what changes from A to B, each syscall with reason, approver and risk. Without B it compares
+ * what is approved in A with what was observed. Exit code 0: the same, 1: different, 2: an error (thrown).
  */
 export async function diffProfiles(
   context: SideContext,

@@ -13,16 +13,16 @@ import type { Output } from '../lib/output-format.js'
 
 export interface GetArgs {
   output: Output
-  /** Only this namespace; undefined: all. */
+  /** Show only this namespace; undefined: all. */
   namespace: string | undefined
-  /** Only the one of this name; undefined: all. */
+  /** Show only the object of this name; undefined: all. */
   name: string | undefined
   now: number
-  /** Hubs that did not say what nodes they know. */
+  /** Hubs that did not report their nodes. */
   missing?: readonly MissingHub[]
 }
 
-/** Keeps what was asked for. NOT_FOUND when one was named and is not there. */
+/** Keeps the rows that the arguments select. @throws SeccoError NOT_FOUND for a name that does not exist */
 function asked<Row>(
   rows: readonly Row[],
   args: GetArgs,
@@ -69,7 +69,7 @@ function profileColumns(now: number): Column<SeccompProfile>[] {
   ]
 }
 
-/** `secco get profiles`. */
+/** `secco get profiles`: lists profiles. */
 export async function getProfiles(
   io: Io,
   store: Store,
@@ -89,7 +89,7 @@ function ruleTarget(rule: SeccompRule): string {
   return rule.spec.profile === undefined ? '-' : rule.spec.profile.name
 }
 
-/** `secco get rules`. */
+/** `secco get rules`: lists rules. */
 export async function getRules(io: Io, store: Store, args: GetArgs): Promise<number> {
   const all = await store.list('SeccompRule')
   return printListing(io, args.output, {
@@ -118,7 +118,7 @@ export async function getRules(io: Io, store: Store, args: GetArgs): Promise<num
   })
 }
 
-/** `secco get workloads`: what is learned, from the profiles. */
+/** `secco get workloads`: lists what is learned, from the profiles. */
 export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise<number> {
   const all = await store.list('SeccompProfile')
   const rows = asked(
@@ -158,7 +158,7 @@ function recordingOf(node: NodeView): string {
   return node.attached ? node.hook : 'detached'
 }
 
-/** `secco get nodes`: what the running hub knows of its satellites. */
+/** `secco get nodes`: lists the nodes that the running hub knows. */
 export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): number {
   return printListing(io, args.output, {
     what: 'nodes',

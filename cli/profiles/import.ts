@@ -28,7 +28,7 @@ export interface ImportArgs {
   capabilities?: readonly string[]
   kernel?: string
   machine: string
-  /** Traces: put what was seen into spec.seccomp, as this person at this time. */
+  /** Traces: approve the observed syscalls as this person at this time. */
   approve?: { by: string; at: string; allow: readonly string[] }
 }
 
@@ -79,8 +79,8 @@ async function readSources(args: ImportArgs): Promise<{ sources: Source[]; losse
 
 type Approve = NonNullable<ImportArgs['approve']>
 
-/** What of a trace nobody may approve unseen: RuntimeDefault refuses it, and it was not said. */
-function refusedOf(observed: SyscallSet, allow: readonly string[]): string[] {
+/** Returns the traced syscalls that stay out of an approval: RuntimeDefault denies them, and --allow does not name them. */
+function deniedOf(observed: SyscallSet, allow: readonly string[]): string[] {
   const traced: SeccompProfile = {
     apiVersion,
     kind: 'SeccompProfile',
@@ -91,18 +91,18 @@ function refusedOf(observed: SyscallSet, allow: readonly string[]): string[] {
   return planApproval(traced).beyond.filter((name) => !allow.includes(name))
 }
 
-/** The profile with the rest of what was seen approved, beside what it had approved before. */
+/** Approves the other observed syscalls of a trace, in addition to what was approved before. */
 function approveTrace(
   profile: SeccompProfile,
   observed: SyscallSet,
   { by, at, allow }: Approve
 ): SeccompProfile {
-  // Who looked at a trace did not look at the rest.
+  // The reviewer of a trace has not reviewed the rest of the profile.
   checkApproval(profile)
-  const refused = refusedOf(observed, allow)
+  const denied = deniedOf(observed, allow)
   const kept = Object.fromEntries(
     abis.flatMap((abi) => {
-      const names = observed[abi]?.filter((name) => !refused.includes(name))
+      const names = observed[abi]?.filter((name) => !denied.includes(name))
       return names === undefined ? [] : [[abi, names] as const]
     })
   )
@@ -124,7 +124,7 @@ async function applyAll(
     const ref = { namespace: profile.metadata.namespace ?? 'default', name: profile.metadata.name }
     const { status, ...rest } = profile
     const before = await store.get('SeccompProfile', ref)
-    // A trace adds to what is there; only a profile, or an approval, says what is approved.
+    // A trace adds observations; only a profile, or an approval, changes what is approved.
     if (kind === 'profile') await store.apply('SeccompProfile', rest)
     else {
       if (before === undefined) await store.apply('SeccompProfile', { ...rest, spec: {} })
@@ -141,8 +141,8 @@ async function applyAll(
 }
 
 /**
- * `secco import`: profiles and traces of others → profiles of Secco on stdout; losses, and what lint
- * warns of in what was imported, on stderr; with a store into it. Nothing is printed or stored unless every source is sound.
+ * `secco import`: converts profiles and traces of other tools into profiles of Secco on stdout, and into the store if
+ * there is one. Losses and warnings of lint go to stderr. Nothing is printed or stored unless every source is valid.
  */
 export async function importFiles(
   io: Io,
@@ -157,14 +157,14 @@ export async function importFiles(
   const profiles = result.imported.map(({ profile, kind }) => {
     if (approve === undefined || kind === 'profile') return profile
     const observed = profile.status?.observed ?? {}
-    const refused = refusedOf(observed, approve.allow)
-    if (refused.length > 0) {
+    const denied = deniedOf(observed, approve.allow)
+    if (denied.length > 0) {
       all.push({
         where: profile.metadata.name,
         path: 'status.observed',
-        what: refused.join(', '),
-        why: 'RuntimeDefault refuses them, and a trace is no approval of them',
-        mend: `not approved; if the workload needs them: --allow ${refused.join(',')}`
+        what: denied.join(', '),
+        why: 'RuntimeDefault denies them, and a trace does not approve them',
+        mend: `not approved; if the workload needs them: --allow ${denied.join(',')}`
       })
     }
     return approveTrace(profile, observed, approve)

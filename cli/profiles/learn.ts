@@ -12,17 +12,17 @@ import type { ObjectRef, Store } from '../../src/store/store.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 
-/** What a run of the gate ends with, beside 0, 1 and the test command's own code. */
+/** Exit codes in addition to 0, 1 and that of the test command. */
 export const learnExit = { notConfident: 3, newCalls: 4 } as const
 
 export interface LearnArgs {
   ref: ObjectRef
-  /** The test command; empty: only looks. */
+  /** The test command; empty: only checks the evidence. */
   command: readonly string[]
   untilConfident: boolean
-  /** Evidence that must be there; see `secco profile show`. */
+  /** Required items of evidence; see `secco profile show`. */
   require: readonly string[]
-  /** Nothing new for so long, in ms. */
+  /** Time without new syscalls, in ms. */
   quietMs: number
   timeoutMs: number
   baseline: { path: string; set: SyscallSet } | undefined
@@ -36,10 +36,10 @@ export interface LearnDependencies {
   signal: AbortSignal
 }
 
-/** Without these no set is worth a profile; the others many workloads can never give. */
+/** Every profile needs this evidence; the other items many workloads can never have. */
 export const defaultRequire = ['instances', 'whole', 'abis', 'start', 'serve', 'stop', 'lost']
 
-/** A baseline: `{"x86_64": ["read", …]}`, or any document with such a `status.observed`. INVALID_DOCUMENT. */
+/** Reads a baseline: `{"x86_64": ["read", …]}`, or a document with such a `status.observed`. @throws SeccoError */
 export function parseBaseline(text: string, path: string): SyscallSet {
   let value: unknown
   try {
@@ -71,7 +71,7 @@ export function parseBaseline(text: string, path: string): SyscallSet {
 function runOnce({ command, output }: LearnArgs, signal: AbortSignal): Promise<number> {
   const [program = '', ...rest] = command
   return new Promise((resolve, reject) => {
-    // With -o json standard output belongs to the answer.
+    // With -o json standard output is reserved for the result.
     const child = spawn(program, rest, {
       stdio: ['inherit', output === 'table' ? 'inherit' : 2, 'inherit'],
       signal
@@ -114,7 +114,7 @@ async function stateOf({ store, now }: LearnDependencies, args: LearnArgs): Prom
   return { profile, missing }
 }
 
-/** Waits until only what time cannot bring is missing, or the time is over. */
+/** Waits until no missing item can appear by waiting, or the time is over. */
 async function settle(
   dependencies: LearnDependencies,
   args: LearnArgs,
@@ -168,7 +168,7 @@ function print(io: Io, args: LearnArgs, answer: Answer): void {
   for (const { abi, name, risk, beyondRuntimeDefault } of answer.new) {
     const words = [
       risk === 'none' ? '' : `${risk} risk`,
-      beyondRuntimeDefault ? 'RuntimeDefault refuses it' : ''
+      beyondRuntimeDefault ? 'RuntimeDefault denies it' : ''
     ]
     const note = words.filter((word) => word !== '').join(', ')
     io.stdout(`${paint(io, 'red', `+ ${name}`)} (${abi})${note === '' ? '' : `: ${note}`}\n`)
@@ -177,15 +177,15 @@ function print(io: Io, args: LearnArgs, answer: Answer): void {
     io.stdout(`${paint(io, 'green', '✓')} nothing beyond ${args.baseline.path}\n`)
   io.stderr(
     answer.new.length > 0
-      ? `next: look at them (secco diff ${answer.profile}); when they are meant, write a new baseline\n`
+      ? `next: review them (secco diff ${answer.profile}); if they are intended, write a new baseline\n`
       : `next: secco diff ${answer.profile}, then secco profile approve ${answer.profile}\n`
   )
 }
 
 /**
- * `secco learn WORKLOAD [--until-confident] [--fail-on-new FILE] -- COMMAND`: a pipeline's gate. Runs the
- * test command, again and again until the evidence is there, and compares with a baseline.
- * @returns 0; the command's own code when it fails; 3 not confident in time; 4 calls beyond the baseline
+ * `secco learn WORKLOAD [--until-confident] [--fail-on-new FILE] -- COMMAND`: a gate for pipelines. It runs the test
+ * command until the evidence is complete, and compares the result with a baseline.
+ * @returns 0; the code of the command when it fails; 3: not confident in time; 4: syscalls beyond the baseline
  */
 export async function runLearn(args: LearnArgs, dependencies: LearnDependencies): Promise<number> {
   const { io, now, signal } = dependencies
@@ -197,7 +197,7 @@ export async function runLearn(args: LearnArgs, dependencies: LearnDependencies)
       runs += 1
       const code = await runOnce(args, signal)
       if (code !== 0) {
-        io.stderr(`the test command failed with ${code}; what it did is observed all the same\n`)
+        io.stderr(`the test command failed with ${code}; its syscalls are observed nevertheless\n`)
         return code
       }
     }

@@ -18,7 +18,7 @@ export interface LintArgs {
 
 const colors = { error: 'red', warning: 'yellow', note: 'dim' } as const
 
-/** The documents of a YAML or JSON text as they are, before any key is left out. */
+/** Parses the documents of a YAML or JSON text with all their keys. */
 function rawDocuments(text: string, where: string): unknown[] {
   if (Buffer.byteLength(text) > maxDocumentBytes) {
     throw new SeccoError('TOO_LARGE', `${where}: at most ${maxDocumentBytes} bytes are accepted`)
@@ -43,15 +43,15 @@ function rawDocuments(text: string, where: string): unknown[] {
   }
 }
 
-/** A finding as a person reads it, with its next step unless it is only a note. `of`: what it was found in. */
+/** Formats a finding with its next step, unless it is only a note. @param of the object that has the finding */
 export function findingText(io: Io, finding: Finding, of = ''): string {
   const { severity, rule, subject, message, mend } = finding
-  const said = `${of === '' ? '' : `${of}: `}${subject}: ${message}`
-  const line = `${paint(io, colors[severity], severity)} ${plain(said)} [${rule}]\n`
+  const text = `${of === '' ? '' : `${of}: `}${subject}: ${message}`
+  const line = `${paint(io, colors[severity], severity)} ${plain(text)} [${rule}]\n`
   return severity === 'note' ? line : `${line}  next: ${mend}\n`
 }
 
-/** Prints findings, the most serious first. 1 when any is an error, or with `strict` a warning. */
+/** Prints findings, the most serious first. Returns 1 for an error, or with `strict` for a warning. */
 function report(io: Io, where: string, findings: readonly Finding[], args: LintArgs): number {
   const sorted = bySeverity(findings)
   const warnings = sorted.filter(({ severity }) => severity === 'warning').length
@@ -67,7 +67,7 @@ function report(io: Io, where: string, findings: readonly Finding[], args: LintA
   return errors > 0 || (args.strict && warnings > 0) ? 1 : 0
 }
 
-/** `secco lint -f FILE`: an OCI profile, a config.json, or SeccompProfile documents. */
+/** `secco lint -f FILE`: checks an OCI profile, a config.json, or SeccompProfile documents. */
 export async function lintFile(io: Io, file: string, args: LintArgs): Promise<number> {
   const documents = rawDocuments(await io.readFile(file), file)
   if (documents.length === 0) {
@@ -82,7 +82,7 @@ export async function lintFile(io: Io, file: string, args: LintArgs): Promise<nu
   )
 }
 
-/** `secco lint NAME`: the approved part of a profile in the store. */
+/** `secco lint NAME`: checks the approved part of a profile in the store. */
 export async function lintStored(
   io: Io,
   store: Store,

@@ -30,10 +30,10 @@ function colored(io: Io, diff: string): string {
   return diff
     .split('\n')
     .map((line) => {
-      const said = io.isTerminal ? plain(line) : line
-      if (line.startsWith('+')) return paint(io, 'green', said)
-      if (line.startsWith('-')) return paint(io, 'red', said)
-      return line.startsWith('@@') ? paint(io, 'dim', said) : said
+      const text = io.isTerminal ? plain(line) : line
+      if (line.startsWith('+')) return paint(io, 'green', text)
+      if (line.startsWith('-')) return paint(io, 'red', text)
+      return line.startsWith('@@') ? paint(io, 'dim', text) : text
     })
     .join('\n')
 }
@@ -48,7 +48,7 @@ async function migrateFile(path: string, write: boolean): Promise<FileReport> {
     const { state, changes, findings, edits } = result
     if (state === 'same') return { ...none, state, findings }
     if (write && path !== '-') {
-      // A link stays one: the file that it names is written.
+      // A symbolic link stays: its target is written.
       const real = await realpath(path)
       const { mode } = await stat(real)
       const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
@@ -62,29 +62,28 @@ async function migrateFile(path: string, write: boolean): Promise<FileReport> {
   }
 }
 
-function say(io: Io, report: FileReport): void {
+function printReport(io: Io, report: FileReport): void {
   const { path, state, reason, findings, diff, written } = report
   if (state === 'failed') io.stderr(`${paint(io, 'red', 'error:')} ${plain(reason ?? '')}\n`)
   if (state === 'skipped') io.stderr(`skipped: ${plain(path)}: ${reason ?? ''}\n`)
   for (const finding of findings) {
-    io.stderr(
-      `${paint(io, 'yellow', 'left:')} ${plain(`${path}: ${finding.path}: ${finding.message}`)}\n  next: ${plain(finding.mend)}\n`
-    )
+    const what = plain(`${path}: ${finding.path}: ${finding.message}`)
+    io.stderr(`${paint(io, 'yellow', 'left:')} ${what}\n  next: ${plain(finding.mend)}\n`)
   }
   if (diff !== undefined) io.stdout(colored(io, diff))
   if (written) io.stderr(`${plain(path)} written\n`)
 }
 
 /**
- * `secco migrate`: a unified diff on stdout, what is left for a person on stderr. Exit code 0: nothing
- * to do (any more); 1: something would change, or is left for a person; 2: a file could not be read.
+ * `secco migrate`: prints a unified diff on stdout, and what a person has to change on stderr. Exit code 0: nothing to
+ * do; 1: something would change, or a person has to change it; 2: a file could not be read.
  */
 export async function migrateFiles(io: Io, args: MigrateArgs): Promise<number> {
   const { files } = await inputFiles(args.files, /\.(?:ya?ml|json)$/)
   const reports: FileReport[] = []
   for (const { path } of files) {
     const report = await migrateFile(path, args.write)
-    if (args.output === 'diff') say(io, report)
+    if (args.output === 'diff') printReport(io, report)
     reports.push(report)
   }
   if (args.output === 'json') io.stdout(`${JSON.stringify({ files: reports }, undefined, 2)}\n`)

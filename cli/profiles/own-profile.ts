@@ -6,13 +6,13 @@ import { errnoOf, writeDurable, writeFailed } from '../../src/lib/durable-file.j
 import { version } from '../../src/lib/version.js'
 import type { Io } from '../lib/io.js'
 
-/** @throws SeccoError INVALID_ARGUMENT */
+/** Finds the profile of a program. @throws SeccoError INVALID_ARGUMENT */
 function named(program: string): OwnProfile {
   const found = ownPrograms.find((each) => each === program)
   if (found === undefined) {
     throw new SeccoError(
       'INVALID_ARGUMENT',
-      `${program}: is no program of Secco that runs in pods`,
+      `${program}: not a program of Secco that runs in pods`,
       {
         hint: `choose one of ${ownPrograms.join(', ')}`
       }
@@ -21,7 +21,7 @@ function named(program: string): OwnProfile {
   return ownProfile(found)
 }
 
-/** Is there a file that needs nothing: plain, of whoever writes here, with these bytes? */
+/** Returns true for a regular file with these bytes, this owner and the right mode. */
 async function isWritten(path: string, json: string): Promise<boolean> {
   try {
     const found = await lstat(path)
@@ -36,17 +36,16 @@ async function isWritten(path: string, json: string): Promise<boolean> {
 
 export interface WriteOwnProfileArgs {
   program: string
-  /** Folder that is there already: the node's, mounted. */
+  /** An existing folder of the node, mounted. */
   dir: string
   /** Digest that the manifest names, `sha256:<hex>`. */
   expect: string
 }
 
 /**
- * `secco own-profile write`: puts the profile of one of our own programs where the runtime reads it when it
- * makes the program's container. Whole or not at all, durable, and nothing where it stands already; what
- * stands there with other content is replaced.
- * @throws SeccoError INVALID_ARGUMENT; DIGEST_MISMATCH when the manifest is of another version;
+ * `secco own-profile write`: writes the profile of a program of Secco where the runtime reads it when it creates the
+ * program's container. The write is atomic and durable. A file with the same content stays; other content is replaced.
+ * @throws SeccoError INVALID_ARGUMENT; DIGEST_MISMATCH when the manifest has another version;
  *   WRITE_FAILED with the path.
  */
 export async function writeOwnProfile(io: Io, args: WriteOwnProfileArgs): Promise<number> {
@@ -56,7 +55,7 @@ export async function writeOwnProfile(io: Io, args: WriteOwnProfileArgs): Promis
       'DIGEST_MISMATCH',
       `the manifest names ${args.expect} for the ${program}, and Secco ${version} has ${digest}`,
       {
-        hint: 'image and manifest are of different versions: apply what `secco install` of this version prints'
+        hint: 'apply what `secco install` of this version prints: image and manifest have different versions'
       }
     )
   }
@@ -64,11 +63,11 @@ export async function writeOwnProfile(io: Io, args: WriteOwnProfileArgs): Promis
     throw writeFailed(args.dir, error)
   })
   if (!folder.isDirectory()) {
-    throw new SeccoError('WRITE_FAILED', `cannot write ${args.dir}: it is no folder`)
+    throw new SeccoError('WRITE_FAILED', `cannot write ${args.dir}: it is not a folder`)
   }
   const path = join(args.dir, file)
   if (await isWritten(path, json)) {
-    io.stdout(`${path} is there\n`)
+    io.stdout(`${path} exists already\n`)
     return 0
   }
   await writeDurable(path, json)
@@ -76,7 +75,7 @@ export async function writeOwnProfile(io: Io, args: WriteOwnProfileArgs): Promis
   return 0
 }
 
-/** `secco own-profile show`: the bytes on stdout; which file they are on stderr. */
+/** `secco own-profile show`: prints the bytes on stdout and the name of their file on stderr. */
 export function showOwnProfile(io: Io, program: string): number {
   const { json, path, digest } = named(program)
   io.stdout(io.isTerminal ? `${json}\n` : json)

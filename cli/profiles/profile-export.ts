@@ -24,8 +24,8 @@ export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as co
 export type ExportFormat = (typeof exportFormats)[number]
 
 /**
- * The very bytes that the nodes have, as long as the hub's last rendering is of the profile as it
- * stands: it knows the fleet's runtimes, a rendering made here does not.
+ * Returns the bytes that the nodes have, if the hub has rendered the current profile. The hub knows the runtimes of its
+ * nodes, a rendering made here does not.
  */
 async function deliveredBytes(
   io: Io,
@@ -44,15 +44,15 @@ export interface ExportArgs {
   format: ExportFormat
   mode: 'audit' | 'enforce'
   revisions: string
-  /** Folder to write into instead of stdout; an artifact needs one. */
+  /** Write into this folder instead of stdout; an artifact needs one. */
   out?: string
-  /** `map`: labels of the pods; default `secco.dev/profile: NAME`. */
+  /** `map`: select pods with these labels; default `secco.dev/profile: NAME`. */
   matchLabels?: Readonly<Record<string, string>>
-  /** `map`: a hub keeps the parameters at what the nodes have. */
+  /** `map`: a hub keeps the parameters up to date. */
   inCluster?: boolean
 }
 
-/** The document for another installation: what people say, without what this one knows. */
+/** Returns the document for another installation, without the status of this one. */
 function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): string {
   const { name, namespace, labels, annotations } = metadata
   const kept = {
@@ -64,7 +64,7 @@ function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): stri
   return stringify({ apiVersion, kind, metadata: kept, spec: withoutApproval(spec) })
 }
 
-/** In a cluster: the path of what every node has; empty while the hub has to fill it in. */
+/** Returns the path in a cluster: that of the ready revision, or empty until the hub fills it in. */
 function pathInCluster(io: Io, { metadata, status }: SeccompProfile): string {
   const { name, namespace = rootNamespace, generation } = metadata
   const { nodes, revision, conditions } = status ?? {}
@@ -76,7 +76,7 @@ function pathInCluster(io: Io, { metadata, status }: SeccompProfile): string {
   return ''
 }
 
-/** Elsewhere: a policy knows no readiness, so whoever keeps its parameters has to. */
+/** Returns the path elsewhere. A policy knows no readiness, so the keeper of its parameters has to check it. */
 function pathElsewhere(io: Io, { metadata, status }: SeccompProfile, digest: string): string {
   const { name, namespace = rootNamespace } = metadata
   const { nodes, revision } = status ?? {}
@@ -84,7 +84,7 @@ function pathElsewhere(io: Io, { metadata, status }: SeccompProfile, digest: str
     const state = nodes === undefined ? 'no node' : `${nodes.ready} of ${nodes.total} nodes`
     const what = revision === digest ? `${state} have it` : 'it was not delivered from here'
     io.stderr(
-      `warning: the file of revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, and pods wait for a file that is missing\n`
+      `warning: revision ${digest.slice(0, 19)}: ${what}; a policy knows no readiness, so pods wait for a missing file\n`
     )
   }
   return revisionPath(namespace, name, digest)
@@ -104,7 +104,7 @@ function policyDocument(io: Io, profile: SeccompProfile, bytes: string, args: Ex
   })
 }
 
-/** Policy, binding and parameters as YAML documents. */
+/** Returns policy, binding and parameters as YAML documents. */
 export function policyText(args: PolicyArgs): string {
   return exportAdmissionPolicy(args)
     .map((document) => stringify(document, { lineWidth: 0 }))
@@ -121,7 +121,7 @@ async function emit(io: Io, out: string | undefined, name: string, text: string)
   io.stderr(`${join(out, name)} written\n`)
 }
 
-/** `secco profile export NAME`: the rendered profile for other tools, or the document for another installation. */
+/** `secco profile export NAME`: exports the rendered profile for other tools, or the document for another installation. */
 export async function exportProfile(
   io: Io,
   store: Store,
@@ -143,7 +143,7 @@ export async function exportProfile(
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
   switch (format) {
     case 'oci':
-      // To a terminal or a pipe a line; what was delivered is the very bytes that its digest names.
+      // Delivered bytes are printed exactly as the digest names them; others end with a newline.
       await emit(
         io,
         out,

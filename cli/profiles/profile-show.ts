@@ -23,13 +23,13 @@ function printSet(io: Io, label: string, set: SyscallSet | undefined, note: stri
   }
 }
 
-/** Flags and requests are read in hexadecimal, small numbers as they are. */
+/** Formats flags and requests in hexadecimal, small numbers as they are. */
 function shortHex(value: string): string {
   const number = BigInt(value)
   return number < 10n ? value : `0x${number.toString(16)}`
 }
 
-/** The sets beside what a profile is made of, and the argument values. */
+/** Prints the observed sets of single phases, and the argument values. */
 function describeParts(io: Io, { spec, status }: SeccompProfile): void {
   const { startup, serving, probes, sessions } = status ?? {}
   const learnsProbes = spec.learn?.probes !== false
@@ -69,11 +69,9 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
   }
   describeParts(io, profile)
   for (const { by, at, reason, revision } of status?.approvals ?? []) {
-    line(
-      io,
-      'Approved',
-      `by ${by}, ${age(at, now)} ago${reason === undefined ? '' : `: ${reason}`}${revision === '' ? ' (not rendered yet)' : ` (${revision.slice(0, 19)})`}`
-    )
+    const why = reason === undefined ? '' : `: ${reason}`
+    const result = revision === '' ? 'not rendered yet' : revision.slice(0, 19)
+    line(io, 'Approved', `by ${by}, ${age(at, now)} ago${why} (${result})`)
   }
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
     line(io, type, `${state} (${reason}) ${message}`)
@@ -105,8 +103,8 @@ function describeRisk(io: Io, { risk, problem }: Review): void {
 
 function describeReview(io: Io, review: Review): void {
   const { evidence, estimate, promotion, lonely } = review
-  const met = evidence.filter(({ ok }) => ok).length
-  line(io, 'Evidence', `${met} of ${plural(evidence.length, 'item')}`)
+  const present = evidence.filter(({ ok }) => ok).length
+  line(io, 'Evidence', `${present} of ${plural(evidence.length, 'item')}`)
   for (const { ok, detail, next } of evidence) {
     const mark = ok ? paint(io, 'green', '✓') : paint(io, 'yellow', '✗')
     io.stdout(
@@ -124,9 +122,7 @@ function describeReview(io: Io, review: Review): void {
         ? 'no other runs it'
         : `${plural(others, 'other')} ${others === 1 ? 'does' : 'do'} not`
     const who =
-      node === ''
-        ? 'no instance that is remembered reports it'
-        : `node ${node} alone reports it, ${against}`
+      node === '' ? 'no known instance reports it' : `only node ${node} reports it, ${against}`
     line(io, 'One witness', `${name}: ${who}; ${reason}`)
   }
   if (promotion === undefined) return
@@ -135,8 +131,8 @@ function describeReview(io: Io, review: Review): void {
     io.stdout(`  a person decides: ${name}: ${reason}\n`)
 }
 
-/** A denial as the running hub's API gives it. */
-export interface Refusal {
+/** A denial as the API of the running hub reports it. */
+export interface ProfileDenial {
   namespace: string
   profile: string
   container: string
@@ -152,20 +148,20 @@ export interface Refusal {
   succeeded: number
 }
 
-function refusalText(refusal: Refusal, now: number): string {
-  const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = refusal
+function denialText(denial: ProfileDenial, now: number): string {
+  const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = denial
   const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
   const caller = pid > 0 ? `, newest by ${comm} (pid ${pid})` : ''
-  const wrong = refusal.succeeded > 0 ? `, YET IT SUCCEEDED ${refusal.succeeded} ×` : ''
+  const wrong = denial.succeeded > 0 ? `, YET IT SUCCEEDED ${denial.succeeded} ×` : ''
   return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
 }
 
-/** `secco profile show NAME`. */
+/** `secco profile show NAME`: prints a profile with evidence, risk and denials. */
 export async function showProfile(
   io: Io,
   store: Store,
   ref: ObjectRef,
-  args: { output: 'table' | 'json' | 'yaml'; now: number; refusals: readonly Refusal[] }
+  args: { output: 'table' | 'json' | 'yaml'; now: number; denials: readonly ProfileDenial[] }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
   const resolve = await storeResolver(store)
@@ -176,10 +172,10 @@ export async function showProfile(
     describeReview(io, review)
     for (const { subject, reason } of rendering.limits)
       line(io, 'Not decidable', `${subject}: ${reason}`)
-    for (const refusal of args.refusals) {
-      if (refusal.count <= 0) continue
-      const label = refusal.expected ? 'On purpose' : 'Refused'
-      line(io, label, refusalText(refusal, args.now))
+    for (const denial of args.denials) {
+      if (denial.count <= 0) continue
+      const label = denial.expected ? 'Intended' : 'Denied'
+      line(io, label, denialText(denial, args.now))
     }
     line(io, 'Next', review.next)
   } else printObject(io, args.output, { ...profile, review, rendering })

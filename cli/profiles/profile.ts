@@ -9,13 +9,13 @@ import type { ObjectRef, Store } from '../../src/store/store.js'
 import { type Io, paint } from '../lib/io.js'
 import { ruleText } from '../lib/rule-text.js'
 
-/** `NAMESPACE/NAME`, or NAME in the given namespace. */
+/** Reads `NAMESPACE/NAME`, or NAME in the given namespace. */
 export function parseRef(text: string, namespace: string): ObjectRef {
   const [first = '', second] = text.split('/', 2)
   return second === undefined ? { namespace, name: first } : { namespace: first, name: second }
 }
 
-/** The profile, or NOT_FOUND that says where it was looked for. */
+/** Reads a profile. @throws SeccoError NOT_FOUND that names the namespace */
 export async function mustGetProfile(store: Store, ref: ObjectRef): Promise<SeccompProfile> {
   const profile = await store.get('SeccompProfile', ref)
   if (profile === undefined) {
@@ -40,15 +40,15 @@ function printNames(
     io.stdout(`${title} (${names.length}):\n${names.map((name) => `${mark(name)}\n`).join('')}`)
 }
 
-/** What approval would add, what it cannot, and what is allowed without being used. */
+/** Prints what approval would add, what it cannot add, and what is allowed but was never observed. */
 export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
   const beyond = new Set(diff.beyondRuntimeDefault)
   printNames(io, title, diff.toApprove, (name) => {
-    const note = beyond.has(name) ? paint(io, 'yellow', '   ! RuntimeDefault refuses it') : ''
+    const note = beyond.has(name) ? paint(io, 'yellow', '   ! RuntimeDefault denies it') : ''
     return `${paint(io, 'green', `+ ${name}`)}${note}`
   })
   printNames(io, 'Observed, never approved by name', diff.cannotApprove, (name) => `? ${name}`)
-  printNames(io, 'Allowed, yet never observed', diff.neverObserved, (name) =>
+  printNames(io, 'Allowed, never observed', diff.neverObserved, (name) =>
     paint(io, 'dim', `  ${name}`)
   )
 }
@@ -60,13 +60,13 @@ export interface ApproveArgs {
   dryRun: boolean
   /** Calls whose learned arguments become conditions; `default` is a list of them. */
   arguments?: readonly string[]
-  /** In a cluster the approval goes into the spec, where the API server checks who wrote it. */
+  /** In a cluster the approval is part of the spec, where the API server checks its writer. */
   bind?: boolean
-  /** What was looked at: anything else is not approved. */
+  /** Digest of what was reviewed: nothing else is approved. */
   digest?: string | undefined
 }
 
-/** @throws SeccoError APPROVAL_INVALID when it is not what the approver looked at. */
+/** Checks that the result is what the approver reviewed. @throws SeccoError APPROVAL_INVALID */
 function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefined): void {
   const now = approvedDigest(spec)
   if (digest === undefined || now === digest) return
@@ -76,7 +76,7 @@ function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefi
   )
 }
 
-/** The conditions that a call gets, and what cannot be filtered. */
+/** Prints the conditions that a syscall gets, and the values that cannot be filtered. */
 function printPlan(io: Io, profile: SeccompProfile, name: string): void {
   if (!Object.values(profile.status?.observed ?? {}).some((names) => names.includes(name))) return
   const { alternatives, refused, notes } = planArguments(profile, name)
@@ -84,11 +84,11 @@ function printPlan(io: Io, profile: SeccompProfile, name: string): void {
     io.stdout(`${paint(io, 'green', `+ ${ruleText({ name, args })}`)}\n`)
   if (alternatives.length === 0) io.stderr(`${name}: stays without conditions\n`)
   for (const value of refused)
-    io.stderr(`${name} with ${value}: RuntimeDefault refuses it, left out\n`)
+    io.stderr(`${name} with ${value}: RuntimeDefault denies it, left out\n`)
   for (const note of notes) io.stderr(`${name}: ${note}\n`)
 }
 
-/** `secco profile approve NAME`: what was observed becomes what is approved. */
+/** `secco profile approve NAME`: approves what was observed. */
 export async function approveProfile(
   io: Io,
   store: Store,
@@ -103,7 +103,7 @@ export async function approveProfile(
       'INVALID_ARGUMENT',
       `${ref.namespace}/${ref.name}: nothing was observed yet, so there is nothing to approve`,
       {
-        hint: 'let its workload run under a satellite first, then look with `secco profile show`'
+        hint: 'run its workload on a node with a satellite, then look at `secco profile show`'
       }
     )
   }
@@ -129,7 +129,7 @@ export async function approveProfile(
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
-    io.stderr(`  to approve exactly this: --digest ${approvedDigest(proposed.spec)}\n`)
+    io.stderr(`  next: approve exactly this with --digest ${approvedDigest(proposed.spec)}\n`)
     return 0
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {

@@ -23,7 +23,7 @@ export interface RenderIo {
   readFile: (path: string) => Promise<string>
 }
 
-/** The value of --runtime. INVALID_ARGUMENT when it is not NAME@VERSION. */
+/** Reads the value of --runtime. @throws SeccoError INVALID_ARGUMENT when it is not NAME@VERSION */
 export function runtimesOf(text: string | undefined): RuntimeVersion[] {
   if (text === undefined) return []
   const [, name, version] = /^([a-z0-9-]+)@(\d[\w.+~-]*)$/.exec(text) ?? []
@@ -47,7 +47,7 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-/** The profile from the places where a folder may have it; undefined when it has none. */
+/** Finds a profile in the places where a folder may have it; undefined when there is none. */
 async function findProfile(dir: string, namespace: string, name: string, io: RenderIo) {
   const file = `${name}.yaml`
   const places = [
@@ -107,7 +107,7 @@ async function render(args: RenderArgs, io: RenderIo): Promise<string> {
   return renderProfile(profile, { mode: args.mode ?? 'enforce', resolve, runtimes }).json
 }
 
-/** `secco render`: the OCI JSON on stdout, one line; errors on stderr. Exit code 0 or 1. */
+/** `secco render`: prints the OCI JSON as one line on stdout, errors on stderr. Exit code 0 or 1. */
 export async function runRender(args: RenderArgs, io: RenderIo): Promise<number> {
   try {
     io.stdout(`${await render(args, io)}\n`)

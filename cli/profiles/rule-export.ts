@@ -6,7 +6,7 @@ import type { ObjectRef, Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
 import { policyText } from './profile-export.js'
 
-/** What a rule asks for that no policy can give. */
+/** Returns what a rule needs that a policy cannot express. */
 function beyond({
   containers = [],
   images,
@@ -20,17 +20,21 @@ function beyond({
 }
 
 /**
- * A rule as arguments of a policy; the path is the hub's to fill in.
- * @throws SeccoError INVALID_ARGUMENT when a policy cannot say the same.
+ * Converts a rule into the arguments of a policy; the hub fills in the path.
+ * @throws SeccoError INVALID_ARGUMENT when a policy cannot express the rule.
  */
 export function policyOfRule({ metadata, spec }: SeccompRule): PolicyArgs {
   const { name, namespace = rootNamespace } = metadata
   const { podSelector = {}, namespaceSelector, containers = [], mode, profile, whenNotReady } = spec
   const what = beyond(spec)
   if (what !== undefined) {
-    throw new SeccoError('INVALID_ARGUMENT', `${namespace}/${name}: a policy knows no ${what}`, {
-      hint: 'leave this rule to the webhook, or write one without'
-    })
+    throw new SeccoError(
+      'INVALID_ARGUMENT',
+      `${namespace}/${name}: a policy cannot express ${what}`,
+      {
+        hint: 'leave this rule to the webhook, or write one without'
+      }
+    )
   }
   const choice = whenNotReady === 'Previous' ? 'Previous' : 'RuntimeDefault'
   return {
@@ -44,7 +48,7 @@ export function policyOfRule({ metadata, spec }: SeccompRule): PolicyArgs {
   }
 }
 
-/** `secco rule export NAME`: for the API server itself, without the webhook. */
+/** `secco rule export NAME`: exports a rule for the API server itself, without the webhook. */
 export async function exportRule(io: Io, store: Store, ref: ObjectRef): Promise<number> {
   const rule = await store.get('SeccompRule', ref)
   if (rule === undefined) {

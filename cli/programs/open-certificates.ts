@@ -7,11 +7,11 @@ import { loadKubeconfig } from '../lib/open-store.js'
 export interface CertificateArgs {
   /** NAMESPACE/NAME of a Secret: the authority of a cluster's installation. */
   secret: string | undefined
-  /** A folder with tls.crt, tls.key and ca.crt that somebody else renews. */
+  /** A folder with tls.crt, tls.key and ca.crt that something else renews. */
   dir: string | undefined
   kubeconfig: string | undefined
   serverNames: readonly string[]
-  /** Takes part in renewing; else only follows. */
+  /** Takes part in renewal; otherwise only reads renewed certificates. */
   renews: boolean
   /** For people who look at the Lease. */
   identity: string
@@ -19,8 +19,8 @@ export interface CertificateArgs {
 }
 
 /**
- * The certificates that `--tls-secret` or `--tls-dir` name; undefined: an authority in the state folder.
- * @throws SeccoError INVALID_ARGUMENT, and what the sources throw.
+ * Opens the certificates that `--tls-secret` or `--tls-dir` name; undefined: an authority in the state folder.
+ * @throws SeccoError INVALID_ARGUMENT, and the errors of the sources.
  */
 export async function openCertificates(
   args: CertificateArgs

@@ -19,23 +19,23 @@ import { ensureUiToken, type StatePaths } from '../lib/state.js'
 
 export interface WebhookArgs {
   paths: StatePaths
-  /** A kubeconfig file or `in-cluster`: the objects are a cluster's. */
+  /** A kubeconfig file or `in-cluster` for the objects of a cluster. */
   kubeconfig: string | undefined
   listen: string
   hubListen: string
   uiListen: string
-  /** What --server-name says, and this machine's own names beside it. */
+  /** Names of --server-name, and this machine's own names. */
   serverNames: readonly string[]
   ownNames: readonly string[]
   tlsSecret: string | undefined
   tlsDir: string | undefined
   legacyAnnotations: boolean
-  /** Who the printed link is for. */
+  /** User of the printed link. */
   user: string
   mode: InstallMode
   /** `admission,hub,ui` or some of them. */
   roles: string
-  /** Name of this replica in a cluster: its pod's. */
+  /** Name of this replica in a cluster, which is that of its pod. */
   replica: string
   joinTainted: boolean
   allowIgnore: boolean
@@ -45,15 +45,15 @@ export interface WebhookArgs {
   signal: AbortSignal
 }
 
-/** In a cluster people come by their own tokens, and may what the cluster lets them. */
+/** In a cluster people use their own tokens and have the permissions of the cluster. */
 async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Rights }> {
   if (kubeconfig === undefined) return {}
-  // Loaded on use: the client takes longer to load than most verbs to run.
+  // Loaded on use: the client takes longer to load than most verbs take to run.
   const { clusterRights } = await import('../../webhook/cluster/access/rights.js')
   return { rights: clusterRights(await loadKubeconfig(kubeconfig)) }
 }
 
-/** `secco webhook`: admission, hub and pages, without a satellite. */
+/** `secco webhook`: runs admission, hub and pages, without a satellite. */
 export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
   const { kubeconfig } = args
   const roles = parseRoles(args.roles, kubeconfig !== undefined)
@@ -76,9 +76,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     secret: args.tlsSecret,
     dir: args.tlsDir,
     kubeconfig,
-    // Of no replica alone: all serve with the same certificate.
+    // Names of no single replica: all replicas serve with the same certificate.
     serverNames: ['localhost', '127.0.0.1', ...args.serverNames],
-    // The hub alone follows: it has no right to more.
+    // A replica with only the hub has no permission to renew.
     renews: roles.has('admission'),
     identity: args.replica,
     logger: logger.child({ component: 'webhook' })
@@ -125,8 +125,8 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   if (record.ui !== '') {
     io.stderr(
       link === undefined
-        ? 'log in with your own token of the cluster\n'
-        : `log in once by ${record.ui}${link}   (another: secco ui link)\n`
+        ? 'next: log in with your own token of the cluster\n'
+        : `log in once with ${record.ui}${link}   (another link: secco ui link)\n`
     )
   }
   await aborted(args.signal)

@@ -9,8 +9,8 @@ import { type NodeOptions, startNode } from './start-node.js'
 const settledMs = 15_000
 
 /**
- * `secco satellite`: the node agent. SIGTERM is how a service is restarted or upgraded: what is pinned
- * records on for the next one. Ctrl-C means the end: nothing stays.
+ * `secco satellite`: runs the node agent. SIGTERM restarts or upgrades a service, so the pinned recorder goes on for
+ * the next satellite. Ctrl-C ends everything.
  */
 export async function runSatellite(
   io: Io,
@@ -19,11 +19,13 @@ export async function runSatellite(
 ): Promise<number> {
   const satellite = await startNode(options)
   const { node, hub, paths, pin } = options
-  io.stderr(`satellite ${node} dials the hub at ${hub}; local socket ${paths.satelliteSocket}\n`)
+  io.stderr(
+    `satellite ${node} connects to the hub at ${hub}; local socket ${paths.satelliteSocket}\n`
+  )
   const { tracingUnavailable } = satellite.status()
   if (tracingUnavailable !== '')
     io.stderr(`Containers cannot be traced here: ${tracingUnavailable}\n`)
-  // What was needed to start, and what ran already, is taken in by then.
+  // By then the satellite has started and has read the running containers.
   const settled = setTimeout(compact, settledMs)
   settled.unref()
   const keepMemory = giveBackMemory()
@@ -35,13 +37,13 @@ export async function runSatellite(
   const still = pin !== undefined && existsSync(pin) && readdirSync(pin).length > 0
   if (keep && still) {
     io.stderr(
-      `Recording goes on (pinned in ${pin}) until the next satellite; for good: secco satellite --clean\n`
+      `Recording goes on (pinned in ${pin}) until the next satellite starts; to end it: secco satellite --clean\n`
     )
   }
   return 0
 }
 
-/** `secco satellite --clean`: what satellites left pinned is detached and removed. */
+/** `secco satellite --clean`: detaches and removes what satellites left pinned. */
 export function cleanSatellite(io: Io, pin: string): number {
   try {
     const removed = cleanPins(pin)

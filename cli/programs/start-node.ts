@@ -19,9 +19,9 @@ export interface NodeOptions {
   runcRoots: readonly string[]
   containerdSocket: string
   record: RecordMode
-  /** Folder on a bpf file system where recording outlives this process; undefined: nowhere. */
+  /** Folder on a bpf file system where the recorder is pinned; undefined: not pinned. */
   pin?: string | undefined
-  /** Slots of the recorder; its default without. */
+  /** Slots of the recorder; undefined: the default. */
   slots?: number | undefined
   /** BTF file for a kernel that has none of its own. */
   btf?: string | undefined
@@ -35,7 +35,7 @@ export interface NodeOptions {
 
 export interface RunningNode {
   status(): NodeStatus
-  /** `keep`: what is pinned goes on recording. */
+  /** `keep`: the pinned recorder goes on. */
   close(options?: { keep?: boolean }): Promise<void>
 }
 
@@ -79,7 +79,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let health: HealthServer | undefined
   try {
     if (options.healthListen !== undefined) {
-      // What metrics need is loaded where they are offered.
+      // The modules for metrics are loaded only where metrics are offered.
       const { serveHealth } = await import('../../satellite/health-server.js')
       health = await serveHealth(options.healthListen, {
         status: () => satellite.status(),

@@ -35,7 +35,7 @@ export interface TraceArgs {
   output?: TraceFormat
   /** BTF file for a kernel that has none of its own. */
   btf?: string
-  /** Names beyond RuntimeDefault that the profile may have all the same: the user's approval. */
+  /** Syscalls beyond RuntimeDefault that the user approves for the profile. */
   allow?: readonly string[]
 }
 
@@ -50,7 +50,7 @@ function share(count: number, total: number): string {
   return `${((100 * count) / total).toFixed(1)}%`
 }
 
-/** Rows of syscall, count and share, most frequent first; an ABI column only where there are several. */
+/** Formats rows of syscall, count and share, most frequent first; with an ABI column if there are several ABIs. */
 export function traceTable(report: TraceReport): string {
   const abis = Object.entries(report.abis)
   const rows = abis
@@ -135,13 +135,13 @@ async function runCommand(
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
   const signals = passSignals()
   try {
-    // What a program reads (`> profile.json`) is the report alone: the command's words go to stderr.
+    // A report for programs (`> profile.json`) is alone on stdout; the output of the command goes to stderr.
     const stdout = (args.output ?? 'table') === 'table' ? undefined : 2
     const trace = await traceCommand(command, abi, signals.to, stdout, args.btf)
     if (trace.remaining > 0) {
       const verb = trace.remaining === 1 ? 'runs' : 'run'
       io.stderr.write(
-        `note: ${trace.remaining} of its processes still ${verb}: what they do from now on is not counted\n`
+        `note: ${trace.remaining} of its processes still ${verb}; their further syscalls are not counted\n`
       )
     }
     print(trace.report, args, io)
@@ -152,7 +152,7 @@ async function runCommand(
   }
 }
 
-/** Redraws in place: home of the lines written before, then erase to the end (ECMA-48 CUU, ED). */
+/** Redraws in place: moves up to the first line, then erases to the end (ECMA-48 CUU, ED). */
 function liveTable(io: TraceIo): { draw: (report: TraceReport) => void; clear: () => void } {
   let lines = 0
   const clear = (): void => {
@@ -216,7 +216,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
 }
 
 /**
- * `secco trace`. @returns the exit code: the command's own, or 0 for a container.
+ * `secco trace`: counts syscalls. @returns the exit code of the command, or 0 for a container.
  * @throws SeccoError INVALID_ARGUMENT, TRACING_UNAVAILABLE, COMMAND_NOT_STARTED, CONTAINER_NOT_FOUND,
  *   CONTAINER_AMBIGUOUS
  */

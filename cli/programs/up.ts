@@ -28,7 +28,7 @@ export interface UpArgs {
   slots?: number | undefined
   btf?: string | undefined
   legacyAnnotations: boolean
-  /** Who the printed link is for. */
+  /** User of the printed link. */
   user: string
   output: 'table' | 'json'
   /** End after everything is up (and walked through, when asked). */
@@ -43,7 +43,7 @@ type WholeWebhook = RunningWebhook & {
   addresses: { hub: Address; ui: Address }
 }
 
-/** What runs here has every role. */
+/** Returns true for a webhook with every role. */
 function isWhole(webhook: RunningWebhook): webhook is WholeWebhook {
   const { hub, ui } = webhook.addresses
   return webhook.hub !== undefined && hub !== undefined && ui !== undefined
@@ -121,7 +121,7 @@ function addressesOf(running: Running): Addresses {
   }
 }
 
-/** Waits until the hub has heard from this node, so that "up" means up. */
+/** Waits until this node is connected to the hub. */
 async function untilConnected(running: Running, signal: AbortSignal): Promise<void> {
   const { hub } = running.webhook
   const connected = () => hub.nodes().some((node) => node.connected)
@@ -159,7 +159,7 @@ async function walk(args: UpArgs, running: Running, io: Io): Promise<() => Promi
     },
     machine: machine(),
     signal: args.signal,
-    say: (line) => io.stderr(`     ${line}\n`),
+    print: (line) => io.stderr(`     ${line}\n`),
     step: (title) => {
       number += 1
       io.stderr(`${paint(io, 'bold', `  ${number}. ${title}`)}\n`)
@@ -170,9 +170,14 @@ async function walk(args: UpArgs, running: Running, io: Io): Promise<() => Promi
 function announce(io: Io, args: UpArgs, running: Running, auditFile: string | undefined): void {
   const addresses = addressesOf(running)
   if (args.output === 'json') {
-    io.stdout(
-      `${JSON.stringify({ ...addresses, link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`, state: args.paths.root, seccompRoot: running.seccompRoot, satellite: args.paths.satelliteSocket })}\n`
-    )
+    const record = {
+      ...addresses,
+      link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`,
+      state: args.paths.root,
+      seccompRoot: running.seccompRoot,
+      satellite: args.paths.satelliteSocket
+    }
+    io.stdout(`${JSON.stringify(record)}\n`)
     return
   }
   io.stderr(`webhook    ${addresses.webhook}/mutate   (/livez /readyz /metrics)\n`)
@@ -187,7 +192,7 @@ function announce(io: Io, args: UpArgs, running: Running, auditFile: string | un
   )
 }
 
-/** `secco up`: webhook, hub, pages and satellite of this machine in one process, on the embedded store. */
+/** `secco up`: runs webhook, hub, pages and satellite in one process, with the embedded store. */
 export async function up(
   io: Io,
   logger: Logger,
@@ -213,7 +218,7 @@ export async function up(
     }
     if (args.walkThrough) {
       if (tracing.available) closers.push(await walk(args, running, io))
-      else io.stderr('The walk-through is left out: it needs to trace a container.\n')
+      else io.stderr('The walk-through is skipped: it needs to trace a container.\n')
     }
     if (args.once) return 0
     if (!args.signal.aborted) {

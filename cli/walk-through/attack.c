@@ -1,4 +1,4 @@
-// What an intruder tries first. Prints one line per call: NAME OK, or NAME REFUSED errno N.
+// This program makes the syscalls that an intruder tries first. It prints one line per call: NAME OK, or NAME DENIED errno N.
 // Static, and it forks for nothing, so that only the calls under test meet the filter. Nothing it does
 // outlives it: namespaces, the mount and the key ring go with the process.
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int refused;
+static int denied;
 
 static void report(const char *name, long result)
 {
@@ -22,8 +22,8 @@ static void report(const char *name, long result)
 		printf("%s OK\n", name);
 		return;
 	}
-	refused++;
-	printf("%s REFUSED errno %d\n", name, errno);
+	denied++;
+	printf("%s DENIED errno %d\n", name, errno);
 }
 
 static long create_map(void)
@@ -51,5 +51,5 @@ int main(void)
 	report("unshare", unshare(CLONE_NEWNS | CLONE_NEWUTS));
 	report("mount", mount("none", "/tmp", "tmpfs", 0, "size=4k"));
 	report("ptrace", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
-	return refused == 5 ? 1 : 0;
+	return denied == 5 ? 1 : 0;
 }

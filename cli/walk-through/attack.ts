@@ -5,12 +5,12 @@ import { mustRun } from './run.js'
 
 export interface Attempt {
   call: string
-  refused: boolean
-  /** errno of the refusal. */
+  denied: boolean
+  /** errno of the denied call. */
   errno?: number
 }
 
-/** Compiles the attack program (a static executable) into `folder`; gives its path. */
+/** Compiles the attack program (a static executable) into `folder`; returns its path. */
 export async function compileAttack(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true })
   const program = join(folder, 'attack')
@@ -21,15 +21,15 @@ export async function compileAttack(folder: string): Promise<string> {
   return program
 }
 
-/** Reads what the attack program printed. */
+/** Parses the output of the attack program. */
 export function parseAttempts(text: string): Attempt[] {
   const attempts: Attempt[] = []
   for (const line of text.split('\n')) {
-    const [, call, outcome, errno] = /^(\w+) (OK|REFUSED errno (\d+))$/.exec(line) ?? []
+    const [, call, outcome, errno] = /^(\w+) (OK|DENIED errno (\d+))$/.exec(line) ?? []
     if (call === undefined) continue
     attempts.push({
       call,
-      refused: outcome !== 'OK',
+      denied: outcome !== 'OK',
       ...(errno === undefined ? {} : { errno: Number(errno) })
     })
   }

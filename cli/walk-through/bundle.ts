@@ -12,14 +12,14 @@ export interface BundleOptions {
   writable: readonly string[]
   /** undefined: no filter at all. */
   seccomp: LinuxSeccomp | undefined
-  /** The profile that this container is learned into. */
+  /** The profile that learns from this container. */
   profile: string
   noNewPrivileges: boolean
-  /** Capabilities beside the runtimes' usual ones. */
+  /** Capabilities in addition to the usual ones of runtimes. */
   extraCapabilities?: readonly string[]
 }
 
-/** What container runtimes grant by default (moby/oci defaults). */
+/** Capabilities that container runtimes grant by default (moby/oci defaults). */
 const usualCapabilities = [
   'CAP_CHOWN',
   'CAP_DAC_OVERRIDE',
@@ -36,7 +36,7 @@ const usualCapabilities = [
   'CAP_AUDIT_WRITE'
 ]
 
-/** An OCI runtime bundle's config.json (runtime-spec config.md) with the host's network. */
+/** Returns the config.json of an OCI bundle (runtime-spec config.md) with the host's network. */
 export function bundleConfig(options: BundleOptions): Record<string, unknown> {
   const granted = [...usualCapabilities, ...(options.extraCapabilities ?? [])]
   const tmpfs = (destination: string) => ({
@@ -96,7 +96,7 @@ export function bundleConfig(options: BundleOptions): Record<string, unknown> {
   }
 }
 
-/** Writes the bundle's folder; gives its path back. */
+/** Writes the folder of a bundle; returns its path. */
 export async function writeBundle(folder: string, options: BundleOptions): Promise<string> {
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'config.json'), JSON.stringify(bundleConfig(options), null, 2))

@@ -8,7 +8,7 @@ export interface RuncContainer {
   root: string
 }
 
-/** `runc run -d`: creates and starts it. What it prints is dropped, for it outlives the call. */
+/** Creates and starts a container (`runc run -d`). Its output is dropped, because it outlives the call. */
 export async function startContainer(container: RuncContainer, bundle: string): Promise<void> {
   const finished = await run(
     'runc',
@@ -59,7 +59,7 @@ export async function signalContainer(container: RuncContainer, signal: string):
   await mustRun('runc', ['--root', container.root, 'kill', container.id, signal])
 }
 
-/** Asks it to end by the signal that its entry point handles, insists after `graceMs`, and deletes it. Does nothing when there is none. */
+/** Ends a container by the signal that its entry point handles, kills it after `graceMs`, and deletes it, if it exists. */
 export async function removeContainer(
   container: RuncContainer,
   signal = 'QUIT',

@@ -39,7 +39,7 @@ function post(webhook: { url: string; ca: string }, body: string): Promise<strin
   })
 }
 
-/** A bare pod that asks for a profile by label, as an API server would send it (admission.k8s.io/v1). */
+/** Returns the review of a pod that asks for a profile by label, as an API server sends it (admission.k8s.io/v1). */
 export function labelledPodReview(profile: ObjectRef): Record<string, unknown> {
   const uid = randomUUID()
   return {
@@ -68,7 +68,7 @@ export function labelledPodReview(profile: ObjectRef): Record<string, unknown> {
   }
 }
 
-/** Posts the review and gives the patch as lines. Fails when the pod did not get the profile's path. */
+/** Posts the review and returns the patch as lines. Throws when the pod does not get the profile's path. */
 export async function reviewPod(
   webhook: { url: string; ca: string },
   profile: ObjectRef

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SeccoError } from '../../src/lib/errors.js'
 import { mustRun, run } from './run.js'
 
-/** Packages that make a small root file system: those named, and every library they depend on. */
+/** Lists the packages of a small root file system: the named ones and their libraries. */
 export async function packageClosure(packages: readonly string[]): Promise<string[]> {
   const only = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
     (kind) => `--no-${kind}`
@@ -12,7 +12,7 @@ export async function packageClosure(packages: readonly string[]): Promise<strin
   const listed = await mustRun('apt-cache', ['depends', '--recurse', ...only, ...packages])
   const names = listed.split('\n').filter((line) => /^[a-z0-9]/.test(line))
   const libraries = names.filter((name) => /^(lib[a-z0-9.+-]*|zlib1g|gcc-\d+-base)$/.test(name))
-  // Interpreters and installers come in through maintainer scripts only, which are never run here.
+  // Only maintainer scripts need interpreters and installers, and they are never run here.
   const wanted = libraries.filter(
     (name) => !/perl|debian-installer|newt|textwrap|pam|semanage/.test(name)
   )
@@ -27,13 +27,13 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * A root file system made by unpacking Debian packages (no maintainer script runs, nothing is installed
+ * Builds a root file system by unpacking Debian packages (no maintainer script runs, nothing is installed
  * on the host). Cached in `cache` by the list of packages; safe when interrupted or run twice at once.
  */
 export async function buildRootfs(
   cache: string,
   packages: readonly string[],
-  say: (line: string) => void
+  print: (line: string) => void
 ): Promise<string> {
   const key = createHash('sha256')
     .update([...packages].sort().join(' '))
@@ -45,7 +45,7 @@ export async function buildRootfs(
   const work = await mkdtemp(join(cache, 'rootfs-work-'))
   try {
     const closure = await packageClosure(packages)
-    say(
+    print(
       `fetching ${closure.length} Debian packages for ${packages.join(', ')} (once; kept in ${cache})`
     )
     const debs = join(work, 'debs')
@@ -69,7 +69,7 @@ export async function buildRootfs(
     for (const deb of await readdir(debs)) await mustRun('dpkg-deb', ['-x', join(debs, deb), tree])
     await finishTree(tree)
     await rename(tree, rootfs).catch(async (error: unknown) => {
-      // Somebody else finished the same tree first: theirs is as good.
+      // Another process finished the same tree first.
       if (!(await exists(rootfs))) throw error
     })
     return rootfs
@@ -78,7 +78,7 @@ export async function buildRootfs(
   }
 }
 
-/** What maintainer scripts would have made and a server needs to start. */
+/** Creates what maintainer scripts would have created and a server needs to start. */
 async function finishTree(tree: string): Promise<void> {
   for (const folder of ['dev', 'proc', 'sys', 'tmp', 'run', 'etc', 'root', 'var/log', 'var/lib']) {
     await mkdir(join(tree, folder), { recursive: true })

@@ -7,14 +7,14 @@ export interface Finished {
   stderr: string
 }
 
-/** Runs a program to its end and gives what it printed. COMMAND_NOT_STARTED when it is not there. */
+/** Runs a program to its end and returns its output. @throws SeccoError COMMAND_NOT_STARTED */
 export function run(
   command: string,
   args: readonly string[],
   options: { cwd?: string; detachStdio?: boolean } = {}
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    // A daemonised child keeps inherited pipes open for ever: then nothing may be piped.
+    // A daemonised child keeps inherited pipes open, so its output is not piped.
     const stdio = options.detachStdio === true ? 'ignore' : 'pipe'
     const child: ChildProcess = spawn(command, args, {
       stdio: ['ignore', stdio, stdio],
@@ -42,7 +42,7 @@ export function run(
   })
 }
 
-/** As run(), but a failing exit is an error that carries what was printed. */
+/** Runs a program as run() does. @throws SeccoError INTERNAL with its last output when it fails */
 export async function mustRun(
   command: string,
   args: readonly string[],
@@ -50,10 +50,10 @@ export async function mustRun(
 ): Promise<string> {
   const finished = await run(command, args, options)
   if (finished.code !== 0) {
-    const said = (finished.stderr || finished.stdout).trim().split('\n').slice(-3).join(' | ')
+    const output = (finished.stderr || finished.stdout).trim().split('\n').slice(-3).join(' | ')
     throw new SeccoError(
       'INTERNAL',
-      `${command} ${args.join(' ')} failed (${finished.code}): ${said}`,
+      `${command} ${args.join(' ')} failed (${finished.code}): ${output}`,
       {
         hint: 'run the command by hand to see more'
       }

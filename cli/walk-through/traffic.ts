@@ -6,7 +6,7 @@ export interface Answer {
   body: string
 }
 
-/** One HTTP request to loopback. Rejects when nobody answers within `timeoutMs`. */
+/** Sends one HTTP request to loopback. Rejects when there is no answer within `timeoutMs`. */
 export function ask(
   port: number,
   path: string,
@@ -52,7 +52,7 @@ export async function untilServing(port: number, limitMs: number): Promise<void>
   }
 }
 
-/** What people ask of a web server: pages, a large file, ranges of errors, a body. Gives how many were right. */
+/** Sends requests to a web server: pages, a large file, errors, a body. Returns how many answers were right. */
 export async function exercise(
   port: number,
   rounds: number

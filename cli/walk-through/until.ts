@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
 
-/** Asks until there is an answer. UNAVAILABLE, naming what was waited for, after `limitMs`. */
+/** Polls until there is an answer. @throws SeccoError UNAVAILABLE that names what was expected, after `limitMs` */
 export async function until<Answer>(
   ask: () => Promise<Answer | undefined>,
   options: { limitMs: number; what: string; signal?: AbortSignal; everyMs?: number }
@@ -14,9 +14,9 @@ export async function until<Answer>(
     if (Date.now() > deadline) {
       throw new SeccoError(
         'UNAVAILABLE',
-        `waited ${options.limitMs / 1000} s in vain for ${options.what}`,
+        `waited ${options.limitMs / 1000} s without success for ${options.what}`,
         {
-          hint: 'the lines above show how far it came; the logs of hub and satellite say why'
+          hint: 'look at the lines above and at the logs of hub and satellite'
         }
       )
     }

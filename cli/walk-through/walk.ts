@@ -25,19 +25,19 @@ import { until } from './until.js'
 
 export interface WalkOptions {
   store: Store
-  /** Where packages and programs are kept between runs. */
+  /** Folder for packages and programs between runs. */
   cache: string
-  /** Folder for bundles and runc's state; made anew. */
+  /** New folder for bundles and runc's state. */
   work: string
   /** runc's --root that the satellite watches. */
   runcRoot: string
   seccompRoot: string
   webhook: { url: string; ca: string }
   machine: string
-  say: (line: string) => void
+  print: (line: string) => void
   /** Announces the next step of the loop. */
   step: (title: string) => void
-  /** Drops what is only needed while the walk goes on. */
+  /** Aborts the walk-through. */
   signal: AbortSignal
 }
 
@@ -50,7 +50,7 @@ http { access_log off; sendfile on; server { listen 127.0.0.1:${port}; root /srv
 `
 }
 
-/** A free TCP port of loopback, as the kernel gives it. */
+/** Returns a free TCP port of loopback from the kernel. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -67,9 +67,9 @@ interface Stage {
   attack: (container: RuncContainer) => Promise<Attempt[]>
 }
 
-/** Everything that the server needs on disk; gives how to start and attack it. */
+/** Prepares the files of the server; returns functions to start and attack it. */
 async function setStage(options: WalkOptions): Promise<Stage> {
-  const rootfs = await buildRootfs(options.cache, ['nginx', 'nginx-common'], options.say)
+  const rootfs = await buildRootfs(options.cache, ['nginx', 'nginx-common'], options.print)
   const attack = await compileAttack(options.cache)
   const port = await freePort()
   const files = join(options.work, 'files')
@@ -94,7 +94,7 @@ async function setStage(options: WalkOptions): Promise<Stage> {
         seccomp,
         profile: container.id,
         noNewPrivileges: true,
-        // Granted so that nothing but the filter stands between the attack and the kernel.
+        // Granted so that only the filter stands between the attack and the kernel.
         extraCapabilities: ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
       })
       await startContainer(container, bundle)
@@ -106,17 +106,15 @@ async function setStage(options: WalkOptions): Promise<Stage> {
 }
 
 function summary(attempts: readonly Attempt[]): string {
-  return attempts
-    .map(({ call, refused }) => `${call} ${refused ? 'refused' : 'succeeds'}`)
-    .join(', ')
+  return attempts.map(({ call, denied }) => `${call} ${denied ? 'denied' : 'succeeds'}`).join(', ')
 }
 
-function expectAttack(attempts: readonly Attempt[], refused: boolean): void {
-  const wrong = attempts.filter((attempt) => attempt.refused !== refused)
+function expectAttack(attempts: readonly Attempt[], denied: boolean): void {
+  const wrong = attempts.filter((attempt) => attempt.denied !== denied)
   if (attempts.length === 5 && wrong.length === 0) return
   throw new SeccoError(
     'INTERNAL',
-    `the attack should be ${refused ? 'refused' : 'possible'} on all 5 counts: ${summary(attempts)}`
+    `the attack should be ${denied ? 'denied' : 'possible'} for all 5 calls: ${summary(attempts)}`
   )
 }
 
@@ -124,7 +122,7 @@ async function learnt(options: WalkOptions): Promise<SeccompProfile | undefined>
   return options.store.get('SeccompProfile', ref)
 }
 
-/** Waits until the hub's observed set holds what is asked, and shows it growing. */
+/** Waits until the hub has observed the wanted syscalls, and prints the growing number. */
 async function watchLearning(
   options: WalkOptions,
   wanted: readonly string[],
@@ -135,7 +133,7 @@ async function watchLearning(
     async () => {
       const profile = await learnt(options)
       const size = sizeOfSet(profile?.status?.observed ?? {})
-      if (size > shown) options.say(`learned so far: ${size} syscalls`)
+      if (size > shown) options.print(`learned so far: ${size} syscalls`)
       shown = Math.max(shown, size)
       const names = new Set(
         profile?.status?.observed?.x86_64 ?? profile?.status?.observed?.aarch64 ?? []
@@ -162,7 +160,7 @@ async function approveAndDeliver(
     approveObserved(profile, decision)
   )
   const last = approved.status?.approvals?.length ?? 0
-  options.say(
+  options.print(
     `approved by ${decision.by} (approval ${last}); waiting for the node's acknowledgement`
   )
   const digest = await until(
@@ -181,7 +179,7 @@ async function approveAndDeliver(
   return { path, digest, text }
 }
 
-/** What the webhook decides follows the node's acknowledgement within a moment, not in the same one. */
+/** Reviews the pod until it is patched: the webhook follows the node's acknowledgement a moment later. */
 async function reviewWhenReady({ webhook, signal }: WalkOptions): Promise<string[]> {
   let failure: unknown
   const answer = async () => {
@@ -199,11 +197,11 @@ async function reviewWhenReady({ webhook, signal }: WalkOptions): Promise<string
   }
 }
 
-/** Walks the whole loop once on this machine, with real values at each step. Throws at the first that fails. */
+/** Goes through the whole loop once on this machine, with real values. Throws at the first step that fails. */
 export async function walkThrough(options: WalkOptions): Promise<() => Promise<void>> {
   options.step('a real server from Debian packages, under runc')
   const stage = await setStage(options)
-  // Apart from the one that teaches: a container without a filter is learned from as well, attack included.
+  // A container of its own, because a container without a filter is learned from too, with the attack.
   const open = { id: 'walk-through-open', root: options.runcRoot }
   const server = { id: ref.name, root: options.runcRoot }
   const clean = async () => {
@@ -212,13 +210,13 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
   }
   try {
     await clean()
-    // Each walk learns anew: what somebody approved beyond it since would let the attack through.
+    // Each walk starts without a profile: an earlier approval could allow the attack.
     for (const { id } of [open, server]) {
       await options.store.delete('SeccompProfile', { namespace: ref.namespace, name: id })
     }
     await stage.start(open, undefined)
     const free = await stage.attack(open)
-    options.say(`without a filter (capabilities granted on purpose): ${summary(free)}`)
+    options.print(`without a filter (capabilities granted on purpose): ${summary(free)}`)
     expectAttack(free, false)
     await clean()
 
@@ -226,7 +224,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     await stage.start(server, renderLearn(options.machine).seccomp)
     const atStart = await watchLearning(options, ['listen'])
     const first = await exercise(stage.port, 4)
-    options.say(`traffic: ${first.right} of ${first.asked} answers right`)
+    options.print(`traffic: ${first.right} of ${first.asked} answers right`)
     const serving = await watchLearning(options, ['accept4', 'epoll_wait', 'sendfile'], atStart)
     await signalContainer(server, 'HUP')
     await exercise(stage.port, 2)
@@ -236,7 +234,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
       ['exit_group', 'rt_sigreturn', 'rt_sigsuspend'],
       serving
     )
-    options.say(`observed: ${size} syscalls, from the first instruction to the end`)
+    options.print(`observed: ${size} syscalls, from the first instruction to the end`)
 
     options.step('approve, render, deliver')
     const { path, digest, text } = await approveAndDeliver(options)
@@ -245,22 +243,22 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     const measured = `sha256:${createHash('sha256').update(text).digest('hex')}`
     if (measured !== digest)
       throw new SeccoError('DIGEST_MISMATCH', `${file} has ${measured}, not ${digest}`)
-    options.say(`on the node: ${file}`)
-    options.say(`  ${bytes} bytes, mode ${(mode & 0o777).toString(8)}, sha256 equals its name`)
+    options.print(`on the node: ${file}`)
+    options.print(`  ${bytes} bytes, mode ${(mode & 0o777).toString(8)}, sha256 equals its name`)
 
     options.step('admission: a labelled pod is sent to the webhook')
-    for (const line of await reviewWhenReady(options)) options.say(line)
+    for (const line of await reviewWhenReady(options)) options.print(line)
 
     options.step('enforce: the same server under the learned profile')
     await stage.start(server, JSON.parse(text) as LinuxSeccomp)
     const second = await exercise(stage.port, 4)
-    options.say(`traffic: ${second.right} of ${second.asked} answers right`)
+    options.print(`traffic: ${second.right} of ${second.asked} answers right`)
     if (second.right !== second.asked)
       throw new SeccoError('INTERNAL', 'the enforced server gave wrong answers')
     const caged = await stage.attack(server)
-    options.say(`the same attack: ${summary(caged)}`)
+    options.print(`the same attack: ${summary(caged)}`)
     expectAttack(caged, true)
-    options.say(
+    options.print(
       `next: secco profile show ${ref.name}, or learn a server of your own under \`secco render --learn\``
     )
     return clean

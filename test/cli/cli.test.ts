@@ -227,7 +227,7 @@ test('the secco command', async (t) => {
     const wrong: [string, RegExp][] = [
       [join(state, 'absent.json'), /NOT_FOUND[^]*runc spec/],
       [foreign, /'ociVersion' is missing \(INVALID_DOCUMENT\)/],
-      [web, /is no JSON/]
+      [web, /is not JSON/]
     ]
     for (const [path, says] of wrong) {
       t.match(await secco(state, ['render', '--learn', '--into', path]), { code: 1, stderr: says })

@@ -105,7 +105,7 @@ export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
     'those that have to be restarted'
   )
   t.match(listed.stderr, /^blocked now: .*mknod/m)
-  t.match(listed.stderr, /containers under our profiles refuse it \(\d\d? %\)/)
+  t.match(listed.stderr, /containers under Secco's profiles deny it \(\d\d? %\)/)
   for (const command of commands) await cluster.kubectl(...command.split(' '))
   const restarted = await running(after)
   const whole = await until(
@@ -116,7 +116,7 @@ export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
     },
     { timeoutMs: 120_000, everyMs: 500 }
   )
-  t.match(whole, /^(\d+) of \1 containers under our profiles refuse it \(100 %\)$/m)
+  t.match(whole, /^(\d+) of \1 containers under Secco's profiles deny it \(100 %\)$/m)
   t.notMatch(whole, /kubectl/, 'nobody has to be restarted')
   for (const [name, pod] of restarted) {
     t.equal(await use.ask(pod, '/'), 'ok\n', `${name} serves`)

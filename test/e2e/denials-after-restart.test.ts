@@ -37,8 +37,8 @@ test('a hub that is restarted excludes no denial that it cannot know', { skip },
   await denied('web')
   await all.start('quiet', [], { seccomp })
   await enforced('quiet')
-  const excluded = /no call was refused by seccomp since it began at .*: an EPERM has another cause/
-  const notExcluded = /quiet on n1: no refused call is known since .*: there may be earlier ones/
+  const excluded = /no syscall was denied since its start at .*: an EPERM has another cause/
+  const notExcluded = /quiet on n1: no denial is known since .*, so there may be earlier ones/
   const isQuiet = async () => excluded.test(await why('quiet')) || undefined
   await until('quiet to be recorded', isQuiet, patience)
 
@@ -60,7 +60,11 @@ test('a hub that is restarted excludes no denial that it cannot know', { skip },
     t.strictSame(counted(after), counted(before), signal)
     t.equal(after.knownSince, before.knownSince, `${signal}: since when they are known`)
     t.match(await why('web'), /called getsid and got EPERM, 1 time/, signal)
-    t.match(await why('over'), /Refused to those that ended[^]*getsid and got EPERM/, signal)
+    t.match(
+      await why('over'),
+      /Denials of containers that have ended[^]*getsid and got EPERM/,
+      signal
+    )
     // Outside of a cluster the recorder ends with the hub: nobody saw what was asked in between.
     t.match(await why('quiet'), notExcluded, signal)
     const young = `young-${signal}`
@@ -83,7 +87,7 @@ test('a hub that is restarted excludes no denial that it cannot know', { skip },
   t.ok(none.knownSince > before.knownSince)
   for (const id of ['web', 'quiet']) {
     const words = await why(id)
-    t.match(words, /no refused call is known since .*, but it began at .*: there may be earlier/)
+    t.match(words, /no denial is known since .*, but it started at .*, so there may be earlier/)
     t.notMatch(words, /another cause/)
   }
 })

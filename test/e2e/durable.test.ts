@@ -310,7 +310,9 @@ test('the command: SIGTERM keeps, --clean and off do not', {
   const ends = async (child: ChildProcess, signal: NodeJS.Signals): Promise<string> => {
     let said = ''
     child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    await until('the satellite to be up', () => (said.includes('dials the hub') ? true : undefined))
+    await until('the satellite to be up', () =>
+      said.includes('connects to the hub') ? true : undefined
+    )
     child.kill(signal)
     await once(child, 'close')
     return said

@@ -97,7 +97,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   t.match(view, { state: 'enforced', revision: next.revision, stale: false, drift: [], denials: 0 })
   t.match(
     (await me('why-eperm', healed.metadata.name, '-n', namespace)).stdout,
-    /no call was refused/
+    /no syscall was denied/
   )
 
   const by = 'system:serviceaccount:default:administrator'

@@ -127,7 +127,7 @@ test('from a labelled Deployment to an enforced filter', {
     t.match(await asMe('get', 'nodes'), /node-1/)
     t.match(
       await runSecco(['--kubeconfig', cluster.kubeconfig, 'ps']),
-      { code: 1, stderr: /takes tokens.*by a certificate \(UNAUTHENTICATED\)\n {2}next: / },
+      { code: 1, stderr: /accepts tokens.*has a certificate \(UNAUTHENTICATED\)\n {2}next: / },
       'the administrator of this cluster has a certificate'
     )
     // All that the pod did has been taken in when its end has.

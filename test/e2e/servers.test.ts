@@ -115,7 +115,7 @@ test('real servers: learned once, enforced every time', {
       await start(undefined)
       const free = await attackNow()
       t.same(
-        free.map((attempt) => attempt.refused),
+        free.map((attempt) => attempt.denied),
         [false, false, false, false, false],
         'without a profile the attack succeeds'
       )
@@ -135,7 +135,7 @@ test('real servers: learned once, enforced every time', {
         if (round === 0) {
           const caged = await attackNow()
           t.same(
-            caged.map((attempt) => attempt.refused),
+            caged.map((attempt) => attempt.denied),
             [true, true, true, true, true],
             'under the profile it is refused on every count'
           )

@@ -150,7 +150,7 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   await admit('changed', profiled('changed'), changed.enforce)
   await admit('deleted', profiled('deleted'), deleted.enforce)
   await started('open', 'unconfined +-')
-  await started('plain', 'runtime default +-')
+  await started('plain', 'RuntimeDefault +-')
   await started('privileged', 'not protectable +-')
   await started('audited', 'audit +audited@[0-9a-f]{8} +-')
   for (const name of ['enforced', 'stale', 'changed', 'deleted']) {
@@ -167,7 +167,7 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   const replace = () => replaceFile(filePath(wrong.enforce), JSON.stringify(runtimeDefault()))
   await whileDamaged(replace, async () => {
     await admit('wrong', profiled('wrong'), wrong.enforce)
-    await started('wrong', 'runtime default \\(ConfigDiffers')
+    await started('wrong', 'RuntimeDefault \\(ConfigDiffers')
   })
   // The webhook is away: its Service has no such port, and the API server goes on without it.
   const port = async (to: number): Promise<void> => {
@@ -292,7 +292,7 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   t.equal(good.code, 0, good.stdout + good.stderr)
   t.equal(good.stdout.match(/^✓ /gm)?.length, 9)
   const filter = "the kernel's filter is that revision +secco-doctor@\\w+: .*byte for byte"
-  const denial = 'a refused call is seen and attributed +getsid by \\S+ got EPERM'
+  const denial = 'a denial is recorded with its process +getsid by \\S+ got EPERM'
   for (const link of ['a pod starts under it .*', 'the file on its node .*', filter, denial]) {
     t.match(good.stdout, new RegExp(`✓ ${link} on node-1, node-2$`, 'm'), link)
   }
@@ -304,10 +304,13 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   await kube.do('DELETE', configuration)
   const unasked = await asAdministrator(given, 'doctor', '--nodes', '1')
   t.equal(unasked.code, 1)
-  t.match(unasked.stdout, /✗ the API server is told to ask the webhook +there is no MutatingWebh/)
+  t.match(
+    unasked.stdout,
+    /✗ the API server is configured to call the webhook +there is no MutatingWebh/
+  )
   t.match(unasked.stdout, /next: secco install .* kubectl apply -f -/)
   t.match(unasked.stdout, /· the webhook patches a pod that asks for it +not tried/)
-  t.match(unasked.stdout, /\nnothing was proven of node-2 \(beyond --nodes 1\)\n$/)
+  t.match(unasked.stdout, /\nnot tried: node-2 \(beyond --nodes 1\)\n$/)
   t.comment(unasked.stdout)
   await kube.do('POST', configuration.replace(/\/secco$/, ''), {
     ...rest,

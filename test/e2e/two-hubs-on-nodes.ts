@@ -227,7 +227,7 @@ export async function verbsOverTwoHubs(
     t.equal(partial.code, 0)
     const listed = JSON.parse(partial.stdout) as Listed<ContainerView>
     t.match(listed.incomplete, [{ hub: still.metadata.name, code: 'UNAVAILABLE', next: /\w/ }])
-    t.match(partial.stderr, /^warning: without hub \S+, .*; next: .*\n$/)
+    t.match(partial.stderr, /^warning: hub \S+ and its satellites are missing: .*; next: .*\n$/)
     t.comment(partial.stderr)
     t.strictSame(placesOf(listed), ['one node-1 enforced', 'two node-2 enforced'])
   } finally {

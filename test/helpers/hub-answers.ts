@@ -90,7 +90,7 @@ export async function hubWith(
   })
   const { port } = server.address() as AddressInfo
   const ui = `http://127.0.0.1:${port}`
-  return { access: { name, ui, mend: `look at ${name}` }, asked, streams, server }
+  return { access: { name, ui, fix: `look at ${name}` }, asked, streams, server }
 }
 
 export function hubsOf(first: FakeHub, ...more: FakeHub[]): Hubs {

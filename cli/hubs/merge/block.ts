@@ -3,7 +3,7 @@ import type { BlockProgress } from '../../../webhook/confinement/what-if/block-p
 import { once } from './once.js'
 import { mergeRadii } from './radius.js'
 
-/** Containers that are to be restarted, each once. */
+/** Merges the lists of containers to restart; each container is listed once. */
 export function mergeRestarts<Row extends { key: string }>(
   lists: readonly (readonly Row[])[]
 ): Row[] {
@@ -14,7 +14,7 @@ export function mergeRestarts<Row extends { key: string }>(
   )
 }
 
-/** `GET /api/v1/block`: how far it has come on the nodes of all hubs. */
+/** Merges answers of `GET /api/v1/block`: the progress of a block on the nodes of all hubs. */
 export function mergeProgress(answers: readonly BlockProgress[]): BlockProgress {
   const lists = answers.map(({ restart }) => restart)
   const restart = mergeRestarts(lists)
@@ -24,7 +24,7 @@ export function mergeProgress(answers: readonly BlockProgress[]): BlockProgress 
   return { restart, total, done, beyond: answers.reduce((sum, one) => sum + one.beyond, 0) }
 }
 
-/** `POST /api/v1/block`. */
+/** Merges answers of `POST /api/v1/block`. */
 export function mergeBlocks(
   answers: readonly (BlockProgress & { users: Radius })[]
 ): BlockProgress & { users: Radius } {

@@ -1,11 +1,11 @@
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
 import { less } from './once.js'
 
-/** What a satellite counts on: it says one number of each of these, whoever asked in between. */
+/** The key by which a satellite counts. It reports one number for each key, whichever process made the calls. */
 export const countedBy = ({ node, instance, abi, syscall, action }: DenialView): string =>
   [node, instance, abi, syscall, action].join(' ')
 
-/** Counted, and nobody has told by whom. */
+/** True for denials that are counted without a known process. */
 const isNameless = ({ pid, comm }: DenialView): boolean => pid === 0 && comm === ''
 
 interface Sum<Row> {
@@ -19,7 +19,7 @@ function knowsMore<Row>(sum: Sum<Row>, than: Sum<Row> | undefined): boolean {
   return sum.nameless < than.nameless
 }
 
-/** `GET /api/v1/denials`, newest last. */
+/** Merges answers of `GET /api/v1/denials`, newest last. */
 export function mergeDenials<Row extends DenialView>(lists: readonly (readonly Row[])[]): Row[] {
   const found = new Map<string, Sum<Row>>()
   for (const list of lists) {
@@ -38,9 +38,9 @@ export function mergeDenials<Row extends DenialView>(lists: readonly (readonly R
     .sort((a, b) => less(a.lastSeen, b.lastSeen))
 }
 
-/** How many calls more than all hubs have told of; 0: another hub has told of them already. */
+/** Counts how many denials in a row are new. 0: another hub has reported them already. */
 export interface DenialTally {
-  /** A row as a hub has it. @param isNamed what nobody was named for before is in it now */
+  /** Adds a row as a hub has it. @param isNamed the row includes earlier denials without a known process */
   add(hub: string, row: DenialView, isNamed?: boolean): number
 }
 
@@ -49,9 +49,9 @@ interface Counted {
   nameless: boolean
 }
 
-/** For a merged watch: a satellite that moves tells its new hub everything that the old one knew. */
+/** Creates a tally for a merged watch: a satellite that moves reports everything again to its new hub. */
 export function createDenialTally(): DenialTally {
-  /** By what is counted, then by hub, then by row. */
+  /** Keys: what is counted, then the hub, then the row. */
   const known = new Map<string, Map<string, Map<string, Counted>>>()
   const sumOf = (rows: ReadonlyMap<string, Counted>): number =>
     [...rows.values()].reduce((sum, { count }) => sum + count, 0)

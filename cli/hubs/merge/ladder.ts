@@ -16,7 +16,7 @@ function canaryOf(views: readonly LadderView[]): LadderView['canary'] {
   }
 }
 
-/** Where a workload stands: what its object says the first hub tells for all, what runs each for its nodes. */
+/** Merges views of a workload: its object is the same for all hubs; each hub reports what runs on its own nodes. */
 export function mergeLadders(first: LadderView, others: readonly LadderView[]): LadderView {
   const all = [first, ...others]
   const evidence = others.flatMap((one) =>

@@ -14,7 +14,7 @@ function knowsMore(view: RefusedContainer, than: RefusedContainer): boolean {
   return order === 0 ? view.since > than.since : order > 0
 }
 
-/** `GET /api/v1/containers`. */
+/** Merges answers of `GET /api/v1/containers`. */
 export function mergeContainers(lists: readonly (readonly ContainerView[])[]): ContainerView[] {
   return once(lists, ({ key }) => key, knowsMore).sort(byPlace)
 }
@@ -30,20 +30,20 @@ function mergeAbout<Item extends { container: RefusedContainer }>(
   return items.sort((a, b) => byPlace(a.container, b.container))
 }
 
-/** `GET /api/v1/explain`. */
+/** Merges answers of `GET /api/v1/explain`. */
 export function mergeExplained(lists: readonly (readonly Explained[])[]): Explained[] {
   return mergeAbout(lists)
 }
 
 type Before = WhyEperm['before'][number]
 
-/** A hub that lists a container has told its runs apart, by what its node said of each: these are earlier ones. */
+/** Denials of earlier runs: a hub that lists a container distinguishes its runs by the reports of its node. */
 const earlierRuns = ({ items, before }: Pick<WhyEperm, 'items' | 'before'>): Before[] =>
   before.filter((row) =>
     items.some(({ container: { node, id } }) => node === row.node && id === row.container)
   )
 
-type Told = Pick<WhyEperm, 'items' | 'before'>
+type Answer = Pick<WhyEperm, 'items' | 'before'>
 
 /** The `knownSince` of a hub of an older version is undefined. */
 export interface MergedWhyEperm extends Pick<WhyEperm, 'before'> {
@@ -51,10 +51,10 @@ export interface MergedWhyEperm extends Pick<WhyEperm, 'before'> {
 }
 
 /**
- * `GET /api/v1/why-eperm`: what one hub takes for ended may run at a node that has moved to another one, which
- * hears of its refused calls with the next of them only.
+ * Merges answers of `GET /api/v1/why-eperm`. A container that has ended for one hub may run on a node that has moved to
+ * another hub, which gets its denials only with the next one.
  */
-export function mergeWhyEperm(answers: readonly Told[]): MergedWhyEperm {
+export function mergeWhyEperm(answers: readonly Answer[]): MergedWhyEperm {
   const merged = mergeAbout(answers.map((one) => one.items))
   const knownSince = ({ container }: WhyEperm['items'][number]) =>
     latestKnownSince(
@@ -83,7 +83,7 @@ export function mergeWhyEperm(answers: readonly Told[]): MergedWhyEperm {
   return { items, before: before.filter((row) => !merged.some((item) => isOf(item, row))) }
 }
 
-/** `GET /api/v1/nodes`: a node is connected to the hub that says so. */
+/** Merges answers of `GET /api/v1/nodes`. The hub to which a node is connected knows it best. */
 export function mergeNodes(lists: readonly (readonly NodeView[])[]): NodeView[] {
   const nodes = once(
     lists,
@@ -94,7 +94,7 @@ export function mergeNodes(lists: readonly (readonly NodeView[])[]): NodeView[] 
   return nodes.sort((a, b) => less(a.name, b.name))
 }
 
-/** `GET /api/v1/audit`, newest first: each hub wrote what was done at it. */
+/** Merges answers of `GET /api/v1/audit`, newest first. Each hub recorded its own actions. */
 export function mergeActions<Row extends { at: string }>(
   lists: readonly (readonly Row[])[]
 ): Row[] {

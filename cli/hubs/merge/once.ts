@@ -1,13 +1,13 @@
 /*
- * The answers of several hubs as the one that a hub would give which all satellites speak to. A satellite
- * speaks to one hub; one that has just moved is known to both for a while. What it tells only grows, and it
- * tells everything anew to the next hub: of two rows about the same the fuller one is the newer one.
- * All of it pure; lists are sorted as one hub sorts them.
+ * This folder merges the answers of several hubs into the answer of one hub to which all satellites are connected.
+ * A satellite is connected to one hub; for a while after it moves, two hubs know it. Its counts only grow, and it
+ * reports everything again to the next hub, so of two rows about the same thing the fuller one is the newer one.
+ * All functions are pure. Lists are sorted as one hub sorts them.
  */
 
 export const less = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Each row once: of those with the same key the fuller one. */
+/** Keeps each row once: of rows with the same key the fuller one. */
 export function once<Row>(
   lists: readonly (readonly Row[])[],
   keyOf: (row: Row) => string,

@@ -4,7 +4,7 @@ import { less, once } from './once.js'
 const callsOf = ({ denied }: RadiusContainer): number =>
   denied.reduce((sum, { count }) => sum + count, 0)
 
-/** Takes a container that two hubs told of out of the sums once. */
+/** Subtracts a container that two hubs reported from the sums once. */
 function without(radius: Radius, one: RadiusContainer): Radius {
   const names = new Set(one.denied.map(({ syscall }) => syscall))
   return {
@@ -61,7 +61,7 @@ const nothing: Radius = {
   ...{ syscalls: [], workloads: [], containers: [] }
 }
 
-/** `POST /api/v1/simulate`: sums; a container that two hubs list counts once. */
+/** Merges answers of `POST /api/v1/simulate` to sums. A container that two hubs list counts once. */
 export function mergeRadii(radii: readonly Radius[]): Radius {
   const listed = radii.map(({ containers }) => containers)
   const containers = once(

@@ -11,7 +11,7 @@ export interface Alert {
 /** Jobs are named after the Services that are scraped. */
 export const jobs = { central: 'secco-metrics', satellite: 'secco-satellite-metrics' } as const
 
-/** What a person should be told of; each says what to do next. */
+/** The alerts; each description names the next step. */
 export const alerts: readonly Alert[] = [
   {
     alert: 'SeccoAway',
@@ -20,7 +20,8 @@ export const alerts: readonly Alert[] = [
     severity: 'critical',
     summary: 'No replica of the webhook or hub answers',
     description:
-      'New pods start without what Secco would give them (failurePolicy Ignore); the policy on the final state warns. Look at the pods in secco-system.'
+      'New pods start without their profiles (failurePolicy Ignore); the policy on the final state warns. ' +
+      'Look at the pods in secco-system.'
   },
   {
     alert: 'SeccoAdmissionSlow',
@@ -29,16 +30,16 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'One review in a hundred takes more than half a second',
     description:
-      'The API server gives up after 2 s and lets the pod through. Give the webhook CPU, or add replicas.'
+      'The API server stops waiting after 2 s and creates the pod unpatched. Give the webhook CPU, or add replicas.'
   },
   {
     alert: 'SeccoAdmissionRefusing',
     expr: 'sum by (code) (increase(secco_admission_refused_total[10m])) > 0',
     for: '10m',
     severity: 'warning',
-    summary: 'Requests to the webhook are refused: {{ $labels.code }}',
+    summary: 'Requests to the webhook are rejected: {{ $labels.code }}',
     description:
-      'docs/reference has the code. Somebody else asks, or the API server sends what Secco cannot read.'
+      'docs/reference explains the code. The client is not the API server, or Secco cannot read the request.'
   },
   {
     alert: 'SeccoNotReadyPods',
@@ -47,7 +48,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'Containers get {{ $labels.instead }} instead of their profile: {{ $labels.reason }}',
     description:
-      'secco doctor shows which link of the chain is open; kubectl describe pod says why for each.'
+      'secco doctor shows the broken link of the chain; kubectl describe pod shows the reason for each pod.'
   },
   {
     alert: 'SeccoProfilesWaiting',
@@ -64,7 +65,8 @@ export const alerts: readonly Alert[] = [
     for: '15m',
     severity: 'warning',
     summary: '{{ $value }} containers run without the protection that a rule would give',
-    description: 'They were admitted without the webhook. Restart them: secco ps says which.'
+    description:
+      'They were admitted without the webhook. List them with secco ps --wrong, and restart them.'
   },
   {
     alert: 'SeccoDrift',
@@ -72,43 +74,43 @@ export const alerts: readonly Alert[] = [
     for: '15m',
     severity: 'critical',
     summary: 'Declared, on disk and in the kernel disagree: {{ $labels.kind }}',
-    description: 'secco doctor --node on the node; a file below secco/ never changes by our hand.'
+    description: 'Run secco doctor --node on the node. Secco never changes a file below secco/.'
   },
   {
     alert: 'SeccoFilterMismatch',
     expr: 'max by (instance) (secco_satellite_complaints{type="FiltersMatch"}) > 0',
     for: '0m',
     severity: 'critical',
-    summary: 'On {{ $labels.instance }} calls succeed that a profile refuses',
+    summary: 'On {{ $labels.instance }} syscalls succeed that a profile denies',
     description:
-      'Another filter is in force than the profile of a container: the page of the node names it, secco ps --wrong shows what can be read of it. Start the container again, then the satellite.'
+      'The filter in force is not the profile of a container. The page of the node and secco ps --wrong name it. ' +
+      'Restart the container, then the satellite.'
   },
   {
     alert: 'SeccoRecorderInexact',
     expr: 'max by (instance) (secco_satellite_complaints{type="RecorderExact"}) > 0',
     for: '15m',
     severity: 'warning',
-    summary: 'The recorder of {{ $labels.instance }} does not count all calls',
+    summary: 'The recorder of {{ $labels.instance }} does not count all syscalls',
     description:
-      'What is learned there is marked as incomplete. Look for other tracers on the node; secco doctor --node there.'
+      'What is learned there is marked as incomplete. Look for other tracers on the node with secco doctor --node.'
   },
   {
     alert: 'SeccoDenials',
     expr: 'sum by (node, answer) (increase(secco_denials_total{answer!="expected"}[10m])) > 0',
     for: '0m',
     severity: 'info',
-    summary: 'Calls are refused on {{ $labels.node }} ({{ $labels.answer }})',
-    description:
-      'secco denials tells the pod, the call and the way to allow it, or to keep it refused.'
+    summary: 'Syscalls are denied on {{ $labels.node }} ({{ $labels.answer }})',
+    description: 'secco denials shows the pod and the syscall, and how to allow or mute it.'
   },
   {
     alert: 'SeccoNodeDisconnected',
     expr: 'max by (node) (secco_node_connected) == 0',
     for: '10m',
     severity: 'warning',
-    summary: 'Node {{ $labels.node }} speaks to no hub',
+    summary: 'Node {{ $labels.node }} is not connected to a hub',
     description:
-      'It keeps its files and what it records, and gets no new revision: pods that could run there wait for it.'
+      'It keeps its files and records, but gets no new revision, so new revisions do not become ready.'
   },
   {
     alert: 'SeccoObservationsWaiting',
@@ -117,34 +119,34 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'Observations of {{ $labels.instance }} have waited for half an hour',
     description:
-      'secco_satellite_hub_connected says whether it is connected; secco_hub_refused_total why they are not taken.'
+      'Look at secco_satellite_hub_connected (connection) and secco_hub_refused_total (rejections by the hub).'
   },
   {
     alert: 'SeccoLosses',
     expr: 'sum by (instance, kind) (increase(secco_satellite_losses_total[15m])) > 0',
     for: '0m',
     severity: 'warning',
-    summary: '{{ $labels.instance }} could not keep all that it recorded: {{ $labels.kind }}',
+    summary: '{{ $labels.instance }} lost part of its records: {{ $labels.kind }}',
     description:
-      "What is learned there is marked as incomplete. secco doctor --node in that satellite's pod says what to do about it."
+      "What is learned there is marked as incomplete. Run secco doctor --node in that satellite's pod."
   },
   {
     alert: 'SeccoHubRefuses',
     expr: 'sum by (reason) (increase(secco_hub_refused_total[15m])) > 0',
     for: '15m',
     severity: 'warning',
-    summary: 'The hub refuses satellites or what they say: {{ $labels.reason }}',
+    summary: 'The hub rejects satellites or their reports: {{ $labels.reason }}',
     description:
-      'docs/security.md has the reasons. A node that is refused again and again may not be what it says.'
+      'docs/security.md explains the reasons. A node that is rejected repeatedly may not be what it claims.'
   },
   {
     alert: 'SeccoWatchRestarts',
     expr: 'sum by (resource) (increase(secco_watch_restarts_total{reason="failed"}[15m])) > 10',
     for: '15m',
     severity: 'warning',
-    summary: 'The watch of {{ $labels.resource }} does not hold',
+    summary: 'The watch of {{ $labels.resource }} fails repeatedly',
     description:
-      'Decisions rest on what was seen last. Look at the API server, and at what is between.'
+      'Decisions use the last known objects. Look at the API server and the network to it.'
   },
   {
     alert: 'SeccoCertificateEnding',
@@ -153,6 +155,7 @@ export const alerts: readonly Alert[] = [
     severity: 'critical',
     summary: "The webhook's certificate ends within a week",
     description:
-      'It is renewed with a third of its life left: the log of the replica that holds the lease secco-certificates says why it was not.'
+      'It should be renewed with a third of its life left. Look at the log of the replica that holds the lease ' +
+      'secco-certificates.'
   }
 ]

@@ -7,7 +7,7 @@ interface Panel {
   targets: readonly (readonly [expr: string, legend: string])[]
 }
 
-/** From "is it there" over "who is protected" to "what is lost". */
+/** Panels in order: availability, protection, losses. */
 export const panels: readonly Panel[] = [
   {
     title: 'Replicas that answer',
@@ -56,7 +56,7 @@ export const panels: readonly Panel[] = [
     ]
   },
   {
-    title: 'Refused calls',
+    title: 'Denials',
     kind: 'timeseries',
     unit: 'ops',
     targets: [['sum by (answer) (rate(secco_denials_total[5m]))', '{{answer}}']]
@@ -86,7 +86,7 @@ export const panels: readonly Panel[] = [
     ]
   },
   {
-    title: 'Something else than the newest revision, or refused',
+    title: 'Other than the newest revision, or rejected',
     kind: 'timeseries',
     unit: 'short',
     targets: [
@@ -94,7 +94,7 @@ export const panels: readonly Panel[] = [
         'sum by (reason, instead) (increase(secco_admission_fallbacks_total[5m]))',
         '{{instead}}: {{reason}}'
       ],
-      ['sum(increase(secco_admission_loosening_total[5m]))', 'would have loosened'],
+      ['sum(increase(secco_admission_loosening_total[5m]))', 'would have been less strict'],
       ['sum by (code) (increase(secco_admission_refused_total[5m]))', 'request: {{code}}']
     ]
   },
@@ -116,7 +116,7 @@ export const panels: readonly Panel[] = [
     targets: [['sum by (kind) (increase(secco_satellite_losses_total[5m]))', '{{kind}}']]
   },
   {
-    title: 'Refused by the hub, and watches that broke',
+    title: 'Rejected by the hub, and watches that failed',
     kind: 'timeseries',
     unit: 'short',
     targets: [
@@ -126,7 +126,7 @@ export const panels: readonly Panel[] = [
   }
 ]
 
-/** The dashboard as Grafana imports it (schema 39); the data source is chosen there. Pure. */
+/** Returns the dashboard as Grafana imports it (schema 39); the data source is chosen there. Pure. */
 export function dashboard(): object {
   const datasource = { type: 'prometheus', uid: '${datasource}' }
   let x = 0

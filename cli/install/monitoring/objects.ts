@@ -3,10 +3,10 @@ import type { Manifest } from '../options.js'
 import { alerts, jobs } from './alerts.js'
 
 const api = 'monitoring.coreos.com/v1'
-/** On a Service that is scraped, with its own name: everything of Secco shares the other labels. */
+/** Label of a scraped Service with its own name, because all objects of Secco share the other labels. */
 const jobLabel = 'secco.dev/metrics'
 
-/** Without an address of its own: Prometheus finds the pods behind it. */
+/** Returns a headless Service: Prometheus finds the pods behind it. */
 function headless(name: string, role: string, port: string): Manifest {
   return {
     apiVersion: 'v1',
@@ -14,7 +14,7 @@ function headless(name: string, role: string, port: string): Manifest {
     metadata: named(name, 'metrics'),
     spec: {
       clusterIP: 'None',
-      // What is not ready has something to tell too.
+      // Pods that are not ready have metrics too.
       publishNotReadyAddresses: true,
       selector: { 'app.kubernetes.io/name': 'secco', [role]: 'true' },
       ports: [
@@ -49,7 +49,7 @@ function marked(service: Manifest, name: string): Manifest {
   return { ...service, metadata: { ...metadata, labels: { ...metadata.labels, [jobLabel]: name } } }
 }
 
-/** Services and ServiceMonitors: one of the central programs over TLS, one of the satellites. */
+/** Returns Services and ServiceMonitors: one for the central programs over TLS, one for the satellites. */
 export function scraping(): Manifest[] {
   return [
     marked(headless(jobs.central, roleLabels.central, 'webhook'), jobs.central),
@@ -66,7 +66,7 @@ export function scraping(): Manifest[] {
   ]
 }
 
-/** The alerts as the Prometheus operator reads them. */
+/** Returns the alerts as the Prometheus operator reads them. */
 export function alertRules(): Manifest {
   return {
     apiVersion: api,

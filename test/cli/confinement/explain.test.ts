@@ -38,49 +38,49 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     [
       'nothing was',
       { items: [item()], before: [] },
-      /no call was refused by seccomp since it began at 2026-11-25T09:00:00Z: an EPERM has another/,
+      /no syscall was denied since its start at 2026-11-25T09:00:00Z: an EPERM has another/,
       /bpf/
     ],
     [
       'it is older than what the hub knows',
       { items: [{ ...item(), knownSince: '2026-11-25T09:00:01.000Z' }], before: [] },
-      /no refused call is known since 2026-11-25T09:00:01.000Z, but it began at 2026-11-25T09:00:00Z: there may be earlier ones\.\n$/,
-      /another cause|no call was refused/
+      /no denial is known since 2026-11-25T09:00:01.000Z, but it started at 2026-11-25T09:00:00Z, so there may be earlier ones\.\n$/,
+      /another cause|no syscall was denied/
     ],
     [
       'it is older, and a refused call is known',
       { items: [{ ...item(now), knownSince: '2026-11-25T09:00:01.000Z' }], before: [] },
       /^getsid was refused\nIt runs under/,
-      /another cause|no refused call/
+      /another cause|no denial is known/
     ],
     [
       'a hub that does not report since when it knows',
       { items: [{ ...item(), knownSince: undefined }], before: [] },
-      /no refused call is known, but the hub does not report since when it knows them/,
-      /another cause|no call was refused/
+      /no denial is known, but the hub does not report since when it knows denials/,
+      /another cause|no syscall was denied/
     ],
     [
       'nobody watches it',
       { items: [{ ...item(), unheard: 'has nothing attached' }], before: [] },
-      /no refused call is known, but n1 has nothing attached: there may be some/,
+      /no denial is known, but n1 has nothing attached, so there may be some/,
       /another cause/
     ],
     [
       'an earlier run',
       { items: [item()], before: [earlier('1', same)] },
-      /since it began at [^ ]+Z\.\nRefused to those that ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
+      /since its start at [^ ]+Z\.\nDenials of containers that have ended[^]*\n {2}shop\/web-1: app \(pid 7\) in app on n1 called bpf/,
       /another cause|No container/
     ],
     [
       'an earlier run outside of Kubernetes, whose profile is in a namespace',
       { items: [plain], before: [earlier('1', { ...same, pod: '' })] },
-      /since it began at [^ ]+Z\.\nRefused to those that ended[^]*\n {2}default\/app: app \(pid 7\)/,
+      /since its start at [^ ]+Z\.\nDenials of containers that have ended[^]*\n {2}default\/app: app \(pid 7\)/,
       /another cause|shop/
     ],
     [
       'another one',
       { items: [item()], before: [earlier('1')] },
-      /since it began at [^ ]+Z: an EPERM has another cause[^]*\nRefused to those that ended/,
+      /since its start at [^ ]+Z: an EPERM has another cause[^]*\nDenials of containers that have ended/,
       /No container/
     ],
     [
@@ -145,8 +145,8 @@ test('where a hub gave no answer nothing is said of what it would know', async (
   const away = { hub: 'hub-b', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
   const { io, said } = listen()
   await whyEperm(io, { ...hubsOf(hub), missing: [away] }, 'app', table)
-  t.match(said.stdout, /^Refused to those/)
-  t.match(said.stderr, /without hub hub-b/)
+  t.match(said.stdout, /^Denials of containers that have ended/)
+  t.match(said.stderr, /hub hub-b and its satellites are missing/)
 })
 
 test('an empty list of denials reports since when they are known', async (t) => {

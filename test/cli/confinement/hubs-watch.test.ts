@@ -44,7 +44,10 @@ test('watches of all hubs are one: hubs come and go, nothing is told twice', asy
   t.match(JSON.parse(lines()[1] ?? ''), { count: 5, added: 3 })
   // One breaks off and is there still: said, and followed again.
   a.streams[0]?.end()
-  await until('the gap to be told', () => said.stderr.includes('without hub hub-a') || undefined)
+  await until(
+    'the gap to be told',
+    () => said.stderr.includes('hub hub-a and its satellites are missing') || undefined
+  )
   t.match(JSON.parse(lines()[2] ?? ''), { incomplete: [{ hub: 'hub-a' }] })
   await open(a, 2)
   await until('the gap to be closed', () => lines().length === 4 || undefined)

@@ -65,7 +65,7 @@ test('a hub that is away is said in a line and for programs; the others answer',
     t.equal(await run(io), 0, verb)
     t.match(
       said.stderr,
-      /^warning: without hub hub-b.*ECONNREFUSED.*; next: look at hub-b\n$/,
+      /^warning: hub hub-b and its satellites are missing: .*ECONNREFUSED.*; next: look at hub-b\n$/,
       verb
     )
     t.match(json(), { incomplete }, verb)
@@ -75,7 +75,10 @@ test('a hub that is away is said in a line and for programs; the others answer',
   t.match(JSON.parse(why.said.stdout), [{ container: { key: 'n1/a' }, incomplete }])
   const block = listen()
   await printBlockImpact(block.io, () => Promise.resolve(hubs), 'bpf')
-  t.match(block.said.stderr, /without hub hub-b[^]*1 of 1 containers under our profiles refuse it/)
+  t.match(
+    block.said.stderr,
+    /hub hub-b and its satellites are missing[^]*1 of 1 containers under Secco's profiles deny it/
+  )
 
   const unready = { hub: 'hub-c', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
   const one = listen()

@@ -226,7 +226,10 @@ test('own-profile write', async (t) => {
     t.equal(readFileSync(at(name), 'utf8'), json)
     t.match(lstatSync(at(name)), { mode: 0o100644, nlink: 1 }, 'a plain file')
     const { ino } = lstatSync(at(name))
-    t.match(await write(join(dir, name), digest), { code: 0, stdout: `${at(name)} is there\n` })
+    t.match(await write(join(dir, name), digest), {
+      code: 0,
+      stdout: `${at(name)} exists already\n`
+    })
     t.equal(lstatSync(at(name)).ino, ino, 'not written again')
     t.strictSame(readdirSync(join(dir, name)), [file], 'nothing else is left')
   }
@@ -235,7 +238,7 @@ test('own-profile write', async (t) => {
   const refused: [string, string, string, RegExp][] = [
     ['another digest', join(dir, 'there'), other, /DIGEST_MISMATCH.*\n {2}next: .*versions/],
     ['no folder', join(dir, 'missing'), digest, /ENOENT.*WRITE_FAILED/],
-    ['a file', join(dir, 'file'), digest, /it is no folder.*WRITE_FAILED/],
+    ['a file', join(dir, 'file'), digest, /it is not a folder.*WRITE_FAILED/],
     ['a folder in its place', join(dir, 'folder'), digest, /WRITE_FAILED/],
     ['where nobody writes', '/proc/self', digest, /WRITE_FAILED/]
   ]
@@ -282,7 +285,7 @@ test('own-profile write as its container has it: root without capabilities', {
   t.equal(readFileSync(join(dir, 'own', file), 'utf8'), json)
   const { code, said } = await run(script, join(dir, 'foreign'))
   t.match({ code, said }, { code: 1, said: /EACCES.*WRITE_FAILED/ })
-  t.match(await run(script, join(dir, 'own')), { code: 0, said: /is there/ })
+  t.match(await run(script, join(dir, 'own')), { code: 0, said: /exists already/ })
   writeFileSync(join(dir, 'own', file), 'tampered')
   t.match(await run(script, join(dir, 'own')), { code: 1, said: /EROFS.*WRITE_FAILED/ })
 })

@@ -79,7 +79,7 @@ test('secco base', { timeout: 600_000 }, async (t) => {
     [['show', '--runtime', '../x'], /is not NAME or NAME@VERSION/],
     [['measure', '--runtime', 'runc', '--runs', '0'], /must be a number from 1 to 1000/],
     [['measure', '--runtime', 'runc', '--binary', '/no/such/runc'], /cannot be run/],
-    [['measure', '--runtime', 'crun', '--binary', '/bin/true'], /does not say that it is crun/]
+    [['measure', '--runtime', 'crun', '--binary', '/bin/true'], /does not report crun/]
   ] as const) {
     t.match(await runSecco(['base', ...args]), { code: 1, stderr: says }, args.join(' '))
   }

@@ -48,7 +48,7 @@ test('secco check', async (t) => {
   const cron = `apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web, namespace: shop}\nspec: {jobTemplate: {spec: {template: ${template}}}}\n`
   const both = await check(`${pod}---\n${cron}---\nkind: Service\n`)
   t.equal((JSON.parse(both.out) as unknown[]).length, 2)
-  t.match(both.err, /Service: makes no pod/)
+  t.match(both.err, /Service: creates no pod/)
   t.equal((await check('kind: Service\n')).code, 1)
   for (const [text, field] of [
     ['kind: Pod\nspec: {containers: 5}\n', 'spec.containers'],

@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import { rootNamespace } from '../../src/api/names.js'
+import { createRootLogger } from '../../src/lib/log.js'
+import { type InstallMode, installModes } from '../../src/rules/observe.js'
+import { parseDuration } from '../lib/duration.js'
+import { nodeName } from '../lib/node-name.js'
+import { parseOutput } from '../lib/output-format.js'
+import type { WebhookArgs } from '../programs/programs.js'
+import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
+import { collect, type ListenOptions, listenOptions } from './program-options.js'
+
+interface WebhookOptions extends ListenOptions {
+  satelliteAccount: string
+  hubAudience: string
+  plainContainers: string
+  mode: string
+  serverName?: string[]
+  tlsSecret?: string
+  tlsDir?: string
+  roles: string
+  replica?: string
+  joinTaint: string
+  allowIgnore: string
+  leaveAfter?: string
+}
+
+function certificateOptions(command: Command): Command {
+  return command
+    .option(
+      '--server-name <name>',
+      'put this name or address into the certificate; repeatable',
+      collect
+    )
+    .option(
+      '--tls-secret <namespace/name>',
+      'keep authority and certificate in this Secret of the cluster; one replica creates and renews them'
+    )
+    .option(
+      '--tls-dir <dir>',
+      'read tls.crt, tls.key and ca.crt from this folder; something else renews them, for example cert-manager'
+    )
+}
+
+function decisionOptions(command: Command): Command {
+  return command
+    .option(
+      '--mode <observe|enforce>',
+      'observe: only warn what would change, until the namespace has the label secco.dev/mode=enabled',
+      'enforce'
+    )
+    .option(
+      '--allow-ignore <on|off>',
+      'on: accept secco.dev/ignore=true on a pod whose namespace does not forbid it',
+      'off'
+    )
+}
+
+function clusterOptions(command: Command): Command {
+  return command
+    .option(
+      '--roles <list>',
+      'run these roles in this replica: admission, hub, ui; in a cluster they can run apart',
+      'admission,hub,ui'
+    )
+    .option(
+      '--replica <name>',
+      'name this replica in a cluster (default: the host name, which is the pod name)'
+    )
+    .option(
+      '--join-taint <on|off>',
+      'on: remove the taint secco.dev/not-ready:NoSchedule from a new node once it has every file',
+      'off'
+    )
+    .option(
+      '--leave-after <duration>',
+      'after SIGTERM, keep answering reviews this long while /readyz fails (default: end at once)'
+    )
+    .option(
+      '--satellite-account <user>',
+      "in a cluster: accept this user name as the satellites' ServiceAccount",
+      `system:serviceaccount:${rootNamespace}:secco-satellite`
+    )
+    .option(
+      '--hub-audience <audience>',
+      "in a cluster: require this audience in the satellites' tokens",
+      'secco-hub'
+    )
+    .option(
+      '--plain-containers <refuse|apart>',
+      'in a cluster: reject containers that belong to no pod, or keep them apart in profiles plain.NODE.NAME',
+      'refuse'
+    )
+}
+
+function webhookArgs(options: WebhookOptions, command: Command, context: VerbContext): WebhookArgs {
+  const isOn = (value: string, option: string) => parseOutput(value, ['on', 'off'], option) === 'on'
+  const { leaveAfter } = options
+  return {
+    paths: pathsOf(command, context),
+    kubeconfig: kubeconfigOf(command),
+    listen: options.listen,
+    hubListen: options.hubListen,
+    uiListen: options.uiListen,
+    serverNames: options.serverName ?? [],
+    ownNames: ['localhost', '127.0.0.1', '::1', nodeName(undefined)],
+    tlsSecret: options.tlsSecret,
+    tlsDir: options.tlsDir,
+    legacyAnnotations: isOn(options.legacyAnnotations, '--legacy-annotations'),
+    user: context.user,
+    mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
+    roles: options.roles,
+    replica: options.replica ?? nodeName(undefined),
+    joinTainted: isOn(options.joinTaint, '--join-taint'),
+    allowIgnore: isOn(options.allowIgnore, '--allow-ignore'),
+    leaveAfter: leaveAfter === undefined ? 0 : parseDuration(leaveAfter, '--leave-after'),
+    trust: {
+      account: options.satelliteAccount,
+      audience: options.hubAudience,
+      plainContainers: parseOutput(
+        options.plainContainers,
+        ['refuse', 'apart'],
+        '--plain-containers'
+      ) as 'refuse' | 'apart'
+    },
+    signal: context.stopSignal()
+  }
+}
+
+/** Adds `secco webhook`. */
+export function addWebhookVerb(program: Command, context: VerbContext): void {
+  clusterOptions(decisionOptions(certificateOptions(listenOptions(program.command('webhook')))))
+    .description('run the admission webhook, the hub and the pages')
+    .action(async (options: WebhookOptions, command: Command) => {
+      const { runWebhook } = await import('../programs/programs.js')
+      const args = webhookArgs(options, command, context)
+      context.finish(await runWebhook(context.io, createRootLogger(), args))
+    })
+}
