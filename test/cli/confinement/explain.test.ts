@@ -86,7 +86,7 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
     [
       'none runs',
       { items: [], before: [earlier('1')] },
-      /^No container of that name runs now\.\nRefused/
+      /^No container of that name runs now\.\nDenials/
     ],
     [
       'many earlier ones',

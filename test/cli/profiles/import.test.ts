@@ -73,7 +73,7 @@ test('secco import and secco profile export', async (t) => {
       spec: { seccomp: { syscalls: [{ names: ['execve', 'read'] }] } },
       status: { observed: { x86_64: ['execve', 'mount', 'read'] }, approvals: [{}] }
     })
-    t.match(careful.stderr, /mount: RuntimeDefault refuses.*\n {2}next: .*--allow mount/)
+    t.match(careful.stderr, /mount: RuntimeDefault denies.*\n {2}next: .*--allow mount/)
     const bold = await secco([...approve, '--allow', 'mount'])
     t.match(JSON.parse(bold.stdout), {
       spec: { seccomp: { syscalls: [{ names: ['execve', 'mount', 'read'] }] } }

@@ -83,7 +83,7 @@ test('the gate of a pipeline: its code says which way it went', async (t) => {
       name: 'something new',
       args: { baseline },
       code: 4,
-      says: /\+ keyctl \(x86_64\): high risk, RuntimeDefault refuses it/
+      says: /\+ keyctl \(x86_64\): high risk, RuntimeDefault denies it/
     },
     {
       name: 'nothing new',

@@ -65,9 +65,9 @@ test('a rule as a policy: whom it means, and what the hub is to fill in', (t) =>
     t.match(parameters, { data }, what)
   }
   for (const [what, spec, says] of [
-    ['images', { images: ['nginx'] }, /knows no images/],
-    ['Deny', { whenNotReady: 'Deny' }, /knows no whenNotReady: Deny/],
-    ['patterns', { containers: ['web-*'] }, /knows no containers with '\*'/]
+    ['images', { images: ['nginx'] }, /cannot express images/],
+    ['Deny', { whenNotReady: 'Deny' }, /cannot express whenNotReady: Deny/],
+    ['patterns', { containers: ['web-*'] }, /cannot express containers with '\*'/]
   ] as [string, Partial<SeccompRule['spec']>, RegExp][]) {
     t.throws(
       () => policyOfRule(ruleOf('shop', { profile, ...spec })),
