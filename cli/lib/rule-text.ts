@@ -1,4 +1,4 @@
-import type { Rule } from '../../src/seccomp/policy/normal-form.js'
+import type { NormalRule } from '../../src/seccomp/policy/normal-form.js'
 
 const signs = {
   SCMP_CMP_NE: '!=',
@@ -10,7 +10,7 @@ const signs = {
 } as const
 
 /** Formats a syscall with its conditions: `socket when arg0 = 38`. */
-export function ruleText({ name, args }: Pick<Rule, 'name' | 'args'>): string {
+export function ruleText({ name, args }: Pick<NormalRule, 'name' | 'args'>): string {
   if (args === undefined || args.length === 0) return name
   const conditions = args.map(({ index, op, value, valueTwo }) =>
     op === 'SCMP_CMP_MASKED_EQ'

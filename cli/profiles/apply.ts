@@ -4,7 +4,7 @@ import { acceptProfile } from '../../src/seccomp/lint/accept.js'
 import { parseDocuments } from '../../src/api/parse.js'
 import type { Kind } from '../../src/api/objects.js'
 import type { Store } from '../../src/store/store.js'
-import { type Decision, withValidApproval } from '../../src/seccomp/policy/approval.js'
+import { type ApprovalDecision, withValidApproval } from '../../src/seccomp/policy/approval.js'
 import type { Io } from '../lib/io.js'
 
 /**
@@ -16,7 +16,7 @@ export async function applyDocuments(
   io: Io,
   store: Store,
   kind: Kind,
-  args: { file: string; namespace: string | undefined; dryRun: boolean } & Decision
+  args: { file: string; namespace: string | undefined; dryRun: boolean } & ApprovalDecision
 ): Promise<number> {
   const documents = parseDocuments(await io.readFile(args.file), args.file)
   if (documents.length === 0) {

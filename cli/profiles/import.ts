@@ -42,7 +42,7 @@ async function readSources(args: ImportArgs): Promise<{ sources: Source[]; losse
     path: '',
     what: 'the file',
     why: 'in a folder only regular files that end in .json are profiles',
-    mend: 'left out; name it with -f to import it'
+    fix: 'left out; name it with -f to import it'
   }))
   const own = files.filter(({ path }) => ownRevision.test(path))
   for (const { path } of own) {
@@ -51,7 +51,7 @@ async function readSources(args: ImportArgs): Promise<{ sources: Source[]; losse
       path: '',
       what: 'a revision of Secco',
       why: 'its profile is in the store that rendered it',
-      mend: 'left out'
+      fix: 'left out'
     })
   }
   const sources: Source[] = []
@@ -164,7 +164,7 @@ export async function importFiles(
         path: 'status.observed',
         what: denied.join(', '),
         why: 'RuntimeDefault denies them, and a trace does not approve them',
-        mend: `not approved; if the workload needs them: --allow ${denied.join(',')}`
+        fix: `not approved; if the workload needs them: --allow ${denied.join(',')}`
       })
     }
     return approveTrace(profile, observed, approve)

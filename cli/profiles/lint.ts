@@ -1,7 +1,7 @@
 import { parseAllDocuments } from 'yaml'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { RuntimeVersion } from '../../src/seccomp/render/base.js'
-import { bySeverity, type Finding, forbidden } from '../../src/seccomp/lint/lint-finding.js'
+import { bySeverity, type LintFinding, forbidden } from '../../src/seccomp/lint/lint-finding.js'
 import { lintRaw } from '../../src/seccomp/lint/lint-raw.js'
 import { maxDocumentBytes } from '../../src/api/parse.js'
 import { plural } from '../../src/lib/plural.js'
@@ -44,15 +44,15 @@ function rawDocuments(text: string, where: string): unknown[] {
 }
 
 /** Formats a finding with its next step, unless it is only a note. @param of the object that has the finding */
-export function findingText(io: Io, finding: Finding, of = ''): string {
-  const { severity, rule, subject, message, mend } = finding
+export function findingText(io: Io, finding: LintFinding, of = ''): string {
+  const { severity, rule, subject, message, fix } = finding
   const text = `${of === '' ? '' : `${of}: `}${subject}: ${message}`
   const line = `${paint(io, colors[severity], severity)} ${plain(text)} [${rule}]\n`
-  return severity === 'note' ? line : `${line}  next: ${mend}\n`
+  return severity === 'note' ? line : `${line}  next: ${fix}\n`
 }
 
 /** Prints findings, the most serious first. Returns 1 for an error, or with `strict` for a warning. */
-function report(io: Io, where: string, findings: readonly Finding[], args: LintArgs): number {
+function report(io: Io, where: string, findings: readonly LintFinding[], args: LintArgs): number {
   const sorted = bySeverity(findings)
   const warnings = sorted.filter(({ severity }) => severity === 'warning').length
   const errors = forbidden(sorted).length

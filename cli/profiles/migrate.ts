@@ -19,7 +19,7 @@ interface FileReport {
   state: 'same' | 'changed' | 'skipped' | 'failed'
   written: boolean
   changes: string[]
-  findings: { path: string; message: string; mend: string }[]
+  findings: { path: string; message: string; fix: string }[]
   reason?: string
   diff?: string
 }
@@ -68,7 +68,7 @@ function printReport(io: Io, report: FileReport): void {
   if (state === 'skipped') io.stderr(`skipped: ${plain(path)}: ${reason ?? ''}\n`)
   for (const finding of findings) {
     const what = plain(`${path}: ${finding.path}: ${finding.message}`)
-    io.stderr(`${paint(io, 'yellow', 'left:')} ${what}\n  next: ${plain(finding.mend)}\n`)
+    io.stderr(`${paint(io, 'yellow', 'left:')} ${what}\n  next: ${plain(finding.fix)}\n`)
   }
   if (diff !== undefined) io.stdout(colored(io, diff))
   if (written) io.stderr(`${plain(path)} written\n`)

@@ -1,6 +1,6 @@
 import type { Slot } from '../../native/types.js'
 import type { SyscallCount } from '../../src/api/gen/hub.js'
-import type { Verdicts } from '../../src/seccomp/filter/verdict.js'
+import type { CallVerdicts } from '../../src/seccomp/filter/verdict.js'
 import {
   type AuditedCall,
   auditSeccomp,
@@ -41,7 +41,7 @@ export interface AuditedCalls {
    * the number alone does not decide and that were not counted: before their rules were known, or without a hook
    * that can read arguments.
    */
-  join(slot: SlotFacts, counted: readonly SyscallCount[], verdicts: Verdicts): SyscallCount[]
+  join(slot: SlotFacts, counted: readonly SyscallCount[], verdicts: CallVerdicts): SyscallCount[]
   forget(slot: SlotFacts): void
   /** Records whose process turned out to be no container's, or to have been gone too early. */
   unmatched(): number

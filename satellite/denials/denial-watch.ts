@@ -6,7 +6,7 @@ import { deniedOf, type Denial } from '../../src/seccomp/filter/denied.js'
 import { probedNames } from '../../src/seccomp/policy/probes.js'
 import type { SyscallCounts } from '../../src/syscalls/syscall-set.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
-import type { Verdict } from '../../src/seccomp/filter/verdict.js'
+import type { CallVerdict } from '../../src/seccomp/filter/verdict.js'
 import { abiOf } from '../lib/abi-of.js'
 import type { AuditedCalls } from './audited-calls.js'
 import type { Container } from '../containers/runtime.js'
@@ -70,7 +70,7 @@ function errnoOf(
 }
 
 /** Rules that overlap are answered by one of them: a call that came back otherwise was not refused by this one. */
-function isAnswer(verdict: Verdict, { abi, nr, result }: KernelDetail): boolean {
+function isAnswer(verdict: CallVerdict, { abi, nr, result }: KernelDetail): boolean {
   if (verdict.kind !== 'refused' && verdict.kind !== 'expected') return true
   if (verdict.errno !== undefined) return result === -verdict.errno
   // TRAP and KILL leave the number where the result is; x32's has its bit.
@@ -136,7 +136,7 @@ export function createDenialWatch(options: {
   }
 
   /** What became of the calls that a note is about. */
-  function verdictOn(detail: KernelDetail, { of, byArguments }: ProfileVerdicts): Verdict {
+  function verdictOn(detail: KernelDetail, { of, byArguments }: ProfileVerdicts): CallVerdict {
     const abi = abiOf(detail.abi, machine)
     const name = syscallName(abi, detail.nr)
     if (detail.arguments === undefined) return of(abi, name)

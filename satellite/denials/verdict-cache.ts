@@ -7,12 +7,12 @@ import {
 } from '../../src/seccomp/filter/argument-verdict.js'
 import { rulesOf } from '../../src/seccomp/policy/normal-form.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
-import { type Verdicts, verdictsOf } from '../../src/seccomp/filter/verdict.js'
+import { type CallVerdicts, verdictsOf } from '../../src/seccomp/filter/verdict.js'
 import { abiClasses, abiOf } from '../lib/abi-of.js'
 
 /** What a profile says of every number, worked out once for all containers that run under it. */
 export interface ProfileVerdicts {
-  of: Verdicts
+  of: CallVerdicts
   /** Numbers that it refuses or logs by number alone, as Recorder.watchDenials takes them. */
   refused: Record<AbiClass, number[]>
   /** Of the others: what becomes of a call by its arguments, and the numbers where these decide. */
@@ -28,12 +28,12 @@ const numbers: Record<AbiClass, number> = { native: 512, compat: 512, x32: 576 }
 const mostProfiles = 256
 
 /** As many as there are numbers: whoever asks has the names from the tables. */
-function workedOutOnce(verdicts: Verdicts): Verdicts {
-  const known = new Map<Abi, Map<string, ReturnType<Verdicts>>>()
+function workedOutOnce(verdicts: CallVerdicts): CallVerdicts {
+  const known = new Map<Abi, Map<string, ReturnType<CallVerdicts>>>()
   return (abi, name) => {
     const before = known.get(abi)?.get(name)
     if (before !== undefined) return before
-    const own = known.get(abi) ?? new Map<string, ReturnType<Verdicts>>()
+    const own = known.get(abi) ?? new Map<string, ReturnType<CallVerdicts>>()
     known.set(abi, own)
     const verdict = verdicts(abi, name)
     own.set(name, verdict)
@@ -41,7 +41,7 @@ function workedOutOnce(verdicts: Verdicts): Verdicts {
   }
 }
 
-function refusedBy(verdicts: Verdicts, machine: Abi): Record<AbiClass, number[]> {
+function refusedBy(verdicts: CallVerdicts, machine: Abi): Record<AbiClass, number[]> {
   const refused: Record<AbiClass, number[]> = { native: [], compat: [], x32: [] }
   for (const kind of abiClasses) {
     const abi = abiOf(kind, machine)

@@ -3,7 +3,7 @@ import { compileFilter, type CompiledFilter } from '../../native/trial-load.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import { parseFilter } from '../../src/seccomp/filter/cbpf.js'
-import { compareFilter, namesLetThrough } from '../../src/seccomp/filter/filter-compare.js'
+import { compareFilter, allowedNames } from '../../src/seccomp/filter/filter-compare.js'
 
 /** How the filters of a process relate to what its container declares. */
 export interface FilterCheck {
@@ -94,7 +94,7 @@ export function createFilterChecks(abis: readonly Abi[]): FilterChecks {
     const known = widths.get(key)
     if (known !== undefined) return known
     try {
-      return keep(widths, key, namesLetThrough(parseFilter(bytes), native).length)
+      return keep(widths, key, allowedNames(parseFilter(bytes), native).length)
     } catch {
       return keep(widths, key, 0)
     }

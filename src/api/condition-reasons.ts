@@ -2,8 +2,8 @@ import type { ConditionReason } from './condition-reason.js'
 import { nodeConditionReasons } from './node-condition-reasons.js'
 
 /**
- * Every reason that a condition of ours may have: the one home of docs/reference/conditions.md, and a
- * test holds the code to it. A reason is never reused for another meaning; people script against it.
+ * Every reason that a condition of Secco may have. docs/reference/conditions.md is generated from it, and a
+ * test compares the code with it. A reason is never reused for another meaning; people script against it.
  */
 export const conditionReasons: readonly ConditionReason[] = [
   {
@@ -11,7 +11,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'True',
     reason: 'AllNodesReady',
-    meaning: 'every node that counts holds the newest revision: pods get it',
+    meaning: 'every node that counts has the newest revision; pods get it',
     next: ''
   },
   {
@@ -27,7 +27,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'False',
     reason: 'RenderFailed',
-    meaning: 'no file can be made of the spec; the message has the error code',
+    meaning: 'the spec cannot be rendered; the message has the error code',
     next: 'correct the field that the message names'
   },
   {
@@ -36,16 +36,16 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'ApprovalInvalid',
     meaning:
-      'spec.approval is about another content than the spec has; what was approved before goes on serving',
-    next: 'look at what is there now, and approve that: secco profile approve NAME'
+      'spec.approval does not match the content of the spec; the content approved before stays in use',
+    next: 'review the spec, then approve it: secco profile approve NAME'
   },
   {
     kind: 'SeccompProfile',
     type: 'Ready',
     status: 'False',
     reason: 'WaitingForNodes',
-    meaning: 'the revision is on its way; the message names the nodes that lack it',
-    next: 'wait; when a node stays away, look at its satellite'
+    meaning: 'nodes still lack the revision; the message names them',
+    next: 'wait; if a node keeps lacking it, check its satellite'
   },
   {
     kind: 'SeccompProfile',
@@ -60,7 +60,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'False',
     reason: 'NodeReportsError',
-    meaning: 'a node could not write or load the revision; the message has its words',
+    meaning: 'a node could not write or load the revision; the message has its error',
     next: 'read the message; `secco doctor --node` on that node'
   },
   {
@@ -68,16 +68,16 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Learning',
     status: 'True',
     reason: 'InstancesRunning',
-    meaning: 'containers of the workload run and are recorded',
-    next: 'secco profile show NAME says how complete it is'
+    meaning: 'containers of the workload are running and recorded',
+    next: 'secco profile show NAME shows how complete the profile is'
   },
   {
     kind: 'SeccompProfile',
     type: 'Learning',
     status: 'False',
     reason: 'InstancesEnded',
-    meaning: 'no container of the workload is known to run',
-    next: 'start the workload where it is to be learned'
+    meaning: 'no container of the workload is known to be running',
+    next: 'start the workload on a node with a satellite'
   },
   {
     kind: 'SeccompProfile',
@@ -85,39 +85,39 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'AsDeclared',
     meaning:
-      'declared, on disk and in the kernel are the same for every container under this profile',
-    next: 'none: all is well'
+      'the declared profile, the file on disk and the filter in the kernel agree for every container under this profile',
+    next: 'nothing'
   },
   {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'True',
     reason: 'Unconfined',
-    meaning: 'a container that was given this profile runs without any filter',
-    next: 'secco ps shows the container; restart it to get what is declared'
+    meaning: 'a container that was assigned this profile runs without a filter',
+    next: 'find the container with secco ps and restart it'
   },
   {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'True',
     reason: 'FilterDiffers',
-    meaning: 'the kernel enforces another filter than the one declared',
-    next: 'secco ps shows the container; restart it to get what is declared'
+    meaning: 'the kernel enforces another filter than the declared one',
+    next: 'find the container with secco ps and restart it'
   },
   {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'True',
     reason: 'ConfigDiffers',
-    meaning: 'the container was started with another profile than it was assigned',
-    next: 'secco ps shows the container; restart it to get what is declared'
+    meaning: 'the container was started with another profile than the one assigned to it',
+    next: 'find the container with secco ps and restart it'
   },
   {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'True',
     reason: 'FileMissing',
-    meaning: "the revision's file is gone from a node",
+    meaning: "the revision's file is missing on a node",
     next: 'nothing: the satellite writes it again'
   },
   {
@@ -125,15 +125,15 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Drifted',
     status: 'True',
     reason: 'FileChanged',
-    meaning: "the revision's file on a node is not what its name says",
-    next: 'find out who wrote it; the satellite mends it'
+    meaning: "the content of the revision's file on a node does not match its name",
+    next: 'find out what wrote the file; the satellite restores it'
   },
   {
     kind: 'SeccompProfile',
     type: 'Drifted',
     status: 'True',
     reason: 'Drift',
-    meaning: 'something differs that no other reason names',
+    meaning: 'there is a difference that no other reason names',
     next: 'read the message'
   },
   {
@@ -141,16 +141,17 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'WouldRefuse',
     status: 'True',
     reason: 'CallsInAudit',
-    meaning: 'in audit a container made a call that enforce would refuse: no policy enforces it',
-    next: 'secco denials shows the calls; allow or mute them, or mend the program'
+    meaning:
+      'in audit mode a container made a syscall that enforce would deny; policies do not enforce the profile',
+    next: 'secco denials lists the syscalls: allow or mute them, or fix the program'
   },
   {
     kind: 'SeccompProfile',
     type: 'WouldRefuse',
     status: 'False',
     reason: 'AuditQuiet',
-    meaning: 'no container makes a call that enforce would refuse any more',
-    next: 'nothing: spec.ladder.enforceAfter goes on'
+    meaning: 'containers no longer make syscalls that enforce would deny',
+    next: 'nothing: spec.ladder.enforceAfter applies again'
   },
   {
     kind: 'SeccompProfile',
@@ -158,17 +159,17 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'True',
     reason: 'NobodyWatches',
     meaning:
-      'what is on trial (a canary, or in audit with enforceAfter) ran on nodes of one hub, and none of them tells what is refused there: its quiet there takes it nowhere; nodes of another hub may watch, and that one goes on',
-    next: 'record there (--record always), or take the step yourself: secco promote WORKLOAD enforce --reason WHY'
+      'a canary, or audit with enforceAfter, ran on nodes of one hub, and none of them records denials: ' +
+      'their time without denials does not count; if nodes of another hub record, that hub continues',
+    next: 'record denials there (--record always), or promote by hand: secco promote WORKLOAD enforce --reason WHY'
   },
   {
     kind: 'SeccompProfile',
     type: 'QuietUnproven',
     status: 'False',
     reason: 'NodesWatch',
-    meaning:
-      'a node on which it ran tells what is refused there again, or nothing is on trial any more',
-    next: 'nothing: the time without trouble counts from then on, at every hub'
+    meaning: 'a node on which it ran records denials again, or nothing is on trial any more',
+    next: 'nothing: the time without denials and restarts counts from then on, at every hub'
   },
   {
     kind: 'SeccompRule',
@@ -183,7 +184,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Accepted',
     status: 'False',
     reason: 'Invalid',
-    meaning: 'the rule selects nothing, or less than it says; the message has the problems',
+    meaning: 'the rule selects nothing, or less than it states; the message lists the problems',
     next: 'correct the field that the message names'
   },
   {
@@ -208,7 +209,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'ProfileNotFound',
     meaning: 'the profile that the rule names does not exist',
-    next: 'make it, or correct spec.profile'
+    next: 'create the profile, or correct spec.profile'
   },
   {
     kind: 'SeccompRule',
@@ -223,8 +224,9 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'False',
     reason: 'WaitingForNodes',
-    meaning: 'nodes lack the revision; pods that could run there get what whenNotReady says',
-    next: 'wait; when a node stays away, look at its satellite'
+    meaning:
+      'nodes lack the revision; pods that could run on them get what spec.whenNotReady specifies',
+    next: 'wait; if a node keeps lacking it, check its satellite'
   },
   {
     kind: 'SeccompRule',
@@ -232,26 +234,32 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'Unknown',
     reason: 'PerNamespace',
     meaning: 'each pod gets the profile of that name in its own namespace',
-    next: 'look at the profiles of those namespaces'
+    next: 'check the profiles in those namespaces'
   },
   ...nodeConditionReasons
 ]
 
 const kinds = ['SeccompProfile', 'SeccompRule', 'Node'] as const
 
-/** Where conditions are that no object has. */
+/** Introductions for conditions that no object of ours carries. */
 const places: Partial<Record<(typeof kinds)[number], string>> = {
-  Node: 'Satellites tell them; `secco get nodes -o json` and the page Nodes show them. A type that a node does not have is well. A revision\nthat a node could not make ready is shown there as `RevisionReady`, with an error code as its reason.\n\n'
+  Node:
+    'Satellites report these conditions; `secco get nodes -o json` and the page Nodes show them. ' +
+    'A type that a node does not list is fine.\n' +
+    'A revision that a node could not make ready is listed as `RevisionReady`, with an error code as its reason.\n\n'
 }
 
-/** docs/reference/conditions.md. */
+const tableHead =
+  '| type | status | reason | meaning | what to do |\n| --- | --- | --- | --- | --- |\n'
+
+/** Returns the text of docs/reference/conditions.md. */
 export function conditionsPage(): string {
   const head = `<!-- Generated by \`npm run gen\` from src/api/condition-reasons.ts. -->
 
 # Conditions and their reasons
 
-Conditions have the form of \`metav1.Condition\`: \`observedGeneration\` says which \`metadata.generation\` they were worked out
-for, \`lastTransitionTime\` moves only when \`status\` does. Reasons are for programs, messages for people.
+Conditions have the form of \`metav1.Condition\`: \`observedGeneration\` is the \`metadata.generation\` that they were computed
+for, \`lastTransitionTime\` changes only when \`status\` does. Reasons are for programs, messages for people.
 
 \`\`\`sh
 kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout=60s
@@ -264,9 +272,7 @@ kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout
       ({ type, status, reason, meaning, next }) =>
         `| ${type} | ${status} | ${reason} | ${meaning} | ${next} |`
     )
-    return [
-      `\n## ${kind}\n\n${places[kind] ?? ''}| type | status | reason | meaning | what to do |\n| --- | --- | --- | --- | --- |\n${lines.join('\n')}\n`
-    ]
+    return [`\n## ${kind}\n\n${places[kind] ?? ''}${tableHead}${lines.join('\n')}\n`]
   })
   return head + tables.join('')
 }

@@ -1,10 +1,10 @@
 /** One CEL rule of a CRD (x-kubernetes-validations). */
 export interface FieldRule {
-  /** Of the schema it stands on, as in `spec.extends[]`; '' is the whole object. */
+  /** Path of the schema that the rule is for, as in `spec.extends[]`; '' is the whole object. */
   path: string
-  /** `self` is what is at the path. */
+  /** CEL expression; `self` is the value at the path. */
   rule: string
-  /** What is wrong and what is accepted: the API server shows it with the field's path. */
+  /** Names the problem and what is accepted; the API server shows it with the field's path. */
   message: string
   reason?: 'FieldValueRequired' | 'FieldValueInvalid' | 'FieldValueForbidden'
 }
@@ -13,8 +13,8 @@ const name = '[a-z0-9]([-a-z0-9.]*[a-z0-9])?'
 const namespace = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 
 /**
- * What a SeccompProfile's schema alone cannot say: in the API server, what src/api/validate.ts checks
- * of a document in a folder, so that a folder that is good here can be applied there.
+ * Rules that the schema of a SeccompProfile cannot express: the API server then checks what src/api/validate.ts checks
+ * for a document in a folder, so that a valid folder can be applied to a cluster.
  */
 export const profileFieldRules: readonly FieldRule[] = [
   {
@@ -36,14 +36,13 @@ export const profileFieldRules: readonly FieldRule[] = [
   {
     path: 'spec.seccomp.syscalls[]',
     rule: "self.action != 'SCMP_ACT_ERRNO' || !has(self.errnoRet) || self.errnoRet > 0",
-    message:
-      'errnoRet must be 1 or more: the caller of a call that is refused with errno 0 is told that it succeeded'
+    message: 'errnoRet must be 1 or more: with errno 0 the caller of a denied syscall sees success'
   },
   {
     path: 'spec.seccomp',
     rule: "self.defaultAction != 'SCMP_ACT_ERRNO' || !has(self.defaultErrnoRet) || self.defaultErrnoRet > 0",
     message:
-      'defaultErrnoRet must be 1 or more: the caller of a call that is refused with errno 0 is told that it succeeded'
+      'defaultErrnoRet must be 1 or more: with errno 0 the caller of a denied syscall sees success'
   }
 ]
 
@@ -55,7 +54,7 @@ function selectorRule(selector: string): FieldRule {
   }
 }
 
-/** What a SeccompRule's schema alone cannot say. Where a rule stands is for the policy on documents: CEL here sees no namespace. */
+/** Rules that the schema of a SeccompRule cannot express. The policy on documents checks namespaces: CEL here sees none. */
 export const ruleFieldRules: readonly FieldRule[] = [
   {
     path: 'spec',

@@ -23,7 +23,7 @@ interface Definition {
   description: string
   spec: TSchema
   status: TSchema
-  /** CEL rules by the path of the schema they stand on; '' is the whole object. */
+  /** CEL rules, each with the path of its schema; '' is the whole object. */
   fieldRules: readonly FieldRule[]
   columns: PrinterColumn[]
 }
@@ -42,7 +42,7 @@ const definitions: Definition[] = [
     // `sp` belongs to the security-profiles-operator.
     shortNames: ['secp'],
     description:
-      'A seccomp profile: spec is what people approved, status.observed is what was seen to be used.',
+      'A seccomp profile: spec is what people approved, status.observed lists the syscalls that were observed.',
     spec: SeccompProfileSpec,
     status: SeccompProfileStatus,
     fieldRules: profileFieldRules,
@@ -52,7 +52,7 @@ const definitions: Definition[] = [
         name: 'Nodes',
         type: 'string',
         jsonPath: '.status.summary.nodes',
-        description: 'nodes that have the newest revision / nodes that count'
+        description: 'nodes with the newest revision / nodes that count'
       },
       {
         name: 'Syscalls',
@@ -82,7 +82,7 @@ const definitions: Definition[] = [
     kind: 'SeccompRule',
     plural: 'seccomprules',
     shortNames: ['secr'],
-    description: 'Says which pods get which profile, and in which mode.',
+    description: 'Selects which pods get which profile, and in which mode.',
     spec: SeccompRuleSpec,
     status: SeccompRule.properties.status,
     fieldRules: ruleFieldRules,
@@ -111,10 +111,10 @@ function mapValues(values: Json, change: (value: Json) => Json): Json {
  * A JSON Schema as the API server's structural schemas want it (apiextensions.k8s.io/v1, "Specifying a
  * structural schema"): every node has a type; `const` and untyped `enum` get theirs; a record becomes
  * `additionalProperties`; a closed object just lists its properties, the API server itself prunes or
- * refuses the rest (fieldValidation). Lists of conditions are keyed by type so that several writers
+ * rejects the rest (fieldValidation). Lists of conditions are keyed by type so that several writers
  * can each own one of them.
  */
-export function toStructuralSchema(schema: unknown): Json {
+function toStructuralSchema(schema: unknown): Json {
   if (!isObject(schema)) return {}
   const result: Json = {}
   for (const [key, value] of Object.entries(schema)) {
@@ -142,7 +142,7 @@ export function toStructuralSchema(schema: unknown): Json {
   return result
 }
 
-/** The node of a structural schema at a path as in `spec.extends[]`; throws on one that is not there. */
+/** Returns the node of a structural schema at a path as in `spec.extends[]`; throws when there is none. */
 function schemaAt(schema: Json, path: string): Json {
   let node: Json | undefined = schema
   for (const part of path.replaceAll('[]', '.[]').split('.').filter(Boolean)) {

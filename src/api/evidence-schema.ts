@@ -10,7 +10,7 @@ const namesOf = (abi: string) =>
       description: `syscalls of the ${abi} ABI, sorted`
     })
   )
-/** A set of syscalls by ABI, in the words of one field. */
+/** A set of syscalls by ABI, with the description of its field. */
 export const setOf = (description: string) =>
   Type.Object(
     {
@@ -21,16 +21,13 @@ export const setOf = (description: string) =>
     },
     { ...closed, description }
   )
-/** Syscalls by ABI: only ABIs that were seen are there. */
-export const SyscallSetSchema = setOf('syscalls by ABI; only ABIs that were seen are listed')
-
 const bitmaps = Type.String({ description: 'base64 of a bitmap over syscall numbers, bit 0 first' })
 export const InstanceEvidence = Type.Object(
   {
     id: Type.String({ description: 'container id and generation, unique on its node' }),
-    node: Type.String({ description: 'node that saw it' }),
-    complete: Type.Boolean({ description: 'seen from its first instruction' }),
-    ended: Type.Boolean({ description: 'it does not run any more' }),
+    node: Type.String({ description: 'node that recorded it' }),
+    complete: Type.Boolean({ description: 'recorded from its first instruction' }),
+    ended: Type.Boolean({ description: 'it has ended' }),
     lastSeen: Type.String({ description: 'last observation, RFC 3339' }),
     firstSeen: Type.Optional(Type.String({ description: 'first observation, RFC 3339' })),
     part: Type.Optional(
@@ -41,9 +38,7 @@ export const InstanceEvidence = Type.Object(
     image: Type.Optional(Type.String({ description: 'image it ran' })),
     kernel: Type.Optional(Type.String({ description: 'kernel of the node' })),
     runtime: Type.Optional(Type.String({ description: 'container runtime and version' })),
-    lost: Type.Optional(
-      Type.Integer({ description: 'events that the recorder could not keep; normally 0' })
-    ),
+    lost: Type.Optional(Type.Integer({ description: 'events that the recorder lost; normally 0' })),
     events: Type.Optional(
       Type.Array(Type.String(), { description: 'start, serve, reload, stop, probe' })
     ),
@@ -55,30 +50,32 @@ export const InstanceEvidence = Type.Object(
           x32: Type.Optional(bitmaps),
           aarch64: Type.Optional(bitmaps)
         },
-        { ...closed, description: 'what this instance used' }
+        { ...closed, description: 'syscalls that this instance used' }
       )
     ),
     serving: Type.Optional(
       Type.Object(
         { x86_64: Type.Optional(bitmaps), aarch64: Type.Optional(bitmaps) },
-        { ...closed, description: 'what it used after it was ready, in the native ABI' }
+        { ...closed, description: 'syscalls that it used after it was ready, in the native ABI' }
       )
     )
   },
-  { ...closed, description: 'what is known of one container instance' }
+  { ...closed, description: 'what was recorded of one container instance' }
 )
 
-/** Values that one argument of one call was seen with. */
+/** Values observed for one argument of one syscall. */
 export const LearnedArgument = Type.Object(
   {
-    abi: Type.Enum(['x86_64', 'i386', 'x32', 'aarch64'], { description: 'ABI of the call' }),
+    abi: Type.Enum(['x86_64', 'i386', 'x32', 'aarch64'], { description: 'ABI of the syscall' }),
     name: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'syscall' }),
     index: Type.Integer({ minimum: 0, maximum: 5, description: 'which argument, from 0' }),
     values: Type.Array(Type.String({ pattern: '^[0-9]{1,20}$' }), {
       description: 'unsigned decimals, ascending by value'
     }),
-    many: Type.Optional(Type.Boolean({ description: 'more distinct values than are kept' }))
+    many: Type.Optional(
+      Type.Boolean({ description: 'there were more distinct values than are kept' })
+    )
   },
-  { ...closed, description: 'values that one argument of one call was seen with' }
+  { ...closed, description: 'values observed for one argument of one syscall' }
 )
 export type LearnedArgument = Static<typeof LearnedArgument>

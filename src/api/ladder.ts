@@ -3,34 +3,36 @@ import { type Static, Type } from 'typebox'
 const closed = { additionalProperties: false } as const
 const digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
 const duration = Type.String({ pattern: '^([0-9]+(s|m|h|d))$' })
-const rungs = ['learn', 'audit', 'enforce'] as const
+const modes = ['learn', 'audit', 'enforce'] as const
 
-/** A refused call that alarms nobody: counted still, left out of logs and of what a canary is judged by. */
+/** A denied syscall that raises no alarm: it is still counted, but left out of logs and of the decision on a canary. */
 export const Mute = Type.Object(
   {
-    syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'the call' }),
-    comm: Type.Optional(Type.String({ maxLength: 15, description: 'only of this process name' })),
+    syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'the syscall' }),
+    comm: Type.Optional(
+      Type.String({ maxLength: 15, description: 'only for processes with this name' })
+    ),
     by: Type.Optional(Type.String({ maxLength: 253, description: 'who muted it' })),
     at: Type.Optional(Type.String({ description: 'when, RFC 3339' })),
     reason: Type.Optional(Type.String({ maxLength: 1000, description: 'why' }))
   },
-  { ...closed, description: 'a refused call that alarms nobody; it is counted still' }
+  { ...closed, description: 'a denied syscall that raises no alarm; it is still counted' }
 )
 export type Mute = Static<typeof Mute>
 
-const Rung = Type.Object(
+const LadderMode = Type.Object(
   {
-    mode: Type.Enum([...rungs], { description: 'learn, audit or enforce' }),
-    revision: Type.Optional({ ...digest, description: 'this one instead of the newest' })
+    mode: Type.Enum([...modes], { description: 'learn, audit or enforce' }),
+    revision: Type.Optional({ ...digest, description: 'this revision instead of the newest' })
   },
   closed
 )
 
-/** Where a workload stands between learning and enforcing; without it its rules' modes count. */
+/** Mode of a workload between learning and enforcing; without it the modes of its rules apply. */
 export const Ladder = Type.Object(
   {
-    mode: Type.Enum([...rungs], { description: 'learn, audit or enforce' }),
-    revision: Type.Optional({ ...digest, description: 'this one instead of the newest' }),
+    mode: Type.Enum([...modes], { description: 'learn, audit or enforce' }),
+    revision: Type.Optional({ ...digest, description: 'this revision instead of the newest' }),
     enforceAfter: Type.Optional({
       ...duration,
       description: 'a policy enforces after this long in audit without a denial'
@@ -38,30 +40,40 @@ export const Ladder = Type.Object(
     canary: Type.Optional(
       Type.Object(
         {
-          percent: Type.Integer({ minimum: 1, maximum: 100, description: 'of the new pods' }),
-          from: Type.Object(Rung.properties, { ...closed, description: 'what the others get' }),
+          percent: Type.Integer({
+            minimum: 1,
+            maximum: 100,
+            description: 'percentage of the new pods'
+          }),
+          from: Type.Object(LadderMode.properties, {
+            ...closed,
+            description: 'what the other pods get'
+          }),
           startedAt: Type.String({ description: 'when, RFC 3339' }),
-          quietFor: { ...duration, description: 'it is complete after this long without trouble' },
+          quietFor: {
+            ...duration,
+            description: 'the canary completes after this long without denials and restarts'
+          },
           maxDenials: Type.Optional(
-            Type.Integer({ minimum: 0, description: 'more denials than these end it' })
+            Type.Integer({ minimum: 0, description: 'more denials than this end the canary' })
           ),
           maxRestarts: Type.Optional(
-            Type.Integer({ minimum: 0, description: 'more restarts than these end it' })
+            Type.Integer({ minimum: 0, description: 'more restarts than this end the canary' })
           )
         },
-        { ...closed, description: 'a share of the new pods goes ahead of the others' }
+        { ...closed, description: 'a share of the new pods that gets the next mode first' }
       )
     )
   },
   {
     ...closed,
     description:
-      "where the workload stands between learning and enforcing; its rules' modes without it"
+      'mode of the workload between learning and enforcing; without it the modes of its rules apply'
   }
 )
 export type Ladder = Static<typeof Ladder>
 
-/** Who moved a workload on its ladder, and why; newest last, a bounded number. */
+/** One change of a workload's mode: who changed it and why. The list is bounded, newest last. */
 export const LadderStep = Type.Object(
   {
     at: Type.String({ description: 'when, RFC 3339' }),
@@ -69,11 +81,13 @@ export const LadderStep = Type.Object(
     action: Type.Enum(['promote', 'canary', 'complete', 'return', 'rollback', 'allow', 'mute'], {
       description: 'what was done'
     }),
-    from: Type.String({ description: 'where it stood' }),
-    to: Type.String({ description: 'where it stands since' }),
-    reason: Type.Optional(Type.String({ description: 'why, in the words of who did it' })),
-    evidence: Type.Optional(Type.String({ description: 'what was known then' }))
+    from: Type.String({ description: 'mode before the change' }),
+    to: Type.String({ description: 'mode after the change' }),
+    reason: Type.Optional(
+      Type.String({ description: 'why, in the words of that person or policy' })
+    ),
+    evidence: Type.Optional(Type.String({ description: 'facts that were known at that time' }))
   },
-  { ...closed, description: 'one move on the ladder' }
+  { ...closed, description: 'one change of mode' }
 )
 export type LadderStep = Static<typeof LadderStep>

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 
 const closed = { additionalProperties: false } as const
 
-/** What of a container's life goes into `status.observed`, and which arguments are to be filtered. */
+/** Selects which parts of a container's life go into `status.observed`, and which arguments are filtered. */
 export const Learn = Type.Object(
   {
     probes: Type.Optional(
@@ -17,7 +17,7 @@ export const Learn = Type.Object(
     arguments: Type.Optional(
       Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {
         maxItems: 64,
-        description: 'calls whose learned argument values approval turns into conditions'
+        description: 'syscalls whose learned argument values become conditions on approval'
       })
     )
   },
@@ -27,22 +27,25 @@ export const Learn = Type.Object(
   }
 )
 
-/** When a policy may approve what was observed; without it only people approve. */
+/** Conditions under which a policy may approve what was observed; without them only people approve. */
 export const Promote = Type.Object(
   {
     afterInstances: Type.Integer({
       minimum: 1,
-      description: 'instances seen from their first instruction'
+      description: 'instances recorded from their first instruction'
     }),
     afterQuiet: Type.String({
       pattern: '^([0-9]+(s|m|h|d))$',
       description: 'time without a new syscall, e.g. 24h'
     }),
     maxUnseen: Type.Optional(
-      Type.Number({ minimum: 0, description: 'upper end of the estimate of the unseen' })
+      Type.Number({
+        minimum: 0,
+        description: 'upper bound of the estimated number of unseen syscalls'
+      })
     ),
     denyRisky: Type.Optional(
-      Type.Boolean({ default: true, description: 'leave risky calls to people; default true' })
+      Type.Boolean({ default: true, description: 'leave risky syscalls to people; default true' })
     )
   },
   {
@@ -51,12 +54,12 @@ export const Promote = Type.Object(
   }
 )
 
-/** An approval that goes with what it is about: who wrote it is checked by the API server. */
+/** An approval inside the spec that it approves: the API server checks who wrote it. */
 export const SpecApproval = Type.Object(
   {
     digest: Type.String({
       pattern: '^sha256:[0-9a-f]{64}$',
-      description: 'of spec.seccomp and spec.extends; anything else that is there is not approved'
+      description: 'digest of spec.seccomp and spec.extends; any other content is not approved'
     }),
     by: Type.String({ minLength: 1, maxLength: 512, description: 'user name of the approver' }),
     at: Type.String({ maxLength: 64, description: 'when, RFC 3339' }),

@@ -1,11 +1,11 @@
 /**
- * What any document that comes from outside may be at most. One home: every reader of documents,
- * `import` and `migrate` included, takes its bounds from here, so that time and memory stay bounded whatever is given.
+ * Limits for every document that comes from outside. Every reader of documents,
+ * `import` and `migrate` included, takes its limits from here, so that time and memory stay bounded for any input.
  */
 export const limits = {
   /** Bytes of one JSON or YAML document, Secco's own included. */
   documentBytes: 1024 * 1024,
-  /** Bytes of one file of manifests; only those that speak of seccomp are parsed. */
+  /** Bytes of one file of manifests; only files that mention seccomp are parsed. */
   manifestBytes: 4 * 1024 * 1024,
   /** Bytes of one trace: they are read line by line and only names are kept. */
   traceBytes: 64 * 1024 * 1024,
@@ -15,7 +15,7 @@ export const limits = {
   depth: 64,
   /** Mappings, lists and scalars of one document, aliases expanded. */
   nodes: 100_000,
-  /** Nodes that aliases may expand to in all (YAML's "billion laughs"). */
+  /** Nodes that aliases may expand to in total (YAML's "billion laughs"). */
   aliases: 100,
   /** Documents in one stream. */
   documents: 1000,

@@ -1,7 +1,7 @@
 import type { LinuxSeccomp, SeccompSyscall } from './seccomp-profile.js'
 
-/** A rule that does something else in a kernel than it says. */
-export interface MisleadingRule {
+/** A rule with another effect in a kernel than its text states. */
+interface MisleadingRule {
   kind: 'joined-arguments' | 'faked-success'
   /** Path in the seccomp object. */
   field: string
@@ -11,8 +11,8 @@ export interface MisleadingRule {
   fix: string
 }
 
-/** The first argument that two conditions of a rule are about. */
-export function twiceCompared({ args = [] }: Pick<SeccompSyscall, 'args'>): number | undefined {
+/** Returns the first argument that has two conditions in one rule. */
+function twiceCompared({ args = [] }: Pick<SeccompSyscall, 'args'>): number | undefined {
   return args.find(({ index }, at) => args.findIndex((arg) => arg.index === index) < at)?.index
 }
 
@@ -21,8 +21,9 @@ const isFaked = (action: string, errno: number | undefined) =>
 
 const faked = {
   kind: 'faked-success',
-  message: 'errno 0 is no refusal: the call is not made, and its caller is told that it succeeded',
-  fix: 'set an errno from 1 on, or leave it out (1, EPERM)'
+  message:
+    'errno 0 does not report the denial: the syscall is not made, but its caller sees success',
+  fix: 'set an errno of 1 or more, or omit it (default: 1, EPERM)'
 } as const
 
 function listed(names: readonly string[]): string {
@@ -31,9 +32,9 @@ function listed(names: readonly string[]): string {
 }
 
 /**
- * Rules that nobody should approve or install, because they do not do what they say:
+ * Finds rules that nobody should approve or install, because they do not do what they state:
  *
- * Two conditions on one argument. libseccomp refuses them in one rule (seccomp_rule_add(3): EINVAL), and runc and crun
+ * Two conditions on one argument. libseccomp rejects them in one rule (seccomp_rule_add(3): EINVAL), and runc and crun
  * then add one rule for each condition of the rule, those on other arguments too (runc 1.1.5, libcontainer/seccomp/seccomp_linux.go,
  * matchCall): any one of them is enough.
  *
@@ -55,7 +56,7 @@ export function misleadingRules(seccomp: LinuxSeccomp): MisleadingRule[] {
       kind: 'joined-arguments',
       field: `syscalls[${at}].args`,
       subject,
-      message: `has two conditions on argument ${index} in one rule, and runtimes join all conditions of such a rule by OR`,
+      message: `has two conditions on argument ${index} in one rule, and runtimes combine all conditions of such a rule with OR`,
       fix: 'split it into rules with one condition on each argument'
     })
   }

@@ -1,7 +1,7 @@
 /** Identity of Secco's objects in the Kubernetes API and in a store. */
 export const apiGroup = 'secco.dev'
 export const apiVersion = 'secco.dev/v1alpha1'
-/** Objects here apply cluster-wide. */
+/** Rules and profiles in this namespace apply cluster-wide. */
 export const rootNamespace = 'secco-system'
 
 /** Labels that work without a rule, chosen by a workload's author: they tighten, never weaken. */

@@ -1,13 +1,13 @@
 import type { ConditionReason } from './condition-reason.js'
 
-/** Reasons of the conditions that a satellite tells of its node. */
+/** Reasons of the conditions that a satellite reports for its node. */
 export const nodeConditionReasons: readonly ConditionReason[] = [
   {
     kind: 'Node',
     type: 'RecorderExact',
     status: 'True',
     reason: 'SelfTestPassed',
-    meaning: 'every marker call of the self-test was counted',
+    meaning: 'the self-test counted every marker syscall',
     next: ''
   },
   {
@@ -16,7 +16,7 @@ export const nodeConditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'SelfTestFailed',
     meaning:
-      'marker calls of the self-test were not counted: what is learned there is called incomplete',
+      'the self-test missed marker syscalls: what is learned on this node is marked incomplete',
     next: 'secco doctor --node on that node'
   },
   {
@@ -25,15 +25,15 @@ export const nodeConditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'RecursionMisses',
     meaning:
-      'the kernel skipped runs of the hook: what was learned meanwhile is called incomplete, until a self-test passes',
-    next: 'look for other tracers on the node'
+      'the kernel skipped runs of the BPF program: what was learned meanwhile is marked incomplete, until a self-test passes',
+    next: 'find other tracers on the node'
   },
   {
     kind: 'Node',
     type: 'RecorderExact',
     status: 'Unknown',
     reason: 'SelfTestNotRun',
-    meaning: 'the self-test itself could not be run',
+    meaning: 'the self-test could not be run',
     next: 'read the message; secco doctor --node on that node'
   },
   {
@@ -42,23 +42,24 @@ export const nodeConditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'FilterMismatch',
     meaning:
-      'a call that a profile refuses succeeded: another filter is in force in that container; it stays until the satellite is restarted',
-    next: 'secco ps --wrong; start the container again, then the satellite'
+      'a syscall that a profile denies succeeded: another filter is active in that container; ' +
+      'the condition stays until the satellite restarts',
+    next: 'find the container with secco ps --wrong; restart it, then the satellite'
   },
   {
     kind: 'Node',
     type: 'ProfilesWritable',
     status: 'False',
     reason: 'WRITE_FAILED',
-    meaning: 'a revision could not be written into the seccomp folder; it is tried again',
-    next: 'the message names the file: make room, or the folder writable'
+    meaning: 'a revision could not be written into the seccomp folder; the satellite tries again',
+    next: 'free space or make the folder writable; the message names the file'
   },
   {
     kind: 'Node',
     type: 'ObservationsAccepted',
     status: 'False',
     reason: 'RefusedByHub',
-    meaning: 'the hub refused observations for good within the last hour',
-    next: 'the message has the reason; docs/security.md has what each means'
+    meaning: 'the hub rejected observations permanently within the last hour',
+    next: 'read the reason in the message; docs/security.md explains each'
   }
 ]

@@ -29,18 +29,18 @@ function readAll(text: string, where: string): unknown[] {
       const [problem] = [...document.errors, ...document.warnings]
       if (problem !== undefined)
         throw invalid(where, `is not YAML: ${firstLine(problem.message)}`, problem)
-      // Alias bombs ("billion laughs") end here: each alias may expand to 100 nodes in all.
+      // Alias bombs ("billion laughs") end here: each alias may expand to 100 nodes in total.
       const value: unknown = document.toJS({ maxAliasCount: 100 })
       return value === null ? [] : [value]
     })
   } catch (error) {
     if (error instanceof SeccoError) throw error
     const message = error instanceof Error ? error.message : String(error)
-    throw invalid(where, `is not YAML that is accepted: ${firstLine(message)}`, error)
+    throw invalid(where, `uses YAML that is not accepted: ${firstLine(message)}`, error)
   }
 }
 
-/** What was wrong and where. The lines below it quote the document, whose bytes belong on no terminal or log. */
+/** Returns the first line of a message. The other lines quote the document, whose bytes belong on no terminal or log. */
 function firstLine(message: string): string {
   const [line = ''] = message.split('\n')
   return line

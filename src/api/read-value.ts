@@ -2,12 +2,12 @@ import { LineCounter, parseAllDocuments } from 'yaml'
 import { SeccoError } from '../lib/errors.js'
 import { limits } from './limits.js'
 
-function refuse(where: string, message: string, field = '', cause?: unknown): SeccoError {
+function invalidValue(where: string, message: string, field = '', cause?: unknown): SeccoError {
   const subject = field === '' ? '' : `${field}: `
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${subject}${message}`, { field, cause })
 }
 
-/** A parser's first line; the lines below quote the document, whose bytes belong on no terminal. */
+/** Returns the first line of a parser's message; the other lines quote the document, whose bytes belong on no terminal. */
 function firstLine(message: string): string {
   const [line = ''] = message.split('\n')
   return line
@@ -16,27 +16,27 @@ function firstLine(message: string): string {
     .slice(0, 200)
 }
 
-/** Flow nesting, before a recursive parser pays for it with its stack. Strings count too: harmless. */
+/** Checks the nesting of flow collections before a recursive parser uses its stack for it. Counting strings too is harmless. */
 export function checkNesting(text: string, where: string): void {
   let depth = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === 0x5b || code === 0x7b) {
       if (++depth > limits.depth)
-        throw refuse(where, `is nested deeper than ${limits.depth} levels`)
+        throw invalidValue(where, `is nested deeper than ${limits.depth} levels`)
     } else if ((code === 0x5d || code === 0x7d) && depth > 0) depth--
   }
 }
 
-/** Own `__proto__` keys, depth and number of nodes. Iterative: a deep value costs no stack. */
+/** Rejects own `__proto__` keys, too many levels and too many nodes. Iterative: a deep value needs no stack. */
 export function checkValue(value: unknown, where: string): void {
   const queue: { value: unknown; field: string; depth: number }[] = [{ value, field: '', depth: 0 }]
   let nodes = 0
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     const { value: current, field, depth } = next
-    if (++nodes > limits.nodes) throw refuse(where, `holds more than ${limits.nodes} values`)
+    if (++nodes > limits.nodes) throw invalidValue(where, `holds more than ${limits.nodes} values`)
     if (depth > limits.depth) {
-      throw refuse(where, `is nested deeper than ${limits.depth} levels`, field.slice(0, 200))
+      throw invalidValue(where, `is nested deeper than ${limits.depth} levels`, field.slice(0, 200))
     }
     if (typeof current !== 'object' || current === null) continue
     for (const [key, inner] of Object.entries(current)) {
@@ -46,7 +46,7 @@ export function checkValue(value: unknown, where: string): void {
         : field === ''
           ? shown
           : `${field}.${shown}`
-      if (key === '__proto__') throw refuse(where, 'is not a known key', place)
+      if (key === '__proto__') throw invalidValue(where, 'is not a known key', place)
       queue.push({ value: inner, field: place, depth: depth + 1 })
     }
   }
@@ -56,7 +56,7 @@ function readJson(text: string, where: string): unknown[] {
   try {
     return [JSON.parse(text)]
   } catch (cause) {
-    throw refuse(where, `is not JSON: ${firstLine((cause as Error).message)}`, '', cause)
+    throw invalidValue(where, `is not JSON: ${firstLine((cause as Error).message)}`, '', cause)
   }
 }
 
@@ -65,12 +65,12 @@ function readYaml(text: string, where: string): unknown[] {
     const lineCounter = new LineCounter()
     const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true, strict: true })
     if (documents.length > limits.documents) {
-      throw refuse(where, `holds more than ${limits.documents} documents`)
+      throw invalidValue(where, `holds more than ${limits.documents} documents`)
     }
     return [...documents].flatMap((document) => {
       const [problem] = [...document.errors, ...document.warnings]
       if (problem !== undefined) {
-        throw refuse(where, `is not YAML: ${firstLine(problem.message)}`, '', problem)
+        throw invalidValue(where, `is not YAML: ${firstLine(problem.message)}`, '', problem)
       }
       const value: unknown = document.toJS({ maxAliasCount: limits.aliases })
       return value === null ? [] : [value]
@@ -78,7 +78,7 @@ function readYaml(text: string, where: string): unknown[] {
   } catch (error) {
     if (error instanceof SeccoError) throw error
     const message = error instanceof Error ? error.message : String(error)
-    throw refuse(where, `is not YAML that is accepted: ${firstLine(message)}`, '', error)
+    throw invalidValue(where, `uses YAML that is not accepted: ${firstLine(message)}`, '', error)
   }
 }
 

@@ -38,13 +38,20 @@ export const SeccompSyscall = Type.Object(
     }),
     action: Type.Enum([...seccompActions], {
       description:
-        'what the kernel does with these calls: ALLOW, ERRNO (refuse), LOG (allow and log), KILL_*, TRAP'
+        'what the kernel does with these syscalls: ALLOW, ERRNO (deny), LOG (allow and log), KILL_*, TRAP'
     }),
     errnoRet: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 4095, description: 'errno that a refused call returns' })
+      Type.Integer({
+        minimum: 0,
+        maximum: 4095,
+        description: 'errno that a denied syscall returns'
+      })
     ),
     args: Type.Optional(
-      Type.Array(SeccompArg, { maxItems: 6, description: 'all must hold for the action to apply' })
+      Type.Array(SeccompArg, {
+        maxItems: 6,
+        description: 'conditions that must all hold for the action to apply'
+      })
     )
   },
   closed
@@ -56,32 +63,33 @@ export const LinuxSeccomp = Type.Object(
   {
     defaultAction: Type.Enum([...seccompActions], {
       description:
-        'for every call that no entry of syscalls names; a learned profile says SCMP_ACT_ERRNO'
+        'action for every syscall that no entry of syscalls names; SCMP_ACT_ERRNO in a learned profile'
     }),
     defaultErrnoRet: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: 4095,
-        description: 'errno of calls that the default action refuses; 1 (EPERM) without it'
+        description: 'errno of syscalls that the default action denies; default 1 (EPERM)'
       })
     ),
     architectures: Type.Optional(
       Type.Array(Type.Enum([...seccompArchitectures]), {
         maxItems: 16,
-        description: 'ABIs that the profile speaks of; a call in any other kills the process'
+        description: 'ABIs that the profile covers; a syscall in any other ABI kills the process'
       })
     ),
     syscalls: Type.Optional(
       Type.Array(SeccompSyscall, {
         maxItems: limits.rules,
-        description: 'what differs from the default action'
+        description: 'entries that differ from the default action'
       })
     )
   },
   {
     ...closed,
     description:
-      "the approved part, in the shape of the OCI runtime-spec's linux.seccomp; what the node needs beyond it (runtime, base, families) is added when it is rendered"
+      'the approved part, in the form of linux.seccomp of the OCI runtime-spec; ' +
+      'rendering adds what a node needs beyond it (runtime, base, families)'
   }
 )
 export type LinuxSeccomp = Static<typeof LinuxSeccomp>
@@ -103,15 +111,15 @@ export type ObjectMeta = Static<typeof ObjectMeta>
 
 export const Condition = Type.Object(
   {
-    type: Type.String({ description: 'what it is about, e.g. Ready' }),
+    type: Type.String({ description: 'aspect that the condition describes, e.g. Ready' }),
     status: Type.Enum(['True', 'False', 'Unknown'], { description: 'True, False or Unknown' }),
     reason: Type.String({
-      description: 'one word, for programs; docs/reference/conditions.md lists them all'
+      description: 'one word for programs; docs/reference/conditions.md lists all reasons'
     }),
-    message: Type.String({ description: 'the same for people, with names and numbers' }),
-    lastTransitionTime: Type.String({ description: 'when status changed last, RFC 3339' }),
+    message: Type.String({ description: 'explanation for people, with names and numbers' }),
+    lastTransitionTime: Type.String({ description: 'when status last changed, RFC 3339' }),
     observedGeneration: Type.Optional(
-      Type.Integer({ description: 'metadata.generation that this was worked out for' })
+      Type.Integer({ description: 'metadata.generation that the condition was computed for' })
     )
   },
   { ...closed, description: 'one aspect of the state, in the form of metav1.Condition' }
@@ -126,25 +134,28 @@ export const WorkloadRef = Type.Object(
     }),
     name: Type.String({ description: 'name of the topmost owner, or of the bare pod' }),
     container: Type.Optional(
-      Type.String({ description: 'name of the container; without it every container of the pod' })
+      Type.String({ description: 'name of the container; without it, every container of the pod' })
     )
   },
   {
     ...closed,
-    description: 'whose containers are learned into this profile; without it nothing is learned'
+    description:
+      'workload whose containers are learned into this profile; without it nothing is learned'
   }
 )
 export type WorkloadRef = Static<typeof WorkloadRef>
 
-/** Who approved what: one entry per approval, newest last. */
-export const Approval = Type.Object(
+/** One approval: who approved what, and when. The list has the newest last. */
+const Approval = Type.Object(
   {
     by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
     at: Type.String({ description: 'when, RFC 3339' }),
-    reason: Type.Optional(Type.String({ description: 'why, in the words of who approved' })),
-    revision: Type.String({ description: 'digest of the first rendering of what was approved' }),
+    reason: Type.Optional(Type.String({ description: 'why, in the words of the approver' })),
+    revision: Type.String({ description: 'digest of the first rendering of the approved content' }),
     digest: Type.Optional(
-      Type.String({ description: 'of spec.seccomp and spec.extends as they were approved' })
+      Type.String({
+        description: 'digest of spec.seccomp and spec.extends at the time of the approval'
+      })
     )
   },
   { ...closed, description: 'who approved what, and when' }
@@ -171,42 +182,44 @@ export const SeccompProfileSpec = Type.Object(
     approval: Type.Optional(SpecApproval),
     ladder: Type.Optional(Ladder),
     mute: Type.Optional(
-      Type.Array(Mute, { maxItems: 256, description: 'denials that alarm nobody' })
+      Type.Array(Mute, { maxItems: 256, description: 'denials that raise no alarm' })
     )
   },
   {
     ...closed,
-    description: 'what people want: where to learn from, what is approved, who may approve more'
+    description: 'the desired state: where to learn from, what is approved, who may approve more'
   }
 )
 
 export const SeccompProfileStatus = Type.Object(
   {
-    observed: Type.Optional(setOf('everything that was seen to be used; grows only')),
-    probes: Type.Optional(setOf('what exec probes and scripts used')),
-    sessions: Type.Optional(setOf('what exec sessions on a terminal used')),
-    startup: Type.Optional(setOf('what was used before an instance was ready')),
-    serving: Type.Optional(setOf('what was used after an instance was ready')),
+    observed: Type.Optional(setOf('every syscall that was observed; only grows')),
+    probes: Type.Optional(setOf('syscalls that exec probes and scripts used')),
+    sessions: Type.Optional(setOf('syscalls that exec sessions on a terminal used')),
+    startup: Type.Optional(setOf('syscalls used before an instance was ready')),
+    serving: Type.Optional(setOf('syscalls used after an instance was ready')),
     arguments: Type.Optional(
-      Type.Array(LearnedArgument, { description: 'argument values of the calls that are watched' })
+      Type.Array(LearnedArgument, { description: 'argument values of the watched syscalls' })
     ),
     instances: Type.Optional(
-      Type.Array(InstanceEvidence, { description: 'where it was seen: the newest instances' })
+      Type.Array(InstanceEvidence, {
+        description: 'the newest instances in which syscalls were observed'
+      })
     ),
     lastNew: Type.Optional(
-      Type.String({ description: 'when observed grew last, RFC 3339, by the clock of the hub' })
+      Type.String({ description: 'when observed last grew, RFC 3339, by the clock of the hub' })
     ),
     revision: Type.Optional(
       Type.String({
         pattern: '^sha256:[0-9a-f]{64}$',
         description:
-          'digest of the newest rendering; nodes hold it as secco/NAMESPACE/NAME/DIGEST.json'
+          'digest of the newest rendering; nodes store it as secco/NAMESPACE/NAME/DIGEST.json'
       })
     ),
     previousRevision: Type.Optional(
       Type.String({
         pattern: '^sha256:[0-9a-f]{64}$',
-        description: 'the rendering before it, for whenNotReady: Previous'
+        description: 'the rendering before the newest, for whenNotReady: Previous'
       })
     ),
     auditRevision: Type.Optional(
@@ -218,18 +231,16 @@ export const SeccompProfileStatus = Type.Object(
     nodes: Type.Optional(
       Type.Object(
         {
-          ready: Type.Integer({ description: 'nodes that hold the revision, verified' }),
+          ready: Type.Integer({ description: 'nodes that have the revision, verified' }),
           total: Type.Integer({ description: 'nodes that count' })
         },
-        { ...closed, description: 'how far the revision came' }
+        { ...closed, description: 'how many nodes have the revision' }
       )
     ),
     approvals: Type.Optional(
       Type.Array(Approval, { description: 'one entry per approval, newest last' })
     ),
-    history: Type.Optional(
-      Type.Array(LadderStep, { description: 'who moved it on the ladder, newest last' })
-    ),
+    history: Type.Optional(Type.Array(LadderStep, { description: 'changes of mode, newest last' })),
     summary: Type.Optional(
       Type.Object(
         {
@@ -239,17 +250,23 @@ export const SeccompProfileStatus = Type.Object(
             description: 'Learned: from a workload; Written: by hand or imported'
           })
         },
-        { ...closed, description: 'what `kubectl get` shows: derived from the rest, never read' }
+        {
+          ...closed,
+          description: 'what `kubectl get` shows: derived from the other fields, never read'
+        }
       )
     ),
     conditions: Type.Optional(
       Type.Array(Condition, {
         description:
-          'Ready: every node holds the revision (kubectl wait --for=condition=Ready); the others are in docs/reference/conditions.md'
+          'Ready: every node has the revision (kubectl wait --for=condition=Ready); docs/reference/conditions.md lists the other types'
       })
     )
   },
-  { ...closed, description: 'what was observed and how far the revision came; written by the hub' }
+  {
+    ...closed,
+    description: 'what was observed and how many nodes have the revision; written by the hub'
+  }
 )
 export type SeccompProfileStatus = Static<typeof SeccompProfileStatus>
 

@@ -11,7 +11,7 @@ const selectorOf = (description: string) =>
     {
       matchLabels: Type.Optional(
         Type.Record(Type.String(), Type.String({ maxLength: 63 }), {
-          description: 'labels that must all be there with these values'
+          description: 'labels that must all be present with these values'
         })
       ),
       matchExpressions: Type.Optional(
@@ -50,9 +50,11 @@ export type WhenNotReady = (typeof whenNotReadyChoices)[number]
 
 export const SeccompRuleSpec = Type.Object(
   {
-    podSelector: Type.Optional(selectorOf('which pods; every pod without it')),
+    podSelector: Type.Optional(selectorOf('which pods; without it, every pod')),
     namespaceSelector: Type.Optional(
-      selectorOf('which namespaces; only in the root namespace, every namespace without it')
+      selectorOf(
+        'which namespaces; accepted only in the root namespace; without it, every namespace'
+      )
     ),
     containers: Type.Optional(
       Type.Array(Type.String({ pattern: '^[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?$' }), {
@@ -68,7 +70,8 @@ export const SeccompRuleSpec = Type.Object(
           minItems: 1,
           maxItems: 64,
           description:
-            "images of the containers, as their pods name them: 'nginx', 'registry.example.com/shop/*', 'nginx:1.27*', 'nginx@sha256:…'; '*' stands for any characters; without a tag every tag and digest; default: all"
+            "images of the containers, as their pods name them: 'nginx', 'registry.example.com/shop/*', 'nginx:1.27*', " +
+            "'nginx@sha256:…'; '*' stands for any characters; without a tag every tag and digest; default: all"
         }
       )
     ),
@@ -84,22 +87,26 @@ export const SeccompRuleSpec = Type.Object(
             Type.String({
               maxLength: 63,
               pattern: namespacePattern,
-              description: "its namespace; the rule's own without it, then the pod's"
+              description:
+                'namespace of the profile; without it, the namespace of the rule, then that of the pod'
             })
           )
         },
-        { ...closed, description: 'the profile to assign, or in mode learn the one to learn into' }
+        {
+          ...closed,
+          description: 'the profile to assign, or in mode learn the profile to learn into'
+        }
       )
     ),
     mode: Type.Enum([...modes], {
       description:
-        'learn: RuntimeDefault, and what is used is recorded; audit: what enforce would refuse is logged; enforce: the profile'
+        'learn: RuntimeDefault, and used syscalls are recorded; audit: syscalls that enforce would deny are logged; enforce: the profile'
     }),
     whenNotReady: Type.Optional(
       Type.Enum([...whenNotReadyChoices], {
         default: 'RuntimeDefault',
         description:
-          'what a pod gets while a node lacks the revision: RuntimeDefault, the Previous revision, or Deny: the pod is refused'
+          'what a pod gets while a node lacks the revision: RuntimeDefault, the Previous revision, or Deny: the pod is rejected'
       })
     ),
     priority: Type.Optional(
@@ -107,7 +114,7 @@ export const SeccompRuleSpec = Type.Object(
         minimum: -1000,
         maximum: 1000,
         default: 0,
-        description: 'the highest wins where several rules cover a container'
+        description: 'the highest priority wins where several rules cover a container'
       })
     )
   },

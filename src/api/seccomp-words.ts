@@ -1,4 +1,4 @@
-/** The OCI runtime-spec's words that Secco accepts. Apart from the schemas: whoever only compares words needs no validator. */
+/** Words of the OCI runtime-spec that Secco accepts. They are apart from the schemas: comparing words needs no validator. */
 export const seccompActions = [
   'SCMP_ACT_ALLOW',
   'SCMP_ACT_ERRNO',

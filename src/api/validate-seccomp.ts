@@ -3,9 +3,9 @@ import { LinuxSeccomp } from './seccomp-profile.js'
 
 const validator = Compile(LinuxSeccomp)
 
-/** Where a value is no `linux.seccomp`, and why; undefined when it is one. */
+/** Returns where a value is not a valid `linux.seccomp`, and why; undefined when it is valid. */
 export function seccompProblem(value: unknown): { field: string; message: string } | undefined {
   if (validator.Check(value)) return undefined
   const [first] = validator.Errors(value)
-  return { field: first?.instancePath ?? '', message: first?.message ?? 'is wrong' }
+  return { field: first?.instancePath ?? '', message: first?.message ?? 'is invalid' }
 }

@@ -46,7 +46,7 @@ function acceptedKeys(schema: unknown, schemaPath: string): string {
   return Object.keys(properties ?? {}).join(', ')
 }
 
-/** One error as the field and what is accepted there. */
+/** Describes one error as its field and what is accepted there. */
 function explain(error: TLocalizedValidationError, schema: unknown) {
   const field = fieldOf(error.instancePath)
   switch (error.keyword) {
@@ -73,31 +73,42 @@ function explain(error: TLocalizedValidationError, schema: unknown) {
   }
 }
 
-function refuse(where: string, field: string, message: string, code?: 'INVALID_NAME'): SeccoError {
+function invalidDocument(
+  where: string,
+  field: string,
+  message: string,
+  code?: 'INVALID_NAME'
+): SeccoError {
   const subject = field === '' ? 'the document' : field
   return new SeccoError(code ?? 'INVALID_DOCUMENT', `${where}: ${subject}: ${message}`, { field })
 }
 
-/** Own `__proto__` keys, bottomless nesting and numbers that JavaScript cannot hold exactly. */
+/** Rejects own `__proto__` keys, too deep nesting and numbers that JavaScript cannot hold exactly. */
 function checkShape(value: unknown, where: string, field = '', depth = 0): void {
-  if (depth > maxDepth) throw refuse(where, field, `is nested deeper than ${maxDepth} levels`)
+  if (depth > maxDepth)
+    throw invalidDocument(where, field, `is nested deeper than ${maxDepth} levels`)
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw refuse(where, field, `must be at most ${Number.MAX_SAFE_INTEGER}`)
+    throw invalidDocument(where, field, `must be at most ${Number.MAX_SAFE_INTEGER}`)
   }
   if (typeof value !== 'object' || value === null) return
   for (const key of Object.keys(value)) {
     const inner = Array.isArray(value) ? `${field}[${key}]` : field === '' ? key : `${field}.${key}`
-    if (key === '__proto__') throw refuse(where, inner, 'is not a known key')
+    if (key === '__proto__') throw invalidDocument(where, inner, 'is not a known key')
     checkShape((value as Record<string, unknown>)[key], where, inner, depth + 1)
   }
 }
 
-/** Names become path segments: exactly the pattern, and never `..`. */
+/** Checks a name. Names become path segments: they match the pattern exactly and never contain `..`. */
 function checkName(where: string, field: string, name: unknown, pattern = namePattern): void {
   if (typeof name !== 'string') return
   if (new RegExp(pattern).test(name) && !name.includes('..')) return
   const shown = JSON.stringify(name.slice(0, 80))
-  throw refuse(where, field, `${shown} is not a name; it must match ${pattern}`, 'INVALID_NAME')
+  throw invalidDocument(
+    where,
+    field,
+    `${shown} is not a valid name; it must match ${pattern}`,
+    'INVALID_NAME'
+  )
 }
 
 function checkNames(document: object, where: string): void {
@@ -118,16 +129,17 @@ function checkNames(document: object, where: string): void {
   }
 }
 
-/** The emergency overlay (src/seccomp/render/emergency.ts) takes out and never lets through. */
+/** Checks that the emergency overlay (src/seccomp/render/emergency.ts) only denies and never allows. */
 function checkEmergency({ metadata, spec }: SeccompProfile, where: string): void {
   if (metadata.namespace !== rootNamespace || metadata.name !== 'emergency') return
-  const message = `must refuse: ${rootNamespace}/emergency takes calls out of every profile and lets none through`
+  const message = `must deny: ${rootNamespace}/emergency removes syscalls from every profile and allows none`
   const lets = (action: string) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
   if (spec.seccomp !== undefined && lets(spec.seccomp.defaultAction)) {
-    throw refuse(where, 'spec.seccomp.defaultAction', message)
+    throw invalidDocument(where, 'spec.seccomp.defaultAction', message)
   }
   for (const [index, rule] of (spec.seccomp?.syscalls ?? []).entries()) {
-    if (lets(rule.action)) throw refuse(where, `spec.seccomp.syscalls[${index}].action`, message)
+    if (lets(rule.action))
+      throw invalidDocument(where, `spec.seccomp.syscalls[${index}].action`, message)
   }
 }
 
@@ -136,23 +148,27 @@ function checkProfile(profile: SeccompProfile, where: string): void {
   const { seccomp } = profile.spec
   const [misleading] = seccomp === undefined ? [] : misleadingRules(seccomp)
   if (misleading === undefined) return
-  throw refuse(where, `spec.seccomp.${misleading.field}`, describeMisleading(misleading))
+  throw invalidDocument(where, `spec.seccomp.${misleading.field}`, describeMisleading(misleading))
 }
 
 function checkRule(rule: SeccompRule, where: string): void {
   const { spec, metadata } = rule
   if (spec.mode !== 'learn' && spec.profile === undefined) {
-    throw refuse(where, 'spec.profile', `is required with mode ${spec.mode}`)
+    throw invalidDocument(where, 'spec.profile', `is required with mode ${spec.mode}`)
   }
   if (spec.namespaceSelector !== undefined && metadata.namespace !== rootNamespace) {
-    throw refuse(where, 'spec.namespaceSelector', `is accepted in namespace ${rootNamespace} only`)
+    throw invalidDocument(
+      where,
+      'spec.namespaceSelector',
+      `is accepted in namespace ${rootNamespace} only`
+    )
   }
   for (const selector of ['podSelector', 'namespaceSelector'] as const) {
     for (const [index, need] of (spec[selector]?.matchExpressions ?? []).entries()) {
       const listed = (need.values ?? []).length > 0
       const wanted = need.operator === 'In' || need.operator === 'NotIn'
       if (listed === wanted) continue
-      throw refuse(
+      throw invalidDocument(
         where,
         `spec.${selector}.matchExpressions[${index}].values`,
         `${wanted ? 'is required' : 'must be empty'} with operator ${need.operator}`
@@ -164,25 +180,25 @@ function checkRule(rule: SeccompRule, where: string): void {
 /**
  * Checks a document against the schemas of its kind, strictly: an unknown key is an error. `where`
  * (a file, a request) begins the message. Throws SeccoError INVALID_DOCUMENT or INVALID_NAME whose
- * message and `field` name the path of the first thing wrong and what is accepted there.
+ * message and `field` name the path of the first problem and what is accepted there.
  */
 export function validateObject(document: unknown, where: string): AnyObject {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw refuse(where, '', 'must be a mapping with apiVersion, kind, metadata and spec')
+    throw invalidDocument(where, '', 'must be a mapping with apiVersion, kind, metadata and spec')
   }
   checkShape(document, where)
   const kind: unknown = at(document, '#/kind')
   if (kind !== 'SeccompProfile' && kind !== 'SeccompRule') {
-    throw refuse(where, 'kind', 'must be one of SeccompProfile, SeccompRule')
+    throw invalidDocument(where, 'kind', 'must be one of SeccompProfile, SeccompRule')
   }
   checkNames(document, where)
   const { schema, validator } = validators[kind]
   const errors = validator.Errors(document)
-  // "schema is false" repeats an unknown key without saying what is known.
+  // "schema is false" repeats an unknown key without naming the known ones.
   const first = errors.find((error) => error.keyword !== 'boolean') ?? errors[0]
   if (first !== undefined) {
     const { field, message } = explain(first, schema)
-    throw refuse(where, field, message)
+    throw invalidDocument(where, field, message)
   }
   const object = document as AnyObject
   if (object.kind === 'SeccompProfile') checkProfile(object, where)

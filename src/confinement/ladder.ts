@@ -2,7 +2,7 @@ import type { Ladder, LadderStep } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../lib/errors.js'
 import { plural } from '../lib/plural.js'
-import type { Rung } from '../rules/profile-state.js'
+import type { LadderMode } from '../rules/profile-state.js'
 
 /** The newest steps that a profile's history keeps. */
 export const mostSteps = 64
@@ -26,7 +26,7 @@ export interface PromoteOptions extends Decision {
   maxDenials?: number
   maxRestarts?: number
   /** The workload's mode while it has no ladder: the mode of its rules. */
-  current: Rung
+  current: LadderMode
   /** Also to a less strict mode. */
   force?: boolean
 }
@@ -58,7 +58,7 @@ const labelOf = ({ metadata }: SeccompProfile): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
 
 /** Returns a workload's mode and revision: from its ladder, else from its rules. */
-export function placeOf(profile: SeccompProfile, current: Rung): Place {
+export function placeOf(profile: SeccompProfile, current: LadderMode): Place {
   const { ladder } = profile.spec
   if (ladder === undefined) return { mode: current }
   const { mode, revision } = ladder
@@ -66,10 +66,14 @@ export function placeOf(profile: SeccompProfile, current: Rung): Place {
 }
 
 /** From the least to the most strict mode. */
-const modes: readonly Rung[] = ['learn', 'audit', 'enforce']
+const modes: readonly LadderMode[] = ['learn', 'audit', 'enforce']
 
 /** Promoting is meant to make a mode stricter; `rollback` and `--force` also make it less strict. */
-function mustNotGoDown(profile: SeccompProfile, from: Rung, { mode, force }: PromoteOptions): void {
+function mustNotGoDown(
+  profile: SeccompProfile,
+  from: LadderMode,
+  { mode, force }: PromoteOptions
+): void {
   if (force === true || modes.indexOf(mode) >= modes.indexOf(from)) return
   throw new SeccoError(
     'INVALID_ARGUMENT',
@@ -148,7 +152,7 @@ export function completeCanary(profile: SeccompProfile, decision: Decision): Sec
 }
 
 /** Returns the place before the workload came to this mode; the place before its canary, if it came by one. */
-function cameFrom(history: readonly LadderStep[], mode: Rung): string | undefined {
+function cameFrom(history: readonly LadderStep[], mode: LadderMode): string | undefined {
   const moves = history.filter(({ action }) => action !== 'allow' && action !== 'mute')
   const at = moves.findLastIndex(
     ({ action, to }) => (action === 'promote' || action === 'complete') && to === mode

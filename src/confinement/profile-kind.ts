@@ -1,5 +1,5 @@
 import type { LinuxSeccomp } from '../api/seccomp-profile.js'
-import { letsThrough } from '../seccomp/filter/filter-answers.js'
+import { isAllowAction } from '../seccomp/filter/filter-answers.js'
 import { rulesOf } from '../seccomp/policy/normal-form.js'
 import { runtimeDefaultNames } from '../seccomp/policy/runtime-default.js'
 
@@ -34,8 +34,8 @@ function coversFloor(names: ReadonlySet<string>): boolean {
 /** Returns whether a profile is the runtimes' default (any version, any capabilities) or denies nothing. */
 export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
   const { allowed } = namesOf(seccomp)
-  if (letsThrough(seccomp.defaultAction)) {
-    const refuses = rulesOf(seccomp).some(({ action }) => !letsThrough(action))
+  if (isAllowAction(seccomp.defaultAction)) {
+    const refuses = rulesOf(seccomp).some(({ action }) => !isAllowAction(action))
     return refuses ? 'other' : 'allow-all'
   }
   const beyond = [...allowed].filter((name) => !floor.has(name)).length
@@ -45,6 +45,6 @@ export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
 /** Returns the mode of a rendering of Secco: audit logs what RuntimeDefault allows in addition. */
 export function modeOfRendering(seccomp: LinuxSeccomp): 'audit' | 'enforce' {
   const { allowed, logged } = namesOf(seccomp)
-  if (logged.size === 0 || letsThrough(seccomp.defaultAction)) return 'enforce'
+  if (logged.size === 0 || isAllowAction(seccomp.defaultAction)) return 'enforce'
   return coversFloor(new Set([...allowed, ...logged])) ? 'audit' : 'enforce'
 }

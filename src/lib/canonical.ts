@@ -1,5 +1,5 @@
 /**
- * One spelling per value: JSON without white space, object keys in code-unit order, `undefined`
+ * Serializes a value in one canonical form: JSON without white space, object keys in code-unit order, `undefined`
  * members left out, arrays in their given order, no newline at the end (RFC 8785 for our value range:
  * strings, booleans, null and safe integers). These bytes are what a digest names and a node writes.
  * Throws TypeError for what JSON cannot carry.

@@ -1,4 +1,4 @@
-/** Leaves out what has been in a Map or Set for longest, until `most` are left. */
+/** Removes the oldest entries of a Map or Set until at most `most` are left. */
 export function dropOldest<Key>(
   kept: { readonly size: number; keys(): Iterable<Key>; delete(key: Key): boolean },
   most: number

@@ -7,7 +7,7 @@ import { SeccoError } from './errors.js'
 const temporaryPrefix = '.tmp-'
 
 /** True for the name of a file that a write in progress (or a killed one) left behind. */
-export function isTemporaryName(name: string): boolean {
+function isTemporaryName(name: string): boolean {
   return name.startsWith(temporaryPrefix)
 }
 
@@ -24,7 +24,7 @@ export function writeFailed(path: string, error: unknown): SeccoError {
 }
 
 /** Makes the names in a folder durable (fsync(2): the file's fsync does not cover its entry). */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
     await handle.sync()
@@ -92,7 +92,7 @@ export async function writeDurable(
   await syncAfter(path)
 }
 
-/** The same for several files of one folder, whose names become durable together. */
+/** Writes several files of one folder, whose names become durable together. */
 export async function writeAllDurable(
   files: readonly { path: string; content: string | Uint8Array }[],
   mode = 0o644

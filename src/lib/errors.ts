@@ -8,7 +8,7 @@ interface ErrorKind {
   http: number
   /** gRPC status number at the edge (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
   grpc: number
-  /** What a person does next, when the thrower has nothing more precise to say. */
+  /** The next step for a person, unless the error itself has a more precise one. */
   hint: string
 }
 
@@ -34,34 +34,34 @@ export const errorKinds = {
   CONFLICT: {
     http: 409,
     grpc: 10,
-    hint: 'somebody else changed it meanwhile: read it again and retry'
+    hint: 'read the object again and retry: it was changed meanwhile'
   },
   EXTENDS_CYCLE: {
     http: 400,
     grpc: 9,
-    hint: 'remove one of the references so that extends has an end'
+    hint: 'remove one of the references so that extends has no cycle'
   },
   DIGEST_MISMATCH: {
     http: 400,
     grpc: 15,
-    hint: 'the bytes are not what the digest names: send the revision again'
+    hint: 'send the revision again: its content does not match its digest'
   },
   TRIAL_LOAD_FAILED: {
     http: 422,
     grpc: 9,
-    hint: 'the kernel refused the filter: run `secco render` and read the message'
+    hint: 'run `secco render` and read the message: the kernel rejected the filter'
   },
   WRITE_FAILED: {
     http: 500,
     grpc: 13,
-    hint: 'check space and rights of the named folder; it is retried'
+    hint: 'check free space and permissions of the named folder; Secco retries'
   },
   STORE_CORRUPT: {
     http: 500,
     grpc: 15,
-    hint: 'mend or remove the named file; everything else goes on'
+    hint: 'correct or remove the named file; everything else continues to work'
   },
-  STORE_LOCKED: { http: 503, grpc: 14, hint: 'another process holds the lock: retry' },
+  STORE_LOCKED: { http: 503, grpc: 14, hint: 'retry: another process holds the lock' },
   TRACING_UNAVAILABLE: {
     http: 501,
     grpc: 12,
@@ -70,7 +70,7 @@ export const errorKinds = {
   RECORDER_IN_USE: {
     http: 409,
     grpc: 9,
-    hint: 'one satellite at a time records on a node: stop the other one, or give this one its own --pin'
+    hint: 'stop the other satellite, or give this one its own --pin: only one records on a node at a time'
   },
   CONTAINER_NOT_FOUND: {
     http: 404,
@@ -86,48 +86,52 @@ export const errorKinds = {
   COMMAND_NOT_STARTED: {
     http: 400,
     grpc: 3,
-    hint: 'check the command and that it can be executed'
+    hint: 'check that the command exists and is executable'
   },
   CERTIFICATE_INVALID: {
     http: 500,
     grpc: 16,
-    hint: 'remove the pair and start again: a new one is made'
+    hint: 'remove the certificate and its key, then start again: Secco creates a new pair'
   },
   APPROVAL_INVALID: {
     http: 409,
     grpc: 9,
-    hint: 'look at what is there now, and approve that: `secco profile approve`'
+    hint: 'review the current content and approve it: `secco profile approve`'
   },
   WEAKER_THAN_FLOOR: {
     http: 403,
     grpc: 9,
-    hint: 'a person has to approve by name what RuntimeDefault refuses; with --floor runtime-default nobody can'
+    hint: 'approve by name the syscalls that RuntimeDefault denies; with --floor runtime-default nobody can'
   },
   OLDER_GENERATION: {
     http: 409,
     grpc: 9,
-    hint: 'this node has seen a newer approval of the profile: see which hub still serves the older one'
+    hint: 'find the hub that still serves the older approval: this node has seen a newer one'
   },
   UNAUTHENTICATED: { http: 401, grpc: 16, hint: "present a certificate of this hub's authority" },
-  FORBIDDEN: { http: 403, grpc: 7, hint: 'the identity presented may not do this' },
-  UNAVAILABLE: { http: 503, grpc: 14, hint: 'retry; if it stays, see the logs of the component' },
+  FORBIDDEN: { http: 403, grpc: 7, hint: 'use an identity that has this permission' },
+  UNAVAILABLE: {
+    http: 503,
+    grpc: 14,
+    hint: 'retry; if the error persists, check the logs of the component'
+  },
   PORT_IN_USE: { http: 500, grpc: 9, hint: 'choose another address with --listen, or port 0' },
   INTERNAL: {
     http: 500,
     grpc: 13,
-    hint: 'this is a defect in Secco: report it with the output of `secco version -o json`'
+    hint: 'report this bug in Secco with the output of `secco version -o json`'
   }
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof errorKinds
 
-export interface SeccoErrorOptions {
-  /** What to do next; the table's hint otherwise. */
+interface SeccoErrorOptions {
+  /** The next step; default: the hint of the table. */
   hint?: string
   cause?: unknown
   /** Path of the offending field, as in `spec.seccomp.syscalls[0].action`. */
   field?: string
-  /** What a command ends with instead of its usual code for failures. */
+  /** Exit code of the command instead of the usual one for failures. */
   exitCode?: number
 }
 

@@ -44,7 +44,7 @@ function isStale(owner: Owner): boolean {
 }
 
 /** Creates the lock with its content in one step; undefined when it is taken. Returns its nonce. */
-async function tryTake(path: string): Promise<string | undefined> {
+async function tryAcquire(path: string): Promise<string | undefined> {
   const nonce = randomBytes(6).toString('hex')
   const own = ownIdentity()
   const temporary = join(dirname(path), `.tmp-${process.pid}-${nonce}`)
@@ -69,7 +69,7 @@ async function tryTake(path: string): Promise<string | undefined> {
  */
 async function breakStale(path: string, nonce: string, deadline: number): Promise<void> {
   const right = `${path}.${nonce}`
-  await take(right, deadline)
+  await acquire(right, deadline)
   try {
     if ((await readOwner(path))?.nonce === nonce) await unlink(path)
   } catch (error) {
@@ -80,9 +80,9 @@ async function breakStale(path: string, nonce: string, deadline: number): Promis
 }
 
 /** Returns the nonce of this taking. */
-async function take(path: string, deadline: number): Promise<string> {
+async function acquire(path: string, deadline: number): Promise<string> {
   for (;;) {
-    const taken = await tryTake(path)
+    const taken = await tryAcquire(path)
     if (taken !== undefined) return taken
     const owner = await readOwner(path)
     if (owner !== undefined && isStale(owner)) {
@@ -107,11 +107,11 @@ export async function withFileLock<T>(
   timeoutMs: number,
   work: () => Promise<T>
 ): Promise<T> {
-  const nonce = await take(path, Date.now() + timeoutMs)
+  const nonce = await acquire(path, Date.now() + timeoutMs)
   try {
     return await work()
   } finally {
-    // Not ours any more when somebody in another pid namespace had to take us for gone.
+    // A process in another pid namespace may have considered this one dead and broken the lock.
     const owner = await readOwner(path).catch(() => undefined)
     if (owner?.nonce === nonce) await unlink(path).catch(() => undefined)
   }

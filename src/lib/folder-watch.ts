@@ -19,7 +19,7 @@ export function watchFolders(
   const watchers = new Map<string, FSWatcher>()
   let pending: NodeJS.Timeout | undefined
   let waitingSince = 0
-  /** What happened since the last call; undefined: not only to files whose names are known. */
+  /** Returns the paths that changed since the last call; undefined when a change has no known name. */
   let paths: Set<string> | undefined = new Set()
 
   function stir(path?: string): void {

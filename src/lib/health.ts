@@ -20,5 +20,5 @@ export function healthReport(
   return { status: passed ? 200 : 503, text }
 }
 
-/** Being alive means that the event loop turns: whoever gets an answer at all has it. */
+/** Liveness means that the event loop runs: any answer proves it. */
 export const aliveChecks: readonly ReadinessCheck[] = [{ name: 'ping', problem: () => undefined }]

@@ -38,7 +38,7 @@ export function createRootLogger(destination?: DestinationStream): Logger {
   return pino(options, to)
 }
 
-/** What cannot be written (a full disk) is lost, and said; it ends no program that protects others, nor keeps one. */
+/** Lines that cannot be written (a full disk) are lost, and that is reported; they neither end a program nor keep it alive. */
 function survive(destination: DestinationStream): void {
   if (!(destination instanceof EventEmitter)) return
   const sonic = destination as EventEmitter & { flushSync?: () => void }
@@ -47,7 +47,7 @@ function survive(destination: DestinationStream): void {
   sonic.on('error', (error: Error) => {
     if (works) process.stderr.write(`secco: the log cannot be written: ${error.message}\n`)
     works = false
-    // On the way out it would try for ever.
+    // During exit it would retry forever.
     sonic.flushSync = () => undefined
   })
   sonic.on('write', () => {

@@ -1,5 +1,5 @@
 /**
- * Gives `work` with a memory: for objects that are never changed in place, each is worked out once and
+ * Memoizes `work` for objects that are never changed in place: each result is computed once and
  * forgotten with the object.
  */
 export function oncePer<Key extends object, Value>(work: (key: Key) => Value): (key: Key) => Value {

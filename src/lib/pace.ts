@@ -1,4 +1,4 @@
-/** How many messages may come now: `perSecond` on average, `burst` at once. Times in ms. */
+/** Rate limit for messages: `perSecond` on average, `burst` at once. Times in ms. */
 export interface Pace {
   /** Takes one; 0 when it was allowed, else how long to wait before taking more. */
   take(nowMs: number): number
@@ -17,7 +17,7 @@ export function createPace(perSecond: number, burst: number): Pace {
   }
 }
 
-/** A bucket of tokens that nobody can get into debt with. Times in ms. */
+/** A token bucket that never goes below zero. Times in ms. */
 export interface Bucket {
   /** Takes one when there is one. */
   take(nowMs: number): boolean

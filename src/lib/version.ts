@@ -1,2 +1,2 @@
-/** Secco's version; package.json says the same, a test holds them together. */
+/** Secco's version; a test compares it with package.json. */
 export const version = '0.1.0'

@@ -1,6 +1,6 @@
 import type { PodFacts } from './facts.js'
 
-/** FNV-1a, 32 bits: spreads names evenly and says the same everywhere. */
+/** FNV-1a, 32 bits: it spreads names evenly and gives the same result everywhere. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) {
@@ -10,8 +10,8 @@ function hashOf(text: string): number {
 }
 
 /**
- * Is this pod among the first `percent` of its workload? By its ordinal where its name ends with one
- * (StatefulSets), by its turn where a controller gives it a name later, else by a hash of its name.
+ * Whether this pod is among the first `percent` of its workload: by its ordinal where its name ends with one
+ * (StatefulSets), by its position where a controller names it later, else by a hash of its name.
  * Deterministic; of any 100/percent pods in a row exactly one is.
  */
 export function isCanary(facts: Pick<PodFacts, 'name' | 'turn'>, percent: number): boolean {

@@ -45,7 +45,7 @@ function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
   return path !== undefined && path !== '' && !isOurs(path)
 }
 
-/** A path that an earlier decision of ours gave. */
+/** Whether an earlier decision of Secco set this path. */
 function ownPath(profile: ExistingProfile | undefined): string | undefined {
   const path = profile?.type === 'Localhost' ? profile.localhostProfile : undefined
   return path?.startsWith('secco/') === true ? path : undefined
@@ -72,7 +72,7 @@ function decideEphemeral(container: ContainerFacts): ContainerDecision {
   }
 }
 
-/** Names of nodes for people: a few, and a sign when there are more. */
+/** Returns a few names of nodes for people, and `…` when there are more. */
 function lackingOf({ missing }: Resolution, reach: Reach): { lacking?: readonly string[] } {
   if (missing === undefined) return {}
   const { names, more } = reach.lacking(missing)
@@ -110,7 +110,7 @@ function fromResolution(
   }
 }
 
-interface Verdict {
+interface ContainerVerdict {
   decision: ContainerDecision
   denied: boolean
 }
@@ -121,7 +121,7 @@ function decideContainer(
   wishes: Wishes,
   container: ContainerFacts,
   reach: Reach
-): Verdict {
+): ContainerVerdict {
   if (container.kind === 'ephemeral') {
     return { decision: decideEphemeral(container), denied: false }
   }
@@ -149,7 +149,7 @@ function decideContainer(
     const why = { outcome: 'skipped', reason: 'privileged', rule: source, mode } as const
     return { decision: { ...base, ...why }, denied: false }
   }
-  // Nobody knows what their file lets through: it stands, but not against an enforcing rule of the root.
+  // Nobody knows what the author's file allows: it stays, but not against an enforcing rule of the root namespace.
   if (isAuthorsLocalhost(author) && !tightened.enforcedByRoot) {
     const why = {
       outcome: 'kept',
@@ -172,7 +172,7 @@ function isWritten(decision: ContainerDecision): boolean {
   )
 }
 
-/** Who names a path below `secco/` that Secco never writes: a container, or the pod itself. */
+/** Returns the container, or the pod, that names a path below `secco/` which Secco never writes. */
 function strangeContainer(facts: PodFacts): string | undefined {
   if (isStrange(facts.podSeccomp?.localhostProfile)) return 'the pod'
   const one = facts.containers.find(
@@ -193,8 +193,8 @@ function podBecomesRuntimeDefault(
 }
 
 /**
- * Decides what becomes of a pod. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
- * and a second call on its own result gives it again. Where only observed is asked for, it is told and not done.
+ * Decides which profile each container of a pod gets. Pure: no clock, no I/O; the same snapshot and facts give the same decision,
+ * and a second call on its own result gives it again. In observe mode the decision is reported and not applied.
  *
  * Never Unconfined, never a path whose file a node lacks that could run the pod, never a change in an excluded namespace.
  */
@@ -212,7 +212,7 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
   }
   const strange = strangeContainer(facts)
   if (strange !== undefined) {
-    const message = `secco: ${strange}: localhostProfile is no path that Secco writes; below secco/ there is nothing else to point at`
+    const message = `secco: ${strange}: localhostProfile is not a path that Secco writes, and secco/ has no other files`
     return { ...untouched('denied', 'strange-path'), allowed: false, message }
   }
   const namespace = namespaceLabels(snapshot, facts.namespace)
@@ -231,7 +231,7 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     return untouched('skipped', 'mirror', warnings, matched)
   }
   if (facts.windows) {
-    warnings.push('secco: Windows pod: seccomp does not exist there')
+    warnings.push('secco: Windows pod: Windows has no seccomp')
     return untouched('skipped', 'windows', warnings, matched)
   }
   const { joinTainted } = snapshot.options

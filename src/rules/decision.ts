@@ -2,17 +2,17 @@ import type { Mode } from '../api/seccomp-rule.js'
 import type { ContainerKind } from './facts.js'
 
 /**
- * What becomes of one container.
+ * Outcome for one container:
  * - `assigned`: Localhost with the path of a revision;
- * - `learn`: RuntimeDefault, and what it does is recorded;
+ * - `learn`: RuntimeDefault, and its syscalls are recorded;
  * - `runtime-default`: RuntimeDefault, because the revision cannot be used or the container is ephemeral;
  * - `kept`: the author's own explicit choice stays;
  * - `skipped`: no rule covers it, or seccomp cannot apply.
  */
-export type Outcome = 'assigned' | 'learn' | 'runtime-default' | 'kept' | 'skipped'
+type Outcome = 'assigned' | 'learn' | 'runtime-default' | 'kept' | 'skipped'
 
-/** Why; a closed set, so that it can be a metric's label and be scripted against. */
-export type Reason =
+/** Reason of a decision; a closed set, so that it can be the label of a metric and be used in scripts. */
+export type DecisionReason =
   | 'ready'
   | 'previous'
   | 'learning'
@@ -31,7 +31,7 @@ export interface ContainerDecision {
   kind: ContainerKind
   index: number
   outcome: Outcome
-  reason: Reason
+  reason: DecisionReason
   /** `<namespace>/<name>` of the rule, or `label secco.dev/…` for a ready-made label. */
   rule?: string
   /** `<namespace>/<name>` of the profile. */
@@ -41,13 +41,13 @@ export interface ContainerDecision {
   revision?: string
   /** Only with `assigned`. */
   localhostProfile?: string
-  /** It gets the revision that is tried on a share of the workload's pods. */
+  /** The container gets the revision of the canary. */
   canary?: true
   /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
   lacking?: readonly string[]
-  /** The author's explicit Unconfined, or their own file under an enforcing rule of the root, does not stand. */
+  /** The author's choice that is overridden: an explicit Unconfined, or a file under an enforcing rule of the root namespace. */
   overrides?: 'Unconfined' | 'Localhost'
-  /** Rules and labels of the workload's people that would have loosened what this container gets. */
+  /** Rules and labels of the namespace that were ignored, because they would have loosened the result. */
   loosening?: readonly string[]
 }
 
@@ -63,7 +63,7 @@ export type PodDecisionKind =
   | 'denied'
 
 export type PodReason =
-  | Reason
+  | DecisionReason
   | 'excluded-namespace'
   | 'opt-out'
   | 'windows'
@@ -77,9 +77,9 @@ export interface Decision {
   reason: PodReason
   /** False only for `denied`. */
   allowed: boolean
-  /** What a denied user is told. */
+  /** Message for the user whose pod is rejected. */
   message: string
-  /** Pod level is to become RuntimeDefault. */
+  /** Whether the pod level is set to RuntimeDefault. */
   podRuntimeDefault: boolean
   containers: readonly ContainerDecision[]
   /** Keys of all rules that match the pod, the most important first; ready-made labels included. */

@@ -9,7 +9,7 @@ function because(decision: ContainerDecision): string {
   return decision.rule === undefined ? '' : ` (${decision.rule})`
 }
 
-/** Which nodes lack the newest revision; without nodes as objects it is said of all. */
+/** Names the nodes that lack the newest revision; `every node` where nodes are not known as objects. */
 function missingAt({ lacking = [] }: ContainerDecision): string {
   if (lacking.length === 0) return 'every node'
   const more = lacking.at(-1) === '…'
@@ -17,14 +17,16 @@ function missingAt({ lacking = [] }: ContainerDecision): string {
   return `${names}${more ? ' and others' : ''}`
 }
 
-/** Why a revision cannot be used, in words, with what to do. */
+const onlyRoot = `only a rule in ${rootNamespace} that names the namespace of the profile may assign it`
+
+/** Says in words why a revision cannot be used. */
 function obstacle(decision: ContainerDecision): string {
   const profile = decision.profile ?? 'it names'
   switch (decision.reason) {
     case 'unknown-profile':
       return `profile ${profile} does not exist`
     case 'wider':
-      return `profile ${profile} lets through more than RuntimeDefault, which only a rule of ${rootNamespace} that names its namespace may give`
+      return `profile ${profile} allows more than RuntimeDefault; ${onlyRoot}`
     case 'not-approved':
       return `profile ${profile} is not approved yet`
     default:
@@ -54,7 +56,7 @@ export function containerWarning(decision: ContainerDecision): string | undefine
     }
     case 'runtime-default':
       return decision.reason === 'ephemeral'
-        ? `${name} RuntimeDefault${instead}, as every ephemeral container`
+        ? `${name} RuntimeDefault${instead}, like every ephemeral container`
         : `${name} RuntimeDefault${instead}: ${obstacle(decision)}${because(decision)}`
     case 'kept':
       return `${name} keeps its own Localhost profile${because(decision)}`
@@ -65,15 +67,15 @@ export function containerWarning(decision: ContainerDecision): string | undefine
   }
 }
 
-/** What the person is told whose pod is refused by `whenNotReady: Deny`. */
+/** Returns the message for a pod that `whenNotReady: Deny` rejects. */
 export function denialMessage(decision: ContainerDecision): string {
-  return `secco: container ${decision.container}: ${obstacle(decision)}, and rule ${decision.rule ?? ''} says whenNotReady: Deny`
+  return `secco: container ${decision.container}: ${obstacle(decision)}, and rule ${decision.rule ?? ''} has whenNotReady: Deny`
 }
 
-/** One line for each rule or label that was not followed because it would have loosened. */
+/** Returns one line for each rule or label that was ignored because it would have loosened the result. */
 export function looseningWarnings({ container, loosening = [] }: ContainerDecision): string[] {
   return loosening.map(
     (source) =>
-      `secco: ${container}: ${source} is not followed: it lets through more than what applies without it`
+      `secco: ${container}: ${source} is ignored: it allows more than what applies without it`
   )
 }

@@ -11,7 +11,7 @@ export type ContainerKind = 'init' | 'container' | 'ephemeral'
 
 export interface ContainerFacts {
   name: string
-  /** As its pod names it; empty where nobody knows. */
+  /** The image as the pod names it; empty if unknown. */
   image: string
   kind: ContainerKind
   /** Position in its list. */
@@ -19,11 +19,11 @@ export interface ContainerFacts {
   hasSecurityContext: boolean
   seccomp: ExistingProfile | undefined
   privileged: boolean
-  /** Was there before this request, so it cannot change any more (ephemeral containers on UPDATE). */
+  /** The container existed before this request, so it cannot change any more (ephemeral containers on UPDATE). */
   existed: boolean
 }
 
-/** What a decision looks at: taken from a review once, and nothing else of the pod is ever touched. */
+/** Facts that a decision depends on: they are read from a review once, and nothing else of the pod is read. */
 export interface PodFacts {
   operation: 'CREATE' | 'UPDATE'
   /** Empty for the pod itself, or `ephemeralcontainers`. */
@@ -39,9 +39,9 @@ export interface PodFacts {
   hasPodSecurityContext: boolean
   podSeccomp: ExistingProfile | undefined
   containers: readonly ContainerFacts[]
-  /** Where it could run. */
+  /** Constraints on the nodes that the pod could run on. */
   placement: Placement
-  /** How many pods of its workload came before it, where only that tells them apart; for canaries. */
+  /** Number of earlier pods of its workload, where nothing else distinguishes them; for canaries. */
   turn?: number
   windows: boolean
   mirror: boolean

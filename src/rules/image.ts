@@ -1,6 +1,6 @@
 import { compileGlob } from './glob.js'
 
-/** An image's name taken apart. */
+/** The parts of an image's name. */
 export interface ImageRef {
   /** With its registry: `docker.io/library/nginx` for `nginx`. */
   repository: string
@@ -19,7 +19,7 @@ function withRegistry(name: string): string {
   return isRegistry ? name : `docker.io/${name}`
 }
 
-/** Takes an image's name apart, or a pattern for names. Pure; nothing is refused, a wrong name is only never found. */
+/** Parses the name of an image, or a pattern for names. Pure; no name is an error, a wrong name just never matches. */
 export function parseImage(name: string): ImageRef {
   const at = name.indexOf('@')
   const digest = at === -1 ? '' : name.slice(at + 1)
@@ -29,7 +29,7 @@ export function parseImage(name: string): ImageRef {
   return { repository: withRegistry(colon === -1 ? named : named.slice(0, colon)), tag, digest }
 }
 
-/** A rule's `images` made ready for matching. */
+/** The compiled `images` of a rule. */
 export interface ImageMatcher {
   /** Repositories, when every pattern names one without a `*`: the index hangs the rule on them. */
   repositories: readonly string[] | undefined

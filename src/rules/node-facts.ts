@@ -7,7 +7,7 @@ export interface Taint {
   effect: string
 }
 
-/** What of a node decides which pods could run on it. */
+/** Facts of a node that decide which pods could run on it. */
 export interface NodeFacts {
   name: string
   labels: Labels

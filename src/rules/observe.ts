@@ -1,15 +1,15 @@
 import type { Decision } from './decision.js'
 import type { Labels } from './selector.js'
 
-/** What an installation does where a namespace says nothing. */
+/** What an installation does for a namespace without a mode label. */
 export const installModes = ['observe', 'enforce'] as const
 export type InstallMode = (typeof installModes)[number]
 
-/** On a namespace: `enabled` or `observe`, whatever the installation says. */
-export const modeLabel = 'secco.dev/mode'
+/** Label of a namespace, `enabled` or `observe`; it wins over the mode of the installation. */
+const modeLabel = 'secco.dev/mode'
 
 /**
- * Whether pods of a namespace are only told what would happen. A namespace whose labels are not known
+ * Whether pods of a namespace are only observed. A namespace whose labels are unknown
  * follows the installation.
  */
 export function isObserved(installed: InstallMode, namespace: Labels): boolean {
@@ -19,8 +19,8 @@ export function isObserved(installed: InstallMode, namespace: Labels): boolean {
 }
 
 /**
- * The same decision, only told: nothing is changed and nobody is refused. `containers` and `reason`
- * still say what would have happened, for the log and for people. Pure.
+ * Returns the decision in observe mode: no pod is changed or rejected. `containers` and `reason`
+ * still state what would have happened, for the log and for people. Pure.
  */
 export function observedOnly(decision: Decision, namespace: string): Decision {
   if (decision.decision !== 'patched' && decision.decision !== 'denied') return decision

@@ -7,8 +7,8 @@ type Expression = NonNullable<LabelSelector['matchExpressions']>[number]
 const keyForm = /^[A-Za-z0-9]([-A-Za-z0-9_./]{0,316}[A-Za-z0-9])?$/
 
 function wrong(text: string): SeccoError {
-  return new SeccoError('INVALID_ARGUMENT', `selector ${JSON.stringify(text)}: not understood`, {
-    hint: 'write app=web,tier!=db,stage in (a, b),owner,!legacy as kubectl takes it'
+  return new SeccoError('INVALID_ARGUMENT', `selector ${JSON.stringify(text)}: cannot be parsed`, {
+    hint: 'use the selector syntax of kubectl: app=web,tier!=db,stage in (a, b),owner,!legacy'
   })
 }
 
@@ -28,7 +28,7 @@ function requirementOf(text: string): Expression {
   return { key: only[2] ?? '', operator: only[1] === '!' ? 'DoesNotExist' : 'Exists' }
 }
 
-/** kubectl's form of a label selector. @throws SeccoError INVALID_ARGUMENT. */
+/** Parses a label selector in the syntax of kubectl. @throws SeccoError INVALID_ARGUMENT. */
 export function parseSelector(text: string): CompiledSelector {
   const parts = text.trim() === '' ? [] : text.split(/,(?![^(]*\))/).map((part) => part.trim())
   const matchExpressions = parts.map(requirementOf)

@@ -1,8 +1,8 @@
 import type { NodeFacts, Taint } from './node-facts.js'
 
 /**
- * What of a pod's spec (core/v1) decides where it could run, as it came: it is looked into only when
- * some node lacks a file, so that every other pod pays nothing for it.
+ * Parts of a pod's spec (core/v1) that decide where it could run, unparsed: they are parsed only when
+ * some node lacks a file, so that other pods cost nothing.
  */
 export interface Placement {
   nodeName: unknown
@@ -20,7 +20,7 @@ export const anywhere: Placement = {
 
 type Raw = Record<string, unknown>
 
-interface Requirement {
+interface NodeRequirement {
   key: string
   operator: string
   values: readonly string[]
@@ -35,13 +35,13 @@ interface Toleration {
   effect: string
 }
 
-/** A placement made ready for asking about many nodes. */
+/** A parsed placement, for checks against many nodes. */
 export interface CompiledPlacement {
   /** The pod skips the scheduler: only this node can run it. Empty: any. */
   nodeName: string
   nodeSelector: readonly (readonly [string, string])[]
   /** One of them must hold; undefined: no required affinity. */
-  terms: readonly (readonly Requirement[])[] | undefined
+  terms: readonly (readonly NodeRequirement[])[] | undefined
   tolerations: readonly Toleration[]
 }
 
@@ -51,7 +51,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 const listOf = (value: unknown): Raw[] =>
   Array.isArray(value) ? value.filter((one: unknown) => isObject(one)) : []
 
-function requirementsOf(list: unknown, field: boolean): Requirement[] {
+function requirementsOf(list: unknown, field: boolean): NodeRequirement[] {
   return listOf(list).map(({ key, operator, values }) => ({
     key: textOf(key),
     operator: textOf(operator),
@@ -84,7 +84,7 @@ export function compilePlacement(placement: Placement): CompiledPlacement {
   }
 }
 
-/** Does the pod choose among nodes at all? Tolerations alone widen; every pod has some. */
+/** Whether the pod restricts its nodes. Tolerations alone only widen; every pod has some. */
 export function isChoosy(placement: Placement): boolean {
   return (
     (placement.nodeName !== undefined && placement.nodeName !== '') ||
@@ -102,7 +102,7 @@ function compareWhole(label: string, bound: string | undefined, greater: boolean
 }
 
 /** NodeSelectorRequirement (core/v1). An operator of a later version is taken to hold. */
-function holds({ key, operator, values, field }: Requirement, node: NodeFacts): boolean {
+function holds({ key, operator, values, field }: NodeRequirement, node: NodeFacts): boolean {
   const label = Object.hasOwn(node.labels, key) ? node.labels[key] : undefined
   const value = field ? (key === 'metadata.name' ? node.name : undefined) : label
   switch (operator) {
@@ -136,7 +136,7 @@ const cordoned: Taint = {
   effect: 'NoSchedule'
 }
 
-function keepsOut(taint: Taint, tolerations: readonly Toleration[]): boolean {
+function excludesPod(taint: Taint, tolerations: readonly Toleration[]): boolean {
   if (taint.effect !== 'NoSchedule' && taint.effect !== 'NoExecute') return false
   return !tolerations.some((toleration) => tolerates(toleration, taint))
 }
@@ -145,8 +145,8 @@ const osLabel = 'kubernetes.io/os'
 
 /**
  * Whether the scheduler (or, with nodeName, the kubelet) could put the pod on that node, by name, node
- * selector, required node affinity, taints, cordon and operating system. What is not understood
- * is taken to fit: a node too many only means that a pod gets what `whenNotReady` says.
+ * selector, required node affinity, taints, cordon and operating system. An unknown requirement
+ * counts as met: one node too many only means that a pod gets what `whenNotReady` specifies.
  */
 export function couldRun(placement: CompiledPlacement, node: NodeFacts): boolean {
   if (Object.hasOwn(node.labels, osLabel) && node.labels[osLabel] === 'windows') return false
@@ -160,6 +160,6 @@ export function couldRun(placement: CompiledPlacement, node: NodeFacts): boolean
     terms === undefined ||
     terms.some((term) => term.length > 0 && term.every((requirement) => holds(requirement, node)))
   if (!selected) return false
-  if (node.unschedulable && keepsOut(cordoned, tolerations)) return false
-  return !node.taints.some((taint) => keepsOut(taint, tolerations))
+  if (node.unschedulable && excludesPod(cordoned, tolerations)) return false
+  return !node.taints.some((taint) => excludesPod(taint, tolerations))
 }

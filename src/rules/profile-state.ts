@@ -1,12 +1,12 @@
-/** What the admission decision knows of a profile: computed by the hub, read from a snapshot. */
+/** State of a profile for the admission decision: computed by the hub, read from a snapshot. */
 export interface RevisionState {
   /** `sha256:<hex>` of the canonical bytes. */
   digest: string
-  /** What goes into `localhostProfile`: `secco/<namespace>/<profile>/<hex>.json`. */
+  /** Value of `localhostProfile`: `secco/<namespace>/<profile>/<hex>.json`. */
   path: string
   /** Every node has acknowledged the file. */
   ready: boolean
-  /** It lets nothing through that RuntimeDefault refuses; absent: nobody has looked. */
+  /** Whether it allows nothing that RuntimeDefault denies; absent if not compared. */
   withinDefault?: boolean
   /** Names of the nodes that lack it; absent where nodes are not known as objects of a cluster. */
   lacking?: readonly string[]
@@ -24,15 +24,15 @@ export interface ProfileState {
   ladder?: LadderState
 }
 
-export type Rung = 'learn' | 'audit' | 'enforce'
+export type LadderMode = 'learn' | 'audit' | 'enforce'
 
-/** Where people put a workload, resolved to revisions. */
+/** The ladder of a workload, resolved to revisions. */
 export interface LadderState {
-  mode: Rung
-  /** Instead of the newest one of that mode. */
+  mode: LadderMode
+  /** Revision to use instead of the newest one of that mode. */
   revision?: RevisionState
-  /** So many percent of the new pods get `mode`; the others what was before. */
-  canary?: { percent: number; from: { mode: Rung; revision?: RevisionState } }
+  /** This percentage of the new pods gets `mode`; the others get what was before. */
+  canary?: { percent: number; from: { mode: LadderMode; revision?: RevisionState } }
 }
 
 /** Key of a profile in maps: `<namespace>/<name>`. */

@@ -8,10 +8,10 @@ import {
 } from './placement.js'
 import type { RevisionState } from './profile-state.js'
 
-/** Nodes that are named in what people are told. */
+/** Number of nodes that a message names. */
 const mostNamed = 3
 
-/** Which revisions a pod may be given, by where it could run. One per pod; nothing is worked out before it is asked. */
+/** Decides which revisions a pod may get, by where it could run. There is one per pod; results are computed on demand. */
 export interface Reach {
   /** Every node that could run the pod has the file. */
   has(revision: RevisionState): boolean
@@ -19,7 +19,7 @@ export interface Reach {
   lacking(revision: RevisionState): { names: readonly string[]; more: boolean }
 }
 
-export interface ReachOptions {
+interface ReachOptions {
   /** By name; empty where nodes are not known as objects: then a revision is for all or for none. */
   nodes: ReadonlyMap<string, NodeFacts>
   /** New nodes carry the start-up taint until they have every file, so that a pod may be for them alone. */

@@ -1,72 +1,76 @@
 import { isCanary } from './canary.js'
-import type { Reason } from './decision.js'
+import type { DecisionReason } from './decision.js'
 import type { PodFacts } from './facts.js'
 import { rootNamespace } from '../api/names.js'
-import type { ProfileState, RevisionState, Rung } from './profile-state.js'
+import type { ProfileState, RevisionState, LadderMode } from './profile-state.js'
 import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
 import type { Wish } from './wishes.js'
 
-/** What a wish comes to, given which files the nodes have. */
+/** Result of a wish, given which files the nodes have. */
 export interface Resolution {
   outcome: 'assigned' | 'learn' | 'runtime-default' | 'denied'
-  reason: Reason
+  reason: DecisionReason
   wish: Wish
-  /** Key of the profile; for an unknown one, the first that was looked for. */
+  /** Key of the profile; for an unknown profile, the first key that was tried. */
   profile?: string
   revision?: RevisionState
-  /** The newest revision, where it could not be used because nodes lack it. */
+  /** The newest revision if it could not be used because nodes lack it. */
   missing?: RevisionState
-  /** The ladder's mode, where it is not the wish's. */
-  mode?: Rung
+  /** The mode of the ladder if it differs from that of the wish. */
+  mode?: LadderMode
   canary?: boolean
 }
 
-/** What of a pod decides between revisions. */
+/** Facts of a pod that decide between revisions. */
 export type Candidate = Pick<PodFacts, 'name' | 'turn'> & {
-  /** A path of ours that the container has already: a second call must not decide otherwise. */
+  /** A path of Secco that the container already has: a second call must decide the same. */
   given?: string
 }
 
-const strictness: Record<Rung, number> = { learn: 0, audit: 1, enforce: 2 }
+const strictness: Record<LadderMode, number> = { learn: 0, audit: 1, enforce: 2 }
 
 /**
- * The ladder of a profile moves what its own namespace's rules and labels ask for, and what any rule
- * asks for when the profile is the platform's; a rule of the platform's it may only tighten.
+ * Whether the ladder of a profile may change the mode: of rules and labels of its own namespace, and of any rule
+ * when the profile is in the root namespace; a rule of the root namespace may only be tightened.
  */
-function mayMove(wish: Wish, state: ProfileState, mode: Rung): boolean {
+function mayMove(wish: Wish, state: ProfileState, mode: LadderMode): boolean {
   if (state.namespace === rootNamespace || !wish.platform) return true
   return strictness[mode] >= strictness[wish.mode]
 }
 
 interface Choice {
-  mode: Rung
+  mode: LadderMode
   revision: RevisionState | undefined
   canary: boolean
 }
 
-type RungState = Pick<Choice, 'mode' | 'revision'>
+type ModeState = Pick<Choice, 'mode' | 'revision'>
 
-/** The newest revision of a mode, or the one instead of it. Pure. */
-export function rungState(state: ProfileState, mode: Rung, pinned?: RevisionState): RungState {
+/** Returns the mode with its pinned or newest revision. Pure. */
+export function modeState(
+  state: ProfileState,
+  mode: LadderMode,
+  pinned?: RevisionState
+): ModeState {
   return { mode, revision: pinned ?? (mode === 'learn' ? undefined : state[mode]) }
 }
 
-/** Where a profile's ladder stands for who is no canary; without a ladder in enforce. Pure. */
-export function settledRung(state: ProfileState): RungState {
+/** Returns the mode of pods that are not canaries; enforce without a ladder. Pure. */
+export function settledMode(state: ProfileState): ModeState {
   const { mode, revision } = state.ladder?.canary?.from ?? state.ladder ?? { mode: 'enforce' }
-  return rungState(state, mode, revision)
+  return modeState(state, mode, revision)
 }
 
-function chooseRung(wish: Wish, state: ProfileState, pod: Candidate): Choice {
+function chooseMode(wish: Wish, state: ProfileState, pod: Candidate): Choice {
   const { ladder } = state
   if (ladder === undefined || !mayMove(wish, state, ladder.mode)) {
-    return { ...rungState(state, wish.mode), canary: false }
+    return { ...modeState(state, wish.mode), canary: false }
   }
-  const to = rungState(state, ladder.mode, ladder.revision)
+  const to = modeState(state, ladder.mode, ladder.revision)
   const { canary } = ladder
   if (canary === undefined) return { ...to, canary: false }
-  const from = settledRung(state)
+  const from = settledMode(state)
   if (pod.given !== undefined && pod.given === to.revision?.path) return { ...to, canary: true }
   if (pod.given !== undefined && pod.given === from.revision?.path) {
     return { ...from, canary: false }
@@ -97,7 +101,7 @@ function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
 /**
  * Resolves a wish. A revision is used only when every node that could run the pod has its file; else
  * `whenNotReady` decides.
- * Previous stands in for enforce only: in audit it could refuse what audit promises to let pass.
+ * Previous replaces enforce only: in audit it could deny what audit promises to allow.
  */
 export function resolveWish(
   snapshot: Snapshot,
@@ -120,7 +124,7 @@ export function resolveWish(
     }
   }
   const [profile, state] = known
-  const { mode, revision, canary } = chooseRung(wish, state, pod)
+  const { mode, revision, canary } = chooseMode(wish, state, pod)
   const moved = { ...(mode === wish.mode ? {} : { mode }), ...(canary ? { canary } : {}) }
   if (mode === 'learn') return { ...resolveLearn(snapshot, wish), ...moved }
   if (state.approved && revision !== undefined && reach.has(revision)) {

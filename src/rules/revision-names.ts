@@ -5,7 +5,7 @@ export const digestForm = /^sha256:[0-9a-f]{64}$/
 const nameForm = new RegExp(namePattern)
 const namespaceForm = new RegExp(namespacePattern)
 
-/** `namespace/profile@sha256:…` taken apart; undefined when it is none. */
+/** Parses `namespace/profile@sha256:…`; undefined for other texts. */
 export function namedRevision(text: string): { profile: string; digest: string } | undefined {
   const at = text.lastIndexOf('@')
   const profile = text.slice(0, Math.max(0, at))
@@ -21,7 +21,7 @@ export function profileOfPath(path: string): string | undefined {
   return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`
 }
 
-/** As people read it: `web@3f2a9c01`. */
+/** Returns the short form for people: `web@3f2a9c01`. */
 export function shortRevision(profile: string, digest: string): string {
   const name = profile.slice(profile.indexOf('/') + 1)
   return `${name}@${digest.replace(/^sha256:/, '').slice(0, 8)}`

@@ -1,13 +1,13 @@
 import type { ImageRef } from './image.js'
-import { type Rule, ruleMatches } from './rule.js'
-import type { Labels, Requirement } from './selector.js'
+import { type CompiledRule, ruleMatches } from './rule.js'
+import type { Labels, LabelRequirement } from './selector.js'
 
 /** Finds the rules for a pod without looking at the others: 10,000 rules cost about what one costs. */
 export interface RuleIndex {
   size: number
-  /** Rules that no label, key, namespace or image anchors: they are looked at for every pod. Keep them few. */
+  /** Rules without a label, key, namespace or image to index: they are checked for every pod. Keep them few. */
   unanchored: number
-  /** Whether a rule looks at images: else nobody has to take their names apart. */
+  /** Whether a rule selects images: otherwise their names need not be parsed. */
   usesImages: boolean
   /** Matching rules, the most important first. */
   match(
@@ -15,29 +15,29 @@ export interface RuleIndex {
     namespace: string,
     namespaceLabels: Labels,
     images: readonly ImageRef[]
-  ): Rule[]
+  ): CompiledRule[]
 }
 
-type Table = Map<string, Map<string, Rule[]>>
+type Table = Map<string, Map<string, CompiledRule[]>>
 
 const namespaceNameLabel = 'kubernetes.io/metadata.name'
 
-function put(table: Table, key: string, value: string, rule: Rule): void {
+function put(table: Table, key: string, value: string, rule: CompiledRule): void {
   let values = table.get(key)
-  if (values === undefined) table.set(key, (values = new Map<string, Rule[]>()))
+  if (values === undefined) table.set(key, (values = new Map<string, CompiledRule[]>()))
   const list = values.get(value)
   if (list === undefined) values.set(value, [rule])
   else list.push(rule)
 }
 
-function append(map: Map<string, Rule[]>, key: string, rule: Rule): void {
+function append(map: Map<string, CompiledRule[]>, key: string, rule: CompiledRule): void {
   const list = map.get(key)
   if (list === undefined) map.set(key, [rule])
   else list.push(rule)
 }
 
 /** The namespaces a rule is limited to by name, if it is. */
-function namespacesOf(rule: Rule): ReadonlySet<string> | undefined {
+function namespacesOf(rule: CompiledRule): ReadonlySet<string> | undefined {
   if (!rule.root) return new Set([rule.namespace])
   return rule.namespaceSelector.requirements.find(
     (r) => r.key === namespaceNameLabel && r.operator === 'In'
@@ -45,7 +45,7 @@ function namespacesOf(rule: Rule): ReadonlySet<string> | undefined {
 }
 
 /** How many rules share each `key = value`, namespace and image: the rarest makes the best anchor. */
-function countSharing(rules: readonly Rule[]) {
+function countSharing(rules: readonly CompiledRule[]) {
   const counts = new Map<string, Map<string, number>>()
   const namespaces = new Map<string, number>()
   const images = new Map<string, number>()
@@ -61,7 +61,7 @@ function countSharing(rules: readonly Rule[]) {
     for (const name of rule.images?.repositories ?? [])
       images.set(name, (images.get(name) ?? 0) + 1)
   }
-  const cost = (requirement: Requirement): number => {
+  const cost = (requirement: LabelRequirement): number => {
     let sum = 0
     for (const value of requirement.values) sum += counts.get(requirement.key)?.get(value) ?? 0
     return sum
@@ -78,16 +78,16 @@ function countSharing(rules: readonly Rule[]) {
  * Builds the index. Each rule hangs on one anchor that a pod must have to match it: its rarest
  * `key = value` (or set of values), namespace or image, else a key that must exist, else nothing.
  */
-export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
+export function buildRuleIndex(rules: readonly CompiledRule[]): RuleIndex {
   const usable = rules.filter((rule) => !rule.pod.never && !rule.namespaceSelector.never)
   const { cost, namespaceCost, imageCost } = countSharing(usable)
   const byLabel: Table = new Map()
-  const byKey = new Map<string, Rule[]>()
-  const byNamespace = new Map<string, Rule[]>()
-  const byImage = new Map<string, Rule[]>()
-  const always: Rule[] = []
+  const byKey = new Map<string, CompiledRule[]>()
+  const byNamespace = new Map<string, CompiledRule[]>()
+  const byImage = new Map<string, CompiledRule[]>()
+  const always: CompiledRule[] = []
   for (const rule of usable) {
-    let anchor: Requirement | undefined
+    let anchor: LabelRequirement | undefined
     let best = Number.POSITIVE_INFINITY
     for (const requirement of rule.pod.requirements) {
       if (requirement.operator !== 'In') continue
@@ -123,8 +123,8 @@ export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
     unanchored: always.length,
     usesImages: usable.some((rule) => rule.images !== undefined),
     match(labels, namespace, namespaceLabels, images) {
-      const found: Rule[] = []
-      const consider = (list: readonly Rule[] | undefined): void => {
+      const found: CompiledRule[] = []
+      const consider = (list: readonly CompiledRule[] | undefined): void => {
         if (list === undefined) return
         for (const rule of list) {
           if (ruleMatches(rule, labels, namespace, namespaceLabels, images)) found.push(rule)
@@ -134,7 +134,7 @@ export function buildRuleIndex(rules: readonly Rule[]): RuleIndex {
       consider(byNamespace.get(namespace))
       if (byImage.size > 0) {
         // A rule may name several of the pod's images: it is found once.
-        const named = new Set<Rule>()
+        const named = new Set<CompiledRule>()
         for (const { repository } of images) {
           for (const rule of byImage.get(repository) ?? []) named.add(rule)
         }

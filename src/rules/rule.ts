@@ -4,8 +4,8 @@ import { compileContainers } from './glob.js'
 import { compileImages, type ImageMatcher, type ImageRef } from './image.js'
 import { type CompiledSelector, compileSelector, type Labels, selectorMatches } from './selector.js'
 
-/** A SeccompRule made ready for matching. */
-export interface Rule {
+/** A compiled SeccompRule, ready for matching. */
+export interface CompiledRule {
   /** `<namespace>/<name>`. */
   key: string
   namespace: string
@@ -23,7 +23,7 @@ export interface Rule {
   order: number
 }
 
-/** How much a rule asks for: the more specific of two rules of equal priority wins. */
+/** Specificity of a rule: the more specific of two rules with equal priority wins. */
 function specificity(rule: SeccompRule): number {
   const count = (selector: SeccompRule['spec']['podSelector']) =>
     Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length
@@ -53,14 +53,14 @@ export interface RuleProblem {
 /**
  * Compiles rules into their order of precedence: priority (higher first), then specificity (the number
  * of selector requirements, and one each for `containers` and `images`), then `<namespace>/<name>` in byte order.
- * A rule that is wrong selects nothing and is reported; the others work.
+ * An invalid rule selects nothing and is reported; the other rules work.
  */
 export function compileRules(documents: readonly SeccompRule[]): {
-  rules: Rule[]
+  rules: CompiledRule[]
   problems: RuleProblem[]
 } {
   const problems: RuleProblem[] = []
-  const rules = [...documents].sort(compare).map((document, order): Rule => {
+  const rules = [...documents].sort(compare).map((document, order): CompiledRule => {
     const key = ruleKey(document)
     const namespace = document.metadata.namespace ?? rootNamespace
     const root = namespace === rootNamespace
@@ -105,9 +105,9 @@ export function compileRules(documents: readonly SeccompRule[]): {
   return { rules, problems }
 }
 
-/** Whether the rule applies to a pod with these labels and images in this namespace. The truth that the index must equal. */
+/** Whether the rule applies to a pod with these labels and images in this namespace. The index must give the same result. */
 export function ruleMatches(
-  rule: Rule,
+  rule: CompiledRule,
   labels: Labels,
   namespace: string,
   namespaceLabels: Labels,

@@ -3,15 +3,15 @@ import type { LabelSelector } from '../api/seccomp-rule.js'
 /** Labels as they come out of JSON: own properties only count, so a label may be named `constructor`. */
 export type Labels = Readonly<Record<string, string>>
 
-export interface Requirement {
+export interface LabelRequirement {
   key: string
   operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'
   values: ReadonlySet<string>
 }
 
-/** A metav1.LabelSelector made ready for matching. `never` when it is invalid: it then selects nothing. */
+/** A compiled metav1.LabelSelector. `never` when it is invalid: it then selects nothing. */
 export interface CompiledSelector {
-  requirements: readonly Requirement[]
+  requirements: readonly LabelRequirement[]
   never: boolean
 }
 
@@ -24,7 +24,7 @@ export function compileSelector(
   selector: LabelSelector | undefined,
   field: string
 ): { selector: CompiledSelector; problems: string[] } {
-  const requirements: Requirement[] = []
+  const requirements: LabelRequirement[] = []
   const problems: string[] = []
   for (const [key, value] of Object.entries(selector?.matchLabels ?? {})) {
     requirements.push({ key, operator: 'In', values: new Set([value]) })
@@ -44,7 +44,7 @@ export function compileSelector(
 }
 
 /** Whether one requirement holds; NotIn and DoesNotExist hold where the key is absent. */
-function holds(requirement: Requirement, labels: Labels): boolean {
+function holds(requirement: LabelRequirement, labels: Labels): boolean {
   const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined
   switch (requirement.operator) {
     case 'In':

@@ -8,7 +8,7 @@ import { compileRules, type RuleProblem } from './rule.js'
 import { buildRuleIndex, type RuleIndex } from './rule-index.js'
 import type { Labels } from './selector.js'
 
-export interface SnapshotOptions {
+interface SnapshotOptions {
   /** Also write the annotations that kubelets before 1.27 read; default true. */
   legacyAnnotations: boolean
   /** Namespace that Secco runs in: untouched. */
@@ -19,18 +19,18 @@ export interface SnapshotOptions {
   excludedNamespaces: ReadonlySet<string>
   /** New nodes carry the start-up taint until they have every file; default false. */
   joinTainted: boolean
-  /** `observe`: decisions are told and logged, and no pod is changed, until its namespace is enabled; default enforce. */
+  /** `observe`: decisions are reported and logged, and no pod is changed until its namespace is enabled; default enforce. */
   mode: InstallMode
 }
 
-/** Everything a decision rests on. Immutable: a change makes a new snapshot, swapped in one assignment. */
+/** Everything that a decision depends on. Immutable: a change makes a new snapshot, swapped in one assignment. */
 export interface Snapshot {
   rules: RuleIndex
   /** By `<namespace>/<name>`; see `profileKey`. */
   profiles: ReadonlyMap<string, ProfileState>
-  /** Of two revisions' digests: everything the first lets through, the second does too. False when unsure. */
+  /** Whether the revision of the second digest allows everything that the first allows. False if unknown. */
   within: (inner: string, outer: string) => boolean
-  /** Some profile is tried on a share of its pods: their turns have to be counted. */
+  /** Whether some profile has a canary, so that pods have to be counted. */
   canaries: boolean
   /** Labels of known namespaces, `kubernetes.io/metadata.name` included. */
   namespaces: ReadonlyMap<string, Labels>
@@ -60,7 +60,7 @@ export interface SnapshotSource {
   }
 }
 
-/** A revision whose path is not the one its digest gives is none: no path is ever guessed or empty. */
+/** Whether the path of a revision follows from its digest: a revision with any other path is not used. */
 function trusted(state: ProfileState, revision: RevisionState | undefined): boolean {
   return (
     revision !== undefined &&
@@ -69,12 +69,12 @@ function trusted(state: ProfileState, revision: RevisionState | undefined): bool
   )
 }
 
-/** A ladder with a path that is not its digest's is none: rules count then. */
+/** Returns the ladder unless a path does not match its digest: then the rules apply. */
 function trustedLadder(state: ProfileState, problems: RuleProblem[]): ProfileState['ladder'] {
   const { ladder } = state
   const named = [ladder?.revision, ladder?.canary?.from.revision].filter((one) => one !== undefined)
   if (named.every((one) => trusted(state, one))) return ladder
-  const message = 'ladder: path and digest do not belong together; not used'
+  const message = 'ladder: path and digest do not match; not used'
   problems.push({ rule: profileKey(state.namespace, state.name), message })
   return undefined
 }
@@ -84,7 +84,7 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
   const ladder = trustedLadder(state, problems)
   for (const [name, revision] of Object.entries({ enforce, audit, previous })) {
     if (revision !== undefined && !trusted(state, revision)) {
-      const message = `${name}: path and digest do not belong together; not used`
+      const message = `${name}: path and digest do not match; not used`
       problems.push({ rule: profileKey(state.namespace, state.name), message })
     }
   }

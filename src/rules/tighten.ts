@@ -4,18 +4,18 @@ import type { Snapshot } from './snapshot.js'
 import { type ContainerWishes, strictness, type Wish } from './wishes.js'
 
 /**
- * How much a container may do. `unconfined` is widest; of two revisions the one that lets through no
- * call that the other refuses is not wider; what cannot be compared counts as wider.
+ * How much a container may do. `unconfined` is widest; a revision that allows no
+ * syscall that the other denies is not wider; revisions that cannot be compared count as wider.
  */
 type Width = 'unconfined' | 'runtime-default' | NonNullable<Resolution['revision']>
 
-/** What the layers come to for one container. */
+/** Result of all layers for one container. */
 export interface Tightened {
-  /** undefined: nobody wants anything. */
+  /** undefined: no layer has a wish. */
   resolution: Resolution | undefined
-  /** Rules and labels of the workload's people that would have loosened, and were not followed. */
+  /** Rules and labels of the namespace that would have loosened the result and were ignored. */
   loosening: string[]
-  /** The platform itself enforces (or refuses the pod). */
+  /** Whether the root namespace itself enforces (or rejects the pod). */
   enforcedByRoot: boolean
 }
 
@@ -31,12 +31,12 @@ function isNotWider(snapshot: Snapshot, inner: Width, outer: Width): boolean {
   return inner.digest === outer.digest || snapshot.within(inner.digest, outer.digest)
 }
 
-/** How much a resolution achieves: a fallback is worth what learning is. */
+/** Rates how much a resolution achieves: a fallback counts like learning. */
 function achieved({ outcome, wish, mode = wish.mode }: Resolution): number {
   return outcome === 'assigned' ? strictness[mode] : 0
 }
 
-/** Between two that are not wider: the later one wins when it achieves more, or the same with less. */
+/** Of two resolutions that are not wider, the later wins when it achieves more, or the same with less. */
 function isBetter(snapshot: Snapshot, candidate: Resolution, current: Resolution): boolean {
   const gain = achieved(candidate) - achieved(current)
   if (gain !== 0) return gain > 0
@@ -45,7 +45,7 @@ function isBetter(snapshot: Snapshot, candidate: Resolution, current: Resolution
   return strictness[modeOf(candidate)] > strictness[modeOf(current)]
 }
 
-/** A wish that may not have its revision: what it would get when the revision were not ready. */
+/** Returns the result of a wish that may not use its revision: the same as when the revision is not ready. */
 function withoutRevision({ wish, profile }: Resolution): Resolution {
   const outcome = wish.whenNotReady === 'Deny' ? 'denied' : 'runtime-default'
   return { outcome, reason: 'wider', wish, ...(profile === undefined ? {} : { profile }) }
@@ -84,7 +84,7 @@ export function resolveLayers(
     if (candidate.outcome === 'denied') return { resolution: candidate, loosening, enforcedByRoot }
     const limit: Width = current === undefined ? author : widthOf(current)
     if (!isNotWider(snapshot, widthOf(candidate), limit)) {
-      // Less strict by its own word (learn under an enforcing rule) is no attempt: it is just weaker.
+      // A wish that is less strict by its mode (learn under an enforcing rule) does not try to loosen; it is just weaker.
       if (achieved(candidate) > 0) loosening.push(wish.source)
       current ??= withoutRevision(candidate)
       if (current.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }

@@ -3,7 +3,7 @@ import type { Mode, WhenNotReady } from '../api/seccomp-rule.js'
 import type { ContainerFacts, PodFacts } from './facts.js'
 import { parseImage } from './image.js'
 import { profileKey } from './profile-state.js'
-import type { Rule } from './rule.js'
+import type { CompiledRule } from './rule.js'
 import type { Snapshot } from './snapshot.js'
 
 /**
@@ -16,7 +16,7 @@ export interface Wish {
   source: string
   mode: Mode
   whenNotReady: WhenNotReady
-  /** Profiles that may be meant, the first that exists is; empty when none is named. */
+  /** Candidates for the profile, in order; the first that exists is used. Empty when no profile is named. */
   profiles: readonly string[]
   /**
    * Those of them that the platform's rule did not name with their namespace: their content is the
@@ -24,17 +24,17 @@ export interface Wish {
    */
   bounded: readonly string[]
   matches: (container: Pick<ContainerFacts, 'name' | 'image'>) => boolean
-  /** A rule of the root namespace: the platform's word, which others only tighten. */
+  /** Whether it is a rule of the root namespace, which other layers only tighten. */
   platform: boolean
 }
 
 const validName = new RegExp(namePattern)
 
-/** How strict a mode is. */
+/** Rank of each mode by strictness. */
 export const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
 
 /** Profiles of the pod's own namespace that a root rule means without naming that namespace. */
-function boundedOfRule(rule: Rule, namespace: string): string[] {
+function boundedOfRule(rule: CompiledRule, namespace: string): string[] {
   if (!rule.root || rule.profile === undefined || rule.profile.namespace !== undefined) return []
   return namespace === rule.namespace ? [] : [profileKey(namespace, rule.profile.name)]
 }
@@ -43,7 +43,7 @@ function boundedOfRule(rule: Rule, namespace: string): string[] {
  * A rule's profile is looked for in its own namespace; one of the root namespace also means the
  * profile of that name in the pod's. Outside the root, only the own and the root namespace may be named.
  */
-function profilesOfRule(rule: Rule, namespace: string): string[] {
+function profilesOfRule(rule: CompiledRule, namespace: string): string[] {
   if (rule.profile === undefined) return []
   const { name, namespace: stated } = rule.profile
   if (stated !== undefined) {
@@ -54,12 +54,12 @@ function profilesOfRule(rule: Rule, namespace: string): string[] {
   return rule.root && namespace !== rule.namespace ? [own, profileKey(namespace, name)] : [own]
 }
 
-function matcherOf({ matchesContainer, images }: Rule): Wish['matches'] {
+function matcherOf({ matchesContainer, images }: CompiledRule): Wish['matches'] {
   if (images === undefined) return ({ name }) => matchesContainer(name)
   return ({ name, image }) => matchesContainer(name) && images.matches(parseImage(image))
 }
 
-function wishOfRule(rule: Rule, namespace: string): Wish {
+function wishOfRule(rule: CompiledRule, namespace: string): Wish {
   return {
     source: rule.key,
     mode: rule.mode,
@@ -71,7 +71,7 @@ function wishOfRule(rule: Rule, namespace: string): Wish {
   }
 }
 
-/** The ready-made labels as a wish: with both, the container is learned into the named profile. */
+/** Turns the ready-made labels into a wish: with both labels the container is learned into the named profile. */
 function wishOfLabels(facts: PodFacts): Wish | undefined {
   const own = (key: string): string | undefined =>
     Object.hasOwn(facts.labels, key) ? facts.labels[key] : undefined
@@ -122,7 +122,7 @@ export function wishesFor(
   return { layers, matched }
 }
 
-/** What each layer wants for one container: the platform, then the namespace's rules, then the labels. */
+/** Wishes of each layer for one container: the root namespace, then the namespace's rules, then the labels. */
 export interface ContainerWishes {
   root: Wish | undefined
   /** In the order of their weight; they may tighten what comes before them, never loosen it. */

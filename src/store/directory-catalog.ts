@@ -12,52 +12,108 @@ import type { ObjectRef, StoreEvent, StoreProblem } from './store.js'
 interface Entry {
   kind: Kind
   ref: ObjectRef
-  /** The last sound version: a file that someone is breaking keeps what it said. */
+  /** The last valid version: it stays while the file is broken. */
   object: AnyObject | undefined
   problem: StoreProblem | undefined
   signature: string
 }
 
-/** What the folder holds, kept up to date, and who wants to hear of changes. */
-export interface Catalog {
-  /** Reads what changed since; resolves when it is known. */
-  refresh(): Promise<void>
-  /** The same for one object, after a write of our own. */
-  touch(kind: Kind, ref: ObjectRef): Promise<void>
-  /** Sound objects by namespace and name. They are shared: copy before giving them away. */
-  objects(): AnyObject[]
-  problems(): StoreProblem[]
-  watch(listener: (event: StoreEvent) => void): Promise<() => void>
-  /** Deletes what killed writers left behind. */
-  sweep(ageMs: number): Promise<void>
-  close(): Promise<void>
+/** How soon the catalog reads a change, and how often it scans the folder without one. */
+interface Timing {
+  debounceMs: number
+  pollMs: number
 }
 
-export function createCatalog(
-  root: string,
-  loader: Loader,
-  timing: { debounceMs: number; pollMs: number }
-): Catalog {
-  const entries = new Map<string, Entry>()
-  const misplaced = new Map<string, StoreProblem>()
-  const listeners = new Set<(event: StoreEvent) => void>()
-  let watcher: FolderWatch | undefined
-  let queue: Promise<unknown> = Promise.resolve()
-  let closed = false
+/** DirectoryCatalog holds the objects of a folder, keeps them up to date, and reports changes to listeners. */
+export class DirectoryCatalog {
+  readonly #root: string
+  readonly #loader: Loader
+  readonly #timing: Timing
+  readonly #entries = new Map<string, Entry>()
+  readonly #misplaced = new Map<string, StoreProblem>()
+  readonly #listeners = new Set<(event: StoreEvent) => void>()
+  #watcher: FolderWatch | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+  #closed = false
 
-  /** One reader at a time, so that events come in the order of the versions. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = queue.then(work)
-    queue = turn.catch(() => undefined)
+  constructor(root: string, loader: Loader, timing: Timing) {
+    this.#root = root
+    this.#loader = loader
+    this.#timing = timing
+  }
+
+  /** Reads everything that changed; resolves when the catalog is up to date. */
+  async refresh(): Promise<void> {
+    await this.#inOrder(() => this.#scan())
+  }
+
+  /** Reads one object again, after a write by this process. */
+  async touch(kind: Kind, ref: ObjectRef): Promise<void> {
+    await this.#inOrder(() => this.#read(kind, ref, objectPath(this.#root, kind, ref)))
+  }
+
+  /** Returns the valid objects by namespace and name. They are shared: copy an object before handing it out. */
+  objects(): AnyObject[] {
+    const valid = [...this.#entries].filter(([, entry]) => entry.problem === undefined)
+    valid.sort(([a], [b]) => (a < b ? -1 : 1))
+    return valid.flatMap(([, entry]) => (entry.object === undefined ? [] : [entry.object]))
+  }
+
+  problems(): StoreProblem[] {
+    const broken = [...this.#entries.values()].flatMap((entry) => entry.problem ?? [])
+    return [...this.#misplaced.values(), ...broken].map((problem) => ({ ...problem }))
+  }
+
+  /** Reports everything that exists, then every change. Returns a function that removes the listener. */
+  watch(listener: (event: StoreEvent) => void): Promise<() => void> {
+    return this.#inOrder(async () => {
+      this.#watcher ??= watchFolders((paths) => {
+        if (!this.#closed) void this.#inOrder(() => this.#scanOnly(paths))
+      }, this.#timing)
+      await this.#scan()
+      this.#reportAll(listener)
+      this.#listeners.add(listener)
+      return () => void this.#listeners.delete(listener)
+    })
+  }
+
+  /** Deletes temporary files and locks that killed writers left behind. */
+  async sweep(ageMs: number): Promise<void> {
+    for (const folder of (await listFolder(this.#root)).folders) {
+      await sweepTemporary(folder, ageMs)
+      const names = await readdir(folder).catch((): string[] => [])
+      for (const name of names) if (isLockName(name)) await sweepLock(join(folder, name))
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#watcher?.close()
+    this.#listeners.clear()
+    await this.#queue
+  }
+
+  /** Runs one reader at a time, so that events come in the order of the versions. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work)
+    this.#queue = turn.catch(() => undefined)
     return turn
   }
 
-  function emit(event: StoreEvent): void {
-    for (const listener of listeners) {
+  #reportAll(listener: (event: StoreEvent) => void): void {
+    for (const { object, problem } of this.#entries.values()) {
+      if (object !== undefined) listener({ type: 'applied', object: copyOf(object) })
+      if (problem !== undefined) listener({ type: 'problem', problem })
+    }
+    for (const problem of this.#misplaced.values()) listener({ type: 'problem', problem })
+  }
+
+  #emit(event: StoreEvent): void {
+    for (const listener of this.#listeners) {
       try {
         listener(event.type === 'applied' ? { ...event, object: copyOf(event.object) } : event)
       } catch (error) {
-        // A listener's defect must be seen, and must not stop the others.
+        // A bug in a listener must be visible, and must not stop the other listeners.
         queueMicrotask(() => {
           throw error
         })
@@ -65,17 +121,19 @@ export function createCatalog(
     }
   }
 
-  function forget(path: string, entry: Entry): void {
-    entries.delete(path)
-    if (entry.problem !== undefined) emit({ type: 'resolved', where: path })
-    if (entry.object !== undefined) emit({ type: 'deleted', kind: entry.kind, ref: entry.ref })
+  #forget(path: string, entry: Entry): void {
+    this.#entries.delete(path)
+    if (entry.problem !== undefined) this.#emit({ type: 'resolved', where: path })
+    if (entry.object !== undefined) {
+      this.#emit({ type: 'deleted', kind: entry.kind, ref: entry.ref })
+    }
   }
 
-  async function look(kind: Kind, ref: ObjectRef, path: string): Promise<void> {
-    const loaded = await loader.load(kind, ref)
-    const known = entries.get(path)
+  async #read(kind: Kind, ref: ObjectRef, path: string): Promise<void> {
+    const loaded = await this.#loader.load(kind, ref)
+    const known = this.#entries.get(path)
     if (loaded.state === 'absent') {
-      if (known !== undefined) forget(path, known)
+      if (known !== undefined) this.#forget(path, known)
       return
     }
     if (known?.signature === loaded.signature && loaded.signature !== 'unreadable') return
@@ -86,96 +144,56 @@ export function createCatalog(
       problem: loaded.state === 'problem' ? loaded.problem : undefined,
       signature: loaded.signature
     }
-    entries.set(path, entry)
-    if (entry.problem !== undefined) {
-      if (known?.problem?.message !== entry.problem.message) {
-        emit({ type: 'problem', problem: entry.problem })
-      }
+    this.#entries.set(path, entry)
+    this.#reportChange(path, entry, known)
+  }
+
+  #reportChange(path: string, { object, problem }: Entry, known: Entry | undefined): void {
+    if (problem !== undefined) {
+      if (known?.problem?.message !== problem.message) this.#emit({ type: 'problem', problem })
       return
     }
-    if (known?.problem !== undefined) emit({ type: 'resolved', where: path })
-    if (loaded.state === 'object') emit({ type: 'applied', object: loaded.object })
+    if (known?.problem !== undefined) this.#emit({ type: 'resolved', where: path })
+    if (object !== undefined) this.#emit({ type: 'applied', object })
   }
 
-  function noteMisplaced(found: readonly StoreProblem[]): void {
+  #noteMisplaced(found: readonly StoreProblem[]): void {
     const now = new Map(found.map((problem) => [problem.where, problem]))
-    for (const where of [...misplaced.keys()]) {
+    for (const where of [...this.#misplaced.keys()]) {
       if (now.has(where)) continue
-      misplaced.delete(where)
-      emit({ type: 'resolved', where })
+      this.#misplaced.delete(where)
+      this.#emit({ type: 'resolved', where })
     }
     for (const problem of now.values()) {
-      if (misplaced.get(problem.where)?.message === problem.message) continue
-      misplaced.set(problem.where, problem)
-      emit({ type: 'problem', problem })
+      if (this.#misplaced.get(problem.where)?.message === problem.message) continue
+      this.#misplaced.set(problem.where, problem)
+      this.#emit({ type: 'problem', problem })
     }
   }
 
-  async function scan(): Promise<void> {
-    const listing = await listFolder(root)
-    noteMisplaced(listing.problems)
-    for (const { kind, ref, path } of listing.files) await look(kind, ref, path)
+  async #scan(): Promise<void> {
+    const listing = await listFolder(this.#root)
+    this.#noteMisplaced(listing.problems)
+    for (const { kind, ref, path } of listing.files) await this.#read(kind, ref, path)
     const present = new Set(listing.files.map((file) => file.path))
-    for (const [path, entry] of [...entries]) {
+    for (const [path, entry] of [...this.#entries]) {
       const unknowable = listing.unlisted.some((folder) => path.startsWith(`${folder}/`))
       if (present.has(path) || unknowable) continue
-      // Listed before it was written: look again rather than believe an older listing.
-      await look(entry.kind, entry.ref, path)
+      // The listing may be older than a write: read the file instead of trusting the listing.
+      await this.#read(entry.kind, entry.ref, path)
     }
-    loader.keepOnly(new Set(entries.keys()))
-    watcher?.follow(listing.folders)
+    this.#loader.keepOnly(new Set(this.#entries.keys()))
+    this.#watcher?.follow(listing.folders)
   }
 
-  /** Documents that are known are looked at alone: mostly the change was a write of our own. */
-  async function scanOnly(paths: readonly string[] | undefined): Promise<void> {
-    const known = paths?.map((path) => entries.get(path))
-    if (known === undefined || known.some((entry) => entry === undefined)) return scan()
+  /** Reads only the named documents when all are known: most changes are writes by this process. */
+  async #scanOnly(paths: readonly string[] | undefined): Promise<void> {
+    const known = paths?.map((path) => this.#entries.get(path))
+    if (known === undefined || known.some((entry) => entry === undefined)) return this.#scan()
     for (const entry of known) {
-      if (entry !== undefined)
-        await look(entry.kind, entry.ref, objectPath(root, entry.kind, entry.ref))
-    }
-  }
-
-  return {
-    refresh: () => inTurn(scan),
-    touch: (kind, ref) => inTurn(() => look(kind, ref, objectPath(root, kind, ref))),
-    objects() {
-      const sound = [...entries].filter(([, entry]) => entry.problem === undefined)
-      sound.sort(([a], [b]) => (a < b ? -1 : 1))
-      return sound.flatMap(([, entry]) => (entry.object === undefined ? [] : [entry.object]))
-    },
-    problems() {
-      const broken = [...entries.values()].flatMap((entry) => entry.problem ?? [])
-      return [...misplaced.values(), ...broken].map((problem) => ({ ...problem }))
-    },
-    watch(listener) {
-      return inTurn(async () => {
-        watcher ??= watchFolders((paths) => {
-          if (!closed) void inTurn(() => scanOnly(paths))
-        }, timing)
-        await scan()
-        for (const entry of entries.values()) {
-          if (entry.object !== undefined)
-            listener({ type: 'applied', object: copyOf(entry.object) })
-          if (entry.problem !== undefined) listener({ type: 'problem', problem: entry.problem })
-        }
-        for (const problem of misplaced.values()) listener({ type: 'problem', problem })
-        listeners.add(listener)
-        return () => void listeners.delete(listener)
-      })
-    },
-    async sweep(ageMs) {
-      for (const folder of (await listFolder(root)).folders) {
-        await sweepTemporary(folder, ageMs)
-        const names = await readdir(folder).catch((): string[] => [])
-        for (const name of names) if (isLockName(name)) await sweepLock(join(folder, name))
+      if (entry !== undefined) {
+        await this.#read(entry.kind, entry.ref, objectPath(this.#root, entry.kind, entry.ref))
       }
-    },
-    async close() {
-      closed = true
-      watcher?.close()
-      listeners.clear()
-      await queue
     }
   }
 }

@@ -12,10 +12,10 @@ export interface DocumentCodec {
 }
 
 /**
- * The store's bookkeeping lives in one annotation, not in metadata: an API server refuses to create
- * an object that already has a resourceVersion, and the folder has to be food for `kubectl apply`.
+ * The store's bookkeeping lives in one annotation, not in metadata: an API server rejects the creation of
+ * an object that already has a resourceVersion, and `kubectl apply` must accept the folder.
  */
-export const storeAnnotation = 'secco.dev/store'
+const storeAnnotation = 'secco.dev/store'
 
 interface Bookkeeping {
   resourceVersion?: string
@@ -40,7 +40,7 @@ function parseBookkeeping(text: string | undefined): Bookkeeping {
     }
     return kept
   } catch {
-    // Mangled by hand: it starts anew, the object itself is sound.
+    // The annotation was edited by hand: the bookkeeping starts again, the object itself is valid.
     return {}
   }
 }
@@ -70,7 +70,7 @@ function invalid(where: string, field: string, message: string): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${field} ${message}`, { field })
 }
 
-/** Checks that a document is what its place says it is. INVALID_DOCUMENT names the field. */
+/** Checks that kind, namespace and name of a document match its place. INVALID_DOCUMENT names the field. */
 export function checkPlace<K extends Kind>(
   object: AnyObject,
   kind: K,
@@ -78,12 +78,12 @@ export function checkPlace<K extends Kind>(
   name: string,
   where: string
 ): Objects[K] {
-  if (!isKind(kind, object)) throw invalid(where, 'kind', `must be ${kind}, as its folder says`)
+  if (!isKind(kind, object)) throw invalid(where, 'kind', `must be ${kind} to match its folder`)
   if (object.metadata.namespace !== namespace) {
-    throw invalid(where, 'metadata.namespace', `must be ${namespace}, as its folder says`)
+    throw invalid(where, 'metadata.namespace', `must be ${namespace} to match its folder`)
   }
   if (object.metadata.name !== name) {
-    throw invalid(where, 'metadata.name', `must be ${name}, as its file name says`)
+    throw invalid(where, 'metadata.name', `must be ${name} to match its file name`)
   }
   return object
 }

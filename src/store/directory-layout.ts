@@ -33,14 +33,14 @@ export function checkRef(ref: ObjectRef): void {
   if (!isNamespace(ref.namespace)) {
     throw new SeccoError(
       'INVALID_NAME',
-      `namespace ${JSON.stringify(ref.namespace)} is not a name`,
+      `namespace ${JSON.stringify(ref.namespace)} is not a valid name`,
       {
         field: 'metadata.namespace'
       }
     )
   }
   if (!isObjectName(ref.name)) {
-    throw new SeccoError('INVALID_NAME', `name ${JSON.stringify(ref.name)} is not a name`, {
+    throw new SeccoError('INVALID_NAME', `name ${JSON.stringify(ref.name)} is not a valid name`, {
       field: 'metadata.name'
     })
   }

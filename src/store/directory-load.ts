@@ -9,7 +9,7 @@ import type { AnyObject, Kind, Objects } from '../api/objects.js'
 import type { ObjectRef, StoreProblem } from './store.js'
 
 /** What lies at one place of the folder now. `signature` changes whenever the file does. */
-export type Loaded<K extends Kind = Kind> =
+type Loaded<K extends Kind = Kind> =
   | { state: 'absent' }
   | { state: 'object'; object: Objects[K]; signature: string }
   | { state: 'problem'; problem: StoreProblem; signature: string }

@@ -7,7 +7,7 @@ import type { Kind } from '../api/objects.js'
 import type { ObjectRef, StoreProblem } from './store.js'
 
 /** What the folder's names say, before any document is read. */
-export interface Listing {
+interface Listing {
   files: { kind: Kind; ref: ObjectRef; path: string }[]
   /** Folders to watch, the root among them. */
   folders: string[]
@@ -51,7 +51,7 @@ async function listKind(
     if (!entry.isFile() || !entry.name.endsWith(extension)) {
       report(listing, path, entry, `is ignored: documents here are files named NAME${extension}`)
     } else if (!isObjectName(name)) {
-      report(listing, path, entry, `is ignored: ${JSON.stringify(name)} is not a name`)
+      report(listing, path, entry, `is ignored: ${JSON.stringify(name)} is not a valid name`)
     } else {
       listing.files.push({ kind, ref: { namespace, name }, path })
     }
@@ -71,7 +71,7 @@ export async function listFolder(root: string): Promise<Listing> {
       continue
     }
     if (!isNamespace(entry.name)) {
-      report(listing, path, entry, 'is ignored: it is not the name of a namespace')
+      report(listing, path, entry, 'is ignored: it is not a valid name of a namespace')
       continue
     }
     for (const inner of await entriesOf(path, listing)) {

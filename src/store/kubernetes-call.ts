@@ -20,12 +20,16 @@ export type ApiCall = (
 /** No answer in this time is a failure. */
 const defaultTimeoutMs = 15_000
 
-interface Answer {
+interface ApiResponse {
   status: number
   text: string
 }
 
-function send(url: URL, options: RequestOptions, payload: string | undefined): Promise<Answer> {
+function send(
+  url: URL,
+  options: RequestOptions,
+  payload: string | undefined
+): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
     const start = url.protocol === 'http:' ? httpRequest : httpsRequest
     const outgoing = start(url, options, (incoming) => {
@@ -51,7 +55,7 @@ export function createApiCall(config: KubeConfig): ApiCall {
     'https:': new Agent({ keepAlive: true })
   }
 
-  async function ask(...[method, path, given = {}]: Parameters<ApiCall>): Promise<Answer> {
+  async function ask(...[method, path, given = {}]: Parameters<ApiCall>): Promise<ApiResponse> {
     const cluster = config.getCurrentCluster()
     if (cluster === null)
       throw new SeccoError('INVALID_DOCUMENT', 'the kubeconfig names no cluster')
@@ -96,7 +100,7 @@ export function createApiCall(config: KubeConfig): ApiCall {
 /** Objects per page of a list. */
 const pageSize = 500
 
-interface Page {
+interface ListPage {
   items?: RawObject[] | null
   metadata: { resourceVersion?: string; continue?: string }
 }
@@ -110,7 +114,7 @@ export async function listCollection(
   const items: RawObject[] = []
   for (let next = ''; ; ) {
     const query = { ...narrow, limit: pageSize, ...(next === '' ? {} : { continue: next }) }
-    const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as Page
+    const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as ListPage
     // No spreading: a page of 500 is small, but the list it joins need not be.
     for (const item of page.items ?? []) items.push(item)
     next = page.metadata.continue ?? ''

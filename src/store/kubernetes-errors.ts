@@ -29,8 +29,8 @@ function codeOf(status: number): ErrorCode {
 
 const hints: Partial<Record<ErrorCode, string>> = {
   UNAUTHENTICATED: 'check the kubeconfig or the ServiceAccount token',
-  FORBIDDEN: 'the identity lacks a role: see manifests/ for the roles that Secco needs',
-  UNAVAILABLE: 'the API server did not answer: it is retried'
+  FORBIDDEN: 'grant the identity the roles that Secco needs: see manifests/',
+  UNAVAILABLE: 'check that the API server runs; Secco retries'
 }
 
 /** HTTP status of a refusal by the API server; undefined when it was not reached. */

@@ -12,21 +12,14 @@ import {
 import type { AnyObject, Kind, Objects } from '../api/objects.js'
 import type { ObjectRef, StoreEvent, StoreProblem } from './store.js'
 
-export interface MirrorOptions {
+interface MirrorOptions {
   config: KubeConfig
   list: (kind: Kind) => Promise<{ items: RawObject[]; resourceVersion: string }>
-  /** @throws SeccoError when the object is not what its schema says. */
+  /** @throws SeccoError when the object does not match its schema. */
   read: <K extends Kind>(kind: K, raw: unknown) => Objects[K]
   onWatch?: (kind: Kind, event: ReflectorEvent, error?: unknown) => void
-  /** Nothing is listed before somebody watches: a person may read some objects, and not all of them. */
+  /** Lists nothing before the first watch: a person may have the right to read some objects only. */
   lazy?: boolean
-}
-
-/** A copy of all objects, kept true by one reflector per kind from the first watcher on. */
-export interface Mirror {
-  watch(listener: (event: StoreEvent) => void): Promise<() => void>
-  problems(): StoreProblem[]
-  stop(): void
 }
 
 const keyOf = (kind: Kind, { namespace, name }: ObjectRef): string => `${kind} ${namespace}/${name}`
@@ -36,95 +29,107 @@ const refOf = ({ metadata }: RawObject): ObjectRef => ({
   name: metadata.name
 })
 
-export async function createMirror(options: MirrorOptions): Promise<Mirror> {
-  const objects = new Map<string, { kind: Kind; ref: ObjectRef; object: AnyObject }>()
-  const problems = new Map<string, StoreProblem>()
-  const listeners = new Set<(event: StoreEvent) => void>()
-  const reflectors: Reflector[] = []
+/** KubernetesMirror holds a copy of all objects; one reflector per kind updates it from the first listener on. */
+export class KubernetesMirror {
+  readonly #options: MirrorOptions
+  readonly #objects = new Map<string, { kind: Kind; ref: ObjectRef; object: AnyObject }>()
+  readonly #problems = new Map<string, StoreProblem>()
+  readonly #listeners = new Set<(event: StoreEvent) => void>()
+  readonly #reflectors: Reflector[] = []
+  #starting: Promise<void> | undefined
 
-  const tell = (event: StoreEvent): void => {
-    for (const listener of [...listeners]) listener(event)
+  constructor(options: MirrorOptions) {
+    this.#options = options
   }
 
-  function forget(kind: Kind, ref: ObjectRef): void {
-    const key = keyOf(kind, ref)
-    if (problems.delete(key)) tell({ type: 'resolved', where: key })
-    if (objects.delete(key)) tell({ type: 'deleted', kind, ref })
-  }
-
-  function take(kind: Kind, raw: RawObject): void {
-    const ref = refOf(raw)
-    const key = keyOf(kind, ref)
+  /** Lists every kind once unless the mirror is lazy, so that opening a store that cannot be read fails at once. */
+  async check(): Promise<void> {
+    if (this.#options.lazy === true) return
     try {
-      const object = options.read(kind, raw)
-      if (problems.delete(key)) tell({ type: 'resolved', where: key })
-      const before = objects.get(key)?.object
-      if (before !== undefined && isDeepStrictEqual(before, object)) return
-      objects.set(key, { kind, ref, object })
-      tell({ type: 'applied', object: structuredClone(object) })
+      await Promise.all(kinds.map(async (kind) => this.#options.list(kind)))
     } catch (error) {
-      // What it was before no longer holds: it is as if it were not there, and it is said.
-      const { message } = toSeccoError(error)
-      const problem = { where: key, message }
-      problems.set(key, problem)
-      if (objects.delete(key)) tell({ type: 'deleted', kind, ref })
-      tell({ type: 'problem', problem })
-    }
-  }
-
-  function takeList(kind: Kind, items: RawObject[]): void {
-    const present = new Set(items.map((raw) => keyOf(kind, refOf(raw))))
-    for (const [key, { ref, ...known }] of [...objects]) {
-      if (known.kind === kind && !present.has(key)) forget(kind, ref)
-    }
-    for (const key of [...problems.keys()]) {
-      if (key.startsWith(`${kind} `) && !present.has(key) && problems.delete(key)) {
-        tell({ type: 'resolved', where: key })
-      }
-    }
-    for (const raw of items) take(kind, raw)
-  }
-
-  let starting: Promise<void> | undefined
-  async function start(): Promise<void> {
-    for (const kind of kinds) {
-      reflectors.push(
-        startReflector({
-          config: options.config,
-          path: `/apis/${apiVersion}/${pluralOf[kind]}`,
-          list: () => options.list(kind),
-          onList: (items) => takeList(kind, items),
-          onChange: (type, object) =>
-            type === 'DELETED' ? forget(kind, refOf(object)) : take(kind, object),
-          onEvent: (event, error) => options.onWatch?.(kind, event, error)
-        })
-      )
-    }
-    await Promise.all(reflectors.map(async ({ ready }) => ready))
-  }
-
-  // A program that opens a store wants to know at once that it cannot be read.
-  if (options.lazy !== true) {
-    await Promise.all(kinds.map(async (kind) => options.list(kind))).catch((error: unknown) => {
       throw error instanceof SeccoError ? error : toSeccoError(error)
+    }
+  }
+
+  /** Reports everything that exists, then every change. Returns a function that removes the listener. */
+  async watch(listener: (event: StoreEvent) => void): Promise<() => void> {
+    this.#starting ??= this.#start()
+    await this.#starting
+    for (const { object } of this.#objects.values()) {
+      listener({ type: 'applied', object: structuredClone(object) })
+    }
+    for (const problem of this.#problems.values()) listener({ type: 'problem', problem })
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  problems(): StoreProblem[] {
+    return [...this.#problems.values()]
+  }
+
+  stop(): void {
+    for (const reflector of this.#reflectors) reflector.stop()
+    this.#listeners.clear()
+  }
+
+  async #start(): Promise<void> {
+    for (const kind of kinds) this.#reflectors.push(this.#reflect(kind))
+    await Promise.all(this.#reflectors.map(async ({ ready }) => ready))
+  }
+
+  #reflect(kind: Kind): Reflector {
+    return startReflector({
+      config: this.#options.config,
+      path: `/apis/${apiVersion}/${pluralOf[kind]}`,
+      list: () => this.#options.list(kind),
+      onList: (items) => this.#replaceAll(kind, items),
+      onChange: (type, object) =>
+        type === 'DELETED' ? this.#forget(kind, refOf(object)) : this.#update(kind, object),
+      onEvent: (event, error) => this.#options.onWatch?.(kind, event, error)
     })
   }
 
-  return {
-    async watch(listener) {
-      starting ??= start()
-      await starting
-      for (const { object } of objects.values()) {
-        listener({ type: 'applied', object: structuredClone(object) })
-      }
-      for (const problem of problems.values()) listener({ type: 'problem', problem })
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    problems: () => [...problems.values()],
-    stop() {
-      for (const reflector of reflectors) reflector.stop()
-      listeners.clear()
+  #emit(event: StoreEvent): void {
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+
+  #forget(kind: Kind, ref: ObjectRef): void {
+    const key = keyOf(kind, ref)
+    if (this.#problems.delete(key)) this.#emit({ type: 'resolved', where: key })
+    if (this.#objects.delete(key)) this.#emit({ type: 'deleted', kind, ref })
+  }
+
+  #update(kind: Kind, raw: RawObject): void {
+    const ref = refOf(raw)
+    const key = keyOf(kind, ref)
+    try {
+      const object = this.#options.read(kind, raw)
+      if (this.#problems.delete(key)) this.#emit({ type: 'resolved', where: key })
+      const before = this.#objects.get(key)?.object
+      if (before !== undefined && isDeepStrictEqual(before, object)) return
+      this.#objects.set(key, { kind, ref, object })
+      this.#emit({ type: 'applied', object: structuredClone(object) })
+    } catch (error) {
+      // The former version is no longer valid: the object counts as deleted, and the problem is reported.
+      const { message } = toSeccoError(error)
+      const problem = { where: key, message }
+      this.#problems.set(key, problem)
+      if (this.#objects.delete(key)) this.#emit({ type: 'deleted', kind, ref })
+      this.#emit({ type: 'problem', problem })
     }
+  }
+
+  #replaceAll(kind: Kind, items: RawObject[]): void {
+    const present = new Set(items.map((raw) => keyOf(kind, refOf(raw))))
+    for (const [key, { ref, ...known }] of [...this.#objects]) {
+      if (known.kind === kind && !present.has(key)) this.#forget(kind, ref)
+    }
+    for (const key of [...this.#problems.keys()]) {
+      if (key.startsWith(`${kind} `) && !present.has(key) && this.#problems.delete(key)) {
+        this.#emit({ type: 'resolved', where: key })
+      }
+    }
+    for (const raw of items) this.#update(kind, raw)
   }
 }

@@ -18,13 +18,14 @@ const group = apiGroup
 const version = apiVersion.slice(apiGroup.length + 1)
 /** Objects per page of a list. */
 const pageSize = 500
-/** Somebody else's write between our read and ours: read again and try so often. */
+/** How often an update is tried when another client writes between our read and our write. */
 const attempts = 20
 
 const applyPatch = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply)
 const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch)
 
-interface Page {
+/** One page of a list. */
+interface ListPage {
   items: RawObject[]
   metadata: { resourceVersion?: string; continue?: string }
 }
@@ -33,7 +34,7 @@ function place(kind: Kind, ref: ObjectRef) {
   return { group, version, plural: pluralOf[kind], ...ref }
 }
 
-/** What the API server adds for itself is not part of a document. */
+/** Returns the object without what the API server adds for itself (managedFields). */
 export function readObject<K extends Kind>(kind: K, raw: unknown): Objects[K] {
   const { metadata, ...rest } = raw as RawObject
   const kept: RawObject['metadata'] & { managedFields?: unknown } = { ...metadata }
@@ -42,8 +43,8 @@ export function readObject<K extends Kind>(kind: K, raw: unknown): Objects[K] {
   return validateObject(object, `${kind} ${kept.namespace ?? ''}/${kept.name}`) as Objects[K]
 }
 
-/** A document as server-side apply wants it: what we want, nothing of the server's, no status. */
-function wishOf(object: AnyObject): object {
+/** Returns the document for server-side apply: only our fields, without the server's and without status. */
+function appliedDocument(object: AnyObject): object {
   const { name, namespace, labels, annotations, resourceVersion } = object.metadata
   return {
     apiVersion,
@@ -66,7 +67,7 @@ interface Members {
 const isMembers = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** `after` as a merge patch (RFC 7396) of `before`: null in the place of every member that goes. */
+/** Returns `after` as a merge patch (RFC 7396) of `before`, with null for every member that is removed. */
 function patchOf(before: Members, after: Members): { patch: Members; removes: boolean } {
   const gone = Object.keys(before).filter((key) => after[key] === undefined)
   const patch: Members = Object.fromEntries(gone.map((key) => [key, null]))
@@ -80,40 +81,51 @@ function patchOf(before: Members, after: Members): { patch: Members; removes: bo
   return { patch, removes }
 }
 
-/** The objects alone: what is asked of the API server is asked as whom the configuration says. */
-export type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete'> & {
+/** Reads and writes of single objects, with the identity of the configuration. */
+type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete'> & {
   listRaw: (kind: Kind) => Promise<{ items: RawObject[]; resourceVersion: string }>
 }
 
-/**
- * Reads and writes of single objects. Metadata and spec are written by server-side apply with our field
- * manager (KEP-555), status by replacing it; `update` is optimistic: read, change, write with the version
- * read, again after a conflict. Spec and status are two writes, spec first. Server-side apply leaves what
- * another manager owns (kubectl, a GitOps tool), so that where a member of the spec goes, the spec is patched
- * first: a spec without what was to go is not the one that was approved.
- */
-export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): KubernetesObjects {
-  const api = config.makeApiClient(CustomObjectsApi)
+/** The parts of an object that server-side apply writes. */
+const appliedParts = ({ spec, metadata: { labels, annotations } }: AnyObject) => [
+  spec,
+  labels,
+  annotations
+]
 
-  async function call<T>(what: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw fromApiServer(error, what)
-    }
+async function call<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw fromApiServer(error, what)
+  }
+}
+
+function described(kind: Kind, { namespace, name }: ObjectRef): string {
+  return `${kind} ${namespace}/${name}`
+}
+
+/** ObjectClient sends the requests for single objects to the API server. */
+class ObjectClient {
+  readonly #api: CustomObjectsApi
+  readonly #fieldManager: string
+
+  constructor(api: CustomObjectsApi, fieldManager: string) {
+    this.#api = api
+    this.#fieldManager = fieldManager
   }
 
-  async function listRaw(kind: Kind): Promise<{ items: RawObject[]; resourceVersion: string }> {
+  async list(kind: Kind): Promise<{ items: RawObject[]; resourceVersion: string }> {
     const items: RawObject[] = []
     let next: string | undefined
     for (;;) {
       const where = { group, version, resourcePlural: pluralOf[kind], limit: pageSize }
       const page = (await call(`list ${pluralOf[kind]}`, () =>
-        api.listCustomObjectForAllNamespaces({
+        this.#api.listCustomObjectForAllNamespaces({
           ...where,
           ...(next === undefined ? {} : { _continue: next })
         })
-      )) as Page
+      )) as ListPage
       items.push(...page.items)
       next = page.metadata.continue
       if (next === undefined || next === '') {
@@ -122,31 +134,73 @@ export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): K
     }
   }
 
-  async function read<K extends Kind>(kind: K, ref: ObjectRef): Promise<Objects[K] | undefined> {
+  async get<K extends Kind>(kind: K, ref: ObjectRef): Promise<Objects[K] | undefined> {
     checkRef(ref)
     try {
-      return readObject(kind, await api.getNamespacedCustomObject(place(kind, ref)))
+      return readObject(kind, await this.#api.getNamespacedCustomObject(place(kind, ref)))
     } catch (error) {
       if (httpStatus(error) === 404) return undefined
-      throw fromApiServer(error, `${kind} ${ref.namespace}/${ref.name}`)
+      throw fromApiServer(error, described(kind, ref))
     }
   }
 
-  async function create<K extends Kind>(
+  async apply<K extends Kind>(kind: K, object: Objects[K]): Promise<Objects[K]> {
+    const ref = { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
+    checkRef(ref)
+    validateObject(object, described(kind, ref))
+    const existing = await this.get(kind, ref)
+    if (existing !== undefined || object.metadata.resourceVersion === undefined) {
+      return this.#patch(kind, ref, object, existing)
+    }
+    const metadata = { ...object.metadata }
+    delete metadata.resourceVersion
+    return this.#create(kind, ref, appliedDocument({ ...object, metadata }))
+  }
+
+  async update<K extends Kind>(
     kind: K,
     ref: ObjectRef,
-    body: object
+    change: (object: Objects[K]) => Objects[K]
   ): Promise<Objects[K]> {
+    for (let attempt = 1; ; attempt++) {
+      const existing = await this.get(kind, ref)
+      if (existing === undefined) throw new SeccoError('NOT_FOUND', `no ${described(kind, ref)}`)
+      const changed = change(structuredClone(existing))
+      if (isDeepStrictEqual(existing, changed)) return existing
+      validateObject(changed, described(kind, ref))
+      try {
+        return await this.#replace(kind, ref, existing, changed)
+      } catch (error) {
+        const retry = error instanceof SeccoError && error.code === 'CONFLICT'
+        if (!retry || attempt === attempts) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt))
+    }
+  }
+
+  async delete(kind: Kind, ref: ObjectRef): Promise<boolean> {
+    checkRef(ref)
+    try {
+      await this.#api.deleteNamespacedCustomObject(place(kind, ref))
+      return true
+    } catch (error) {
+      if (httpStatus(error) === 404) return false
+      throw fromApiServer(error, `delete ${described(kind, ref)}`)
+    }
+  }
+
+  async #create<K extends Kind>(kind: K, ref: ObjectRef, body: object): Promise<Objects[K]> {
     const { namespace } = ref
+    const fieldManager = this.#fieldManager
     const where = { group, version, plural: pluralOf[kind], namespace, fieldManager, body }
-    const made: unknown = await call(`create ${kind} ${namespace}/${ref.name}`, () =>
-      api.createNamespacedCustomObject(where)
+    const made: unknown = await call(`create ${described(kind, ref)}`, () =>
+      this.#api.createNamespacedCustomObject(where)
     )
     return readObject(kind, made)
   }
 
-  /** Writes the spec when a member of it goes. @returns the version to go on from */
-  async function removeMembers<K extends Kind>(
+  /** Writes the spec if the change removes a member of it. Returns the version for the next write. */
+  async #removeMembers<K extends Kind>(
     kind: K,
     ref: ObjectRef,
     existing: Objects[K],
@@ -156,104 +210,71 @@ export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): K
     const { patch, removes } = patchOf({ ...existing.spec }, { ...object.spec })
     if (!removes) return resourceVersion
     const metadata = resourceVersion === undefined ? {} : { resourceVersion }
-    const where = { ...place(kind, ref), body: { metadata, spec: patch }, fieldManager }
-    const patched: unknown = await call(`update ${kind} ${ref.namespace}/${ref.name}`, () =>
-      api.patchNamespacedCustomObject(where, mergePatch)
+    const body = { metadata, spec: patch }
+    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager }
+    const patched: unknown = await call(`update ${described(kind, ref)}`, () =>
+      this.#api.patchNamespacedCustomObject(where, mergePatch)
     )
     return resourceVersion && readObject(kind, patched).metadata.resourceVersion
   }
 
-  async function applyExisting<K extends Kind>(
+  async #patch<K extends Kind>(
     kind: K,
     ref: ObjectRef,
     wanted: Objects[K],
     existing: Objects[K] | undefined
-  ) {
+  ): Promise<Objects[K]> {
     const resourceVersion =
       existing === undefined
         ? wanted.metadata.resourceVersion
-        : await removeMembers(kind, ref, existing, wanted)
+        : await this.#removeMembers(kind, ref, existing, wanted)
     const metadata = { ...wanted.metadata, ...(resourceVersion && { resourceVersion }) }
-    const body = wishOf({ ...wanted, metadata })
-    const where = { ...place(kind, ref), body, fieldManager, force: true }
-    const applied: unknown = await call(`apply ${kind} ${ref.namespace}/${ref.name}`, () =>
-      api.patchNamespacedCustomObject(where, applyPatch)
+    const body = appliedDocument({ ...wanted, metadata })
+    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager, force: true }
+    const applied: unknown = await call(`apply ${described(kind, ref)}`, () =>
+      this.#api.patchNamespacedCustomObject(where, applyPatch)
     )
     return readObject(kind, applied)
   }
 
-  /** Writes what `changed` has beyond `existing`, each part with the version it was read with. */
-  async function replace<K extends Kind>(
+  /** Writes the parts in which `changed` differs from `existing`, each with the version that was read. */
+  async #replace<K extends Kind>(
     kind: K,
     ref: ObjectRef,
     existing: Objects[K],
     changed: Objects[K]
-  ) {
+  ): Promise<Objects[K]> {
     let written = existing
-    const what = `update ${kind} ${ref.namespace}/${ref.name}`
-    const main = (object: Objects[K]) => [
-      object.spec,
-      object.metadata.labels,
-      object.metadata.annotations
-    ]
-    if (!isDeepStrictEqual(main(existing), main(changed))) {
-      // Applied, not replaced: one owner for what we write, so that a later apply can take it away.
+    if (!isDeepStrictEqual(appliedParts(existing), appliedParts(changed))) {
+      // Applied, not replaced: our field manager owns what we write, so that a later apply can remove it.
       const { resourceVersion } = existing.metadata
       const metadata = { ...changed.metadata, ...(resourceVersion && { resourceVersion }) }
-      written = await applyExisting(kind, ref, { ...changed, metadata }, existing)
+      written = await this.#patch(kind, ref, { ...changed, metadata }, existing)
     }
-    if (!isDeepStrictEqual(existing.status, changed.status)) {
-      const body = { ...written, status: changed.status ?? {} }
-      const where = { ...place(kind, ref), body, fieldManager }
-      written = readObject(
-        kind,
-        await call(what, () => api.replaceNamespacedCustomObjectStatus(where))
-      )
-    }
-    return written
+    if (isDeepStrictEqual(existing.status, changed.status)) return written
+    const body = { ...written, status: changed.status ?? {} }
+    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager }
+    const replaced: unknown = await call(`update ${described(kind, ref)}`, () =>
+      this.#api.replaceNamespacedCustomObjectStatus(where)
+    )
+    return readObject(kind, replaced)
   }
+}
 
+/**
+ * Reads and writes single objects. Server-side apply with our field manager (KEP-555) writes metadata and
+ * spec, a replace writes status. `update` is optimistic: it reads, changes, writes with the version that it
+ * read, and retries after a conflict. Spec and status are two writes, spec first. Server-side apply keeps what
+ * another manager owns (kubectl, a GitOps tool). If a change removes a member of the spec, the spec is therefore
+ * patched first: a spec that still has the member is not the one that was approved.
+ */
+export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): KubernetesObjects {
+  const client = new ObjectClient(config.makeApiClient(CustomObjectsApi), fieldManager)
   return {
-    listRaw,
-    get: read,
-    async apply(kind, object) {
-      const ref = { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
-      checkRef(ref)
-      validateObject(object, `${kind} ${ref.namespace}/${ref.name}`)
-      const existing = await read(kind, ref)
-      if (existing !== undefined || object.metadata.resourceVersion === undefined)
-        return applyExisting(kind, ref, object, existing)
-      const metadata = { ...object.metadata }
-      delete metadata.resourceVersion
-      return create(kind, ref, wishOf({ ...object, metadata }))
-    },
-    async update(kind, ref, change) {
-      for (let attempt = 1; ; attempt++) {
-        const existing = await read(kind, ref)
-        if (existing === undefined) {
-          throw new SeccoError('NOT_FOUND', `no ${kind} ${ref.namespace}/${ref.name}`)
-        }
-        const changed = change(structuredClone(existing))
-        if (isDeepStrictEqual(existing, changed)) return existing
-        validateObject(changed, `${kind} ${ref.namespace}/${ref.name}`)
-        try {
-          return await replace(kind, ref, existing, changed)
-        } catch (error) {
-          const again = error instanceof SeccoError && error.code === 'CONFLICT'
-          if (!again || attempt === attempts) throw error
-        }
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt))
-      }
-    },
-    async delete(kind, ref) {
-      checkRef(ref)
-      try {
-        await api.deleteNamespacedCustomObject(place(kind, ref))
-        return true
-      } catch (error) {
-        if (httpStatus(error) === 404) return false
-        throw fromApiServer(error, `delete ${kind} ${ref.namespace}/${ref.name}`)
-      }
-    }
+    listRaw: (kind) => client.list(kind),
+    get: (kind, ref) => client.get(kind, ref),
+    apply: (kind, object) => client.apply(kind, object),
+    update: (kind, ref, change) => client.update(kind, ref, change),
+    delete: (kind, ref) => client.delete(kind, ref)
   }
 }

@@ -1,7 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node'
-import { apiVersion } from '../api/names.js'
-import { kinds, pluralOf } from './directory-layout.js'
-import { createMirror } from './kubernetes-mirror.js'
+import { KubernetesMirror } from './kubernetes-mirror.js'
 import { kubernetesObjects, readObject } from './kubernetes-objects.js'
 import type { ReflectorEvent } from './kubernetes-reflector.js'
 import type { Kind } from '../api/objects.js'
@@ -11,27 +9,28 @@ export interface KubernetesStoreOptions {
   config: KubeConfig
   /** Field manager of our writes (server-side apply). */
   fieldManager?: string
-  /** Told of everything that the watches go through; for metrics. */
+  /** Receives every event of the watches; for metrics. */
   onWatch?: (kind: Kind, event: ReflectorEvent, error?: unknown) => void
   /** For a person's one question or change, who may read some objects only: opening reads nothing. */
   lazy?: boolean
 }
 
 /**
- * The Kubernetes API as a store: the same contract as the folder. Reads and writes go to the API
- * server (kubernetes-objects.ts), watches are kept alive by a supervisor each.
- * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID_DOCUMENT (the API server's words),
- * UNAVAILABLE; INVALID_NAME before anything is asked.
+ * Opens the Kubernetes API as a store, with the same contract as the folder. Reads and writes go to the API
+ * server (kubernetes-objects.ts); one reflector per kind keeps a watch alive.
+ * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID_DOCUMENT (with the API server's message),
+ * UNAVAILABLE; INVALID_NAME before any request.
  */
 export async function openKubernetesStore(options: KubernetesStoreOptions): Promise<Store> {
   const { listRaw, ...objects } = kubernetesObjects(options.config, options.fieldManager)
-  const mirror = await createMirror({
+  const mirror = new KubernetesMirror({
     config: options.config,
     list: listRaw,
     read: readObject,
     lazy: options.lazy === true,
     ...(options.onWatch === undefined ? {} : { onWatch: options.onWatch })
   })
+  await mirror.check()
 
   return {
     async list(kind) {
@@ -54,6 +53,3 @@ export async function openKubernetesStore(options: KubernetesStoreOptions): Prom
     }
   }
 }
-
-/** API paths of everything that is kept, for RBAC and tests. */
-export const collectionPaths = kinds.map((kind) => `/apis/${apiVersion}/${pluralOf[kind]}`)

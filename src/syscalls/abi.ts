@@ -1,4 +1,4 @@
-/** The syscall ABIs that Secco tells apart (DESIGN: "Per ABI"; seccomp(2), AUDIT_ARCH_*). */
+/** The syscall ABIs that Secco distinguishes (DESIGN: "Per ABI"; seccomp(2), AUDIT_ARCH_*). */
 export const abis = ['x86_64', 'i386', 'x32', 'aarch64'] as const
 export type Abi = (typeof abis)[number]
 
@@ -9,8 +9,6 @@ export const scmpArchOf = {
   x32: 'SCMP_ARCH_X32',
   aarch64: 'SCMP_ARCH_AARCH64'
 } as const satisfies Record<Abi, string>
-
-export type ScmpArch = (typeof scmpArchOf)[Abi]
 
 /** Every ABI that a kernel of this machine architecture (`uname -m`) may serve. */
 export function abisOfMachine(machine: string): Abi[] {

@@ -42,7 +42,7 @@ export function fromBitmap(abi: Abi, bitmap: string): string[] {
   return names.sort()
 }
 
-/** Both bitmaps together: commutative, associative, idempotent. */
+/** Returns the union of two bitmaps: commutative, associative, idempotent. */
 export function unionBitmaps(left: string, right: string): string {
   const bytes = new Uint8Array(mostNumbers / 8)
   for (const bitmap of [left, right]) {

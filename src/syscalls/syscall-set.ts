@@ -9,7 +9,7 @@ export type SyscallCounts = Partial<Record<Abi, Record<string, number>>>
 /** A set of syscall names per ABI, each list sorted (code-unit order) and without repetition. */
 export type SyscallSet = Partial<Record<Abi, string[]>>
 
-/** The names of what was counted at least once. */
+/** Returns the names that were counted at least once. */
 export function setOfCounts(counts: SyscallCounts): SyscallSet {
   const set: SyscallSet = {}
   for (const [abi, byName] of Object.entries(counts) as [Abi, Record<string, number>][]) {
@@ -37,7 +37,7 @@ export function unionSets(...sets: readonly SyscallSet[]): SyscallSet {
   return result
 }
 
-/** What `left` has and `right` lacks, per ABI. */
+/** Returns the names that `left` has and `right` lacks, per ABI. */
 export function subtractSets(left: SyscallSet, right: SyscallSet): SyscallSet {
   const result: SyscallSet = {}
   for (const [abi, names] of Object.entries(left) as [Abi, string[]][]) {

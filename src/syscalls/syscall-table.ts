@@ -22,7 +22,7 @@ export function syscallName(abi: Abi, nr: number): string {
 }
 
 /** An ABI's names as they are sorted, by code unit, and the place of each number's among them; -1: it has no name. */
-export interface NameOrder {
+interface NameOrder {
   names: readonly string[]
   rankOf: Int16Array
 }

@@ -129,7 +129,7 @@ test('kubectl and the custom resources', { skip, timeout: 300_000 }, async (t) =
     for (const field of ['extends', 'workload', 'seccomp', 'learn', 'promote']) {
       t.match(spec, new RegExp(`^ +${field}\\b`, 'm'))
     }
-    t.match(flat(spec), /what people want: where to learn from, what is approved/)
+    t.match(flat(spec), /the desired state: where to learn from, what is approved/)
     t.match(flat(spec), /whose containers are learned into this profile/)
     t.match(await ok(['explain', 'seccomprule.spec.whenNotReady']), /ENUM:\n +RuntimeDefault/)
     t.match(

@@ -699,7 +699,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     })
     t.match(
       warned.warnings.join('\n'),
-      /shop\/loosen is not followed.*\n.*label secco.dev\/profile is not followed/
+      /shop\/loosen is ignored.*\n.*label secco.dev\/profile is ignored/
     )
     const pod = warned.body as unknown as {
       spec: { containers: { securityContext: { seccompProfile: Json } }[] }
@@ -710,7 +710,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     for (const localhostProfile of ['secco/../../etc/x.json', 'secco/shop/lax/newest.json']) {
       const answer = await create({ app: 'nobody' }, { type: 'Localhost', localhostProfile })
       t.ok(answer.status >= 400, `${localhostProfile}: ${answer.status}`)
-      t.match(answer.body['message'], /no path that Secco writes/)
+      t.match(answer.body['message'], /not a path that Secco writes/)
     }
     const text = await metrics()
     t.match(text, /^secco_admission_loosening_total [1-9]/m)

@@ -21,7 +21,7 @@ import {
 import { buildRootfs } from '../../cli/walk-through/rootfs.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { parseFilter } from '../../src/seccomp/filter/cbpf.js'
-import { compareFilter, namesLetThrough } from '../../src/seccomp/filter/filter-compare.js'
+import { compareFilter, allowedNames } from '../../src/seccomp/filter/filter-compare.js'
 import { renderLearn } from '../../src/seccomp/render/render.js'
 import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
 import { servers as allServers } from '../bench/enforced/servers.js'
@@ -148,7 +148,7 @@ test('real servers: learned once, enforced every time', {
           const own = compareFilter(filter, profile, { abis, skipped })
           t.same(own.differences, [], 'it is the profile, call by call')
           t.ok(own.same && own.asked > 1500, `${own.asked} calls asked, arguments among them`)
-          const [left = 'read'] = namesLetThrough(filter, abis[0] ?? 'x86_64')
+          const [left = 'read'] = allowedNames(filter, abis[0] ?? 'x86_64')
           const less = withoutCall(profile, left)
           const { same, differences } = compareFilter(filter, less, { abis, skipped })
           t.notOk(same, `a profile without ${left} is told apart`)

@@ -277,7 +277,7 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   )
 }
 
-/** `secco doctor --kubeconfig`: green on a cluster of two nodes that works; red at what was broken, with the mend. */
+/** `secco doctor --kubeconfig`: green on a cluster of two nodes that works; red at what was broken, with the fix. */
 export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Promise<void> {
   const { cluster, secco } = given
   const { kube } = cluster

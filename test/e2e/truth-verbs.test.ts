@@ -50,7 +50,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
       patience
     )
 
-  await t.test('doctor: every link green; red with the mend', async (t) => {
+  await t.test('doctor: every link green; red with the fix', async (t) => {
     const elsewhere = await runSecco(['doctor', ...at])
     t.equal(elsewhere.code, 1, 'it does not know the folder')
     t.match(

@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { type Conditions, conditionHolds } from '../../src/seccomp/arguments/argument-rules.js'
-import { type Rule, rulesOf } from '../../src/seccomp/policy/normal-form.js'
+import { type NormalRule, rulesOf } from '../../src/seccomp/policy/normal-form.js'
 
 export const modes = ['audit', 'enforce'] as const
 
@@ -21,12 +21,12 @@ export function profileOf(
 export const holds = (args: Conditions, call: readonly bigint[]) =>
   args.every((arg) => conditionHolds(arg, call[arg.index] ?? 0n))
 
-const ruleIndexes = new WeakMap<LinuxSeccomp, Map<string, Rule[]>>()
+const ruleIndexes = new WeakMap<LinuxSeccomp, Map<string, NormalRule[]>>()
 
-function rulesFor(seccomp: LinuxSeccomp, name: string): Rule[] {
+function rulesFor(seccomp: LinuxSeccomp, name: string): NormalRule[] {
   const known = ruleIndexes.get(seccomp)
   if (known !== undefined) return known.get(name) ?? []
-  const index = new Map<string, Rule[]>()
+  const index = new Map<string, NormalRule[]>()
   for (const rule of rulesOf(seccomp)) index.set(rule.name, [...(index.get(rule.name) ?? []), rule])
   ruleIndexes.set(seccomp, index)
   return index.get(name) ?? []

@@ -20,7 +20,7 @@ import type {
 import { meetProgram } from '../helpers/met-program.js'
 import { until } from '../helpers/until.js'
 import {
-  type LearnedArgument,
+  type LearnableArgument,
   learnedArguments,
   learnedCompatArguments,
   learnedValues
@@ -122,7 +122,7 @@ test('one table of learned arguments', { skip }, (t) => {
     all.flatMap((call) =>
       call.masks.flatMap((mask, index) => (mask === 0 ? [] : [`${call.name} ${index} ${mask}`]))
     )
-  const mirror = (all: readonly LearnedArgument[]): string[] =>
+  const mirror = (all: readonly LearnableArgument[]): string[] =>
     all.map(({ name, index, mask }) => `${name} ${index} ${mask}`)
   t.same(list(rows(0)).sort(), mirror(learnedArguments).sort())
   t.same(list(rows(1)).sort(), mirror([...learnedArguments, ...learnedCompatArguments]).sort())

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { ContainerDecision, Decision, Reason } from '../../src/rules/decision.js'
+import type { ContainerDecision, Decision, DecisionReason } from '../../src/rules/decision.js'
 import { version } from '../../src/lib/version.js'
 
 /** AdmissionMetrics counts decisions and errors. Labels come from closed sets: no pod, namespace or user. */
@@ -9,7 +9,7 @@ export interface AdmissionMetrics {
   certificate: (notAfter: Date) => void
 }
 
-const fallbackReasons = new Set<Reason>([
+const fallbackReasons = new Set<DecisionReason>([
   'not-ready',
   'not-approved',
   'unknown-profile',

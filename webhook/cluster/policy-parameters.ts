@@ -1,7 +1,7 @@
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
-import { rungState, settledRung } from '../../src/rules/resolve.js'
+import { modeState, settledMode } from '../../src/rules/resolve.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { parametersLabel } from '../../src/seccomp/export/admission-policy.js'
 import { type ApiCall, listCollection } from '../../src/store/kubernetes-call.js'
@@ -29,8 +29,8 @@ export function policyPath(profile: ProfileState | undefined, wish: PolicyWish =
   if (profile === undefined || !profile.approved || wish.mode === 'learn') return ''
   const { mode, revision } =
     profile.ladder === undefined && wish.mode === 'audit'
-      ? rungState(profile, 'audit')
-      : settledRung(profile)
+      ? modeState(profile, 'audit')
+      : settledMode(profile)
   if (revision === undefined) return ''
   if (revision.ready) return revision.path
   const { previous } = profile

@@ -54,7 +54,7 @@ function argOf(index: number, op: SeccompArg['op'], value: bigint, valueTwo?: bi
   }
 }
 
-/** One condition for each range, or for each value where a range has two ends. */
+/** Returns one condition for each range, or for each value where a range has two ends. */
 function argsOf(index: number, ranges: readonly Range[]): SeccompArg[] | undefined {
   const args: (SeccompArg | undefined)[] = []
   for (const [low, high] of ranges) {
@@ -86,7 +86,7 @@ function isFinite(ranges: readonly Range[]): boolean {
   return ranges.every(([low, high]) => high - low < BigInt(mostValues))
 }
 
-/** Conditions on one argument, any of which must hold, for what both let through. */
+/** Returns conditions on one argument, any of which must hold, for the values that both allow. */
 function bothOf(left: SeccompArg, right: SeccompArg): SeccompArg[] | undefined {
   const { index } = left
   if (sameConditions([left], [right])) return [left]
@@ -126,7 +126,7 @@ const opposite = {
   SCMP_CMP_GT: 'SCMP_CMP_LE'
 } as const
 
-/** Conditions on its argument, any of which must hold, for what this one does not let through. */
+/** Returns conditions on the argument, any of which must hold, for the values that this condition does not allow. */
 function othersThan(arg: SeccompArg): SeccompArg[] {
   const { index, value } = arg
   if (arg.op !== 'SCMP_CMP_MASKED_EQ') return [{ index, op: opposite[arg.op], value }]
@@ -152,7 +152,7 @@ function fewOthersThan(arg: SeccompArg): SeccompArg[] {
   return value === 0 ? [] : [{ index: arg.index, op: 'SCMP_CMP_LT', value }]
 }
 
-/** What both let through. */
+/** Returns the calls that both allow. */
 export function intersectConditions(left: Conditions, right: Conditions): Alternatives | undefined {
   let lists: SeccompArg[][] = [left.filter((arg) => !right.some((r) => r.index === arg.index))]
   for (const arg of right) {
@@ -164,7 +164,7 @@ export function intersectConditions(left: Conditions, right: Conditions): Altern
   return lists.map(normalConditions)
 }
 
-/** Whatever `inner` holds for, `outer` holds for; false when unsure. */
+/** Whether `outer` holds wherever `inner` holds; false if unknown. */
 export function conditionImplies(inner: Conditions, outer: Conditions): boolean {
   return outer.every((need) =>
     inner.some((have) => {
@@ -175,13 +175,13 @@ export function conditionImplies(inner: Conditions, outer: Conditions): boolean 
   )
 }
 
-/** Of two that say the same (LT 10, LE 9) one stays, whichever comes first. */
+/** Of two equivalent alternatives (LT 10, LE 9) only the first stays. */
 function staysFor(outer: Conditions, index: number, inner: Conditions, at: number): boolean {
   const [kept, left] = [canonicalJson(outer), canonicalJson(inner)]
   return kept === left ? index < at : kept < left
 }
 
-/** Without what another alternative lets through as well; in the order given. */
+/** Removes alternatives that another one covers; keeps the order. */
 export function withoutCovered(alternatives: Alternatives): Alternatives {
   return alternatives.filter(
     (inner, at) =>
@@ -195,7 +195,7 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
 }
 
 /**
- * What `from` lets through and `refused` does not hold for. `exact` is false when something could not
+ * Returns the calls that `from` allows and for which `refused` does not hold. `exact` is false when something could not
  * be expressed, or only by more than `mostAlternatives`: that part is left out as well.
  */
 export function subtractConditions(
@@ -204,7 +204,7 @@ export function subtractConditions(
 ): { left: Alternatives; exact: boolean } {
   for (const complement of [othersThan, fewOthersThan]) {
     const { left, exact } = subtractWith(complement, from, refused)
-    // Looking for what is covered costs its square: what is far too long is not looked at.
+    // The search for covered alternatives is quadratic: lists that are far too long are skipped.
     const some = left.length > 2 * mostAlternatives ? left : withoutCovered(left)
     if (some.length <= mostAlternatives) {
       return { left: some, exact: exact && complement === othersThan }

@@ -1,7 +1,7 @@
 import type { SeccompArg } from '../../api/seccomp-profile.js'
 import { canonicalJson } from '../../lib/canonical.js'
 
-/** Conditions that must all hold; a call is let through when any alternative of its list holds. */
+/** Conditions that must all hold; a call is allowed when any alternative of its list holds. */
 export type Conditions = readonly SeccompArg[]
 
 /** Sorted by argument and without `valueTwo` where it is void, so that equal conditions compare equal. */
@@ -31,7 +31,7 @@ function sameCondition(left: SeccompArg, right: SeccompArg): boolean {
   return left.op !== 'SCMP_CMP_MASKED_EQ' || (left.valueTwo ?? 0) === (right.valueTwo ?? 0)
 }
 
-/** The same conditions, in whatever order. Asked very often: nothing is made for it. */
+/** Whether two lists have the same conditions in any order. Called very often: it allocates nothing. */
 export function sameConditions(left: Conditions, right: Conditions): boolean {
   if (left.length !== right.length) return false
   const holdsAll = (some: Conditions, other: Conditions) =>
@@ -40,7 +40,7 @@ export function sameConditions(left: Conditions, right: Conditions): boolean {
 }
 
 /**
- * Does one comparison hold? As libseccomp defines them (seccomp_rule_add(3)): 64-bit unsigned;
+ * Whether one comparison holds, as libseccomp defines it (seccomp_rule_add(3)): 64-bit unsigned;
  * MASKED_EQ takes the mask first (`value`) and the datum second (`valueTwo`).
  */
 export function conditionHolds(arg: SeccompArg, actual: bigint): boolean {
@@ -63,27 +63,11 @@ export function conditionHolds(arg: SeccompArg, actual: bigint): boolean {
   }
 }
 
-const opposite = {
-  SCMP_CMP_NE: 'SCMP_CMP_EQ',
-  SCMP_CMP_EQ: 'SCMP_CMP_NE',
-  SCMP_CMP_LT: 'SCMP_CMP_GE',
-  SCMP_CMP_GE: 'SCMP_CMP_LT',
-  SCMP_CMP_LE: 'SCMP_CMP_GT',
-  SCMP_CMP_GT: 'SCMP_CMP_LE'
-} as const
-
-/** The conditions that hold exactly where these do not; undefined where libseccomp has no such operator. */
-export function complementOf(args: Conditions): SeccompArg[] | undefined {
-  const [only, ...others] = args
-  if (only === undefined || others.length > 0 || only.op === 'SCMP_CMP_MASKED_EQ') return undefined
-  return [{ index: only.index, op: opposite[only.op], value: only.value }]
-}
-
 /**
- * The values that alternatives on one argument let through, where they are few (at most 64) and can
+ * Returns the values that alternatives on one argument allow, where they are few (at most 64) and can
  * be named: EQ, and LT or LE of a small number. undefined otherwise.
  */
-export function finiteValues(
+function finiteValues(
   alternatives: readonly Conditions[]
 ): { index: number; values: number[] } | undefined {
   const values = new Set<number>()
@@ -111,7 +95,7 @@ function implies(have: SeccompArg, need: SeccompArg): boolean {
   )
 }
 
-/** True when every call that `inner` lets through is one that some alternative of `outer` lets through; false when unsure. */
+/** True when some alternative of `outer` allows every call that `inner` allows; false if unknown. */
 export function conditionsWithin(inner: Conditions, outer: readonly Conditions[]): boolean {
   if (outer.some((conditions) => sameConditions(conditions, inner))) return true
   const finite = finiteValues([inner])

@@ -4,13 +4,13 @@ import { learnedArguments } from './learned-arguments.js'
 export interface DecidingArgument {
   /** Which argument, from 0. */
   index: number
-  /** What it is, as its manual page calls it. */
+  /** Name of the argument in the manual page. */
   name: string
   /** Bits that decide. */
   mask: number
 }
 
-export interface DecidingCall {
+interface DecidingCall {
   /** `--arguments default` filters it; the others only by name. */
   byDefault: boolean
   arguments: readonly DecidingArgument[]
@@ -35,7 +35,7 @@ const words: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 /** ioctl, fcntl and setsockopt have many values that decide little; setns needs a person anyway. */
 const byChoice = ['fcntl', 'ioctl', 'setns', 'setsockopt']
 
-/** What the recorder learns (learned-arguments.ts), call by call, arguments in order. */
+/** Arguments that the recorder learns (learned-arguments.ts), by syscall, in order. */
 export const decidingCalls: ReadonlyMap<string, DecidingCall> = new Map(
   [...new Set(learnedArguments.map(({ name }) => name))].map((call) => [
     call,

@@ -5,7 +5,7 @@
  * A learned value is the argument under its mask, so a condition made of it is
  * `SCMP_CMP_MASKED_EQ` with that mask: the kernel reads 32 bits of these arguments, a filter 64.
  */
-export interface LearnedArgument {
+export interface LearnableArgument {
   readonly name: string
   /** Which argument, from 0. */
   readonly index: number
@@ -19,8 +19,8 @@ const newTime = 0x80
 /** Without SOCK_CLOEXEC and SOCK_NONBLOCK. */
 const socketType = 0xf
 
-/** Of the native and the compat ABI alike; x32 calls' arguments are not learned. */
-export const learnedArguments: readonly LearnedArgument[] = [
+/** Learned in the native and the compat ABI; arguments of x32 syscalls are not learned. */
+export const learnedArguments: readonly LearnableArgument[] = [
   { name: 'clone', index: 0, mask: namespaces },
   { name: 'fcntl', index: 1, mask: all },
   { name: 'ioctl', index: 1, mask: all },
@@ -39,7 +39,7 @@ export const learnedArguments: readonly LearnedArgument[] = [
 ]
 
 /** Calls that only the compat ABI (i386, 32-bit ARM) has. */
-export const learnedCompatArguments: readonly LearnedArgument[] = [
+export const learnedCompatArguments: readonly LearnableArgument[] = [
   { name: 'fcntl64', index: 1, mask: all },
   { name: 'socketcall', index: 0, mask: all }
 ]

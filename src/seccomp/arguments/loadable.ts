@@ -10,11 +10,11 @@ import { wholeMask } from './deciding-calls.js'
 import { type Conditions, inOnePlace, isEquality, normalConditions } from './argument-rules.js'
 
 /**
- * What libseccomp builds right, and in short time.
+ * Rules that libseccomp builds correctly, and in short time.
  *
  * libseccomp 2.5 and 2.6 make one tree of a call's rules, argument by argument. After a comparison that is
  * no equality (NE, LT, LE, GT, GE) the rest of a rule hangs in that tree twice, and the next rule that meets
- * it is linked into both places at once: calls get through that no rule lets through, others do not, or
+ * it is linked into both places at once: calls are allowed that no rule allows, others are denied, or
  * building takes minutes. Rules whose conditions are equalities (EQ, MASKED_EQ), but for the one on the
  * highest argument, have one place each, and their filters answer what the rules say. So does one rule alone.
  */
@@ -66,7 +66,7 @@ const onOneArgument = (alternatives: Alternatives) =>
   new Set(alternatives.flat().map(({ index }) => index)).size <= 1
 
 /**
- * Can rules with different answers stand beside each other? libseccomp takes a rule for a repetition of
+ * Whether rules with different actions can be combined. libseccomp takes a rule for a repetition of
  * another's opposite (argument 1 = 41, after argument 0 = 0 and argument 1 ≠ 41) and drops it, so either one argument decides, or
  * equalities do.
  */
@@ -103,7 +103,7 @@ function inPlaces(conditions: Conditions): { left: Alternatives; exact: boolean 
 }
 
 /**
- * Do conditions let through more where libseccomp looks at 32 bits alone (i386, and x32 too)? It drops the
+ * Whether conditions allow more where libseccomp compares 32 bits only (i386 and x32). It drops the
  * upper half of their values: EQ 2³² + 5 becomes EQ 5, which no call of such a program ever was.
  */
 function isWiderIn32Bits(conditions: Conditions): boolean {

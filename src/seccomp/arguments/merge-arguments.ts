@@ -2,7 +2,7 @@ import type { LearnedArgument } from '../../api/evidence-schema.js'
 import { learnedValues } from './learned-arguments.js'
 
 /** Arguments that a profile remembers, the first by ABI, name and index: a broken satellite must not fill it. */
-export const mostArguments = 256
+const mostArguments = 256
 
 const keyOf = ({ abi, name, index }: LearnedArgument): string => `${abi} ${name} ${index}`
 
@@ -42,7 +42,7 @@ export function mergeArguments(
     .map(([, one]) => one)
 }
 
-/** True when both canonical lists say the same. */
+/** Whether two canonical lists are equal. */
 export function sameArguments(
   left: readonly LearnedArgument[],
   right: readonly LearnedArgument[]

@@ -1,6 +1,6 @@
 import type { SeccompArg } from '../../api/seccomp-profile.js'
 
-/** A class of attacks that one command takes out of every profile. */
+/** A class of attacks that one command blocks in every profile. */
 export interface EmergencyTemplate {
   readonly name: string
   readonly reason: string
@@ -31,7 +31,7 @@ export const emergencyTemplates: readonly EmergencyTemplate[] = [
   },
   {
     name: 'af-vsock',
-    reason: 'sockets to the hypervisor: past every network policy, races in the kernel',
+    reason: 'sockets to the hypervisor: they bypass network policies and had races in the kernel',
     sources: ['CVE-2021-26708', 'CVE-2024-50264', 'CVE-2025-21756', 'Docker default profile'],
     rules: [{ names: ['socket', 'socketpair'], args: [equal(0, 40)] }]
   },
@@ -43,7 +43,7 @@ export const emergencyTemplates: readonly EmergencyTemplate[] = [
   },
   {
     name: 'bpf',
-    reason: 'programs in the kernel: its verifier was wrong again and again',
+    reason: 'programs in the kernel: their verifier had many flaws',
     sources: ['CVE-2020-8835', 'CVE-2021-3490', 'CVE-2022-23222'],
     rules: [{ names: ['bpf'] }]
   },
@@ -61,7 +61,7 @@ export const emergencyTemplates: readonly EmergencyTemplate[] = [
   },
   {
     name: 'io_uring',
-    reason: 'operations in its ring are past every filter; the most used way in of 2022',
+    reason: 'no filter sees operations in its ring; the most exploited way into the kernel in 2022',
     sources: [
       'CVE-2022-29582',
       'CVE-2023-2598',
@@ -77,7 +77,7 @@ export const emergencyTemplates: readonly EmergencyTemplate[] = [
   },
   {
     name: 'nf_tables',
-    reason: 'netlink sockets of the packet filter: with a user namespace anybody reaches it',
+    reason: 'netlink sockets of the packet filter: anybody can reach it from a user namespace',
     sources: ['CVE-2022-32250', 'CVE-2023-32233', 'CVE-2024-1086'],
     rules: [{ names: ['socket'], args: [equal(0, 16), equal(2, 12)] }]
   },

@@ -1,9 +1,9 @@
-/** What the parts of a node understand from which version on. */
+/** Keys and flags that runtimes support, with the first version. */
 export interface KeySupport {
   readonly runtime: 'runc' | 'crun'
   readonly key: 'errnoRet' | 'defaultErrnoRet' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD'
   readonly since: string
-  /** What an older one does with it. */
+  /** What an older version does with the key. */
   readonly before: 'ignores it' | 'refuses the container'
   readonly source: string
 }

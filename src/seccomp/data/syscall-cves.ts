@@ -2,7 +2,7 @@
  * Flaws of the kernel that were reached through a syscall: what a name that is not allowed would have
  * kept out. Only entries that a source names; the years are those of the CVE ids.
  */
-export interface SyscallCve {
+interface SyscallCve {
   readonly id: `CVE-${number}-${number}`
   readonly syscalls: readonly string[]
   /** Only with such an argument. */
@@ -37,7 +37,7 @@ export const syscallCves: readonly SyscallCve[] = [
   row('CVE-2017-6001', ['perf_event_open'], 'concurrent group moves race'),
   row('CVE-2016-4997', ['setsockopt'], 'netfilter tables from a 32-bit caller write out of bounds'),
   row('CVE-2016-8655', ['setsockopt'], 'packet ring race: use after free'),
-  row('CVE-2016-9793', ['setsockopt'], 'negative buffer sizes are taken'),
+  row('CVE-2016-9793', ['setsockopt'], 'negative buffer sizes are accepted'),
   row('CVE-2017-6074', ['setsockopt'], 'DCCP double free'),
   row('CVE-2017-7308', ['setsockopt'], 'packet ring sizes are not checked'),
   row('CVE-2017-5123', ['waitid'], 'writes to addresses that were not checked'),
@@ -83,7 +83,7 @@ export const syscallCves: readonly SyscallCve[] = [
   {
     id: 'CVE-2021-3490',
     syscalls: ['bpf'],
-    summary: 'the verifier lets a harmful program pass',
+    summary: 'the verifier accepts a harmful program',
     source: 'https://hackweek.opensuse.org/21/topics/modelchecking'
   },
   {

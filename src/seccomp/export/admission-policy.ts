@@ -3,13 +3,13 @@ import { annotations, labels, rootNamespace } from '../../api/names.js'
 import type { LabelSelector, Mode } from '../../api/seccomp-rule.js'
 
 /** Beta, off by default, in Kubernetes 1.34 and 1.35; `v1` from 1.36 on has the same shape. */
-export const policyApi = 'admissionregistration.k8s.io/v1beta1'
+const policyApi = 'admissionregistration.k8s.io/v1beta1'
 /** On parameters: a hub keeps `localhostProfile` of `profile` at what the nodes have. */
 export const parametersLabel = 'secco.dev/policy-parameters'
 /** One policy serves every profile; bindings and parameters differ. */
 const policyName = 'secco-seccomp-profile'
 
-type Requirement = NonNullable<LabelSelector['matchExpressions']>[number]
+type LabelRequirement = NonNullable<LabelSelector['matchExpressions']>[number]
 
 export interface PolicyArgs {
   /** Name of binding and parameters: that of the profile, or of the rule that is exported. */
@@ -48,7 +48,7 @@ const podProfile = `${podContext}.seccompProfile`
 /** The file that the author chose for all containers: it may be stricter than RuntimeDefault. */
 const podLocalhost = `has(${podContext}) && has(${podProfile}) && ${podProfile}.type == 'Localhost'`
 const guard = `(${isGuarded} && !(${localhost}) && !(${podLocalhost}))`
-/** What a container must be to get something. An author's own file stays: it may be stricter. */
+/** Condition for a container to get a profile. A file that the author chose stays: it may be stricter. */
 const mine = `${named} && ${filtered} && (${isReady} ? !(${localhost}) : ${guard})`
 /** What has it afterwards: the API server asks a second time, when it is there already. */
 const has = `${named} && ${filtered} && (${isReady} ? (!(${localhost}) || ${profile}.localhostProfile == ${path}) : ${guard})`
@@ -87,7 +87,10 @@ const assigned = [
   .concat(`.map(n, '"' + n + '":{' + ${rule} + ${entry} + '}').join(',') + '}'`)
 
 /** Sets the profile per container. Lists of containers are merged by name, so the rest of each stays. */
-const expression = `Object{metadata: Object.metadata{annotations: {'${annotations.assigned}': ${assigned}}}, spec: Object.spec{containers: ${apply('containers')}, initContainers: has(object.spec.initContainers) ? ${apply('initContainers')} : []}}`
+const initContainers = `has(object.spec.initContainers) ? ${apply('initContainers')} : []`
+const spec = `Object.spec{containers: ${apply('containers')}, initContainers: ${initContainers}}`
+const metadata = `Object.metadata{annotations: {'${annotations.assigned}': ${assigned}}}`
+const expression = `Object{metadata: ${metadata}, spec: ${spec}}`
 
 const policy = {
   apiVersion: policyApi,
@@ -106,7 +109,11 @@ const policy = {
       { name: 'linux', expression: "!has(object.spec.os) || object.spec.os.name != 'windows'" },
       {
         name: 'not-ignored',
-        expression: `!has(object.metadata.labels) || !('${labels.ignore}' in object.metadata.labels) || object.metadata.labels['${labels.ignore}'] != 'true'`
+        expression: [
+          '!has(object.metadata.labels)',
+          `!('${labels.ignore}' in object.metadata.labels)`,
+          `object.metadata.labels['${labels.ignore}'] != 'true'`
+        ].join(' || ')
       }
     ],
     mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }]
@@ -126,13 +133,13 @@ const ownNamespace = 'kubernetes.io/metadata.name'
 
 /** Those of the cluster and our own are never touched; outside the root namespace it is for the own one. */
 function namespacesOf(args: PolicyArgs): LabelSelector {
-  const never: Requirement = {
+  const never: LabelRequirement = {
     key: ownNamespace,
     operator: 'NotIn',
     values: ['kube-system', 'kube-node-lease', rootNamespace]
   }
   if (args.namespace !== rootNamespace) {
-    const own: Requirement = { key: ownNamespace, operator: 'In', values: [args.namespace] }
+    const own: LabelRequirement = { key: ownNamespace, operator: 'In', values: [args.namespace] }
     return { matchExpressions: [never, own] }
   }
   const { matchLabels, matchExpressions = [] } = args.namespaceSelector ?? {}

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../../lib/canonical.js'
 import { digestOf } from '../../lib/digest.js'
-import type { Loss } from '../import/loss.js'
+import type { ImportLoss } from '../import/loss.js'
 
 /**
  * What says that an artifact is a seccomp profile for runtimes (KEP-6061): the manifest's artifactType
@@ -12,12 +12,12 @@ const indexType = 'application/vnd.oci.image.index.v1+json'
 /** What runtimes accept by default in such an artifact. */
 const mostRules = 128
 
-export interface Artifact {
+interface Artifact {
   /** Path below the layout's folder → its bytes, index.json last: before it nothing refers to the rest. */
   files: Map<string, string>
   /** Digest of the manifest: what a pod or a tag refers to. */
   digest: string
-  losses: Loss[]
+  losses: ImportLoss[]
 }
 
 /**
@@ -67,7 +67,7 @@ export function exportArtifact(profile: string, tag: string, title: string): Art
             path: 'syscalls',
             what: `${rules} rules`,
             why: `runtimes accept at most ${mostRules} in an artifact by default`,
-            mend: "raise the runtime's limit, or approve fewer conditions"
+            fix: "raise the runtime's limit, or approve fewer conditions"
           }
         ]
   return { files, digest: described.digest, losses }

@@ -1,24 +1,24 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { answerOf, expectedAnswer, isNarrow, lowerHalf, lowerHalves } from './call-answer.js'
-import { type Rule, rulesByName } from '../policy/normal-form.js'
-import { type Verdict, verdictOf, verdictsOf } from './verdict.js'
+import { type NormalRule, rulesByName } from '../policy/normal-form.js'
+import { type CallVerdict, verdictOf, verdictsOf } from './verdict.js'
 
-/** Registers of a call, first argument first; undefined: it is not known what was in this one. */
+/** Argument registers of a call, in order; undefined if the value is unknown. */
 export type CallArguments = readonly (bigint | undefined)[]
 
-/** What a profile does with calls of numbers that do not decide by themselves. */
+/** Verdicts for syscalls whose number alone does not decide. */
 export interface ArgumentVerdicts {
   /** Arguments that the rules for a name ask for, bit n for argument n; 0: no arguments decide. */
   asked(abi: Abi, name: string): number
-  /** `conditional` where that cannot be told: an argument is not known, or a tracer decides. */
-  of(abi: Abi, name: string, args: CallArguments): Verdict
+  /** `conditional` if unknown: an argument is unknown, or a tracer decides. */
+  of(abi: Abi, name: string, args: CallArguments): CallVerdict
 }
 
 /** libseccomp makes rules of other names' for them, by the call that is behind: those are in no profile. */
 const multiplexers: ReadonlySet<string> = new Set(['socketcall', 'ipc'])
 
-function bitsOf(rules: readonly Rule[]): number {
+function bitsOf(rules: readonly NormalRule[]): number {
   let bits = 0
   for (const { args } of rules) for (const { index } of args ?? []) bits |= 1 << index
   return bits
@@ -30,7 +30,7 @@ function knownOf(args: CallArguments): number {
 
 /**
  * Reads a profile once. What a filter answers depends on a call's number, ABI and arguments alone, so the rules
- * tell of each call what became of it.
+ * give the result of each call.
  * @param native the machine's own ABI.
  */
 export function argumentVerdictsOf(seccomp: LinuxSeccomp, native: Abi): ArgumentVerdicts {

@@ -1,15 +1,15 @@
 import type { SeccompAction, SeccompArg } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { conditionHolds } from '../arguments/argument-rules.js'
-import type { Answer } from './cbpf.js'
-import type { Rule } from '../policy/normal-form.js'
+import type { FilterAnswer } from './cbpf.js'
+import type { NormalRule } from '../policy/normal-form.js'
 
-export function describeAnswer({ action, errno }: Answer): string {
+export function describeAnswer({ action, errno }: FilterAnswer): string {
   return action === 'SCMP_ACT_ERRNO' ? `${action} ${errno}` : action
 }
 
-/** What a rule's action and errno come to in a filter. Runtimes answer EPERM where a rule names no errno. */
-export function answerOf(action: SeccompAction, errnoRet: number | undefined): Answer {
+/** Result of a rule's action and errno in a filter. Runtimes return EPERM where a rule names no errno. */
+export function answerOf(action: SeccompAction, errnoRet: number | undefined): FilterAnswer {
   const name = action === 'SCMP_ACT_KILL' ? 'SCMP_ACT_KILL_THREAD' : action
   return {
     action: name,
@@ -18,7 +18,7 @@ export function answerOf(action: SeccompAction, errnoRet: number | undefined): A
 }
 
 /** Conditions that must all hold; two on one argument mean "or" to runtimes. */
-export function alternativesOf(rule: Rule): SeccompArg[][] {
+export function alternativesOf(rule: NormalRule): SeccompArg[][] {
   const args = rule.args ?? []
   const indexes = new Set(args.map(({ index }) => index))
   return indexes.size === args.length ? [args] : args.map((arg) => [arg])
@@ -28,7 +28,7 @@ export function alternativesOf(rule: Rule): SeccompArg[][] {
 export const isNarrow = (abi: Abi): boolean => abi === 'i386' || abi === 'x32'
 export const lowerHalf = (value: bigint): bigint => value & 0xffffffffn
 
-export function lowerHalves(rules: readonly Rule[]): Rule[] {
+export function lowerHalves(rules: readonly NormalRule[]): NormalRule[] {
   const low = (value: number) => Number(lowerHalf(BigInt(value)))
   return rules.map((rule) => ({
     ...rule,
@@ -44,12 +44,12 @@ export function lowerHalves(rules: readonly Rule[]): Rule[] {
   }))
 }
 
-/** What a profile says of one call; undefined where two rules of different kinds hold at once. */
+/** Returns the answer of a profile for one call; undefined where two rules of different kinds hold at once. */
 export function expectedAnswer(
-  rules: readonly Rule[],
-  fallback: Answer,
+  rules: readonly NormalRule[],
+  fallback: FilterAnswer,
   vector: readonly bigint[]
-): Answer | undefined {
+): FilterAnswer | undefined {
   const plain = rules.find((rule) => (rule.args ?? []).length === 0)
   if (plain !== undefined) return answerOf(plain.action, plain.errnoRet)
   const holding = rules.filter((rule) =>

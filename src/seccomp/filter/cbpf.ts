@@ -3,8 +3,8 @@
  * interpreter, to ask a kernel's filter what it answers.
  */
 
-/** What a filter is asked about: struct seccomp_data. */
-export interface SeccompData {
+/** Input of a filter: struct seccomp_data. */
+interface SeccompData {
   nr: number
   /** AUDIT_ARCH_*. */
   arch: number
@@ -63,7 +63,7 @@ export function dataWords({ nr, arch, args = [], instructionPointer = 0n }: Secc
   return words
 }
 
-/** Opcodes of filter.h that seccomp lets in, by their whole value. */
+/** Opcodes of filter.h that seccomp accepts, by their whole value. */
 const op = {
   loadWord: 0x20,
   loadLength: 0x80,
@@ -129,7 +129,7 @@ function isTaken(kind: number, a: number, b: number): boolean {
 
 /**
  * Runs a filter over {@link dataWords}. @returns the kernel's 32-bit answer (SECCOMP_RET_*).
- * @throws RangeError for instructions that no kernel would have let in.
+ * @throws RangeError for instructions that no kernel accepts.
  */
 export function runFilter(filter: Filter, words: Uint32Array): number {
   const { code, jt, jf, k, length } = filter
@@ -197,7 +197,7 @@ export function runFilter(filter: Filter, words: Uint32Array): number {
   throw new RangeError('the filter ends without an answer')
 }
 
-/** What the kernel does with an answer; of several filters the lowest of these wins (seccomp(2)). */
+/** Actions of the kernel; of several filters the lowest action wins (seccomp(2)). */
 const answers = [
   [0x80000000, 'SCMP_ACT_KILL_PROCESS'],
   [0x00000000, 'SCMP_ACT_KILL_THREAD'],
@@ -209,14 +209,14 @@ const answers = [
   [0x7fff0000, 'SCMP_ACT_ALLOW']
 ] as const
 
-export interface Answer {
+export interface FilterAnswer {
   action: (typeof answers)[number][1] | 'unknown'
   /** The errno of SCMP_ACT_ERRNO, else 0. */
   errno: number
 }
 
-/** A 32-bit answer in words. */
-export function readAnswer(value: number): Answer {
+/** Describes a 32-bit answer. */
+export function readAnswer(value: number): FilterAnswer {
   const kind = (value & 0xffff0000) >>> 0
   const action = answers.find(([number]) => number === kind)?.[1] ?? 'unknown'
   return { action, errno: action === 'SCMP_ACT_ERRNO' ? value & 0xffff : 0 }

@@ -2,13 +2,13 @@ import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { rulesOf } from '../policy/normal-form.js'
 import type { SyscallCounts } from '../../syscalls/syscall-set.js'
-import type { Verdicts } from './verdict.js'
+import type { CallVerdicts } from './verdict.js'
 
-const letThrough = (action: SeccompAction) =>
+const allowActions = (action: SeccompAction) =>
   action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
 
 /**
- * What a profile does with a name, as far as the name alone decides: `allowed`, `conditional` (its
+ * Returns what a profile does with a name, as far as the name alone decides: `allowed`, `conditional` (its
  * arguments decide), else the action, SCMP_ACT_LOG included.
  */
 export function isAllowed(
@@ -19,7 +19,7 @@ export function isAllowed(
   const always = rules.find((rule) => (rule.args ?? []).length === 0)
   const action = always?.action ?? seccomp.defaultAction
   const depends = rules.some(
-    (rule) => (rule.args ?? []).length > 0 && letThrough(rule.action) !== letThrough(action)
+    (rule) => (rule.args ?? []).length > 0 && allowActions(rule.action) !== allowActions(action)
   )
   if (depends) return 'conditional'
   return action === 'SCMP_ACT_ALLOW' ? 'allowed' : action
@@ -28,20 +28,20 @@ export function isAllowed(
 export interface Denial {
   abi: Abi
   syscall: string
-  /** `expected`: on purpose, alarms nobody. */
+  /** `expected`: intended, raises no alarm. */
   kind: 'logged' | 'refused' | 'expected'
   action: SeccompAction
-  /** What the profile answers; undefined for a signal, and for what is let through. */
+  /** Errno that the profile returns; undefined for a signal, and for allowed syscalls. */
   errno: number | undefined
   count: number
 }
 
 /**
- * Denials: counted, yet not let through by the profile it ran under; most frequent first. A call that
- * SCMP_ACT_LOG let through is one too (audit: would be refused). Left out: what the number alone does
+ * Returns the denials: syscalls that were counted but that the profile does not allow; most frequent first. A syscall that
+ * SCMP_ACT_LOG allowed is one too (audit: would be denied). Left out: syscalls whose number alone does
  * not decide.
  */
-export function deniedOf(counts: SyscallCounts, verdicts: Verdicts): Denial[] {
+export function deniedOf(counts: SyscallCounts, verdicts: CallVerdicts): Denial[] {
   return (Object.entries(counts) as [Abi, Record<string, number>][])
     .flatMap(([abi, byName]) =>
       Object.entries(byName).flatMap(([syscall, count]): Denial[] => {

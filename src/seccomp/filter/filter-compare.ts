@@ -9,12 +9,12 @@ import {
   lowerHalves,
   lowerHalf
 } from './call-answer.js'
-import { type Answer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
-import { type Rule, rulesOf } from '../policy/normal-form.js'
+import { type FilterAnswer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
+import { type NormalRule, rulesOf } from '../policy/normal-form.js'
 import { syscallName, syscallNumber } from '../../syscalls/syscall-table.js'
 
-/** One call that a filter answers in another way than the profile says. */
-export interface FilterDifference {
+/** One call that a filter answers in another way than the profile states. */
+interface FilterDifference {
   abi: Abi
   syscall: string
   /** Arguments as hexadecimal numbers; empty: whatever they are. */
@@ -23,7 +23,7 @@ export interface FilterDifference {
   found: string
 }
 
-export interface FilterComparison {
+interface FilterComparison {
   same: boolean
   /** Calls that were tried. */
   asked: number
@@ -31,7 +31,7 @@ export interface FilterComparison {
   differences: FilterDifference[]
 }
 
-export interface CompareOptions {
+interface CompareOptions {
   /** The machine's own ABI first, as abisOfMachine gives them. */
   abis: readonly Abi[]
   /** Names that the runtime's libseccomp does not know; undefined: not known which. */
@@ -75,7 +75,7 @@ function samplesOf({ op, value, valueTwo = 0 }: SeccompArg): { yes: bigint; no: 
 }
 
 /** Argument vectors that together try every condition of a name's rules, held and broken. */
-function vectorsOf(rules: readonly Rule[]): bigint[][] {
+function vectorsOf(rules: readonly NormalRule[]): bigint[][] {
   const found = new Map<string, bigint[]>()
   const add = (vector: bigint[]) => found.set(vector.join(), vector)
   add(Array<bigint>(6).fill(0n))
@@ -95,10 +95,10 @@ function vectorsOf(rules: readonly Rule[]): bigint[][] {
   return [...found.values()]
 }
 
-const killed: Answer = { action: 'SCMP_ACT_KILL_THREAD', errno: 0 }
+const killed: FilterAnswer = { action: 'SCMP_ACT_KILL_THREAD', errno: 0 }
 
 /**
- * Is this filter what a runtime makes of the profile? Asks it about every number of every ABI of the
+ * Whether this filter is what a runtime builds from the profile. Tries every number of every ABI of the
  * machine, and with every argument condition held and broken. A runtime's own ENOSYS for numbers above
  * the highest one that the profile names counts as the same (runc), and what its libseccomp does not
  * know counts as not named. Pure.
@@ -108,7 +108,7 @@ export function compareFilter(
   seccomp: LinuxSeccomp,
   { abis, skipped }: CompareOptions
 ): FilterComparison {
-  const byName = new Map<string, Rule[]>()
+  const byName = new Map<string, NormalRule[]>()
   for (const rule of rulesOf(seccomp)) {
     if (skipped?.has(rule.name) === true) continue
     const known = byName.get(rule.name)
@@ -156,8 +156,8 @@ export function compareFilter(
   return comparison
 }
 
-/** Names of the machine's own ABI that a filter lets through (or logs) when every argument is 0. */
-export function namesLetThrough(filter: Filter, abi: Abi): string[] {
+/** Returns the names of the machine's own ABI that a filter allows (or logs) when every argument is 0. */
+export function allowedNames(filter: Filter, abi: Abi): string[] {
   const { arch, bit } = archOf[abi]
   const names: string[] = []
   for (let nr = 0; nr < mostNumbers; nr += 1) {

@@ -1,7 +1,7 @@
 import type { Abi } from '../../syscalls/abi.js'
 import { canonicalJson } from '../../lib/canonical.js'
-import { letsThrough } from './filter-answers.js'
-import type { Rule } from '../policy/normal-form.js'
+import { isAllowAction } from './filter-answers.js'
+import type { NormalRule } from '../policy/normal-form.js'
 
 /**
  * Conditions that fit into the 4,096 instructions that the kernel takes (BPF_MAXINSNS), beside every name
@@ -12,15 +12,15 @@ export const mostConditions = { native: 500, all: 220 } as const
 
 /**
  * Rules whose filter the kernel takes. Where conditions are too many, those of the name with the most go
- * first, one rule after the other: answers of refusals, then what is let through. Never wider.
+ * first, one rule after the other: deny rules, then allow rules. The result is never wider.
  */
 export function withinSize(
-  rules: readonly Rule[],
+  rules: readonly NormalRule[],
   listed: readonly Abi[]
-): { kept: Rule[]; cut: Set<string> } {
+): { kept: NormalRule[]; cut: Set<string> } {
   const most = listed.length > 1 ? mostConditions.all : mostConditions.native
   const cut = new Set<string>()
-  const conditional = new Map<string, Rule[]>()
+  const conditional = new Map<string, NormalRule[]>()
   let total = 0
   for (const rule of rules) {
     const count = rule.args?.length ?? 0
@@ -29,10 +29,10 @@ export function withinSize(
     conditional.set(rule.name, [...(conditional.get(rule.name) ?? []), rule])
   }
   if (total <= most) return { kept: [...rules], cut }
-  const key = (rule: Rule) =>
-    `${letsThrough(rule.action) ? 0 : 1} ${canonicalJson(rule.args ?? [])}`
+  const key = (rule: NormalRule) =>
+    `${isAllowAction(rule.action) ? 0 : 1} ${canonicalJson(rule.args ?? [])}`
   for (const list of conditional.values()) list.sort((a, b) => (key(a) < key(b) ? -1 : 1))
-  const gone = new Set<Rule>()
+  const gone = new Set<NormalRule>()
   while (total > most) {
     const [largest] = [...conditional.values()].sort(
       (a, b) => b.length - a.length || ((a[0]?.name ?? '') < (b[0]?.name ?? '') ? -1 : 1)

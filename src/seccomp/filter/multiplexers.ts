@@ -1,6 +1,6 @@
 import type { Abi } from '../../syscalls/abi.js'
-import { letsThrough } from './filter-answers.js'
-import type { Rule } from '../policy/normal-form.js'
+import { isAllowAction } from './filter-answers.js'
+import type { NormalRule } from '../policy/normal-form.js'
 import type { Reason } from '../policy/reason.js'
 
 /**
@@ -9,22 +9,23 @@ import type { Reason } from '../policy/reason.js'
  */
 const multiplexers: readonly (readonly [string, string])[] = ['ipc', 'socketcall'].map((name) => [
   name,
-  'ENOSYS: not approved, and libseccomp would let it through for the calls behind it'
+  'ENOSYS: not approved, and libseccomp would allow it for the syscalls that it multiplexes'
 ])
 
-/** Multiplexers that no rule lets through are answered explicitly, where i386 is listed. */
+/** Adds explicit rules for multiplexers that no rule allows, where i386 is listed. */
 export function withMultiplexers(
-  rules: readonly Rule[],
+  rules: readonly NormalRule[],
   listed: readonly Abi[],
   why: Map<string, Reason[]>
-): Rule[] {
+): NormalRule[] {
   if (!listed.includes('i386')) return [...rules]
   let all = [...rules]
   for (const [name, text] of multiplexers) {
     const own = all.filter((rule) => rule.name === name && (rule.args ?? []).length === 0)
     // A rule that only repeats the default is none.
-    const plain = ({ action, errnoRet = 1 }: Rule) => action === 'SCMP_ACT_ERRNO' && errnoRet === 1
-    const passing = all.some((rule) => rule.name === name && letsThrough(rule.action))
+    const plain = ({ action, errnoRet = 1 }: NormalRule) =>
+      action === 'SCMP_ACT_ERRNO' && errnoRet === 1
+    const passing = all.some((rule) => rule.name === name && isAllowAction(rule.action))
     if (passing || own.some((rule) => !plain(rule))) continue
     all = all.filter((rule) => rule.name !== name)
     all.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })

@@ -2,13 +2,13 @@ import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { conditionImplies } from '../arguments/argument-algebra.js'
 import { type Conditions, conditionsWithin, normalConditions } from '../arguments/argument-rules.js'
 import { alternativesOf } from './call-answer.js'
-import { letsThrough } from './filter-answers.js'
+import { isAllowAction } from './filter-answers.js'
 import { rulesOf } from '../policy/normal-form.js'
 import { runtimeDefaultRules } from '../policy/runtime-default.js'
 
-/** What a filter lets through, silently or logged, in a form that two filters can be compared in. */
+/** What a filter allows, silently or logged, in a form in which two filters can be compared. */
 export interface PassSet {
-  /** What no rule names goes through. */
+  /** Whether the filter allows syscalls that no rule names. */
   everything: boolean
   /** Beside the machine's own ABI; undefined: any. */
   architectures: ReadonlySet<string> | undefined
@@ -23,7 +23,7 @@ export interface PassSet {
 export function passSetOf(seccomp: LinuxSeccomp): PassSet {
   const names = new Map<string, Conditions[]>()
   for (const rule of rulesOf(seccomp)) {
-    if (!letsThrough(rule.action)) continue
+    if (!isAllowAction(rule.action)) continue
     const { name } = rule
     for (const args of alternativesOf(rule)) {
       const known = names.get(name)
@@ -33,7 +33,7 @@ export function passSetOf(seccomp: LinuxSeccomp): PassSet {
     }
   }
   return {
-    everything: letsThrough(seccomp.defaultAction),
+    everything: isAllowAction(seccomp.defaultAction),
     architectures: new Set(seccomp.architectures),
     names
   }
@@ -61,7 +61,7 @@ function isCovered(
   )
 }
 
-/** Names that `inner` lets through with arguments that `outer` does not, sorted; also where that is unsure. */
+/** Returns the names that `inner` allows with arguments that `outer` denies, sorted; also where that is unknown. */
 export function namesBeyond(inner: PassSet, outer: PassSet): string[] {
   return [...inner.names]
     .filter(([name, alternatives]) => !isCovered(alternatives, outer.names.get(name)))
@@ -70,8 +70,8 @@ export function namesBeyond(inner: PassSet, outer: PassSet): string[] {
 }
 
 /**
- * Does every call that `inner` lets through go through `outer` too? False when unsure: whoever asks
- * keeps to the one they know.
+ * Whether `outer` allows every call that `inner` allows. False if unknown: callers
+ * then keep the filter that they know.
  */
 export function isWithin(inner: PassSet, outer: PassSet): boolean {
   if (inner.everything || outer.everything) return false

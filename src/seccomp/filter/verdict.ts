@@ -7,20 +7,20 @@ import { probedNames } from '../policy/probes.js'
 const ENOSYS = 38
 
 /**
- * What a profile does with a number, as far as the number alone decides:
+ * Verdict of a profile on a syscall, as far as the number alone decides:
  * - `allowed`
  * - `conditional`: its arguments (argument-verdict.ts), or a tracer, decide
- * - `logged`: let through and logged; would be refused in enforce
+ * - `logged`: allowed and logged; would be denied in enforce
  * - `refused`: the caller gets `errno`, or a signal where `errno` is undefined
- * - `expected`: refused with ENOSYS for a call that libc tries first and has an older way for. On
- *   purpose (RuntimeDefault's clone3), so it alarms nobody
+ * - `expected`: denied with ENOSYS for a syscall that libc tries first and has a fallback for. Intended
+ *   (RuntimeDefault's clone3), so it raises no alarm
  */
-export type Verdict =
+export type CallVerdict =
   | { kind: 'allowed' }
   | { kind: 'conditional' }
   | { kind: 'logged' | 'refused' | 'expected'; action: SeccompAction; errno: number | undefined }
 
-export type Verdicts = (abi: Abi, name: string) => Verdict
+export type CallVerdicts = (abi: Abi, name: string) => CallVerdict
 
 /** libseccomp turns these i386 calls into rules on the arguments of one (seccomp_rule_add(3), x86). */
 const multiplexed: Record<string, ReadonlySet<string>> = {
@@ -38,8 +38,8 @@ const multiplexed: Record<string, ReadonlySet<string>> = {
 const isAction = (action: string): action is SeccompAction =>
   (seccompActions as readonly string[]).includes(action)
 
-/** Of an action that a filter answers with, whatever it was that decided. */
-export function verdictOf(action: string, errnoRet: number | undefined, name: string): Verdict {
+/** Returns the verdict for the action of a filter. */
+export function verdictOf(action: string, errnoRet: number | undefined, name: string): CallVerdict {
   if (action === 'SCMP_ACT_ALLOW') return { kind: 'allowed' }
   // Anything that a runtime accepts may stand in an OCI configuration: TRACE, NOTIFY decide elsewhere.
   if (!isAction(action)) return { kind: 'conditional' }
@@ -55,7 +55,7 @@ export function verdictOf(action: string, errnoRet: number | undefined, name: st
  * list ends in the filter's bad-architecture action: the thread is killed (libseccomp's default).
  * @param native the machine's own ABI, which is always listed.
  */
-export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): Verdicts {
+export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): CallVerdicts {
   const rules = rulesByName(seccomp)
   const listed = new Set<string>([scmpArchOf[native], ...(seccomp.architectures ?? [])])
   const muxed = new Set(

@@ -13,7 +13,7 @@ export const formats = [
 ] as const
 export type Format = (typeof formats)[number]
 
-/** What a text is before it is parsed; undefined for JSON and YAML. */
+/** Detects the format of a text before it is parsed; undefined for JSON and YAML. */
 export function detectText(text: string): 'strace' | 'strace-count' | 'gadget' | undefined {
   if (looksLikeGadget(text)) return 'gadget'
   if (looksLikeStraceCount(text)) return 'strace-count'
@@ -32,7 +32,14 @@ function hasDockerKeys(value: Readonly<Record<string, unknown>>): boolean {
   )
 }
 
-/** What a parsed document is. INVALID_DOCUMENT says what was looked for and what was found. */
+const accepted = [
+  'looked for an OCI or docker profile (defaultAction)',
+  'a config.json (ociVersion, linux.seccomp)',
+  "an operator's SeccompProfile (apiVersion)",
+  'and lines of strace, strace -c and gadget output'
+].join(', ')
+
+/** Detects the format of a parsed document. INVALID_DOCUMENT names the accepted formats and what was found. */
 export function detectValue(
   value: unknown,
   where: string
@@ -41,7 +48,7 @@ export function detectValue(
   if (isMapping(value)) {
     const { apiVersion, kind } = value
     if (typeof apiVersion === 'string' && apiVersion.startsWith(`${apiGroup}/`)) {
-      throw new SeccoError('INVALID_DOCUMENT', `${where}: is Secco's own ${shown(kind)} already`, {
+      throw new SeccoError('INVALID_DOCUMENT', `${where}: is already a ${shown(kind)} of Secco`, {
         field: 'apiVersion',
         hint: 'apply it with `secco profile apply -f FILE`'
       })
@@ -56,9 +63,8 @@ export function detectValue(
     : Array.isArray(value)
       ? 'a list'
       : `only ${shown(value)}`
-  throw new SeccoError(
-    'INVALID_DOCUMENT',
-    `${where}: is ${found}; looked for an OCI or docker profile (defaultAction), a config.json (ociVersion, linux.seccomp), an operator's SeccompProfile (apiVersion), and lines of strace, strace -c and gadget output`,
-    { field: '', hint: `say what it is with --format ${formats.join('|')}` }
-  )
+  throw new SeccoError('INVALID_DOCUMENT', `${where}: is ${found}; ${accepted}`, {
+    field: '',
+    hint: `choose the format with --format ${formats.join('|')}`
+  })
 }

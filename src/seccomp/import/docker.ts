@@ -1,15 +1,15 @@
 import { constants } from 'node:os'
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { defaultCapabilities } from '../policy/runtime-default.js'
-import { list, mapping, type Mapping, onlyKeys, type Place, refused } from './fields.js'
+import { list, mapping, type Mapping, onlyKeys, type Place, invalidField } from './fields.js'
 import { shown, text, under, whole } from './fields.js'
 import { limits } from '../../api/limits.js'
 import { type Lose, listed } from './loss.js'
 import { readSeccomp } from './seccomp-object.js'
 
-/** What docker's conditions are decided for. */
+/** Values for which docker's conditions are decided. */
 export interface Conditions {
-  /** Default: what runtimes give a container. */
+  /** Default: the capabilities that runtimes give a container. */
   capabilities?: readonly string[]
   /** MAJOR.MINOR; default 6.1. */
   kernel?: string
@@ -26,7 +26,7 @@ const machines: Readonly<Record<string, { arches: readonly string[]; scmp: strin
 function version(value: unknown, place: Place): [number, number] {
   const [, major, minor] = /^(\d{1,4})\.(\d{1,4})(?:[.-].*)?$/.exec(text(value, place)) ?? []
   if (major === undefined || minor === undefined) {
-    throw refused(place, `must be a kernel version such as 4.8, not ${shown(value)}`)
+    throw invalidField(place, `must be a kernel version such as 4.8, not ${shown(value)}`)
   }
   return [Number(major), Number(minor)]
 }
@@ -36,13 +36,13 @@ function names(value: unknown, place: Place): string[] {
   return list(value, place, limits.names).map((each, index) => text(each, under(place, index)))
 }
 
-interface Filter {
+interface DockerCondition {
   caps: string[]
   arches: string[]
   minKernel: [number, number] | undefined
 }
 
-function readFilter(rule: Mapping, key: 'includes' | 'excludes', place: Place): Filter {
+function readFilter(rule: Mapping, key: 'includes' | 'excludes', place: Place): DockerCondition {
   const at = under(place, key)
   const filter = rule[key] === undefined || rule[key] === null ? {} : mapping(rule[key], at)
   onlyKeys(filter, at, ['caps', 'arches', 'minKernel'])
@@ -55,7 +55,7 @@ function readFilter(rule: Mapping, key: 'includes' | 'excludes', place: Place): 
   }
 }
 
-const isEmpty = ({ caps, arches, minKernel }: Filter) =>
+const isEmpty = ({ caps, arches, minKernel }: DockerCondition) =>
   caps.length === 0 && arches.length === 0 && minKernel === undefined
 
 /** errnoRet, or docker's and podman's errno name where the number is missing. */
@@ -65,7 +65,7 @@ function readErrno(from: Mapping, key: string, wordKey: string, place: Place): n
   const word = from[wordKey]
   if (word === undefined || word === null || word === '') return undefined
   const known = Object.entries(constants.errno).find(([name]) => name === word)
-  if (known === undefined) throw refused(under(place, wordKey), `${shown(word)} is no errno`)
+  if (known === undefined) throw invalidField(under(place, wordKey), `${shown(word)} is no errno`)
   return known[1]
 }
 
@@ -100,7 +100,10 @@ export function importDocker(
   const machine = given.machine ?? 'x86_64'
   const here = machines[machine]
   if (here === undefined) {
-    throw refused(place, `docker's conditions cannot be decided for the machine ${shown(machine)}`)
+    throw invalidField(
+      place,
+      `docker's conditions cannot be decided for the machine ${shown(machine)}`
+    )
   }
   const caps = new Set(given.capabilities ?? defaultCapabilities)
   const kernelText = given.kernel ?? '6.1'
@@ -131,7 +134,7 @@ export function importDocker(
   const architectures = archMap(object, place, here.scmp)
   const both = Array.isArray(rest['architectures']) && rest['architectures'].length > 0
   if (both && architectures !== undefined) {
-    throw refused(under(place, 'architectures'), 'and archMap cannot both be given')
+    throw invalidField(under(place, 'architectures'), 'and archMap cannot both be given')
   }
   const seccomp = readSeccomp(
     {
@@ -153,11 +156,15 @@ export function importDocker(
     }
   )
   if (decided > 0) {
+    const capabilities =
+      given.capabilities === undefined
+        ? "a container's default capabilities"
+        : `capabilities ${listed([...caps])}`
     lose({
       path: under(place, 'syscalls').path,
       what: `the conditions of ${decided} rules (includes, excludes)`,
       why: 'runtimes ignore them in a file, and Secco writes files for runtimes',
-      mend: `decided for ${machine}, kernel ${kernelText} and ${given.capabilities === undefined ? "a container's default capabilities" : `capabilities ${listed([...caps])}`}; choose with --capabilities and --kernel`
+      fix: `decided for ${machine}, kernel ${kernelText} and ${capabilities}; choose with --capabilities and --kernel`
     })
   }
   return seccomp

@@ -19,7 +19,7 @@ export const under = (place: Place, key: string | number): Place => ({
 })
 
 /** INVALID_DOCUMENT that names the place. */
-export function refused({ where, path }: Place, message: string, hint?: string): SeccoError {
+export function invalidField({ where, path }: Place, message: string, hint?: string): SeccoError {
   const subject = path === '' ? 'the document' : path
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${subject}: ${message}`, {
     field: path,
@@ -33,13 +33,13 @@ export function isMapping(value: unknown): value is Mapping {
 
 export function mapping(value: unknown, place: Place): Mapping {
   if (isMapping(value)) return value
-  throw refused(place, 'must be a mapping')
+  throw invalidField(place, 'must be a mapping')
 }
 
 export function list(value: unknown, place: Place, most: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw refused(place, 'must be a list')
+  if (!Array.isArray(value)) throw invalidField(place, 'must be a list')
   if (value.length > most)
-    throw refused(place, `has ${value.length} entries; at most ${most} are accepted`)
+    throw invalidField(place, `has ${value.length} entries; at most ${most} are accepted`)
   return value as unknown[]
 }
 
@@ -52,7 +52,7 @@ export function shown(value: unknown): string {
 
 export function text(value: unknown, place: Place): string {
   if (typeof value === 'string') return value
-  throw refused(place, `must be text, not ${shown(value)}`)
+  throw invalidField(place, `must be text, not ${shown(value)}`)
 }
 
 /** A whole number within bounds. */
@@ -60,19 +60,22 @@ export function whole(value: unknown, place: Place, least: number, most: number)
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) {
     return value
   }
-  throw refused(place, `must be a whole number from ${least} to ${most}, not ${shown(value)}`)
+  throw invalidField(place, `must be a whole number from ${least} to ${most}, not ${shown(value)}`)
 }
 
 export function oneOf<T extends string>(value: unknown, place: Place, accepted: readonly T[]): T {
   const found = accepted.find((each) => each === value)
   if (found !== undefined) return found
-  throw refused(place, `must be one of ${accepted.join(', ')}, not ${shown(value)}`)
+  throw invalidField(place, `must be one of ${accepted.join(', ')}, not ${shown(value)}`)
 }
 
-/** Refuses keys that nobody knows: a misspelt one must not be dropped in silence. */
+/** Rejects unknown keys: a misspelt key must not be dropped silently. */
 export function onlyKeys(value: Mapping, place: Place, accepted: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (accepted.includes(key)) continue
-    throw refused(under(place, shown(key)), `is not a known key; accepted: ${accepted.join(', ')}`)
+    throw invalidField(
+      under(place, shown(key)),
+      `is not a known key; accepted: ${accepted.join(', ')}`
+    )
   }
 }

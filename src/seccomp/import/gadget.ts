@@ -1,13 +1,13 @@
 import type { SyscallCounts } from '../../syscalls/syscall-set.js'
-import { mapping, oneOf, onlyKeys, type Place, refused, text, under, list } from './fields.js'
+import { mapping, oneOf, onlyKeys, type Place, invalidField, text, under, list } from './fields.js'
 import { limits } from '../../api/limits.js'
 import type { Lose } from './loss.js'
 import { createTally, nativeAbi } from './observed.js'
 import { readValues } from '../../api/read-value.js'
 
-/** What one container was seen with. */
-export interface GadgetProfile {
-  /** The container, where the gadget says it. */
+/** Profile of one container. */
+interface GadgetProfile {
+  /** Name of the container, if the gadget printed it. */
   name: string | undefined
   counts: SyscallCounts
 }
@@ -52,8 +52,8 @@ function importPart(value: unknown, place: Place, lose: Lose, machine: string): 
     lose({
       path: under(place, 'architectures').path,
       what: 'the list of ABIs',
-      why: 'the gadget lists X86 and X32 always and never tells them apart',
-      mend: `everything counts as ${nativeAbi(machine)}`
+      why: 'the gadget always lists X86 and X32 and does not distinguish them',
+      fix: `everything counts as ${nativeAbi(machine)}`
     })
   }
   return tally.finish(at.path, lose)
@@ -70,14 +70,14 @@ export function importGadget(
   machine = 'x86_64'
 ): GadgetProfile[] {
   const parts = partsOf(source)
-  if (parts.length === 0) throw refused(place, 'is empty')
+  if (parts.length === 0) throw invalidField(place, 'is empty')
   return parts.map((part, index) => {
     const here = {
       where: parts.length > 1 ? `${place.where} (part ${index + 1})` : place.where,
       path: ''
     }
     const [value, ...others] = readValues(part.source, here.where)
-    if (others.length > 0) throw refused(here, 'has several documents in one part')
+    if (others.length > 0) throw invalidField(here, 'has several documents in one part')
     return { name: part.name, counts: importPart(value, here, lose, machine) }
   })
 }

@@ -5,10 +5,10 @@ import { SeccoError } from '../../lib/errors.js'
 import { setOfCounts, type SyscallSet, unionSets } from '../../syscalls/syscall-set.js'
 import { detectText, detectValue, type Format } from './detect.js'
 import { type Conditions, importDocker } from './docker.js'
-import { isMapping, list, type Place, refused, under } from './fields.js'
+import { isMapping, list, type Place, invalidField, under } from './fields.js'
 import { importGadget } from './gadget.js'
 import { limits } from '../../api/limits.js'
-import type { Lose, Loss } from './loss.js'
+import type { Lose, ImportLoss } from './loss.js'
 import { profileName } from './names.js'
 import { importConfigJson, importOci } from './oci.js'
 import { readValues } from '../../api/read-value.js'
@@ -32,13 +32,13 @@ export interface ImportOptions extends Conditions {
 
 export interface Imported {
   profile: SeccompProfile
-  /** Traces give what was seen, profiles what somebody approved. */
+  /** Traces contain observations, profiles contain approvals. */
   kind: 'profile' | 'trace'
 }
 
-export interface ImportResult {
+interface ImportResult {
   imported: Imported[]
-  losses: (Loss & { where: string })[]
+  losses: (ImportLoss & { where: string })[]
 }
 
 type Draft = { words: string; own?: string; namespace?: string | undefined } & (
@@ -78,7 +78,7 @@ function documentsOf(values: readonly unknown[], where: string): Documents {
 
 type ValueFormat = 'oci' | 'docker' | 'spo' | 'config.json'
 
-/** What a document is held for. A kubelet's folder holds what runtimes read: the OCI format. */
+/** Returns the format of a document. A kubelet's folder holds files for runtimes: the OCI format. */
 function formatOf(format: Format | 'auto', value: unknown, place: Place): ValueFormat {
   if (format === 'auto' || format === 'kubelet') {
     const found = detectValue(
@@ -86,7 +86,7 @@ function formatOf(format: Format | 'auto', value: unknown, place: Place): ValueF
       place.path === '' ? place.where : `${place.where}: ${place.path}`
     )
     if (format === 'kubelet' && found === 'docker') {
-      throw refused(
+      throw invalidField(
         place,
         "has docker's conditions, which the node's runtime ignores",
         'import this file alone with --format docker'
@@ -115,7 +115,7 @@ function readValueDrafts(
         return { words, seccomp: importDocker(value, place, lose, options) }
       case 'spo': {
         if (!isSpoProfile(value)) {
-          throw refused(place, "is not an operator's SeccompProfile (apiVersion, kind)")
+          throw invalidField(place, "is not an operator's SeccompProfile (apiVersion, kind)")
         }
         const { name, namespace, seccomp } = importSpo({ value, place }, all, lose)
         return { words, own: name, namespace, seccomp }
@@ -172,8 +172,8 @@ function build(draft: Draft, options: ImportOptions): Imported {
   return { profile: valid, kind: 'seccomp' in draft ? 'profile' : 'trace' }
 }
 
-/** Traces of one name are observations of one thing; two profiles of one name are a mistake. */
-function joinSame(all: readonly Imported[]): Imported[] {
+/** Merges traces with the same name; two profiles with the same name are an error. */
+function mergeSameName(all: readonly Imported[]): Imported[] {
   const byName = new Map<string, Imported>()
   for (const next of all) {
     const { name, namespace = '' } = next.profile.metadata
@@ -223,7 +223,7 @@ export function importSources(
       return readTrace(source, textual, options, lose)
     }
     const values = readValueDrafts(source, read, options, spo, lose)
-    if (values.length === 0) throw refused({ where: source.where, path: '' }, 'is empty')
+    if (values.length === 0) throw invalidField({ where: source.where, path: '' }, 'is empty')
     return values.map((make) => make())
   })
   if (
@@ -233,9 +233,9 @@ export function importSources(
   ) {
     throw new SeccoError(
       'INVALID_ARGUMENT',
-      `--name ${options.name}: ${drafts.length} profiles were given, and one name cannot be theirs`,
+      `--name ${options.name}: ${drafts.length} profiles were given, but a name is for one profile`,
       { hint: 'leave --name out, or import them one by one' }
     )
   }
-  return { imported: joinSame(drafts.map((draft) => build(draft, options))), losses }
+  return { imported: mergeSameName(drafts.map((draft) => build(draft, options))), losses }
 }

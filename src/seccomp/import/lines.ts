@@ -5,7 +5,7 @@ const headLength = 512
 const tailLength = 96
 
 /** A line of a trace: its beginning and its end are all that is looked at, however long it is. */
-export interface Line {
+interface Line {
   number: number
   head: string
   tail: string

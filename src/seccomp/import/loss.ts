@@ -1,15 +1,15 @@
-/** What an import could not take over as it was. */
-export interface Loss {
+/** Something that an import could not keep as it was. */
+export interface ImportLoss {
   /** Where in the source, e.g. `syscalls[3].names`. */
   path: string
-  /** What it was. */
+  /** What was lost or changed. */
   what: string
   why: string
-  /** What became of it, or what to do. */
-  mend: string
+  /** How it was imported, or the next step. */
+  fix: string
 }
 
-export type Lose = (loss: Loss) => void
+export type Lose = (loss: ImportLoss) => void
 
 const most = 8
 

@@ -4,10 +4,10 @@ import { syscallNumber } from '../../syscalls/syscall-table.js'
 import { shown } from './fields.js'
 import { type Lose, listed } from './loss.js'
 
-/** Collects what a trace saw. */
-export interface Tally {
+/** Collects the syscalls of a trace. */
+interface Tally {
   add(abi: Abi, name: string, count?: number): void
-  /** Counts per ABI; what no table knows is told to `lose`. */
+  /** Counts per ABI; unknown names are reported to `lose`. */
   finish(path: string, lose: Lose): SyscallCounts
 }
 
@@ -47,7 +47,7 @@ export function createTally(machine: string): Tally {
           path,
           what: listed([...unknown].sort()),
           why: `no syscall table of ${machine} has these calls`,
-          mend: 'left out; if the trace is from another machine, say which with --machine'
+          fix: 'left out; if the trace is from another machine, name it with --machine'
         })
       }
       if (guessed.size > 0) {
@@ -55,7 +55,7 @@ export function createTally(machine: string): Tally {
           path,
           what: listed([...guessed].sort()),
           why: 'the trace does not say that a process ran in another mode, but only i386 or x32 have these calls',
-          mend: 'put where they exist; other calls of the same process may stand under the wrong ABI'
+          fix: 'recorded under an ABI that has them; other syscalls of the same process may be under the wrong ABI'
         })
       }
       return Object.fromEntries(

@@ -1,5 +1,5 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
-import { mapping, type Place, refused, under } from './fields.js'
+import { mapping, type Place, invalidField, under } from './fields.js'
 import type { Lose } from './loss.js'
 import { readSeccomp } from './seccomp-object.js'
 
@@ -12,7 +12,7 @@ export function importOci(value: unknown, place: Place, lose: Lose): LinuxSeccom
     (part) => typeof part === 'object' && part !== null && docker.some((key) => key in part)
   )
   if (used) {
-    throw refused(
+    throw invalidField(
       place,
       "has docker's conditions (includes, excludes, archMap), which a runtime ignores",
       'import it with --format docker, which decides them for given capabilities'
@@ -26,7 +26,7 @@ export function importConfigJson(value: unknown, place: Place, lose: Lose): Linu
   const linux = mapping(mapping(value, place)['linux'], under(place, 'linux'))
   const at = under(under(place, 'linux'), 'seccomp')
   if (linux['seccomp'] === undefined || linux['seccomp'] === null) {
-    throw refused(
+    throw invalidField(
       at,
       'is missing: this container runs without a filter',
       'learn a profile for it instead'

@@ -7,7 +7,7 @@ import type {
 import { seccompActions, seccompArchitectures, seccompOperators } from '../../api/seccomp-words.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isMapping, list, mapping, oneOf, onlyKeys, type Mapping, type Place } from './fields.js'
-import { refused, shown, text, under, whole } from './fields.js'
+import { invalidField, shown, text, under, whole } from './fields.js'
 import { foreignArchitecture } from './foreign-names.js'
 import { limits } from '../../api/limits.js'
 import { type Lose, listed } from './loss.js'
@@ -16,8 +16,8 @@ import { type Lose, listed } from './loss.js'
 const enosys = 38
 const maxErrno = 4095
 
-/** What differs between the formats that share the OCI shape. */
-export interface Dialect {
+/** Differences between the formats that share the OCI shape. */
+interface Dialect {
   /** Keys of the object and of a rule beside those of the OCI runtime-spec. */
   profileKeys: readonly string[]
   ruleKeys: readonly string[]
@@ -41,7 +41,7 @@ function readErrno(value: unknown, place: Place): number | undefined {
   return value === undefined || value === null ? undefined : whole(value, place, 0, maxErrno)
 }
 
-/** Errno 0 is no refusal: the kernel skips the call and returns 0, and its caller takes that for success. */
+/** Reports errno 0 as a loss: the kernel skips the call and returns 0, and its caller takes that for success. */
 function realErrno(
   action: SeccompAction,
   errno: number | undefined,
@@ -52,8 +52,8 @@ function realErrno(
   lose({
     path: place.path,
     what: 'errno 0',
-    why: 'the call is not made, and its caller is told that it succeeded',
-    mend: 'imported without it: the call is refused with EPERM'
+    why: 'the syscall is not made, but its caller sees success',
+    fix: 'imported without it: the syscall is denied with EPERM'
   })
   return undefined
 }
@@ -73,15 +73,15 @@ function readArg(value: unknown, place: Place): SeccompArg {
   }
 }
 
-/** Alternatives of conditions: two on one argument are what runtimes join by OR, one rule for each. */
+/** Alternatives of conditions: two on one argument are what runtimes combine with OR, one rule for each. */
 function readArgs(value: unknown, place: Place, lose: Lose): SeccompArg[][] {
   const args = list(value ?? [], place, 6).map((arg, index) => readArg(arg, under(place, index)))
   if (new Set(args.map((arg) => arg.index)).size === args.length) return [args]
   lose({
     path: place.path,
     what: 'several conditions on one argument',
-    why: 'libseccomp refuses them, and runtimes then join all conditions of the rule by OR',
-    mend: 'imported as one rule for each condition, which is what runs'
+    why: 'libseccomp rejects them, and runtimes then combine all conditions of the rule with OR',
+    fix: 'imported as one rule for each condition, which is what runs'
   })
   return args.map((arg) => [arg])
 }
@@ -100,15 +100,15 @@ function readNames(rule: Mapping, place: Place, lose: Lose): string[] {
       path: path.path,
       what: listed(elsewhere),
       why: `calls of another architecture (${where}), which Secco has no ABI for`,
-      mend: 'left out'
+      fix: 'left out'
     })
   }
   if (unknown.length > 0) {
     lose({
       path: path.path,
       what: listed(unknown),
-      why: 'no syscall table knows these names; runtimes ignore them or refuse the profile',
-      mend: 'left out; correct them in the source if they are misspelt'
+      why: 'no syscall table knows these names; runtimes ignore them or reject the profile',
+      fix: 'left out; correct them in the source if they are misspelt'
     })
   }
   return names.filter(isKnownSyscall)
@@ -133,7 +133,7 @@ function readRule(value: unknown, place: Place, dialect: Dialect, lose: Lose): S
       path: under(place, 'action').path,
       what: said,
       why: 'profiles of Secco have no tracer and no listener',
-      mend: 'imported as ERRNO with ENOSYS, which is what the kernel answers without one'
+      fix: 'imported as ERRNO with ENOSYS, which is what the kernel returns without one'
     })
   }
   const action = seccompActions.find((each) => each === said) ?? 'SCMP_ACT_ERRNO'
@@ -157,7 +157,7 @@ function readArchitectures(
   const gone = given.filter((each) => !kept.some((known) => known === each)).map(shown)
   if (gone.length === 0) return given.length === 0 ? undefined : kept
   if (kept.length === 0 && !gone.includes('SCMP_ARCH_NATIVE')) {
-    throw refused(
+    throw invalidField(
       place,
       `${listed(gone)}: none of them is an ABI that Secco knows (${seccompArchitectures.join(', ')})`
     )
@@ -168,7 +168,7 @@ function readArchitectures(
     why: gone.includes('SCMP_ARCH_NATIVE')
       ? 'a profile of Secco names its ABIs'
       : 'Secco has no tables of these ABIs',
-    mend: kept.length === 0 ? "left out: the node's own ABI applies" : 'left out'
+    fix: kept.length === 0 ? "left out: the node's own ABI applies" : 'left out'
   })
   return kept.length === 0 ? undefined : kept
 }
@@ -179,8 +179,8 @@ function loseRest(object: Mapping, place: Place, lose: Lose): void {
     lose({
       path: under(place, 'flags').path,
       what: listed(flags.map(shown)),
-      why: 'runc before 1.2 refuses a container with flags, and one revision serves every node',
-      mend: 'left out'
+      why: 'runc before 1.2 rejects a container with flags, and one revision serves every node',
+      fix: 'left out'
     })
   }
   for (const key of ['listenerPath', 'listenerMetadata']) {
@@ -189,8 +189,8 @@ function loseRest(object: Mapping, place: Place, lose: Lose): void {
     lose({
       path: under(place, key).path,
       what: shown(value),
-      why: 'profiles of Secco never hand calls to a listener',
-      mend: 'left out; its NOTIFY rules answer ENOSYS'
+      why: 'profiles of Secco never pass syscalls to a listener',
+      fix: 'left out; its NOTIFY rules return ENOSYS'
     })
   }
 }
@@ -207,14 +207,14 @@ function readDefault(object: Mapping, place: Place, lose: Lose) {
     path: at.path,
     what: said,
     why: 'profiles of Secco have no tracer',
-    mend: 'imported as ERRNO with ENOSYS, which is what the kernel answers without one'
+    fix: 'imported as ERRNO with ENOSYS, which is what the kernel returns without one'
   })
   return { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: enosys }
 }
 
 /**
  * `linux.seccomp` of the OCI runtime-spec, or a format of its shape, as Secco's approved part.
- * INVALID_DOCUMENT names the path of the first wrong field; what cannot be taken over is told to `lose`.
+ * INVALID_DOCUMENT names the path of the first invalid field; anything that cannot be imported is reported to `lose`.
  */
 export function readSeccomp(
   value: unknown,
@@ -235,7 +235,7 @@ export function readSeccomp(
     readRule(rule, under(at, index), dialect, lose)
   )
   if (syscalls.length > limits.rules)
-    throw refused(at, `makes ${syscalls.length} rules; at most ${limits.rules} are accepted`)
+    throw invalidField(at, `makes ${syscalls.length} rules; at most ${limits.rules} are accepted`)
   loseRest(object, place, lose)
   return {
     ...first,
@@ -244,7 +244,7 @@ export function readSeccomp(
   }
 }
 
-/** True for what has the OCI shape at first sight; for telling formats apart. */
+/** Whether a value seems to have the OCI shape; for detecting formats. */
 export function looksLikeSeccomp(value: unknown): value is Mapping {
   return isMapping(value) && 'defaultAction' in value
 }

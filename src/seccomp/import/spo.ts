@@ -1,6 +1,6 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import { mapping, type Mapping, oneOf, onlyKeys, type Place, refused } from './fields.js'
+import { mapping, type Mapping, oneOf, onlyKeys, type Place, invalidField } from './fields.js'
 import { shown, text, under, whole } from './fields.js'
 import { isMapping } from './fields.js'
 import { limits } from '../../api/limits.js'
@@ -26,7 +26,7 @@ export interface SpoSource {
   place: Place
 }
 
-export interface SpoProfile {
+interface SpoProfile {
   name: string
   namespace: string | undefined
   labels: Record<string, string>
@@ -64,8 +64,8 @@ function ownSeccomp(source: SpoSource, lose: Lose): { seccomp: LinuxSeccomp; bas
     lose({
       path: under(at, 'disabled').path,
       what: 'true',
-      why: 'a profile of Secco has no such switch: it is used when a rule names it',
-      mend: 'imported as it is; write no rule for it'
+      why: 'profiles of Secco have no such switch: a profile is used when a rule names it',
+      fix: 'imported as it is; write no rule for it'
     })
   }
   const seccomp = readSeccomp(rest, at, lose, { profileKeys: [], ruleKeys: [], errno: errnoOf })
@@ -73,7 +73,7 @@ function ownSeccomp(source: SpoSource, lose: Lose): { seccomp: LinuxSeccomp; bas
   return { seccomp, base: text(baseProfileName, under(at, 'baseProfileName')) }
 }
 
-/** As the operator joins them: rules of both, the child's own words for everything else. */
+/** Merges a profile with its base as the operator does: rules of both, and the child's other fields. */
 function joined(own: LinuxSeccomp, base: LinuxSeccomp): LinuxSeccomp {
   return { ...own, syscalls: [...(base.syscalls ?? []), ...(own.syscalls ?? [])] }
 }
@@ -95,7 +95,7 @@ export function importSpo(source: SpoSource, all: readonly SpoSource[], lose: Lo
       )
     }
     if (path.length >= limits.bases) {
-      throw refused(at, `has more than ${limits.bases} levels of base profiles`)
+      throw invalidField(at, `has more than ${limits.bases} levels of base profiles`)
     }
     const { seccomp, base } = ownSeccomp(current, lose)
     if (base === undefined) return seccomp
@@ -104,7 +104,7 @@ export function importSpo(source: SpoSource, all: readonly SpoSource[], lose: Lo
         path: at.path,
         what: shown(base),
         why: 'its base profile lies in a registry, and an import fetches nothing',
-        mend: 'pull it (`spoc pull`), and give its file with another -f'
+        fix: 'pull it (`spoc pull`), and give its file with another -f'
       })
       return seccomp
     }

@@ -1,6 +1,6 @@
 import type { Abi } from '../../syscalls/abi.js'
 import type { SyscallCounts } from '../../syscalls/syscall-set.js'
-import { type Place, refused } from './fields.js'
+import { type Place, invalidField } from './fields.js'
 import { linesOf } from './lines.js'
 import type { Lose } from './loss.js'
 import { createTally, nativeAbi } from './observed.js'
@@ -48,7 +48,7 @@ export function importStraceCount(
     }
   }
   if (rows === 0) {
-    throw refused(
+    throw invalidField(
       place,
       'holds no table of strace -c (`% time … syscall`)',
       'record it with `strace -f -c -o FILE -- COMMAND`'
@@ -58,7 +58,7 @@ export function importStraceCount(
     path: place.path,
     what: 'exit, exit_group and calls that did not return',
     why: 'strace -c counts a call when it returns',
-    mend: 'rendering adds the exits; calls that were interrupted by the end are missing'
+    fix: 'rendering adds the exits; calls that were interrupted by the end are missing'
   })
   return tally.finish(place.path, lose)
 }

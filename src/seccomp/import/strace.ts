@@ -1,16 +1,19 @@
 import type { Abi } from '../../syscalls/abi.js'
 import type { SyscallCounts } from '../../syscalls/syscall-set.js'
-import { type Place, refused } from './fields.js'
+import { type Place, invalidField } from './fields.js'
 import { linesOf } from './lines.js'
 import type { Lose } from './loss.js'
 import { createTally, nativeAbi } from './observed.js'
 
 /**
- * What stands before a call: pid as `[pid 12]` or `12`, then time of day, seconds or a difference,
+ * Prefix of a call: pid as `[pid 12]` or `12`, then time of day, seconds or a difference,
  * then an instruction pointer or a number in brackets (strace(1): -f, -t -tt -ttt -r, -i, -n).
  */
-const leader =
-  /^(?:\[pid\s+(\d{1,10})\]\s+|(\d{1,10})\s+(?=\S))?(?:\s*(?:\d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{1,12}\.\d{1,9})\s+)?(?:\(\+\s*\d{1,12}\.\d{1,9}\)\s+)?(?:\[\s*(?:[0-9a-f]{1,16}|\?+)\]\s+){0,2}/
+const pid = String.raw`(?:\[pid\s+(\d{1,10})\]\s+|(\d{1,10})\s+(?=\S))?`
+const time = String.raw`(?:\s*(?:\d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{1,12}\.\d{1,9})\s+)?`
+const difference = String.raw`(?:\(\+\s*\d{1,12}\.\d{1,9}\)\s+)?`
+const bracketed = String.raw`(?:\[\s*(?:[0-9a-f]{1,16}|\?+)\]\s+){0,2}`
+const leader = new RegExp(`^${pid}${time}${difference}${bracketed}`)
 const call = /^([a-z_][a-z0-9_]{0,63})\(/
 const resumed = /^<\.\.\. ([a-z_][a-z0-9_]{0,63}) resumed>/
 const mode = /\[ Process PID=(\d{1,10}) runs in (32 bit|64 bit|x32) mode\. \]/
@@ -45,9 +48,9 @@ export function looksLikeStrace(text: string): boolean {
   return like > 0 && like >= other
 }
 
-export interface Trace {
+interface Trace {
   counts: SyscallCounts
-  /** It begins with the command's own execve: nothing before was missed. */
+  /** Whether the trace begins with the command's own execve, so that it misses nothing before. */
   fromStart: boolean
 }
 
@@ -100,7 +103,7 @@ export function importStrace(text: string, place: Place, lose: Lose, machine = '
     tally.add(abiFor(pid), name)
   }
   if (calls === 0) {
-    throw refused(
+    throw invalidField(
       place,
       first === undefined
         ? 'holds no line that strace writes (`name(arguments) = result`)'
@@ -114,15 +117,15 @@ export function importStrace(text: string, place: Place, lose: Lose, machine = '
       path: place.path,
       what: 'the start of the process',
       why: 'the trace does not begin with an execve: strace was attached later',
-      mend: 'everything in it counts; what happened before is missing'
+      fix: 'everything in it counts; what happened before is missing'
     })
   }
   if (foreign > 0) {
     lose({
       path: place.path,
       what: `${foreign} lines`,
-      why: 'they are no output of strace (the command wrote to the same terminal?)',
-      mend: 'left out; record with -o FILE to keep them apart'
+      why: 'they are not output of strace (the command wrote to the same terminal?)',
+      fix: 'left out; record with -o FILE to keep them apart'
     })
   }
   return { counts: tally.finish(place.path, lose), fromStart }

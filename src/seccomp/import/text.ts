@@ -1,6 +1,6 @@
 import { SeccoError } from '../../lib/errors.js'
 
-function refuse(where: string, message: string, hint: string): SeccoError {
+function invalidText(where: string, message: string, hint: string): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${message}`, { field: '', hint })
 }
 
@@ -8,8 +8,8 @@ const starts = (bytes: Uint8Array, ...first: number[]) =>
   first.every((byte, index) => bytes[index] === byte)
 
 /**
- * Bytes → text. UTF-8 with or without a byte order mark; everything else is refused by its name, for a
- * guessed encoding would make other names of the same bytes. INVALID_DOCUMENT, TOO_LARGE.
+ * Decodes bytes as UTF-8 with or without a byte order mark; every other encoding is rejected by name, because a
+ * guessed encoding would turn the same bytes into other names. INVALID_DOCUMENT, TOO_LARGE.
  */
 export function decodeText(bytes: Uint8Array, where: string, most: number): string {
   if (bytes.length > most) {
@@ -20,16 +20,16 @@ export function decodeText(bytes: Uint8Array, where: string, most: number): stri
   }
   const hint = 'save it as UTF-8, for example with `iconv -t UTF-8`'
   if (starts(bytes, 0xff, 0xfe, 0, 0) || starts(bytes, 0, 0, 0xfe, 0xff)) {
-    throw refuse(where, 'is UTF-32, and UTF-8 is accepted', hint)
+    throw invalidText(where, 'is UTF-32, and UTF-8 is accepted', hint)
   }
   if (starts(bytes, 0xff, 0xfe) || starts(bytes, 0xfe, 0xff)) {
-    throw refuse(where, 'is UTF-16, and UTF-8 is accepted', hint)
+    throw invalidText(where, 'is UTF-16, and UTF-8 is accepted', hint)
   }
   const nul = bytes.indexOf(0)
   if (nul >= 0) {
     const wide = nul < 2 && bytes.length > 3
-    const what = wide ? 'looks like UTF-16 or a binary file' : 'is no text'
-    throw refuse(where, `holds a NUL byte at offset ${nul}: it ${what}`, hint)
+    const what = wide ? 'looks like UTF-16 or a binary file' : 'is not text'
+    throw invalidText(where, `holds a NUL byte at offset ${nul}: it ${what}`, hint)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)

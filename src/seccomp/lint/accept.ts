@@ -4,8 +4,8 @@ import { forbidden } from './lint-finding.js'
 import { lintSeccomp } from './lint.js'
 
 /**
- * Refuses a profile whose approved part has what the lint forbids: INVALID_DOCUMENT with the first
- * finding. Everything that takes a profile in from people (apply, import) goes through here.
+ * Rejects a profile whose approved part has lint errors: INVALID_DOCUMENT with the first
+ * finding. Everything that accepts a profile from people (apply, import) calls it.
  */
 export function acceptProfile(profile: SeccompProfile, where: string): void {
   const { seccomp } = profile.spec
@@ -17,6 +17,6 @@ export function acceptProfile(profile: SeccompProfile, where: string): void {
   throw new SeccoError(
     'INVALID_DOCUMENT',
     `${where}: spec.seccomp: ${first.subject}: ${first.message} (lint: ${first.rule})${more}`,
-    { field: 'spec.seccomp', hint: first.mend }
+    { field: 'spec.seccomp', hint: first.fix }
   )
 }

@@ -3,8 +3,8 @@ import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { type Conditions, normalConditions } from '../arguments/argument-rules.js'
 import { baseNames } from '../render/base.js'
 import { baseArguments } from '../data/base/arguments.js'
-import { letsThrough } from '../filter/filter-answers.js'
-import type { Finding, LintUse } from './lint-finding.js'
+import { isAllowAction } from '../filter/filter-answers.js'
+import type { LintFinding, LintUse } from './lint-finding.js'
 import { canStandBeside, isLoadable, loadable } from '../arguments/loadable.js'
 import { rulesOf } from '../policy/normal-form.js'
 
@@ -12,15 +12,15 @@ const base = baseNames([])
 
 /** Conditions of one name's rules by what the rules do with the call. */
 interface ByAnswer {
-  passing: Conditions[]
-  refusing: Conditions[]
+  allowing: Conditions[]
+  denying: Conditions[]
 }
 
 function conditionsByName(seccomp: LinuxSeccomp): Map<string, ByAnswer> {
   const found = new Map<string, ByAnswer>()
   for (const { name, action, args = [] } of rulesOf(seccomp)) {
-    const one = found.get(name) ?? { passing: [], refusing: [] }
-    const list = letsThrough(action) ? one.passing : one.refusing
+    const one = found.get(name) ?? { allowing: [], denying: [] }
+    const list = isAllowAction(action) ? one.allowing : one.denying
     list.push(normalConditions(args))
     found.set(name, one)
   }
@@ -28,20 +28,20 @@ function conditionsByName(seccomp: LinuxSeccomp): Map<string, ByAnswer> {
 }
 
 /**
- * Conditions that libseccomp builds wrongly (loadable.ts), conditional refusals of what base needs, and rules that do
- * something else than they say (misleading-rules.ts).
+ * Finds conditions that libseccomp builds wrongly (loadable.ts), conditional deny rules for what base needs, and rules with
+ * another effect than their text states (misleading-rules.ts).
  */
-export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
+export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): LintFinding[] {
   const found = misleadingRules(seccomp).map(
-    ({ kind, subject, message, fix }): Finding => ({
-      ...{ severity: 'error', rule: kind, subject, message, mend: fix }
+    ({ kind, subject, message, fix }): LintFinding => ({
+      ...{ severity: 'error', rule: kind, subject, message, fix: fix }
     })
   )
-  for (const [name, { passing, refusing }] of conditionsByName(asRuntimesJoin(seccomp))) {
-    const all = [...passing, ...refusing]
+  for (const [name, { allowing, denying }] of conditionsByName(asRuntimesJoin(seccomp))) {
+    const all = [...allowing, ...denying]
     if (all.every((args) => args.length === 0)) continue
-    const inexact = !loadable(passing, { beside: refusing.length > 0 }).exact
-    const wrong = use === 'oci' ? !isBuiltRight(passing, refusing) : inexact
+    const inexact = !loadable(allowing, { beside: denying.length > 0 }).exact
+    const wrong = use === 'oci' ? !isBuiltRight(allowing, denying) : inexact
     if (wrong) {
       found.push({
         severity: use === 'oci' ? 'error' : 'warning',
@@ -49,31 +49,31 @@ export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
         subject: name,
         message:
           use === 'oci'
-            ? 'libseccomp builds these conditions wrongly: it lets through other calls than they say'
-            : 'rendering leaves some of its allowed arguments out, for libseccomp would build them wrongly',
-        mend: 'before the last argument use only SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ'
+            ? 'libseccomp builds these conditions wrongly: the filter allows other arguments than they do'
+            : 'rendering omits some of its allowed arguments, because libseccomp would build them wrongly',
+        fix: 'before the last argument use only SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ'
       })
     }
     const reason = base.get(name)
-    const partly = refusing.some((args) => args.length > 0)
+    const partly = denying.some((args) => args.length > 0)
     if (use === 'spec' && partly && reason !== undefined && baseArguments[name] === undefined) {
       found.push({
         severity: 'warning',
         rule: 'base-partly-refused',
         subject: name,
-        message: `is refused for some arguments; base needs it: ${reason}`,
-        mend: 'remove the rule that refuses it, or start the container many times with it'
+        message: `is denied for some arguments, but base needs it: ${reason}`,
+        fix: 'remove the rule that denies it, or test many starts of the container with it'
       })
     }
   }
   return found
 }
 
-/** As the rules stand, for nobody brings a file into another form. */
-function isBuiltRight(passing: readonly Conditions[], refusing: readonly Conditions[]): boolean {
-  const all = [...passing, ...refusing]
+/** Whether libseccomp builds the rules of a file correctly; they are loaded as they are. */
+function isBuiltRight(allowing: readonly Conditions[], denying: readonly Conditions[]): boolean {
+  const all = [...allowing, ...denying]
   // A rule without conditions decides alone.
   if (all.some((args) => args.length === 0)) return true
-  if (passing.length === 0 || refusing.length === 0) return isLoadable(all)
+  if (allowing.length === 0 || denying.length === 0) return isLoadable(all)
   return canStandBeside(all)
 }

@@ -1,12 +1,12 @@
-export interface Finding {
+export interface LintFinding {
   severity: 'error' | 'warning' | 'note'
   /** Stable word for scripts. */
   rule: string
   /** The syscall or key it is about. */
   subject: string
   message: string
-  /** What to do. */
-  mend: string
+  /** The next step. */
+  fix: string
 }
 
 /**
@@ -17,12 +17,12 @@ export type LintUse = 'spec' | 'oci'
 
 const order = ['error', 'warning', 'note']
 
-/** The most serious first; otherwise as found. */
-export function bySeverity(findings: readonly Finding[]): Finding[] {
+/** Sorts findings by severity, the most serious first, and keeps the order otherwise. */
+export function bySeverity(findings: readonly LintFinding[]): LintFinding[] {
   return [...findings].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity))
 }
 
-/** What must not be accepted: import and apply refuse a document that has any of these. */
-export function forbidden(findings: readonly Finding[]): Finding[] {
+/** Returns the findings that make import and apply reject a document. */
+export function forbidden(findings: readonly LintFinding[]): LintFinding[] {
   return findings.filter(({ severity }) => severity === 'error')
 }

@@ -1,7 +1,7 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { type Abi, abis, scmpArchOf } from '../../syscalls/abi.js'
 import { mobyDefault } from '../policy/gen/runtime-default.js'
-import type { Finding, LintUse } from './lint-finding.js'
+import type { LintFinding, LintUse } from './lint-finding.js'
 import { riskOf } from '../policy/risk.js'
 import { runtimeDefault, runtimeDefaultRules } from '../policy/runtime-default.js'
 import { isKnownSyscall, syscallNumber } from '../../syscalls/syscall-table.js'
@@ -21,7 +21,7 @@ const foreign = new Set(
 )
 
 /** A file may name calls of many machines, and runtimes skip the others; a spec is written for ours. */
-function existence(name: string, listed: readonly Abi[], use: LintUse): Finding[] {
+function existence(name: string, listed: readonly Abi[], use: LintUse): LintFinding[] {
   if (!isKnownSyscall(name)) {
     const elsewhere = foreign.has(name)
     return [
@@ -30,9 +30,9 @@ function existence(name: string, listed: readonly Abi[], use: LintUse): Finding[
         rule: elsewhere ? 'other-architecture' : 'unknown-name',
         subject: name,
         message: elsewhere
-          ? 'is a call of an architecture that Secco does not serve'
-          : 'no syscall table knows it; runtimes ignore it or refuse the profile',
-        mend: 'correct or remove it; it is never rendered'
+          ? 'is a syscall of an architecture that Secco does not support'
+          : 'is in no syscall table; runtimes ignore it or reject the profile',
+        fix: 'correct or remove the name; it is never rendered'
       }
     ]
   }
@@ -44,43 +44,47 @@ function existence(name: string, listed: readonly Abi[], use: LintUse): Finding[
       rule: 'other-architecture',
       subject: name,
       message: `exists on ${where.join(', ')} only, and the profile lists ${listed.join(', ')}`,
-      mend: 'remove it, or list the architecture it belongs to'
+      fix: 'remove it, or list the architecture it belongs to'
     }
   ]
 }
 
-function power(name: string, verdicts: FilterAnswers, use: LintUse): Finding[] {
+function power(name: string, verdicts: FilterAnswers, use: LintUse): LintFinding[] {
   if (!verdicts.sometimes(name)) return []
   const inside = floor.sometimes(name)
   const risk = riskOf(name)
-  const found: Finding[] = []
+  const found: LintFinding[] = []
   if (risk !== undefined) {
     const severity = risk.level === 'high' && !inside ? 'warning' : 'note'
-    const mend = 'remove it unless the application cannot work without it'
-    found.push({ severity, rule: 'dangerous', subject: name, message: risk.reason, mend })
+    const fix = 'remove it unless the application cannot work without it'
+    found.push({ severity, rule: 'dangerous', subject: name, message: risk.reason, fix })
   }
   if (!inside) {
     found.push({
       severity: risk === undefined ? 'note' : 'warning',
       rule: 'beyond-runtime-default',
       subject: name,
-      message: 'RuntimeDefault refuses it',
-      mend: 'find out why the application asks for it; approve it only when it cannot do without'
+      message: 'RuntimeDefault denies it',
+      fix: 'find out why the application calls it; approve it only if the application needs it'
     })
   } else if (use === 'oci' && limited.has(name) && verdicts.always(name)) {
     found.push({
       severity: 'warning',
       rule: 'wider-arguments',
       subject: name,
-      message: 'RuntimeDefault lets it through with certain arguments only; here any will do',
-      mend: "render it with `secco render`, which keeps RuntimeDefault's conditions"
+      message: 'RuntimeDefault allows it with certain arguments only; this profile allows any',
+      fix: "render it with `secco render`, which keeps RuntimeDefault's conditions"
     })
   }
   return found
 }
 
-/** What there is to say about each name of a profile. */
-export function lintNames(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): Finding[] {
+/** Returns the findings about each name of a profile. */
+export function lintNames(
+  seccomp: LinuxSeccomp,
+  verdicts: FilterAnswers,
+  use: LintUse
+): LintFinding[] {
   const listed = abis.filter((abi) => (seccomp.architectures ?? []).includes(scmpArchOf[abi]))
   const names = [...new Set((seccomp.syscalls ?? []).flatMap((rule) => rule.names))].sort()
   return names.flatMap((name) => {

@@ -4,7 +4,7 @@ import { seccompProblem } from '../../api/validate-seccomp.js'
 import { validateObject } from '../../api/validate.js'
 import { SeccoError } from '../../lib/errors.js'
 import type { RuntimeVersion } from '../render/base.js'
-import { bySeverity, type Finding, type LintUse } from './lint-finding.js'
+import { bySeverity, type LintFinding, type LintUse } from './lint-finding.js'
 import { lintSeccomp } from './lint.js'
 import { compareVersions } from '../../lib/version-order.js'
 
@@ -14,11 +14,11 @@ const isBag = (value: unknown): value is Bag =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
-/** Keys of Docker's own format. Other runtimes ignore them, and so allow what they were to withhold. */
+/** Keys of Docker's own format. Other runtimes ignore them, and so allow what they should deny. */
 const dockerKeys = ['archMap', 'includes', 'excludes', 'comment', 'name', 'minKernel']
 const profileKeys = ['defaultAction', 'defaultErrnoRet', 'architectures', 'syscalls']
 const ruleKeys = ['names', 'action', 'errnoRet', 'args']
-/** Of the OCI runtime-spec; Secco never writes them. */
+/** Keys of the OCI runtime-spec that Secco never writes. */
 const specKeys = ['flags', 'listenerPath', 'listenerMetadata']
 const knownFlags = [
   'SECCOMP_FILTER_FLAG_TSYNC',
@@ -27,12 +27,12 @@ const knownFlags = [
   'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'
 ]
 
-export interface RawLintOptions {
-  /** The runtime that is to load it: says which keys it refuses. */
+interface RawLintOptions {
+  /** The runtime that will load the profile: it decides which keys are rejected. */
   runtime?: RuntimeVersion
 }
 
-interface Found {
+interface SeccompPart {
   use: LintUse
   /** Path of the seccomp object, empty when it is the document. */
   path: string
@@ -40,7 +40,7 @@ interface Found {
 }
 
 /** The seccomp object of an OCI profile, a config.json, a SeccompProfile or the operator's resource. */
-function seccompIn(document: Bag): Found | undefined {
+function seccompIn(document: Bag): SeccompPart | undefined {
   const spec = isBag(document['spec']) ? document['spec'] : undefined
   if (document['apiVersion'] === apiVersion) {
     return { use: 'spec', path: 'spec.seccomp', seccomp: spec?.['seccomp'] }
@@ -53,15 +53,15 @@ function seccompIn(document: Bag): Found | undefined {
   return { use: 'oci', path: '', seccomp: document }
 }
 
-const error = (rule: string, subject: string, message: string, mend: string): Finding => ({
+const error = (rule: string, subject: string, message: string, fix: string): LintFinding => ({
   severity: 'error',
   rule,
   subject,
   message,
-  mend
+  fix
 })
 
-function unknownKey(key: string, path: string): Finding {
+function unknownKey(key: string, path: string): LintFinding {
   const subject = path === '' ? key : `${path}.${key}`
   if (dockerKeys.includes(key)) {
     const harmless = key === 'comment'
@@ -71,25 +71,26 @@ function unknownKey(key: string, path: string): Finding {
       subject,
       message: harmless
         ? "a key of Docker's format; other runtimes ignore it"
-        : "a key of Docker's format; other runtimes ignore it and allow what it was to withhold",
-      mend: 'resolve it for the given capabilities and kernel, then remove it'
+        : "a key of Docker's format; other runtimes ignore it and allow what it should deny",
+      fix: 'resolve it for the given capabilities and kernel, then remove it'
     }
   }
   return error('unknown-key', subject, 'no runtime knows this key', 'correct or remove it')
 }
 
-function lintFlags(seccomp: Bag, runtime: RuntimeVersion | undefined): Finding[] {
-  const found: Finding[] = []
+function lintFlags(seccomp: Bag, runtime: RuntimeVersion | undefined): LintFinding[] {
+  const found: LintFinding[] = []
   for (const key of ['listenerPath', 'listenerMetadata']) {
     if (key in seccomp) {
-      const message = 'hands calls to a program outside: with it gone no container starts'
+      const message =
+        'passes syscalls to an external program: without that program no container starts'
       found.push(error('listener', key, message, 'remove it'))
     }
   }
   if (!('flags' in seccomp)) return found
   for (const flag of listOf(seccomp['flags'])) {
     if (typeof flag === 'string' && knownFlags.includes(flag)) continue
-    const message = `${typeof flag === 'string' ? JSON.stringify(flag.slice(0, 60)) : 'a value'} is no seccomp flag`
+    const message = `${typeof flag === 'string' ? JSON.stringify(flag.slice(0, 60)) : 'a value'} is not a seccomp flag`
     found.push(error('flags', 'flags', message, `choose from ${knownFlags.join(', ')}`))
   }
   const old = runtime?.name === 'runc' && compareVersions(runtime.version, '1.2.0') < 0
@@ -98,9 +99,9 @@ function lintFlags(seccomp: Bag, runtime: RuntimeVersion | undefined): Finding[]
     rule: 'flags',
     subject: 'flags',
     message: old
-      ? `runc ${runtime.version} refuses the container: "seccomp flags are not yet supported by runc"`
-      : 'runc before 1.2 refuses a container with this key',
-    mend: 'remove it'
+      ? `runc ${runtime.version} rejects the container: "seccomp flags are not yet supported by runc"`
+      : 'runc before 1.2 rejects a container with this key',
+    fix: 'remove it'
   })
   return found
 }
@@ -121,7 +122,7 @@ function known(seccomp: Bag): Bag {
   return { ...picked, syscalls: rules }
 }
 
-function shaped(seccomp: Bag, path: string): LinuxSeccomp | Finding {
+function shaped(seccomp: Bag, path: string): LinuxSeccomp | LintFinding {
   const wrapped = {
     apiVersion,
     kind: 'SeccompProfile',
@@ -134,14 +135,14 @@ function shaped(seccomp: Bag, path: string): LinuxSeccomp | Finding {
       return object.spec.seccomp
   } catch (thrown) {
     if (!(thrown instanceof SeccoError)) throw thrown
-    // Of the right shape: what its rules do is for lintSeccomp.
+    // The shape is valid: lintSeccomp checks what the rules do.
     if (seccompProblem(seccomp) === undefined) return seccomp as unknown as LinuxSeccomp
     const field = (thrown.field ?? '').replace(/^spec\.seccomp\.?/, '')
     const subject = [path, field].filter((part) => part !== '').join('.') || 'the document'
     const message = thrown.message.split(': ').slice(2).join(': ') || thrown.message
     return error('invalid', subject, message, 'correct the named field')
   }
-  return error('invalid', path, 'is no seccomp object', 'write one with a defaultAction')
+  return error('invalid', path, 'is not a seccomp object', 'write one with a defaultAction')
 }
 
 /**
@@ -149,7 +150,7 @@ function shaped(seccomp: Bag, path: string): LinuxSeccomp | Finding {
  * config.json, a SeccompProfile, or another resource with `spec.defaultAction`. Pure; anything may be
  * given, and nothing is thrown.
  */
-export function lintRaw(document: unknown, options: RawLintOptions = {}): Finding[] {
+export function lintRaw(document: unknown, options: RawLintOptions = {}): LintFinding[] {
   const found = isBag(document) ? seccompIn(document) : undefined
   if (found === undefined || !isBag(found.seccomp)) {
     const subject = found?.path ?? ''
@@ -157,14 +158,14 @@ export function lintRaw(document: unknown, options: RawLintOptions = {}): Findin
     if (none) {
       const message = 'nothing is approved: the profile only learns'
       return [
-        { severity: 'note', rule: 'empty', subject, message, mend: 'approve what was observed' }
+        { severity: 'note', rule: 'empty', subject, message, fix: 'approve what was observed' }
       ]
     }
     return [
       error(
         'invalid',
         subject === '' ? 'the document' : subject,
-        'is no seccomp object',
+        'is not a seccomp object',
         'write one with a defaultAction'
       )
     ]

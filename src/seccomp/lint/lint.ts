@@ -1,26 +1,26 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { baseNames } from '../render/base.js'
 import { lintArguments } from './lint-arguments.js'
-import { bySeverity, type Finding, type LintUse } from './lint-finding.js'
+import { bySeverity, type LintFinding, type LintUse } from './lint-finding.js'
 import { lintNames } from './lint-names.js'
-import { letsThrough, type FilterAnswers, answersOf } from '../filter/filter-answers.js'
+import { isAllowAction, type FilterAnswers, answersOf } from '../filter/filter-answers.js'
 
 const base = [...baseNames([])]
 /** Without these no container starts, or none ends. */
 const vital: readonly string[] = ['execve', 'exit', 'exit_group', 'futex', 'rt_sigreturn']
 
-function lintDefault(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
+function lintDefault(seccomp: LinuxSeccomp, use: LintUse): LintFinding[] {
   const { defaultAction, defaultErrnoRet } = seccomp
   const subject = 'defaultAction'
-  if (letsThrough(defaultAction)) {
+  if (isAllowAction(defaultAction)) {
     const bounded = use === 'spec'
     return [
       {
         severity: bounded ? 'warning' : 'error',
         rule: 'allow-all',
         subject,
-        message: `${defaultAction} lets through every call that is not named${bounded ? ' and that RuntimeDefault lets through' : ''}`,
-        mend: 'set defaultAction: SCMP_ACT_ERRNO and name what is allowed'
+        message: `${defaultAction} allows every syscall that is not named${bounded ? ' and that RuntimeDefault allows' : ''}`,
+        fix: 'set defaultAction: SCMP_ACT_ERRNO and name what is allowed'
       }
     ]
   }
@@ -30,8 +30,8 @@ function lintDefault(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
         severity: 'warning',
         rule: 'enosys-default',
         subject: 'defaultErrnoRet',
-        message: 'ENOSYS for everything breaks starts (fchown by runc) and hides refusals',
-        mend: 'set defaultErrnoRet: 1; ENOSYS is added where libc probes'
+        message: 'ENOSYS for everything breaks container starts (fchown by runc) and hides denials',
+        fix: 'set defaultErrnoRet: 1; ENOSYS is added where libc probes'
       }
     ]
   }
@@ -41,8 +41,8 @@ function lintDefault(seccomp: LinuxSeccomp, use: LintUse): Finding[] {
         severity: 'note',
         rule: 'kill-default',
         subject,
-        message: 'the first call that was not learned ends the process',
-        mend: 'use SCMP_ACT_ERRNO until the profile has been complete for long'
+        message: 'the first syscall that was not learned kills the process',
+        fix: 'use SCMP_ACT_ERRNO until the profile has been complete for a long time'
       }
     ]
   }
@@ -54,15 +54,15 @@ function ruleOfVital(name: string): string {
   return name === 'execve' ? 'missing-execve' : 'missing-base'
 }
 
-/** A file is loaded as it is, so base must be in it; a spec only must not refuse it by name. */
-function lintStart(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): Finding[] {
+/** A file is loaded as it is, so it must contain base; a spec only must not deny base by name. */
+function lintStart(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): LintFinding[] {
   const refused = new Set(
     (seccomp.syscalls ?? [])
-      .filter((rule) => !letsThrough(rule.action) && (rule.args ?? []).length === 0)
+      .filter((rule) => !isAllowAction(rule.action) && (rule.args ?? []).length === 0)
       .flatMap((rule) => rule.names)
   )
-  return base.flatMap(([name, reason]): Finding[] => {
-    // In a spec a refusal wins over an allowance of the same name.
+  return base.flatMap(([name, reason]): LintFinding[] => {
+    // In a spec a deny rule wins over an allow rule for the same name.
     if (use === 'spec' ? !refused.has(name) : verdicts.always(name)) return []
     const partly = use === 'oci' && verdicts.sometimes(name)
     const how = partly ? 'is allowed for some arguments only' : 'is not allowed'
@@ -72,44 +72,44 @@ function lintStart(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse)
         severity: serious ? 'error' : use === 'spec' ? 'warning' : 'note',
         rule: ruleOfVital(name),
         subject: name,
-        message: `${use === 'spec' ? 'is refused' : how}; base needs it: ${reason}`,
-        mend:
+        message: `${use === 'spec' ? 'is denied' : how}, but base needs it: ${reason}`,
+        fix:
           use === 'spec'
-            ? 'remove the rule that refuses it'
+            ? 'remove the rule that denies it'
             : 'render it with `secco render`, which adds the base'
       }
     ]
   })
 }
 
-function lintEmpty(verdicts: FilterAnswers, seccomp: LinuxSeccomp, use: LintUse): Finding[] {
-  if (verdicts.allowed.length > 0 || letsThrough(seccomp.defaultAction)) return []
+function lintEmpty(verdicts: FilterAnswers, seccomp: LinuxSeccomp, use: LintUse): LintFinding[] {
+  if (verdicts.allowed.length > 0 || isAllowAction(seccomp.defaultAction)) return []
   const message =
     use === 'spec'
-      ? 'allows nothing of its own: the container gets what its start needs, and no more'
+      ? 'allows nothing of its own: the container gets only what its start needs'
       : 'allows nothing: no container starts with it'
-  const mend = 'learn the workload and approve what was observed'
+  const fix = 'learn the workload and approve what was observed'
   return [
     {
       severity: use === 'spec' ? 'warning' : 'error',
       rule: 'empty',
       subject: 'syscalls',
       message,
-      mend
+      fix
     }
   ]
 }
 
-function lintArchitectures(seccomp: LinuxSeccomp, verdicts: FilterAnswers): Finding[] {
+function lintArchitectures(seccomp: LinuxSeccomp, verdicts: FilterAnswers): LintFinding[] {
   const listed = seccomp.architectures ?? []
-  const found: Finding[] = []
+  const found: LintFinding[] = []
   if (listed.includes('SCMP_ARCH_X86_64') && !listed.includes('SCMP_ARCH_X86')) {
     found.push({
       severity: 'note',
       rule: 'i386-missing',
       subject: 'architectures',
-      message: 'an i386 call (int 0x80) is killed, whatever the mode',
-      mend: 'right for enforce when none was observed; learn and audit list SCMP_ARCH_X86 too'
+      message: 'an i386 syscall (int 0x80) kills the process, in every mode',
+      fix: 'keep it for enforce if no i386 syscall was observed; learn and audit list SCMP_ARCH_X86 too'
     })
   }
   const hole =
@@ -120,8 +120,8 @@ function lintArchitectures(seccomp: LinuxSeccomp, verdicts: FilterAnswers): Find
       rule: 'abi-hole',
       subject: 'socketcall',
       message:
-        'an i386 caller makes through socketcall the sockets that the rules of socket refuse',
-      mend: 'remove socketcall or SCMP_ARCH_X86'
+        'i386 programs can create through socketcall the sockets that the rules for socket deny',
+      fix: 'remove socketcall or SCMP_ARCH_X86'
     })
   }
   if (listed.includes('SCMP_ARCH_X32')) {
@@ -129,8 +129,8 @@ function lintArchitectures(seccomp: LinuxSeccomp, verdicts: FilterAnswers): Find
       severity: 'note',
       rule: 'x32-listed',
       subject: 'SCMP_ARCH_X32',
-      message: 'x32 calls are let in; hardly any program makes them, and exploits do',
-      mend: 'remove it in enforce unless x32 calls were observed'
+      message: 'x32 syscalls are allowed; hardly any program makes them, but exploits do',
+      fix: 'remove it in enforce unless x32 syscalls were observed'
     })
   }
   return found
@@ -154,17 +154,17 @@ const successors: readonly (readonly [string, string])[] = [
   ['fork', 'clone']
 ]
 
-function lintSiblings(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): Finding[] {
-  const found: Finding[] = []
-  if (use === 'oci' && !letsThrough(seccomp.defaultAction)) {
+function lintSiblings(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): LintFinding[] {
+  const found: LintFinding[] = []
+  if (use === 'oci' && !isAllowAction(seccomp.defaultAction)) {
     for (const [older, newer] of successors) {
       if (!verdicts.sometimes(older) || verdicts.sometimes(newer)) continue
       found.push({
         severity: older === 'open' ? 'warning' : 'note',
         rule: older === 'open' ? 'open-without-openat' : 'older-only',
         subject: older,
-        message: `is allowed and ${newer} is not: newer libraries call ${newer} for the same`,
-        mend: 'render it with `secco render`, which adds the family'
+        message: `is allowed but ${newer} is not: newer libraries call ${newer} for the same purpose`,
+        fix: 'render it with `secco render`, which adds the family'
       })
     }
   }
@@ -175,15 +175,16 @@ function lintSiblings(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintU
       severity: 'warning',
       rule: 'io-uring-bypass',
       subject: 'io_uring_setup',
-      message: 'its ring makes and connects sockets past the rules for socket and connect',
-      mend: 'remove io_uring_setup, or do not count on the filter for the network'
+      message:
+        'its ring opens and connects sockets, and the rules for socket and connect do not apply to them',
+      fix: 'remove io_uring_setup, or do not rely on the filter for the network'
     })
   }
   return found
 }
 
-/** What is wrong, risky or surprising about a seccomp object, the most serious first. Pure. */
-export function lintSeccomp(seccomp: LinuxSeccomp, use: LintUse = 'oci'): Finding[] {
+/** Returns what is wrong, risky or surprising about a seccomp object, the most serious first. Pure. */
+export function lintSeccomp(seccomp: LinuxSeccomp, use: LintUse = 'oci'): LintFinding[] {
   const verdicts = answersOf(seccomp)
   return bySeverity([
     ...lintDefault(seccomp, use),

@@ -6,26 +6,33 @@ import { limits } from '../../api/limits.js'
 import { applyEdits, type Edit } from './edits.js'
 import { setField } from './insert.js'
 import { entryOf, mapAt } from './nodes.js'
-import { type Change, type Finding, type Path, planDocument, showPath, valueAt } from './plan.js'
+import {
+  type ManifestChange,
+  type MigrationFinding,
+  type Path,
+  planDocument,
+  showPath,
+  valueAt
+} from './plan.js'
 import { removeEntries } from './remove.js'
 
 export type Migration =
   | {
       state: 'same' | 'changed'
       text: string
-      findings: Finding[]
+      findings: MigrationFinding[]
       changes: string[]
       edits: Edit[]
     }
   | { state: 'skipped'; reason: string }
 
-/** What a file has to speak of before it is parsed at all. */
+/** Words of which a file must contain one before it is parsed. */
 const relevant = /seccomp|security-profiles-operator/
 
 const copy = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown
 
 /** The document's value after the changes, made apart from the text: what the edited text must say. */
-function expected(value: unknown, changes: readonly Change[]): unknown {
+function expected(value: unknown, changes: readonly ManifestChange[]): unknown {
   const result = copy(value)
   for (const { path, ...change } of changes) {
     const owner = valueAt(result, path.slice(0, -1))
@@ -49,7 +56,7 @@ function expected(value: unknown, changes: readonly Change[]): unknown {
 /** The entries to take out, by mapping: an emptied mapping goes with its own entry. */
 function removals(
   document: Document,
-  changes: readonly Change[]
+  changes: readonly ManifestChange[]
 ): Map<YAMLMap, Set<Pair>> | undefined {
   const gone = new Map<YAMLMap, Set<Pair>>()
   const drop = (path: Path): boolean => {
@@ -68,7 +75,11 @@ function removals(
   return gone
 }
 
-function editsOf(text: string, document: Document, changes: readonly Change[]): Edit[] | undefined {
+function editsOf(
+  text: string,
+  document: Document,
+  changes: readonly ManifestChange[]
+): Edit[] | undefined {
   const edits: Edit[] = []
   const gone = removals(document, changes)
   if (gone === undefined) return undefined
@@ -117,7 +128,7 @@ function invalid(where: string, message: string, cause?: unknown): SeccoError {
     .replace(/[^\x20-\x7e]/g, '?')
     .replace(/:$/, '')
     .slice(0, 200)
-  return new SeccoError('INVALID_DOCUMENT', `${where}: is not YAML that is accepted: ${shown}`, {
+  return new SeccoError('INVALID_DOCUMENT', `${where}: uses YAML that is not accepted: ${shown}`, {
     field: '',
     cause,
     hint: 'correct the file; nothing was changed'
@@ -147,7 +158,7 @@ function readAll(text: string, where: string): Read | 'template' {
   }
 }
 
-function sayChange(change: Change): string {
+function describeChange(change: ManifestChange): string {
   if (change.what === 'remove') return `${showPath(change.path)} removed`
   const { type, localhostProfile } = change.value
   return `${showPath(change.path)} set to ${type}${localhostProfile === undefined ? '' : ` ${localhostProfile}`}`
@@ -186,7 +197,7 @@ export function migrateText(text: string, where: string): Migration {
   const result = applyEdits(text, edits)
   const wanted = values.map((value, index) => expected(value, plans[index]?.changes ?? []))
   if (result === undefined || !says(result, wanted)) return byHand(text, findings, changes)
-  return { state: 'changed', text: result, findings, changes: changes.map(sayChange), edits }
+  return { state: 'changed', text: result, findings, changes: changes.map(describeChange), edits }
 }
 
 function says(text: string, wanted: readonly unknown[]): boolean {
@@ -204,7 +215,11 @@ function says(text: string, wanted: readonly unknown[]): boolean {
   }
 }
 
-function byHand(text: string, findings: Finding[], changes: readonly Change[]): Migration {
+function byHand(
+  text: string,
+  findings: MigrationFinding[],
+  changes: readonly ManifestChange[]
+): Migration {
   return {
     state: 'same',
     text,
@@ -214,8 +229,8 @@ function byHand(text: string, findings: Finding[], changes: readonly Change[]): 
       ...findings,
       ...changes.map((change) => ({
         path: showPath(change.path),
-        message: 'the file is written in a way that is not edited (anchors, explicit keys)',
-        mend: `by hand: ${sayChange(change)}`
+        message: 'the file uses YAML that is not edited automatically (anchors, explicit keys)',
+        fix: `edit it by hand: ${describeChange(change)}`
       }))
     ]
   }

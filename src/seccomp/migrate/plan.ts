@@ -6,20 +6,20 @@ import { legacyField, legacySubject, podPaths, type SeccompField } from './legac
 export type Path = readonly (string | number)[]
 
 /** One change of a document: a retired annotation gone, and its field set where it was not. */
-export type Change =
+export type ManifestChange =
   | { what: 'remove'; path: Path }
   | { what: 'set'; path: Path; value: SeccompField }
 
-/** Something a person has to look at; nothing was changed for it. */
-export interface Finding {
+/** Something that a person has to check; nothing was changed for it. */
+export interface MigrationFinding {
   path: string
   message: string
-  mend: string
+  fix: string
 }
 
-export interface Plan {
-  changes: Change[]
-  findings: Finding[]
+interface Plan {
+  changes: ManifestChange[]
+  findings: MigrationFinding[]
 }
 
 export function showPath(path: Path): string {
@@ -63,8 +63,8 @@ function planPod(pod: unknown, at: Path, plan: Plan): void {
     if (field === undefined) {
       plan.findings.push({
         path,
-        message: `${shown(value)} is no value that was ever accepted`,
-        mend: 'write runtime/default, unconfined or localhost/PATH, or remove the annotation'
+        message: `${shown(value)} was never an accepted value`,
+        fix: 'write runtime/default, unconfined or localhost/PATH, or remove the annotation'
       })
       continue
     }
@@ -73,7 +73,7 @@ function planPod(pod: unknown, at: Path, plan: Plan): void {
       plan.findings.push({
         path,
         message: `no container is called ${shown(subject)}, so it never had an effect`,
-        mend: 'correct the name, or remove the annotation'
+        fix: 'correct the name, or remove the annotation'
       })
       continue
     }
@@ -83,7 +83,7 @@ function planPod(pod: unknown, at: Path, plan: Plan): void {
       plan.findings.push({
         path: showPath([...at, ...fieldPath]),
         message: `is ${shown(present)} already, and the annotation says ${shown(value)}`,
-        mend: 'the field is what takes effect: remove the annotation if it is right'
+        fix: 'the field is what takes effect: remove the annotation if it is right'
       })
       continue
     }
@@ -94,7 +94,7 @@ function planPod(pod: unknown, at: Path, plan: Plan): void {
   }
 }
 
-/** The operator's ways to put profiles on pods, which are labels and rules here: said, not changed. */
+/** Reports the operator's bindings and recordings, for which Secco uses labels and rules; they are not changed. */
 function planOperator(object: Mapping, at: Path, plan: Plan): void {
   const { apiVersion, kind, spec } = object
   if (typeof apiVersion !== 'string' || !apiVersion.startsWith(`${spoGroup}/`)) return
@@ -102,20 +102,20 @@ function planOperator(object: Mapping, at: Path, plan: Plan): void {
   if (kind === 'ProfileBinding') {
     plan.findings.push({
       path: showPath([...at, 'spec', 'profileRef']),
-      message: `binds ${name} to pods with the image ${shown(valueAt(spec, ['image']))}; Secco goes by labels`,
-      mend: `label the pods secco.dev/profile: ${name}, or write a SeccompRule with their labels`
+      message: `binds ${name} to pods with the image ${shown(valueAt(spec, ['image']))}; Secco selects pods by labels`,
+      fix: `label the pods secco.dev/profile: ${name}, or write a SeccompRule with their labels`
     })
   } else if (kind === 'ProfileRecording') {
     plan.findings.push({
       path: showPath([...at, 'spec']),
-      message: 'records profiles with the operator; Secco learns by label',
-      mend: 'label the pods secco.dev/learn: "true", or write a SeccompRule with mode: learn'
+      message: 'records profiles with the operator; Secco selects the pods to learn by label',
+      fix: 'label the pods secco.dev/learn: "true", or write a SeccompRule with mode: learn'
     })
   } else if (kind === 'SeccompProfile') {
     plan.findings.push({
       path: showPath([...at, 'kind']),
       message: "is the operator's profile",
-      mend: 'import it with `secco import -f FILE`'
+      fix: 'import it with `secco import -f FILE`'
     })
   }
 }
@@ -137,7 +137,7 @@ function planUnder(pod: unknown, at: Path, plan: Plan): void {
     plan.findings.push({
       path: showPath([...at, ...path]),
       message: `is a file of the operator (${shown(profile)})`,
-      mend: `import its profile, remove the field and label the pods secco.dev/profile: ${name}`
+      fix: `import its profile, remove the field and label the pods secco.dev/profile: ${name}`
     })
   }
 }
@@ -157,13 +157,13 @@ function planUnknown(value: unknown, at: Path, kind: unknown, plan: Plan): void 
     }
     plan.findings.push({
       path: showPath(path),
-      message: `stands in ${kind === undefined ? 'a document without a kind' : `a ${shown(kind)}`}, whose pods are not known here`,
-      mend: 'by hand: remove it and set securityContext.seccompProfile where this kind describes its pod'
+      message: `is in ${kind === undefined ? 'a document without a kind' : `a ${shown(kind)}`}, whose pod template Secco does not know`,
+      fix: 'remove it by hand and set securityContext.seccompProfile where this kind describes its pod'
     })
   }
 }
 
-/** What has to change in one document; `at` is where it stands (an item of a list). Pure. */
+/** Plans the changes of one document; `at` is its path (an item of a list). Pure. */
 export function planDocument(
   value: unknown,
   at: Path = [],
@@ -192,8 +192,8 @@ export function planDocument(
     if (legacySubject(key) === undefined) continue
     plan.findings.push({
       path: showPath([...at, 'metadata', 'annotations', key]),
-      message: `stands on the ${String(kind)} itself, where it never had an effect`,
-      mend: 'remove it, or move it to the pod template and run this again'
+      message: `is on the ${String(kind)} itself, where it never had an effect`,
+      fix: 'remove it, or move it to the pod template and run this again'
     })
   }
   return plan

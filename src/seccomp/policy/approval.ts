@@ -8,8 +8,8 @@ import { digestOf } from '../../lib/digest.js'
 type Spec = SeccompProfile['spec']
 type Bound = Static<typeof SpecApproval>
 
-/** Who changes what a profile allows, when and why. */
-export type Decision = Omit<Bound, 'digest'>
+/** Records who changes what a profile allows, when and why. */
+export type ApprovalDecision = Omit<Bound, 'digest'>
 
 /**
  * Digest of what an approval is about: spec.seccomp and spec.extends, in canonical form, `sha256:<hex>`.
@@ -27,7 +27,7 @@ export function withoutApproval(spec: Spec): Spec {
 }
 
 /** The approval of the spec as it stands. */
-export function boundApproval(spec: Spec, who: Decision): Bound {
+export function boundApproval(spec: Spec, who: ApprovalDecision): Bound {
   const { by, at, reason } = who
   return { digest: approvedDigest(spec), by, at, ...(reason === undefined ? {} : { reason }) }
 }
@@ -48,7 +48,7 @@ export function checkApproval({ metadata, spec }: SeccompProfile): void {
   const stated = spec.approval.digest.slice(0, 19)
   throw new SeccoError(
     'APPROVAL_INVALID',
-    `${metadata.namespace ?? ''}/${metadata.name}: ${by} approved ${stated}…, the spec is ${digest.slice(0, 19)}…`,
+    `${metadata.namespace ?? ''}/${metadata.name}: ${by} approved ${stated}…, but the spec is ${digest.slice(0, 19)}…`,
     { field: 'spec.approval.digest' }
   )
 }
@@ -57,19 +57,25 @@ export function checkApproval({ metadata, spec }: SeccompProfile): void {
  * The profile with its approval replaced by that of a decision, which changed its content. A profile that carries no
  * approval gets none: in the folder of one machine whoever writes a spec approves it.
  */
-export function withOwnApproval(profile: SeccompProfile, decision: Decision): SeccompProfile {
+export function withOwnApproval(
+  profile: SeccompProfile,
+  decision: ApprovalDecision
+): SeccompProfile {
   const { spec } = profile
   if (spec.approval === undefined) return profile
   return { ...profile, spec: { ...spec, approval: boundApproval(spec, decision) } }
 }
 
 /** The profile with an approval of another content replaced by that of who writes it. */
-export function withValidApproval(profile: SeccompProfile, decision: Decision): SeccompProfile {
+export function withValidApproval(
+  profile: SeccompProfile,
+  decision: ApprovalDecision
+): SeccompProfile {
   return isApprovalStale(profile.spec) ? withOwnApproval(profile, decision) : profile
 }
 
-/** As `withOwnApproval`, and the decision is the newest of `status.approvals`. */
-export function decided(profile: SeccompProfile, decision: Decision): SeccompProfile {
+/** Does the same as `withOwnApproval`, and adds the decision to `status.approvals`. */
+export function decided(profile: SeccompProfile, decision: ApprovalDecision): SeccompProfile {
   const after = withOwnApproval(profile, decision)
   const entry = { ...boundApproval(after.spec, decision), revision: '' }
   const approvals = [...(profile.status?.approvals ?? []), entry]
@@ -83,7 +89,7 @@ export function decided(profile: SeccompProfile, decision: Decision): SeccompPro
 export function boundChange(
   before: SeccompProfile,
   after: SeccompProfile,
-  who: Omit<Decision, 'reason'>
+  who: Omit<ApprovalDecision, 'reason'>
 ): SeccompProfile {
   if (approvedDigest(before.spec) === approvedDigest(after.spec)) return after
   const known = before.status?.approvals
@@ -107,7 +113,7 @@ export function boundChange(
  * A document as a person applies it in a cluster: what it allows is approved by that person. An approval in a document
  * is somebody's, about something.
  */
-export function boundDocument(profile: SeccompProfile, decision: Decision): SeccompProfile {
+export function boundDocument(profile: SeccompProfile, decision: ApprovalDecision): SeccompProfile {
   const { approval, ...spec } = profile.spec
   if (spec.seccomp === undefined && spec.extends === undefined && approval === undefined)
     return profile
@@ -115,7 +121,7 @@ export function boundDocument(profile: SeccompProfile, decision: Decision): Secc
 }
 
 /** `by` of a change that nobody put a name to: the API server's audit log has it. */
-export const unnamedApprover = 'unnamed'
+const unnamedApprover = 'unnamed'
 
 type Approvals = NonNullable<NonNullable<SeccompProfile['status']>['approvals']>
 

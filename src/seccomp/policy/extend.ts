@@ -1,5 +1,10 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
-import { approvedDigest, checkApproval, type Decision, withOwnApproval } from './approval.js'
+import {
+  approvedDigest,
+  checkApproval,
+  type ApprovalDecision,
+  withOwnApproval
+} from './approval.js'
 
 /**
  * The profile built on more, or on fewer others; an approval that it carries is replaced by that of who decided it.
@@ -10,7 +15,7 @@ export function withParents(
   profile: SeccompProfile,
   add: readonly string[],
   remove: readonly string[],
-  who: Omit<Decision, 'reason'>
+  who: Omit<ApprovalDecision, 'reason'>
 ): SeccompProfile {
   checkApproval(profile)
   const { extends: before = [], ...spec } = profile.spec

@@ -4,12 +4,12 @@ import { canonicalJson } from '../../lib/canonical.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
 /** One rule for one name, before names with the same rule are put together. */
-export interface Rule extends Omit<SeccompSyscall, 'names'> {
+export interface NormalRule extends Omit<SeccompSyscall, 'names'> {
   name: string
 }
 
 /** Same rule (action, errno, conditions): same key. */
-function ruleKey(rule: Omit<Rule, 'name'>): string {
+function ruleKey(rule: Omit<NormalRule, 'name'>): string {
   return canonicalJson({
     action: rule.action,
     args: normalConditions(rule.args ?? []),
@@ -22,10 +22,10 @@ function ruleKey(rule: Omit<Rule, 'name'>): string {
  * left out, and rules that only repeat the default too (libseccomp refuses those).
  */
 export function groupRules(
-  rules: Iterable<Rule>,
+  rules: Iterable<NormalRule>,
   fallback: Pick<LinuxSeccomp, 'defaultAction' | 'defaultErrnoRet'>
 ): SeccompSyscall[] {
-  const groups = new Map<string, { rule: Omit<Rule, 'name'>; names: Set<string> }>()
+  const groups = new Map<string, { rule: Omit<NormalRule, 'name'>; names: Set<string> }>()
   for (const { name, ...rule } of rules) {
     if (!isKnownSyscall(name)) continue
     const isDefault =
@@ -50,9 +50,9 @@ export function groupRules(
     })
 }
 
-/** Those of each name, in the profile's order. */
-export function rulesByName(seccomp: LinuxSeccomp): Map<string, Rule[]> {
-  const rules = new Map<string, Rule[]>()
+/** Groups rules by name, in the profile's order. */
+export function rulesByName(seccomp: LinuxSeccomp): Map<string, NormalRule[]> {
+  const rules = new Map<string, NormalRule[]>()
   for (const rule of rulesOf(seccomp)) {
     const known = rules.get(rule.name)
     if (known === undefined) rules.set(rule.name, [rule])
@@ -62,7 +62,7 @@ export function rulesByName(seccomp: LinuxSeccomp): Map<string, Rule[]> {
 }
 
 /** All rules of a profile, one per name. */
-export function rulesOf(seccomp: LinuxSeccomp): Rule[] {
+export function rulesOf(seccomp: LinuxSeccomp): NormalRule[] {
   return (seccomp.syscalls ?? []).flatMap(({ names, ...rule }) =>
     names.map((name) => ({ name, ...rule }))
   )

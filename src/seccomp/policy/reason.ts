@@ -2,13 +2,13 @@
 export interface Reason {
   /**
    * - `observed`: satellites saw it; `at` is when first, `by` the nodes
-   * - `person`: somebody approved, refused or wrote it; `by` and `at` of the approval
+   * - `person`: a person approved, denied or wrote it; `by` and `at` of the approval
    * - `extends`: a parent allows it; `by` is the parent
    * - `base`: every container needs it
-   * - `family`: of equal power with one that is approved
-   * - `emergency`: the emergency overlay took it (or some arguments) out
-   * - `runtime-default`: what RuntimeDefault says of it applies
-   * - `filter`: what libseccomp would build wrongly is refused instead
+   * - `family`: equivalent to an approved syscall
+   * - `emergency`: the emergency overlay denies it (or some arguments)
+   * - `runtime-default`: the rules of RuntimeDefault apply
+   * - `filter`: denied because libseccomp would build it wrongly
    * - `enosys`: answered as a kernel without it would, so that callers fall back
    */
   kind:

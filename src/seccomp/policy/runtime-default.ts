@@ -3,7 +3,7 @@ import { abisOfMachine, scmpArchOf } from '../../syscalls/abi.js'
 import { mobyDefault } from './gen/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
-/** What a container gets when nobody asks for more or less (runc spec, Docker, containerd). */
+/** Default capabilities of a container (runc spec, Docker, containerd). */
 export const defaultCapabilities: readonly string[] = [
   'CAP_AUDIT_WRITE',
   'CAP_CHOWN',
@@ -21,7 +21,7 @@ export const defaultCapabilities: readonly string[] = [
   'CAP_SYS_CHROOT'
 ]
 
-export interface RuntimeDefaultOptions {
+interface RuntimeDefaultOptions {
   /** Capabilities of the container; default: what runtimes give. */
   capabilities?: readonly string[]
   /** `uname -m`; default x86_64. */
@@ -74,7 +74,7 @@ export function runtimeDefault(options: RuntimeDefaultOptions = {}): LinuxSeccom
   }
 }
 
-/** Names that RuntimeDefault lets through, with or without conditions on arguments. */
+/** Returns the names that RuntimeDefault allows, with or without conditions on arguments. */
 export function runtimeDefaultNames(options: RuntimeDefaultOptions = {}): Set<string> {
   const names = new Set<string>()
   for (const rule of runtimeDefault(options).syscalls ?? []) {
@@ -83,7 +83,7 @@ export function runtimeDefaultNames(options: RuntimeDefaultOptions = {}): Set<st
   return names
 }
 
-/** What RuntimeDefault says of each name it lets through: alternatives of conditions, `[]` = any arguments. */
+/** Returns the rules of RuntimeDefault for each name that it allows: alternatives of conditions, `[]` = any arguments. */
 export function runtimeDefaultRules(
   options: RuntimeDefaultOptions = {}
 ): Map<string, readonly SeccompArg[][]> {

@@ -1,5 +1,5 @@
 /** A reason of a rendering: a line, or its parts. */
-export type AnyReason =
+type AnyReason =
   | string
   | {
       readonly kind: string

@@ -10,19 +10,19 @@ import { rulesOf } from '../policy/normal-form.js'
 import { observedReason, sightingsOf } from './observed-by.js'
 import type { Reason } from '../policy/reason.js'
 
-/** What people let through for one name. */
+/** What people allowed for one name. */
 export interface Grant {
   /** Approved by name alone. RuntimeDefault's argument rules still apply to it. */
   byName: boolean
   /** Approved for these arguments: alternatives, each with conditions that must all hold. */
   alternatives: SeccompArg[][]
-  /** Let through, and logged (SCMP_ACT_LOG) unless something else lets it through silently. */
+  /** Whether it is allowed and logged (SCMP_ACT_LOG), unless something else allows it silently. */
   logged: boolean
   reasons: Reason[]
 }
 
-/** What people refused for one name; `args` empty: always. */
-export interface Refusal {
+/** What people denied for one name; `args` empty: always. */
+export interface DenyRule {
   action: SeccompAction
   errnoRet?: number
   args: SeccompArg[]
@@ -30,8 +30,8 @@ export interface Refusal {
 
 export interface Approved {
   grants: Map<string, Grant>
-  refusals: Map<string, Refusal[]>
-  /** spec.seccomp.defaultAction lets through what is not named (within RuntimeDefault). */
+  denyRules: Map<string, DenyRule[]>
+  /** The default action if it allows syscalls that are not named (within RuntimeDefault). */
   everything: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_LOG' | undefined
   architectures: Set<string>
 }
@@ -46,7 +46,7 @@ export function extendsRef(entry: string, namespace: string): { namespace: strin
     : { namespace: entry.slice(0, slash), name: entry.slice(slash + 1) }
 }
 
-/** Who saw it, and who said yes. */
+/** Returns the nodes that observed a name, and the person who approved it. */
 function reasonsOf(profile: SeccompProfile, name: string): Reason[] {
   const sighting = sightingsOf(profile).get(name)
   const approval = profile.status?.approvals?.at(-1)
@@ -59,26 +59,26 @@ function reasonsOf(profile: SeccompProfile, name: string): Reason[] {
   return [observedReason(sighting), ...(approval === undefined ? [] : [person])]
 }
 
-const everywhere = (refusal: Refusal) => refusal.args.length === 0
+const everywhere = (denyRule: DenyRule) => denyRule.args.length === 0
 
-/** Refusals for all arguments first: one of those makes the others void. Without repetitions. */
-function sortedRefusals(refusals: readonly Refusal[]): Refusal[] {
-  const sorted = refusals
-    .map((refusal) => ({ refusal, key: `${refusal.args.length} ${canonicalJson(refusal)}` }))
+/** Sorts deny rules, those for all arguments first (one of them makes the others void), without repetitions. */
+function sortedDenyRules(denyRules: readonly DenyRule[]): DenyRule[] {
+  const sorted = denyRules
+    .map((denyRule) => ({ denyRule, key: `${denyRule.args.length} ${canonicalJson(denyRule)}` }))
     .sort((left, right) => (left.key < right.key ? -1 : 1))
-    .map(({ refusal }) => refusal)
+    .map(({ denyRule }) => denyRule)
   const first = sorted[0]
   if (first !== undefined && everywhere(first)) return [first]
   return sorted.filter(
-    (refusal, index) =>
-      sorted.findIndex((other) => sameConditions(other.args, refusal.args)) === index
+    (denyRule, index) =>
+      sorted.findIndex((other) => sameConditions(other.args, denyRule.args)) === index
   )
 }
 
 function ownApproved(profile: SeccompProfile): Approved {
   const { seccomp } = profile.spec
   const grants = new Map<string, Grant>()
-  const refusals = new Map<string, Refusal[]>()
+  const denyRules = new Map<string, DenyRule[]>()
   const [misleading] = seccomp === undefined ? [] : misleadingRules(seccomp)
   if (misleading !== undefined) {
     throw new SeccoError('INVALID_DOCUMENT', `spec.seccomp: ${describeMisleading(misleading)}`, {
@@ -89,8 +89,8 @@ function ownApproved(profile: SeccompProfile): Approved {
     const args = normalConditions(rule.args ?? [])
     if (rule.action !== 'SCMP_ACT_ALLOW' && rule.action !== 'SCMP_ACT_LOG') {
       const { action, errnoRet } = rule
-      const refusal = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }
-      refusals.set(rule.name, [...(refusals.get(rule.name) ?? []), refusal])
+      const denyRule = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }
+      denyRules.set(rule.name, [...(denyRules.get(rule.name) ?? []), denyRule])
       continue
     }
     const grant = grants.get(rule.name)
@@ -104,7 +104,7 @@ function ownApproved(profile: SeccompProfile): Approved {
   const fallback = seccomp?.defaultAction
   return {
     grants,
-    refusals: new Map([...refusals].map(([name, list]) => [name, sortedRefusals(list)])),
+    denyRules: new Map([...denyRules].map(([name, list]) => [name, sortedDenyRules(list)])),
     everything: fallback === 'SCMP_ACT_ALLOW' || fallback === 'SCMP_ACT_LOG' ? fallback : undefined,
     architectures: new Set(seccomp?.architectures)
   }
@@ -112,20 +112,20 @@ function ownApproved(profile: SeccompProfile): Approved {
 
 /**
  * Union of a profile's own approved part and its parents'. The order of parents does not matter: what
- * any of them lets through is let through, but a refusal for some arguments stays. The child's own
- * words win where it says anything of a name.
+ * any of them allows is allowed, but a deny rule for some arguments stays. The child's own
+ * rules win for every name that it has rules for.
  */
 function combine(
   own: Approved,
   parents: readonly { label: string; approved: Approved }[]
 ): Approved {
   const grants = new Map(own.grants)
-  const inherited = new Map<string, Refusal[]>()
+  const inherited = new Map<string, DenyRule[]>()
   const architectures = new Set(own.architectures)
   const everything = new Set([own.everything])
   for (const { label, approved } of parents) {
     for (const [name, grant] of approved.grants) {
-      if (own.refusals.get(name)?.some(everywhere) === true) continue
+      if (own.denyRules.get(name)?.some(everywhere) === true) continue
       const known = grants.get(name)
       grants.set(name, {
         byName: grant.byName || known?.byName === true,
@@ -137,22 +137,22 @@ function combine(
         ]
       })
     }
-    for (const [name, refusals] of approved.refusals) {
-      if (own.grants.has(name) || own.refusals.has(name)) continue
-      inherited.set(name, [...(inherited.get(name) ?? []), ...refusals])
+    for (const [name, denyRules] of approved.denyRules) {
+      if (own.grants.has(name) || own.denyRules.has(name)) continue
+      inherited.set(name, [...(inherited.get(name) ?? []), ...denyRules])
     }
     for (const architecture of approved.architectures) architectures.add(architecture)
     everything.add(approved.everything)
   }
-  const refusals = new Map(own.refusals)
+  const denyRules = new Map(own.denyRules)
   for (const [name, list] of inherited) {
-    const kept = grants.has(name) ? list.filter((refusal) => !everywhere(refusal)) : list
-    if (kept.length > 0) refusals.set(name, sortedRefusals(kept))
+    const kept = grants.has(name) ? list.filter((denyRule) => !everywhere(denyRule)) : list
+    if (kept.length > 0) denyRules.set(name, sortedDenyRules(kept))
   }
   const choices = ['SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'] as const
   return {
     grants,
-    refusals,
+    denyRules,
     everything: choices.find((choice) => everything.has(choice)),
     architectures
   }

@@ -12,7 +12,7 @@ export interface RuntimeVersion {
 }
 
 /** One name of the base and why it is there. */
-export interface BaseName {
+interface BaseName {
   name: string
   /** `any`, or the runtime whose data names it. */
   runtime: string
@@ -68,7 +68,7 @@ export function baseOf(runtimes: readonly RuntimeVersion[]): BaseName[] {
   return list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
-/** The same by name, the reasons of each joined to one text. */
+/** Returns the base by name, with the reasons of each name in one text. */
 export function baseNames(runtimes: readonly RuntimeVersion[]): Map<string, string> {
   const reasons = new Map<string, string[]>()
   for (const { name, runtime, reason } of baseOf(runtimes)) {
@@ -79,7 +79,7 @@ export function baseNames(runtimes: readonly RuntimeVersion[]): Map<string, stri
   return new Map([...reasons].map(([name, list]) => [name, list.join('; ')]))
 }
 
-/** Is a name one that containers of any fleet may need to start, run or end at all? */
+/** Whether containers of any fleet may need this syscall to start, run or end. */
 export function isBase(name: string): boolean {
   return everything.has(name)
 }

@@ -7,10 +7,10 @@ import { isBase } from './base.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'
 import { emergencyName } from './emergency.js'
 import { addressFamilies, decidingCalls } from '../arguments/deciding-calls.js'
-import { groupRules, type Rule, rulesOf } from '../policy/normal-form.js'
+import { groupRules, type NormalRule, rulesOf } from '../policy/normal-form.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
-/** What one word on the command line takes out. */
+/** What one word on the command line blocks. */
 export interface Block {
   rules: SeccompSyscall[]
   reason: string
@@ -72,11 +72,10 @@ export function parseBlock(text: string): Block {
     }
   }
   const [, name = '', conditions] = /^([a-z0-9_]+)(?::(.+))?$/.exec(text) ?? []
-  if (!isKnownSyscall(name))
-    throw wrong(text, 'neither a template nor a syscall that a table knows')
+  if (!isKnownSyscall(name)) throw wrong(text, 'neither a template nor a known syscall')
   const args = (conditions?.split(',') ?? []).map((each) => conditionOf(name, each, text))
   if (new Set(args.map(({ index }) => index)).size < args.length) {
-    throw wrong(text, 'two conditions on one argument, which runtimes join by OR')
+    throw wrong(text, 'two conditions on one argument, which runtimes combine with OR')
   }
   return {
     reason: text,
@@ -84,13 +83,13 @@ export function parseBlock(text: string): Block {
   }
 }
 
-/** Names that a block takes out entirely although containers need them to start, run or end. */
+/** Returns the names that a block denies entirely although containers need them to start, run or end. */
 export function needed(block: Block): string[] {
   const whole = block.rules.filter(({ args }) => (args ?? []).length === 0)
   return [...new Set(whole.flatMap(({ names }) => names).filter(isBase))].sort()
 }
 
-/** The overlay when nothing is taken out. */
+/** The overlay without any block. */
 export function emptyOverlay(): SeccompProfile {
   return {
     apiVersion,
@@ -100,14 +99,14 @@ export function emptyOverlay(): SeccompProfile {
   }
 }
 
-export interface BlockDecision {
+interface BlockDecision {
   by: string
   /** RFC 3339. */
   at: string
   reason: string
 }
 
-const isSame = (left: Rule, right: Rule) =>
+const isSame = (left: NormalRule, right: NormalRule) =>
   left.name === right.name && sameConditions(left.args ?? [], right.args ?? [])
 
 /**
@@ -132,6 +131,6 @@ export function withBlock(
   const { by, at } = decision
   const reason = `${remove ? 'unblocked' : 'blocked'} ${decision.reason}`
   const changed = { ...overlay, spec: { ...overlay.spec, seccomp: { ...seccomp, syscalls } } }
-  // Whatever the overlay refuses is in force, approved or not: a block does not wait for a look at the rest.
+  // Every deny rule of the overlay applies, approved or not: a block does not wait for a review of the rest.
   return decided(changed, { by, at, reason })
 }

@@ -1,6 +1,6 @@
 import type { SeccompArg } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import type { Grant, Refusal } from './approved.js'
+import type { Grant, DenyRule } from './approved.js'
 import {
   type Alternatives,
   intersectConditions,
@@ -10,10 +10,10 @@ import {
 import { canStandBeside, spelledOut } from '../arguments/loadable.js'
 import { type Conditions, conditionsWithin } from '../arguments/argument-rules.js'
 
-/** What a rendering lets through for one name. `alternatives` empty: with any arguments. */
+/** What a rendering allows for one name. `alternatives` empty: with any arguments. */
 export interface Effective {
   alternatives: SeccompArg[][]
-  /** More than RuntimeDefault gives, by a person's explicit word. */
+  /** Whether a person explicitly approved more than RuntimeDefault allows. */
   beyond: boolean
 }
 
@@ -24,19 +24,19 @@ export const asList = (alternatives: Alternatives): SeccompArg[][] =>
   alternatives.some((args) => args.length === 0) ? [] : alternatives.map((args) => [...args])
 
 /**
- * What a grant lets through once RuntimeDefault's argument rules are intersected and a person's
- * refusals for some arguments are taken away; undefined when nothing is left.
+ * Returns what a grant allows after it is intersected with RuntimeDefault's argument rules and a person's
+ * deny rules for some arguments are subtracted; undefined when nothing is left.
  *
  * - by name: RuntimeDefault's rules for the name, if it has any; what RuntimeDefault answers itself
  *   (`answered`: clone3 → ENOSYS) stays so
  * - by arguments: a person's explicit conditions, honoured as they stand
  *
- * Throws INVALID_DOCUMENT for a refusal that runtimes cannot express.
+ * Throws INVALID_DOCUMENT for a deny rule that runtimes cannot express.
  */
 export function effectiveOf(
   name: string,
   grant: Pick<Grant, 'byName' | 'alternatives'>,
-  refusals: readonly Refusal[],
+  denyRules: readonly DenyRule[],
   floor: ReadonlyMap<string, readonly SeccompArg[][]>,
   answered: ReadonlySet<string>
 ): Effective | undefined {
@@ -52,16 +52,16 @@ export function effectiveOf(
     return undefined
   }
   let left = withoutCovered(alternatives)
-  for (const refusal of refusals) {
-    if (refusal.args.length === 0) return undefined
-    const rest = subtractConditions(left, refusal.args)
+  for (const denyRule of denyRules) {
+    if (denyRule.args.length === 0) return undefined
+    const rest = subtractConditions(left, denyRule.args)
     if (!rest.exact) {
       throw new SeccoError(
         'INVALID_DOCUMENT',
         `spec.seccomp: ${name}: runtimes cannot express "allowed, except for these arguments" here`,
         {
           field: 'spec.seccomp.syscalls',
-          hint: `allow ${name} with the arguments that it may have, instead of refusing some`
+          hint: `allow ${name} with the arguments that it may have, instead of denying some`
         }
       )
     }
@@ -72,11 +72,11 @@ export function effectiveOf(
 }
 
 /**
- * What `limits` let through beyond `allowed`, for audit to log, and what audit lets through silently:
+ * Returns what `limits` allow beyond `allowed`, for audit to log, and what audit allows silently:
  * never weaker and never stricter than RuntimeDefault. Two rules of one name with different actions must
  * not overlap (libseccomp: EEXIST), so a limit
- * that shares calls with what is allowed is divided only where one condition decides; elsewhere it is let
- * through whole, and less is reported.
+ * that shares calls with what is allowed is divided only where one condition decides; elsewhere it is
+ * allowed as a whole, and less is logged.
  */
 export function auditAlternatives(
   allowed: Alternatives,

@@ -1,7 +1,7 @@
 import { asRuntimesJoin } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
 import type { SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
-import type { Refusal, Resolve } from './approved.js'
+import type { DenyRule, Resolve } from './approved.js'
 import { type Alternatives, subtractConditions } from '../arguments/argument-algebra.js'
 import { normalConditions } from '../arguments/argument-rules.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'
@@ -11,7 +11,7 @@ import type { Reason } from '../policy/reason.js'
 
 /**
  * The profile of this name in the root namespace is the emergency overlay: what its spec.seccomp
- * refuses is taken out of every rendering, whatever anybody approved. It is no profile of a workload.
+ * denies is removed from every rendering, whatever anybody approved. It is not the profile of a workload.
  */
 export const emergencyName = 'emergency'
 export const emergencyLabel = `${rootNamespace}/${emergencyName}`
@@ -21,10 +21,10 @@ export function isEmergency(profile: SeccompProfile): boolean {
   return namespace === rootNamespace && name === emergencyName
 }
 
-/** What is taken out now. */
+/** Deny rules that apply now. */
 export interface Emergency {
-  refusals: ReadonlyMap<string, readonly Refusal[]>
-  /** Who took a name (or some of its arguments) out, when and why. */
+  denyRules: ReadonlyMap<string, readonly DenyRule[]>
+  /** Returns who blocked a name (or some of its arguments), when and why. */
   reasonOf: (name: string) => Reason
 }
 
@@ -45,7 +45,7 @@ const doubles: Readonly<Record<string, readonly string[]>> = {
 const enosys = 38
 
 /**
- * A refused value of an int argument is refused with whatever stands in the upper 32 bits: the kernel
+ * A denied value of an int argument is denied with any upper 32 bits: the kernel
  * drops them, the filter compares all 64.
  */
 function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
@@ -62,7 +62,7 @@ function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
   })
 }
 
-/** The newest decision that speaks of a name; approvals of an overlay say `blocked WHAT: …` (block.ts). */
+/** Returns the newest decision about a name; approvals of an overlay have the reason `blocked WHAT: …` (block.ts). */
 function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
   const speaks = (reason: string | undefined) => {
     const what = /^blocked ([\w-]+)/.exec(reason ?? '')?.[1]
@@ -71,33 +71,33 @@ function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
     return names.some((each) => each === name || doubles[each ?? '']?.includes(name) === true)
   }
   const decision = profile?.status?.approvals?.findLast(({ reason }) => speaks(reason))
-  const text = `taken out by ${emergencyLabel}`
+  const text = `removed by ${emergencyLabel}`
   if (decision === undefined) return { kind: 'emergency', text }
   const { by, at, reason = '' } = decision
   return { kind: 'emergency', text: `${text}: ${reason}`, by, at }
 }
 
-/** What a profile that serves as emergency overlay takes out. Rules that let through say nothing here. */
+/** Returns the deny rules of a profile that serves as emergency overlay. Allow rules have no effect here. */
 export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
-  const refusals = new Map<string, Refusal[]>()
+  const denyRules = new Map<string, DenyRule[]>()
   const reasonOf = (name: string) => reasonFor(profile, name)
-  if (profile?.spec.seccomp === undefined) return { refusals, reasonOf }
-  const add = (name: string, refusal: Refusal) => {
-    const list = refusals.get(name) ?? []
-    refusals.set(name, refusal.args.length === 0 ? [refusal] : [...list, refusal])
+  if (profile?.spec.seccomp === undefined) return { denyRules, reasonOf }
+  const add = (name: string, denyRule: DenyRule) => {
+    const list = denyRules.get(name) ?? []
+    denyRules.set(name, denyRule.args.length === 0 ? [denyRule] : [...list, denyRule])
   }
-  // An overlay must not fail: what no document may say is refused as widely as it could be meant.
+  // An overlay must not fail: rules that no document may have are denied as widely as they could be meant.
   for (const { name, action, errnoRet, args = [] } of rulesOf(
     asRuntimesJoin(profile.spec.seccomp)
   )) {
     if (action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG') continue
-    if (refusals.get(name)?.some((refusal) => refusal.args.length === 0) === true) continue
-    const refusal = { action, ...(errnoRet === undefined || errnoRet === 0 ? {} : { errnoRet }) }
-    add(name, { ...refusal, args: asKernelSees(name, args) })
-    const answer = hasAnswer(refusal) ? refusal : { action, errnoRet: enosys }
+    if (denyRules.get(name)?.some((denyRule) => denyRule.args.length === 0) === true) continue
+    const denyRule = { action, ...(errnoRet === undefined || errnoRet === 0 ? {} : { errnoRet }) }
+    add(name, { ...denyRule, args: asKernelSees(name, args) })
+    const answer = hasAnswer(denyRule) ? denyRule : { action, errnoRet: enosys }
     for (const other of doubles[name] ?? []) add(other, { ...answer, args: [] })
   }
-  return { refusals, reasonOf }
+  return { denyRules, reasonOf }
 }
 
 /** The overlay that is in force where `resolve` looks. */
@@ -106,8 +106,8 @@ export function resolveEmergency(resolve: Resolve): Emergency {
 }
 
 /**
- * What of `from` (alternatives; `[[]]` is everything) the emergency leaves. What cannot be told apart
- * by conditions goes with it: `exact` is false then.
+ * Returns what the emergency leaves of `from` (alternatives; `[[]]` is everything). Calls that conditions cannot
+ * distinguish are removed too: `exact` is false then.
  */
 export function withoutEmergency(
   name: string,
@@ -116,7 +116,7 @@ export function withoutEmergency(
 ): { left: Alternatives; exact: boolean } {
   let left = from
   let exact = true
-  for (const { args } of emergency.refusals.get(name) ?? []) {
+  for (const { args } of emergency.denyRules.get(name) ?? []) {
     if (args.length === 0) return { left: [], exact }
     const next = subtractConditions(left, args)
     left = next.left
@@ -125,7 +125,7 @@ export function withoutEmergency(
   return { left, exact }
 }
 
-/** Does a refusal say how the call is to end, other than as rendering would end it? */
-export function hasAnswer({ action, errnoRet }: Pick<Refusal, 'action' | 'errnoRet'>): boolean {
+/** Whether a deny rule has an action or errno of its own, other than that of rendering. */
+export function hasAnswer({ action, errnoRet }: Pick<DenyRule, 'action' | 'errnoRet'>): boolean {
   return action !== 'SCMP_ACT_ERRNO' || errnoRet !== undefined
 }

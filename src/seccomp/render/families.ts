@@ -3,12 +3,12 @@ import type { Grant } from './approved.js'
 import { conditionHolds } from '../arguments/argument-rules.js'
 
 /**
- * Families of equal power (DESIGN §7): a libc or an application that is upgraded asks another member
- * of the same family for the same thing. Each is narrow: whoever may do one member's work gains
- * nothing with the others. What RuntimeDefault closes is never opened through a family; argument
+ * Families of equivalent syscalls (DESIGN §7): an upgraded libc or application calls another member
+ * of the same family for the same purpose. Each is narrow: who may call one member gains
+ * nothing with the others. A family never allows what RuntimeDefault denies; argument
  * rules (clone) still apply.
  */
-export interface Family {
+interface Family {
   readonly members: readonly string[]
   readonly reason: string
 }
@@ -82,8 +82,8 @@ export const families: readonly Family[] = [
 ]
 
 /**
- * One-way additions: whoever has the first also gets the others. clone3 always answers ENOSYS under
- * RuntimeDefault (its flags are behind a pointer), and then a libc takes clone.
+ * One-way additions: allowing the first also allows the others. clone3 always returns ENOSYS under
+ * RuntimeDefault (its flags are behind a pointer), and then libc uses clone.
  */
 const fallbacks: readonly { readonly from: string; readonly to: readonly string[] }[] = [
   { from: 'clone3', to: ['clone', 'fork', 'vfork'] },

@@ -4,10 +4,10 @@ import { type KeySupport, keySupport, libseccompReach } from '../data/runtime-ke
 import { compareVersions } from '../../lib/version-order.js'
 
 /**
- * Does every runtime of the fleet understand a key? Runtimes without data count as new ones; one whose version
- * nobody knows as the oldest, since an old one refuses the container.
+ * Whether every runtime of the fleet supports a key. Runtimes without data count as new; one whose version
+ * is unknown counts as the oldest, since an old one rejects the container.
  */
-export function isUnderstood(runtimes: readonly RuntimeVersion[], key: KeySupport['key']): boolean {
+function isUnderstood(runtimes: readonly RuntimeVersion[], key: KeySupport['key']): boolean {
   return runtimes.every(({ name, version }) => {
     const support = keySupport.find((each) => each.runtime === name && each.key === key)
     if (support === undefined) return true

@@ -4,8 +4,8 @@ import { type Abi, abis } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
 import type { Reason } from '../policy/reason.js'
 
-/** Who saw a syscall, as far as a profile's evidence tells. */
-export interface Sighting {
+/** Where a syscall was observed, according to a profile's evidence. */
+interface Sighting {
   /** ABIs, in the order of the table. */
   abis: Abi[]
   /** Instances that remember it; 0 when only the union does. */
@@ -16,9 +16,9 @@ export interface Sighting {
   last: string
 }
 
-type Instance = NonNullable<NonNullable<SeccompProfile['status']>['instances']>[number]
+type ObservedInstance = NonNullable<NonNullable<SeccompProfile['status']>['instances']>[number]
 
-function namesOf(instance: Instance): Set<string> {
+function namesOf(instance: ObservedInstance): Set<string> {
   const names = new Set<string>()
   for (const abi of abis) {
     const bitmap = instance.observed?.[abi]

@@ -2,7 +2,7 @@ import { apiVersion, rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { scmpArchOf } from '../../syscalls/abi.js'
 import { measured } from '../data/own/measured.js'
-import { rarelyAsked } from '../data/own/rarely-asked.js'
+import { rarelyCalled } from '../data/own/rarely-called.js'
 import { renderProfile } from './render.js'
 
 /** Programs of ours that run in pods: `webhook` in each of its roles, and the satellite. */
@@ -35,7 +35,7 @@ const bases: Readonly<Record<OwnProgram, readonly string[]>> = {
 }
 
 function askedBy(program: OwnProgram): string[] {
-  const rare = rarelyAsked.filter((one) => one.program === undefined || one.program === program)
+  const rare = rarelyCalled.filter((one) => one.program === undefined || one.program === program)
   return [...measured[program].names, ...rare.map(({ name }) => name)]
 }
 

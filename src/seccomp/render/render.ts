@@ -19,10 +19,10 @@ import { withinSize } from '../filter/filter-size.js'
 import { withMultiplexers } from '../filter/multiplexers.js'
 import type { Rendering, RenderOptions } from './render-types.js'
 import { loadable } from '../arguments/loadable.js'
-import { groupRules, type Rule, rulesOf } from '../policy/normal-form.js'
+import { groupRules, type NormalRule, rulesOf } from '../policy/normal-form.js'
 import { enosysNames } from '../policy/probes.js'
 import { type Reason, reasonText } from '../policy/reason.js'
-import { refusalRules } from './refusal-rules.js'
+import { denyRulesFor } from './deny-rules.js'
 import { runtimeDefault, runtimeDefaultRules } from '../policy/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { wantedNames } from './wanted-names.js'
@@ -59,47 +59,47 @@ function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
   }
 }
 
-/** What the emergency leaves of a name, and why it took what it took. */
+/** Returns what the emergency overlay leaves of a name, and the reason for what it removed. */
 function afterEmergency(
   name: string,
   alternatives: readonly SeccompArg[][],
   emergency: Emergency
 ): { left: SeccompArg[][]; reasons: Reason[] } | undefined {
-  if (!emergency.refusals.has(name)) return { left: [...alternatives], reasons: [] }
+  if (!emergency.denyRules.has(name)) return { left: [...alternatives], reasons: [] }
   const rest = withoutEmergency(name, asAlternatives(alternatives), emergency)
   const { left, exact } = loadable(rest.left, { beside: true })
   if (left.length === 0) return undefined
   const part =
     rest.exact && exact
       ? 'some arguments'
-      : 'some arguments, and what filters cannot tell from them,'
+      : 'some arguments, and others that filters cannot distinguish from them,'
   const reason = emergency.reasonOf(name)
   return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
 }
 
 const leftOut: Reason = {
   kind: 'filter',
-  text: 'some approved arguments are refused, because libseccomp would build their filter wrongly'
+  text: 'some approved arguments are denied, because libseccomp would build their filter wrongly'
 }
 const answeredPlainly: Reason = {
   kind: 'filter',
-  text: 'a refusal gets the default answer, because libseccomp cannot tell it apart'
+  text: 'a denial gets the default answer, because libseccomp cannot distinguish its arguments'
 }
 
-/** Do rules with other answers stand beside those that let a name through? */
+/** Whether there are rules with other actions for a name beside its allow rules. */
 function hasOtherRules(
   name: string,
   approved: Approved,
   emergency: Emergency,
   mode: RenderOptions['mode']
 ): boolean {
-  const refusals = mode === 'enforce' ? (approved.refusals.get(name) ?? []) : []
-  const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
+  const denyRules = mode === 'enforce' ? (approved.denyRules.get(name) ?? []) : []
+  const taken = (emergency.denyRules.get(name) ?? []).filter(hasAnswer)
   const logged = mode === 'audit' ? (floor.get(name) ?? []) : []
-  return refusals.length + taken.length + logged.length > 0
+  return denyRules.length + taken.length + logged.length > 0
 }
 
-/** What is wanted − refusals − emergency denies, within RuntimeDefault, as far as filters can say it. */
+/** What is wanted − deny rules − emergency denies, within RuntimeDefault, as far as filters can say it. */
 function allowedNames(
   approved: Approved,
   emergency: Emergency,
@@ -110,8 +110,8 @@ function allowedNames(
   const allowed = new Map<string, Allowed>()
   for (const [name, { grant, logged, reasons }] of wantedNames(approved, options.runtimes ?? [])) {
     if (!isKnownSyscall(name)) continue
-    const refusals = approved.refusals.get(name) ?? []
-    const effective = effectiveOf(name, grant, refusals, floor, answered)
+    const denyRules = approved.denyRules.get(name) ?? []
+    const effective = effectiveOf(name, grant, denyRules, floor, answered)
     if (effective === undefined) continue
     const rest = afterEmergency(name, effective.alternatives, emergency)
     if (rest === undefined) continue
@@ -130,28 +130,32 @@ function allowedNames(
   return allowed
 }
 
-function rulesFor(name: string, alternatives: readonly Rule['args'][], rule: Omit<Rule, 'name'>) {
+function rulesFor(
+  name: string,
+  alternatives: readonly NormalRule['args'][],
+  rule: Omit<NormalRule, 'name'>
+) {
   if (alternatives.length === 0) return [{ name, ...rule }]
   return alternatives.map(
-    (args): Rule => (args === undefined ? { name, ...rule } : { name, ...rule, args })
+    (args): NormalRule => (args === undefined ? { name, ...rule } : { name, ...rule, args })
   )
 }
 
-/** Rules for what is refused with an answer of its own, beside those that let through; the emergency's first. */
-function refused(
-  passing: readonly Rule[],
-  refusals: Approved['refusals'],
+/** Returns the deny rules with an answer of their own, to go with the allow rules; those of the emergency first. */
+function denyRulesBeside(
+  passing: readonly NormalRule[],
+  denyRules: Approved['denyRules'],
   emergency: Emergency,
   why: Why
-): Rule[] {
-  const through = new Map<string, Rule['args'][]>()
+): NormalRule[] {
+  const through = new Map<string, NormalRule['args'][]>()
   for (const { name, args } of passing) through.set(name, [...(through.get(name) ?? []), args])
-  const names = [...new Set([...emergency.refusals.keys(), ...refusals.keys()])]
+  const names = [...new Set([...emergency.denyRules.keys(), ...denyRules.keys()])]
   return names.flatMap((name) => {
-    const taken = (emergency.refusals.get(name) ?? []).filter(hasAnswer)
-    const candidates = [...taken, ...(refusals.get(name) ?? [])]
+    const taken = (emergency.denyRules.get(name) ?? []).filter(hasAnswer)
+    const candidates = [...taken, ...(denyRules.get(name) ?? [])]
     const allowed = (through.get(name) ?? []).map((args) => args ?? [])
-    const { rules, all } = refusalRules(name, allowed, candidates)
+    const { rules, all } = denyRulesFor(name, allowed, candidates)
     if (!all) why.set(name, [...(why.get(name) ?? []), answeredPlainly])
     return rules
   })
@@ -162,31 +166,35 @@ function enforceRules(
   approved: Approved,
   emergency: Emergency,
   why: Why
-): Rule[] {
-  const rules: Rule[] = []
+): NormalRule[] {
+  const rules: NormalRule[] = []
   for (const [name, { alternatives, logged, reasons }] of allowed) {
     const action = logged ? 'SCMP_ACT_LOG' : 'SCMP_ACT_ALLOW'
     rules.push(...rulesFor(name, alternatives, { action }))
     why.set(name, reasons)
   }
-  rules.push(...refused(rules, approved.refusals, emergency, why))
-  for (const name of approved.refusals.keys()) {
-    const refused: Reason = { kind: 'person', text: 'refused in spec.seccomp' }
+  rules.push(...denyRulesBeside(rules, approved.denyRules, emergency, why))
+  for (const name of approved.denyRules.keys()) {
+    const refused: Reason = { kind: 'person', text: 'denied in spec.seccomp' }
     why.set(name, [...(why.get(name) ?? []), refused])
   }
   // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
   // named, so that the border lies at the end of our knowledge and not somewhere below it.
   for (const [name, text] of enosysNames) {
-    if (allowed.has(name) || approved.refusals.has(name)) continue
-    if (emergency.refusals.get(name)?.some(hasAnswer) === true) continue
+    if (allowed.has(name) || approved.denyRules.has(name)) continue
+    if (emergency.denyRules.get(name)?.some(hasAnswer) === true) continue
     rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })
     why.set(name, [{ kind: 'enosys', text }])
   }
   return rules
 }
 
-function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency, why: Why): Rule[] {
-  const rules: Rule[] = []
+function auditRules(
+  allowed: ReadonlyMap<string, Allowed>,
+  emergency: Emergency,
+  why: Why
+): NormalRule[] {
+  const rules: NormalRule[] = []
   for (const [name, { alternatives, reasons }] of allowed) {
     const limits = floor.get(name)
     const within = limits === undefined ? undefined : afterEmergency(name, [...limits], emergency)
@@ -194,7 +202,7 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
       asAlternatives(alternatives),
       within === undefined ? [] : asAlternatives(within.left)
     )
-    // Conditions that never hold let nothing through, and nothing left of them is not "any arguments".
+    // Conditions that never hold allow nothing; an empty list of them does not mean "any arguments".
     if (parts.silent.length > 0) {
       rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
     }
@@ -208,15 +216,15 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
     const within = afterEmergency(name, [...limits], emergency)
     if (within === undefined) continue
     rules.push(...rulesFor(name, within.left, { action: 'SCMP_ACT_LOG' }))
-    const text = 'let through and logged, because it is not approved'
+    const text = 'allowed and logged, because it is not approved'
     why.set(name, [{ kind: 'runtime-default', text }, ...within.reasons])
   }
-  rules.push(...refused(rules, new Map(), emergency, why))
-  const taken = (name: string) => emergency.refusals.get(name)?.some(hasAnswer) === true
+  rules.push(...denyRulesBeside(rules, new Map(), emergency, why))
+  const taken = (name: string) => emergency.denyRules.get(name)?.some(hasAnswer) === true
   for (const { names, ...answer } of answers) {
     for (const name of names.filter((each) => !allowed.has(each) && !taken(each))) {
       rules.push({ name, ...answer })
-      why.set(name, [{ kind: 'runtime-default', text: 'answers for it' }])
+      why.set(name, [{ kind: 'runtime-default', text: 'RuntimeDefault sets its answer' }])
     }
   }
   return rules
@@ -230,17 +238,17 @@ function auditRules(allowed: ReadonlyMap<string, Allowed>, emergency: Emergency,
  * KILL). Lists the ABIs of spec.seccomp.architectures, else those observed, and the native one: a
  * call through another ABI is killed by libseccomp's filter.
  *
- * audit: what is allowed; RuntimeDefault's remainder is logged; the rest is refused as RuntimeDefault
+ * audit: what is allowed; RuntimeDefault's remainder is logged; the rest is denied as RuntimeDefault
  * does. Lists every ABI.
  *
- * What the emergency overlay refuses is refused in both, names and arguments, before anything else.
+ * What the emergency overlay denies is denied in both modes, names and arguments, before anything else.
  *
- * Throws EXTENDS_CYCLE, NOT_FOUND, and INVALID_DOCUMENT for a refusal that runtimes cannot express.
+ * Throws EXTENDS_CYCLE, NOT_FOUND, and INVALID_DOCUMENT for a deny rule that runtimes cannot express.
  */
 export function renderProfile(profile: SeccompProfile, options: RenderOptions): Rendering {
   const approved = approvedOf(profile, options.resolve)
   const emergency = resolveEmergency(options.resolve)
-  // Audit refuses nothing that RuntimeDefault lets through, so a person's refusals come out as logged.
+  // Audit denies nothing that RuntimeDefault allows, so a person's deny rules come out as logged.
   const why: Why = new Map()
   const listed = listedAbis(profile, approved, options)
   const allowed = allowedNames(approved, emergency, { ...options, listed }, why)
@@ -269,7 +277,7 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
   for (const [name, list] of why) {
     if (!named.has(name) && !list.some(({ kind }) => kind === 'filter')) why.delete(name)
   }
-  for (const name of emergency.refusals.keys()) {
+  for (const name of emergency.denyRules.keys()) {
     const known = why.get(name) ?? []
     if (isKnownSyscall(name) && !known.some(({ kind }) => kind === 'emergency')) {
       why.set(name, [...known, emergency.reasonOf(name)])

@@ -7,8 +7,8 @@ import { runtimeDefaultRules } from '../policy/runtime-default.js'
 
 const floor = runtimeDefaultRules()
 
-/** A name that is to be let through, before refusals. */
-export interface Wanted {
+/** A name that should be allowed, before deny rules apply. */
+interface Wanted {
   grant: Pick<Grant, 'byName' | 'alternatives'>
   logged: boolean
   reasons: Reason[]
@@ -37,7 +37,7 @@ export function wantedNames(
     if (own === undefined) {
       one.reasons.push({
         kind: 'base',
-        text: 'let through whole, whatever conditions are approved'
+        text: 'allowed with all arguments, whatever conditions are approved'
       })
     }
     const { alternatives } = one.grant

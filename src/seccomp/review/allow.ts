@@ -8,14 +8,14 @@ import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
 const floor = runtimeDefaultRules()
 
-/** A call that people let through: `NAME` or `NAME:ARG=VALUE,…`, in the words of `secco block`. */
+/** A syscall that people allow: `NAME` or `NAME:ARG=VALUE,…`, in the syntax of `secco block`. */
 export function parseAllow(text: string): SeccompSyscall {
   // Some templates of `secco block` have the name of one of their calls: here it is the call.
   if (isKnownSyscall(text)) return { names: [text], action: 'SCMP_ACT_ALLOW' }
   const [rule, ...more] = parseBlock(text).rules
   const name = rule?.names[0]
   if (rule === undefined || name === undefined || more.length > 0 || rule.names.length > 1) {
-    throw new SeccoError('INVALID_ARGUMENT', `${text}: one call at a time`, {
+    throw new SeccoError('INVALID_ARGUMENT', `${text}: one syscall at a time`, {
       hint: 'write SYSCALL or SYSCALL:ARG=VALUE'
     })
   }
@@ -27,14 +27,14 @@ export function parseAllow(text: string): SeccompSyscall {
   }
 }
 
-/** Does RuntimeDefault let a name through with these arguments? A name alone is all that it gives of it. */
+/** Whether RuntimeDefault allows a name with these arguments. A name alone means everything that it allows of it. */
 function isWithinDefault(name: string, args: Conditions): boolean {
   const limits = floor.get(name)
   if (limits === undefined) return false
   return args.length === 0 || limits.length === 0 || conditionsWithin(args, limits)
 }
 
-/** A name that is let through comes with RuntimeDefault's arguments only (effective.ts). */
+/** Whether a name would be allowed with RuntimeDefault's arguments only (effective.ts). */
 function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
   const [name = ''] = wanted.names
   const conditions = wanted.args ?? []
@@ -49,7 +49,7 @@ function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
 
 /**
  * The profile with one more call allowed, and the approval; the same object when it is allowed already.
- * A person's refusal of the same name is taken back where no argument is named.
+ * A person's deny rule of the same name is taken back where no argument is named.
  * @throws SeccoError APPROVAL_INVALID for a profile whose approval is about another content
  */
 export function withAllowed(
@@ -81,7 +81,7 @@ export function withAllowed(
   return decided(after, { by, at: decision.at, reason: `allowed ${name}: ${reason}` })
 }
 
-/** RuntimeDefault refuses it: more than any container gets by itself. */
+/** Whether RuntimeDefault denies it: it is more than any container gets by default. */
 export function isBeyondRuntimeDefault(wanted: SeccompSyscall): boolean {
   return !isWithinDefault(wanted.names[0] ?? '', wanted.args ?? [])
 }

@@ -10,8 +10,8 @@ import { filteredCallsOf, withArguments } from './argument-approval.js'
 import { runtimeDefault, runtimeDefaultNames } from '../policy/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
-export interface ApproveOptions {
-  /** Who approves: a person or a policy. */
+interface ApproveOptions {
+  /** The approver: a person or a policy. */
   by: string
   /** When, RFC 3339. */
   at: string
@@ -19,8 +19,8 @@ export interface ApproveOptions {
   /** Digest of the revision that the approved profile renders to. */
   digestOf?: (approved: SeccompProfile) => string
   /**
-   * Names that RuntimeDefault refuses and that were observed all the same (the application asked and
-   * lived with the refusal, or ran without a filter): a person's approval may take them; a policy
+   * Names that RuntimeDefault denies and that were observed all the same (the application called them and
+   * coped with the denial, or ran without a filter): a person's approval may include them; a policy
    * should skip them. Default approve.
    */
   beyondRuntimeDefault?: 'approve' | 'skip'
@@ -33,7 +33,7 @@ export interface ApproveOptions {
   bind?: boolean
 }
 
-export interface Skipped {
+interface Skipped {
   name: string
   reason: string
 }
@@ -41,7 +41,7 @@ export interface Skipped {
 export interface ApprovalPlan {
   /** Names that approval adds to spec.seccomp, sorted. */
   adds: string[]
-  /** Those of them that RuntimeDefault refuses: show them before anybody says yes. */
+  /** Those of them that RuntimeDefault denies: show them before an approval. */
   beyond: string[]
   /** Observed, yet not approved, and why. */
   skipped: Skipped[]
@@ -59,7 +59,7 @@ function observedNames(profile: SeccompProfile): string[] {
   return [...new Set(abis.flatMap((abi) => observed[abi] ?? []))].sort()
 }
 
-/** What approving everything observed would do. Pure: shows before it is done. */
+/** Computes what approving everything observed would do. Pure. */
 export function planApproval(
   profile: SeccompProfile,
   options: Pick<ApproveOptions, 'beyondRuntimeDefault'> = {}
@@ -70,9 +70,9 @@ export function planApproval(
   for (const name of observedNames(profile)) {
     const beyond = !floor.has(name) && !answered.has(name)
     if (!isKnownSyscall(name)) {
-      plan.skipped.push({ name, reason: 'no syscall table knows it' })
+      plan.skipped.push({ name, reason: 'is in no syscall table' })
     } else if (beyond && options.beyondRuntimeDefault === 'skip' && !stated.has(name)) {
-      plan.skipped.push({ name, reason: 'RuntimeDefault refuses it' })
+      plan.skipped.push({ name, reason: 'RuntimeDefault denies it' })
     } else if (!stated.has(name)) {
       plan.adds.push(name)
       if (beyond) plan.beyond.push(name)

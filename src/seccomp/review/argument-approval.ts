@@ -14,14 +14,14 @@ import { runtimeDefaultRules } from '../policy/runtime-default.js'
 /** More distinct values of one argument than this decide nothing that a person would read. */
 const mostValues = 16
 
-/** What approval makes of the learned arguments of one call. */
-export interface ArgumentPlan {
+/** Result of an approval for the learned arguments of one syscall. */
+interface ArgumentPlan {
   name: string
   /** Conditions, any of which must hold; empty when the call cannot be filtered. */
   alternatives: SeccompArg[][]
-  /** Learned, yet RuntimeDefault refuses it: left out. */
+  /** Learned, yet RuntimeDefault denies it: left out. */
   refused: string[]
-  /** What could not be filtered, and why. */
+  /** Arguments that could not be filtered, and why. */
   notes: string[]
 }
 
@@ -73,13 +73,13 @@ function conditionsFor(
 /**
  * Learned arguments of one call as conditions: each argument's values, the most deciding argument
  * first, as long as their combinations stay few. Values are known argument by argument, so every
- * combination of them is let through. What RuntimeDefault refuses is left out.
+ * combination of them is allowed. What RuntimeDefault denies is left out.
  */
 export function planArguments(profile: SeccompProfile, name: string): ArgumentPlan {
   const call = decidingCalls.get(name)
   const plan: ArgumentPlan = { name, alternatives: [], refused: [], notes: [] }
   if (call === undefined) {
-    plan.notes.push('has no argument that decides and is no pointer')
+    plan.notes.push('has no argument that a condition can check')
     return plan
   }
   const learned = (profile.status?.arguments ?? []).filter((each) => each.name === name)

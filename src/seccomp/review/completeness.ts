@@ -63,5 +63,9 @@ export function estimateText(estimate: Estimate): string {
   const [least, most] = [Math.floor(lower), Math.ceil(upper)]
   const range = least === most ? plural(most, 'syscall') : `${least} to ${plural(most, 'syscall')}`
   const new_ = next.expected === 0 ? `at most ${next.atMost.toFixed(2)}` : next.expected.toFixed(2)
-  return `${range} unseen (95 %) beside ${seen} seen in ${instances}; coverage ${share(coverage)}; the next instance brings ${new_} new ones`
+  return [
+    `${range} unseen (95 %) in addition to ${seen} seen in ${instances}`,
+    `coverage ${share(coverage)}`,
+    `the next instance adds ${new_} new ones`
+  ].join('; ')
 }

@@ -7,15 +7,15 @@ import { isBase } from '../render/base.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
-/** What a person says of single calls, with who, when and why. */
-export interface CallsDecision {
+/** A person's decision about single syscalls. */
+interface CallsDecision {
   by: string
   /** RFC 3339. */
   at: string
   reason: string
-  /** Let through from now on, observed or not. */
+  /** Syscalls to allow from now on, observed or not. */
   allow: readonly string[]
-  /** Not let through any more; what base needs stays, whatever is said. */
+  /** Syscalls to deny from now on; what base needs stays allowed. */
   refuse: readonly string[]
   /** The person looked at the whole profile: an approval of another content is replaced, and is no error. */
   whole?: boolean
@@ -48,7 +48,7 @@ function withoutNames(
 function checkNames(names: readonly string[]): void {
   const unknown = names.find((name) => !isKnownSyscall(name))
   if (unknown === undefined) return
-  throw new SeccoError('INVALID_ARGUMENT', `${unknown}: no syscall table knows it`)
+  throw new SeccoError('INVALID_ARGUMENT', `${unknown}: is in no syscall table`)
 }
 
 /**
@@ -66,7 +66,7 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
     throw new SeccoError(
       'INVALID_ARGUMENT',
       `${essential.join(', ')}: every container needs it to start, run or end`,
-      { hint: 'it is allowed by base whatever a profile says; an emergency block can take it out' }
+      { hint: 'base allows it whatever a profile specifies; use an emergency block to deny it' }
     )
   }
   if (decision.whole !== true) checkApproval(profile)

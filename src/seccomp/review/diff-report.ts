@@ -3,13 +3,13 @@ import { actionText, diffSeccomp, ruleTexts, type SeccompDiff } from './diff.js'
 import { type Risk, riskOf } from '../policy/risk.js'
 import { runtimeDefaultNames } from '../policy/runtime-default.js'
 
-/** One side of a comparison: what is let through, and what is known of how it came to be. */
+/** One side of a comparison: its rules, and how they came to be. */
 export interface DiffSide {
   label: string
   seccomp: LinuxSeccomp
   /** Why each name is there, where a rendering tells. */
   provenance?: Readonly<Record<string, readonly string[]>>
-  /** Who decided, when, and the reason given. */
+  /** The person who decided, when, and the reason. */
   by?: { by: string; at: string; reason?: string }
 }
 
@@ -21,10 +21,10 @@ export interface DiffEntry {
   to?: string
   /** Why it is (or was) there; empty when nothing tells. */
   why: readonly string[]
-  /** Who made it so, when known. */
+  /** The person who changed it, if known. */
   by?: string
   risk?: Risk
-  /** RuntimeDefault refuses the name. */
+  /** Whether RuntimeDefault denies the name. */
   beyondRuntimeDefault: boolean
 }
 
@@ -36,10 +36,10 @@ export interface DiffReport extends SeccompDiff {
 }
 
 const floor = runtimeDefaultNames()
-const letsThrough = (text: string) => /SCMP_ACT_(ALLOW|LOG)/.test(text)
-/** Refused before and after, with another answer: nothing that anybody can do by it. */
+const allows = (text: string) => /SCMP_ACT_(ALLOW|LOG)/.test(text)
+/** Whether a name is denied before and after, only with another answer. */
 const isAnswerOnly = ({ from, to }: DiffEntry) =>
-  from !== undefined && to !== undefined && !letsThrough(from) && !letsThrough(to)
+  from !== undefined && to !== undefined && !allows(from) && !allows(to)
 const rank = (entry: DiffEntry) =>
   (isAnswerOnly(entry) ? 6 : 0) +
   (entry.risk?.level === 'high' ? 0 : entry.risk === undefined ? 2 : 1) +
@@ -52,8 +52,8 @@ function decidedBy(side: DiffSide): string | undefined {
 }
 
 /**
- * A rule of one side alone lets something through or takes it away only where it differs in that from what
- * happens without it: a name that is refused anyway and now has an answer of its own (ENOSYS) is `changed`.
+ * A rule of one side alone counts as added or removed only where it allows something else than what
+ * happens without it: a name that is denied anyway and now has an answer of its own (ENOSYS) is `changed`.
  */
 function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): SeccompDiff {
   const [before, after] = [ruleTexts(left), ruleTexts(right)]
@@ -62,7 +62,7 @@ function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): Secc
     texts.get(name) ?? otherwise(side)
   const answered = [...diff.added, ...diff.removed].flatMap((name) => {
     const [from, to] = [textIn(before, left, name), textIn(after, right, name)]
-    return letsThrough(from) === letsThrough(to) ? [{ name, from, to }] : []
+    return allows(from) === allows(to) ? [{ name, from, to }] : []
   })
   const names = new Set(answered.map(({ name }) => name))
   const rest = (list: readonly string[]) => list.filter((name) => !names.has(name))
@@ -73,7 +73,7 @@ function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): Secc
   }
 }
 
-/** What changes from `left` to `right`, each name with why, by whom and its risk. Pure. */
+/** Returns the changes from `left` to `right`, each name with reason, person and risk. Pure. */
 export function diffReport(left: DiffSide, right: DiffSide): DiffReport {
   const diff = truly(diffSeccomp(left.seccomp, right.seccomp), left.seccomp, right.seccomp)
   const entry = (

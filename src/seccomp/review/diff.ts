@@ -39,7 +39,7 @@ export function ruleTexts(seccomp: LinuxSeccomp): Map<string, string> {
 const missing = (from: Iterable<string>, other: { has(name: string): boolean }) =>
   [...from].filter((name) => !other.has(name)).sort()
 
-/** What changes from `a` to `b`. Order and grouping of rules do not matter. Lists are sorted. */
+/** Returns the changes from `a` to `b`. Order and grouping of rules do not matter. Lists are sorted. */
 export function diffSeccomp(a: LinuxSeccomp, b: LinuxSeccomp): SeccompDiff {
   const [before, after] = [ruleTexts(a), ruleTexts(b)]
   const changed = [...before]
@@ -75,11 +75,11 @@ const emptySeccomp: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ERRNO' }
 export interface ObservedDiff {
   /** Observed, not in spec.seccomp: what approval would add. */
   toApprove: string[]
-  /** Those of `toApprove` that RuntimeDefault refuses. */
+  /** Names of `toApprove` that RuntimeDefault denies. */
   beyondRuntimeDefault: string[]
   /** Observed, but never approved by name, e.g. `syscall_500`. */
   cannotApprove: string[]
-  /** Let through by spec.seccomp, yet never observed. */
+  /** Allowed by spec.seccomp, but never observed. */
   neverObserved: string[]
 }
 

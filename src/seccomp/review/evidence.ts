@@ -9,13 +9,13 @@ import { leastInstances } from './unseen.js'
 
 export type Instance = Static<typeof InstanceEvidence>
 
-/** One thing that speaks for a profile being complete, or does not yet. */
+/** One piece of evidence that a profile is complete, or not yet. */
 export interface EvidenceItem {
   /** Stable word for scripts. */
   item: string
   ok: boolean
   detail: string
-  /** What to do when it is not ok. */
+  /** The next step if it is not ok. */
   next?: string
 }
 
@@ -39,7 +39,7 @@ export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[]
   )
 }
 
-/** When something new was seen last, in ms; undefined when nothing tells. */
+/** Returns when something new was last seen, in ms; undefined if unknown. */
 export function lastNewMs(profile: SeccompProfile): number | undefined {
   const { lastNew, instances = [] } = profile.status ?? {}
   // Documents of before lastNew: new was at most the newest moment at which anything was seen.
@@ -66,7 +66,7 @@ function item(name: string, ok: boolean, detail: string, next: string): Evidence
   return { item: name, ok, detail, ...(ok ? {} : { next }) }
 }
 
-/** Too few instances are one thing, instances that were met late another: each says what helps. */
+/** Distinguishes too few instances from instances that were first seen late: each needs another step. */
 function ofWhole(all: number, whole: number): EvidenceItem {
   const missed = all - whole
   return item(
@@ -74,8 +74,8 @@ function ofWhole(all: number, whole: number): EvidenceItem {
     whole >= leastInstances,
     all === 0 ? 'none from its first instruction' : `${whole} of ${all} from the first instruction`,
     missed === 0
-      ? `enough once ${leastInstances} instances ran: none was met late so far`
-      : `restart it while its nodes record: ${plural(missed, 'instance')} ran already when it was met`
+      ? `enough after ${leastInstances} instances: none was first seen late so far`
+      : `restart it while its nodes record: ${plural(missed, 'instance')} ran already when first seen`
   )
 }
 
@@ -98,7 +98,7 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
       'nodes',
       nodes.length >= 2,
       nodes.length === 0 ? 'on no node' : `on ${plural(nodes.length, 'node')}: ${nodes.join(', ')}`,
-      'let it run on a second node; where there is only one, this line stays open and nothing is missing'
+      'run it on a second node; with only one node this line stays open and nothing is missing'
     ),
     item(
       'kernels',
@@ -113,9 +113,9 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
       image !== undefined && ofImage >= leastOfImage,
       image === undefined
         ? 'image unknown'
-        : `newest image ${image}: ${plural(ofImage, 'whole instance')}${images > 1 ? `, of ${plural(images, 'image')} in all` : ''}`,
+        : `newest image ${image}: ${plural(ofImage, 'complete instance')}${images > 1 ? `, of ${plural(images, 'image')} in total` : ''}`,
       image === undefined
-        ? 'outside Kubernetes this may stay so: learn anew after each upgrade'
+        ? 'outside Kubernetes the image can stay unknown: learn again after each upgrade'
         : `let at least ${leastOfImage} instances of the newest image start`
     )
   ]
@@ -123,7 +123,7 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
 
 const phases = [
   ['start', 'start', 'restart it while its nodes record'],
-  ['serve', 'serving', 'send it the traffic that it will have, its test suite for example'],
+  ['serve', 'serving', 'send it realistic traffic, for example with its test suite'],
   [
     'reload',
     'a reload',
@@ -150,7 +150,7 @@ function ofPhases(profile: SeccompProfile): EvidenceItem[] {
 }
 
 /**
- * What speaks for the profile being complete, each with what to do when it does not. Pure; `now` in ms.
+ * Returns the evidence that the profile is complete, each piece with the next step if it is not. Pure; `now` in ms.
  * A list that is all ok is no proof: it says that the usual ways to miss something were not taken.
  */
 export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[] {
@@ -167,7 +167,7 @@ export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[]
     item(
       'abis',
       abis.length > 0,
-      abis.length === 0 ? 'no call seen' : `calls through ${abis.join(', ')}`,
+      abis.length === 0 ? 'no syscall seen' : `syscalls through ${abis.join(', ')}`,
       'let the workload run under a satellite that records'
     ),
     ...ofPhases(profile),
@@ -181,7 +181,7 @@ export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[]
       'quiet',
       last !== undefined && quiet >= hour,
       last === undefined ? 'nothing new was ever seen' : `nothing new for ${durationText(quiet)}`,
-      'wait until nothing new comes: an hour at least, better through its busiest day'
+      'wait until nothing new appears: at least an hour, better through its busiest day'
     )
   ]
 }

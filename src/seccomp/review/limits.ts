@@ -5,14 +5,14 @@ import { newestNumber } from '../render/fleet-keys.js'
 import { rulesOf } from '../policy/normal-form.js'
 import { syscallNumber } from '../../syscalls/syscall-table.js'
 
-/** Something that a filter of this profile cannot decide, and why. */
+/** A limit of the profile's filter: something that it cannot decide, and why. */
 export interface Limit {
   /** A syscall, or the part of the machine that it is about. */
   subject: string
   reason: string
 }
 
-export interface LimitsOptions {
+interface LimitsOptions {
   runtimes?: readonly RuntimeVersion[]
   /** The oldest libseccomp of the fleet; undefined: unknown. */
   libseccomp?: string
@@ -22,7 +22,7 @@ const uring = ['io_uring_enter', 'io_uring_register', 'io_uring_setup']
 const addressed = ['bind', 'connect', 'sendmmsg', 'sendmsg', 'sendto']
 
 /**
- * What this profile's filter cannot tell apart, as far as it matters for what the profile lets through
+ * Returns what this profile's filter cannot distinguish, as far as it matters for what the profile allows
  * or was seen to use. Sorted by subject.
  */
 export function limitsOf(profile: SeccompProfile, options: LimitsOptions = {}): Limit[] {
@@ -40,23 +40,20 @@ export function limitsOf(profile: SeccompProfile, options: LimitsOptions = {}): 
   const add = (subject: string, reason: string) => limits.push({ subject, reason })
 
   if (names.has('clone3')) {
-    add(
-      'clone3',
-      'its flags are behind a pointer: it answers ENOSYS, and a libc takes clone instead'
-    )
+    add('clone3', 'its flags are behind a pointer: it returns ENOSYS, and libc uses clone instead')
   }
   for (const name of uring.filter((each) => names.has(each))) {
-    add(name, 'what is submitted to its ring (openat, connect, sendmsg, …) is asked of no filter')
+    add(name, 'no filter checks the operations submitted to its ring (openat, connect, sendmsg, …)')
   }
   for (const name of ['socketcall', 'ipc'].filter((each) => names.has(each))) {
-    add(name, 'i386: many calls behind one number, their arguments behind a pointer')
+    add(name, 'i386: multiplexes many syscalls, with their arguments behind a pointer')
   }
   const i386 = (observed.i386 ?? []).includes('socketcall')
   if (i386 && (filtered.has('socket') || filtered.has('socketpair'))) {
-    add('socket', 'conditions on it do not hold for i386 programs, which ask through socketcall')
+    add('socket', 'conditions on it do not apply to i386 programs, which use socketcall')
   }
   if (filtered.has('socket') && addressed.some((name) => names.has(name))) {
-    add('connect', 'addresses are behind pointers: who may be reached is for a NetworkPolicy')
+    add('connect', 'addresses are behind pointers: limit destinations with a NetworkPolicy')
   }
   for (const name of filteredCallsOf(profile, [])) {
     for (const note of planArguments(profile, name).notes) add(name, `not filtered: ${note}`)
@@ -67,12 +64,12 @@ export function limitsOf(profile: SeccompProfile, options: LimitsOptions = {}): 
       .filter((name) => (syscallNumber('aarch64', name) ?? 0) > newest)
       .sort()
     for (const name of beyond) {
-      const reason = `libseccomp ${options.libseccomp} has no name for it: not let through on those nodes`
+      const reason = `libseccomp ${options.libseccomp} has no name for it: denied on those nodes`
       add(name, reason)
     }
   }
   if (options.runtimes?.some(({ name }) => name === 'crun') === true) {
-    add('crun', 'answers EPERM, not ENOSYS, for calls that are newer than its libseccomp')
+    add('crun', 'returns EPERM, not ENOSYS, for syscalls that are newer than its libseccomp')
   }
   return limits.sort((a, b) => (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0))
 }

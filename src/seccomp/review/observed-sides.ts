@@ -4,7 +4,7 @@ import { fromBitmap } from '../../syscalls/bitmap.js'
 import type { DiffSide } from './diff-report.js'
 import { sizeOfSet, type SyscallSet, unionSets } from '../../syscalls/syscall-set.js'
 
-/** A set of names as a profile that lets exactly them through. */
+/** Returns a profile that allows exactly these names. */
 export function seccompOfSet(set: SyscallSet): LinuxSeccomp {
   const seen = abis.filter((abi) => (set[abi] ?? []).length > 0)
   const names = [...new Set(seen.flatMap((abi) => set[abi] ?? []))].sort()

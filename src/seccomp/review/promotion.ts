@@ -6,13 +6,13 @@ import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from '../../lib/duration.js'
 import { entryInstances, lastNewMs } from './evidence.js'
-import { lonelyCalls } from './quorum.js'
+import { singleSourceCalls } from './quorum.js'
 import { riskOf } from '../policy/risk.js'
 
 /** Whether spec.promote lets a policy approve now, and why or why not. */
 export interface Promotion {
   ready: boolean
-  /** When ready: what was met. Else: everything that is not met yet. */
+  /** The conditions that are met when ready; otherwise those that are not met yet. */
   reasons: string[]
   /** Names that a policy would approve; names that it leaves to a person, each with the reason. */
   adds: string[]
@@ -36,14 +36,16 @@ function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promo
   const left = new Map<string, string>()
   for (const name of plan.adds) {
     const risk = riskOf(name)
-    if (beyond.has(name)) left.set(name, 'RuntimeDefault refuses it')
+    if (beyond.has(name)) left.set(name, 'RuntimeDefault denies it')
     else if (risk?.level === 'high' || (risk !== undefined && denyRisky))
       left.set(name, risk.reason)
   }
-  for (const { name, node, reason } of lonelyCalls(profile)) {
+  for (const { name, node, reason } of singleSourceCalls(profile)) {
     left.set(
       name,
-      node === '' ? `${reason}; no witness` : `${reason}; only node ${node} reports it`
+      node === ''
+        ? `${reason}; no node is known to report it`
+        : `${reason}; only node ${node} reports it`
     )
   }
   const observed = profile.status?.observed ?? {}
@@ -73,17 +75,17 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
   const { promote } = profile.spec
   if (promote === undefined) return { met, unmet: ['spec.promote is not set: people approve'] }
   if (isApprovalStale(profile.spec))
-    unmet.push('the spec is not what was approved: a person decides')
+    unmet.push('the spec differs from what was approved: a person decides')
   const gate = (ok: boolean, yes: string, no: string) => (ok ? met.push(yes) : unmet.push(no))
   const instances = entryInstances(profile)
   const whole = instances.filter(({ complete }) => complete).length
   const seen = `${plural(whole, 'instance')} from the first instruction`
-  gate(whole >= promote.afterInstances, seen, `${seen}; ${promote.afterInstances} are asked for`)
+  gate(whole >= promote.afterInstances, seen, `${seen}; ${promote.afterInstances} are required`)
   const last = lastNewMs(profile)
   const wanted = durationMs(promote.afterQuiet) ?? Number.POSITIVE_INFINITY
   const quiet = last === undefined ? 0 : now - last
   const text = `nothing new for ${durationText(quiet)}`
-  gate(last !== undefined && quiet >= wanted, text, `${text}; ${promote.afterQuiet} are asked for`)
+  gate(last !== undefined && quiet >= wanted, text, `${text}; ${promote.afterQuiet} are required`)
   const lost = instances.reduce((total, one) => total + (one.lost ?? 0), 0)
   gate(lost === 0, 'nothing lost', `${plural(lost, 'event')} lost: a person decides`)
   if (promote.maxUnseen !== undefined) {
@@ -92,7 +94,7 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
       unmet.push(`the unseen cannot be estimated yet (${plural(estimate.instances, 'instance')})`)
     } else {
       const most = `at most ${estimate.upper.toFixed(1)} unseen`
-      gate(estimate.upper <= promote.maxUnseen, most, `${most}; ${promote.maxUnseen} are accepted`)
+      gate(estimate.upper <= promote.maxUnseen, most, `${most}; the limit is ${promote.maxUnseen}`)
     }
   }
   return { met, unmet }

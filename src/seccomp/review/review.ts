@@ -5,7 +5,7 @@ import { planApproval } from './approve.js'
 import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
 import { type Promotion, promotionOf } from './promotion.js'
-import { type Lonely, lonelyCalls } from './quorum.js'
+import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
 import { type RiskReport, riskReport } from './risk-score.js'
 import { whyLines } from '../policy/why.js'
@@ -13,16 +13,16 @@ import { abis } from '../../syscalls/abi.js'
 
 export type RiskOf = RiskReport & { of: 'approved' | 'observed' }
 
-/** Everything a person looks at before saying yes. */
+/** Everything that a person reviews before an approval. */
 export interface Review extends Completeness {
-  /** Of what is approved as it renders; before the first approval, of what approval would give. */
+  /** Risk of the approved part as it renders; before the first approval, of what an approval would give. */
   risk: RiskOf | undefined
   /** Why the profile cannot be rendered, and so has no risk to show. */
   problem?: string
   /** Only with spec.promote. */
   promotion?: Promotion
   /** Risky calls that one node alone reports. */
-  lonely: Lonely[]
+  lonely: SingleSource[]
   next: string
 }
 
@@ -71,15 +71,15 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
   const missing = evidence.find(({ ok, item }) => !ok && !optional.includes(item))
   const first = missing?.next === undefined ? '' : `${missing.next} (${missing.detail}); then `
   if (planApproval(profile).adds.length > 0) {
-    return `${first}look at \`secco diff ${full}\` and approve with \`secco profile approve ${full}\``
+    return `${first}review \`secco diff ${full}\` and approve with \`secco profile approve ${full}\``
   }
   if (profile.spec.seccomp === undefined)
     return `${first}approve with \`secco profile approve ${full}\``
   const ready = conditions.find(({ type }) => type === 'Ready')
   if (ready?.status !== 'True' || nodes === undefined || nodes.total === 0) {
-    return 'see which nodes lack the revision with `secco get nodes`'
+    return 'find the nodes that lack the revision with `secco get nodes`'
   }
-  return `give it to pods: label them secco.dev/profile: ${name}, or write a rule with mode: audit first, then enforce`
+  return `assign it to pods: label them secco.dev/profile: ${name}, or write a rule with mode: audit first, then enforce`
 }
 
 /**
@@ -98,7 +98,7 @@ export function reviewOf(
   try {
     risk = riskFor(profile, resolve)
   } catch (error) {
-    // A missing parent, a cycle: what there is to see must still be seen.
+    // With a missing parent or a cycle, the rest of the review must still be shown.
     problem = toSeccoError(error).message
   }
   return {
@@ -106,7 +106,7 @@ export function reviewOf(
     risk,
     ...(problem === undefined ? {} : { problem }),
     ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
-    lonely: lonelyCalls(profile),
+    lonely: singleSourceCalls(profile),
     next: nextStep(profile, completeness)
   }
 }

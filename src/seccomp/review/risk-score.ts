@@ -6,7 +6,7 @@ import { knownSyscalls } from '../../syscalls/syscall-table.js'
 import { type FilterAnswers, answersOf } from '../filter/filter-answers.js'
 
 /** A part of the score, explained. */
-export interface RiskPoint {
+interface RiskPoint {
   points: number
   /** Stable word for scripts: group, combination, argument, cve, abi, unobserved, width, default. */
   kind: string
@@ -16,19 +16,19 @@ export interface RiskPoint {
 }
 
 export interface RiskReport {
-  /** 0 to 100; 100: no filter worth the name. RuntimeDefault's own score is beside it. */
+  /** 0 to 100; 100 is as good as no filter. `runtimeDefault` is the score of RuntimeDefault. */
   score: number
   runtimeDefault: number
   /** Largest first. */
   points: RiskPoint[]
-  /** Names let through that RuntimeDefault refuses, and how many of its names are refused here. */
+  /** Names that are allowed here and denied by RuntimeDefault, and the number of its names that are denied here. */
   beyondRuntimeDefault: string[]
   fewerThanRuntimeDefault: number
-  /** Let through, yet never observed, without what base and families need. */
+  /** Allowed, but never observed, without what base and families need. */
   neverObserved: string[]
 }
 
-export interface RiskContext {
+interface RiskContext {
   /** Every name observed; without it nothing is said about what is never used. */
   observed?: readonly string[]
   /** Names that are there for the container's start or as a family's siblings: unobserved, yet needed. */
@@ -56,7 +56,7 @@ function ofArguments(verdicts: FilterAnswers): RiskPoint[] {
     add(
       8,
       'clone',
-      'CLONE_NEWUSER is let through: a root of its own, and most of the kernel with it',
+      'CLONE_NEWUSER is allowed: root in its own user namespace exposes most of the kernel',
       'clone(2), user_namespaces(7)'
     )
   }
@@ -64,7 +64,7 @@ function ofArguments(verdicts: FilterAnswers): RiskPoint[] {
     add(
       2,
       'personality',
-      'ADDR_NO_RANDOMIZE is let through: no address space randomisation',
+      'ADDR_NO_RANDOMIZE is allowed: no address space randomisation',
       'personality(2)'
     )
   }
@@ -72,7 +72,7 @@ function ofArguments(verdicts: FilterAnswers): RiskPoint[] {
     add(
       1,
       'ioctl',
-      'TIOCSTI is let through: types into the terminal it was started from',
+      'TIOCSTI is allowed: types into the terminal that the program was started from',
       'ioctl_tty(2)'
     )
   }
@@ -107,7 +107,8 @@ function ofGroups(verdicts: FilterAnswers): RiskPoint[] {
     points: 6,
     kind: 'combination',
     names: ['io_uring_setup', 'socket'],
-    reason: 'io_uring beside a filter on sockets: its ring opens and connects the refused ones',
+    reason:
+      'io_uring together with a filter on sockets: its ring opens and connects the denied ones',
     source: 'https://kernel-internals.org/io-uring/security'
   }
   return [...all, ...together, ...(uring ? [beside] : [])]
@@ -132,7 +133,7 @@ function ofCves(verdicts: FilterAnswers): RiskPoint[] {
     points: Math.min(2, 0.5 + 0.25 * ids.length),
     kind: 'cve',
     names,
-    reason: `reached ${ids.length === 1 ? 'a flaw' : 'flaws'} of past kernels: ${ids.join(', ')}`,
+    reason: `led to ${ids.length === 1 ? 'a flaw' : 'flaws'} in past kernels: ${ids.join(', ')}`,
     source
   }))
 }
@@ -148,12 +149,12 @@ function pointsOf(
     points: (20 * width) / knownSyscalls.length,
     kind: 'width',
     names: [],
-    reason: `${width} of ${knownSyscalls.length} names are let through`,
+    reason: `${width} of ${knownSyscalls.length} names are allowed`,
     source: 'syscall tables'
   })
   for (const arch of seccomp.architectures ?? []) {
     if (arch !== 'SCMP_ARCH_X86' && arch !== 'SCMP_ARCH_X32') continue
-    const reason = `calls through ${arch} are let in: a second set of numbers for the same kernel`
+    const reason = `syscalls through ${arch} are allowed: a second set of numbers for the same kernel`
     points.push({ points: 2, kind: 'abi', names: [], reason, source: 'seccomp(2)' })
   }
   if (neverObserved.length > 0) {
@@ -161,12 +162,12 @@ function pointsOf(
       points: Math.min(10, 0.2 * neverObserved.length),
       kind: 'unobserved',
       names: [...neverObserved],
-      reason: `${neverObserved.length} let through, yet never observed`,
+      reason: `${neverObserved.length} allowed, but never observed`,
       source: 'status.observed'
     })
   }
   if (verdicts.passes('secco_no_such_call')) {
-    const reason = `${seccomp.defaultAction} for everything that no rule names`
+    const reason = `${seccomp.defaultAction} applies to everything that no rule names`
     points.push({ points: 60, kind: 'default', names: [], reason, source: 'seccomp(2)' })
   }
   return points

@@ -28,7 +28,7 @@ export interface Unseen {
 
 export type Estimate = Unseen | { instances: number; tooFew: true }
 
-/** With fewer instances nothing is said: the interval would be wider than anything it could mean. */
+/** With fewer instances there is no estimate: the interval would be too wide to mean anything. */
 export const leastInstances = 5
 
 const z = 1.96

@@ -53,12 +53,12 @@ test('secco block', { timeout: 600_000 }, async (t) => {
   )
   t.match((await secco('block')).stderr, /blocked now: .*bpf/)
   const shown = await secco('profile', 'show', 'shop/web', '-o', 'json')
-  t.match(shown.stdout, /CVE of the day|taken out by secco-system\/emergency/)
+  t.match(shown.stdout, /CVE of the day|removed by secco-system\/emergency/)
 
   const needed = await secco('block', 'execve')
   t.match(needed, { code: 1, stderr: /every container needs execve.*\n {2}next: .*--force/ })
   for (const [what, says] of [
-    ['nonsense', /neither a template nor a syscall/],
+    ['nonsense', /neither a template nor a known syscall/],
     ['socket:domain=AF_NOTHING', /is not a number or a known name/],
     ['socket:0=1,0=2', /two conditions on one argument/]
   ] as const) {

@@ -460,7 +460,7 @@ test('what the person is told', (t) => {
   t.strictSame(
     told({ rules: [testRule('web', { ...toCheckout, whenNotReady: 'Deny' })], profiles: [] }),
     [
-      'secco: container app: profile secco-system/checkout.app does not exist, and rule secco-system/web says whenNotReady: Deny'
+      'secco: container app: profile secco-system/checkout.app does not exist, and rule secco-system/web has whenNotReady: Deny'
     ]
   )
   t.strictSame(

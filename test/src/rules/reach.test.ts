@@ -359,7 +359,7 @@ test('the decision says which nodes are missing', (t) => {
   t.equal(denied.allowed, false)
   t.match(
     denied.message,
-    /has not reached n2 yet, and rule secco-system\/web says whenNotReady: Deny/
+    /has not reached n2 yet, and rule secco-system\/web has whenNotReady: Deny/
   )
   t.end()
 })

@@ -222,7 +222,7 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
   t.match(decide(buildSnapshot({ rules, profiles: wide.states }), podOf('none', {})), {
     reason: 'wider',
     containers: [{ outcome: 'runtime-default' }],
-    warnings: [/profile shop\/one lets through more than RuntimeDefault/]
+    warnings: [/profile shop\/one allows more than RuntimeDefault/]
   })
   const named = [testRule('all', { profile: { name: 'one', namespace: 'shop' } })]
   t.match(decide(buildSnapshot({ rules: named, profiles: wide.states }), podOf('none', {})), {
@@ -236,7 +236,7 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
     ),
     {
       containers: [{ outcome: 'learn', loosening: ['label secco.dev/profile'] }],
-      warnings: [/learning/, /label secco.dev\/profile is not followed/]
+      warnings: [/learning/, /label secco.dev\/profile is ignored/]
     },
     'a label that names a laxer profile'
   )
@@ -266,7 +266,7 @@ test('paths into our tree that are none of ours', (t) => {
   const seccomp = { type: 'Localhost', localhostProfile: 'secco/../../x' }
   const decision = decide(buildSnapshot({}), { ...pod, containers: [{ ...one, seccomp }] })
   t.match(decision, { decision: 'denied', reason: 'strange-path', allowed: false })
-  t.match(decision.message, /container app: localhostProfile is no path that Secco writes/)
+  t.match(decision.message, /container app: localhostProfile is not a path that Secco writes/)
   t.end()
 })
 

@@ -3,7 +3,7 @@
  * recorded the whole time, so canaries and policies ask here before they take a profile on.
  */
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
-import type { Rung } from '../../../src/rules/profile-state.js'
+import type { LadderMode } from '../../../src/rules/profile-state.js'
 import type { NodeState } from '../../hub/nodes/nodes.js'
 import type { ContainerView, ContainerViews } from './container-view.js'
 
@@ -19,9 +19,9 @@ export interface DenialRecording {
   /** Reads how the nodes are now, and which containers run in audit. */
   scan(): void
   /** Returns why the node does not record denials of such revisions, or undefined if it does. */
-  whyNot(node: string, mode: Rung): string | undefined
+  whyNot(node: string, mode: LadderMode): string | undefined
   /** Returns until when the node was seen not recording, in milliseconds; 0: never. */
-  since(node: string, mode: Rung): number
+  since(node: string, mode: LadderMode): number
   /**
    * Returns since when a recording node has run the profile's revision in audit: the earliest such time, but not
    * before `from` nor before the first run on the node. Undefined if no node records it.
@@ -49,7 +49,10 @@ const notConnected = 'is not connected'
 export const isLasting = ({ why }: NotRecording): boolean => why !== notConnected
 
 /** Returns why a node does not report denials of such revisions, or undefined if it does. */
-export function whyNotRecording(node: RecordingState | undefined, mode: Rung): string | undefined {
+export function whyNotRecording(
+  node: RecordingState | undefined,
+  mode: LadderMode
+): string | undefined {
   if (node?.connected !== true) return notConnected
   const { record = '', attached = false, tracingUnavailable = '' } = node.status ?? {}
   if (record === 'off') return 'records nothing (--record off)'
@@ -66,7 +69,7 @@ const isPinned = ({ status }: RecordingState): boolean =>
   status?.capabilities.some(({ name, works }) => name === 'pin' && works) === true
 
 /** Returns whether denials on the node are lost now: nothing will report them later. */
-function losesDenials(node: RecordingState, mode: Rung): boolean {
+function losesDenials(node: RecordingState, mode: LadderMode): boolean {
   if (!node.connected) return !isPinned(node)
   return whyNotRecording(node, mode) !== undefined
 }
@@ -122,11 +125,11 @@ class RecordedNodes implements DenialRecording {
     }
   }
 
-  whyNot(node: string, mode: Rung): string | undefined {
+  whyNot(node: string, mode: LadderMode): string | undefined {
     return whyNotRecording(this.#sources.node(node), mode)
   }
 
-  since(node: string, mode: Rung): number {
+  since(node: string, mode: LadderMode): number {
     return this.#lostUntil.get(`${node} ${mode}`) ?? 0
   }
 
@@ -147,7 +150,7 @@ class RecordedNodes implements DenialRecording {
     this.#stop()
   }
 
-  #noteNode(name: string, state: RecordingState, mode: Rung): void {
+  #noteNode(name: string, state: RecordingState, mode: LadderMode): void {
     if (losesDenials(state, mode)) this.#lostUntil.set(`${name} ${mode}`, this.#sources.now())
   }
 

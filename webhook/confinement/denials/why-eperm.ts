@@ -1,4 +1,4 @@
-import type { Rung } from '../../../src/rules/profile-state.js'
+import type { LadderMode } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../containers/container-view.js'
 import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialSentence } from './denial-text.js'
@@ -51,7 +51,7 @@ function recordedSince({ sources }: Confinement, { key }: ContainerView): number
 }
 
 /** Returns since when a container's denials are known: recorded and reported by its node, and kept by the hub. */
-function knownSinceOf(confinement: Confinement, view: ContainerView, mode: Rung): string {
+function knownSinceOf(confinement: Confinement, view: ContainerView, mode: LadderMode): string {
   const since = Math.max(
     Date.parse(confinement.sources.hub.denialRows.knownSince()),
     confinement.recording.since(view.node, mode),

@@ -4,7 +4,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type CanaryFigures, isMuted } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import { plural } from '../../../src/lib/plural.js'
-import type { Rung } from '../../../src/rules/profile-state.js'
+import type { LadderMode } from '../../../src/rules/profile-state.js'
 import { answerOf, type DenialRow } from '../../hub/denials/denial-rows.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
@@ -61,7 +61,7 @@ export const denialsKnownSince = ({ sources }: Pick<Confinement, 'sources'>): nu
 export function nodesNotRecording(
   { recording }: Pick<Confinement, 'recording'>,
   own: readonly Pick<ContainerView, 'node'>[],
-  mode: Rung
+  mode: LadderMode
 ): NotRecording[] {
   return [...new Set(own.map(({ node }) => node))].flatMap((node) => {
     const why = recording.whyNot(node, mode)
@@ -90,7 +90,7 @@ export interface CanaryState {
 function earliestRecorded(
   { recording, sources }: Confinement,
   recorded: readonly ContainerView[],
-  mode: Rung,
+  mode: LadderMode,
   from: number
 ): number {
   const now = sources.now()
@@ -104,7 +104,7 @@ function earliestRecorded(
 function stateOfCanary(
   confinement: Confinement,
   profile: SeccompProfile,
-  { canary, mode, to }: { canary: NonNullable<Ladder['canary']>; mode: Rung; to: string }
+  { canary, mode, to }: { canary: NonNullable<Ladder['canary']>; mode: LadderMode; to: string }
 ): CanaryState {
   const key = keyOfProfile(profile)
   const startedAt = Date.parse(canary.startedAt)

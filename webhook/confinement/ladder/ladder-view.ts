@@ -4,7 +4,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { judgeCanary } from '../../../src/confinement/ladder.js'
 import { durationText } from '../../../src/lib/duration.js'
 import { plural } from '../../../src/lib/plural.js'
-import type { Rung } from '../../../src/rules/profile-state.js'
+import type { LadderMode } from '../../../src/rules/profile-state.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
 import { completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { entryInstances } from '../../../src/seccomp/review/evidence.js'
@@ -24,14 +24,14 @@ export interface LadderView {
   namespace: string
   profile: string
   workload: string
-  mode: Rung | ''
+  mode: LadderMode | ''
   revision: string
   /** Containers that run under it or are learned into it. */
   running: number
   canary: null | {
     percent: number
-    from: { mode: Rung; revision?: string }
-    to: { mode: Rung; revision: string }
+    from: { mode: LadderMode; revision?: string }
+    to: { mode: LadderMode; revision: string }
     startedAt: string
     quietFor: string
     until: string
@@ -42,7 +42,7 @@ export interface LadderView {
     verdict: string
   }
   evidence: string[]
-  next: { mode: Rung | ''; ready: boolean; reasons: string[] }
+  next: { mode: LadderMode | ''; ready: boolean; reasons: string[] }
   history: LadderStep[]
 }
 
@@ -50,7 +50,7 @@ export interface LadderView {
 function modeOf(
   { revisions }: { revisions: Pick<Confinement['revisions'], 'byDigest'> },
   { state, profile, revision }: Pick<ContainerView, 'state' | 'profile' | 'revision'>
-): Rung {
+): LadderMode {
   if (state === 'enforced') return 'enforce'
   if (state !== 'starting') return state === 'audit' ? 'audit' : 'learn'
   const declared = revisions.byDigest(revision).find((one) => one.profile === profile)
@@ -61,7 +61,7 @@ function modeOf(
 export function currentMode(
   confinement: Parameters<typeof modeOf>[0],
   own: readonly Parameters<typeof modeOf>[1][]
-): Rung {
+): LadderMode {
   const modes = own.map((one) => modeOf(confinement, one))
   if (modes.includes('enforce')) return 'enforce'
   return modes.includes('audit') ? 'audit' : 'learn'
@@ -124,7 +124,7 @@ function auditGrounds(
 function nextOf(
   confinement: Confinement,
   profile: SeccompProfile,
-  mode: Rung | ''
+  mode: LadderMode | ''
 ): { next: LadderView['next']; evidence: string[] } {
   const own = containersOf(confinement, keyOfProfile(profile))
   const observed = observedGrounds(confinement, profile, own)

@@ -1,7 +1,7 @@
 import type { LinuxSeccomp, SeccompArg, SeccompSyscall } from '../../../src/api/seccomp-profile.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { conditionHolds } from '../../../src/seccomp/arguments/argument-rules.js'
-import { letsThrough } from '../../../src/seccomp/filter/filter-answers.js'
+import { isAllowAction } from '../../../src/seccomp/filter/filter-answers.js'
 import { rulesOf } from '../../../src/seccomp/policy/normal-form.js'
 import { syscallName, syscallNumber } from '../../../src/syscalls/syscall-table.js'
 import { verdictsOf } from '../../../src/seccomp/filter/verdict.js'
@@ -144,7 +144,7 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
         if (kind === 'refused' || kind === 'logged') setBit(plan.denied[abi], nr)
         if (kind !== 'conditional') continue
         const alternatives = rules
-          .filter((rule) => rule.name === name && letsThrough(rule.action))
+          .filter((rule) => rule.name === name && isAllowAction(rule.action))
           .map(({ args = [] }) => args)
         conditional(abi, nr, name, judgeByAlternatives(abi, name, alternatives))
       }

@@ -18,7 +18,7 @@ interface Loss {
   where: string
   what: string
   why: string
-  mend: string
+  fix: string
 }
 
 function line(text: string): HTMLElement {
@@ -40,8 +40,8 @@ function show(
       line(`${dryRun ? 'would make' : 'made'} ${namespace}/${name}: a ${kind} of ${calls} calls`)
     )
   }
-  for (const { where, what, why, mend } of losses)
-    list.append(line(`${where}: ${what}: ${why}; ${mend}`))
+  for (const { where, what, why, fix } of losses)
+    list.append(line(`${where}: ${what}: ${why}; ${fix}`))
   place.replaceChildren(list)
 }
 

@@ -4,7 +4,7 @@ import type { BaseEntry } from './entry.js'
 export const anyRuntime: readonly BaseEntry[] = [
   {
     names: ['exit', 'exit_group'],
-    reason: 'ends a thread or a process; it never returns, so it is never recorded as one that did',
+    reason: 'ends a thread or a process; it never returns, so no return of it is recorded',
     source: 'kernel: do_exit() never reaches sys_exit'
   },
   {
@@ -35,7 +35,7 @@ export const anyRuntime: readonly BaseEntry[] = [
   {
     names: ['clock_getres', 'clock_gettime', 'getcpu', 'gettimeofday', 'time'],
     reason:
-      'answered in user space while the clock source can be read there; each becomes a call where it cannot (xen, hpet), or when the kernel gives the tsc up while everything runs',
+      'answered in user space while the clock source can be read there; each becomes a syscall where it cannot (xen, hpet), or when the kernel marks the tsc unstable at run time',
     source: 'vdso(7); kernel: lib/vdso/gettimeofday.c, clock_gettime_fallback()'
   }
 ]

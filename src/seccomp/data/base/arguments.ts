@@ -2,7 +2,7 @@ import type { SeccompArg } from '../../../api/seccomp-profile.js'
 
 /**
  * Base calls that runtimes ask with known arguments only: a profile that filters them by argument gets
- * these beside its own. A base call that is not here is let through whole, whatever conditions a profile
+ * these in addition to its own. A base syscall that is not listed here is allowed with all arguments, whatever conditions a profile
  * has for it, or the container would not start.
  */
 export const baseArguments: Readonly<Record<string, readonly (readonly SeccompArg[])[]>> = {

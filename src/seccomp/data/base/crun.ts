@@ -1,6 +1,6 @@
 import type { RuntimeEntry } from './entry.js'
 
-/** What crun asks for between its filter and the application's first instruction. */
+/** Syscalls that crun makes between loading the filter and the application's first instruction. */
 export const crun: readonly RuntimeEntry[] = [
   {
     names: ['close', 'execve', 'write'],

@@ -1,16 +1,16 @@
-/** Why a container needs some names whatever its application is. One file of entries a runtime. */
+/** Why every container needs some syscalls, whatever its application is. There is one file of entries per runtime. */
 export interface BaseEntry {
   /** In code-unit order. */
   readonly names: readonly string[]
   readonly reason: string
-  /** How it is known: measured with which version, or read where. */
+  /** Source: the version that was measured, or the text that was read. */
   readonly source: string
 }
 
 /** An entry for some versions of one runtime. */
 export interface RuntimeEntry extends BaseEntry {
-  /** First version that asks for it; every version when absent. */
+  /** First version that makes the syscall; every version when absent. */
   readonly since?: string
-  /** First version that does not ask for it any more. */
+  /** First version that no longer makes the syscall. */
   readonly until?: string
 }

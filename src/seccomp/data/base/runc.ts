@@ -1,7 +1,7 @@
 import type { RuntimeEntry } from './entry.js'
 
 /**
- * What runc asks for between its filter and the application's first instruction. The whole late set
+ * Syscalls that runc makes between loading the filter and the application's first instruction. The whole late set
  * for both noNewPrivileges settings, never a bisected minimum: names that come and go fail one start
  * in many.
  */

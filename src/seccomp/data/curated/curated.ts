@@ -4,7 +4,7 @@ import { measured } from './measured.js'
 export interface CuratedBase {
   readonly name: string
   readonly description: string
-  /** What was run, with versions. */
+  /** Programs that were run, with versions. */
   readonly source: string
   /** Another curated base. */
   readonly extends?: string

@@ -1,7 +1,7 @@
-/** Calls of one power: whoever has one has most of it, so the first counts and each further one adds little. */
+/** Syscalls with similar power: the first allowed one counts, and each further one adds little. */
 export interface RiskGroup {
   readonly level: 'high' | 'medium' | 'low'
-  /** Of the score (0 to 100), for the first member that is allowed. */
+  /** Points of the score (0 to 100) for the first member that is allowed. */
   readonly points: number
   readonly reason: string
   readonly source: string
@@ -22,12 +22,12 @@ export const riskGroups: readonly RiskGroup[] = [
         docker,
         ['process_vm_readv', 'process_vm_writev', 'ptrace']
       ],
-      [8, 'takes descriptors out of other processes', 'pidfd_getfd(2)', ['pidfd_getfd']],
+      [8, 'takes descriptors from other processes', 'pidfd_getfd(2)', ['pidfd_getfd']],
       [20, 'loads code into the kernel', docker, ['delete_module', 'finit_module', 'init_module']],
       [20, 'replaces the running kernel', docker, ['kexec_file_load', 'kexec_load']],
       [
         12,
-        'works past the per-syscall view: operations in its ring are not filtered',
+        'bypasses the filter: operations in its ring are not filtered',
         'https://github.com/moby/moby/pull/46762',
         ['io_uring_enter', 'io_uring_register', 'io_uring_setup']
       ],
@@ -63,7 +63,7 @@ export const riskGroups: readonly RiskGroup[] = [
   ...(
     [
       [
-        'many calls behind one number; i386 arguments cannot be filtered',
+        'multiplexes many syscalls; i386 arguments cannot be filtered',
         scorer,
         ['ipc', 'socketcall']
       ],
@@ -116,7 +116,7 @@ export const riskGroups: readonly RiskGroup[] = [
 ]
 
 /** Together they give more than each alone. */
-export interface RiskCombination {
+interface RiskCombination {
   readonly points: number
   readonly reason: string
   readonly source: string
@@ -127,7 +127,7 @@ export interface RiskCombination {
 export const riskCombinations: readonly RiskCombination[] = [
   {
     points: 8,
-    reason: 'a new user namespace, and mounts in it: all of the mount code as its root',
+    reason: 'a new user namespace with mounts in it: exposes all mount code to its root',
     source: docker,
     each: [
       ['unshare', 'setns'],
@@ -136,7 +136,7 @@ export const riskCombinations: readonly RiskCombination[] = [
   },
   {
     points: 4,
-    reason: 'traces other processes and writes their memory: takes over whatever its user runs',
+    reason: 'traces other processes and writes their memory: can control every process of its user',
     source: docker,
     each: [['ptrace'], ['process_vm_writev']]
   },
@@ -148,7 +148,7 @@ export const riskCombinations: readonly RiskCombination[] = [
   },
   {
     points: 4,
-    reason: 'keys as a place for kernel objects, page faults that wait: a known way to win races',
+    reason: 'keys hold kernel objects while page faults wait: a known way to win races',
     source: docker,
     each: [['userfaultfd'], ['add_key', 'keyctl']]
   },

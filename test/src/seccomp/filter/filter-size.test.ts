@@ -3,7 +3,7 @@ import { compileFilter, type TrialProfile } from '../../../../native/trial-load.
 import type { SeccompArg } from '../../../../src/api/seccomp-profile.js'
 import type { Abi } from '../../../../src/syscalls/abi.js'
 import { mostConditions, withinSize } from '../../../../src/seccomp/filter/filter-size.js'
-import type { Rule } from '../../../../src/seccomp/policy/normal-form.js'
+import type { NormalRule } from '../../../../src/seccomp/policy/normal-form.js'
 import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
 
 /** BPF_MAXINSNS, and what runc puts in front of what libseccomp made, generously. */
@@ -81,7 +81,7 @@ test('as many conditions as are kept fit into a filter, whatever their form', as
 
 test('beyond that, conditions go; never what would widen', (t) => {
   const listed: Abi[] = ['x86_64']
-  const rules: Rule[] = Array.from({ length: mostConditions.native + 50 }, (_, at) => ({
+  const rules: NormalRule[] = Array.from({ length: mostConditions.native + 50 }, (_, at) => ({
     name: at % 2 === 0 ? 'socket' : 'ioctl',
     action: 'SCMP_ACT_ALLOW',
     args: [{ index: 0, value: at, op: 'SCMP_CMP_EQ' }]

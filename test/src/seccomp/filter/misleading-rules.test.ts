@@ -50,7 +50,9 @@ const table: [string, LinuxSeccomp, string[]][] = [
   [
     'clone of any flags',
     attack,
-    ['clone: has two conditions on argument 0 in one rule, and runtimes join .* by OR; split it']
+    [
+      'clone: has two conditions on argument 0 in one rule, and runtimes combine .* with OR; split it'
+    ]
   ],
   [
     'a range',
@@ -81,12 +83,12 @@ const table: [string, LinuxSeccomp, string[]][] = [
   [
     'a faked success',
     refusing({ names: ['setuid', 'setgid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }),
-    ['setuid, setgid: errno 0 is no refusal']
+    ['setuid, setgid: errno 0 does not report the denial']
   ],
   [
     'all of them faked',
     { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 0, syscalls: [allow('read')] },
-    ['defaultAction: errno 0 is no refusal']
+    ['defaultAction: errno 0 does not report the denial']
   ],
   [
     'both in one rule',

@@ -92,7 +92,7 @@ test('what bad input gets', (t) => {
     [
       'own kind',
       'apiVersion: secco.dev/v1alpha1\nkind: SeccompProfile\n',
-      /Secco's own SeccompProfile already/
+      /is already a SeccompProfile of Secco/
     ],
     ['deep', '['.repeat(500_000), /nested deeper/],
     [

@@ -131,7 +131,7 @@ test('lint: each rule', (t) => {
       found.some((each) => each.rule === rule && each.severity === severity),
       `${severity} ${rule}: ${text.slice(0, 6).join(', ')}`
     )
-    for (const each of found) t.ok(each.message !== '' && each.mend !== '' && each.subject !== '')
+    for (const each of found) t.ok(each.message !== '' && each.fix !== '' && each.subject !== '')
   }
   t.match(lintRaw(oci({ defaultAction: 'ALLOW' })), [
     { subject: 'defaultAction', message: /must be one of/ }

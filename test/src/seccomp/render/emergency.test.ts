@@ -102,7 +102,7 @@ test('the emergency overlay', (t) => {
     'INVALID_DOCUMENT',
     'it lets nothing through'
   )
-  t.equal(emergencyOf(opening).refusals.size, 0)
+  t.equal(emergencyOf(opening).denyRules.size, 0)
   const killing = renderProfile(allowing(['read']), {
     ...enforce,
     resolve: overlayOf([{ names: ['read'], action: 'SCMP_ACT_KILL_PROCESS' }])

@@ -70,7 +70,7 @@ test('evidence, item by item', (t) => {
   t.match(few([{}]), {
     ok: false,
     detail: '1 of 1 from the first instruction',
-    next: /none was met late so far/
+    next: /none was first seen late so far/
   })
   t.match(few([{}, { complete: false }]), {
     ok: false,

@@ -32,8 +32,8 @@ test('merge, approval, diff', (t) => {
   t.equal(approved.status?.approvals?.length, 1)
   t.equal(approveObserved(approved, { ...options, at: 'later' }), approved)
   t.same(planApproval(seen, { beyondRuntimeDefault: 'skip' }).skipped, [
-    { name: 'mount', reason: 'RuntimeDefault refuses it' },
-    { name: 'syscall_500', reason: 'no syscall table knows it' }
+    { name: 'mount', reason: 'RuntimeDefault denies it' },
+    { name: 'syscall_500', reason: 'is in no syscall table' }
   ])
   const later = mergeObserved(approved, { x32: ['read'] })
   const abisOf = (profile: SeccompProfile) => renderProfile(profile, enforce).seccomp.architectures

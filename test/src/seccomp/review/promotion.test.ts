@@ -4,7 +4,7 @@ import { validateObject } from '../../../../src/api/validate.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { riskGroups } from '../../../../src/seccomp/policy/data/risky-calls.js'
 import { promote, promotionOf } from '../../../../src/seccomp/review/promotion.js'
-import { lonelyCalls } from '../../../../src/seccomp/review/quorum.js'
+import { singleSourceCalls } from '../../../../src/seccomp/review/quorum.js'
 import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
 import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
 import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
@@ -31,7 +31,7 @@ test('promotion by policy', (t) => {
     {
       name: 'too few',
       profile: edit({ instances: instances.slice(0, 1) }),
-      says: /^1 instance from .*; 5 are asked/
+      says: /^1 instance from .*; 5 are required/
     },
     {
       name: 'not whole',
@@ -42,7 +42,7 @@ test('promotion by policy', (t) => {
       name: 'not quiet',
       profile: given,
       now: start + hour / 2,
-      says: /nothing new for 30m; 1h are asked/
+      says: /nothing new for 30m; 1h are required/
     },
     {
       name: 'lost',
@@ -52,7 +52,7 @@ test('promotion by policy', (t) => {
     {
       name: 'too much unseen',
       profile: edit({}, { promote: { ...policy, maxUnseen: 0.1 } }),
-      says: /at most .* unseen; 0\.1 are accepted/
+      says: /at most .* unseen; the limit is 0\.1/
     },
     {
       name: 'no estimate',
@@ -103,7 +103,7 @@ test('promotion by policy', (t) => {
       spec: { promote: { ...policy, denyRisky } },
       status: witnessedBy(nodes)
     }
-    const lonely = lonelyCalls(profile)
+    const lonely = singleSourceCalls(profile)
     t.same(
       lonely.map(({ name, node }) => [name, node]),
       nodes.length === 2 ? [] : ['chroot', 'mount', 'ptrace'].map((name) => [name, nodes[0] ?? '']),

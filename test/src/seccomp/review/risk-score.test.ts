@@ -66,8 +66,8 @@ test('risk, explained', (t) => {
     riskReport(seccomp)
       .points.map(({ reason }) => reason)
       .join('\n')
-  t.match(kinds(render(['mount', 'unshare'])), /new user namespace, and mounts/)
-  t.match(kinds(render(['io_uring_setup', 'socket'])), /io_uring beside a filter on sockets/)
+  t.match(kinds(render(['mount', 'unshare'])), /new user namespace with mounts/)
+  t.match(kinds(render(['io_uring_setup', 'socket'])), /io_uring together with a filter on sockets/)
   const open = (names: string[]): LinuxSeccomp => ({
     defaultAction: 'SCMP_ACT_ERRNO',
     syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }]
