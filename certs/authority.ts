@@ -7,12 +7,12 @@ import { createDurable, writeDurable } from '../src/lib/durable-file.js'
 
 const day = 86_400_000
 const lifetimeDays = 3650
-/** With a third of its lifetime left, the next authority is made and announced in the bundle. */
+/** Share of an authority's lifetime that is left when the next one is made and announced in the bundle. */
 export const announceAt = 1 / 3
-/** With a sixth left, every bundle has the next one since years: it takes over signing. */
-export const takeOverAt = 1 / 6
+/** Share that is left when the next authority starts to sign: every bundle has had it for years. */
+export const changeAt = 1 / 6
 
-/** Files of an authority's folder. The key and its certificate share one file, so they cannot fall apart. */
+/** Files of an authority's folder. The key and its certificate are in one file, so that they always match. */
 const files = {
   current: 'authority.pem',
   next: 'authority-next.pem',
@@ -22,14 +22,14 @@ const files = {
 
 export interface Authority {
   signing: SigningPair
-  /** PEM of every authority to trust: previous, current and next, as far as they exist and are valid. */
+  /** PEM of every authority to trust: previous, current and next, if they exist and have not expired. */
   bundle: string
   bundlePath: string
 }
 
 /**
- * Makes a certificate authority: P-256, SHA-256, only fit to sign. Its name is unique, because a
- * verifier picks the issuer by name and two authorities overlap during a change.
+ * Makes a certificate authority: P-256, SHA-256, key usage only for signing. Its name is unique, because verifiers
+ * find the issuer by name and two authorities overlap during a change.
  */
 export async function createAuthority(now: Date): Promise<SigningPair> {
   const name = `secco authority ${randomBytes(6).toString('hex')}`
@@ -53,7 +53,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** An authority's certificate and key from one PEM. @throws SeccoError CERTIFICATE_INVALID. */
+/** Parses an authority's certificate and key from one PEM. @throws SeccoError CERTIFICATE_INVALID. */
 export function parsePair(pem: string, path: string): SigningPair {
   const cert = splitBundle(pem)[0] ?? ''
   const key = /-----BEGIN (?:EC )?PRIVATE KEY-----[^-]+-----END (?:EC )?PRIVATE KEY-----/.exec(pem)
@@ -67,12 +67,12 @@ async function readPair(path: string): Promise<SigningPair | undefined> {
   return pem === undefined ? undefined : parsePair(pem, path)
 }
 
-/** Certificate and key in one PEM, so that they cannot fall apart. */
+/** Returns certificate and key as one PEM, so that they always match. */
 export function serialise(pair: SigningPair): string {
   return `${pair.cert.trimEnd()}\n${pair.key.trimEnd()}\n`
 }
 
-/** Takes what is there, or makes it; of several processes at once, all end with the same pair. */
+/** Reads a pair, or makes it. If several processes do that at once, all get the same pair. */
 async function readOrCreate(path: string, now: Date): Promise<SigningPair> {
   const existing = await readPair(path)
   if (existing !== undefined) return existing
@@ -85,7 +85,7 @@ function left(pair: SigningPair, now: Date): number {
   return lifetimeLeft(new X509Certificate(pair.cert), now)
 }
 
-/** The bundle's certificates, without doubles and without those that have ended. */
+/** Makes a bundle of certificates, without duplicates and without expired ones. */
 function bundleOf(pems: readonly (string | undefined)[], now: Date): string {
   const valid = pems
     .flatMap((pem) => (pem === undefined ? [] : splitBundle(pem)))
@@ -94,18 +94,18 @@ function bundleOf(pems: readonly (string | undefined)[], now: Date): string {
 }
 
 /**
- * The authority of a folder: made once, kept at 0600, changed with overlap. Long before the current
- * one ends its successor is announced in the bundle; only when every node has had time to learn it, it
- * signs; and the old one stays trusted until it ends.
- * @throws SeccoError CERTIFICATE_INVALID when the stored pair is damaged: it is never replaced silently,
- * since every node trusts it. WRITE_FAILED when the folder cannot be written.
+ * Returns the authority of a folder: made once, with mode 0600, changed with an overlap. Long before the current
+ * authority expires, its successor is announced in the bundle. The successor signs only after every node has had time
+ * to get it, and the old one stays trusted until it expires.
+ * @throws SeccoError CERTIFICATE_INVALID when the stored pair is damaged: it is never replaced silently, because every
+ * node trusts it. WRITE_FAILED when the folder cannot be written.
  */
 export async function ensureAuthority(dir: string, now: Date = new Date()): Promise<Authority> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const path = (name: string): string => join(dir, name)
   let current = await readOrCreate(path(files.current), now)
   let next = await readPair(path(files.next))
-  if (left(current, now) < takeOverAt && next !== undefined) {
+  if (left(current, now) < changeAt && next !== undefined) {
     await writeDurable(path(files.previous), current.cert, 0o644)
     await rename(path(files.next), path(files.current))
     current = next
@@ -114,7 +114,7 @@ export async function ensureAuthority(dir: string, now: Date = new Date()): Prom
   if (next === undefined && left(current, now) < announceAt) {
     next = await readOrCreate(path(files.next), now)
     if (left(current, now) <= 0) {
-      // Nothing can be saved by overlap any more: whoever trusted only the old one trusts nobody now.
+      // The current one has expired: clients that trusted only it trust no authority now, so an overlap is of no use.
       await rename(path(files.next), path(files.current))
       current = next
       next = undefined

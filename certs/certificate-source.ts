@@ -6,10 +6,10 @@ import { watchPair } from './reload.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 
-/** Where the serving certificate comes from, and who renews it. */
+/** A source of the serving certificate and its renewals. */
 export interface CertificateSource {
   current(): CertificatePair
-  /** Called with each pair after the current one. What it throws is logged; the old pair stays in use. */
+  /** Calls `listener` with each later pair. If it throws, that is logged and the old pair stays in use. */
   onChange(listener: (pair: CertificatePair) => void): void
   close(): Promise<void> | void
 }
@@ -37,7 +37,7 @@ function watched(paths: PairPaths, first: CertificatePair, logger: Logger) {
 }
 
 /**
- * An authority of its own in a folder, renewed by this process.
+ * Opens the certificates of a folder with its own authority; this process renews them.
  * @throws SeccoError CERTIFICATE_INVALID, WRITE_FAILED.
  */
 export async function folderCertificates(
@@ -49,10 +49,7 @@ export async function folderCertificates(
   const source = watched(leaf.paths, leaf, logger)
   const renewal = setInterval(() => {
     ensureServerLeaf(dir, names).catch((error: unknown) => {
-      logger.error(
-        { err: error },
-        'the certificate could not be renewed; it is tried again in an hour'
-      )
+      logger.error({ err: error }, 'certificate could not be renewed; trying again in an hour')
     })
   }, renewalCheckMs)
   return {
@@ -65,7 +62,7 @@ export async function folderCertificates(
 }
 
 /**
- * `tls.crt`, `tls.key` and `ca.crt` of a folder that somebody else renews: a mounted Secret, cert-manager's.
+ * Opens `tls.crt`, `tls.key` and `ca.crt` of a folder that others renew: a mounted Secret, for example cert-manager's.
  * @throws SeccoError NOT_FOUND, CERTIFICATE_INVALID.
  */
 export async function mountedCertificates(dir: string, logger: Logger): Promise<CertificateSource> {
@@ -74,7 +71,7 @@ export async function mountedCertificates(dir: string, logger: Logger): Promise<
     readFile(path, 'utf8').catch((cause: unknown) => {
       throw new SeccoError('NOT_FOUND', `${path}: cannot be read`, {
         cause,
-        hint: 'a folder with tls.crt, tls.key and ca.crt is needed, as a Secret of kubernetes.io/tls has them'
+        hint: 'give a folder with tls.crt, tls.key and ca.crt, as a Secret of type kubernetes.io/tls has them'
       })
     })
   const [cert, key, ca] = await Promise.all([read(paths.cert), read(paths.key), read(paths.ca)])

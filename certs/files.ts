@@ -7,7 +7,7 @@ import { createLeaf, type LeafPurpose } from './leaf.js'
 import { type CertificatePair, checkPair, isSignedBy, lifetimeLeft } from './pair.js'
 import { writeDurable } from '../src/lib/durable-file.js'
 
-/** A pair on disk: PEM texts, where they are, and until when they hold. */
+/** A pair on disk: PEM texts, their paths, and their expiry. */
 export interface StoredPair extends CertificatePair {
   paths: PairPaths
   notAfter: Date
@@ -19,10 +19,10 @@ export interface PairPaths {
   ca: string
 }
 
-/** A leaf is renewed when less of its life is left. */
+/** A leaf is renewed when a smaller share of its lifetime is left. */
 export const renewAt = 1 / 3
 
-/** Whether the certificate names all of these, as a TLS client would check them. */
+/** Returns whether the certificate has all of these names, as a TLS client checks them. */
 export function covers(certificate: X509Certificate, names: readonly string[]): boolean {
   return names.every((name) =>
     isIP(name) === 0
@@ -31,8 +31,8 @@ export function covers(certificate: X509Certificate, names: readonly string[]): 
   )
 }
 
-/** What is on disk, when it may go on being used. Anything else is simply made again. */
-async function usable(
+/** Reads the pair on disk; undefined if it cannot be used any longer and has to be made again. */
+async function readUsable(
   paths: PairPaths,
   purpose: LeafPurpose,
   authority: Authority,
@@ -64,11 +64,11 @@ async function ensureLeaf(
     key: join(dir, `${name}.key`),
     ca: authority.bundlePath
   }
-  const existing = await usable(paths, purpose, authority, now)
+  const existing = await readUsable(paths, purpose, authority, now)
   if (existing !== undefined) return existing
   const { cert, key } = await createLeaf(purpose, authority.signing, now)
   await mkdir(dirname(paths.cert), { recursive: true, mode: 0o700 })
-  // A reader between the two sees a pair that does not match, keeps its old one and reads again.
+  // A reader between the two writes sees a pair that does not match, keeps its old one and reads again.
   await writeDurable(paths.key, key, 0o600)
   await writeDurable(paths.cert, cert, 0o644)
   const notAfter = new Date(new X509Certificate(cert).validTo)
@@ -76,8 +76,8 @@ async function ensureLeaf(
 }
 
 /**
- * The server certificate of a folder (`server.crt`, `server.key`), for all of these host names and
- * addresses; made when missing, damaged, not covering them, or with less than a third of its life left.
+ * Returns the server certificate of a folder (`server.crt`, `server.key`) for all of these host names and addresses.
+ * It is made if it is missing, damaged, lacks a name, or has less than a third of its lifetime left.
  * @throws SeccoError INVALID_NAME, CERTIFICATE_INVALID (the authority's pair), WRITE_FAILED.
  */
 export async function ensureServerLeaf(
@@ -89,7 +89,7 @@ export async function ensureServerLeaf(
 }
 
 /**
- * The client certificate of a node (`clients/<node>.crt`, `.key`), with its name as CN.
+ * Returns the client certificate of a node (`clients/<node>.crt`, `.key`), with the node's name as CN.
  * @throws SeccoError INVALID_NAME, CERTIFICATE_INVALID (the authority's pair), WRITE_FAILED.
  */
 export async function ensureClientLeaf(
@@ -108,7 +108,7 @@ export interface CertificateSet {
   caBundle: string
 }
 
-/** Makes or renews everything in a folder. Call it at start and once an hour; `watchPair` sees the change. */
+/** Makes or renews everything in a folder. Call it at the start and every hour; `watchPair` reports the change. */
 export async function ensureCertificates(
   dir: string,
   wanted: { serverNames: readonly string[]; nodes?: readonly string[] },
@@ -120,7 +120,7 @@ export async function ensureCertificates(
   return { server, clients, caBundle: Buffer.from(server.ca).toString('base64') }
 }
 
-/** `caBundle` of a folder, for a webhook configuration: base64 of the PEM of every trusted authority. */
+/** Returns the `caBundle` for a webhook configuration: base64 of the PEM of every trusted authority. */
 export async function caBundle(dir: string, now: Date = new Date()): Promise<string> {
   const { bundle } = await ensureAuthority(dir, now)
   return Buffer.from(bundle).toString('base64')

@@ -7,12 +7,12 @@ import { sign } from './sign.js'
 const day = 86_400_000
 const lifetimeDays = 90
 
-/** What a leaf certificate is for. */
+/** The purpose of a leaf certificate. */
 export type LeafPurpose =
   | { kind: 'server'; names: readonly string[] }
   | { kind: 'client'; node: string }
 
-/** A host or node name: what may stand in a subject without any escaping. */
+/** A host or node name that needs no escaping in a subject. */
 const plainName = /^[A-Za-z0-9*]([-A-Za-z0-9._*]{0,251}[A-Za-z0-9])?$/
 
 function checkName(name: string, what: string): void {
@@ -27,8 +27,8 @@ function altName(name: string): { type: 2; value: string } | { type: 7; ip: stri
 }
 
 /**
- * Makes a leaf: P-256, SHA-256, a random serial number, key usages stated. A client's CN is its node,
- * which is how the hub knows who speaks. It never outlives its authority.
+ * Makes a leaf certificate: P-256, SHA-256, a random serial number, explicit key usages. A client's CN is its node:
+ * that is how the hub identifies it. A leaf never expires later than its authority.
  * @throws SeccoError INVALID_NAME.
  */
 export async function createLeaf(

@@ -29,8 +29,8 @@ export function readCertificate(pem: string, what: string): X509Certificate {
 }
 
 /**
- * Checks that key and certificate belong together. Must be done before `setSecureContext`, which takes
- * a pair of different types silently and then fails every handshake.
+ * Checks that key and certificate belong together. Call it before `setSecureContext`, which accepts a pair of
+ * different types without an error and then fails every handshake.
  * @param what names the pair in the message, e.g. its path; the key itself is never in it.
  * @throws SeccoError CERTIFICATE_INVALID.
  */
@@ -48,12 +48,12 @@ export function checkPair(pair: SigningPair, what: string): X509Certificate {
   return certificate
 }
 
-/** All certificates of a PEM bundle, each as PEM of its own. */
+/** Returns the certificates of a PEM bundle, each as its own PEM. */
 export function splitBundle(pem: string): string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
 }
 
-/** Whether one of the bundle's authorities signed the certificate. */
+/** Returns whether one of the bundle's authorities signed the certificate. */
 export function isSignedBy(certificate: X509Certificate, bundle: string, what: string): boolean {
   return splitBundle(bundle).some((pem) => {
     const authority = readCertificate(pem, what)
@@ -61,7 +61,7 @@ export function isSignedBy(certificate: X509Certificate, bundle: string, what: s
   })
 }
 
-/** Share of the lifetime that is left at `now`, from 1 to 0 (and below, when it is over). */
+/** Returns the share of the lifetime that is left at `now`: from 1 to 0, negative after the expiry. */
 export function lifetimeLeft(certificate: X509Certificate, now: Date): number {
   const from = Date.parse(certificate.validFrom)
   const to = Date.parse(certificate.validTo)

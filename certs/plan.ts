@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto'
-import { announceAt, takeOverAt } from './authority.js'
+import { announceAt, changeAt } from './authority.js'
 import { covers, renewAt } from './files.js'
 import { isSignedBy, lifetimeLeft, type SigningPair, splitBundle } from './pair.js'
 
-/** All that a Secret holds for one installation. */
+/** Everything that a Secret holds for one installation. */
 export interface Material {
   current: SigningPair
-  /** Announced in every bundle, and signs nothing yet. */
+  /** The next authority: announced in every bundle, but not signing yet. */
   next?: SigningPair
   /** RFC 3339; with `next`. */
   announcedAt?: string
-  /** Certificate of the authority before this one: still trusted. */
+  /** Certificate of the previous authority, which is still trusted. */
   previous?: string
   /** RFC 3339; with `previous`. */
   changedAt?: string
@@ -18,24 +18,24 @@ export interface Material {
 }
 
 export type CertificateStep =
-  /** The next authority is made and put into the bundle. */
+  /** Make the next authority and add it to the bundle. */
   | 'announce-authority'
-  /** It takes over signing; the old one stays in the bundle. */
+  /** Let the next authority sign; the old one stays in the bundle. */
   | 'change-authority'
-  /** The old one leaves the bundle. */
+  /** Remove the old authority from the bundle. */
   | 'forget-authority'
   | 'issue-leaf'
 
 export interface PlanOptions {
   names: readonly string[]
   now: Date
-  /** What a person asks for: a new leaf, or a new authority. */
+  /** What a person asked for: a new leaf, or a new authority. */
   asked?: 'leaf' | 'authority' | undefined
-  /** How long every client needs to learn of a new bundle. */
+  /** How long it takes until every client has a new bundle. */
   settleMs: number
   /** How long an old authority stays trusted after the change. */
   overlapMs: number
-  /** Whether the API server is known to trust the bundle as it is. */
+  /** True if the API server is known to trust the current bundle. */
   trusted: boolean
 }
 
@@ -54,9 +54,9 @@ function isLeafGood({ leaf, current }: Material, names: readonly string[], now: 
 }
 
 /**
- * What is to be done now, in this order. Pure. An authority is announced long before it signs, and stays
- * trusted long after, so that at no moment anybody meets a certificate whose authority it lacks; only
- * one that has ended already is changed at once. A leaf is renewed with a third of its life left.
+ * Returns the steps that are due now, in order. Pure. An authority is announced long before it signs, and stays
+ * trusted long after, so that no client ever gets a certificate from an authority that it does not know. Only an
+ * authority that has expired is changed at once. A leaf is renewed with a third of its lifetime left.
  */
 export function planCertificates(material: Material, options: PlanOptions): CertificateStep[] {
   const { names, now, asked, settleMs, overlapMs, trusted } = options
@@ -67,7 +67,7 @@ export function planCertificates(material: Material, options: PlanOptions): Cert
   if (material.next === undefined && wanted) steps.push('announce-authority')
   const settled =
     material.next !== undefined && trusted && passed(material.announcedAt, now) >= settleMs
-  const due = asked === 'authority' || life < takeOverAt
+  const due = asked === 'authority' || life < changeAt
   const change = ended || (settled && due)
   if (change) steps.push('change-authority')
   else if (
@@ -80,7 +80,7 @@ export function planCertificates(material: Material, options: PlanOptions): Cert
   return steps
 }
 
-/** Every authority that is to be trusted now, as one PEM: previous, current and next, those that have not ended. */
+/** Returns every authority to trust now as one PEM: previous, current and next, without expired ones. */
 export function bundleOfMaterial({ current, next, previous }: Material, now: Date): string {
   const pems = [current.cert, next?.cert, previous]
     .flatMap((pem) => (pem === undefined ? [] : splitBundle(pem)))

@@ -2,16 +2,17 @@ import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SeccoError, toSeccoError } from '../src/lib/errors.js'
+import { Worker } from '../src/lib/worker.js'
 import type { PairPaths } from './files.js'
 import { type CertificatePair, checkPair, isSignedBy } from './pair.js'
 
 export interface WatchPairOptions {
   paths: PairPaths
-  /** What is in use now; only a difference is reported. */
+  /** The pair in use now; only a difference is reported. */
   current: CertificatePair
-  /** A checked pair that differs from the last one. What it throws goes to `onProblem`. */
+  /** Called with a checked pair that differs from the last one. What it throws goes to `onProblem`. */
   onChange: (pair: CertificatePair) => void
-  /** A pair on disk that cannot be used; the old one stays. Said once per state of the files. */
+  /** The pair on disk cannot be used; the old one stays. Called once per state of the files. */
   onProblem: (error: SeccoError) => void
   debounceMs?: number
   pollMs?: number
@@ -28,7 +29,7 @@ function fingerprint(pair: CertificatePair): string {
   return `${pair.cert}\n${pair.key}\n${pair.ca}`
 }
 
-/** A pair may only go into use when it fits together and its own authority is in the bundle. */
+/** Checks that key and certificate belong together, and that the bundle has the authority that signed them. */
 function check(pair: CertificatePair, paths: PairPaths): void {
   const certificate = checkPair(pair, paths.cert)
   if (!isSignedBy(certificate, pair.ca, paths.ca)) {
@@ -40,56 +41,74 @@ function check(pair: CertificatePair, paths: PairPaths): void {
 }
 
 /**
- * Watches a certificate pair on disk: the folders (files are renamed over, and the kubelet swaps a
- * link), with a debounce against half-done rotations and a poll for file systems that do not notify.
- * @returns `check` reads at once and resolves when done; `stop` ends it.
+ * Watches a certificate pair on disk: the folders (files are replaced by renaming, and the kubelet swaps a link),
+ * debounced because a rotation takes several steps, and polled for file systems that do not notify.
+ * @returns `check` reads the files at once and resolves when that is done; `stop` ends the watch.
  */
 export function watchPair(options: WatchPairOptions): {
   check: () => Promise<void>
   stop: () => void
 } {
-  const { paths, debounceMs = 250, pollMs = 60_000 } = options
-  let last = fingerprint(options.current)
-  let refused = ''
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-  const look = async (): Promise<void> => {
-    try {
-      const pair = await readPairFiles(paths)
-      const now = fingerprint(pair)
-      if (stopped || now === last || now === refused) return
-      refused = now
-      check(pair, paths)
-      options.onChange(pair)
-      last = now
-      refused = ''
-    } catch (error) {
-      if (!stopped) options.onProblem(toSeccoError(error))
-    }
+  const pair = new PairWatch(options)
+  return { check: () => pair.check(), stop: () => pair.stop() }
+}
+
+/** PairWatch reports the valid pairs that appear on disk. */
+class PairWatch {
+  readonly #options: WatchPairOptions
+  readonly #reader: Worker
+  readonly #watchers: FSWatcher[]
+  #last: string
+  /** The last pair that was not valid. */
+  #rejected = ''
+  #stopped = false
+
+  constructor(options: WatchPairOptions) {
+    this.#options = options
+    this.#last = fingerprint(options.current)
+    this.#reader = new Worker(() => this.#read(), {
+      delayMs: options.debounceMs ?? 250,
+      maxDelayMs: Infinity,
+      everyMs: options.pollMs ?? 60_000,
+      onError: (error) => {
+        if (!this.#stopped) options.onProblem(toSeccoError(error))
+      }
+    })
+    const { cert, key, ca } = options.paths
+    const folders = new Set([cert, key, ca].map(dirname))
+    this.#watchers = [...folders].flatMap((folder) => this.#watchFolder(folder) ?? [])
   }
-  const soon = (): void => {
-    clearTimeout(timer)
-    timer = setTimeout(() => void look(), debounceMs)
+
+  check(): Promise<void> {
+    return this.#reader.runNow()
   }
-  const watchers: FSWatcher[] = []
-  for (const folder of new Set([paths.cert, paths.key, paths.ca].map(dirname))) {
+
+  stop(): void {
+    this.#stopped = true
+    void this.#reader.close()
+    for (const watcher of this.#watchers) watcher.close()
+  }
+
+  async #read(): Promise<void> {
+    const { paths, onChange } = this.#options
+    const pair = await readPairFiles(paths)
+    const now = fingerprint(pair)
+    if (this.#stopped || now === this.#last || now === this.#rejected) return
+    this.#rejected = now
+    check(pair, paths)
+    onChange(pair)
+    this.#last = now
+    this.#rejected = ''
+  }
+
+  #watchFolder(folder: string): FSWatcher | undefined {
     try {
-      const watcher = watch(folder, { persistent: false }, soon)
+      const watcher = watch(folder, { persistent: false }, () => this.#reader.request())
       watcher.on('error', () => watcher.close())
-      watchers.push(watcher)
+      return watcher
     } catch {
-      // A folder that cannot be watched (no inotify instance is left) is read from time to time.
-    }
-  }
-  const poll = setInterval(() => void look(), pollMs)
-  poll.unref()
-  return {
-    check: look,
-    stop: () => {
-      stopped = true
-      clearTimeout(timer)
-      clearInterval(poll)
-      for (const watcher of watchers) watcher.close()
+      // A folder that cannot be watched (no inotify instance is left) is only polled.
+      return undefined
     }
   }
 }

@@ -1,4 +1,4 @@
-// A thread that makes one certificate and ends (sign.ts): no other file of the program may import this, nor selfsigned.
+// A thread that makes one certificate and ends (sign.ts). No other file may import this one, or selfsigned.
 import { parentPort, workerData } from 'node:worker_threads'
 import { generate } from 'selfsigned'
 import type { SigningPair } from './pair.js'

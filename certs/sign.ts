@@ -3,17 +3,17 @@ import type { generate } from 'selfsigned'
 import { SeccoError, toSeccoError } from '../src/lib/errors.js'
 import type { SigningPair } from './pair.js'
 
-/** What a certificate is to say. Plain data: it goes to another thread. */
+/** The content of a certificate. Plain data, because it is sent to another thread. */
 export interface SigningRequest {
   commonName: string
   notBefore: Date
   notAfter: Date
   extensions: NonNullable<NonNullable<Parameters<typeof generate>[1]>['extensions']>
-  /** Who signs; without, it signs itself. */
+  /** The authority that signs it; default: self-signed. */
   ca?: SigningPair
 }
 
-/** What the thread answers, once. */
+/** Waits for the thread's one answer. */
 function answerOf(worker: Worker): Promise<SigningPair> {
   return new Promise((resolve, reject) => {
     worker.on('message', resolve)
@@ -24,25 +24,25 @@ function answerOf(worker: Worker): Promise<SigningPair> {
 }
 
 /**
- * Makes a key and its certificate, P-256 and SHA-256, on a thread of its own: the packages that can are
- * megabytes which a program would keep for weeks, for one certificate. When this comes back the thread has
- * ended, and what it had is free.
- * @throws SeccoError INTERNAL, with what went wrong there as its cause.
+ * Makes a key and its certificate, P-256 and SHA-256, in a separate thread: the packages for that take megabytes,
+ * which a program would keep for weeks for one certificate. When this resolves, the thread has ended and its memory
+ * is free.
+ * @throws SeccoError INTERNAL, with the thread's error as its cause.
  */
 export async function sign(request: SigningRequest): Promise<SigningPair> {
   try {
     const worker = new Worker(new URL('./sign-worker.js', import.meta.url), {
       workerData: request,
-      // What this process was told to load first, or to measure, is not for that thread.
+      // Modules that this process preloads, and options to measure it, are not for that thread.
       env: {},
       execArgv: [],
-      // It fills little: collected sooner, it needs five megabytes less while it lasts.
+      // With a small young generation, the thread needs five megabytes less while it runs.
       resourceLimits: { maxYoungGenerationSizeMb: 2 }
     })
     try {
       return await answerOf(worker)
     } finally {
-      // After its answer it would end by itself, and later; this waits until it has.
+      // The thread would end by itself after its answer; this waits until it has.
       await worker.terminate()
     }
   } catch (error) {

@@ -13,9 +13,9 @@ export interface ImageConfig {
 }
 
 export interface ImageContents {
-  /** With registry and tag, e.g. `registry.example/secco:0.1.0`: what the importer calls it. */
+  /** With registry and tag, for example `registry.example/secco:0.1.0`. */
   name: string
-  /** Go's word for it: amd64, arm64. */
+  /** Go's name of the architecture: amd64, arm64. */
   architecture: string
   config: ImageConfig
   /** Lowest first. */
@@ -31,13 +31,13 @@ interface Descriptor {
 const sha256 = (bytes: Uint8Array): string =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
-/** Nothing in the bytes tells when or where they were made. */
+/** The time in all metadata: the bytes must not depend on when they were made. */
 const epoch = '1970-01-01T00:00:00Z'
 
 /**
- * An OCI image layout in a tar (image-spec, image-layout.md) that `ctr images import`, `docker load`
- * (25 and later), `podman load` and `skopeo` take. The same contents give the same bytes.
- * @returns the archive, and the image's digest (of its manifest).
+ * Makes an OCI image layout in a tar (image-spec, image-layout.md), for `ctr images import`, `docker load` (25 and
+ * later), `podman load` and `skopeo`. Equal contents give equal bytes.
+ * @returns the archive, and the digest of the image's manifest.
  */
 export function ociArchive(image: ImageContents): { archive: Buffer; digest: string } {
   const blobs = new Map<string, Buffer>()
@@ -53,7 +53,7 @@ export function ociArchive(image: ImageContents): { archive: Buffer; digest: str
     const bytes = tar(entries)
     diffIds.push(sha256(bytes))
     const packed = gzipSync(bytes, { level: constants.Z_BEST_SPEED + 5 })
-    // RFC 1952: the tenth byte names the system that packed it.
+    // RFC 1952: the tenth byte names the operating system; 255 is unknown.
     packed[9] = 255
     return blob('application/vnd.oci.image.layer.v1.tar+gzip', packed)
   })

@@ -13,12 +13,12 @@ import type { TarEntry } from './tar.js'
 
 const run = promisify(execFile)
 
-/** Where the program lives in the image: a folder with the package.json that native/paths.ts looks for. */
+/** Folder of the program in the image, with the package.json that native/paths.ts looks for. */
 const home = 'opt/secco'
-/** Debian's `nobody`: the webhook needs no rights at all. The DaemonSet asks for root itself. */
+/** Debian's `nobody`: the webhook needs no rights. The DaemonSet sets root itself. */
 const user = '65534:65534'
 
-/** What `make -C native` leaves that runs in a cluster; objects for comparisons stay out. */
+/** Outputs of `make -C native` that run in a cluster, without objects for comparisons. */
 export const nativeFiles = [
   { path: 'Release/secco_recorder.node', program: true },
   { path: 'secco-launcher', program: true },
@@ -30,7 +30,7 @@ export const nativeFiles = [
   { path: 'filters.bpf.o', program: false }
 ] as const
 
-/** Some packages are CommonJS inside and expect these. */
+/** Definitions that packages with CommonJS code expect. */
 const commonJsNames = [
   "import{createRequire as secco_require}from'node:module'",
   "import{fileURLToPath as secco_path}from'node:url'",
@@ -52,11 +52,11 @@ const file = (path: string, mode: number, content: Uint8Array | string): TarEntr
   content: typeof content === 'string' ? Buffer.from(content) : content
 })
 
-/** The command and everything it may load, as ES modules: what a verb does not need is not read. */
+/** Bundles the command as ES modules, split so that a verb loads only what it needs. */
 async function bundle(root: string): Promise<TarEntry[]> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    // The second one is a thread's: certs/sign.ts looks for it beside itself, and all of these are.
+    // The second one is a thread: certs/sign.ts looks for it next to itself, and all outputs are in one folder.
     entryPoints: { secco: 'cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
     outdir: '/lib',
     write: false,
@@ -72,13 +72,13 @@ async function bundle(root: string): Promise<TarEntry[]> {
     banner: { js: banner },
     logLevel: 'error'
   }).finally(
-    // Its service is a process of its own, which would keep this one from ending.
+    // esbuild's service is a separate process, which would keep this one alive.
     () => stop()
   )
   return outputFiles.map((one) => file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents))
 }
 
-/** A copy without symbols: a seventh less. Where llvm-strip is missing the program stays as it is. */
+/** Returns the program without symbols, a seventh smaller; unchanged if llvm-strip is missing. */
 async function stripped(program: string): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
   const out = join(folder, 'program')
@@ -143,19 +143,19 @@ async function programLayer(root: string): Promise<TarEntry[]> {
 const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64' }
 
 export interface SeccoImageOptions {
-  /** The checkout, with native/build made. */
+  /** The checkout, with a built native/build. */
   root: string
   /** Name with registry and tag. */
   name: string
-  /** The node binary that goes in, e.g. process.execPath. */
+  /** The node binary to include, for example process.execPath. */
   node: string
   /** process.arch of that binary. */
   arch: string
 }
 
 /**
- * What Secco's image holds: this machine's node with its libraries below, the bundled command, the addon
- * and the BPF objects above. No shell and no package manager.
+ * Returns the contents of Secco's image: a layer with this machine's node and its libraries, and one with the bundled
+ * command, the addon and the BPF objects. There is no shell and no package manager.
  * @throws SeccoError UNAVAILABLE when the native part is not built, INVALID_ARGUMENT for another machine.
  */
 export async function seccoImage(options: SeccoImageOptions): Promise<ImageContents> {

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Reads ldd(1)'s answer: paths of the libraries and of the dynamic loader. A missing one is an error. */
+/** Parses the output of ldd(1): paths of the libraries and of the dynamic loader. Throws if one is missing. */
 export function parseLdd(output: string): string[] {
   return output.split('\n').flatMap((line) => {
     if (line.includes('=> not found')) throw new Error(`ldd: ${line.trim()}`)
@@ -12,15 +12,15 @@ export function parseLdd(output: string): string[] {
   })
 }
 
-/** Shared libraries that these programs need, as their loader finds them, sorted and without doubles. */
+/** Returns the shared libraries that these programs need, as their loader finds them, sorted and without duplicates. */
 export async function sharedLibraries(programs: readonly string[]): Promise<string[]> {
   const lists = await Promise.all(
     programs.map(async (program) => {
-      // Static programs have none: ldd says so and fails.
+      // ldd fails for static programs, which have none.
       const asked = await run('ldd', [program]).catch((error: unknown) => {
         const { stdout, stderr } = error as { stdout?: string; stderr?: string }
-        const said = `${stdout ?? ''}${stderr ?? ''}`
-        if (/not a dynamic executable|statically linked/.test(said)) return { stdout: '' }
+        const output = `${stdout ?? ''}${stderr ?? ''}`
+        if (/not a dynamic executable|statically linked/.test(output)) return { stdout: '' }
         throw error
       })
       return parseLdd(asked.stdout)

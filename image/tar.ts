@@ -9,7 +9,7 @@ const block = 512
 const nameBytes = 100
 const prefixBytes = 155
 
-/** Name and prefix fields of a path; what does not fit there is no path of ours. */
+/** Splits a path into the name and prefix fields. Throws if it does not fit. */
 function splitPath(path: string): { name: string; prefix: string } {
   if (Buffer.byteLength(path) <= nameBytes) return { name: path, prefix: '' }
   for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
@@ -48,7 +48,7 @@ function header(entry: TarEntry): Buffer {
   return bytes
 }
 
-/** Every folder above the paths, so that none is left to the unpacker's idea of owner and mode. */
+/** Adds every parent folder, so that the unpacker does not choose their owner and mode. */
 function withParents(entries: readonly TarEntry[]): TarEntry[] {
   const byPath = new Map<string, TarEntry>()
   for (const entry of entries) {
@@ -63,8 +63,8 @@ function withParents(entries: readonly TarEntry[]): TarEntry[] {
 }
 
 /**
- * A ustar archive: entries sorted by path, parents added, uid and gid 0, mtime 0. The same entries give
- * the same bytes.
+ * Makes a ustar archive: entries sorted by path, with parent folders, uid and gid 0, mtime 0. Equal entries give equal
+ * bytes.
  */
 export function tar(entries: readonly TarEntry[]): Buffer {
   const parts: Uint8Array[] = []

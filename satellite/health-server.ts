@@ -8,7 +8,7 @@ export interface HealthServer {
   close(): Promise<void>
 }
 
-/** Ready: the hub knows this node, and what is to be recorded can be. */
+/** The readiness checks: the hub knows this node, and the recorder works if it is wanted. */
 export function satelliteChecks(state: SatelliteState): ReadinessCheck[] {
   return [
     { name: 'hub', problem: () => (state.connected() ? undefined : 'no stream to the hub') },
@@ -32,8 +32,8 @@ export function satelliteChecks(state: SatelliteState): ReadinessCheck[] {
 }
 
 /**
- * Plain HTTP for kubelet and Prometheus: `GET /livez /readyz /metrics`, nothing to write and nothing of
- * any workload.
+ * Serves plain HTTP for kubelet and Prometheus: `GET /livez /readyz /metrics`. Nothing can be written, and nothing is
+ * shown of any workload.
  * @throws SeccoError PORT_IN_USE.
  */
 export async function serveHealth(
@@ -43,7 +43,7 @@ export async function serveHealth(
   const registry = satelliteMetrics(state)
   const ready = satelliteChecks(state)
   const server = createServer((request, response) => {
-    // Anybody who reaches the port may write anything there: `//` is no URL.
+    // Clients may send any text as a URL; `//` cannot be parsed as one.
     const [path = '', query = ''] = (request.url ?? '').split('?', 2)
     const send = (code: number, text: string, type = 'text/plain; charset=utf-8') =>
       response.writeHead(code, { 'content-type': type }).end(text)
@@ -69,16 +69,16 @@ export async function serveHealth(
       const where = `${listen.host}:${listen.port}`
       reject(
         cause.code === 'EADDRINUSE'
-          ? new SeccoError('PORT_IN_USE', `${where}: in use already`, {
+          ? new SeccoError('PORT_IN_USE', `${where}: already in use`, {
               cause,
-              hint: 'choose another with --health-listen, or port 0'
+              hint: 'choose another address with --health-listen, or port 0'
             })
           : cause
       )
     })
     server.listen(listen.port, listen.host, resolve)
   })
-  // A connection that cannot be taken (no memory, no descriptor) is the caller's loss alone.
+  // A connection that cannot be accepted (no memory, no descriptor) must not end the satellite.
   server.removeAllListeners('error').on('error', () => undefined)
   const bound = server.address()
   const port = bound !== null && typeof bound === 'object' ? bound.port : listen.port

@@ -1,264 +1,269 @@
-import { readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
-import { probeCapabilities, proveRecorder } from '../native/capabilities.js'
-import type { Capability, NodeStatus, Observation } from '../src/api/gen/hub.js'
+import type { NodeStatus, Observation, RunningContainer } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/lib/errors.js'
-import { abisOfMachine } from '../src/syscalls/abi.js'
-import { type Attachment, startAttachment } from './recorder/attachment.js'
-import { openAuditLog } from './denials/audit-log.js'
+import type { Logger } from '../src/lib/log.js'
+import { Worker } from '../src/lib/worker.js'
+import { type Abi, abisOfMachine } from '../src/syscalls/abi.js'
 import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
-import { openRegistry } from './containers/registry.js'
+import { type ContainerRegistry, openRegistry } from './containers/registry.js'
 import { runcRuntime } from './containers/runc.js'
-import { namingRunc, runcSays } from './containers/runc-version.js'
-import { startInspector } from './inspector/inspector.js'
-import { createLiveFeed } from './inspector/live-feed.js'
-import { type LocalServer, serveLocally } from './trace/local-server.js'
-import { openForSatellite } from './recorder/open-recorder.js'
-import { startRecorderLoop } from './recorder/recorder-loop.js'
-import type { RecorderLoop } from './recorder/recorder-loop-types.js'
-import { openRevisionKeeper } from './revisions/revision-keeper.js'
-import type { Satellite, SatelliteOptions, SatelliteUplink } from './satellite-types.js'
-import { takeOverEarly } from './recorder/take-over.js'
+import { HubLink, type SatelliteUplink, type UplinkHandlers } from './hub-link.js'
+import { type Inspector, startInspector } from './inspector/inspector.js'
+import { LiveReporter } from './inspector/live-reporter.js'
+import type { RecorderPlace } from './recorder/open-recorder.js'
+import type { RecordMode } from './recorder/record-mode.js'
+import { openRecording, type Recording } from './recorder/recording.js'
+import type { Floor } from './revisions/floor.js'
+import { openRevisionFiles, type RevisionFiles } from './revisions/revision-files.js'
+import { RuntimeVersions } from './runtime-versions.js'
+import { serveTraces, type TraceServer } from './trace/trace-server.js'
 
-export type { Satellite, UplinkEnds } from './satellite-types.js'
+export type { UplinkHandlers } from './hub-link.js'
 
-const versionsEveryMs = 10 * 60_000
-
-/** A change of status (a loss, a condition) reaches the hub after at most this long. */
-const statusEveryMs = 5000
-
-/** How often the calls of every container are counted anew for the hub's simulations. */
-const countEveryMs = 300_000
-
-/** What is in use says more than the trial before it. */
-function newestOf(capabilities: readonly Capability[]): Capability[] {
-  return [...new Map(capabilities.map((one) => [one.name, one])).values()]
+export interface SatelliteOptions extends RecorderPlace {
+  node: string
+  /** Opens the stream to the hub: startUplink with hub, node, certificates and spool folder bound. */
+  connect: (handlers: UplinkHandlers) => SatelliteUplink | Promise<SatelliteUplink>
+  /** For example /var/lib/kubelet/seccomp. */
+  seccompRoot: string
+  /** Socket of the satellite's trace service; without it none is served. */
+  socketPath?: string
+  runcRoots?: readonly string[]
+  containerdSocket?: string
+  /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
+  record?: RecordMode
+  /** What revisions must never go below; default `approved`. */
+  floor?: Floor
+  /** Milliseconds for which `unprofiled` stays attached after the last need. */
+  lingerMs?: number
+  logger: Logger
 }
 
-/** Promise.withResolvers() of later Nodes. */
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined
-  const promise = new Promise<T>((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
+/** A change of the status (a loss, a condition) reaches the hub after at most this time. */
+const statusEveryMs = 5000
+/** How often the syscalls of every container are counted again for the hub's simulations. */
+const countEveryMs = 300_000
+
+/** Everything that runs in a satellite, in the order in which it is started. */
+interface SatelliteParts {
+  options: SatelliteOptions
+  abis: readonly Abi[]
+  link: HubLink
+  registry: ContainerRegistry
+  revisions: RevisionFiles
+  reporter: LiveReporter
+  inspector: Inspector
+  recording: Recording
+  versions: RuntimeVersions
 }
 
 /**
- * Starts this node's agent. Where nothing can be traced it still delivers revisions, and says why in
- * its status. `close()` takes a last look at every container, sends it, and stops.
+ * Starts this node's agent. If nothing can be traced, it still delivers revisions and its status says why.
  * @throws SeccoError RECORDER_IN_USE when another satellite has the pins.
  */
 export async function startSatellite(options: SatelliteOptions): Promise<Satellite> {
-  const { logger, node } = options
-  const abis = abisOfMachine(machine())
-  const [abi] = abis
+  const parts = await openParts(options)
+  const { link, recording, inspector, versions } = parts
+  await versions.update()
+  await recording.start()
+  link.open(await options.connect(uplinkHandlers(parts)))
+  recording.attachAsNeeded()
+  if (recording.problem !== '') {
+    options.logger.warn({ reason: recording.problem }, 'containers cannot be traced here')
+  }
+  void inspector.scan()
+  const traces = await serveTracesOf(parts)
+  return new Satellite(parts, traces)
+}
+
+async function openParts(options: SatelliteOptions): Promise<SatelliteParts> {
+  const { logger, seccompRoot } = options
+  const [abi, ...others] = abisOfMachine(machine())
   if (abi === undefined) {
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
   }
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
-  const registry = openRegistry(
-    [
-      runcRuntime(options.runcRoots),
-      containerdRuntime(options.containerdSocket),
-      dockerRuntime(),
-      podmanRuntime()
-    ],
-    logger
-  )
-  const record = options.record ?? 'always'
-  let loop: RecorderLoop | undefined
-  let attachment: Attachment | undefined
-  let local: LocalServer | undefined
-  let uplink: SatelliteUplink | undefined
-  const keeper = await openRevisionKeeper({
-    root: options.seccompRoot,
+  const abis = [abi, ...others]
+  const link = new HubLink()
+  const registry = openRuntimes(options)
+  const revisions = await openRevisionFiles({
+    root: seccompRoot,
     logger,
-    ...(options.floor === undefined ? {} : { floor: options.floor }),
+    floor: options.floor,
     containers: () => registry.all(),
-    onStatus: (status) => uplink?.report(status)
+    onStatus: (status) => link.report(status)
   })
-
-  const feed = createLiveFeed({
-    send: (message) => uplink?.tell?.(message) ?? false,
-    list: () => inspector.list()
-  })
+  const reporter = new LiveReporter((message) => link.send(message), logger)
   const inspector = startInspector({
-    ...{ registry, abis, logger, seccompRoot: options.seccompRoot },
-    holding: () => keeper.holding(),
-    onChange: (changed, gone) => feed.changed(changed, gone)
+    registry,
+    abis,
+    logger,
+    seccompRoot,
+    holding: () => revisions.holding(),
+    onChange: (changed, gone) => reporter.changed(changed, gone)
   })
-
-  const opened = await openForSatellite(record, options, logger).catch(async (error: unknown) => {
+  const recording = await openRecording({
+    record: options.record ?? 'always',
+    place: options,
+    registry,
+    node: options.node,
+    machine: abi,
+    logger,
+    held: () => revisions.held(),
+    durable: () => link.durable(),
+    givenUp: () => link.dropped,
+    onChange: () => link.statusChanged(),
+    onDenials: (calls) => reporter.denied(calls),
+    lingerMs: options.lingerMs
+  }).catch(async (error: unknown) => {
     await inspector.close()
-    await keeper.close()
+    await revisions.close()
     registry.close()
     throw error
   })
-  // Before anybody takes its slots: the children of the trials are nobody's containers. What is to be attached
-  // only when it is needed is not attached for that.
-  const toAttach = record === 'always' ? opened.recorder : undefined
-  const missed = toAttach === undefined ? 0 : takeOverEarly(toAttach, logger)
-  const proof = toAttach === undefined ? undefined : await proveRecorder(toAttach)
-  const probed = await probeCapabilities(proof, options.btf)
-  const audit = opened.recorder === undefined ? undefined : await openAuditLog()
-  let { reason } = opened
-  const attached = (): boolean => opened.recorder?.attached ?? false
+  recording.onObservation((observation) => {
+    reporter.observed(observation)
+    link.offer(observation)
+  })
+  const versions = new RuntimeVersions(registry, logger)
+  return { options, abis, link, registry, revisions, reporter, inspector, recording, versions }
+}
 
-  const [found, runc] = await Promise.all([registry.versions(), runcSays()])
-  let runtimes = namingRunc(found)
-  let { libseccomp } = runc
-  const versions = setInterval(() => {
-    Promise.all([registry.versions(), runcSays()]).then(
-      ([found, runc]) => {
-        runtimes = namingRunc(found)
-        libseccomp = runc.libseccomp
-      },
-      (error: unknown) =>
-        logger.warn({ err: error }, 'runtimes could not be asked for their versions')
-    )
-  }, versionsEveryMs)
-  versions.unref()
+function openRuntimes({
+  runcRoots,
+  containerdSocket,
+  logger
+}: SatelliteOptions): ContainerRegistry {
+  const runtimes = [
+    runcRuntime(runcRoots),
+    containerdRuntime(containerdSocket),
+    dockerRuntime(),
+    podmanRuntime()
+  ]
+  return openRegistry(runtimes, logger)
+}
 
-  const status = (): NodeStatus => ({
+function uplinkHandlers(parts: SatelliteParts): UplinkHandlers {
+  const { revisions, recording } = parts
+  return {
+    onRevision: (revision) => revisions.install(revision),
+    onDesired: (desired) => revisions.desire(desired),
+    status: () => statusOf(parts),
+    holding: () => revisions.holding(),
+    onWelcome: () => sendEverything(parts),
+    onRoom: (ids) => recording.resend(ids)
+  }
+}
+
+/** Sends what a hub keeps in memory only: it starts with each connection. */
+function sendEverything({ reporter, inspector, recording }: SatelliteParts): void {
+  reporter.welcome(inspector.list())
+  recording.resendDenials()
+}
+
+function statusOf(parts: SatelliteParts): NodeStatus {
+  const { options, abis, link, revisions, recording, versions } = parts
+  return {
     kernel: release(),
     arch: machine(),
-    runtimes,
-    hook: loop === undefined ? '' : (opened.recorder?.hook ?? ''),
-    tracingUnavailable: reason,
-    losses: loop?.losses(),
-    conditions: [
-      ...(loop?.conditions() ?? []),
-      ...keeper.conditions(),
-      ...(uplink?.conditions?.() ?? [])
-    ],
-    libseccomp,
+    runtimes: versions.runtimes,
+    hook: recording.hook,
+    tracingUnavailable: recording.problem,
+    losses: recording.losses(),
+    conditions: [...recording.conditions(), ...revisions.conditions(), ...link.conditions()],
+    libseccomp: versions.libseccomp,
     seccompRoot: options.seccompRoot,
-    abis,
-    capabilities: newestOf([
-      ...probed,
-      ...opened.capabilities,
-      ...(audit === undefined ? [] : [audit.capability()])
-    ]),
-    record,
-    attached: attached()
-  })
+    abis: [...abis],
+    capabilities: recording.capabilities(),
+    record: options.record ?? 'always',
+    attached: recording.attached
+  }
+}
 
-  if (opened.recorder !== undefined) {
-    try {
-      const early: Observation[] = []
-      const linked = withResolvers<SatelliteUplink>()
-      loop = await startRecorderLoop({
-        recorder: opened.recorder,
-        registry,
-        node,
-        bootId,
-        machine: abi,
-        logger,
-        held: () => keeper.held(),
-        ...(audit === undefined ? {} : { audited: audit.calls }),
-        attach: record === 'always',
-        ...(proof?.test === undefined ? {} : { tested: proof.test }),
-        durable: async () => (await linked.promise).durable(),
-        onNamed: (container) => attachment?.named(container),
-        missed: () => missed + (attachment?.missed() ?? 0),
-        givenUp: () => uplink?.backlog?.().dropped ?? 0,
-        onRefused: (calls) => feed.refused(calls),
-        onObservation: (observation) => {
-          feed.observed(observation)
-          if (uplink === undefined) early.push(observation)
-          else uplink.offer(observation)
-          local?.accept(observation)
-        }
-      })
-      uplink = await connect()
-      for (const observation of early) uplink.offer(observation)
-      linked.resolve(uplink)
-      if (record !== 'off') {
-        attachment = startAttachment({
-          mode: record,
-          ...{ loop, attached, registry, logger },
-          held: () => keeper.held(),
-          onChange: () => uplink?.statusChanged(),
-          ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs })
-        })
-      }
-    } catch (error) {
-      if (loop !== undefined) throw error
-      opened.recorder.stop()
-      reason = error instanceof Error ? error.message : String(error)
+async function serveTracesOf({
+  options: { socketPath, logger },
+  recording
+}: SatelliteParts): Promise<TraceServer | undefined> {
+  if (socketPath === undefined) return undefined
+  const traces = await serveTraces({ socketPath, logger, recording })
+  recording.onObservation((observation) => traces.observed(observation))
+  return traces
+}
+
+/** Satellite is a node's agent while it runs. */
+export class Satellite {
+  readonly #parts: SatelliteParts
+  readonly #traces: TraceServer | undefined
+  readonly #workers: readonly Worker[]
+  #closing: Promise<void> | undefined
+
+  constructor(parts: SatelliteParts, traces: TraceServer | undefined) {
+    const { link, recording, reporter } = parts
+    this.#parts = parts
+    this.#traces = traces
+    if (link.connected) sendEverything(parts)
+    const report = () => link.statusChanged()
+    // New syscalls of a container are reported at once; that the same ones are called more often is not.
+    const count = async () => {
+      for (const observation of await recording.current()) reporter.observed(observation)
     }
-  }
-  if (reason !== '') logger.warn({ reason }, 'nothing can be traced here')
-  uplink ??= await connect()
-  void inspector.scan()
-  if (options.socketPath !== undefined) {
-    local = await serveLocally({
-      socketPath: options.socketPath,
-      logger,
-      loop,
-      hold: async () => (await attachment?.hold()) ?? (() => undefined),
-      unavailable: reason
-    })
+    this.#workers = [this.#every(statusEveryMs, report), this.#every(countEveryMs, count)]
   }
 
-  /** What a hub keeps in memory only begins with each connection. */
-  function welcomed(): void {
-    feed.welcome()
-    loop?.refusedAgain()
+  get registry(): ContainerRegistry {
+    return this.#parts.registry
   }
 
-  async function connect(): Promise<SatelliteUplink> {
-    return options.connect({
-      onRevision: (revision) => keeper.install(revision),
-      onDesired: (revisions) => keeper.desire(revisions),
-      status,
-      holding: () => keeper.holding(),
-      onWelcome: welcomed,
-      onRoom: (ids) => loop?.again(ids)
-    })
+  get connected(): boolean {
+    return this.#parts.link.connected
   }
 
-  const link = uplink
-  const watching = setInterval(() => link.statusChanged(), statusEveryMs)
-  watching.unref()
-  // What containers use grows without being said: new calls are, more of the same are not.
-  const counting = setInterval(() => {
-    void loop?.current().then((all) => {
-      for (const observation of all) feed.observed(observation)
-    })
-  }, countEveryMs)
-  counting.unref()
-  if (uplink.connected) welcomed()
-  let closing: Promise<void> | undefined
-  const close = async (keep: boolean): Promise<void> => {
-    clearInterval(versions)
-    clearInterval(watching)
-    clearInterval(counting)
+  status(): NodeStatus {
+    return statusOf(this.#parts)
+  }
+
+  /** Observations of every container as of now. */
+  current(): Promise<Observation[]> {
+    return this.#parts.recording.current()
+  }
+
+  /** Every running container with its confinement, as of the last scan. */
+  running(): RunningContainer[] {
+    return this.#parts.inspector.list()
+  }
+
+  flush(): Promise<void> {
+    return this.#parts.link.flush()
+  }
+
+  /**
+   * Observes every container a last time, sends that, and stops. With `keep`, a pinned and attached recorder
+   * continues to record for the next satellite.
+   */
+  close({ keep = false }: { keep?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(keep)
+    return this.#closing
+  }
+
+  async #close(keep: boolean): Promise<void> {
+    const { link, registry, revisions, inspector, recording, versions } = this.#parts
+    for (const worker of this.#workers) await worker.close()
+    versions.close()
     await inspector.close()
-    await local?.close()
-    await attachment?.close()
-    await loop?.stop({ keep })
-    await audit?.stop()
+    await this.#traces?.close()
+    await recording.close(keep)
     await link.flush()
     await link.close()
-    await keeper.close()
+    await revisions.close()
     registry.close()
   }
-  return {
-    status,
-    registry,
-    current: async () => (await loop?.current()) ?? [],
-    running: () => inspector.list(),
-    get connected() {
-      return link.connected
-    },
-    flush: () => link.flush(),
-    close: ({ keep = false } = {}) => {
-      closing ??= close(keep)
-      return closing
-    }
+
+  #every(everyMs: number, run: () => unknown): Worker {
+    const { logger } = this.#parts.options
+    return new Worker(run, {
+      everyMs,
+      onError: (error) => logger.error({ err: error }, 'periodic report failed')
+    })
   }
 }

@@ -3,7 +3,7 @@ import type { NodeStatus } from '../src/api/gen/hub.js'
 import { nodeConditionReasons } from '../src/api/node-condition-reasons.js'
 import { version } from '../src/lib/version.js'
 
-/** What the satellite's metrics and health look at. */
+/** The state that metrics and health checks read. */
 export interface SatelliteState {
   status(): NodeStatus
   connected(): boolean
@@ -13,7 +13,7 @@ export interface SatelliteState {
   held(): number
 }
 
-/** Metrics' words for the kinds of loss; a closed set, as labels have to be. */
+/** Label values for the kinds of loss. Labels have to be a closed set. */
 const kinds = {
   tableFull: 'table_full',
   unknownSyscalls: 'unknown_syscalls',
@@ -24,10 +24,10 @@ const kinds = {
   givenUp: 'given_up'
 } as const
 
-/** A closed set, too. */
+/** Also a closed set. */
 const conditionTypes = [...new Set(nodeConditionReasons.map(({ type }) => type))]
 
-/** The satellite's registry: read when somebody asks, no series per pod or container. */
+/** Returns the satellite's metrics. They are read on request, and none is per pod or container. */
 export function satelliteMetrics(state: SatelliteState): Registry {
   const registry = new Registry()
   const registers = [registry]

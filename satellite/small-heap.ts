@@ -4,16 +4,18 @@ import type { Worker } from 'node:worker_threads'
 import { type Addon, loadAddon } from '../native/addon.js'
 
 /**
- * V8 grows its heap while work comes in bursts, and keeps it: for a program whose data are a few
- * megabytes that is most of its memory. These hold it near what is alive, for a little more collecting.
- * Young objects: one megabyte (V8 has that twice), as at the start. Old ones: a fifth above what survived. malloc the same
- * (native/addon/memory-exports.cc). To be called before anything large is loaded.
+ * Keeps the heap near what is alive, for a little more garbage collection. V8 grows its heap during bursts of work
+ * and keeps it; for a program with a few megabytes of data that is most of its memory. Call this before anything
+ * large is loaded.
+ * - Young objects get one megabyte (V8 has that twice), as at the start; old ones a fifth more than what survived.
+ *   malloc is limited likewise (native/addon/memory-exports.cc).
+ * - One megabyte is collected in half a millisecond: waking other threads for it, and for its buffers, costs more.
+ *   Marking stays parallel, because V8 aborts if that changes at run time.
+ * - Code that runs a few times a second is not worth optimising, in time and in memory (ten megabytes with a thousand
+ *   containers): it has to run about forty times as often as V8 requires by default.
  *
- * A megabyte is collected in half a millisecond: to wake other threads for it, and for the buffers that were in it,
- * costs more than they do. (Marking is left to them: V8 ends the process where that changes under way.) And code that
- * runs some times a second is not worth optimising, in time and in memory (ten megabytes with a thousand containers):
- * it has to have run some forty times as long as V8 would ask for.
- * @param threads tells of threads that are made (`worker`): the process.
+ * These are not command line flags, because NODE_OPTIONS rejects them and `secco` starts all other programs as well.
+ * @param threads emits `worker` for each new thread: the process.
  */
 export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
   keepYoungSmall()
@@ -29,14 +31,14 @@ export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
 }
 
 /**
- * V8 takes no factor below 2 and sees to that when a heap is made, for all heaps of the process: whenever there is a
- * new thread it has to be said again (V8's Heap::ConfigureHeap).
+ * Sets a growth factor of 1. Whenever V8 creates a heap, it raises a factor below 2 for all heaps of the process
+ * (Heap::ConfigureHeap), so each new thread needs another call.
  */
 function keepYoungSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
-/** @returns false without the addon: then nothing is traced, and little is kept. */
+/** Returns false without the addon: then nothing is traced, and little memory is used. */
 function withAddon(what: (addon: Addon) => void): boolean {
   try {
     what(loadAddon())
@@ -47,10 +49,10 @@ function withAddon(what: (addon: Addon) => void): boolean {
 }
 
 const trimEveryMs = 60_000
-/** Of those: this one collects and compacts too. */
+/** Every so many trims also collect and compact the heap. */
 const compactEvery = 5
 
-/** V8's own collection of everything; not kept: it holds a context of its own. */
+/** Runs a full garbage collection. The function is not kept, because it holds a context of its own. */
 function collect(): void {
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('gc')
@@ -58,7 +60,7 @@ function collect(): void {
   if (typeof gc === 'function') (gc as () => void)()
 }
 
-/** Pages that are half empty become few that are full: V8 alone does that when they are much emptier. Some 40 ms. */
+/** Moves objects from half-empty pages into fewer full ones; V8 itself waits until pages are much emptier. About 40 ms. */
 export function compact(): void {
   setFlagsFromString('--compact-on-every-full-gc')
   collect()
@@ -66,9 +68,9 @@ export function compact(): void {
 }
 
 /**
- * Gives back what bursts leave behind: once a minute what malloc keeps (each thread that compiles, collects or
- * watches has pages of its own, and none returns them by itself), once in five what V8 does: without it pages fill
- * with holes for hours. @returns how to end that.
+ * Returns memory to the system that bursts leave behind: every minute what malloc keeps (each thread that compiles,
+ * collects or watches has pages of its own, and returns none by itself), every fifth time what V8 keeps: otherwise
+ * its pages fill with holes for hours. Returns a function that ends it.
  */
 export function giveBackMemory(everyMs = trimEveryMs): () => void {
   let round = 0

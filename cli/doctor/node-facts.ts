@@ -18,7 +18,7 @@ import { dockerRuntime } from '../../satellite/containers/docker.js'
 import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
-import { runcSays } from '../../satellite/containers/runc-version.js'
+import { readRuncVersion } from '../../satellite/containers/runc-version.js'
 import type { Logger } from '../../src/lib/log.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 
@@ -154,7 +154,7 @@ export async function readNodeFacts(options: NodeToRead): Promise<NodeFacts> {
       capabilities: await probeCapabilities(undefined, btf),
       runtimes,
       silentRuntimes: installedRuntimes(runtimes),
-      libseccomp: (await runcSays()).libseccomp,
+      libseccomp: (await readRuncVersion()).libseccomp,
       seccompRoot,
       seccompRootProblem: await whyNotWritable(seccompRoot),
       filterProblem: await whyNoFilter(),

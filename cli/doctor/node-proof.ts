@@ -1,6 +1,6 @@
 import { ensureClientLeaf } from '../../certs/files.js'
 import { checkToken, watchFile } from '../../satellite/lib/token-file.js'
-import type { Uplink, UplinkTls } from '../../satellite/uplink/uplink-types.js'
+import type { Uplink, UplinkTls } from '../../satellite/uplink/uplink.js'
 import type { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 

@@ -1,10 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import type { Floor } from '../../satellite/revisions/floor.js'
 import type { HealthServer } from '../../satellite/health-server.js'
-import { startSatellite, type UplinkEnds } from '../../satellite/main.js'
+import { startSatellite, type UplinkHandlers } from '../../satellite/main.js'
 import type { RecordMode } from '../../satellite/recorder/record-mode.js'
-import { startUplink } from '../../satellite/uplink/uplink.js'
-import type { Uplink } from '../../satellite/uplink/uplink-types.js'
+import { startUplink, type Uplink } from '../../satellite/uplink/uplink.js'
 import type { NodeStatus } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { certificateProof, tokenProof } from '../doctor/node-proof.js'
@@ -47,7 +46,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const proof = await (files === undefined
     ? certificateProof(paths.certs, node, logger)
     : tokenProof(files, logger))
-  let ends: UplinkEnds | undefined
+  let ends: UplinkHandlers | undefined
   let uplink: Uplink | undefined
   const satellite = await startSatellite({
     node,

@@ -1,7 +1,7 @@
-/** What the two names that the kernel kept of a cgroup say about whose it is. */
+/** The owner of a cgroup, as far as its two names show. */
 export type CgroupVerdict =
   | { kind: 'container'; id: string; runtime?: string }
-  /** A plain name: a container of runc's with an id of somebody's choice, or none. */
+  /** A plain name: a container of runc with an id that a user chose, or no container. */
   | { kind: 'perhaps'; id: string }
   | { kind: 'other' }
 
@@ -15,8 +15,8 @@ const scopeRuntimes: Record<string, string> = {
   crun: 'crun'
 }
 
-/** `<runtime>-<id>.scope` of the systemd driver, `<runtime>-<id>` and a bare 64-digit id of the cgroupfs driver. */
-function strict(name: string): CgroupVerdict | undefined {
+/** Recognises `<runtime>-<id>.scope` of the systemd driver, and `<runtime>-<id>` or a 64-digit id of the cgroupfs driver. */
+function ownerOf(name: string): CgroupVerdict | undefined {
   const hex = /^(?:([a-z-]+?)-)?([0-9a-f]{64})(?:\.scope)?$/.exec(name)
   if (hex?.[2] !== undefined) {
     const prefix = hex[1]
@@ -30,27 +30,33 @@ function strict(name: string): CgroupVerdict | undefined {
   return { kind: 'container', id: scope[2], runtime: scopeRuntimes[scope[1]] ?? scope[1] }
 }
 
-/** A command under `secco trace` is looked at, not deployed: it is nobody's workload. */
-const notContainers =
-  /^(|\/|.*\.(service|slice|scope|mount|socket|swap)|kubepods|burstable|besteffort|pod[0-9a-f-]{36}|system|user|init|secco-trace-\d+-[0-9a-z]+)$/
+/** Names of cgroups without a container. A command under `secco trace` is not a workload either. */
+const notContainers = [
+  /^\/?$/,
+  /^.*\.(service|slice|scope|mount|socket|swap)$/,
+  /^(kubepods|burstable|besteffort|pod[0-9a-f-]{36})$/,
+  /^(system|user|init|secco-trace-\d+-[0-9a-z]+)$/
+]
 
 /**
- * Reads an identity from the leaf and parent name of a cgroup: of a container that ended before
- * anybody looked nothing else is left. The leaf counts first; the parent where a container has
- * cgroups of its own inside (systemd's init.scope, podman's `container`).
+ * Reads a container's identity from the names of its cgroup and the parent cgroup: nothing else is left of a container
+ * that ended before it was seen. The leaf counts first; the parent if the container has cgroups inside (systemd's
+ * init.scope, podman's `container`).
  */
 export function readCgroupName(leaf: string, parent: string): CgroupVerdict {
   if (last?.leaf !== leaf || last.parent !== parent) {
-    last = { leaf, parent, verdict: readAnew(leaf, parent) }
+    last = { leaf, parent, verdict: identityOf(leaf, parent) }
   }
   return last.verdict
 }
 
-/** One container's is asked for several times in a row. */
+/** The last result: one container's names are read several times in a row. */
 let last: { leaf: string; parent: string; verdict: CgroupVerdict } | undefined
 
-function readAnew(leaf: string, parent: string): CgroupVerdict {
-  const known = strict(leaf) ?? strict(parent)
+function identityOf(leaf: string, parent: string): CgroupVerdict {
+  const known = ownerOf(leaf) ?? ownerOf(parent)
   if (known !== undefined) return known
-  return notContainers.test(leaf) ? { kind: 'other' } : { kind: 'perhaps', id: leaf }
+  return notContainers.some((pattern) => pattern.test(leaf))
+    ? { kind: 'other' }
+    : { kind: 'perhaps', id: leaf }
 }

@@ -4,35 +4,22 @@ import { readCgroupName } from './cgroup-name.js'
 import type { Container } from './runtime.js'
 
 /**
- * Containers kept after their end, so that what is learned of short ones keeps its name and labels: slots are
- * named within seconds. A busy node's would be most of the satellite's memory.
+ * Containers kept after their end, so that the slots of short ones get their names and labels: slots are named within
+ * seconds. On a busy node, keeping all of them would take most of the satellite's memory.
  */
 const stoppedAtMost = 1024
 const stoppedAtLeast = 64
 const stoppedForMs = 20_000
 
-/** Every container that is known, found by what a slot tells without looking at all of them. */
-export interface ContainerIndex {
-  /** Takes one in, merged with what is known of the same run. @returns it, and whether it is new. */
-  put(container: Container): { container: Container; isNew: boolean }
-  /** Its runtime no longer has it, or its process is gone. @returns what it is now; undefined when that is not new. */
-  stop(container: Container): Container | undefined
-  /** The container a slot belongs to; undefined when none is known. */
-  find(slot: SlotFacts): Container | undefined
-  withId(id: string): readonly Container[]
-  /** Live ones and remembered ones, oldest first. The array is never changed. */
-  all(): readonly Container[]
-}
-
-/** An id of somebody's choice comes again and again: its cgroup's number tells one run from the next. */
+/** The key of one run. An id that a user chose is used again and again: the cgroup's id distinguishes the runs. */
 function instanceOf(container: Container): string {
   return `${container.id} ${container.cgroupId ?? ''}`
 }
 
-/** Numbers of mount namespaces are given to the next container at once: they tell of live ones only. */
+/** The mount namespace of a live container. The kernel gives its number to the next container at once. */
 const liveMount = ({ pid, mntns }: Container): number | undefined => (pid > 0 ? mntns : undefined)
 
-/** Mostly of one: a set for each would be a kilobyte for each container. */
+/** Instances by a key. Most groups have one member: a Set for each would take a kilobyte per container. */
 type Groups<K> = Map<K, readonly string[]>
 
 function join<K>(groups: Groups<K>, key: K | undefined, instance: string): void {
@@ -50,90 +37,116 @@ function leave<K>(groups: Groups<K>, key: K | undefined, instance: string): void
   else groups.set(key, left)
 }
 
-/** @param now milliseconds of a clock that only goes on. */
-export function createContainerIndex(now = () => performance.now()): ContainerIndex {
-  const known = new Map<string, Container>()
+/** ContainerIndex finds every known container by what a slot has, without walking through all of them. */
+export class ContainerIndex {
+  readonly #now: () => number
+  readonly #known = new Map<string, Container>()
   /** When each was stopped, oldest first. */
-  const stopped = new Map<string, number>()
-  const byId: Groups<string> = new Map()
-  const byCgroup: Groups<bigint> = new Map()
-  const byMount: Groups<number> = new Map()
-  const byPid: Groups<number> = new Map()
-  /** What a runtime gave, and what that became with what was known: the same object again is no news. */
-  const became = new WeakMap<Container, Container>()
-  let list: readonly Container[] | undefined
+  readonly #stopped = new Map<string, number>()
+  readonly #byId: Groups<string> = new Map()
+  readonly #byCgroup: Groups<bigint> = new Map()
+  readonly #byMount: Groups<number> = new Map()
+  readonly #byPid: Groups<number> = new Map()
+  /** What a runtime's object became when it was merged: the same object again is no change. */
+  readonly #merged = new WeakMap<Container, Container>()
+  #list: readonly Container[] | undefined
 
-  const remove = (instance: string): void => {
-    const container = known.get(instance)
-    if (container === undefined) return
-    leave(byId, container.id, instance)
-    leave(byCgroup, container.cgroupId, instance)
-    leave(byMount, liveMount(container), instance)
-    leave(byPid, container.firstPid, instance)
-    known.delete(instance)
-    stopped.delete(instance)
-    list = undefined
+  /** @param now milliseconds of a clock that never goes backwards. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
   }
-  const add = (container: Container): void => {
-    const instance = instanceOf(container)
-    remove(instance)
-    known.set(instance, container)
-    list = undefined
-    join(byId, container.id, instance)
-    join(byCgroup, container.cgroupId, instance)
-    join(byMount, liveMount(container), instance)
-    join(byPid, container.firstPid, instance)
-    if (container.pid > 0) return
-    stopped.set(instance, now())
-    for (const [oldest, at] of stopped) {
-      const isKept = stopped.size <= stoppedAtLeast || now() - at < stoppedForMs
-      if (isKept && stopped.size <= stoppedAtMost) break
-      remove(oldest)
+
+  /** Adds a container, merged with what is known of the same run. Returns it, and whether it is new. */
+  put(container: Container): { container: Container; isNew: boolean } {
+    const last = this.#merged.get(container)
+    if (last !== undefined && this.#known.get(instanceOf(last)) === last) {
+      return { container: last, isNew: false }
     }
+    // A runtime that only has names (docker's socket) means the newest instance with the id.
+    const before =
+      this.#known.get(instanceOf(container)) ??
+      this.#get(this.#byId.get(container.id)).findLast((one) => sameInstance(one, container))
+    const merged = before === undefined ? container : mergeContainers(before, container)
+    if (before !== undefined) this.#remove(instanceOf(before))
+    this.#add(merged)
+    this.#merged.set(container, merged)
+    return { container: merged, isNew: before === undefined }
   }
-  const get = (group: readonly string[] = []): Container[] =>
-    group.flatMap((instance) => known.get(instance) ?? [])
 
-  return {
-    put(container) {
-      const last = became.get(container)
-      if (last !== undefined && known.get(instanceOf(last)) === last) {
-        return { container: last, isNew: false }
-      }
-      // One that a runtime only names (docker's socket) is the newest instance with its id.
-      const before =
-        known.get(instanceOf(container)) ??
-        get(byId.get(container.id)).findLast((one) => sameInstance(one, container))
-      const merged = before === undefined ? container : mergeContainers(before, container)
-      if (before !== undefined) remove(instanceOf(before))
-      add(merged)
-      became.set(container, merged)
-      return { container: merged, isNew: before === undefined }
-    },
-    stop(container) {
-      const instance = instanceOf(container)
-      const current = known.get(instance)
-      if (current === undefined || current.pid === 0) return undefined
-      const ended: Container = { ...current, pid: 0, status: 'stopped' }
-      add(ended)
-      return ended
-    },
-    find(slot) {
-      // Its number says it, whatever the names are.
-      for (const instance of (slot.cgroupId > 1n ? byCgroup.get(slot.cgroupId) : undefined) ?? []) {
-        const own = known.get(instance)
-        if (own !== undefined) return own
-      }
-      const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
-      const likely = new Set([
-        ...(verdict.kind === 'other' ? [] : get(byId.get(verdict.id))),
-        ...get(byId.get(slot.cgroupParent)),
-        ...get(byMount.get(slot.mntns)),
-        ...(slot.pid === undefined ? [] : get(byPid.get(slot.pid)))
-      ])
-      return findContainer(slot, likely)
-    },
-    withId: (id) => get(byId.get(id)),
-    all: () => (list ??= [...known.values()])
+  /**
+   * Marks a container as stopped: its runtime does not have it any more, or its process is gone. Returns the stopped
+   * container; undefined if it was stopped before.
+   */
+  stop(container: Container): Container | undefined {
+    const current = this.#known.get(instanceOf(container))
+    if (current === undefined || current.pid === 0) return undefined
+    const ended: Container = { ...current, pid: 0, status: 'stopped' }
+    this.#add(ended)
+    return ended
+  }
+
+  /** The container of a slot; undefined if none is known. */
+  find(slot: SlotFacts): Container | undefined {
+    // The cgroup's id decides, whatever the names are.
+    const sameCgroup = slot.cgroupId > 1n ? this.#byCgroup.get(slot.cgroupId) : undefined
+    for (const instance of sameCgroup ?? []) {
+      const container = this.#known.get(instance)
+      if (container !== undefined) return container
+    }
+    const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
+    const likely = new Set([
+      ...(verdict.kind === 'other' ? [] : this.#get(this.#byId.get(verdict.id))),
+      ...this.#get(this.#byId.get(slot.cgroupParent)),
+      ...this.#get(this.#byMount.get(slot.mntns)),
+      ...(slot.pid === undefined ? [] : this.#get(this.#byPid.get(slot.pid)))
+    ])
+    return findContainer(slot, likely)
+  }
+
+  withId(id: string): readonly Container[] {
+    return this.#get(this.#byId.get(id))
+  }
+
+  /** Live containers and remembered ones, oldest first. The array is never changed. */
+  all(): readonly Container[] {
+    return (this.#list ??= [...this.#known.values()])
+  }
+
+  #get(group: readonly string[] = []): Container[] {
+    return group.flatMap((instance) => this.#known.get(instance) ?? [])
+  }
+
+  #add(container: Container): void {
+    const instance = instanceOf(container)
+    this.#remove(instance)
+    this.#known.set(instance, container)
+    this.#list = undefined
+    join(this.#byId, container.id, instance)
+    join(this.#byCgroup, container.cgroupId, instance)
+    join(this.#byMount, liveMount(container), instance)
+    join(this.#byPid, container.firstPid, instance)
+    if (container.pid === 0) this.#noteStopped(instance)
+  }
+
+  #remove(instance: string): void {
+    const container = this.#known.get(instance)
+    if (container === undefined) return
+    leave(this.#byId, container.id, instance)
+    leave(this.#byCgroup, container.cgroupId, instance)
+    leave(this.#byMount, liveMount(container), instance)
+    leave(this.#byPid, container.firstPid, instance)
+    this.#known.delete(instance)
+    this.#stopped.delete(instance)
+    this.#list = undefined
+  }
+
+  /** Also forgets containers that were stopped long ago. */
+  #noteStopped(instance: string): void {
+    this.#stopped.set(instance, this.#now())
+    for (const [oldest, at] of this.#stopped) {
+      const isKept = this.#stopped.size <= stoppedAtLeast || this.#now() - at < stoppedForMs
+      if (isKept && this.#stopped.size <= stoppedAtMost) break
+      this.#remove(oldest)
+    }
   }
 }

@@ -26,7 +26,7 @@ type Unary<Req, Res> = (
   callback: (error: ServiceError | null, response: Res) => void
 ) => unknown
 
-/** One unary call with a deadline; containerd reads its namespace from the metadata. */
+/** Makes a unary call with a deadline; containerd reads its namespace from the metadata. */
 function call<Req, Res>(method: Unary<Req, Res>, request: Req, namespace?: string): Promise<Res> {
   const metadata = new Metadata()
   if (namespace !== undefined) metadata.set('containerd-namespace', namespace)
@@ -67,7 +67,7 @@ function toContainer(
   }
 }
 
-/** CRI writes a pod's labels on its sandbox only: the pod's containers get those that tell whose they are. */
+/** Adds the labels that identify a workload: CRI writes a pod's labels on its sandbox only. */
 function withPodLabels(containers: readonly Container[]): Container[] {
   const byPod = new Map<string, Record<string, string>>()
   for (const { pod, labels } of containers) {
@@ -82,8 +82,8 @@ function withPodLabels(containers: readonly Container[]): Container[] {
 }
 
 /**
- * Containers and tasks of containerd, all namespaces (docker's is `moby`, Kubernetes' `k8s.io`).
- * @param socket its gRPC socket; when it does not exist nothing is listed.
+ * Returns containerd as a runtime, with all its namespaces (docker's is `moby`, Kubernetes' `k8s.io`).
+ * @param socket its gRPC socket; if it does not exist, nothing is listed.
  */
 export function containerdRuntime(socket: string = defaultContainerdSocket): ContainerRuntime {
   const address = `unix:${socket}`
@@ -115,7 +115,7 @@ export function containerdRuntime(socket: string = defaultContainerdSocket): Con
       call(api.containers.list.bind(api.containers), { filters: [] }, namespace),
       call(api.tasks.list.bind(api.tasks), { filter: '' }, namespace)
     ])
-    // A task's own id is its container's; CONTAINER_ID stays empty in older versions.
+    // A task's id is its container's; CONTAINER_ID is empty in older versions.
     const taskOf = new Map(tasks.tasks.map((task) => [task.containerId || task.id, task]))
     return withPodLabels(
       stored.containers.map((each) => toContainer(each, taskOf.get(each.id), namespace === 'moby'))

@@ -6,27 +6,26 @@ import type { Container, ContainerRuntime } from './runtime.js'
 
 const defaultDockerSocket = '/var/run/docker.sock'
 
-/** One GET on the engine's socket (Docker Engine API v1.24 and later); undefined when it does not answer. */
+/** Sends a GET to the engine's socket (Docker Engine API v1.24 and later); undefined if it does not answer. */
 async function get(socket: string, path: string): Promise<unknown> {
   if (!existsSync(socket)) return undefined
   return new Promise((resolve) => {
-    const give = (value: unknown): void => resolve(value)
     const sent = request({ socketPath: socket, path, timeout: 5000 }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', () => give(undefined))
+      response.on('error', () => resolve(undefined))
       response.on('end', () => {
         try {
-          give(
+          resolve(
             response.statusCode === 200 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined
           )
         } catch {
-          give(undefined)
+          resolve(undefined)
         }
       })
     })
     sent.on('timeout', () => sent.destroy())
-    sent.on('error', () => give(undefined))
+    sent.on('error', () => resolve(undefined))
     sent.end()
   })
 }
@@ -41,7 +40,7 @@ function toContainer(value: unknown): Container | undefined {
     id: value['Id'],
     runtime: 'docker',
     name: labels['io.kubernetes.container.name'] ?? name,
-    // The pid is in runc's state; here are the words people use.
+    // The pid is in runc's state; docker has the names that people use.
     pid: 0,
     status: value['State'] === 'running' ? 'running' : 'stopped',
     labels,
@@ -50,7 +49,7 @@ function toContainer(value: unknown): Container | undefined {
   }
 }
 
-/** Docker's names for containers whose processes runc's state describes. */
+/** Returns docker as a runtime. It adds names to containers whose processes are in runc's state. */
 export function dockerRuntime(socket: string = defaultDockerSocket): ContainerRuntime {
   const list = async (): Promise<Container[]> => {
     const answer = await get(socket, '/containers/json?all=1')

@@ -8,16 +8,16 @@ import { isOnlyRoots } from './only-roots.js'
 
 const run = promisify(execFile)
 
-/** A program of this node and the file system in which it is started. */
+/** A program of this node, and the file system in which it is started. */
 export interface HostProgram {
-  /** `/proc/PID/root` of whoever starts it. */
+  /** `/proc/PID/root` of the process that starts it. */
   root: string
-  /** As that process would name it. */
+  /** Its path for that process. */
   path: string
 }
 
 const usualFolders = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** Managers share its file system; its id, unlike theirs, is never another's. */
+/** The container managers share this file system. Unlike their process ids, 1 is never reused. */
 const nodeRoot = '/proc/1/root'
 const libraryFolders = ['/lib', '/usr/lib', '/usr/local/lib', '/lib64', '/usr/lib64'].flatMap(
   (folder) =>
@@ -25,15 +25,15 @@ const libraryFolders = ['/lib', '/usr/lib', '/usr/local/lib', '/lib64', '/usr/li
       ? [folder]
       : [`${folder}/x86_64-linux-gnu`, `${folder}/aarch64-linux-gnu`, folder]
 )
-/** As path_resolution(7) has it. */
+/** The limit of path_resolution(7). */
 const mostLinks = 40
 
 const partsOf = (path: string): string[] =>
   path.split('/').filter((part) => part !== '' && part !== '.')
 
 /**
- * Where a path leads for a process with that root: its absolute links begin at its root, not at ours.
- * Undefined when nothing is there.
+ * Resolves a path for a process with another root: absolute links start at that root, not at ours. Undefined if
+ * nothing is there.
  */
 export function pathWithin(root: string, path: string): string | undefined {
   let at = ''
@@ -61,7 +61,7 @@ function linkAt(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch {
-    // Not a link, or not there: whoever asks looks for that at the end.
+    // Not a link, or nothing there: the caller checks that at the end.
     return undefined
   }
 }
@@ -70,9 +70,9 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 /** Program headers and paths are shorter. */
 const mostBytes = 64 * 1024
 
-/** The dynamic loader that an ELF64 file asks for (elf(5)); empty for a static program, or none. */
+/** Returns the dynamic loader of an ELF64 file (elf(5)); empty for a static program, or another kind of file. */
 async function loaderOf(file: string): Promise<string> {
-  // Nothing that is no plain file is waited for.
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
     if (!(await handle.stat()).isFile()) return ''
@@ -98,7 +98,7 @@ async function loaderOf(file: string): Promise<string> {
   }
 }
 
-/** `runc` as the node's container managers would find it, without doubles; needs the node's process ids. */
+/** Returns each `runc` that the node's container managers find in their PATH; needs the node's process ids. */
 export async function hostRuncs(): Promise<HostProgram[]> {
   const found = new Map<string, HostProgram>()
   const add = (folders: string): void => {
@@ -115,9 +115,9 @@ export async function hostRuncs(): Promise<HostProgram[]> {
 }
 
 /**
- * What a program of the node prints for `--version`, run with the node's own loader and libraries. Empty when it
- * cannot be run, or would be linked with anything of ours: that would be an answer about us. We are root here:
- * nothing is run that another than root could have written.
+ * Runs a program of the node with `--version`, with the node's own loader and libraries. Empty if it cannot be run, or
+ * would be linked with a library of this container, whose version it would report. This process is root, so it runs
+ * only programs that only root can have written.
  */
 export async function hostVersionText({ root, path }: HostProgram): Promise<string> {
   const options = { timeout: 5000, env: {} }

@@ -3,7 +3,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The string-valued entries of a JSON object; anything else is left out. */
+/** Returns the entries of a JSON object whose values are strings. */
 export function stringsOf(value: unknown): Record<string, string> {
   if (!isRecord(value)) return {}
   const entries = Object.entries(value).filter(
@@ -12,7 +12,7 @@ export function stringsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
-/** Parsed JSON array; empty for anything else, malformed text included. */
+/** Parses a JSON array; returns an empty one for anything else, also for malformed text. */
 export function parseList(text: string): readonly unknown[] {
   try {
     const value: unknown = JSON.parse(text)
@@ -22,7 +22,7 @@ export function parseList(text: string): readonly unknown[] {
   }
 }
 
-/** Parsed JSON object; undefined for anything else, malformed text included. */
+/** Parses a JSON object; returns undefined for anything else, also for malformed text. */
 export function parseRecord(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,8 +1,8 @@
 import type { PodRef } from './runtime.js'
 
 /**
- * What runtimes write on a container, by meaning. First: labels of containerd's CRI and of docker's;
- * second: annotations of containerd's CRI in the OCI configuration; third: CRI-O's annotations.
+ * Labels and annotations that runtimes write on a container, by meaning. First: labels of containerd's CRI and of
+ * docker; second: annotations of containerd's CRI in the OCI configuration; third: CRI-O's annotations.
  */
 const keys = {
   namespace: [
@@ -18,9 +18,9 @@ const keys = {
 } as const
 
 /**
- * Labels of a pod that its containers are told by, when only its sandbox carries them: what controllers
- * write (of pods of theirs) and the profile it names. Never a runtime's own keys: a pod's author could
- * make a container look like a sandbox.
+ * Labels of a pod that its containers get from the sandbox, if only that has them: those that controllers write on
+ * their pods, and the profile's name. Never a runtime's own keys: with these a pod's author could make a container
+ * look like a sandbox.
  */
 const podKeys = [
   'pod-template-hash',
@@ -32,7 +32,7 @@ const podKeys = [
   'secco.dev/profile'
 ] as const
 
-/** Those of a sandbox's labels that its pod's containers share. */
+/** Returns the sandbox's labels that the containers of its pod share. */
 export function sharedLabels(sandbox: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     podKeys.flatMap((key) => {
@@ -42,7 +42,7 @@ export function sharedLabels(sandbox: Record<string, string>): Record<string, st
   )
 }
 
-/** Key and value that only the pod's sandbox (pause) carries. */
+/** Labels that only a pod's sandbox (pause) has. */
 const sandboxMarks = [
   { key: 'io.cri-containerd.kind', value: 'sandbox' },
   { key: 'io.kubernetes.cri.container-type', value: 'sandbox' },
@@ -52,12 +52,12 @@ const sandboxMarks = [
 ] as const
 
 function first(labels: Record<string, string>, names: readonly string[]): string | undefined {
-  // An iterator would make an object for each name, of each container.
+  // An iterator would allocate an object for each name of each container.
   const found = names.find((name) => (labels[name] ?? '') !== '')
   return found === undefined ? undefined : labels[found]
 }
 
-/** The pod that a container belongs to; undefined outside Kubernetes. */
+/** Returns the pod of a container; undefined outside Kubernetes. */
 export function podOf(labels: Record<string, string>): PodRef | undefined {
   const namespace = first(labels, keys.namespace)
   const name = first(labels, keys.pod)
@@ -65,7 +65,7 @@ export function podOf(labels: Record<string, string>): PodRef | undefined {
   return { namespace, name, uid: first(labels, keys.uid) ?? '' }
 }
 
-/** The container's name: the pod's word for it, else the runtime's, else its id. */
+/** Returns the container's name in its pod, otherwise the runtime's name for it, otherwise its id. */
 export function nameOf(labels: Record<string, string>, id: string): string {
   return first(labels, keys.container) ?? first(labels, keys.name) ?? id
 }
@@ -74,7 +74,7 @@ export function imageOf(labels: Record<string, string>): string | undefined {
   return first(labels, keys.image)
 }
 
-/** True for a pod's sandbox: it only holds namespaces and is nobody's workload. */
+/** True for a pod's sandbox: it only holds namespaces and is not a workload. */
 export function isSandbox(labels: Record<string, string>): boolean {
   return sandboxMarks.some(({ key, value }) => labels[key] === value)
 }

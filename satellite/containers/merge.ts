@@ -1,6 +1,6 @@
 import type { Container } from './runtime.js'
 
-/** One container told by two sources: the process' facts of whoever has them, the name that is not an id. */
+/** Merges what two runtimes report of one container: process facts from the one that has them, and the name that is not an id. */
 export function mergeContainers(older: Container, newer: Container): Container {
   const live = newer.pid > 0 ? newer : older.pid > 0 ? older : newer
   const specific = newer.runtime === 'runc' || newer.runtime === 'unknown' ? older : newer
@@ -14,7 +14,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const firstPid = live.firstPid ?? pick('firstPid')
   const cgroupId = live.cgroupId ?? pick('cgroupId')
   const cgroupFolder = live.cgroupFolder ?? pick('cgroupFolder')
-  // One by one, as runc.ts does.
+  // One by one, for the reason in runc.ts.
   const merged: Container = {
     id: newer.id,
     runtime: specific.runtime,
@@ -35,20 +35,20 @@ export function mergeContainers(older: Container, newer: Container): Container {
   return merged
 }
 
-/** True when both speak of one run of a container, not of two that had the same id one after the other. */
+/** True if both are the same run of a container, not two runs with the same id. */
 export function sameInstance(left: Container, right: Container): boolean {
   return (
     left.cgroupId === undefined || right.cgroupId === undefined || left.cgroupId === right.cgroupId
   )
 }
 
-/** One run of one container, as far as ids, cgroups and processes tell: ids are unique in a namespace only. */
+/** True if ids, cgroups and processes are those of one run: ids are unique only within a namespace. */
 export function isSameRun(left: Container, right: Container): boolean {
   const samePid = left.pid === 0 || right.pid === 0 || left.pid === right.pid
   return left.id === right.id && sameInstance(left, right) && samePid
 }
 
-/** Two runtimes often speak of one container: containerd, and the runc that it calls. */
+/** Merges reports of the same container: containerd and the runc that it calls often report both. */
 export function mergeAnswers(answers: readonly Container[]): Container[] {
   const byId = new Map<string, Container[]>()
   for (const container of answers) {

@@ -1,17 +1,18 @@
 import { join } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { readPlainFile } from '../lib/plain-file.js'
 import { isRecord, parseRecord, stringsOf } from './json.js'
 
-/** What Secco takes from an OCI configuration (runtime-spec, config.md and config-linux.md#seccomp). */
+/** The parts of an OCI configuration that Secco reads (runtime-spec, config.md and config-linux.md#seccomp). */
 export interface OciConfig {
   annotations: Record<string, string>
   seccomp?: LinuxSeccomp
-  /** Every capability and nothing masked: what runtimes call privileged; no filter is applied there. */
+  /** Every capability and no masked path, which runtimes call privileged: they apply no filter. */
   privileged: boolean
 }
 
-/** Equal profiles are one object: a node has thousands of containers and few profiles. */
+/** Equal profiles become one object: a node has thousands of containers and few profiles. */
 const interned = new Map<string, LinuxSeccomp>()
 const internedAtMost = 512
 
@@ -20,21 +21,20 @@ function intern(seccomp: LinuxSeccomp): LinuxSeccomp {
   const known = interned.get(text)
   if (known !== undefined) return known
   interned.set(text, seccomp)
-  const [oldest] = interned.keys()
-  if (interned.size > internedAtMost && oldest !== undefined) interned.delete(oldest)
+  dropOldest(interned, internedAtMost)
   return seccomp
 }
 
 /**
- * The seccomp part as the runtime has it. It is what a filter was made from, so anything a runtime
- * accepts is kept as it is; only its outer shape is checked.
+ * Returns the seccomp part as the runtime has it. The runtime made the filter from it, so everything that a runtime
+ * accepts is kept as it is; only the outer shape is checked.
  */
 export function seccompOf(seccomp: unknown): LinuxSeccomp | undefined {
   if (!isRecord(seccomp) || typeof seccomp['defaultAction'] !== 'string') return undefined
   return intern(seccomp as LinuxSeccomp)
 }
 
-/** Capabilities that only a privileged container has all of (capabilities(7)). */
+/** Only a privileged container has all of these capabilities (capabilities(7)). */
 const powers = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOOT']
 
 function isPrivileged(config: Record<string, unknown>): boolean {
@@ -45,14 +45,17 @@ function isPrivileged(config: Record<string, unknown>): boolean {
   return hasAllPowers(bounding, linux['maskedPaths'])
 }
 
-/** @param bounding the container's `process.capabilities.bounding`. @param masked its `linux.maskedPaths`. */
+/**
+ * Returns whether a container is privileged.
+ * @param bounding its `process.capabilities.bounding`. @param masked its `linux.maskedPaths`.
+ */
 export function hasAllPowers(bounding: unknown, masked: unknown): boolean {
   if (!Array.isArray(bounding)) return false
   const nothingMasked = !Array.isArray(masked) || masked.length === 0
   return nothingMasked && powers.every((power) => bounding.includes(power))
 }
 
-/** Reads the text of a `config.json` (or of containerd's spec); undefined when it is no OCI configuration. */
+/** Parses a `config.json` (or containerd's spec); undefined if it is no OCI configuration. */
 export function parseOciConfig(text: string): OciConfig | undefined {
   const config = parseRecord(text)
   if (config === undefined) return undefined
@@ -65,7 +68,7 @@ export function parseOciConfig(text: string): OciConfig | undefined {
   }
 }
 
-/** The newest texts and what is in them: a node's containers mostly differ in little but their names. */
+/** The newest texts and their contents: many containers of a node have the same configuration. */
 const parsed = new Map<string, OciConfig | undefined>()
 const parsedAtMost = 32
 
@@ -73,14 +76,11 @@ function parseOnce(text: string): OciConfig | undefined {
   if (parsed.has(text)) return parsed.get(text)
   const config = parseOciConfig(text)
   parsed.set(text, config)
-  for (const oldest of parsed.keys()) {
-    if (parsed.size <= parsedAtMost) break
-    parsed.delete(oldest)
-  }
+  dropOldest(parsed, parsedAtMost)
   return config
 }
 
-/** `config.json` of a bundle; undefined when there is none or it cannot be read. */
+/** Reads the `config.json` of a bundle; undefined if there is none or it cannot be read. */
 export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
   try {
     const file = await readPlainFile(join(bundle, 'config.json'))

@@ -3,12 +3,12 @@ import { dirname } from 'node:path'
 
 const groupWrites = 0o020
 const othersWrite = 0o002
-/** In a folder with it, as /tmp is, nobody can move or replace what is root's: inode(7). */
+/** In a sticky folder, like /tmp, nobody else can move or replace root's files: inode(7). */
 const sticky = 0o1000
 
 /**
- * Whether nobody but root can have put there what lies at a resolved path, or put something else there:
- * so for it and every folder above it, up to the root it was found in.
+ * True if only root can have written the file at a resolved path, or can replace it. That has to hold for the file and
+ * every folder above it, up to the root in which it was found.
  */
 export function isOnlyRoots(root: string, resolved: string): boolean {
   try {

@@ -9,7 +9,7 @@ import type { Container, ContainerRuntime } from './runtime.js'
 
 const run = promisify(execFile)
 
-/** Asked for each container that nobody knows: without a promise and an error for each folder. */
+/** Finds podman. It runs for each unknown container, so it avoids a promise and an error for each folder. */
 function findPodman(searchPath: string): string | undefined {
   return searchPath
     .split(delimiter)
@@ -45,8 +45,8 @@ async function toContainer(value: unknown): Promise<Container | undefined> {
 }
 
 /**
- * Containers of podman, by `podman inspect`: it has no daemon to ask.
- * @param searchPath folders where the program is looked for, separated as in PATH.
+ * Returns podman as a runtime. It uses `podman inspect`, because podman has no daemon.
+ * @param searchPath folders with the program, separated as in PATH.
  */
 export function podmanRuntime(
   searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'

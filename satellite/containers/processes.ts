@@ -9,7 +9,7 @@ type Facts = Pick<Addon, 'mntnsOf' | 'startTimeOf' | 'isThere'>
 
 let facts: Facts | undefined
 
-/** The addon's where it is: of a process that is gone Node's file functions make an error with its stack. */
+/** Uses the addon if it exists: for a process that is gone, Node's file functions create an error with a stack. */
 function factsOf(): Facts {
   if (facts !== undefined) return facts
   try {
@@ -33,37 +33,37 @@ function readMntns(pid: number): number {
   }
 }
 
-/** Inode number of a process' mount namespace (namespaces(7)); undefined when the process is gone. */
+/** Returns the inode number of a process's mount namespace (namespaces(7)); undefined if the process is gone. */
 export function mntnsOf(pid: number): number | undefined {
   const found = factsOf().mntnsOf(pid)
   return found === 0 ? undefined : found
 }
 
-/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
+/** Returns the start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined if it is gone or dead. */
 export function startTimeOf(pid: number): number | undefined {
   const found = factsOf().startTimeOf(pid)
   return found === 0 ? undefined : found
 }
 
-/** True while a process of that id exists, if only to be reaped. */
+/** True while a process with this id exists, also as a zombie. */
 export function isThere(pid: number): boolean {
   return factsOf().isThere(pid)
 }
 
 let mountpoint: string | undefined
-/** Of that mount; where paths in /proc/PID/cgroup begin. */
+/** Folder below that mount where the paths in /proc/PID/cgroup begin. */
 let base: string | undefined
 
 function readOwnMounts(): string {
   try {
     return readFileSync('/proc/self/mountinfo', 'utf8')
   } catch {
-    // No descriptor is left: asked again with the next call.
+    // No file descriptor is left: the next call tries again.
     return ''
   }
 }
 
-/** Where the unified cgroup hierarchy is mounted (cgroups(7)); undefined where only version 1 exists. */
+/** Returns the mount point of the unified cgroup hierarchy (cgroups(7)); undefined with cgroup version 1 only. */
 export function cgroupMount(): string | undefined {
   if (mountpoint !== undefined) return mountpoint
   for (const line of readOwnMounts().split('\n')) {
@@ -78,7 +78,7 @@ export function cgroupMount(): string | undefined {
   return undefined
 }
 
-/** Folder of a process' unified cgroup; undefined when the process is gone or there is no such hierarchy. */
+/** Returns the folder of a process's unified cgroup; undefined if the process is gone or there is no such hierarchy. */
 export function cgroupFolderOf(pid: number): string | undefined {
   if (cgroupMount() === undefined || base === undefined) return undefined
   try {
@@ -89,7 +89,7 @@ export function cgroupFolderOf(pid: number): string | undefined {
   }
 }
 
-/** A cgroup's id: the inode number of its folder (kernfs node id). */
+/** Returns a cgroup's id: the inode number of its folder (kernfs node id). */
 export function cgroupIdOf(folder: string): bigint | undefined {
   try {
     return statSync(folder, { bigint: true }).ino
@@ -98,7 +98,7 @@ export function cgroupIdOf(folder: string): bigint | undefined {
   }
 }
 
-/** Folder of the cgroup with this id, looked for below the mount; undefined when it is gone. */
+/** Searches the mount for the folder of the cgroup with this id; undefined if it is gone. */
 export async function findCgroup(id: bigint, name: string): Promise<string | undefined> {
   const mount = cgroupMount()
   if (mount === undefined) return undefined
@@ -114,7 +114,7 @@ export async function findCgroup(id: bigint, name: string): Promise<string | und
   return cgroupIdOf(mount) === id ? mount : undefined
 }
 
-/** Thread group ids in one cgroup, not in the ones below it. Empty when the cgroup is gone. */
+/** Returns the thread group ids in a cgroup, without those in its children; empty if the cgroup is gone. */
 export async function pidsOfCgroup(folder: string): Promise<number[]> {
   const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
   return text
@@ -125,7 +125,7 @@ export async function pidsOfCgroup(folder: string): Promise<number[]> {
 
 let members: ((mount: string, id: bigint) => number[] | undefined) | undefined
 
-/** The same by the cgroup's id; empty when it is gone. undefined: here only its folder can be asked. */
+/** Returns the same by the cgroup's id; empty if it is gone. Undefined if this kernel can only list them by folder. */
 export function membersOfCgroup(id: bigint): number[] | undefined {
   const mount = cgroupMount()
   if (mount === undefined) return undefined
@@ -138,7 +138,7 @@ export function membersOfCgroup(id: bigint): number[] | undefined {
   return members(mount, id)
 }
 
-/** Every thread group id of the machine. */
+/** Returns every thread group id of the machine. */
 export async function allPids(): Promise<number[]> {
   const names = await readdir('/proc')
   return names.filter((name) => /^\d+$/.test(name)).map(Number)

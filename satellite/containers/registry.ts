@@ -1,225 +1,256 @@
 import { setImmediate } from 'node:timers/promises'
 import type { ErrorCode } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
+import { Worker } from '../../src/lib/worker.js'
 import { readCgroupName } from './cgroup-name.js'
-import { createContainerIndex } from './container-index.js'
+import { ContainerIndex } from './container-index.js'
 import type { SlotFacts } from './identify.js'
 import { mergeAnswers } from './merge.js'
 import { isThere, mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
-/** News are taken at least this often, whoever else takes them: they are memory. */
+/** Changes are taken at least this often, because waiting ones take memory. */
 const takeEveryMs = 5000
-/** Rounds of that between two looks whether what is known as live still is, and so many at a time. */
+/** Every so many of these rounds, known containers are checked for their end; so many between two pauses. */
 const sweepEvery = 12
 const sweptAtOnce = 50
-/** Of those looks: this one finds too who only waits to be reaped, and whose process id is another's by now. */
+/** Every so many sweeps also find zombies, and process ids that now belong to another process. */
 const readEvery = 5
 
-/** Everything that is known of containers now and was known lately. */
-export interface ContainerRegistry {
-  /** Asks every runtime for all it has; calls that arrive meanwhile share the answer. Never rejects. */
-  refresh(): Promise<void>
-  /** Takes in what the runtimes' folders told since the last call. */
-  take(): void
-  /** Asks the runtimes for the container that a slot's cgroup names. Never rejects. */
-  ask(slot: SlotFacts): Promise<void>
-  /** The container a slot belongs to, as far as it is known. */
-  find(slot: SlotFacts): Container | undefined
-  /** Live ones and remembered ones, oldest first. */
-  all(): readonly Container[]
-  /** Names and versions of the runtimes that answered with a version. */
-  versions(): Promise<{ name: string; version: string }[]>
-  /** Calls back when a container is met for the first time. @returns how to leave. */
-  onAppear(listener: (container: Container) => void): () => void
-  /** Calls back with each container that was told of, as it is from now on. @returns how to leave. */
-  onChange(listener: (container: Container) => void): () => void
-  /**
-   * Calls back when a runtime begins to make a container, some milliseconds before its first instruction:
-   * a wake-up for each. @returns how to leave.
-   */
-  onBegin(listener: () => void): () => void
-  close(): void
-}
+type ContainerListener = (container: Container) => void
 
 /**
- * Follows the runtimes' state folders and remembers what was there. A container's state is read when its
- * runtime writes it: that is before the container's first instruction.
+ * Opens a registry that follows the runtimes' state folders and remembers the containers in them. A container's state
+ * is read when its runtime writes it: before the container's first instruction.
  */
 export function openRegistry(
   runtimes: readonly ContainerRuntime[],
   logger: Logger
 ): ContainerRegistry {
-  const index = createContainerIndex()
-  const silenced = new Set<string>()
-  const listeners = new Set<(container: Container) => void>()
-  const followers = new Set<(container: Container) => void>()
-  const beginners = new Set<() => void>()
-  const lifecycle = { closed: false, again: false, missed: false }
-  const isClosed = (): boolean => lifecycle.closed
-  const isDue = (): boolean => lifecycle.again
-  let running: Promise<void> | undefined
+  const registry = new Registry(runtimes, logger)
+  registry.follow()
+  return registry
+}
 
-  const change = (container: Container): void => {
-    for (const listener of followers) listener(container)
-  }
-  const remember = (given: Container): void => {
-    const { container, isNew } = index.put(given)
-    change(container)
-    if (isNew) for (const listener of listeners) listener(container)
-  }
-  const stop = (container: Container): void => {
-    const stopped = index.stop(container)
-    if (stopped !== undefined) change(stopped)
+/** ContainerRegistry knows all containers that exist now or existed lately. */
+export interface ContainerRegistry {
+  /** Asks every runtime for all containers; calls during that share the answer. Never rejects. */
+  refresh(): Promise<void>
+  /** Takes the changes that the runtimes' folders reported since the last call. */
+  take(): void
+  /** Asks the runtimes for the container that a slot's cgroup names. Never rejects. */
+  ask(slot: SlotFacts): Promise<void>
+  /** The container of a slot; undefined if it is not known. */
+  find(slot: SlotFacts): Container | undefined
+  /** Live containers and remembered ones, oldest first. */
+  all(): readonly Container[]
+  /** Names and versions of the runtimes that reported a version. */
+  versions(): Promise<{ name: string; version: string }[]>
+  /** Calls `listener` with each new container. Returns a function that unsubscribes. */
+  onAppear(listener: ContainerListener): () => void
+  /** Calls `listener` with each container that a runtime reported. Returns a function that unsubscribes. */
+  onChange(listener: ContainerListener): () => void
+  /**
+   * Calls `listener` when a runtime starts to create a container, some milliseconds before the container's first
+   * instruction. That wakes this process for each container. Returns a function that unsubscribes.
+   */
+  onBegin(listener: () => void): () => void
+  close(): void
+}
+
+const runOf = ({ id, pid }: Container): string => `${id} ${pid}`
+
+class Registry implements ContainerRegistry {
+  readonly #runtimes: readonly ContainerRuntime[]
+  readonly #logger: Logger
+  readonly #index = new ContainerIndex()
+  readonly #appearListeners = new Set<ContainerListener>()
+  readonly #changeListeners = new Set<ContainerListener>()
+  readonly #beginListeners = new Set<() => void>()
+  /** Runtimes that do not answer; each is logged once. */
+  readonly #silent = new Set<string>()
+  readonly #lists: Worker
+  readonly #rounds: Worker
+  #round = 0
+  #closed = false
+
+  constructor(runtimes: readonly ContainerRuntime[], logger: Logger) {
+    this.#runtimes = runtimes
+    this.#logger = logger
+    const onError = (error: unknown): void =>
+      logger.error({ err: error }, 'containers could not be listed')
+    this.#lists = new Worker(() => this.#listAll(), { onError })
+    this.#rounds = new Worker(() => this.#runRound(), { everyMs: takeEveryMs, onError })
   }
 
-  /** What a runtime answers; one that does not is said once, until it does again. */
-  const askOne = async <T>(runtime: ContainerRuntime, work: () => Promise<T>, none: T) => {
+  /** Starts to follow the runtimes' folders. Called once, by openRegistry. */
+  follow(): void {
+    const onCreate = (): void => {
+      for (const listener of this.#beginListeners) listener()
+      this.take()
+    }
+    for (const runtime of this.#runtimes) {
+      if (runtime.follow?.(onCreate) !== false) continue
+      this.#logger.warn(
+        { runtime: runtime.name },
+        `${runtime.name}: state folders cannot be followed, so containers that run for milliseconds get no name: ` +
+          'build the addon, or raise fs.inotify.max_user_instances'
+      )
+    }
+  }
+
+  refresh(): Promise<void> {
+    // A call during a listing gets the next one: a container that started since may be missing in the current one.
+    return this.#closed ? Promise.resolve() : this.#lists.runNow()
+  }
+
+  take(): void {
+    for (const runtime of this.#runtimes) {
+      const changes = runtime.takeChanges?.()
+      if (changes === undefined) continue
+      for (const container of changes.containers) this.#taken(container)
+      if (changes.missed) void this.refresh()
+    }
+  }
+
+  async ask(slot: SlotFacts): Promise<void> {
+    const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
+    if (verdict.kind === 'other') {
+      // Without a unified hierarchy no name says which container to ask for.
+      if (slot.cgroupId <= 1n) await this.refresh()
+      return
+    }
+    const found = await Promise.all(
+      this.#runtimes.map((runtime) =>
+        this.#answerOf(runtime, () => runtime.byId(verdict.id), undefined)
+      )
+    )
+    for (const container of mergeAnswers(found.filter((one) => one !== undefined))) {
+      this.#remember(container)
+    }
+  }
+
+  find(slot: SlotFacts): Container | undefined {
+    return this.#index.find(slot)
+  }
+
+  all(): readonly Container[] {
+    return this.#index.all()
+  }
+
+  async versions(): Promise<{ name: string; version: string }[]> {
+    const versions = await Promise.all(
+      this.#runtimes.map(async (runtime) => ({
+        name: runtime.name,
+        version: await runtime.version().catch(() => '')
+      }))
+    )
+    return versions.filter(({ version }) => version !== '')
+  }
+
+  onAppear(listener: ContainerListener): () => void {
+    this.#appearListeners.add(listener)
+    return () => this.#appearListeners.delete(listener)
+  }
+
+  onChange(listener: ContainerListener): () => void {
+    this.#changeListeners.add(listener)
+    return () => this.#changeListeners.delete(listener)
+  }
+
+  onBegin(listener: () => void): () => void {
+    this.#beginListeners.add(listener)
+    for (const runtime of this.#runtimes) runtime.notifyCreation?.(true)
+    return () => {
+      this.#beginListeners.delete(listener)
+      if (this.#beginListeners.size > 0) return
+      for (const runtime of this.#runtimes) runtime.notifyCreation?.(false)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    void this.#rounds.close()
+    void this.#lists.close()
+    for (const runtime of this.#runtimes) runtime.close?.()
+  }
+
+  #remember(given: Container): void {
+    const { container, isNew } = this.#index.put(given)
+    this.#changed(container)
+    if (isNew) for (const listener of this.#appearListeners) listener(container)
+  }
+
+  #stop(container: Container): void {
+    const stopped = this.#index.stop(container)
+    if (stopped !== undefined) this.#changed(stopped)
+  }
+
+  #changed(container: Container): void {
+    for (const listener of this.#changeListeners) listener(container)
+  }
+
+  /** A container that a runtime's folder reported; without a process if its folder is gone. */
+  #taken(container: Container): void {
+    this.#remember(container)
+    if (container.pid > 0) return
+    for (const one of this.#index.withId(container.id)) {
+      if (one.firstPid === container.firstPid) this.#stop(one)
+    }
+  }
+
+  /** The answer of a runtime, or `none`. A runtime that does not answer is logged once, until it does again. */
+  async #answerOf<T>(runtime: ContainerRuntime, ask: () => Promise<T>, none: T): Promise<T> {
+    const { name } = runtime
     try {
-      const answer = await work()
-      silenced.delete(runtime.name)
+      const answer = await ask()
+      this.#silent.delete(name)
       return answer
     } catch (error) {
-      if (!silenced.has(runtime.name))
-        logger.warn(
-          {
-            code: 'RUNTIME_UNREACHABLE' satisfies ErrorCode,
-            runtime: runtime.name,
-            err: error
-          },
-          `${runtime.name} does not answer: its containers have no names until it does`
+      if (!this.#silent.has(name)) {
+        const code: ErrorCode = 'RUNTIME_UNREACHABLE'
+        this.#logger.warn(
+          { code, runtime: name, err: error },
+          `${name} does not answer: its containers have no names until it does`
         )
-      silenced.add(runtime.name)
+      }
+      this.#silent.add(name)
       return none
     }
   }
 
-  const runOf = ({ id, pid }: Container): string => `${id} ${pid}`
-
-  const listAll = async (): Promise<void> => {
-    // One that begins while a runtime still answers is in no answer, and runs.
-    const before = new Set(index.all().map(runOf))
+  async #listAll(): Promise<void> {
+    // A container that starts while a runtime still answers is in no answer, and runs.
+    const before = new Set(this.#index.all().map(runOf))
     const answers = await Promise.all(
-      runtimes.map((runtime) => askOne(runtime, () => runtime.list(), [] as Container[]))
+      this.#runtimes.map((runtime) =>
+        this.#answerOf<Container[]>(runtime, () => runtime.list(), [])
+      )
     )
     const seen = mergeAnswers(answers.flat())
-    for (const container of seen) remember(container)
+    for (const container of seen) this.#remember(container)
     const present = new Set(seen.map(runOf))
-    for (const container of index.all()) {
+    for (const container of this.#index.all()) {
       const run = runOf(container)
-      if (container.pid > 0 && before.has(run) && !present.has(run)) stop(container)
+      if (container.pid > 0 && before.has(run) && !present.has(run)) this.#stop(container)
     }
   }
 
-  const refresh = (): Promise<void> => {
-    if (isClosed()) return Promise.resolve()
-    if (running !== undefined) {
-      // What started before this call may have missed what the caller waits for.
-      lifecycle.again = true
-      return running
-    }
-    running = (async () => {
-      do {
-        lifecycle.again = false
-        await listAll()
-      } while (isDue() && !isClosed())
-      running = undefined
-    })()
-    return running
+  async #runRound(): Promise<void> {
+    this.take()
+    this.#round += 1
+    if (this.#round % sweepEvery === 0) await this.#sweep()
   }
 
-  const take = (): void => {
-    for (const runtime of runtimes) {
-      const news = runtime.news?.()
-      if (news === undefined) continue
-      for (const container of news.containers) {
-        remember(container)
-        if (container.pid > 0) continue
-        for (const one of index.withId(container.id)) {
-          if (one.firstPid === container.firstPid) stop(one)
-        }
-      }
-      if (news.missed) void refresh()
-    }
-  }
-
-  const ask = async (slot: SlotFacts): Promise<void> => {
-    const verdict = readCgroupName(slot.cgroupName, slot.cgroupParent)
-    // Without a unified hierarchy no name tells which one to ask for.
-    if (verdict.kind === 'other') return slot.cgroupId > 1n ? undefined : refresh()
-    const found = await Promise.all(
-      runtimes.map((runtime) => askOne(runtime, () => runtime.byId(verdict.id), undefined))
-    )
-    for (const container of mergeAnswers(found.filter((one) => one !== undefined))) {
-      remember(container)
-    }
-  }
-
-  /** The end of a container whose folder is kept is told by nobody. */
-  const sweep = async (read: boolean): Promise<void> => {
-    for (const [at, container] of index.all().entries()) {
-      if (isClosed()) return
+  /** Finds containers that ended. Nothing reports that if a runtime keeps the container's folder. */
+  async #sweep(): Promise<void> {
+    const isRead = this.#round % (sweepEvery * readEvery) === 0
+    for (const [at, container] of this.#index.all().entries()) {
+      if (this.#closed) return
       if (at % sweptAtOnce === sweptAtOnce - 1) await setImmediate()
       const { pid, mntns } = container
       if (pid === 0 || mntns === undefined) continue
-      if (read ? mntnsOf(pid) !== mntns : !isThere(pid)) stop(container)
-    }
-  }
-
-  const appeared = (): void => {
-    for (const listener of beginners) listener()
-    take()
-  }
-  for (const runtime of runtimes) {
-    if (runtime.follow?.(appeared) !== false) continue
-    logger.warn(
-      { runtime: runtime.name },
-      `the state folders of ${runtime.name} cannot be followed (the addon is missing, or inotify has no room: fs.inotify.max_user_instances): what ends within milliseconds has no name`
-    )
-  }
-  let round = 0
-  const sweeping = setInterval(() => {
-    take()
-    round += 1
-    if (round % sweepEvery === 0) void sweep(round % (sweepEvery * readEvery) === 0)
-  }, takeEveryMs)
-  sweeping.unref()
-
-  return {
-    refresh,
-    take,
-    ask,
-    find: (slot) => index.find(slot),
-    all: () => index.all(),
-    versions: async () => {
-      const told = await Promise.all(
-        runtimes.map(async (runtime) => ({
-          name: runtime.name,
-          version: await runtime.version().catch(() => '')
-        }))
-      )
-      return told.filter(({ version }) => version !== '')
-    },
-    onAppear: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    onChange: (listener) => {
-      followers.add(listener)
-      return () => followers.delete(listener)
-    },
-    onBegin: (listener) => {
-      beginners.add(listener)
-      for (const runtime of runtimes) runtime.tell?.(true)
-      return () => {
-        beginners.delete(listener)
-        if (beginners.size === 0) for (const runtime of runtimes) runtime.tell?.(false)
-      }
-    },
-    close: () => {
-      lifecycle.closed = true
-      clearInterval(sweeping)
-      for (const runtime of runtimes) runtime.close?.()
+      if (isRead ? mntnsOf(pid) !== mntns : !isThere(pid)) this.#stop(container)
     }
   }
 }

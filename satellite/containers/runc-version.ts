@@ -3,10 +3,10 @@ import { promisify } from 'node:util'
 import { compareVersions } from '../../src/lib/version-order.js'
 import { hostRuncs, hostVersionText } from './host-runc.js'
 
-/** What runc says of itself; empty where it is not known. */
+/** The output of `runc --version`; empty where it is not known. */
 export interface RuncVersion {
   version: string
-  /** The libseccomp that it was built with or loads. */
+  /** The libseccomp that runc was built with or loads. */
   libseccomp: string
 }
 
@@ -18,7 +18,7 @@ export function parseRuncVersion(text: string): RuncVersion {
   }
 }
 
-/** What all of them can do: of several versions the oldest; unknown when one of them is. */
+/** The oldest of several versions, since every runc has its features; unknown if one of them is unknown. */
 export function oldestOf(all: readonly RuncVersion[]): RuncVersion {
   const oldest = (versions: readonly string[]): string =>
     versions.includes('') ? '' : ([...versions].sort(compareVersions)[0] ?? '')
@@ -28,7 +28,7 @@ export function oldestOf(all: readonly RuncVersion[]): RuncVersion {
   }
 }
 
-async function ask(): Promise<RuncVersion> {
+async function read(): Promise<RuncVersion> {
   const own = await promisify(execFile)('runc', ['--version'], { timeout: 5000 }).catch(
     () => undefined
   )
@@ -37,25 +37,25 @@ async function ask(): Promise<RuncVersion> {
   return oldestOf(texts.map(parseRuncVersion))
 }
 
-let asking: Promise<RuncVersion> | undefined
+let reading: Promise<RuncVersion> | undefined
 
 /**
- * Asks runc: the one in PATH, else (a satellite in a pod has none) those that the node's container managers
- * start. Who asks meanwhile shares the answer.
+ * Reads the version of runc: of the one in PATH, otherwise (a satellite in a pod has none) of those that the node's
+ * container managers start. Calls during a read share its result.
  */
-export function runcSays(): Promise<RuncVersion> {
-  asking ??= ask().finally(() => {
-    asking = undefined
+export function readRuncVersion(): Promise<RuncVersion> {
+  reading ??= read().finally(() => {
+    reading = undefined
   })
-  return asking
+  return reading
 }
 
-/** Runtimes that start runc unless they are told otherwise. */
+/** Runtimes that start runc by default. */
 const callers = new Set(['containerd', 'docker'])
 const ociRuntimes = new Set(['runc', 'crun'])
 
-/** The node's runtimes, and runc without a version where only those answer that start it. */
-export function namingRunc(
+/** Adds runc without a version if only runtimes that start it reported a version. */
+export function withUnversionedRunc(
   runtimes: readonly { name: string; version: string }[]
 ): { name: string; version: string }[] {
   const isSilent =

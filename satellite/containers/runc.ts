@@ -4,35 +4,36 @@ import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
 import { mntnsOf, startTimeOf } from './processes.js'
-import { runcSays } from './runc-version.js'
-import type { Container, ContainerRuntime, RuntimeNews } from './runtime.js'
+import { readRuncVersion } from './runc-version.js'
+import type { Container, ContainerRuntime, RuntimeChanges } from './runtime.js'
 
-/** Where runc and its callers keep state: runc alone, docker, containerd per namespace. */
+/** The state folders of runc itself, of docker, and of containerd (one folder per namespace). */
 export const defaultRuncRoots = [
   '/run/runc',
   '/run/docker/runtime-runc/moby',
   '/run/containerd/runc'
 ] as const
 
-/** Profiles whose text was told once; the native side forgets earlier than this. */
+/** Profiles whose text was reported once; the native side forgets earlier. */
 const profilesAtMost = 256
 
-/** What was read of one state file, as long as that file stays the same. */
-interface Remembered {
+/** What was read of a state file, while the file does not change. */
+interface ReadState {
   state: Pick<RuncStateText, 'stamp' | 'pid' | 'startTime'>
-  /** Without what the process alone can tell. */
+  /** Without the facts of its process. */
   container: Container
-  /** Its own program runs: neither that nor its mount namespace changes any more. */
+  /** Set when its own program runs: then its mount namespace does not change any more. */
   started: Container | undefined
 }
 
 /**
- * libcontainer's `labels`: a list of KEY=VALUE, the annotations first and the bundle last. The last of a key counts: the
- * container's author may have an annotation `bundle`.
+ * Parses libcontainer's `labels`: a list of KEY=VALUE, the annotations first and the bundle last. The last entry of a
+ * key counts, because the container's author may set an annotation `bundle`.
  */
 function labelsOf(text: string): Record<string, string> {
   const labels: Record<string, string> = {}
@@ -44,17 +45,17 @@ function labelsOf(text: string): Record<string, string> {
   return labels
 }
 
-/** containerd's own place for bundles (its runtime v2), with its namespace: wherever runc keeps its state. */
+/** containerd's folder for bundles (runtime v2) with its namespace, wherever runc keeps its state. */
 const containerdBundle = /\/io\.containerd\.runtime\.v2\.task\/([^/]+)\/[^/]+$/
 
-/** Who called runc, by the bundle where the root does not tell. */
+/** Returns the runtime that called runc, by the bundle if the root does not show it. */
 function callerOf(runtime: string, bundle: string | undefined): string {
   const [, namespace] = containerdBundle.exec(bundle ?? '') ?? []
   if (runtime !== 'runc' || namespace === undefined) return runtime
   return namespace === 'moby' ? 'docker' : 'containerd'
 }
 
-/** Of the texts that came last: most containers of a node have the same. */
+/** The last result: most containers of a node have the same texts. */
 let lastPowers = { bounding: '', masked: '', all: false }
 
 function isPrivileged({ bounding, masked }: RuncStateText): boolean {
@@ -77,7 +78,7 @@ function toContainer(
   const image = imageOf(labels)
   const pod = podOf(labels)
   const { cgroup, cgroupId } = state
-  // One by one: V8 keeps what is copied together as a table, five times as large, and there are thousands.
+  // One by one: V8 stores objects made by copying as hash tables, which take five times the memory.
   const container: Container = {
     id,
     runtime: callerOf(runtime, bundle),
@@ -99,13 +100,13 @@ function toContainer(
   return container
 }
 
-/** The container as its process is now. */
-function asOfNow(known: Remembered, folder: string): Container {
+/** Returns the container with the current facts of its process. */
+function withProcess(known: ReadState, folder: string): Container {
   const { state, container } = known
   if (startTimeOf(state.pid) !== state.startTime) return container
   if (known.started !== undefined) return known.started
   const mntns = mntnsOf(state.pid)
-  // The fifo is there from `runc create` to `runc start`.
+  // The fifo exists from `runc create` to `runc start`.
   const status = existsSync(join(folder, 'exec.fifo')) ? 'created' : 'running'
   const alive: Container = { ...container, pid: state.pid, status }
   if (mntns !== undefined) alive.mntns = mntns
@@ -113,56 +114,68 @@ function asOfNow(known: Remembered, folder: string): Container {
   return alive
 }
 
-/** Makes containers of state texts, each content of a file once. */
-function createReader(runtimeOf: (root: string) => string) {
-  const remembered = new Map<string, Remembered>()
-  const profiles = new Map<number, LinuxSeccomp | undefined>()
-  const profileOf = (state: RuncStateText): LinuxSeccomp | undefined => {
-    const { seccompNumber: number, seccomp: text } = state
-    if (text !== undefined) profiles.set(number, seccompOf(parseRecord(text)))
-    for (const oldest of profiles.keys()) {
-      if (profiles.size <= profilesAtMost) break
-      profiles.delete(oldest)
-    }
-    return profiles.get(number)
+/** StateReader makes containers of state texts; each content of a file is parsed once. */
+class StateReader {
+  readonly #runtimeOf: (root: string) => string
+  readonly #states = new Map<string, ReadState>()
+  readonly #profiles = new Map<number, LinuxSeccomp | undefined>()
+
+  constructor(runtimeOf: (root: string) => string) {
+    this.#runtimeOf = runtimeOf
   }
-  return {
-    /** Of the text that was read last; undefined when none was. */
-    stampOf: (folder: string): string | undefined => remembered.get(folder)?.state.stamp,
-    /** Of the text that was read last, as its process is now. */
-    again(folder: string): Container | undefined {
-      const known = remembered.get(folder)
-      return known === undefined ? undefined : asOfNow(known, folder)
-    },
-    /** As its process is now; of one that is `gone` no process is looked for. */
-    take(root: string, folder: string, state: RuncStateText, gone = false): Container {
-      // Before anything else: a text comes once.
-      const seccomp = profileOf(state)
-      let known = remembered.get(folder)
-      if (known?.state.stamp !== state.stamp) {
-        const container = toContainer(runtimeOf(root), folder, state, seccomp)
-        // Its texts are in the container now.
-        const { stamp, pid, startTime } = state
-        known = { state: { stamp, pid, startTime }, container, started: undefined }
-        remembered.set(folder, known)
-      }
-      return gone ? known.container : asOfNow(known, folder)
-    },
-    knows: (folder: string): boolean => remembered.has(folder),
-    /** @returns what it was, without a process. */
-    forget(folder: string): Container | undefined {
-      const known = remembered.get(folder)
-      remembered.delete(folder)
-      return known?.container
-    },
-    /** Forgets every container whose folder is gone. */
-    keepOnly(folders: ReadonlySet<string>): void {
-      for (const folder of remembered.keys()) if (!folders.has(folder)) remembered.delete(folder)
+
+  knows(folder: string): boolean {
+    return this.#states.has(folder)
+  }
+
+  /** The stamp of the text that was read last; undefined if none was. */
+  stampOf(folder: string): string | undefined {
+    return this.#states.get(folder)?.state.stamp
+  }
+
+  /** The container of the text that was read last, with the current facts of its process. */
+  again(folder: string): Container | undefined {
+    const known = this.#states.get(folder)
+    return known === undefined ? undefined : withProcess(known, folder)
+  }
+
+  /** The container of a text, with the current facts of its process; without them if its folder is gone. */
+  take(root: string, folder: string, state: RuncStateText, gone = false): Container {
+    // First, because the native side reports the text of a profile only once.
+    const seccomp = this.#profileOf(state)
+    let known = this.#states.get(folder)
+    if (known?.state.stamp !== state.stamp) {
+      const container = toContainer(this.#runtimeOf(root), folder, state, seccomp)
+      // The texts are in the container now.
+      const { stamp, pid, startTime } = state
+      known = { state: { stamp, pid, startTime }, container, started: undefined }
+      this.#states.set(folder, known)
     }
+    return gone ? known.container : withProcess(known, folder)
+  }
+
+  /** Forgets a container and returns it without a process. */
+  forget(folder: string): Container | undefined {
+    const known = this.#states.get(folder)
+    this.#states.delete(folder)
+    return known?.container
+  }
+
+  /** Forgets every container whose folder is gone. */
+  keepOnly(folders: ReadonlySet<string>): void {
+    for (const folder of this.#states.keys()) {
+      if (!folders.has(folder)) this.#states.delete(folder)
+    }
+  }
+
+  #profileOf({ seccompNumber, seccomp }: RuncStateText): LinuxSeccomp | undefined {
+    if (seccomp !== undefined) this.#profiles.set(seccompNumber, seccompOf(parseRecord(seccomp)))
+    dropOldest(this.#profiles, profilesAtMost)
+    return this.#profiles.get(seccompNumber)
   }
 }
 
-/** The ids below a root; a folder without state.json is looked into once (containerd's namespaces). */
+/** Returns the ids below a root; a folder without state.json is read one level deeper (containerd's namespaces). */
 async function idsBelow(
   root: string,
   deep: boolean,
@@ -184,19 +197,19 @@ async function idsBelow(
   return found
 }
 
-/** So many state files are read at a time: the rest of the program has its turn in between. */
+/** Other work gets its turn after so many state files. */
 const readAtOnce = 32
 
 /**
- * Containers of runc, whoever called it, from its state folders.
- * @param roots what `runc --root` was given; defaults are in {@link defaultRuncRoots}.
+ * Returns runc as a runtime: containers from its state folders, also those of other runtimes that call runc.
+ * @param roots values of `runc --root`; defaults are in {@link defaultRuncRoots}.
  */
 export function runcRuntime(roots: readonly string[] = defaultRuncRoots): ContainerRuntime {
   const runtimeOf = (root: string): string => {
     if (root.startsWith('/run/docker/') || root.endsWith('/moby')) return 'docker'
     return root.startsWith('/run/containerd/') ? 'containerd' : 'runc'
   }
-  const reader = createReader(runtimeOf)
+  const reader = new StateReader(runtimeOf)
   const watch = openStateWatch(roots)
   const read = (root: string, id: string): Container | undefined => {
     const folder = join(root, id)
@@ -204,11 +217,13 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     if (state === true) return reader.again(folder)
     return state === undefined ? undefined : reader.take(root, folder, state)
   }
-  /** Folders in the roots that hold containers' folders, as far as they were looked at. */
+  /** Folders in the roots that contain folders of containers, as far as they were read. */
   const namespaces = new Set<string>()
   const list = async (): Promise<Container[]> => {
     namespaces.clear()
-    const below = roots.map((root) => idsBelow(root, true, reader.knows, namespaces))
+    const below = roots.map((root) =>
+      idsBelow(root, true, (folder) => reader.knows(folder), namespaces)
+    )
     const ids = (await Promise.all(below)).flat()
     reader.keepOnly(new Set(ids.map(({ root, id }) => join(root, id))))
     const found: Container[] = []
@@ -227,7 +242,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     }
     return undefined
   }
-  const news = (): RuntimeNews => {
+  const takeChanges = (): RuntimeChanges => {
     const { missed, news: folders } = watch.take()
     const containers: Container[] = []
     for (const { root, folder, gone, state } of folders) {
@@ -241,11 +256,11 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
   return {
     name: 'runc',
     list,
-    news,
-    follow: (appeared) => watch.start(appeared),
-    tell: (wanted) => watch.notify(wanted),
+    takeChanges,
+    follow: (onCreate) => watch.start(onCreate),
+    notifyCreation: (wanted) => watch.notify(wanted),
     byId: (id) => Promise.resolve(find(id)),
-    version: async () => (await runcSays()).version,
+    version: async () => (await readRuncVersion()).version,
     close: () => watch.close()
   }
 }

@@ -9,20 +9,20 @@ export interface PodRef {
 /** One container as its runtime describes it. */
 export interface Container {
   id: string
-  /** runc, crun, containerd, docker, podman; 'unknown' when only the kernel's cgroup name told of it. */
+  /** runc, crun, containerd, docker, podman; 'unknown' if only its cgroup's name is known. */
   runtime: string
   /** The pod's container name, else the runtime's name for it, else the id. */
   name: string
   image?: string
   /** Thread group id of its first process in this pid namespace; 0 when it has ended. */
   pid: number
-  /** The same, kept after the end: with its mount namespace it tells runs apart where cgroups do not. */
+  /** The same, kept after the end: with the mount namespace it distinguishes runs if cgroups do not. */
   firstPid?: number
   /** Inode number of its mount namespace, while it lives. */
   mntns?: number
   /** Inode number of its cgroup in the unified hierarchy, kept after the end. */
   cgroupId?: bigint
-  /** Folder of that cgroup, where the runtime tells it. */
+  /** Folder of that cgroup, if the runtime reports it. */
   cgroupFolder?: string | undefined
   status: 'created' | 'running' | 'stopped'
   /** Labels and annotations together, as the runtime gives them. */
@@ -35,25 +35,25 @@ export interface Container {
   bundle?: string
 }
 
-/** What a runtime's folders told by themselves. */
-export interface RuntimeNews {
-  /** As they are now, or were: without a process when they are gone. */
+/** Changes that a runtime's folders reported. */
+export interface RuntimeChanges {
+  /** As they are now; without a process if they are gone. */
   containers: Container[]
-  /** There was more: only a listing knows. */
+  /** There were more changes: all containers have to be listed. */
   missed: boolean
 }
 
-/** A place that knows containers. Absence of the runtime is no error: it lists nothing. */
+/** A source of containers. If the runtime does not exist, it lists nothing; that is no error. */
 export interface ContainerRuntime {
   readonly name: string
   list(): Promise<Container[]>
   byId(id: string): Promise<Container | undefined>
-  /** Empty when it cannot be told. */
+  /** Empty if it is not known. */
   version(): Promise<string>
-  /** Begins to collect news; false where that cannot be. `appeared`: a container is being made, while `tell(true)`. */
-  follow?(appeared: () => void): boolean
-  tell?(wanted: boolean): void
-  /** What came since the last call; costs nothing when nothing did. */
-  news?(): RuntimeNews
+  /** Starts to collect changes; false if that does not work. Calls `onCreate` for each new container after `notifyCreation(true)`. */
+  follow?(onCreate: () => void): boolean
+  notifyCreation?(wanted: boolean): void
+  /** Changes since the last call; cheap if there are none. */
+  takeChanges?(): RuntimeChanges
   close?(): void
 }

@@ -4,9 +4,9 @@ import { canonicalJson } from '../../src/lib/canonical.js'
 import { digestOf } from '../../src/lib/digest.js'
 
 /**
- * With the zeros that Go leaves out: `valueTwo` has `omitempty` in runtime-spec's LinuxSeccompArg, so
- * containerd (for CRI and ctr), podman and CRI-O write a container's configuration without them, and
- * renderings always have them where they count (argument-rules.ts).
+ * Adds the zeros that Go leaves out: `valueTwo` has `omitempty` in runtime-spec's LinuxSeccompArg, so containerd (for
+ * CRI and ctr), podman and CRI-O write a container's configuration without them. Renderings always have them where
+ * they matter (argument-rules.ts).
  */
 function withZeros(seccomp: LinuxSeccomp): LinuxSeccomp {
   if (seccomp.syscalls === undefined) return seccomp
@@ -24,14 +24,23 @@ function withZeros(seccomp: LinuxSeccomp): LinuxSeccomp {
 }
 
 /**
- * Digest of a profile's canonical form, as revisions are named; empty for what no revision can be. Equal
- * profiles of containers are one object (oci-config.ts).
+ * Returns the digest of a profile's canonical form, which is a revision's name; empty for a profile that cannot be a
+ * revision. Equal profiles of containers are one object (oci-config.ts).
  */
 export const digestOfSeccomp = oncePer((seccomp: LinuxSeccomp): string => {
   try {
     return digestOf(canonicalJson(withZeros(seccomp)))
   } catch {
-    // Numbers that JSON cannot carry exactly, or no profile at all: no revision is like that.
+    // Numbers that JSON cannot represent exactly, or not a profile: no revision is like that.
     return ''
   }
 })
+
+/**
+ * Digest of the held revision that a container's profile is; empty if it is none of them. The runtime copies
+ * a revision's JSON into the container's configuration: an equal value has an equal digest.
+ */
+export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
+  const digest = seccomp === undefined ? '' : digestOfSeccomp(seccomp)
+  return held.has(digest) ? digest : ''
+}

@@ -2,7 +2,7 @@ import type { SeccompAction } from '../../src/api/seccomp-profile.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
 
-/** Audit record types (linux/audit.h): what seccomp did, and the arguments of the same call. */
+/** Audit record types (linux/audit.h): the action of a seccomp filter, and the arguments of the same call. */
 export const auditSeccomp = 1326
 export const auditSyscall = 1300
 
@@ -22,9 +22,9 @@ const actionOfCode: Record<number, SeccompAction> = {
   0x7ffc0000: 'SCMP_ACT_LOG'
 }
 
-/** One refused or logged call as the audit log tells of it. */
+/** One denied or logged call as the audit log has it. */
 export interface AuditedCall {
-  /** Joins a record with that of its arguments. */
+  /** The record of the call's arguments has the same serial. */
   serial: string
   pid: number
   comm: string
@@ -43,7 +43,7 @@ function fieldsOf(text: string): Map<string, string> {
   return fields
 }
 
-/** In quotes, else in hexadecimal: what holds a blank, a quote or a control character (audit_log_untrustedstring). */
+/** Decodes a name: in quotes, or in hexadecimal if it contains a blank, a quote or a control character (audit_log_untrustedstring). */
 function commOf(value: string): string {
   if (value.startsWith('"')) return value.slice(1, -1)
   return /^([0-9A-F]{2})+$/.test(value) ? Buffer.from(value, 'hex').toString('latin1') : value
@@ -55,7 +55,7 @@ function stampOf(text: string): { serial: string; at: number } | undefined {
   return { serial: `${seconds}:${serial}`, at: Math.round(Number(seconds) * 1000) }
 }
 
-/** Reads the text of a seccomp record; undefined when it is of another shape. */
+/** Parses a seccomp record; undefined if the text has another shape. */
 export function parseSeccompRecord(text: string): AuditedCall | undefined {
   const stamp = stampOf(text)
   const fields = fieldsOf(text)
@@ -70,7 +70,7 @@ export function parseSeccompRecord(text: string): AuditedCall | undefined {
   return { ...stamp, pid, comm: commOf(fields.get('comm') ?? ''), abi: own, syscall, action }
 }
 
-/** The arguments in the text of a syscall record, and which call they belong to. They appear where auditing of calls is on. */
+/** Parses a syscall record: the arguments, and the serial of their call. Such records exist if auditing of syscalls is on. */
 export function parseArgumentsRecord(
   text: string
 ): { serial: string; arguments: string } | undefined {

@@ -1,106 +1,234 @@
-import type { DenialDetail as KernelDetail, Recorder, Slot } from '../../native/types.js'
+import type { DenialDetail, Recorder, Slot } from '../../native/types.js'
 import type { AbiCounts, Condition, SyscallCount } from '../../src/api/gen/hub.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Abi } from '../../src/syscalls/abi.js'
-import { deniedOf, type Denial } from '../../src/seccomp/filter/denied.js'
-import { probedNames } from '../../src/seccomp/policy/probes.js'
+import { deniedOf } from '../../src/seccomp/filter/denied.js'
 import type { SyscallCounts } from '../../src/syscalls/syscall-set.js'
-import { syscallName } from '../../src/syscalls/syscall-table.js'
-import type { CallVerdict } from '../../src/seccomp/filter/verdict.js'
-import { abiOf } from '../lib/abi-of.js'
-import type { AuditedCalls } from './audited-calls.js'
 import type { Container } from '../containers/runtime.js'
-import { pacedGrowth } from '../lib/paced-growth.js'
-import { keyOf } from '../recorder/slots/tracked.js'
+import { ReportPace } from '../lib/report-pace.js'
+import { slotKey } from '../lib/slot-key.js'
+import type { AuditedCalls } from './audited-calls.js'
+import {
+  deniedByArguments,
+  type DetailedDenial,
+  detailKey,
+  isMismatch,
+  type KernelDetails,
+  toSyscallCount,
+  verdictOn
+} from './denial-details.js'
 import { createVerdictCache, type ProfileVerdicts } from './verdict-cache.js'
 
-const ENOSYS = 38
 /** Slots without a known profile of which notes are kept; they are named within seconds. */
 const mostEarly = 4096
+/** At most so many filter mismatches are in the node's status. */
+const mostConditions = 16
 
-/** What is refused in every slot, with what the kernel side and the audit log can tell of it. */
-export interface DenialWatch {
-  /** The container's configuration is known now: the kernel is told what its profile refuses. */
-  follow(slot: Slot, container: Container): void
-  /** Reads what the kernel side noted since; nothing where that is nothing. */
-  refresh(): void
-  /** Slots whose refused calls grew since this was asked last, however little: `index.generation`. */
-  more(): string[]
-  /** The next `more` gives every slot with refused calls: a hub that was restarted has to hear of them. */
-  fromBeginning(): void
-  /** Slots whose refused calls grew since they were given last, and it is time to say so: `index.generation`. */
-  grown(nowMs: number): string[]
-  /** Exact counts of what was refused, or let through and logged, per ABI and name. */
-  denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[]
-  /** False: nothing is known of the filter that the container has, if it has one. */
-  knows(container: Container): boolean
-  forget(slot: Slot): void
-  /** A refused call that succeeded: another filter is enforced than the one that is configured. */
-  conditions(): Condition[]
+export interface DenialWatchOptions {
+  recorder: Pick<Recorder, 'watchDenials' | 'newDenials' | 'noted'>
+  machine: Abi
+  logger: Logger
+  timeOf: (monotonic: bigint) => string
+  /** The audit log, for denials that depend on arguments. */
+  audited?: AuditedCalls | undefined
 }
 
-interface Followed {
+/** A slot whose profile is known. */
+interface WatchedSlot {
   key: string
+  containerName: string
   profile: ProfileVerdicts
-  /** `abi name`, and where its arguments decide these too → newest from the kernel. */
-  details: Map<string, KernelDetail>
-  /** Refused calls, the expected ones left out. */
+  details: KernelDetails
+  /** Denied calls, without the expected ones. */
   total: number
-  /** What `more` saw last. */
-  told: number
-  growth: ReturnType<typeof pacedGrowth>
-  name: string
+  /** `total` at the last call of `grown`. */
+  seen: number
+  pace: ReportPace
 }
 
-function isExpected(denial: Denial, detail: KernelDetail | undefined): boolean {
-  if (denial.kind === 'expected') return true
-  // runc answers ENOSYS by itself for numbers above the highest one that a profile names.
-  return denial.kind === 'refused' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
+/** DenialWatch finds what is denied in every slot, with what the kernel side and the audit log noted about it. */
+export class DenialWatch {
+  readonly #options: DenialWatchOptions
+  readonly #verdicts: ReturnType<typeof createVerdictCache>
+  readonly #watched = new Map<string, WatchedSlot>()
+  /** Keys of the watched slots with denials. */
+  readonly #denying = new Set<string>()
+  /** Notes of slots whose profile is not known yet: the first calls of a program. */
+  readonly #early = new Map<string, KernelDetails>()
+  readonly #mismatches = new Map<string, Condition>()
+  #notesRead = -1
+
+  constructor(options: DenialWatchOptions) {
+    this.#options = options
+    this.#verdicts = createVerdictCache(options.machine)
+  }
+
+  /** Watches a slot from now on: its container's profile is known, and the kernel side gets what that denies. */
+  follow(slot: Slot, container: Container): void {
+    const key = slotKey(slot)
+    if (container.seccomp === undefined || this.#watched.has(key)) return
+    const profile = this.#verdicts(container.seccomp)
+    if (profile === undefined) return
+    const watched = this.#newSlot(key, profile, container)
+    this.#early.delete(key)
+    this.#watched.set(key, watched)
+    const { recorder } = this.#options
+    recorder.watchDenials(slot.index, slot.generation, profile.refused, profile.deciding)
+    this.#recount(watched)
+  }
+
+  /** Reads the kernel's notes since the last call; cheap if there are none. */
+  refresh(): void {
+    const { recorder, machine } = this.#options
+    const noted = recorder.noted()
+    if (noted === this.#notesRead) return
+    this.#notesRead = noted
+    const changed = new Set<WatchedSlot>()
+    for (const detail of recorder.newDenials()) {
+      const key = slotKey(detail)
+      const watched = this.#watched.get(key)
+      const details = watched?.details ?? this.#early.get(key) ?? new Map<string, DenialDetail>()
+      details.set(detailKey(detail, machine), detail)
+      if (watched !== undefined) changed.add(watched)
+      else this.#keepEarly(key, details)
+    }
+    for (const watched of changed) this.#recount(watched)
+  }
+
+  /** Keys of the slots with more denials than at the last call. */
+  grown(): string[] {
+    return this.#totals().flatMap(([watched, total]) => {
+      if (total <= watched.seen) return []
+      watched.seen = total
+      return [watched.key]
+    })
+  }
+
+  /** Makes the next `grown` return every slot with denials: a restarted hub has to get all of them. */
+  restart(): void {
+    for (const watched of this.#watched.values()) watched.seen = 0
+  }
+
+  /** Keys of the slots with more denials than were returned by this before, if it is time to report them. */
+  dueForReport(nowMs: number): string[] {
+    return this.#totals().flatMap(([watched, total]) =>
+      watched.pace.isDue(total, nowMs) ? [watched.key] : []
+    )
+  }
+
+  /** Exact counts of what was denied, or allowed and logged, per ABI and name. */
+  denied(slot: Slot, abis: readonly AbiCounts[], container: Container): SyscallCount[] {
+    if (container.seccomp === undefined) return []
+    const profile = this.#verdicts(container.seccomp)
+    if (profile === undefined) return []
+    const { machine, timeOf, audited } = this.#options
+    const counts = countsNotAllowed(abis, profile.of)
+    if (counts === undefined) return audited?.join(slot, [], profile.of) ?? []
+    const key = slotKey(slot)
+    // A slot that ended before it could be watched has only its early notes.
+    const watched = this.#watched.get(key) ?? this.#newSlot(key, profile, container)
+    const byNumber = deniedOf(counts, profile.of).map(
+      (denial): DetailedDenial => ({
+        denial,
+        detail: watched.details.get(`${denial.abi} ${denial.syscall}`)
+      })
+    )
+    const byArguments = deniedByArguments(watched.details, watched.profile, machine)
+    const all = [...byNumber, ...byArguments].map((detailed) => {
+      if (isMismatch(detailed)) this.#reportMismatch(watched, detailed)
+      return toSyscallCount(detailed, watched.profile, timeOf)
+    })
+    return audited?.join(slot, all, profile.of) ?? all
+  }
+
+  /** False if nothing is known of the container's filter, if it has one. */
+  knowsFilter({ seccomp }: Container): boolean {
+    return seccomp !== undefined && this.#verdicts(seccomp) !== undefined
+  }
+
+  forget(slot: Slot): void {
+    const key = slotKey(slot)
+    this.#early.delete(key)
+    this.#watched.delete(key)
+    this.#denying.delete(key)
+    this.#options.audited?.forget(slot)
+  }
+
+  /** Denied calls that succeeded: another filter is in force than the configured one. */
+  conditions(): Condition[] {
+    return [...this.#mismatches.values()].slice(0, mostConditions)
+  }
+
+  #newSlot(key: string, profile: ProfileVerdicts, container: Container): WatchedSlot {
+    return {
+      key,
+      containerName: container.name,
+      profile,
+      details: this.#early.get(key) ?? new Map<string, DenialDetail>(),
+      total: 0,
+      seen: 0,
+      pace: new ReportPace()
+    }
+  }
+
+  /** Notes from before the profile was known include calls that it does not deny: they are not counted. */
+  #recount(watched: WatchedSlot): void {
+    let total = 0
+    for (const detail of watched.details.values()) {
+      const { kind } = verdictOn(detail, watched.profile, this.#options.machine)
+      if (kind === 'refused' || kind === 'logged') total += detail.count
+    }
+    watched.total = total
+    if (total > 0) this.#denying.add(watched.key)
+  }
+
+  /** Bounded: nothing reports the end of a slot that comes and goes between two scans. */
+  #keepEarly(key: string, details: KernelDetails): void {
+    this.#early.set(key, details)
+    dropOldest(this.#early, mostEarly)
+  }
+
+  /** The slots with any denials, and how many. */
+  #totals(): [WatchedSlot, number][] {
+    const audited = this.#options.audited?.totals() ?? new Map<string, number>()
+    if (this.#denying.size + audited.size === 0) return []
+    return [...new Set([...this.#denying, ...audited.keys()])].flatMap((key) => {
+      const watched = this.#watched.get(key)
+      return watched === undefined ? [] : [[watched, watched.total + (audited.get(key) ?? 0)]]
+    })
+  }
+
+  #reportMismatch({ containerName }: WatchedSlot, { denial, detail }: DetailedDenial): void {
+    const { syscall, abi, action } = denial
+    const key = `${containerName} ${abi} ${syscall}`
+    if (this.#mismatches.has(key)) return
+    const times = detail?.succeeded ?? 0
+    const what = `${syscall} (${abi}) succeeded ${times} times in ${containerName}`
+    const message = `${what}, whose profile answers ${action}: another filter is in force`
+    const reason = 'FilterMismatch'
+    this.#mismatches.set(key, {
+      type: 'FiltersMatch',
+      status: 'False',
+      reason,
+      message,
+      lastTransitionTime: new Date().toISOString()
+    })
+    const container = containerName
+    this.#options.logger.error({ reason, container, syscall, abi, action, times }, message)
+  }
 }
 
-function errnoOf(
-  denial: Denial,
-  detail: KernelDetail | undefined,
-  profile: ProfileVerdicts
-): number {
-  if (denial.action !== 'SCMP_ACT_ERRNO') return 0
-  if (detail !== undefined && detail.result < 0) return -detail.result
-  // Of what a profile does not name a runtime may answer ENOSYS instead (above): that is not known.
-  return detail === undefined && profile.named.has(denial.syscall) ? (denial.errno ?? 0) : 0
-}
-
-/** Rules that overlap are answered by one of them: a call that came back otherwise was not refused by this one. */
-function isAnswer(verdict: CallVerdict, { abi, nr, result }: KernelDetail): boolean {
-  if (verdict.kind !== 'refused' && verdict.kind !== 'expected') return true
-  if (verdict.errno !== undefined) return result === -verdict.errno
-  // TRAP and KILL leave the number where the result is; x32's has its bit.
-  return result === nr || (abi === 'x32' && (result & 0xffff) === nr)
-}
-
-/** As the audit log has them: `?` for one that was not looked at. */
-function argumentsText(args: NonNullable<KernelDetail['arguments']>): string {
-  const last = args.findLastIndex((arg) => arg !== undefined)
-  return args
-    .slice(0, last + 1)
-    .map((arg) => (arg === undefined ? '?' : `0x${arg.toString(16)}`))
-    .join(' ')
-}
-
-/** A refusal that came back with success; LOG lets calls through, and errno 0 is a success on purpose. */
-function isMismatch(denial: Denial, detail: KernelDetail | undefined): boolean {
-  return denial.kind !== 'logged' && denial.errno !== 0 && (detail?.succeeded ?? 0) > 0
-}
-
-/** Of most containers nothing is refused, and nothing has to be made for them. */
+/** The counts of calls that the profile does not allow; undefined if there are none, as in most containers. */
 function countsNotAllowed(
   abis: readonly AbiCounts[],
   verdicts: ProfileVerdicts['of']
 ): SyscallCounts | undefined {
   let found: SyscallCounts | undefined
   for (const { abi, syscalls } of abis) {
-    // The names come of the tables: each ABI of them is one of Secco's.
+    // The names come from the tables, so each ABI is one of Secco's.
     const own = abi as Abi
-    // forEach: an iterator makes an object for each call.
+    // forEach: an iterator would allocate an object for each call.
     syscalls.forEach(({ name, count }) => {
       if (verdicts(own, name).kind === 'allowed') return
       found ??= {}
@@ -109,188 +237,4 @@ function countsNotAllowed(
     })
   }
   return found
-}
-
-export function createDenialWatch(options: {
-  recorder: Pick<Recorder, 'watchDenials' | 'newDenials' | 'noted'>
-  machine: Abi
-  logger: Logger
-  timeOf: (monotonic: bigint) => string
-  /** What the audit log told of a slot: refusals that depend on arguments. */
-  audited?: AuditedCalls
-}): DenialWatch {
-  const { recorder, machine, logger, timeOf, audited } = options
-  const followed = new Map<string, Followed>()
-  /** Those of them that the kernel side noted something of. */
-  const refusing = new Set<string>()
-  /** Noted of slots whose profile is not known yet: what a program asks first. As `details`. */
-  const early = new Map<string, Map<string, KernelDetail>>()
-  let notedThen = -1
-  const verdicts = createVerdictCache(machine)
-  const mismatches = new Map<string, Condition>()
-
-  function keyIn({ abi, nr, arguments: args }: KernelDetail): string {
-    const own = abiOf(abi, machine)
-    const name = `${own} ${syscallName(own, nr)}`
-    return args === undefined ? name : `${name} ${args.map(String).join()}`
-  }
-
-  /** What became of the calls that a note is about. */
-  function verdictOn(detail: KernelDetail, { of, byArguments }: ProfileVerdicts): CallVerdict {
-    const abi = abiOf(detail.abi, machine)
-    const name = syscallName(abi, detail.nr)
-    if (detail.arguments === undefined) return of(abi, name)
-    const verdict = byArguments.of(abi, name, detail.arguments)
-    return isAnswer(verdict, detail) ? verdict : { kind: 'allowed' }
-  }
-
-  /** Noted before the profile was known, calls are there too that it does not refuse. */
-  function count(one: Followed): void {
-    let total = 0
-    for (const detail of one.details.values()) {
-      const { kind } = verdictOn(detail, one.profile)
-      if (kind === 'refused' || kind === 'logged') total += detail.count
-    }
-    one.total = total
-    if (total > 0) refusing.add(one.key)
-  }
-
-  /** Of a slot that comes and goes between two looks nobody says that it is gone. */
-  function keepEarly(key: string, details: Map<string, KernelDetail>): void {
-    early.set(key, details)
-    const [oldest] = early.keys()
-    if (early.size > mostEarly && oldest !== undefined) early.delete(oldest)
-  }
-
-  function alarm(one: Followed, denial: Denial, succeeded: number): void {
-    const key = `${one.name} ${denial.abi} ${denial.syscall}`
-    if (mismatches.has(key)) return
-    const message = `${denial.syscall} (${denial.abi}) succeeded ${succeeded} times in ${one.name}, whose profile answers ${denial.action}: another filter is in force`
-    const lastTransitionTime = new Date().toISOString()
-    const status = 'False'
-    const reason = 'FilterMismatch'
-    mismatches.set(key, { type: 'FiltersMatch', status, reason, message, lastTransitionTime })
-    logger.error({ reason, syscall: denial.syscall, abi: denial.abi }, message)
-  }
-
-  /** Calls whose arguments decided: of one name, those that one action answered. */
-  function deniedByArguments(one: Followed): SyscallCount[] {
-    const found = new Map<string, { denial: Denial; newest: KernelDetail }>()
-    for (const detail of one.details.values()) {
-      if (detail.arguments === undefined) continue
-      const verdict = verdictOn(detail, one.profile)
-      if (verdict.kind === 'allowed' || verdict.kind === 'conditional') continue
-      const abi = abiOf(detail.abi, machine)
-      const syscall = syscallName(abi, detail.nr)
-      const key = `${abi} ${syscall} ${verdict.action}`
-      const before = found.get(key)
-      const count = detail.count + (before?.denial.count ?? 0)
-      const newest = before !== undefined && before.newest.at > detail.at ? before.newest : detail
-      found.set(key, { denial: { abi, syscall, ...verdict, count }, newest })
-    }
-    return [...found.values()].map(({ denial, newest }) => toCount(denial, one, newest))
-  }
-
-  function toCount(denial: Denial, one: Followed, detail: KernelDetail | undefined): SyscallCount {
-    const { abi, syscall, action, count } = denial
-    if (isMismatch(denial, detail)) alarm(one, denial, detail?.succeeded ?? 0)
-    const isSignal = denial.kind === 'refused' && action !== 'SCMP_ACT_ERRNO'
-    return {
-      name: syscall,
-      action,
-      count,
-      detail: {
-        abi,
-        errno: errnoOf(denial, detail, one.profile),
-        signal: isSignal ? 'SIGSYS' : '',
-        pid: detail?.pid ?? 0,
-        comm: detail?.comm ?? '',
-        at: detail === undefined ? '' : timeOf(detail.at),
-        expected: isExpected(denial, detail),
-        succeeded: denial.kind === 'logged' ? 0 : (detail?.succeeded ?? 0),
-        arguments: argumentsText(detail?.arguments ?? [])
-      }
-    }
-  }
-
-  /** Those with any refused calls, and how many. */
-  function growing(): [string, Followed, number][] {
-    const audits = audited?.totals() ?? new Map<string, number>()
-    if (refusing.size + audits.size === 0) return []
-    return [...new Set([...refusing, ...audits.keys()])].flatMap((key) => {
-      const one = followed.get(key)
-      return one === undefined ? [] : [[key, one, one.total + (audits.get(key) ?? 0)]]
-    })
-  }
-
-  return {
-    follow(slot, container) {
-      const key = keyOf(slot)
-      if (container.seccomp === undefined || followed.has(key)) return
-      const profile = verdicts(container.seccomp)
-      if (profile === undefined) return
-      const { name } = container
-      const details = early.get(key) ?? new Map<string, KernelDetail>()
-      early.delete(key)
-      const growth = pacedGrowth()
-      const one: Followed = { key, profile, details, total: 0, told: 0, growth, name }
-      followed.set(key, one)
-      recorder.watchDenials(slot.index, slot.generation, profile.refused, profile.deciding)
-      count(one)
-    },
-    refresh() {
-      const now = recorder.noted()
-      if (now === notedThen) return
-      notedThen = now
-      const grown = new Set<Followed>()
-      for (const detail of recorder.newDenials()) {
-        const key = keyOf(detail)
-        const one = followed.get(key)
-        const details = one?.details ?? early.get(key) ?? new Map<string, KernelDetail>()
-        details.set(keyIn(detail), detail)
-        if (one !== undefined) grown.add(one)
-        else keepEarly(key, details)
-      }
-      for (const one of grown) count(one)
-    },
-    more() {
-      return growing().flatMap(([key, one, total]) => {
-        if (total <= one.told) return []
-        one.told = total
-        return [key]
-      })
-    },
-    fromBeginning() {
-      for (const one of followed.values()) one.told = 0
-    },
-    grown: (nowMs) =>
-      growing().flatMap(([key, one, total]) => (one.growth.isDue(total, nowMs) ? [key] : [])),
-    denied(slot, abis, container) {
-      if (container.seccomp === undefined) return []
-      const profile = verdicts(container.seccomp)
-      if (profile === undefined) return []
-      const counts = countsNotAllowed(abis, profile.of)
-      if (counts === undefined) return audited?.join(slot, [], profile.of) ?? []
-      const key = keyOf(slot)
-      // Over before it could be followed, its first notes are all.
-      const details = early.get(key) ?? new Map<string, KernelDetail>()
-      const one = followed.get(key) ?? {
-        ...{ key, profile, details, total: 0, told: 0 },
-        ...{ growth: pacedGrowth(), name: container.name }
-      }
-      const byNumber = deniedOf(counts, profile.of).map((denial) =>
-        toCount(denial, one, one.details.get(`${denial.abi} ${denial.syscall}`))
-      )
-      const all = [...byNumber, ...deniedByArguments(one)]
-      return audited?.join(slot, all, profile.of) ?? all
-    },
-    knows: ({ seccomp }) => seccomp !== undefined && verdicts(seccomp) !== undefined,
-    forget: (slot) => {
-      early.delete(keyOf(slot))
-      followed.delete(keyOf(slot))
-      refusing.delete(keyOf(slot))
-      audited?.forget(slot)
-    },
-    conditions: () => [...mismatches.values()].slice(0, 16)
-  }
 }

@@ -1,5 +1,6 @@
 import type { AbiClass, Deciding } from '../../native/types.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import {
   type ArgumentVerdicts,
@@ -10,25 +11,25 @@ import { syscallName } from '../../src/syscalls/syscall-table.js'
 import { type CallVerdicts, verdictsOf } from '../../src/seccomp/filter/verdict.js'
 import { abiClasses, abiOf } from '../lib/abi-of.js'
 
-/** What a profile says of every number, worked out once for all containers that run under it. */
+/** What a profile does with every syscall number, computed once for all containers that run under it. */
 export interface ProfileVerdicts {
   of: CallVerdicts
-  /** Numbers that it refuses or logs by number alone, as Recorder.watchDenials takes them. */
+  /** Numbers that are denied or logged whatever their arguments are, as Recorder.watchDenials takes them. */
   refused: Record<AbiClass, number[]>
-  /** Of the others: what becomes of a call by its arguments, and the numbers where these decide. */
+  /** CallVerdicts on the other calls by their arguments, and the numbers where arguments decide. */
   byArguments: ArgumentVerdicts
   deciding: Deciding
-  /** Names that it has rules for: what they are answered with is the profile's own word. */
+  /** Names that the profile has rules for: their errno comes from the profile. */
   named: ReadonlySet<string>
 }
 
 /** Numbers per class that the kernel side counts (native/shared/recorder.h). */
 const numbers: Record<AbiClass, number> = { native: 512, compat: 512, x32: 576 }
-/** A node runs few profiles, thousands of containers. */
+/** A node has few profiles and thousands of containers. */
 const mostProfiles = 256
 
-/** As many as there are numbers: whoever asks has the names from the tables. */
-function workedOutOnce(verdicts: CallVerdicts): CallVerdicts {
+/** Remembers each verdict. That is bounded: callers take the names from the syscall tables. */
+function cached(verdicts: CallVerdicts): CallVerdicts {
   const known = new Map<Abi, Map<string, ReturnType<CallVerdicts>>>()
   return (abi, name) => {
     const before = known.get(abi)?.get(name)
@@ -41,20 +42,20 @@ function workedOutOnce(verdicts: CallVerdicts): CallVerdicts {
   }
 }
 
-function refusedBy(verdicts: CallVerdicts, machine: Abi): Record<AbiClass, number[]> {
-  const refused: Record<AbiClass, number[]> = { native: [], compat: [], x32: [] }
+function deniedBy(verdicts: CallVerdicts, machine: Abi): Record<AbiClass, number[]> {
+  const denied: Record<AbiClass, number[]> = { native: [], compat: [], x32: [] }
   for (const kind of abiClasses) {
     const abi = abiOf(kind, machine)
     for (let nr = 0; nr < numbers[kind]; nr += 1) {
       const { kind: verdict } = verdicts(abi, syscallName(abi, nr))
-      if (verdict !== 'allowed' && verdict !== 'conditional') refused[kind].push(nr)
+      if (verdict !== 'allowed' && verdict !== 'conditional') denied[kind].push(nr)
     }
   }
-  return refused
+  return denied
 }
 
-/** What is let through and told of all the same: the kernel side then looks at every result. */
-function tellsOfPassed(seccomp: LinuxSeccomp): boolean {
+/** True if the profile reports calls that succeed (LOG, or errno 0): the kernel side then notes every result. */
+function reportsSuccess(seccomp: LinuxSeccomp): boolean {
   const { defaultAction: action, defaultErrnoRet: errnoRet } = seccomp
   return [{ action, errnoRet }, ...rulesOf(seccomp)].some(
     (one) =>
@@ -70,23 +71,23 @@ function decidingIn(seccomp: LinuxSeccomp, own: ArgumentVerdicts, machine: Abi):
       return asked === 0 ? [] : [{ abi: kind, nr, asked }]
     })
   })
-  return { calls, anyResult: tellsOfPassed(seccomp) }
+  return { calls, anyResult: reportsSuccess(seccomp) }
 }
 
-function work(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
+function compute(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefined {
   try {
-    const of = workedOutOnce(verdictsOf(seccomp, machine))
+    const of = cached(verdictsOf(seccomp, machine))
     const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
     const byArguments = argumentVerdictsOf(seccomp, machine)
     const deciding = decidingIn(seccomp, byArguments, machine)
-    return { of, refused: refusedBy(of, machine), byArguments, deciding, named }
+    return { of, refused: deniedBy(of, machine), byArguments, deciding, named }
   } catch {
-    // A configuration on disk that is no seccomp profile inside: no runtime made a filter of it.
+    // Not a seccomp profile inside: no runtime made a filter from it.
     return undefined
   }
 }
 
-/** Gives a profile's verdicts; the same text of a profile is worked out once. */
+/** Returns a function that computes a profile's verdicts, once for each text of a profile. */
 export function createVerdictCache(
   machine: Abi
 ): (seccomp: LinuxSeccomp) => ProfileVerdicts | undefined {
@@ -98,11 +99,10 @@ export function createVerdictCache(
     const text = JSON.stringify(seccomp)
     let found = byText.get(text)
     if (found === undefined) {
-      found = work(seccomp, machine)
+      found = compute(seccomp, machine)
       if (found === undefined) return undefined
       byText.set(text, found)
-      const [oldest] = byText.keys()
-      if (byText.size > mostProfiles && oldest !== undefined) byText.delete(oldest)
+      dropOldest(byText, mostProfiles)
     }
     byObject.set(seccomp, found)
     return found

@@ -1,69 +1,69 @@
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Container } from '../containers/runtime.js'
-import { containerRef } from '../recorder/slots/observation.js'
+import { containerRef } from '../containers/container-ref.js'
 import type { Declared } from './declared.js'
 import type { FilterCheck } from './filter-checks.js'
 
-/** What one look at a container finds beside its filters. */
-export interface Seen {
+/** What one reading of a container finds, apart from its filters. */
+export interface Reading {
   declared: Declared
   disk: { state: string; path: string } | undefined
   status: { mode: number; filters: number }
 }
 
-/** A container as the inspector follows it. Times are of performance.now(). */
-export interface Tracked {
+/** A container that the inspector follows. Times are of performance.now(). */
+export interface InspectedContainer {
   key: string
   container: Container
   startedAt: string
-  metAt: number
-  /** While it is young: when it is looked at next. */
-  lookAt: number
-  /** The revision's file that is to be on this node. */
+  seenAt: number
+  /** When a young container is read next. */
+  dueAt: number
+  /** The revision whose file should be on this node. */
   file: RevisionRef | undefined
-  /** Its own program runs. */
+  /** The container's own program runs. */
   begun: boolean
-  /** Filters of the process when they were last read; -1: they have to be. */
+  /** Number of filters when they were last read; -1: they have to be read. */
   readFilters: number
-  /** Reading them was tried once, with whatever success. */
+  /** The filters were read at least once, or could not be. */
   tried: boolean
   check: FilterCheck | undefined
-  /** What the last look found; undefined before the first. */
-  seen: Seen | undefined
-  /** The hub was told of it. */
-  told: boolean
+  /** The last reading; undefined before the first. */
+  read: Reading | undefined
+  /** The hub has its facts. */
+  reported: boolean
   facts: RunningContainer
 }
 
-/** One that is met now: nothing was looked at yet. */
-export function followed(
+/** Starts to follow a container; nothing of it has been read yet. */
+export function inspectedContainer(
   key: string,
   container: Container,
   startedAt: string,
   at: number
-): Tracked {
-  // One literal: V8 keeps what is copied together as a table, five times as large, and there are thousands.
+): InspectedContainer {
+  // One literal: V8 stores objects made by copying as hash tables, which take five times the memory.
   return {
     key,
     container,
     startedAt,
-    metAt: at,
-    lookAt: at,
+    seenAt: at,
+    dueAt: at,
     readFilters: -1,
     check: undefined,
     tried: false,
-    told: false,
+    reported: false,
     file: undefined,
-    seen: undefined,
+    read: undefined,
     begun: container.status === 'running',
     facts: undefined as unknown as RunningContainer
   }
 }
 
-/** What the hub is told of it. */
+/** The facts as the hub gets them. */
 export function factsOf(
-  one: Pick<Tracked, 'key' | 'container' | 'startedAt' | 'check' | 'begun' | 'tried'>,
-  { declared, disk, status }: Seen
+  one: Pick<InspectedContainer, 'key' | 'container' | 'startedAt' | 'check' | 'begun' | 'tried'>,
+  { declared, disk, status }: Reading
 ): RunningContainer {
   const { container, check } = one
   const read = check !== undefined && check.checked !== 'none' && status.mode === 2
@@ -86,7 +86,7 @@ export function factsOf(
     diskPath: disk?.path ?? '',
     mode: status.mode,
     filters: status.filters,
-    // Before the first look at its filter nothing is known of it but that there is one.
+    // Until the filter is read, it is only known that there is one.
     checked: read ? check.checked : status.mode === 2 && one.tried ? 'mode' : 'none',
     same: read && check.same,
     difference: read ? check.difference : '',

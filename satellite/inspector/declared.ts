@@ -7,12 +7,12 @@ import { oncePer } from '../../src/lib/once-per.js'
 import type { Container } from '../containers/runtime.js'
 import { digestOfSeccomp } from '../containers/seccomp-digest.js'
 
-/** What a container declares: by its OCI configuration, and by what the webhook noted on it. */
+/** What a container declares: in its OCI configuration, and in the webhook's annotation. */
 export interface Declared {
   kind: 'none' | 'runtime-default' | 'allow-all' | 'revision' | 'other'
   digest: string
   mode: '' | 'audit' | 'enforce'
-  /** The revision whose file is to be on this node; undefined when none is known. */
+  /** The revision whose file should be on this node; undefined if none is known. */
   file: RevisionRef | undefined
   assigned: Assigned | undefined
 }
@@ -55,7 +55,7 @@ export function declaredOf(
   }
   const { digest, kind, mode } = factsOf(seccomp)
   const files = known(digest)
-  // Profiles of equal content share a digest, and each has its own file: its pod's namespace goes first.
+  // Profiles with equal content share a digest, and each has its own file: the pod's namespace is preferred.
   const learned = container.labels[annotations.profile] ?? container.name
   const near = files.filter(({ namespace }) => namespace === container.pod?.namespace)
   const likely = [...near, ...files]

@@ -7,13 +7,13 @@ import { readPlainFileSync } from '../lib/plain-file.js'
 
 export type DiskState = 'ok' | 'missing' | 'changed'
 
-/** The files of revisions, looked at again only when they are other ones than before. */
+/** The files of revisions; each is read again only if it changed. */
 export interface DiskFiles {
-  /** What is below the seccomp root at a revision's path, as of now. */
-  look(revision: RevisionRef): { state: DiskState; path: string }
+  /** The state of a revision's file, as of now. */
+  read(revision: RevisionRef): { state: DiskState; path: string }
 }
 
-interface Seen {
+interface FileState {
   stamp: string
   state: DiskState
 }
@@ -21,11 +21,11 @@ interface Seen {
 const stampOf = ({ ino, mtimeMs, ctimeMs, size }: Stats): string =>
   `${ino} ${mtimeMs} ${ctimeMs} ${size}`
 
-/** `root`: the kubelet's seccomp folder. Reads one stat per look while nothing changes. */
+/** Costs one stat per call while a file does not change. @param root the kubelet's seccomp folder. */
 export function createDiskFiles(root: string): DiskFiles {
-  const seen = new Map<string, Seen>()
+  const seen = new Map<string, FileState>()
 
-  function read(path: string, digest: string): Seen {
+  function readState(path: string, digest: string): FileState {
     const before = seen.get(path)
     try {
       const { stat, bytes } = readPlainFileSync(path, (now) => before?.stamp === stampOf(now))
@@ -40,9 +40,9 @@ export function createDiskFiles(root: string): DiskFiles {
   }
 
   return {
-    look({ namespace, profile, digest }) {
+    read({ namespace, profile, digest }) {
       const path = revisionPath(namespace, profile, digest)
-      const now = read(join(root, path), digest)
+      const now = readState(join(root, path), digest)
       seen.set(path, now)
       return { state: now.state, path }
     }

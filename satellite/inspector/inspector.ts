@@ -1,16 +1,19 @@
 import { readKernelFilters } from '../../native/kernel-filters.js'
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
+import { Worker } from '../../src/lib/worker.js'
 import type { Abi } from '../../src/syscalls/abi.js'
-import { isThere, startTimeOf } from '../containers/processes.js'
+import { isThere } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
-import { factsOf, followed, type Tracked } from './container-facts.js'
+import { ContainerChanges } from './container-changes.js'
+import { factsOf, type InspectedContainer } from './container-facts.js'
 import { declaredOf } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
-import { createFilterChecks } from './filter-checks.js'
-import { createRegistryNews } from './registry-news.js'
-import { hasBegun, seccompStatusOf, timeOfTicks } from './process-facts.js'
+import { FilterChecks } from './filter-checks.js'
+import { InspectedSet } from './inspected-set.js'
+import { KnownRevisions } from './known-revisions.js'
+import { hasBegun, seccompStatusOf } from './process-facts.js'
 
 export interface InspectorOptions {
   registry: Pick<ContainerRegistry, 'all' | 'refresh' | 'onAppear' | 'onChange'>
@@ -20,276 +23,236 @@ export interface InspectorOptions {
   /** The machine's own ABI first. */
   abis: readonly Abi[]
   logger: Logger
-  /** Called after each look that found something new. */
+  /** Called after each scan that found something new. */
   onChange: (changed: readonly RunningContainer[], gone: readonly string[]) => void
-  /** Milliseconds between two looks at what is there (default 1000) and at everything again (default 120,000). */
-  lookMs?: number
+  /** Milliseconds between two scans of what changed (default 1000), and of everything (default 120,000). */
+  scanMs?: number
   rescanMs?: number
 }
 
-/** Every running container of the node: what it declares × what is on disk × what the kernel enforces. */
-export interface Inspector {
-  /** As of the last look; by key. */
-  list(): RunningContainer[]
-  /** Looks at everything now; resolves when the filters were compared too. */
-  scan(): Promise<void>
-  /** The key under which a container of the registry runs. */
-  keyOf(container: Container): string | undefined
-  close(): Promise<void>
-}
-
-/** So long after its start a container's state is looked at again and again: runtimes need a moment. */
+/** A young container is read again and again: runtimes need a moment to set it up. */
 const youngMs = 15_000
 /** A container that ends at once is not worth reading its filter. */
 const filterAfterMs = 250
-/** What ended within this time was never looked at: on a busy node that is most. */
+/** New containers are read after this time: on a busy node most have ended by then. */
 const newMs = 200
-/** Attempts are this far apart: each starts the helper. */
+/** Time between two readings of filters: each starts a helper process. */
 const filterPauseMs = 1000
 const diskEveryMs = 2000
-/** The end of a process is told by its runtime's folder; by nobody where that is kept. */
+/** The end of a process is reported by its runtime's state folder; a runtime that keeps the folder reports nothing. */
 const endsEveryMs = 10_000
-/** A young container is looked at again when it is twice as old, at least so far apart. */
+/** A young container is read again when it is twice as old, but not before this time. */
 const youngStepMs = 500
-/** One that was made and not started may begin at any time. */
-const madeStepMs = 2000
+/** A container that was created may be started at any time. */
+const createdStepMs = 2000
+
+/** Starts an inspector; `close` ends it. */
+export function startInspector(options: InspectorOptions): Inspector {
+  return new Inspector(options)
+}
 
 /**
- * Follows the registry: what appears is looked at at once and again while it is young, what ends when the
- * registry says so or its process is missing,
- * files when they change, and everything again from time to time. The kernel's filters are read once per
- * container and change of their number.
+ * Inspector follows every running container of the node: what it declares, what is on disk, and what the kernel
+ * enforces. It reads a container when the registry reports it and again while it is young, its end when the
+ * registry reports it or its process is gone, files when they change, and everything from time to time. The
+ * kernel's filters are read once per container, and again when their number changes.
  */
-export function startInspector(options: InspectorOptions): Inspector {
-  const { registry, logger } = options
-  const lookMs = options.lookMs ?? 1000
-  const rescanMs = options.rescanMs ?? 120_000
-  const tracked = new Map<string, Tracked>()
-  /** Containers of the registry by their objects: an object that changed is a container with news. */
-  const keys = new WeakMap<Container, string>()
-  const byPid = new Map<number, Tracked>()
-  const young = new Set<Tracked>()
-  /** Those with filters that were not read yet. */
-  const unread = new Set<Tracked>()
-  const disk = createDiskFiles(options.seccompRoot)
-  const checks = createFilterChecks(options.abis)
-  const known = new Map<string, RevisionRef[]>()
-  const state = {
-    closed: false,
-    rescannedAt: performance.now(),
-    diskAt: 0,
-    endsAt: 0,
-    filtersAt: 0,
-    silent: ''
-  }
-  const isClosed = (): boolean => state.closed
-  const now = (): number => performance.now()
+export class Inspector {
+  readonly #options: InspectorOptions
+  readonly #inspected = new InspectedSet()
+  readonly #changes: ContainerChanges
+  readonly #known = new KnownRevisions()
+  readonly #files: ReturnType<typeof createDiskFiles>
+  readonly #checks: FilterChecks
+  readonly #scans: Worker
+  readonly #unsubscribe: () => void
+  #closed = false
+  #all = false
+  #rescannedAt = performance.now()
+  #filesAt = 0
+  #endsAt = 0
+  #filtersAt = 0
+  /** The last reason why filters could not be read. */
+  #unreadable = ''
 
-  /** @returns whether there was one that was not known. */
-  function learnRevisions(): boolean {
-    let learned = false
-    for (const ref of options.holding()) {
-      const list = known.get(ref.digest) ?? []
-      const isNew = !list.some(
-        ({ namespace, profile }) => namespace === ref.namespace && profile === ref.profile
-      )
-      if (!isNew) continue
-      known.set(ref.digest, [...list, ref])
-      learned = true
-    }
-    return learned
-  }
-
-  /** The container's facts as of now; undefined when its process is gone. */
-  function inspect(one: Tracked): RunningContainer | undefined {
-    one.begun ||= hasBegun(one.container.pid)
-    const status = seccompStatusOf(one.container.pid)
-    if (status === undefined) return undefined
-    // What was read before is what is known until the next reading, a second later.
-    if (one.readFilters !== status.filters) one.readFilters = -1
-    if (status.mode === 2 && one.readFilters === -1) unread.add(one)
-    const declared = declaredOf(one.container, (digest) => known.get(digest) ?? [])
-    one.file = declared.file
-    const file = one.file === undefined ? undefined : disk.look(one.file)
-    one.seen = { declared, disk: file, status }
-    return factsOf(one, one.seen)
-  }
-
-  function meet(container: Container, at: number): Tracked | undefined {
-    const ticks = startTimeOf(container.pid)
-    if (ticks === undefined) return undefined
-    const key = `${container.id}@${ticks}`
-    keys.set(container, key)
-    const before = tracked.get(key)
-    if (before !== undefined) {
-      before.container = container
-      return before
-    }
-    const one = followed(key, container, timeOfTicks(ticks), at)
-    tracked.set(key, one)
-    byPid.set(container.pid, one)
-    young.add(one)
-    return one
-  }
-
-  function forget(one: Tracked): void {
-    tracked.delete(one.key)
-    if (byPid.get(one.container.pid) === one) byPid.delete(one.container.pid)
-    young.delete(one)
-    unread.delete(one)
-  }
-
-  /** The process' id may be another container's meanwhile. */
-  function metBefore({ id, firstPid }: Container): Tracked | undefined {
-    const before = byPid.get(firstPid ?? 0)
-    return before?.container.id === id ? before : undefined
-  }
-
-  const news = createRegistryNews<Tracked>({
-    registry,
-    metBefore,
-    meet,
-    isMet: (one) => keys.has(one)
-  })
-
-  /** Adds those whose file is another one than before; a file that many share is looked at once. */
-  function addChangedOnDisk(due: Set<Tracked>): void {
-    const states = new Map<string, string>()
-    tracked.forEach((one) => {
-      if (one.file === undefined) return
-      const path = one.facts.diskPath
-      const state = states.get(path) ?? disk.look(one.file).state
-      states.set(path, state)
-      if (state !== one.facts.disk) due.add(one)
+  constructor(options: InspectorOptions) {
+    const { registry, logger, scanMs = 1000 } = options
+    this.#options = options
+    this.#changes = new ContainerChanges(registry, this.#inspected)
+    this.#files = createDiskFiles(options.seccompRoot)
+    this.#checks = new FilterChecks(options.abis)
+    this.#scans = new Worker(() => this.#scan(), {
+      delayMs: newMs,
+      everyMs: scanMs,
+      onError: (error) => logger.error({ err: error }, 'containers could not be inspected')
+    })
+    this.#unsubscribe = registry.onAppear(({ pid }) => {
+      if (pid !== 0) this.#scans.request()
     })
   }
 
-  /** What has to be looked at now. */
-  function dueNow(all: boolean, at: number): Iterable<Tracked> {
-    const due = new Set<Tracked>(news.take(at, all ? 0 : newMs))
-    const lookAtDisk = all || at - state.diskAt >= diskEveryMs
-    const learned = lookAtDisk && learnRevisions()
-    if (all || learned) for (const one of tracked.values()) due.add(one)
-    for (const one of young) if (one.lookAt <= at) due.add(one)
-    if (lookAtDisk) {
-      state.diskAt = at
-      addChangedOnDisk(due)
+  /** Every running container as of the last scan. */
+  list(): RunningContainer[] {
+    return [...this.#inspected.all()].filter(({ reported }) => reported).map(({ facts }) => facts)
+  }
+
+  /** Scans everything now; resolves when the filters were compared too. */
+  scan(): Promise<void> {
+    this.#all = true
+    return this.#scans.runNow()
+  }
+
+  /** The key under which a container of the registry is listed. */
+  keyOf(container: Container): string | undefined {
+    return this.#inspected.keyOf(container)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#unsubscribe()
+    this.#changes.close()
+    await this.#scans.close()
+  }
+
+  async #scan(): Promise<void> {
+    const { registry, onChange, rescanMs = 120_000 } = this.#options
+    const all = this.#all || performance.now() - this.#rescannedAt >= rescanMs
+    this.#all = false
+    if (all) {
+      this.#rescannedAt = performance.now()
+      await registry.refresh()
     }
-    if (at - state.endsAt >= endsEveryMs) {
-      state.endsAt = at
-      tracked.forEach((one) => {
+    const { changed, gone } = this.#readDue(all)
+    if (changed.length + gone.length > 0) onChange(changed, gone)
+    const compared = await this.#readFilters(all)
+    if (compared.length > 0 && !this.#closed) onChange(compared, [])
+  }
+
+  /** Reads the containers that are due, or all of them. */
+  #readDue(all: boolean): { changed: RunningContainer[]; gone: string[] } {
+    const at = performance.now()
+    const changed: RunningContainer[] = []
+    const gone: string[] = []
+    for (const one of this.#due(all, at)) {
+      const facts = this.#read(one)
+      if (facts === undefined) {
+        this.#inspected.remove(one)
+        if (one.reported) gone.push(one.key)
+        continue
+      }
+      if (this.#inspected.young.has(one)) this.#planNext(one, at)
+      if (isNew(one, facts)) changed.push(facts)
+      one.facts = facts
+      one.reported = true
+    }
+    return { changed, gone }
+  }
+
+  #due(all: boolean, at: number): Iterable<InspectedContainer> {
+    const due = new Set(this.#changes.take(at, all ? 0 : newMs))
+    const readFiles = all || at - this.#filesAt >= diskEveryMs
+    const hasNewRevision = readFiles && this.#known.add(this.#options.holding())
+    if (all || hasNewRevision) for (const one of this.#inspected.all()) due.add(one)
+    for (const one of this.#inspected.young) if (one.dueAt <= at) due.add(one)
+    if (readFiles) {
+      this.#filesAt = at
+      this.#addChangedFiles(due)
+    }
+    if (at - this.#endsAt >= endsEveryMs) {
+      this.#endsAt = at
+      this.#inspected.forEach((one) => {
         if (!isThere(one.container.pid)) due.add(one)
       })
     }
     return due
   }
 
-  function grow(one: Tracked, at: number): void {
-    const age = at - one.metAt
+  /** Adds the containers whose file changed; a file that many containers share is read once. */
+  #addChangedFiles(due: Set<InspectedContainer>): void {
+    const states = new Map<string, string>()
+    this.#inspected.forEach((one) => {
+      if (one.file === undefined) return
+      const path = one.facts.diskPath
+      const state = states.get(path) ?? this.#files.read(one.file).state
+      states.set(path, state)
+      if (state !== one.facts.disk) due.add(one)
+    })
+  }
+
+  /** The container's facts as of now; undefined if its process is gone. */
+  #read(one: InspectedContainer): RunningContainer | undefined {
+    const { container } = one
+    one.begun ||= hasBegun(container.pid)
+    const status = seccompStatusOf(container.pid)
+    if (status === undefined) return undefined
+    // The earlier check stays until the filters are read again, a second later.
+    if (one.readFilters !== status.filters) one.readFilters = -1
+    if (status.mode === 2 && one.readFilters === -1) this.#inspected.unread.add(one)
+    const declared = declaredOf(container, (digest) => this.#known.withDigest(digest))
+    one.file = declared.file
+    const disk = one.file === undefined ? undefined : this.#files.read(one.file)
+    one.read = { declared, disk, status }
+    return factsOf(one, one.read)
+  }
+
+  #planNext(one: InspectedContainer, at: number): void {
+    const age = at - one.seenAt
     if (one.begun && age >= youngMs) {
-      young.delete(one)
+      this.#inspected.young.delete(one)
       return
     }
-    one.lookAt = at + (one.begun ? Math.max(age, youngStepMs) : madeStepMs)
+    one.dueAt = at + (one.begun ? Math.max(age, youngStepMs) : createdStepMs)
   }
 
-  /** One look. `all`: at everything, whatever is known of it. */
-  function look(all: boolean): { changed: RunningContainer[]; gone: string[] } {
-    const at = now()
-    const changed: RunningContainer[] = []
-    const gone: string[] = []
-    for (const one of dueNow(all, at)) {
-      const facts = inspect(one)
-      if (facts === undefined) {
-        forget(one)
-        if (one.told) gone.push(one.key)
-        continue
-      }
-      if (young.has(one)) grow(one, at)
-      if (isNews(one, facts)) changed.push(facts)
-      one.facts = facts
-      one.told = true
-    }
-    return { changed, gone }
-  }
-
-  /** Compared as texts, which are not kept: there may be thousands. */
-  const isNews = (one: Tracked, facts: RunningContainer): boolean =>
-    !one.told || JSON.stringify(one.facts) !== JSON.stringify(facts)
-
-  async function readFilters(force: boolean): Promise<RunningContainer[]> {
-    const at = now()
-    if (!force && at - state.filtersAt < filterPauseMs) return []
-    const due = [...unread].filter((one) => one.begun && (force || at - one.metAt >= filterAfterMs))
-    if (due.length === 0) return []
-    state.filtersAt = at
-    const { byPid, how, reason } = await readKernelFilters(
-      due.map(({ container }) => container.pid)
+  /** Reads and compares the filters that are due. Returns the facts that changed. */
+  async #readFilters(force: boolean): Promise<RunningContainer[]> {
+    const at = performance.now()
+    if (!force && at - this.#filtersAt < filterPauseMs) return []
+    const due = [...this.#inspected.unread].filter(
+      (one) => one.begun && (force || at - one.seenAt >= filterAfterMs)
     )
-    if (how === 'none' && state.silent !== reason) {
-      state.silent = reason
-      logger.warn({ reason }, "the kernel's filters cannot be read here: only whether there is one")
-    }
+    if (due.length === 0) return []
+    this.#filtersAt = at
+    const found = await readKernelFilters(due.map(({ container }) => container.pid))
+    if (found.how === 'none') this.#warnUnreadable(found.reason)
     const changed: RunningContainer[] = []
     for (const one of due) {
-      unread.delete(one)
-      one.readFilters = one.facts.filters
-      one.tried = true
-      const filters = byPid.get(one.container.pid)
-      const isFirst = one.check === undefined && filters !== undefined
-      one.check =
-        filters === undefined ? undefined : await checks.check(filters, one.container.seccomp)
-      // Looked at a moment ago: what is new is the check alone.
-      if (one.seen === undefined || !tracked.has(one.key)) continue
-      const facts = factsOf(one, one.seen)
-      if (isFirst || isNews(one, facts)) changed.push(facts)
-      one.facts = facts
+      const facts = await this.#compare(one, found.byPid.get(one.container.pid))
+      if (facts !== undefined) changed.push(facts)
     }
     return changed
   }
 
-  let running: Promise<void> = Promise.resolve()
-  /** Looks are taken one after the other. */
-  function alone(all: boolean): Promise<void> {
-    running = running
-      .then(async () => {
-        if (isClosed()) return
-        if (all) await registry.refresh()
-        const { changed, gone } = look(all)
-        if (changed.length + gone.length > 0) options.onChange(changed, gone)
-        const more = await readFilters(all)
-        if (more.length > 0 && !isClosed()) options.onChange(more, [])
-      })
-      .catch((error: unknown) => logger.error({ err: error }, 'inspector'))
-    return running
+  /** Returns the container's facts if they changed. */
+  async #compare(
+    one: InspectedContainer,
+    filters: readonly (Buffer | undefined)[] | undefined
+  ): Promise<RunningContainer | undefined> {
+    this.#inspected.unread.delete(one)
+    one.readFilters = one.facts.filters
+    one.tried = true
+    const isFirst = one.check === undefined && filters !== undefined
+    one.check =
+      filters === undefined ? undefined : await this.#checks.check(filters, one.container.seccomp)
+    // The rest was read a moment ago; only the check is new.
+    if (one.read === undefined || !this.#inspected.has(one)) return undefined
+    const facts = factsOf(one, one.read)
+    const hasChanged = isFirst || isNew(one, facts)
+    one.facts = facts
+    return hasChanged ? facts : undefined
   }
 
-  const timer = setInterval(() => {
-    const due = now() - state.rescannedAt >= rescanMs
-    if (due) state.rescannedAt = now()
-    void alone(due)
-  }, lookMs)
-  timer.unref()
-  let soon: NodeJS.Timeout | undefined
-  const leave = registry.onAppear(({ pid }) => {
-    if (pid === 0) return
-    soon ??= setTimeout(() => {
-      soon = undefined
-      void alone(false)
-    }, newMs)
-  })
-
-  return {
-    list: () => [...tracked.values()].filter(({ told }) => told).map(({ facts }) => facts),
-    scan: () => alone(true),
-    keyOf: (container) => keys.get(container),
-    async close() {
-      state.closed = true
-      clearInterval(timer)
-      clearTimeout(soon)
-      leave()
-      news.close()
-      await running
-    }
+  #warnUnreadable(reason: string): void {
+    if (this.#unreadable === reason) return
+    this.#unreadable = reason
+    this.#options.logger.warn(
+      { reason },
+      'filters cannot be read; reporting only whether there is one'
+    )
   }
+}
+
+/** Compares facts as texts, which are not kept: there may be thousands. */
+function isNew(one: InspectedContainer, facts: RunningContainer): boolean {
+  return !one.reported || JSON.stringify(one.facts) !== JSON.stringify(facts)
 }

@@ -1,15 +1,15 @@
 import { uptime } from 'node:os'
 import { procText } from '../lib/proc-text.js'
 
-/** What the kernel says of a process' confinement (proc_pid_status(5)). */
+/** The seccomp fields of a process (proc_pid_status(5)). */
 export interface SeccompStatus {
   /** 0 none, 1 strict, 2 filter. */
   mode: number
-  /** How many filters are stacked; 0 where the kernel does not tell (before 5.9). */
+  /** Number of filters; 0 on kernels before 5.9, which do not report it. */
   filters: number
 }
 
-/** undefined when the process is gone. */
+/** Reads the seccomp status of a process; undefined if the process is gone. */
 export function seccompStatusOf(pid: number): SeccompStatus | undefined {
   const text = procText(`/proc/${pid}/status`)
   if (text === undefined) return undefined
@@ -22,7 +22,7 @@ export function seccompStatusOf(pid: number): SeccompStatus | undefined {
 
 let bootMs: number | undefined
 
-/** Milliseconds since 1970 of the start of the clock that starts are told in: whoever is interrupted looks again. */
+/** Milliseconds since 1970 at boot, where process start times begin. Tries again if it is interrupted between two clocks. */
 function bootTime(): number {
   let closest = { spanMs: Number.POSITIVE_INFINITY, bootMs: 0 }
   for (let tries = 0; tries < 10 && closest.spanMs > 0; tries += 1) {
@@ -35,15 +35,16 @@ function bootTime(): number {
 }
 
 /**
- * RFC 3339 of a start in ticks; a tick is 10 ms for user space on every Linux (USER_HZ). By the uptime, not by
- * /proc/stat's btime, which is in whole seconds: what an earlier run of the same id did would be of this one.
+ * Turns a start time in ticks into RFC 3339; a tick is 10 ms for user space on every Linux (USER_HZ). It uses the
+ * uptime, because /proc/stat's btime is in whole seconds: that could attribute an earlier run of the same id to
+ * this one.
  */
 export function timeOfTicks(ticks: number): string {
   bootMs ??= bootTime()
   return new Date(bootMs + ticks * 10).toISOString()
 }
 
-/** What a runtime's own process is called until the container's program begins. */
+/** Names of a runtime's own process, until the container's program starts. */
 const runtimeComm = /^(runc|crun|youki|exe)(:|$)/
 
 /** True once the container's own program runs. */

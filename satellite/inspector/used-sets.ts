@@ -3,18 +3,18 @@ import { type Abi, abis as allAbis } from '../../src/syscalls/abi.js'
 import { mostNumbers } from '../../src/syscalls/bitmap.js'
 import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 
-/** One part of a container (entry point, probes, sessions), compact. */
+/** One part of a container (entry point, probes, sessions), in little memory. */
 interface Part {
   since: string
   complete: boolean
-  /** By ABI: a number, how many calls were let through, the next number … A map would take three times as much. */
+  /** By ABI: a number, its allowed calls, the next number … A map would take three times the memory. */
   abis: Map<Abi, number[]>
   arguments: ArgumentValues[]
 }
 
-/** The calls that each running container used so far, for the hub's simulations. */
+/** The syscalls that each running container used so far, for the hub's simulations. */
 export interface UsedSets {
-  /** Takes an observation of the container that runs under `key`; gives its set when it has news. */
+  /** Adds an observation of the container with this key and returns the container's set. */
   take(key: string, observation: Observation): UsedSet | undefined
   of(key: string): UsedSet | undefined
   forget(key: string): void
@@ -28,26 +28,26 @@ function numberOf(abi: Abi, name: string): number | undefined {
   return nr === undefined || nr >= mostNumbers ? undefined : nr
 }
 
-/** Calls that were refused every time are nothing that the container lives on. */
-function refusedOf(denied: readonly SyscallCount[]): Map<string, number> {
-  const refused = new Map<string, number>()
+/** Counts denied calls: a call that was denied every time is not one that the container needs. */
+function deniedCounts(denied: readonly SyscallCount[]): Map<string, number> {
+  const counts = new Map<string, number>()
   for (const { name, count, action, detail } of denied) {
     if (action === 'SCMP_ACT_LOG' || action === 'SCMP_ACT_ALLOW') continue
     const key = `${detail?.abi ?? ''} ${name}`
-    refused.set(key, (refused.get(key) ?? 0) + count)
+    counts.set(key, (counts.get(key) ?? 0) + count)
   }
-  return refused
+  return counts
 }
 
 function partOf(observation: Observation): Part {
-  const refused = refusedOf(observation.denied)
+  const denied = deniedCounts(observation.denied)
   const abis = new Map<Abi, number[]>()
   for (const { abi, syscalls } of observation.abis) {
     if (!isAbi(abi)) continue
     const counts: number[] = []
     for (const { name, count } of syscalls) {
       const nr = numberOf(abi, name)
-      const left = count - (refused.get(`${abi} ${name}`) ?? refused.get(` ${name}`) ?? 0)
+      const left = count - (denied.get(`${abi} ${name}`) ?? denied.get(` ${name}`) ?? 0)
       if (nr !== undefined && left > 0) counts.push(nr, left)
     }
     if (counts.length > 0) abis.set(abi, counts)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** This boot of the machine (/proc/sys/kernel/random/boot_id); empty where it cannot be read. */
+/** Returns the id of this boot (/proc/sys/kernel/random/boot_id); empty if it cannot be read. */
 export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

@@ -1,6 +1,6 @@
 export type CgroupMode = 'v2' | 'hybrid' | 'v1' | 'none'
 
-/** Which cgroup hierarchies are mounted, from the text of /proc/self/mountinfo (cgroups(7)). */
+/** Returns which cgroup hierarchies are mounted, from the text of /proc/self/mountinfo (cgroups(7)). */
 export function cgroupMode(mountinfo: string): CgroupMode {
   const types = mountinfo
     .split('\n')

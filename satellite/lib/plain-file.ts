@@ -2,15 +2,15 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { open } from 'node:fs/promises'
 
 /**
- * Reads files at paths where an author of containers, images or pods may have put something else: opening a FIFO
- * waits for a writer, a link leads elsewhere, and a sparse file of 1 GiB costs its author nothing.
+ * Reads files at paths where the author of a container, an image or a pod may have put something else: opening a FIFO
+ * waits for a writer, a link leads to another file, and a sparse file of 1 GiB costs its author nothing.
  */
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 /** libuv adds O_CLOEXEC to each open(2). */
 const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 
-/** The longest file that is read: a configuration or a filter of 4 MiB is none. As in native/addon/state/document.cc. */
+/** The longest file that is read; no configuration and no filter is that long. As in native/addon/state/document.cc. */
 export const longestFile = 4 << 20
 
 export interface PlainFile {
@@ -21,8 +21,8 @@ export interface PlainFile {
 const isReadable = (stat: Stats): boolean => stat.isFile() && stat.size <= longestFile
 
 /**
- * The content of a plain file of a fair size; undefined for anything else. A file that is cut while it is read is
- * returned as far as it goes, one that grows as long as it was.
+ * Reads a regular file of at most `longestFile`; undefined for anything else. If the file is truncated during the
+ * read, the rest is missing; if it grows, the new part is.
  * @throws as open(2) does, ELOOP for a symbolic link.
  */
 export async function readPlainFile(path: string): Promise<PlainFile | undefined> {
@@ -44,7 +44,7 @@ export async function readPlainFile(path: string): Promise<PlainFile | undefined
 }
 
 /**
- * The same at once. `known` may end it after the look at the file: its content is then not read.
+ * Reads the same synchronously. If `known` returns true, the content is not read.
  * @throws as open(2) does, ELOOP for a symbolic link.
  */
 export function readPlainFileSync(

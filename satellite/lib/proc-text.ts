@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** Longer than what is asked for of any of these files. */
+/** Longer than the part that is needed of any of these files. */
 const buffer = Buffer.allocUnsafe(4096)
 
 /**
- * The first 4 KiB of a file of /proc; undefined when its process is gone. One buffer and three calls for
- * each: thousands are read in a row, and readFileSync takes five and memory.
+ * Returns the first 4 KiB of a file in /proc; undefined if its process is gone. Thousands are read in a row: this
+ * takes one buffer and three syscalls for each, readFileSync takes five and more memory.
  */
 export function procText(path: string): string | undefined {
   try {
@@ -20,7 +20,7 @@ export function procText(path: string): string | undefined {
   }
 }
 
-/** Start of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined when it is gone or dead. */
+/** Returns the start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined if it is gone or dead. */
 export function startTicksOf(pid: number): number | undefined {
   const stat = procText(`/proc/${pid}/stat`)
   if (stat === undefined) return undefined

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Milliseconds of one piece of work before everything else has its turn. */
+/** Milliseconds of work before other work gets its turn. */
 const sliceMs = 8
 
-/** Gives way once in a while: `await slices.pause()` between the pieces of a long work. */
+/** Splits long work into slices: `await slices.pause()` between its pieces lets other work run now and then. */
 export function timeSlices(): { pause: () => Promise<void> | undefined } {
   let since = performance.now()
   return {

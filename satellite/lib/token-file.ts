@@ -2,22 +2,23 @@ import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { Worker } from '../../src/lib/worker.js'
 
 export interface WatchFileOptions {
   path: string
-  /** Checks the trimmed text. @throws what is wrong with it. */
+  /** Checks the trimmed text. @throws SeccoError if it is not valid. */
   check?: (text: string) => void
   onChange: (text: string) => void
-  /** A text that cannot be used; the last good one stays. Said once per state of the file. */
+  /** The text is not valid; the last valid one stays. Called once per state of the file. */
   onProblem: (error: SeccoError) => void
   debounceMs?: number
   pollMs?: number
 }
 
-/** A JWT of a projected volume. @throws SeccoError INVALID_DOCUMENT. The text is never in the message. */
+/** Checks that a text is a JWT of a projected volume; it is never in the message. @throws SeccoError INVALID_DOCUMENT. */
 export function checkToken(text: string): void {
   if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) || text.length > 16_384) {
-    throw new SeccoError('INVALID_DOCUMENT', 'the token file holds no ServiceAccount token', {
+    throw new SeccoError('INVALID_DOCUMENT', 'token file: no ServiceAccount token', {
       hint: 'mount a projected serviceAccountToken with audience secco-hub'
     })
   }
@@ -36,51 +37,70 @@ async function read({ path, check }: Pick<WatchFileOptions, 'path' | 'check'>): 
 }
 
 /**
- * A small file that somebody renews, as the kubelet does with tokens: its text as of now, and word of each later one.
- * The folder is watched, for the kubelet swaps a link in it; and it is read from time to time.
+ * Watches a small file that is renewed by others, as the kubelet does with tokens. The folder is watched, because the
+ * kubelet replaces a link in it, and the file is also polled.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT for the first reading.
  */
-export async function watchFile(
-  options: WatchFileOptions
-): Promise<{ text: () => string; stop: () => void }> {
-  const { path, debounceMs = 250, pollMs = 30_000 } = options
-  let last = await read(options)
-  let complaint = ''
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-  const look = async (): Promise<void> => {
+export async function watchFile(options: WatchFileOptions): Promise<WatchedFile> {
+  return new WatchedFile(options, await read(options))
+}
+
+/** WatchedFile is a file's newest valid text. */
+export class WatchedFile {
+  readonly #options: WatchFileOptions
+  readonly #reader: Worker
+  readonly #watcher: FSWatcher | undefined
+  #text: string
+  /** The last problem that was reported. */
+  #problem = ''
+  #stopped = false
+
+  constructor(options: WatchFileOptions, text: string) {
+    this.#options = options
+    this.#text = text
+    this.#reader = new Worker(() => this.#read(), {
+      delayMs: options.debounceMs ?? 250,
+      maxDelayMs: Infinity,
+      everyMs: options.pollMs ?? 30_000,
+      onError: (error) => options.onProblem(toSeccoError(error))
+    })
+    this.#watcher = this.#watchFolder()
+  }
+
+  text(): string {
+    return this.#text
+  }
+
+  stop(): void {
+    this.#stopped = true
+    void this.#reader.close()
+    this.#watcher?.close()
+  }
+
+  async #read(): Promise<void> {
     try {
-      const now = await read(options)
-      complaint = ''
-      if (stopped || now === last) return
-      last = now
-      options.onChange(now)
+      const text = await read(this.#options)
+      this.#problem = ''
+      if (this.#stopped || text === this.#text) return
+      this.#text = text
+      this.#options.onChange(text)
     } catch (thrown) {
       const error = toSeccoError(thrown)
-      if (stopped || complaint === error.message) return
-      complaint = error.message
-      options.onProblem(error)
+      if (this.#stopped || this.#problem === error.message) return
+      this.#problem = error.message
+      this.#options.onProblem(error)
     }
   }
-  let watcher: FSWatcher | undefined
-  try {
-    watcher = watch(dirname(path), { persistent: false }, () => {
-      clearTimeout(timer)
-      timer = setTimeout(() => void look(), debounceMs)
-    })
-    watcher.on('error', () => watcher?.close())
-  } catch {
-    // A file system that cannot be watched is read from time to time.
-  }
-  const poll = setInterval(() => void look(), pollMs)
-  poll.unref()
-  return {
-    text: () => last,
-    stop() {
-      stopped = true
-      clearTimeout(timer)
-      clearInterval(poll)
-      watcher?.close()
+
+  #watchFolder(): FSWatcher | undefined {
+    try {
+      const folder = dirname(this.#options.path)
+      const watcher = watch(folder, { persistent: false }, () => this.#reader.request())
+      watcher.on('error', () => watcher.close())
+      return watcher
+    } catch {
+      // A file system that cannot be watched is only polled.
+      return undefined
     }
   }
 }

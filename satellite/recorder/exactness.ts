@@ -2,25 +2,25 @@ import type { SelfTest } from '../../native/types.js'
 import type { Condition } from '../../src/api/gen/hub.js'
 
 const selfTestEveryMs = 10 * 60_000
-/** After a failure: long enough for the condition to be seen, short enough to learn on. */
+/** After a failure: long enough for people to see the condition, short enough to continue learning. */
 const retestAfterMs = 60_000
 
-/** What is known of the recorder's exactness. Pure: times are the caller's, in milliseconds. */
+/** Exactness remembers whether the recorder counts exactly. Pure: times come in, in milliseconds. */
 export interface Exactness {
   /** False: what is learned now may lack calls, and so may everything that is alive now. */
   isExact(): boolean
-  /** Is a self-test wanted? */
+  /** True when a self-test is due. */
   isDue(at: number): boolean
-  /** `misses`: recursion_misses as it stands. A rise means that calls of somebody were not counted. */
+  /** `misses`: the current recursion_misses. If it rises, some calls were not counted. */
   noteMisses(misses: number, at: number): void
   noteTest(result: SelfTest, misses: number, at: number): void
-  /** The self-test itself could not be run: that says nothing of the counts. */
+  /** The self-test itself could not be run: that says nothing about the counts. */
   noteUntested(reason: string, at: number): void
-  /** RecorderExact; none before the first test. */
+  /** The condition RecorderExact; none before the first test. */
   conditions(): Condition[]
 }
 
-/** @param timeOf RFC 3339 of a time */
+/** @param timeOf turns a time into RFC 3339. */
 export function createExactness(timeOf: (at: number) => string): Exactness {
   let current: Condition | undefined
   let dueAt = -Infinity
@@ -31,7 +31,7 @@ export function createExactness(timeOf: (at: number) => string): Exactness {
     current = { type: 'RecorderExact', status, reason, message, lastTransitionTime }
   }
   const missed = (more: number): string =>
-    `the kernel skipped the hook ${more} times: what was learned meanwhile may lack calls`
+    `the kernel skipped the hook ${more} times: what was learned in that time may lack calls`
 
   return {
     isExact: () => current?.status !== 'False',
@@ -40,7 +40,7 @@ export function createExactness(timeOf: (at: number) => string): Exactness {
       if (misses <= known) return
       set('False', 'RecursionMisses', missed(misses - known), at)
       known = misses
-      // Only a test without further misses makes it exact again.
+      // Only a test without further misses makes the recorder exact again.
       dueAt = Math.min(dueAt, at + retestAfterMs)
     },
     noteTest: (result, misses, at) => {
@@ -54,7 +54,7 @@ export function createExactness(timeOf: (at: number) => string): Exactness {
     },
     noteUntested: (reason, at) => {
       dueAt = at + selfTestEveryMs
-      // What failed before has not been refuted.
+      // The earlier failure is not refuted.
       if (current?.status === 'False') return
       set('Unknown', 'SelfTestNotRun', `the self-test could not be run: ${reason}`, at)
     },

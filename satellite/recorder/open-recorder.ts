@@ -6,28 +6,37 @@ import type { Capability } from '../../src/api/gen/hub.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { RecordMode } from './record-mode.js'
-import type { SatelliteOptions } from '../satellite-types.js'
 
-/** A predecessor that was killed lets go within this time. */
+/** A satellite that was killed releases the pins within this time. */
 const patienceMs = 3000
 const retryMs = 50
 
+export interface RecorderPlace {
+  /** Folder on a bpf file system: recording outlives this process. Default: it ends with the process. */
+  pin?: string | undefined
+  /** Slots of the recorder; default: the recorder's own. */
+  slots?: number | undefined
+  /** BTF file for a kernel without its own. */
+  btf?: string | undefined
+}
+
 export interface OpenedRecorder {
   recorder?: Recorder
-  /** Why there is none. */
+  /** Why there is no recorder. */
   reason: string
-  /** Whether recording survives this process; none where that was not asked for. */
+  /** Whether recording survives this process; empty if that was not asked for. */
   capabilities: Capability[]
 }
 
 function pinCapability({ pinning }: Recorder, asked: boolean): Capability[] {
   if (!asked) return []
   const message =
-    pinning.problem ?? 'recording goes on while the satellite is restarted or upgraded'
+    pinning.problem ?? 'recording continues while the satellite is restarted or upgraded'
   return [{ name: 'pin', works: pinning.problem === undefined, message }]
 }
 
-async function patiently<T>(work: () => T): Promise<T> {
+/** Calls `work` until the recorder is free. @throws SeccoError RECORDER_IN_USE */
+async function retryInUse<T>(work: () => T): Promise<T> {
   const until = performance.now() + patienceMs
   for (;;) {
     try {
@@ -43,26 +52,25 @@ async function patiently<T>(work: () => T): Promise<T> {
 }
 
 /**
- * Opens the recorder as a satellite does; where nothing can be traced it says why instead. With
- * `off`, what an earlier satellite left pinned is detached.
+ * Opens the recorder as a satellite does. If nothing can be traced, the result says why instead. With `off`, it
+ * detaches what an earlier satellite left pinned.
  * @throws SeccoError RECORDER_IN_USE
  */
 export async function openForSatellite(
   record: RecordMode,
-  options: Pick<SatelliteOptions, 'pin' | 'slots' | 'btf'>,
+  { pin, slots, btf }: RecorderPlace,
   logger: Logger
 ): Promise<OpenedRecorder> {
-  const { pin, slots, btf } = options
   try {
     if (record === 'off') {
-      const removed = pin === undefined ? [] : await patiently(() => cleanPins(pin))
-      if (removed.length > 0) logger.info({ pin, removed }, 'detached what was pinned')
+      const removed = pin === undefined ? [] : await retryInUse(() => cleanPins(pin))
+      if (removed.length > 0) logger.info({ pin, removed }, 'pinned recorders detached')
       return { reason: 'recording is switched off', capabilities: [] }
     }
-    const recorder = await patiently(() => openRecorder({ pin, slots, btf }))
+    const recorder = await retryInUse(() => openRecorder({ pin, slots, btf }))
     const { pinning } = recorder
     if (pinning.problem !== undefined) logger.warn({ pin }, pinning.problem)
-    if (pinning.adopted) logger.info({ pin }, 'adopted what was recorded meanwhile')
+    if (pinning.adopted) logger.info({ pin }, 'adopted the pinned recorder')
     return { recorder, reason: '', capabilities: pinCapability(recorder, pin !== undefined) }
   } catch (error) {
     if (error instanceof SeccoError) throw error

@@ -1,312 +1,197 @@
-import type { Losses, Observation } from '../../src/api/gen/hub.js'
-import { addBlockedCalls, noBlockedCalls } from './slots/blocked.js'
-import { createDueSlots } from './slots/due-slots.js'
-import { createEndedSlots } from './slots/ended-slots.js'
-import { createLossLog, lossesOf } from './losses.js'
-import { createLoopTimer } from './loop-timer.js'
-import { timeOf } from '../lib/monotonic.js'
-import type { RecorderLoop, RecorderLoopOptions } from './recorder-loop-types.js'
-import { createSayAgain } from './slots/say-again.js'
-import { createSelfCheck } from './self-check.js'
-import { createSlotNaming } from './slots/slot-naming.js'
-import { createSlotObserver } from './slots/slot-observer.js'
-import {
-  aliveMs,
-  askEveryMs,
-  recheckMs,
-  retryMs,
-  settleMs,
-  tellAfterMs
-} from './slots/slot-pace.js'
-import { isSlotAlive, isSlotAliveNow, pidsOfSlot } from './slots/slot-processes.js'
-import { supersedeOlder } from './slots/superseded.js'
-import { adoptRunning, takeLeftovers } from './take-over.js'
-import { timeSlices } from '../lib/time-slices.js'
-import { createTurns } from '../lib/turns.js'
-import {
-  exactly,
-  folderIn,
-  isNamed,
-  keyOf,
-  type Named,
-  track,
-  type Tracked
-} from './slots/tracked.js'
+import type { Recorder, SelfTest } from '../../native/types.js'
+import type { Condition, Losses, Observation, RefusedCalls } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/lib/log.js'
+import type { Abi } from '../../src/syscalls/abi.js'
+import type { ContainerRegistry } from '../containers/registry.js'
+import type { Container } from '../containers/runtime.js'
+import type { AuditedCalls } from '../denials/audited-calls.js'
+import { TaskQueue } from '../lib/task-queue.js'
+import { removeLeftovers, adoptRunning } from './adoption.js'
+import { LossLog, lossesOf } from './losses.js'
+import { ScanTimer } from './scan-timer.js'
+import { SelfCheck } from './self-check.js'
+import { SlotTracker } from './slots/slot-tracker.js'
 
-/** Changed slots that one look takes: the next look follows at once when there are more. */
-const changesAtOnce = 256
+export interface RecorderLoopOptions {
+  recorder: Recorder
+  registry: ContainerRegistry
+  node: string
+  bootId: string
+  machine: Abi
+  logger: Logger
+  onObservation: (observation: Observation) => void
+  /** Containers to record; the kernel side ignores the others. Default: all. */
+  only?: (container: Container) => boolean
+  /** Digests of the revisions on this node. */
+  held?: () => ReadonlySet<string>
+  /** Milliseconds between two scans of the slots (default 250); a busy node is scanned less often (scan-interval.ts). */
+  intervalMs?: number
+  selfTest?: boolean
+  /** A self-test that this recorder passed just now: the first one is not repeated. */
+  tested?: SelfTest | undefined
+  /** What the audit log reports of denials, if it can be read. */
+  audited?: AuditedCalls | undefined
+  /** False: starts detached, until `attach()`. */
+  attach?: boolean
+  /**
+   * Resolves when what was given to onObservation survives this process. Only then a slot is freed: whatever
+   * kills the satellite, the slot's set is in the kernel or on disk.
+   */
+  durable?: () => Promise<void>
+  /** Called with the denials of slots that have more of them, as soon as they are seen. */
+  onDenials?: (calls: readonly RefusedCalls[]) => void
+  /** Called when a slot got its container. */
+  onNamed?: (container: Container) => void
+  /** Number of containers that were not recorded, as counted by the code that attaches and detaches. */
+  missed?: () => number
+  /** Number of observations that found no room on their way to the hub. */
+  givenUp?: () => number
+}
 
 /**
- * Owns a recorder: attaches it, follows its slots, names them, sends what changes, drains and frees what
- * ended. A look costs next to nothing while nothing changes, and what it finds is done in slices.
+ * Starts a loop that owns a recorder: attaches it, follows its slots, identifies them, sends what changes, and
+ * frees slots that ended. A scan costs next to nothing while nothing changes, and its work is done in slices.
  */
 export async function startRecorderLoop(options: RecorderLoopOptions): Promise<RecorderLoop> {
-  const { recorder, registry, logger, selfTest: tests = true, tested, intervalMs = 250 } = options
-  const tracked = new Map<string, Tracked>()
-  const dueSlots = createDueSlots(tracked)
-  const prefix = `${options.node}/${options.bootId}`
-  const sayAgain = createSayAgain(tracked, dueSlots, prefix)
-  // A restarted satellite goes on above whatever it sent before: at most four a second are used.
-  const firstSequence = Date.now()
-  const state = { stopped: false, unread: 0 }
-  const isStopped = (): boolean => state.stopped
-  const check = createSelfCheck(recorder, logger, { tests, tested })
-  const naming = createSlotNaming(options)
-  const now = () => performance.now()
-  const observer = createSlotObserver({
-    ...{ recorder, prefix, machine: options.machine, logger, timeOf },
-    held: () => options.held?.() ?? new Set<string>(),
-    ...(options.audited === undefined ? {} : { audited: options.audited })
-  })
-  const observe = (one: Tracked, ended: boolean): Observation | undefined =>
-    isNamed(one) ? observer.observe(exactly(one), ended) : undefined
+  const loop = new RecorderLoop(options)
+  await loop.start()
+  return loop
+}
 
-  const toldFolder = (one: Tracked) => () =>
-    folderIn(one.container ?? registry.find(one.slot), one.slot)
+/** RecorderLoop turns what a recorder counts into observations. */
+export class RecorderLoop {
+  readonly #options: RecorderLoopOptions
+  readonly #recorder: Recorder
+  readonly #check: SelfCheck
+  readonly #slots: SlotTracker
+  readonly #queue: TaskQueue
+  readonly #timer: ScanTimer
+  readonly #lossLog: LossLog
+  /** Containers that another release recorded in a layout that this one cannot read. */
+  #unread = 0
+  #stopped = false
+  /** The losses when the recorder was stopped: afterwards they cannot be read. */
+  #lastLosses: Losses | undefined
 
-  /** Calls that are blocked now, of the slot's own part; to be read before the counts. */
-  const readBlocked = async (one: Named): Promise<number> => {
-    const all = await pidsOfSlot(one.slot, one, toldFolder(one))
-    const pids = await observer.ownPids(one.slot, one.container, all)
-    one.blocked ??= noBlockedCalls()
-    return addBlockedCalls(one.blocked, pids, one.slot)
-  }
-
-  const send = (one: Tracked, ended: boolean): void => {
-    one.sequence += 1
-    const observation = observe(one, ended)
-    one.sent = one.slot.distinct
-    if (observation !== undefined) options.onObservation(observation)
-  }
-
-  const forget = (one: Tracked | undefined): void => {
-    if (one === undefined) return
-    observer.forget(one.slot)
-    tracked.delete(keyOf(one.slot))
-  }
-  const ends = createEndedSlots({
-    durable: () => options.durable?.() ?? Promise.resolve(),
-    free: (one) => {
-      recorder.release(one.slot.index, one.slot.generation)
-      forget(one)
-    },
-    logger
-  })
-
-  const end = async (one: Tracked): Promise<void> => {
-    await naming.name(one, true)
-    if (isNamed(one) && naming.learnMore(one)) observer.meet(one.slot)
-    if (!one.ignored) send(one, true)
-    one.ended = true
-    await ends.add(one)
-  }
-
-  const lookAt = async (one: Tracked, refused: boolean): Promise<void> => {
-    const at = now()
-    if (!(await naming.name(one, false)) || !isNamed(one)) return
-    if (!naming.learnMore(one)) return
-    observer.follow(one.slot, one.container)
-    if (one.sent < 0 && !refused && at - one.met < tellAfterMs) return
-    const changed = one.slot.distinct !== one.sent || observer.isReadyByAge(one.slot)
-    if (!changed && at < one.settleAt) {
-      if (refused) send(one, false)
-      return
-    }
-    const added = await readBlocked(one)
-    const moved = observer.moved(one)
-    if (changed || refused || moved || added > 0) send(one, false)
-    one.settleStep = changed ? 0 : one.settleStep + 1
-    one.settleAt = at + settleMs(one.settleStep)
-  }
-
-  /** When nothing happens before: the next look. */
-  const dueAt = (one: Tracked): number => {
-    if (one.ignored) return one.checkAt
-    if (!isNamed(one)) return Math.min(one.checkAt, now() + askEveryMs)
-    return Math.min(one.checkAt, one.settleAt, now() + observer.readyInMs(one.slot))
-  }
-
-  /** What the kernel side changed since the last look. @returns whether there is more. */
-  const takeChanges = (): boolean => {
-    const { slots, gone, more } = recorder.changes(changesAtOnce)
-    for (const one of gone) forget(tracked.get(keyOf(one)))
-    if (slots.length > 0) dueSlots.earlier()
-    const at = now()
-    for (const slot of slots) {
-      const known = tracked.get(keyOf(slot))
-      if (known === undefined) {
-        const facts = { inexact: !check.isExact(), lostBefore: observer.lost() }
-        tracked.set(keyOf(slot), track(slot, firstSequence, at, facts))
-        continue
-      }
-      if (known.slot.exits !== slot.exits) known.checkAt = at
-      known.slot = slot
-      known.dueAt = at
-    }
-    supersedeOlder(tracked, slots, at)
-    return more
-  }
-
-  /** Before and after what takes time, and in between where something was refused: somebody may be watching. */
-  const tellRefused = (): void => {
-    observer.refresh()
-    if (options.onRefused === undefined) return
-    const calls = observer.more().flatMap((key) => {
-      const one = tracked.get(key)
-      if (one === undefined || !isNamed(one) || one.ended) return []
-      return observer.refused(exactly(one)) ?? []
+  constructor(options: RecorderLoopOptions) {
+    const { recorder, logger, selfTest: tests = true, tested, intervalMs = 250 } = options
+    this.#options = options
+    this.#recorder = recorder
+    this.#check = new SelfCheck(recorder, logger, { tests, tested })
+    this.#slots = new SlotTracker({
+      ...options,
+      prefix: `${options.node}/${options.bootId}`,
+      isExact: () => this.#check.isExact(),
+      held: () => options.held?.() ?? new Set(),
+      durable: () => options.durable?.() ?? Promise.resolve()
     })
-    if (calls.length > 0) options.onRefused(calls)
-  }
-
-  const lookAtDue = async (): Promise<void> => {
-    const at = now()
-    const refused = new Set(observer.grown(at))
-    const due = dueSlots.take(at, refused)
-    const slices = timeSlices()
-    for (const one of due) {
-      if (one.checkAt > at) continue
-      await slices.pause()
-      const { slot } = one
-      // Most are told of at once: a promise for each would be most of it.
-      const alive =
-        !one.superseded &&
-        (isSlotAliveNow(slot, one) ?? (await isSlotAlive(slot, one, toldFolder(one))))
-      one.dead = !alive
-      one.checkAt = now() + aliveMs(now() - one.met, recorder.attached)
-      // Whoever was just ending may still have been there.
-      if (slot.exits > 0 && alive) one.checkAt = Math.min(one.checkAt, now() + recheckMs)
-    }
-    // What they were refused last; before that they lived, and nothing was final.
-    if (due.some(({ dead, ignored }) => dead && !ignored)) {
-      observer.refresh(recorder.counters())
-    }
-    registry.take()
-    for (const one of due) {
-      await slices.pause()
-      if (one.ended) continue
-      try {
-        if (one.dead) await end(one)
-        else await lookAt(one, refused.has(keyOf(one.slot)))
-        dueSlots.again(one, dueAt(one))
-      } catch (error) {
-        logger.error({ err: error, mntns: one.slot.mntns }, 'a container could not be looked at')
-        dueSlots.again(one, now() + retryMs)
-      }
-    }
-    dueSlots.looked()
-  }
-
-  const poll = async (): Promise<boolean> => {
-    registry.take()
-    const more = takeChanges()
-    tellRefused()
-    // The kernel is asked: once per look at all slots.
-    const counters = recorder.counters()
-    observer.refresh(counters)
-    await check.due(counters.recursionMisses)
-    if (!check.isExact()) sayAgain.inexact()
-    await lookAtDue()
-    // Of those that were met just now, what they were refused before that.
-    tellRefused()
-    void ends.free()
-    lossLog.look(now())
-    return more
-  }
-
-  let lastLosses: Losses | undefined
-  /** Of a recorder that was stopped: as they were then. */
-  const losses = (): Losses =>
-    lastLosses ??
-    lossesOf(recorder.counters(), {
-      unidentified: naming.unidentified(),
-      missed: (options.missed?.() ?? 0) + state.unread,
-      givenUp: options.givenUp?.() ?? 0
+    this.#queue = new TaskQueue(logger, 'recorder loop failed; continuing')
+    this.#timer = new ScanTimer({
+      queue: this.#queue,
+      intervalMs,
+      scan: () => this.#scan(),
+      report: () => this.#slots.reportDenials()
     })
-  const lossLog = createLossLog(losses, logger)
-
-  const attach = async (): Promise<void> => {
-    recorder.attach()
-    state.unread += takeLeftovers(recorder, logger)
-    await registry.refresh()
-    await adoptRunning(recorder, registry.all(), options.only)
+    this.#lossLog = new LossLog(() => this.losses(), logger)
   }
 
-  /** Everything as it stands, what blocks right now included. */
-  const lookLast = async (): Promise<void> => {
-    registry.take()
-    while (takeChanges());
-    observer.refresh(recorder.counters())
-    const slices = timeSlices()
-    for (const one of [...tracked.values()]) {
-      await slices.pause()
-      if (one.ended || one.ignored) continue
-      if (!(await naming.name(one, true)) || !isNamed(one) || !naming.learnMore(one)) continue
-      if (one.superseded || !(await isSlotAlive(one.slot, one, toldFolder(one)))) {
-        await end(one)
-        continue
-      }
-      await readBlocked(one)
-      send(one, false)
-      // Detached nobody tells of its end.
-      one.checkAt = one.dueAt = now()
-      dueSlots.earlier()
+  async start(): Promise<void> {
+    const { attach = true, registry, audited, intervalMs = 250 } = this.#options
+    if (attach) {
+      await this.#attach()
+      await this.#check.update(this.#recorder.counters().recursionMisses)
+    } else {
+      await registry.refresh()
     }
+    this.#timer.start()
+    const requestReport = (): void => this.#timer.requestReport()
+    this.#recorder.notifyDenials(intervalMs, requestReport)
+    audited?.onCall(requestReport)
   }
 
-  const turns = createTurns(logger, 'recorder loop')
-  const timer = createLoopTimer({ turns, intervalMs, look: poll, glance: tellRefused })
-
-  if (options.attach !== false) {
-    await attach()
-    await check.due(recorder.counters().recursionMisses)
-  } else {
-    await registry.refresh()
+  /** What is known of every container now, with counts as of this call. */
+  async current(): Promise<Observation[]> {
+    await this.#queue.settled()
+    return this.#stopped ? [] : this.#slots.current()
   }
-  timer.start()
-  recorder.notifyDenials(intervalMs, timer.hurry)
-  options.audited?.onTold(timer.hurry)
 
-  return {
-    current: async () => {
-      await turns.settled()
-      if (isStopped()) return []
-      while (takeChanges());
-      observer.refresh(recorder.counters())
-      const all: Observation[] = []
-      for (const one of tracked.values()) {
-        const observation = one.ended ? undefined : observe(one, false)
-        if (observation !== undefined) all.push(observation)
-      }
-      return all
-    },
-    again: (ids) => sayAgain.ids(ids),
-    refusedAgain() {
-      observer.fromBeginning()
-      timer.hurry()
-    },
-    losses,
-    conditions: () => [...check.conditions(), ...observer.conditions()],
-    attach: async () => {
-      await attach()
-      // So that what was adopted has its name when this resolves.
-      await turns.take(async () => {
-        while (await poll());
+  /** Sends observations of running containers again, because they were lost. @param ids of observations */
+  resend(ids: readonly string[]): void {
+    this.#slots.resend(ids)
+  }
+
+  /** Reports all denials of running containers: a new hub knows none of them. */
+  resendDenials(): void {
+    this.#slots.restartDenials()
+    this.#timer.requestReport()
+  }
+
+  losses(): Losses {
+    const { missed, givenUp } = this.#options
+    return (
+      this.#lastLosses ??
+      lossesOf(this.#recorder.counters(), {
+        unidentified: this.#slots.unidentified,
+        missed: (missed?.() ?? 0) + this.#unread,
+        givenUp: givenUp?.() ?? 0
       })
-    },
-    detach: async (wanted = () => false) => {
-      await turns.take(lookLast)
-      if (!wanted()) recorder.detach()
-    },
-    stop: async ({ keep = false } = {}) => {
-      if (isStopped()) return
-      state.stopped = true
-      timer.stop()
-      await turns.take(lookLast)
-      await ends.free()
-      lastLosses = losses()
-      // Detached there is nothing that would go on.
-      recorder.stop({ keep: keep && recorder.attached })
-    }
+    )
+  }
+
+  conditions(): Condition[] {
+    return [...this.#check.conditions(), ...this.#slots.conditions()]
+  }
+
+  /** Attaches at once, then adopts what runs already. */
+  async attach(): Promise<void> {
+    await this.#attach()
+    // Resolves when what was adopted has its name.
+    await this.#queue.run(async () => {
+      while (await this.#scan());
+    })
+  }
+
+  /** Visits everything a last time, then detaches unless `isWanted` returns true by then. */
+  async detach(isWanted: () => boolean = () => false): Promise<void> {
+    await this.#queue.run(() => this.#slots.visitAll())
+    if (!isWanted()) this.#recorder.detach()
+  }
+
+  /** Visits everything a last time, then ends the recorder. With `keep`, pinned programs continue to record. */
+  async stop({ keep = false }: { keep?: boolean } = {}): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#timer.stop()
+    await this.#queue.run(() => this.#slots.visitAll())
+    await this.#slots.free()
+    this.#lastLosses = this.losses()
+    // If the recorder is detached, there is nothing to keep.
+    this.#recorder.stop({ keep: keep && this.#recorder.attached })
+  }
+
+  async #attach(): Promise<void> {
+    const { registry, logger, only } = this.#options
+    this.#recorder.attach()
+    this.#unread += removeLeftovers(this.#recorder, logger)
+    await registry.refresh()
+    await adoptRunning(this.#recorder, registry.all(), only)
+  }
+
+  /** One scan. Returns whether the kernel side has more changes. */
+  async #scan(): Promise<boolean> {
+    this.#options.registry.take()
+    const more = this.#slots.takeChanges()
+    this.#slots.reportDenials()
+    // Reading the counters is a syscall: once per scan for all slots.
+    const counters = this.#recorder.counters()
+    this.#slots.refresh(counters)
+    await this.#check.update(counters.recursionMisses)
+    if (!this.#check.isExact()) this.#slots.resendInexact()
+    await this.#slots.visitDue()
+    // Denials from before their containers were named.
+    this.#slots.reportDenials()
+    void this.#slots.free()
+    this.#lossLog.update(performance.now())
+    return more
   }
 }

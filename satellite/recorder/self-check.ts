@@ -3,49 +3,59 @@ import type { Condition } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { createExactness } from './exactness.js'
 
-/** The recorder's proof that it counts exactly, repeated while it is attached. */
-export interface SelfCheck {
-  /** Looks at what the kernel skipped, and tests when the last test is too long ago. Never rejects. */
-  due(recursionMisses: number): Promise<void>
-  /** False: what is learned now may lack calls, and so may everything that is alive now. */
-  isExact(): boolean
-  conditions(): Condition[]
-}
-
 export interface SelfCheckOptions {
-  /** False: skipped runs of the hook alone are looked at. */
+  /** False: only the hook's skipped runs are checked. */
   tests: boolean
-  /** What was tested just now. */
+  /** A self-test that was made just now. */
   tested: SelfTest | undefined
 }
 
-export function createSelfCheck(
-  recorder: Recorder,
-  logger: Logger,
-  { tests, tested }: SelfCheckOptions
-): SelfCheck {
-  const exactness = createExactness((at) => new Date(performance.timeOrigin + at).toISOString())
-  let untested = ''
-  const misses = (): number => recorder.counters().recursionMisses
-  if (tested !== undefined) exactness.noteTest(tested, misses(), performance.now())
-  return {
-    due: async (recursionMisses) => {
-      exactness.noteMisses(recursionMisses, performance.now())
-      if (!tests || !recorder.attached || !exactness.isDue(performance.now())) return
-      const wasExact = exactness.isExact()
-      try {
-        const result = await recorder.selfTest()
-        exactness.noteTest(result, misses(), performance.now())
-        if (!exactness.isExact()) logger.error(result, 'the recorder does not count exactly')
-        else if (!wasExact) logger.info(result, 'the recorder counts exactly again')
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        exactness.noteUntested(reason, performance.now())
-        if (reason !== untested) logger.warn({ reason }, 'the self-test could not be run')
-        untested = reason
-      }
-    },
-    isExact: () => exactness.isExact(),
-    conditions: () => exactness.conditions()
+/** SelfCheck proves that the recorder counts exactly, again and again while it is attached. */
+export class SelfCheck {
+  readonly #recorder: Recorder
+  readonly #logger: Logger
+  readonly #tests: boolean
+  readonly #exactness = createExactness((at) => new Date(performance.timeOrigin + at).toISOString())
+  /** The last reason why a test could not be run. */
+  #untested = ''
+
+  constructor(recorder: Recorder, logger: Logger, { tests, tested }: SelfCheckOptions) {
+    this.#recorder = recorder
+    this.#logger = logger
+    this.#tests = tests
+    if (tested !== undefined) this.#exactness.noteTest(tested, this.#misses(), performance.now())
+  }
+
+  /** False: what is learned now may lack calls, and so may everything that is alive now. */
+  isExact(): boolean {
+    return this.#exactness.isExact()
+  }
+
+  conditions(): Condition[] {
+    return this.#exactness.conditions()
+  }
+
+  /** Checks what the kernel skipped, and tests again if the last test is too old. Never rejects. */
+  async update(recursionMisses: number): Promise<void> {
+    const exactness = this.#exactness
+    exactness.noteMisses(recursionMisses, performance.now())
+    const isDue = this.#tests && this.#recorder.attached && exactness.isDue(performance.now())
+    if (!isDue) return
+    const wasExact = exactness.isExact()
+    try {
+      const result = await this.#recorder.selfTest()
+      exactness.noteTest(result, this.#misses(), performance.now())
+      if (!exactness.isExact()) this.#logger.error(result, 'recorder does not count exactly')
+      else if (!wasExact) this.#logger.info(result, 'recorder counts exactly again')
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      exactness.noteUntested(reason, performance.now())
+      if (reason !== this.#untested) this.#logger.warn({ reason }, 'self-test could not be run')
+      this.#untested = reason
+    }
+  }
+
+  #misses(): number {
+    return this.#recorder.counters().recursionMisses
   }
 }

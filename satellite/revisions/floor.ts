@@ -4,8 +4,9 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { namesBeyond, passSetOf, runtimeDefaultPassSet } from '../../src/seccomp/filter/pass-set.js'
 
 /**
- * What this node never goes below, whatever its hub says. `approved`: more than RuntimeDefault only by
- * names that the hub says a person approved, and who. `runtime-default`: nothing more at all.
+ * The least strictness that this node accepts, whatever its hub sends. `approved`: a revision may allow more than
+ * RuntimeDefault only by names that a person approved, as the hub reports with that person's name. `runtime-default`:
+ * never more than RuntimeDefault.
  */
 export const floors = ['approved', 'runtime-default'] as const
 export type Floor = (typeof floors)[number]
@@ -16,27 +17,27 @@ function weaker(revision: Revision, what: string): SeccoError {
 }
 
 /**
- * Refuses a revision that lets through more than RuntimeDefault does without a person's word for it.
- * A revision that lets through whatever it does not name is refused in any case.
+ * Rejects a revision that allows more than RuntimeDefault without a person's approval. A revision that allows what it
+ * does not name is always rejected.
  * @returns names beyond RuntimeDefault that were approved.
  * @throws SeccoError WEAKER_THAN_FLOOR.
  */
 export function checkFloor(revision: Revision, seccomp: LinuxSeccomp, floor: Floor): string[] {
   const passes = passSetOf(seccomp)
   if (passes.everything) {
-    throw weaker(revision, `lets through what it does not name (${seccomp.defaultAction})`)
+    throw weaker(revision, `allows syscalls that it does not name (${seccomp.defaultAction})`)
   }
   const beyond = namesBeyond(passes, runtimeDefaultPassSet)
   if (beyond.length === 0) return beyond
   const some = beyond.slice(0, 5).join(', ')
   if (floor === 'runtime-default') {
-    throw weaker(revision, `lets through ${some}, which RuntimeDefault refuses`)
+    throw weaker(revision, `allows ${some}, which RuntimeDefault denies`)
   }
   const { beyond: approved = [], approvedBy = '' } = revision.origin ?? {}
   const missing = beyond.filter((name) => !approved.includes(name))
   if (missing.length > 0 || approvedBy === '') {
     const names = (missing.length > 0 ? missing : beyond).slice(0, 5).join(', ')
-    throw weaker(revision, `lets through ${names} beyond RuntimeDefault, and nobody approved that`)
+    throw weaker(revision, `allows ${names} beyond RuntimeDefault, which nobody approved`)
   }
   return beyond
 }

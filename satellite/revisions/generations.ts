@@ -1,24 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Revision } from '../../src/api/gen/hub.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
+import { Worker } from '../../src/lib/worker.js'
 import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
 
-/** How far this node has come with one profile. */
+/** The newest approval of one profile that this node has seen. */
 interface Seen {
   createdAt: string
   generation: number
-}
-
-/** The newest approval that this node has seen of each profile: an older one does not come back. */
-export interface Generations {
-  /** @throws SeccoError OLDER_GENERATION */
-  check(revision: Revision): void
-  /** It was installed. Written soon: many at once are one write. */
-  note(revision: Revision): void
-  /** Resolves when everything noted is durable, or could not be written and that was said. */
-  flush(): Promise<void>
 }
 
 const mostProfiles = 50_000
@@ -36,71 +27,76 @@ async function load(path: string, logger: Logger): Promise<Map<string, Seen>> {
     const entries = Object.entries(JSON.parse(text) as Record<string, unknown>)
     return new Map(entries.filter((entry): entry is [string, Seen] => isSeen(entry[1])))
   } catch {
-    logger.error(
-      { code: 'STORE_CORRUPT', path },
-      'what this node has seen of approvals cannot be read'
-    )
+    logger.error({ code: 'STORE_CORRUPT', path }, 'generations cannot be read; starting empty')
     return new Map()
   }
 }
 
-/** Earlier in a profile's life: made earlier, or the same object with a smaller generation. */
+/** True if `left` is earlier in a profile's life: the object was created earlier, or has a smaller generation. */
 function isOlder(left: Seen, right: Seen): boolean {
   if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt
   return left.generation < right.generation
 }
 
-/** `<root>/secco/generations.json`, of this node alone. */
+/** Opens `<root>/secco/generations.json`, which only this node writes. */
 export async function openGenerations(root: string, logger: Logger): Promise<Generations> {
-  const folder = join(root, 'secco')
-  const path = join(folder, 'generations.json')
-  const seen = await load(path, logger)
-  const keyOf = ({ namespace, profile }: Revision) => `${namespace}/${profile}`
-  const seenOf = ({ origin }: Revision): Seen | undefined =>
-    origin === undefined || origin.generation === 0
-      ? undefined
-      : { createdAt: origin.createdAt, generation: origin.generation }
-  let timer: NodeJS.Timeout | undefined
-  let writing: Promise<void> = Promise.resolve()
+  const path = join(root, 'secco', 'generations.json')
+  return new Generations(path, await load(path, logger), logger)
+}
 
-  async function write(): Promise<void> {
-    timer = undefined
-    try {
-      await ensureFolder(folder)
-      await writeDurable(path, JSON.stringify(Object.fromEntries([...seen].sort())), 0o600)
-    } catch (error) {
-      logger.error({ err: error }, 'what this node has seen of approvals cannot be saved')
+const keyOf = ({ namespace, profile }: Revision): string => `${namespace}/${profile}`
+
+/** Undefined for a revision from a hub without generations. */
+const seenOf = ({ origin }: Revision): Seen | undefined =>
+  origin === undefined || origin.generation === 0
+    ? undefined
+    : { createdAt: origin.createdAt, generation: origin.generation }
+
+/** Generations remembers the newest approval that this node has seen of each profile: older ones are rejected. */
+export class Generations {
+  readonly #path: string
+  readonly #seen: Map<string, Seen>
+  readonly #saver: Worker
+
+  constructor(path: string, seen: Map<string, Seen>, logger: Logger) {
+    this.#path = path
+    this.#seen = seen
+    this.#saver = new Worker(() => this.#save(), {
+      delayMs: collectMs,
+      onError: (error) => logger.error({ err: error, path }, 'generations could not be saved')
+    })
+  }
+
+  /** @throws SeccoError OLDER_GENERATION */
+  check(revision: Revision): void {
+    const before = this.#seen.get(keyOf(revision))
+    if (before === undefined) return
+    const now = seenOf(revision)
+    if (now === undefined || isOlder(now, before)) {
+      const text = `approval ${now?.generation ?? 'without a generation'} came after ${before.generation}`
+      throw new SeccoError('OLDER_GENERATION', `${keyOf(revision)}: ${text}`)
     }
   }
 
-  function start(): void {
-    clearTimeout(timer)
-    writing = writing.then(write)
+  /** Notes a revision that was installed. It is saved soon: many revisions are one write. */
+  note(revision: Revision): void {
+    const now = seenOf(revision)
+    const key = keyOf(revision)
+    const before = this.#seen.get(key)
+    if (now === undefined || (before !== undefined && !isOlder(before, now))) return
+    if (before === undefined && this.#seen.size >= mostProfiles) return
+    this.#seen.set(key, now)
+    this.#saver.request()
   }
 
-  return {
-    check(revision) {
-      const now = seenOf(revision)
-      const before = seen.get(keyOf(revision))
-      // Where nothing was ever seen, and from hubs without generations, there is nothing to compare.
-      if (before === undefined) return
-      if (now === undefined || isOlder(now, before)) {
-        const text = `approval ${now?.generation ?? 'without a generation'} came after ${before.generation}`
-        throw new SeccoError('OLDER_GENERATION', `${keyOf(revision)}: ${text}`)
-      }
-    },
-    note(revision) {
-      const now = seenOf(revision)
-      const key = keyOf(revision)
-      const before = seen.get(key)
-      if (now === undefined || (before !== undefined && !isOlder(before, now))) return
-      if (before === undefined && seen.size >= mostProfiles) return
-      seen.set(key, now)
-      timer ??= setTimeout(start, collectMs)
-    },
-    async flush() {
-      if (timer !== undefined) start()
-      await writing
-    }
+  /** Resolves when everything noted is durable, or could not be written and that was logged. */
+  flush(): Promise<void> {
+    return this.#saver.flush()
+  }
+
+  async #save(): Promise<void> {
+    await ensureFolder(dirname(this.#path))
+    const text = JSON.stringify(Object.fromEntries([...this.#seen].sort()))
+    await writeDurable(this.#path, text, 0o600)
   }
 }

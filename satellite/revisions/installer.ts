@@ -17,9 +17,9 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constan
 export interface InstallDependencies {
   /** Loads the profile in a child process; default: the launcher of native/. */
   trial?: (seccomp: LinuxSeccomp) => Promise<TrialResult>
-  /** The node's word before anything is written. @throws SeccoError */
+  /** Checks whether this node accepts the revision, before anything is written. @throws SeccoError */
   accept?: (revision: Revision, seccomp: LinuxSeccomp) => void
-  /** A file on disk was not what its name says and has been written again. */
+  /** A file on disk did not match its name and was restored. */
   onDrift?: (path: string) => void
 }
 
@@ -27,14 +27,14 @@ function checkNames(revision: RevisionRef): void {
   if (!new RegExp(namespacePattern).test(revision.namespace)) {
     throw new SeccoError(
       'INVALID_NAME',
-      `namespace ${JSON.stringify(revision.namespace)} is no namespace name`,
+      `namespace ${JSON.stringify(revision.namespace)}: not a valid name`,
       { field: 'namespace' }
     )
   }
   if (!new RegExp(namePattern).test(revision.profile) || revision.profile.includes('..')) {
     throw new SeccoError(
       'INVALID_NAME',
-      `profile ${JSON.stringify(revision.profile)} is no profile name`,
+      `profile ${JSON.stringify(revision.profile)}: not a valid name`,
       { field: 'profile' }
     )
   }
@@ -47,7 +47,7 @@ function checkNames(revision: RevisionRef): void {
   }
 }
 
-/** A rule that does not do what it says deceives whoever approved it, and the comparison with the floor. */
+/** Rejects rules that do something else than they say: they deceive the person who approved them, and the comparison with the floor. */
 function checkMeaning(seccomp: LinuxSeccomp): LinuxSeccomp {
   const [misleading] = misleadingRules(seccomp)
   if (misleading === undefined) return seccomp
@@ -63,7 +63,7 @@ async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
   } catch (error) {
     throw new SeccoError('INVALID_DOCUMENT', 'the revision is not JSON', { cause: error })
   }
-  // Loaded on use: the validator is a third of a satellite that holds no revision.
+  // Loaded on use: the validator is a third of the memory of a satellite without revisions.
   const { seccompProblem } = await import('../../src/api/validate-seccomp.js')
   const problem = seccompProblem(value)
   if (problem === undefined) return checkMeaning(value as LinuxSeccomp)
@@ -84,7 +84,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes `root` and the folders below it, one by one; a symbolic link on the way is refused, never followed. */
+/** Creates `root` and the folders below it, one by one. A symbolic link among them is an error, and never followed. */
 async function makeFolders(root: string, names: readonly string[]): Promise<string> {
   await mkdir(root, { recursive: true, mode: 0o755 })
   let path = root
@@ -108,7 +108,7 @@ async function makeFolders(root: string, names: readonly string[]): Promise<stri
   return path
 }
 
-/** The file's bytes; undefined when there is none. What is no plain file in its place counts as wrong content. */
+/** Reads a revision's file; undefined if there is none. Anything but a regular file counts as wrong content. */
 async function readRevision(path: string): Promise<Buffer | 'wrong' | undefined> {
   let file: PlainFile | undefined
   try {
@@ -116,7 +116,7 @@ async function readRevision(path: string): Promise<Buffer | 'wrong' | undefined>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
-    // A symbolic link; a socket, or a device that nobody serves.
+    // A symbolic link; a socket, or a device without a driver.
     if (code === 'ELOOP' || code === 'ENXIO') return 'wrong'
     throw error
   }
@@ -133,7 +133,7 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   try {
     try {
       await file.writeFile(bytes)
-      // The process' umask may have taken bits away: kubelet and runtime read it as whoever they are.
+      // The umask may have removed bits, and kubelet and runtime may run as other users.
       await file.chmod(0o644)
       await file.sync()
     } finally {
@@ -178,10 +178,10 @@ async function install(
 }
 
 /**
- * Puts a revision on this node: names, digest, strict parse, trial load, then
- * `<root>/secco/<namespace>/<profile>/<hex>.json`, durable when the promise resolves. Installing it
- * again writes nothing; a file that was tampered with is written again. Never rejects: what failed is
- * in the status (`code`, `message`), WRITE_FAILED is worth another attempt.
+ * Installs a revision on this node: checks names and digest, parses it strictly, loads it in a trial, then writes
+ * `<root>/secco/<namespace>/<profile>/<hex>.json`, durable when the promise resolves. Installing it again writes
+ * nothing; a file that was changed is restored. Never rejects: a failure is in the status (`code`, `message`), and only
+ * WRITE_FAILED can be retried.
  */
 export async function installRevision(
   root: string,
@@ -209,13 +209,13 @@ async function foldersOf(path: string): Promise<string[]> {
 }
 
 export interface Installed {
-  /** Files whose bytes are what their names say. */
+  /** Revisions whose files match their names. */
   held: RevisionRef[]
-  /** Paths whose content is something else: drift. */
+  /** Paths of files that do not: drift. */
   wrong: string[]
 }
 
-/** Reads every revision file below the root and verifies its digest. Temporary files are passed over. */
+/** Reads every revision file below the root and verifies its digest. Temporary files are skipped. */
 export async function verifyInstalled(root: string): Promise<Installed> {
   const installed: Installed = { held: [], wrong: [] }
   const base = join(root, 'secco')
@@ -238,8 +238,8 @@ export async function verifyInstalled(root: string): Promise<Installed> {
 }
 
 /**
- * Removes revision files that the hub does not want and no container refers to, and what a crash left
- * of temporary files. @returns paths that were removed.
+ * Removes revision files that the hub does not want and no container uses, and temporary files that a crash left.
+ * @returns the removed paths.
  */
 export async function collectRevisions(
   root: string,

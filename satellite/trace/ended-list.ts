@@ -1,17 +1,18 @@
 import type { AbiCounts, Observation } from '../../src/api/gen/hub.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { isLearned } from './trace-report.js'
 
-/** What a trace says of one instance. */
+/** What a trace reports of one instance. */
 export interface Recorded {
   id: string
   container: { id: string; name: string; runtime: string }
   complete: boolean
   ended: boolean
-  /** Empty for what is not learned: people's sessions. */
+  /** Empty for people's sessions, which are not learned. */
   abis: readonly AbiCounts[]
 }
 
-/** Without what a list of containers does not say. */
+/** The parts of an observation that a list of containers shows. */
 export function recordedOf(observation: Observation): Recorded {
   const { id, complete, ended, container, abis } = observation
   return {
@@ -27,7 +28,7 @@ export function recordedOf(observation: Observation): Recorded {
   }
 }
 
-/** Names and counts side by side: objects for each call would be four times as much. */
+/** Names and counts in two lists: an object for each call would take four times the memory. */
 interface Packed extends Omit<Recorded, 'abis'> {
   abis: { abi: string; names: readonly string[]; counts: readonly number[] }[]
 }
@@ -51,29 +52,34 @@ const unpack = (one: Packed): Recorded => ({
   }))
 })
 
-/** The newest of what ended: a trace that is asked late can still tell of it. */
-export interface EndedList {
-  add(one: Recorded): void
-  ids(): string[]
-  all(): Recorded[]
-  /** How many found no more room, so that nobody takes the list for all that ended. */
-  forgotten(): number
-}
+/** EndedList keeps the newest observations that ended, for traces that are asked for late. */
+export class EndedList {
+  readonly #most: number
+  readonly #ended = new Map<string, Packed>()
+  #forgotten = 0
 
-export function createEndedList(most: number): EndedList {
-  const ends = new Map<string, Packed>()
-  let forgotten = 0
-  return {
-    add(one) {
-      ends.delete(one.id)
-      ends.set(one.id, pack(one))
-      const [oldest] = ends.keys()
-      if (ends.size <= most || oldest === undefined) return
-      ends.delete(oldest)
-      forgotten += 1
-    },
-    ids: () => [...ends.keys()],
-    all: () => [...ends.values()].map(unpack),
-    forgotten: () => forgotten
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  add(recorded: Recorded): void {
+    this.#ended.delete(recorded.id)
+    this.#ended.set(recorded.id, pack(recorded))
+    const before = this.#ended.size
+    dropOldest(this.#ended, this.#most)
+    this.#forgotten += before - this.#ended.size
+  }
+
+  ids(): string[] {
+    return [...this.#ended.keys()]
+  }
+
+  all(): Recorded[] {
+    return [...this.#ended.values()].map(unpack)
+  }
+
+  /** How many found no room, so that the list is not taken for complete. */
+  forgotten(): number {
+    return this.#forgotten
   }
 }

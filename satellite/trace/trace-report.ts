@@ -4,16 +4,16 @@ import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
 /** What `secco trace -o json` prints: scripts rely on exactly this shape (DESIGN, "Interfaces"). */
 export interface TraceReport {
   container: string
-  /** Seen from the first instruction to the end, and nothing was lost. */
+  /** Recorded from the first instruction to the end, and nothing was lost. */
   complete: boolean
   /** Calls and containers that could not be counted. */
   lost: number
-  /** ABI → syscall → exact number of calls, of what goes into a profile: the entry point and probes. */
+  /** ABI → syscall → exact number of calls, of the parts that go into a profile: the entry point and probes. */
   abis: Record<string, Record<string, number>>
   denied: { syscall: string; action: string; count: number }[]
   /**
-   * What came into the container by an exec, apart: `probe` (no terminal; in `abis` as well) and
-   * `session` (on a terminal; not in `abis`). Only those that were seen.
+   * Processes that an exec started in the container: `probe` (no terminal; in `abis` as well) and `session` (with a
+   * terminal; not in `abis`). Only the parts that were seen.
    */
   parts: Partial<Record<'probe' | 'session', Record<string, Record<string, number>>>>
 }
@@ -43,7 +43,7 @@ export function sumAbis(
 function sumDenied(parts: readonly (readonly SyscallCount[])[]): TraceReport['denied'] {
   const total = new Map<string, { syscall: string; action: string; count: number }>()
   for (const { name, action, count, detail } of parts.flat()) {
-    // RuntimeDefault's clone3 and the like: refused on purpose, in every container.
+    // RuntimeDefault's clone3 and the like: denied on purpose, in every container.
     if (detail?.expected === true) continue
     const key = `${name} ${action}`
     const known = total.get(key)
@@ -64,7 +64,7 @@ function partsOf(observations: readonly Observation[]): TraceReport['parts'] {
   return parts
 }
 
-/** One report from all observations of one container: its namespaces inside each have their own. */
+/** Makes one report from all observations of a container: each mount namespace inside it has its own. */
 export function reportOf(
   container: string,
   observations: readonly Observation[],
@@ -80,7 +80,7 @@ export function reportOf(
   }
 }
 
-/** The names per ABI, without what was denied by a filter: a profile need not allow that. */
+/** Returns the names per ABI, without those that a filter denied: a profile does not have to allow them. */
 export function learnedSet(report: TraceReport): SyscallSet {
   const denied = new Set(
     report.denied.filter(({ action }) => action !== 'SCMP_ACT_LOG').map(({ syscall }) => syscall)

@@ -17,27 +17,27 @@ import { namedCounts } from '../recorder/slots/observation.js'
 import { startRecorderLoop } from '../recorder/recorder-loop.js'
 import { reportOf, sumAbis, type TraceReport } from './trace-report.js'
 
-/** What is left in a command's cgroup after its end gets this long to finish: pipes and children drain. */
+/** Processes that a command left in its cgroup get this long to end: pipes and children drain. */
 const drainMs = 1000
 
-function openOrExplain(btf: string | undefined): Recorder {
+function openForTrace(btf: string | undefined): Recorder {
   try {
     return openRecorder({ btf })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new SeccoError('TRACING_UNAVAILABLE', `nothing can be traced: ${reason}`, {
+    throw new SeccoError('TRACING_UNAVAILABLE', `syscalls cannot be traced here: ${reason}`, {
       cause: error
     })
   }
 }
 
-function attachOrExplain(recorder: Recorder): void {
+function attachForTrace(recorder: Recorder): void {
   try {
     recorder.attach()
   } catch (error) {
     recorder.stop()
     const reason = error instanceof Error ? error.message : String(error)
-    throw new SeccoError('TRACING_UNAVAILABLE', `nothing can be traced: ${reason}`, {
+    throw new SeccoError('TRACING_UNAVAILABLE', `syscalls cannot be traced here: ${reason}`, {
       cause: error
     })
   }
@@ -48,7 +48,7 @@ function lostOf(recorder: Recorder): number {
   return tableFull + recursionMisses
 }
 
-/** A cgroup of the command's own, where there is a hierarchy to make it in. */
+/** Folder of a new cgroup for the command; undefined without a hierarchy to create it in. */
 function commandCgroup(): string | undefined {
   const mount = cgroupMount()
   return mount === undefined || process.getuid?.() !== 0
@@ -56,18 +56,18 @@ function commandCgroup(): string | undefined {
     : join(mount, `secco-trace-${process.pid}-${Date.now().toString(36)}`)
 }
 
-/** Takes away what traces that were killed left behind: empty cgroups whose maker is gone. */
+/** Removes what killed traces left behind: empty cgroups whose creator is gone. */
 async function sweepCgroups(): Promise<void> {
   const mount = cgroupMount()
   if (mount === undefined) return
   for (const name of await readdir(mount).catch((): string[] => [])) {
-    const maker = /^secco-trace-(\d+)-/.exec(name)?.[1]
-    if (maker === undefined || existsSync(`/proc/${maker}`)) continue
+    const creator = /^secco-trace-(\d+)-/.exec(name)?.[1]
+    if (creator === undefined || existsSync(`/proc/${creator}`)) continue
     await rmdir(join(mount, name)).catch(() => undefined)
   }
 }
 
-/** @returns how many processes are still there when the time is over: daemons, mostly. */
+/** Waits for the processes of a cgroup to end. Returns how many are left when the time is over: mostly daemons. */
 async function drain(folder: string): Promise<number> {
   const until = performance.now() + drainMs
   let left = (await pidsOfCgroup(folder)).length
@@ -78,7 +78,7 @@ async function drain(folder: string): Promise<number> {
   return left
 }
 
-/** What a shell answers with when it cannot start a command: 127 not found, 126 cannot be executed. */
+/** @param exitCode as a shell has it: 127 if the command was not found, 126 if it cannot be executed. */
 function notStarted(message: string, exitCode: number | null, cause?: unknown): SeccoError {
   return new SeccoError('COMMAND_NOT_STARTED', message, {
     cause,
@@ -88,17 +88,17 @@ function notStarted(message: string, exitCode: number | null, cause?: unknown): 
 
 export interface CommandTrace {
   report: TraceReport
-  /** Processes that it left behind: what they do after the report is not in it. */
+  /** Processes that the command left behind; their later calls are not in the report. */
   remaining: number
-  /** As a shell says it: 128 + signal number for a command that a signal ended. */
+  /** As a shell has it: 128 + signal number for a command that a signal ended. */
   code: number | null
   signal: NodeJS.Signals | null
 }
 
 /**
  * Runs a command in a mount namespace of its own, recorded from its first instruction to its end.
- * @param onStart is given the command's pid, to pass signals on.
- * @param stdout the descriptor that the command's standard output goes to; default: this process's own.
+ * @param onStart gets the command's pid, to forward signals.
+ * @param stdout descriptor for the command's standard output; default: that of this process.
  * @param btf as in RecorderOptions
  * @throws SeccoError TRACING_UNAVAILABLE, COMMAND_NOT_STARTED
  */
@@ -109,9 +109,9 @@ export async function traceCommand(
   stdout?: number,
   btf?: string
 ): Promise<CommandTrace> {
-  const recorder = openOrExplain(btf)
+  const recorder = openForTrace(btf)
   try {
-    attachOrExplain(recorder)
+    attachForTrace(recorder)
     await sweepCgroups()
     const cgroup = commandCgroup()
     const options = { filter: true, stdio: 'inherit' as const }
@@ -156,14 +156,14 @@ export async function traceCommand(
   }
 }
 
-/** Containers that a word of the user's means: by id or name, else by the beginning of an id. */
+/** Returns the containers with this id or name, otherwise those whose id starts with the word. */
 export function matching(containers: readonly Container[], word: string): Container[] {
   const exact = containers.filter(({ id, name }) => id === word || name === word)
   if (exact.length > 0) return exact
   return containers.filter(({ id }) => id.startsWith(word))
 }
 
-/** While waiting nothing exists to compare with: a prefix must be long enough to mean an id. */
+/** While waiting there is nothing to compare with: a prefix must be long enough to be the start of an id. */
 function isMeant(container: Container, word: string): boolean {
   const { id, name } = container
   return id === word || name === word || (word.length >= 12 && id.startsWith(word))
@@ -184,7 +184,7 @@ export function resolveContainer(containers: readonly Container[], word: string)
   }
   if (found.length > 1) {
     const names = found.map(({ id, runtime }) => `${id} (${runtime})`).join(', ')
-    throw new SeccoError('CONTAINER_AMBIGUOUS', `${JSON.stringify(word)} may be any of ${names}`)
+    throw new SeccoError('CONTAINER_AMBIGUOUS', `${JSON.stringify(word)} may be one of ${names}`)
   }
   return only
 }
@@ -197,15 +197,15 @@ export interface ContainerTraceOptions {
   logger: Logger
   /** As in RecorderOptions. */
   btf?: string | undefined
-  /** Ends the trace early; the report is of what was seen until then. */
+  /** Ends the trace early; the report has what was seen until then. */
   signal: AbortSignal
   onProgress?: (report: TraceReport) => void
-  /** Everything that can be seen is attached: a container that starts now is seen from its start. */
+  /** Called when the recorder is attached: a container that starts now is recorded from its start. */
   onReady?: () => void
 }
 
 /**
- * Traces one container until it ends or `signal` aborts. The registry stays the caller's.
+ * Traces one container until it ends or `signal` aborts. The caller closes the registry.
  * @throws SeccoError TRACING_UNAVAILABLE, CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS
  */
 export async function traceContainer(options: ContainerTraceOptions): Promise<TraceReport> {
@@ -217,8 +217,8 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
   )
   const target =
     options.wait && running.length === 0 ? undefined : resolveContainer(registry.all(), word)
-  const recorder = openOrExplain(options.btf)
-  attachOrExplain(recorder)
+  const recorder = openForTrace(options.btf)
+  attachForTrace(recorder)
   const seen = new Map<string, Observation>()
   let lost = 0
   let name = target?.name ?? word
@@ -242,7 +242,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
     }
   })
   options.onReady?.()
-  /** Ended before anything of it was seen: nothing will ever tell of its end. */
+  /** True if it ended before it was seen: nothing will report its end. */
   const isGone = async (): Promise<boolean> => {
     if (target === undefined || seen.size > 0) return false
     await registry.refresh()
@@ -266,7 +266,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
   if (seen.size === 0 && target === undefined) {
     throw new SeccoError(
       'CONTAINER_NOT_FOUND',
-      `no container called ${JSON.stringify(word)} started meanwhile`
+      `no container called ${JSON.stringify(word)} started in that time`
     )
   }
   return report()

@@ -1,24 +1,24 @@
 import type { Observation } from '../../src/api/gen/hub.js'
 
 /** One instance of the backlog. */
-export interface Item {
+export interface BacklogItem {
   readonly id: string
   sequence: number
   ended: boolean
-  /** The encoded observation; undefined: the disk has it, and the memory does not. */
+  /** The encoded observation; undefined: only the disk has it. */
   bytes: Uint8Array | undefined
-  /** Of the encoded observation. */
+  /** Size of the encoded observation. */
   size: number
-  /** The disk holds something that `bytes` may lack: it is merged before anything else is done. */
+  /** The disk may have something that `bytes` lacks; it is merged before anything else is done. */
   stale: boolean
-  /** Sequence that the spool holds durably; 0: none. */
+  /** The sequence that the spool holds durably; 0: none. */
   spooled: number
-  /** performance.now() since which something of it is neither acked nor spooled. */
+  /** performance.now() since when a part of it is neither acked nor spooled. */
   since: number
-  /** Sequence that this stream was sent, and when. */
+  /** The sequence that this stream was sent, and when. */
   sent: number
   sentAt: number
-  /** Not sent before this time (ms): the hub asked to wait. */
+  /** Not sent before this time (ms), because the hub asked to wait. */
   notBefore: number
 }
 
@@ -30,84 +30,94 @@ export interface BacklogLimits {
   inMemory: number
 }
 
-/** An observation has some 2 KB, a full one 20; on disk, 4 KB at least. */
+/** An observation has about 2 KB, a full one 20; on disk at least 4 KB. */
 export const defaultLimits: BacklogLimits = { instances: 16_384, bytes: 128 << 20, inMemory: 128 }
 
-/** The instances that wait, oldest first, and which of their observations are in memory. */
-export interface BacklogItems {
-  get(id: string): Item | undefined
-  all(): Iterable<Item>
-  /** `encoded` is that observation. */
-  add(observation: Observation, encoded: Uint8Array, spooled: number): Item
-  setBytes(item: Item, bytes: Uint8Array): void
-  remove(item: Item): void
-  /** Keeps what is in memory within its limit: what the disk has goes, the oldest first. */
-  evict(): void
-  isFull(): boolean
-  /** At most half of it is taken. */
-  hasRoom(): boolean
-  /** What is given up when there is no room: a container that still runs is offered again; one that ended is not. */
-  victim(): Item | undefined
-  size(): number
-  inMemory(): number
-}
+/** BacklogItems holds the instances that wait, oldest first, and decides which observations stay in memory. */
+export class BacklogItems {
+  readonly #limits: BacklogLimits
+  readonly #items = new Map<string, BacklogItem>()
+  readonly #cached = new Set<BacklogItem>()
+  #bytes = 0
 
-export function createBacklogItems(limits: BacklogLimits): BacklogItems {
-  const items = new Map<string, Item>()
-  const cached = new Set<Item>()
-  let total = 0
-
-  function setBytes(item: Item, bytes: Uint8Array): void {
-    total += bytes.length - item.size
-    item.bytes = bytes
-    item.size = bytes.length
-    cached.add(item)
+  constructor(limits: BacklogLimits) {
+    this.#limits = limits
   }
 
-  return {
-    get: (id) => items.get(id),
-    all: () => items.values(),
-    add({ id, sequence, ended }, encoded, spooled) {
-      // One literal: V8 keeps what is copied together as a table, five times as large, and there may be thousands.
-      const item: Item = {
-        id,
-        sequence,
-        ended,
-        bytes: undefined,
-        size: 0,
-        stale: false,
-        spooled,
-        since: performance.now(),
-        sent: 0,
-        sentAt: 0,
-        notBefore: 0
-      }
-      items.set(id, item)
-      setBytes(item, encoded)
-      return item
-    },
-    setBytes,
-    remove(item) {
-      if (!items.delete(item.id)) return
-      cached.delete(item)
-      total -= item.size
-    },
-    evict() {
-      for (const item of cached) {
-        if (cached.size <= limits.inMemory) return
-        if (item.stale || item.spooled < item.sequence) continue
-        item.bytes = undefined
-        cached.delete(item)
-      }
-    },
-    isFull: () => items.size >= limits.instances || total >= limits.bytes,
-    hasRoom: () => items.size <= limits.instances / 2 && total <= limits.bytes / 2,
-    victim() {
-      for (const item of items.values()) if (!item.ended) return item
-      const [first] = items.values()
-      return first
-    },
-    size: () => items.size,
-    inMemory: () => cached.size
+  get size(): number {
+    return this.#items.size
+  }
+
+  /** Instances whose observation is in memory. */
+  get inMemory(): number {
+    return this.#cached.size
+  }
+
+  get isFull(): boolean {
+    return this.#items.size >= this.#limits.instances || this.#bytes >= this.#limits.bytes
+  }
+
+  /** True while at most half of the limits is used. */
+  get hasRoom(): boolean {
+    return this.#items.size <= this.#limits.instances / 2 && this.#bytes <= this.#limits.bytes / 2
+  }
+
+  get(id: string): BacklogItem | undefined {
+    return this.#items.get(id)
+  }
+
+  all(): Iterable<BacklogItem> {
+    return this.#items.values()
+  }
+
+  /** @param encoded that observation's bytes. */
+  add({ id, sequence, ended }: Observation, encoded: Uint8Array, spooled: number): BacklogItem {
+    // One literal: V8 stores objects made by copying as hash tables, and there may be thousands.
+    const item: BacklogItem = {
+      id,
+      sequence,
+      ended,
+      bytes: undefined,
+      size: 0,
+      stale: false,
+      spooled,
+      since: performance.now(),
+      sent: 0,
+      sentAt: 0,
+      notBefore: 0
+    }
+    this.#items.set(id, item)
+    this.setBytes(item, encoded)
+    return item
+  }
+
+  setBytes(item: BacklogItem, bytes: Uint8Array): void {
+    this.#bytes += bytes.length - item.size
+    item.bytes = bytes
+    item.size = bytes.length
+    this.#cached.add(item)
+  }
+
+  remove(item: BacklogItem): void {
+    if (!this.#items.delete(item.id)) return
+    this.#cached.delete(item)
+    this.#bytes -= item.size
+  }
+
+  /** Drops observations from memory that the disk has, the oldest first, until the limit is kept. */
+  evict(): void {
+    for (const item of this.#cached) {
+      if (this.#cached.size <= this.#limits.inMemory) return
+      if (item.stale || item.spooled < item.sequence) continue
+      item.bytes = undefined
+      this.#cached.delete(item)
+    }
+  }
+
+  /** The instance to give up if there is no room: preferably one that still runs, because it is offered again. */
+  victim(): BacklogItem | undefined {
+    for (const item of this.#items.values()) if (!item.ended) return item
+    const [first] = this.#items.values()
+    return first
   }
 }

@@ -7,37 +7,32 @@ interface Waiter {
   reject: (error: SeccoError) => void
 }
 
-/** Those who wait until what was given away survives this process. */
-export interface DurableWaiters {
-  /** Resolves when each of these instances is durable up to its sequence. The map is the waiter's from now on. */
-  wait(missing: Map<string, number>): Promise<void>
-  /** An instance is durable up to there. */
-  durable(id: string, sequence: number): void
-  /** The disk failed: nobody's is. */
-  fail(error: SeccoError): void
-}
+/** DurableWaiters holds the callers that wait until observations survive this process. */
+export class DurableWaiters {
+  readonly #waiters = new Set<Waiter>()
 
-export function createDurableWaiters(): DurableWaiters {
-  const waiters = new Set<Waiter>()
-  return {
-    wait(missing) {
-      if (missing.size === 0) return Promise.resolve()
-      return new Promise((resolve, reject) => {
-        waiters.add({ missing, resolve, reject })
-      })
-    },
-    durable(id, sequence) {
-      for (const waiter of waiters) {
-        if ((waiter.missing.get(id) ?? Infinity) > sequence) continue
-        waiter.missing.delete(id)
-        if (waiter.missing.size > 0) continue
-        waiters.delete(waiter)
-        waiter.resolve()
-      }
-    },
-    fail(error) {
-      for (const { reject } of waiters) reject(error)
-      waiters.clear()
+  /** Resolves when each of these instances is durable up to its sequence. The map belongs to the waiter from now on. */
+  wait(missing: Map<string, number>): Promise<void> {
+    if (missing.size === 0) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ missing, resolve, reject })
+    })
+  }
+
+  /** An instance is durable up to this sequence. */
+  durable(id: string, sequence: number): void {
+    for (const waiter of this.#waiters) {
+      if ((waiter.missing.get(id) ?? Infinity) > sequence) continue
+      waiter.missing.delete(id)
+      if (waiter.missing.size > 0) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
     }
+  }
+
+  /** The disk failed: rejects all waiters. */
+  fail(error: SeccoError): void {
+    for (const { reject } of this.#waiters) reject(error)
+    this.#waiters.clear()
   }
 }

@@ -1,15 +1,15 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { AbiCounts, Observation, SyscallCount } from '../../src/api/gen/hub.js'
 
-/** Its memory is used again (`finish()` copies what was written), where that is not much. */
+/** Reused while its memory is small: `finish()` copies what was written. */
 let writer = new BinaryWriter()
 const keptBytes = 64 << 10
 
-/** Names and ABIs come from the tables; names of numbers that no table knows are not kept without end. */
+/** Names and ABIs come from the tables; the bound is for names of numbers that are in no table. */
 const mostKept = 4096
 
-/** Bytes of what comes again and again, made once. */
-function encodedOnce(make: (text: string) => Uint8Array): (text: string) => Uint8Array {
+/** Remembers the bytes of texts that are encoded again and again. */
+function cachedEncoding(make: (text: string) => Uint8Array): (text: string) => Uint8Array {
   const known = new Map<string, Uint8Array>()
   return (text) => {
     const bytes = known.get(text)
@@ -22,25 +22,27 @@ function encodedOnce(make: (text: string) => Uint8Array): (text: string) => Uint
 }
 
 const plain = { action: '', detail: undefined }
-/** What the generated code writes of a name, all but its count; and of an ABI, all but its calls. */
-const nameBytes = encodedOnce((name) => SyscallCount.encode({ name, count: 0, ...plain }).finish())
-const abiBytes = encodedOnce((abi) => AbiCounts.encode({ abi, syscalls: [] }).finish())
+/** What the generated code writes for a name without its count, and for an ABI without its calls. */
+const nameBytes = cachedEncoding((name) =>
+  SyscallCount.encode({ name, count: 0, ...plain }).finish()
+)
+const abiBytes = cachedEncoding((abi) => AbiCounts.encode({ abi, syscalls: [] }).finish())
 
-/** A field's first byte, as the generated code writes it. */
+/** The first byte of a field, as the generated code writes it. */
 const firstOf = (bytes: Uint8Array): number => bytes[0] ?? 0
 const countTag = firstOf(SyscallCount.encode({ name: '', count: 1, ...plain }).finish())
 const callTag = firstOf(
   AbiCounts.encode({ abi: '', syscalls: [{ name: '', count: 1, ...plain }] }).finish()
 )
-const nobody = Observation.fromPartial({})
+const empty = Observation.fromPartial({})
 const abisTag = firstOf(
-  Observation.encode({ ...nobody, abis: [{ abi: 'x', syscalls: [] }] }).finish()
+  Observation.encode({ ...empty, abis: [{ abi: 'x', syscalls: [] }] }).finish()
 )
 
-/** Counts up to this: a varint of at most five bytes. And calls whose size is a byte. */
+/** Limits of the fast path: counts whose varint has at most five bytes, and calls whose size is one byte. */
 const largestCount = 0xffffffff
 const largestCall = 0x7f
-const isUsual = (count: number): boolean =>
+const isSmall = (count: number): boolean =>
   Number.isInteger(count) && count >= 0 && count <= largestCount
 
 let scratch = new Uint8Array(8 << 10)
@@ -57,8 +59,8 @@ function writeVarint(value: number, from: number): number {
 }
 
 /**
- * Calls with nothing but a name and a count: most of what is encoded, and the generated code takes a microsecond for
- * each. @returns undefined where one has more, or is larger than is usual.
+ * Encodes calls that have only a name and a count. They are most of what is encoded, and the generated code takes a
+ * microsecond for each. Returns undefined if a call has more, or exceeds the limits.
  */
 function encodeCounts({ abi, syscalls }: AbiCounts): Uint8Array | undefined {
   const first = abiBytes(abi)
@@ -66,12 +68,12 @@ function encodeCounts({ abi, syscalls }: AbiCounts): Uint8Array | undefined {
   if (room > scratch.length) scratch = new Uint8Array(2 * room)
   scratch.set(first, 0)
   let at = first.length
-  // By number: an iterator makes an object for each in code that is not worth optimising.
+  // By index: in code that V8 does not optimise, an iterator allocates an object for each element.
   for (let nth = 0; nth < syscalls.length; nth += 1) {
     const one = syscalls[nth]
     if (one === undefined) continue
     const { name, count, action, detail } = one
-    if (action !== '' || detail !== undefined || !isUsual(count)) return undefined
+    if (action !== '' || detail !== undefined || !isSmall(count)) return undefined
     const bytes = nameBytes(name)
     if (bytes.length + 6 > largestCall) return undefined
     scratch[at] = callTag
@@ -88,8 +90,8 @@ function encodeCounts({ abi, syscalls }: AbiCounts): Uint8Array | undefined {
 }
 
 /**
- * The message's bytes, of its own memory: `bytes()` copies what is in `scratch` at once. Fields may come in any order
- * (protobuf's wire format).
+ * Encodes an observation into memory of its own: `bytes()` copies `scratch` at once. In protobuf's wire format the
+ * fields may come in any order.
  */
 export function encodeObservation(observation: Observation): Uint8Array {
   try {

@@ -12,23 +12,23 @@ import {
   writeFailed
 } from '../../src/lib/durable-file.js'
 
-/** One instance's newest cumulative set as it travels: a protobuf Observation. */
-export interface Encoded {
+/** The newest cumulative observation of one instance, encoded. */
+export interface EncodedObservation {
   id: string
   bytes: Uint8Array
 }
 
 /**
- * Observations that the hub has not acked, one file per instance with its newest cumulative set, so
- * that they outlive a killed satellite. A file is `<sha256 of the rest>\n<protobuf Observation>`.
+ * Spool is a folder of observations that the hub has not acked, so that they survive a killed satellite. It has one
+ * file per instance with the newest cumulative observation: `<sha256 of the rest>\n<protobuf Observation>`.
  */
 export interface Spool {
-  /** Gives what was left over, one after the other. @returns what could not be read; those files stay as they are. */
+  /** Calls `each` with every observation. Returns the problems of files that could not be read; these files stay. */
   load(each: (observation: Observation, bytes: Uint8Array) => void): Promise<string[]>
-  /** What one instance's file holds; undefined when there is none. Rejects when it is not whole. */
+  /** Reads one instance's file; undefined if there is none. Rejects if it is damaged. */
   read(id: string): Promise<Uint8Array | undefined>
-  /** All durable when it resolves. WRITE_FAILED names a path; what was saved before it stays. */
-  save(observations: readonly Encoded[]): Promise<void>
+  /** Saves observations durably. Rejects with WRITE_FAILED, which names a path; what was saved before that stays. */
+  save(observations: readonly EncodedObservation[]): Promise<void>
   remove(ids: readonly string[]): Promise<void>
 }
 
@@ -46,7 +46,7 @@ function payloadOf(bytes: Buffer): Buffer {
   return payload
 }
 
-/** In one go where the addon is: the disk has to do with each observation that the hub does not take at once. */
+/** Used without the addon, which writes many files at once. */
 const slowFiles: DurableFiles = {
   write: (folder, files, mode) =>
     writeAllDurable(
@@ -63,7 +63,7 @@ export async function openSpool(
   await ensureFolder(dir, 0o700)
   const nameOf = (id: string) => `${sha256(id).slice(0, 40)}.observation`
   const pathOf = (id: string) => join(dir, nameOf(id))
-  const toFile = ({ id, bytes }: Encoded) => {
+  const toFile = ({ id, bytes }: EncodedObservation) => {
     const header = Buffer.from(`${sha256(bytes)}\n`)
     return { name: nameOf(id), content: Buffer.concat([header, bytes]) }
   }
@@ -72,7 +72,7 @@ export async function openSpool(
   }
   return {
     async load(each) {
-      // Nobody else writes here: whatever is temporary was left by a kill.
+      // Nothing else writes here: a temporary file was left by a killed process.
       await sweepTemporary(dir, 0)
       const corrupt: string[] = []
       for (const name of (await readdir(dir)).sort()) {
@@ -81,7 +81,8 @@ export async function openSpool(
         try {
           const bytes = payloadOf(await readFile(path))
           const observation = Observation.decode(bytes)
-          if (pathOf(observation.id) !== path) throw new Error('it is not what its name says')
+          if (pathOf(observation.id) !== path)
+            throw new Error('the content does not match the file name')
           each(observation, bytes)
         } catch (error) {
           corrupt.push(`${path}: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,298 +1,223 @@
-import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
 import type {
-  HubClient,
+  Condition,
   HubMessage,
-  ObservationAck,
-  ObservationRefused,
+  NodeStatus,
+  Observation,
   RevisionRef,
+  RevisionStatus,
   Welcome
 } from '../../src/api/gen/hub.js'
 import { toSeccoError } from '../../src/lib/errors.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
+import type { Logger } from '../../src/lib/log.js'
 import { version } from '../../src/lib/version.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
 import { bootId } from '../lib/boot-id.js'
+import { type Backlog, openBacklog } from './backlog.js'
+import type { HubAddress, UplinkTls } from './hub-client.js'
+import { type ConnectionTiming, HubConnection } from './hub-connection.js'
+import type { Body } from './messages.js'
+import { ObservationStream, type ObservationTiming } from './observation-stream.js'
+import { RevisionDeliveries, type RevisionHandlers } from './revision-deliveries.js'
 import { openSpool } from './spool.js'
-import { backoffMs } from './uplink-backoff.js'
-import { newHubClient } from './uplink-client.js'
-import { createDeliveries } from './uplink-deliveries.js'
-import { type Due, openBacklog } from './uplink-backlog.js'
-import { createFlushers } from './uplink-flushers.js'
-import { connectionHint } from './uplink-hint.js'
-import { type Body, connectMethod, encodeBody } from './uplink-messages.js'
-import { createUplinkRefusals, isByNode } from './uplink-refusals.js'
-import { createSender, largestObservation } from './uplink-sender.js'
-import { createStatusTeller } from './uplink-status.js'
-import { defaultTiming, type Uplink, type UplinkOptions } from './uplink-types.js'
+import { StatusReporter } from './status-reporter.js'
 
-type Stream = ClientDuplexStream<Uint8Array, HubMessage>
+export type { UplinkTls } from './hub-client.js'
 
-/** A hub may ask for patience, not for good. */
-const longestResendMs = 4 * 3_600_000
+export type UplinkTiming = ConnectionTiming & ObservationTiming
+
+export const defaultTiming: UplinkTiming = {
+  coalesceMs: 200,
+  saveMs: 3000,
+  resendMs: 30_000,
+  heartbeatMs: 20_000,
+  firstMs: 250,
+  baseMs: 1000,
+  mostMs: 60_000,
+  flushMs: 5000
+}
+
+export interface UplinkOptions extends HubAddress, RevisionHandlers {
+  /** Must be the certificate's CN, or the node of the token's pod. */
+  node: string
+  tls: UplinkTls
+  /** ServiceAccount token instead of a certificate of the node. */
+  token?: string
+  spoolDir: string
+  logger: Logger
+  status: () => NodeStatus
+  /** Files that are on this node and verified; read at each connection. */
+  holding: () => readonly RevisionRef[] | Promise<readonly RevisionRef[]>
+  /** The hub accepted this node: what it keeps in memory only can be sent from the beginning. */
+  onWelcome?: () => void
+  /** There is room again for observations that were given up although their container had not ended. */
+  onRoom?: (ids: readonly string[]) => void
+  timing?: Partial<UplinkTiming>
+}
 
 /**
- * Starts to dial the hub and goes on until closed. WRITE_FAILED when the spool folder cannot be made;
- * everything later is logged, kept and tried again.
+ * Starts to dial the hub and goes on until closed. Everything later is logged, kept and tried again.
+ * @throws SeccoError WRITE_FAILED when the spool folder cannot be created.
  */
 export async function startUplink(options: UplinkOptions): Promise<Uplink> {
-  const { logger, node } = options
-  const timing = { ...defaultTiming, ...options.timing }
-  const backlog = await openBacklog(await openSpool(options.spoolDir), logger)
-  const refusals = createUplinkRefusals(logger)
-  const flushers = createFlushers()
-  let tls = options.tls
-  let token = options.token
-  let client: HubClient | undefined
-  let stream: Stream | undefined
-  let welcomed = false
-  let welcomedAt = 0
-  let attempt = 0
-  let resendMs = timing.resendMs
-  let heardAt = 0
-  let beats = 0
-  let closed = false
-  let complaint = ''
-  let dialTimer: NodeJS.Timeout | undefined
-  let pumpTimer: NodeJS.Timeout | undefined
-  let saveTimer: NodeJS.Timeout | undefined
-  let blocked = false
-  const sender = createSender({
-    ...{ backlog, write, tooLarge },
-    isOpen: () => welcomed && !blocked
-  })
-  const status = createStatusTeller(options.status, (now) => {
-    if (welcomed) send({ $case: 'nodeStatus', value: now })
-    return welcomed
-  })
-  const deliveries = createDeliveries(options, logger, (revision) => {
-    if (welcomed) send({ $case: 'revisionStatus', value: revision })
-  })
+  const spool = await openSpool(options.spoolDir)
+  const uplink = new Uplink(options, await openBacklog(spool, options.logger))
+  uplink.open()
+  return uplink
+}
 
-  function write(message: Uint8Array): void {
-    if (stream?.write(message) === false) blocked = true
-  }
+/** Uplink is the satellite's one connection to its hub. Observations are kept until the hub acked them. */
+export class Uplink {
+  readonly #options: UplinkOptions
+  readonly #backlog: Backlog
+  readonly #connection: HubConnection
+  readonly #observations: ObservationStream
+  readonly #deliveries: RevisionDeliveries
+  readonly #status: StatusReporter
+  #closed = false
 
-  function send(body: Body): void {
-    write(encodeBody(body))
-  }
-
-  /**
-   * Saves what waits for its ack too long. A hub that answers at once is the disk: nothing has to be
-   * written for what it took.
-   */
-  function saveLater(): void {
-    if (!welcomed) {
-      void backlog.spool()
-      return
-    }
-    saveTimer ??= setTimeout(() => {
-      saveTimer = undefined
-      void backlog.spool(timing.saveMs / 2)
-      // Some of it may be due by now.
-      if (backlog.size() > 0) pump()
-    }, timing.saveMs)
-  }
-
-  /** Given up, and said: what the hub would refuse each time is not sent at all. */
-  function tooLarge({ id, sequence }: Due, bytes: number): void {
-    const message = `${bytes} bytes, at most ${largestObservation} are taken`
-    refused({ id, sequence, reason: 'too-large', message, retryAfterSeconds: 0 })
-  }
-
-  function refused(refusal: ObservationRefused): void {
-    const { id, sequence, retryAfterSeconds } = refusal
-    refusals.note(refusal)
-    if (retryAfterSeconds > 0) {
-      backlog.holdBack(id, Date.now() + retryAfterSeconds * 1000, isByNode(refusal))
-      return
-    }
-    backlog.acked(id, sequence)
-    if (backlog.size() === 0) flushers.wake()
-    status.tellSoon()
-  }
-
-  function acked(acks: readonly ObservationAck[]): void {
-    for (const { id, sequence } of acks) backlog.acked(id, sequence)
-    if (backlog.size() === 0) flushers.wake()
-    const again = backlog.toOfferAgain()
-    if (again.length > 0) options.onRoom?.(again)
-  }
-
-  /** Sends what is due, and saves what is not acked soon. */
-  function pump(): void {
-    clearTimeout(pumpTimer)
-    pumpTimer = undefined
-    if (sender.send(Date.now(), resendMs)) schedulePump()
-    if (backlog.size() > 0) saveLater()
-  }
-
-  function schedulePump(): void {
-    pumpTimer ??= setTimeout(pump, timing.coalesceMs)
-  }
-
-  function welcome(hub: Welcome): void {
-    welcomed = true
-    resendMs = Math.min(longestResendMs, Math.max(timing.resendMs, hub.resendMs))
-    sender.together(hub.observationsAtOnce)
-    welcomedAt = Date.now()
-    complaint = ''
-    logger.info({ hub: options.hub }, 'connected to the hub')
-    status.tell()
-    for (const one of deliveries.failing()) send({ $case: 'revisionStatus', value: one })
-    backlog.restart()
-    pump()
-    options.onWelcome?.()
-  }
-
-  function receive({ body }: HubMessage): void {
-    heardAt = Date.now()
-    if (body?.$case === 'welcome') welcome(body.value)
-    else if (body?.$case === 'observationAck') acked([body.value])
-    else if (body?.$case === 'observationAcks') acked(body.value.acks)
-    else if (body?.$case === 'observationRefused') refused(body.value)
-    else if (body?.$case === 'revision') {
-      deliveries.revision(body.value)
-    } else if (body?.$case === 'desired') {
-      deliveries.desired(body.value.revisions)
-    }
-  }
-
-  function lost(which: Stream, reason: string): void {
-    if (which !== stream) return
-    stream = undefined
-    blocked = false
-    // A hub that takes us in and throws us out at once must not be hammered.
-    if (welcomed && Date.now() - welcomedAt > timing.baseMs) attempt = 0
-    welcomed = false
-    which.cancel()
-    flushers.wake()
-    if (closed) return
-    // Nobody acks now: what was sent and not yet saved is.
-    saveLater()
-    const hint = connectionHint(reason)
-    // One line per change: an hour without a hub is one line, not hundreds.
-    if (complaint !== hint) {
-      complaint = hint
-      const waiting = backlog.size()
-      logger.warn({ code: 'UNAVAILABLE', hub: options.hub, waiting, reason }, `no hub: ${hint}`)
-    }
-    dialLater()
-  }
-
-  function dialLater(): void {
-    attempt += 1
-    clearTimeout(dialTimer)
-    dialTimer = setTimeout(() => void dial(), backoffMs(attempt, Math.random(), timing))
-  }
-
-  async function dial(): Promise<void> {
-    let held: readonly RevisionRef[] = []
-    try {
-      held = await options.holding()
-    } catch (error) {
-      logger.error({ code: toSeccoError(error).code }, toSeccoError(error).message)
-    }
-    if (closed) return
-    client ??= newHubClient(options, tls, timing.mostMs)
-    const metadata = new Metadata()
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
-    const { path, serialize, deserialize } = connectMethod
-    const opened = client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
-    stream = opened
-    heardAt = Date.now()
-    opened.on('data', receive)
-    opened.on('drain', () => {
-      blocked = false
-      if (opened === stream) pump()
+  constructor(options: UplinkOptions, backlog: Backlog) {
+    const { logger, onRoom } = options
+    const timing = { ...defaultTiming, ...options.timing }
+    this.#options = options
+    this.#backlog = backlog
+    this.#connection = new HubConnection({
+      ...options,
+      timing,
+      greeting: () => this.#greeting(),
+      onMessage: (message) => this.#receive(message),
+      onWritable: () => this.#observations.sendDue(),
+      onLost: () => {
+        if (!this.#closed) this.#observations.disconnected()
+      },
+      onHeartbeat: () => this.#observations.sendDue(),
+      facts: () => ({ waiting: backlog.size })
     })
-    opened.on('error', (error) => lost(opened, error.message))
-    opened.on('end', () => lost(opened, 'the hub ended the stream'))
-    const holding = held.map((r) => revisionPath(r.namespace, r.profile, r.digest))
-    send({
+    this.#status = new StatusReporter(
+      options.status,
+      (value) => this.send({ $case: 'nodeStatus', value }),
+      logger
+    )
+    this.#observations = new ObservationStream({
+      backlog,
+      connection: this.#connection,
+      timing,
+      logger,
+      onGivenUp: () => this.#status.reportSoon(),
+      onRoom
+    })
+    this.#deliveries = new RevisionDeliveries(options, logger, (value) =>
+      this.send({ $case: 'revisionStatus', value })
+    )
+  }
+
+  /** Starts to dial. Called once, by startUplink. */
+  open(): void {
+    this.#connection.open()
+  }
+
+  get connected(): boolean {
+    return this.#connection.welcomed
+  }
+
+  /** Takes a cumulative observation; it is sent, and spooled until acked. Never blocks or throws. */
+  offer(observation: Observation): void {
+    this.#observations.offer(observation)
+  }
+
+  /** Reports that a file's state changed by itself: a retry worked, a file was lost. */
+  report(status: RevisionStatus): void {
+    this.#deliveries.note(status)
+  }
+
+  /** Sends a message that is not kept. Returns false without a connection. */
+  send(message: Body): boolean {
+    return this.#connection.send(message)
+  }
+
+  /** Sends `status()` if it differs from what this hub has. */
+  statusChanged(): void {
+    this.#status.report()
+  }
+
+  /** Observations that the hub has not acked, and why they cannot be spooled if they cannot. */
+  backlog(): { waiting: number; dropped: number; problem: string | undefined } {
+    const { size: waiting, dropped, problem } = this.#backlog
+    return { waiting, dropped, problem }
+  }
+
+  /** Resolves when everything offered until now is acked or spooled; rejects when neither works. */
+  durable(): Promise<void> {
+    return this.#observations.durable()
+  }
+
+  /** Resolves when everything offered is acked; without a hub, or with a slow one, when it is spooled. */
+  flush(): Promise<void> {
+    return this.#observations.flush()
+  }
+
+  /** Dials again with another certificate. */
+  setTls(tls: UplinkTls): void {
+    this.#connection.setTls(tls)
+  }
+
+  /** Gives the hub another token; the stream stays. */
+  setToken(token: string): void {
+    this.#connection.setToken(token)
+  }
+
+  /** Rejections for the node's status. */
+  conditions(): Condition[] {
+    return this.#observations.rejections.conditions()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await this.flush()
+    this.#closed = true
+    this.#observations.close()
+    this.#status.close()
+    this.#connection.end()
+    await this.#deliveries.settled()
+    this.#connection.close()
+  }
+
+  async #greeting(): Promise<Body> {
+    const { logger, node } = this.#options
+    let holding: readonly RevisionRef[] = []
+    try {
+      holding = await this.#options.holding()
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      logger.error({ code }, message)
+    }
+    return {
       $case: 'hello',
       value: {
-        ...{ node, bootId: bootId(), version, status: status.greeting(), holding },
+        node,
+        bootId: bootId(),
+        version,
+        status: this.#status.greeting(),
+        holding: holding.map((r) => revisionPath(r.namespace, r.profile, r.digest)),
         takesAcksTogether: true
       }
-    })
-  }
-
-  function beat(): void {
-    const current = stream
-    if (current === undefined) return
-    if (Date.now() - heardAt > 3 * timing.heartbeatMs) {
-      lost(current, 'the hub is silent')
-      return
     }
-    beats += 1
-    if (welcomed) send({ $case: 'heartbeat', value: { sequence: beats } })
-    pump()
   }
 
-  /** Resolves when the hub has everything, or after `flushMs`, or at once without a hub. */
-  async function untilAcked(): Promise<void> {
-    if (stream === undefined || backlog.size() === 0) return
-    await flushers.wait(timing.flushMs)
+  #receive({ body }: HubMessage): void {
+    if (body === undefined) return
+    if (body.$case === 'welcome') this.#welcome(body.value)
+    else if (body.$case === 'observationAck') this.#observations.acked([body.value])
+    else if (body.$case === 'observationAcks') this.#observations.acked(body.value.acks)
+    else if (body.$case === 'observationRefused') this.#observations.rejected(body.value)
+    else if (body.$case === 'revision') this.#deliveries.revision(body.value)
+    else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
   }
 
-  async function flush(): Promise<void> {
-    pump()
-    await Promise.all([backlog.spool(), untilAcked()])
-  }
-
-  const heartbeat = setInterval(beat, timing.heartbeatMs)
-  void dial()
-
-  return {
-    offer(observation) {
-      backlog.put(observation)
-      schedulePump()
-    },
-    report: (status) => deliveries.note(status),
-    tell(message) {
-      if (!welcomed) return false
-      send(message)
-      return true
-    },
-    statusChanged: () => status.tell(),
-    get connected() {
-      return welcomed
-    },
-    backlog: () => ({
-      waiting: backlog.size(),
-      dropped: backlog.dropped(),
-      problem: backlog.problem()
-    }),
-    flush,
-    durable() {
-      pump()
-      return backlog.durable()
-    },
-    setTls(next) {
-      tls = next
-      const old = client
-      client = undefined
-      if (stream !== undefined) lost(stream, 'the certificate was renewed')
-      old?.close()
-    },
-    setToken(next) {
-      token = next
-      if (stream !== undefined) send({ $case: 'credentials', value: { token: next } })
-    },
-    conditions: () => refusals.conditions(),
-    async close() {
-      if (closed) return
-      await flush()
-      closed = true
-      clearInterval(heartbeat)
-      clearTimeout(dialTimer)
-      clearTimeout(pumpTimer)
-      clearTimeout(saveTimer)
-      status.close()
-      welcomed = false
-      stream?.end()
-      await deliveries.settled()
-      stream?.cancel()
-      client?.close()
-    }
+  #welcome({ resendMs, observationsAtOnce }: Welcome): void {
+    this.#connection.welcome()
+    this.#status.report()
+    for (const value of this.#deliveries.failing()) this.send({ $case: 'revisionStatus', value })
+    this.#observations.restart(resendMs, observationsAtOnce)
+    this.#options.onWelcome?.()
   }
 }

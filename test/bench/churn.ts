@@ -10,7 +10,7 @@ import { lossesOf } from './soak.js'
 const staying = 1000
 const startsAMinute = 1000
 const idleMs = 30_000
-/** Ready by age after 30 s (phases.ts); of what is new then the third look for blocked calls after 71 s (slot-pace.ts). */
+/** Ready by age after 30 s (phases.ts); of what is new then the third look for blocked calls after 71 s (slot-intervals.ts). */
 const settledMs = 105_000
 const limits = { memoryMb: 100, churnShare: 1 }
 /** Each answer tells of all live and of 512 ended containers. */

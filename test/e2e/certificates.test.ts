@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { test } from 'tap'
 import { createAuthority } from '../../certs/authority.js'
-import { carryOut, newMaterial } from '../../certs/carry-out.js'
+import { applySteps, newMaterial } from '../../certs/material.js'
 import { bundleOfMaterial, type Material, planCertificates } from '../../certs/plan.js'
 import { createLogger } from '../../src/lib/log.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
@@ -39,14 +39,14 @@ test('when certificates are made, announced, changed and forgotten', async (t) =
   t.same(plan(first, start, { names: ['elsewhere'] }), ['issue-leaf'], 'another name')
 
   t.same(plan(first, start, { asked: 'authority' }), ['announce-authority'])
-  const announced = await carryOut(first, ['announce-authority'], names, start)
+  const announced = await applySteps(first, ['announce-authority'], names, start)
   t.equal(bundleOfMaterial(announced, start).match(/BEGIN/g)?.length, 2, 'both are trusted')
   t.equal(announced.leaf, first.leaf, 'and the old one still signs')
   const asked = { asked: 'authority' } as const
   t.same(plan(announced, at(9 * 60_000), asked), [], 'clients have not had time yet')
   t.same(plan(announced, at(hour), { ...asked, trusted: false }), [], 'the API server lacks it')
   t.same(plan(announced, at(hour), asked), ['change-authority', 'issue-leaf'])
-  const changed = await carryOut(announced, ['change-authority', 'issue-leaf'], names, at(hour))
+  const changed = await applySteps(announced, ['change-authority', 'issue-leaf'], names, at(hour))
   t.equal(changed.current, announced.next)
   t.ok(
     new X509Certificate(changed.leaf?.cert ?? '').checkIssued(
@@ -56,14 +56,14 @@ test('when certificates are made, announced, changed and forgotten', async (t) =
   t.equal(bundleOfMaterial(changed, at(hour)).match(/BEGIN/g)?.length, 2)
   t.same(plan(changed, at(2 * hour)), [])
   t.same(plan(changed, at(26 * hour)), ['forget-authority'])
-  const forgotten = await carryOut(changed, ['forget-authority'], names, at(26 * hour))
+  const forgotten = await applySteps(changed, ['forget-authority'], names, at(26 * hour))
   t.equal(bundleOfMaterial(forgotten, at(26 * hour)).match(/BEGIN/g)?.length, 1)
 
   // Nobody asks: by age alone.
   const year = 365 * day
   t.same(plan(first, at(6 * year)), ['issue-leaf'])
   t.same(plan(first, at(7 * year)), ['announce-authority', 'issue-leaf'])
-  const late = await carryOut(first, ['announce-authority', 'issue-leaf'], names, at(7 * year))
+  const late = await applySteps(first, ['announce-authority', 'issue-leaf'], names, at(7 * year))
   t.same(plan(late, at(7 * year + hour)), [], 'announced long before it signs')
   t.same(plan(late, at(8.5 * year)), ['change-authority', 'issue-leaf'])
   t.same(
@@ -71,7 +71,7 @@ test('when certificates are made, announced, changed and forgotten', async (t) =
     ['announce-authority', 'change-authority', 'issue-leaf'],
     'ended: nothing can be saved by overlap'
   )
-  const saved = await carryOut(first, plan(first, at(11 * year)), names, at(11 * year))
+  const saved = await applySteps(first, plan(first, at(11 * year)), names, at(11 * year))
   t.equal(bundleOfMaterial(saved, at(11 * year)).match(/BEGIN/g)?.length, 1)
   const other = await createAuthority(start)
   t.same(plan({ ...first, current: other }, start), ['issue-leaf'], 'a leaf of another authority')

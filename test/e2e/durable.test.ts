@@ -13,7 +13,7 @@ import { cleanPins } from '../../native/pins.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
-import { type Satellite, startSatellite, type UplinkEnds } from '../../satellite/main.js'
+import { type Satellite, startSatellite, type UplinkHandlers } from '../../satellite/main.js'
 import { startRecorderLoop } from '../../satellite/recorder/recorder-loop.js'
 import type { RecordMode } from '../../satellite/recorder/record-mode.js'
 import type { NodeStatus, Observation } from '../../src/api/gen/hub.js'
@@ -91,7 +91,7 @@ interface Rig {
   satellite: Satellite
   offered: Observation[]
   status: () => NodeStatus
-  install: UplinkEnds['onRevision']
+  install: UplinkHandlers['onRevision']
   /** The newest observation that fits, now or later. */
   seen: (fits: (one: Observation) => boolean) => Promise<Observation>
   /** Resolves when the satellite told that its state changed to what fits. */
@@ -101,7 +101,7 @@ interface Rig {
 async function rig(at: Place, record: RecordMode, pinned = true): Promise<Rig> {
   const offered: Observation[] = []
   const news = new EventEmitter().setMaxListeners(50)
-  let given: UplinkEnds | undefined
+  let given: UplinkHandlers | undefined
   const status = (): NodeStatus => {
     if (given === undefined) throw new Error('not connected')
     return given.status()

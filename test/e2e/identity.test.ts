@@ -7,7 +7,7 @@ import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { KubeConfig } from '@kubernetes/client-node'
 import { test } from 'tap'
 import { startUplink } from '../../satellite/uplink/uplink.js'
-import type { Uplink } from '../../satellite/uplink/uplink-types.js'
+import type { Uplink } from '../../satellite/uplink/uplink.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
 import {
   ContainerRef,

@@ -11,7 +11,7 @@ import { quiet } from '../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { createRig } from '../webhook/hub/rig.js'
 
-/** Everything real: runc, the recorder, a satellite, its uplink, a hub. */
+/** A rig with real parts only: runc, the recorder, a satellite, its uplink, a hub. */
 export async function everything(): Promise<{
   hub: Hub
   satellite: Satellite
@@ -33,7 +33,7 @@ export async function everything(): Promise<{
   const offered: Observation[] = []
   const satellite = await startSatellite({
     node: 'n1',
-    // The times of a real node: what is measured here is what a user sees.
+    // The timing of a real node: measured times are those that a user sees.
     connect: rig.connector(hub.address.port, 'n1', offered, { timing: { coalesceMs: 200 } }),
     seccompRoot: join(folder, 'seccomp'),
     runcRoots: [root],

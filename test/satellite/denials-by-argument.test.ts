@@ -10,7 +10,7 @@ import { until } from '../helpers/until.js'
 import { everything } from './denial-rig.js'
 
 t.setTimeout(600_000)
-/** Others may keep this machine busy. */
+/** Other programs may keep this machine busy. */
 const patience = { timeoutMs: 90_000 }
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
@@ -19,14 +19,14 @@ const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 const AF_ALG = 38
 const alg: SeccompArg = { index: 0, value: AF_ALG, op: 'SCMP_CMP_EQ' }
 
-/** Lets everything through but sockets of one family. */
+/** Allows everything except sockets of one family. */
 const exceptAlg = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [
     { names: ['socket'], action, args: [alg], ...(errnoRet === undefined ? {} : { errnoRet }) }
   ]
 })
-/** As RuntimeDefault and every rendering of Secco's have it: refused is what no rule lets through. */
+/** Denies what no rule allows, as RuntimeDefault and every rendering of Secco does. */
 const othersThanAlg: LinuxSeccomp = {
   ...runtimeDefault(),
   syscalls: [
@@ -38,7 +38,7 @@ const othersThanAlg: LinuxSeccomp = {
   ]
 }
 
-test('calls that were refused for their arguments, up to the hub', { skip }, async (t) => {
+test('calls denied for their arguments, up to the hub', { skip }, async (t) => {
   const all = await everything()
   t.teardown(() => all.dispose())
   const { hub, offered, runc, bundle, root } = all
@@ -61,7 +61,7 @@ test('calls that were refused for their arguments, up to the hub', { skip }, asy
       patience
     )
 
-  // What the kernel refuses by itself (AF_PACKET without CAP_NET_RAW: EPERM) and what succeeds is nobody's denial.
+  // Calls that the kernel itself fails (AF_PACKET without CAP_NET_RAW: EPERM), or that succeed, are no denials.
   const honest = ['unix', '7', 'packet', '9']
   const alone = { errno: 0, signal: '', arguments: '0x26' }
   const kinds: [string, LinuxSeccomp, string, Partial<Denial>][] = [
@@ -90,7 +90,7 @@ test('calls that were refused for their arguments, up to the hub', { skip }, asy
       [{ name: 'socket', count }],
       `${why}: all that was denied`
     )
-    t.equal(of(id).filter((one) => !one.expected).length, 1, 'no more at its end')
+    t.equal(of(id).filter((one) => !one.expected).length, 1, 'not more at its end')
     await runc('delete', '--force', id)
   }
   t.strictSame(
@@ -98,7 +98,7 @@ test('calls that were refused for their arguments, up to the hub', { skip }, asy
     []
   )
 
-  // Over before anybody knows its profile.
+  // It ends before its profile is known.
   for (const action of ['SCMP_ACT_ERRNO', 'SCMP_ACT_LOG'] as const) {
     const brief = await start(['alg', '5', ...honest], exceptAlg(action))
     t.strictSame(

@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { serveHealth } from '../../satellite/health-server.js'
 import { nodeStatus } from '../webhook/hub/rig.js'
 
-test('whatever is asked of it, it answers on', async (t) => {
+test('it keeps answering, whatever is requested', async (t) => {
   const server = await serveHealth(
     { host: '127.0.0.1', port: 0 },
     { status: () => nodeStatus, connected: () => true, waiting: () => 0, held: () => 0 }

@@ -2,22 +2,22 @@ import process from 'node:process'
 import type { DenialDetail, Recorder, SelfTest, Slot } from '../../native/types.js'
 import { mntnsOf } from '../../satellite/containers/processes.js'
 
-/** What the kernel side would tell; tests change it. */
-export interface Told {
+/** What the kernel side reports; tests change it. */
+export interface KernelState {
   test: SelfTest
   misses: number
   distinct: number
   /** Native number → calls. */
   counts?: ReadonlyMap<number, number>
   details?: DenialDetail[]
-  /** The program goes on while somebody looks: called before counts are read. */
+  /** Called before counts are read: the program continues during a scan. */
   onRead?: () => void
-  /** Whoever waits for a refused call. */
+  /** The listener for denials. */
   moved?: () => void
 }
 
-/** A recorder with one slot, whose container is this very process. */
-export function oneSlot(next: Told): Recorder {
+/** A recorder with one slot, whose container is this process. */
+export function oneSlot(next: KernelState): Recorder {
   const slot = (): Slot => ({
     index: 0,
     generation: 1,

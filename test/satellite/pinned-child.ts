@@ -6,8 +6,8 @@ import { startUplink } from '../../satellite/uplink/uplink.js'
 import { createLogger } from '../../src/lib/log.js'
 
 /**
- * A whole satellite to be killed, whose hub is away: what it learns is in its spool. Arguments: folder,
- * pin folder. Prints `recording` once it is.
+ * A complete satellite to be killed, without a hub: what it learns is in its spool. Arguments: folder, pin folder.
+ * Prints `recording` when it does.
  */
 const [, , dir = '', pin = ''] = process.argv
 const node = 'node-a'

@@ -9,8 +9,8 @@ import { writeDurable } from '../../src/lib/durable-file.js'
 import { startUplink } from '../../satellite/uplink/uplink.js'
 
 /**
- * A satellite to be killed. Arguments: folder, port, run. Offers one more syscall after the other of
- * an instance of its own, and prints `acked NAME` or `spooled NAME` once it is durable there.
+ * A satellite to be killed. Arguments: folder, port, run. Offers one syscall after the other of its own instance, and
+ * prints `acked NAME` or `spooled NAME` when it is durable there.
  */
 const [, , dir = '', port = '0', run = '0'] = process.argv
 const files = join(dir, 'node')
@@ -49,7 +49,7 @@ const uplink = await startUplink({
 const namesEach = 20
 let names: string[] = []
 for (let n = 0; ; n += 1) {
-  // Few enough that no number of kills fills a profile, which refuses what is beyond its bound.
+  // Few enough that no number of kills fills a profile, which rejects what is beyond its limit.
   const name = `r${run}_${n % namesEach}`
   const instance = Math.trunc(n / namesEach)
   names = n % namesEach === 0 ? [name] : [...names, name]
@@ -66,6 +66,6 @@ for (let n = 0; ; n += 1) {
   const { waiting, problem } = uplink.backlog()
   if (problem !== undefined) throw new Error(problem)
   process.stdout.write(`${waiting === 0 ? 'acked' : 'spooled'} ${name}\n`)
-  // A container asks for something new now and then, not all the time.
+  // A container makes a new call now and then, not all the time.
   await delay(15)
 }

@@ -21,7 +21,7 @@ import {
   installRevision,
   verifyInstalled
 } from '../../satellite/revisions/installer.js'
-import { type Satellite, startSatellite, type UplinkEnds } from '../../satellite/main.js'
+import { type Satellite, startSatellite, type UplinkHandlers } from '../../satellite/main.js'
 import type { Observation, Revision } from '../../src/api/gen/hub.js'
 import { SatelliteClient, type TraceUpdate } from '../../src/api/gen/satellite.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
@@ -111,7 +111,7 @@ test('installing a revision', async (t) => {
     ready: true
   })
   t.strictSame(drifted, [path])
-  t.strictSame(await readFile(path), good.json, 'drift is mended')
+  t.strictSame(await readFile(path), good.json, 'drift is fixed')
   await chmod(path, 0o666)
   t.strictSame((await verifyInstalled(root)).wrong, [path], 'a file that others may write is drift')
   await installRevision(root, good)
@@ -164,7 +164,7 @@ test('a full and a read-only folder', { skip: asRoot }, async (t) => {
 
 interface Rig {
   satellite: Satellite
-  ends: UplinkEnds
+  ends: UplinkHandlers
   offered: Observation[]
   /** Resolves with the newest observation that fits, now or later. */
   until: (fits: (one: Observation) => boolean) => Promise<Observation>
@@ -178,7 +178,7 @@ async function rig(options: {
 }): Promise<Rig> {
   const offered: Observation[] = []
   const news = new EventEmitter()
-  let ends: UplinkEnds | undefined
+  let ends: UplinkHandlers | undefined
   const satellite = await startSatellite({
     node: 'n1',
     connect: (given) => {
@@ -222,7 +222,7 @@ const namesIn = (one: Observation, abi = 'x86_64'): string[] =>
   one.abis.find((each) => each.abi === abi)?.syscalls.map(({ name }) => name) ?? []
 const isOf = (id: string) => (one: Observation) => one.container?.id === id
 
-test('without tracing it still delivers', async (t) => {
+test('without tracing it still delivers revisions', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-sat-'))
   const { satellite, ends } = await rig({ folder, record: 'off' })
   t.teardown(async () => {
@@ -281,7 +281,7 @@ test('real containers of runc', { skip }, async (t) => {
   })
   const adopted = await until(isOf(early))
   t.match(adopted, { complete: false, ended: false })
-  t.ok(namesIn(adopted).includes('pause'), 'blocked before anybody looked')
+  t.ok(namesIn(adopted).includes('pause'), 'blocked before the first scan')
 
   const client = new SatelliteClient(
     `unix:${join(folder, 'satellite.sock')}`,
@@ -308,7 +308,7 @@ test('real containers of runc', { skip }, async (t) => {
   ]
   t.match(refusal, { code: 5, details: /CONTAINER_NOT_FOUND/ })
 
-  // Two at once, each of some milliseconds: named, whole, not mixed; over before anybody looked.
+  // Two at once, each of some milliseconds: named, complete, not mixed; ended before a scan.
   const [a, b] = [id('a'), id('b')]
   const bundleA = await bundleOf({
     args: ['/probe', 'getpgid'],

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 
-/** What a program of its own has for young objects after much of what it made was alive for a while, MB. */
+/** Size of the young generation in MB of a separate program, after many of its objects were alive for a while. */
 async function youngMb(before: string): Promise<number> {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8'
@@ -18,7 +18,7 @@ async function youngMb(before: string): Promise<number> {
     }
     const young = getHeapSpaceStatistics().find((one) => one.space_name === 'new_space')
     console.log(young.space_size / 2 ** 20)`
-  // What the test runner has every program load makes a thread too.
+  // The test runner's preloaded modules start a thread too.
   const args = ['NODE_OPTIONS=', process.execPath, '--input-type=module', '--eval', program]
   const { stdout } = await promisify(execFile)('env', args)
   return Number(stdout)
@@ -26,7 +26,7 @@ async function youngMb(before: string): Promise<number> {
 
 const thread = `await new Promise((resolve) => new Worker('', { eval: true }).on('exit', resolve))`
 
-test('what young objects have does not grow, whatever threads there were', async (t) => {
+test('the young generation does not grow, whatever threads there were', async (t) => {
   const table: [string, string][] = [
     ['from the start', 'keepHeapSmall(process)'],
     ['a thread later', `keepHeapSmall(process)\n${thread}`],

@@ -1,55 +1,61 @@
 import type { Logger } from '../../../src/lib/log.js'
-import type { Tracked } from './tracked.js'
+import type { TrackedSlot } from './tracked-slot.js'
 
-/** Ended slots that may wait for the disk or the hub before the next one is looked at. */
-const waitingAtMost = 256
+/** At most so many ended slots wait for the disk or the hub before the next slot is visited. */
+const mostWaiting = 256
 
-/** Slots whose last word was given away: each is free when that word survives this process. */
-export interface EndedSlots {
-  /** Takes one in. Resolves at once, or when there is room again: what waits is memory. */
-  add(one: Tracked): Promise<void>
-  /** Frees those whose last word is durable, when it is; never rejects. */
-  free(): Promise<void>
+export interface EndedSlotsOptions {
+  /** Resolves when the last observations survive this process. */
+  durable: () => Promise<void>
+  free: (tracked: TrackedSlot) => void
+  logger: Logger
 }
 
-export function createEndedSlots(options: {
-  durable: () => Promise<void>
-  free: (one: Tracked) => void
-  logger: Logger
-}): EndedSlots {
-  let waiting = new Set<Tracked>()
-  let freeing: Promise<void> | undefined
+/** EndedSlots holds slots whose last observation was sent, and frees each once that observation is durable. */
+export class EndedSlots {
+  readonly #options: EndedSlotsOptions
+  #waiting = new Set<TrackedSlot>()
+  #freeing: Promise<void> | undefined
 
-  const free = (): Promise<void> => {
-    if (waiting.size === 0) return freeing ?? Promise.resolve()
-    if (freeing !== undefined) return freeing
-    const ended = waiting
-    waiting = new Set()
-    freeing = (async () => {
-      try {
-        await options.durable()
-        for (const one of ended) options.free(one)
-      } catch (error) {
-        options.logger.error({ err: error }, 'what ended is not durable yet: its slots are kept')
-        waiting = new Set([...ended, ...waiting])
-      } finally {
-        freeing = undefined
-      }
-    })()
-    return freeing
+  constructor(options: EndedSlotsOptions) {
+    this.#options = options
   }
 
-  return {
-    async add(one) {
-      if (one.ignored) {
-        options.free(one)
-        return
-      }
-      waiting.add(one)
-      if (waiting.size < waitingAtMost) return
-      await freeing
-      await free()
-    },
-    free
+  /** Adds a slot. Resolves at once, or when there is room again: waiting slots take memory. */
+  async add(tracked: TrackedSlot): Promise<void> {
+    if (tracked.ignored) {
+      this.#options.free(tracked)
+      return
+    }
+    this.#waiting.add(tracked)
+    if (this.#waiting.size < mostWaiting) return
+    await this.#freeing
+    await this.free()
+  }
+
+  /** Frees the waiting slots when their observations are durable; never rejects. */
+  free(): Promise<void> {
+    if (this.#freeing !== undefined) return this.#freeing
+    if (this.#waiting.size === 0) return Promise.resolve()
+    const ended = this.#waiting
+    this.#waiting = new Set()
+    this.#freeing = this.#freeWhenDurable(ended).finally(() => {
+      this.#freeing = undefined
+    })
+    return this.#freeing
+  }
+
+  async #freeWhenDurable(ended: ReadonlySet<TrackedSlot>): Promise<void> {
+    const { durable, free, logger } = this.#options
+    try {
+      await durable()
+      for (const one of ended) free(one)
+    } catch (error) {
+      logger.error(
+        { err: error, slots: ended.size },
+        'observations not durable yet; keeping their slots'
+      )
+      this.#waiting = new Set([...ended, ...this.#waiting])
+    }
   }
 }

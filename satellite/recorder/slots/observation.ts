@@ -1,20 +1,13 @@
 import type { Arguments, CountTable, Slot, SlotCounts } from '../../../native/types.js'
-import type {
-  AbiCounts,
-  AbiNames,
-  ContainerRef,
-  Observation,
-  SyscallCount
-} from '../../../src/api/gen/hub.js'
-import { annotations } from '../../../src/api/names.js'
-import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
+import type { AbiCounts, AbiNames, Observation, SyscallCount } from '../../../src/api/gen/hub.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import { nameOrder, syscallName } from '../../../src/syscalls/syscall-table.js'
 import { abiClasses, abiOf } from '../../lib/abi-of.js'
-import type { BlockedCalls } from './blocked.js'
+import type { BlockedCalls } from './blocked-calls.js'
 import type { Container } from '../../containers/runtime.js'
 import { eventsOf, type Phases } from './phases.js'
-import { digestOfSeccomp } from '../../containers/seccomp-digest.js'
+import { containerRef } from '../../containers/container-ref.js'
+import { revisionOf } from '../../containers/seccomp-digest.js'
 import { namedArguments } from './slot-arguments.js'
 
 const byName = (left: SyscallCount, right: SyscallCount): number =>
@@ -26,14 +19,14 @@ const called = (name: string, count: number): SyscallCount => ({
   detail: undefined
 })
 
-/** Used again for each container: no kernel has so many calls. */
+/** Size of two buffers that are reused for each container; no kernel has so many calls. */
 const mostNames = 1024
 const ranks = new Int16Array(mostNames)
 const countAt = new Float64Array(mostNames)
 
 /**
- * Sorted by name without comparing names: of each container that ends that would be most of the work.
- * @returns undefined where a number has no name.
+ * Returns counts sorted by name, without comparing names: that would be most of the work for each container that
+ * ends. Returns undefined if a number has no name.
  */
 function sortedCounts(counted: CountTable, abi: Abi): SyscallCount[] | undefined {
   const { names, rankOf } = nameOrder(abi)
@@ -60,8 +53,8 @@ function sortedCounts(counted: CountTable, abi: Abi): SyscallCount[] | undefined
 }
 
 /**
- * Names and exact counts per ABI, sorted by name. A call that was seen blocked and has not been
- * counted yet was made once. Calls outside the table appear as `syscall_unknown`.
+ * Returns names and exact counts per ABI, sorted by name. A call that was seen blocked and is not counted yet was
+ * made once. Calls outside the table appear as `syscall_unknown`.
  */
 export function namedCounts(
   counts: SlotCounts,
@@ -74,7 +67,7 @@ export function namedCounts(
     const counted = counts[kind]
     const unknown = kind === 'native' ? counts.unknown : 0
     const waiting = blocked?.[kind].size ?? 0
-    // Most containers have counts of one ABI, and nothing blocked.
+    // Most containers have counts of one ABI and no blocked calls.
     if (counted.size + unknown + waiting === 0) continue
     let syscalls = unknown + waiting > 0 ? undefined : sortedCounts(counted, abi)
     if (syscalls === undefined) {
@@ -91,26 +84,6 @@ export function namedCounts(
   return result
 }
 
-/** The runtime copies a revision's JSON into the container's configuration: same value, same digest. */
-export function revisionOf(seccomp: LinuxSeccomp | undefined, held: ReadonlySet<string>): string {
-  const digest = seccomp === undefined ? '' : digestOfSeccomp(seccomp)
-  return held.has(digest) ? digest : ''
-}
-
-export function containerRef(container: Container): ContainerRef {
-  return {
-    id: container.id,
-    runtime: container.runtime,
-    name: container.name,
-    image: container.image ?? '',
-    podNamespace: container.pod?.namespace ?? '',
-    podName: container.pod?.name ?? '',
-    podUid: container.pod?.uid ?? '',
-    labels: container.labels,
-    profile: container.labels[annotations.profile] ?? ''
-  }
-}
-
 export interface ObservationInput {
   /** node/boot of this machine. */
   prefix: string
@@ -124,27 +97,27 @@ export interface ObservationInput {
   held: ReadonlySet<string>
   /** Turns CLOCK_MONOTONIC nanoseconds into RFC 3339. */
   timeOf: (monotonic: bigint) => string
-  /** Of the entry point alone; taken up to now. */
+  /** Only for the entry point; up to date. */
   phases: Phases | undefined
   arguments: Arguments | undefined
   denied: (abis: readonly AbiCounts[]) => SyscallCount[]
-  /** Of a container whose filter is not known. */
+  /** Calls that may have been denied, for a container with an unknown filter. */
   unproven: AbiNames[]
-  /** What found no room since this slot was met, what no table knows; at least 1 where counting was not exact. */
+  /** Calls that found no room since the slot was first seen, or are in no table; at least 1 if counting was not exact. */
   lost: number
   /** A probe was seen in the same container. */
   probed: boolean
 }
 
-/** Parts of a container are observed apart: each has an id of its own. */
+/** The id of a slot's observation; each part of a container has its own. */
 export function observationId(prefix: string, slot: Slot): string {
   const place = `${prefix}/${slot.mntns}.${slot.cgroupId}.${slot.generation}`
-  // Without a cgroup of its own the next container may have all three: it does not begin with the same process.
+  // Without its own cgroup, the next container may have the same three numbers, but not the same first process.
   const own = slot.cgroupId > 1n ? place : `${place}.${slot.pid}`
   return slot.part === 'entry' ? own : `${own}.${slot.part}`
 }
 
-/** The message for one slot as it stands. */
+/** Builds the message for one slot. */
 export function toObservation(input: ObservationInput): Observation {
   const { slot, container, ended, abis } = input
   const serving = input.phases?.serving() ?? []

@@ -1,37 +1,38 @@
 import type { AbiCounts, AbiNames } from '../../../src/api/gen/hub.js'
 
-/** Calls that only a service waits for work in: seen, the instance is ready. */
+/** Calls in which only a service waits for work: once one is seen, the instance is ready. */
 const accepts = new Set(['accept', 'accept4'])
 /**
- * In these a service waits, too, but others do before they are one: a resolver polls, Node and Go run their
- * loops to read a file or to dial. They count from `listen` on. `bind` would not do: resolvers bind.
+ * Calls in which a service waits too, but so do programs that are not services yet: a resolver polls, and Node
+ * and Go run their event loops to read a file or to dial. They count after `listen`. `bind` is no sign: resolvers
+ * bind as well.
  */
 const waits = new Set(
   `epoll_wait epoll_pwait epoll_pwait2 poll ppoll ppoll_time64 select _newselect pselect6
   pselect6_time64`.split(/\s+/)
 )
-/** Who has not waited for work until then is ready by age: batch programs, busy loops, who only dials out. */
+/** An instance that has not waited for work by then is ready by age: batch programs, busy loops, clients. */
 export const readyAfterMs = 30_000
 
-/** What an instance used before it was ready and after. */
+/** Phases splits the syscalls of an instance into those before it was ready and those after. */
 export interface Phases {
   /**
-   * Takes in what is known now.
-   * @param counts exact counts; a call that is blocked right now is not in them.
-   * @param names counted or blocked.
-   * @returns whether anything is new: it became ready, or a name serves for the first time.
+   * Adds what is known now.
+   * @param counts exact counts, without calls that are blocked now.
+   * @param names calls that were counted or are blocked.
+   * @returns whether anything is new: the instance became ready, or used a name for the first time since.
    */
-  look(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean
+  update(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean
   readonly ready: boolean
-  /** Empty until it is ready; empty for ever when the beginning was not seen. */
+  /** Names used before it was ready. Empty until it is ready, and always if its start was not seen. */
   startup(): AbiNames[]
-  /** Names that are called after it was ready. */
+  /** Names used after it was ready. */
   serving(): AbiNames[]
   /** RFC 3339; empty until it is ready. */
   readyAt(): string
 }
 
-/** Names of one ABI with their counts, side by side: of thousands of instances, maps would be most of the memory. */
+/** Names of one ABI with their counts, in two lists: for thousands of instances maps would take most of the memory. */
 interface Calls {
   names: string[]
   counts: number[]
@@ -47,7 +48,7 @@ function tableOf(abis: readonly AbiCounts[]): Counted {
   )
 }
 
-/** What was called until now; what is blocked for the first time has count 0. */
+/** Returns the calls until now; a call that is blocked for the first time has count 0. */
 function callsOf(counts: Counted, names: readonly AbiCounts[]): Map<string, Calls> {
   return new Map(
     names.map(({ abi, syscalls }) => {
@@ -57,7 +58,7 @@ function callsOf(counts: Counted, names: readonly AbiCounts[]): Map<string, Call
   )
 }
 
-/** Only ABIs with at least one name. */
+/** Returns names by ABI, without ABIs that have none. */
 function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
   return [...table]
     .map(([abi, names]) => ({ abi, names: [...names].sort() }))
@@ -65,12 +66,12 @@ function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
     .sort((a, b) => (a.abi < b.abi ? -1 : 1))
 }
 
-/** A class, so that its functions are there once: most of those that come and go are never ready. */
-class OwnPhases implements Phases {
+/** A class rather than a closure, because most instances end before they are ready and need none of its functions. */
+class InstancePhases implements Phases {
   readonly #fromStart: boolean
   readonly #timeOf: (ageMs: number) => string
   #readyAt = ''
-  /** Waits that were seen while it did not listen. */
+  /** Waits that were counted before it listened. */
   #idle = 0
   #started: ReadonlyMap<string, Calls> = none
   #serving: Map<string, Set<string>> | undefined = undefined
@@ -80,7 +81,7 @@ class OwnPhases implements Phases {
     this.#timeOf = timeOf
   }
 
-  look(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
+  update(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
     if (this.ready) return this.#grow(counts, names)
     const waiting = this.#waits(names)
     if (!waiting && ageMs < readyAfterMs) return false
@@ -119,7 +120,7 @@ class OwnPhases implements Phases {
     return this.#readyAt
   }
 
-  /** Called again since, or for the first time: then it need not even have come back. */
+  /** Adds names that were called again since it was ready, or for the first time, even if that call is still blocked. */
   #grow(counts: readonly AbiCounts[], names: readonly AbiCounts[]): boolean {
     let grew = false
     const serving = (this.#serving ??= new Map<string, Set<string>>())
@@ -142,15 +143,15 @@ class OwnPhases implements Phases {
 }
 
 /**
- * @param fromStart the beginning was seen, so that what comes before readiness is all of start-up.
- * @param timeOf RFC 3339 of the age in milliseconds at which something happened.
+ * @param fromStart the start was seen, so the calls before readiness are the complete start-up.
+ * @param timeOf turns an age in milliseconds into an RFC 3339 time.
  */
 export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
-  return new OwnPhases(fromStart, timeOf)
+  return new InstancePhases(fromStart, timeOf)
 }
 
 /**
- * What an instance went through, of start, serve, stop and probe. `reload` is never said: the kernel
+ * Returns which of start, serve, stop and probe an instance went through. `reload` is never reported: the kernel
  * side counts calls, and no call proves that a SIGHUP was handled (rt_sigreturn ends every handler).
  */
 export function eventsOf(facts: {

@@ -10,16 +10,16 @@ import { abiClasses, abiOf } from '../../lib/abi-of.js'
 
 const all = [...learnedArguments, ...learnedCompatArguments]
 
-/** Above every number and every index that there is. */
+/** Greater than every syscall number and every argument index. */
 const mostCalls = 1 << 16
 const mostArguments = 8
 const callOf = ({ abi, nr }: Arguments['many'][number]): number =>
   abiClasses.indexOf(abi) * mostCalls + nr
-const placeOf = ({ abi, name, index }: ArgumentValues): string => `${abi} ${name} ${index}`
+const rowOrder = ({ abi, name, index }: ArgumentValues): string => `${abi} ${name} ${index}`
 
 /**
- * Argument values of one slot as they travel: by ABI, name and index, values ascending. A call that had
- * more values than the kernel side keeps says `many` for each of its arguments, without values.
+ * Returns the argument values of one slot as they are sent: by ABI, name and index, values ascending. For a call
+ * with more values than the kernel side keeps, each of its arguments says `many`, without values.
  */
 export function namedArguments(given: Arguments, machine: Abi): ArgumentValues[] {
   if (given.values.length + given.many.length === 0) return []
@@ -47,7 +47,7 @@ export function namedArguments(given: Arguments, machine: Abi): ArgumentValues[]
     for (const { index } of all.filter((argument) => argument.name === name)) rowOf(one, index)
   }
   return [...found.values()]
-    .sort((left, right) => (placeOf(left.row) < placeOf(right.row) ? -1 : 1))
+    .sort((left, right) => (rowOrder(left.row) < rowOrder(right.row) ? -1 : 1))
     .map(({ row, values }) => ({
       ...row,
       values: row.many ? [] : [...new Set(values)].sort((a, b) => (a < b ? -1 : 1)).map(String)

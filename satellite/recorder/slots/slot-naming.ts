@@ -1,96 +1,107 @@
 import type { Recorder } from '../../../native/types.js'
 import type { Logger } from '../../../src/lib/log.js'
-import { identify, isHalfTold, isNamelessContainer } from '../../containers/identify.js'
+import { identify, isNamelessContainer, lacksPodLabels } from '../../containers/identify.js'
 import { isSandbox } from '../../containers/labels.js'
 import { cgroupMount } from '../../containers/processes.js'
 import type { ContainerRegistry } from '../../containers/registry.js'
 import type { Container } from '../../containers/runtime.js'
-import { askEveryMs, graceMs } from './slot-pace.js'
-import type { Named, Tracked } from './tracked.js'
+import { askEveryMs, graceMs } from './slot-intervals.js'
+import type { NamedSlot, TrackedSlot } from './tracked-slot.js'
 
-/** Finds out whose slots are. */
-export interface SlotNaming {
-  /** Names the slot; true when it is settled what it is. `last`: no later chance. */
-  name(one: Tracked, last: boolean): Promise<boolean>
-  /**
-   * Takes in what its runtime told since it was named: what it is, or what its filter was made from.
-   * @returns false: it turned out to be nobody's workload.
-   */
-  learnMore(one: Named): boolean
-  /** Sets of containers that nobody could name. */
-  unidentified(): number
-}
-
-/** docker's runc knows no name but the id: the words that people use are its engine's. */
-const isHalfNamed = ({ runtime, name, id }: Container): boolean =>
-  (runtime === 'docker' || runtime === 'podman') && name === id
-
-export function createSlotNaming(options: {
+export interface SlotNamingOptions {
   recorder: Recorder
   registry: ContainerRegistry
   logger: Logger
+  /** Containers to record; the kernel side ignores the others. Default: all. */
   only?: (container: Container) => boolean
+  /** Called when a slot got its container. */
   onNamed?: (container: Container) => void
-}): SlotNaming {
-  const { recorder, registry, logger } = options
-  let unidentified = 0
+}
 
-  const find = async (one: Tracked, last: boolean): Promise<Container | undefined> => {
-    const found = registry.find(one.slot)
-    if (found !== undefined && !isHalfNamed(found) && !isHalfTold(found.labels)) return found
-    const now = performance.now()
-    if (!last && now - one.askedAt < askEveryMs) return found
-    one.askedAt = now
-    // Where there is a unified hierarchy, who is in its root is in no container.
-    const isHost = one.slot.cgroupId <= 1n && cgroupMount() !== undefined
-    if (isHost && !isNamelessContainer(one.slot)) return found
-    await registry.ask(one.slot)
-    return registry.find(one.slot)
+/** docker's and podman's runc knows only the id of a container; its name comes from the engine. */
+const lacksEngineName = ({ runtime, name, id }: Container): boolean =>
+  (runtime === 'docker' || runtime === 'podman') && name === id
+
+/** SlotNaming finds the container of each slot. */
+export class SlotNaming {
+  readonly #options: SlotNamingOptions
+  #unidentified = 0
+
+  constructor(options: SlotNamingOptions) {
+    this.#options = options
   }
 
-  const isWanted = (container: Container): boolean =>
-    !isSandbox(container.labels) && options.only?.(container) !== false
-  const ignore = (one: Tracked): void => {
-    one.ignored = true
-    recorder.ignore(one.slot.index, one.slot.generation)
+  /** How many slots belong to containers that could not be identified. */
+  get unidentified(): number {
+    return this.#unidentified
   }
 
-  return {
-    async name(one, last) {
-      if (one.ignored || one.container !== undefined) return true
-      const found = await find(one, last)
-      const isWhole = found !== undefined && !isHalfTold(found.labels)
-      if (!isWhole && !last && performance.now() - one.met < graceMs) return false
-      const identity = identify(one.slot, found === undefined ? [] : [found])
-      if (identity.kind === 'other' && isNamelessContainer(one.slot)) {
-        unidentified += 1
-        logger.error({ mntns: one.slot.mntns }, 'a container was gone before anybody could name it')
-      }
-      if (identity.kind === 'other' || !isWanted(identity.container)) {
-        ignore(one)
-        return true
-      }
-      one.container = identity.container
-      options.onNamed?.(identity.container)
-      one.byName = found === undefined
-      if (one.byName) unidentified += 1
+  /** Names the slot, or ignores it. Returns true when that is decided; with `last` it always is. */
+  async name(tracked: TrackedSlot, last: boolean): Promise<boolean> {
+    if (tracked.ignored || tracked.container !== undefined) return true
+    const found = await this.#find(tracked, last)
+    const isWhole = found !== undefined && !lacksPodLabels(found.labels)
+    if (!isWhole && !last && performance.now() - tracked.firstSeenAt < graceMs) return false
+    const identity = identify(tracked.slot, found === undefined ? [] : [found])
+    if (identity.kind === 'other' && isNamelessContainer(tracked.slot)) {
+      this.#unidentified += 1
+      const { mntns } = tracked.slot
+      this.#options.logger.error({ mntns }, 'container ended before it was identified')
+    }
+    if (identity.kind === 'other' || !this.#isWanted(identity.container)) {
+      this.#ignore(tracked)
       return true
-    },
-    learnMore(one) {
-      const lacks = one.slot.filtered && one.container.seccomp === undefined
-      const told = one.byName || lacks ? registry.find(one.slot) : undefined
-      if (told === undefined || (!one.byName && told.seccomp === undefined)) return true
-      // The rest of it comes from another runtime, later.
-      if (one.byName && (isHalfTold(told.labels) || isHalfNamed(told))) return true
-      if (one.byName && !isWanted(told)) {
-        ignore(one)
+    }
+    tracked.container = identity.container
+    this.#options.onNamed?.(identity.container)
+    tracked.byName = found === undefined
+    if (tracked.byName) this.#unidentified += 1
+    return true
+  }
+
+  /**
+   * Adds what the runtimes reported since the slot was named: its container, or the profile of its filter.
+   * Returns false if the slot turned out not to belong to a workload.
+   */
+  update(named: NamedSlot): boolean {
+    const lacksProfile = named.slot.filtered && named.container.seccomp === undefined
+    const found = named.byName || lacksProfile ? this.#options.registry.find(named.slot) : undefined
+    if (found === undefined || (!named.byName && found.seccomp === undefined)) return true
+    if (named.byName) {
+      // The rest comes later, from another runtime.
+      if (lacksPodLabels(found.labels) || lacksEngineName(found)) return true
+      if (!this.#isWanted(found)) {
+        this.#ignore(named)
         return false
       }
-      if (one.byName) one.sent = -1
-      one.byName = false
-      one.container = told
-      return true
-    },
-    unidentified: () => unidentified
+      named.sent = -1
+    }
+    named.byName = false
+    named.container = found
+    return true
+  }
+
+  async #find(tracked: TrackedSlot, last: boolean): Promise<Container | undefined> {
+    const { registry } = this.#options
+    const found = registry.find(tracked.slot)
+    if (found !== undefined && !lacksEngineName(found) && !lacksPodLabels(found.labels))
+      return found
+    const now = performance.now()
+    if (!last && now - tracked.askedAt < askEveryMs) return found
+    tracked.askedAt = now
+    // With a unified cgroup hierarchy, a process in its root is in no container.
+    const isHost = tracked.slot.cgroupId <= 1n && cgroupMount() !== undefined
+    if (isHost && !isNamelessContainer(tracked.slot)) return found
+    await registry.ask(tracked.slot)
+    return registry.find(tracked.slot)
+  }
+
+  #isWanted(container: Container): boolean {
+    return !isSandbox(container.labels) && this.#options.only?.(container) !== false
+  }
+
+  #ignore(tracked: TrackedSlot): void {
+    tracked.ignored = true
+    this.#options.recorder.ignore(tracked.slot.index, tracked.slot.generation)
   }
 }

@@ -10,7 +10,7 @@ interface Process {
 async function readProcess(pid: number): Promise<Process | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    // The name in parentheses may hold anything, parentheses and spaces included.
+    // The name in parentheses may contain anything, parentheses and spaces included.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return { parent: Number(fields[1]), terminal: Number(fields[4]) }
   } catch {
@@ -18,42 +18,42 @@ async function readProcess(pid: number): Promise<Process | undefined> {
   }
 }
 
-/** Chains of parents are short; the bound is for a chain that changes while it is read. */
+/** Chains of parents are short; the bound matters only if a chain changes while it is read. */
 const longestChain = 64
 
 /**
- * Those of `pids` that belong to one part of a container. A process whose chain of parents (as seen
- * from the host) reaches the entry point is the entry's; any other came by an exec: a session where the
- * exec has a terminal, else a probe. Where the entry point is gone or unknown all are the entry's. An
- * exec's child that outlived its parent and was handed to the container's pid 1 counts as the entry's.
+ * Returns those of `pids` that belong to one part of a container. A process belongs to the entry point if its
+ * chain of parents (as seen from the host) reaches it. All others came by an exec: a session if the exec has a
+ * terminal, otherwise a probe. If the entry point is gone or unknown, all belong to it. A child of an exec that
+ * outlived its parent and was reparented to the container's pid 1 counts as the entry point's.
  */
 export async function pidsOfPart(
   pids: readonly number[],
   part: SlotPart,
   entryPid: number
 ): Promise<number[]> {
-  // Most containers are one process.
+  // Most containers have one process.
   const [only] = pids
   if (pids.length <= 1 && (only === undefined || only === entryPid)) {
     return part === 'entry' ? [...pids] : []
   }
   const known = new Map<number, Promise<Process | undefined>>()
-  const look = (pid: number): Promise<Process | undefined> => {
+  const read = (pid: number): Promise<Process | undefined> => {
     const found = known.get(pid) ?? readProcess(pid)
     known.set(pid, found)
     return found
   }
   const own = new Set(pids)
-  const hasEntry = entryPid > 0 && (await look(entryPid)) !== undefined
+  const hasEntry = entryPid > 0 && (await read(entryPid)) !== undefined
   const partOf = async (pid: number): Promise<SlotPart> => {
     if (!hasEntry) return 'entry'
     let terminal = 0
     let at = pid
     for (let step = 0; step < longestChain && at > 0; step += 1) {
       if (at === entryPid) return 'entry'
-      const process = await look(at)
+      const process = await read(at)
       if (process === undefined) break
-      // The exec itself is the uppermost process of the container's own.
+      // The exec itself is the topmost of the container's own processes.
       if (own.has(at)) terminal = process.terminal
       at = process.parent
     }

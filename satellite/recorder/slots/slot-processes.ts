@@ -9,21 +9,21 @@ import {
   pidsOfCgroup
 } from '../../containers/processes.js'
 
-/** Where the processes of a slot are; `folder` and `livePid` are memories that make the next look cheap. */
+/** Where the processes of a slot are; `folder` and `livePid` are remembered to make the next check cheap. */
 export interface SlotPlace {
   folder?: string | undefined
   livePid: number
 }
 
-/** Its cgroup's folder where somebody else knows it; asked only where a cgroup cannot be found by its number. */
-export type ToldFolder = () => string | undefined
+/** Returns the cgroup's folder if a runtime knows it; called only if a cgroup cannot be found by its id. */
+export type KnownFolder = () => string | undefined
 
 async function folderOf(
   slot: Slot,
   place: SlotPlace,
-  told: ToldFolder
+  known: KnownFolder
 ): Promise<string | undefined> {
-  place.folder ??= told()
+  place.folder ??= known()
   if (place.folder !== undefined) {
     return cgroupIdOf(place.folder) === slot.cgroupId ? place.folder : undefined
   }
@@ -36,28 +36,28 @@ async function folderOf(
   return found
 }
 
-async function pidsOfGroup(slot: Slot, place: SlotPlace, told: ToldFolder): Promise<number[]> {
+async function pidsOfGroup(slot: Slot, place: SlotPlace, known: KnownFolder): Promise<number[]> {
   const byNumber = membersOfCgroup(slot.cgroupId)
   if (byNumber !== undefined) return byNumber
-  const folder = await folderOf(slot, place, told)
+  const folder = await folderOf(slot, place, known)
   return folder === undefined ? [] : pidsOfCgroup(folder)
 }
 
-/** Processes of the slot's cgroup that live in its mount namespace; empty means that it has ended. */
+/** Returns the processes of the slot's cgroup that are in its mount namespace; empty if the slot has ended. */
 export async function pidsOfSlot(
   slot: Slot,
   place: SlotPlace,
-  told: ToldFolder = () => undefined
+  known: KnownFolder = () => undefined
 ): Promise<number[]> {
-  const pids = slot.cgroupId > 1n ? await pidsOfGroup(slot, place, told) : await allPids()
+  const pids = slot.cgroupId > 1n ? await pidsOfGroup(slot, place, known) : await allPids()
   const own = pids.filter((pid) => mntnsOf(pid) === slot.mntns)
   if (own[0] !== undefined && !own.includes(place.livePid)) place.livePid = own[0]
   return own
 }
 
 /**
- * Does anything of it still live? One readlink as long as the process that was seen last does. undefined: only its
- * cgroup's folder can tell, or everybody's processes.
+ * Returns whether a process of the slot is alive, with one readlink while the process that was seen last is alive.
+ * Returns undefined if that takes reading the cgroup's folder, or all processes of the node.
  */
 export function isSlotAliveNow(slot: Slot, place: SlotPlace): boolean | undefined {
   if (mntnsOf(place.livePid) === slot.mntns) return true
@@ -68,11 +68,11 @@ export function isSlotAliveNow(slot: Slot, place: SlotPlace): boolean | undefine
   return own !== undefined
 }
 
-/** The same, whoever has to be asked. */
+/** Returns whether a process of the slot is alive, by every means. */
 export async function isSlotAlive(
   slot: Slot,
   place: SlotPlace,
-  told: ToldFolder = () => undefined
+  known: KnownFolder = () => undefined
 ): Promise<boolean> {
-  return isSlotAliveNow(slot, place) ?? (await pidsOfSlot(slot, place, told)).length > 0
+  return isSlotAliveNow(slot, place) ?? (await pidsOfSlot(slot, place, known)).length > 0
 }

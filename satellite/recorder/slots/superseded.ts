@@ -1,23 +1,25 @@
 import type { Slot } from '../../../native/types.js'
-import type { Tracked } from './tracked.js'
+import type { TrackedSlot } from './tracked-slot.js'
+
+const hasNoCgroup = ({ cgroupId, nsId }: Slot): boolean => cgroupId <= 1n && nsId > 0n
 
 /**
- * Without a cgroup of its own (cgroup v1 only) a container is known by its mount namespace's number alone, and the
- * next one is given that at once. The kernel side tells the two apart and makes a new slot, so whoever has an older
- * namespace of the same number is over, whatever lives under that number now.
- * @param slots that are new, or changed. @param at performance.now()
+ * Marks slots as ended whose mount namespace number belongs to a newer namespace. On a node with cgroup v1
+ * only, that number alone identifies a container, and the kernel gives it to the next namespace at once. The
+ * kernel side tells the two apart by `nsId` and makes a new slot, so an older slot of that number has ended,
+ * whatever runs under the number now.
+ * @param slots slots that are new or changed. @param at performance.now()
  */
 export function supersedeOlder(
-  tracked: ReadonlyMap<string, Tracked>,
+  tracked: ReadonlyMap<string, TrackedSlot>,
   slots: readonly Slot[],
   at: number
 ): void {
-  const nameless = slots.filter(({ cgroupId, nsId }) => cgroupId <= 1n && nsId > 0n)
-  for (const { mntns } of nameless) {
+  for (const { mntns } of slots.filter(hasNoCgroup)) {
     const same = [...tracked.values()].filter(
-      ({ slot }) => slot.mntns === mntns && slot.cgroupId <= 1n && slot.nsId > 0n
+      ({ slot }) => slot.mntns === mntns && hasNoCgroup(slot)
     )
-    const newest = same.reduce((most, { slot }) => (slot.nsId > most ? slot.nsId : most), 0n)
+    const newest = same.reduce((max, { slot }) => (slot.nsId > max ? slot.nsId : max), 0n)
     for (const one of same) {
       if (one.superseded || one.slot.nsId === newest) continue
       one.superseded = true

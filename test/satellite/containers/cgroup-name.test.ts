@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { readCgroupName } from '../../../satellite/containers/cgroup-name.js'
 import { hex } from '../../helpers/container-facts.js'
 
-test('what a cgroup name says', (t) => {
+test('cgroup names identify containers', (t) => {
   const table: [string, string, ReturnType<typeof readCgroupName>][] = [
     [
       `cri-containerd-${hex}.scope`,

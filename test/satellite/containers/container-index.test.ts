@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createContainerIndex } from '../../../satellite/containers/container-index.js'
+import { ContainerIndex } from '../../../satellite/containers/container-index.js'
 import type { Container } from '../../../satellite/containers/runtime.js'
 import { plain, slot } from '../../helpers/container-facts.js'
 
@@ -10,8 +10,8 @@ function container(id: string, pid: number): Container {
   }
 }
 
-test('the list is that of now, however often it was asked for', (t) => {
-  const index = createContainerIndex()
+test('the list is up to date, however often it is read', (t) => {
+  const index = new ContainerIndex()
   const ids = () => index.all().map(({ id, pid }) => `${id} ${pid}`)
   t.strictSame(ids(), [])
   const before = index.all()
@@ -23,14 +23,14 @@ test('the list is that of now, however often it was asked for', (t) => {
   if (a === undefined) throw new Error('a is not known')
   index.stop(a)
   t.strictSame(ids(), ['b 2', 'a 0'])
-  t.equal(before.length, 0, 'a list that was given stays as it was')
-  t.equal(index.all(), index.all(), 'not made anew without need')
+  t.equal(before.length, 0, 'a returned list stays as it was')
+  t.equal(index.all(), index.all(), 'not made again without need')
   t.end()
 })
 
-test('containers that ended are known for a while, a few of them longer, never too many', (t) => {
+test('ended containers are known for a while, a few of them longer, never too many', (t) => {
   const clock = { now: 0 }
-  const index = createContainerIndex(() => clock.now)
+  const index = new ContainerIndex(() => clock.now)
   const run = (n: number) => plain({ id: `c${n}`, cgroupId: BigInt(1000 + n), firstPid: 5000 + n })
   const live = run(0)
   index.put(live)
@@ -38,8 +38,8 @@ test('containers that ended are known for a while, a few of them longer, never t
     index.put(run(n))
     t.match(index.stop(run(n)), { id: `c${n}`, pid: 0, status: 'stopped' })
   }
-  t.equal(index.stop(run(1500)), undefined, 'it is no news')
-  t.equal(index.all().length, 1025, 'the newest 1,024, and what lives')
+  t.equal(index.stop(run(1500)), undefined, 'it was stopped before')
+  t.equal(index.all().length, 1025, 'the newest 1,024, and the live one')
   t.equal(index.find(slot({ cgroupId: 1001n, cgroupName: 'c1' })), undefined)
   t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500', pid: 0 })
   clock.now = 19_000
@@ -50,7 +50,7 @@ test('containers that ended are known for a while, a few of them longer, never t
   index.put(run(2000))
   index.stop(run(2000))
   t.equal(index.all().length, 65)
-  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500' }, 'of a quiet node longer')
+  t.match(index.find(slot({ cgroupId: 2500n })), { id: 'c1500' }, 'longer on a quiet node')
   t.equal(index.find(slot({ cgroupId: 1000n })), live)
   t.end()
 })

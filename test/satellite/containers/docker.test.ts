@@ -10,7 +10,7 @@ import { hex } from '../../helpers/container-facts.js'
 test("docker's socket", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-docker-'))
   const socket = join(folder, 'docker.sock')
-  t.strictSame(await dockerRuntime(socket).list(), [], 'absence is silent')
+  t.strictSame(await dockerRuntime(socket).list(), [], 'without a socket nothing is listed')
   const server = createServer((request, response) => {
     if (request.url === '/version') response.end('{"Version":"27.0"}')
     else if (request.url?.startsWith('/containers/json') === true) {

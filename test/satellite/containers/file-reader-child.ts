@@ -4,8 +4,8 @@ import { verifyInstalled } from '../../../satellite/revisions/installer.js'
 import { openStateWatch } from '../../../native/state-watch.js'
 
 /**
- * Reads files that may be no plain ones, in a process of its own: what waits for a writer cannot be stopped otherwise.
- * Arguments: reader, folder, digest. Prints what was read, and the most memory that was used, in KiB.
+ * Reads files that may not be regular ones, in a separate process: a read that waits for a writer cannot be stopped
+ * otherwise. Arguments: reader, folder, digest. Prints what was read, and the highest memory use in KiB.
  */
 const [, , reader = '', folder = '', digest = ''] = process.argv
 const revision = { namespace: 'shop', profile: 'web', digest }
@@ -16,7 +16,7 @@ const readers: Record<string, () => unknown> = {
     return typeof state === 'object' ? { pid: state.pid, annotations: state.annotations } : null
   },
   bundle: async () => (await readBundle(folder))?.annotations ?? null,
-  disk: () => createDiskFiles(folder).look(revision).state,
+  disk: () => createDiskFiles(folder).read(revision).state,
   installed: async () => (await verifyInstalled(folder)).held.length
 }
 

@@ -16,7 +16,7 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import { hostRuncs, hostVersionText, pathWithin } from '../../../satellite/containers/host-runc.js'
 import {
-  namingRunc,
+  withUnversionedRunc,
   oldestOf,
   parseRuncVersion
 } from '../../../satellite/containers/runc-version.js'
@@ -25,14 +25,14 @@ import { until } from '../../helpers/until.js'
 const run = promisify(execFile)
 const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((path) => existsSync(path))
 const skip = runc === undefined ? 'no runc here' : false
-/** A sandbox may keep its first process from everybody. */
+/** A sandbox may hide its first process. */
 const noNode = await readlink('/proc/1/ns/mnt').then(
   () => false as const,
   () => 'the namespaces of process 1 cannot be read here'
 )
 const notRoot = process.getuid?.() === 0 ? false : 'needs root'
 
-test('links lead where they lead for the process whose root it is', async (t) => {
+test('links are resolved within the root of the process', async (t) => {
   const root = t.testdir({ opt: { 'runc-1.2': 'program' }, usr: { sbin: {} } })
   await symlink('/etc/alternatives/runc', join(root, 'usr/sbin/runc'))
   await mkdir(join(root, 'etc/alternatives'), { recursive: true })
@@ -45,7 +45,7 @@ test('links lead where they lead for the process whose root it is', async (t) =>
   t.equal(pathWithin(root, '/round'), undefined)
 })
 
-test('another root’s runc says what it says itself', { skip }, async (t) => {
+test('runc of another root prints its own version', { skip }, async (t) => {
   if (runc === undefined) return
   const { stdout } = await run(runc, ['--version'])
   const text = await hostVersionText({ root: '/proc/self/root', path: runc })
@@ -53,7 +53,7 @@ test('another root’s runc says what it says itself', { skip }, async (t) => {
   t.match(parseRuncVersion(text), { version: /^\d/, libseccomp: /^\d/ })
 })
 
-test('libraries of ours are not its own: unknown rather than wrong', { skip }, async (t) => {
+test('with our libraries its version is unknown rather than wrong', { skip }, async (t) => {
   if (runc === undefined) return
   const root = t.testdir({ lib64: {}, usr: { sbin: {} } })
   await copyFile(runc, join(root, 'usr/sbin/runc'))
@@ -66,7 +66,7 @@ test('libraries of ours are not its own: unknown rather than wrong', { skip }, a
   t.equal(await hostVersionText({ root, path: '/usr/sbin/runc' }), '')
 })
 
-test('runc is looked for where the container manager looks', { skip: noNode }, async (t) => {
+test('runc is found in the PATH of the container manager', { skip: noNode }, async (t) => {
   const folder = t.testdir({ bin: { runc: 'program' } })
   // The kernel names a process after its file.
   const manager = join(folder, 'containerd')
@@ -77,13 +77,13 @@ test('runc is looked for where the container manager looks', { skip: noNode }, a
     child.kill('SIGKILL')
     await once(child, 'close')
   })
-  const found = await until('it to be found', async () =>
+  const found = await until('runc to be found', async () =>
     (await hostRuncs()).find(({ path }) => path === join(folder, 'bin/runc'))
   )
   t.equal(found.root, '/proc/1/root')
 })
 
-test('whoever calls itself containerd is not one', { skip: notRoot }, async (t) => {
+test('a process with the name containerd alone is not a manager', { skip: notRoot }, async (t) => {
   const folder = t.testdir({ bin: { runc: 'program' } })
   const manager = join(folder, 'containerd')
   await copyFile('/usr/bin/sleep', manager)
@@ -99,7 +99,7 @@ test('whoever calls itself containerd is not one', { skip: notRoot }, async (t) 
       child.kill('SIGKILL')
       await once(child, 'close')
     })
-    await until('it to have the name', async () => {
+    await until('the process to have the name', async () => {
       const comm = await readFile(`/proc/${child.pid ?? 0}/comm`, 'utf8')
       return comm.trim() === 'containerd' || undefined
     })
@@ -107,7 +107,7 @@ test('whoever calls itself containerd is not one', { skip: notRoot }, async (t) 
   t.notOk((await hostRuncs()).some(({ path }) => path.startsWith(folder)))
 })
 
-test('nothing is run that another than root can write', { skip: skip || notRoot }, async (t) => {
+test('no program is run that others than root can write', { skip: skip || notRoot }, async (t) => {
   if (runc === undefined) return
   const folder = t.testdir({ bin: {} })
   const program = { root: '/proc/self/root', path: join(folder, 'bin/runc') }
@@ -118,14 +118,14 @@ test('nothing is run that another than root can write', { skip: skip || notRoot 
   t.equal(await hostVersionText(program), '')
   await chmod(program.path, 0o755)
   await chmod(join(folder, 'bin'), 0o777)
-  t.equal(await hostVersionText(program), '', 'nor exchange')
+  t.equal(await hostVersionText(program), '', 'nor replace')
   await chmod(join(folder, 'bin'), 0o1777)
-  t.match(await hostVersionText(program), /^runc version/, 'as in /tmp: nobody can exchange it')
+  t.match(await hostVersionText(program), /^runc version/, 'as in /tmp: nobody else can replace it')
   await chown(program.path, 65534, 65534)
   t.equal(await hostVersionText(program), '', "somebody else's")
 })
 
-test('of several the oldest, and unknown when one is', (t) => {
+test('the oldest of several versions; unknown if one is', (t) => {
   const newer = { version: '1.2.0', libseccomp: '2.5.4' }
   const older = { version: '1.1.12', libseccomp: '2.6.0' }
   t.same(oldestOf([newer, older]), { version: '1.1.12', libseccomp: '2.5.4' })
@@ -134,11 +134,11 @@ test('of several the oldest, and unknown when one is', (t) => {
   t.end()
 })
 
-test('runc is named where nobody says which it is', (t) => {
+test('runc is listed if only its callers report a version', (t) => {
   const containerd = { name: 'containerd', version: '1.7.0' }
   const runc = { name: 'runc', version: '1.1.5' }
-  t.same(namingRunc([containerd]), [containerd, { name: 'runc', version: '' }])
-  t.same(namingRunc([containerd, runc]), [containerd, runc])
-  t.same(namingRunc([]), [], 'nothing is said of a node without containers')
+  t.same(withUnversionedRunc([containerd]), [containerd, { name: 'runc', version: '' }])
+  t.same(withUnversionedRunc([containerd, runc]), [containerd, runc])
+  t.same(withUnversionedRunc([]), [], 'a node without runtimes has none')
   t.end()
 })

@@ -6,7 +6,7 @@ import {
 } from '../../../satellite/containers/identify.js'
 import { hex, slot, plain } from '../../helpers/container-facts.js'
 
-test('whose slot is it', (t) => {
+test('a slot belongs to one container', (t) => {
   const web = plain({})
   t.equal(findContainer(slot({}), [web]), web)
   t.equal(findContainer(slot({ cgroupName: 'odd', mntns: 9 }), [web]), web, 'by cgroup id alone')

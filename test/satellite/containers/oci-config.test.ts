@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { isHalfTold } from '../../../satellite/containers/identify.js'
+import { lacksPodLabels } from '../../../satellite/containers/identify.js'
 import { isSandbox, nameOf, podOf, sharedLabels } from '../../../satellite/containers/labels.js'
 import { parseOciConfig } from '../../../satellite/containers/oci-config.js'
 import { mergeContainers } from '../../../satellite/containers/merge.js'
@@ -8,7 +8,7 @@ import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-prof
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import { hex, plain } from '../../helpers/container-facts.js'
 
-test('labels, OCI configuration, and two sources of one container', (t) => {
+test('labels, OCI configuration, and two reports of one container', (t) => {
   const labels = {
     'io.kubernetes.pod.namespace': 'shop',
     'io.kubernetes.pod.name': 'checkout-1',
@@ -26,9 +26,9 @@ test('labels, OCI configuration, and two sources of one container', (t) => {
   t.match(podOf(cri), { namespace: 'shop', uid: '' })
   t.ok(isSandbox(cri))
   const byRunc = { ...cri, 'io.kubernetes.cri.container-type': 'container' }
-  t.ok(isHalfTold(byRunc), 'its pod is known, not its labels')
-  t.notOk(isHalfTold({ ...byRunc, 'io.cri-containerd.kind': 'container' }))
-  t.notOk(isHalfTold(labels))
+  t.ok(lacksPodLabels(byRunc), 'its pod is known, not its labels')
+  t.notOk(lacksPodLabels({ ...byRunc, 'io.cri-containerd.kind': 'container' }))
+  t.notOk(lacksPodLabels(labels))
   t.same(
     sharedLabels({
       'pod-template-hash': 'x',
@@ -67,7 +67,7 @@ test('labels, OCI configuration, and two sources of one container', (t) => {
   t.end()
 })
 
-test('a revision in a configuration that Go wrote anew is still that revision', (t) => {
+test('a revision in a configuration that Go rewrote is still that revision', (t) => {
   const profile: SeccompProfile = {
     apiVersion: 'secco.dev/v1alpha1',
     kind: 'SeccompProfile',

@@ -19,7 +19,7 @@ const ids = [process.pid, ...process.argv.slice(1).map(Number)].map((pid) => cgr
 process.stdout.write(ids.join(' '))
 `
 
-test("others' cgroups are found from within a cgroup namespace", { skip }, async (t) => {
+test('cgroups of others are found from within a cgroup namespace', { skip }, async (t) => {
   const top = join(mount ?? '', `secco-cgroups-${process.pid}`)
   const [own, sibling] = [join(top, 'pod', 'container'), join(top, 'other')]
   for (const folder of [join(top, 'pod'), own, sibling]) mkdirSync(folder, { recursive: true })

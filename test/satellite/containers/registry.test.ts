@@ -14,7 +14,7 @@ import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { quiet } from '../../helpers/quiet.js'
 import { slot, plain } from '../../helpers/container-facts.js'
 
-test('the registry: real runc state, remembered after the end, bad state survived', {
+test('the registry reads real runc state, remembers it after the end, and survives bad state', {
   skip: process.getuid?.() === 0 ? false : 'not root: runc cannot run here'
 }, async (t) => {
   const rootfs = await makeRootfs()
@@ -61,7 +61,7 @@ test('the registry: real runc state, remembered after the end, bad state survive
   t.match(await registry.versions(), [{ name: 'runc', version: /^\d/ }])
 })
 
-test('one id in two namespaces of a runtime: two containers, and neither is taken for the other', async (t) => {
+test('one id in two namespaces of a runtime is two containers', async (t) => {
   const [first, second] = [plain({}), plain({ pid: 11, mntns: 8, cgroupId: 101n })]
   const fake = (name: string, list: Container[]): ContainerRuntime => ({
     name,
@@ -83,7 +83,7 @@ test('one id in two namespaces of a runtime: two containers, and neither is take
   t.equal(findContainer(slot({ cgroupId: 101n }), registry.all())?.pid, 11)
 })
 
-test('one that begins while a slow runtime still answers runs', async (t) => {
+test('a container that starts while a slow runtime answers counts as running', async (t) => {
   const [before, begins] = [plain({}), plain({ id: 'begins', pid: 11, mntns: 8, cgroupId: 101n })]
   let answer: (containers: Container[]) => void = () => undefined
   let wasAsked: () => void = () => undefined
@@ -98,7 +98,7 @@ test('one that begins while a slow runtime still answers runs', async (t) => {
       }),
     byId: () => Promise.resolve(undefined),
     version: () => Promise.resolve(''),
-    news: () => ({ containers: news.splice(0), missed: false })
+    takeChanges: () => ({ containers: news.splice(0), missed: false })
   }
   const registry = openRegistry([slow], createLogger('test', quiet))
   t.teardown(() => registry.close())
@@ -108,7 +108,7 @@ test('one that begins while a slow runtime still answers runs', async (t) => {
   await asked
   news = [begins]
   registry.take()
-  // It was put together before the second one began, and after the first one had ended.
+  // The answer was made before the second one started, and after the first one had ended.
   answer([])
   await refreshed
   t.strictSame(

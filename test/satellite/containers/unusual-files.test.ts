@@ -10,16 +10,16 @@ import { revisionPath } from '../../../src/rules/profile-state.js'
 import { digestOf } from '../../../src/lib/digest.js'
 
 const run = promisify(execFile)
-const child = fileURLToPath(new URL('../file-reader-child.js', import.meta.url))
-/** A reader that waits for what never comes is ended. */
+const child = fileURLToPath(new URL('./file-reader-child.js', import.meta.url))
+/** A reader that waits longer is killed. */
 const waitMs = 20_000
-/** A process of Node with what it loads has less than half of it; the sparse file is four times as large. */
+/** Node with its modules takes less than half of that; the sparse file is four times as large. */
 const memoryKib = 256 * 1024
 
 const config = '{"annotations":{"a":"b"}}'
 const digest = digestOf(Buffer.from(config))
 
-/** What may lie at a path, and how it is put there. */
+/** Kinds of files, and how each is created. */
 const kinds: [string, (path: string) => Promise<unknown>][] = [
   ['a plain file', (path) => writeFile(path, config, { mode: 0o644 })],
   ['nothing', () => Promise.resolve()],
@@ -51,13 +51,13 @@ const kinds: [string, (path: string) => Promise<unknown>][] = [
 ]
 
 interface Reader {
-  /** Where the unusual file lies, below the folder. */
+  /** Path of the unusual file below the folder. */
   path: string
-  /** What is read of a plain file, of nothing, and of anything else. */
+  /** The result for a regular file, for no file, and for anything else. */
   plain: unknown
   nothing: unknown
   other: unknown
-  /** What the folder needs beside it. */
+  /** Other files that the folder needs. */
   prepare?: (folder: string) => Promise<void>
 }
 
@@ -88,7 +88,7 @@ const readers: Record<string, Reader> = {
   }
 }
 
-test('what is no plain file of a fair size is neither waited for nor read', async (t) => {
+test('only regular files of a limited size are opened and read', async (t) => {
   const root = process.getuid?.() === 0
   for (const [name, reader] of Object.entries(readers)) {
     for (const [kind, put] of kinds) {
@@ -118,7 +118,7 @@ test('what is no plain file of a fair size is neither waited for nor read', asyn
   }
 })
 
-test("a container's bundle is the one that runc writes, behind the annotations", async (t) => {
+test("a container's bundle is the one that runc writes after the annotations", async (t) => {
   const folder = t.testdir()
   const root = join(folder, 'root')
   const bundles = ['own', 'other'].map((name) => join(folder, name))

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { t, test } from 'tap'
 import { probeTracing } from '../../../native/recorder.js'
 import type { DenialDetail, Slot } from '../../../native/types.js'
-import { createAuditedCalls } from '../../../satellite/denials/audited-calls.js'
-import { createDenialWatch } from '../../../satellite/denials/denial-watch.js'
-import { pacedGrowth } from '../../../satellite/lib/paced-growth.js'
+import { AuditedCalls } from '../../../satellite/denials/audited-calls.js'
+import { DenialWatch } from '../../../satellite/denials/denial-watch.js'
+import { ReportPace } from '../../../satellite/lib/report-pace.js'
 import { createPhases, readyAfterMs } from '../../../satellite/recorder/slots/phases.js'
 import { namedArguments } from '../../../satellite/recorder/slots/slot-arguments.js'
 import type { AbiCounts, Observation } from '../../../src/api/gen/hub.js'
@@ -18,12 +18,12 @@ import { until } from '../../helpers/until.js'
 import { everything } from '../denial-rig.js'
 
 t.setTimeout(600_000)
-/** Others may keep this machine busy. */
+/** Other programs may keep this machine busy. */
 const patience = { timeoutMs: 90_000 }
 const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 
-/** Refuses getpriority alone, which nothing but the test program asks. */
+/** Denies getpriority only, which nothing but the test program calls. */
 const refusing = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['getpriority'], action, ...(errnoRet === undefined ? {} : { errnoRet }) }]
@@ -81,7 +81,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
     t.match(found, { ...detail, action, abi: 'x86_64', comm: 'refused', expected: false }, action)
     t.ok(found.pid > 0 && found.succeeded === 0)
     await ended(id)
-    t.equal(of(id)?.count, count, 'no more at its end')
+    t.equal(of(id)?.count, count, 'not more at its end')
     await runc('delete', '--force', id)
   }
   t.strictSame(
@@ -116,7 +116,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   const state = JSON.parse((await runc('state', busy)).stdout) as { pid: number }
   const took: number[] = []
   for (const count of [10_000, 20_000, 30_000]) {
-    t.equal(of(busy)?.count ?? 0, count - 10_000, 'no more than it asked')
+    t.equal(of(busy)?.count ?? 0, count - 10_000, 'not more than it made')
     const before = performance.now()
     process.kill(state.pid, 'SIGUSR1')
     await all.seen(new RegExp(`"container":"${busy}".*"count":${count}[,}]`))
@@ -127,7 +127,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   t.ok(Math.max(...took) < 1000, `${took.join(', ')} ms`)
   t.match(of(busy), { count: 30_000, errno: 1, comm: 'refused' })
 
-  // An exec without a terminal and one on a terminal are the same container, apart.
+  // An exec without a terminal and one with a terminal are separate parts of one container.
   await runc('exec', busy, '/probe', 'getpgid')
   const shell = `runc --root ${root} exec -t ${busy} /probe getsid`
   await once(spawn('script', ['-qec', shell, '/dev/null'], { stdio: 'ignore' }), 'exit')
@@ -141,7 +141,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   const observed = profile.status?.observed?.x86_64 ?? []
   t.ok(observed.includes('getpgid'), 'probes are learned')
   t.notOk(observed.includes('getsid'), 'sessions are not')
-  t.notOk(observed.includes('getpriority'), 'what was refused is not')
+  t.notOk(observed.includes('getpriority'), 'denied calls are not')
   t.strictSame(profile.status?.instances?.map(({ part }) => part).sort(), [
     'entry',
     'probe',
@@ -159,7 +159,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   t.ok(end.serving.some(({ names }) => names.includes('poll')))
   await runc('delete', '--force', busy)
 
-  // RuntimeDefault answers clone3 with ENOSYS: expected, apart.
+  // RuntimeDefault answers clone3 with ENOSYS: that is expected.
   const audit = all.satellite.status().capabilities.find(({ name }) => name === 'audit-log')
   t.type(audit?.message, 'string')
   const usual = await start(['signal', '1'], runtimeDefault())
@@ -197,11 +197,11 @@ const container = {
   }
 }
 
-test('a refused call that succeeds is an alarm; what is on purpose is none', (t) => {
+test('a denied call that succeeds is reported; denials on purpose are not', (t) => {
   let details: DenialDetail[] = []
   let noted = 0
   const watched: number[] = []
-  const watch = createDenialWatch({
+  const watch = new DenialWatch({
     recorder: {
       watchDenials: (_index, _generation, refused) => watched.push(...refused.native) > 0,
       newDenials: () => details,
@@ -219,10 +219,10 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
   const clone3 = { ...detail, nr: 435, count: 900, result: -38 }
   details = [clone3]
   watch.refresh()
-  t.strictSame(watch.grown(0), [], 'clone3 is no news')
+  t.strictSame(watch.dueForReport(0), [], 'clone3 is not reported')
   details = [clone3, detail, { ...detail, generation: 8, count: 5000 }]
   watch.refresh()
-  t.strictSame(watch.grown(1000), ['3.9'], 'and an older generation is not this slot')
+  t.strictSame(watch.dueForReport(1000), ['3.9'], 'and an older generation is not this slot')
   const counts = countsOf({ read: 5, mount: 2, clone3: 900, statx: 4 })
   t.match(watch.denied(slot, counts, container), [
     { name: 'clone3', count: 900, detail: { errno: 38, expected: true } },
@@ -231,14 +231,14 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
   ])
   t.strictSame(watch.conditions(), [])
 
-  // What a program asks before anybody knows its profile is told with its process all the same.
+  // Denials from before the profile is known are reported with their process too.
   const later = { ...slot, index: 4 }
   details = [{ ...detail, index: 4, comm: 'first' }]
   watch.refresh()
   t.match(
     watch.denied(later, countsOf({ mount: 2 }), container),
     [{ name: 'mount', detail: { errno: 1, pid: 41, comm: 'first' } }],
-    'of one that is over by then too'
+    'also for a slot that has ended by then'
   )
   watch.follow(later, container)
   t.match(watch.denied(later, countsOf({ mount: 2 }), container), [
@@ -258,16 +258,16 @@ test('a refused call that succeeds is an alarm; what is on purpose is none', (t)
   t.end()
 })
 
-test('records of the audit log find their container, dead or met late', (t) => {
-  const audited = createAuditedCalls({ mntnsOf: () => undefined, cgroupIdOf: () => undefined })
+test('records of the audit log find their container, dead or seen late', (t) => {
+  const audited = new AuditedCalls({ mntnsOf: () => undefined, cgroupIdOf: () => undefined })
   const record = (serial: number, pid: number, more: string) =>
     `audit(1795549458.373:${serial}): auid=0 uid=0 gid=0 ses=1 pid=${pid} ${more} compat=0 ip=0x7f`
   const call = 'sig=0 arch=c000003e syscall=135'
-  let told = 0
-  audited.onTold(() => (told += 1))
+  let calls = 0
+  audited.onCall(() => (calls += 1))
   audited.record(1326, record(1, 41, `comm="sh" exe="/sh" ${call} code=0x7ffc0000`))
   t.notOk(audited.totals().has('3.9'))
-  audited.meet(slot, [41])
+  audited.addProcesses(slot, [41])
   audited.record(1326, record(2, 41, `comm=61205D6222 exe="/sh" ${call} code=0x7ffc0000`))
   audited.record(1300, record(2, 41, `${call} success=yes exit=0 a0=20 a1=0 a2=7f a3=0`))
   for (const wrong of [
@@ -279,9 +279,9 @@ test('records of the audit log find their container, dead or met late', (t) => {
     audited.record(1326, wrong)
   t.equal(audited.totals().get('3.9'), 2)
   t.equal(
-    told,
+    calls,
     3,
-    'two of the container and one of nobody yet; arguments and what is none tell nothing'
+    'two of the container and one of no container yet; arguments and invalid records do not count'
   )
   const verdict = () => ({ kind: 'conditional' as const })
   t.match(audited.join(slot, [], verdict), [
@@ -297,20 +297,20 @@ test('records of the audit log find their container, dead or met late', (t) => {
   t.end()
 })
 
-test('phases, argument values and the pace of growth', (t) => {
+test('phases, argument values and the pace of reports', (t) => {
   const names = (list: readonly { names: string[] }[]) => list.flatMap((one) => one.names)
   const phases = createPhases(true, String)
-  t.notOk(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9 }), 10))
-  t.ok(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 20), 'blocked: ready')
+  t.notOk(phases.update(countsOf({ mmap: 9 }), countsOf({ mmap: 9 }), 10))
+  t.ok(phases.update(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 20), 'blocked: ready')
   t.equal(phases.readyAt(), '20')
-  t.notOk(phases.look(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 30))
-  t.ok(phases.look(countsOf({ mmap: 9, accept: 1 }), countsOf({ mmap: 9, accept: 1 }), 40))
+  t.notOk(phases.update(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 30))
+  t.ok(phases.update(countsOf({ mmap: 9, accept: 1 }), countsOf({ mmap: 9, accept: 1 }), 40))
   t.strictSame(names(phases.startup()), ['accept', 'mmap'])
-  t.strictSame(names(phases.serving()), ['accept'], 'came back once: that serves')
-  // One look after the other.
+  t.strictSame(names(phases.serving()), ['accept'], 'returned once: it is used while serving')
+  // One update after the other.
   const lives: [string, Record<string, number>[], number][] = [
     ['a server that waits in epoll_wait', [{ mmap: 1 }, { listen: 1, epoll_wait: 1 }], 1],
-    ['all of it before the first look', [{ poll: 3, listen: 1, epoll_wait: 1 }], 0],
+    ['all of it before the first update', [{ poll: 3, listen: 1, epoll_wait: 1 }], 0],
     ['a resolver polls first', [{ poll: 3 }, { poll: 3 }, { poll: 3, listen: 1 }], -1],
     ['and polls for work then', [{ poll: 3 }, { poll: 3, listen: 1 }, { poll: 4, listen: 1 }], 2],
     ['a loop that reads files', [{ epoll_pwait: 9 }, { epoll_pwait: 17 }], -1],
@@ -320,14 +320,14 @@ test('phases, argument values and the pace of growth', (t) => {
   ]
   for (const [what, looks, readyAt] of lives) {
     const one = createPhases(true, String)
-    const at = looks.findIndex((counts) => one.look(countsOf(counts), countsOf(counts), 10))
+    const at = looks.findIndex((counts) => one.update(countsOf(counts), countsOf(counts), 10))
     t.equal(at, readyAt, what)
   }
   const batch = createPhases(false, String)
-  t.notOk(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs - 1))
-  t.ok(batch.look(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs + 500))
+  t.notOk(batch.update(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs - 1))
+  t.ok(batch.update(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs + 500))
   t.equal(batch.readyAt(), String(readyAfterMs))
-  t.strictSame(batch.startup(), [], 'its beginning was not seen')
+  t.strictSame(batch.startup(), [], 'its start was not seen')
 
   const value = (nr: number, index: number, of: bigint) => ({
     abi: 'native' as const,
@@ -353,10 +353,10 @@ test('phases, argument values and the pace of growth', (t) => {
     ]
   )
 
-  const pace = pacedGrowth()
+  const pace = new ReportPace()
   const due: number[] = []
   for (let at = 0; at <= 10_000; at += 100) if (pace.isDue(1 + Math.min(at, 6000), at)) due.push(at)
-  t.strictSame(due.slice(0, 5), [0, 300, 600, 900, 1200], 'a burst is told at once')
-  t.ok(due.length < 12 && (due.at(-1) ?? 0) >= 6000, 'a state rarely, and to its end')
+  t.strictSame(due.slice(0, 5), [0, 300, 600, 900, 1200], 'a burst is reported at once')
+  t.ok(due.length < 12 && (due.at(-1) ?? 0) >= 6000, 'steady growth rarely, and to its end')
   t.end()
 })

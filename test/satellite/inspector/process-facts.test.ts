@@ -4,10 +4,10 @@ import { test } from 'tap'
 import { timeOfTicks } from '../../../satellite/inspector/process-facts.js'
 import { startTicksOf } from '../../../satellite/lib/proc-text.js'
 
-/** A tick, and what is left over of one in the uptime. */
+/** A tick, and the uptime's fraction of one. */
 const toleranceMs = 30
 
-test('when a process began, to the tick', async (t) => {
+test('the start time of a process, to the tick', async (t) => {
   // Twice, half a second apart: whole seconds would be wrong for one of them.
   for (const pauseMs of [0, 500]) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs))

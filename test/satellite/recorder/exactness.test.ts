@@ -141,19 +141,19 @@ test('what is learned while the recorder is not exact is incomplete', async (t) 
   const before = missed.seen.length
   next.distinct = 2
   await missed.until(() => missed.seen.length > before)
-  t.equal(missed.seen.at(-1)?.complete, false, 'what lived meanwhile stays incomplete')
+  t.equal(missed.seen.at(-1)?.complete, false, 'what was alive then stays incomplete')
   await missed.stop()
 
-  // The hub never takes `complete` back: it is to know of what it was told before, too.
+  // The hub never takes `complete` back, so it also has to get the loss of earlier observations.
   const later = { test: good, misses: 0, distinct: 1 }
   const turned = await follow(later)
   t.match(turned.seen[0], { complete: true, lost: 0 })
   later.test = bad
   later.misses = 1
   await turned.until(() => turned.seen.at(-1)?.complete === false)
-  t.ok((turned.seen.at(-1)?.lost ?? 0) > 0, 'a self-test that failed is a loss')
+  t.ok((turned.seen.at(-1)?.lost ?? 0) > 0, 'a failed self-test is a loss')
   await turned.stop()
-  t.match(turned.losses(), { recursionMisses: 1 }, 'whoever closes the connection asks once more')
+  t.match(turned.losses(), { recursionMisses: 1 }, 'read again when the connection is closed')
 })
 
 test('cgroup hierarchies', (t) => {

@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { checkFloor, floors } from '../../../satellite/revisions/floor.js'
 import { openGenerations } from '../../../satellite/revisions/generations.js'
 import { installRevision } from '../../../satellite/revisions/installer.js'
-import { openRevisionKeeper } from '../../../satellite/revisions/revision-keeper.js'
+import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
 import type { Revision, RevisionOrigin } from '../../../src/api/gen/hub.js'
 import type {
   LinuxSeccomp,
@@ -165,7 +165,7 @@ test('an older approval does not come back, not after a restart either', async (
   }
   t.match(await readFile(join(root, 'secco/generations.json'), 'utf8'), /"shop\/web"/)
 
-  const keeper = await openRevisionKeeper({
+  const keeper = await openRevisionFiles({
     ...{ root, logger, containers: () => [], onStatus: () => undefined },
     dependencies: { trial: () => Promise.resolve({ ok: true, skipped: [] }) }
   })

@@ -1,9 +1,9 @@
 import { test } from 'tap'
-import { createEndedList, recordedOf } from '../../../satellite/trace/ended-list.js'
+import { EndedList, recordedOf } from '../../../satellite/trace/ended-list.js'
 import { observationOf } from '../../webhook/hub/rig.js'
 
-test('the newest of what ended, exactly, and how many found no room', (t) => {
-  const list = createEndedList(3)
+test('keeps the newest ended observations unchanged, and counts those without room', (t) => {
+  const list = new EndedList(3)
   const given = ['a', 'b', 'c', 'd'].map((id) =>
     recordedOf(observationOf(id, ['read', `own_${id}`], { ended: true }))
   )
@@ -13,8 +13,8 @@ test('the newest of what ended, exactly, and how many found no room', (t) => {
   for (const one of given.slice(1)) list.add(one)
   t.same(list.ids(), ['b', 'c', 'd'])
   t.same(list.all(), given.slice(1))
-  t.equal(list.forgotten(), 1, 'one that is told of again is not another one')
+  t.equal(list.forgotten(), 1, 'one that is reported again is not another one')
   const session = recordedOf(observationOf('s', ['read'], { part: 'session' }))
-  t.same(session.abis, [], 'what people did in it is not what it needs')
+  t.same(session.abis, [], 'calls of people are not learned')
   t.end()
 })

@@ -7,7 +7,7 @@ import { plain } from '../../helpers/container-facts.js'
 
 const probe = probeTracing()
 
-test('a trace of a container that ends before it was seen ends too', {
+test('a trace ends when its container ends before it was seen', {
   skip: probe.available ? false : (probe.reason ?? 'nothing can be traced'),
   timeout: 120_000
 }, async (t) => {
@@ -37,6 +37,6 @@ test('a trace of a container that ends before it was seen ends too', {
     signal: AbortSignal.timeout(15_000)
   })
   t.match(report, { container: 'web', complete: false, abis: {} })
-  // More where other containers of this machine come and go meanwhile.
-  t.ok(state.listed >= 3, 'ended by itself, by the first look at the runtimes')
+  // More if other containers of this machine start and end in that time.
+  t.ok(state.listed >= 3, 'ended by itself when the runtimes did not list it any more')
 })

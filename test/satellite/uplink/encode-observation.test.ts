@@ -30,12 +30,12 @@ const observation = fc
   .record({ abis, id: fc.string(), sequence: fc.nat(), denied: fc.array(call, { maxLength: 3 }) })
   .map((given) => Observation.fromPartial({ ...given, container: { id: 'c', labels: { a: 'b' } } }))
 
-test('whoever decodes finds what was encoded, as with the generated code', (t) => {
+test('the bytes decode to the same message as those of the generated code', (t) => {
   fc.assert(
     fc.property(observation, (given) => {
       const before = structuredClone(given)
       const bytes = encodeObservation(given)
-      t.strictSame(given, before, 'it is left as it was')
+      t.strictSame(given, before, 'the input is not changed')
       t.strictSame(
         Observation.decode(bytes),
         Observation.decode(Observation.encode(given).finish())
@@ -47,7 +47,7 @@ test('whoever decodes finds what was encoded, as with the generated code', (t) =
   t.end()
 })
 
-test('several ABIs, one after the other in the same memory; what is no count fails as it always did', (t) => {
+test('several ABIs in the same memory; an invalid count fails as with the generated code', (t) => {
   const abis = ['x86_64', 'i386'].map((abi, at) => ({
     abi,
     syscalls: [{ name: `call_${at}`, count: at + 1, action: '', detail: undefined }]
@@ -71,7 +71,7 @@ test('several ABIs, one after the other in the same memory; what is no count fai
   t.end()
 })
 
-test('bytes are of their own memory, and a failure is forgotten', (t) => {
+test('bytes have their own memory, and a failure leaves nothing behind', (t) => {
   const one = Observation.fromPartial({
     id: 'one',
     abis: [{ abi: 'x32', syscalls: [{ name: 'read' }] }]

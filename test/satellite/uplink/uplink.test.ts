@@ -14,15 +14,15 @@ import { digestOf } from '../../../src/lib/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
 import { openSpool, type Spool } from '../../../satellite/uplink/spool.js'
-import { backoffMs } from '../../../satellite/uplink/uplink-backoff.js'
-import { type Due, openBacklog } from '../../../satellite/uplink/uplink-backlog.js'
-import { connectionHint } from '../../../satellite/uplink/uplink-hint.js'
-import { mergeObservations } from '../../../satellite/uplink/uplink-merge.js'
+import { backoffMs } from '../../../satellite/uplink/backoff.js'
+import { type DueObservation, openBacklog } from '../../../satellite/uplink/backlog.js'
+import { connectionHint } from '../../../satellite/uplink/connection-hint.js'
+import { mergeObservations } from '../../../satellite/uplink/merge-observations.js'
 import { profileOf } from '../../src/store/contract.js'
 import { collectLog, observationOf } from '../../webhook/hub/rig.js'
 import { runs } from '../../helpers/fuzz.js'
 
-test('observations of one instance merge by union; waits and hints', (t) => {
+test('observations of one instance merge by union; backoff and hints', (t) => {
   const observation = fc
     .tuple(
       fc.array(fc.constantFrom('read', 'write', 'mmap')),
@@ -57,7 +57,7 @@ test('observations of one instance merge by union; waits and hints', (t) => {
   t.end()
 })
 
-test('the spool: survives, skips what is corrupt, is bounded, says when it cannot write', async (t) => {
+test('the spool survives, skips damaged files, is bounded, and reports when it cannot write', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'secco-spool-'))
   t.teardown(() => rm(dir, { recursive: true }))
   const log = collectLog()
@@ -74,7 +74,7 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   await writeFile(join(dir, '.tmp-1-x'), 'half')
 
   const second = await openBacklog(await openSpool(dir), log.logger)
-  t.equal(second.size(), 1)
+  t.equal(second.size, 1)
   t.match(await log.seen(/spooled observation skipped/), {
     code: 'STORE_CORRUPT',
     msg: new RegExp(one)
@@ -87,11 +87,11 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   const [grown] = second.due(0, 1000)
   t.ok(
     (grown?.sequence ?? 0) > kept.sequence,
-    'a count that began anew is not mistaken for the old one'
+    'a count that started again is not mistaken for the old one'
   )
   t.ok(namesIn(grown).includes('read'), 'and what was spooled is still in it')
   second.acked(kept.id, kept.sequence)
-  t.equal(second.size(), 1, 'an ack for less does not free it')
+  t.equal(second.size, 1, 'an ack for a lower sequence does not remove it')
   if (grown !== undefined) second.markSent(grown.id, grown.sequence, 5)
   t.same([second.due(10, 1000).length, second.due(2010, 1000).length], [0, 1], 'sent again in time')
   second.restart()
@@ -104,10 +104,10 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   t.same(
     small.due(0, 1).map(({ id }) => id),
     ['ended', 'new'],
-    'what still runs can be offered again'
+    'a running one can be offered again'
   )
-  t.equal(small.dropped(), 1)
-  t.same(small.toOfferAgain(), [], 'it would only push out another one')
+  t.equal(small.dropped, 1)
+  t.same(small.toOfferAgain(), [], 'it would only replace another one')
   for (const { id, sequence } of small.due(0, 1)) small.acked(id, sequence)
   t.same(small.toOfferAgain(), ['running'], 'there is room again')
   t.same(small.toOfferAgain(), [], 'once')
@@ -130,26 +130,26 @@ test('the spool: survives, skips what is corrupt, is bounded, says when it canno
   full.put(observationOf('a', ['read']))
   await full.spool()
   await full.spool()
-  t.equal(full.problem(), 'injected: no space')
-  t.equal(log.lines.filter(({ msg }) => msg.includes('injected')).length, 1, 'said once')
+  t.equal(full.problem, 'injected: no space')
+  t.equal(log.lines.filter(({ msg }) => msg.includes('injected')).length, 1, 'logged once')
   broken = false
   await full.spool()
-  t.equal(full.problem(), undefined)
+  t.equal(full.problem, undefined)
   full.acked('a', 1)
   await full.spool()
-  t.equal(full.problem(), 'injected: read-only')
+  t.equal(full.problem, 'injected: read-only')
   full.put(observationOf('b', ['read']))
   await full.spool()
   await full.durable()
-  t.equal(full.problem(), 'injected: read-only', 'and others are written all the same')
+  t.equal(full.problem, 'injected: read-only', 'and others are still written')
   for (const { id, sequence } of full.due(Date.now(), 1)) full.acked(id, sequence)
   stuck = false
   await full.spool()
-  t.equal(full.problem(), undefined)
-  t.same(await readdir(join(dir, 'full')), [], 'what could not be removed is removed later')
+  t.equal(full.problem, undefined)
+  t.same(await readdir(join(dir, 'full')), [], 'files that could not be removed are removed later')
 })
 
-function namesIn(due: Due | undefined): string[] {
+function namesIn(due: DueObservation | undefined): string[] {
   if (due?.bytes === undefined) return []
   const { abis } = Observation.decode(due.bytes)
   return abis.flatMap(({ syscalls }) => syscalls.map(({ name }) => name))
@@ -266,7 +266,7 @@ test(`kill -9 of satellite, hub and both, ${kills} times at random moments`, {
   t.ok(acked.size > kills / 3, `${acked.size} acked`)
   t.comment(`${acked.size} acked, ${spooled.size} spooled when printed, ${run + 1} satellites`)
 
-  // Both up and left alone: everything that was durable anywhere arrives, the last spec is delivered.
+  // With both running: everything that was durable anywhere arrives, and the last spec is delivered.
   await approve(store, ['read', 'write', 'listen', 'accept'])
   await new Promise<void>((resolve) => {
     let stop: (() => void) | undefined

@@ -81,8 +81,8 @@ test('every reason of a condition is documented, and nothing else is', (t) => {
   const toldBy = [
     'recorder/exactness',
     'denials/denial-watch',
-    'revisions/revision-keeper',
-    'uplink/uplink-refusals'
+    'revisions/revision-files',
+    'uplink/rejections'
   ].map((name) => readFileSync(join(repositoryRoot, 'satellite', `${name}.ts`), 'utf8'))
   t.same(
     [

@@ -95,7 +95,7 @@ test('only the hub that a node is connected to reports what runs on it', async (
       onWelcome: () => {
         const containers = [{ key: 'web@1', container: { id: 'web', name: 'web' } }]
         const value = Inventory.fromPartial({ generation: 1, first: true, last: true, containers })
-        uplink.tell({ $case: 'inventory', value })
+        uplink.send({ $case: 'inventory', value })
       }
     })
     return uplink

@@ -15,9 +15,9 @@ import { createLogger, type Logger } from '../../../src/lib/log.js'
 import { digestOf } from '../../../src/lib/digest.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import type { Store } from '../../../src/store/store.js'
-import type { SatelliteOptions } from '../../../satellite/satellite-types.js'
+import type { SatelliteOptions } from '../../../satellite/main.js'
 import { startUplink } from '../../../satellite/uplink/uplink.js'
-import type { Uplink, UplinkOptions } from '../../../satellite/uplink/uplink-types.js'
+import type { Uplink, UplinkOptions } from '../../../satellite/uplink/uplink.js'
 import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js'
 
 /** Short times, so that nothing here waits long; the order of things is the same. */
@@ -181,16 +181,12 @@ export async function createRig() {
           onDesired: (revisions) => ends.onDesired(revisions),
           ...options
         })
-        return {
-          ...uplink,
-          get connected() {
-            return uplink.connected
-          },
-          offer: (observation) => {
-            offered.push(observation)
-            uplink.offer(observation)
-          }
+        const offer = uplink.offer.bind(uplink)
+        uplink.offer = (observation) => {
+          offered.push(observation)
+          offer(observation)
         }
+        return uplink
       }
     },
     async dispose() {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { carryOut, newMaterial } from '../../../certs/carry-out.js'
+import { applySteps, newMaterial } from '../../../certs/material.js'
 import type { CertificatePair } from '../../../certs/pair.js'
 import { bundleOfMaterial, type Material, planCertificates } from '../../../certs/plan.js'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
@@ -184,7 +184,7 @@ class ClusterCertificates implements CertificateSource {
     })
     if (steps.length === 0) return
     const isDone = steps.includes(asked === 'authority' ? 'change-authority' : 'issue-leaf')
-    const next = await carryOut(material, steps, names, now)
+    const next = await applySteps(material, steps, names, now)
     await this.#secret.replace(secret, next, now, isDone)
     logger.info({ steps }, 'certificates changed')
     await spreadTrust(this.#options, bundleOfMaterial(next, now))

@@ -5,24 +5,24 @@ import { t, test } from 'tap'
 import { openRecorder, probeTracing } from '../../../../native/recorder.js'
 import { openRegistry } from '../../../../satellite/containers/registry.js'
 import type { Container } from '../../../../satellite/containers/runtime.js'
-import { createEndedSlots } from '../../../../satellite/recorder/slots/ended-slots.js'
+import { EndedSlots } from '../../../../satellite/recorder/slots/ended-slots.js'
 import { startRecorderLoop } from '../../../../satellite/recorder/recorder-loop.js'
-import { track, type Tracked } from '../../../../satellite/recorder/slots/tracked.js'
+import { type TrackedSlot, trackSlot } from '../../../../satellite/recorder/slots/tracked-slot.js'
 import type { Observation } from '../../../../src/api/gen/hub.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { quiet } from '../../../helpers/quiet.js'
 import { until } from '../../../helpers/until.js'
 
-function ended(index: number): Tracked {
+function ended(index: number): TrackedSlot {
   const slot = { index, generation: 1, mntns: index, ignored: false, pid: 0 }
-  return track(slot as unknown as Tracked['slot'], 0, 0, { inexact: false, lostBefore: 0 })
+  return trackSlot(slot as unknown as TrackedSlot['slot'], 0, 0, { inexact: false, lostBefore: 0 })
 }
 
-test('a slot is free when its last word is durable, and not too many wait for that', async (t) => {
+test('a slot is freed when its last observation is durable, and only so many wait', async (t) => {
   const freed: number[] = []
   const asked: (() => void)[] = []
-  const ends = createEndedSlots({
-    durable: () => new Promise((resolve) => asked.push(resolve)),
+  const ends = new EndedSlots({
+    durable: () => new Promise<void>((resolve) => asked.push(resolve)),
     free: (one) => freed.push(one.slot.index),
     logger: createLogger('test', quiet)
   })
@@ -34,7 +34,7 @@ test('a slot is free when its last word is durable, and not too many wait for th
     }
   })()
   await until('the first to be waited for', () => (asked.length === 1 ? true : undefined))
-  t.equal(state.added, 255, 'nobody runs ahead of the disk')
+  t.equal(state.added, 255, 'the next one waits for the disk')
   t.same(freed, [])
   while (freed.length < 1000) {
     const next = asked.shift()
@@ -51,10 +51,10 @@ test('a slot is free when its last word is durable, and not too many wait for th
   )
 })
 
-test('what cannot be made durable keeps its slots', async (t) => {
+test('slots stay while their observations are not durable', async (t) => {
   const freed: number[] = []
   let broken = true
-  const ends = createEndedSlots({
+  const ends = new EndedSlots({
     durable: () => (broken ? Promise.reject(new Error('injected: no space')) : Promise.resolve()),
     free: (one) => freed.push(one.slot.index),
     logger: createLogger('test', quiet)
@@ -63,7 +63,7 @@ test('what cannot be made durable keeps its slots', async (t) => {
   await ends.free()
   t.same(freed, [])
   await ends.add({ ...ended(2), ignored: true })
-  t.same(freed, [2], 'nobody waits for what is not wanted')
+  t.same(freed, [2], 'ignored slots are freed at once')
   broken = false
   await ends.free()
   t.same(freed, [2, 1])
@@ -73,24 +73,24 @@ const probe = probeTracing()
 
 t.setTimeout(300_000)
 
-test('a satellite that finds thousands of ended containers goes on with everything else', {
+test('a satellite that finds thousands of ended containers stays responsive', {
   skip: probe.available ? false : (probe.reason ?? 'nothing can be traced'),
   timeout: 300_000
 }, async (t) => {
   const count = 3000
-  // As many as a registry remembers after their end, about.
+  // About as many as a registry remembers after their end.
   const named = 1000
   const recorder = openRecorder({ slots: 4096 })
   t.teardown(() => recorder.stop())
   const child = spawn('sleep', ['600'])
-  // No process has these mount namespaces: whoever had ended while nobody looked.
+  // No process has these mount namespaces: the containers have ended.
   for (let at = 0; at < count; at += 1)
     recorder.adopt(1_000_000 + at, BigInt(10_000_000 + at), child.pid ?? 0)
   child.kill('SIGKILL')
   await once(child, 'close')
   t.equal(recorder.slots().length, count)
   const seen = new Set<string>()
-  // Thousands of real containers would take minutes to end; what is said of them is what runc leaves.
+  // Thousands of real containers would take minutes to end; these are described as runc leaves them.
   const all = Array.from({ length: named }, (_, at): Container => {
     const id = at.toString(16).padStart(64, '0')
     const names = { id, name: id, runtime: 'runc', labels: {}, cgroupId: BigInt(10_000_000 + at) }
@@ -126,7 +126,7 @@ test('a satellite that finds thousands of ended containers goes on with everythi
   const longestMs = delay.max / 1e6
   t.ok(longestMs < tookMs / 5, `${longestMs.toFixed(0)} ms at most of ${tookMs.toFixed(0)} ms`)
   t.comment(`${seen.size} observations; losses ${JSON.stringify(loop.losses())}`)
-  t.equal(seen.size, named, 'each that is somebody’s is told of')
+  t.equal(seen.size, named, 'each identified one is reported')
   await loop.stop()
   registry.close()
 })

@@ -14,7 +14,7 @@ function numbersOf(kind: AbiClass): number[] {
   )
 }
 
-/** Numbers of all that the kernel side counts, those without a name among them. */
+/** All numbers that the kernel side counts, also those without a name. */
 const counts = fc
   .uniqueArray(fc.tuple(fc.nat(575), fc.integer({ min: 1, max: 1_000_000 })), {
     selector: ([number]) => number,
@@ -26,7 +26,7 @@ const blocked = fc.record({
   compat: fc.uniqueArray(fc.nat(400), { maxLength: 1 }),
   x32: fc.constant([])
 })
-/** Those that have a name, as those of nearly every container. */
+/** Numbers with a name, as nearly every container has them. */
 const named = (kind: AbiClass) =>
   fc
     .uniqueArray(fc.constantFrom(...numbersOf(kind)), { maxLength: 400 })
@@ -45,7 +45,7 @@ const given = fc.record({
 const tableOf = (pairs: ReadonlyMap<number, number>) =>
   countTable(pairs.size === 0 ? undefined : Float64Array.from([...pairs].flat()))
 
-test('every number that was counted or is blocked has its name, in their order', (t) => {
+test('every number that was counted or is blocked has its name, in order', (t) => {
   fc.assert(
     fc.property(fc.oneof(given, usual), ({ counted, waiting, unknown }) => {
       const found = namedCounts(
@@ -84,7 +84,7 @@ test('every number that was counted or is blocked has its name, in their order',
   t.end()
 })
 
-test('a table of pairs is what a map is', (t) => {
+test('a table of pairs behaves like a map', (t) => {
   const table = countTable(Float64Array.of(0, 7, 59, 2 ** 52))
   t.equal(table.size, 2)
   t.strictSame([table.get(0), table.get(59), table.get(7)], [7, 2 ** 52, undefined])

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import type { Slot } from '../../../../native/types.js'
 import { observationId } from '../../../../satellite/recorder/slots/observation.js'
 import { supersedeOlder } from '../../../../satellite/recorder/slots/superseded.js'
-import { track } from '../../../../satellite/recorder/slots/tracked.js'
+import { trackSlot } from '../../../../satellite/recorder/slots/tracked-slot.js'
 
 const slot = (more: Partial<Slot> = {}) =>
   ({
@@ -10,26 +10,26 @@ const slot = (more: Partial<Slot> = {}) =>
     ...{ part: 'entry', firstSeen: 1n, ...more }
   }) as Slot
 
-test('whose namespace has another owner now is over', (t) => {
+test('a slot whose mount namespace number has a newer owner has ended', (t) => {
   for (const first of [true, false]) {
     for (const [what, known, isOver] of [
       ['an older one', slot(), true],
       ['a probe in it', slot({ part: 'probe' }), true],
       ['the same one', slot({ nsId: 20n, part: 'probe' }), false],
-      ['a younger one', slot({ nsId: 30n }), false],
+      ['a newer one', slot({ nsId: 30n }), false],
       ['another number', slot({ mntns: 8 }), false],
-      ['a cgroup of its own tells', slot({ cgroupId: 5n }), false],
-      ['it is not known which', slot({ nsId: 0n }), false]
+      ['one with its own cgroup', slot({ cgroupId: 5n }), false],
+      ['one whose age is unknown', slot({ nsId: 0n }), false]
     ] as const) {
       const facts = { inexact: false, lostBefore: 0 }
-      const one = track(known, 0, 0, facts)
-      const other = track(slot({ index: 1, nsId: 20n }), 0, 0, facts)
+      const one = trackSlot(known, 0, 0, facts)
+      const other = trackSlot(slot({ index: 1, nsId: 20n }), 0, 0, facts)
       one.checkAt = 99
       const all = new Map([
         ['other', other],
         ['one', one]
       ])
-      // Slots come by their places, whichever is the older one.
+      // Slots come in the order of their index, whichever is older.
       supersedeOlder(all, [first ? other.slot : one.slot], 5)
       t.equal(other.superseded, known.nsId === 30n, `${what}: the other one`)
       t.equal(one.superseded, isOver, what)
@@ -39,13 +39,13 @@ test('whose namespace has another owner now is over', (t) => {
   t.end()
 })
 
-test('observations of two owners of one number have two ids', (t) => {
+test('observations of two owners of one number have different ids', (t) => {
   const [first, second] = [slot(), slot({ index: 1, pid: 2 })]
   t.not(observationId('n/b', first), observationId('n/b', second))
   const again = slot({ index: 2, firstSeen: 7n })
   t.equal(observationId('n/b', again), observationId('n/b', first), 'adopted after a restart')
   const own = { cgroupId: 5n }
-  t.equal(observationId('n/b', slot(own)), 'n/b/7.5.0', 'its cgroup tells')
+  t.equal(observationId('n/b', slot(own)), 'n/b/7.5.0', 'its cgroup identifies it')
   t.equal(observationId('n/b', slot({ ...own, pid: 9 })), 'n/b/7.5.0')
   t.end()
 })

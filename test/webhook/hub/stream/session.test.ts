@@ -21,7 +21,7 @@ test('authentication: foreign authorities, other names, no certificate', async (
     code: 'UNAUTHENTICATED',
     peerName: 'node-x'
   })
-  await rig.log.seen(/no hub: the hub cut the connection/)
+  await rig.log.seen(/no hub: the hub closed the connection/)
 
   await rig.uplink(port, 'node-y', { tls: await rig.clientTls('node-z') })
   t.match(await rig.log.seen(/Hello names node/), {
@@ -29,7 +29,7 @@ test('authentication: foreign authorities, other names, no certificate', async (
     node: 'node-z',
     code: 'UNAUTHENTICATED'
   })
-  await rig.log.seen(/no hub: the hub refuses this node/)
+  await rig.log.seen(/no hub: the hub rejects this node/)
 
   const misled = collectLog()
   await rig.uplink(port, 'node-w', {

@@ -1,0 +1,34 @@
+import type { DueSlots } from './due-slots.js'
+import { observationId } from './observation.js'
+import type { TrackedSlot } from './tracked-slot.js'
+
+type TrackedSlots = ReadonlyMap<string, TrackedSlot>
+
+function makeDue(tracked: TrackedSlot): void {
+  tracked.sent = -1
+  tracked.dueAt = performance.now()
+}
+
+/** Marks everything that is alive as inexact: it may lack calls, and is sent again as not complete. */
+export function resendInexact(tracked: TrackedSlots, dueSlots: DueSlots): void {
+  dueSlots.rescan()
+  for (const one of tracked.values()) {
+    if (one.inexact || one.ended) continue
+    one.inexact = true
+    makeDue(one)
+  }
+}
+
+/** Sends these observations again, although nothing changed: their messages were lost. */
+export function resendObservations(
+  tracked: TrackedSlots,
+  dueSlots: DueSlots,
+  prefix: string,
+  ids: readonly string[]
+): void {
+  const wanted = new Set(ids)
+  dueSlots.rescan()
+  for (const one of tracked.values()) {
+    if (!one.ended && wanted.has(observationId(prefix, one.slot))) makeDue(one)
+  }
+}

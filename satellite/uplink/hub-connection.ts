@@ -1,0 +1,208 @@
+import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
+import type { HubClient, HubMessage } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/lib/log.js'
+import { Worker } from '../../src/lib/worker.js'
+import { backoffMs } from './backoff.js'
+import { connectionHint } from './connection-hint.js'
+import { type HubAddress, newHubClient, type UplinkTls } from './hub-client.js'
+import { type Body, connectMethod, encodeBody } from './messages.js'
+
+type Stream = ClientDuplexStream<Uint8Array, HubMessage>
+
+/** All in milliseconds. */
+export interface ConnectionTiming {
+  heartbeatMs: number
+  /** Bounds of the waits between two attempts to connect. */
+  firstMs: number
+  baseMs: number
+  mostMs: number
+}
+
+export interface HubConnectionOptions extends HubAddress {
+  tls: UplinkTls
+  token?: string | undefined
+  timing: ConnectionTiming
+  logger: Logger
+  /** The first message of a stream. */
+  greeting: () => Promise<Body>
+  onMessage: (message: HubMessage) => void
+  /** The transport accepts messages again. */
+  onWritable: () => void
+  /** The stream ended; another one is dialled. */
+  onLost: () => void
+  /** Called at each heartbeat. */
+  onHeartbeat: () => void
+  /** Facts for the log when the hub is lost. */
+  facts: () => object
+}
+
+/** A stream counts as dead when the hub has sent nothing for so many heartbeats. */
+const silentBeats = 3
+
+/** HubConnection keeps one stream to the hub: dials, detects a silent hub, and dials again until closed. */
+export class HubConnection {
+  readonly #options: HubConnectionOptions
+  readonly #dialer: Worker
+  readonly #heart: Worker
+  #tls: UplinkTls
+  #token: string | undefined
+  #client: HubClient | undefined
+  #stream: Stream | undefined
+  /** The hub accepted this node. */
+  #welcomedAt: number | undefined
+  #attempt = 0
+  #heardAt = 0
+  #beats = 0
+  /** The transport's buffer is full. */
+  #blocked = false
+  #closed = false
+  /** The last hint that was logged: an hour without a hub is one line, not hundreds. */
+  #logged = ''
+
+  constructor(options: HubConnectionOptions) {
+    const { logger, tls, token, timing } = options
+    this.#options = options
+    this.#tls = tls
+    this.#token = token
+    this.#dialer = new Worker(() => this.#dial(), {
+      onError: (error) => {
+        logger.error({ err: error }, 'hub could not be dialled; trying again')
+        this.#dialLater()
+      }
+    })
+    this.#heart = new Worker(() => this.#beat(), {
+      everyMs: timing.heartbeatMs,
+      onError: (error) => logger.error({ err: error }, 'heartbeat failed')
+    })
+  }
+
+  /** Starts to dial, and goes on until closed. */
+  open(): void {
+    void this.#dialer.runNow()
+  }
+
+  /** A stream is open, or being opened. */
+  get hasStream(): boolean {
+    return this.#stream !== undefined
+  }
+
+  get welcomed(): boolean {
+    return this.#welcomedAt !== undefined
+  }
+
+  get isWritable(): boolean {
+    return this.welcomed && !this.#blocked
+  }
+
+  /** Notes that the hub accepted this node. */
+  welcome(): void {
+    this.#welcomedAt = Date.now()
+    this.#logged = ''
+    this.#options.logger.info({ hub: this.#options.hub }, 'connected to the hub')
+  }
+
+  /** Sends a message if the hub accepted this node. Returns whether it did. */
+  send(body: Body): boolean {
+    if (!this.welcomed) return false
+    this.write(encodeBody(body))
+    return true
+  }
+
+  write(message: Uint8Array): void {
+    if (this.#stream?.write(message) === false) this.#blocked = true
+  }
+
+  /** Dials again with another certificate. */
+  setTls(tls: UplinkTls): void {
+    this.#tls = tls
+    const old = this.#client
+    this.#client = undefined
+    if (this.#stream !== undefined) this.#lost(this.#stream, 'the certificate was renewed')
+    old?.close()
+  }
+
+  /** Gives the hub another token; the stream stays. */
+  setToken(token: string): void {
+    this.#token = token
+    if (this.#stream === undefined) return
+    this.write(encodeBody({ $case: 'credentials', value: { token } }))
+  }
+
+  /** Ends the stream. Messages that were written before are still delivered until `close`. */
+  end(): void {
+    this.#closed = true
+    void this.#heart.close()
+    void this.#dialer.close()
+    this.#welcomedAt = undefined
+    this.#stream?.end()
+  }
+
+  close(): void {
+    this.#stream?.cancel()
+    this.#client?.close()
+  }
+
+  async #dial(): Promise<void> {
+    const greeting = await this.#options.greeting()
+    if (this.#closed) return
+    this.#client ??= newHubClient(this.#options, this.#tls, this.#options.timing.mostMs)
+    const metadata = new Metadata()
+    if (this.#token !== undefined) metadata.set('authorization', `Bearer ${this.#token}`)
+    const { path, serialize, deserialize } = connectMethod
+    const stream = this.#client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
+    this.#stream = stream
+    this.#heardAt = Date.now()
+    stream.on('data', (message: HubMessage) => {
+      this.#heardAt = Date.now()
+      this.#options.onMessage(message)
+    })
+    stream.on('drain', () => {
+      this.#blocked = false
+      if (stream === this.#stream) this.#options.onWritable()
+    })
+    stream.on('error', (error) => this.#lost(stream, error.message))
+    stream.on('end', () => this.#lost(stream, 'the hub ended the stream'))
+    this.write(encodeBody(greeting))
+  }
+
+  #dialLater(): void {
+    this.#attempt += 1
+    this.#dialer.request(backoffMs(this.#attempt, Math.random(), this.#options.timing))
+  }
+
+  #lost(which: Stream, reason: string): void {
+    if (which !== this.#stream) return
+    const { timing, onLost } = this.#options
+    this.#stream = undefined
+    this.#blocked = false
+    // A hub that accepts this node and drops it at once must not be dialled in a tight loop.
+    const lasted = Date.now() - (this.#welcomedAt ?? Date.now())
+    if (lasted > timing.baseMs) this.#attempt = 0
+    this.#welcomedAt = undefined
+    which.cancel()
+    onLost()
+    if (this.#closed) return
+    this.#logLost(reason)
+    this.#dialLater()
+  }
+
+  #logLost(reason: string): void {
+    const hint = connectionHint(reason)
+    if (this.#logged === hint) return
+    this.#logged = hint
+    const { hub, facts, logger } = this.#options
+    logger.warn({ code: 'UNAVAILABLE', hub, ...facts(), reason }, `no hub: ${hint}`)
+  }
+
+  #beat(): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    if (Date.now() - this.#heardAt > silentBeats * this.#options.timing.heartbeatMs) {
+      this.#lost(stream, 'the hub is silent')
+      return
+    }
+    this.#beats += 1
+    this.send({ $case: 'heartbeat', value: { sequence: this.#beats } })
+    this.#options.onHeartbeat()
+  }
+}

@@ -1,0 +1,53 @@
+import type { Condition, ObservationRefused } from '../../src/api/gen/hub.js'
+import type { Logger } from '../../src/lib/log.js'
+
+/** True if the hub rejected an observation because of everything that the node brings (webhook/hub/observations/cardinality.ts). */
+export const isNodeLimit = ({ reason }: Pick<ObservationRefused, 'reason'>): boolean =>
+  reason === 'new-profiles' || reason === 'too-many-profiles'
+
+const rememberMs = 3_600_000
+const repeatMs = 60_000
+
+/** Rejections logs which observations the hub rejected, and reports them in the node's status. */
+export class Rejections {
+  readonly #logger: Logger
+  readonly #now: () => number
+  readonly #loggedAt = new Map<string, number>()
+  #givenUp = 0
+  #last: { reason: string; message: string; at: number } | undefined
+
+  /** @param now in ms. */
+  constructor(logger: Logger, now: () => number = Date.now) {
+    this.#logger = logger
+    this.#now = now
+  }
+
+  /** Notes a rejection. There is one log line per reason and minute, however many observations are rejected. */
+  note({ id, reason, message, retryAfterSeconds }: ObservationRefused): void {
+    const at = this.#now()
+    const isFinal = retryAfterSeconds === 0
+    if (isFinal) {
+      this.#givenUp += 1
+      this.#last = { reason, message, at }
+    }
+    if (at - (this.#loggedAt.get(reason) ?? -repeatMs) < repeatMs) return
+    this.#loggedAt.set(reason, at)
+    const next = isFinal ? 'given up' : `kept for ${retryAfterSeconds} s`
+    this.#logger.warn({ id, reason }, `the hub rejected an observation, ${next}: ${message}`)
+  }
+
+  /** ObservationsAccepted, False for an hour after an observation was given up; nothing before. */
+  conditions(): Condition[] {
+    const last = this.#last
+    if (last === undefined || this.#now() - last.at > rememberMs) return []
+    return [
+      {
+        type: 'ObservationsAccepted',
+        status: 'False',
+        reason: 'RefusedByHub',
+        message: `${this.#givenUp} given up since the start, the last one: ${last.reason}: ${last.message}`,
+        lastTransitionTime: new Date(last.at).toISOString()
+      }
+    ]
+  }
+}

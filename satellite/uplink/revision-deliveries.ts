@@ -1,0 +1,72 @@
+import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
+import { revisionPath } from '../../src/rules/profile-state.js'
+import { TaskQueue } from '../lib/task-queue.js'
+
+export interface RevisionHandlers {
+  /** Installs a revision and returns its status. Called one at a time, in order. */
+  onRevision: (revision: Revision) => Promise<RevisionStatus>
+  /** Takes the complete list of revisions that the hub wants on this node. */
+  onDesired?: (revisions: RevisionRef[]) => Promise<void> | void
+}
+
+/** RevisionDeliveries handles what the hub delivers, one after the other, and reports the status of each revision. */
+export class RevisionDeliveries {
+  readonly #handlers: RevisionHandlers
+  readonly #report: (status: RevisionStatus) => void
+  /** In order: a list must not overtake the revision that came before it. */
+  readonly #queue: TaskQueue
+  readonly #failing = new Map<string, RevisionStatus>()
+
+  constructor(
+    handlers: RevisionHandlers,
+    logger: Logger,
+    report: (status: RevisionStatus) => void
+  ) {
+    this.#handlers = handlers
+    this.#report = report
+    this.#queue = new TaskQueue(logger, 'delivery of the hub could not be handled')
+  }
+
+  revision(revision: Revision): void {
+    void this.#queue.run(() => this.#install(revision))
+  }
+
+  desired(revisions: RevisionRef[]): void {
+    void this.#queue.run(() => this.#desire(revisions))
+  }
+
+  /** Reports a revision's status now, and to each new hub while it is not ready. */
+  note(status: RevisionStatus): void {
+    const path = revisionPath(status.namespace, status.profile, status.digest)
+    if (status.ready) this.#failing.delete(path)
+    else this.#failing.set(path, status)
+    this.#report(status)
+  }
+
+  /** Revisions that are not ready: a new hub process does not know of them. */
+  failing(): Iterable<RevisionStatus> {
+    return this.#failing.values()
+  }
+
+  settled(): Promise<void> {
+    return this.#queue.settled()
+  }
+
+  async #install(revision: Revision): Promise<void> {
+    const { namespace, profile, digest } = revision
+    try {
+      this.note(await this.#handlers.onRevision(revision))
+    } catch (error) {
+      const { code, message } = toSeccoError(error)
+      this.note({ namespace, profile, digest, ready: false, code, message })
+    }
+  }
+
+  async #desire(revisions: RevisionRef[]): Promise<void> {
+    const wanted = new Set(revisions.map((r) => revisionPath(r.namespace, r.profile, r.digest)))
+    for (const path of this.#failing.keys()) if (!wanted.has(path)) this.#failing.delete(path)
+    await this.#handlers.onDesired?.(revisions)
+  }
+}

@@ -1,0 +1,66 @@
+import { access, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
+import type { RevisionRef, RevisionStatus } from '../../../src/api/gen/hub.js'
+import { revisionPath } from '../../../src/rules/profile-state.js'
+import { collectLog } from '../../webhook/hub/rig.js'
+import { allowing, revisionOf } from '../revision-of.js'
+
+const revision = (profile: string) => revisionOf(allowing('read'), { generation: 1 }, profile)
+
+test('a missing file is reported to the hub, which has its bytes', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const { logger } = collectLog()
+  // The timer of RevisionFiles does not keep the process alive.
+  const alive = setInterval(() => undefined, 1000)
+  t.teardown(() => clearInterval(alive))
+  const pathOf = (one: RevisionRef) =>
+    join(root, revisionPath(one.namespace, one.profile, one.digest))
+  const open = (onStatus: (status: RevisionStatus) => void, collectMs: number) =>
+    openRevisionFiles({
+      ...{ root, logger, onStatus, containers: () => [] },
+      dependencies: { trial: () => Promise.resolve({ ok: true, skipped: [] }) },
+      timing: { verifyMs: 20, collectMs }
+    })
+  const lost = (ref: RevisionRef, collectMs: number, act: (files: Files) => Promise<void>) =>
+    new Promise<RevisionStatus>((resolve, reject) => {
+      open((status) => resolve(status), collectMs)
+        .then(async (files) => {
+          t.teardown(() => files.close())
+          t.ok(files.holding().some(({ profile }) => profile === ref.profile))
+          await act(files)
+        })
+        .catch(reject)
+    })
+  type Files = Awaited<ReturnType<typeof open>>
+
+  const web = revision('web')
+  const first = await open(() => undefined, 60_000)
+  t.match(await first.install(web), { ready: true })
+  await first.close()
+  const gone = { namespace: 'shop', profile: 'web', digest: web.digest, ready: false }
+
+  // After a restart this node does not have its bytes any more.
+  const byHand = await lost(web, 60_000, (files) => {
+    files.desire([web])
+    return rm(pathOf(web))
+  })
+  t.match(byHand, { ...gone, code: 'NOT_FOUND', message: /gone from this node/ })
+
+  const job = revision('job')
+  const second = await open(() => undefined, 60_000)
+  t.match(await second.install(job), { ready: true })
+  await second.close()
+  let holding: () => RevisionRef[] = () => []
+  const collected = await lost(job, 0, (files) => {
+    holding = () => files.holding()
+    files.desire([])
+    return Promise.resolve()
+  })
+  t.match(collected, { ...gone, profile: 'job', code: 'NOT_FOUND' })
+  await t.rejects(access(pathOf(job)), { code: 'ENOENT' })
+  t.same(holding(), [])
+})
