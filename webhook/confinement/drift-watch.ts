@@ -27,9 +27,9 @@ function driftCondition(own: readonly ContainerView[], drifted: readonly Contain
     const message = `${total} as declared`
     return { type: 'Drifted', status: 'False', reason: 'AsDeclared', message } as const
   }
-  const { kind = 'Drift', message = '' } = first.drift[0] ?? {}
+  const { kind, message = '' } = first.drift[0] ?? {}
   return {
-    ...({ type: 'Drifted', status: 'True', reason: kind } as const),
+    ...({ type: 'Drifted', status: 'True', reason: kind ?? 'Drift' } as const),
     message: `${drifted.length} of ${total}: ${first.node}: ${message}`
   }
 }

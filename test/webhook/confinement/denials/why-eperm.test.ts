@@ -81,7 +81,7 @@ test('a hub excludes a denial only of containers that began after its record of 
   }
   const now = Date.parse('2026-01-01T11:00:00Z')
   for (const [what, startedAt, isDenied, deafUntil, words, knownSince, recorded = ''] of [
-    ['younger', '2026-01-01T10:00:01Z', false, 0, /no call was refused .* another cause/, began],
+    ['younger', '2026-01-01T10:00:01Z', false, 0, /no syscall was denied .* another cause/, began],
     ['younger, denied', '2026-01-01T10:00:01Z', true, 0, /getsid and got EPERM/, began],
     ['older', '2026-01-01T09:59:59Z', false, 0, /known since 2026-01-01T10:00:00.000Z, but/, began],
     ['older, denied', '2026-01-01T09:59:59Z', true, 0, /getsid and got EPERM/, began],
