@@ -3,19 +3,16 @@ import { Registry } from 'prom-client'
 import type { CertificatePair } from '../certs/pair.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
-import type { InstallMode } from '../src/rules/observe.js'
-import type { Store } from '../src/store/store.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
 import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { onPodFacts } from './cluster/watch/pod-changes.js'
 import { startConfinementEvents } from './cluster/events/confinement-events.js'
-import { hubTrust, type HubTrustOptions } from './cluster/access/hub-trust.js'
+import { hubTrust } from './cluster/access/hub-trust.js'
 import { type Hub, type HubOptions, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
 import { nodeMetrics, rejectionMetrics } from './hub/metrics.js'
-import { nodeView } from './hub/nodes/node-view.js'
-import type { NodeState } from './hub/nodes/nodes.js'
 import { clusterTiming } from './hub/hub-timing.js'
+import { nodeView } from './hub/nodes/node-view.js'
 import { type ObjectCache, startObjectCache } from './snapshot/object-cache.js'
 import { allRoles, type Role } from './roles.js'
 import { createAdmissionServer } from './server.js'
@@ -24,71 +21,15 @@ import { type StateSource, startApiStates } from './snapshot/state-source.js'
 import { confinementMetrics } from './confinement/metrics.js'
 import type { Confinement } from './confinement/containers/confinement.js'
 import { startConfinement } from './confinement/start.js'
-import type { Rights } from './access/rights.js'
 import { startUi } from './ui/start.js'
-
-export interface Address {
-  host: string
-  port: number
-}
-
-export interface WebhookOptions {
-  store: Store
-  /** Folder of the authority and the leaf certificates; created when missing. */
-  certsDir: string
-  /** Folder of rendered revisions, so that whenNotReady: Previous survives a restart. */
-  revisionsDir: string
-  /** Names and addresses that the serving certificate must cover. */
-  serverNames: readonly string[]
-  /** Source of the certificate instead of `certsDir`; closed with the program. */
-  certificates?: CertificateSource
-  /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
-  listen: Address
-  /** gRPC for satellites, mutual TLS. */
-  hubListen: Address
-  /** Pages and API; loopback only. */
-  uiListen: Address
-  /** The token that the command line sends to the API; without one only people with links have access. */
-  uiToken?: string
-  /** Roles and permissions on the pages; default: the machine's own token and links. */
-  rights?: Rights
-  /** Socket of the satellite on this machine, for the profiler; it may start later. */
-  satelliteSocket?: string
-  legacyAnnotations: boolean
-  /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
-  mode?: InstallMode
-  logger: Logger
-  /** The roles of this replica; default: all. See `parseRoles`. */
-  roles?: ReadonlySet<Role>
-  /** In a cluster; without it the store is the only source. */
-  cluster?: ClusterOptions
-  /** In a cluster: the account of the tokens that satellites present, and the rule for containers outside pods. */
-  trust?: HubTrustOptions
-  /** New nodes carry the start-up taint `secco.dev/not-ready` until they have every file. */
-  joinTainted?: boolean
-  /** Whether `secco.dev/ignore` counts in namespaces that do not set it. */
-  allowIgnore?: boolean
-  /** The registry served at /metrics; it may have counts from before the start. */
-  registry?: Registry
-  /** How long `close` keeps answering reviews while /readyz fails; see ShutdownOptions. */
-  leaveMs?: number
-}
-
-export interface RunningWebhook {
-  /** The addresses of this replica's roles; health and metrics are served in any case. */
-  addresses: { webhook: Address; hub?: Address; ui?: Address }
-  /** PEM of the authorities that clients should trust. */
-  ca: string
-  hub: Hub | undefined
-  /** Returns the path of a new one-time link to an administrator's session; undefined where people have their own tokens. */
-  link: (user: string) => string | undefined
-  close(): Promise<void>
-}
-
-/** Returns the text form of an address, IPv6 in brackets. */
-export function hostPort(address: Address): string {
-  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
-}
+import { ReplicaNodes } from './replica-nodes.js'
+import { CloseSteps } from './close-steps.js'
+import {
+  type Address,
+  hostPort,
+  type RunningWebhook,
+  type WebhookOptions
+} from './webhook-options.js'
 
 async function listenUi(app: FastifyInstance, address: Address, log: Logger): Promise<Address> {
   try {
@@ -131,19 +72,6 @@ async function clusterHub(
       pods: cluster.view
     },
     ...(await hubTrust(given.config, trust))
-  }
-}
-
-/** CloseSteps remembers how to close what was started, and closes it in the reverse order. */
-class CloseSteps {
-  readonly #steps: (() => Promise<void> | void)[] = []
-
-  add(step: () => Promise<void> | void): void {
-    this.#steps.push(step)
-  }
-
-  readonly run = async (): Promise<void> => {
-    for (const step of this.#steps.splice(0).reverse()) await step()
   }
 }
 
@@ -236,30 +164,6 @@ async function startState(replica: Replica): Promise<ReplicaState> {
     })
   }
   return { objects, cluster, hub, states, snapshots }
-}
-
-/** ReplicaNodes divides the nodes among the replicas: a node belongs to the hub that it is connected to. */
-class ReplicaNodes {
-  readonly #hub: Hub | undefined
-  readonly #cluster: JoinedCluster | undefined
-
-  constructor({ hub, cluster }: ReplicaState) {
-    this.#hub = hub
-    this.#cluster = cluster
-  }
-
-  readonly isElsewhere = (name: string): boolean => this.#cluster?.isElsewhere(name) === true
-
-  /** Returns the nodes of this replica; a disconnected node that another hub has is that hub's. */
-  readonly own = (): NodeState[] =>
-    this.#hub?.nodes().filter(({ name, connected }) => connected || !this.isElsewhere(name)) ?? []
-
-  /** Returns how many nodes only other replicas have. */
-  readonly elsewhere = (): number => {
-    const here = new Set(this.own().flatMap(({ name, connected }) => (connected ? [name] : [])))
-    const all = [...(this.#cluster?.view.nodes().keys() ?? [])]
-    return all.filter((name) => !here.has(name) && this.isElsewhere(name)).length
-  }
 }
 
 function startOwnConfinement(

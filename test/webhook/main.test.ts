@@ -8,7 +8,8 @@ import { createLeaf } from '../../certs/leaf.js'
 import type { CertificatePair } from '../../certs/pair.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import type { CertificateSource } from '../../certs/certificate-source.js'
-import { type Address, startWebhook } from '../../webhook/main.js'
+import { startWebhook } from '../../webhook/main.js'
+import type { Address } from '../../webhook/webhook-options.js'
 import { collectLog } from './hub/rig.js'
 
 async function serialServed({ host, port }: Address, ca: string): Promise<string> {

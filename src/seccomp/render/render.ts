@@ -43,7 +43,7 @@ interface Allowed extends Effective {
 type Why = Map<string, Reason[]>
 
 function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
-  // No profile is to be installed with such a rule, wherever it came from: a node refuses it too.
+  // Nodes reject such a rule, wherever it came from.
   const [misleading] = misleadingRules(seccomp)
   if (misleading !== undefined) {
     throw new SeccoError('INVALID_DOCUMENT', `rendered: ${describeMisleading(misleading)}`)
@@ -286,10 +286,7 @@ export function renderProfile(profile: SeccompProfile, options: RenderOptions): 
   return finish({ ...fallback, architectures, syscalls }, why)
 }
 
-/**
- * The profile for learn mode outside Kubernetes: RuntimeDefault with every ABI of the machine
- * (`uname -m`), so that an i386 call is recorded instead of killed.
- */
+/** Renders learn mode outside Kubernetes: RuntimeDefault with every ABI of `uname -m`, so that no i386 call is killed. */
 export function renderLearn(machine: string): Rendering {
   const seccomp = runtimeDefault({ machine })
   const syscalls = groupRules(rulesOf(seccomp), seccomp)

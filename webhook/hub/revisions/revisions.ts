@@ -9,6 +9,7 @@ import type { FleetState } from '../nodes/readiness.js'
 import type { ProfileOutcome } from '../status/profile-status.js'
 import { judgeProfile } from './judged-profile.js'
 import { createPassSets } from './pass-sets.js'
+import { type Published, publishedText, unpublished } from './published.js'
 import { ProfileRenderer, type Render, type RenderedProfile } from './profile-renderer.js'
 import { onlyLearns, outcomeInputOf, renderingInputOf } from './rendering-inputs.js'
 import type { RevisionFiles } from './revision-files.js'
@@ -69,30 +70,13 @@ interface FollowedProfile extends WrittenStatus, RenderedProfile {
   outcomeInput: string
 }
 
-/** Published is the result of one pass, replaced as a whole. */
-interface Published {
-  states: ReadonlyMap<string, ProfileState>
-  desired: ReadonlyMap<string, RevisionRef>
-  unavailable: ReadonlySet<string>
-  covered: ReadonlySet<string> | undefined
-}
-
-function textOf({ states, desired, covered }: Published): string {
-  return JSON.stringify([[...states.values()], [...desired.keys()], [...(covered ?? [])]])
-}
-
 class FollowedRevisions implements Revisions {
   readonly #options: RevisionsOptions
   readonly #passSets = createPassSets()
   readonly #followed = new Map<string, FollowedProfile>()
   readonly #renderer: ProfileRenderer
   readonly #statuses: ReturnType<typeof createStatusWriter<FollowedProfile>>
-  #published: Published = {
-    states: new Map(),
-    desired: new Map(),
-    unavailable: new Set(),
-    covered: undefined
-  }
+  #published: Published = unpublished
   #publishedText = ''
   /** Grows with every change that another profile's `extends` might see. */
   #epoch = 0
@@ -270,7 +254,7 @@ class FollowedRevisions implements Revisions {
 
   #publish(published: Published): void {
     this.#published = published
-    const text = textOf(published)
+    const text = publishedText(published)
     if (text === this.#publishedText) return
     this.#publishedText = text
     this.#options.changed()

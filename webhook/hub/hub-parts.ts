@@ -1,0 +1,219 @@
+import type { Hello } from '../../src/api/gen/hub.js'
+import { profileKey } from '../../src/rules/profile-state.js'
+import type { StoreEvent } from '../../src/store/store.js'
+import { type DisconnectedNodes, watchDisconnectedNodes } from './disconnected-nodes.js'
+import { createFleet, type Fleet } from './fleet.js'
+import type { HubRecords } from './hub-records.js'
+import { defaultTiming, type HubTiming } from './hub-timing.js'
+import type { HubOptions } from './hub-types.js'
+import { localFleet } from './nodes/local-fleet.js'
+import type { FleetState } from './nodes/readiness.js'
+import {
+  type Cardinality,
+  createCardinality,
+  defaultLimits,
+  type HubLimits
+} from './observations/cardinality.js'
+import { createNodeReports } from './observations/node-reports.js'
+import { createObservationReceiver } from './observations/observation-receiver.js'
+import {
+  createObservationWriter,
+  type ObservationWriter
+} from './observations/observation-writer.js'
+import { createPodCheck, type PodCheck } from './observations/pod-check.js'
+import { createPromotions, type Promotions } from './revisions/promotions.js'
+import { createRevisions, type Revisions } from './revisions/revisions.js'
+import { SatelliteMessages } from './satellite-messages.js'
+import { type HubServer, openHubServer } from './stream/hub-server.js'
+import { createRejections, type Rejections } from './stream/rejections.js'
+import type { Session } from './stream/session.js'
+
+/** HubParts owns the parts of a hub and passes events between them, so that none of them knows another's owner. */
+export class HubParts {
+  readonly records: HubRecords
+  readonly rejections: Rejections
+  readonly podCheck: PodCheck | undefined
+  readonly revisions: Revisions
+  readonly fleet: Fleet
+  readonly promotions: Promotions
+  readonly writer: ObservationWriter
+  readonly disconnected: DisconnectedNodes
+  readonly listeners = new Set<() => void>()
+  readonly stopCluster: (() => void) | undefined
+  readonly #options: HubOptions
+  readonly #timing: HubTiming
+  readonly #limits: HubLimits
+  readonly #cardinality: Cardinality
+  readonly #messages: SatelliteMessages
+
+  constructor(options: HubOptions, records: HubRecords) {
+    const { logger, store, cluster } = options
+    this.records = records
+    this.#options = options
+    this.#timing = { ...defaultTiming, ...options.timing }
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.rejections = createRejections(logger)
+    this.#cardinality = createCardinality(this.#limits)
+    this.podCheck = this.#createPodCheck()
+    this.revisions = this.#createRevisions()
+    this.fleet = createFleet({ nodes: records.nodes, revisions: this.revisions, logger })
+    this.promotions = this.#createPromotions()
+    this.writer = createObservationWriter(store, logger, this.#timing, (key) =>
+      this.revisions.profile(key)
+    )
+    this.#messages = this.#createMessages()
+    this.disconnected = this.#watchDisconnected()
+    this.stopCluster = cluster?.onChange((what) => this.#clusterChanged(what))
+  }
+
+  /** The fleet as it is now: in a cluster with the nodes of other hubs. */
+  fleetState(): FleetState {
+    const { nodes } = this.records
+    const own = nodes.list()
+    const { cluster } = this.#options
+    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), this.#timing.graceMs))
+  }
+
+  openServer(): Promise<HubServer> {
+    const { listen, tls, logger, reviewToken } = this.#options
+    return openHubServer({
+      ...{ listen, tls, logger, timing: this.#timing, rejections: this.rejections },
+      ...(reviewToken === undefined ? {} : { reviewToken }),
+      events: {
+        opened: (session, hello) => this.#sessionOpened(session, hello),
+        message: (session, body) => this.#messages.receive(session, body),
+        closed: (session) => this.#sessionClosed(session)
+      }
+    })
+  }
+
+  storeEvent(event: StoreEvent): void {
+    if (event.type === 'problem') {
+      const { where, message } = event.problem
+      this.#options.logger.warn({ code: 'STORE_CORRUPT', where }, message)
+    }
+    if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
+      const { namespace = '', name } = event.object.metadata
+      this.#cardinality.known(profileKey(namespace, name))
+    } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
+      const { namespace, name } = event.ref
+      this.#cardinality.gone(profileKey(namespace, name))
+      this.records.denialRows.forget(namespace, name)
+      this.records.denialSaver.changed()
+    }
+    this.revisions.event(event)
+    this.promotions.event(event)
+  }
+
+  /** Renders what the store has, and removes the bytes of old revisions that nothing refers to. */
+  async settle(): Promise<void> {
+    await this.revisions.settle()
+    await this.records.files.sweep(this.desiredDigests(), this.#timing.forgetMs)
+  }
+
+  desiredDigests(): Set<string> {
+    return new Set([...this.revisions.desired().values()].map(({ digest }) => digest))
+  }
+
+  #createPodCheck(): PodCheck | undefined {
+    const { pods, plainContainers = 'refuse' } = this.#options
+    if (pods === undefined) return undefined
+    return createPodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
+  }
+
+  #createRevisions(): Revisions {
+    const { store, logger, cluster, approver, render } = this.#options
+    const { debounceMs, retryMs, countMs } = this.#timing
+    return createRevisions({
+      ...{ store, logger, debounceMs, retryMs, countMs, files: this.records.files },
+      fleet: () => this.fleetState(),
+      referred: () => cluster?.referred() ?? [],
+      mayWrite: () => this.#mayWrite(),
+      changed: () => this.#revisionsChanged(),
+      recordEdits: approver !== undefined,
+      ...(render === undefined ? {} : { render })
+    })
+  }
+
+  #createPromotions(): Promotions {
+    const { store, logger, approver } = this.#options
+    return createPromotions({
+      ...{ store, logger, everyMs: this.#timing.promoteMs, now: Date.now },
+      mayWrite: () => this.#mayWrite(),
+      ...(approver === undefined ? {} : { approver })
+    })
+  }
+
+  #createMessages(): SatelliteMessages {
+    const { logger, cluster } = this.#options
+    const { nodes, denials, denialSaver, discovery, inventory, sets } = this.records
+    const { rejections, fleet } = this
+    const podOf = (uid: string) => cluster?.podOf(uid)
+    const shared = { denials, rejections, podOf, ...(this.podCheck && { podCheck: this.podCheck }) }
+    const observe = createObservationReceiver({
+      ...{ ...shared, writer: this.writer, cardinality: this.#cardinality, logger },
+      status: (node) => nodes.get(node)?.status,
+      noted: discovery.note,
+      denialsSaved: denialSaver.settled
+    })
+    return new SatelliteMessages({
+      ...{ nodes, fleet, observe, rejections, limits: this.#limits, logger },
+      report: createNodeReports({ ...shared, inventory, sets }),
+      nodesChanged: () => this.#nodesChanged()
+    })
+  }
+
+  #watchDisconnected(): DisconnectedNodes {
+    const { nodes, inventory } = this.records
+    return watchDisconnectedNodes({
+      ...{ nodes, inventory, timing: this.#timing },
+      isElsewhere: (node) => this.#options.cluster?.isElsewhere(node) === true,
+      aged: () => this.revisions.nodesChanged()
+    })
+  }
+
+  #mayWrite(): boolean {
+    return this.#options.cluster?.mayWrite() !== false
+  }
+
+  #clusterChanged(what: 'fleet' | 'writer'): void {
+    if (what === 'writer') {
+      this.revisions.writesBegin()
+      void this.promotions.check()
+    } else {
+      this.disconnected.check()
+      this.revisions.nodesChanged()
+    }
+  }
+
+  #revisionsChanged(): void {
+    this.fleet.distribute()
+    this.#notify()
+  }
+
+  #nodesChanged(): void {
+    this.disconnected.check()
+    this.records.nodeSaver.changed()
+    this.revisions.nodesChanged()
+    this.#notify()
+  }
+
+  #sessionOpened(session: Session, hello: Hello): void {
+    this.records.nodes.connected(hello, new Date().toISOString())
+    const { node } = session
+    this.#options.logger.info({ node, version: hello.version }, 'satellite connected')
+    this.fleet.join(session)
+    this.#nodesChanged()
+  }
+
+  #sessionClosed(session: Session): void {
+    if (!this.fleet.leave(session)) return
+    this.records.nodes.disconnected(session.node, new Date().toISOString())
+    this.#options.logger.info({ node: session.node }, 'satellite disconnected')
+    this.#nodesChanged()
+  }
+
+  #notify(): void {
+    for (const listener of [...this.listeners]) listener()
+  }
+}
