@@ -5,6 +5,7 @@ import { type CertificatePair, checkPair } from './pair.js'
 import { watchPair } from './reload.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
+import { Worker } from '../src/lib/worker.js'
 
 /** A source of the serving certificate and its renewals. */
 export interface CertificateSource {
@@ -47,15 +48,15 @@ export async function folderCertificates(
 ): Promise<CertificateSource> {
   const leaf = await ensureServerLeaf(dir, names)
   const source = watched(leaf.paths, leaf, logger)
-  const renewal = setInterval(() => {
-    ensureServerLeaf(dir, names).catch((error: unknown) => {
+  const renewal = new Worker(() => ensureServerLeaf(dir, names), {
+    everyMs: renewalCheckMs,
+    onError: (error) =>
       logger.error({ err: error }, 'certificate could not be renewed; trying again in an hour')
-    })
-  }, renewalCheckMs)
+  })
   return {
     ...source,
-    close: () => {
-      clearInterval(renewal)
+    close: async () => {
+      await renewal.close()
       source.close()
     }
   }

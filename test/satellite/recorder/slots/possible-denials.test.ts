@@ -83,7 +83,7 @@ test('denials of an unknown filter are not learned', { skip }, async (t) => {
   const observed = await learned(first)
   t.notOk(observed.includes('getpriority') || observed.includes('sethostname'))
   t.ok(observed.includes('close') && observed.includes('execve') && observed.length > 8)
-  await rig.log.seen(/not learned, for nothing shows .*getpriority/)
+  await rig.log.seen(/not learned, because nothing shows .*getpriority/)
 
   const second = `secco-possible-${process.pid}-2`
   const trapped = await runToEnd(second, ['children', '2'], 'SCMP_ACT_TRAP')
