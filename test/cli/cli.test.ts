@@ -235,7 +235,7 @@ test('the secco command', async (t) => {
     t.equal(await readFile(foreign, 'utf8'), '{"name":"x"}', 'nothing is written')
     t.match(await secco(state, ['profile', 'export', 'shop/web', '-o', 'spo', '--into', config]), {
       code: 1,
-      stderr: /--into is of --format oci only/
+      stderr: /--into needs --format oci/
     })
   })
 

@@ -126,7 +126,7 @@ test('a traced profile is never weaker than RuntimeDefault, unless the user says
   const approved = traceProfile(report, at, ['unshare', 'read'])
   t.ok(allowedIn(approved.json).includes('unshare'))
   t.notOk(allowedIn(approved.json).includes('mount'))
-  t.match(approved.notes.join('\n'), /refuses them[^]*: mount\n[^]*--allow read: not used beyond/)
+  t.match(approved.notes.join('\n'), /denies them[^]*: mount\n[^]*--allow read: not used beyond/)
   t.end()
 })
 
