@@ -285,7 +285,7 @@ test('the secco command', async (t) => {
       const bad = await file('bad.json', flags)
       t.match(await secco(state, ['lint', '-f', bad, '-o', 'json', '--runtime', 'runc@1.1.5']), {
         code: 1,
-        stdout: /runc 1\.1\.5 refuses/
+        stdout: /runc 1\.1\.5 rejects/
       })
       const loose = await file('loose.yaml', profile('loose', ', mount'))
       t.match(await secco(state, ['lint', '-f', loose]), { code: 0, stdout: /warning mount/ })

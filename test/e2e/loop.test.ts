@@ -114,7 +114,7 @@ test('the walk-through: the whole loop once', {
     /bytes, mode 644, sha256 equals its name/,
     /"localhostProfile":"secco\/default\/walk-through-nginx\/[0-9a-f]{64}\.json"/,
     /traffic: 20 of 20 answers right/,
-    /the same attack: keyctl refused, bpf refused, unshare refused, mount refused, ptrace refused/
+    /the same attack: keyctl denied, bpf denied, unshare denied, mount denied, ptrace denied/
   ]) {
     t.match(stderr, said)
   }

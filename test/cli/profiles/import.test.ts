@@ -238,12 +238,12 @@ test('secco migrate', async (t) => {
   await writeFile(path, pod(`  annotations: {${key}: what}\n`))
   t.match(await runSecco(['migrate', '-f', path, '--write']), {
     code: 1,
-    stderr: /left: .*no value/
+    stderr: /left: .*never an accepted value/
   })
   await writeFile(join(folder, 'broken.yaml'), `${key}: [`)
   await writeFile(join(folder, 'wide.yaml'), Buffer.from(old, 'utf16le'))
   const broken = await runSecco(['migrate', '-f', folder])
-  t.match(broken, { code: 2, stderr: /broken\.yaml: is not YAML/ })
+  t.match(broken, { code: 2, stderr: /broken\.yaml: uses YAML that is not/ })
   t.match(broken.stderr, /wide\.yaml: holds a NUL byte/)
   t.match(await runSecco(['migrate', '-f', join(folder, 'absent')]), {
     code: 2,
