@@ -427,7 +427,11 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     renewed.send({ $case: 'credentials', value: { token: tokenA } })
     const ended = await renewed.end
     clearInterval(beats)
-    t.match(ended, { code: status.UNAUTHENTICATED, details: /names node node-a/ }, 'of another node')
+    t.match(
+      ended,
+      { code: status.UNAUTHENTICATED, details: /names node node-a/ },
+      'of another node'
+    )
     renewed.close()
 
     const orphaned = await make.token('secco-satellite', gone)

@@ -231,7 +231,8 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
     changed: /enforced; changed@[0-9a-f]{8}: .*byte for byte/,
     deleted: /enforced; deleted@[0-9a-f]{8}: .*byte for byte/,
     wrong: /Drift: assigned wrong@[0-9a-f]{8}, started with another profile[^]*started without it/,
-    missed: /It should be protected: .*without the webhook[^]*does not know an answer of the webhook/
+    missed:
+      /It should be protected: .*without the webhook[^]*does not know an answer of the webhook/
   }
   const explained = await Promise.all(
     Object.keys(words).map(

@@ -217,7 +217,10 @@ class FollowedRevisions implements Revisions {
     const outcomes: [FollowedProfile, ProfileOutcome][] = []
     for (const [key, one] of [...this.#followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The overlay is part of every rendering and has none of its own.
-      if (key === emergencyLabel) continue
+      if (key === emergencyLabel) {
+        outcomes.push([one, { state: 'overlay' }])
+        continue
+      }
       const judged = await this.#judge(one, fleet, surroundings)
       states.set(key, judged.state)
       for (const ref of judged.desired) {

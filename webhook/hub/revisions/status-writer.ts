@@ -21,14 +21,14 @@ export const unwritten: WrittenStatus = { written: '', urgent: '', writtenAt: 0,
 /** Returns the part of an outcome that is written at once; the number of nodes that are ready so far can wait. */
 function urgentPartOf(outcome: ProfileOutcome): unknown {
   if (outcome.state === 'failed') return outcome.error.message
-  if (outcome.state === 'unapproved') return outcome.state
+  if (outcome.state !== 'rendered') return outcome.state
   const { digest, audit, readiness } = outcome
   return [digest, audit, isReady(readiness), readiness.failed]
 }
 
 function contentOf(outcome: ProfileOutcome): unknown {
   if (outcome.state === 'failed') return outcome.error.message
-  if (outcome.state === 'unapproved') return outcome.state
+  if (outcome.state !== 'rendered') return outcome.state
   const { ready, total, waiting, failed } = outcome.readiness
   return [outcome.digest, outcome.audit, ready, total, waiting, failed]
 }

@@ -10,8 +10,10 @@ export type ProfileOutcome =
   | { state: 'unapproved' }
   | { state: 'failed'; error: SeccoError }
   | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
+  /** The emergency overlay: it is rendered into others, so only the decisions about it are listed. */
+  | { state: 'overlay' }
 
-function conditionOf(outcome: ProfileOutcome, generation: number) {
+function conditionOf(outcome: Exclude<ProfileOutcome, { state: 'overlay' }>, generation: number) {
   if (outcome.state === 'rendered') return readyCondition(outcome.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (outcome.state === 'failed') {
@@ -47,6 +49,11 @@ export function withOutcome(
   edits = false
 ): SeccompProfile {
   const before = profile.status ?? {}
+  if (outcome.state === 'overlay') {
+    const approvals = recordedApprovals(profile, now, edits)
+    if (approvals === undefined || approvals === before.approvals) return profile
+    return { ...profile, status: { ...before, approvals } }
+  }
   const status = { ...before }
   if (outcome.state === 'rendered') {
     if (before.revision !== undefined && before.revision !== outcome.digest) {
