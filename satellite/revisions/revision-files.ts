@@ -67,6 +67,8 @@ export class RevisionFiles {
   /** What the hub wants on this node; undefined until it said so. */
   #desired: readonly RevisionRef[] | undefined
   #failure: Condition | undefined
+  /** Settles when unused files are removed: a folder that is empty then could be one that an installation just made. */
+  #collecting: Promise<unknown> = Promise.resolve()
 
   constructor(options: RevisionFilesOptions, generations: Generations) {
     this.#options = options
@@ -144,6 +146,7 @@ export class RevisionFiles {
 
   async #attemptNow(revision: Revision): Promise<RevisionStatus> {
     const { root, logger, dependencies } = this.#options
+    await this.#collecting
     const status = await installRevision(root, revision, {
       accept: (given, seccomp) => this.#accept(given, seccomp),
       ...dependencies,
@@ -226,7 +229,10 @@ export class RevisionFiles {
     const wanted = new Set(desired.map(keyOf))
     const inUse = this.#digestsInUse(present)
     const kept = present.filter((ref) => this.#isKept(ref, wanted, inUse))
-    const removed = await collectRevisions(root, [...desired, ...kept], inUse)
+    await Promise.all(this.#attempts.values())
+    const collecting = collectRevisions(root, [...desired, ...kept], inUse)
+    this.#collecting = collecting.catch(() => undefined)
+    const removed = await collecting
     if (removed.length > 0) logger.info({ removed }, 'unused revisions removed')
     const isRemoved = (ref: RevisionRef): boolean =>
       removed.includes(join(root, revisionPath(ref.namespace, ref.profile, ref.digest)))

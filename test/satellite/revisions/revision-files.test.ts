@@ -25,16 +25,24 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
       dependencies: { trial: () => Promise.resolve({ ok: true, skipped: [] }) },
       timing: { verifyMs: 20, collectMs }
     })
-  const lost = (ref: RevisionRef, collectMs: number, act: (files: Files) => Promise<void>) =>
-    new Promise<RevisionStatus>((resolve, reject) => {
+  const lost = async (
+    ref: RevisionRef,
+    collectMs: number,
+    act: (files: Files) => Promise<void>
+  ) => {
+    let opened: Files | undefined
+    const status = await new Promise<RevisionStatus>((resolve, reject) => {
       open((status) => resolve(status), collectMs)
         .then(async (files) => {
-          t.teardown(() => files.close())
+          opened = files
           t.ok(files.holding().some(({ profile }) => profile === ref.profile))
           await act(files)
         })
         .catch(reject)
     })
+    await opened?.close()
+    return status
+  }
   type Files = Awaited<ReturnType<typeof open>>
 
   const web = revision('web')
