@@ -139,7 +139,7 @@ try {
     )
   }
   process.stderr.write(
-    `asked for, and refused by RuntimeDefault: ${[...beyond].sort().join(' ')}\n`
+    `asked for, and denied by RuntimeDefault: ${[...beyond].sort().join(' ')}\n`
   )
   if (options.check) {
     let missing = 0

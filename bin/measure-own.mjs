@@ -35,9 +35,9 @@ try {
       process.stderr.write(`${test} failed; what was seen until then counts:\n${ran.stdout}\n`)
     const seen = JSON.parse(readFileSync(file, 'utf8'))
     for (const program of programs) {
-      const refused = [...seen[program].refused, ...seen[program].tried]
-      if (refused.length > 0)
-        process.stderr.write(`refused by RuntimeDefault, too: ${refused.join(', ')}\n`)
+      const denied = [...seen[program].denied, ...seen[program].tried]
+      if (denied.length > 0)
+        process.stderr.write(`denied by RuntimeDefault, too: ${denied.join(', ')}\n`)
       for (const name of seen[program].names) names[program].add(name)
       containers[program] += seen[program].containers
       process.stderr.write(`  ${program}: ${seen[program].names.length} names\n`)

@@ -30,7 +30,7 @@ export interface LaunchedCommand {
   /** Starts the command. */
   go(): void
   /** Resolves with the reason if it could not be executed; with undefined as soon as its first instruction runs. */
-  refused: Promise<string | undefined>
+  rejected: Promise<string | undefined>
   /**
    * Resolves at its end with the exit code (125: the launcher failed, 126: cannot execute, 127: not found,
    * 128 + number: a real-time signal) or the signal.
@@ -83,7 +83,7 @@ export async function launchCommand(
       exitCode: code
     })
   }
-  const refused = nextLine()
+  const rejected = nextLine()
   const gate = child.stdio[4] as Writable
   gate.on('error', () => undefined)
   return {
@@ -91,7 +91,7 @@ export async function launchCommand(
     pid: Number(pid),
     mntns: Number(mntns),
     go: () => void gate.end('g'),
-    refused,
+    rejected,
     ended
   }
 }

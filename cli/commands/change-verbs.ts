@@ -13,30 +13,30 @@ const listOf = (text: string | undefined): string[] =>
     .map((each) => each.trim())
     .filter((each) => each !== '')
 
-/** Adds `secco profile call NAME --allow A --refuse B`, which does the same as a click in the grid of a page. */
+/** Adds `secco profile call NAME --allow A --deny B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {
   profile
     .command('call <name>')
     .description('allow or deny single syscalls, whatever was observed')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option('--allow <calls>', 'allow these syscalls, comma-separated')
-    .option('--refuse <calls>', 'deny these syscalls, comma-separated')
+    .option('--deny <calls>', 'deny these syscalls, comma-separated')
     .requiredOption('--reason <text>', 'record this reason with the decision')
     .action(
       async (
         name: string,
-        options: { namespace: string; allow?: string; refuse?: string; reason: string },
+        options: { namespace: string; allow?: string; deny?: string; reason: string },
         command: Command
       ) => {
         const ref = parseRef(name, options.namespace)
-        const [allow, refuse] = [listOf(options.allow), listOf(options.refuse)]
-        if (allow.length + refuse.length === 0) {
+        const [allow, deny] = [listOf(options.allow), listOf(options.deny)]
+        if (allow.length + deny.length === 0) {
           throw new SeccoError(
             'INVALID_ARGUMENT',
-            'nothing to decide: neither --allow nor --refuse names a syscall'
+            'nothing to decide: neither --allow nor --deny names a syscall'
           )
         }
-        const decision = { at: context.now().toISOString(), reason: options.reason, allow, refuse }
+        const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
           await store.update('SeccompProfile', ref, (profile) =>
             decideCalls(profile, { ...decision, by })

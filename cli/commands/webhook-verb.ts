@@ -86,9 +86,9 @@ function clusterOptions(command: Command): Command {
       'secco-hub'
     )
     .option(
-      '--plain-containers <refuse|apart>',
+      '--plain-containers <reject|apart>',
       'in a cluster: reject containers that belong to no pod, or keep them apart in profiles plain.NODE.NAME',
-      'refuse'
+      'reject'
     )
 }
 
@@ -118,9 +118,9 @@ function webhookArgs(options: WebhookOptions, command: Command, context: VerbCon
       audience: options.hubAudience,
       plainContainers: parseOutput(
         options.plainContainers,
-        ['refuse', 'apart'],
+        ['reject', 'apart'],
         '--plain-containers'
-      ) as 'refuse' | 'apart'
+      ) as 'reject' | 'apart'
     },
     signal: context.stopSignal()
   }

@@ -1,4 +1,4 @@
-import type { RefusedContainer } from '../../webhook/confinement/denials/why-eperm.js'
+import type { DeniedContainer } from '../../webhook/confinement/denials/why-eperm.js'
 
 /** Returns the latest of the times since when hubs know denials; undefined if a hub does not report it. */
 export function latestKnownSince(all: readonly (string | undefined)[]): string | undefined {
@@ -16,7 +16,7 @@ export function knownSinceNote(knownSince: string | undefined): string {
 
 /** A running container without a known denial. */
 export interface WithoutDenials {
-  container: Pick<RefusedContainer, 'name' | 'node' | 'startedAt'>
+  container: Pick<DeniedContainer, 'name' | 'node' | 'startedAt'>
   /** RFC 3339. Earlier denials are not known; undefined: the hub does not report the time. */
   knownSince: string | undefined
   /** Why its node may not record its denials, in words that follow the node's name. */

@@ -79,11 +79,11 @@ function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefi
 /** Prints the conditions that a syscall gets, and the values that cannot be filtered. */
 function printPlan(io: Io, profile: SeccompProfile, name: string): void {
   if (!Object.values(profile.status?.observed ?? {}).some((names) => names.includes(name))) return
-  const { alternatives, refused, notes } = planArguments(profile, name)
+  const { alternatives, denied, notes } = planArguments(profile, name)
   for (const args of alternatives)
     io.stdout(`${paint(io, 'green', `+ ${ruleText({ name, args })}`)}\n`)
   if (alternatives.length === 0) io.stderr(`${name}: stays without conditions\n`)
-  for (const value of refused)
+  for (const value of denied)
     io.stderr(`${name} with ${value}: RuntimeDefault denies it, left out\n`)
   for (const note of notes) io.stderr(`${name}: ${note}\n`)
 }

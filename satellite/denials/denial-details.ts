@@ -31,7 +31,7 @@ export function detailKey({ abi, nr, arguments: args }: KernelDetail, machine: A
  * errno was not denied by it.
  */
 function matchesResult(verdict: CallVerdict, { abi, nr, result }: KernelDetail): boolean {
-  if (verdict.kind !== 'refused' && verdict.kind !== 'expected') return true
+  if (verdict.kind !== 'denied' && verdict.kind !== 'expected') return true
   if (verdict.errno !== undefined) return result === -verdict.errno
   // TRAP and KILL leave the syscall number in the result register; x32 numbers have an extra bit.
   return result === nr || (abi === 'x32' && (result & 0xffff) === nr)
@@ -80,7 +80,7 @@ export function isMismatch({ denial, detail }: DetailedDenial): boolean {
 function isExpected({ denial, detail }: DetailedDenial): boolean {
   if (denial.kind === 'expected') return true
   // runc itself answers ENOSYS for numbers above the highest one that a profile names.
-  return denial.kind === 'refused' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
+  return denial.kind === 'denied' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
 }
 
 function errnoOf({ denial, detail }: DetailedDenial, profile: ProfileVerdicts): number {
@@ -107,7 +107,7 @@ export function toSyscallCount(
 ): SyscallCount {
   const { denial, detail } = detailed
   const { abi, syscall, action, count } = denial
-  const isSignal = denial.kind === 'refused' && action !== 'SCMP_ACT_ERRNO'
+  const isSignal = denial.kind === 'denied' && action !== 'SCMP_ACT_ERRNO'
   return {
     name: syscall,
     action,

@@ -74,7 +74,7 @@ export class DenialWatch {
     this.#early.delete(key)
     this.#watched.set(key, watched)
     const { recorder } = this.#options
-    recorder.watchDenials(slot.index, slot.generation, profile.refused, profile.deciding)
+    recorder.watchDenials(slot.index, slot.generation, profile.denied, profile.deciding)
     this.#recount(watched)
   }
 
@@ -177,7 +177,7 @@ export class DenialWatch {
     let total = 0
     for (const detail of watched.details.values()) {
       const { kind } = verdictOn(detail, watched.profile, this.#options.machine)
-      if (kind === 'refused' || kind === 'logged') total += detail.count
+      if (kind === 'denied' || kind === 'logged') total += detail.count
     }
     watched.total = total
     if (total > 0) this.#denying.add(watched.key)

@@ -15,7 +15,7 @@ import { abiClasses, abiOf } from '../lib/abi-of.js'
 export interface ProfileVerdicts {
   of: CallVerdicts
   /** Numbers that are denied or logged whatever their arguments are, as Recorder.watchDenials takes them. */
-  refused: Record<AbiClass, number[]>
+  denied: Record<AbiClass, number[]>
   /** CallVerdicts on the other calls by their arguments, and the numbers where arguments decide. */
   byArguments: ArgumentVerdicts
   deciding: Deciding
@@ -80,7 +80,7 @@ function compute(seccomp: LinuxSeccomp, machine: Abi): ProfileVerdicts | undefin
     const named = new Set((seccomp.syscalls ?? []).flatMap(({ names }) => names))
     const byArguments = argumentVerdictsOf(seccomp, machine)
     const deciding = decidingIn(seccomp, byArguments, machine)
-    return { of, refused: deniedBy(of, machine), byArguments, deciding, named }
+    return { of, denied: deniedBy(of, machine), byArguments, deciding, named }
   } catch {
     // Not a seccomp profile inside: no runtime made a filter from it.
     return undefined

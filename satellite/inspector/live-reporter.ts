@@ -1,6 +1,6 @@
 import {
   type Observation,
-  RefusedCalls,
+  DeniedCalls,
   type RunningContainer,
   type SatelliteMessage,
   type UsedSet
@@ -30,11 +30,11 @@ function slicesOf<T>(list: readonly T[], size: number): T[][] {
 }
 
 /** Splits denials so that no message is too large. */
-function messagesOf(calls: readonly RefusedCalls[]): RefusedCalls[][] {
-  const messages: RefusedCalls[][] = []
+function messagesOf(calls: readonly DeniedCalls[]): DeniedCalls[][] {
+  const messages: DeniedCalls[][] = []
   let bytes = Infinity
   for (const one of calls) {
-    const own = RefusedCalls.encode(one).finish().length
+    const own = DeniedCalls.encode(one).finish().length
     if (bytes + own > denialBytes) {
       messages.push([])
       bytes = 0
@@ -108,9 +108,9 @@ export class LiveReporter {
     dropOldest(this.#early, mostEarly)
   }
 
-  denied(calls: readonly RefusedCalls[]): void {
+  denied(calls: readonly DeniedCalls[]): void {
     for (const containers of messagesOf(calls)) {
-      this.#send({ $case: 'refused', value: { containers } })
+      this.#send({ $case: 'denials', value: { containers } })
     }
   }
 

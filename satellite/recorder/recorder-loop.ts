@@ -1,5 +1,5 @@
 import type { Recorder, SelfTest } from '../../native/types.js'
-import type { Condition, Losses, Observation, RefusedCalls } from '../../src/api/gen/hub.js'
+import type { Condition, Losses, Observation, DeniedCalls } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import type { ContainerRegistry } from '../containers/registry.js'
@@ -39,7 +39,7 @@ export interface RecorderLoopOptions {
    */
   durable?: () => Promise<void>
   /** Called with the denials of slots that have more of them, as soon as they are seen. */
-  onDenials?: (calls: readonly RefusedCalls[]) => void
+  onDenials?: (calls: readonly DeniedCalls[]) => void
   /** Called when a slot got its container. */
   onNamed?: (container: Container) => void
   /** Number of containers that were not recorded, as counted by the code that attaches and detaches. */

@@ -127,10 +127,10 @@ export async function traceCommand(
     })
     onStart(launched.pid)
     launched.go()
-    const refused = await launched.refused
+    const rejected = await launched.rejected
     const { code, signal } = await launched.ended
     const remaining = cgroup === undefined ? 0 : await drain(cgroup)
-    if (refused !== undefined) throw notStarted(refused, code)
+    if (rejected !== undefined) throw notStarted(rejected, code)
     const name = cgroup?.slice(cgroup.lastIndexOf('/') + 1)
     const own = (slot: Slot): boolean =>
       name === undefined

@@ -1,4 +1,4 @@
-import type { Observation, ObservationAck, ObservationRefused } from '../../src/api/gen/hub.js'
+import type { Observation, ObservationAck, ObservationRejected } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
 import type { Backlog, DueObservation } from './backlog.js'
@@ -92,7 +92,7 @@ export class ObservationStream {
     if (again.length > 0) this.#options.onRoom?.(again)
   }
 
-  rejected(rejection: ObservationRefused): void {
+  rejected(rejection: ObservationRejected): void {
     const { id, sequence, retryAfterSeconds } = rejection
     this.rejections.note(rejection)
     if (retryAfterSeconds > 0) {

@@ -1,8 +1,8 @@
-import type { Condition, ObservationRefused } from '../../src/api/gen/hub.js'
+import type { Condition, ObservationRejected } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 
 /** True if the hub rejected an observation because of everything that the node brings (webhook/hub/observations/cardinality.ts). */
-export const isNodeLimit = ({ reason }: Pick<ObservationRefused, 'reason'>): boolean =>
+export const isNodeLimit = ({ reason }: Pick<ObservationRejected, 'reason'>): boolean =>
   reason === 'new-profiles' || reason === 'too-many-profiles'
 
 const rememberMs = 3_600_000
@@ -23,7 +23,7 @@ export class Rejections {
   }
 
   /** Notes a rejection. There is one log line per reason and minute, however many observations are rejected. */
-  note({ id, reason, message, retryAfterSeconds }: ObservationRefused): void {
+  note({ id, reason, message, retryAfterSeconds }: ObservationRejected): void {
     const at = this.#now()
     const isFinal = retryAfterSeconds === 0
     if (isFinal) {
@@ -44,7 +44,7 @@ export class Rejections {
       {
         type: 'ObservationsAccepted',
         status: 'False',
-        reason: 'RefusedByHub',
+        reason: 'RejectedByHub',
         message: `${this.#givenUp} given up since the start, the last one: ${last.reason}: ${last.message}`,
         lastTransitionTime: new Date(last.at).toISOString()
       }

@@ -208,7 +208,7 @@ export class Uplink {
     if (body.$case === 'welcome') this.#welcome(body.value)
     else if (body.$case === 'observationAck') this.#observations.acked([body.value])
     else if (body.$case === 'observationAcks') this.#observations.acked(body.value.acks)
-    else if (body.$case === 'observationRefused') this.#observations.rejected(body.value)
+    else if (body.$case === 'observationRejected') this.#observations.rejected(body.value)
     else if (body.$case === 'revision') this.#deliveries.revision(body.value)
     else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
   }

@@ -138,7 +138,7 @@ export const conditionReasons: readonly ConditionReason[] = [
   },
   {
     kind: 'SeccompProfile',
-    type: 'WouldRefuse',
+    type: 'WouldDeny',
     status: 'True',
     reason: 'CallsInAudit',
     meaning:
@@ -147,7 +147,7 @@ export const conditionReasons: readonly ConditionReason[] = [
   },
   {
     kind: 'SeccompProfile',
-    type: 'WouldRefuse',
+    type: 'WouldDeny',
     status: 'False',
     reason: 'AuditQuiet',
     meaning: 'containers no longer make syscalls that enforce would deny',

@@ -58,7 +58,7 @@ export const nodeConditionReasons: readonly ConditionReason[] = [
     kind: 'Node',
     type: 'ObservationsAccepted',
     status: 'False',
-    reason: 'RefusedByHub',
+    reason: 'RejectedByHub',
     meaning: 'the hub rejected observations permanently within the last hour',
     next: 'read the reason in the message; docs/security.md explains each'
   }

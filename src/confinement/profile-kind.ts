@@ -35,8 +35,8 @@ function coversFloor(names: ReadonlySet<string>): boolean {
 export function kindOfProfile(seccomp: LinuxSeccomp): ProfileKind {
   const { allowed } = namesOf(seccomp)
   if (isAllowAction(seccomp.defaultAction)) {
-    const refuses = rulesOf(seccomp).some(({ action }) => !isAllowAction(action))
-    return refuses ? 'other' : 'allow-all'
+    const denies = rulesOf(seccomp).some(({ action }) => !isAllowAction(action))
+    return denies ? 'other' : 'allow-all'
   }
   const beyond = [...allowed].filter((name) => !floor.has(name)).length
   return coversFloor(allowed) && beyond <= mostBeyond ? 'runtime-default' : 'other'

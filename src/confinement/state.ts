@@ -110,7 +110,7 @@ export function stateOf(
     return { state: 'runtime-default', why: `${certainty(facts)}${more}` }
   }
   if (facts.declared === 'allow-all') {
-    return { state: 'other', why: 'its filter refuses nothing: as good as none' }
+    return { state: 'other', why: 'its filter denies nothing: as good as none' }
   }
   const width = facts.allowed > 0 ? `, which lets ${facts.allowed} calls through` : ''
   return { state: 'other', why: `a profile of somebody else${width}: ${certainty(facts)}${more}` }

@@ -5,7 +5,7 @@ import { SeccoError } from '../lib/errors.js'
 import { fromApiServer } from './kubernetes-errors.js'
 import type { RawObject } from './kubernetes-reflector.js'
 
-/** One call of the API server: JSON in and out; a refusal is a SeccoError in the server's words. */
+/** One call of the API server: JSON in and out; a rejection is a SeccoError in the server's words. */
 export type ApiCall = (
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,

@@ -33,7 +33,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'check that the API server runs; Secco retries'
 }
 
-/** HTTP status of a refusal by the API server; undefined when it was not reached. */
+/** HTTP status of a rejection by the API server; undefined when it was not reached. */
 export function httpStatus(error: unknown): number | undefined {
   if (error instanceof ApiException) return error.code
   const status = (error as { statusCode?: unknown } | null)?.statusCode

@@ -64,7 +64,7 @@ export function compare(
   }
 }
 
-/** What the three rounds run under: nothing refused; the runtimes' default; that with Kubernetes' default of privileges. */
+/** What the three rounds run under: nothing denied; the runtimes' default; that with Kubernetes' default of privileges. */
 const filters: readonly { seccomp: LinuxSeccomp; noNewPrivileges: boolean }[] = [
   { seccomp: allowAll, noNewPrivileges: true },
   { seccomp: runtimeDefault(), noNewPrivileges: true },

@@ -26,7 +26,7 @@ export function signatureOf(mask: number): string[] {
   return signatureCalls.filter((_, bit) => (mask >> bit) & 1).sort()
 }
 
-/** Lets everything through in every ABI of x86_64: the filter is there, and asked, and refuses nothing. */
+/** Lets everything through in every ABI of x86_64: the filter is there, and asked, and denies nothing. */
 export const allowAll: LinuxSeccomp = {
   defaultAction: 'SCMP_ACT_ALLOW',
   architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']

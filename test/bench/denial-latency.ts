@@ -13,7 +13,7 @@ import type { BenchRow } from './row.js'
 const perSecond = 200
 const seconds = 20
 
-/** Refuses getpriority; the program asks 200 times a second, and says when on its own clock. */
+/** Denies getpriority; the program asks 200 times a second, and says when on its own clock. */
 const source = `
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -33,12 +33,12 @@ int main(void)
 }
 `
 
-const refusing: LinuxSeccomp = {
+const denying: LinuxSeccomp = {
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['getpriority'], action: 'SCMP_ACT_ERRNO' }]
 }
 
-/** From each refused call to the line of \`secco denials -f\` that counts it, end to end. */
+/** From each denied call to the line of \`secco denials -f\` that counts it, end to end. */
 export async function benchDenialLatency(): Promise<BenchRow[]> {
   const state = await mkdtemp(join(tmpdir(), 'secco-latency-'))
   const rootfs = await makeRootfs()
@@ -58,7 +58,7 @@ export async function benchDenialLatency(): Promise<BenchRow[]> {
     const { syscall, count } = JSON.parse(line) as { syscall: string; count: number }
     if (syscall === 'getpriority') seen.push({ at: Date.now(), count })
   })
-  const bundle = await makeBundle(rootfs, { args: ['/ask'], seccomp: refusing })
+  const bundle = await makeBundle(rootfs, { args: ['/ask'], seccomp: denying })
   const child = spawn('runc', ['--root', root, 'run', '--bundle', bundle, 'latency'], {
     stdio: ['ignore', 'pipe', 'inherit']
   })

@@ -2,7 +2,7 @@
  * One process of the recorder's bench. `loop plain|filter|deny`: for each number that comes in on
  * stdin, that many getppid calls, then their cost in ns of this thread's CPU time, and of the clock on
  * the wall, on stdout.
- * filter: in a mount namespace of its own under an allow-all filter; deny: getppid is refused.
+ * filter: in a mount namespace of its own under an allow-all filter; deny: getppid is denied.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>

@@ -20,7 +20,7 @@ export interface Neighbours {
   /** Keys as in strace-log.ts that every neighbour makes all the time. */
   marks: ReadonlySet<string>
   ids: { staying: string; unfiltered: string }
-  /** Lives of the one that starts anew all the time, so far. */
+  /** Lives of the one that restarts all the time, so far. */
   lives(): number
   close(): Promise<void>
 }
@@ -35,7 +35,7 @@ function numbers(abi: 'x86_64' | 'i386', names: readonly string[]): string[] {
 
 /**
  * Busy containers beside the workloads: one under a filter, one without any, and one that ends and
- * starts anew without a pause, so that mount namespace numbers are reused while a workload runs.
+ * restarts without a pause, so that mount namespace numbers are reused while a workload runs.
  */
 export async function startNeighbours(
   folder: string,

@@ -10,7 +10,7 @@ import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { quiet } from '../helpers/quiet.js'
 import { until } from '../helpers/until.js'
 
-/** The satellite's own recorder, registry and loop in this process, told of one `runc --root`. */
+/** The satellite's own recorder, registry and loop in this process, reading one `runc --root`. */
 export interface Recorded {
   loop: RecorderLoop
   losses(): Losses

@@ -51,7 +51,7 @@ export function benchSimulation(options: { rounds: number }): Promise<BenchRow[]
   const trials = {
     'one call taken out': { native, deny: parseBlock('ptrace').rules },
     'one argument taken out (socket AF_ALG)': { native, deny: parseBlock('socket:0=38').rules },
-    'a profile that refuses every seventh call': {
+    'a profile that denies every seventh call': {
       native,
       seccomp: {
         defaultAction: 'SCMP_ACT_ALLOW' as const,
@@ -74,10 +74,10 @@ export function benchSimulation(options: { rounds: number }): Promise<BenchRow[]
         sets,
         trial,
         () => true,
-        (_, row, refused) => {
+        (_, row, denied) => {
           hit += 1
-          sets.countsOf(row, refused, counts)
-          for (let at = 0; at < refused.length; at += 1) calls += counts[at] ?? 0
+          sets.countsOf(row, denied, counts)
+          for (let at = 0; at < denied.length; at += 1) calls += counts[at] ?? 0
         }
       )
       times.push(performance.now() - started)

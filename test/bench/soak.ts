@@ -18,7 +18,7 @@ const slopeLimit = 1
 export interface SoakResult {
   minutes: number
   containers: number
-  /** Containers whose end the satellite never told of. */
+  /** Containers whose end the satellite never reported. */
   unseen: number
   /** Containers with a set that is not theirs, or that is not said to be complete. */
   wrong: number
@@ -27,8 +27,8 @@ export interface SoakResult {
   /** Other losses, of every container of the machine. */
   others: Record<string, number>
   /**
-   * Containers that are not this bench's: those that the satellite told of, and those that it could not name, for all of
-   * this bench's were told of where none is unseen. Without any the other losses are this bench's own.
+   * Containers that are not this bench's: those that the satellite reported, and those that it could not name, for all of
+   * this bench's were reported where none is unseen. Without any the other losses are this bench's own.
    */
   strangers: number
   /** MB per 10 minutes, by least squares over the samples after the warm-up. */
@@ -112,7 +112,7 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
       if (performance.now() - at < 30_000) continue
       awaited.delete(id)
       unseen += 1
-      say(`never told of: ${id}`)
+      say(`never reported: ${id}`)
     }
   }
   const sample = async (): Promise<void> => {

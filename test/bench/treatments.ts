@@ -43,7 +43,7 @@ function reference(name: string, object: string, calls: number): Treatment {
   }
 }
 
-/** Every number is refused in the slots of these loops, as by a tight profile; not the one that the filter lets through. */
+/** Every number is denied in the slots of these loops, as by a tight profile; not the one that the filter allows. */
 async function watch(recorder: Recorder, loops: Loops): Promise<void> {
   for (const subject of ['filter', 'deny'] as const) {
     const loop = loops.get(subject)
@@ -60,7 +60,7 @@ async function watch(recorder: Recorder, loops: Loops): Promise<void> {
 }
 
 /**
- * The recorder, loaded anew each time as the references are: where the kernel happens to put a program and its maps
+ * The recorder, loaded again each time as the references are: where the kernel happens to put a program and its maps
  * is worth some percent either way, and would else be one case's luck in all rounds.
  */
 function attached(options: RecorderOptions = {}): Recorder {

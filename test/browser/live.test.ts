@@ -128,7 +128,7 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
   await withBrowser(async (browser) => {
     const { page, complaints } = await logIn(browser, rig.link())
 
-    // In a row that comes anew: the reason, and that the form is open.
+    // In a row that is added again: the reason, and that the form is open.
     await page.goto(`${rig.origin}/denials`)
     await page.locator('tbody summary').click()
     const why = page.locator('tbody').getByLabel('Why')
@@ -140,7 +140,7 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
     t.equal(await why.inputValue(), 'its agent tries it')
     t.ok(await why.isVisible(), 'what was open is open')
     t.match(await page.evaluate('document.activeElement.textContent'), /^Keep denied/)
-    // Where an action of another form loads the page anew.
+    // Where an action of another form reloads the page.
     denials.push({ ...opened, syscall: 'swapon' })
     const other = page.locator('tbody tr', { hasText: 'swapon' })
     await other.locator('summary').click()
@@ -162,7 +162,7 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
     const gone = page.locator('tbody tr', { hasText: 'kexec_load' })
     t.equal(await gone.getByLabel('Why').inputValue(), 'its agent tries it')
 
-    // Where the whole page comes anew: the first rule makes a table of "no rule yet".
+    // Where the whole page is replaced: the first rule makes a table of "no rule yet".
     await page.goto(`${rig.origin}/rules`)
     await says(page, 'main', /There is no rule yet/)
     const pod = page.locator('textarea[name=document]')

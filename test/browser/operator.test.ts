@@ -205,7 +205,7 @@ test('an operator: unconfined, rule, canary, enforce, back; denials; an emergenc
     await open('/denials?q=mount')
     await untilSaid(page, /mount[^]*EPERM/)
 
-    // A rung down is not what promote says.
+    // A less strict mode is not what promote names.
     await open(`/review/${key}`)
     await page.getByLabel('Next mode').selectOption('audit')
     await page.locator('#promote-why').fill('down')

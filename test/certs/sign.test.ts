@@ -143,7 +143,7 @@ async function afterwards(dir: string, also: string): Promise<Afterwards> {
     const files = Object.keys(createRequire(${JSON.stringify(`${built}/`)}).cache)
     const loaded = files.filter((file) => /[/]node_modules[/](selfsigned|@peculiar)[/]/.test(file))
     console.log(JSON.stringify({ loaded, during: [...during], after }))`
-  // Refuses to be loaded on a thread, as what the test runner has every program load might.
+  // Rejects to be loaded on a thread, as what the test runner has every program load might.
   const preload = `data:text/javascript,import { isMainThread } from 'node:worker_threads'
     if (!isMainThread) throw new Error('loaded on the thread')`
     .replaceAll('\n', '%0A')

@@ -352,13 +352,13 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
     )
     t.match(status, { status: 200, body: { status: { observed: { x86_64: ['read'] } } } })
     const rule = sample('rule.yaml')
-    const refused: [string, Json, number, RegExp][] = [
+    const rejected: [string, Json, number, RegExp][] = [
       ['unknown key', { mode: 'learn', colour: 'red' }, 400, /unknown field "spec\.colour"/],
       ['unknown mode', { mode: 'panic' }, 422, /spec\.mode.*learn/],
       ['wrong type', { mode: 'learn', priority: 'high' }, 422, /spec\.priority/],
       ['audit without a profile', { mode: 'audit' }, 422, /need spec\.profile/]
     ]
-    for (const [what, spec, code, message] of refused) {
+    for (const [what, spec, code, message] of rejected) {
       const answer = await send('seccomprules', { ...rule, metadata: { name: 'bad' }, spec })
       t.match(answer, { status: code, body: { message } }, what)
     }

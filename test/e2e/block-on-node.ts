@@ -12,7 +12,7 @@ const namespace = 'fleet'
 const call = 'mknod'
 const path = `/call/${call}`
 const served = `${call} ok\n`
-const refused = `${call} refused errno 1\n`
+const deniedAnswer = `${call} denied errno 1\n`
 const workloads = ['cart', 'mail', 'news', 'shop', 'wiki']
 const users = ['cart', 'news']
 
@@ -98,7 +98,7 @@ export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
   t.comment(listed.stderr)
   const said = listed.stderr.matchAll(/^ {2}app on node-1: kubectl (.*)$/gm)
   const commands = [...said].map(([, command = '']) => command)
-  // Others let it through as well: what is in audit lets through whatever RuntimeDefault does.
+  // Others let it through as well: what is in audit allows whatever RuntimeDefault does.
   t.strictSame(
     commands.filter((command) => command.includes(`-n ${namespace} `)).sort(),
     workloads.map((name) => `rollout restart -n ${namespace} deployment/${name}`),
@@ -120,17 +120,17 @@ export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
   t.notMatch(whole, /kubectl/, 'nobody has to be restarted')
   for (const [name, pod] of restarted) {
     t.equal(await use.ask(pod, '/'), 'ok\n', `${name} serves`)
-    t.equal(await use.ask(pod, path), refused, `${name} cannot, whether it did or not`)
+    t.equal(await use.ask(pod, path), deniedAnswer, `${name} cannot, whether it did or not`)
   }
-  const denied = await until('the refused call of all five', async () => {
+  const denied = await until('the denied call of all five', async () => {
     const all = (await secco.denials()).filter(({ syscall }) => syscall === call)
     const names = [...new Set(all.map(({ profile }) => profile))].sort()
     return names.length === workloads.length ? names : undefined
   })
   t.strictSame(denied, workloads)
 
-  // The flaw is mended: the former revision comes back, byte for byte.
-  await me('block', call, '--remove', '--reason', 'every kernel is mended')
+  // The flaw is fixed: the former revision comes back, byte for byte.
+  await me('block', call, '--remove', '--reason', 'every kernel is fixed')
   const [user = ''] = users
   const again = await use.delivered(user, after.get(user)?.revision)
   t.equal(again.revision, before.get(user)?.revision)
@@ -147,5 +147,5 @@ export async function emergencyBlock(t: Test, given: OnNode): Promise<void> {
   t.match(overlay, /reason: ['"]?blocked mknod: a flaw became known/, 'who, what and why is kept')
   // Two decisions in the status, and the newest one in the spec.
   t.equal(overlay.match(/^ +by: admin$/gm)?.length, 3, 'by who it is for the API server')
-  t.match(overlay, /reason: ['"]?unblocked mknod: every kernel is mended/)
+  t.match(overlay, /reason: ['"]?unblocked mknod: every kernel is fixed/)
 }

@@ -13,7 +13,7 @@ const labels = { 'secco.dev/profile': 'api' }
 /** The path that breaks, as the server answers it. */
 const path = '/call/getsid'
 const served = 'getsid ok\n'
-const broken = 'getsid refused errno 1\n'
+const broken = 'getsid denied errno 1\n'
 
 /** The same without the call of that path. */
 export function smaller(needs: LinuxSeccomp): LinuxSeccomp {
@@ -102,7 +102,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
     },
     { timeoutMs: 180_000, everyMs: 100 }
   )
-  t.comment(`taken back ${Date.now() - asked} ms after the first refused call`)
+  t.comment(`taken back ${Date.now() - asked} ms after the first denied call`)
   const account = 'system:serviceaccount:default:administrator'
   const [begun, taken, ...later] = history
   t.match(begun, { action: 'canary', by: account, to: 'enforce for 25%', reason: why })
@@ -131,7 +131,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
     const list = await kube.do('GET', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
     const all = list['items'] as Event[]
     const wanted: [string, string][] = [
-      [name, 'CallRefused'],
+      [name, 'CallDenied'],
       ['api', 'CanaryStarted'],
       ['api', 'CanaryReturned']
     ]
@@ -139,9 +139,9 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
       all.some(({ regarding, reason }) => regarding.name === about && reason === what)
     return wanted.every(isThere) ? all : undefined
   })
-  const refused = events.filter(({ reason }) => reason === 'CallRefused')
-  t.strictSame([...new Set(refused.map(({ regarding }) => regarding.name))], [name])
-  t.match(refused[0]?.note, /container app: server called getsid, it got EPERM; .*denials allow/)
+  const denied = events.filter(({ reason }) => reason === 'CallDenied')
+  t.strictSame([...new Set(denied.map(({ regarding }) => regarding.name))], [name])
+  t.match(denied[0]?.note, /container app: server called getsid, it got EPERM; .*denials allow/)
   const told = events.find(({ reason }) => reason === 'CanaryReturned')
   t.match(told?.note, /by policy: .*denied in the canary: getsid/)
   await cluster.kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false')

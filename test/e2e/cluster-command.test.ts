@@ -89,7 +89,7 @@ test('npm run cluster: Secco runs from its image, each printed command works, no
   t.equal(await command.ended, 0)
   const said = command.said()
   t.match(said, /\$ secco profile approve web\.app/, 'the commands were run')
-  t.match(said, /unshare refused errno 1/)
+  t.match(said, /unshare denied errno 1/)
   t.match(said, /the whole chain works/)
   t.match(said, /"syscall":"keyctl"/)
   t.same(await readdir(folder), [], 'no temporary files')

@@ -30,7 +30,7 @@ const args = (...indices: number[]) =>
   indices.map((index) => ({ index, value: 1, op: 'SCMP_CMP_EQ' }))
 
 /** A document, and what kubectl must say to it. */
-const refused: [what: string, document: string, said: RegExp][] = [
+const rejected: [what: string, document: string, said: RegExp][] = [
   [
     'extends that is no name',
     profile('a', { extends: ['Bad/../x'] }),
@@ -143,7 +143,7 @@ test('kubectl and the custom resources', { skip, timeout: 300_000 }, async (t) =
   })
 
   await t.test('CEL says what is wrong and what is accepted', async (t) => {
-    for (const [what, document, said] of refused) {
+    for (const [what, document, said] of rejected) {
       const answer = await kubectl(['apply', '-f', '-'], document)
       t.not(answer.code, 0, what)
       t.match(answer.stderr, said, what)

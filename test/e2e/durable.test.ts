@@ -160,7 +160,7 @@ const deniedIn = (one: Observation): string[] =>
   one.denied.map(({ name, action, count, detail }) =>
     [name, action, count, detail?.errno, detail?.pid, detail?.comm].join(' ')
   )
-/** Of a container that is over before its profile was read: what another one knows to be refused is not learned. */
+/** Of a container that is over before its profile was read: what another one knows to be denied is not learned. */
 const isUnproven = (one: Observation, { denied }: Observation): boolean =>
   one.denied.length === 0 &&
   denied.every(({ name }) => one.unproven.some(({ names }) => names.includes(name)))
@@ -171,7 +171,7 @@ const links = (pin: string): string[] =>
       )
     : []
 
-test('a restart loses nothing, and a second satellite is refused', {
+test('a restart loses nothing, and a second satellite is denied', {
   skip,
   timeout: 600_000
 }, async (t) => {
@@ -335,8 +335,8 @@ test('the command: SIGTERM keeps, --clean and off do not', {
     ['--record', 'sometimes'],
     ['--clean', '--pin', 'off']
   ]) {
-    const refused = await runSecco(['satellite', ...wrong])
-    t.match(refused, { code: 1, stderr: /INVALID_ARGUMENT/ }, wrong.join(' '))
+    const denied = await runSecco(['satellite', ...wrong])
+    t.match(denied, { code: 1, stderr: /INVALID_ARGUMENT/ }, wrong.join(' '))
   }
 })
 
@@ -387,18 +387,18 @@ test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 600_000 }, asyn
   let recording = start()
   await recording
   t.ok(recorded)
-  const refusing: LinuxSeccomp = {
+  const denying: LinuxSeccomp = {
     defaultAction: 'SCMP_ACT_ALLOW',
     syscalls: [{ names: ['getpriority'], action: 'SCMP_ACT_ERRNO' }]
   }
   const living = at.id('living')
-  const stays = await at.bundleOf(['/probe', 'getsid', 'getpriority', 'wait'], refusing)
+  const stays = await at.bundleOf(['/probe', 'getsid', 'getpriority', 'wait'], denying)
   await at.runc('run', '-d', '-b', stays, living)
   const kinds = await Promise.all([
     at.bundleOf(['/probe', 'getpgid']),
     at.bundleOf(['/probe', 'getsid', 'socket']),
-    at.bundleOf(['/probe', 'getpriority'], refusing),
-    at.bundleOf(['/probe', 'getpgid', 'getpriority', 'socket'], refusing)
+    at.bundleOf(['/probe', 'getpriority'], denying),
+    at.bundleOf(['/probe', 'getpgid', 'getpriority', 'socket'], denying)
   ])
   const state = { done: false }
   const isDone = (): boolean => state.done
@@ -428,7 +428,7 @@ test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 600_000 }, asyn
   await at.runc('kill', living, 'KILL')
   ids.push(living)
   await until(
-    'the last satellite to have told of every end',
+    'the last satellite to have reported every end',
     () => {
       const told = new Set(
         readSpool(join(at.folder, 'spool'))
@@ -465,7 +465,7 @@ test(`kill -9 of the satellite ${kills} times`, { skip, timeout: 600_000 }, asyn
     }
   }
   t.strictSame(wrong, [], 'every container: the same, as often, from its first instruction')
-  t.ok(compared.values > 0 && compared.denied > 0, 'arguments and refused calls among it')
+  t.ok(compared.values > 0 && compared.denied > 0, 'arguments and denied calls among it')
   const recorder = openRecorder({ pin: at.pin, slots })
   t.equal(recorder.pinning.adopted, true)
   t.match(recorder.counters(), { tableFull: 0, recursionMisses: 0 })

@@ -14,7 +14,7 @@ import {
   attackServer,
   compileAttacks,
   everyCapability,
-  isRefused
+  isDenied
 } from '../bench/enforced/attacks.js'
 import { compareAudit } from '../bench/enforced/audit-table.js'
 import { makeRig } from '../bench/enforced/rig.js'
@@ -26,18 +26,18 @@ import { repositoryRoot } from '../helpers/repository.js'
 const tracing = probeTracing()
 const skip = tracing.available ? false : (tracing.reason ?? 'no tracing')
 
-test('audit refuses what RuntimeDefault refuses, and nothing else: every call, a real process', async (t) => {
+test('audit denies what RuntimeDefault denies, and nothing else: every call, a real process', async (t) => {
   const work = await mkdtemp(join(tmpdir(), 'secco-audit-'))
   t.teardown(() => rm(work, { recursive: true, force: true }))
-  const { calls, refusedByRuntimeDefault, different } = await compareAudit(work, [
+  const { calls, deniedByRuntimeDefault, different } = await compareAudit(work, [
     ...['read', 'write', 'socket', 'clone', 'personality']
   ])
   t.ok(calls > 450, `${calls} calls made under each filter`)
-  t.ok(refusedByRuntimeDefault > 100, `${refusedByRuntimeDefault} refused`)
+  t.ok(deniedByRuntimeDefault > 100, `${deniedByRuntimeDefault} denied`)
   t.same(different, [], 'the same ones')
 })
 
-test('every attack is refused under a learned profile, as root with all capabilities', {
+test('every attack is denied under a learned profile, as root with all capabilities', {
   skip
 }, async (t) => {
   const work = await mkdtemp(join(tmpdir(), 'secco-attacks-'))
@@ -49,7 +49,7 @@ test('every attack is refused under a learned profile, as root with all capabili
     const row = await attackServer(work, server, rootfs, program)
     t.ok(row.attempts >= 40, `${row.attempts} attempts`)
     t.ok(row.possible >= 40, `${row.possible} reach the kernel without a filter`)
-    t.same(row.through, [], `${row.refused} refused`)
+    t.same(row.through, [], `${row.denied} denied`)
   }
 })
 
@@ -104,7 +104,7 @@ test('learned arguments: own sockets and threads work, AF_ALG, CLONE_NEWUSER and
   const endings = await attackAll(rig, names)
   for (const name of ['af_alg', 'af_vsock', 'clone_newuser', 'clone_newns', 'i386_getpid']) {
     const ending = endings[names.indexOf(name)] ?? ''
-    t.ok(isRefused(ending), `${name}: ${ending}`)
+    t.ok(isDenied(ending), `${name}: ${ending}`)
   }
   await rig.stop()
 })

@@ -13,7 +13,7 @@ const namespace = 'healing'
 const labels = { 'secco.dev/profile': 'web' }
 const path = '/call/getsid'
 
-/** A refused call in audit, then in enforce: seen, attributed, explained; allowed by a person; rolled; gone. */
+/** A denied call in audit, then in enforce: seen, attributed, explained; allowed by a person; rolled; gone. */
 export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   const { cluster, secco, needs } = given
   const use = await useSecco(cluster, namespace, secco.state)
@@ -30,7 +30,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   }
   const willGet = (file: string) =>
     use.given(testPod({ name: 'web-0', labels }, [testContainer('app')]), file)
-  /** The refused call with who made it: of one that came before anybody looked nobody knows. */
+  /** The denied call with who made it: of one that came before anybody looked nobody knows. */
   const denied = (pod: Pod, answer: string) =>
     until(
       `getsid: ${answer}`,
@@ -55,7 +55,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   await willGet(first.audit)
   await use.create('deployments', testDeployment('web', labels))
   const audited = await podWith(first.audit)
-  t.equal(await use.ask(audited, path), 'getsid ok\n', 'let through in audit')
+  t.equal(await use.ask(audited, path), 'getsid ok\n', 'allowed in audit')
   t.match(await denied(audited, 'logged'), {
     ...{ mode: 'audit', comm: 'server', containerName: 'app', workload: 'Deployment/web' },
     hint: /enforce would deny it: secco denials allow healing\/web getsid/
@@ -69,7 +69,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   await willGet(first.enforce)
   await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'deployment/web')
   const enforced = await podWith(first.enforce)
-  t.equal(await use.ask(enforced, path), 'getsid refused errno 1\n')
+  t.equal(await use.ask(enforced, path), 'getsid denied errno 1\n')
   t.match(await denied(enforced, 'EPERM'), { mode: 'enforce', comm: 'server', profile: 'web' })
   const compared = (name: string) =>
     until(`the filter of ${name} to be compared`, async () =>

@@ -13,7 +13,7 @@ import {
   ContainerRef,
   HubClient,
   type HubMessage,
-  type ObservationRefused,
+  type ObservationRejected,
   type SatelliteMessage
 } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
@@ -115,9 +115,9 @@ function rogue(hub: string, ca: string, token: string | undefined) {
       }),
     welcomed: () =>
       until('a welcome', () => received.find(({ body }) => body?.$case === 'welcome')),
-    refusals: () =>
-      received.flatMap(({ body }): ObservationRefused[] =>
-        body?.$case === 'observationRefused' ? [body.value] : []
+    rejections: () =>
+      received.flatMap(({ body }): ObservationRejected[] =>
+        body?.$case === 'observationRejected' ? [body.value] : []
       ),
     close() {
       stream.cancel()
@@ -209,9 +209,9 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
   const { hub } = addresses
   const ca = Buffer.from(addresses.caBundle, 'base64').toString()
   const metrics = () => fetchText(`${addresses.webhook}/metrics`, ca)
-  const refused = async (reason: string) =>
+  const rejected = async (reason: string) =>
     Number(
-      new RegExp(`^secco_hub_refused_total\\{reason="${reason}"\\} (\\d+)`, 'm').exec(
+      new RegExp(`^secco_hub_rejected_total\\{reason="${reason}"\\} (\\d+)`, 'm').exec(
         await metrics()
       )?.[1]
     )
@@ -254,7 +254,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
 
   await t.test('node A speaks for a pod on node B', async (t) => {
     a.offer(seen('node-a', 'mail-b', webB, '2', ['ptrace']))
-    await until('the refusal', () => a.conditions()[0])
+    await until('the rejection', () => a.conditions()[0])
     t.match(a.conditions(), [
       {
         type: 'ObservationsAccepted',
@@ -264,7 +264,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     ])
     t.equal(a.backlog().waiting, 0, 'it is given up, not sent for ever')
     t.equal((await profile('mail-b.app')).status, 404)
-    t.equal(await refused('pod-elsewhere'), 1)
+    t.equal(await rejected('pod-elsewhere'), 1)
     t.match(log, /"reason":"pod-elsewhere"/)
     // A container that the pod does not have, and one of no pod.
     const strange = seen('node-a', 'web-a', webA, '3')
@@ -276,9 +276,9 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
       })
     )
     await until(
-      'both refusals',
+      'both rejections',
       async () =>
-        (await refused('not-kubernetes')) === 1 && (await refused('container-unknown')) === 1
+        (await rejected('not-kubernetes')) === 1 && (await rejected('container-unknown')) === 1
           ? true
           : undefined,
       { timeoutMs: 180_000 }
@@ -307,12 +307,12 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
       ['another node in Hello', tokenA, 'node-mismatch', 'node-b']
     ]
     for (const [what, token, reason, node] of cases) {
-      const before = await refused(reason)
+      const before = await rejected(reason)
       const peer = rogue(hub, ca, token)
       peer.hello(node)
       const error = await peer.end
       t.equal(error?.code, status.UNAUTHENTICATED, what)
-      t.equal(await refused(reason), before + 1, `${what}: counted as ${reason}`)
+      t.equal(await rejected(reason), before + 1, `${what}: counted as ${reason}`)
       await until(`${what} to be logged`, () => log.includes(`"reason":"${reason}"`) || undefined)
       peer.close()
     }
@@ -334,7 +334,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
       })
     })
     t.equal((await large.end)?.code, status.RESOURCE_EXHAUSTED)
-    t.equal(await refused('too-large'), 1)
+    t.equal(await rejected('too-large'), 1)
     large.close()
     const afterLarge = await residentKiB(addresses.pid)
 
@@ -342,7 +342,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     flood.hello('node-a')
     await flood.welcomed()
     const started = Date.now()
-    const unknown = await refused('pod-unknown')
+    const unknown = await rejected('pod-unknown')
     for (let n = 0; n < 10_000; n += 1) {
       const uid = `00000000-0000-4000-8000-${n.toString().padStart(12, '0')}`
       flood.send({ $case: 'observation', value: seen('node-a', `fake-${n}`, uid, `f${n}`) })
@@ -354,9 +354,9 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     const served = Date.now() - asked
     t.equal(b.backlog().waiting, 0)
     await until(
-      '10,000 refusals',
+      '10,000 rejections',
       async () =>
-        flood.refusals().length >= 10_000 && (await refused('pod-unknown')) - unknown >= 10_000
+        flood.rejections().length >= 10_000 && (await rejected('pod-unknown')) - unknown >= 10_000
           ? true
           : undefined,
       { timeoutMs: 200_000, everyMs: 250 }
@@ -439,7 +439,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     await kube.do('DELETE', '/api/v1/namespaces/secco-system/pods/sat-c?gracePeriodSeconds=0')
     // What reviews tokens hears of it a moment later, and keeps a good answer for ten seconds.
     await until(
-      'its tokens to be refused',
+      'its tokens to be rejected',
       async () => isRejected(await review(another)) || undefined,
       {
         everyMs: 500

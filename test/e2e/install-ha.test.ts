@@ -176,7 +176,7 @@ test('two of each: one of each goes, and nobody notices', {
     t.comment(`learned, approved and delivered ${Date.now() - at} ms later`)
   })
 
-  await t.test('all of it under profiles of our own, which refused nothing', async (t) => {
+  await t.test('all of it under profiles of our own, which denied nothing', async (t) => {
     if (measuring === undefined) {
       const central = confinedBy('secco', 'webhook')
       t.strictSame(await confinementOfOwnPods(cluster), [
@@ -185,7 +185,7 @@ test('two of each: one of each goes, and nobody notices', {
       ])
     }
     const { satellite, webhook } = await own.seen()
-    t.strictSame([...satellite.refused, ...webhook.refused], [])
+    t.strictSame([...satellite.denied, ...webhook.denied], [])
     t.ok(webhook.containers >= 7, 'those that were deleted, too')
   })
 

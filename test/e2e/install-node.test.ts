@@ -104,7 +104,7 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     const pod = { ...testPod({ name: 'dry', labels }, [testContainer('app')]) }
     const create = (where: string) =>
       kube.call('POST', `/api/v1/namespaces/${where}/pods?dryRun=All`, pod)
-    const observed = await until('an observed pod to be told of', async () => {
+    const observed = await until('an observed pod to be reported', async () => {
       const answer = await create('shop')
       return answer.warnings.some((one) => one.includes('observe only')) ? answer : undefined
     })
@@ -198,9 +198,9 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     t.equal((await kube.call('GET', `/api/v1/namespaces/${namespace}`)).status, 404)
   })
 
-  await t.test('nothing was refused to our pods', async (t) => {
+  await t.test('nothing was denied to our pods', async (t) => {
     const { satellite, webhook } = await own.seen()
-    t.strictSame([...satellite.refused, ...webhook.refused], [])
+    t.strictSame([...satellite.denied, ...webhook.denied], [])
     t.comment(`tried out: ${[...satellite.tried, ...webhook.tried].join(' ')}`)
     t.equal(webhook.containers, 2, 'it was ended once')
     t.ok(satellite.containers >= 3, 'the satellite too, and what cleans up may run more than once')

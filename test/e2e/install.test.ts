@@ -140,7 +140,7 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     for (const [name, ownProfiles, status] of [
       ['secco-webhook', false, 201],
       ['secco-hub', false, 201],
-      // The rule of the namespace does refuse what is not restricted.
+      // The rule of the namespace does reject what is not restricted.
       ['secco-satellite', false, 403],
       ['secco-webhook', true, 403],
       ['secco-hub', true, 403]

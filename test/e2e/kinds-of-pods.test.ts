@@ -151,14 +151,14 @@ function given(body: Json): string {
     .join(', ')
 }
 
-/** Of a refusal by Pod Security: what it lacks, by the names of its checks. */
+/** Of a rejection by Pod Security: what it lacks, by the names of its checks. */
 function verdict({ status, body }: KubeResponse): string {
   if (status < 300) return 'yes'
   const told = /violates PodSecurity "[^"]+": (.*)$/s.exec(String(body['message']))?.[1] ?? ''
   const checks = [...told.matchAll(/(?:^|, )([a-zA-Z ]+?)(?: \(|!=|=)/g)].map((one) =>
     one[1]?.trim()
   )
-  if (checks.length === 0) throw new Error(`refused by another: ${String(body['message'])}`)
+  if (checks.length === 0) throw new Error(`rejected by another: ${String(body['message'])}`)
   return `no: ${checks.join(', ')}`
 }
 
@@ -223,7 +223,7 @@ test('kinds of pods, in namespaces of every level', { skip, timeout: 900_000 }, 
       const after = verdict(answer)
       t.notOk(
         before === 'yes' && after !== 'yes',
-        `${kind.name}: no patch makes ${level} refuse it`
+        `${kind.name}: no patch makes ${level} reject it`
       )
       row.push(after === 'yes' && before !== 'yes' ? `yes (without Secco ${before})` : after)
       if (after === 'yes') accepted = answer
@@ -247,12 +247,12 @@ test('kinds of pods, in namespaces of every level', { skip, timeout: 900_000 }, 
 Written by \`test/e2e/kinds-of-pods.test.ts\`, which asks a real API server with its Pod Security admission and
 compares this page with what it sees. Every pod is selected by an enforcing rule of the root namespace whose profile
 every node has. "Accepted" is by namespaces with \`pod-security.kubernetes.io/enforce\`; after "no" stand the checks
-that refuse. The pods ask for all that level \`restricted\` wants but a seccomp profile, unless their name says
+that reject. The pods ask for all that level \`restricted\` wants but a seccomp profile, unless their name says
 otherwise; "profile" is a path of Secco.
 
 ${tableOf(['pod', ...levels.map((level) => `accepted in \`${level}\``), 'its containers get', 'its author is told'], rows)}
 
-No patch makes a level refuse a pod that it took before. What Secco leaves alone is said, never silent: privileged
+No patch makes a level reject a pod that it took before. What Secco leaves alone is said, never silent: privileged
 containers have no filter whatever is asked for, Windows has no seccomp, and a mirror pod only shows what its file on
 the node says.
 `

@@ -74,7 +74,7 @@ test('from a labelled Deployment to an enforced filter', {
     t.comment(await shop.run('get', 'profiles', '-n', 'shop', '-o', 'wide'))
   })
 
-  await t.test('roll out: our filter, it serves, an attack is refused and seen', async (t) => {
+  await t.test('roll out: our filter, it serves, an attack is denied and seen', async (t) => {
     const labels = { 'secco.dev/learn': null, 'secco.dev/profile': 'web.app' }
     const deployment = '/apis/apps/v1/namespaces/shop/deployments/web'
     await shop.patch(deployment, { spec: { template: { metadata: { labels } } } })
@@ -91,8 +91,8 @@ test('from a labelled Deployment to an enforced filter', {
     t.equal(await shop.ask(pod, '/'), 'ok\n')
     t.equal(await shop.ask(pod, '/call/getsid'), 'getsid ok\n')
     const attack = ['chroot', 'keyctl', 'unshare']
-    const refused = attack.map((name) => `${name} refused errno 1\n`).join('')
-    t.equal(await shop.ask(pod, '/attack'), refused, 'none of it was learned')
+    const denied = attack.map((name) => `${name} denied errno 1\n`).join('')
+    t.equal(await shop.ask(pod, '/attack'), denied, 'none of it was learned')
     const own = containerIdOf(pod, 'app')
     for (const syscall of attack) {
       const denial = await until(`the denial of ${syscall}`, async () =>
@@ -143,14 +143,14 @@ test('from a labelled Deployment to an enforced filter', {
     for (const syscall of attack) t.notOk(learned.includes(syscall), `${syscall} is not learned`)
   })
 
-  await t.test('nothing was refused to our own pods; what is, is seen', async (t) => {
+  await t.test('nothing was denied to our own pods; what is, is seen', async (t) => {
     for (const page of ['/', '/workloads', '/denials', '/api/v1/profiles', '/openapi.json']) {
       const headers = { authorization: `Bearer ${secco.token}` }
       const answer = await fetch(`${secco.ui}${page}`, { headers, redirect: 'manual' })
       t.ok(answer.status < 400, `${page}: ${answer.status}`)
     }
     const before = await own.seen()
-    t.strictSame([...before.satellite.refused, ...before.webhook.refused], [])
+    t.strictSame([...before.satellite.denied, ...before.webhook.denied], [])
     if (measuring !== undefined) return
     // Nothing of ours asks for it, and RuntimeDefault would let it through.
     const program = 'try { os.setPriority(5) } catch (error) { console.log(error.info.code) }'
@@ -163,7 +163,7 @@ test('from a labelled Deployment to an enforced filter', {
     t.match(denial, { namespace: 'secco-system', containerName: 'secco', node: 'node-1' })
     const after = await until('the test to see it too', async () => {
       const { webhook } = await own.seen()
-      return webhook.refused.length > 0 ? webhook.refused : undefined
+      return webhook.denied.length > 0 ? webhook.denied : undefined
     })
     t.match(after, [/^setpriority in secco-/])
   })
@@ -187,7 +187,7 @@ test('from a labelled Deployment to an enforced filter', {
     await canaryGoesBack(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
   })
 
-  await t.test('a refused call in each mode: explained, allowed, rolled, gone', async (t) => {
+  await t.test('a denied call in each mode: explained, allowed, rolled, gone', async (t) => {
     await deniedAndHealed(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
   })
 

@@ -44,7 +44,7 @@ function ask(url: string, ca: string): Promise<{ status: number; body: string }>
   })
 }
 
-test('secco up prints its addresses, serves, refuses a second one and stops cleanly', async (t) => {
+test('secco up prints its addresses, serves, rejects a second one and stops cleanly', async (t) => {
   const state = await stateFolder(t)
   const child = spawnSecco(['up', '-o', 'json', '--state', state, ...free])
   t.teardown(() => child.kill('SIGKILL'))

@@ -38,8 +38,8 @@ async function machineState(number: number) {
 const seccompOf = (pid: number): string =>
   /^Seccomp:\s+(\d)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
 
-/** Refuses one call by an errno that nothing else gives. */
-const refusesGetsid = {
+/** Denies one call by an errno that nothing else gives. */
+const deniesGetsid = {
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['getsid'], action: 'SCMP_ACT_ERRNO', errnoRet: 99 }]
 }
@@ -63,7 +63,7 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
   await t.test('a pod runs under its Localhost profile, on the node that has it', async (t) => {
     const node = cluster.node('node-2')
     await mkdir(node.seccompRoot, { recursive: true })
-    await writeFile(join(node.seccompRoot, 'own.json'), JSON.stringify(refusesGetsid))
+    await writeFile(join(node.seccompRoot, 'own.json'), JSON.stringify(deniesGetsid))
     const seccompProfile = { type: 'Localhost', localhostProfile: 'own.json' }
     const pod = testPod(
       { name: 'web', labels: { app: 'web' } },
@@ -78,8 +78,8 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
     const answer = await fetch(`http://${web.status.podIP ?? ''}:8080/call/getsid`)
     t.equal(
       await answer.text(),
-      'getsid refused errno 99\n',
-      'served from the pod, refused by the profile'
+      'getsid denied errno 99\n',
+      'served from the pod, denied by the profile'
     )
     const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
     t.match(cgroup, `${node.cgroupRoot}/kubepods`, 'below the cgroup of its node')
@@ -133,7 +133,7 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
     )
     await writeFile(
       join(cluster.node('node-1').seccompRoot, 'own.json'),
-      JSON.stringify(refusesGetsid)
+      JSON.stringify(deniesGetsid)
     )
     t.ok(await untilPod(cluster, 'default', 'late'))
   })

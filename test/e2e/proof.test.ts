@@ -39,7 +39,7 @@ test('what strace saw of a container, read from its log', (t) => {
       seen: { 'x86_64:close': 1 }
     },
     {
-      name: 'a filter that was refused is no boundary; one by seccomp(2) is, a second one is a call',
+      name: 'a filter that was denied is no boundary; one by seccomp(2) is, a second one is a call',
       log: [
         '10 [ 317] seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) = -1 EFAULT (Bad address)',
         '10 [  39] getpid()                   = 1',

@@ -314,7 +314,7 @@ const scenarios: readonly Scenario[] = [
       const [user] = await use.ready('app=user', 1)
       if (user === undefined) return ''
       t.equal(await use.ask(user, '/call/mknod'), 'mknod ok\n', 'from the base')
-      t.equal(await use.ask(user, '/call/chroot'), 'chroot refused errno 1\n', 'from neither')
+      t.equal(await use.ask(user, '/call/chroot'), 'chroot denied errno 1\n', 'from neither')
       return 'extends: [devices] is in the revision and in force'
     }
   },

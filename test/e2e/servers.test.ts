@@ -42,7 +42,7 @@ const servers = allServers.filter(({ name }) => name === 'nginx' || name === 're
 /** Empty folders that either of them writes to. */
 const writable = ['/run', '/tmp', '/data', '/var/lib/nginx', '/var/log/nginx']
 
-/** The same profile, one call refused. */
+/** The same profile, one call denied. */
 const withoutCall = (profile: LinuxSeccomp, name: string): LinuxSeccomp => ({
   ...profile,
   syscalls: (profile.syscalls ?? [])
@@ -137,7 +137,7 @@ test('real servers: learned once, enforced every time', {
           t.same(
             caged.map((attempt) => attempt.denied),
             [true, true, true, true, true],
-            'under the profile it is refused on every count'
+            'under the profile it is denied on every count'
           )
           const pid = (await containerState(container))?.pid ?? 0
           const abis = abisOfMachine(machine())

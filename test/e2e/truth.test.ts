@@ -350,8 +350,8 @@ test('the truth about real containers', { skip }, async (t) => {
       async () => (await all.api<{ done: number }>('block')).done === 100 || undefined,
       patience
     )
-    const refused = await until(
-      'the call refused everywhere',
+    const denied = await until(
+      'the call denied everywhere',
       async () => {
         const { items } = await all.api<{ items: DenialView[] }>('denials?profile=fleet')
         const names = new Set(
@@ -361,7 +361,7 @@ test('the truth about real containers', { skip }, async (t) => {
       },
       patience
     )
-    t.equal(refused.size, 5)
+    t.equal(denied.size, 5)
     await all.secco('block', 'getpriority', '--remove')
   })
 })
@@ -406,7 +406,7 @@ test('the truth about containers that containerd runs', { skip }, async (t) => {
     for (const id of ids.slice(0, -1)) await containerd.remove(id)
   })
 
-  await t.test('refused, explained, allowed, gone', async (t) => {
+  await t.test('denied, explained, allowed, gone', async (t) => {
     await all.apply(profileOf('deny', []))
     const { path, digest } = await all.revision('deny', 'enforce')
     await start('deny', ['/again', 'getpgid'], under(path))
@@ -445,7 +445,7 @@ test('the truth about containers that containerd runs', { skip }, async (t) => {
   })
 })
 
-test('a refused call that is to alarm nobody', { skip }, async (t) => {
+test('a denied call that is to alarm nobody', { skip }, async (t) => {
   const all = await everything()
   t.teardown(() => all.dispose())
   await all.apply(profileOf('agent', []))
@@ -487,7 +487,7 @@ test('a refused call that is to alarm nobody', { skip }, async (t) => {
       }
     ]
   })
-  await all.secco(...mute, '--remove', '--reason', 'its makers mended it')
+  await all.secco(...mute, '--remove', '--reason', 'its makers fixed it')
   await until('to be heard of again', () => listed(), patience)
   t.match(await all.secco('denials'), /getsid/)
   await all.stop('agent')

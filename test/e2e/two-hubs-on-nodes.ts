@@ -188,13 +188,13 @@ export async function verbsOverTwoHubs(
       .map(({ pod }) => pod)
       .sort(),
     ['one', 'two'],
-    'both would have been refused it'
+    'both would have been denied it'
   )
   const block = await asMe('block', 'listen', '--dry-run', '--force')
   t.equal(block.code, 0, block.stderr)
   t.match(block.stdout, /node-1[^]*node-2|node-2[^]*node-1/, 'block --dry-run')
 
-  // The satellite goes to the hub of the other, which it tells everything anew; the old one lives on.
+  // The satellite goes to the hub of the other, to which it reports everything again; the old one keeps running.
   await redial(cluster, 'node-2', (hubs) => hubs.get('node-1') === hubs.get('node-2'))
   await shop.ask(pods[1] as (typeof pods)[number], '/attack')
   t.strictSame(await counted(1, 2), { one: 1, two: 2 }, 'counted once, not by both hubs')

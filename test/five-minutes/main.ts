@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   ]
   for (const each of wrong) process.stderr.write(`error: ${each}\n`)
   process.stdout.write(
-    `from npm start to an attack refused on a workload of one's own: ${seconds.toFixed(0)} s\n`
+    `from npm start to an attack denied on a workload of one's own: ${seconds.toFixed(0)} s\n`
   )
   process.exitCode = wrong.length === 0 ? 0 : 1
 }

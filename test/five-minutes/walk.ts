@@ -51,7 +51,7 @@ const plainly = (command: string, args: readonly string[]): [string, string[]] =
 const isAttack = (command: string) => / nc /.test(command)
 const isDenials = (command: string) => / denials\b/.test(command)
 /** What the attack asks for. */
-const refusedCall = /connect/
+const deniedCall = /connect/
 
 /** Starts Secco; resolves when it says that it runs. */
 async function startSecco(options: WalkOptions, begun: number) {
@@ -88,7 +88,7 @@ const longestMs = 60_000
 /** A person who is too quick, and sees an error or nothing yet, does it once more; so often, this way. */
 const tries = 6
 const isTooEarly = (command: string, code: string | undefined, said: string): boolean =>
-  code !== '0' || (isDenials(command) && !refusedCall.test(said))
+  code !== '0' || (isDenials(command) && !deniedCall.test(said))
 
 /** Runs every line in one shell, as a person types them. */
 function runLines(lines: readonly string[], folder: string, options: WalkOptions): Promise<Step[]> {
@@ -156,7 +156,7 @@ function wordsHere(lines: readonly string[], { instead }: WalkOptions): string[]
 }
 
 /**
- * Goes the README's way from `npm start` to an attack refused on a workload of one's own. Gives every
+ * Goes the README's way from `npm start` to an attack denied on a workload of one's own. Gives every
  * step and the seconds of all; Secco and the container are gone afterwards.
  */
 export async function walkReadme(
@@ -184,7 +184,7 @@ export async function walkReadme(
   }
 }
 
-/** What has to be true at the end: it served, and what the intruder asked was refused and is named. */
+/** What has to be true at the end: it served, and what the intruder asked was denied and is named. */
 export function shortcomings(steps: readonly Step[]): string[] {
   const saidBy = (word: string) =>
     steps.filter(({ command }) => command.includes(word)).at(-1)?.said ?? ''
@@ -198,6 +198,6 @@ export function shortcomings(steps: readonly Step[]): string[] {
     ...(saidBy('curl').includes('hello') ? [] : ['the enforced server does not answer']),
     ...(attack === undefined || attack.code === 0 ? ['the attack went through'] : []),
     ...(/not permitted/i.test(attack?.said ?? '') ? [] : [`the attack says ${attack?.said ?? ''}`]),
-    ...(refusedCall.test(saidBy('denials')) ? [] : ['the refused call is not among the denials'])
+    ...(deniedCall.test(saidBy('denials')) ? [] : ['the denied call is not among the denials'])
   ]
 }

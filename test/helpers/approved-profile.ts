@@ -94,8 +94,7 @@ const changes: readonly Change[] = [
   ],
   [
     'profile call',
-    ({ secco }) =>
-      secco('profile', 'call', key, '--allow', 'sysinfo', '--refuse', 'accept4', ...why)
+    ({ secco }) => secco('profile', 'call', key, '--allow', 'sysinfo', '--deny', 'accept4', ...why)
   ],
   [
     'the page: calls',
@@ -115,9 +114,8 @@ const changes: readonly Change[] = [
   ],
   ['profile approve', ({ secco }) => secco('profile', 'approve', key, ...why), /\+ getsid/],
   [
-    'the page: approve, and refuse a call',
-    ({ api }) =>
-      api('POST', `/api/v1/profiles/${key}/approve`, { reason: 'r', refuse: ['getpgid'] })
+    'the page: approve, and deny a call',
+    ({ api }) => api('POST', `/api/v1/profiles/${key}/approve`, { reason: 'r', deny: ['getpgid'] })
   ],
   [
     'profile apply, of what was changed under its approval',

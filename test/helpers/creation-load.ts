@@ -1,7 +1,7 @@
 /** What became of creations that were sent at a steady rate. */
 export interface LoadReport {
   sent: number
-  /** Creations that the API server refused, by what it said. */
+  /** Creations that the API server denied, by what it said. */
   failed: string[]
   /** Created without what the webhook would have put in: it was not asked, or not heard. */
   unpatched: number

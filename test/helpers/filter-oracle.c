@@ -105,6 +105,6 @@ int main(void)
 	}
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	printf("%s\n", *loaded ? "loaded" : "reason the kernel refused the filter");
+	printf("%s\n", *loaded ? "loaded" : "reason the kernel denied the filter");
 	return *loaded ? 0 : 1;
 }

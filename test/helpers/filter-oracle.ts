@@ -12,13 +12,13 @@ import { repositoryRoot } from './repository.js'
 /** What libseccomp made of a rendering. */
 export interface OracleReport {
   /** Why it was not built or the kernel did not take it; undefined: it was loaded. */
-  refused?: string
+  denied?: string
   /** Time that building it took. */
   ms: number
   instructions: number
   /** Calls asked of the filter. */
   asked: number
-  /** Let through by the filter and not by the rules, and the other way round: `ABI NAME ARGUMENTS`. */
+  /** Allowed by the filter and not by the rules, and the other way round: `ABI NAME ARGUMENTS`. */
   wider: string[]
   narrower: string[]
 }
@@ -90,7 +90,7 @@ export async function askFilter(program: string, seccomp: LinuxSeccomp): Promise
   const report = { ms: Number(ms), instructions: Number(instructions), asked: calls.length }
   if (child.exitCode !== 0 || got.at(-1) !== 'loaded') {
     const reason = child.signalCode === null ? (got.at(-1) ?? '') : 'took longer than 20 s'
-    return { ...report, refused: reason, wider: [], narrower: [] }
+    return { ...report, denied: reason, wider: [], narrower: [] }
   }
   const answers = answersOf(seccomp)
   const [wider, narrower]: [string[], string[]] = [[], []]

@@ -75,11 +75,11 @@ export async function hubWith(
         streams.push(response)
         return
       }
-      const { refusal } = (answer ?? { refusal: { code: 'NOT_FOUND', message: path } }) as {
-        refusal?: object
+      const { denial } = (answer ?? { denial: { code: 'NOT_FOUND', message: path } }) as {
+        denial?: object
       }
-      response.writeHead(refusal === undefined ? 200 : 400, { 'content-type': 'application/json' })
-      response.end(JSON.stringify(refusal ?? answer))
+      response.writeHead(denial === undefined ? 200 : 400, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(denial ?? answer))
     })()
   })
   server.listen(0, '127.0.0.1')

@@ -102,7 +102,7 @@ export function replicas() {
           )
         },
         leave: (node: string) => void away.add(node),
-        refused(node: string) {
+        denied(node: string) {
           const at = new Date(now).toISOString()
           const denial = {
             ...{ node, instance: `${node}/1`, container: 'c', containerName: 'app', comm: 'app' },

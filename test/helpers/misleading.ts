@@ -18,7 +18,7 @@ const allow = (name: string, ...args: SeccompArg[]): SeccompSyscall => ({
   ...(args.length === 0 ? {} : { args })
 })
 
-const refusing = (...syscalls: SeccompSyscall[]): LinuxSeccomp => ({
+const denying = (...syscalls: SeccompSyscall[]): LinuxSeccomp => ({
   defaultAction: 'SCMP_ACT_ERRNO',
   syscalls
 })
@@ -37,11 +37,11 @@ const namespaceFlags = 2114060288
 export const testSeccompProfile = {
   arg,
   allow,
-  refusing,
+  denying,
   profileOf,
   cloneNewUser: 0x10000000n,
   /** As all of its conditions say, within RuntimeDefault; as runtimes join them, clone with any flags. */
-  attack: refusing(
+  attack: denying(
     allow('clone', arg(0, 'SCMP_CMP_MASKED_EQ', namespaceFlags, 0), arg(0, 'SCMP_CMP_GE', 0))
   )
 }

@@ -48,19 +48,19 @@ const some: fc.Arbitrary<SeccompSyscall> = fc.record({
   action: fc.constant('SCMP_ACT_ALLOW' as const),
   args: conditions
 })
-const refuse: fc.Arbitrary<SeccompSyscall> = fc.record({
+const deny: fc.Arbitrary<SeccompSyscall> = fc.record({
   names: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
   action: fc.constantFrom('SCMP_ACT_ERRNO' as const, 'SCMP_ACT_KILL_PROCESS' as const),
   errnoRet: fc.constantFrom(1, 13, 97)
 })
 
-/** A profile that people might have written: names, arguments, refusals, a default. */
+/** A profile that people might have written: names, arguments, denials, a default. */
 export const randomProfile: fc.Arbitrary<SeccompProfile> = fc
   .record({
     rules: fc.tuple(
       fc.array(allow, { maxLength: 3 }),
       fc.array(some, { maxLength: 4 }),
-      fc.array(refuse, { maxLength: 2 })
+      fc.array(deny, { maxLength: 2 })
     ),
     defaultAction: fc.constantFrom(
       'SCMP_ACT_ERRNO' as const,
@@ -76,7 +76,7 @@ export const randomProfile: fc.Arbitrary<SeccompProfile> = fc
   }))
 
 /** Emergency rules: whole names and conditions. */
-export const randomRefusals: fc.Arbitrary<SeccompSyscall[]> = fc.array(
+export const randomDenials: fc.Arbitrary<SeccompSyscall[]> = fc.array(
   fc.oneof(
     fc.record({ names, action: fc.constant('SCMP_ACT_ERRNO' as const) }),
     fc.record({
@@ -119,7 +119,7 @@ export function overlayOf(syscalls: SeccompSyscall[]): Resolve {
     namespace === 'secco-system' && name === 'emergency' ? emergency : undefined
 }
 
-/** A rendering, or undefined for a refusal that runtimes cannot express. */
+/** A rendering, or undefined for a denial that runtimes cannot express. */
 export function tryRender(
   profile: SeccompProfile,
   mode: 'audit' | 'enforce',

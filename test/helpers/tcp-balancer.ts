@@ -13,17 +13,17 @@ export interface TcpBalancer {
   /** Ports of loopback that are ready. */
   setTargets(ports: readonly number[]): void
   /** New connections that found nobody. */
-  refused(): number
+  denied(): number
   close(): Promise<void>
 }
 
-type Told = { listening: number } | { refused: number }
+type Told = { listening: number } | { denied: number }
 
 /** The thread. Its parent ends it. */
 async function serve(parent: NonNullable<typeof parentPort>): Promise<void> {
   let targets: readonly number[] = []
   let turn = 0
-  let refused = 0
+  let denied = 0
   const tell = (told: Told): void => parent.postMessage(told)
   parent.on('message', (ports: readonly number[]) => {
     targets = ports
@@ -32,7 +32,7 @@ async function serve(parent: NonNullable<typeof parentPort>): Promise<void> {
     const port = targets[turn++ % Math.max(1, targets.length)]
     inner.on('error', () => undefined)
     const nobody = (): void => {
-      tell({ refused: (refused += 1) })
+      tell({ denied: (denied += 1) })
       // Not resetAndDestroy(): where data is on its way that leaves the socket open for ever.
       inner.destroy()
     }
@@ -61,18 +61,18 @@ if (!isMainThread && parentPort !== null) await serve(parentPort)
 
 export async function startTcpBalancer(): Promise<TcpBalancer> {
   const worker = new Worker(fileURLToPath(import.meta.url))
-  let refused = 0
+  let denied = 0
   const port = await new Promise<number>((resolve, reject) => {
     worker.once('error', reject)
     worker.on('message', (told: Told) => {
       if ('listening' in told) resolve(told.listening)
-      else refused = told.refused
+      else denied = told.denied
     })
   })
   return {
     port,
     setTargets: (ports) => worker.postMessage(ports),
-    refused: () => refused,
+    denied: () => denied,
     close: async () => {
       await worker.terminate()
     }

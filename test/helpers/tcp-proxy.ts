@@ -8,17 +8,17 @@ export interface TcpProxy {
   reset(): void
   /** Open connections carry nothing any more, and nobody is told; new ones work. */
   freeze(): void
-  /** New connections are refused as long as this is true. */
-  refuse(value: boolean): void
+  /** New connections are denied as long as this is true. */
+  deny(value: boolean): void
   close(): Promise<void>
 }
 
 /** Relays to `port` of loopback. */
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>()
-  let refused = false
+  let denied = false
   const server = createServer((inner) => {
-    if (refused) {
+    if (denied) {
       inner.resetAndDestroy()
       return
     }
@@ -46,8 +46,8 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     freeze: () => {
       for (const pair of pairs) for (const socket of pair) socket.unpipe().pause()
     },
-    refuse: (value) => {
-      refused = value
+    deny: (value) => {
+      denied = value
     },
     close: async () => {
       for (const pair of [...pairs]) for (const socket of pair) socket.destroy()

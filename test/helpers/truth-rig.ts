@@ -23,7 +23,7 @@ const own =
     ' '
   )
 
-/** Asks again and again: what is refused once before anybody looks is counted, but nobody knows by whom. */
+/** Asks again and again: what is denied once before anybody looks is counted, but nobody knows by whom. */
 const again = `
 #include <string.h>
 #include <sys/syscall.h>

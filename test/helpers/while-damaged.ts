@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** More often than a satellite mends what it finds. */
+/** More often than a satellite repairs what it finds. */
 const againMs = 200
 
 /** Whoever reads it reads the old text or the new one, whole. */
@@ -12,7 +12,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /**
  * Damages a file of a node again and again while somebody waits for that to be seen: a satellite verifies its
- * files once a minute and mends them, and nobody knows when. No damage is done any more once this has ended.
+ * files once a minute and repairs them, and nobody knows when. No damage is done any more once this has ended.
  * @throws what the first damage, or `ask`, does
  */
 export async function whileDamaged<T>(

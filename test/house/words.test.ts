@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { modes } from '../../src/api/seccomp-rule.js'
 import { driftKinds, states } from '../../src/confinement/state.js'
@@ -25,7 +27,8 @@ for (const [heading, words] of [
 
 /** Words of the last table, as a pattern for each. */
 const avoided = termsBelow('Words that Secco does not use').flatMap((row) => row.split(', '))
-const patternOf = (word: string) => new RegExp(`\\b${word.replace('let', '(let|lets)')}\\b`, 'i')
+const patternOf = (word: string) =>
+  new RegExp(`\\b${word.replace('let', '(let|lets)')}(s|ing)?\\b`, 'i')
 
 /** Names of metrics and reasons are an interface; they keep what they are called. */
 const withoutCode = (text: string) => text.replace(/```[^]*?```/g, '').replace(/`[^`]*`/g, '')
@@ -52,5 +55,33 @@ test('documents use the words of docs/concepts.md', (t) => {
     'a.md:1: refused',
     'a.md:2: let through'
   ])
+  t.end()
+})
+
+/** What a system prints or a test writes to be rejected. */
+const quoted = /connection refused|ECONN\(REFUSED|echo refuse|\/refused\[/i
+
+const sourcePaths = execFileSync(
+  'git',
+  ['ls-files', '*.ts', '*.tsx', '*.c', '*.cc', '*.h', '*.proto', 'bin'],
+  {
+    encoding: 'utf8'
+  }
+)
+  .split('\n')
+  .filter((path) => path !== '' && path !== 'test/house/words.test.ts')
+
+test('sources, their messages and the names of tests use them too', (t) => {
+  t.ok(sourcePaths.length > 500, 'the sources are found')
+  const found = sourcePaths.flatMap((path) =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .flatMap((line, index) =>
+        avoided
+          .filter((word) => patternOf(word).test(line) && !quoted.test(line))
+          .map((word) => `${path}:${String(index + 1)}: ${word}`)
+      )
+  )
+  t.same(found, [])
   t.end()
 })

@@ -69,7 +69,7 @@ async function selfTest(recorder: Recorder): Promise<string> {
   return `${result.counted} of ${result.expected}`
 }
 
-/** A socket that is refused for its family, and one that is not. */
+/** A socket that is denied for its family, and one that is not. */
 async function byArguments(recorder: Recorder): Promise<string> {
   const command = [calls, 'meet-values', '0']
   const launched = await launchCommand(command, { filter: true, stdio: 'pipe' })

@@ -38,7 +38,7 @@ static void handler(int signal)
 	(void)signal;
 }
 
-static int refuse(unsigned nr, unsigned action)
+static int reject(unsigned nr, unsigned action)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -50,9 +50,9 @@ static int refuse(unsigned nr, unsigned action)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-static int refuse_getsid(unsigned action)
+static int reject_getsid(unsigned action)
 {
-	return refuse(SYS_getsid, action);
+	return reject(SYS_getsid, action);
 }
 
 static long compat_with(long nr, long first, long second, long third)
@@ -140,7 +140,7 @@ static void call_with_values(void)
 	}
 	compat_with(359, AF_UNIX, SOCK_STREAM, 0);
 	compat_with(221, -1, F_GETFD, 0);
-	refuse(SYS_socket, SECCOMP_RET_ERRNO | 1);
+	reject(SYS_socket, SECCOMP_RET_ERRNO | 1);
 	socket(AF_NETLINK, SOCK_RAW, 5);
 }
 
@@ -155,7 +155,7 @@ static void go_home(void)
 	if (sched_setaffinity(0, sizeof(here), &here) || unshare(CLONE_NEWNS) ||
 	    stat("/proc/self/ns/mnt", &own))
 		_exit(3);
-	refuse_getsid(SECCOMP_RET_ALLOW);
+	reject_getsid(SECCOMP_RET_ALLOW);
 	dprintf(1, "%lu\n", (unsigned long)own.st_ino);
 	call_priority(NULL);
 	if (setns(home, CLONE_NEWNS))
@@ -190,7 +190,7 @@ int main(int count, char **args)
 			call_priority(NULL);
 	} else if (strcmp(mode, "stack") == 0) {
 		for (long i = 0; i < number; i++)
-			refuse_getsid(SECCOMP_RET_ALLOW);
+			reject_getsid(SECCOMP_RET_ALLOW);
 		if (fork() == 0) {
 			call_priority(NULL);
 			_exit(0);
@@ -206,10 +206,10 @@ int main(int count, char **args)
 		meet();
 		call_with_values();
 	} else if (strcmp(mode, "meet") == 0) {
-		/* refuses getsid as args[4] says and asks for it in `threads` threads, `number` times each */
+		/* rejects getsid as args[4] says and asks for it in `threads` threads, `number` times each */
 		signal(SIGSYS, handler);
 		meet();
-		refuse_getsid(strcmp(args[4], "errno") == 0  ? SECCOMP_RET_ERRNO | 13
+		reject_getsid(strcmp(args[4], "errno") == 0  ? SECCOMP_RET_ERRNO | 13
 			      : strcmp(args[4], "trap") == 0 ? SECCOMP_RET_TRAP
 			      : strcmp(args[4], "log") == 0  ? SECCOMP_RET_LOG
 			      : strcmp(args[4], "kill") == 0 ? SECCOMP_RET_KILL_PROCESS
@@ -232,24 +232,24 @@ int main(int count, char **args)
 			waitpid(child, NULL, 0);
 		}
 	} else if (strcmp(mode, "errno") == 0) {
-		refuse_getsid(SECCOMP_RET_ERRNO | 13);
+		reject_getsid(SECCOMP_RET_ERRNO | 13);
 		for (long i = 0; i < number; i++)
 			syscall(SYS_getsid, 0);
 	} else if (strcmp(mode, "log") == 0) {
-		refuse_getsid(SECCOMP_RET_LOG);
+		reject_getsid(SECCOMP_RET_LOG);
 		for (long i = 0; i < number; i++)
 			syscall(SYS_getsid, 0);
 	} else if (strcmp(mode, "trap") == 0) {
 		signal(SIGSYS, handler);
-		refuse_getsid(SECCOMP_RET_TRAP);
+		reject_getsid(SECCOMP_RET_TRAP);
 		for (long i = 0; i < number; i++)
 			syscall(SYS_getsid, 0);
 	} else if (strcmp(mode, "kill") == 0) {
-		refuse_getsid(SECCOMP_RET_KILL_PROCESS);
+		reject_getsid(SECCOMP_RET_KILL_PROCESS);
 		call_getsid(NULL);
 	} else if (strcmp(mode, "kill-thread") == 0) {
 		pthread_t other;
-		refuse_getsid(SECCOMP_RET_KILL_THREAD);
+		reject_getsid(SECCOMP_RET_KILL_THREAD);
 		pthread_create(&other, NULL, call_getsid, NULL);
 		pthread_join(other, NULL);
 	} else if (strcmp(mode, "prctl") == 0) {
@@ -274,7 +274,7 @@ int main(int count, char **args)
 		return 1;
 	} else if (strcmp(mode, "pod") ==
 		   0) { /* under a filter that lets nobody make a namespace */
-		refuse(SYS_unshare, SECCOMP_RET_ERRNO | 1);
+		reject(SYS_unshare, SECCOMP_RET_ERRNO | 1);
 		execvp(args[2], args + 2);
 		return 1;
 	} else if (strcmp(mode, "exec") == 0) {

@@ -41,7 +41,7 @@ test('what a capability means is said either way', (t) => {
   t.end()
 })
 
-test('every refusal says what to do next', (t) => {
+test('every rejection says what to do next', (t) => {
   const errno = (code: number) => Object.assign(new Error('x'), { errno: code })
   const table: [number, RegExp][] = [
     [1, /CAP_BPF/],

@@ -168,7 +168,7 @@ test('details', { skip }, async (t) => {
         .filter((one: ArgumentValue) => one.abi === abi && one.index === index)
         .map((one) => Number(one.value))
     t.same(found?.many, [])
-    // The socket that a filter refused (16, 3, 5) is not in it.
+    // The socket that a filter rejected (16, 3, 5) is not in it.
     t.same(
       [0, 1, 2].map((index) => of('socket', index)),
       [[1], [2], [0]]
@@ -220,7 +220,7 @@ test('details', { skip }, async (t) => {
   })
 
   const none = { native: [], compat: [], x32: [] }
-  const refused = { ...none, native: [nr.getsid, 100_000, -1] }
+  const rejected = { ...none, native: [nr.getsid, 100_000, -1] }
   // action, threads (0: the main thread), calls of each → what is noted
   const table: [string, number, number, object][] = [
     ['errno', 0, 1, { count: 1, result: -13, succeeded: 0 }],
@@ -236,8 +236,8 @@ test('details', { skip }, async (t) => {
       const command = [calls, 'meet', String(times), String(threads), action]
       const launched = await meetProgram(command)
       const slot = slotOf(recorder, launched.pid)
-      t.ok(recorder.watchDenials(slot.index, slot.generation, refused))
-      t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, refused))
+      t.ok(recorder.watchDenials(slot.index, slot.generation, rejected))
+      t.notOk(recorder.watchDenials(slot.index, slot.generation + 1, rejected))
       let told = 0
       recorder.notifyDenials(5, () => (told += 1))
       await launched.go()

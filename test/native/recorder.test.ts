@@ -424,12 +424,12 @@ test('launcher', { skip }, async (t) => {
   t.equal((await run(['sh', '-c', 'exit 7'])).code, 7)
   t.equal((await run(['sh', '-c', 'kill -9 $$'])).signal, 'SIGKILL')
   t.equal((await run(['/etc'])).code, 126)
-  const refused = (command: string[], options: LaunchOptions): Promise<unknown> =>
+  const rejected = (command: string[], options: LaunchOptions): Promise<unknown> =>
     launchCommand(command, { stdio: 'ignore', ...options }).catch(
       (error: unknown) => (error as { exitCode?: unknown }).exitCode
     )
-  t.equal(await refused(['no-such-command'], {}), 127)
-  t.equal(await refused(['true'], { cgroup: '/proc/x' }), 125)
+  t.equal(await rejected(['no-such-command'], {}), 127)
+  t.equal(await rejected(['true'], { cgroup: '/proc/x' }), 125)
 })
 
 test('trial load', { skip }, async (t) => {

@@ -25,8 +25,8 @@ export async function everything(): Promise<{
 }> {
   const folder = await mkdtemp(join(tmpdir(), 'secco-denials-'))
   const rootfs = await makeRootfs()
-  const source = join(packageRoot(), 'test', 'satellite', 'refused.c')
-  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'refused'), source])
+  const source = join(packageRoot(), 'test', 'satellite', 'denied.c')
+  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'denied'), source])
   const root = join(folder, 'runc')
   const rig = await createRig()
   const hub = await rig.hub({ timing: { coalesceMs: 150, perSecond: 100, burst: 2000 } })
@@ -45,7 +45,7 @@ export async function everything(): Promise<{
     ...{ hub, satellite, offered, seen: rig.log.seen, store: rig.store, root },
     runc: (...args) => run('runc', ['--root', root, ...args]),
     bundle: async (args, seccomp) => {
-      const made = await makeBundle(rootfs, { args: ['/refused', ...args], seccomp })
+      const made = await makeBundle(rootfs, { args: ['/denied', ...args], seccomp })
       bundles.push(made)
       return made
     },

@@ -82,7 +82,7 @@ test('calls denied for their arguments, up to the hub', { skip }, async (t) => {
       () => of(id).find((one) => one.syscall === 'socket' && one.count === count),
       patience
     )
-    t.match(found, { ...expected, abi: 'x86_64', comm: 'refused', expected: false }, why)
+    t.match(found, { ...expected, abi: 'x86_64', comm: 'denied', expected: false }, why)
     t.ok(found.pid > 0)
     const { denied } = await ended(id)
     t.match(

@@ -1,4 +1,4 @@
-/* A container's program that makes known numbers of refused and of allowed calls. */
+/* A container's program that makes known numbers of denied and of allowed calls. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static void tell(int number)
 	told = number;
 }
 
-static void refused(long calls)
+static void denied(long calls)
 {
 	for (long at = 0; at < calls; at++)
 		syscall(SYS_getpriority, 0, 0);
@@ -28,7 +28,7 @@ static void in_children(long children)
 	for (long at = 0; at < children; at++) {
 		pid_t child = fork();
 		if (child == 0) {
-			refused(1);
+			denied(1);
 			_exit(0);
 		}
 		waitpid(child, NULL, 0);
@@ -60,8 +60,8 @@ int main(int count, char **args)
 	signal(SIGUSR1, tell);
 	for (int at = 1; at + 1 < count; at += 2) {
 		long number = atol(args[at + 1]);
-		if (!strcmp(args[at], "refused"))
-			refused(number);
+		if (!strcmp(args[at], "denied"))
+			denied(number);
 		if (!strcmp(args[at], "children"))
 			in_children(number);
 		if (!strcmp(args[at], "allowed"))
@@ -73,7 +73,7 @@ int main(int count, char **args)
 		if (!strcmp(args[at], "personality"))
 			for (long call = 0; call < number; call++)
 				syscall(SYS_personality, 0x20);
-		/* so many of one family; AF_PACKET is refused by the kernel itself where CAP_NET_RAW is not held */
+		/* so many of one family; AF_PACKET is denied by the kernel itself where CAP_NET_RAW is not held */
 		if (!strcmp(args[at], "alg") || !strcmp(args[at], "unix") ||
 		    !strcmp(args[at], "packet"))
 			open_sockets(*args[at] == 'a'	? AF_ALG
@@ -95,7 +95,7 @@ int main(int count, char **args)
 		if (!strcmp(args[at], "exec")) {
 			while (wait(NULL) > 0)
 				;
-			execv("/refused", args + at + 1);
+			execv("/denied", args + at + 1);
 		}
 		if (!strcmp(args[at], "signal")) {
 			while (!told)

@@ -73,7 +73,7 @@ test('installing a revision', async (t) => {
   const other = Buffer.from('{"defaultAction":"SCMP_ACT_ALLOW"}')
   const text = (json: string) =>
     revision(small, { json: Buffer.from(json), digest: digestOf(json) })
-  const refused: [string, Revision, string][] = [
+  const rejected: [string, Revision, string][] = [
     ['namespace ..', revision(small, { namespace: '..' }), 'INVALID_NAME'],
     ['namespace with /', revision(small, { namespace: 'a/b' }), 'INVALID_NAME'],
     ['profile ..', revision(small, { profile: '..' }), 'INVALID_NAME'],
@@ -90,10 +90,10 @@ test('installing a revision', async (t) => {
     ],
     ['wrong action', text('{"defaultAction":"SCMP_ACT_NOTIFY"}'), 'INVALID_DOCUMENT']
   ]
-  for (const [name, wrong, code] of refused) {
+  for (const [name, wrong, code] of rejected) {
     t.match(await installRevision(root, wrong), { ready: false, code, message: /./ }, name)
   }
-  const trial = () => Promise.resolve({ ok: false as const, reason: 'refused by the kernel' })
+  const trial = () => Promise.resolve({ ok: false as const, reason: 'rejected by the kernel' })
   const fresh = revision({ ...small, defaultErrnoRet: 2 })
   t.match(await installRevision(root, fresh, { trial }), {
     ready: false,
@@ -303,10 +303,10 @@ test('real containers of runc', { skip }, async (t) => {
   })
   t.ok(listed.some(({ container }) => container === early))
   const unknown = client.startTrace({ container: 'nobody', durationSeconds: 0, wait: false })
-  const [refusal] = (await once(unknown.resume(), 'error').catch((error: unknown) => [error])) as [
-    unknown
-  ]
-  t.match(refusal, { code: 5, details: /CONTAINER_NOT_FOUND/ })
+  const [rejection] = (await once(unknown.resume(), 'error').catch((error: unknown) => [
+    error
+  ])) as [unknown]
+  t.match(rejection, { code: 5, details: /CONTAINER_NOT_FOUND/ })
 
   // Two at once, each of some milliseconds: named, complete, not mixed; ended before a scan.
   const [a, b] = [id('a'), id('b')]

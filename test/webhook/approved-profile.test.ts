@@ -74,8 +74,8 @@ test('on one machine, a profile that carries an approval is changed in every way
       ['profile', 'call', 'shop/web', '--allow', 'vhangup', ...why],
       ['profile', 'extend', 'shop/web', '--add', 'secco-system/musl']
     ]) {
-      const refused = await ground.secco(...args)
-      t.match(refused, { code: 1, stderr: /\(APPROVAL_INVALID\)/ }, args.join(' '))
+      const rejected = await ground.secco(...args)
+      t.match(rejected, { code: 1, stderr: /\(APPROVAL_INVALID\)/ }, args.join(' '))
     }
     const approve = ['profile', 'approve', 'shop/web', ...why]
     t.match((await ground.secco(...approve, '--dry-run')).stderr, /is not what olga approved/)

@@ -50,7 +50,7 @@ export function admissionMetrics(registry: Registry, ruleCount: () => number): A
     registers
   })
   const rejected = new Counter({
-    name: 'secco_admission_refused_total',
+    name: 'secco_admission_rejected_total',
     help: 'Requests that got a 4xx or 5xx, by error code.',
     labelNames: ['code'] as const,
     registers

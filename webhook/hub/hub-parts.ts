@@ -116,7 +116,7 @@ export class HubParts {
   }
 
   #createPodCheck(): PodCheck | undefined {
-    const { pods, plainContainers = 'refuse' } = this.#options
+    const { pods, plainContainers = 'reject' } = this.#options
     if (pods === undefined) return undefined
     return createPodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
   }

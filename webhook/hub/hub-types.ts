@@ -35,7 +35,7 @@ export interface HubOptions {
    * believes its satellites.
    */
   pods?: PlacedPods
-  /** With `pods`: the option for containers outside pods; default `refuse`. */
+  /** With `pods`: the option for containers outside pods; default `reject`. */
   plainContainers?: PlainContainers
   limits?: Partial<HubLimits>
   /** In a cluster: the user name of the hub, in approvals by policy; and edits without Secco are recorded. */

@@ -55,16 +55,16 @@ export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]
 /** Registers the hub's rejections: one series per reason from the start, so that the first rejection shows as a rise. */
 export function rejectionMetrics(
   registry: Registry,
-  refused: () => Readonly<Record<RejectionReason, number>>
+  rejected: () => Readonly<Record<RejectionReason, number>>
 ): void {
   new Counter({
-    name: 'secco_hub_refused_total',
+    name: 'secco_hub_rejected_total',
     help: 'Connections, observations and statuses of satellites that were rejected, by reason.',
     labelNames: ['reason'] as const,
     registers: [registry],
     collect() {
       this.reset()
-      for (const [reason, count] of Object.entries(refused())) this.inc({ reason }, count)
+      for (const [reason, count] of Object.entries(rejected())) this.inc({ reason }, count)
     }
   })
 }

@@ -1,16 +1,16 @@
 import { byPlace } from '../../../webhook/confinement/containers/container-routes.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
 import type { Explained } from '../../../webhook/confinement/explain.js'
-import type { RefusedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
+import type { DeniedContainer, WhyEperm } from '../../../webhook/confinement/denials/why-eperm.js'
 import type { NodeView } from '../../../webhook/views/view.js'
 import { countedBy, mergeDenials } from './denials.js'
 import { latestKnownSince } from '../../lib/known-since.js'
 import { less, once } from './once.js'
 
-const refusedOf = ({ denials, expected }: RefusedContainer): number => denials + expected
+const deniedOf = ({ denials, expected }: DeniedContainer): number => denials + expected
 
-function knowsMore(view: RefusedContainer, than: RefusedContainer): boolean {
-  const order = refusedOf(view) - refusedOf(than) || view.syscalls - than.syscalls
+function knowsMore(view: DeniedContainer, than: DeniedContainer): boolean {
+  const order = deniedOf(view) - deniedOf(than) || view.syscalls - than.syscalls
   return order === 0 ? view.since > than.since : order > 0
 }
 
@@ -19,7 +19,7 @@ export function mergeContainers(lists: readonly (readonly ContainerView[])[]): C
   return once(lists, ({ key }) => key, knowsMore).sort(byPlace)
 }
 
-function mergeAbout<Item extends { container: RefusedContainer }>(
+function mergeAbout<Item extends { container: DeniedContainer }>(
   lists: readonly (readonly Item[])[]
 ): Item[] {
   const items = once(

@@ -33,8 +33,8 @@ export const alerts: readonly Alert[] = [
       'The API server stops waiting after 2 s and creates the pod unpatched. Give the webhook CPU, or add replicas.'
   },
   {
-    alert: 'SeccoAdmissionRefusing',
-    expr: 'sum by (code) (increase(secco_admission_refused_total[10m])) > 0',
+    alert: 'SeccoAdmissionRejecting',
+    expr: 'sum by (code) (increase(secco_admission_rejected_total[10m])) > 0',
     for: '10m',
     severity: 'warning',
     summary: 'Requests to the webhook are rejected: {{ $labels.code }}',
@@ -119,7 +119,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'Observations of {{ $labels.instance }} have waited for half an hour',
     description:
-      'Look at secco_satellite_hub_connected (connection) and secco_hub_refused_total (rejections by the hub).'
+      'Look at secco_satellite_hub_connected (connection) and secco_hub_rejected_total (rejections by the hub).'
   },
   {
     alert: 'SeccoLosses',
@@ -131,8 +131,8 @@ export const alerts: readonly Alert[] = [
       "What is learned there is marked as incomplete. Run secco doctor --node in that satellite's pod."
   },
   {
-    alert: 'SeccoHubRefuses',
-    expr: 'sum by (reason) (increase(secco_hub_refused_total[15m])) > 0',
+    alert: 'SeccoHubRejects',
+    expr: 'sum by (reason) (increase(secco_hub_rejected_total[15m])) > 0',
     for: '15m',
     severity: 'warning',
     summary: 'The hub rejects satellites or their reports: {{ $labels.reason }}',

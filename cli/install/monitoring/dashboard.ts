@@ -95,7 +95,7 @@ export const panels: readonly Panel[] = [
         '{{instead}}: {{reason}}'
       ],
       ['sum(increase(secco_admission_loosening_total[5m]))', 'would have been less strict'],
-      ['sum by (code) (increase(secco_admission_refused_total[5m]))', 'request: {{code}}']
+      ['sum by (code) (increase(secco_admission_rejected_total[5m]))', 'request: {{code}}']
     ]
   },
   {
@@ -120,7 +120,7 @@ export const panels: readonly Panel[] = [
     kind: 'timeseries',
     unit: 'short',
     targets: [
-      ['sum by (reason) (increase(secco_hub_refused_total[5m]))', '{{reason}}'],
+      ['sum by (reason) (increase(secco_hub_rejected_total[5m]))', '{{reason}}'],
       ['sum by (resource) (increase(secco_watch_restarts_total[5m]))', 'watch: {{resource}}']
     ]
   }

@@ -23,7 +23,7 @@ constexpr int settled_s = 5;
 constexpr int sweep_s = 2;
 /* After an end the next ones are read together, this much later: they are not urgent. */
 constexpr int ends_interval_ms = 500;
-/* A wait for ends is armed anew after a rest: a descriptor that waits for no event at all would still wake up. */
+/* A wait for ends is armed again after a rest: a descriptor that waits for no event at all would still wake up. */
 constexpr uint32_t once = EPOLLIN | EPOLLONESHOT;
 constexpr uint32_t gone_events = IN_DELETE | IN_MOVED_FROM;
 constexpr int thread_priority = -10;

@@ -4,7 +4,7 @@ import type {
   AbiNames,
   Condition,
   Observation,
-  RefusedCalls,
+  DeniedCalls,
   SyscallCount
 } from '../../../src/api/gen/hub.js'
 import type { Logger } from '../../../src/lib/log.js'
@@ -116,7 +116,7 @@ export class SlotObserver {
   }
 
   /** The denials of a slot, cumulative. */
-  denialsOf({ slot, container, blocked }: ObservedSlot): RefusedCalls | undefined {
+  denialsOf({ slot, container, blocked }: ObservedSlot): DeniedCalls | undefined {
     const { recorder, prefix, machine, held } = this.#options
     const counts = recorder.read(slot.index, slot.generation)
     if (counts === undefined) return undefined

@@ -1,5 +1,5 @@
 import type { RecorderCounters } from '../../../native/types.js'
-import type { Condition, Observation, RefusedCalls } from '../../../src/api/gen/hub.js'
+import type { Condition, Observation, DeniedCalls } from '../../../src/api/gen/hub.js'
 import { timeOf } from '../../lib/monotonic.js'
 import { slotKey } from '../../lib/slot-key.js'
 import { timeSlices } from '../../lib/time-slices.js'
@@ -32,7 +32,7 @@ export interface SlotTrackerOptions extends SlotNamingOptions, Omit<SlotObserver
   /** False while the recorder may miss calls. */
   isExact: () => boolean
   onObservation: (observation: Observation) => void
-  onDenials?: (calls: readonly RefusedCalls[]) => void
+  onDenials?: (calls: readonly DeniedCalls[]) => void
   /** Resolves when what was given to onObservation survives this process. */
   durable: () => Promise<void>
 }

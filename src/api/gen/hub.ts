@@ -38,7 +38,7 @@ export interface SatelliteMessage {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "inventory"; value: Inventory }
     | { $case: "used"; value: UsedSets }
-    | { $case: "refused"; value: Refused }
+    | { $case: "denials"; value: Denials }
     | { $case: "observations"; value: Observations }
     | { $case: "credentials"; value: Credentials }
     | undefined;
@@ -53,7 +53,7 @@ export interface HubMessage {
     /** The complete list of revisions this node should hold; sent after Welcome and on change. */
     { $case: "desired"; value: DesiredRevisions }
     | { $case: "heartbeat"; value: Heartbeat }
-    | { $case: "observationRefused"; value: ObservationRefused }
+    | { $case: "observationRejected"; value: ObservationRejected }
     | { $case: "observationAcks"; value: ObservationAcks }
     | undefined;
 }
@@ -90,7 +90,7 @@ export interface Welcome {
   version: string;
   /**
    * The hub may hold an observation for so long before it is durable and acked; sending it again
-   * sooner helps nobody. A new stream begins anew in any case. 0: the satellite's own time.
+   * sooner helps nobody. A new stream starts from zero in any case. 0: the satellite's own time.
    */
   resendMs: number;
   /** So many observations may come in one message; 0: each in its own. */
@@ -281,7 +281,7 @@ export interface SyscallCount {
 
 export interface DenialDetail {
   abi: string;
-  /** what the caller got; 0 when it was a signal or let through */
+  /** what the caller got; 0 when it was a signal or allowed */
   errno: number;
   /** SIGSYS */
   signal: string;
@@ -293,7 +293,7 @@ export interface DenialDetail {
   at: string;
   /** RuntimeDefault answers so on purpose (clone3 is ENOSYS) */
   expected: boolean;
-  /** times it succeeded although refused: the profile is not the one that is enforced */
+  /** times it succeeded although denied: the profile is not the one that is enforced */
   succeeded: number;
   /** of the newest call, where the audit log tells */
   arguments: string;
@@ -310,7 +310,7 @@ export interface ObservationAcks {
 }
 
 /** The hub will not store this observation: the satellite drops it, or keeps it back for a while. */
-export interface ObservationRefused {
+export interface ObservationRejected {
   id: string;
   /** up to here */
   sequence: number;
@@ -337,11 +337,11 @@ export interface Revision {
 
 /** What a node needs to know of where a revision comes from, before it lets it weaken anything. */
 export interface RevisionOrigin {
-  /** Of the approved spec: a node that has seen a later one refuses an older one's revision. */
+  /** Of the approved spec: a node that has seen a later one rejects an older one's revision. */
   generation: number;
-  /** When the profile was made (RFC 3339): one that was deleted and made anew begins anew. */
+  /** When the profile was made (RFC 3339): one that was deleted and created again starts from zero. */
   createdAt: string;
-  /** Names that a person approved beyond RuntimeDefault; whatever lets through more is refused. */
+  /** Names that a person approved beyond RuntimeDefault; a revision that allows more is rejected. */
   beyond: string[];
   /** Who approved that, when (RFC 3339) and why; empty where nothing is beyond. */
   approvedBy: string;
@@ -422,7 +422,7 @@ export interface RunningContainer {
   difference: string;
   /** filters beside the declared one */
   others: number;
-  /** names of the native ABI that the strictest known filter lets through; 0 not known */
+  /** names of the native ABI that the strictest known filter allows; 0 not known */
   allowed: number;
 }
 
@@ -450,12 +450,12 @@ export interface UsedAbi {
   counts: number[];
 }
 
-/** Refused calls as soon as they are seen, cumulative like those of observations, which carry them too. */
-export interface Refused {
-  containers: RefusedCalls[];
+/** Denied calls as soon as they are seen, cumulative like those of observations, which carry them too. */
+export interface Denials {
+  containers: DeniedCalls[];
 }
 
-export interface RefusedCalls {
+export interface DeniedCalls {
   /** id of its observation */
   instance: string;
   container: ContainerRef | undefined;
@@ -491,8 +491,8 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
       case "used":
         UsedSets.encode(message.body.value, writer.uint32(58).fork()).join();
         break;
-      case "refused":
-        Refused.encode(message.body.value, writer.uint32(66).fork()).join();
+      case "denials":
+        Denials.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
       case "observations":
         Observations.encode(message.body.value, writer.uint32(74).fork()).join();
@@ -578,7 +578,7 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
               break;
             }
 
-            message.body = { $case: "refused", value: Refused.decode(reader, reader.uint32()) };
+            message.body = { $case: "denials", value: Denials.decode(reader, reader.uint32()) };
             continue;
           }
           case 9: {
@@ -657,9 +657,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
-      case "refused": {
+      case "denials": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
-          message.body = { $case: "refused", value: Refused.fromPartial(object.body.value) };
+          message.body = { $case: "denials", value: Denials.fromPartial(object.body.value) };
         }
         break;
       }
@@ -702,8 +702,8 @@ export const HubMessage: MessageFns<HubMessage> = {
       case "heartbeat":
         Heartbeat.encode(message.body.value, writer.uint32(42).fork()).join();
         break;
-      case "observationRefused":
-        ObservationRefused.encode(message.body.value, writer.uint32(82).fork()).join();
+      case "observationRejected":
+        ObservationRejected.encode(message.body.value, writer.uint32(82).fork()).join();
         break;
       case "observationAcks":
         ObservationAcks.encode(message.body.value, writer.uint32(90).fork()).join();
@@ -770,7 +770,7 @@ export const HubMessage: MessageFns<HubMessage> = {
               break;
             }
 
-            message.body = { $case: "observationRefused", value: ObservationRefused.decode(reader, reader.uint32()) };
+            message.body = { $case: "observationRejected", value: ObservationRejected.decode(reader, reader.uint32()) };
             continue;
           }
           case 11: {
@@ -829,9 +829,9 @@ export const HubMessage: MessageFns<HubMessage> = {
         }
         break;
       }
-      case "observationRefused": {
+      case "observationRejected": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
-          message.body = { $case: "observationRefused", value: ObservationRefused.fromPartial(object.body.value) };
+          message.body = { $case: "observationRejected", value: ObservationRejected.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2945,12 +2945,12 @@ export const ObservationAcks: MessageFns<ObservationAcks> = {
   },
 };
 
-function createBaseObservationRefused(): ObservationRefused {
+function createBaseObservationRejected(): ObservationRejected {
   return { id: "", sequence: 0, reason: "", message: "", retryAfterSeconds: 0 };
 }
 
-export const ObservationRefused: MessageFns<ObservationRefused> = {
-  encode(message: ObservationRefused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const ObservationRejected: MessageFns<ObservationRejected> = {
+  encode(message: ObservationRejected, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
     }
@@ -2969,7 +2969,7 @@ export const ObservationRefused: MessageFns<ObservationRefused> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ObservationRefused {
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationRejected {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2978,7 +2978,7 @@ export const ObservationRefused: MessageFns<ObservationRefused> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseObservationRefused();
+      const message = createBaseObservationRejected();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3034,11 +3034,11 @@ export const ObservationRefused: MessageFns<ObservationRefused> = {
     }
   },
 
-  create(base?: DeepPartial<ObservationRefused>): ObservationRefused {
-    return ObservationRefused.fromPartial(base ?? {});
+  create(base?: DeepPartial<ObservationRejected>): ObservationRejected {
+    return ObservationRejected.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<ObservationRefused>): ObservationRefused {
-    const message = createBaseObservationRefused();
+  fromPartial(object: DeepPartial<ObservationRejected>): ObservationRejected {
+    const message = createBaseObservationRejected();
     message.id = object.id ?? "";
     message.sequence = object.sequence ?? 0;
     message.reason = object.reason ?? "";
@@ -4164,19 +4164,19 @@ export const UsedAbi: MessageFns<UsedAbi> = {
   },
 };
 
-function createBaseRefused(): Refused {
+function createBaseDenials(): Denials {
   return { containers: [] };
 }
 
-export const Refused: MessageFns<Refused> = {
-  encode(message: Refused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const Denials: MessageFns<Denials> = {
+  encode(message: Denials, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.containers) {
-      RefusedCalls.encode(v!, writer.uint32(10).fork()).join();
+      DeniedCalls.encode(v!, writer.uint32(10).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Refused {
+  decode(input: BinaryReader | Uint8Array, length?: number): Denials {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -4185,7 +4185,7 @@ export const Refused: MessageFns<Refused> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRefused();
+      const message = createBaseDenials();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4194,7 +4194,7 @@ export const Refused: MessageFns<Refused> = {
               break;
             }
 
-            message.containers.push(RefusedCalls.decode(reader, reader.uint32()));
+            message.containers.push(DeniedCalls.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -4209,22 +4209,22 @@ export const Refused: MessageFns<Refused> = {
     }
   },
 
-  create(base?: DeepPartial<Refused>): Refused {
-    return Refused.fromPartial(base ?? {});
+  create(base?: DeepPartial<Denials>): Denials {
+    return Denials.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Refused>): Refused {
-    const message = createBaseRefused();
-    message.containers = object.containers?.map((e) => RefusedCalls.fromPartial(e)) || [];
+  fromPartial(object: DeepPartial<Denials>): Denials {
+    const message = createBaseDenials();
+    message.containers = object.containers?.map((e) => DeniedCalls.fromPartial(e)) || [];
     return message;
   },
 };
 
-function createBaseRefusedCalls(): RefusedCalls {
+function createBaseDeniedCalls(): DeniedCalls {
   return { instance: "", container: undefined, revision: "", denied: [] };
 }
 
-export const RefusedCalls: MessageFns<RefusedCalls> = {
-  encode(message: RefusedCalls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const DeniedCalls: MessageFns<DeniedCalls> = {
+  encode(message: DeniedCalls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.instance !== "") {
       writer.uint32(10).string(message.instance);
     }
@@ -4240,7 +4240,7 @@ export const RefusedCalls: MessageFns<RefusedCalls> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): RefusedCalls {
+  decode(input: BinaryReader | Uint8Array, length?: number): DeniedCalls {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -4249,7 +4249,7 @@ export const RefusedCalls: MessageFns<RefusedCalls> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRefusedCalls();
+      const message = createBaseDeniedCalls();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4297,11 +4297,11 @@ export const RefusedCalls: MessageFns<RefusedCalls> = {
     }
   },
 
-  create(base?: DeepPartial<RefusedCalls>): RefusedCalls {
-    return RefusedCalls.fromPartial(base ?? {});
+  create(base?: DeepPartial<DeniedCalls>): DeniedCalls {
+    return DeniedCalls.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<RefusedCalls>): RefusedCalls {
-    const message = createBaseRefusedCalls();
+  fromPartial(object: DeepPartial<DeniedCalls>): DeniedCalls {
+    const message = createBaseDeniedCalls();
     message.instance = object.instance ?? "";
     message.container = (object.container !== undefined && object.container !== null)
       ? ContainerRef.fromPartial(object.container)

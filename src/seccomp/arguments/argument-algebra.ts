@@ -195,15 +195,15 @@ export function withoutCovered(alternatives: Alternatives): Alternatives {
 }
 
 /**
- * Returns the calls that `from` allows and for which `refused` does not hold. `exact` is false when something could not
+ * Returns the calls that `from` allows and for which `denied` does not hold. `exact` is false when something could not
  * be expressed, or only by more than `mostAlternatives`: that part is left out as well.
  */
 export function subtractConditions(
   from: Alternatives,
-  refused: Conditions
+  denied: Conditions
 ): { left: Alternatives; exact: boolean } {
   for (const complement of [othersThan, fewOthersThan]) {
-    const { left, exact } = subtractWith(complement, from, refused)
+    const { left, exact } = subtractWith(complement, from, denied)
     // The search for covered alternatives is quadratic: lists that are far too long are skipped.
     const some = left.length > 2 * mostAlternatives ? left : withoutCovered(left)
     if (some.length <= mostAlternatives) {
@@ -216,12 +216,12 @@ export function subtractConditions(
 function subtractWith(
   complement: (arg: SeccompArg) => SeccompArg[],
   from: Alternatives,
-  refused: Conditions
+  denied: Conditions
 ): { left: Alternatives; exact: boolean } {
   let exact = true
-  const ordered = normalConditions(refused)
+  const ordered = normalConditions(denied)
   const left = from.flatMap((conditions): Alternatives => {
-    if (intersectConditions(conditions, refused)?.length === 0) return [conditions]
+    if (intersectConditions(conditions, denied)?.length === 0) return [conditions]
     return ordered.flatMap((arg, at) => {
       const before = ordered.slice(0, at).filter(isEquality)
       return complement(arg).flatMap((other): Alternatives => {

@@ -36,7 +36,7 @@ const maskedEqual = (index: number, mask: bigint, want: bigint): SeccompArg => (
 const bits = Array.from({ length: 32 }, (_, at) => 1n << BigInt(at))
 
 /**
- * Equalities, any of which must hold, that let through as much of a comparison as the lower 32 bits say, and
+ * Equalities, any of which must hold, that allow as much of a comparison as the lower 32 bits say, and
  * nothing else; `exact` when that is all of it. Large upper limits have none: it would take the upper bits.
  */
 function equalitiesFor(arg: SeccompArg): { args: SeccompArg[]; exact: boolean } {

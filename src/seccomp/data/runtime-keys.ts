@@ -4,7 +4,7 @@ export interface KeySupport {
   readonly key: 'errnoRet' | 'defaultErrnoRet' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD'
   readonly since: string
   /** What an older version does with the key. */
-  readonly before: 'ignores it' | 'refuses the container'
+  readonly before: 'ignores it' | 'rejects the container'
   readonly source: string
 }
 
@@ -27,14 +27,14 @@ export const keySupport: readonly KeySupport[] = [
     runtime: 'runc',
     key: 'SCMP_ACT_KILL_PROCESS',
     since: '1.1.0',
-    before: 'refuses the container',
+    before: 'rejects the container',
     source: 'runc CHANGELOG 1.1.0; measured here: 1.1.5 takes it'
   },
   {
     runtime: 'runc',
     key: 'SCMP_ACT_KILL_THREAD',
     since: '1.1.0',
-    before: 'refuses the container',
+    before: 'rejects the container',
     source: 'runc CHANGELOG 1.1.0; measured here: 1.1.5 takes it'
   },
   {

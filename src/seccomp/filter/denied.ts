@@ -29,7 +29,7 @@ export interface Denial {
   abi: Abi
   syscall: string
   /** `expected`: intended, raises no alarm. */
-  kind: 'logged' | 'refused' | 'expected'
+  kind: 'logged' | 'denied' | 'expected'
   action: SeccompAction
   /** Errno that the profile returns; undefined for a signal, and for allowed syscalls. */
   errno: number | undefined

@@ -116,7 +116,7 @@ export function compareFilter(
     else known.push(rule)
   }
   const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
-  const refuses = fallback.action !== 'SCMP_ACT_ALLOW' && fallback.action !== 'SCMP_ACT_LOG'
+  const denies = fallback.action !== 'SCMP_ACT_ALLOW' && fallback.action !== 'SCMP_ACT_LOG'
   const listed = new Set<string>(seccomp.architectures ?? [])
   const comparison: FilterComparison = { same: true, asked: 0, differences: [] }
   for (const [at, abi] of abis.entries()) {
@@ -139,7 +139,7 @@ export function compareFilter(
         const found = readAnswer(runFilter(filter, dataWords({ nr: nr | bit, arch, args: vector })))
         if (found.action === expected.action && found.errno === expected.errno) continue
         const isEnosys = found.action === 'SCMP_ACT_ERRNO' && found.errno === ENOSYS
-        if (isEnosys && refuses && (!isListed || nr > highest)) continue
+        if (isEnosys && denies && (!isListed || nr > highest)) continue
         // Newer than the runtime's libseccomp, for this ABI at least: it made no rule of the name.
         if (nr >= firstOfNew && (isEnosys || describeAnswer(found) === describeAnswer(fallback)))
           continue

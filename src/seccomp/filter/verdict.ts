@@ -11,14 +11,14 @@ const ENOSYS = 38
  * - `allowed`
  * - `conditional`: its arguments (argument-verdict.ts), or a tracer, decide
  * - `logged`: allowed and logged; would be denied in enforce
- * - `refused`: the caller gets `errno`, or a signal where `errno` is undefined
+ * - `denied`: the caller gets `errno`, or a signal where `errno` is undefined
  * - `expected`: denied with ENOSYS for a syscall that libc tries first and has a fallback for. Intended
  *   (RuntimeDefault's clone3), so it raises no alarm
  */
 export type CallVerdict =
   | { kind: 'allowed' }
   | { kind: 'conditional' }
-  | { kind: 'logged' | 'refused' | 'expected'; action: SeccompAction; errno: number | undefined }
+  | { kind: 'logged' | 'denied' | 'expected'; action: SeccompAction; errno: number | undefined }
 
 export type CallVerdicts = (abi: Abi, name: string) => CallVerdict
 
@@ -44,10 +44,10 @@ export function verdictOf(action: string, errnoRet: number | undefined, name: st
   // Anything that a runtime accepts may stand in an OCI configuration: TRACE, NOTIFY decide elsewhere.
   if (!isAction(action)) return { kind: 'conditional' }
   if (action === 'SCMP_ACT_LOG') return { kind: 'logged', action, errno: undefined }
-  if (action !== 'SCMP_ACT_ERRNO') return { kind: 'refused', action, errno: undefined }
+  if (action !== 'SCMP_ACT_ERRNO') return { kind: 'denied', action, errno: undefined }
   // Runtimes answer EPERM where a rule names no errno (runc, crun: errnoRet).
   const errno = errnoRet ?? 1
-  return { kind: errno === ENOSYS && probedNames.has(name) ? 'expected' : 'refused', action, errno }
+  return { kind: errno === ENOSYS && probedNames.has(name) ? 'expected' : 'denied', action, errno }
 }
 
 /**

@@ -59,7 +59,7 @@ export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): LintFinding[
     if (use === 'spec' && partly && reason !== undefined && baseArguments[name] === undefined) {
       found.push({
         severity: 'warning',
-        rule: 'base-partly-refused',
+        rule: 'base-partly-denied',
         subject: name,
         message: `is denied for some arguments, but base needs it: ${reason}`,
         fix: 'remove the rule that denies it, or test many starts of the container with it'

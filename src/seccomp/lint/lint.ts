@@ -56,14 +56,14 @@ function ruleOfVital(name: string): string {
 
 /** A file is loaded as it is, so it must contain base; a spec only must not deny base by name. */
 function lintStart(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse): LintFinding[] {
-  const refused = new Set(
+  const denied = new Set(
     (seccomp.syscalls ?? [])
       .filter((rule) => !isAllowAction(rule.action) && (rule.args ?? []).length === 0)
       .flatMap((rule) => rule.names)
   )
   return base.flatMap(([name, reason]): LintFinding[] => {
     // In a spec a deny rule wins over an allow rule for the same name.
-    if (use === 'spec' ? !refused.has(name) : verdicts.always(name)) return []
+    if (use === 'spec' ? !denied.has(name) : verdicts.always(name)) return []
     const partly = use === 'oci' && verdicts.sometimes(name)
     const how = partly ? 'is allowed for some arguments only' : 'is not allowed'
     const serious = !partly && vital.includes(name)

@@ -15,7 +15,7 @@ export function legacyField(value: unknown): SeccompField | undefined {
   if (value === 'unconfined') return { type: 'Unconfined' }
   if (typeof value !== 'string' || !value.startsWith('localhost/')) return undefined
   const path = value.slice('localhost/'.length)
-  // The API server wants a descending path; anything else would be refused there.
+  // The API server wants a descending path; anything else would be rejected there.
   const descends = path !== '' && !path.startsWith('/') && !path.split('/').includes('..')
   return descends ? { type: 'Localhost', localhostProfile: path } : undefined
 }

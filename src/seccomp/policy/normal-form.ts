@@ -19,7 +19,7 @@ function ruleKey(rule: Omit<NormalRule, 'name'>): string {
 
 /**
  * Rules with names of one rule put together, names and rules sorted, repetitions and unknown names
- * left out, and rules that only repeat the default too (libseccomp refuses those).
+ * left out, and rules that only repeat the default too (libseccomp rejects those).
  */
 export function groupRules(
   rules: Iterable<NormalRule>,

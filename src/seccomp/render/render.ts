@@ -175,8 +175,8 @@ function enforceRules(
   }
   rules.push(...denyRulesBeside(rules, approved.denyRules, emergency, why))
   for (const name of approved.denyRules.keys()) {
-    const refused: Reason = { kind: 'person', text: 'denied in spec.seccomp' }
-    why.set(name, [...(why.get(name) ?? []), refused])
+    const denied: Reason = { kind: 'person', text: 'denied in spec.seccomp' }
+    why.set(name, [...(why.get(name) ?? []), denied])
   }
   // Above the highest number that a filter names runc answers ENOSYS by itself; every known new call is
   // named, so that the border lies at the end of our knowledge and not somewhere below it.

@@ -20,7 +20,7 @@ interface ArgumentPlan {
   /** Conditions, any of which must hold; empty when the call cannot be filtered. */
   alternatives: SeccompArg[][]
   /** Learned, yet RuntimeDefault denies it: left out. */
-  refused: string[]
+  denied: string[]
   /** Arguments that could not be filtered, and why. */
   notes: string[]
 }
@@ -77,7 +77,7 @@ function conditionsFor(
  */
 export function planArguments(profile: SeccompProfile, name: string): ArgumentPlan {
   const call = decidingCalls.get(name)
-  const plan: ArgumentPlan = { name, alternatives: [], refused: [], notes: [] }
+  const plan: ArgumentPlan = { name, alternatives: [], denied: [], notes: [] }
   if (call === undefined) {
     plan.notes.push('has no argument that a condition can check')
     return plan
@@ -99,7 +99,7 @@ export function planArguments(profile: SeccompProfile, name: string): ArgumentPl
     if (args.length === 0) continue
     const within = limits === undefined || limits.length === 0 || conditionsWithin(args, limits)
     if (within) plan.alternatives.push(args)
-    else plan.refused.push(args.map(({ valueTwo, value }) => String(valueTwo ?? value)).join('/'))
+    else plan.denied.push(args.map(({ valueTwo, value }) => String(valueTwo ?? value)).join('/'))
   }
   return plan
 }

@@ -16,7 +16,7 @@ interface CallsDecision {
   /** Syscalls to allow from now on, observed or not. */
   allow: readonly string[]
   /** Syscalls to deny from now on; what base needs stays allowed. */
-  refuse: readonly string[]
+  deny: readonly string[]
   /** The person looked at the whole profile: an approval of another content is replaced, and is no error. */
   whole?: boolean
 }
@@ -52,16 +52,16 @@ function checkNames(names: readonly string[]): void {
 }
 
 /**
- * The profile with single calls allowed or refused, and the decision among its approvals. Calls that were
+ * The profile with single calls allowed or denied, and the decision among its approvals. Calls that were
  * observed are approved with the ABIs and arguments they were observed with; others as plain names. The
  * same object when nothing changes. Pure.
- * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a refusal of what base needs;
+ * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a denial of what base needs;
  * APPROVAL_INVALID for a profile whose approval is about another content
  */
 export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
-  const { by, at, reason, allow, refuse } = decision
-  checkNames([...allow, ...refuse])
-  const essential = refuse.filter(isBase)
+  const { by, at, reason, allow, deny } = decision
+  checkNames([...allow, ...deny])
+  const essential = deny.filter(isBase)
   if (essential.length > 0) {
     throw new SeccoError(
       'INVALID_ARGUMENT',
@@ -74,7 +74,7 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
   const narrow = { ...profile, status: { ...profile.status, observed } }
   const approved = approveObserved(narrow, { by, at, reason })
   const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
-  const syscalls = withNames(withoutNames(seccomp.syscalls ?? [], new Set(refuse)), allow)
+  const syscalls = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
   const before = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names))
   const after = new Set(syscalls.flatMap(({ names }) => names))
   const same = before.size === after.size && [...after].every((name) => before.has(name))

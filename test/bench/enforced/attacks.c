@@ -1,6 +1,6 @@
 /*
  * What an intruder tries, as root with every capability. One line per attempt on standard output:
- * NAME OK, NAME REFUSED errno N, or NAME KILLED signal N. Each runs in a child of its own, and
+ * NAME OK, NAME DENIED errno N, or NAME KILLED signal N. Each runs in a child of its own, and
  * nothing that it does outlives the child: namespaces, mounts and key rings go with it.
  * `attacks list` prints the names alone.
  */
@@ -368,7 +368,7 @@ static void attempt(unsigned int at)
 		errno = 0;
 		long result = attacks[at].run();
 		int length = result >= 0 ? snprintf(line, sizeof(line), "%s OK\n", attacks[at].name)
-					 : snprintf(line, sizeof(line), "%s REFUSED errno %d\n",
+					 : snprintf(line, sizeof(line), "%s DENIED errno %d\n",
 						    attacks[at].name, errno);
 		syscall(SYS_write, 1, line, length);
 		_exit(0);
@@ -393,7 +393,7 @@ int main(int count, char **args)
 		errno = 0;
 		long result = attacks[at].run();
 		int length = result >= 0 ? snprintf(line, sizeof(line), "%s OK\n", attacks[at].name)
-					 : snprintf(line, sizeof(line), "%s REFUSED errno %d\n",
+					 : snprintf(line, sizeof(line), "%s DENIED errno %d\n",
 						    attacks[at].name, errno);
 		syscall(SYS_write, 1, line, length);
 		return 0;

@@ -61,7 +61,7 @@ export async function attackAll(rig: Rig, names: readonly string[]): Promise<End
   const endings: Ending[] = []
   for (const [at, name] of names.entries()) {
     const done = await execInContainer(rig.container, ['/root/attacks', 'run', String(at)])
-    const errno = new RegExp(`^${name} REFUSED errno (\\d+)$`, 'm').exec(done.stdout)?.[1]
+    const errno = new RegExp(`^${name} DENIED errno (\\d+)$`, 'm').exec(done.stdout)?.[1]
     if (errno !== undefined) endings.push(`errno ${errno}`)
     else if (done.stdout.includes(`${name} OK`)) endings.push('ok')
     else if (done.code > 128 || done.stderr.includes('signal')) endings.push('killed')
@@ -70,17 +70,17 @@ export async function attackAll(rig: Rig, names: readonly string[]): Promise<End
   return endings
 }
 
-/** Refused by the filter: no kernel answers these calls so by itself to somebody with all capabilities. */
-export const isRefused = (ending: Ending): boolean =>
+/** Denied by the filter: no kernel answers these calls so by itself to somebody with all capabilities. */
+export const isDenied = (ending: Ending): boolean =>
   ['errno 1', 'errno 38', 'killed'].includes(ending)
 
 export interface AttackRow {
   workload: string
   attempts: number
-  /** Not refused without a filter. */
+  /** Not denied without a filter. */
   possible: number
-  refused: number
-  /** Names of what was let through. */
+  denied: number
+  /** Names of what was allowed. */
   through: string[]
 }
 
@@ -110,9 +110,9 @@ export async function attackServer(
   return {
     workload: server.name,
     attempts: program.names.length,
-    possible: free.filter((ending) => !isRefused(ending)).length,
-    refused: caged.filter(isRefused).length,
-    through: program.names.filter((_, at) => !isRefused(caged[at] ?? ''))
+    possible: free.filter((ending) => !isDenied(ending)).length,
+    denied: caged.filter(isDenied).length,
+    through: program.names.filter((_, at) => !isDenied(caged[at] ?? ''))
   }
 }
 
@@ -128,17 +128,17 @@ export async function benchAttacks(args: ProofArgs): Promise<ProofResult> {
       if (args.only !== undefined && !server.name.includes(args.only)) continue
       const row = await attackServer(work, server, rootfs, program)
       rows.push(row)
-      process.stderr.write(`attacks: ${server.name}: ${row.refused} of ${row.attempts} refused\n`)
+      process.stderr.write(`attacks: ${server.name}: ${row.denied} of ${row.attempts} denied\n`)
     }
   } finally {
     await rm(work, { recursive: true, force: true })
   }
   const lines = rows.map(
     (row) =>
-      `| ${row.workload} | ${row.attempts} | ${row.possible} | ${row.refused} | ${row.through.join(', ') || '–'} |\n`
+      `| ${row.workload} | ${row.attempts} | ${row.possible} | ${row.denied} | ${row.through.join(', ') || '–'} |\n`
   )
   const head =
-    '| workload | attempts | reach the kernel without a filter | refused under the learned profile | let through |\n| --- | --- | --- | --- | --- |\n'
+    '| workload | attempts | reach the kernel without a filter | denied under the learned profile | allowed |\n| --- | --- | --- | --- | --- |\n'
   const text = args.json ? `${JSON.stringify(rows, null, 2)}\n` : head + lines.join('')
   return { text, holds: rows.every(({ through }) => through.length === 0) }
 }

@@ -14,17 +14,17 @@ import type { ProofArgs, ProofResult } from '../proofs.js'
 const run = promisify(execFile)
 
 /** Errnos above everything that the kernel gives (include/uapi/asm-generic/errno.h ends at 133). */
-const refusal = 2001
+const denial = 2001
 const answer = 2002
 
 /** The same decisions, with errnos that can only come from the filter. */
 function marked(seccomp: LinuxSeccomp): LinuxSeccomp {
   return {
     ...seccomp,
-    ...(seccomp.defaultAction === 'SCMP_ACT_ERRNO' ? { defaultErrnoRet: refusal } : {}),
+    ...(seccomp.defaultAction === 'SCMP_ACT_ERRNO' ? { defaultErrnoRet: denial } : {}),
     syscalls: (seccomp.syscalls ?? []).map((rule) =>
       rule.action === 'SCMP_ACT_ERRNO'
-        ? { ...rule, errnoRet: rule.errnoRet === 38 ? answer : refusal }
+        ? { ...rule, errnoRet: rule.errnoRet === 38 ? answer : denial }
         : rule
     )
   }
@@ -63,13 +63,13 @@ async function callsUnder(
 
 export interface AuditComparison {
   calls: number
-  refusedByRuntimeDefault: number
-  /** Calls that one refuses and the other does not. */
+  deniedByRuntimeDefault: number
+  /** Calls that one denies and the other does not. */
   different: string[]
 }
 
-const refusedBy = (errno: number | undefined): string =>
-  errno === refusal ? 'refused' : errno === answer ? 'answered' : 'asked'
+const deniedBy = (errno: number | undefined): string =>
+  errno === denial ? 'denied' : errno === answer ? 'answered' : 'asked'
 
 /** Audit of a profile that approves little, against RuntimeDefault, call by call. */
 export async function compareAudit(
@@ -109,23 +109,23 @@ export async function compareAudit(
   const ours = await callsUnder(work, 'audit', marked(audit.seccomp))
   const theirs = await callsUnder(work, 'default', marked(runtimeDefault()))
   const different = [...theirs.keys()].filter(
-    (call) => refusedBy(theirs.get(call)) !== refusedBy(ours.get(call))
+    (call) => deniedBy(theirs.get(call)) !== deniedBy(ours.get(call))
   )
   return {
     calls: theirs.size,
-    refusedByRuntimeDefault: [...theirs.values()].filter((errno) => errno >= refusal).length,
+    deniedByRuntimeDefault: [...theirs.values()].filter((errno) => errno >= denial).length,
     different
   }
 }
 
-/** Audit mode refuses exactly what the runtimes' default profile refuses. */
+/** Audit mode denies exactly what the runtimes' default profile denies. */
 export async function benchAudit(args: ProofArgs): Promise<ProofResult> {
   const work = await mkdtemp(join(tmpdir(), 'secco-audit-'))
   try {
     const result = await compareAudit(work, ['read', 'write', 'socket', 'clone'])
     const text = args.json
       ? `${JSON.stringify(result, null, 2)}\n`
-      : `| calls made | refused by RuntimeDefault | decided otherwise in audit mode |\n| --- | --- | --- |\n| ${result.calls} | ${result.refusedByRuntimeDefault} | ${result.different.join(', ') || '–'} |\n`
+      : `| calls made | denied by RuntimeDefault | decided otherwise in audit mode |\n| --- | --- | --- |\n| ${result.calls} | ${result.deniedByRuntimeDefault} | ${result.different.join(', ') || '–'} |\n`
     return { text, holds: result.different.length === 0 && result.calls > 400 }
   } finally {
     await rm(work, { recursive: true, force: true })

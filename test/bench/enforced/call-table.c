@@ -1,7 +1,7 @@
 /*
  * Makes every call of the 64-bit table, each in a child of its own, and writes what came back: one line
  * `NAME-OF-VARIANT NR RESULT` per call, RESULT an errno, 0, or `-` when it did not come back. The filter
- * under test refuses with an errno that no kernel gives, so that its refusals cannot be mistaken.
+ * under test denies with an errno that no kernel gives, so that its denials cannot be mistaken.
  * Arguments are zero, or those of the variants below.
  */
 #define _GNU_SOURCE
@@ -47,7 +47,7 @@ static void record(volatile int *slot, long nr, const unsigned long *a)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		/* Calls that wait are ended; whether they were let through is known by then. */
+		/* Calls that wait are ended; whether they were allowed is known by then. */
 		alarm(1);
 		*slot = NOT_BACK;
 		errno = 0;

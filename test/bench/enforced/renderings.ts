@@ -7,12 +7,7 @@ import fc from 'fast-check'
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
 import { run } from '../../../cli/walk-through/run.js'
 import { askFilter, compileOracle } from '../../helpers/filter-oracle.js'
-import {
-  overlayOf,
-  randomProfile,
-  randomRefusals,
-  tryRender
-} from '../../helpers/random-profile.js'
+import { overlayOf, randomProfile, randomDenials, tryRender } from '../../helpers/random-profile.js'
 import type { ProofArgs, ProofResult } from '../proofs.js'
 
 const seed = 5
@@ -42,7 +37,7 @@ async function forAll<T>(
 }
 
 /** What became of one real start. */
-type Start = 'ran' | 'rejected' | 'refused what it needs'
+type Start = 'ran' | 'rejected' | 'denied what it needs'
 
 async function startUnder(work: string, at: number, seccomp: LinuxSeccomp): Promise<Start> {
   const bundle = join(work, `bundle-${at}`)
@@ -61,7 +56,7 @@ async function startUnder(work: string, at: number, seccomp: LinuxSeccomp): Prom
   if (done.code !== 0) await run('runc', [...root, 'delete', '--force', id])
   await rm(bundle, { recursive: true, force: true })
   if (done.code === 0) return 'ran'
-  if (!/seccomp|filter/i.test(done.stderr)) return 'refused what it needs'
+  if (!/seccomp|filter/i.test(done.stderr)) return 'denied what it needs'
   process.stderr.write(`renderings: ${at}: ${done.stderr.trim()}\n`)
   return 'rejected'
 }
@@ -77,13 +72,13 @@ export async function benchRenderings(args: ProofArgs): Promise<ProofResult> {
   const ends = Date.now() + args.minutes * 60_000
   try {
     const oracle = await compileOracle(work)
-    const samples = fc.sample(fc.record({ profile: randomProfile, refusals: randomRefusals }), {
+    const samples = fc.sample(fc.record({ profile: randomProfile, denials: randomDenials }), {
       numRuns: count,
       seed
     })
     const inMode = (mode: 'audit' | 'enforce') =>
-      samples.flatMap(({ profile, refusals }) => {
-        const rendered = tryRender(profile, mode, overlayOf(refusals))
+      samples.flatMap(({ profile, denials }) => {
+        const rendered = tryRender(profile, mode, overlayOf(denials))
         return rendered === undefined ? [] : [rendered.seccomp]
       })
     const enforced = inMode('enforce')
@@ -95,8 +90,8 @@ export async function benchRenderings(args: ProofArgs): Promise<ProofResult> {
       asked += report.asked
       slowest = Math.max(slowest, report.ms)
       longest = Math.max(longest, report.instructions)
-      if (report.refused === undefined) loaded += 1
-      const bad = report.refused ?? report.wider[0] ?? report.narrower[0]
+      if (report.denied === undefined) loaded += 1
+      const bad = report.denied ?? report.wider[0] ?? report.narrower[0]
       if (bad !== undefined) wrong.push(`${at}: ${bad}`)
       if (at % 250 === 249) process.stderr.write(`renderings: ${loaded} loaded\n`)
     })
@@ -104,7 +99,7 @@ export async function benchRenderings(args: ProofArgs): Promise<ProofResult> {
     await writeFile(join(work, 'app.c'), program)
     const flags = ['-static', '-nostdlib', '-O1', '-o', join(work, 'rootfs/app')]
     await promisify(execFile)('gcc', [...flags, join(work, 'app.c')])
-    const ended: Record<Start, number> = { ran: 0, rejected: 0, 'refused what it needs': 0 }
+    const ended: Record<Start, number> = { ran: 0, rejected: 0, 'denied what it needs': 0 }
     const begun = await forAll(enforced, ends, async (seccomp, at) => {
       ended[await startUnder(work, at, seccomp)] += 1
       if (at % 100 === 99) process.stderr.write(`renderings: ${JSON.stringify(ended)}\n`)
@@ -114,9 +109,9 @@ export async function benchRenderings(args: ProofArgs): Promise<ProofResult> {
       ...{ mostInstructions: longest, startedByRunc: begun, ...ended }
     }
     const table = [
-      '| renderings | loaded | calls asked | answered otherwise than the rules say | slowest build, ms | most instructions | started by runc | ran | refused what every container needs | rejected |\n',
+      '| renderings | loaded | calls asked | answered otherwise than the rules say | slowest build, ms | most instructions | started by runc | ran | denied what every container needs | rejected |\n',
       '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n',
-      `| ${all.length} | ${loaded} | ${asked} | ${wrong.length} | ${slowest.toFixed(0)} | ${longest} | ${begun} | ${ended.ran} | ${ended['refused what it needs']} | ${ended.rejected} |\n`,
+      `| ${all.length} | ${loaded} | ${asked} | ${wrong.length} | ${slowest.toFixed(0)} | ${longest} | ${begun} | ${ended.ran} | ${ended['denied what it needs']} | ${ended.rejected} |\n`,
       ...wrong.map((line) => `\n${line}`)
     ]
     return {

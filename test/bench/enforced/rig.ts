@@ -147,7 +147,7 @@ export function profileOf(report: TraceReport): LinuxSeccomp {
   return JSON.parse(traceProfile(report, new Date().toISOString()).json) as LinuxSeccomp
 }
 
-/** The same profile with EPERM for everything that it refuses, and without these names. */
+/** The same profile with EPERM for everything that it denies, and without these names. */
 export function withoutNames(seccomp: LinuxSeccomp, names: ReadonlySet<string>): LinuxSeccomp {
   const syscalls = (seccomp.syscalls ?? [])
     .filter(({ action }) => action !== 'SCMP_ACT_ERRNO')

@@ -17,7 +17,7 @@ interface Row {
   /** Calls in the trace. */
   learned: number
   serves: boolean
-  /** The same without families, and with EPERM for everything refused. */
+  /** The same without families, and with EPERM for everything denied. */
   plainServes: boolean
   namesOnlyServes: boolean
   /** Families without which it does not serve; those that only lend a name that is asked for. */
@@ -41,7 +41,7 @@ function table(rows: readonly Row[]): string {
   return [
     '| workload | learned on → enforced on | calls learned | our profile | no families, EPERM for all | names only, EPERM | fails without | asked for through a family |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n',
     ...lines,
-    `\n${failed} of ${rows.length} fail with our profile, ${plain} of ${rows.length} without families and with EPERM for everything refused, ${others} of ${rows.length} with the names alone\n`
+    `\n${failed} of ${rows.length} fail with our profile, ${plain} of ${rows.length} without families and with EPERM for everything denied, ${others} of ${rows.length} with the names alone\n`
   ].join('')
 }
 

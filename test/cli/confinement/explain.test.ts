@@ -17,7 +17,7 @@ const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
 /** The container that `view` makes, before. */
 const same = { containerName: 'app', workload: 'Pod/app' }
 const item = (...denials: object[]) => ({
-  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was refused') },
+  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was denied') },
   knownSince: since
 })
 const plain = {
@@ -27,12 +27,12 @@ const plain = {
 
 const table = { namespace: undefined, output: 'table' as const }
 
-test('why a call was refused: now, before, by nothing of ours', async (t) => {
+test('why a call was denied: now, before, by nothing of ours', async (t) => {
   for (const [what, answer, said, unsaid] of [
     [
       'the one that runs',
       { items: [item(now)], before: [] },
-      /^getsid was refused\nIt runs under as it should be \(rule all\)\.\n$/,
+      /^getsid was denied\nIt runs under as it should be \(rule all\)\.\n$/,
       /ended/
     ],
     [
@@ -48,9 +48,9 @@ test('why a call was refused: now, before, by nothing of ours', async (t) => {
       /another cause|no syscall was denied/
     ],
     [
-      'it is older, and a refused call is known',
+      'it is older, and a denied call is known',
       { items: [{ ...item(now), knownSince: '2026-11-25T09:00:01.000Z' }], before: [] },
-      /^getsid was refused\nIt runs under/,
+      /^getsid was denied\nIt runs under/,
       /another cause|no denial is known/
     ],
     [
@@ -117,7 +117,7 @@ test('where the rest is listed: rows are found by the namespace of their profile
   }
 })
 
-test('for programs: each run with its refused calls', async (t) => {
+test('for programs: each run with its denied calls', async (t) => {
   const before = [earlier('1'), earlier('1'), earlier('2')].map((row, at) => ({
     ...row,
     syscall: `call${at}`

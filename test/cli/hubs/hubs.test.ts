@@ -94,9 +94,9 @@ test('a hub that is away is said in a line and for programs; the others answer',
 })
 
 test('what only one hub knows is no gap of the other', async (t) => {
-  const refusal = { refusal: { code: 'CONTAINER_NOT_FOUND', message: 'no such', hint: 'list' } }
+  const rejection = { rejection: { code: 'CONTAINER_NOT_FOUND', message: 'no such', hint: 'list' } }
   const knows = await hubWith(t, 'hub-a', answersOf('n1', 'a'))
-  const not = await hubWith(t, 'hub-b', { '/api/v1/explain': refusal })
+  const not = await hubWith(t, 'hub-b', { '/api/v1/explain': rejection })
   const { io, said, json } = listen()
   await explainContainer(io, hubsOf(not, knows), 'a', inJson)
   t.match(json(), { container: { key: 'n1/a' }, incomplete: undefined })
@@ -129,10 +129,10 @@ test('a promotion is asked of all and written by the hub that sees most of it', 
   t.equal(written(few), 0)
   t.equal(written(most), 1)
 
-  const refusal = { code: 'INVALID_ARGUMENT', message: 'that is down a rung', hint: '--force' }
-  const higher = await hubWith(t, 'hub-c', { [promote]: { refusal } })
+  const rejection = { code: 'INVALID_ARGUMENT', message: 'that is a less strict mode', hint: '--force' }
+  const higher = await hubWith(t, 'hub-c', { [promote]: { rejection } })
   await t.rejects(promoteWorkload(listen().io, hubsOf(few, higher), args, 'json'), {
-    ...{ code: 'INVALID_ARGUMENT', message: 'that is down a rung' }
+    ...{ code: 'INVALID_ARGUMENT', message: 'that is a less strict mode' }
   })
   t.equal(written(few) + written(higher), 0, 'and nobody wrote')
 })

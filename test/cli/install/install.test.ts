@@ -139,7 +139,7 @@ test('what cleans nodes up runs under the satellite’s profile, and brings it',
   t.end()
 })
 
-test('what satellites are told of their recorder', async (t) => {
+test('the options of the recorder that satellites get', async (t) => {
   const argsOf = (options: { slots?: number; btf?: string }): string[] =>
     podSpecs(installObjects({ ...defaultOptions, image: 'secco:test', ...options }))
       .filter(([name]) => name === 'secco-satellite')
@@ -191,7 +191,7 @@ test('nobody else gets them, and no satellite takes them away', async (t) => {
     const { path, json } = ownProfile(program)
     mkdirSync(join(root, ownFolder), { recursive: true })
     writeFileSync(join(root, path), json)
-    t.ok(isStrange(path), 'a pod elsewhere is refused')
+    t.ok(isStrange(path), 'a pod elsewhere is rejected')
     t.equal(revisionOfPath(path), undefined)
   }
   t.strictSame(await collectRevisions(root, [], new Set()), [])
@@ -235,14 +235,14 @@ test('own-profile write', async (t) => {
   }
   t.equal(readFileSync(join(dir, 'kept'), 'utf8'), 'kept', 'a link is not followed')
 
-  const refused: [string, string, string, RegExp][] = [
+  const rejected: [string, string, string, RegExp][] = [
     ['another digest', join(dir, 'there'), other, /DIGEST_MISMATCH.*\n {2}next: .*versions/],
     ['no folder', join(dir, 'missing'), digest, /ENOENT.*WRITE_FAILED/],
     ['a file', join(dir, 'file'), digest, /it is not a folder.*WRITE_FAILED/],
     ['a folder in its place', join(dir, 'folder'), digest, /WRITE_FAILED/],
     ['where nobody writes', '/proc/self', digest, /WRITE_FAILED/]
   ]
-  for (const [what, where, expect, said] of refused) {
+  for (const [what, where, expect, said] of rejected) {
     const done = await write(where, expect)
     t.equal(done.code, 1, what)
     t.match(done.stderr, said, what)

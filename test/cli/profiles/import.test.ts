@@ -61,7 +61,7 @@ test('secco import and secco profile export', async (t) => {
     t.notMatch(none, /warning/)
   })
 
-  await t.test('a trace is evidence; --approve makes it more, less what is refused', async (t) => {
+  await t.test('a trace is evidence; --approve makes it more, less what is rejected', async (t) => {
     const plain = await secco(['import', '-f', trace, '-o', 'json', '--machine', 'x86_64'])
     t.match(JSON.parse(plain.stdout), {
       spec: {},
@@ -81,7 +81,7 @@ test('secco import and secco profile export', async (t) => {
   })
 
   await t.test(
-    '--apply: observations are added, approvals stay, refused input changes nothing',
+    '--apply: observations are added, approvals stay, rejected input changes nothing',
     async (t) => {
       const shown = async () =>
         JSON.parse((await secco(['profile', 'show', 'web', '-o', 'json'])).stdout) as {

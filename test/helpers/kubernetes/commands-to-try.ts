@@ -70,7 +70,7 @@ export function commandsToTry({ file, ui }: TryOptions): CommandToTry[] {
     {
       comment: 'It serves as before; what an attacker would call is denied, and Secco reports it',
       line: `${curl} $WEB/ $WEB/call/getsid $WEB/attack`,
-      shows: /ok\ngetsid ok\n[^]*unshare refused/
+      shows: /ok\ngetsid ok\n[^]*unshare denied/
     },
     { line: until('secco denials -n default 2>&1 | grep -q unshare') },
     { line: 'secco denials -n default', shows: /keyctl[^]*unshare|unshare[^]*keyctl/ },

@@ -39,9 +39,9 @@ const given: Readonly<Record<OwnProgram, readonly string[]>> = {
 interface SeenProgram {
   containers: number
   names: string[]
-  /** Refused although RuntimeDefault would let it through, with the container it happened in. */
-  refused: string[]
-  /** Refused, as RuntimeDefault does: what a kernel can do is tried out. */
+  /** Denied although RuntimeDefault would let it through, with the container it happened in. */
+  denied: string[]
+  /** Denied, as RuntimeDefault does: what a kernel can do is tried out. */
   tried: string[]
 }
 
@@ -66,7 +66,7 @@ function together(all: readonly Observation[], program: OwnProgram): SeenProgram
   return {
     containers: new Set(own.map(({ container }) => container?.id)).size,
     names: [...names].filter((name) => !unwanted.has(name)).sort(),
-    refused: [...new Set(denials.filter(({ name }) => isOurs(name)).map(({ where }) => where))],
+    denied: [...new Set(denials.filter(({ name }) => isOurs(name)).map(({ where }) => where))],
     tried: [...new Set(denials.map(({ name }) => name).filter((name) => !isOurs(name)))]
   }
 }

@@ -71,7 +71,7 @@ export async function useSecco(
   const { kube } = cluster
   const made = await kube.call('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
   if (made.status !== 201 && made.status !== 409) throw new Error(JSON.stringify(made.body))
-  // The controller makes it a moment later; pods are refused until then.
+  // The controller makes it a moment later; pods are denied until then.
   await until(`the service account of ${namespace}`, async () => {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`
     return (await kube.call('GET', path)).status === 200 ? true : undefined

@@ -48,7 +48,7 @@ static long make(const char *name)
 		return chroot("/");
 	if (!strcmp(name, "sethostname"))
 		return syscall(SYS_sethostname, "x", 1);
-	/* RuntimeDefault refuses these two. */
+	/* RuntimeDefault denies these two. */
 	if (!strcmp(name, "keyctl"))
 		return syscall(SYS_keyctl, 1, NULL);
 	if (!strcmp(name, "unshare"))
@@ -62,7 +62,7 @@ static size_t report(char *out, size_t size, const char *name)
 	long result = make(name);
 	if (result >= 0)
 		return (size_t)snprintf(out, size, "%s ok\n", name);
-	return (size_t)snprintf(out, size, "%s refused errno %d\n", name, errno);
+	return (size_t)snprintf(out, size, "%s denied errno %d\n", name, errno);
 }
 
 static void answer(int client)

@@ -88,8 +88,8 @@ test('a revision in a configuration that Go rewrote is still that revision', (t)
     t.match(text, '"valueTwo":0', `${mode}: there is a comparison with zero`)
     t.equal(digestOfSeccomp(JSON.parse(text) as LinuxSeccomp), digest)
     // specs.LinuxSeccompArg of runtime-spec's Go package has `json:"valueTwo,omitempty"`.
-    const anew = JSON.parse(text.replaceAll(',"valueTwo":0', '')) as LinuxSeccomp
-    t.equal(digestOfSeccomp(anew), digest, `${mode}: as containerd and podman hand it on`)
+    const again = JSON.parse(text.replaceAll(',"valueTwo":0', '')) as LinuxSeccomp
+    t.equal(digestOfSeccomp(again), digest, `${mode}: as containerd and podman pass it on`)
     const other = JSON.parse(text.replaceAll('"valueTwo":0', '"valueTwo":1')) as LinuxSeccomp
     t.not(digestOfSeccomp(other), digest, `${mode}: another value is another profile`)
   }

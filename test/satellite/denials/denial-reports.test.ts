@@ -6,7 +6,7 @@ import { mntnsOf } from '../../../satellite/containers/processes.js'
 import { openRegistry } from '../../../satellite/containers/registry.js'
 import type { Container } from '../../../satellite/containers/runtime.js'
 import { startRecorderLoop } from '../../../satellite/recorder/recorder-loop.js'
-import type { Observation, RefusedCalls, SyscallCount } from '../../../src/api/gen/hub.js'
+import type { Observation, DeniedCalls, SyscallCount } from '../../../src/api/gen/hub.js'
 import { createLogger } from '../../../src/lib/log.js'
 import { quiet } from '../../helpers/quiet.js'
 import { until } from '../../helpers/until.js'
@@ -43,7 +43,7 @@ async function watched(state: KernelState) {
   }
   const registry = openRegistry([runtime], logger)
   const audited = new AuditedCalls({ mntnsOf: () => undefined, cgroupIdOf: () => undefined })
-  const denials: RefusedCalls[] = []
+  const denials: DeniedCalls[] = []
   const observed: Observation[] = []
   const loop = await startRecorderLoop({
     ...{ recorder: oneSlot(state), registry, audited, node: 'n', bootId: 'b', machine: 'x86_64' },

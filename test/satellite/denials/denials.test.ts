@@ -24,7 +24,7 @@ const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 
 /** Denies getpriority only, which nothing but the test program calls. */
-const refusing = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
+const denying = (action: SeccompAction, errnoRet?: number): LinuxSeccomp => ({
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['getpriority'], action, ...(errnoRet === undefined ? {} : { errnoRet }) }]
 })
@@ -66,19 +66,19 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
 
   // The container waits until the satellite knows it, so that details are there from the first call.
   const kinds: [SeccompAction, number | undefined, string, Partial<Denial>][] = [
-    ['SCMP_ACT_ERRNO', 13, 'refused', { errno: 13, signal: '' }],
-    ['SCMP_ACT_LOG', undefined, 'refused', { errno: 0, signal: '' }],
+    ['SCMP_ACT_ERRNO', 13, 'denied', { errno: 13, signal: '' }],
+    ['SCMP_ACT_LOG', undefined, 'denied', { errno: 0, signal: '' }],
     ['SCMP_ACT_KILL_PROCESS', undefined, 'children', { errno: 0, signal: 'SIGSYS' }],
     ['SCMP_ACT_KILL_THREAD', undefined, 'children', { errno: 0, signal: 'SIGSYS' }],
     ['SCMP_ACT_TRAP', undefined, 'children', { errno: 0, signal: 'SIGSYS' }]
   ]
   for (const [at, [action, errno, how, detail]] of kinds.entries()) {
     const count = 3 + at
-    const id = await start(['signal', '1', how, String(count)], refusing(action, errno))
+    const id = await start(['signal', '1', how, String(count)], denying(action, errno))
     await followed(id)
     await runc('kill', id, 'USR1')
     const found = await denied(id, count)
-    t.match(found, { ...detail, action, abi: 'x86_64', comm: 'refused', expected: false }, action)
+    t.match(found, { ...detail, action, abi: 'x86_64', comm: 'denied', expected: false }, action)
     t.ok(found.pid > 0 && found.succeeded === 0)
     await ended(id)
     t.equal(of(id)?.count, count, 'not more at its end')
@@ -92,7 +92,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   // Allowed calls that fail by themselves, forks, an execve in between; then nothing was denied.
   const honest = await start(
     ['fork', '200000', 'allowed', '400000', 'exec', '-', 'allowed', '400000'],
-    { ...refusing('SCMP_ACT_ERRNO'), syscalls: [{ names: ['bpf'], action: 'SCMP_ACT_ERRNO' }] }
+    { ...denying('SCMP_ACT_ERRNO'), syscalls: [{ names: ['bpf'], action: 'SCMP_ACT_ERRNO' }] }
   )
   const quietEnd = await ended(honest)
   const calls = new Map(
@@ -106,11 +106,11 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   await runc('delete', '--force', honest)
 
   // Each burst is exact, and on the hub within a second.
-  const burst = ['signal', '1', 'refused', '10000']
+  const burst = ['signal', '1', 'denied', '10000']
   const busy = await start(
     // A service: it polls for work.
     ['listen', '1', ...burst, ...burst, ...burst, 'poll', '600000'],
-    refusing('SCMP_ACT_ERRNO')
+    denying('SCMP_ACT_ERRNO')
   )
   await followed(busy)
   const state = JSON.parse((await runc('state', busy)).stdout) as { pid: number }
@@ -125,7 +125,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   }
   t.comment(`10,000 denials on the hub after ${took.join(', ')} ms`)
   t.ok(Math.max(...took) < 1000, `${took.join(', ')} ms`)
-  t.match(of(busy), { count: 30_000, errno: 1, comm: 'refused' })
+  t.match(of(busy), { count: 30_000, errno: 1, comm: 'denied' })
 
   // An exec without a terminal and one with a terminal are separate parts of one container.
   await runc('exec', busy, '/probe', 'getpgid')
@@ -203,7 +203,7 @@ test('a denied call that succeeds is reported; denials on purpose are not', (t) 
   const watched: number[] = []
   const watch = new DenialWatch({
     recorder: {
-      watchDenials: (_index, _generation, refused) => watched.push(...refused.native) > 0,
+      watchDenials: (_index, _generation, denied) => watched.push(...denied.native) > 0,
       newDenials: () => details,
       noted: () => (noted += 1)
     },

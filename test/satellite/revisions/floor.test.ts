@@ -95,7 +95,7 @@ test('what a node never goes below', (t) => {
 })
 
 test('a rule that does something else than it says is never installed', async (t) => {
-  const { allow, arg, attack, refusing } = testSeccompProfile
+  const { allow, arg, attack, denying } = testSeccompProfile
   const faked = (change: Partial<SeccompSyscall>): SeccompSyscall => ({
     ...{ names: ['setuid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 },
     ...change
@@ -104,21 +104,21 @@ test('a rule that does something else than it says is never installed', async (t
     ['clone of any flags', attack, /^clone: has two conditions on argument 0 .* with OR; split it/],
     [
       'an approved call',
-      refusing(allow('mount', arg(3, 'SCMP_CMP_GE', 1), arg(3, 'SCMP_CMP_LE', 4))),
+      denying(allow('mount', arg(3, 'SCMP_CMP_GE', 1), arg(3, 'SCMP_CMP_LE', 4))),
       /^mount: has two conditions on argument 3/
     ],
     [
-      'a refusal',
-      refusing(faked({ errnoRet: 1, args: [arg(0, 'SCMP_CMP_GE', 1), arg(0, 'SCMP_CMP_LE', 4)] })),
+      'a rejection',
+      denying(faked({ errnoRet: 1, args: [arg(0, 'SCMP_CMP_GE', 1), arg(0, 'SCMP_CMP_LE', 4)] })),
       /^setuid: has two conditions on argument 0/
     ],
-    ['a faked success', refusing(faked({})), /^setuid: errno 0 does not report the denial/],
+    ['a faked success', denying(faked({})), /^setuid: errno 0 does not report the denial/],
     [
       '… for some arguments',
-      refusing(faked({ args: [arg(0, 'SCMP_CMP_EQ', 0)] })),
+      denying(faked({ args: [arg(0, 'SCMP_CMP_EQ', 0)] })),
       /^setuid: errno 0/
     ],
-    ['everything faked', { ...refusing(), defaultErrnoRet: 0 }, /^defaultAction: errno 0/]
+    ['everything faked', { ...denying(), defaultErrnoRet: 0 }, /^defaultAction: errno 0/]
   ]
   for (const floor of floors) {
     for (const [what, seccomp, message] of cases) {
@@ -128,13 +128,13 @@ test('a rule that does something else than it says is never installed', async (t
         accept: (one: Revision, parsed: LinuxSeccomp) => void checkFloor(one, parsed, floor)
       }
       const install = () => installRevision(root, revision, dependencies)
-      const refused = { ready: false, code: 'INVALID_DOCUMENT', message }
-      t.match(await install(), refused, `${floor}: ${what}`)
+      const rejected = { ready: false, code: 'INVALID_DOCUMENT', message }
+      t.match(await install(), rejected, `${floor}: ${what}`)
       t.same(await readdir(root), [], `${floor}: ${what}: nothing is written`)
       const path = join(root, revisionPath('shop', 'web', revision.digest))
       await mkdir(dirname(path), { recursive: true })
       await writeFile(path, revision.json, { mode: 0o644 })
-      t.match(await install(), refused, `${floor}: ${what}: nor is one accepted that is there`)
+      t.match(await install(), rejected, `${floor}: ${what}: nor is one accepted that is there`)
       await rm(join(root, 'secco'), { recursive: true })
     }
     t.throws(

@@ -28,7 +28,7 @@ const byDefault: readonly Call[] = ['a', 'b', 'c', 'd']
 
 interface World {
   states: ProfileState[]
-  /** What a digest lets through. */
+  /** What a digest allows. */
   sets: Map<string, ReadonlySet<string>>
 }
 
@@ -154,7 +154,7 @@ function allowedBy(decision: Decision, author: string, { sets }: World): Readonl
 }
 
 const isSubset = (inner: ReadonlySet<string>, outer: ReadonlySet<string>) =>
-  // Nobody knows what the author's own file lets through: only refusing is less.
+  // Nobody knows what the author's own file allows: only denying is less.
   outer.has('file')
     ? inner.has('file') || inner.size === 0 || !inner.has('anything')
     : [...inner].every((one) => outer.has(one))
@@ -163,7 +163,7 @@ test('whatever the workload’s people write, nothing becomes wider than without
   // With fewer the two counts below would be chance.
   const tries = Math.max(1000, runs(1000))
   let tightened = 0
-  let refused = 0
+  let denied = 0
   fc.assert(
     fc.property(
       fc.array(profileArbitrary, { maxLength: 4 }),
@@ -189,14 +189,14 @@ test('whatever the workload’s people write, nothing becomes wider than without
         const before = allowedBy(without, author, world)
         const after = allowedBy(withAll, author, world)
         if (after.size < before.size) tightened += 1
-        if (withAll.containers.some((one) => one.loosening !== undefined)) refused += 1
+        if (withAll.containers.some((one) => one.loosening !== undefined)) denied += 1
         return isSubset(after, before)
       }
     ),
     { numRuns: tries }
   )
   t.ok(tightened > tries / 40, `${tightened} became narrower`)
-  t.ok(refused > tries / 300, `${refused} had a rule or label that would have loosened`)
+  t.ok(denied > tries / 300, `${denied} had a rule or label that would have loosened`)
   t.end()
 })
 
@@ -270,7 +270,7 @@ test('paths into our tree that are none of ours', (t) => {
   t.end()
 })
 
-test('what filters let through is compared without being wrong', (t) => {
+test('what filters allowed is compared without being wrong', (t) => {
   const floor = passSetOf(runtimeDefault())
   t.ok(isWithin(floor, { ...runtimeDefaultPassSet }))
   const render = (profile: Parameters<typeof renderProfile>[0], mode: 'audit' | 'enforce') =>

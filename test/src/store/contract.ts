@@ -114,7 +114,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       t.equal(await codeOf(store.apply('SeccompProfile', changed)), 'CONFLICT')
     })
 
-    await t.test('bad names and documents are refused by code', async (t) => {
+    await t.test('bad names and documents are rejected by code', async (t) => {
       const cases: [string, Promise<unknown>][] = [
         ['INVALID_NAME', store.get('SeccompProfile', { namespace: 'shop', name: '../x' })],
         ['INVALID_NAME', store.get('SeccompProfile', { namespace: '..', name: 'x' })],

@@ -103,7 +103,7 @@ test('directory: the folder itself', async (t) => {
     await watched.until((e) => e.type === 'deleted' && e.ref.name === 'b')
   })
 
-  await t.test('a corrupt document is reported, skipped, left alone, and mended', async (t) => {
+  await t.test('a corrupt document is reported, skipped, left alone, and repaired', async (t) => {
     const watched = await watchFor(store)
     t.teardown(watched.stop)
     const cases: [string, string, RegExp][] = [

@@ -135,7 +135,7 @@ if (cluster === undefined) {
       t.equal(await codeOf(store.apply('SeccompProfile', stale)), 'CONFLICT', 'of an older version')
     })
 
-    await t.test('refusals keep the words of the API server', async (t) => {
+    await t.test('rejections keep the words of the API server', async (t) => {
       const nobody = configFor(url, 'not-a-token', caPem)
       t.equal(await codeOf(openKubernetesStore({ config: nobody })), 'UNAUTHENTICATED')
       const away = configFor('https://127.0.0.1:1', token, caPem)
@@ -168,7 +168,7 @@ if (cluster === undefined) {
     proxy.reset()
     await arrives('after-a-reset')
 
-    proxy.refuse(true)
+    proxy.deny(true)
     proxy.reset()
     await until('a failed try', () => (events.includes('failed') ? true : undefined), {
       timeoutMs: 180_000,
@@ -176,7 +176,7 @@ if (cluster === undefined) {
     })
     await direct.apply('SeccompProfile', profileOf('net', 'while-away'))
     await direct.delete('SeccompProfile', { namespace: 'net', name: 'calm' })
-    proxy.refuse(false)
+    proxy.deny(false)
     await watched.until((e) => e.type === 'applied' && e.object.metadata.name === 'while-away')
     await watched.until((e) => e.type === 'deleted' && e.ref.name === 'calm')
 
@@ -200,7 +200,7 @@ if (cluster === undefined) {
   })
 }
 
-test('kubernetes: a version that is gone lists anew', async (t) => {
+test('kubernetes: a version that is gone lists again', async (t) => {
   // A fake, for no real server can be made to forget at a chosen moment.
   let watches = 0
   const server = createServer((request, response) => {

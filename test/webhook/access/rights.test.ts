@@ -7,7 +7,7 @@ import { denial, profile, startUiRig } from '../ui/rig.js'
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
 
-test('a viewer sees no buttons that would be refused, and what is not offered has none', async (t) => {
+test('a viewer sees no buttons that would be rejected, and what is not offered has none', async (t) => {
   const actors: string[] = []
   const foreign = ['block', 'mute', 'promote'].map(
     (word): ForeignRoute => ({

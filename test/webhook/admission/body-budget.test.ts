@@ -57,7 +57,7 @@ test('large bodies wait for earlier ones, small bodies do not', async (t) => {
   const given = known(2 * mebi)
   t.equal(await known(1000).status, 200, 'a small one')
   const announced = send(0, { 'content-length': 3 * mebi })
-  t.equal(await announced.status, 413, 'one that is refused')
+  t.equal(await announced.status, 413, 'one that is rejected')
   t.equal(read, 2, 'no more than two are read')
   given.outgoing.destroy()
   t.equal(await given.status, 0, 'one that gave up while it waited')

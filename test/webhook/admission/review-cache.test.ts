@@ -94,7 +94,7 @@ test('a review that differs is decided again', (t) => {
   t.equal(made.answer(snapshot, textOf(base)).repeated, true, 'the first is still remembered')
   const notReady = newSnapshot(false)
   const later = made.answer(notReady, textOf(base))
-  t.equal(later.repeated, false, 'a new snapshot decides anew')
+  t.equal(later.repeated, false, 'a new snapshot decides again')
   t.notOk(later.answer.includes(Buffer.from('Localhost').toString('base64').slice(2, 10)))
   t.equal(later.admission.decision.containers[0]?.outcome, 'runtime-default')
   t.equal(made.size, 1, 'and nothing of the old one is kept')

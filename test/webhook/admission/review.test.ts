@@ -8,7 +8,7 @@ import { labels, snapshot } from '../../helpers/reviews.js'
 
 test('bodies that are no review, and reviews without a valid pod', (t) => {
   const good = testReview(testPod({ labels }))
-  const refused: [string, unknown, RegExp][] = [
+  const rejected: [string, unknown, RegExp][] = [
     ['null', null, /AdmissionReview/],
     ['a list', [], /AdmissionReview/],
     ['a string', 'x', /AdmissionReview/],
@@ -21,7 +21,7 @@ test('bodies that are no review, and reviews without a valid pod', (t) => {
     ['object of a wrong type', testReview('pod'), /request\.object/],
     ['no resource', testReview({}, { resource: null }), /request\.resource/]
   ]
-  for (const [name, review, message] of refused) {
+  for (const [name, review, message] of rejected) {
     t.throws(() => admit(snapshot, review), { code: 'INVALID_REVIEW', message }, name)
   }
   const passed: [string, unknown, RegExp][] = [

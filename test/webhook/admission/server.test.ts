@@ -120,7 +120,7 @@ test('health and metrics', async (t) => {
   await send('{')
   const { text } = await get('/metrics')
   t.match(text, /secco_admission_requests_total\{decision="patched",reason="ready"\} 1/)
-  t.match(text, /secco_admission_refused_total\{code="INVALID_REVIEW"\} 1/)
+  t.match(text, /secco_admission_rejected_total\{code="INVALID_REVIEW"\} 1/)
   t.match(text, /secco_rules 1\n/)
   t.match(text, /secco_tls_cert_not_after_timestamp_seconds \d{10}/)
   t.match(text, /secco_build_info\{version="[0-9.]+"\} 1/)
@@ -153,7 +153,7 @@ test('bad input: a 4xx answer, no crash, nothing of it in the log', async (t) =>
   ]
   for (const [name, body, headers, status] of table) {
     const answer = await send(body, { headers }).catch((error: unknown) => {
-      // A body over the limit is refused before it has been read: the writer may meet a reset.
+      // A body over the limit is rejected before it has been read: the writer may meet a reset.
       const { code } = error as NodeJS.ErrnoException
       return { status: code === 'EPIPE' || code === 'ECONNRESET' ? 413 : 0, text: '' }
     })
@@ -364,7 +364,7 @@ test('shutdown under load: busy connections end between two requests', async (t)
     t.match(
       end,
       { code: /^ECONN(REFUSED|RESET)$/, reused: false },
-      'only new connections are refused'
+      'only new connections are rejected'
     )
   }
 })

@@ -16,7 +16,7 @@ test('what an exported policy may put on pods', (t) => {
     ['put back to learn', { ladder: { mode: 'learn' } }, ''],
     ['put back to audit', { audit, ladder: { mode: 'audit' } }, audit.path],
     [
-      'audit that is not ready: the one before would refuse',
+      'audit that is not ready: the one before would deny',
       { audit: { ...audit, ready: false }, previous: before, ladder: { mode: 'audit' } },
       ''
     ],

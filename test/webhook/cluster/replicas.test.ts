@@ -196,7 +196,7 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
     const rate = (sent / seconds).toFixed(0)
     t.comment(
       `${sent} creations in ${seconds.toFixed(1)} s (${rate}/s, the last answer ${lateSeconds.toFixed(1)} s later): ` +
-        `${failed.length} failed, ${unpatched} created unpatched; ${balancer.refused()} connections found no replica`
+        `${failed.length} failed, ${unpatched} created unpatched; ${balancer.denied()} connections found no replica`
     )
   }
 

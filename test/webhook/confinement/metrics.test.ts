@@ -44,6 +44,6 @@ test('the metrics of how the fleet is confined', async (t) => {
   }
   views = []
   const after = await lines()
-  t.ok(after.has('secco_containers_drifted{kind="FileChanged"} 0'), 'what is mended is gone')
+  t.ok(after.has('secco_containers_drifted{kind="FileChanged"} 0'), 'what is fixed is gone')
   t.ok(after.has('secco_containers_unprotected 0'))
 })

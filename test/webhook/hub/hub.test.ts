@@ -172,7 +172,7 @@ test('what every revision depends on: the emergency overlay and the runtimes', a
   await rig.store.apply('SeccompProfile', document('shop', 'web', 'SCMP_ACT_ALLOW'))
   const first = await changes('', 'rendered')
   await rig.store.apply('SeccompProfile', document('secco-system', 'emergency', 'SCMP_ACT_ERRNO'))
-  const second = await changes(first, 'an emergency renders everything anew')
+  const second = await changes(first, 'an emergency renders everything again')
   t.notOk(hub.profiles().has('secco-system/emergency'), 'and is no revision itself')
   await rig.store.delete('SeccompProfile', { namespace: 'secco-system', name: 'emergency' })
   t.equal(await changes(second, 'its end too'), first, 'to what was before')

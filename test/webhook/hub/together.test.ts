@@ -56,7 +56,7 @@ test('many observations in one message, and their acks in one', async (t) => {
   const messages = newer.received.filter(({ $case }) => $case.startsWith('observationAck'))
   t.equal(messages.length, 1, 'told when the write is durable, together')
   t.match(
-    newer.received.filter(({ $case }) => $case === 'observationRefused'),
+    newer.received.filter(({ $case }) => $case === 'observationRejected'),
     [{ value: { id: 'node-a/b/large', reason: 'too-large' } }],
     'one that is too large does not take the others with it'
   )

@@ -51,7 +51,7 @@ export function denialText(view: DenialView): EventText | undefined {
   const got = logged ? 'it was allowed and logged' : `it got ${view.answer}`
   return {
     ...{ type: 'Warning', action: logged ? 'Audit' : 'Enforce' },
-    reason: logged ? 'CallLogged' : 'CallRefused',
+    reason: logged ? 'CallLogged' : 'CallDenied',
     note: `container ${view.containerName.slice(0, 63)}: ${who} called ${view.syscall}, ${got}; ${view.hint}`
   }
 }

@@ -41,7 +41,7 @@ export function denialHint(row: DenialRow, mode: string, profile: string): strin
   const allow = `secco denials allow ${profile} ${callOf(abi, syscall, args)}`
   const risk = riskOf(syscall)
   const { kind } = usual.of(abi, syscall, args)
-  const withThese = kind === 'refused' || kind === 'expected'
+  const withThese = kind === 'denied' || kind === 'expected'
   if (!floor.has(syscall) || withThese) {
     const what = floor.has(syscall) ? 'it with these arguments' : 'it'
     const caller = row.comm === '' ? 'the program' : row.comm

@@ -11,13 +11,13 @@ const members = [
   ...(['denials', 'expected', 'syscalls', 'startedAt', 'since'] as const)
 ]
 
-/** RefusedContainer identifies a container: a client that may list denials may not be allowed to list containers. */
-export type RefusedContainer = Pick<ContainerView, (typeof members)[number]>
+/** DeniedContainer identifies a container: a client that may list denials may not be allowed to list containers. */
+export type DeniedContainer = Pick<ContainerView, (typeof members)[number]>
 
 /** WhyEperm is the answer of `GET /api/v1/why-eperm`, with a sentence for each denial that was not expected. */
 export interface WhyEperm {
   items: {
-    container: RefusedContainer
+    container: DeniedContainer
     /** The rule that decided; empty without one. */
     rule: string
     denials: DenialView[]
@@ -67,7 +67,7 @@ function ofRunning(confinement: Confinement, view: ContainerView): WhyEperm['ite
   const unheard =
     confinement.recording.whyNot(view.node, mode) ?? whyPartlyRecording(confinement, view.node)
   return {
-    container: Object.fromEntries(members.map((key) => [key, view[key]])) as RefusedContainer,
+    container: Object.fromEntries(members.map((key) => [key, view[key]])) as DeniedContainer,
     rule: confinement.views.decided(view.key)?.decision.containers[0]?.rule ?? '',
     denials,
     words: denials.filter(({ expected }) => !expected).map(denialSentence),

@@ -1,5 +1,5 @@
 /**
- * The conditions WouldRefuse and QuietUnproven. Each replica of the hub knows the denials of its own nodes only,
+ * The conditions WouldDeny and QuietUnproven. Each replica of the hub knows the denials of its own nodes only,
  * and any replica may take a profile on. So a replica writes what it knows to the profile, for the others.
  */
 import type { Condition, SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -20,8 +20,8 @@ interface NodeFinding {
   finding: string
 }
 
-const wouldRefuseCondition: AuditCondition = {
-  type: 'WouldRefuse',
+const wouldDenyCondition: AuditCondition = {
+  type: 'WouldDeny',
   whileTrue: { reason: 'CallsInAudit', words: 'enforce would deny' },
   whileFalse: { reason: 'AuditQuiet', message: 'no syscall that enforce would deny' }
 }
@@ -39,8 +39,7 @@ const isTrue = (profile: SeccompProfile, condition: AuditCondition): boolean =>
   conditionOf(profile, condition)?.status === 'True'
 
 /** Returns whether a hub reports that enforce would deny a syscall: then no policy enforces the profile. */
-export const wouldRefuse = (profile: SeccompProfile): boolean =>
-  isTrue(profile, wouldRefuseCondition)
+export const wouldDeny = (profile: SeccompProfile): boolean => isTrue(profile, wouldDenyCondition)
 
 /** Returns whether a hub reports that no node records the denials of what is on trial. */
 export const isUnproven = (profile: SeccompProfile): boolean => isTrue(profile, unprovenCondition)
@@ -91,7 +90,7 @@ function withCondition(
 }
 
 /**
- * Returns a profile in audit, which a policy is to enforce, with its condition WouldRefuse. Pure.
+ * Returns a profile in audit, which a policy is to enforce, with its condition WouldDeny. Pure.
  * @param known the newest call on this hub's nodes that enforce would deny; undefined: there is none
  */
 export function withAudit(
@@ -101,7 +100,7 @@ export function withAudit(
   isElsewhere: (node: string) => boolean
 ): SeccompProfile {
   const finding = known && { node: known.node, finding: known.newest }
-  return withCondition(profile, wouldRefuseCondition, finding, now, isElsewhere)
+  return withCondition(profile, wouldDenyCondition, finding, now, isElsewhere)
 }
 
 /**

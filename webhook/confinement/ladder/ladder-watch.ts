@@ -8,7 +8,7 @@ import {
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import type { Confinement } from '../containers/confinement.js'
-import { isUnproven, recordedSince, unprovenNode, wouldRefuse } from './audit-conditions.js'
+import { isUnproven, recordedSince, unprovenNode, wouldDeny } from './audit-conditions.js'
 import { createAuditTimes } from './audit-times.js'
 import {
   type CanaryState,
@@ -76,7 +76,7 @@ class PolicyRounds {
   async #endConditions(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
     const isInAudit = ladder?.mode === 'audit'
-    if (!isInAudit && wouldRefuse(profile)) await this.#steps.noteAudit(profile, undefined)
+    if (!isInAudit && wouldDeny(profile)) await this.#steps.noteAudit(profile, undefined)
     const isOnTrial =
       ladder?.canary !== undefined || (isInAudit && ladder.enforceAfter !== undefined)
     if (!isOnTrial && isUnproven(profile)) await this.#steps.noteUnproven(profile, undefined)
@@ -117,7 +117,7 @@ class PolicyRounds {
     if (unrecorded !== undefined || cleanSince !== undefined) {
       await this.#steps.noteUnproven(profile, unrecorded)
     }
-    if (count > 0 || wouldRefuse(profile) || wait.wasRolledBack) return
+    if (count > 0 || wouldDeny(profile) || wait.wasRolledBack) return
     if (unrecorded !== undefined || this.#isUnprovenHere(profile)) return
     if (cleanSince === undefined) return
     if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return

@@ -141,7 +141,7 @@ function planOf({ seccomp, deny = [], native }: Trial): Plan {
       for (let nr = 0; nr < rowWords * 32; nr += 1) {
         const name = syscallName(abi, nr)
         const { kind } = verdicts(abi, name)
-        if (kind === 'refused' || kind === 'logged') setBit(plan.denied[abi], nr)
+        if (kind === 'denied' || kind === 'logged') setBit(plan.denied[abi], nr)
         if (kind !== 'conditional') continue
         const alternatives = rules
           .filter((rule) => rule.name === name && isAllowAction(rule.action))

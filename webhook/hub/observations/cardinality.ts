@@ -86,8 +86,8 @@ export function createCardinality(limits: HubLimits): Cardinality {
     admit(node, profile, instance, nowMs) {
       const key = `${node} ${instance}`
       if (!profiles.has(profile) && !begun.has(profile)) {
-        const refused = newProfile(node, profile, nowMs)
-        if (refused !== undefined) return refused
+        const rejected = newProfile(node, profile, nowMs)
+        if (rejected !== undefined) return rejected
       }
       if (admitted.has(key)) return undefined
       const { instancesPerMinute: perMinute, instancesAtOnce: burst } = limits

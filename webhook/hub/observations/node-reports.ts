@@ -1,4 +1,4 @@
-import type { Refused as NodeDenials, SatelliteMessage } from '../../../src/api/gen/hub.js'
+import type { Denials as NodeDenials, SatelliteMessage } from '../../../src/api/gen/hub.js'
 import { denialsOf } from '../denials/denial.js'
 import type { Denials } from '../denials/denials.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
@@ -20,13 +20,13 @@ export interface NodeReportsOptions {
 
 type Body = NonNullable<SatelliteMessage['body']>
 /** NodeReport is what a node reports of its running containers. It is not acked: the node sends all of it again. */
-export type NodeReport = Extract<Body, { $case: 'inventory' | 'used' | 'refused' }>
+export type NodeReport = Extract<Body, { $case: 'inventory' | 'used' | 'denials' }>
 
 /** The longest id of an instance that is accepted. */
 const longestId = 512
 
 export function isNodeReport(body: Body): body is NodeReport {
-  return body.$case === 'inventory' || body.$case === 'used' || body.$case === 'refused'
+  return body.$case === 'inventory' || body.$case === 'used' || body.$case === 'denials'
 }
 
 /** Returns a function that stores a node's report of its containers: what they are, what they used and what was denied. */
@@ -56,7 +56,7 @@ export function createNodeReports(
   return (node, report) => {
     if (report.$case === 'inventory') {
       inventory.take(node, report.value, new Date().toISOString())
-    } else if (report.$case === 'refused') noteDenials(node, report.value)
+    } else if (report.$case === 'denials') noteDenials(node, report.value)
     else {
       for (const set of report.value.sets) {
         const id = `${node}/${set.key}`

@@ -45,7 +45,7 @@ export function createObservationReceiver(
     rejections.note(rejection, { node: session.node, id })
     const value = { id, sequence, reason, message: message.slice(0, 512) }
     session.outbox.send(
-      encode({ $case: 'observationRefused', value: { ...value, retryAfterSeconds: retryAfter } })
+      encode({ $case: 'observationRejected', value: { ...value, retryAfterSeconds: retryAfter } })
     )
   }
 

@@ -25,7 +25,7 @@ export interface PlacedPods {
 }
 
 /** Options for containers outside Kubernetes on a node of a cluster: reject their observations, or keep them apart. */
-export const plainChoices = ['refuse', 'apart'] as const
+export const plainChoices = ['reject', 'apart'] as const
 export type PlainContainers = (typeof plainChoices)[number]
 
 export interface PodCheckOptions {

@@ -77,13 +77,13 @@ function countsOf(observation: Observation, dropped: string[]): SyscallCounts {
  * SCMP_ACT_LOG allows the syscall. A denial without an ABI counts for each of them.
  */
 function succeeded(counts: SyscallCounts, denied: Observation['denied']): SyscallCounts {
-  const refused = denied.filter(
+  const failed = denied.filter(
     ({ action }) => action !== 'SCMP_ACT_LOG' && action !== 'SCMP_ACT_ALLOW'
   )
   const left: SyscallCounts = {}
   for (const [abi, byName] of Object.entries(counts) as [Abi, Record<string, number>][]) {
     const never = new Map<string, number>()
-    for (const { name, count, detail } of refused) {
+    for (const { name, count, detail } of failed) {
       const isElsewhere = detail !== undefined && detail.abi !== '' && detail.abi !== abi
       if (!isElsewhere) never.set(name, (never.get(name) ?? 0) + count)
     }

@@ -35,7 +35,7 @@ export interface Rejection {
 
 /** Rejections counts rejections and logs them, at most one line per subject and reason in ten seconds. */
 export interface Rejections {
-  note(refused: Rejection, context: { node?: string; peer?: string; id?: string }): void
+  note(rejected: Rejection, context: { node?: string; peer?: string; id?: string }): void
   /** Counts a rejection that was logged elsewhere. */
   count(reason: RejectionReason): void
   /** Returns the number of rejections since the hub started, for every reason. */

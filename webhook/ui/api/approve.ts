@@ -46,7 +46,7 @@ export const approveRoutes: readonly Route[] = [
       {
         reason: Reason,
         allow: Type.Optional(Names),
-        refuse: Type.Optional(Names),
+        deny: Type.Optional(Names),
         expect: Type.Optional(
           Type.String({ description: 'digest that was shown; another one is a conflict' })
         )
@@ -54,12 +54,12 @@ export const approveRoutes: readonly Route[] = [
       { additionalProperties: false }
     ),
     response: Answer,
-    async handle(call, { reason, allow, refuse = [], expect }) {
+    async handle(call, { reason, allow, deny = [], expect }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
       const decide = (profile: SeccompProfile) =>
-        allow === undefined && refuse.length === 0
+        allow === undefined && deny.length === 0
           ? approveObserved(profile, decision)
-          : decideCalls(profile, { ...decision, allow: allow ?? [], refuse, whole: true })
+          : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       const ref = refOf(call)
       if (expect !== undefined && expect !== '') {
         const current = await call.ui.store.get('SeccompProfile', ref)
@@ -78,17 +78,17 @@ export const approveRoutes: readonly Route[] = [
     operationId: 'decideCalls',
     summary: 'Allows or denies single syscalls',
     needs: { verb: 'approve', resource: 'seccompprofiles' },
-    cli: 'secco profile call NAME --allow CALL --refuse CALL --reason WHY',
+    cli: 'secco profile call NAME --allow CALL --deny CALL --reason WHY',
     pages: ['/workloads/:namespace/:name', '/denials'],
     body: Type.Object(
-      { reason: Reason, allow: Type.Optional(Names), refuse: Type.Optional(Names) },
+      { reason: Reason, allow: Type.Optional(Names), deny: Type.Optional(Names) },
       { additionalProperties: false }
     ),
     response: Answer,
-    async handle(call, { reason, allow = [], refuse = [] }) {
+    async handle(call, { reason, allow = [], deny = [] }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
       const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) =>
-        decideCalls(profile, { ...decision, allow, refuse })
+        decideCalls(profile, { ...decision, allow, deny })
       )
       return answerOf(after)
     }

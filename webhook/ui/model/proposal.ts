@@ -64,7 +64,7 @@ export function proposalOf(
     const proposal =
       allow.length === 0
         ? approveObserved(profile, { ...decision, beyondRuntimeDefault: 'skip' })
-        : decideCalls(profile, { ...decision, allow, refuse: [], whole: true })
+        : decideCalls(profile, { ...decision, allow, deny: [], whole: true })
     return { digest: renderProfile(proposal, { mode: 'enforce', resolve }).digest, problem: '' }
   } catch (error) {
     return { digest: '', problem: toSeccoError(error).message }

@@ -122,7 +122,7 @@ function DecideForm({ profile, cell, mayDecide }: Shown): VNode | null {
       url={`/api/v1/profiles/${keyOf(profile)}/calls`}
       then="reload"
     >
-      <Hidden name={allowed ? 'refuse' : 'allow'} kind="list" value={name} />
+      <Hidden name={allowed ? 'deny' : 'allow'} kind="list" value={name} />
       <NamedField
         id="call-why"
         name="reason"
@@ -159,7 +159,7 @@ export function CallPanel(props: Props): VNode {
   const { profile, cell, abi } = props
   if (cell === undefined) return <NoCall />
   const shown = { ...props, cell }
-  const flag = cell.allowed ? '--refuse' : '--allow'
+  const flag = cell.allowed ? '--deny' : '--allow'
   return (
     <section
       class="panel call"

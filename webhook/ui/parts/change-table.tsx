@@ -48,7 +48,7 @@ function rowOf({ name, sign, included, usual, seen }: Change, instances: number,
     cells: [
       <input
         type="checkbox"
-        name={sign === 'del' ? 'refuse' : 'allow'}
+        name={sign === 'del' ? 'deny' : 'allow'}
         data-kind="list"
         value={name}
         form="approve"

@@ -3,7 +3,7 @@ import { createDenialTally, mergeDenials } from '../../../../cli/hubs/merge/deni
 import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
 import { denial } from '../../../helpers/hub-answers.js'
 
-test('refused calls are counted once, whichever hub heard of them', (t) => {
+test('denied calls are counted once, whichever hub heard of them', (t) => {
   const [early, late] = ['2026-11-25T10:00:00Z', '2026-11-25T11:00:00Z']
   const counts = (rows: readonly DenialView[]) => rows.map(({ node, count }) => [node, count])
   for (const [what, lists, wanted] of [
@@ -72,7 +72,7 @@ test('who asked may be known later: nothing more is told, and nothing less after
   t.end()
 })
 
-test('a merged watch tells each refused call once', (t) => {
+test('a merged watch tells each denied call once', (t) => {
   const tally = createDenialTally()
   t.equal(tally.add('a', denial('n1', 'bpf', 100)), 100)
   t.equal(tally.add('a', denial('n1', 'bpf', 101)), 1)

@@ -3,7 +3,7 @@ import { mergeLadders } from '../../../../cli/hubs/merge/ladder.js'
 import { ladder } from '../../../helpers/hub-answers.js'
 
 test('where a workload stands, by all hubs', (t) => {
-  const not = { mode: 'enforce' as const, ready: false, reasons: ['bpf was refused'] }
+  const not = { mode: 'enforce' as const, ready: false, reasons: ['bpf was denied'] }
   t.strictSame(mergeLadders(ladder(2), []), ladder(2))
   t.match(mergeLadders(ladder(2), [ladder(1, { next: not })]), {
     ...{ running: 3, next: not },

@@ -26,7 +26,7 @@ test('containers of all hubs, each once, sorted as one hub does', (t) => {
     )
   }
   for (const [what, old, newer] of [
-    ['more refused', { denials: 1, syscalls: 50 }, { denials: 2, syscalls: 40 }],
+    ['more denied', { denials: 1, syscalls: 50 }, { denials: 2, syscalls: 40 }],
     ['more calls', { syscalls: 40, since: '2027' }, { syscalls: 41 }],
     ['a later state', { since: '2026-11-25T10:00:00Z' }, { since: '2026-11-25T10:00:01Z' }]
   ] as const) {
@@ -64,7 +64,7 @@ test('what was explained, and what was done', (t) => {
   t.end()
 })
 
-test('refused calls of what ended: one that runs elsewhere now has not', (t) => {
+test('denied calls of what ended: one that runs elsewhere now has not', (t) => {
   const { id } = view('n1', 'a')
   const startedAt = '2026-11-25T09:00:00Z'
   const row = (node: string, instance: string, firstSeen = startedAt) =>
@@ -103,7 +103,7 @@ test('refused calls of what ended: one that runs elsewhere now has not', (t) => 
       ['old']
     ],
     [
-      // An ended run is told of when it is: a hub may hear of it after the next one began.
+      // An ended run is reported when it ends: a hub may receive it after the next one began.
       'an earlier run that the hub heard of late',
       [{ items: [explained('n1', 'now')], before: [row('n1', 'late', '2026-11-25T09:00:05Z')] }],
       [['now']],

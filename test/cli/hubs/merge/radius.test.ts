@@ -3,11 +3,11 @@ import { mergeBlocks } from '../../../../cli/hubs/merge/block.js'
 import { mergeRadii } from '../../../../cli/hubs/merge/radius.js'
 import type { Radius } from '../../../../webhook/confinement/what-if/blast-radius.js'
 
-const refused = (syscall: string, count: number) => ({
+const denial = (syscall: string, count: number) => ({
   ...{ abi: 'x86_64' as const, syscall, argument: '', count, certain: true }
 })
 
-const hitOf = (node: string, name: string, ...denied: ReturnType<typeof refused>[]) => ({
+const hitOf = (node: string, name: string, ...denied: ReturnType<typeof denial>[]) => ({
   ...{ key: `${node}/${name}`, node, namespace: 'shop', workload: `Deployment/${name}`, name },
   ...{ pod: name, since: '2026', denied }
 })
@@ -22,7 +22,7 @@ test('a simulation over all hubs', (t) => {
         syscalls: ['bpf']
       }
     ],
-    containers: [hitOf('n1', 'web', refused('bpf', 4))]
+    containers: [hitOf('n1', 'web', denial('bpf', 4))]
   }
   const other: Radius = {
     ...{ considered: 2, without: 0, hit: 2, ms: 1 },
@@ -41,8 +41,8 @@ test('a simulation over all hubs', (t) => {
       }
     ],
     containers: [
-      hitOf('n2', 'db', refused('bpf', 1)),
-      hitOf('n2', 'web', refused('bpf', 2), refused('add_key', 1))
+      hitOf('n2', 'db', denial('bpf', 1)),
+      hitOf('n2', 'web', denial('bpf', 2), denial('add_key', 1))
     ]
   }
   t.strictSame(mergeRadii([one]), one, 'of one hub: as it is')
@@ -58,7 +58,7 @@ test('a simulation over all hubs', (t) => {
     ],
     containers: { length: 3 }
   })
-  const moved: Radius = { ...one, containers: [hitOf('n1', 'web', refused('bpf', 5))] }
+  const moved: Radius = { ...one, containers: [hitOf('n1', 'web', denial('bpf', 5))] }
   const later = {
     ...moved,
     syscalls: [{ name: 'bpf', containers: 1, calls: 5 }],

@@ -27,8 +27,8 @@ const denying = (action: 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRAP'): LinuxSeccomp => ({
 test('denials of an unknown filter are not learned', { skip }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-possible-'))
   const rootfs = await makeRootfs()
-  const source = join(packageRoot(), 'test', 'satellite', 'refused.c')
-  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'refused'), source])
+  const source = join(packageRoot(), 'test', 'satellite', 'denied.c')
+  await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'denied'), source])
   const rig = await createRig()
   const hub = await rig.hub({})
   const offered: Observation[] = []
@@ -54,7 +54,7 @@ test('denials of an unknown filter are not learned', { skip }, async (t) => {
     action: 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRAP'
   ): Promise<Observation> => {
     const bundle = await makeBundle(rootfs, {
-      args: ['/refused', ...args],
+      args: ['/denied', ...args],
       seccomp: denying(action)
     })
     bundles.push(bundle)
@@ -74,7 +74,7 @@ test('denials of an unknown filter are not learned', { skip }, async (t) => {
   }
 
   const first = `secco-possible-${process.pid}-1`
-  const end = await runToEnd(first, ['refused', '3', 'allowed', '20'], 'SCMP_ACT_ERRNO')
+  const end = await runToEnd(first, ['denied', '3', 'allowed', '20'], 'SCMP_ACT_ERRNO')
   t.match(end, { filtered: true, denied: [], container: { runtime: 'unknown' } })
   const unproven = end.unproven.find(({ abi }) => abi === 'x86_64')?.names ?? []
   t.ok(unproven.includes('getpriority'), 'denied by the filter')

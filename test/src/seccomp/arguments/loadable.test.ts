@@ -24,7 +24,7 @@ import {
   conditions,
   overlayOf,
   randomProfile,
-  randomRefusals,
+  randomDenials,
   tryRender
 } from '../../../helpers/random-profile.js'
 import { runs } from '../../../helpers/fuzz.js'
@@ -52,7 +52,7 @@ const profileOf = (syscalls: SeccompSyscall[], more: Partial<LinuxSeccomp> = {})
   spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls, ...more } }
 })
 
-/** Each was built wrongly by libseccomp 2.5.4 as it stands: what it let through besides, or left out. */
+/** Each was built wrongly by libseccomp 2.5.4 as it stands: what it allowed besides, or left out. */
 const misbuilt: readonly (readonly [string, SeccompArg[][]])[] = [
   [
     'wider: a range before another argument',
@@ -122,11 +122,11 @@ test('what is left out is said', (t) => {
   ]
   const rendered = tryRender(profileOf(rules), 'enforce')
   const answers = answersOf(rendered?.seccomp ?? { defaultAction: 'SCMP_ACT_ALLOW' })
-  t.ok(answers.passes('mincore', [0n, 2n]), 'what can be said is let through')
-  t.notOk(answers.passes('mincore', [1n, 1n]), 'the rest is refused, and not guessed')
+  t.ok(answers.passes('mincore', [0n, 2n]), 'what can be said is allowed')
+  t.notOk(answers.passes('mincore', [1n, 1n]), 'the rest is denied, and not guessed')
   t.match(rendered?.provenance['mincore']?.join(), /filter: some approved arguments are denied/)
 
-  // Answers that cannot stand beside what is let through: the default one.
+  // Answers that cannot stand beside what is allowed: the default one.
   const killed = tryRender(
     profileOf([allow(['read'])]),
     'enforce',
@@ -141,7 +141,7 @@ test('what is left out is said', (t) => {
 const rulesless: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ALLOW' }
 
 test('a block of many values leaves the others', (t) => {
-  // One bit at a time this would be 32 rules for each family: too many, and every socket was refused.
+  // One bit at a time this would be 32 rules for each family: too many, and every socket was denied.
   const resolve = overlayOf(parseBlock('socket:protocol=132').rules)
   const rendered = tryRender(profileOf([allow(['socket'])]), 'enforce', resolve)
   const answers = answersOf(rendered?.seccomp ?? rulesless)
@@ -171,14 +171,14 @@ test('lint says what is built wrongly, and what base misses', (t) => {
     const said = rendered?.provenance['mincore']?.join().includes('filter:') === true
     t.equal(left.length === 1, said, `a spec: ${what}`)
   }
-  const refuse = (names: string[], args: SeccompArg[]): SeccompSyscall => ({
+  const deny = (names: string[], args: SeccompArg[]): SeccompSyscall => ({
     names,
     action: 'SCMP_ACT_ERRNO',
     errnoRet: 13,
     args
   })
-  const partly = spec([allow(['read']), refuse(['futex', 'prctl', 'bind'], [on(1, 'EQ', 1)])])
-  t.same(says(partly, 'spec'), ['warning base-partly-refused futex'])
+  const partly = spec([allow(['read']), deny(['futex', 'prctl', 'bind'], [on(1, 'EQ', 1)])])
+  t.same(says(partly, 'spec'), ['warning base-partly-denied futex'])
   t.end()
 })
 
@@ -198,13 +198,13 @@ test('libseccomp builds what is rendered', { timeout: 240_000 }, async (t) => {
     const built = await askFilter(program, {
       ...{ ...asIs, architectures: [...architectures], syscalls: rules(left) }
     })
-    t.same([built.refused, built.wider, built.narrower], [undefined, [], []], `not so: ${what}`)
+    t.same([built.denied, built.wider, built.narrower], [undefined, [], []], `not so: ${what}`)
   }
   let asked = 0
   const check = async (label: string, seccomp: LinuxSeccomp) => {
     const report = await askFilter(program, seccomp)
     asked += report.asked
-    const bad = [report.refused, report.wider[0], report.narrower[0]]
+    const bad = [report.denied, report.wider[0], report.narrower[0]]
     if (bad.some((each) => each !== undefined))
       t.same(bad, [undefined, undefined, undefined], label)
   }
@@ -212,15 +212,15 @@ test('libseccomp builds what is rendered', { timeout: 240_000 }, async (t) => {
   const wide = profileOf([allow(['bind', 'clone', 'read', 'socket', 'socketpair', 'unshare'])], {
     architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']
   })
-  const samples = fc.sample(fc.record({ profile: randomProfile, refusals: randomRefusals }), {
+  const samples = fc.sample(fc.record({ profile: randomProfile, denials: randomDenials }), {
     numRuns: runs(8),
     seed: 1
   })
   for (const mode of ['audit', 'enforce'] as const) {
     const all = tryRender(wide, mode, overlayOf(everyTemplate))
     await check(`${mode}: every template`, all?.seccomp ?? rulesless)
-    for (const [at, { profile, refusals }] of samples.entries()) {
-      const rendered = tryRender(profile, mode, overlayOf(refusals))
+    for (const [at, { profile, denials }] of samples.entries()) {
+      const rendered = tryRender(profile, mode, overlayOf(denials))
       if (rendered !== undefined) await check(`${mode}: sample ${at}`, rendered.seccomp)
     }
   }

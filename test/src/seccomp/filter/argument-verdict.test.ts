@@ -26,26 +26,26 @@ const profile: LinuxSeccomp = {
     { names: ['clone'], action: errno, errnoRet: 38, args: [eq(1, 2)] }
   ]
 }
-const refused = { kind: 'refused', action: errno, errno: 1 }
+const denied = { kind: 'denied', action: errno, errno: 1 }
 const unsure = { kind: 'conditional' }
 
 test('what became of a call by its arguments', (t) => {
   const verdicts = argumentVerdictsOf(profile, 'x86_64')
   const table: [string, 'x86_64' | 'i386', string, number, (bigint | undefined)[], object][] = [
-    ['let through', 'x86_64', 'socket', 1, [1n], { kind: 'allowed' }],
-    ['refused', 'x86_64', 'socket', 1, [38n, undefined], refused],
+    ['allowed', 'x86_64', 'socket', 1, [1n], { kind: 'allowed' }],
+    ['denied', 'x86_64', 'socket', 1, [38n, undefined], denied],
     ['64 bits count', 'x86_64', 'socket', 1, [0x100000026n], { kind: 'allowed' }],
-    ['of 32 bits the lower half alone', 'i386', 'socket', 1, [0x100000026n], refused],
-    ['none of the alternatives', 'x86_64', 'personality', 1, [5n], refused],
+    ['of 32 bits the lower half alone', 'i386', 'socket', 1, [0x100000026n], denied],
+    ['none of the alternatives', 'x86_64', 'personality', 1, [5n], denied],
     ['one of them', 'x86_64', 'personality', 1, [8n], { kind: 'allowed' }],
     ['logged', 'x86_64', 'prctl', 3, [4n, 0n], { kind: 'logged', action: 'SCMP_ACT_LOG' }],
-    ['one of two does not hold', 'x86_64', 'prctl', 3, [4n, 1n], refused],
+    ['one of two does not hold', 'x86_64', 'prctl', 3, [4n, 1n], denied],
     ['one is not known', 'x86_64', 'prctl', 3, [4n], unsure],
     ['two on one argument', 'x86_64', 'fcntl', 2, [undefined, 2n], { kind: 'allowed' }],
-    ['killed', 'x86_64', 'keyctl', 1, [1n], { kind: 'refused', action: 'SCMP_ACT_KILL_PROCESS' }],
-    ['less than', 'x86_64', 'ioctl', 2, [undefined, 0x5412n], refused],
+    ['killed', 'x86_64', 'keyctl', 1, [1n], { kind: 'denied', action: 'SCMP_ACT_KILL_PROCESS' }],
+    ['less than', 'x86_64', 'ioctl', 2, [undefined, 0x5412n], denied],
     ['two rules of other kinds hold', 'x86_64', 'clone', 3, [1n, 2n], unsure],
-    ['expected', 'x86_64', 'clone', 3, [0n, 2n], { kind: 'refused', action: errno, errno: 38 }],
+    ['expected', 'x86_64', 'clone', 3, [0n, 2n], { kind: 'denied', action: errno, errno: 38 }],
     ['by number', 'x86_64', 'read', 0, [1n], unsure],
     ['not named', 'x86_64', 'mount', 0, [1n], unsure],
     ['behind a multiplexer', 'i386', 'socketcall', 0, [1n], unsure]
@@ -56,13 +56,13 @@ test('what became of a call by its arguments', (t) => {
   }
   const usual = argumentVerdictsOf(runtimeDefault(), 'x86_64')
   t.match(usual.of('x86_64', 'personality', [0x20008n]), { kind: 'allowed' })
-  t.match(usual.of('x86_64', 'personality', [1n]), refused)
-  t.match(usual.of('x86_64', 'clone', [0x10000000n]), refused, 'a user namespace')
+  t.match(usual.of('x86_64', 'personality', [1n]), denied)
+  t.match(usual.of('x86_64', 'clone', [0x10000000n]), denied, 'a user namespace')
   t.match(usual.of('x86_64', 'clone', [17n]), { kind: 'allowed' })
   t.end()
 })
 
-test('what is told as refused, the filter does not let through', (t) => {
+test('what is told as denied, the filter does not allowed', (t) => {
   const action = fc.constantFrom(allow, errno, 'SCMP_ACT_LOG' as const, 'SCMP_ACT_TRAP' as const)
   const rule = fc.record({ action, args: conditions, names: fc.constant<string[]>(['ioctl']) })
   const values = fc.array(fc.nat(20).map(BigInt), { minLength: 6, maxLength: 6 })

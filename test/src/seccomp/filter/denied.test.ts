@@ -11,11 +11,11 @@ test('denied, lint, risk', (t) => {
   const { seccomp } = renderProfile(allowing(['socket']), enforce)
   const counts = { read: 5, socket: 3, clone3: 9, mount: 2, ptrace: 7, sysinfo: 0 }
   const action = 'SCMP_ACT_ERRNO'
-  const refused = { abi: 'x86_64', kind: 'refused', action, errno: 1 }
+  const denied = { abi: 'x86_64', kind: 'denied', action, errno: 1 }
   t.same(deniedOf({ x86_64: counts }, verdictsOf(seccomp, 'x86_64')), [
-    { ...refused, syscall: 'clone3', kind: 'expected', errno: 38, count: 9 },
-    { ...refused, syscall: 'ptrace', count: 7 },
-    { ...refused, syscall: 'mount', count: 2 }
+    { ...denied, syscall: 'clone3', kind: 'expected', errno: 38, count: 9 },
+    { ...denied, syscall: 'ptrace', count: 7 },
+    { ...denied, syscall: 'mount', count: 2 }
   ])
   const verdicts = verdictsOf(
     {
@@ -43,13 +43,13 @@ test('denied, lint, risk', (t) => {
     ['x86_64', 'read', { kind: 'allowed' }],
     ['x86_64', 'mount', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
     ['x86_64', 'syscall_500', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
-    ['i386', 'keyctl', { kind: 'refused', action: 'SCMP_ACT_KILL_PROCESS', errno: undefined }],
+    ['i386', 'keyctl', { kind: 'denied', action: 'SCMP_ACT_KILL_PROCESS', errno: undefined }],
     ['x86_64', 'statx', { kind: 'expected', action, errno: 38 }],
-    ['x86_64', 'io_uring_setup', { kind: 'refused', action, errno: 38 }],
+    ['x86_64', 'io_uring_setup', { kind: 'denied', action, errno: 38 }],
     ['x86_64', 'personality', { kind: 'conditional' }],
     ['x86_64', 'prctl', { kind: 'conditional' }],
     ['i386', 'socketcall', { kind: 'conditional' }],
-    ['x32', 'read', { kind: 'refused', action: 'SCMP_ACT_KILL_THREAD', errno: undefined }]
+    ['x32', 'read', { kind: 'denied', action: 'SCMP_ACT_KILL_THREAD', errno: undefined }]
   ] as const) {
     t.same(verdicts(abi, name), expected, `${abi} ${name}`)
   }

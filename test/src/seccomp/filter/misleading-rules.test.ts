@@ -30,23 +30,23 @@ import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.j
 import { syscallNumber } from '../../../../src/syscalls/syscall-table.js'
 import { testSeccompProfile } from '../../../helpers/misleading.js'
 
-const { arg, attack, cloneNewUser, allow, refusing, profileOf } = testSeccompProfile
+const { arg, attack, cloneNewUser, allow, denying, profileOf } = testSeccompProfile
 
 const table: [string, LinuxSeccomp, string[]][] = [
-  ['one condition', refusing(allow('clone', arg(0, 'SCMP_CMP_EQ', 1))), []],
+  ['one condition', denying(allow('clone', arg(0, 'SCMP_CMP_EQ', 1))), []],
   [
     'conditions on two arguments',
-    refusing(allow('socket', arg(0, 'SCMP_CMP_EQ', 1), arg(1, 'SCMP_CMP_NE', 2))),
+    denying(allow('socket', arg(0, 'SCMP_CMP_EQ', 1), arg(1, 'SCMP_CMP_NE', 2))),
     []
   ],
   [
     'two rules on one argument',
-    refusing(allow('socket', arg(0, 'SCMP_CMP_EQ', 1)), allow('socket', arg(0, 'SCMP_CMP_EQ', 2))),
+    denying(allow('socket', arg(0, 'SCMP_CMP_EQ', 1)), allow('socket', arg(0, 'SCMP_CMP_EQ', 2))),
     []
   ],
-  ['errno 1', refusing({ names: ['read'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }), []],
-  ['no errno', refusing({ names: ['read'], action: 'SCMP_ACT_ERRNO' }), []],
-  ['errno 0 of a kill', refusing({ names: ['read'], action: 'SCMP_ACT_KILL', errnoRet: 0 }), []],
+  ['errno 1', denying({ names: ['read'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }), []],
+  ['no errno', denying({ names: ['read'], action: 'SCMP_ACT_ERRNO' }), []],
+  ['errno 0 of a kill', denying({ names: ['read'], action: 'SCMP_ACT_KILL', errnoRet: 0 }), []],
   [
     'clone of any flags',
     attack,
@@ -56,24 +56,24 @@ const table: [string, LinuxSeccomp, string[]][] = [
   ],
   [
     'a range',
-    refusing(allow('ioctl', arg(1, 'SCMP_CMP_GE', 5), arg(1, 'SCMP_CMP_LE', 9))),
+    denying(allow('ioctl', arg(1, 'SCMP_CMP_GE', 5), arg(1, 'SCMP_CMP_LE', 9))),
     ['ioctl: .* argument 1']
   ],
   [
     'beside another argument',
-    refusing(
+    denying(
       allow('socket', arg(2, 'SCMP_CMP_EQ', 0), arg(0, 'SCMP_CMP_GE', 1), arg(0, 'SCMP_CMP_LE', 2))
     ),
     ['socket: .* argument 0']
   ],
   [
     'the same condition twice',
-    refusing(allow('socket', arg(0, 'SCMP_CMP_EQ', 1), arg(0, 'SCMP_CMP_EQ', 1))),
+    denying(allow('socket', arg(0, 'SCMP_CMP_EQ', 1), arg(0, 'SCMP_CMP_EQ', 1))),
     ['socket: .* argument 0']
   ],
   [
-    'a refusal',
-    refusing({
+    'a rejection',
+    denying({
       names: ['socket', 'bind'],
       action: 'SCMP_ACT_ERRNO',
       args: [arg(0, 'SCMP_CMP_GE', 5), arg(0, 'SCMP_CMP_LE', 9)]
@@ -82,7 +82,7 @@ const table: [string, LinuxSeccomp, string[]][] = [
   ],
   [
     'a faked success',
-    refusing({ names: ['setuid', 'setgid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }),
+    denying({ names: ['setuid', 'setgid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }),
     ['setuid, setgid: errno 0 does not report the denial']
   ],
   [
@@ -92,7 +92,7 @@ const table: [string, LinuxSeccomp, string[]][] = [
   ],
   [
     'both in one rule',
-    refusing({
+    denying({
       names: ['socket'],
       action: 'SCMP_ACT_ERRNO',
       errnoRet: 0,
@@ -123,26 +123,22 @@ test('rules that do something else than they say are found wherever profiles com
       t.ok(parseDocument(written, 'a.yaml'), `${what}: is accepted`)
       t.same(misleadingRules(render().seccomp), [], `${what}: is rendered`)
     } else {
-      const refused = { code: 'INVALID_DOCUMENT', message: new RegExp(expected[0] ?? '') }
-      t.throws(() => parseDocument(written, 'a.yaml'), refused, `${what}: is not accepted`)
-      t.throws(render, refused, `${what}: is not rendered`)
+      const rejected = { code: 'INVALID_DOCUMENT', message: new RegExp(expected[0] ?? '') }
+      t.throws(() => parseDocument(written, 'a.yaml'), rejected, `${what}: is not accepted`)
+      t.throws(render, rejected, `${what}: is not rendered`)
     }
     const { imported, losses } = importSources([
       { where: 'a.json', text: JSON.stringify(seccomp), words: 'a' }
     ])
-    t.same(
-      misleadingRules(imported[0]?.profile.spec.seccomp ?? refusing()),
-      [],
-      `${what}: imported`
-    )
+    t.same(misleadingRules(imported[0]?.profile.spec.seccomp ?? denying()), [], `${what}: imported`)
     t.equal(losses.length > 0, expected.length > 0, `${what}: what an import changes is reported`)
   }
   t.end()
 })
 
-test('an emergency overlay that says so refuses more, never less', (t) => {
+test('an emergency overlay that says so rejects more, never less', (t) => {
   const overlay = profileOf(
-    refusing(
+    denying(
       {
         names: ['socket'],
         action: 'SCMP_ACT_ERRNO',
@@ -151,7 +147,7 @@ test('an emergency overlay that says so refuses more, never less', (t) => {
       { names: ['mincore'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }
     )
   )
-  const profile = profileOf(refusing(allow('socket'), allow('mincore'), allow('read')))
+  const profile = profileOf(denying(allow('socket'), allow('mincore'), allow('read')))
   for (const mode of ['enforce', 'audit'] as const) {
     const { seccomp } = renderProfile(profile, {
       mode,
@@ -179,7 +175,7 @@ test('no profile that comes with Secco has such a rule', (t) => {
     ]),
     ...emergencyTemplates.map(({ name, rules }): [string, LinuxSeccomp] => [
       name,
-      refusing(
+      denying(
         ...rules.map(
           ({ names, args = [] }): SeccompSyscall => ({
             names: [...names],
@@ -206,7 +202,7 @@ test('what libseccomp builds of such rules is what the pass set says of them', a
     ['personality', [arg(0, 'SCMP_CMP_NE', 1), arg(0, 'SCMP_CMP_NE', 2)], [[1n], [2n], [3n]]]
   ]
   for (const [name, args, calls] of cases) {
-    const seccomp = refusing(allow(name, ...args))
+    const seccomp = denying(allow(name, ...args))
     const built = await compileFilter(seccomp)
     if (built === undefined) throw new Error('libseccomp did not build it')
     const filter = parseFilter(built.bytes)
@@ -231,11 +227,11 @@ test('what libseccomp builds of such rules is what the pass set says of them', a
   t.same(
     namesBeyond(passSetOf(attack), runtimeDefaultPassSet),
     ['clone'],
-    'which RuntimeDefault refuses'
+    'which RuntimeDefault rejects'
   )
 
   const faked = await compileFilter(
-    refusing({ names: ['setuid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 })
+    denying({ names: ['setuid'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 })
   )
   const setuid = dataWords({ nr: 105, arch: machine.arch })
   t.match(readAnswer(runFilter(parseFilter(faked?.bytes ?? Buffer.alloc(0)), setuid)), { errno: 0 })

@@ -246,7 +246,7 @@ function randomDocument(random: () => number): string {
 test('random documents: no crash, nothing accepted that the lint cannot read', (t) => {
   const random = seededRandom(20_261_124)
   const tries = runs(10_000)
-  let [taken, refused] = [0, 0]
+  let [taken, rejected] = [0, 0]
   const codes = new Set<string>()
   const wrong: string[] = []
   for (let count = 0; count < tries; count++) {
@@ -269,15 +269,15 @@ test('random documents: no crash, nothing accepted that the lint cannot read', (
       }
       taken++
     } catch (error) {
-      refused++
+      rejected++
       if (!(error instanceof SeccoError) || error.code === 'INTERNAL')
         wrong.push(`${String(error)}: ${text}`)
       else codes.add(error.code)
     }
   }
   t.same(wrong.slice(0, 3), [])
-  t.comment(`${taken} taken, ${refused} refused`)
-  t.ok(taken > tries / 5 && refused > tries / 5, `${taken} taken, ${refused} refused`)
+  t.comment(`${taken} taken, ${rejected} rejected`)
+  t.ok(taken > tries / 5 && rejected > tries / 5, `${taken} taken, ${rejected} rejected`)
   t.same(
     [...codes]
       .sort()

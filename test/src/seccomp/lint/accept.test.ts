@@ -88,7 +88,7 @@ test('random documents: no crash, and nothing the lint forbids is accepted', (t)
     }
   }
   const tries = runs(10_000)
-  let [accepted, refused, unrendered] = [0, 0, 0]
+  let [accepted, rejected, unrendered] = [0, 0, 0]
   const wrong: string[] = []
   for (let n = 0; n < tries; n += 1) {
     const raw = document()
@@ -114,14 +114,14 @@ test('random documents: no crash, and nothing the lint forbids is accepted', (t)
         }
       }
     } catch (error) {
-      if (error instanceof SeccoError) refused += 1
+      if (error instanceof SeccoError) rejected += 1
       else wrong.push(`crashed ${String(error)} ${JSON.stringify(raw)}`)
     }
   }
   t.same(wrong.slice(0, 3), [])
   t.ok(
-    accepted > tries / 10 && refused > tries / 10,
-    `${accepted} accepted, ${refused} refused, ${unrendered} not expressible`
+    accepted > tries / 10 && rejected > tries / 10,
+    `${accepted} accepted, ${rejected} rejected, ${unrendered} not expressible`
   )
   t.end()
 })

@@ -63,17 +63,17 @@ function stale(profile: SeccompProfile): SeccompProfile {
 }
 
 type Change = (profile: SeccompProfile) => SeccompProfile
-const calls = (allow: string[], refuse: string[]) => ({ ...ann, allow, refuse })
+const calls = (allow: string[], deny: string[]) => ({ ...ann, allow, deny })
 const block: Change = (one) => withBlock(one, parseBlock('io_uring'), ann, false)
 
 /** [what, change, by whom it is approved afterwards]. */
 const table: [string, Change, string][] = [
   ['allow', (one) => withAllowed(one, parseAllow('getpgid'), ann), 'ann'],
   ['allow with arguments', (one) => withAllowed(one, parseAllow('socket:0=38'), ann), 'ann'],
-  ['allow what a person refused', (one) => withAllowed(one, parseAllow('getsid'), ann), 'ann'],
+  ['allow what a person denied', (one) => withAllowed(one, parseAllow('getsid'), ann), 'ann'],
   ['call --allow, observed', (one) => decideCalls(one, calls(['getpgid'], [])), 'ann'],
   ['call --allow, not observed', (one) => decideCalls(one, calls(['sysinfo'], [])), 'ann'],
-  ['call --refuse', (one) => decideCalls(one, calls([], ['accept4'])), 'ann'],
+  ['call --deny', (one) => decideCalls(one, calls([], ['accept4'])), 'ann'],
   ['call, both', (one) => decideCalls(one, calls(['getpgid'], ['accept4'])), 'ann'],
   ['extend --add', (one) => withParents(one, ['secco-system/base'], [], ann), 'ann'],
   ['extend --remove', (one) => withParents(one, [], ['base'], ann), 'ann'],

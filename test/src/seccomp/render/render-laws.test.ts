@@ -12,7 +12,7 @@ import {
   overlayOf,
   callArguments,
   randomProfile,
-  randomRefusals,
+  randomDenials,
   tryRender
 } from '../../../helpers/random-profile.js'
 import { runs } from '../../../helpers/fuzz.js'
@@ -60,19 +60,19 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
         (name) => !passes(small, name, call) || passes(large.seccomp, name, call)
       )
     }),
-    'monotone: more approved, nothing less let through',
+    'monotone: more approved, nothing less allowed',
     10
   )
   law(
     fc.property(
       randomProfile,
-      randomRefusals,
+      randomDenials,
       mode,
       callArguments,
-      (profile, refusals, one, call) => {
-        const rendered = tryRender(profile, one, overlayOf(refusals))
+      (profile, denials, one, call) => {
+        const rendered = tryRender(profile, one, overlayOf(denials))
         if (rendered === undefined) return true
-        return refusals.every((rule) =>
+        return denials.every((rule) =>
           rule.names.every(
             (name) => !holds(rule.args ?? [], call) || !passes(rendered.seccomp, name, call)
           )
@@ -83,10 +83,10 @@ test('laws of rendering', { timeout: 120_000 }, (t) => {
     60
   )
   law(
-    fc.property(randomProfile, randomRefusals, mode, (profile, refusals, one) => {
-      const twice = [1, 2].map(() => tryRender(profile, one, overlayOf(refusals))?.json)
+    fc.property(randomProfile, randomDenials, mode, (profile, denials, one) => {
+      const twice = [1, 2].map(() => tryRender(profile, one, overlayOf(denials))?.json)
       const back = parseDocument(serializeDocument(profile), 'x') as SeccompProfile
-      return twice[0] === twice[1] && tryRender(back, one, overlayOf(refusals))?.json === twice[0]
+      return twice[0] === twice[1] && tryRender(back, one, overlayOf(denials))?.json === twice[0]
     }),
     'deterministic, and parse ∘ serialize changes nothing',
     20

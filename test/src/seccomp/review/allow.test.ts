@@ -10,19 +10,19 @@ import { allowing, answer, nothing } from '../../../helpers/seccomp-profiles.js'
 const decision = { by: 'ann', at: '2026-01-01T00:00:00Z', reason: 'needed' }
 const enforce = { mode: 'enforce', resolve: nothing } as const
 
-test('a call that is let through from now on, with the arguments that were refused', (t) => {
+test('a call that is allowed from now on, with the arguments that were denied', (t) => {
   const profile = allowing(['socket', 'clone', 'read', 'keyctl'])
-  const refused = 'SCMP_ACT_ERRNO/1'
-  // what is allowed, a call, its answer before, whether RuntimeDefault refuses it
+  const denied = 'SCMP_ACT_ERRNO/1'
+  // what is allowed, a call, its answer before, whether RuntimeDefault denies it
   const table: [string, string, bigint[], string, boolean][] = [
-    ['socket:0=0x26', 'socket', [38n], refused, true],
-    ['socket:domain=AF_ALG', 'socket', [38n], refused, true],
-    ['clone:0=0x10000011', 'clone', [0x10000011n], refused, true],
+    ['socket:0=0x26', 'socket', [38n], denied, true],
+    ['socket:domain=AF_ALG', 'socket', [38n], denied, true],
+    ['clone:0=0x10000011', 'clone', [0x10000011n], denied, true],
     ['socket:0=2', 'socket', [2n], 'SCMP_ACT_ALLOW', false],
     ['socket', 'socket', [2n], 'SCMP_ACT_ALLOW', false],
     ['keyctl:0=1', 'keyctl', [1n], 'SCMP_ACT_ALLOW', true],
-    ['mount', 'mount', [], refused, true],
-    ['sysinfo', 'sysinfo', [], refused, false]
+    ['mount', 'mount', [], denied, true],
+    ['sysinfo', 'sysinfo', [], denied, false]
   ]
   for (const [text, name, args, before, beyond] of table) {
     const wanted = parseAllow(text)
@@ -38,6 +38,6 @@ test('a call that is let through from now on, with the arguments that were refus
     withAllowed(profile, parseAllow('socket:0=0x26'), decision),
     enforce
   )
-  t.equal(answer(seccomp, 'socket', [40n]), refused, 'and no more than that')
+  t.equal(answer(seccomp, 'socket', [40n]), denied, 'and no more than that')
   t.end()
 })

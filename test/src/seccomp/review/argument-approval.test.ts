@@ -85,10 +85,10 @@ test('learned arguments become conditions', (t) => {
     }
   })
   const starts = renderProfile(limited, { ...enforce, runtimes }).seccomp
-  t.ok(passes(starts, 'exit_group', [0n]), 'what every container needs is let through whole')
+  t.ok(passes(starts, 'exit_group', [0n]), 'what every container needs is allowed whole')
   t.ok(passes(starts, 'prctl', [8n]) && passes(starts, 'prctl', [99n]), "the runtime's own options")
   t.notOk(passes(starts, 'prctl', [31n]), 'and no others')
-  t.same(planArguments(profile, 'socket').refused, ['38/1/0', '38/1/6'])
+  t.same(planArguments(profile, 'socket').denied, ['38/1/0', '38/1/6'])
   t.same(one.spec.learn?.arguments?.includes('socket'), true, 'the next approval does the same')
   t.equal(approve(one, []), one, 'nothing new')
   const more = {

@@ -4,7 +4,7 @@ import { approvalOf, diffReport } from '../../../../src/seccomp/review/diff-repo
 import { imageSide, observedSide } from '../../../../src/seccomp/review/observed-sides.js'
 import { at, profileOf, instance } from '../../../helpers/instances.js'
 
-test('what is refused anyway and gets an answer of its own is not added, and no risk', (t) => {
+test('what is denied anyway and gets an answer of its own is not added, and no risk', (t) => {
   const side = (label: string, syscalls: NonNullable<LinuxSeccomp['syscalls']>) => ({
     label,
     seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls }

@@ -73,9 +73,9 @@ test('a change in the pages is written as that person, and the cluster decides',
     })
 
   t.equal((await approve('vera')).statusCode, 403, 'who only looks')
-  const refused = await approve('dora')
-  t.equal(refused.statusCode, 403, 'who edits')
-  t.match(refused.json(), { message: /dora may not approve/ })
+  const rejected = await approve('dora')
+  t.equal(rejected.statusCode, 403, 'who edits')
+  t.match(rejected.json(), { message: /dora may not approve/ })
   t.equal((await current()).spec.seccomp, undefined, 'and nothing was written')
 
   const allowed = await approve('olga')

@@ -95,7 +95,7 @@ test('people sign in with their own tokens and may do what the cluster allows', 
   )
   await kube.do('DELETE', '/api/v1/namespaces/shop/serviceaccounts/look')
   // The API server itself believes a token for some seconds more.
-  await until('somebody who is gone to be refused', async () => {
+  await until('somebody who is gone to be rejected', async () => {
     now += 61_000
     return (await looker?.can('list', 'seccompprofiles', 'shop')) === false ? true : undefined
   })

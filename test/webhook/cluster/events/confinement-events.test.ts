@@ -36,14 +36,14 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
     ...{ succeeded: 0, expected: false, added: 1 }
   } as unknown as DenialNews
   const denied = { ...row, muted: false, mode: 'enforce', hint: 'allow it' } as DenialView
-  t.match(denialText(denied), { reason: 'CallRefused', type: 'Warning', note: /getsid.*EPERM/ })
+  t.match(denialText(denied), { reason: 'CallDenied', type: 'Warning', note: /getsid.*EPERM/ })
   t.notMatch(denialText(denied)?.note, '\u001b', 'a process chooses its own name')
   t.match(denialText({ ...denied, answer: 'logged' }), { reason: 'CallLogged' })
   t.equal(denialText({ ...denied, muted: true }), undefined)
   t.equal(denialText({ ...denied, expected: true }), undefined)
 
   let look: Parameters<Confinement['views']['onChange']>[0] = () => undefined
-  let refuse: (news: DenialNews) => void = () => undefined
+  let deny: (news: DenialNews) => void = () => undefined
   const known = new Map<string, ContainerView>()
   let come: (uid: string) => void = () => undefined
   const recorded: string[] = []
@@ -64,8 +64,8 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
       hub: {
         denialRows: {
           heard: () => [{ ...row, count: 3, container: 'c', syscall: 'bpf' }],
-          onNews: (listener: typeof refuse) => {
-            refuse = listener
+          onNews: (listener: typeof deny) => {
+            deny = listener
             return () => undefined
           }
         }
@@ -81,22 +81,22 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
     pod: (uid) => pods.get(uid),
     events: { record: (about, { reason }) => recorded.push(`${about.name} ${reason}`) }
   })
-  refuse(row)
-  refuse({ ...row, added: 0, comm: 'app' })
+  deny(row)
+  deny({ ...row, added: 0, comm: 'app' })
   look([view({})], [])
   look([view({ key: 'n2/c@1', node: 'n2', drift: changed.drift })], [])
-  refuse({ ...row, node: 'n2' })
+  deny({ ...row, node: 'n2' })
   // A denial may arrive before its container.
-  refuse({ ...row, container: 'd', comm: '' })
-  refuse({ ...row, container: 'd', added: 0 })
+  deny({ ...row, container: 'd', comm: '' })
+  deny({ ...row, container: 'd', added: 0 })
   const late = view({ key: 'n1/d@1', id: 'd' })
   look([late], [])
   look([late], [])
   t.same(
     recorded,
     [
-      ...['web-1 FileChanged', 'web-1 CallRefused', 'web-1 CallRefused', 'web-1 AsDeclared'],
-      'web-1 CallRefused'
+      ...['web-1 FileChanged', 'web-1 CallDenied', 'web-1 CallDenied', 'web-1 AsDeclared'],
+      'web-1 CallDenied'
     ],
     'with denials from before the start; a node is believed only about its own pods'
   )
@@ -116,7 +116,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
     return met
   }
   const met = meet('e', 'v')
-  refuse({ ...row, container: 'e' })
+  deny({ ...row, container: 'e' })
   come('v')
   pods.set('v', { ...pod, uid: 'v', name: 'web-2', node: '' })
   come('v')
@@ -129,7 +129,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
   look([{ ...met, unprotected: null }], [])
   t.same(
     recorded,
-    ['web-2 FileChanged', 'web-2 CallRefused'],
+    ['web-2 FileChanged', 'web-2 CallDenied'],
     'one event each, once the pod is known'
   )
   look([], [meet('f', 'w')])

@@ -85,14 +85,14 @@ test('the events of pods and profiles', (t) => {
     ...more
   })
   const begun = step('canary', 'jo', { from: 'audit', to: 'enforce for 25%', reason: 'try it' })
-  const taken = step('return', 'policy', { from: begun.to, to: 'audit', reason: '2 calls refused' })
+  const taken = step('return', 'policy', { from: begun.to, to: 'audit', reason: '2 calls denied' })
   const moved = (...history: LadderStep[]): SeccompProfile => ({
     ...there,
     status: { ...there.status, history }
   })
   t.same(notes(there, moved(begun)), ['CanaryStarted: audit → enforce for 25% by jo: try it'])
   t.same(notes(moved(begun), moved(begun, taken)), [
-    'CanaryReturned: enforce for 25% → audit by policy: 2 calls refused'
+    'CanaryReturned: enforce for 25% → audit by policy: 2 calls denied'
   ])
   t.equal(profileEvents(moved(begun), moved(begun, taken)).texts[0]?.type, 'Warning')
   // The oldest steps are forgotten: their number says nothing.

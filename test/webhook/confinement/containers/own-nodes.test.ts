@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
-import { wouldRefuse, withAudit } from '../../../../webhook/confinement/ladder/audit-conditions.js'
+import { wouldDeny, withAudit } from '../../../../webhook/confinement/ladder/audit-conditions.js'
 import { withDrift } from '../../../../webhook/confinement/drift-watch.js'
 
 test('only the replica of a node ends a condition about the node', (t) => {
@@ -39,17 +39,17 @@ test('only the replica of a node ends a condition about the node', (t) => {
 
   const call = { node: 'n1', newest: 'getsid (logged) by app in app on n1' }
   t.equal(withAudit(bare, undefined, now, ours), bare, 'no condition')
-  const refused = withAudit(bare, call, now, ours)
-  t.match(refused.status?.conditions, [{ type: 'WouldRefuse', message: /: n1: getsid/ }])
-  t.ok(wouldRefuse(refused))
+  const denied = withAudit(bare, call, now, ours)
+  t.match(denied.status?.conditions, [{ type: 'WouldDeny', message: /: n1: getsid/ }])
+  t.ok(wouldDeny(denied))
   t.equal(
-    withAudit(refused, { ...call, node: 'n2' }, now, theirs),
-    refused,
+    withAudit(denied, { ...call, node: 'n2' }, now, theirs),
+    denied,
     'the first finding is enough'
   )
-  t.equal(withAudit(refused, undefined, now, theirs), refused, 'n1 is not ours')
-  const quiet = withAudit(refused, undefined, now, ours)
+  t.equal(withAudit(denied, undefined, now, theirs), denied, 'n1 is not ours')
+  const quiet = withAudit(denied, undefined, now, ours)
   t.same(statusOf(quiet), ['False'], 'allowed, or muted')
-  t.notOk(wouldRefuse(quiet))
+  t.notOk(wouldDeny(quiet))
   t.end()
 })

@@ -25,7 +25,7 @@ test('restarts are counted once per container, by revision and since a time', (t
   t.equal(of(0), 0, 'nobody knows yet under what')
   run('b', 1)
   run('b', 1)
-  t.equal(of(0), 1, 'once, however often it is told of')
+  t.equal(of(0), 1, 'once, however often it is reported')
   run('c', 1, 'r2')
   t.same([of(0), of(0, 'r2')], [1, 1])
   now = 5000

@@ -52,7 +52,7 @@ test('a block lists the containers that can still make the syscall until they re
     // Something else of its profile changed: it asks for nothing that is blocked.
     view('behind', 'without', stale),
     view('audited', 'whole', { state: 'audit' }),
-    // What its filter lets through nobody knows.
+    // What its filter allows nobody knows.
     view('unknown', 'lost'),
     view('plain', '', { state: 'runtime-default' }),
     view('bare', '', { state: 'unconfined' }),

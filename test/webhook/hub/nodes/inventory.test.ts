@@ -13,7 +13,7 @@ test("a list that starts over is the newest, whatever the node's clock", (t) => 
   t.same(take(100, true, 'a', 'b'), ['a', 'b'])
   t.same(take(99, false, 'old'), ['a', 'b'], 'what an earlier connection had under way')
   t.same(take(100, false, 'c'), ['a', 'b', 'c'])
-  t.same(take(7, true, 'd'), ['d'], 'a node that started anew, whose clock went back')
+  t.same(take(7, true, 'd'), ['d'], 'a node that restarted, whose clock went back')
   t.same(take(7, false, 'e'), ['d', 'e'])
   t.end()
 })

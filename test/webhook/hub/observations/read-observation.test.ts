@@ -51,7 +51,7 @@ test('an observation is checked, and denied syscalls are not learned', (t) => {
   )
   t.ok(
     (partly as ObservationFinding).set.x86_64?.includes('mount'),
-    'refused once, but let through once as well'
+    'denied once, but allowed once as well'
   )
   const rich = readObservation(
     Observation.fromPartial({
@@ -99,7 +99,7 @@ test('an observation is checked, and denied syscalls are not learned', (t) => {
     set: { x86_64: ['read', 'socket'], i386: ['mount'] },
     denials: [{ abi: 'x86_64', syscall: 'mount', errno: 1, pid: 7, comm: '<script>"\n\u001b[31m' }]
   })
-  t.same(rich.startup, { x86_64: ['read'] }, 'nothing refused, nothing invented')
+  t.same(rich.startup, { x86_64: ['read'] }, 'nothing denied, nothing invented')
   t.same(rich.serving, {})
   t.same(rich.arguments, [{ abi: 'x86_64', name: 'socket', index: 0, values: ['2', '10'] }])
   t.type(readObservation({ ...given, id: '' }, 'n'), 'string')

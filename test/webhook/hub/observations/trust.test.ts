@@ -59,7 +59,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
   ]
   const labelled = { ...web, containers, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: { ...web, containers }, u2: labelled })
-  const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
+  const check = createPodCheck({ pods, plain: 'reject', waitMs: 30 })
   t.teardown(() => check.close())
   const own = { podUid: 'u2', podName: 'own-1' }
   for (const [container, profile, part] of [
@@ -85,7 +85,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
 test('the API server decides which profile an observation is for', async (t) => {
   const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: web, u2: labelled, mirror: { ...web, name: 'static-1' } })
-  const check = createPodCheck({ pods, plain: 'refuse', waitMs: 30 })
+  const check = createPodCheck({ pods, plain: 'reject', waitMs: 30 })
   const cases: [string, string, Partial<ContainerRef>, string][] = [
     ['its own', 'node-a', {}, 'shop/web.app'],
     [
@@ -164,12 +164,12 @@ test('limits on what the hub keeps of what satellites report', (t) => {
 
   const { logger, lines } = collectLog()
   let now = 0
-  const refusals = createRejections(logger, () => now)
+  const rejections = createRejections(logger, () => now)
   for (let n = 0; n < 1000; n += 1)
-    refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+    rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
   now = 20_000
-  refusals.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
-  t.equal(refusals.counts()['pod-unknown'], 1001)
+  rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  t.equal(rejections.counts()['pod-unknown'], 1001)
   t.match(lines, [{ reason: 'pod-unknown', node: 'a' }, { unlogged: 999 }])
   t.equal(lines.length, 2)
   t.end()
@@ -204,9 +204,9 @@ test('a token is reviewed once, and reviews are limited', async (t) => {
   t.equal(await count('short'), 1, 'not beyond its own end')
   now = 121_000
   t.equal(await count('long'), 1, 'not for ever')
-  let refused = 0
-  for (let n = 0; n < 5000; n += 1) await review(`invented-${n}`).catch(() => (refused += 1))
-  t.ok(refused > 2500, `${refused} of 5,000 invented tokens were never asked about`)
+  let rejected = 0
+  for (let n = 0; n < 5000; n += 1) await review(`invented-${n}`).catch(() => (rejected += 1))
+  t.ok(rejected > 2500, `${rejected} of 5,000 invented tokens were never asked about`)
 
   t.equal(bearerOf('Bearer a.b.c'), 'a.b.c')
   for (const header of [

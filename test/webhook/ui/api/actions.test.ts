@@ -75,12 +75,12 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
 
   const calls = '/api/v1/profiles/shop/checkout.app/calls'
   t.equal(
-    (await send('POST', calls, { reason: 'r', refuse: ['accept4'], allow: ['mkdir'] })).statusCode,
+    (await send('POST', calls, { reason: 'r', deny: ['accept4'], allow: ['mkdir'] })).statusCode,
     200
   )
   const names = rig.profiles()[0]?.spec.seccomp?.syscalls?.flatMap((rule) => rule.names)
   t.same(names, ['read', 'mkdir'])
-  t.match((await send('POST', calls, { reason: 'r', refuse: ['execve'] })).json(), {
+  t.match((await send('POST', calls, { reason: 'r', deny: ['execve'] })).json(), {
     message: /every container needs it/
   })
   t.match((await send('POST', calls, { reason: 'r', allow: ['nonsense'] })).json(), {
@@ -92,7 +92,7 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
   }>()
   t.ok(
     items.some(({ action, status }) => action === 'approveProfile' && status === 403),
-    'refused ones too'
+    'denied ones too'
   )
   t.match(items[0], {
     action: 'decideCalls',

@@ -76,7 +76,7 @@ test('sessions and links end by themselves', (t) => {
   t.end()
 })
 
-test('a way in is on record: who made it, for whom, whether it was refused; never what opens it', async (t) => {
+test('a way in is on record: who made it, for whom, whether it was rejected; never what opens it', async (t) => {
   const rig = await startUiRig()
   t.teardown(() => rig.app.close())
   const made = await rig.send('POST', '/api/v1/links', { role: 'viewer' })
