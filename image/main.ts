@@ -2,10 +2,14 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
-import { writeImage } from './write-image.js'
+import { nodeRuntime } from './node-runtime.js'
+import { writeRelease } from './write-image.js'
 
 const usage = `usage: npm run image -- [FILE] [--name NAME]
-Writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time.
+Writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time. Next to it:
+  FILE.sha256           its checksum, for sha256sum -c
+  FILE.cdx.json         the bill of materials (CycloneDX), which is in the image too
+  FILE.provenance.json  how it was built (SLSA, not signed)
 Import it with: ctr -n k8s.io images import FILE
 `
 
@@ -25,12 +29,11 @@ async function main(): Promise<void> {
   }
   const root = resolve(import.meta.dirname, '../..')
   const out = resolve(positionals[0] ?? join(root, 'build/secco-image.tar'))
-  const { name, digest, size } = await writeImage({
+  const { name, digest, size } = await writeRelease({
     root,
     out,
     name: values.name,
-    node: process.execPath,
-    arch: process.arch
+    ...nodeRuntime(root)
   })
   process.stdout.write(`${out}  ${name}  ${digest}  ${megabytes(size)}\n`)
 }

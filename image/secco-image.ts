@@ -7,6 +7,14 @@ import { promisify } from 'node:util'
 import { build, stop } from 'esbuild'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
+import {
+  billOfMaterials,
+  bundledPackages,
+  type Component,
+  libraryComponent,
+  licenseList,
+  nodeComponent
+} from './bill-of-materials.js'
 import type { ImageContents } from './oci-archive.js'
 import { sharedLibraries } from './shared-libraries.js'
 import type { TarEntry } from './tar.js'
@@ -17,6 +25,9 @@ const run = promisify(execFile)
 const home = 'opt/secco'
 /** Debian's `nobody`: the webhook needs no rights. The DaemonSet sets root itself. */
 const user = '65534:65534'
+
+/** Bill of materials (CycloneDX) in the image. */
+export const billPath = 'usr/share/doc/secco/bill-of-materials.cdx.json'
 
 /** Outputs of `make -C native` that run in a cluster, without objects for comparisons. */
 export const nativeFiles = [
@@ -52,19 +63,26 @@ const file = (path: string, mode: number, content: Uint8Array | string): TarEntr
   content: typeof content === 'string' ? Buffer.from(content) : content
 })
 
+/** Part of a layer, and what of it others made. */
+interface Part {
+  entries: TarEntry[]
+  components: Component[]
+}
+
 /** Bundles the command as ES modules, split so that a verb loads only what it needs. */
-async function bundle(root: string): Promise<TarEntry[]> {
-  const { outputFiles } = await build({
+async function bundle(root: string): Promise<Part> {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     // The second one is a thread: certs/sign.ts looks for it next to itself, and all outputs are in one folder.
     entryPoints: { secco: 'cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
     outdir: '/lib',
     write: false,
+    metafile: true,
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node20',
+    target: 'node24',
     // Names stay: a stack trace in a log is read by people.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -75,7 +93,12 @@ async function bundle(root: string): Promise<TarEntry[]> {
     // esbuild's service is a separate process, which would keep this one alive.
     () => stop()
   )
-  return outputFiles.map((one) => file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents))
+  return {
+    entries: outputFiles.map((one) =>
+      file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents)
+    ),
+    components: await bundledPackages(root, Object.keys(metafile.inputs))
+  }
 }
 
 /** Returns the program without symbols, a seventh smaller; unchanged if llvm-strip is missing. */
@@ -93,13 +116,24 @@ async function stripped(program: string): Promise<Buffer> {
   }
 }
 
-async function runtimeLayer(node: string, programs: readonly string[]): Promise<TarEntry[]> {
+async function runtimeLayer(
+  root: string,
+  node: string,
+  programs: readonly string[]
+): Promise<Part> {
   const libraries = await sharedLibraries([node, ...programs])
-  const entries = await Promise.all(
-    libraries.map(async (path) => file(path.slice(1), 0o755, await readFile(path)))
+  const parts = await Promise.all(
+    libraries.map(async (path) => {
+      const content = await readFile(path)
+      return {
+        entry: file(path.slice(1), 0o755, content),
+        component: await libraryComponent(path, content)
+      }
+    })
   )
-  return [
-    ...entries,
+  const components = [await nodeComponent(root, node), ...parts.map((one) => one.component)]
+  const entries: TarEntry[] = [
+    ...parts.map(({ entry }) => entry),
     file('usr/bin/node', 0o755, await stripped(node)),
     file(
       'etc/passwd',
@@ -114,9 +148,12 @@ async function runtimeLayer(node: string, programs: readonly string[]): Promise<
     { kind: 'folder', path: 'tmp', mode: 0o1777 },
     { kind: 'folder', path: 'var/lib/secco', mode: 0o1777 }
   ]
+  return { entries, components }
 }
 
-async function programLayer(root: string): Promise<TarEntry[]> {
+async function programLayer(root: string, ofRuntime: readonly Component[]): Promise<TarEntry[]> {
+  const { entries, components } = await bundle(root)
+  const all = [...ofRuntime, ...components]
   const native = await Promise.all(
     nativeFiles.map(async ({ path, program }) =>
       file(
@@ -127,7 +164,7 @@ async function programLayer(root: string): Promise<TarEntry[]> {
     )
   )
   return [
-    ...(await bundle(root)),
+    ...entries,
     ...native,
     file(
       `${home}/package.json`,
@@ -136,7 +173,9 @@ async function programLayer(root: string): Promise<TarEntry[]> {
     ),
     file(`${home}/bin/secco`, 0o755, starter),
     { kind: 'link', path: 'usr/bin/secco', target: `/${home}/bin/secco` },
-    file(`usr/share/doc/secco/LICENSE`, 0o644, await readFile(join(root, 'LICENSE')))
+    file(`usr/share/doc/secco/LICENSE`, 0o644, await readFile(join(root, 'LICENSE'))),
+    file(billPath, 0o644, `${JSON.stringify(billOfMaterials(all), null, 2)}\n`),
+    file(`usr/share/doc/secco/third-party-licenses.txt`, 0o644, licenseList(all))
   ]
 }
 
@@ -147,14 +186,14 @@ export interface SeccoImageOptions {
   root: string
   /** Name with registry and tag. */
   name: string
-  /** The node binary to include, for example process.execPath. */
+  /** The node binary to include; nodeRuntime() has the pinned one. */
   node: string
   /** process.arch of that binary. */
   arch: string
 }
 
 /**
- * Returns the contents of Secco's image: a layer with this machine's node and its libraries, and one with the bundled
+ * Returns the contents of Secco's image: a layer with Node and its libraries, and one with the bundled
  * command, the addon and the BPF objects. There is no shell and no package manager.
  * @throws SeccoError UNAVAILABLE when the native part is not built, INVALID_ARGUMENT for another machine.
  */
@@ -174,7 +213,8 @@ export async function seccoImage(options: SeccoImageOptions): Promise<ImageConte
   const programs = nativeFiles
     .filter(({ program }) => program)
     .map(({ path }) => join(root, 'native/build', path))
-  const layers = await Promise.all([runtimeLayer(node, programs), programLayer(root)])
+  const runtime = await runtimeLayer(root, node, programs)
+  const layers = [runtime.entries, await programLayer(root, runtime.components)]
   return {
     name,
     architecture,

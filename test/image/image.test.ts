@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { ociArchive } from '../../image/oci-archive.js'
-import { nativeFiles, seccoImage } from '../../image/secco-image.js'
+import { nodeRuntime } from '../../image/node-runtime.js'
+import { billPath, nativeFiles, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
+import { writeRelease } from '../../image/write-image.js'
 import { assertAlive, end, start } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
@@ -77,8 +79,7 @@ test('the image: the same bytes each time, small, and it says what it is', async
   const options = {
     root: repositoryRoot,
     name: 'registry.example/team/secco:9',
-    node: process.execPath,
-    arch: process.arch
+    ...nodeRuntime(repositoryRoot)
   }
   const image = await seccoImage(options)
   const [first, second] = [ociArchive(image), ociArchive(await seccoImage(options))]
@@ -118,10 +119,30 @@ test('the image: the same bytes each time, small, and it says what it is', async
   ]) {
     t.ok(names.includes(wanted), wanted)
   }
+  const contentOf = (path: string): string => {
+    const found = image.layers.flat().find((one) => one.path === path)
+    return found?.kind === 'file' ? Buffer.from(found.content).toString() : ''
+  }
   t.notOk(
     names.some((name) => /(^|\/)(sh|bash|busybox|apt|npm)$/.test(name)),
     'no shell, no package manager'
   )
+
+  const bill = JSON.parse(contentOf(billPath)) as {
+    components: { name: string; version?: string; hashes: { content: string }[] }[]
+  }
+  const known = new Map(bill.components.map((one) => [one.name, one]))
+  t.match(known.get('node'), { version: /^24\./ }, 'a supported Node')
+  const librariesOf = names.map((path) => basename(path)).filter((name) => /\.so(\.|$)/.test(name))
+  t.ok(librariesOf.length > 5, librariesOf.join())
+  for (const name of librariesOf) t.match(known.get(name), { version: /./, hashes: [{}] }, name)
+  const { version } = JSON.parse(
+    await readFile(join(repositoryRoot, 'node_modules/fastify/package.json'), 'utf8')
+  ) as { version: string }
+  t.match(known.get('fastify'), { version, hashes: [{ alg: 'SHA-512' }] })
+  t.notOk(known.has('tap'), 'nothing that only tests use')
+  const licenses = contentOf('usr/share/doc/secco/third-party-licenses.txt')
+  t.match(licenses, /Copyright \(c\) 2016-present The Fastify/, 'a bundle keeps the notices')
 
   // Where nothing else is: no checkout, no packages above it.
   const unpacked = join(folder, 'unpacked')
@@ -136,7 +157,7 @@ test('the image: the same bytes each time, small, and it says what it is', async
     // What the test runner has every program load is not in the image.
     [
       'NODE_OPTIONS=',
-      process.execPath,
+      options.node,
       join(unpacked, 'opt/secco/bin/secco'),
       '--state',
       state,
@@ -155,4 +176,32 @@ test('the image: the same bytes each time, small, and it says what it is', async
     isSignedBy(certificate, await made('ca.crt'), 'ca.crt'),
     'made by what is in the image alone'
   )
+})
+
+test('a release: checksum, bill and provenance belong to the image', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'secco-release-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const out = join(folder, 'secco.tar')
+  const name = 'registry.example/team/secco:9'
+  const { digest } = await writeRelease({
+    ...{ root: repositoryRoot, out, name },
+    ...nodeRuntime(repositoryRoot)
+  })
+  await run('sha256sum', ['-c', 'secco.tar.sha256'], { cwd: folder })
+  const read = async (end: string): Promise<unknown> =>
+    JSON.parse(await readFile(`${out}.${end}`, 'utf8'))
+  t.match(await read('cdx.json'), { bomFormat: 'CycloneDX', specVersion: '1.6' })
+  const head = (await run('git', ['rev-parse', 'HEAD'], { cwd: repositoryRoot })).stdout.trim()
+  t.match(await read('provenance.json'), {
+    subject: [
+      {
+        name: 'secco.tar',
+        digest: { sha256: (await readFile(`${out}.sha256`, 'utf8')).slice(0, 64) }
+      },
+      { name, digest: { sha256: digest.slice('sha256:'.length) } }
+    ],
+    predicate: { buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: head } }] } }
+  })
+  await writeFile(out, 'another')
+  await t.rejects(run('sha256sum', ['-c', 'secco.tar.sha256'], { cwd: folder }), 'it notices')
 })

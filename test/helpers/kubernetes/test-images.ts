@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ociArchive } from '../../../image/oci-archive.js'
 import type { TarEntry } from '../../../image/tar.js'
+import { nodeRuntime } from '../../../image/node-runtime.js'
 import { writeImage } from '../../../image/write-image.js'
 import { repositoryRoot } from '../repository.js'
 import { pauseImage } from './node-configs.js'
@@ -88,8 +89,7 @@ export async function seccoImageArchive(folder: string, name: string): Promise<s
     root: repositoryRoot,
     out: join(folder, 'secco-image.tar'),
     name,
-    node: process.execPath,
-    arch: process.arch
+    ...nodeRuntime(repositoryRoot)
   })
   return out
 }
