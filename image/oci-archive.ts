@@ -39,7 +39,9 @@ const epoch = '1970-01-01T00:00:00Z'
  * later), `podman load` and `skopeo`. Equal contents give equal bytes.
  * @returns the archive, and the digest of the image's manifest.
  */
-export function ociArchive(image: ImageContents): { archive: Buffer; digest: string } {
+export async function ociArchive(
+  image: ImageContents
+): Promise<{ archive: Buffer; digest: string }> {
   const blobs = new Map<string, Buffer>()
   function blob(mediaType: string, bytes: Buffer): Descriptor {
     const digest = sha256(bytes)
@@ -48,10 +50,9 @@ export function ociArchive(image: ImageContents): { archive: Buffer; digest: str
   }
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
-  const diffIds: string[] = []
-  const layers = image.layers.map((entries) => {
-    const bytes = tar(entries)
-    diffIds.push(sha256(bytes))
+  const archives = await Promise.all(image.layers.map(tar))
+  const diffIds = archives.map(sha256)
+  const layers = archives.map((bytes) => {
     const packed = gzipSync(bytes, { level: constants.Z_BEST_SPEED + 5 })
     // RFC 1952: the tenth byte names the operating system; 255 is unknown.
     packed[9] = 255
@@ -94,7 +95,7 @@ export function ociArchive(image: ImageContents): { archive: Buffer; digest: str
     mode: 0o644,
     content
   })
-  const archive = tar([
+  const archive = await tar([
     file('oci-layout', json({ imageLayoutVersion: '1.0.0' })),
     file('index.json', json(index)),
     ...[...blobs].map(([digest, bytes]) => file(`blobs/${digest.replace(':', '/')}`, bytes))

@@ -23,7 +23,7 @@ export async function writeImage(
 ): Promise<WrittenImage> {
   const { out, ...contents } = options
   const image = await seccoImage(contents)
-  const { archive, digest } = ociArchive(image)
+  const { archive, digest } = await ociArchive(image)
   await mkdir(dirname(out), { recursive: true })
   await writeFile(out, archive)
   const bill = image.layers.flat().find(({ path }) => path === billPath)

@@ -31,8 +31,9 @@ test('a tar as any other tar reads it', async (t) => {
     { kind: 'folder', path: 'tmp', mode: 0o1777 }
   ] as const
   const path = join(folder, 'a.tar')
-  await writeFile(path, tar(entries))
-  t.ok(tar(entries).equals(tar(entries.toReversed())), 'the order they come in plays no part')
+  const archive = await tar(entries)
+  await writeFile(path, archive)
+  t.ok(archive.equals(await tar(entries.toReversed())), 'the order they come in plays no part')
   const listed = (await run('tar', ['--utc', '-tvf', path])).stdout
   const plain = /(root\/root|0\/0)\s+\d+ 1970-01-01 00:00 /
   t.same(
@@ -45,7 +46,8 @@ test('a tar as any other tar reads it', async (t) => {
   t.match(listed, /^drwxr-xr-x .* usr\/$/m, 'folders above are there')
   const { stdout } = await run('tar', ['-xOf', path, long])
   t.equal(stdout, 'deep', 'a path that needs both fields')
-  t.throws(() => tar([text('x'.repeat(101), '')]), /too long/)
+  await writeFile(path, await tar([text('x'.repeat(101), 'wide')]))
+  t.equal((await run('tar', ['-xOf', path])).stdout, 'wide', 'a name longer than its field')
 })
 
 test('what ldd says', (t) => {
@@ -82,7 +84,8 @@ test('the image: the same bytes each time, small, and it says what it is', async
     ...nodeRuntime(repositoryRoot)
   }
   const image = await seccoImage(options)
-  const [first, second] = [ociArchive(image), ociArchive(await seccoImage(options))]
+  const first = await ociArchive(image)
+  const second = await ociArchive(await seccoImage(options))
   t.equal(first.digest, second.digest)
   t.ok(first.archive.equals(second.archive), 'made twice, the same bytes')
   t.comment(`${(first.archive.length / 1e6).toFixed(1)} MB`)

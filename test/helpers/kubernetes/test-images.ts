@@ -64,7 +64,7 @@ export async function testImages(): Promise<string[]> {
   const pause = await cached(`pause-${key}.tar`, async () => {
     const layers = [[file('pause', await compiled())]]
     const config = { Entrypoint: ['/pause', 'pause'] }
-    return ociArchive({ name: pauseImage, architecture, config, layers }).archive
+    return (await ociArchive({ name: pauseImage, architecture, config, layers })).archive
   })
   const test = await cached(`test-${key}.tar`, async () => {
     const applets = (await run('busybox', ['--list'])).stdout.split('\n')
@@ -78,7 +78,8 @@ export async function testImages(): Promise<string[]> {
         .map((name): TarEntry => ({ kind: 'link', path: `bin/${name}`, target: 'busybox' }))
     ]
     const config = { Entrypoint: ['/bin/server', '8080'], Env: ['PATH=/bin'] }
-    return ociArchive({ name: testImage, architecture, config, layers: [entries] }).archive
+    const layers = [entries]
+    return (await ociArchive({ name: testImage, architecture, config, layers })).archive
   })
   return [pause, test]
 }
