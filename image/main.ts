@@ -3,14 +3,15 @@ import { parseArgs } from 'node:util'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
 import { nodeRuntime } from './node-runtime.js'
-import { writeRelease } from './write-image.js'
+import { writeRelease } from './release.js'
+import { writeImage } from './write-image.js'
 
 const usage = `usage: npm run image -- [FILE] [--name NAME]
-Writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time. Next to it:
-  FILE.sha256           its checksum, for sha256sum -c
-  FILE.cdx.json         the bill of materials (CycloneDX), which is in the image too
-  FILE.provenance.json  how it was built (SLSA, not signed)
+       npm run release -- [FOLDER] [--name NAME]
+image: writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time.
 Import it with: ctr -n k8s.io images import FILE
+release: writes the command, a Debian package, the image, the manifests, the bill of materials (CycloneDX), the
+provenance (SLSA, not signed) and SHA256SUMS into a folder (default: dist).
 `
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       name: { type: 'string', default: `docker.io/library/secco:${version}` },
+      release: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false }
     }
   })
@@ -28,13 +30,15 @@ async function main(): Promise<void> {
     return
   }
   const root = resolve(import.meta.dirname, '../..')
+  const { name } = values
+  if (values.release) {
+    const folder = resolve(positionals[0] ?? join(root, 'dist'))
+    const files = await writeRelease({ root, folder, image: name, runtime: nodeRuntime(root) })
+    process.stdout.write(files.map((file) => `${file}\n`).join(''))
+    return
+  }
   const out = resolve(positionals[0] ?? join(root, 'build/secco-image.tar'))
-  const { name, digest, size } = await writeRelease({
-    root,
-    out,
-    name: values.name,
-    ...nodeRuntime(root)
-  })
+  const { digest, size } = await writeImage({ root, out, name, ...nodeRuntime(root) })
   process.stdout.write(`${out}  ${name}  ${digest}  ${megabytes(size)}\n`)
 }
 

@@ -44,6 +44,8 @@
       ],
       "include_dirs": [".", "<!@(node -p \"require('node-addon-api').include\")"],
       "libraries": ["-lbpf"],
+      # As in the Makefile: lib/ beside the programs.
+      "ldflags": ["-Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'"],
       "defines": ["NAPI_CPP_EXCEPTIONS", "NAPI_VERSION=8"],
       "cflags": ["-Wall", "-Wextra"],
       "cflags_cc": ["-std=c++17", "-fexceptions"],

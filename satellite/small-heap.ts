@@ -26,9 +26,15 @@ export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
   setFlagsFromString('--heap-growing-percent=20')
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString('--no-concurrent-array-buffer-sweeping')
-  setFlagsFromString('--interrupt-budget=3000000')
+  for (const flag of slowOptimisation) setFlagsFromString(flag)
   withAddon((addon) => addon.keepMallocSmall())
 }
+
+/** Names that V8 has had since 12 (Node 22) and before. It prints an error for a flag that it does not have. */
+const slowOptimisation =
+  Number.parseInt(process.versions.v8, 10) >= 12
+    ? ['--invocation-count-for-maglev=16000', '--invocation-count-for-turbofan=120000']
+    : ['--interrupt-budget=3000000']
 
 /**
  * Sets a growth factor of 1. Whenever V8 creates a heap, it raises a factor below 2 for all heaps of the process

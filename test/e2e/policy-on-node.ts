@@ -127,7 +127,7 @@ export async function rulesWithoutWebhook(t: Test, given: Given): Promise<void> 
   t.match(assignedOf(pod), { app: { rule: 'secco-system/hand', revision, outcome: 'assigned' } })
   t.match(await statusOf(pod), /^Seccomp:\s+2\nSeccomp_filters:\s+1$/m)
   t.equal(await use.ask(pod, '/'), 'ok\n', 'it serves')
-  t.match(await use.ask(pod, '/attack'), /^chroot rejected errno 1$/m)
+  t.match(await use.ask(pod, '/attack'), /^chroot denied errno 1$/m)
   // Not only some filter: the kernel's is the revision's, byte for byte.
   const view = await until(
     'secco ps to know its filter',

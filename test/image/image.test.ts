@@ -7,10 +7,10 @@ import { test } from 'tap'
 import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { ociArchive } from '../../image/oci-archive.js'
 import { nodeRuntime } from '../../image/node-runtime.js'
-import { billPath, nativeFiles, seccoImage } from '../../image/secco-image.js'
+import { nativeFiles } from '../../image/parts.js'
+import { billPath, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
-import { writeRelease } from '../../image/write-image.js'
 import { assertAlive, end, start } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
@@ -179,32 +179,4 @@ test('the image: the same bytes each time, small, and it says what it is', async
     isSignedBy(certificate, await made('ca.crt'), 'ca.crt'),
     'made by what is in the image alone'
   )
-})
-
-test('a release: checksum, bill and provenance belong to the image', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'secco-release-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const out = join(folder, 'secco.tar')
-  const name = 'registry.example/team/secco:9'
-  const { digest } = await writeRelease({
-    ...{ root: repositoryRoot, out, name },
-    ...nodeRuntime(repositoryRoot)
-  })
-  await run('sha256sum', ['-c', 'secco.tar.sha256'], { cwd: folder })
-  const read = async (end: string): Promise<unknown> =>
-    JSON.parse(await readFile(`${out}.${end}`, 'utf8'))
-  t.match(await read('cdx.json'), { bomFormat: 'CycloneDX', specVersion: '1.6' })
-  const head = (await run('git', ['rev-parse', 'HEAD'], { cwd: repositoryRoot })).stdout.trim()
-  t.match(await read('provenance.json'), {
-    subject: [
-      {
-        name: 'secco.tar',
-        digest: { sha256: (await readFile(`${out}.sha256`, 'utf8')).slice(0, 64) }
-      },
-      { name, digest: { sha256: digest.slice('sha256:'.length) } }
-    ],
-    predicate: { buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: head } }] } }
-  })
-  await writeFile(out, 'another')
-  await t.rejects(run('sha256sum', ['-c', 'secco.tar.sha256'], { cwd: folder }), 'it notices')
 })

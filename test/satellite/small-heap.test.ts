@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { nodeRuntime } from '../../image/node-runtime.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 /** Size of the young generation in MB of a separate program, after many of its objects were alive for a while. */
-async function youngMb(before: string): Promise<number> {
+async function youngMb(before: string, node = process.execPath): Promise<number> {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8'
     import { Worker } from 'node:worker_threads'
@@ -19,8 +20,9 @@ async function youngMb(before: string): Promise<number> {
     const young = getHeapSpaceStatistics().find((one) => one.space_name === 'new_space')
     console.log(young.space_size / 2 ** 20)`
   // The test runner's preloaded modules start a thread too.
-  const args = ['NODE_OPTIONS=', process.execPath, '--input-type=module', '--eval', program]
-  const { stdout } = await promisify(execFile)('env', args)
+  const args = ['NODE_OPTIONS=', node, '--input-type=module', '--eval', program]
+  const { stdout, stderr } = await promisify(execFile)('env', args)
+  if (/unrecognized flag/.test(stderr)) throw new Error(stderr)
   return Number(stdout)
 }
 
@@ -38,4 +40,9 @@ test('the young generation does not grow, whatever threads there were', async (t
   }
   const grown = await youngMb('')
   t.ok(grown > 4, `left to V8: ${grown} MB`)
+})
+
+test('the Node of the image knows every flag and keeps the young generation as small', async (t) => {
+  const young = await youngMb('keepHeapSmall(process)', nodeRuntime(repositoryRoot).node)
+  t.ok(young > 0.5 && young <= 2.1, `${young} MB`)
 })
