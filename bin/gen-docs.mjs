@@ -1,4 +1,4 @@
-// docs/reference/*.md from the verbs, the endpoints, the pages and the schemas, as they are compiled in build/.
+// docs/reference/*.md from the verbs, the endpoints, the pages, the error codes and the schemas, as they are compiled in build/.
 // `--check` writes nothing and ends with 1 when a file is old or the table of verbs has a hole.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ const { allRoutes } = await from('webhook/ui/api/truth-routes')
 const { pages } = await from('webhook/ui/pages/registry')
 const { SeccompProfile } = await from('src/api/seccomp-profile')
 const { SeccompRule } = await from('src/api/seccomp-rule')
+const { errorKinds } = await from('src/lib/errors')
 
 // Only what routes say of themselves is read: nothing behind them is called.
 const nothing = new Proxy(() => nothing, { get: () => nothing })
@@ -70,7 +71,7 @@ function cliPage() {
 
 /** Verbs that need no hub: they work on a file, this machine or the installation itself. */
 const local =
-  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui link|check|rule test|rule export|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)/
+  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui link|check|rule test|rule export|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)( |$)/
 
 function verbOf(cli) {
   const words = cli.replace(/^secco /, '').split(' ')
@@ -120,6 +121,16 @@ function objectsPage() {
   return `${head('Objects', 'the schemas; the CRDs come from the same')}\n${section('SeccompProfile', SeccompProfile)}\n${section('SeccompRule', SeccompRule)}`
 }
 
+function errorsPage() {
+  const rows = Object.entries(errorKinds).map(([code, { http, grpc, hint }]) => [
+    `\`${code}\``,
+    http,
+    grpc,
+    hint
+  ])
+  return `${head('Errors', 'the table of error codes')}\nA command prints \`error: MESSAGE (CODE)\` and a next step; the API answers \`{code, message, hint}\` with the HTTP status. An error\nmay have a more precise next step than its code. A code never changes its meaning.\n\n${table(['code', 'HTTP', 'gRPC', 'next step'], rows)}\n`
+}
+
 const problems = []
 for (const { operationId, cli } of routes)
   if (verbOf(cli) === undefined) problems.push(`${operationId}: there is no verb ${cli}`)
@@ -127,14 +138,17 @@ for (const { path } of verbs) {
   const served = routes.some(({ cli }) => verbOf(cli) === path)
   if (!served && !local.test(path))
     problems.push(
-      `secco ${path}: no endpoint does the same, and it is not among the verbs that need none`
+      `secco ${path}: no route of webhook/ui/api names it as its \`cli\`; if it needs none, add it to \`local\` in bin/gen-docs.mjs`
     )
 }
 for (const { path, command } of verbs)
   if (command.description() === '') problems.push(`secco ${path}: has no description`)
 
 mkdirSync('docs/reference', { recursive: true })
-const written = { 'cli.md': cliPage(), 'api.md': apiPage(), 'objects.md': objectsPage() }
+const written = {
+  ...{ 'cli.md': cliPage(), 'api.md': apiPage() },
+  ...{ 'errors.md': errorsPage(), 'objects.md': objectsPage() }
+}
 for (const [name, text] of Object.entries(written)) {
   const file = join('docs/reference', name)
   let before = ''

@@ -138,9 +138,7 @@ try {
       `${name}: ${sets.start.size} to start, ${sets.serve.size} to serve (${source})\n`
     )
   }
-  process.stderr.write(
-    `asked for, and denied by RuntimeDefault: ${[...beyond].sort().join(' ')}\n`
-  )
+  process.stderr.write(`asked for, and denied by RuntimeDefault: ${[...beyond].sort().join(' ')}\n`)
   if (options.check) {
     let missing = 0
     for (const [name, { start, serve }] of Object.entries(measured)) {

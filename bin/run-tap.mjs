@@ -8,17 +8,21 @@ import { createTally } from './tap-tally.mjs'
 
 const running = new Set()
 
+/** Returns the source of a compiled test file, which is the name that people know: `test/x.test.ts`. */
+export const sourceOf = (compiled) =>
+  compiled.replace(/^build\//, '').replace(/\.test\.js\b/, '.test.ts')
+
 /** Passes a signal on to the test files that run. */
 export function stopAll(signal) {
   for (const child of running) child.kill(signal)
 }
 
 /** Starts one file; resolves with its exit code, or the signal or error that ended it. */
-function start(path, { timeoutSeconds, env, onLine }) {
+function start(path, { timeoutSeconds, env, onLine, stderr = 'inherit' }) {
   return new Promise((done) => {
     const preload = '--import=./build/test/helpers/end-when-idle.js'
     const child = spawn(process.execPath, [preload, path], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', stderr],
       env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) }
     })
     running.add(child)
@@ -40,7 +44,7 @@ function start(path, { timeoutSeconds, env, onLine }) {
 
 const shortTime = (ms) => (ms < 10_000 ? `${ms}ms` : `${Math.round(ms / 1000)}s`)
 
-/** Runs one file and returns its tally; `report` gets the events of tap-tally.mjs. Its stderr goes to ours. */
+/** Runs one file and returns its tally; `report` gets the events of tap-tally.mjs. */
 async function runFile(path, { report, ...options }) {
   const tally = createTally(report)
   const started = Date.now()
@@ -53,12 +57,21 @@ async function runFile(path, { report, ...options }) {
   return tally.total
 }
 
-/** Runs files, `jobs` at a time, in their order; `onFile` gets each file's tally. */
-export async function runFiles(paths, { jobs, onFile, ...options }) {
+/**
+ * Runs files, `jobs` at a time, in their order; `onFile` gets each file's tally. What they write to stderr goes to
+ * ours, unless `stderr` is 'ignore'. After `signal` aborted, no further file starts and nothing more is reported.
+ */
+export async function runFiles(paths, { jobs, onFile, report, signal, ...options }) {
   const left = [...paths]
+  const isWanted = () => signal?.aborted !== true
+  const reportWanted = (event) => {
+    if (isWanted()) report(event)
+  }
   const next = async () => {
-    for (let path = left.shift(); path !== undefined; path = left.shift())
-      onFile(path, await runFile(path, options))
+    for (let path = left.shift(); path !== undefined && isWanted(); path = left.shift()) {
+      const tally = await runFile(path, { ...options, report: reportWanted })
+      if (isWanted()) onFile(path, tally)
+    }
   }
   await Promise.all(Array.from({ length: jobs }, next))
 }

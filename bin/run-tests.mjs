@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { runFiles, stopAll } from './run-tap.mjs'
+import { runFiles, sourceOf, stopAll } from './run-tap.mjs'
 import { isAlone, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
@@ -77,9 +77,6 @@ function show(name, details) {
   if (details.length > 120) console.log(`      … and ${details.length - 120} lines more`)
 }
 
-/** `build/test/x.test.js` as people know it. */
-const sourceOf = (compiled) => compiled.replace(/^build\//, '').replace(/\.test\.js\b/, '.test.ts')
-
 function onReport(event) {
   if (event.kind === 'failed') {
     const name = sourceOf(event.name)
@@ -142,7 +139,13 @@ async function checks() {
 
 async function tests() {
   const files = testFiles()
-  if (files.length === 0) fail('tests', ['there is no compiled test file that fits'])
+  const where = named.length === 0 ? 'test/' : `the tier ${named.join(' or ')} of test/`
+  for (const word of others.filter((each) => !files.some((path) => path.includes(each))))
+    fail(`tests of ${word}`, [
+      `no path of a test file below ${where} contains it`,
+      'next: give a part of a path, e.g. npm test -- cli/profiles'
+    ])
+  if (files.length === 0) return
   const jobs = availableParallelism()
   const unit = files.filter((path) => tierOf(path) === 'unit')
   // Some of these wait for a timer most of the time.

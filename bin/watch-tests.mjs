@@ -1,11 +1,12 @@
 // `npm run test:watch [-- WORD…]`: after each change, the unit tests that load what changed, directly or through other
-// files. With words: the tiers that are named, and only files whose path contains one of the others.
+// files. With words: the tiers that are named, and only files whose path contains one of the others. A change during a
+// run stops it: the next run has its tests too.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { affectedBy } from './affected.mjs'
-import { runFiles, stopAll } from './run-tap.mjs'
+import { runFiles, sourceOf, stopAll } from './run-tap.mjs'
 import { tierOf, tiers } from './test-tiers.mjs'
 import { watchBuild } from './watch-build.mjs'
 
@@ -15,8 +16,9 @@ const named = words.filter((word) => tiers.includes(word))
 const wanted = named.length === 0 ? ['unit'] : named
 const others = words.filter((word) => !tiers.includes(word))
 
-/** Until when changes were seen: mtimes are compared with it. */
-let seenMs = Date.now()
+/** Compiled files that are younger have not been tested. */
+let testedMs = Date.now()
+let current = new AbortController()
 
 function compiledFiles() {
   return readdirSync('build', { recursive: true })
@@ -30,32 +32,39 @@ function isWanted(path) {
 }
 
 async function runAffected() {
-  const sinceMs = seenMs
-  seenMs = Date.now()
+  const startedMs = Date.now()
   const files = compiledFiles()
-  const changed = files.filter((path) => statSync(path).mtimeMs > sinceMs)
+  const changed = files.filter((path) => statSync(path).mtimeMs > testedMs)
   // Those that load what changed directly come first.
   const tests = affectedBy(
     changed,
     new Map(files.map((path) => [path, readFileSync(path, 'utf8')]))
   ).filter(isWanted)
   if (tests.length === 0) return console.log('waiting for a change')
+  console.log(`running ${tests.length} test files`)
   const sum = { passed: 0, failed: 0 }
+  current = new AbortController()
+  const { signal } = current
   await runFiles(tests, {
-    jobs: availableParallelism(),
+    ...{ signal, jobs: availableParallelism() },
     env: { NO_COLOR: '1', SECCO_FUZZ: process.env.SECCO_FUZZ ?? '0.1' },
     timeoutSeconds: 300,
     report: ({ kind, name, details }) => {
-      if (kind === 'failed') console.log([`FAIL  ${name}`, ...details].join('\n      '))
+      if (kind === 'failed') console.log([`FAIL  ${sourceOf(name)}`, ...details].join('\n      '))
     },
     onFile: (_path, total) => {
       sum.passed += total.passed
       sum.failed += total.failed
     }
   })
-  const seconds = ((Date.now() - seenMs) / 1000).toFixed(1)
+  if (signal.aborted) return console.log('stopped: a file changed')
+  testedMs = startedMs
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
   console.log(`${tests.length} files: ${sum.passed} passed, ${sum.failed} failed (${seconds} s)`)
 }
 
 process.on('exit', () => stopAll('SIGTERM'))
-watchBuild(runAffected)
+watchBuild(runAffected, () => {
+  current.abort()
+  stopAll('SIGTERM')
+})

@@ -30,7 +30,7 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
       .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
       .option('-n, --namespace <namespace>', 'show only this namespace')
       .option('-A, --all-namespaces', 'show every namespace (the default)')
-      .argument('[name]', 'only this one')
+      .argument('[name]', 'show only the object of this name')
       .action(async (name: string | undefined, options: GetOptions, command: Command) => {
         const output = parseOutput(options.output) as Output
         const namespace = options.allNamespaces === true ? undefined : options.namespace

@@ -43,7 +43,7 @@ interface Chain {
   path: string
   digest: string
   seccomp: LinuxSeccomp | undefined
-  /** The canary ran, so its observations arrive until its end is reported. */
+  /** The canary was started: its observations arrive until its end is reported. */
   started: boolean
 }
 
@@ -120,7 +120,7 @@ const links: readonly Link<Chain>[] = [
     }
   },
   {
-    what: 'a container starts under it',
+    what: 'a container starts under the profile',
     fix: 'run `secco doctor --node`: this machine needs runc and root for the canary',
     async prove(chain) {
       const rootfs = join(chain.work, 'rootfs')
@@ -152,7 +152,7 @@ const links: readonly Link<Chain>[] = [
   }
 ]
 
-/** Waits for the end of the canary. Its observations would create a profile again that is deleted before. */
+/** Waits for the last observation of the canary: it would create the profile again after it was deleted. */
 async function untilEnded({ store }: Chain): Promise<void> {
   await eventually(async () => {
     const profile = await store.get('SeccompProfile', ref)

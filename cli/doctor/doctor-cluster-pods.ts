@@ -36,8 +36,8 @@ async function onEach<Value, Found>(
 /** Links that are proven with a real pod on each node. */
 export const podLinks: readonly Link<Chain>[] = [
   {
-    what: 'a pod starts under it',
-    fix: 'the message is that of the node; run secco doctor --node there',
+    what: 'a pod starts under the profile',
+    fix: 'run secco doctor --node on the named node',
     async prove(chain) {
       const { call, nodes, path } = chain
       const ask = tinyPrograms(chain.machine).ask.toString('base64')

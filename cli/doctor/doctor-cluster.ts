@@ -147,8 +147,8 @@ const links: readonly Link<Chain>[] = [
   ...podLinks
 ]
 
-/** Returns the same link; an error with its own next step keeps that one. */
-function hinted(link: Link<Chain>): Link<Chain> {
+/** Returns the link with the change that an error with a hint of its own replaces the fix of the link. */
+function withHints(link: Link<Chain>): Link<Chain> {
   return {
     ...link,
     async prove(chain) {
@@ -167,7 +167,7 @@ function hinted(link: Link<Chain>): Link<Chain> {
  * file, kernel filter, denial. It needs the permissions to create a namespace, and a pod and an approved profile in it.
  * It removes everything that it made.
  * @returns 0 when every link holds, otherwise 1.
- * @throws SeccoError for the kubeconfig
+ * @throws SeccoError for a kubeconfig that cannot be used
  */
 export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): Promise<number> {
   const config = await loadKubeconfig(options.kubeconfig)
@@ -187,7 +187,7 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
   }
   let steps: Step[] = []
   try {
-    steps = await walkLinks(io, options.output, links.map(hinted), chain)
+    steps = await walkLinks(io, options.output, links.map(withHints), chain)
   } finally {
     await cleanUp(call)
   }

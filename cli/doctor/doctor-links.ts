@@ -3,7 +3,7 @@ import { toSeccoError } from '../../src/lib/errors.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 
-/** Why a link does not hold, with a fix of its own when that of the link does not apply. */
+/** Why a link does not hold. `fix` replaces the fix of the link, where that does not apply. */
 export interface Broken {
   broken: string
   fix?: string
@@ -30,7 +30,7 @@ export const patienceMs = 30_000
 /** Time for answers that a working hub, webhook or satellite gives at once. */
 export const promptMs = 10_000
 
-/** Asks until there is an answer; undefined when there is none in time. */
+/** Calls `ask` until it returns a value. Returns undefined when the time is over. */
 export async function eventually<T>(
   ask: () => Promise<T | undefined>,
   forMs = patienceMs

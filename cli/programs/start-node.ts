@@ -6,8 +6,8 @@ import type { RecordMode } from '../../satellite/recorder/record-mode.js'
 import { startUplink, type Uplink } from '../../satellite/uplink/uplink.js'
 import type { NodeStatus } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
-import { certificateProof, tokenProof } from '../doctor/node-proof.js'
 import type { StatePaths } from '../lib/state.js'
+import { certificateCredentials, tokenCredentials } from './node-credentials.js'
 
 export interface NodeOptions {
   paths: StatePaths
@@ -43,22 +43,22 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { paths, hub, node, logger } = options
   await mkdir(paths.spool, { recursive: true, mode: 0o700 })
   const { token: files } = options
-  const proof = await (files === undefined
-    ? certificateProof(paths.certs, node, logger)
-    : tokenProof(files, logger))
-  let ends: UplinkHandlers | undefined
+  const credentials = await (files === undefined
+    ? certificateCredentials(paths.certs, node, logger)
+    : tokenCredentials(files, logger))
+  let handlers: UplinkHandlers | undefined
   let uplink: Uplink | undefined
   const satellite = await startSatellite({
     node,
-    connect: async (given) => {
-      ends = given
-      const shown = proof.now()
+    connect: async (connected) => {
+      handlers = connected
+      const used = credentials.now()
       uplink = await startUplink({
-        ...{ hub, node, logger, ...shown, spoolDir: paths.spool },
-        ...given,
+        ...{ hub, node, logger, ...used, spoolDir: paths.spool },
+        ...connected,
         ...serverName(hub)
       })
-      proof.follow(uplink, shown)
+      credentials.follow(uplink, used)
       return uplink
     },
     seccompRoot: options.seccompRoot,
@@ -72,7 +72,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     btf: options.btf,
     logger
   }).catch((error: unknown) => {
-    proof.stop()
+    credentials.stop()
     throw error
   })
   let health: HealthServer | undefined
@@ -84,18 +84,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         status: () => satellite.status(),
         connected: () => satellite.connected,
         waiting: () => uplink?.backlog().waiting ?? 0,
-        held: () => ends?.holding().length ?? 0
+        held: () => handlers?.holding().length ?? 0
       })
     }
   } catch (error) {
-    proof.stop()
+    credentials.stop()
     await satellite.close()
     throw error
   }
   return {
     status: () => satellite.status(),
     close: async (how) => {
-      proof.stop()
+      credentials.stop()
       await health?.close()
       await satellite.close(how)
     }

@@ -11,11 +11,11 @@ import type { Labels } from './selector.js'
 interface SnapshotOptions {
   /** Also write the annotations that kubelets before 1.27 read; default true. */
   legacyAnnotations: boolean
-  /** Namespace that Secco runs in: untouched. */
+  /** Namespace that Secco runs in. Its pods are never changed. */
   ownNamespace: string
-  /** Whether `secco.dev/ignore` counts where the namespace says nothing; default false: a label alone never weakens. */
+  /** Whether pods may opt out with `secco.dev/ignore` where the namespace has no `secco.dev/allow-ignore`; default false. */
   allowIgnore: boolean
-  /** Untouched; `kube-system`, `kube-node-lease` and the own namespace are always among them. */
+  /** Namespaces whose pods are never changed; with `kube-system`, `kube-node-lease` and the own namespace. */
   excludedNamespaces: ReadonlySet<string>
   /** New nodes carry the start-up taint until they have every file; default false. */
   joinTainted: boolean
@@ -44,11 +44,11 @@ export interface Snapshot {
 export interface SnapshotSource {
   rules?: readonly SeccompRule[]
   profiles?: readonly ProfileState[]
-  /** Pure and quick; without it no two different revisions compare. */
+  /** See Snapshot.within. Pure and quick; default: no revision is within another. */
   within?: (inner: string, outer: string) => boolean
   /** Labels per namespace; empty outside a cluster. */
   namespaces?: ReadonlyMap<string, Labels>
-  /** A map that does not change any more. */
+  /** Facts per node. The caller must not change the map later. */
   nodes?: ReadonlyMap<string, NodeFacts>
   options?: {
     legacyAnnotations?: boolean

@@ -294,7 +294,12 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   t.equal(good.stdout.match(/^✓ /gm)?.length, 9)
   const filter = "the kernel's filter is that revision +secco-doctor@\\w+: .*byte for byte"
   const denial = 'a denial is recorded with its process +getsid by \\S+ got EPERM'
-  for (const link of ['a pod starts under it .*', 'the file on its node .*', filter, denial]) {
+  for (const link of [
+    'a pod starts under the profile .*',
+    'the file on its node .*',
+    filter,
+    denial
+  ]) {
     t.match(good.stdout, new RegExp(`✓ ${link} on node-1, node-2$`, 'm'), link)
   }
   t.match(good.stdout, /the whole chain works\n$/)

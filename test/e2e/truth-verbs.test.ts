@@ -58,7 +58,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
       /✗ the file on this node has the digest in its name +there is no .*\.json/
     )
     t.match(elsewhere.stdout, /next: give --seccomp-root the folder that the satellite writes to/)
-    t.match(elsewhere.stdout, /· a container starts under it +not tried/)
+    t.match(elsewhere.stdout, /· a container starts under the profile +not tried/)
     t.comment(elsewhere.stdout)
 
     const doctor = ['doctor', '--seccomp-root', all.seccompRoot, ...at]

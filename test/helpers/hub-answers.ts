@@ -51,7 +51,7 @@ export interface FakeHub {
   server: Server
 }
 
-/** A hub that answers by path; what it does not know is as a hub says it. */
+/** Starts a hub that answers by path: with an error for `{ rejection }`, and with NOT_FOUND for an unknown path. */
 export async function hubWith(
   t: Test,
   name: string,
@@ -75,11 +75,13 @@ export async function hubWith(
         streams.push(response)
         return
       }
-      const { denial } = (answer ?? { denial: { code: 'NOT_FOUND', message: path } }) as {
-        denial?: object
+      const { rejection } = (answer ?? { rejection: { code: 'NOT_FOUND', message: path } }) as {
+        rejection?: object
       }
-      response.writeHead(denial === undefined ? 200 : 400, { 'content-type': 'application/json' })
-      response.end(JSON.stringify(denial ?? answer))
+      response.writeHead(rejection === undefined ? 200 : 400, {
+        'content-type': 'application/json'
+      })
+      response.end(JSON.stringify(rejection ?? answer))
     })()
   })
   server.listen(0, '127.0.0.1')
@@ -100,17 +102,6 @@ export function hubsOf(first: FakeHub, ...more: FakeHub[]): Hubs {
     again: () => Promise.resolve(hubs)
   }
   return hubs
-}
-
-export function listen() {
-  const said = { stdout: '', stderr: '' }
-  const io = {
-    stdout: (text: string) => void (said.stdout += text),
-    stderr: (text: string) => void (said.stderr += text),
-    ...{ isTerminal: false, color: false, env: {} },
-    readFile: () => Promise.reject(new Error('none'))
-  }
-  return { said, io, json: () => JSON.parse(said.stdout) as Record<string, unknown> }
 }
 
 export const psArgs = {

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import type { Io } from '../../cli/lib/io.js'
+import { captureIo } from './captured-io.js'
 import { run } from '../../cli/main.js'
 import { readAddresses, statePaths } from '../../cli/lib/state.js'
 import { type Outcome, spawnSecco } from './secco-command.js'
@@ -41,15 +40,9 @@ export async function startWebhookProgram(
 
 /** Runs a verb in this process: a process for each takes seconds. */
 export async function runHere(args: readonly string[]): Promise<Outcome> {
-  let [stdout, stderr] = ['', '']
-  const io: Io = {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    ...{ isTerminal: false, color: false, env: {} },
-    readFile: (path) => readFile(path, 'utf8')
-  }
+  const { io, printed } = captureIo()
   const code = await run(args, io)
-  return { code, stdout, stderr }
+  return { code, ...printed }
 }
 
 /** A request to pages and API by a token. */

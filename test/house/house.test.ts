@@ -60,7 +60,7 @@ function chainTo(all: ReadonlyMap<string, SourceFile>, from: string, name: strin
 }
 
 test('imports go one way', (t) => {
-  t.same(wrongWay(files), [])
+  t.same(wrongWay(files), [], 'ARCHITECTURE.md says which folder may import which')
   t.same(
     wrongWay([
       parseSource('src/a.ts', "import { b } from '../certs/b.js'"),
@@ -127,7 +127,7 @@ test('only a main and the command line touch the environment and signals', (t) =
     .filter((file) => !file.path.endsWith('/main.ts') && roomOf(file.path) !== 'cli')
     .filter((file) => file.processUses.length > 0)
     .map((file) => `${file.path}: process.${file.processUses.join(', process.')}`)
-  t.same(wrong, [])
+  t.same(wrong, [], 'pass the value in from a main.ts or from cli/')
   t.same(parseSource('src/a.ts', 'process.env.A; process.on("SIGTERM", f)').processUses, [
     'env',
     'on'
@@ -144,7 +144,8 @@ test('the prescribed top level', (t) => {
   ]
   t.same(
     wanted.filter((path) => !existsSync(join(repositoryRoot, path))),
-    []
+    [],
+    'these paths exist'
   )
   t.end()
 })
@@ -164,7 +165,7 @@ test('every error code is used', (t) => {
   const unused = Object.keys(errorKinds).filter(
     (code) => !own.includes(code) && !texts.some((text) => text.includes(`'${code}'`))
   )
-  t.same(unused, [])
+  t.same(unused, [], 'throw the code somewhere, or remove it from src/lib/errors.ts')
   t.end()
 })
 
@@ -174,7 +175,7 @@ test('files stay readable', (t) => {
     .filter((file) => file.lines > 300)
     // Tables of data are as long as their data.
     .filter((file) => !/\/(tables?|data)\//.test(file.path))
-  t.same(tooLong, [])
+  t.same(tooLong, [], 'split files of more than 300 lines by topic')
   t.end()
 })
 
@@ -197,7 +198,10 @@ test('generated code is fresh', async (t) => {
   const committed = read(repositoryRoot)
   t.same(Object.keys(committed), Object.keys(fresh))
   for (const [name, text] of Object.entries(fresh)) {
-    t.ok(committed[name] === text, `src/api/gen/${name} is what \`npm run gen\` makes`)
+    t.ok(
+      committed[name] === text,
+      `src/api/gen/${name} is what \`npm run gen\` writes: run it and commit`
+    )
   }
 })
 
@@ -205,7 +209,7 @@ test('generated manifests are fresh', async (t) => {
   const checked = run(process.execPath, ['bin/gen-manifests.mjs', '--check'], {
     cwd: repositoryRoot
   })
-  await t.resolves(checked, 'npm run gen has nothing to write')
+  await t.resolves(checked, 'manifests/ and docs/ are what `npm run gen` writes: run it and commit')
 })
 
 const tapText = {

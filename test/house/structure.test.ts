@@ -10,6 +10,8 @@ import {
   folderSizes,
   longFunctions,
   longLines,
+  maxFunctionLines,
+  maxLineLength,
   maxFilesPerFolder,
   mayImport,
   wrongImports
@@ -19,7 +21,8 @@ const files = readRooms()
 const isData = (path: string) => /\/(data|gen)\//.test(path)
 
 test('a folder imports only from the folders that its row names', (t) => {
-  t.same(wrongImports(files), [])
+  const next = 'move the code, or change the table in test/helpers/structure.ts and ARCHITECTURE.md'
+  t.same(wrongImports(files), [], next)
   t.same(
     wrongImports([
       parseSource('src/lib/a.ts', "import { b } from '../api/b.js'"),
@@ -42,20 +45,36 @@ test('a folder imports only from the folders that its row names', (t) => {
   t.end()
 })
 
+/** Returns the folders that a cell of the table names: `src` is all of src, "`x` above" all of x in the rows above. */
+function foldersIn(cell: string, above: readonly string[]): string[] {
+  const [named = '', excepted] = cell.split(', except ')
+  const folders = [...named.matchAll(/`([^`]+)`( above)?/g)].flatMap(([, name = '', isAbove]) => {
+    const below = (each: string) => each.startsWith(`${name}/`)
+    if (isAbove !== undefined) return above.filter(below)
+    return name === 'src' ? Object.keys(mayImport).filter(below) : [name]
+  })
+  return excepted === undefined
+    ? folders
+    : folders.filter((each) => !foldersIn(excepted, []).includes(each))
+}
+
 test('the table of ARCHITECTURE.md is the table that is checked', (t) => {
   const page = readFileSync(join(repositoryRoot, 'ARCHITECTURE.md'), 'utf8')
-  for (const [folder, imports] of Object.entries(mayImport)) {
-    const row = page.split('\n').find((line) => line.startsWith(`| \`${folder}\` `))
-    const cell = row?.split('|')[2] ?? ''
-    const named = [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name)
-    t.same(named.sort(), [...imports].sort(), folder)
+  const rows = [...page.matchAll(/^\| `([^`]+)` +\| (.+?) +\|/gm)]
+  const folders = rows.map(([, folder = '']) => folder)
+  t.same(folders.sort(), Object.keys(mayImport).sort(), 'the table has a row for each folder')
+  for (const [at, [, folder = '', cell = '']] of rows.entries()) {
+    const above = rows.slice(0, at).map(([, each = '']) => each)
+    const imports = mayImport[folder] ?? []
+    t.same(foldersIn(cell, above).sort(), [...imports].sort(), `ARCHITECTURE.md, row ${folder}`)
   }
+  t.same(foldersIn('`certs`, `a` above, except `a/c`', ['a/b', 'a/c', 'b/d']), ['certs', 'a/b'])
   t.end()
 })
 
 test('no circle of files, no circle of folders', (t) => {
-  t.same(fileCircles(files), [])
-  t.same(folderCircles(files), [])
+  t.same(fileCircles(files), [], 'move what both files need into a third')
+  t.same(folderCircles(files), [], 'move what both folders need below them: see ARCHITECTURE.md')
   const made = [
     parseSource('src/a/one.ts', "import type { b } from '../b/two.js'"),
     parseSource('src/b/two.ts', "import { c } from './three.js'"),
@@ -80,7 +99,8 @@ test(`no folder holds more than ${String(maxFilesPerFolder)} source files`, (t) 
   const paths = [...files.map(({ path }) => path), ...nativeSources()]
   t.same(
     folderSizes(paths).filter(([, size]) => size > maxFilesPerFolder),
-    []
+    [],
+    'group the files of these folders in subfolders by topic'
   )
   t.same(folderSizes(['a/b.ts', 'a/c.ts', 'd/e.ts']), [
     ['a', 2],
@@ -91,8 +111,12 @@ test(`no folder holds more than ${String(maxFilesPerFolder)} source files`, (t) 
 
 test('functions and lines stay short', (t) => {
   const product = files.filter(({ path }) => !isData(path))
-  t.same(product.flatMap(longFunctions), [])
-  t.same(product.flatMap(longLines), [])
+  t.same(
+    product.flatMap(longFunctions),
+    [],
+    `split functions of more than ${maxFunctionLines} lines`
+  )
+  t.same(product.flatMap(longLines), [], `wrap lines of more than ${maxLineLength} characters`)
   const body = '  step()\n'.repeat(80)
   t.same(longFunctions({ path: 'src/a.ts', text: `const x = 1\nfunction f() {\n${body}}\n` }), [
     'src/a.ts:2 f (82)'

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 
@@ -17,6 +17,8 @@ interface TestRun {
       timeoutSeconds: number
       report: (event: Event) => void
       onFile: (path: string, tally: Tally) => void
+      stderr?: 'ignore'
+      signal?: AbortSignal
     }
   ) => Promise<void>
 }
@@ -58,7 +60,7 @@ test('what becomes of a test file', async (t) => {
     runFiles(
       names.map((name) => join(dir, `${name}.mjs`)),
       {
-        ...{ jobs: 4, timeoutSeconds },
+        ...{ jobs: 4, timeoutSeconds, stderr: 'ignore' },
         report: ({ kind, name }) => {
           if (kind === 'failed') failed.push(name)
         },
@@ -82,6 +84,21 @@ test('what becomes of a test file', async (t) => {
     'the signal is named'
   )
   t.ok(Date.now() - began < 60_000, 'nobody waits for what a test left behind')
+})
+
+test('after an abort no further file starts', async (t) => {
+  const passing = `${tap}test('a', (t) => { t.ok(true); t.end() })`
+  const dir = t.testdir({ 'one.mjs': passing, 'two.mjs': passing })
+  const abort = new AbortController()
+  const ended: string[] = []
+  await runFiles([join(dir, 'one.mjs'), join(dir, 'two.mjs')], {
+    ...{ jobs: 1, timeoutSeconds: 50, signal: abort.signal, report: () => undefined },
+    onFile: (path) => {
+      ended.push(basename(path))
+      abort.abort()
+    }
+  })
+  t.same(ended, ['one.mjs'])
 })
 
 test('the tests that a change touches', (t) => {

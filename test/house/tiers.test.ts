@@ -55,16 +55,19 @@ test('every test file belongs to one tier, and every row has files', (t) => {
   const tests = [...files.keys()].filter((path) => path.endsWith('.test.ts'))
   t.same(
     tests.filter((path) => rowOf(path) === undefined),
-    []
+    [],
+    'add a row for the folder to the table of bin/test-tiers.mjs'
   )
   const used = new Set(tests.map((path) => rowOf(path)?.[0]))
   t.same(
     table.map(([start]) => start).filter((start) => !used.has(start)),
-    []
+    [],
+    'remove rows without files from the table of bin/test-tiers.mjs'
   )
   t.same(
     table.map(([, tier]) => tier).filter((tier) => !tiers.includes(tier)),
-    []
+    [],
+    'every row names a tier'
   )
   t.equal(new Set(table.map(([start]) => start)).size, table.length, 'one row for each path')
   const rows: Row[] = [
@@ -78,7 +81,7 @@ test('every test file belongs to one tier, and every row has files', (t) => {
 })
 
 test('no test file needs more than its tier has', (t) => {
-  t.same(tooEarly(files, table), [])
+  t.same(tooEarly(files, table), [], 'give the file a row in the table of bin/test-tiers.mjs')
   t.same(
     Object.keys(needs).filter((path) => !existsSync(join(repositoryRoot, path))),
     [],

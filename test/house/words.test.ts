@@ -20,7 +20,7 @@ for (const [heading, words] of [
   ['Modes', modes]
 ] as const) {
   test(`${heading}: docs/concepts.md defines exactly the words of the code`, (t) => {
-    t.same(termsBelow(heading).sort(), [...words].sort())
+    t.same(termsBelow(heading).sort(), [...words].sort(), 'change docs/concepts.md with the code')
     t.end()
   })
 }
@@ -49,7 +49,8 @@ test('documents use the words of docs/concepts.md', (t) => {
     documentPaths()
       .filter((path) => path !== 'docs/concepts.md')
       .flatMap((path) => avoidedWords(path, readDocument(path))),
-    []
+    [],
+    'docs/concepts.md has the word to use instead'
   )
   t.same(avoidedWords('a.md', 'It was refused.\nIt lets through `refused`.\nIt is denied.'), [
     'a.md:1: refused',

@@ -39,7 +39,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'Requests to the webhook are rejected: {{ $labels.code }}',
     description:
-      'docs/reference explains the code. The client is not the API server, or Secco cannot read the request.'
+      'docs/reference/errors.md explains the code. The client is not the API server, or Secco cannot read the request.'
   },
   {
     alert: 'SeccoNotReadyPods',

@@ -2,8 +2,8 @@ import { abis } from '../../syscalls/abi.js'
 import { knownSyscalls, syscallNumber } from '../../syscalls/syscall-table.js'
 
 /**
- * Calls that a libc or a common library tries first and has an older way for when the kernel answers
- * ENOSYS; EPERM instead makes them give up (moby#42680, runc#2151).
+ * Syscalls that a libc or a common library tries first. It falls back to an older syscall on ENOSYS, and gives up on
+ * EPERM (moby#42680, runc#2151).
  */
 const probed = [
   'clone3',
@@ -26,8 +26,8 @@ const probed = [
 ]
 
 /**
- * From Linux 5.1 on all ABIs share their numbers (403 and 424 upwards): calls that a profile which
- * does not name them cannot have known when it was learned.
+ * Syscalls of Linux 5.1 and later have the same number in every ABI, from 403 upwards. A profile that does not name one
+ * of them may be older than the syscall.
  */
 const firstSharedNumber = 403
 const endOfShared = 512
@@ -39,7 +39,7 @@ function isNew(name: string): boolean {
   })
 }
 
-/** Names that answer ENOSYS when a profile does not allow them, each with the reason. */
+/** Syscalls for which a profile that does not allow them returns ENOSYS instead of EPERM, each with the reason. */
 export const enosysNames: ReadonlyMap<string, string> = new Map(
   knownSyscalls
     .filter((name) => probed.includes(name) || isNew(name))
@@ -51,5 +51,5 @@ export const enosysNames: ReadonlyMap<string, string> = new Map(
     ])
 )
 
-/** Names that libc or a common library tries first: ENOSYS is an answer that it expects. */
+/** Syscalls whose callers expect ENOSYS and fall back. */
 export const probedNames: ReadonlySet<string> = new Set(probed)

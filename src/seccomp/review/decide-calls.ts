@@ -17,11 +17,12 @@ interface CallsDecision {
   allow: readonly string[]
   /** Syscalls to deny from now on; what base needs stays allowed. */
   deny: readonly string[]
-  /** The person looked at the whole profile: an approval of another content is replaced, and is no error. */
+  /** The person reviewed the whole profile: an approval of another content is replaced instead of an error. */
   whole?: boolean
 }
 
-function onlyObserved(profile: SeccompProfile, names: ReadonlySet<string>): SyscallSet {
+/** Returns the observed syscalls that are among the names. */
+function observedAmong(profile: SeccompProfile, names: ReadonlySet<string>): SyscallSet {
   const kept: SyscallSet = {}
   for (const abi of abis) {
     const own = (profile.status?.observed?.[abi] ?? []).filter((name) => names.has(name))
@@ -52,11 +53,11 @@ function checkNames(names: readonly string[]): void {
 }
 
 /**
- * The profile with single calls allowed or denied, and the decision among its approvals. Calls that were
- * observed are approved with the ABIs and arguments they were observed with; others as plain names. The
- * same object when nothing changes. Pure.
- * @throws SeccoError INVALID_ARGUMENT for a name that no table knows, or a denial of what base needs;
- * APPROVAL_INVALID for a profile whose approval is about another content
+ * Returns the profile with single syscalls allowed or denied, and the decision among its approvals; the same object
+ * when nothing changes. An observed syscall is approved for the ABIs and arguments it was observed with, another one
+ * by its name. Pure.
+ * @throws SeccoError INVALID_ARGUMENT for a name that no table has, or a denial of a syscall of the base;
+ * APPROVAL_INVALID for a profile whose approval is of another content
  */
 export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
   const { by, at, reason, allow, deny } = decision
@@ -70,7 +71,7 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
     )
   }
   if (decision.whole !== true) checkApproval(profile)
-  const observed = onlyObserved(profile, new Set(allow))
+  const observed = observedAmong(profile, new Set(allow))
   const narrow = { ...profile, status: { ...profile.status, observed } }
   const approved = approveObserved(narrow, { by, at, reason })
   const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }

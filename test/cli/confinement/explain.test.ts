@@ -1,8 +1,9 @@
+import { captureIo } from '../../helpers/captured-io.js'
 import { test } from 'tap'
 import { listDenials } from '../../../cli/confinement/denials.js'
 import { whyEperm } from '../../../cli/confinement/explain.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
-import { denial, denialArgs, hubWith, hubsOf, listen, view } from '../../helpers/hub-answers.js'
+import { denial, denialArgs, hubWith, hubsOf, view } from '../../helpers/hub-answers.js'
 
 const startedAt = '2026-11-25T09:00:00Z'
 const since = '2026-11-25T08:00:00.000Z'
@@ -96,10 +97,10 @@ test('why a call was denied: now, before, by nothing of ours', async (t) => {
     ]
   ] as const) {
     const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': answer })
-    const heard = listen()
+    const heard = captureIo()
     t.equal(await whyEperm(heard.io, hubsOf(hub), 'app', table), 0)
-    t.match(heard.said.stdout, said, what)
-    if (unsaid !== undefined) t.notMatch(heard.said.stdout, unsaid, what)
+    t.match(heard.printed.stdout, said, what)
+    if (unsaid !== undefined) t.notMatch(heard.printed.stdout, unsaid, what)
   }
 })
 
@@ -111,9 +112,9 @@ test('where the rest is listed: rows are found by the namespace of their profile
     ['of two', [...rows({}), ...rows({ namespace: 'prod' })], / -o wide\n$/]
   ] as const) {
     const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [], before } })
-    const heard = listen()
+    const heard = captureIo()
     await whyEperm(heard.io, hubsOf(hub), 'app', { ...table, namespace: 'default' })
-    t.match(heard.said.stdout, said, what)
+    t.match(heard.printed.stdout, said, what)
   }
 })
 
@@ -123,9 +124,9 @@ test('for programs: each run with its denied calls', async (t) => {
     syscall: `call${at}`
   }))
   const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [item(now)], before } })
-  const { io, said } = listen()
+  const { io, printed } = captureIo()
   await whyEperm(io, hubsOf(hub), 'app', { ...table, output: 'json' })
-  t.match(JSON.parse(said.stdout), [
+  t.match(JSON.parse(printed.stdout), [
     {
       ...{ running: true, container: { key: 'n1/app' }, knownSince: since },
       denials: [{ syscall: 'getsid' }]
@@ -143,10 +144,10 @@ test('where a hub gave no answer nothing is said of what it would know', async (
     '/api/v1/why-eperm': { items: [], before: [earlier('1')] }
   })
   const away = { hub: 'hub-b', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
-  const { io, said } = listen()
+  const { io, printed } = captureIo()
   await whyEperm(io, { ...hubsOf(hub), missing: [away] }, 'app', table)
-  t.match(said.stdout, /^Denials of containers that have ended/)
-  t.match(said.stderr, /hub hub-b and its satellites are missing/)
+  t.match(printed.stdout, /^Denials of containers that have ended/)
+  t.match(printed.stderr, /hub hub-b and its satellites are missing/)
 })
 
 test('an empty list of denials reports since when they are known', async (t) => {
@@ -170,10 +171,10 @@ test('an empty list of denials reports since when they are known', async (t) => 
     ],
     ['a hub that does not report it', hubsOf(late, old), undefined, /does not report since when/]
   ] as const) {
-    const inWords = listen()
+    const inWords = captureIo()
     await listDenials(inWords.io, hubs, { ...denialArgs, output: 'table' })
-    t.match(inWords.said.stderr, said, what)
-    const inJson = listen()
+    t.match(inWords.printed.stderr, said, what)
+    const inJson = captureIo()
     await listDenials(inJson.io, hubs, denialArgs)
     t.strictSame(inJson.json()['knownSince'], knownSince, what)
   }

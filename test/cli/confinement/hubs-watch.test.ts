@@ -1,3 +1,4 @@
+import { captureIo } from '../../helpers/captured-io.js'
 import { test } from 'tap'
 import { listDenials } from '../../../cli/confinement/denials.js'
 import { listContainers } from '../../../cli/confinement/ps.js'
@@ -7,7 +8,6 @@ import { until } from '../../helpers/until.js'
 import {
   view,
   denial,
-  listen,
   hubWith,
   type FakeHub,
   hubsOf,
@@ -25,8 +25,8 @@ test('watches of all hubs are one: hubs come and go, nothing is told twice', asy
   let hubs = hubsOf(a)
   hubs = { ...hubs, again: () => Promise.resolve(hubs) }
   const stop = new AbortController()
-  const { io, said } = listen()
-  const lines = () => said.stdout.split('\n').filter((line) => line !== '')
+  const { io, printed } = captureIo()
+  const lines = () => printed.stdout.split('\n').filter((line) => line !== '')
   const running = listDenials(io, hubs, { ...denialArgs, follow: stop.signal })
   const send = (to: FakeHub, row: DenialView, added: number) =>
     to.streams.at(-1)?.write(eventOf('denial', { ...row, added }))
@@ -46,7 +46,7 @@ test('watches of all hubs are one: hubs come and go, nothing is told twice', asy
   a.streams[0]?.end()
   await until(
     'the gap to be told',
-    () => said.stderr.includes('hub hub-a and its satellites are missing') || undefined
+    () => printed.stderr.includes('hub hub-a and its satellites are missing') || undefined
   )
   t.match(JSON.parse(lines()[2] ?? ''), { incomplete: [{ hub: 'hub-a' }] })
   await open(a, 2)
@@ -72,7 +72,7 @@ test('secco ps --watch: what an ended hub told no longer holds', async (t) => {
   const stop = new AbortController()
   type Answer = { items: ContainerView[]; incomplete?: { hub: string }[] }
   const told: Answer[] = []
-  const { io } = listen()
+  const { io } = captureIo()
   const running = listContainers(
     { ...io, stdout: (text) => void told.push(JSON.parse(text) as Answer) },
     hubs,

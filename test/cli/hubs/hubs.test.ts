@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { captureIo } from '../../helpers/captured-io.js'
 import { test } from 'tap'
 import { printBlockImpact } from '../../../cli/profiles/block-impact.js'
 import { listDenials } from '../../../cli/confinement/denials.js'
@@ -17,7 +18,6 @@ import {
   view,
   denial,
   ladder,
-  listen,
   hubWith,
   type FakeHub,
   hubsOf,
@@ -60,34 +60,34 @@ test('a hub that is away is said in a line and for programs; the others answer',
     ['denials', (io) => listDenials(io, hubs, denialArgs)],
     ['explain', (io) => explainContainer(io, hubs, 'a', inJson)],
     ['simulate', (io) => simulateCommand(io, hubs, simulateArgs)]
-  ] as [string, (io: ReturnType<typeof listen>['io']) => Promise<number>][]) {
-    const { io, said, json } = listen()
+  ] as [string, (io: ReturnType<typeof captureIo>['io']) => Promise<number>][]) {
+    const { io, printed, json } = captureIo()
     t.equal(await run(io), 0, verb)
     t.match(
-      said.stderr,
+      printed.stderr,
       /^warning: hub hub-b and its satellites are missing: .*ECONNREFUSED.*; next: look at hub-b\n$/,
       verb
     )
     t.match(json(), { incomplete }, verb)
   }
-  const why = listen()
+  const why = captureIo()
   await whyEperm(why.io, hubs, 'a', inJson)
-  t.match(JSON.parse(why.said.stdout), [{ container: { key: 'n1/a' }, incomplete }])
-  const block = listen()
+  t.match(JSON.parse(why.printed.stdout), [{ container: { key: 'n1/a' }, incomplete }])
+  const block = captureIo()
   await printBlockImpact(block.io, () => Promise.resolve(hubs), 'bpf')
   t.match(
-    block.said.stderr,
+    block.printed.stderr,
     /hub hub-b and its satellites are missing[^]*1 of 1 containers under Secco's profiles deny it/
   )
 
   const unready = { hub: 'hub-c', code: 'UNAVAILABLE', message: 'not ready', next: 'see' } as const
-  const one = listen()
+  const one = captureIo()
   await listContainers(one.io, { ...hubsOf(here), missing: [unready] }, psArgs)
   t.match(one.json(), { items: [{ key: 'n1/a' }], incomplete: [unready] }, 'known before')
   here.server.closeAllConnections()
   here.server.close()
   await t.rejects(
-    listContainers(listen().io, hubs, psArgs),
+    listContainers(captureIo().io, hubs, psArgs),
     { code: 'UNAVAILABLE' },
     'none answers'
   )
@@ -97,17 +97,17 @@ test('what only one hub knows is no gap of the other', async (t) => {
   const rejection = { rejection: { code: 'CONTAINER_NOT_FOUND', message: 'no such', hint: 'list' } }
   const knows = await hubWith(t, 'hub-a', answersOf('n1', 'a'))
   const not = await hubWith(t, 'hub-b', { '/api/v1/explain': rejection })
-  const { io, said, json } = listen()
+  const { io, printed, json } = captureIo()
   await explainContainer(io, hubsOf(not, knows), 'a', inJson)
   t.match(json(), { container: { key: 'n1/a' }, incomplete: undefined })
-  t.equal(said.stderr, '')
-  await t.rejects(explainContainer(listen().io, hubsOf(not), 'a', inJson), {
+  t.equal(printed.stderr, '')
+  await t.rejects(explainContainer(captureIo().io, hubsOf(not), 'a', inJson), {
     ...{ code: 'CONTAINER_NOT_FOUND', message: 'no such' }
   })
   knows.server.closeAllConnections()
   knows.server.close()
   await t.rejects(
-    explainContainer(listen().io, hubsOf(not, knows), 'a', inJson),
+    explainContainer(captureIo().io, hubsOf(not, knows), 'a', inJson),
     { code: 'CONTAINER_NOT_FOUND', message: /no such; hub hub-a gave no answer/ },
     'it may be there'
   )
@@ -121,7 +121,7 @@ test('a promotion is asked of all and written by the hub that sees most of it', 
     ...{ profile: 'shop/web', mode: 'enforce' as const, canary: undefined, quietFor: undefined },
     ...{ reason: 'ready', dryRun: false, force: false }
   }
-  const { io, json } = listen()
+  const { io, json } = captureIo()
   t.equal(await promoteWorkload(io, hubsOf(few, most), args, 'json'), 0)
   t.match(json(), { running: 3 })
   const written = ({ asked }: FakeHub) =>
@@ -129,9 +129,13 @@ test('a promotion is asked of all and written by the hub that sees most of it', 
   t.equal(written(few), 0)
   t.equal(written(most), 1)
 
-  const rejection = { code: 'INVALID_ARGUMENT', message: 'that is a less strict mode', hint: '--force' }
+  const rejection = {
+    code: 'INVALID_ARGUMENT',
+    message: 'that is a less strict mode',
+    hint: '--force'
+  }
   const higher = await hubWith(t, 'hub-c', { [promote]: { rejection } })
-  await t.rejects(promoteWorkload(listen().io, hubsOf(few, higher), args, 'json'), {
+  await t.rejects(promoteWorkload(captureIo().io, hubsOf(few, higher), args, 'json'), {
     ...{ code: 'INVALID_ARGUMENT', message: 'that is a less strict mode' }
   })
   t.equal(written(few) + written(higher), 0, 'and nobody wrote')
@@ -141,7 +145,7 @@ test('a hub on this machine is not asked about a cluster', async (t) => {
   const profile = { namespace: 'shop', name: 'web', approved: true }
   const hub = await hubWith(t, 'here', { '/api/v1/states': { items: [profile] } })
   const root = t.testdir()
-  const paths = statePaths(listen().io, root, 0)
+  const paths = statePaths(captureIo().io, root, 0)
   await writeFile(
     paths.addresses,
     JSON.stringify({ pid: process.pid, ui: hub.access.ui, webhook: '', hub: '' })

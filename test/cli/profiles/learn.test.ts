@@ -1,10 +1,10 @@
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Io } from '../../../cli/lib/io.js'
 import { type LearnArgs, parseBaseline, runLearn } from '../../../cli/profiles/learn.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { Store } from '../../../src/store/store.js'
+import { captureIo } from '../../helpers/captured-io.js'
 
 const start = Date.parse('2026-01-01T00:00:00.000Z')
 
@@ -32,17 +32,7 @@ const profile: SeccompProfile = {
 /** Runs the gate on a clock of its own: each look at it takes a second. */
 async function gate(more: Partial<LearnArgs>, found: SeccompProfile | null = profile) {
   let now = start
-  let [stdout, stderr] = ['', '']
-  const io: Io = {
-    ...{
-      isTerminal: false,
-      color: false,
-      env: {},
-      readFile: () => Promise.reject(new Error('no file'))
-    },
-    stdout: (text) => (stdout += text),
-    stderr: (text) => (stderr += text)
-  }
+  const { io, printed } = captureIo()
   const store: Pick<Store, 'get'> = {
     get: (() => Promise.resolve(found ?? undefined)) as Store['get']
   }
@@ -59,7 +49,7 @@ async function gate(more: Partial<LearnArgs>, found: SeccompProfile | null = pro
     },
     { io, store, now: () => (now += 1000), signal: new AbortController().signal }
   )
-  return { code, stdout, stderr }
+  return { code, ...printed }
 }
 
 test('the gate of a pipeline: its code says which way it went', async (t) => {

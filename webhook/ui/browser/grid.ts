@@ -43,13 +43,14 @@ function applyFilter(): void {
 function vertical(from: HTMLElement, direction: 1 | -1): HTMLAnchorElement | undefined {
   const box = from.getBoundingClientRect()
   const middle = box.left + box.width / 2
-  let best: { cell: HTMLAnchorElement; far: number } | undefined
+  let best: { cell: HTMLAnchorElement; distance: number } | undefined
   for (const cell of shown()) {
     const other = cell.getBoundingClientRect()
     const down = (other.top - box.top) * direction
     if (down < box.height / 2) continue
-    const far = down * 4 + Math.abs(other.left + other.width / 2 - middle)
-    if (best === undefined || far < best.far) best = { cell, far }
+    // A cell in the next row is nearer than one straight below in a later row.
+    const distance = down * 4 + Math.abs(other.left + other.width / 2 - middle)
+    if (best === undefined || distance < best.distance) best = { cell, distance }
   }
   return best?.cell
 }

@@ -2,12 +2,12 @@ import { Idiomorph } from 'idiomorph'
 import { fieldName, fieldsOf, isChanged, isField, repeatInput } from './fields.js'
 import { identify } from './identity.js'
 
-/** The server's markup of each part of a region, without what people and scripts did to it since. */
+/** The markup that the server sent for each part of a region, before people and scripts changed it. */
 const served = new WeakMap<Element, string>()
 
-/** What scripts write into a form: errors, what an import made, and the answer to a try. */
-const written = '.form-error, [data-import-result]'
-const answer = 'pre.answer'
+/** What scripts write into a form: errors, the result of an import, and the answer of a dry run. */
+const scriptOutput = '.form-error, [data-import-result]'
+const dryRunAnswer = 'pre.answer'
 
 const isRegion = (one: Element | null) => one?.hasAttribute('data-live') === true
 /** A direct child of a region: it is updated as a whole, or not at all. */
@@ -48,7 +48,7 @@ function focusedIn(root: Element): Element | undefined {
   return root.contains(activeElement) ? activeElement : undefined
 }
 
-/** Whether everything that a person does in one element has its place in the other one. */
+/** Whether `after` has a place for the focus and the changed fields of `before`. */
 function fits(before: Element, after: Element): boolean {
   const focused = focusedIn(before)
   const names = fieldsOf(after).map(fieldName)
@@ -69,7 +69,7 @@ function isInUse(one: Element): boolean {
 }
 
 interface Options {
-  /** A person asked for it: it is shown, whatever is there. */
+  /** A person asked for the new content: it replaces what is in use too. */
   forced: boolean
   /** Names of regions that stay as they are. */
   kept: ReadonlySet<string>
@@ -78,10 +78,10 @@ interface Options {
 /** Turns one element into the server's newer one, and keeps what a person did in it. */
 function morph(before: Element, after: Element, { forced, kept }: Options): void {
   const focused = focusedIn(before)
-  // What is open or closed is up to the person; new ones are as the server has them.
+  // A person opens and closes these; only new ones are as the server sent them.
   const details = new Set<Element>(before.querySelectorAll('details'))
   const changed = new Set<Element>([before])
-  // It answers with a promise only for the head of a page.
+  // Idiomorph returns a promise only when it changes the head of a page.
   void Idiomorph.morph(before, after, {
     morphStyle: 'outerHTML',
     callbacks: {
@@ -95,7 +95,7 @@ function morph(before: Element, after: Element, { forced, kept }: Options): void
           changed.add(old)
         }
         if (isField(old) && isChanged(old)) return false
-        return !(old.matches(written) && old.hasChildNodes())
+        return !(old.matches(scriptOutput) && old.hasChildNodes())
       },
       afterNodeMorphed(old, young) {
         if (young instanceof Element && isPart(old)) served.set(old, young.outerHTML)
@@ -106,7 +106,7 @@ function morph(before: Element, after: Element, { forced, kept }: Options): void
         if (isPart(node)) served.set(node, node.outerHTML)
       },
       beforeNodeRemoved: (node) =>
-        forced || !(node instanceof Element) || !(node.matches(answer) || isInUse(node)),
+        forced || !(node instanceof Element) || !(node.matches(dryRunAnswer) || isInUse(node)),
       beforeAttributeUpdated: (name, one) => !(name === 'open' && details.has(one))
     }
   })
@@ -125,8 +125,8 @@ export function morphRegion(region: Element, fresh: Element, forced: boolean): v
 const regionNames = (root: ParentNode) => regionsIn(root).map(regionName).sort().join()
 
 /**
- * Updates the whole page where something appeared for the first time (a table in the place of "nothing yet"):
- * no region could take it. The page stays as it is where a person would lose something.
+ * Updates the whole page when it has other regions than before: a table in the place of "nothing yet". Does nothing
+ * when a person would lose the focus or typed text.
  * @param kept names of regions that show what a person asked for
  */
 export function morphMain(fresh: Document, kept: Iterable<string>): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { Registry } from 'prom-client'
@@ -132,8 +132,28 @@ test('alerts and dashboard ask for what the programs serve', async (t) => {
   for (const { name } of known.values()) {
     // Nodes' losses are the hub's copy of the satellites' own, and recorders are counted there too.
     const left = ['secco_build_info', 'secco_node_losses_total', 'secco_node_attached']
-    t.ok(left.includes(name) || asked.some((expr) => expr.includes(name)), `${name} is looked at`)
+    t.ok(
+      left.includes(name) || asked.some((expr) => expr.includes(name)),
+      `${name} is in an alert or a panel of cli/install/monitoring/`
+    )
   }
+})
+
+test('every metric that the sources name is registered in the check above', async (t) => {
+  const metrics = new Set([...(await served()).values()].map(({ name }) => name))
+  const named = ['satellite', 'webhook']
+    .flatMap((room) =>
+      readdirSync(join(repositoryRoot, room), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.ts'))
+        .map((path) => readFileSync(join(repositoryRoot, room, path), 'utf8'))
+    )
+    .flatMap((text) => [...text.matchAll(/'(secco_[a-z_]+)'/g)].map(([, name = '']) => name))
+  t.ok(named.length > 25, `${named.length} names`)
+  t.same(
+    named.filter((name) => !metrics.has(name)),
+    [],
+    'call the function that registers it in served() of this file'
+  )
 })
 
 test('the check of expressions finds what is wrong', async (t) => {

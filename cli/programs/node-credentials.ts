@@ -4,17 +4,17 @@ import type { Uplink, UplinkTls } from '../../satellite/uplink/uplink.js'
 import type { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 
-/** The credentials that a node shows to its hub. */
-export interface Shown {
+/** What a node presents to its hub: a client certificate, or an authority and a token. */
+export interface Credentials {
   tls: UplinkTls
   token?: string
 }
 
-/** The credentials of this node, renewed in time. */
-export interface NodeProof {
-  now(): Shown
-  /** From now on passes renewed credentials to the uplink, at once if they are newer than `taken`. */
-  follow(uplink: Pick<Uplink, 'setTls' | 'setToken'>, taken: Shown): void
+/** NodeCredentials keeps the credentials of this node and renews them in time. */
+export interface NodeCredentials {
+  now(): Credentials
+  /** Passes credentials on to the uplink when they are renewed; at once if they were renewed since `used` was read. */
+  follow(uplink: Pick<Uplink, 'setTls' | 'setToken'>, used: Credentials): void
   stop(): void
 }
 
@@ -24,11 +24,11 @@ const renewalCheckMs = 3_600_000
  * Uses a certificate of the authority in a folder, renewed in time.
  * @throws SeccoError INVALID_NAME, CERTIFICATE_INVALID, WRITE_FAILED.
  */
-export async function certificateProof(
+export async function certificateCredentials(
   dir: string,
   node: string,
   logger: Logger
-): Promise<NodeProof> {
+): Promise<NodeCredentials> {
   let leaf = await ensureClientLeaf(dir, node)
   let uplink: Pick<Uplink, 'setTls'> | undefined
   const renew = async () => {
@@ -45,9 +45,9 @@ export async function certificateProof(
   }, renewalCheckMs)
   return {
     now: () => ({ tls: leaf }),
-    follow(given, taken) {
-      uplink = given
-      if (taken.tls !== leaf) given.setTls(leaf)
+    follow(target, used) {
+      uplink = target
+      if (used.tls !== leaf) target.setTls(leaf)
     },
     stop: () => clearInterval(renewal)
   }
@@ -58,10 +58,10 @@ export async function certificateProof(
  * files at any time, also while the satellite starts.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT.
  */
-export async function tokenProof(
+export async function tokenCredentials(
   { tokenFile, caFile }: { tokenFile: string; caFile: string },
   logger: Logger
-): Promise<NodeProof> {
+): Promise<NodeCredentials> {
   let uplink: Pick<Uplink, 'setTls' | 'setToken'> | undefined
   const onProblem = ({ code, message }: SeccoError) => logger.error({ code }, message)
   const authority = await watchFile({
@@ -86,10 +86,10 @@ export async function tokenProof(
   })
   return {
     now: () => ({ tls: { ca: authority.text() }, token: token.text() }),
-    follow(given, taken) {
-      uplink = given
-      if (taken.tls.ca !== authority.text()) given.setTls({ ca: authority.text() })
-      if (taken.token !== token.text()) given.setToken(token.text())
+    follow(target, used) {
+      uplink = target
+      if (used.tls.ca !== authority.text()) target.setTls({ ca: authority.text() })
+      if (used.token !== token.text()) target.setToken(token.text())
     },
     stop() {
       authority.stop()
