@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { curatedNames } from '../build/src/seccomp/render/builtin.js'
 import { runtimeDefaultNames } from '../build/src/seccomp/policy/runtime-default.js'
+import { measuredFile } from './measured-file.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -152,16 +153,11 @@ try {
     process.exitCode = missing > 0 ? 1 : 0
   } else {
     const file = join(root, 'src/seccomp/data/curated/measured.ts')
-    writeFileSync(
-      file,
-      `// Written by bin/measure-curated.mjs, ${options.runs} runs of each program. DO NOT EDIT.
-/** What real programs asked for: \`start\` from the first instruction to the end, \`serve\` with a server, threads and files. */
-export const measured = ${JSON.stringify(measured, null, 2)} as const satisfies Record<
-  string,
-  { source: string; start: readonly string[]; serve: readonly string[] }
->
-`
-    )
+    const head = `// Written by bin/measure-curated.mjs, ${options.runs} runs of each program. DO NOT EDIT.
+import { words } from '../words.js'
+
+/** What real programs asked for: \`start\` from the first instruction to the end, \`serve\` with a server, threads and files. */`
+    writeFileSync(file, measuredFile(head, measured, ['start', 'serve']))
     execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', file], { cwd: root })
   }
 } finally {

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measured as shipped } from '../build/src/seccomp/data/own/measured.js'
+import { measuredFile } from './measured-file.mjs'
 
 const lock = JSON.parse(
   readFileSync(new URL('../image/runtime/package-lock.json', import.meta.url), 'utf8')
@@ -72,16 +73,11 @@ try {
       measured[program].names = [...all].sort()
     }
     const file = join(root, 'src/seccomp/data/own/measured.ts')
-    writeFileSync(
-      file,
-      `// Written by bin/measure-own.mjs. DO NOT EDIT.
-/** What Secco's own programs asked for in pods on a real node, under RuntimeDefault. */
-export const measured = ${JSON.stringify(measured, null, 2)} as const satisfies Record<
-  string,
-  { source: string; names: readonly string[] }
->
-`
-    )
+    const head = `// Written by bin/measure-own.mjs. DO NOT EDIT.
+import { words } from '../words.js'
+
+/** What Secco's own programs asked for in pods on a real node, under RuntimeDefault. */`
+    writeFileSync(file, measuredFile(head, measured, ['names']))
     execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', file], { cwd: root })
   }
 } finally {

@@ -8,7 +8,7 @@ import { type CertificatePair, checkPair, isSignedBy, lifetimeLeft } from './pai
 import { writeDurable } from '../src/lib/durable-file.js'
 
 /** A pair on disk: PEM texts, their paths, and their expiry. */
-export interface StoredPair extends CertificatePair {
+interface StoredPair extends CertificatePair {
   paths: PairPaths
   notAfter: Date
 }
@@ -100,7 +100,7 @@ export async function ensureClientLeaf(
   return ensureLeaf(dir, join('clients', node), { kind: 'client', node }, now)
 }
 
-export interface CertificateSet {
+interface CertificateSet {
   server: StoredPair
   /** By node. */
   clients: ReadonlyMap<string, StoredPair>

@@ -26,7 +26,7 @@ export type CertificateStep =
   | 'forget-authority'
   | 'issue-leaf'
 
-export interface PlanOptions {
+interface PlanOptions {
   names: readonly string[]
   now: Date
   /** What a person asked for: a new leaf, or a new authority. */

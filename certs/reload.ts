@@ -6,7 +6,7 @@ import { Worker } from '../src/lib/worker.js'
 import type { PairPaths } from './files.js'
 import { type CertificatePair, checkPair, isSignedBy } from './pair.js'
 
-export interface WatchPairOptions {
+interface WatchPairOptions {
   paths: PairPaths
   /** The pair in use now; only a difference is reported. */
   current: CertificatePair

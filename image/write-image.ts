@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { ociArchive } from './oci-archive.js'
 import { billPath, seccoImage, type SeccoImageOptions } from './secco-image.js'
 
-export interface WrittenImage {
+interface WrittenImage {
   /** Path of the archive. */
   out: string
   /** Name with registry and tag: what an importer calls the image. */

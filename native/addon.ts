@@ -121,7 +121,7 @@ export interface LearnedCall {
 }
 
 /** What native/shared/sizes.h computes from slots and possible CPUs. `bytes` is the kernel memory in total. */
-export interface RecorderSizes {
+interface RecorderSizes {
   stripes: number
   oneStripePerCpu: boolean
   rows: number

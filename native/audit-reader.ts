@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { nativeBuild } from './paths.js'
 
 /** Reads the kernel's audit records of seccomp as text (native/programs/audit-reader.c). */
-export interface AuditReader {
+interface AuditReader {
   /** Returns why nothing can be read now, in one sentence; undefined if records are read. */
   problem(): string | undefined
   /** Returns how often the kernel dropped records that came too fast, and how often the reader ended. */

@@ -99,7 +99,7 @@ function exactOr(test: SelfTest | undefined, misses: number): string | undefined
 }
 
 /** What a recorder was seen to do. */
-export interface Proof {
+interface Proof {
   /** record, record-arguments, denials */
   capabilities: Capability[]
   /** Its self-test, if that could be run. */

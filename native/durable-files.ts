@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util'
 import { type Addon, loadAddon } from './addon.js'
 
-export interface DurableFile {
+interface DurableFile {
   /** Name in the folder. */
   name: string
   content: Uint8Array

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { nativeBuild } from './paths.js'
 
 /** Seccomp filters of processes as the kernel has them. */
-export interface KernelFilters {
+interface KernelFilters {
   /** The filters of each process id, newest first; undefined for one that could not be read. */
   byPid: Map<number, (Buffer | undefined)[]>
   /** How they were read; `none`: not at all, for `reason`. */
@@ -15,7 +15,7 @@ export interface KernelFilters {
 const patienceMs = 20_000
 
 /** Parses the lines of native/programs/inspector.c; equal filters are one Buffer. */
-export function parseFilters(output: string): Map<number, (Buffer | undefined)[]> {
+function parseFilters(output: string): Map<number, (Buffer | undefined)[]> {
   const filters: Buffer[] = []
   const byPid = new Map<number, (Buffer | undefined)[]>()
   for (const line of output.split('\n')) {

@@ -81,7 +81,7 @@ export function openRecorder(options: RecorderOptions = {}): Recorder {
 }
 
 /** Whether syscalls can be traced. */
-export interface TracingProbe {
+interface TracingProbe {
   available: boolean
   /** Set when available. */
   hook?: Hook

@@ -9,7 +9,7 @@ import {
 export type { RuncStateText, StateNews } from './addon.js'
 
 /** Follows runc's state folders by a native thread (native/addon/state/state-watch.h). */
-export interface StateWatch {
+interface StateWatch {
   /**
    * Starts to follow, and returns whether that works. `appeared` is called when a container's folder was made, some
    * milliseconds before its first instruction.

@@ -9,7 +9,7 @@ export interface HealthServer {
 }
 
 /** The readiness checks: the hub knows this node, and the recorder works if it is wanted. */
-export function satelliteChecks(state: SatelliteState): ReadinessCheck[] {
+function satelliteChecks(state: SatelliteState): ReadinessCheck[] {
   return [
     { name: 'hub', problem: () => (state.connected() ? undefined : 'no stream to the hub') },
     {

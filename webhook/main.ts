@@ -23,7 +23,7 @@ import type { Confinement } from './confinement/containers/confinement.js'
 import { startConfinement } from './confinement/start.js'
 import { startUi } from './ui/start.js'
 import { ReplicaNodes } from './replica-nodes.js'
-import { CloseSteps } from './close-steps.js'
+import { CloseSteps } from './cluster/close-steps.js'
 import {
   type Address,
   hostPort,

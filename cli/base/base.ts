@@ -16,7 +16,7 @@ import { measureBase, settings } from './measure.js'
 type Output = 'table' | 'json' | 'yaml'
 
 /** Reads NAME or NAME@VERSION. @throws SeccoError INVALID_ARGUMENT */
-export function parseRuntime(text: string): RuntimeVersion {
+function parseRuntime(text: string): RuntimeVersion {
   const [, name, version = ''] = /^([a-z0-9-]+)(?:@(\d[\w.+~-]*))?$/.exec(text) ?? []
   if (name === undefined) {
     throw new SeccoError('INVALID_ARGUMENT', `--runtime ${text}: is not NAME or NAME@VERSION`, {
@@ -55,7 +55,7 @@ export function showBase(io: Io, args: { runtime: string | undefined; output: Ou
   return 0
 }
 
-export interface MeasureArgs {
+interface MeasureArgs {
   runtime: string
   binary: string | undefined
   flags: readonly string[]

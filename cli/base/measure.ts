@@ -11,7 +11,7 @@ import { syscallName } from '../../src/syscalls/syscall-table.js'
 import { run } from '../walk-through/run.js'
 import { tinyPrograms } from './tiny-program.js'
 
-export interface MeasureOptions {
+interface MeasureOptions {
   /** The OCI runtime's program: a name on PATH or a path. */
   binary: string
   /** Arguments before its verb, for example --cgroup-manager=disabled. */
@@ -24,21 +24,21 @@ export interface MeasureOptions {
 }
 
 /** One way to start a container; each is measured `runs` times. */
-export interface Setting {
+interface Setting {
   noNewPrivileges: boolean
   uid: number
   /** A second process (`exec`) instead of the entry point. */
   exec: boolean
 }
 
-export interface Measured {
+interface Measured {
   /** Starts that were recorded, in all settings. */
   starts: number
   /** Syscall → setting (as settingText) → number of starts in which it was recorded. */
   seen: Map<string, Map<string, number>>
 }
 
-export function settingText({ noNewPrivileges, uid, exec }: Setting): string {
+function settingText({ noNewPrivileges, uid, exec }: Setting): string {
   return `${exec ? 'exec' : 'run'}/${uid === 0 ? 'root' : `uid ${uid}`}/${noNewPrivileges ? 'no-new-privileges' : 'escalation allowed'}`
 }
 

@@ -4,7 +4,7 @@ import { SeccoError } from '../../src/lib/errors.js'
  * Static programs, made without a compiler, whose syscalls are all known: `nothing` ends at once (exit_group),
  * `wait` stays in one call forever (pause; ppoll where there is no pause), `ask` calls getsid once before that.
  */
-export interface TinyPrograms {
+interface TinyPrograms {
   nothing: Buffer
   wait: Buffer
   ask: Buffer

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { AuditEntry } from '../../webhook/ui/model/audit-trail.js'
 import { actionWords } from '../../webhook/ui/parts/action-words.js'
 import { askHub, quickMs } from '../hubs/hub-api.js'
 import { mergeActions } from '../hubs/merge/lists.js'
@@ -8,15 +9,6 @@ import { parseOutput, type Output } from '../lib/output-format.js'
 import { readAddresses } from '../lib/state.js'
 import { pathsOf, type VerbContext } from './context.js'
 import { hubsOf } from './hubs-of.js'
-
-interface Action {
-  at: string
-  user: string
-  action: string
-  object: string
-  detail: string
-  status: number
-}
 
 /** Adds `secco ui link` and `secco ui audit`. */
 export function addUiVerbs(program: Command, context: VerbContext): void {
@@ -39,7 +31,7 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: { output: string }, command: Command) => {
       const output = parseOutput(options.output) as Output
-      const { answers, missing } = await askHubs<{ items: Action[] }>(
+      const { answers, missing } = await askHubs<{ items: AuditEntry[] }>(
         await hubsOf(command, context),
         '/api/v1/audit',
         { timeout: quickMs }
@@ -51,7 +43,7 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
         rows,
         missing,
         columns: [
-          { title: 'AGE', value: ({ at }: Action) => age(at, now) },
+          { title: 'AGE', value: ({ at }: AuditEntry) => age(at, now) },
           { title: 'USER', value: ({ user }) => user },
           { title: 'ACTION', value: ({ action }) => actionWords(action) },
           { title: 'OBJECT', value: ({ object }) => (object === '' ? '-' : object) },

@@ -11,7 +11,7 @@ import { askHubs, type Hubs, othersOf } from '../hubs/hubs.js'
 import { knownSinceNote, latestKnownSince } from '../lib/known-since.js'
 import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
 
-export interface DenialArgs {
+interface DenialArgs {
   output: Output
   namespace: string | undefined
   workload: string | undefined

@@ -7,7 +7,7 @@ import { mergeLadders } from '../hubs/merge/ladder.js'
 import { askHubs, type Hubs } from '../hubs/hubs.js'
 import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
 
-export interface PromoteArgs {
+interface PromoteArgs {
   profile: string
   mode: 'audit' | 'enforce'
   canary: number | undefined

@@ -8,7 +8,7 @@ import { followHubs } from '../hubs/follow-hubs.js'
 import { askHubs, type Hubs } from '../hubs/hubs.js'
 import type { MissingHub } from '../lib/missing-hubs.js'
 
-export interface PsArgs {
+interface PsArgs {
   output: Output
   namespace: string | undefined
   selector: string | undefined
@@ -30,7 +30,7 @@ const words: Record<ContainerView['state'], string> = {
 }
 
 /** Returns the state with its problems. */
-export function stateText(view: ContainerView): string {
+function stateText(view: ContainerView): string {
   const marks = [
     ...view.drift.map(({ kind }) => kind),
     ...(view.unprotected === null ? [] : ['should be protected']),

@@ -5,7 +5,7 @@ import { mergeRadii } from '../hubs/merge/radius.js'
 import { askHubs, type Hubs } from '../hubs/hubs.js'
 import { sayMissing, withMissing } from '../lib/missing-hubs.js'
 
-export interface SimulateArgs {
+interface SimulateArgs {
   profile: string | undefined
   deny: readonly string[]
   selector: string | undefined

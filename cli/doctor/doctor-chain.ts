@@ -24,7 +24,7 @@ import { writeBundle } from '../walk-through/bundle.js'
 import { removeContainer, startContainer } from '../walk-through/container.js'
 import { reviewPod } from '../walk-through/review-pod.js'
 
-export interface ChainOptions {
+interface ChainOptions {
   output: DoctorOutput
   paths: StatePaths
   seccompRoot: string | undefined

@@ -29,7 +29,7 @@ export function printVerdict(io: Io, { rows, learning, enforcing, reasons }: Nod
   for (const reason of reasons) io.stdout(`  ${plain(reason)}\n`)
 }
 
-export interface DoctorOptions {
+interface DoctorOptions {
   output: 'table' | 'json' | 'yaml'
   seccompRoot: string
   containerdSocket: string

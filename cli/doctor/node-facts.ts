@@ -23,7 +23,7 @@ import type { Logger } from '../../src/lib/log.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 
 /** A value, or one sentence about why there is none. */
-export type Tried<Value> = { value: Value } | { reason: string }
+type Tried<Value> = { value: Value } | { reason: string }
 
 /** Properties of this node, found by trying. */
 export interface NodeFacts {
@@ -123,7 +123,7 @@ async function pinnedThings(): Promise<string[]> {
   return names.filter((name) => name.startsWith('secco')).map((name) => join(folder, name))
 }
 
-export interface NodeToRead {
+interface NodeToRead {
   seccompRoot: string
   containerdSocket: string
   /** BTF file for a kernel that has none of its own. */

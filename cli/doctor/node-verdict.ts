@@ -6,7 +6,7 @@ import type { NodeFacts } from './node-facts.js'
 export type Mark = 'yes' | 'no' | 'untried' | 'note'
 
 /** One line of `secco doctor --node`. */
-export interface Row {
+interface Row {
   what: string
   mark: Mark
   /** The finding, or its meaning. */

@@ -4,7 +4,7 @@ import type { MissingHub } from '../lib/missing-hubs.js'
 import { followHub, type HubAccess, unavailableHint } from './hub-api.js'
 import { type Hubs, missingHub, nameOfHub } from './hubs.js'
 
-export interface HubsListener {
+interface HubsListener {
   onEvent: (hub: string, event: string, data: unknown) => void
   /** The stream of a hub has ended, so what it reported no longer holds. */
   onEnd?: (hub: string) => void

@@ -15,7 +15,7 @@ export interface Hubs {
 }
 
 /** The answers of hubs, in the order of the hubs, and the hubs that gave none. */
-export interface Gathered<Answer> {
+interface Gathered<Answer> {
   answers: Answer[]
   /** The hub that gave the answer at the same index. */
   from: HubAccess[]

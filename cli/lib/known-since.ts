@@ -15,7 +15,7 @@ export function knownSinceNote(knownSince: string | undefined): string {
 }
 
 /** A running container without a known denial. */
-export interface WithoutDenials {
+interface WithoutDenials {
   container: Pick<DeniedContainer, 'name' | 'node' | 'startedAt'>
   /** RFC 3339. Earlier denials are not known; undefined: the hub does not report the time. */
   knownSince: string | undefined

@@ -6,7 +6,7 @@ import type { KubernetesStoreOptions } from '../../src/store/kubernetes.js'
 import type { Store } from '../../src/store/store.js'
 
 /** Value of --kubeconfig for a pod's own ServiceAccount. */
-export const inCluster = 'in-cluster'
+const inCluster = 'in-cluster'
 
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 

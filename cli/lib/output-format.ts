@@ -1,6 +1,6 @@
 import { SeccoError } from '../../src/lib/errors.js'
 
-export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
+const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
 export type Output = (typeof outputs)[number]
 
 /** Checks the value of `-o`, or of another option with a closed list. @throws SeccoError INVALID_ARGUMENT */

@@ -11,22 +11,28 @@ export interface Column<Row> {
   wide?: boolean
 }
 
+/** Returns the rows as lines with aligned columns. */
+export function alignedLines(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('   ')
+      .trimEnd()
+  )
+}
+
 /** Formats rows as a table with aligned columns. Control characters are replaced. */
 export function table<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = rows.map((row) => columns.map((column) => plain(column.value(row))))
-  const widths = columns.map((column, index) =>
-    Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0))
-  )
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join('   ')
-      .trimEnd()
-  const head = paint(io, 'bold', line(columns.map((column) => column.title)))
-  return `${[head, ...cells.map(line)].join('\n')}\n`
+  const [head = '', ...lines] = alignedLines([columns.map(({ title }) => title), ...cells])
+  return `${[paint(io, 'bold', head), ...lines].join('\n')}\n`
 }
 
-export interface Listing<Row> {
+interface Listing<Row> {
   /** Plural, for the empty note. */
   what: string
   rows: readonly Row[]

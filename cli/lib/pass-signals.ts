@@ -2,7 +2,7 @@ const passed = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 /** Keys of a terminal signal the whole foreground group, so the command gets them by itself. */
 const keys = ['SIGINT', 'SIGQUIT'] as const
 
-export interface SignalPass {
+interface SignalPass {
   /** Sends signals to this process from now on, including signals that came before. */
   to: (pid: number) => void
   stop: () => void

@@ -6,7 +6,7 @@ import type { Provenance } from '../../src/seccomp/policy/reason.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
 /** The rendering of a profile in enforce mode, explained; `problem` when it does not render. */
-export interface ExplainedRendering {
+interface ExplainedRendering {
   reasons?: Provenance
   problem?: string
   /** What its filter cannot distinguish. */

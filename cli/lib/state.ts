@@ -52,7 +52,7 @@ export interface Addresses {
 }
 
 /** Addresses with the token for the API. */
-export interface ApiAccess extends Addresses {
+interface ApiAccess extends Addresses {
   token: string
 }
 
@@ -88,7 +88,7 @@ export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
 }
 
 /** True while a process of that id exists (kill(2) with signal 0). */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -5,7 +5,7 @@ import { approveObserved, planApproval } from '../../src/seccomp/review/approve.
 import type { Provenance } from '../../src/seccomp/policy/reason.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
-export interface TraceProfile {
+interface TraceProfile {
   /** `linux.seccomp` of the OCI runtime-spec. */
   json: string
   /** The reasons for each syscall. */

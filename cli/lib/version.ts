@@ -3,7 +3,7 @@ import { version } from '../../src/lib/version.js'
 import type { Io } from './io.js'
 import { printObject } from './output.js'
 
-export interface VersionReport {
+interface VersionReport {
   version: string
   node: string
   kernel: string

@@ -8,7 +8,7 @@ import { sayMissing } from '../lib/missing-hubs.js'
 import { printRadius } from '../confinement/radius.js'
 
 /** Finds the hubs that know what runs; undefined when there is none to ask. */
-export type FindHubs = () => Promise<Hubs | undefined>
+type FindHubs = () => Promise<Hubs | undefined>
 
 /** Containers that are listed at most. */
 const mostNamed = 50

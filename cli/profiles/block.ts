@@ -19,7 +19,7 @@ import { printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { ruleText } from '../lib/rule-text.js'
 
-export interface BlockArgs {
+interface BlockArgs {
   /** A template or SYSCALL[:ARG=VALUE]. */
   what: string
   remove: boolean

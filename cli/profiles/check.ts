@@ -2,34 +2,22 @@ import { stringify } from 'yaml'
 import { type CheckResult, checkObject, readObjects } from '../../webhook/admission/check-pod.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { plain } from '../lib/io.js'
+import { alignedLines } from '../lib/output.js'
 
 export type { CheckResult }
 
-export interface CheckArguments {
+interface CheckArguments {
   file: string
   output: 'table' | 'json' | 'yaml'
   /** Namespace for documents that name none; default `default`. */
   namespace?: string
 }
 
-export interface CheckDependencies {
+interface CheckDependencies {
   snapshot: Snapshot
   readFile: (path: string) => Promise<string>
   stdout: (text: string) => void
   stderr: (text: string) => void
-}
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  }
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('   ')
-      .trimEnd()
-  return rows.map((row) => `${line(row)}\n`).join('')
 }
 
 function describe(result: CheckResult): string {
@@ -44,7 +32,7 @@ function describe(result: CheckResult): string {
     c.mode ?? '-'
   ])
   const title = ['CONTAINER', 'OUTCOME', 'REASON', 'RULE', 'PROFILE', 'MODE']
-  const table = rows.length === 0 ? '' : `\n${columns([title, ...rows])}`
+  const table = rows.length === 0 ? '' : `\n${alignedLines([title, ...rows]).join('\n')}\n`
   const operations = result.patch.map((p) =>
     [p.op, p.path, 'value' in p ? JSON.stringify(p.value) : ''].join(' ').trimEnd()
   )

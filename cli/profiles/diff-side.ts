@@ -12,7 +12,7 @@ import type { Io } from '../lib/io.js'
 import { mustGetProfile, parseRef } from './profile.js'
 
 /** One side of a diff. `rendered`: a revision or an OCI file, with base and families. */
-export interface Side extends DiffSide {
+interface Side extends DiffSide {
   rendered: boolean
   profile?: SeccompProfile
 }

@@ -13,7 +13,7 @@ import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 
 /** Exit codes in addition to 0, 1 and that of the test command. */
-export const learnExit = { notConfident: 3, newCalls: 4 } as const
+const learnExit = { notConfident: 3, newCalls: 4 } as const
 
 export interface LearnArgs {
   ref: ObjectRef
@@ -29,7 +29,7 @@ export interface LearnArgs {
   output: 'table' | 'json' | 'yaml'
 }
 
-export interface LearnDependencies {
+interface LearnDependencies {
   io: Io
   store: Pick<Store, 'get'>
   now: () => number

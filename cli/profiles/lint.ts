@@ -10,7 +10,7 @@ import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 import { mustGetProfile } from './profile.js'
 
-export interface LintArgs {
+interface LintArgs {
   output: 'table' | 'json' | 'yaml'
   strict: boolean
   runtime?: RuntimeVersion

@@ -8,7 +8,7 @@ import { writeDurable } from '../../src/lib/durable-file.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { inputFiles, readBytes } from '../lib/read-input.js'
 
-export interface MigrateArgs {
+interface MigrateArgs {
   files: readonly string[]
   write: boolean
   output: 'diff' | 'json'

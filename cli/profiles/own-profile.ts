@@ -34,7 +34,7 @@ async function isWritten(path: string, json: string): Promise<boolean> {
   }
 }
 
-export interface WriteOwnProfileArgs {
+interface WriteOwnProfileArgs {
   program: string
   /** An existing folder of the node, mounted. */
   dir: string

@@ -21,7 +21,7 @@ import { mustGetProfile } from './profile.js'
 import { storeResolver } from '../lib/store-resolver.js'
 
 export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as const
-export type ExportFormat = (typeof exportFormats)[number]
+type ExportFormat = (typeof exportFormats)[number]
 
 /**
  * Returns the bytes that the nodes have, if the hub has rendered the current profile. The hub knows the runtimes of its

@@ -53,7 +53,7 @@ export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
   )
 }
 
-export interface ApproveArgs {
+interface ApproveArgs {
   by: string
   at: string
   reason: string | undefined

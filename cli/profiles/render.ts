@@ -7,7 +7,7 @@ import type { RuntimeVersion } from '../../src/seccomp/render/base.js'
 import { parseDocuments } from '../../src/api/parse.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
-export interface RenderArgs {
+interface RenderArgs {
   /** A SeccompProfile document; further profiles in the same stream can be extended. */
   file: string
   mode?: 'audit' | 'enforce'
@@ -17,7 +17,7 @@ export interface RenderArgs {
   resolveDir?: string
 }
 
-export interface RenderIo {
+interface RenderIo {
   stdout: (text: string) => void
   stderr: (text: string) => void
   readFile: (path: string) => Promise<string>

@@ -5,13 +5,13 @@ import type { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 
 /** What a node presents to its hub: a client certificate, or an authority and a token. */
-export interface Credentials {
+interface Credentials {
   tls: UplinkTls
   token?: string
 }
 
 /** NodeCredentials keeps the credentials of this node and renews them in time. */
-export interface NodeCredentials {
+interface NodeCredentials {
   now(): Credentials
   /** Passes credentials on to the uplink when they are renewed; at once if they were renewed since `used` was read. */
   follow(uplink: Pick<Uplink, 'setTls' | 'setToken'>, used: Credentials): void

@@ -4,7 +4,7 @@ import type { Logger } from '../../src/lib/log.js'
 import { names } from '../install/names.js'
 import { loadKubeconfig } from '../lib/open-store.js'
 
-export interface CertificateArgs {
+interface CertificateArgs {
   /** NAMESPACE/NAME of a Secret: the authority of a cluster's installation. */
   secret: string | undefined
   /** A folder with tls.crt, tls.key and ca.crt that something else renews. */
@@ -43,14 +43,14 @@ export async function openCertificates(
       hint: 'give --kubeconfig FILE, or in-cluster inside a pod'
     })
   }
-  const [{ startClusterCertificates }, { startLeader }, { createApiCall }] = await Promise.all([
+  const [{ startClusterCertificates }, { Leader }, { createApiCall }] = await Promise.all([
     import('../../webhook/cluster/certificates/certificates.js'),
     import('../../webhook/cluster/replicas/leader.js'),
     import('../../src/store/kubernetes-call.js')
   ])
   const call = createApiCall(await loadKubeconfig(kubeconfig))
   const leader = args.renews
-    ? startLeader({ call, namespace, name: names.lease, identity: args.identity, logger })
+    ? new Leader({ call, namespace, name: names.lease, identity: args.identity, logger })
     : undefined
   return startClusterCertificates({
     ...{ call, namespace, logger },

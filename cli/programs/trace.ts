@@ -39,7 +39,7 @@ export interface TraceArgs {
   allow?: readonly string[]
 }
 
-export interface TraceIo {
+interface TraceIo {
   stdout: NodeJS.WritableStream
   stderr: NodeJS.WritableStream
   /** stdout is a terminal: live counters make sense. */

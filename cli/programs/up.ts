@@ -16,7 +16,7 @@ import { type RunningNode, startNode } from './start-node.js'
 import { type Addresses, ensureRunnable, ensureUiToken, type StatePaths } from '../lib/state.js'
 import { walkThrough } from '../walk-through/walk.js'
 
-export interface UpArgs {
+interface UpArgs {
   paths: StatePaths
   listen: string
   hubListen: string

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { annotations } from '../../src/api/names.js'
 
-export interface BundleOptions {
+interface BundleOptions {
   rootfs: string
   args: readonly string[]
   /** Bind mounts of single files or folders, read-only. */

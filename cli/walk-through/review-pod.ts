@@ -40,7 +40,7 @@ function post(webhook: { url: string; ca: string }, body: string): Promise<strin
 }
 
 /** Returns the review of a pod that asks for a profile by label, as an API server sends it (admission.k8s.io/v1). */
-export function labelledPodReview(profile: ObjectRef): Record<string, unknown> {
+function labelledPodReview(profile: ObjectRef): Record<string, unknown> {
   const uid = randomUUID()
   return {
     apiVersion: 'admission.k8s.io/v1',

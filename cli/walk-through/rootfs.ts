@@ -5,7 +5,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { mustRun, run } from './run.js'
 
 /** Lists the packages of a small root file system: the named ones and their libraries. */
-export async function packageClosure(packages: readonly string[]): Promise<string[]> {
+async function packageClosure(packages: readonly string[]): Promise<string[]> {
   const only = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
     (kind) => `--no-${kind}`
   )

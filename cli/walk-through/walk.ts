@@ -23,7 +23,7 @@ import { reviewPod } from './review-pod.js'
 import { exercise, untilServing } from './traffic.js'
 import { until } from './until.js'
 
-export interface WalkOptions {
+interface WalkOptions {
   store: Store
   /** Folder for packages and programs between runs. */
   cache: string

@@ -3,24 +3,13 @@
  * Writes the seccomp filters of wanted processes, newest first. The kernel keeps the original instructions for
  * checkpoints (bpf_prog.orig_prog, with CONFIG_CHECKPOINT_RESTORE). In contrast to ptrace it stops no process.
  */
-#include "core.h"
+#include "task-iterator.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include "../shared/filters.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct seq_file;
-struct bpf_iter_meta {
-	struct seq_file *seq;
-} CORE;
-struct task_struct___id {
-	__s32 pid;
-} CORE;
-struct bpf_iter__task {
-	struct bpf_iter_meta *meta;
-	struct task_struct___id *task;
-} CORE;
 struct sock_fprog_kern {
 	__u16 len;
 	void *filter;

@@ -4,21 +4,10 @@
  * object.
  */
 #include "ns-id.bpf.h"
+#include "task-iterator.bpf.h"
 #include "../shared/iter-task.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct seq_file;
-struct bpf_iter_meta {
-	struct seq_file *seq;
-} CORE;
-struct task_struct___id {
-	__s32 pid;
-} CORE;
-struct bpf_iter__task {
-	struct bpf_iter_meta *meta;
-	struct task_struct___id *task;
-} CORE;
 
 SEC("iter/task")
 int each_task(struct bpf_iter__task *context)

@@ -28,7 +28,7 @@ interface Tally {
 type SlotFacts = Pick<Slot, 'index' | 'generation' | 'mntns' | 'cgroupId' | 'part'>
 
 /** How the place of a live process is read; replaced in tests. */
-export interface ProcessFacts {
+interface ProcessFacts {
   mntnsOf: (pid: number) => number | undefined
   cgroupIdOf: (pid: number) => bigint | undefined
 }

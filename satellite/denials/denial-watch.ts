@@ -25,7 +25,7 @@ const mostEarly = 4096
 /** At most so many filter mismatches are in the node's status. */
 const mostConditions = 16
 
-export interface DenialWatchOptions {
+interface DenialWatchOptions {
   recorder: Pick<Recorder, 'watchDenials' | 'newDenials' | 'noted'>
   machine: Abi
   logger: Logger

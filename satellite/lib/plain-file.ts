@@ -11,7 +11,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 
 /** The longest file that is read; no configuration and no filter is that long. As in native/addon/state/document.cc. */
-export const longestFile = 4 << 20
+const longestFile = 4 << 20
 
 export interface PlainFile {
   stat: Stats

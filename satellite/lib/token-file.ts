@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { Worker } from '../../src/lib/worker.js'
 
-export interface WatchFileOptions {
+interface WatchFileOptions {
   path: string
   /** Checks the trimmed text. @throws SeccoError if it is not valid. */
   check?: (text: string) => void
@@ -46,7 +46,7 @@ export async function watchFile(options: WatchFileOptions): Promise<WatchedFile>
 }
 
 /** WatchedFile is a file's newest valid text. */
-export class WatchedFile {
+class WatchedFile {
   readonly #options: WatchFileOptions
   readonly #reader: Worker
   readonly #watcher: FSWatcher | undefined

@@ -24,7 +24,7 @@ const mostKnown = 10_000
 /** Equal profiles of containers are one object. */
 const modeOf = oncePer(modeOfRendering)
 
-export interface AttachmentOptions {
+interface AttachmentOptions {
   mode: 'always' | 'unprofiled'
   loop: Pick<RecorderLoop, 'attach' | 'detach'>
   attached: () => boolean

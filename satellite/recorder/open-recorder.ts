@@ -20,7 +20,7 @@ export interface RecorderPlace {
   btf?: string | undefined
 }
 
-export interface OpenedRecorder {
+interface OpenedRecorder {
   recorder?: Recorder
   /** Why there is no recorder. */
   reason: string

@@ -12,7 +12,7 @@ import { openForSatellite, type RecorderPlace } from './open-recorder.js'
 import type { RecordMode } from './record-mode.js'
 import { type RecorderLoop, type RecorderLoopOptions, startRecorderLoop } from './recorder-loop.js'
 
-export interface RecordingOptions extends Pick<RecorderLoopOptions, 'onDenials'> {
+interface RecordingOptions extends Pick<RecorderLoopOptions, 'onDenials'> {
   record: RecordMode
   place: RecorderPlace
   registry: ContainerRegistry

@@ -5,7 +5,7 @@ import { ScanInterval } from './scan-interval.js'
 /** The audit log reports a call first and its arguments then; both have arrived after this time. */
 const auditPartsMs = 30
 
-export interface ScanTimerOptions {
+interface ScanTimerOptions {
   /** Runs the scans and reports, so that they never overlap; it logs their failures. */
   queue: TaskQueue
   intervalMs: number

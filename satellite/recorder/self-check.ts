@@ -3,7 +3,7 @@ import type { Condition } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { createExactness } from './exactness.js'
 
-export interface SelfCheckOptions {
+interface SelfCheckOptions {
   /** False: only the hook's skipped runs are checked. */
   tests: boolean
   /** A self-test that was made just now. */

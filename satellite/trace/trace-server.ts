@@ -23,7 +23,7 @@ const longestMs = 2 ** 31 - 1
 /** Open calls get this long to end when the server closes. */
 const shutdownMs = 1000
 
-export interface TraceServerOptions {
+interface TraceServerOptions {
   socketPath: string
   logger: Logger
   recording: TracedRecording

@@ -86,7 +86,7 @@ function notStarted(message: string, exitCode: number | null, cause?: unknown): 
   })
 }
 
-export interface CommandTrace {
+interface CommandTrace {
   report: TraceReport
   /** Processes that the command left behind; their later calls are not in the report. */
   remaining: number
@@ -157,7 +157,7 @@ export async function traceCommand(
 }
 
 /** Returns the containers with this id or name, otherwise those whose id starts with the word. */
-export function matching(containers: readonly Container[], word: string): Container[] {
+function matching(containers: readonly Container[], word: string): Container[] {
   const exact = containers.filter(({ id, name }) => id === word || name === word)
   if (exact.length > 0) return exact
   return containers.filter(({ id }) => id.startsWith(word))
@@ -189,7 +189,7 @@ export function resolveContainer(containers: readonly Container[], word: string)
   return only
 }
 
-export interface ContainerTraceOptions {
+interface ContainerTraceOptions {
   word: string
   wait: boolean
   registry: ContainerRegistry

@@ -16,7 +16,7 @@ const rememberedEnds = 512
 export type TracedRecording = Pick<Recording, 'current' | 'losses' | 'hold' | 'problem'>
 
 /** A running trace. */
-export interface Trace {
+interface Trace {
   id: string
   /** The id or name of a container that the user gave. */
   word: string

@@ -11,7 +11,7 @@ import type { Spool } from './spool.js'
 /** Files that are written or removed before their folder is synced once for all. */
 const batchSize = 64
 
-export interface BacklogDiskOptions {
+interface BacklogDiskOptions {
   spool: Spool
   items: BacklogItems
   logger: Logger

@@ -18,7 +18,7 @@ export interface ConnectionTiming {
   mostMs: number
 }
 
-export interface HubConnectionOptions extends HubAddress {
+interface HubConnectionOptions extends HubAddress {
   tls: UplinkTls
   token?: string | undefined
   timing: ConnectionTiming

@@ -8,7 +8,7 @@ const largestMessage = 256 * 1024
 /** Observations that only the disk holds are read so many at a time. */
 const readAtOnce = 32
 
-export interface SenderOptions {
+interface SenderOptions {
   backlog: Backlog
   /** Gives a message to the transport. */
   write: (message: Uint8Array) => void

@@ -18,7 +18,7 @@ export interface ObservationTiming {
   flushMs: number
 }
 
-export interface ObservationStreamOptions {
+interface ObservationStreamOptions {
   backlog: Backlog
   connection: Pick<HubConnection, 'write' | 'isWritable' | 'welcomed' | 'hasStream'>
   timing: ObservationTiming

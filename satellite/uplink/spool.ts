@@ -13,7 +13,7 @@ import {
 } from '../../src/lib/durable-file.js'
 
 /** The newest cumulative observation of one instance, encoded. */
-export interface EncodedObservation {
+interface EncodedObservation {
   id: string
   bytes: Uint8Array
 }

@@ -23,9 +23,9 @@ import { StatusReporter } from './status-reporter.js'
 
 export type { UplinkTls } from './hub-client.js'
 
-export type UplinkTiming = ConnectionTiming & ObservationTiming
+type UplinkTiming = ConnectionTiming & ObservationTiming
 
-export const defaultTiming: UplinkTiming = {
+const defaultTiming: UplinkTiming = {
   coalesceMs: 200,
   saveMs: 3000,
   resendMs: 30_000,

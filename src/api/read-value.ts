@@ -2,7 +2,13 @@ import { LineCounter, parseAllDocuments } from 'yaml'
 import { SeccoError } from '../lib/errors.js'
 import { limits } from './limits.js'
 
-function invalidValue(where: string, message: string, field = '', cause?: unknown): SeccoError {
+/** Returns an INVALID_DOCUMENT error about a field, or about the whole document. */
+export function invalidValue(
+  where: string,
+  message: string,
+  field = '',
+  cause?: unknown
+): SeccoError {
   const subject = field === '' ? '' : `${field}: `
   return new SeccoError('INVALID_DOCUMENT', `${where}: ${subject}${message}`, { field, cause })
 }
@@ -26,6 +32,18 @@ export function checkNesting(text: string, where: string): void {
         throw invalidValue(where, `is nested deeper than ${limits.depth} levels`)
     } else if ((code === 0x5d || code === 0x7d) && depth > 0) depth--
   }
+}
+
+/** Rejects a text that is too long or nested too deeply for a parser. */
+export function checkText(text: string, where: string): void {
+  const size = Buffer.byteLength(text)
+  if (size > limits.documentBytes) {
+    throw new SeccoError(
+      'TOO_LARGE',
+      `${where}: has ${size} bytes; at most ${limits.documentBytes} are accepted`
+    )
+  }
+  checkNesting(text, where)
 }
 
 /** Rejects own `__proto__` keys, too many levels and too many nodes. Iterative: a deep value needs no stack. */
@@ -60,7 +78,8 @@ function readJson(text: string, where: string): unknown[] {
   }
 }
 
-function readYaml(text: string, where: string): unknown[] {
+/** Returns every value of a YAML stream; empty documents are skipped. */
+export function readYaml(text: string, where: string): unknown[] {
   try {
     const lineCounter = new LineCounter()
     const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true, strict: true })
@@ -72,6 +91,7 @@ function readYaml(text: string, where: string): unknown[] {
       if (problem !== undefined) {
         throw invalidValue(where, `is not YAML: ${firstLine(problem.message)}`, '', problem)
       }
+      // Alias bombs ("billion laughs") end here: aliases may expand to so many nodes in total.
       const value: unknown = document.toJS({ maxAliasCount: limits.aliases })
       return value === null ? [] : [value]
     })
@@ -87,14 +107,7 @@ function readYaml(text: string, where: string): unknown[] {
  * INVALID_DOCUMENT, TOO_LARGE.
  */
 export function readValues(text: string, where: string): unknown[] {
-  const size = Buffer.byteLength(text)
-  if (size > limits.documentBytes) {
-    throw new SeccoError(
-      'TOO_LARGE',
-      `${where}: has ${size} bytes; at most ${limits.documentBytes} are accepted`
-    )
-  }
-  checkNesting(text, where)
+  checkText(text, where)
   const json = /^\s*[[{]/.test(text)
   let values: unknown[]
   try {

@@ -6,7 +6,7 @@ import type { ObjectRef, Store } from '../store/store.js'
 type Change<K extends Kind> = (object: Objects[K]) => Objects[K]
 
 /** Writer is the person who writes, by the API server's name for them, and the time. */
-export interface Writer {
+interface Writer {
   by: string
   /** RFC 3339. */
   at: string

@@ -5,7 +5,7 @@ import { plural } from '../lib/plural.js'
 import type { LadderMode } from '../rules/profile-state.js'
 
 /** The newest steps that a profile's history keeps. */
-export const mostSteps = 64
+const mostSteps = 64
 
 export interface Decision {
   by: string
@@ -58,7 +58,7 @@ const labelOf = ({ metadata }: SeccompProfile): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
 
 /** Returns a workload's mode and revision: from its ladder, else from its rules. */
-export function placeOf(profile: SeccompProfile, current: LadderMode): Place {
+function placeOf(profile: SeccompProfile, current: LadderMode): Place {
   const { ladder } = profile.spec
   if (ladder === undefined) return { mode: current }
   const { mode, revision } = ladder

@@ -4,7 +4,7 @@ import { rulesOf } from '../seccomp/policy/normal-form.js'
 import { runtimeDefaultNames } from '../seccomp/policy/runtime-default.js'
 
 /** ProfileKind is what a profile is by its content. Revisions of Secco are found by their digest, not here. */
-export type ProfileKind = 'runtime-default' | 'allow-all' | 'other'
+type ProfileKind = 'runtime-default' | 'allow-all' | 'other'
 
 const floor = runtimeDefaultNames()
 /** Versions of the default profile differ by some names, and capabilities add some dozens. */

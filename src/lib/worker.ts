@@ -38,7 +38,7 @@ export interface Clock {
   clearTimeout(timer: Timer | undefined): void
 }
 
-export interface Timer {
+interface Timer {
   unref(): unknown
 }
 

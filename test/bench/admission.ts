@@ -90,7 +90,12 @@ async function cpuOf(target: Target): Promise<number> {
 async function openClient(port: number, ca: string, bodies: Bodies) {
   const request = (): Buffer[] => {
     const body = bodies()
-    const head = `POST /mutate?timeout=2s HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+    const head =
+      'POST /mutate?timeout=2s HTTP/1.1\r\n' +
+      `Host: 127.0.0.1:${port}\r\n` +
+      'Content-Type: application/json\r\n' +
+      `Content-Length: ${body.length}\r\n` +
+      '\r\n'
     const bytes = Buffer.concat([Buffer.from(head), body])
     // The API server's Go client writes through a buffer of 4 KiB: so the request comes in two records.
     return [bytes.subarray(0, 4096), bytes.subarray(4096)]

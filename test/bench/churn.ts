@@ -157,9 +157,13 @@ export async function benchChurn(args: {
   const result = await churn((line) => process.stderr.write(`${line}\n`), nodeOptions)
   const { settling, whole, idleSeconds, churnSeconds } = result
   const table = [
-    '| live containers | idle, % of a core | starts a minute | under churn, % of a core | CPU per start, ms | RSS, MB | most, MB | lost | unseen |',
+    '| live containers | idle, % of a core | starts a minute | under churn, % of a core ' +
+      '| CPU per start, ms | RSS, MB | most, MB | lost | unseen |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${result.staying} | ${result.idleShare.toFixed(2)} | ${result.startsAMinute.toFixed(0)} | ${result.churnShare.toFixed(2)} | ${result.msPerStart.toFixed(2)} | ${result.memoryMb.toFixed(1)} | ${result.mostMb.toFixed(1)} | ${result.lost} | ${result.unseen} |`,
+    `| ${result.staying} | ${result.idleShare.toFixed(2)} | ` +
+      `${result.startsAMinute.toFixed(0)} | ${result.churnShare.toFixed(2)} | ` +
+      `${result.msPerStart.toFixed(2)} | ${result.memoryMb.toFixed(1)} | ` +
+      `${result.mostMb.toFixed(1)} | ${result.lost} | ${result.unseen} |`,
     '',
     '| part of the run | seconds | % of a core | limit |',
     '| --- | --- | --- | --- |',

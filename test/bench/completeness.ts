@@ -20,7 +20,8 @@ import type { Place, Workload } from './workloads/workload.js'
 /** Debian packages that the workloads' one root file system is made of; libraries come by themselves. */
 const packages =
   `nginx nginx-common redis-server redis-tools postgresql-15 postgresql-client-15 sqlite3
-dash python3.11-minimal libpython3.11-stdlib libsqlite3-0 libpam0g perl perl-base perl-modules-5.36 bash coreutils grep sed gawk findutils tar gzip git
+dash python3.11-minimal libpython3.11-stdlib libsqlite3-0 libpam0g perl perl-base perl-modules-5.36 bash
+coreutils grep sed gawk findutils tar gzip git
 curl openssl busybox-static dpkg apt`.split(/\s+/)
 
 /** A neighbour's mark that the workload makes itself proves nothing: so many others have to be left. */

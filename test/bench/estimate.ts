@@ -147,5 +147,9 @@ export function estimateTable(rows: readonly BenchRow[]): string {
   const share = rows.reduce((sum, { estimate }) => sum + (estimate?.withinShare ?? 0), 0)
   const percent = Math.round((100 * share) / lines.length)
   const table = [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |\n`)
-  return `${table.join('')}\nthe truth lay in the range ${hits} of ${lines.length} times, and ${percent} % of the time when other runs are hidden\n`
+  return (
+    `${table.join('')}\n` +
+    `the truth lay in the range ${hits} of ${lines.length} times, and ${percent} % of ` +
+    'the time when other runs are hidden\n'
+  )
 }

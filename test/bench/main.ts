@@ -25,7 +25,11 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
 /** What their rows must reach, else the command exits with 1. */
 const limits: Record<string, readonly Limit[]> = { recorder: recorderLimits }
 
-const usage = `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] [--json]\n       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] [--beside CHECKOUT] [--json]\n`
+const usage =
+  `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] ` +
+  '[--json]\n' +
+  `       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] ` +
+  '[--beside CHECKOUT] [--json]\n'
 
 /** A Markdown table that a stranger can read. */
 export function benchTable(rows: readonly BenchRow[]): string {

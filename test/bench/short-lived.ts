@@ -136,9 +136,12 @@ export async function benchShortLived(args: {
   const { inARow, atOnce, brief, longer, ran, right, wrong, medianMs, longestMs, lost } = result
   const { longestLongerMs, longestAtOnceMs } = result
   const table = [
-    `| in a row that lived under ${briefMs} ms | longer ones, run again | at once | right | median life in a row, ms | longest, ms | of the longer ones, ms | longest life at once, ms | lost |`,
+    `| in a row that lived under ${briefMs} ms | longer ones, run again | at once | ` +
+      'right | median life in a row, ms | longest, ms | of the longer ones, ms | longest ' +
+      'life at once, ms | lost |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${brief} of ${inARow} | ${longer} | ${atOnce} | ${right} of ${ran} | ${medianMs} | ${longestMs} | ${longestLongerMs} | ${longestAtOnceMs} | ${lost} |`,
+    `| ${brief} of ${inARow} | ${longer} | ${atOnce} | ${right} of ${ran} | ${medianMs} ` +
+      `| ${longestMs} | ${longestLongerMs} | ${longestAtOnceMs} | ${lost} |`,
     ...wrong.map((one) => `wrong: ${one}`)
   ]
   const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')

@@ -1,6 +1,6 @@
 import type { UsedSet } from '../../src/api/gen/hub.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
-import { createFleetSets } from '../../webhook/hub/nodes/used-sets.js'
+import { FleetSets } from '../../webhook/hub/nodes/used-sets.js'
 import { simulate } from '../../webhook/confinement/what-if/simulate.js'
 import { parseBlock } from '../../src/seccomp/render/block.js'
 import { seededRandom } from '../helpers/random.js'
@@ -11,8 +11,8 @@ const workloads = 500
 const callsEach = 80
 
 /** Sets like those of a fleet: workloads of some eighty calls, their containers with a few more or less. */
-function fill(): ReturnType<typeof createFleetSets> {
-  const sets = createFleetSets()
+function fill(): FleetSets {
+  const sets = new FleetSets()
   const random = seededRandom(7)
   const bases = Array.from({ length: workloads }, (_, n) => {
     const numbers = new Set<number>()

@@ -124,7 +124,8 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
     const share = (((await cpuSeconds(rig.pid)) - startCpu) / (passed() * 60)) * 100
     const mb = samples.at(-1)?.[1] ?? 0
     say(
-      `minute ${minute}: ${started} containers, ${mb.toFixed(1)} MB, ${share.toFixed(2)} % of a core, ${JSON.stringify(await lossesOf(rig))}, unseen ${unseen}, wrong ${wrong}`
+      `minute ${minute}: ${started} containers, ${mb.toFixed(1)} MB, ${share.toFixed(2)} % ` +
+        `of a core, ${JSON.stringify(await lossesOf(rig))}, unseen ${unseen}, wrong ${wrong}`
     )
   }
   try {
@@ -205,9 +206,15 @@ export async function benchSoak(args: {
   const { minutes, containers, slope, firstMb, lastMb, lost, others, unseen, wrong, cpuShare } =
     result
   const table = [
-    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min | over all, warm-up included | second half alone | lost | unseen | wrong sets | other losses, of all containers | containers of others | share of a core | left the list unseen |',
+    '| minutes | containers | RSS at first, MB | RSS at last, MB | slope, MB per 10 min ' +
+      '| over all, warm-up included | second half alone | lost | unseen | wrong sets | ' +
+      'other losses, of all containers | containers of others | share of a core | left the ' +
+      'list unseen |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ${slope.toFixed(2)} | ${slopeOfAll.toFixed(2)} | ${slopeOfSecondHalf.toFixed(2)} | ${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${result.strangers} | ${cpuShare.toFixed(2)} % | ${result.forgotten} |`
+    `| ${minutes} | ${containers} | ${firstMb.toFixed(1)} | ${lastMb.toFixed(1)} | ` +
+      `${slope.toFixed(2)} | ${slopeOfAll.toFixed(2)} | ${slopeOfSecondHalf.toFixed(2)} | ` +
+      `${lost} | ${unseen} | ${wrong} | ${JSON.stringify(others)} | ${result.strangers} | ` +
+      `${cpuShare.toFixed(2)} % | ${result.forgotten} |`
   ]
   const text = args.json ? JSON.stringify(result, undefined, 2) : table.join('\n')
   return { text: `${text}\n`, holds: soakHolds(result) }

@@ -8,7 +8,7 @@ import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { createApiCall } from '../../src/store/kubernetes-call.js'
 import type { CertificateSource } from '../../certs/certificate-source.js'
 import { startClusterCertificates } from '../../webhook/cluster/certificates/certificates.js'
-import { startLeader } from '../../webhook/cluster/replicas/leader.js'
+import { Leader } from '../../webhook/cluster/replicas/leader.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { loadKubeconfig } from '../../cli/lib/open-store.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
@@ -98,7 +98,7 @@ test('rotation while reviews keep flowing', { skip, timeout: 900_000 }, async (t
   const replicas: { source: CertificateSource; port: number; name: string }[] = []
   const started = await Promise.all(
     ['a', 'b'].map(async (name) => {
-      const leader = startLeader({
+      const leader = new Leader({
         ...{ call, namespace, logger, name: 'secco-certificates', identity: name },
         leaseMs: 3000,
         retryMs: 300

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
-import { shortcomings, walkReadme } from '../five-minutes/walk.js'
+import { shortcomings, walkReadme } from './readme-walk.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 t.setTimeout(900_000)

@@ -32,7 +32,7 @@ export interface NodePrograms extends ApiServerPrograms {
 }
 
 /** Either the programs or a true reason to skip. */
-export type FoundApiServer =
+type FoundApiServer =
   | { programs: ApiServerPrograms; skip?: undefined }
   | { skip: string; programs?: undefined }
 

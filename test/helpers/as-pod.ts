@@ -55,7 +55,7 @@ export const proofInPod = {
 }
 
 /** A script that runs as in the satellite's pod. */
-export interface AsPod {
+interface AsPod {
   /** The next line that it says. */
   next(): Promise<unknown>
   ask(): void

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { run } from './runc-bundle.js'
 
 /** A containerd of its own, outside of Kubernetes; its containers live in its namespace `secco`. */
-export interface Containerd {
+interface Containerd {
   socket: string
   /** For `secco up --runc-root`, and what `run` gives to `ctr run --runc-root`. */
   runcRoot: string

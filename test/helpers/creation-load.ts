@@ -12,7 +12,7 @@ export interface LoadReport {
 }
 
 /** One creation: its failure in words, or whether it came back as the webhook would make it. */
-export type Creation = () => Promise<{ failure?: string; patched: boolean }>
+type Creation = () => Promise<{ failure?: string; patched: boolean }>
 
 /**
  * Sends creations at a rate, whether or not earlier ones were answered: a slow answer makes no gap that hides

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { repositoryRoot } from './repository.js'
 
 /** A fenced `sh` block of a document, with the marker in the line before it. */
-export interface ShellBlock {
+interface ShellBlock {
   /** Relative to the checkout. */
   path: string
   /** Of the opening fence, from 1. */

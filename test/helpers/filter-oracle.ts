@@ -10,7 +10,7 @@ import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 import { repositoryRoot } from './repository.js'
 
 /** What libseccomp made of a rendering. */
-export interface OracleReport {
+interface OracleReport {
   /** Why it was not built or the kernel did not take it; undefined: it was loaded. */
   denied?: string
   /** Time that building it took. */

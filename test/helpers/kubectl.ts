@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 
-export interface Said {
+interface Said {
   code: number
   stdout: string
   stderr: string

@@ -2,15 +2,15 @@ import type { Ladder } from '../../src/api/ladder.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/lib/log.js'
 import type { Store } from '../../src/store/store.js'
-import { createDenialRows } from '../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../webhook/hub/denials/denial.js'
 import type { NodeState } from '../../webhook/hub/nodes/nodes.js'
 import type {
   ContainerView,
   ContainerViews
 } from '../../webhook/confinement/containers/container-views.js'
-import { createDenialRecording } from '../../webhook/confinement/containers/denial-recording.js'
-import { startLadderWatch } from '../../webhook/confinement/ladder/ladder-watch.js'
+import { DenialRecording } from '../../webhook/confinement/containers/denial-recording.js'
+import { LadderWatch } from '../../webhook/confinement/ladder/ladder-watch.js'
 import type { Confinement } from '../../webhook/confinement/containers/confinement.js'
 import { testProfile, testRevision } from './rules.js'
 
@@ -57,7 +57,7 @@ export function replicas() {
       knownSince = start
     ) {
       const from = new Date(knownSince).toISOString()
-      const denialRows = createDenialRows({ since: from, rows: [], runs: {} })
+      const denialRows = new DenialRows({ since: from, rows: [], runs: {} })
       const told = new Map(Object.entries(on))
       const since = new Map<string, number>()
       const away = new Set<string>()
@@ -74,7 +74,7 @@ export function replicas() {
           startedAt: new Date(since.get(node) ?? start).toISOString(),
           state: under === audit ? 'audit' : 'enforced'
         })) as ContainerView[]
-      const recording = createDenialRecording({
+      const recording = new DenialRecording({
         ...{ nodes, node, isAudit: (one) => one.state === 'audit', now: () => now },
         views: { list, onChange: (listener) => ((begins = listener), () => undefined) }
       })
@@ -88,7 +88,7 @@ export function replicas() {
         views: { list },
         restarts: { of: () => 0 }
       } as unknown as Confinement
-      const watch = startLadderWatch(truth, () => [profile])
+      const watch = new LadderWatch(truth, () => [profile])
       return {
         ...{ look: () => watch.scan(), close: () => watch.close() },
         tell(node: string, status: Status) {

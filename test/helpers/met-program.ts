@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { launchCommand } from '../../native/launcher.js'
 
 /** A program that has said that it is there, under a filter, and waits. */
-export interface MetProgram {
+interface MetProgram {
   pid: number
   /** Lets it go on; resolves when it has ended. */
   go(): Promise<void>

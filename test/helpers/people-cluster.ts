@@ -46,7 +46,7 @@ const roles = {
   vera: ['secco-view']
 }
 
-export interface PeopleCluster {
+interface PeopleCluster {
   cluster: Cluster
   tokens: Record<keyof typeof roles | 'hub', string>
   /** Gives a role in another namespace too; without one in all of them. */

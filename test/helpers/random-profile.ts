@@ -10,7 +10,7 @@ const names = fc.uniqueArray(name, { minLength: 1, maxLength: 30 })
 const value = fc.oneof(fc.nat(64), fc.constantFrom(0x10000000, 0x7e020000, 0xffffffff, 21505))
 
 /** One condition on one argument. */
-export const condition = (index: fc.Arbitrary<number>): fc.Arbitrary<SeccompArg> =>
+const condition = (index: fc.Arbitrary<number>): fc.Arbitrary<SeccompArg> =>
   fc.oneof(
     fc.record({
       index,

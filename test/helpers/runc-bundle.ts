@@ -40,7 +40,7 @@ export async function makeRootfs(): Promise<string> {
   return rootfs
 }
 
-export interface BundleOptions {
+interface BundleOptions {
   args: readonly string[]
   annotations?: Record<string, string>
   /** Default: everything is allowed, under a filter. */

@@ -4,7 +4,7 @@ import ts from 'typescript'
 import { repositoryRoot } from './repository.js'
 
 /** One import or re-export. `path` is the imported file inside the checkout, absent for a package. */
-export interface Import {
+interface Import {
   specifier: string
   path?: string
   /** Erased by the compiler: costs nothing at run time. */
@@ -20,7 +20,7 @@ export interface SourceFile {
   processUses: string[]
 }
 
-export const rooms = ['cli', 'src', 'webhook', 'satellite', 'native', 'certs', 'image'] as const
+const rooms = ['cli', 'src', 'webhook', 'satellite', 'native', 'certs', 'image'] as const
 
 const restricted = new Set(['env', 'exit', 'exitCode', 'on', 'once', 'argv', 'kill'])
 

@@ -63,7 +63,7 @@ export const maxFunctionLines = 80
 export const maxLineLength = 140
 
 /** The name under which `mayImport` lists the folder of a file. */
-export function folderOf(path: string): string {
+function folderOf(path: string): string {
   const [first = '', second = ''] = dirname(path).split('/')
   const both = `${first}/${second}`
   return both in mayImport ? both : first

@@ -8,7 +8,7 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads'
  * whether or not somebody listens there, and connections that are open stay where they are. In a thread of its
  * own, so that a busy test is not a slow network.
  */
-export interface TcpBalancer {
+interface TcpBalancer {
   port: number
   /** Ports of loopback that are ready. */
   setTargets(ports: readonly number[]): void

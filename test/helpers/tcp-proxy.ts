@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
 /** A relay in front of a server, to break its connections in the ways that networks do. */
-export interface TcpProxy {
+interface TcpProxy {
   port: number
   /** Cuts every open connection without a goodbye. */
   reset(): void

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** What was waited for can never be: nobody waits for it any longer. */
 export class GivenUp extends Error {}
 
-export interface UntilOptions {
+interface UntilOptions {
   timeoutMs?: number
   everyMs?: number
   /** Ends the wait with the signal's reason. */

@@ -14,7 +14,7 @@ import { patientWebhook } from './patient-webhook.js'
 
 const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'
 
-export interface WebhookBeforeCluster {
+interface WebhookBeforeCluster {
   /** From here on the API server asks it, resp. does not. */
   enable(): Promise<void>
   disable(): Promise<void>

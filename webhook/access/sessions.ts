@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Identity } from './rights.js'
 
-export interface SessionTiming {
+interface SessionTiming {
   /** How long a session may be idle, in ms. */
   idleMs: number
   /** How long a session lasts at most, in ms. */

@@ -5,11 +5,11 @@ import type { HubTiming } from '../hub/hub-timing.js'
 import type { HubCluster } from '../hub/nodes/hub-cluster.js'
 import type { NodeState } from '../hub/nodes/nodes.js'
 import type { FleetState } from '../hub/nodes/readiness.js'
-import { Closers } from './closers.js'
-import { createEventRecorder, type EventRecorder } from './events/events.js'
+import { CloseSteps } from './close-steps.js'
+import { EventRecorder } from './events/events.js'
 import { type HubDuties, startHubDuties } from './hub-duties.js'
 import { FleetOfCluster } from './replicas/cluster-fleet.js'
-import { type Leader, startLeader } from './replicas/leader.js'
+import { Leader } from './replicas/leader.js'
 import {
   startSummaryWatch,
   type SummaryWatch,
@@ -92,7 +92,7 @@ function electLeader(
   logger: Logger
 ): Leader {
   const { leaseMs, retryMs } = timing
-  return startLeader({
+  return new Leader({
     ...{ call, namespace, name: 'secco-hub', identity: id, logger },
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(retryMs === undefined ? {} : { retryMs })
@@ -130,7 +130,7 @@ function hubCluster(
 async function join(
   options: ClusterOptions,
   { isHub, logger }: Replica,
-  closers: Closers
+  closers: CloseSteps
 ): Promise<JoinedCluster> {
   const { config, namespace, id, timing = {} } = options
   const call = createApiCall(config)
@@ -143,7 +143,7 @@ async function join(
     ...{ view, call, fleet: (own: readonly NodeState[]) => fleet.state(own) },
     onFleetChange: (listener: () => void) => fleet.onChange(listener),
     isElsewhere: (node: string) => fleet.isElsewhere(node),
-    close: () => closers.close()
+    close: closers.run
   }
   if (!isHub) {
     const serve = () => Promise.reject(new Error('only a hub has duties'))
@@ -151,7 +151,7 @@ async function join(
   }
   const leader = electLeader(options, call, logger)
   closers.add(() => leader.close())
-  const events = createEventRecorder({ call, instance: id, logger })
+  const events = new EventRecorder({ call, instance: id, logger })
   const references = createReferences(view)
   closers.add(() => references.close())
   const duty = { call, namespace, id, logger, view, summaries, fleet, leader, events }
@@ -172,11 +172,11 @@ export async function joinCluster(
   options: ClusterOptions,
   replica: Replica
 ): Promise<JoinedCluster> {
-  const closers = new Closers()
+  const closers = new CloseSteps()
   try {
     return await join(options, replica, closers)
   } catch (error) {
-    await closers.close()
+    await closers.run()
     throw error
   }
 }

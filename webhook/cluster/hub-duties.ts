@@ -4,7 +4,7 @@ import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import type { Store } from '../../src/store/store.js'
 import type { Hub } from '../hub/hub.js'
-import type { Closers } from './closers.js'
+import type { CloseSteps } from './close-steps.js'
 import type { EventRecorder } from './events/events.js'
 import { startPolicyParameters } from './policy-parameters.js'
 import type { FleetOfCluster } from './replicas/cluster-fleet.js'
@@ -25,7 +25,7 @@ export interface HubDuties {
   rules: () => readonly SeccompRule[]
 }
 
-export interface HubDutyOptions {
+interface HubDutyOptions {
   call: ApiCall
   namespace: string
   /** This replica: its pod's name. */
@@ -62,7 +62,7 @@ function startPublisher({ hub }: HubDuties, options: HubDutyOptions) {
 }
 
 /** Starts what every hub does in a cluster: it publishes its summary and removes start-up taints. */
-function startEveryHubsPart(duties: HubDuties, options: HubDutyOptions, closers: Closers): void {
+function startEveryHubsPart(duties: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
   const { call, logger, view, fleet } = options
   const { hub } = duties
   const publisher = startPublisher(duties, options)
@@ -84,7 +84,7 @@ function startEveryHubsPart(duties: HubDuties, options: HubDutyOptions, closers:
 async function startLeadersPart(
   { store, snapshot, rules, onSnapshot }: HubDuties,
   options: HubDutyOptions,
-  closers: Closers
+  closers: CloseSteps
 ): Promise<void> {
   const { call, namespace, view, leader, events, logger } = options
   const mayWrite = (): boolean => leader.isLeader()
@@ -116,7 +116,7 @@ async function startLeadersPart(
 export async function startHubDuties(
   duties: HubDuties,
   options: HubDutyOptions,
-  closers: Closers
+  closers: CloseSteps
 ): Promise<void> {
   startEveryHubsPart(duties, options, closers)
   await startLeadersPart(duties, options, closers)

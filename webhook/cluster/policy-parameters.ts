@@ -12,7 +12,7 @@ interface Parameters {
 }
 
 /** PolicyWish is what an exported policy asks for. */
-export interface PolicyWish {
+interface PolicyWish {
   /** `audit` or `learn` if its rule has that mode; everything else is enforce. */
   mode?: string
   /** `RuntimeDefault`: the previous revision is not used either. */
@@ -38,7 +38,7 @@ export function policyPath(profile: ProfileState | undefined, wish: PolicyWish =
   return mayBeBefore && previous?.ready === true ? previous.path : ''
 }
 
-export interface PolicyParameters {
+interface PolicyParameters {
   /** Schedules an update: the snapshot has changed, or this replica leads now. */
   update(): void
   close(): Promise<void>

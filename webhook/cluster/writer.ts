@@ -12,7 +12,7 @@ import { withRuleConditions } from './rule-status.js'
 import type { ClusterChange, ClusterPod, ClusterView } from './watch/cluster-view.js'
 
 /** Writer writes events, and the conditions of rules. Only one hub of all does that. */
-export interface Writer {
+interface Writer {
   /** Schedules the conditions: rules or the states of profiles may have changed. */
   update(): void
   /** Starts to write: this hub leads now. Pods that came while no hub led get their events. */
@@ -20,7 +20,7 @@ export interface Writer {
   close(): Promise<void>
 }
 
-export interface WriterOptions {
+interface WriterOptions {
   store: Store
   view: ClusterView
   events: EventRecorder

@@ -5,13 +5,6 @@ import { namedNode, setCondition } from '../hub/status/conditions.js'
 import type { ContainerView, ContainerViews } from './containers/container-view.js'
 import type { ConfinementSources } from './containers/sources.js'
 
-/** DriftWatch logs each drift when it begins and when it ends, and keeps the Drifted conditions of profiles. */
-export interface DriftWatch {
-  /** Writes the conditions that are due now. */
-  flush(): Promise<void>
-  close(): Promise<void>
-}
-
 /** Conditions are written this long after the last change. */
 const settleMs = 1000
 
@@ -64,7 +57,8 @@ interface Logged {
 
 const nothingLogged: Logged = { drift: new Set(), isUnprotected: false }
 
-class LoggedDriftWatch implements DriftWatch {
+/** DriftWatch logs each drift when it begins and when it ends, and keeps the Drifted conditions of profiles. */
+export class DriftWatch {
   /** By the container's key. */
   readonly #logged = new Map<string, Logged>()
   /** Profiles whose condition may have changed. */
@@ -83,6 +77,7 @@ class LoggedDriftWatch implements DriftWatch {
     this.#follow(views.list(), [])
   }
 
+  /** Writes the conditions that are due now. */
   flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -150,8 +145,4 @@ class LoggedDriftWatch implements DriftWatch {
       logger.error({ code, profile, reason: message }, 'condition Drifted not written')
     }
   }
-}
-
-export function startDriftWatch(sources: ConfinementSources, views: ContainerViews): DriftWatch {
-  return new LoggedDriftWatch(sources, views)
 }

@@ -63,7 +63,7 @@ function sentencesOf(
 }
 
 /** Returns why a container has its profile: the rules, the decision, the nodes and the denials. */
-export function explain(confinement: Confinement, view: ContainerView) {
+function explain(confinement: Confinement, view: ContainerView) {
   const decided = confinement.views.decided(view.key)
   const own = decided?.decision.containers[0]
   const denials = denialsOfRun(confinement, view)

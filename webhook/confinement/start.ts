@@ -4,14 +4,14 @@ import { createAdmissionAnswers } from './containers/admission-answers.js'
 import type { Confinement } from './containers/confinement.js'
 import type { ContainerView } from './containers/container-view.js'
 import { createContainerViews } from './containers/container-views.js'
-import { createDenialRecording } from './containers/denial-recording.js'
+import { DenialRecording } from './containers/denial-recording.js'
 import { watchRestarts } from './containers/restarts.js'
-import { createRevisionIndex, type RevisionIndex } from './containers/revision-index.js'
+import { RevisionIndex } from './containers/revision-index.js'
 import type { ConfinementSources } from './containers/sources.js'
-import { startDriftWatch } from './drift-watch.js'
-import { startLadderWatch } from './ladder/ladder-watch.js'
+import { DriftWatch } from './drift-watch.js'
+import { LadderWatch } from './ladder/ladder-watch.js'
 
-export interface RunningConfinement extends Confinement {
+interface RunningConfinement extends Confinement {
   close(): Promise<void>
 }
 
@@ -56,12 +56,12 @@ function isAudit(revisions: RevisionIndex, view: ContainerView): boolean {
 /** Starts everything that follows how containers are confined, next to the hub's own work. */
 export function startConfinement(sources: ConfinementSources): RunningConfinement {
   const profiles = new ProfileList(sources)
-  const revisions = createRevisionIndex(sources)
+  const revisions = new RevisionIndex(sources)
   revisions.refresh()
   const views = createContainerViews(sources, revisions)
-  const drift = startDriftWatch(sources, views)
+  const drift = new DriftWatch(sources, views)
   const restarts = watchRestarts(views, () => sources.now())
-  const recording = createDenialRecording({
+  const recording = new DenialRecording({
     ...{ nodes: () => sources.hub.nodes(), node: (name) => sources.hub.node(name) },
     ...{ views, now: () => sources.now(), isAudit: (view) => isAudit(revisions, view) }
   })
@@ -69,7 +69,7 @@ export function startConfinement(sources: ConfinementSources): RunningConfinemen
     ...{ sources, views, revisions, restarts, recording, answers: createAdmissionAnswers() },
     profile: (key) => profiles.get(key)
   }
-  const ladder = startLadderWatch(confinement, () => profiles.all())
+  const ladder = new LadderWatch(confinement, () => profiles.all())
   return {
     ...confinement,
     async close() {

@@ -9,7 +9,7 @@ export interface DisconnectedNodes {
   close(): void
 }
 
-export interface DisconnectedNodesOptions {
+interface DisconnectedNodesOptions {
   nodes: Nodes
   inventory: Pick<FleetInventory, 'forget'>
   timing: Pick<HubTiming, 'graceMs' | 'forgetMs'>

@@ -7,19 +7,7 @@ import { encode } from './stream/outbox.js'
 import type { Revisions } from './revisions/revisions.js'
 import type { Session } from './stream/session.js'
 
-/** Fleet holds the sessions of connected satellites and sends them the revisions that they should have. */
-export interface Fleet {
-  join(session: Session): void
-  /** Returns false when another session has replaced this one. */
-  leave(session: Session): boolean
-  /** Sends every satellite the list of desired revisions, and the bytes that it lacks. */
-  distribute(): void
-  /** Resends a revision when a node reports that it has lost or could not verify it. */
-  reported(session: Session, status: RevisionStatus): void
-  end(code: status, details: string): void
-}
-
-export interface FleetOptions {
+interface FleetOptions {
   nodes: Nodes
   revisions: Revisions
   logger: Logger
@@ -32,7 +20,8 @@ const slice = 250
 /** Attempts to send the same bytes to the same session. */
 const mostAttempts = 3
 
-class ConnectedFleet implements Fleet {
+/** Fleet holds the sessions of connected satellites and sends them the revisions that they should have. */
+export class Fleet {
   readonly #nodes: Nodes
   readonly #revisions: Revisions
   readonly #logger: Logger
@@ -59,12 +48,14 @@ class ConnectedFleet implements Fleet {
     this.#serve(session, this.#desiredMessage())
   }
 
+  /** Returns false when another session has replaced this one. */
   leave(session: Session): boolean {
     if (this.#sessions.get(session.node) !== session) return false
     this.#sessions.delete(session.node)
     return true
   }
 
+  /** Sends every satellite the list of desired revisions, and the bytes that it lacks. */
   distribute(): void {
     this.#round += 1
     const own = this.#round
@@ -81,6 +72,7 @@ class ConnectedFleet implements Fleet {
     turn(0)
   }
 
+  /** Resends a revision when a node reports that it has lost or could not verify it. */
   reported(session: Session, { namespace, profile, digest, ready, code }: RevisionStatus): void {
     const path = revisionPath(namespace, profile, digest)
     const attempts = this.#sent.get(session)
@@ -162,8 +154,4 @@ class ConnectedFleet implements Fleet {
     const failedAt = this.#unreadable.get(digest) ?? Number.NEGATIVE_INFINITY
     return performance.now() - failedAt < this.#unreadableMs
   }
-}
-
-export function createFleet(options: FleetOptions): Fleet {
-  return new ConnectedFleet(options)
 }

@@ -1,8 +1,9 @@
 import type { Hello } from '../../src/api/gen/hub.js'
 import { profileKey } from '../../src/rules/profile-state.js'
 import type { StoreEvent } from '../../src/store/store.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import { type DisconnectedNodes, watchDisconnectedNodes } from './disconnected-nodes.js'
-import { createFleet, type Fleet } from './fleet.js'
+import { Fleet } from './fleet.js'
 import type { HubRecords } from './hub-records.js'
 import { defaultTiming, type HubTiming } from './hub-timing.js'
 import type { HubOptions } from './hub-types.js'
@@ -16,13 +17,10 @@ import {
 } from './observations/cardinality.js'
 import { createNodeReports } from './observations/node-reports.js'
 import { createObservationReceiver } from './observations/observation-receiver.js'
-import {
-  createObservationWriter,
-  type ObservationWriter
-} from './observations/observation-writer.js'
-import { createPodCheck, type PodCheck } from './observations/pod-check.js'
+import { ObservationWriter } from './observations/observation-writer.js'
+import { PodCheck } from './observations/pod-check.js'
 import { createPromotions, type Promotions } from './revisions/promotions.js'
-import { createRevisions, type Revisions } from './revisions/revisions.js'
+import { Revisions } from './revisions/revisions.js'
 import { SatelliteMessages } from './satellite-messages.js'
 import { type HubServer, openHubServer } from './stream/hub-server.js'
 import { createRejections, type Rejections } from './stream/rejections.js'
@@ -38,7 +36,7 @@ export class HubParts {
   readonly promotions: Promotions
   readonly writer: ObservationWriter
   readonly disconnected: DisconnectedNodes
-  readonly listeners = new Set<() => void>()
+  readonly listeners = new Listeners()
   readonly stopCluster: (() => void) | undefined
   readonly #options: HubOptions
   readonly #timing: HubTiming
@@ -56,9 +54,9 @@ export class HubParts {
     this.#cardinality = createCardinality(this.#limits)
     this.podCheck = this.#createPodCheck()
     this.revisions = this.#createRevisions()
-    this.fleet = createFleet({ nodes: records.nodes, revisions: this.revisions, logger })
+    this.fleet = new Fleet({ nodes: records.nodes, revisions: this.revisions, logger })
     this.promotions = this.#createPromotions()
-    this.writer = createObservationWriter(store, logger, this.#timing, (key) =>
+    this.writer = new ObservationWriter(store, logger, this.#timing, (key) =>
       this.revisions.profile(key)
     )
     this.#messages = this.#createMessages()
@@ -118,13 +116,13 @@ export class HubParts {
   #createPodCheck(): PodCheck | undefined {
     const { pods, plainContainers = 'reject' } = this.#options
     if (pods === undefined) return undefined
-    return createPodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
+    return new PodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
   }
 
   #createRevisions(): Revisions {
     const { store, logger, cluster, approver, render } = this.#options
     const { debounceMs, retryMs, countMs } = this.#timing
-    return createRevisions({
+    return new Revisions({
       ...{ store, logger, debounceMs, retryMs, countMs, files: this.records.files },
       fleet: () => this.fleetState(),
       referred: () => cluster?.referred() ?? [],
@@ -188,14 +186,14 @@ export class HubParts {
 
   #revisionsChanged(): void {
     this.fleet.distribute()
-    this.#notify()
+    this.listeners.notify()
   }
 
   #nodesChanged(): void {
     this.disconnected.check()
     this.records.nodeSaver.changed()
     this.revisions.nodesChanged()
-    this.#notify()
+    this.listeners.notify()
   }
 
   #sessionOpened(session: Session, hello: Hello): void {
@@ -211,9 +209,5 @@ export class HubParts {
     this.records.nodes.disconnected(session.node, new Date().toISOString())
     this.#options.logger.info({ node: session.node }, 'satellite disconnected')
     this.#nodesChanged()
-  }
-
-  #notify(): void {
-    for (const listener of [...this.listeners]) listener()
   }
 }

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Logger } from '../../src/lib/log.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
-import { createDenialRows, type DenialRows } from './denials/denial-rows.js'
+import { DenialRows } from './denials/denial-rows.js'
 import { createDenials, type Denials } from './denials/denials.js'
 import { createInventory, type FleetInventory } from './nodes/inventory.js'
 import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
 import { createNodes, type Nodes } from './nodes/nodes.js'
-import { createFleetSets, type FleetSets } from './nodes/used-sets.js'
+import { FleetSets } from './nodes/used-sets.js'
 import { openDiscovery, type SavingDiscovery } from './observations/discovery-file.js'
 import { openRevisionFiles, type RevisionFiles } from './revisions/revision-files.js'
 
@@ -29,7 +29,7 @@ const nodeSaveMs = 1000
 
 async function openDenials(dir: string, logger: Logger) {
   const path = join(dir, 'denials.json')
-  const denialRows = createDenialRows(await loadDenials(path, logger))
+  const denialRows = new DenialRows(await loadDenials(path, logger))
   const denialSaver = createDenialSaver(path, denialRows.saved, denialSaveMs, logger)
   denialRows.onNews(denialSaver.changed)
   // The time since which denials are known is saved even when no node reports one.
@@ -51,7 +51,7 @@ export async function openRecords(dir: string, logger: Logger): Promise<HubRecor
   const denials = await openDenials(dir, logger)
   const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
   const inventory = createInventory()
-  const sets = createFleetSets()
+  const sets = new FleetSets()
   inventory.onChange(({ gone }) => {
     for (const { id } of gone) sets.drop(id)
   })

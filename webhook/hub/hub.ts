@@ -95,8 +95,7 @@ class RunningHub implements Hub {
   }
 
   onChange(listener: () => void): () => void {
-    this.#parts.listeners.add(listener)
-    return () => void this.#parts.listeners.delete(listener)
+    return this.#parts.listeners.add(listener)
   }
 
   setCertificate(pair: CertificatePair): void {

@@ -11,7 +11,7 @@ import { messageSize, observationsOf } from './stream/stream-service.js'
 
 type Body = NonNullable<SatelliteMessage['body']>
 
-export interface SatelliteMessagesOptions {
+interface SatelliteMessagesOptions {
   nodes: Nodes
   fleet: Fleet
   observe: ObservationReceiver

@@ -11,16 +11,6 @@ import {
 } from '../../src/seccomp/filter/pass-set.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
-/** DocumentSets compares revisions by their documents, for a replica that has none of their bytes. */
-export interface DocumentSets {
-  /** Returns the states with `withinDefault`, and makes `within` compare these profiles from now on. */
-  judged(
-    profiles: readonly SeccompProfile[],
-    states: ReadonlyMap<string, ProfileState>
-  ): ReadonlyMap<string, ProfileState>
-  within(inner: string, outer: string): boolean
-}
-
 interface Rendered {
   /** What the rendering depends on of the profile itself. */
   input: string
@@ -53,12 +43,19 @@ function render(profile: SeccompProfile, resolve: Resolve, input: string): Rende
   }
 }
 
-class RenderedDocuments implements DocumentSets {
+/**
+ * DocumentSets compares revisions by their documents, for a replica that has none of their bytes. The documents are
+ * rendered for any fleet: what runtimes need is in all of them alike, so two documents compare as their revisions do,
+ * and only what people allow decides whether one goes beyond RuntimeDefault. Renderings are kept until something
+ * changes that they depend on. Previous revisions are not known: they compare with nothing.
+ */
+export class DocumentSets {
   readonly #rendered = new Map<string, Rendered | undefined>()
   #byDigest = new Map<string, PassSet>()
   #answers = new Map<string, boolean>()
   #shared = ''
 
+  /** Returns the states with `withinDefault`, and makes `within` compare these profiles from now on. */
   judged(
     profiles: readonly SeccompProfile[],
     states: ReadonlyMap<string, ProfileState>
@@ -125,14 +122,4 @@ class RenderedDocuments implements DocumentSets {
       ...(state.previous && { previous: judge(state.previous) })
     }
   }
-}
-
-/**
- * Creates sets from documents that are rendered for any fleet: what runtimes need is in all of them alike, so two
- * documents compare as their revisions do, and only what people allow decides whether one goes beyond
- * RuntimeDefault. Renderings are kept until something changes that they depend on. Previous revisions are not
- * known: they compare with nothing.
- */
-export function createDocumentSets(): DocumentSets {
-  return new RenderedDocuments()
 }

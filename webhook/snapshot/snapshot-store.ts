@@ -1,6 +1,7 @@
 import type { NodeFacts } from '../../src/rules/node-facts.js'
 import type { LadderState, ProfileState, RevisionState } from '../../src/rules/profile-state.js'
 import { buildSnapshot, type Snapshot, type SnapshotSource } from '../../src/rules/snapshot.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import type { ClusterView } from '../cluster/watch/cluster-view.js'
 import type { ObjectCache } from './object-cache.js'
 import type { StateSource } from './state-source.js'
@@ -65,7 +66,7 @@ export function startSnapshotStore(
   view?: ClusterView,
   debounceMs = 20
 ): SnapshotStore {
-  const listeners = new Set<() => void>()
+  const listeners = new Listeners()
   const build = (): Snapshot => {
     const nodes = new Map<string, NodeFacts>(view?.nodes())
     return buildSnapshot({
@@ -83,7 +84,7 @@ export function startSnapshotStore(
     timer ??= setTimeout(() => {
       timer = undefined
       snapshot = build()
-      for (const listener of [...listeners]) listener()
+      listeners.notify()
     }, debounceMs)
   }
   objects.onRule(rebuild)
@@ -95,10 +96,7 @@ export function startSnapshotStore(
   ]
   return {
     current: () => snapshot,
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     stop: () => {
       for (const stop of stops) stop?.()
       clearTimeout(timer)

@@ -1,7 +1,8 @@
 import type { ProfileState } from '../../src/rules/profile-state.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import { apiStates } from '../cluster/replicas/api-states.js'
 import type { JoinedCluster } from '../cluster/cluster.js'
-import { createDocumentSets } from './document-sets.js'
+import { DocumentSets } from './document-sets.js'
 import type { ObjectCache } from './object-cache.js'
 
 /** StateSource has the states of profiles for decisions: the hub of this process, or the API's objects. */
@@ -24,8 +25,8 @@ export function startApiStates(
   let states: ReadonlyMap<string, ProfileState> = new Map()
   let covered: ReadonlySet<string> | undefined
   let timer: NodeJS.Timeout | undefined
-  const sets = createDocumentSets()
-  const listeners = new Set<() => void>()
+  const sets = new DocumentSets()
+  const listeners = new Listeners()
 
   function work(): void {
     timer = undefined
@@ -33,7 +34,7 @@ export function startApiStates(
     const profiles = objects.profiles()
     states = sets.judged(profiles, apiStates(profiles, fleet))
     covered = fleet.nodes
-    for (const listener of [...listeners]) listener()
+    listeners.notify()
   }
 
   const later = (): void => void (timer ??= setTimeout(work, debounceMs))
@@ -44,10 +45,7 @@ export function startApiStates(
     profiles: () => states,
     covered: () => covered,
     within: (inner, outer) => sets.within(inner, outer),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     stop() {
       leave()
       clearTimeout(timer)

@@ -26,7 +26,7 @@ function linesOf(sources: UiSources, now: () => number): Pick<Ui, 'lines' | 'wro
   return { lines, wrote: () => (known = undefined) }
 }
 
-export interface UiServerOptions extends Omit<Ui, 'lines' | 'wrote' | 'log' | 'offers'> {
+interface UiServerOptions extends Omit<Ui, 'lines' | 'wrote' | 'log' | 'offers'> {
   logger: Logger
   /** Endpoints of other parts of the hub, behind the same gate. */
   extensions?: readonly ((app: FastifyInstance) => void)[]

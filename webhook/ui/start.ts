@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/lib/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Store } from '../../src/store/store.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import { createDiscovery } from '../hub/observations/discovery.js'
 import type { Hub } from '../hub/hub.js'
 import { nodeView } from '../hub/nodes/node-view.js'
@@ -22,7 +23,7 @@ import { localIdentity, localRights, type Rights } from '../access/rights.js'
 import { createUiServer } from './server.js'
 import { createSessions } from '../access/sessions.js'
 
-export interface UiOptions {
+interface UiOptions {
   store: Store
   objects: ObjectCache
   /** The hub of this replica; without one, what only a hub knows is empty. */
@@ -44,7 +45,7 @@ export interface UiOptions {
   logger: Logger
 }
 
-export interface RunningUi {
+interface RunningUi {
   app: FastifyInstance
   /** Returns the path of a new one-time link; undefined where people have tokens of their own. */
   link: (user: string) => string | undefined
@@ -60,10 +61,8 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     options.rights ?? localRights(options.token ?? randomBytes(32).toString('base64url'))
   const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
   const profiler = satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
-  const changed = new Set<() => void>()
-  const notify = () => {
-    for (const listener of changed) listener()
-  }
+  const changed = new Listeners()
+  const notify = () => changed.notify()
   objects.onChange(notify)
   const containers = truth === undefined ? undefined : createContainerIndex(truth.views.list())
   const leave = [
@@ -89,10 +88,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       revision: async (digest) => hub?.bytes(digest),
       discovery: hub?.discovery ?? createDiscovery(),
       containers: () => containers,
-      onChange: (listener) => {
-        changed.add(listener)
-        return () => void changed.delete(listener)
-      }
+      onChange: changed.add
     },
     ...{ store, sessions, rights, audit, profiler, now, logger },
     foreign: truth === undefined ? [] : allRoutes(truth),

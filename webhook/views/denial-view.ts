@@ -31,7 +31,7 @@ export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted
 }
 
 /** Returns what the caller got: EPERM, SIGSYS, logged; – if unknown. */
-export function answerOf({
+function answerOf({
   action,
   errno,
   signal

@@ -27,7 +27,7 @@ export interface WorkloadView {
 }
 
 /** What a node's recorder lost since it was created; `unidentified`, `missed` and `givenUp` since the satellite started. */
-export interface NodeLosses {
+interface NodeLosses {
   /** Containers that found no slot. */
   tableFull: number
   /** Calls with numbers outside the table. */
@@ -81,12 +81,12 @@ export function lossesText(losses: NodeLosses): string {
 }
 
 /** Returns the key of an object: `namespace/name`. */
-export function objectKey(object: SeccompProfile | SeccompRule): string {
+function objectKey(object: SeccompProfile | SeccompRule): string {
   return `${object.metadata.namespace ?? rootNamespace}/${object.metadata.name}`
 }
 
 /** The part of a denial that a workload view needs. */
-export interface DenialCount {
+interface DenialCount {
   namespace: string
   profile: string
   count: number

@@ -39,7 +39,7 @@ export function mergeDenials<Row extends DenialView>(lists: readonly (readonly R
 }
 
 /** Counts how many denials in a row are new. 0: another hub has reported them already. */
-export interface DenialTally {
+interface DenialTally {
   /** Adds a row as a hub has it. @param isNamed the row includes earlier denials without a known process */
   add(hub: string, row: DenialView, isNamed?: boolean): number
 }

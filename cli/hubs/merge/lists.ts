@@ -46,7 +46,7 @@ const earlierRuns = ({ items, before }: Pick<WhyEperm, 'items' | 'before'>): Bef
 type Answer = Pick<WhyEperm, 'items' | 'before'>
 
 /** The `knownSince` of a hub of an older version is undefined. */
-export interface MergedWhyEperm extends Pick<WhyEperm, 'before'> {
+interface MergedWhyEperm extends Pick<WhyEperm, 'before'> {
   items: (Omit<WhyEperm['items'][number], 'knownSince'> & { knownSince: string | undefined })[]
 }
 

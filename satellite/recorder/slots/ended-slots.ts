@@ -4,7 +4,7 @@ import type { TrackedSlot } from './tracked-slot.js'
 /** At most so many ended slots wait for the disk or the hub before the next slot is visited. */
 const mostWaiting = 256
 
-export interface EndedSlotsOptions {
+interface EndedSlotsOptions {
   /** Resolves when the last observations survive this process. */
   durable: () => Promise<void>
   free: (tracked: TrackedSlot) => void

@@ -84,7 +84,7 @@ export function namedCounts(
   return result
 }
 
-export interface ObservationInput {
+interface ObservationInput {
   /** node/boot of this machine. */
   prefix: string
   sequence: number

@@ -14,24 +14,6 @@ const waits = new Set(
 /** An instance that has not waited for work by then is ready by age: batch programs, busy loops, clients. */
 export const readyAfterMs = 30_000
 
-/** Phases splits the syscalls of an instance into those before it was ready and those after. */
-export interface Phases {
-  /**
-   * Adds what is known now.
-   * @param counts exact counts, without calls that are blocked now.
-   * @param names calls that were counted or are blocked.
-   * @returns whether anything is new: the instance became ready, or used a name for the first time since.
-   */
-  update(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean
-  readonly ready: boolean
-  /** Names used before it was ready. Empty until it is ready, and always if its start was not seen. */
-  startup(): AbiNames[]
-  /** Names used after it was ready. */
-  serving(): AbiNames[]
-  /** RFC 3339; empty until it is ready. */
-  readyAt(): string
-}
-
 /** Names of one ABI with their counts, in two lists: for thousands of instances maps would take most of the memory. */
 interface Calls {
   names: string[]
@@ -66,8 +48,11 @@ function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
     .sort((a, b) => (a.abi < b.abi ? -1 : 1))
 }
 
-/** A class rather than a closure, because most instances end before they are ready and need none of its functions. */
-class InstancePhases implements Phases {
+/**
+ * Phases splits the syscalls of an instance into those before it was ready and those after. It is a class rather than a
+ * closure, because most instances end before they are ready and need none of its functions.
+ */
+export class Phases {
   readonly #fromStart: boolean
   readonly #timeOf: (ageMs: number) => string
   #readyAt = ''
@@ -76,11 +61,21 @@ class InstancePhases implements Phases {
   #started: ReadonlyMap<string, Calls> = none
   #serving: Map<string, Set<string>> | undefined = undefined
 
+  /**
+   * @param fromStart the start was seen, so the calls before readiness are the complete start-up.
+   * @param timeOf turns an age in milliseconds into an RFC 3339 time.
+   */
   constructor(fromStart: boolean, timeOf: (ageMs: number) => string) {
     this.#fromStart = fromStart
     this.#timeOf = timeOf
   }
 
+  /**
+   * Adds what is known now.
+   * @param counts exact counts, without calls that are blocked now.
+   * @param names calls that were counted or are blocked.
+   * @returns whether anything is new: the instance became ready, or used a name for the first time since.
+   */
   update(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
     if (this.ready) return this.#grow(counts, names)
     const waiting = this.#waits(names)
@@ -107,15 +102,18 @@ class InstancePhases implements Phases {
     return this.#readyAt !== ''
   }
 
+  /** Names used before it was ready. Empty until it is ready, and always if its start was not seen. */
   startup(): AbiNames[] {
     if (!this.#fromStart || !this.ready) return []
     return namesOf(new Map([...this.#started].map(([abi, { names }]) => [abi, names])))
   }
 
+  /** Names used after it was ready. */
   serving(): AbiNames[] {
     return this.#serving === undefined ? [] : namesOf(this.#serving)
   }
 
+  /** RFC 3339; empty until it is ready. */
   readyAt(): string {
     return this.#readyAt
   }
@@ -140,14 +138,6 @@ class InstancePhases implements Phases {
     }
     return grew
   }
-}
-
-/**
- * @param fromStart the start was seen, so the calls before readiness are the complete start-up.
- * @param timeOf turns an age in milliseconds into an RFC 3339 time.
- */
-export function createPhases(fromStart: boolean, timeOf: (ageMs: number) => string): Phases {
-  return new InstancePhases(fromStart, timeOf)
 }
 
 /**

@@ -17,13 +17,13 @@ import { DenialWatch } from '../../denials/denial-watch.js'
 import { slotKey } from '../../lib/slot-key.js'
 import type { BlockedCalls } from './blocked-calls.js'
 import { namedCounts, observationId, toObservation } from './observation.js'
-import { createPhases, type Phases, readyAfterMs } from './phases.js'
+import { readyAfterMs, Phases } from './phases.js'
 import { possibleDenials } from './possible-denials.js'
 import { pidsOfPart } from './slot-parts.js'
 import type { NamedSlot } from './tracked-slot.js'
 
 /** What an observation is made from. */
-export type ObservedSlot = Pick<
+type ObservedSlot = Pick<
   NamedSlot,
   'slot' | 'container' | 'blocked' | 'sequence' | 'inexact' | 'lostBefore'
 >
@@ -213,7 +213,7 @@ export class SlotObserver {
     if (slot.part !== 'entry') return undefined
     // The start-up of a slot that was seen late (adopted, or after a restart of the satellite) is not known.
     const fromStart = slot.complete && ageMs(slot) < readyAfterMs
-    return createPhases(fromStart, (age) =>
+    return new Phases(fromStart, (age) =>
       this.#options.timeOf(slot.firstSeen + BigInt(Math.round(age)) * 1_000_000n)
     )
   }

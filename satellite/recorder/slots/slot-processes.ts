@@ -16,7 +16,7 @@ export interface SlotPlace {
 }
 
 /** Returns the cgroup's folder if a runtime knows it; called only if a cgroup cannot be found by its id. */
-export type KnownFolder = () => string | undefined
+type KnownFolder = () => string | undefined
 
 async function folderOf(
   slot: Slot,

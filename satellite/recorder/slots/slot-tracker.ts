@@ -28,7 +28,7 @@ import {
   withExactness
 } from './tracked-slot.js'
 
-export interface SlotTrackerOptions extends SlotNamingOptions, Omit<SlotObserverOptions, 'timeOf'> {
+interface SlotTrackerOptions extends SlotNamingOptions, Omit<SlotObserverOptions, 'timeOf'> {
   /** False while the recorder may miss calls. */
   isExact: () => boolean
   onObservation: (observation: Observation) => void

@@ -138,7 +138,9 @@ export async function benchAttacks(args: ProofArgs): Promise<ProofResult> {
       `| ${row.workload} | ${row.attempts} | ${row.possible} | ${row.denied} | ${row.through.join(', ') || '–'} |\n`
   )
   const head =
-    '| workload | attempts | reach the kernel without a filter | denied under the learned profile | allowed |\n| --- | --- | --- | --- | --- |\n'
+    '| workload | attempts | reach the kernel without a filter | denied under the ' +
+    'learned profile | allowed |\n' +
+    '| --- | --- | --- | --- | --- |\n'
   const text = args.json ? `${JSON.stringify(rows, null, 2)}\n` : head + lines.join('')
   return { text, holds: rows.every(({ through }) => through.length === 0) }
 }

@@ -125,7 +125,10 @@ export async function benchAudit(args: ProofArgs): Promise<ProofResult> {
     const result = await compareAudit(work, ['read', 'write', 'socket', 'clone'])
     const text = args.json
       ? `${JSON.stringify(result, null, 2)}\n`
-      : `| calls made | denied by RuntimeDefault | decided otherwise in audit mode |\n| --- | --- | --- |\n| ${result.calls} | ${result.deniedByRuntimeDefault} | ${result.different.join(', ') || '–'} |\n`
+      : '| calls made | denied by RuntimeDefault | decided otherwise in audit mode |\n' +
+        '| --- | --- | --- |\n' +
+        `| ${result.calls} | ${result.deniedByRuntimeDefault} | ` +
+        `${result.different.join(', ') || '–'} |\n`
     return { text, holds: result.different.length === 0 && result.calls > 400 }
   } finally {
     await rm(work, { recursive: true, force: true })

@@ -109,9 +109,13 @@ export async function benchRenderings(args: ProofArgs): Promise<ProofResult> {
       ...{ mostInstructions: longest, startedByRunc: begun, ...ended }
     }
     const table = [
-      '| renderings | loaded | calls asked | answered otherwise than the rules say | slowest build, ms | most instructions | started by runc | ran | denied what every container needs | rejected |\n',
+      '| renderings | loaded | calls asked | answered otherwise than the rules say | ' +
+        'slowest build, ms | most instructions | started by runc | ran | denied what every ' +
+        'container needs | rejected |\n',
       '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n',
-      `| ${all.length} | ${loaded} | ${asked} | ${wrong.length} | ${slowest.toFixed(0)} | ${longest} | ${begun} | ${ended.ran} | ${ended['denied what it needs']} | ${ended.rejected} |\n`,
+      `| ${all.length} | ${loaded} | ${asked} | ${wrong.length} | ${slowest.toFixed(0)} | ` +
+        `${longest} | ${begun} | ${ended.ran} | ${ended['denied what it needs']} | ` +
+        `${ended.rejected} |\n`,
       ...wrong.map((line) => `\n${line}`)
     ]
     return {

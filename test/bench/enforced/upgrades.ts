@@ -33,15 +33,23 @@ const ways: readonly (readonly [Suite, Suite])[] = [
 function table(rows: readonly Row[]): string {
   const lines = rows.map(
     (row) =>
-      `| ${row.workload} | ${row.from} → ${row.to} | ${row.learned} | ${row.serves ? 'serves' : 'FAILS'} | ${row.plainServes ? 'serves' : 'fails'} | ${row.namesOnlyServes ? 'serves' : 'fails'} | ${row.needed.join('; ') || '–'} | ${row.used.join('; ') || '–'} |\n`
+      `| ${row.workload} | ${row.from} → ${row.to} | ${row.learned} | ` +
+      `${row.serves ? 'serves' : 'FAILS'} | ${row.plainServes ? 'serves' : 'fails'} | ` +
+      `${row.namesOnlyServes ? 'serves' : 'fails'} | ${row.needed.join('; ') || '–'} | ` +
+      `${row.used.join('; ') || '–'} |\n`
   )
   const failed = rows.filter(({ serves }) => !serves).length
   const plain = rows.filter(({ plainServes }) => !plainServes).length
   const others = rows.filter(({ namesOnlyServes }) => !namesOnlyServes).length
   return [
-    '| workload | learned on → enforced on | calls learned | our profile | no families, EPERM for all | names only, EPERM | fails without | asked for through a family |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n',
+    '| workload | learned on → enforced on | calls learned | our profile | no families, ' +
+      'EPERM for all | names only, EPERM | fails without | asked for through a family |\n' +
+      '| --- | --- | --- | --- | --- | --- | --- | --- |\n',
     ...lines,
-    `\n${failed} of ${rows.length} fail with our profile, ${plain} of ${rows.length} without families and with EPERM for everything denied, ${others} of ${rows.length} with the names alone\n`
+    '\n' +
+      `${failed} of ${rows.length} fail with our profile, ${plain} of ${rows.length} ` +
+      `without families and with EPERM for everything denied, ${others} of ${rows.length} ` +
+      'with the names alone\n'
   ].join('')
 }
 

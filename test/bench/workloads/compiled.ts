@@ -44,7 +44,8 @@ async function java(folder: string): Promise<Workload[]> {
     source,
     `public class Mini { public static void main(String[] a) throws Exception {
        Thread[] all = new Thread[4];
-       for (int i = 0; i < all.length; i++) { all[i] = new Thread(() -> { long s = 0; for (int n = 0; n < 1000000; n++) s += n; System.gc(); }); all[i].start(); }
+       for (int i = 0; i < all.length; i++) { all[i] = new Thread(() -> {
+         long s = 0; for (int n = 0; n < 1000000; n++) s += n; System.gc(); }); all[i].start(); }
        for (Thread one : all) one.join();
        var p = new ProcessBuilder("bash", "-c", "echo child").redirectErrorStream(true).start();
        System.out.println(new String(p.getInputStream().readAllBytes()) + p.waitFor());
@@ -110,7 +111,8 @@ export async function compiledWorkloads(folder: string): Promise<Workload[]> {
       args: () => [
         'bash',
         '-c',
-        'for m in "threads 500 4" "fork 6" "sigreturn 4" execveat "prctl 3" "native 9" "kill-thread"; do /calls $m; done; /calls kill; exit 0'
+        'for m in "threads 500 4" "fork 6" "sigreturn 4" execveat "prctl 3" "native 9" ' +
+          '"kill-thread"; do /calls $m; done; /calls kill; exit 0'
       ],
       ...bind(calls, '/calls')
     },
@@ -129,7 +131,9 @@ export async function compiledWorkloads(folder: string): Promise<Workload[]> {
       args: () => [
         'python3.11',
         '-c',
-        'import socket, threading, time; s = socket.create_server(("127.0.0.1", 0)); threading.Thread(target=time.sleep, args=(99,)).start(); threading.Thread(target=threading.Event().wait).start(); s.accept()'
+        'import socket, threading, time; s = socket.create_server(("127.0.0.1", 0)); ' +
+          'threading.Thread(target=time.sleep, args=(99,)).start(); ' +
+          'threading.Thread(target=threading.Event().wait).start(); s.accept()'
       ],
       drive: async ({ signal, blocked }) => {
         await blocked('accept4')

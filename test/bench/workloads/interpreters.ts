@@ -58,8 +58,10 @@ export const interpreters: readonly Workload[] = [
     args: () => [
       'bash',
       '-c',
-      `trap 'echo bye' EXIT; find /usr/share -name '*.conf' 2>/dev/null | sort | uniq -c | sed 's/^ *//' | gawk '{n+=$1} END {print n, "files"}'
-       exec 3<>/tmp/f; echo x >&3; (sleep 0.05; kill -USR1 $$) & trap 'echo usr1' USR1; wait; cat <(echo sub) | grep sub; ulimit -n; umask; cd /tmp; pwd`
+      `trap 'echo bye' EXIT; find /usr/share -name '*.conf' 2>/dev/null |
+       sort | uniq -c | sed 's/^ *//' | gawk '{n+=$1} END {print n, "files"}'
+       exec 3<>/tmp/f; echo x >&3; (sleep 0.05; kill -USR1 $$) & trap 'echo usr1' USR1; wait
+       cat <(echo sub) | grep sub; ulimit -n; umask; cd /tmp; pwd`
     ],
     output: /files[^]*usr1[^]*bye/
   },
@@ -69,7 +71,9 @@ export const interpreters: readonly Workload[] = [
       '/bin/busybox',
       'sh',
       '-c',
-      'B=/bin/busybox; cd /tmp; $B seq 100 | $B sort -rn | $B md5sum >a; $B tar cf t a; $B gzip t; $B ls -l; $B vi -h >/dev/null 2>&1; $B nc -l -p 0 -w 1 </dev/null; $B ps | $B wc -l; $B sleep 0.1; $B test -s t.gz && echo packed'
+      'B=/bin/busybox; cd /tmp; $B seq 100 | $B sort -rn | $B md5sum >a; $B tar cf t a; $B ' +
+        'gzip t; $B ls -l; $B vi -h >/dev/null 2>&1; $B nc -l -p 0 -w 1 </dev/null; $B ps | ' +
+        '$B wc -l; $B sleep 0.1; $B test -s t.gz && echo packed'
     ],
     output: /packed/
   }

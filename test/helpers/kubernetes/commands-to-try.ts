@@ -33,7 +33,7 @@ const curl = 'curl -s --max-time 20 --retry 10 --retry-delay 1 --retry-all-error
 const rollout = 'kubectl rollout status deployment/web --timeout=120s'
 const until = (command: string): string => `timeout 60 sh -c "until ${command}; do sleep 1; done"`
 
-export interface TryOptions {
+interface TryOptions {
   /** Path of the sample manifest. */
   file: string
   /** Address of Secco's pages; undefined: Secco does not run, and there is only the sample to try. */

@@ -43,7 +43,7 @@ export interface Ground {
   remove(): Promise<void>
 }
 
-export interface Place {
+interface Place {
   /** Name below the ground's cgroup. */
   cgroup: string
   /** A process whose mount namespace is to be used. */

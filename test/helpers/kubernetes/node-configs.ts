@@ -71,7 +71,7 @@ export function cniConfig(ground: Ground, node: number): string {
   })
 }
 
-export interface KubeletSettings {
+interface KubeletSettings {
   address: string
   cgroupRoot: string
   clusterDns: string

@@ -46,7 +46,7 @@ interface SeenProgram {
 }
 
 /** Follows our own pods on a node with a recorder of the test's, from their first instruction on. */
-export interface OwnPods {
+interface OwnPods {
   seen(): Promise<Record<OwnProgram, SeenProgram>>
   stop(): Promise<void>
 }

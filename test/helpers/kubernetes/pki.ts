@@ -24,7 +24,7 @@ export interface Pki {
   issue(file: string, who: Subject): Promise<PairPaths>
 }
 
-export interface Subject {
+interface Subject {
   commonName: string
   organization?: string
   /** Names and addresses of a server. */

@@ -34,7 +34,7 @@ export interface Pod {
   }
 }
 
-export interface SeccompField {
+interface SeccompField {
   type: string
   localhostProfile?: string
 }

@@ -31,7 +31,7 @@ export interface RealCluster {
   stop(): Promise<void>
 }
 
-export interface RealClusterOptions {
+interface RealClusterOptions {
   programs: NodePrograms
   /** Default: one, called node-1. */
   nodes?: readonly (Partial<NodeOptions> & { name: string })[]

@@ -24,7 +24,7 @@ interface Workload {
   status?: { readyReplicas?: number; numberReady?: number }
 }
 
-export interface InClusterOptions {
+interface InClusterOptions {
   /** Ends every wait with the signal's reason. */
   signal?: AbortSignal
   /** Called with the name of what is waited for. */

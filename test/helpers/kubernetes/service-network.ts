@@ -33,7 +33,7 @@ interface Picture {
 }
 
 /** Reads the API's objects into a picture; pure. */
-export function readServices(services: readonly Service[], slices: readonly Slice[]): Picture {
+function readServices(services: readonly Service[], slices: readonly Slice[]): Picture {
   const names = new Map<string, string[]>()
   const ports = new Map<string, Backend[]>()
   for (const { metadata, spec } of services) {

@@ -25,7 +25,7 @@ export type RunStep = <T>(
   work: (step: Step) => Promise<T>
 ) => Promise<T>
 
-export interface StepsOptions {
+interface StepsOptions {
   say: (line: string) => void
   /** Ends the running step, and every later one, with its reason. */
   interrupt: AbortSignal

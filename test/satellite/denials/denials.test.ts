@@ -6,7 +6,7 @@ import type { DenialDetail, Slot } from '../../../native/types.js'
 import { AuditedCalls } from '../../../satellite/denials/audited-calls.js'
 import { DenialWatch } from '../../../satellite/denials/denial-watch.js'
 import { ReportPace } from '../../../satellite/lib/report-pace.js'
-import { createPhases, readyAfterMs } from '../../../satellite/recorder/slots/phases.js'
+import { readyAfterMs, Phases } from '../../../satellite/recorder/slots/phases.js'
 import { namedArguments } from '../../../satellite/recorder/slots/slot-arguments.js'
 import type { AbiCounts, Observation } from '../../../src/api/gen/hub.js'
 import type { LinuxSeccomp, SeccompAction } from '../../../src/api/seccomp-profile.js'
@@ -299,7 +299,7 @@ test('records of the audit log find their container, dead or seen late', (t) => 
 
 test('phases, argument values and the pace of reports', (t) => {
   const names = (list: readonly { names: string[] }[]) => list.flatMap((one) => one.names)
-  const phases = createPhases(true, String)
+  const phases = new Phases(true, String)
   t.notOk(phases.update(countsOf({ mmap: 9 }), countsOf({ mmap: 9 }), 10))
   t.ok(phases.update(countsOf({ mmap: 9 }), countsOf({ mmap: 9, accept: 1 }), 20), 'blocked: ready')
   t.equal(phases.readyAt(), '20')
@@ -319,11 +319,11 @@ test('phases, argument values and the pace of reports', (t) => {
     ['accept on a socket that it was given', [{ accept: 1 }], 0]
   ]
   for (const [what, looks, readyAt] of lives) {
-    const one = createPhases(true, String)
+    const one = new Phases(true, String)
     const at = looks.findIndex((counts) => one.update(countsOf(counts), countsOf(counts), 10))
     t.equal(at, readyAt, what)
   }
-  const batch = createPhases(false, String)
+  const batch = new Phases(false, String)
   t.notOk(batch.update(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs - 1))
   t.ok(batch.update(countsOf({ read: 1 }), countsOf({ read: 1 }), readyAfterMs + 500))
   t.equal(batch.readyAt(), String(readyAfterMs))

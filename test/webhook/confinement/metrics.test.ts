@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { test } from 'tap'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
-import { createDenialRows } from '../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../webhook/hub/denials/denial-rows.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-views.js'
 import { confinementMetrics } from '../../../webhook/confinement/metrics.js'
 
@@ -14,7 +14,7 @@ test('the metrics of how the fleet is confined', async (t) => {
     view({ drift: [drifted], stale: true }),
     view({ state: 'unconfined', unprotected: { rule: 'r', message: '', since: '' } })
   ]
-  const rows = createDenialRows()
+  const rows = new DenialRows()
   const denial = (over: Partial<Denial>) =>
     ({
       ...{ node: 'n1', container: 'web', instance: 'i', lastSeen: '', at: '', signal: '' },

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createLogger } from '../../../src/lib/log.js'
-import { createDenialRows } from '../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../webhook/hub/denials/denial-rows.js'
 import { createDenialSaver, loadDenials } from '../../../webhook/hub/denial-file.js'
 import { createDenials } from '../../../webhook/hub/denials/denials.js'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
@@ -24,9 +24,7 @@ const denial = (count: number, more: Partial<Denial> = {}): Denial => ({
 async function onFile(path: string) {
   const before = await loadDenials(path, logger)
   const rows =
-    before === undefined
-      ? createDenialRows({ since, rows: [], runs: {} })
-      : createDenialRows(before)
+    before === undefined ? new DenialRows({ since, rows: [], runs: {} }) : new DenialRows(before)
   const news: string[] = []
   const denials = createDenials(
     logger,
@@ -104,7 +102,7 @@ test('after an unreadable file, earlier denials count as possible', async (t) =>
 test('a failed write is repeated later, and nothing waits for it', async (t) => {
   const dir = join(t.testdir({}), 'gone')
   const path = join(dir, 'denials.json')
-  let value = createDenialRows({ since, rows: [], runs: {} }).saved()
+  let value = new DenialRows({ since, rows: [], runs: {} }).saved()
   const saver = createDenialSaver(path, () => value, 5, logger)
   saver.changed()
   await saver.settled()

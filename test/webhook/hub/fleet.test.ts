@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { Inventory } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
-import { createFleet } from '../../../webhook/hub/fleet.js'
+import { Fleet } from '../../../webhook/hub/fleet.js'
 import type { HubCluster } from '../../../webhook/hub/nodes/hub-cluster.js'
 import { localFleet } from '../../../webhook/hub/nodes/local-fleet.js'
 import type { Nodes } from '../../../webhook/hub/nodes/nodes.js'
@@ -145,7 +145,7 @@ test('the hub sends bytes after a failed read, and a revision that is desired ag
   } as unknown as Revisions
   const nodes = { get: () => undefined } as unknown as Nodes
   const log = collectLog()
-  const fleet = createFleet({ nodes, revisions, logger: log.logger, unreadableMs: 0 })
+  const fleet = new Fleet({ nodes, revisions, logger: log.logger, unreadableMs: 0 })
   let next: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined)
   const outbox = { send: () => undefined, feed: (from: typeof next) => (next = from) }
   fleet.join({ node: 'n1', outbox, end: () => undefined } as unknown as Session)

@@ -4,15 +4,15 @@ import { createApiCall } from '../../../src/store/kubernetes-call.js'
 import type { ObjectRef } from '../../../src/store/store.js'
 
 /** ClusterUser is a user as the API server knows them. */
-export interface ClusterUser {
+interface ClusterUser {
   username: string
   groups?: readonly string[]
 }
 
 /** Verbs on profiles; `approve` is Secco's own. */
-export type ProfileVerb = 'get' | 'list' | 'update' | 'patch' | 'approve'
+type ProfileVerb = 'get' | 'list' | 'update' | 'patch' | 'approve'
 
-export interface AccessReviewer {
+interface AccessReviewer {
   /** Returns whether the user may do that to a profile (SubjectAccessReview, authorization.k8s.io/v1). */
   mayProfile(user: ClusterUser, verb: ProfileVerb, ref: ObjectRef): Promise<boolean>
   /** Returns our own user name (SelfSubjectReview), which our approvals carry. */

@@ -5,9 +5,9 @@ import type { SatelliteIdentity, ReviewToken } from '../../hub/stream/identity.j
 import type { Rejection } from '../../hub/stream/rejections.js'
 
 /** Audience of satellites' tokens. */
-export const hubAudience = 'secco-hub'
+const hubAudience = 'secco-hub'
 /** User name of the satellites' ServiceAccount. */
-export const satelliteAccount = `system:serviceaccount:${rootNamespace}:secco-satellite`
+const satelliteAccount = `system:serviceaccount:${rootNamespace}:secco-satellite`
 
 /** In `status.user.extra` of a TokenReview (KEP-4193, stable in 1.32). */
 const claims = {
@@ -15,7 +15,7 @@ const claims = {
   pod: 'authentication.kubernetes.io/pod-name'
 } as const
 
-export interface TokenReviewOptions {
+interface TokenReviewOptions {
   config: KubeConfig
   /** Default `secco-hub`. */
   audience?: string
@@ -37,7 +37,7 @@ interface Unproven {
 }
 
 /** Returns the claims of a token that was not verified yet; undefined when it is not a JWT. */
-export function readUnproven(token: string): Unproven | undefined {
+function readUnproven(token: string): Unproven | undefined {
   try {
     const [, payload = '', signature = ''] = token.split('.')
     if (signature === '') return undefined

@@ -3,7 +3,7 @@ import { checkPair } from '../../../certs/pair.js'
 import { bundleOfMaterial, type Material } from '../../../certs/plan.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 
-export const annotations = {
+const annotations = {
   announcedAt: 'secco.dev/announced-at',
   changedAt: 'secco.dev/changed-at',
   /** `leaf` or `authority`: a person asks for a new one; the annotation is removed when that is done. */

@@ -10,7 +10,7 @@ import { readSecret, type Secret, writeSecret } from './certificate-secret.js'
 import type { Leader } from '../replicas/leader.js'
 import { spreadTrust } from './trust.js'
 
-export interface ClusterCertificatesOptions {
+interface ClusterCertificatesOptions {
   call: ApiCall
   namespace: string
   /** Name of the Secret. */

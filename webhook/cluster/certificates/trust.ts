@@ -2,7 +2,7 @@ import { SeccoError } from '../../../src/lib/errors.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 
 /** TrustOptions names the clients: the API server reads the webhook configuration, satellites read a ConfigMap. */
-export interface TrustOptions {
+interface TrustOptions {
   call: ApiCall
   namespace: string
   /** Name of the MutatingWebhookConfiguration. */

@@ -56,7 +56,7 @@ export function denialText(view: DenialView): EventText | undefined {
   }
 }
 
-export interface ConfinementEventOptions {
+interface ConfinementEventOptions {
   confinement: Confinement
   pod: (uid: string) => ClusterPod | undefined
   events: Pick<EventRecorder, 'record'>

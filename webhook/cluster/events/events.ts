@@ -24,15 +24,6 @@ export interface EventText {
   note: string
 }
 
-/** EventRecorder writes events, which `kubectl describe` shows. It never blocks and never throws. */
-export interface EventRecorder {
-  record(regarding: Regarding, text: EventText): void
-  /** Returns the number of events that were dropped because too many came at once. */
-  dropped(): number
-  /** Resolves when each event so far was sent once. */
-  flush(): Promise<void>
-}
-
 const longestNote = 1024
 /** A repetition within this time is counted, not written. */
 const seriesMs = 600_000
@@ -55,7 +46,7 @@ function cut(text: string): string {
   return Buffer.byteLength(text) <= longestNote ? text : `${text.slice(0, longestNote / 4)}…`
 }
 
-export interface EventRecorderOptions {
+interface EventRecorderOptions {
   call: ApiCall
   /** Name of this replica. */
   instance: string
@@ -125,11 +116,11 @@ class RequestQueue {
 }
 
 /**
- * ClusterEventRecorder writes events.k8s.io/v1 events. An event's name is a digest of its content, so that a second
- * hub, or this one after a restart, does not write the same event twice. Repetitions become a series (KEP-383), which
- * is written at the first repetition and every ten minutes.
+ * EventRecorder writes events.k8s.io/v1 events, which `kubectl describe` shows. It never blocks and never throws. An
+ * event's name is a digest of its content, so that a second hub, or this one after a restart, does not write the same
+ * event twice. Repetitions become a series (KEP-383), which is written at the first repetition and every ten minutes.
  */
-class ClusterEventRecorder implements EventRecorder {
+export class EventRecorder {
   readonly #call: ApiCall
   readonly #instance: string
   readonly #now: () => number
@@ -152,10 +143,12 @@ class ClusterEventRecorder implements EventRecorder {
     else this.#repeat(known)
   }
 
+  /** Returns the number of events that were dropped because too many came at once. */
   dropped(): number {
     return this.#requests.dropped()
   }
 
+  /** Resolves when each event so far was sent once. */
   flush(): Promise<void> {
     return this.#requests.flush()
   }
@@ -193,7 +186,3 @@ class ClusterEventRecorder implements EventRecorder {
 
 const collectionOf = (namespace: string): string =>
   `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
-
-export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  return new ClusterEventRecorder(options)
-}

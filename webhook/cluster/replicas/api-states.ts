@@ -1,6 +1,5 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
-  type LadderState,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -8,29 +7,7 @@ import {
 } from '../../../src/rules/profile-state.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 import { type FleetState, isReady } from '../../hub/nodes/readiness.js'
-
-/** Returns the ladder of a profile. A hub leaves out revisions without bytes; here their files are on no node. */
-function ladderOf(
-  ladder: SeccompProfile['spec']['ladder'],
-  revisionOf: (digest: string | undefined) => RevisionState | undefined
-): LadderState | undefined {
-  if (ladder === undefined) return undefined
-  const { mode, canary } = ladder
-  const revision = revisionOf(ladder.revision)
-  const from = revisionOf(canary?.from.revision)
-  return {
-    mode,
-    ...(revision === undefined ? {} : { revision }),
-    ...(canary === undefined
-      ? {}
-      : {
-          canary: {
-            percent: canary.percent,
-            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
-          }
-        })
-  }
-}
+import { ladderOf } from '../../hub/revisions/ladder-state.js'
 
 /**
  * Returns the states of profiles for the admission decision of replicas without a hub: the revisions come from the
@@ -56,7 +33,10 @@ export function apiStates(
     const enforce = revisionOf(status?.revision)
     const audit = revisionOf(status?.auditRevision)
     const previous = revisionOf(status?.previousRevision)
-    const ladder = ladderOf(profile.spec.ladder, revisionOf)
+    // A hub leaves out revisions without bytes; here their files are on no node.
+    const modes = profile.spec.ladder
+    const from = revisionOf(modes?.canary?.from.revision)
+    const ladder = ladderOf(modes, revisionOf(modes?.revision), from)
     states.set(profileKey(namespace, name), {
       ...{ namespace, name, approved: profile.spec.seccomp !== undefined },
       ...(enforce === undefined ? {} : { enforce }),

@@ -4,7 +4,7 @@ import { type FleetParts, partsOf } from '../../hub/nodes/local-fleet.js'
 import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
 
 /** SummaryFailure is a revision that a node could not make ready. */
-export interface SummaryFailure {
+interface SummaryFailure {
   node: string
   path: string
   code: string

@@ -2,17 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 
-/** Leader is this process's part in the election of one writer among the replicas. */
-export interface Leader {
-  isLeader(): boolean
-  /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
-  onChange(listener: (leads: boolean) => void): () => void
-  /** Releases the lease, so that the next leader need not wait for it to expire. */
-  close(): Promise<void>
-}
-
-export interface LeaderOptions {
+interface LeaderOptions {
   call: ApiCall
   namespace: string
   /** Name of the Lease (coordination.k8s.io/v1). */
@@ -49,18 +41,18 @@ interface LeaseObserved {
 }
 
 /**
- * LeaseElection elects a leader by a Lease, as client-go does: the holder renews the lease, and another replica takes
- * it when it saw no renewal for the lease's duration by its own clock. A write carries the version that was read, so
- * of two replicas one fails. A holder that cannot renew stops leading before another replica may take the lease,
- * whether or not its timers run.
+ * Leader is this process's part in the election of one writer among the replicas by a Lease, as client-go does: the
+ * holder renews the lease, and another replica takes it when it saw no renewal for the lease's duration by its own
+ * clock. A write carries the version that was read, so of two replicas one fails. A holder that cannot renew stops
+ * leading before another replica may take the lease, whether or not its timers run.
  */
-class LeaseElection implements Leader {
+export class Leader {
   readonly #options: LeaderOptions
   readonly #identity: string
   readonly #collection: string
   readonly #leaseMs: number
   readonly #retryMs: number
-  readonly #listeners = new Set<(leads: boolean) => void>()
+  readonly #listeners = new Listeners<boolean>()
   #observed: LeaseObserved = { renewal: '', at: 0 }
   #renewedAt = Number.NEGATIVE_INFINITY
   /** What the listeners know. */
@@ -85,11 +77,10 @@ class LeaseElection implements Leader {
     return performance.now() - this.#renewedAt < this.#leaseMs * (2 / 3)
   }
 
-  onChange(listener: (leads: boolean) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
+  /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
+  readonly onChange = this.#listeners.add
 
+  /** Releases the lease, so that the next leader need not wait for it to expire. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
@@ -147,7 +138,7 @@ class LeaseElection implements Leader {
       { lease: name, identity: this.#identity },
       leads ? 'became leader' : 'stopped being leader'
     )
-    for (const listener of [...this.#listeners]) listener(leads)
+    this.#listeners.notify(leads)
   }
 
   #logFailure(thrown: unknown): void {
@@ -199,8 +190,4 @@ class LeaseElection implements Leader {
       leaseTransitions: (before?.spec.leaseTransitions ?? 0) + (isKept ? 0 : 1)
     }
   }
-}
-
-export function startLeader(options: LeaderOptions): Leader {
-  return new LeaseElection(options)
 }

@@ -7,14 +7,14 @@ export const summaryLabel = 'secco.dev/hub-summary'
 export const namePrefix = 'secco-hub-'
 
 /** SummaryPublisher writes this hub's summary to the API server, and renews it. */
-export interface SummaryPublisher {
+interface SummaryPublisher {
   /** Schedules a write: the summary may have changed. */
   changed(): void
   /** Marks this hub as ended: its nodes are away from now on. */
   close(): Promise<void>
 }
 
-export interface SummaryPublisherOptions {
+interface SummaryPublisherOptions {
   call: ApiCall
   namespace: string
   /** This hub: its pod's name. */

@@ -5,6 +5,7 @@ import {
   type ReflectorEvent,
   startReflector
 } from '../../../src/store/kubernetes-reflector.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 import { decodeSummary, type HubSummary } from './hub-summary.js'
 import { namePrefix, summaryLabel } from './summary-publisher.js'
 
@@ -53,7 +54,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
   const path = `/api/v1/namespaces/${namespace}/configmaps`
   const query = { labelSelector: summaryLabel }
   const known = new Map<string, Known>()
-  const listeners = new Set<() => void>()
+  const listeners = new Listeners()
   let contactAt = performance.now()
   let list: readonly HubSummary[] = []
   let shape = ''
@@ -66,7 +67,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     if (!changed && now === shape) return
     shape = now
     list = alive.map(([, one]) => (age(one) < deadMs ? one.summary : awayFrom(one.summary)))
-    for (const listener of [...listeners]) listener()
+    listeners.notify()
   }
 
   /** Returns true when the summary changed. */
@@ -117,10 +118,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     summaries: () => list,
     expired: () =>
       [...known].filter(([, one]) => contactAt - one.renewedAt >= forgetMs).map(([name]) => name),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     close() {
       reflector.stop()
       listeners.clear()

@@ -2,6 +2,7 @@ import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { NodeFacts } from '../../../src/rules/node-facts.js'
 import type { Labels } from '../../../src/rules/selector.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 
 /** ClusterPod is what Secco keeps of a pod (core/v1): no environment, no volumes, and only its own annotation. */
 export interface ClusterPod {
@@ -49,7 +50,7 @@ export interface ClusterView {
 }
 
 /** ClusterCache is a view that the informers, or a test, fill. */
-export interface ClusterCache extends ClusterView {
+interface ClusterCache extends ClusterView {
   putPod: (pod: ClusterPod) => void
   removePod: (uid: string) => void
   putNode: (node: ClusterNode) => void
@@ -69,9 +70,9 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
   const gone = new Map<string, { pod: ClusterPod; at: number }>()
   const nodes = new Map<string, ClusterNode>()
   const namespaces = new Map<string, Labels>()
-  const listeners = new Set<(change: ClusterChange) => void>()
+  const listeners = new Listeners<ClusterChange>()
   const notify = (change: ClusterChange): void => {
-    for (const listener of [...listeners]) listener(change)
+    listeners.notify(change)
   }
 
   function unplace({ uid, node }: ClusterPod): void {
@@ -104,10 +105,7 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
     podsOn: (node) => [...(byNode.get(node)?.values() ?? [])],
     nodes: () => nodes,
     namespaces: () => namespaces,
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     putPod(pod) {
       const before = pods.get(pod.uid)
       if (before !== undefined) unplace(before)

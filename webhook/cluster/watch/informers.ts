@@ -9,9 +9,9 @@ import {
 import { type ClusterView, createClusterCache } from './cluster-view.js'
 import { readNamespace, readNode, readPod } from './read-objects.js'
 
-export type WatchedResource = 'pods' | 'nodes' | 'namespaces'
+type WatchedResource = 'pods' | 'nodes' | 'namespaces'
 
-export interface InformerOptions {
+interface InformerOptions {
   config: KubeConfig
   /** Default: all three. Admission alone needs no pods. */
   resources?: readonly WatchedResource[]
@@ -22,7 +22,7 @@ export interface InformerOptions {
   longestMs?: number
 }
 
-export interface Informers extends ClusterView {
+interface Informers extends ClusterView {
   close(): void
 }
 

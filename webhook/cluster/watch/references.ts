@@ -1,4 +1,5 @@
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 import type { ClusterPod, ClusterView } from './cluster-view.js'
 
 /** References keeps the revisions that the specs of running and pending pods name. */
@@ -34,7 +35,7 @@ function pathsOf(pod: ClusterPod | undefined): Set<string> {
 /** Counts the references of each pod as the view changes. */
 export function createReferences(view: ClusterView): References {
   const counts = new Map<string, number>()
-  const listeners = new Set<() => void>()
+  const listeners = new Listeners()
 
   /** Returns true when a path is now the first or no longer referred to. */
   function add(paths: Iterable<string>, by: 1 | -1): boolean {
@@ -62,15 +63,12 @@ export function createReferences(view: ClusterView): References {
       [...before].filter((path) => !after.has(path)),
       -1
     )
-    if (gained || lost) for (const listener of [...listeners]) listener()
+    if (gained || lost) listeners.notify()
   })
 
   return {
     list: () => [...counts.keys()].slice(0, mostKept).flatMap((path) => revisionOfPath(path) ?? []),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     close() {
       leave()
       listeners.clear()

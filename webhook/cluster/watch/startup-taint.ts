@@ -6,7 +6,7 @@ import type { ClusterNode, ClusterView } from './cluster-view.js'
 /** Nodes register with this taint (kubelet --register-with-taints), so that no pod comes before the files. */
 export const startupTaintKey = 'secco.dev/not-ready'
 
-export const hasStartupTaint = ({ taints }: ClusterNode): boolean =>
+const hasStartupTaint = ({ taints }: ClusterNode): boolean =>
   taints.some(({ key }) => key === startupTaintKey)
 
 /**
@@ -22,7 +22,7 @@ export function untaint({ taints }: ClusterNode): object[] | undefined {
   ]
 }
 
-export interface StartupTaints {
+interface StartupTaints {
   /** Scans the nodes: one may hold everything now. */
   scan(): void
   close(): void

@@ -2,7 +2,7 @@ import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Admission } from '../../admission/admit.js'
 
 /** AdmissionAnswer is what the webhook decided for one container of a pod. */
-export interface AdmissionAnswer {
+interface AdmissionAnswer {
   at: string
   namespace: string
   /** The pod's name, or the prefix of a generated name (`metadata.generateName`). */

@@ -30,7 +30,7 @@ export function chosen(
   )
 }
 
-export function summaryOf(views: readonly ContainerView[]) {
+function summaryOf(views: readonly ContainerView[]) {
   const count = (is: (view: ContainerView) => boolean) => views.filter(is).length
   return {
     total: views.length,

@@ -14,24 +14,6 @@ export interface NotRecording {
   why: string
 }
 
-/** DenialRecording keeps which nodes record denials, and since when. */
-export interface DenialRecording {
-  /** Reads how the nodes are now, and which containers run in audit. */
-  scan(): void
-  /** Returns why the node does not record denials of such revisions, or undefined if it does. */
-  whyNot(node: string, mode: LadderMode): string | undefined
-  /** Returns until when the node was seen not recording, in milliseconds; 0: never. */
-  since(node: string, mode: LadderMode): number
-  /**
-   * Returns since when a recording node has run the profile's revision in audit: the earliest such time, but not
-   * before `from` nor before the first run on the node. Undefined if no node records it.
-   */
-  auditSince(profile: string, digest: string, from: number): number | undefined
-  /** Returns a node that runs the revision in audit without recording, if no node records it. */
-  unrecorded(profile: string, digest: string): NotRecording | undefined
-  close(): void
-}
-
 const mostRevisions = 10_000
 
 /** Recorded runs of a revision on a node: when the first one began, and when one was last seen. */
@@ -74,7 +56,7 @@ function losesDenials(node: RecordingState, mode: LadderMode): boolean {
   return whyNotRecording(node, mode) !== undefined
 }
 
-export interface RecordingSources {
+interface RecordingSources {
   nodes: () => readonly NodeState[]
   /** Returns the current state of one node. */
   node: (name: string) => RecordingState | undefined
@@ -84,7 +66,8 @@ export interface RecordingSources {
   now: () => number
 }
 
-class RecordedNodes implements DenialRecording {
+/** DenialRecording keeps which nodes record denials, and since when. */
+export class DenialRecording {
   /** When a node was last seen losing denials, by node and mode. */
   readonly #lostUntil = new Map<string, number>()
   /** Runs in audit on recording nodes, by profile and revision and then by node. */
@@ -108,6 +91,7 @@ class RecordedNodes implements DenialRecording {
     })
   }
 
+  /** Reads how the nodes are now, and which containers run in audit. */
   scan(): void {
     const nodes = this.#sources.nodes()
     this.#forgetOtherNodes(new Set(nodes.map(({ name }) => name)))
@@ -125,14 +109,20 @@ class RecordedNodes implements DenialRecording {
     }
   }
 
+  /** Returns why the node does not record denials of such revisions, or undefined if it does. */
   whyNot(node: string, mode: LadderMode): string | undefined {
     return whyNotRecording(this.#sources.node(node), mode)
   }
 
+  /** Returns until when the node was seen not recording, in milliseconds; 0: never. */
   since(node: string, mode: LadderMode): number {
     return this.#lostUntil.get(`${node} ${mode}`) ?? 0
   }
 
+  /**
+   * Returns since when a recording node has run the profile's revision in audit: the earliest such time, but not
+   * before `from` nor before the first run on the node. Undefined if no node records it.
+   */
   auditSince(profile: string, digest: string, from: number): number | undefined {
     const runs = [...(this.#recorded.get(`${profile} ${digest}`) ?? [])]
     const times = runs
@@ -141,6 +131,7 @@ class RecordedNodes implements DenialRecording {
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
+  /** Returns a node that runs the revision in audit without recording, if no node records it. */
   unrecorded(profile: string, digest: string): NotRecording | undefined {
     const node = this.#unrecordedRevisions.get(`${profile} ${digest}`)
     return node !== undefined && isLasting(node) ? node : undefined
@@ -198,8 +189,4 @@ class RecordedNodes implements DenialRecording {
       if (runs.size === 0) this.#recorded.delete(key)
     }
   }
-}
-
-export function createDenialRecording(sources: RecordingSources): DenialRecording {
-  return new RecordedNodes(sources)
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 /** EventStream sends server-sent events to one client (HTML, section 9.2). */
-export interface EventStream {
+interface EventStream {
   send(event: string, data: unknown): void
   onClose(listener: () => void): void
 }

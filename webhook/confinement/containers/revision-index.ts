@@ -6,6 +6,7 @@ import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import { riskReport } from '../../../src/seccomp/review/risk-score.js'
 import { namedRevision, profileOfPath } from '../../../src/rules/revision-names.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import type { ConfinementSources } from './sources.js'
 
@@ -16,26 +17,10 @@ export interface KnownRevision {
   mode: 'audit' | 'enforce'
 }
 
-/** RevisionIndex finds the profile, the mode and the risk of a revision by its digest. */
-export interface RevisionIndex {
-  /** Reads what profiles render to now. Earlier revisions are remembered. */
-  refresh(): void
-  /**
-   * Returns the revision that a container declares. Profiles of equal content share a digest; `noted`, which the
-   * webhook wrote on the pod, tells them apart.
-   */
-  of(running: Running, noted?: Pick<Assigned, 'profile' | 'revision'>): KnownRevision | undefined
-  byDigest(digest: string): readonly KnownRevision[]
-  /** Returns 0 to 100, or undefined until the revision's bytes are read. */
-  riskOf(digest: string): number | undefined
-  /** Calls back when a mode or a risk became known after its bytes were read. Returns how to stop. */
-  onChange(listener: () => void): () => void
-  readonly runtimeDefaultRisk: number
-}
-
 const mostRemembered = 20_000
 
-class StoredRevisions implements RevisionIndex {
+/** RevisionIndex finds the profile, the mode and the risk of a revision by its digest. */
+export class RevisionIndex {
   readonly runtimeDefaultRisk = riskReport({
     defaultAction: 'SCMP_ACT_ERRNO',
     syscalls: []
@@ -43,7 +28,7 @@ class StoredRevisions implements RevisionIndex {
   readonly #known = new Map<string, KnownRevision[]>()
   /** By digest; undefined while the bytes are being read. */
   readonly #risks = new Map<string, number | undefined>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Listeners()
   /** The profiles' states that were read last. */
   #states: unknown
 
@@ -53,6 +38,7 @@ class StoredRevisions implements RevisionIndex {
     this.#sources = sources
   }
 
+  /** Reads what profiles render to now. Earlier revisions are remembered. */
   refresh(): void {
     const now = this.#sources.hub.profiles()
     if (now === this.#states) return
@@ -71,6 +57,10 @@ class StoredRevisions implements RevisionIndex {
     }
   }
 
+  /**
+   * Returns the revision that a container declares. Profiles of equal content share a digest; `noted`, which the
+   * webhook wrote on the pod, tells them apart.
+   */
   of(running: Running, noted?: Pick<Assigned, 'profile' | 'revision'>): KnownRevision | undefined {
     const { digest } = running
     if (digest === '') return undefined
@@ -86,15 +76,14 @@ class StoredRevisions implements RevisionIndex {
     return this.#known.get(digest) ?? []
   }
 
+  /** Returns 0 to 100, or undefined until the revision's bytes are read. */
   riskOf(digest: string): number | undefined {
     if (!this.#risks.has(digest)) void this.#measure(digest)
     return this.#risks.get(digest)
   }
 
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
+  /** Calls back when a mode or a risk became known after its bytes were read. Returns how to stop. */
+  readonly onChange = this.#listeners.add
 
   #add(one: KnownRevision): void {
     const list = this.#known.get(one.digest) ?? []
@@ -110,7 +99,7 @@ class StoredRevisions implements RevisionIndex {
     if (bytes === undefined) return
     const seccomp = JSON.parse(bytes.toString()) as LinuxSeccomp
     this.#add({ profile, digest, mode: modeOfRendering(seccomp) })
-    this.#notify()
+    this.#listeners.notify()
   }
 
   async #measure(digest: string): Promise<void> {
@@ -121,11 +110,7 @@ class StoredRevisions implements RevisionIndex {
       return
     }
     this.#risks.set(digest, riskReport(JSON.parse(bytes.toString()) as LinuxSeccomp).score)
-    this.#notify()
-  }
-
-  #notify(): void {
-    for (const listener of [...this.#listeners]) listener()
+    this.#listeners.notify()
   }
 }
 
@@ -138,10 +123,4 @@ function profileNamed(
   if (noted?.revision === digest) return noted.profile
   const assigned = namedRevision(running.assigned)
   return assigned?.digest === digest ? assigned.profile : profileOfPath(running.diskPath)
-}
-
-export function createRevisionIndex(
-  sources: Pick<ConfinementSources, 'hub' | 'profiles'>
-): RevisionIndex {
-  return new StoredRevisions(sources)
 }

@@ -3,7 +3,7 @@
  * step for it. Each scan of all profiles asks for the profiles in audit; the others are forgotten, so that a
  * profile that returns to audit starts again.
  */
-export interface AuditTimes {
+interface AuditTimes {
   /** Returns when this revision of the profile was first seen in audit, in milliseconds; now for a new one. */
   since(profile: string, digest: string): number
   /** Ends a scan. */

@@ -19,7 +19,7 @@ export function containersOf({ views }: Pick<Confinement, 'views'>, key: string)
   return views.list().filter(({ profile, learned }) => (profile || learned) === key)
 }
 
-export interface DenialSum {
+interface DenialSum {
   count: number
   /** The newest denial in words; empty without one. */
   newest: string

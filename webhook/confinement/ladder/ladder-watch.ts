@@ -19,15 +19,6 @@ import {
 } from './canary-figures.js'
 import { ProfileSteps } from './profile-steps.js'
 
-/**
- * LadderWatch ends canaries and enforces by policy. A canary with denials or restarts is rolled back, one without
- * becomes complete; spec.ladder.enforceAfter enforces after a time in audit without denials.
- */
-export interface LadderWatch {
-  scan(): Promise<void>
-  close(): Promise<void>
-}
-
 const scanEveryMs = 5000
 /** Denials are collected this long before a scan. */
 const settleMs = 250
@@ -162,7 +153,11 @@ class PolicyRounds {
   }
 }
 
-class PeriodicLadderWatch implements LadderWatch {
+/**
+ * LadderWatch ends canaries and enforces by policy. A canary with denials or restarts is rolled back, one without
+ * becomes complete; spec.ladder.enforceAfter enforces after a time in audit without denials.
+ */
+export class LadderWatch {
   readonly #rounds: PolicyRounds
   readonly #timer: NodeJS.Timeout
   readonly #stop: () => void
@@ -209,11 +204,4 @@ class PeriodicLadderWatch implements LadderWatch {
       void this.scan()
     }, settleMs)
   }
-}
-
-export function startLadderWatch(
-  confinement: Confinement,
-  profiles: () => readonly SeccompProfile[]
-): LadderWatch {
-  return new PeriodicLadderWatch(confinement, profiles)
 }

@@ -8,7 +8,7 @@ import { rowWords } from '../../hub/nodes/used-sets.js'
 import { simulate, type WouldBeDenied } from './simulate.js'
 import type { Confinement } from '../containers/confinement.js'
 
-export interface RadiusQuestion {
+interface RadiusQuestion {
   seccomp?: LinuxSeccomp
   deny?: readonly SeccompSyscall[]
   /** Only containers of this profile, `namespace/name`. */

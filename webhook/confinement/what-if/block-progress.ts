@@ -4,7 +4,7 @@ import type { ContainerView } from '../containers/container-views.js'
 import { containerRef } from '../containers/restart-command.js'
 
 /** BlockSources is what a block's progress is computed from. */
-export interface BlockSources {
+interface BlockSources {
   views: { list(): ContainerView[] }
   sources: { hub: { bytes(digest: string): Promise<Buffer | undefined> } }
 }

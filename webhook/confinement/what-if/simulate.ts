@@ -9,7 +9,7 @@ import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
 import { type FleetSets, rowWords } from '../../hub/nodes/used-sets.js'
 
 /** Trial is what is simulated: a profile, or syscalls that are denied. */
-export interface Trial {
+interface Trial {
   seccomp?: LinuxSeccomp
   deny?: readonly SeccompSyscall[]
   /** The machines' own ABI. */
@@ -17,7 +17,7 @@ export interface Trial {
 }
 
 /** SimulatedDenial is a syscall that would be denied. Containers that used the same syscalls share it. */
-export interface SimulatedDenial {
+interface SimulatedDenial {
   abi: Abi
   nr: number
   syscall: string

@@ -1,5 +1,6 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 import type { Denial } from './denial.js'
 
 /** DenialRow is the denials of one kind: one caller, syscall and container, and what the caller got. */
@@ -36,7 +37,7 @@ export interface DenialRow {
 export type DenialNews = DenialRow & { added: number }
 
 /** DenialCounts is the number of denials, with the expected ones apart. */
-export interface DenialCounts {
+interface DenialCounts {
   denials: number
   expected: number
 }
@@ -49,30 +50,6 @@ export interface SavedDenials {
   rows: DenialRow[]
   /** When the instance was first reported (RFC 3339), by `runOf`. */
   runs: Record<string, string>
-}
-
-export interface DenialRows {
-  /** Adds denials to their row. `added` is 0 when only the caller of earlier denials became known. */
-  grow(denial: Denial, added: number, now: string): void
-  /** Returns all rows, the least recently changed first. */
-  list(): DenialRow[]
-  /** Returns the rows that a node reported something of since this hub started. */
-  heard(): DenialRow[]
-  readonly saved: () => SavedDenials
-  /** Returns the time (RFC 3339) since which every reported denial is in a row; earlier ones may be missing. */
-  knownSince(): string
-  /** Drops the rows of a deleted profile: there is nothing left to decide about them. */
-  forget(namespace: string, profile: string): void
-  /**
-   * Counts the denials of a container's runs that were first reported since then (RFC 3339): people choose
-   * container ids, so an id can return, and a new run starts at zero.
-   */
-  ofContainer(node: string, container: string, since: string): DenialCounts
-  /** Returns the rows that `ofContainer` counts. */
-  listOf(node: string, container: string, since: string): DenialRow[]
-  /** Returns the totals of all time by node and answer, for metrics. */
-  totals(): { node: string; answer: string; count: number }[]
-  onNews(listener: (news: DenialNews) => void): () => void
 }
 
 const mostRows = 5000
@@ -129,15 +106,16 @@ function isNameless(row: DenialRow, ownKey: string): boolean {
   return row.pid === 0 && row.comm === '' && row.key.startsWith(`${ownKey} `)
 }
 
-class RowTable implements DenialRows {
+export class DenialRows {
   readonly #rows: Map<string, DenialRow>
   readonly #restored: WeakSet<DenialRow>
   readonly #containers: Map<string, Runs>
   readonly #totals: Totals = new Map()
-  readonly #listeners = new Set<(news: DenialNews) => void>()
+  readonly #listeners = new Listeners<DenialNews>()
   #knownSince: string
 
-  constructor(before: SavedDenials) {
+  /** @param before what an earlier hub knew; default: nothing is known of the time before now */
+  constructor(before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }) {
     this.#rows = new Map(before.rows.map((row) => [row.key, row]))
     this.#restored = new WeakSet(before.rows)
     this.#containers = sumsOf(before)
@@ -155,6 +133,7 @@ class RowTable implements DenialRows {
     )
   })
 
+  /** Adds denials to their row. `added` is 0 when only the caller of earlier denials became known. */
   grow(denial: Denial, added: number, now: string): void {
     const ownKey = keyWithoutCaller(denial)
     const key = `${ownKey} ${denial.errno} ${denial.arguments} ${denial.comm}`
@@ -164,26 +143,34 @@ class RowTable implements DenialRows {
     this.#store(row, nameless)
     this.#addToRun(denial, added, nameless)
     this.#addToTotals(row, added)
-    for (const listener of [...this.#listeners]) listener({ ...row, added })
+    this.#listeners.notify({ ...row, added })
   }
 
+  /** Returns all rows, the least recently changed first. */
   list(): DenialRow[] {
     return [...this.#rows.values()]
   }
 
+  /** Returns the rows that a node reported something of since this hub started. */
   heard(): DenialRow[] {
     return this.list().filter((row) => !this.#restored.has(row))
   }
 
+  /** Returns the time (RFC 3339) since which every reported denial is in a row; earlier ones may be missing. */
   knownSince(): string {
     return this.#knownSince
   }
 
+  /** Drops the rows of a deleted profile: there is nothing left to decide about them. */
   forget(namespace: string, profile: string): void {
     for (const [key, row] of this.#rows)
       if (row.namespace === namespace && row.profile === profile) this.#rows.delete(key)
   }
 
+  /**
+   * Counts the denials of a container's runs that were first reported since then (RFC 3339): people choose
+   * container ids, so an id can return, and a new run starts at zero.
+   */
   ofContainer(node: string, container: string, since: string): DenialCounts {
     const sum = { denials: 0, expected: 0 }
     for (const one of this.#runsOf(node, container, since).values()) {
@@ -193,6 +180,7 @@ class RowTable implements DenialRows {
     return sum
   }
 
+  /** Returns the rows that `ofContainer` counts. */
   listOf(node: string, container: string, since: string): DenialRow[] {
     const runs = this.#runsOf(node, container, since)
     return this.list().filter(
@@ -200,14 +188,12 @@ class RowTable implements DenialRows {
     )
   }
 
+  /** Returns the totals of all time by node and answer, for metrics. */
   totals(): { node: string; answer: string; count: number }[] {
     return [...this.#totals.values()]
   }
 
-  onNews(listener: (news: DenialNews) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
+  readonly onNews = this.#listeners.add
 
   #grownRow(
     key: string,
@@ -278,11 +264,4 @@ class RowTable implements DenialRows {
     const all = this.#containers.get(`${node} ${container}`) ?? new Map<string, never>()
     return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
   }
-}
-
-/** @param before what an earlier hub knew; default: nothing is known of the time before now */
-export function createDenialRows(
-  before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }
-): DenialRows {
-  return new RowTable(before)
 }

@@ -1,5 +1,6 @@
 import type { Inventory, RunningContainer } from '../../../src/api/gen/hub.js'
 import { digestForm, namedRevision } from '../../../src/rules/revision-names.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 
 /** Running is one run of one container on one node, checked: a satellite reports only about its own node. */
 export interface Running extends RunningContainer {
@@ -10,7 +11,7 @@ export interface Running extends RunningContainer {
   firstSeen: string
 }
 
-export interface InventoryChange {
+interface InventoryChange {
   changed: readonly Running[]
   gone: readonly Running[]
 }
@@ -75,11 +76,11 @@ export function createInventory(): FleetInventory {
   const byId = new Map<string, Running>()
   /** The generation of each node's list, and during a full list the keys that it named. */
   const lists = new Map<string, { generation: number; named: Set<string> | undefined }>()
-  const listeners = new Set<(change: InventoryChange) => void>()
+  const listeners = new Listeners<InventoryChange>()
 
   function tell(change: InventoryChange): void {
     if (change.changed.length + change.gone.length === 0) return
-    for (const listener of [...listeners]) listener(change)
+    listeners.notify(change)
   }
 
   function remove(own: Map<string, Running>, keys: Iterable<string>): Running[] {
@@ -140,9 +141,6 @@ export function createInventory(): FleetInventory {
     get: (id) => byId.get(id),
     all: () => byId.values(),
     size: () => byId.size,
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    }
+    onChange: listeners.add
   }
 }

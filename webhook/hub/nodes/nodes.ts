@@ -2,7 +2,7 @@ import type { Hello, NodeStatus, RevisionStatus } from '../../../src/api/gen/hub
 import { revisionPath } from '../../../src/rules/profile-state.js'
 
 /** NodeProblem is a revision that a node could not make ready. */
-export interface NodeProblem {
+interface NodeProblem {
   namespace: string
   profile: string
   digest: string

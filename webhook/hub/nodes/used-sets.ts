@@ -7,27 +7,6 @@ import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 export const rowWords = 18
 const mostNumber = rowWords * 32
 
-/** FleetSets holds the syscalls that the fleet's running containers used, in rows of bits that a simulation walks over. */
-export interface FleetSets {
-  /** Sets the row of a container; `id` is its id in the inventory. */
-  put(id: string, set: UsedSet): void
-  drop(id: string): void
-  has(id: string): boolean
-  size(): number
-  /** Returns the bits of one ABI, row after row of `rowWords`; free rows are zero. */
-  rows(abi: Abi): Uint32Array
-  /** Returns the container ids by row; '' for a free row. */
-  ids(): readonly string[]
-  countOf(row: number, abi: Abi, nr: number): number
-  /** Writes the counts of several syscalls, sorted by ABI and then number, to `into`: one walk along the row. */
-  countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void
-  sinceOf(row: number): string
-  /** Returns whether the container was recorded from its first instruction. */
-  isComplete(row: number): boolean
-  argumentsOf(row: number): readonly LearnedArgument[]
-  rowOf(id: string): number | undefined
-}
-
 interface Facts {
   since: string
   complete: boolean
@@ -64,7 +43,8 @@ function argumentsOf(set: UsedSet): LearnedArgument[] {
 
 const isAbi = (text: string): text is Abi => (abis as readonly string[]).includes(text)
 
-class BitRows implements FleetSets {
+/** FleetSets holds the syscalls that the fleet's running containers used, in rows of bits that a simulation walks over. */
+export class FleetSets {
   readonly #most: number
   #room = 1024
   readonly #rows: Record<Abi, Uint32Array>
@@ -74,13 +54,15 @@ class BitRows implements FleetSets {
   readonly #free: number[] = []
   readonly #intern = createInterner()
 
-  constructor(most: number) {
+  /** @param most containers at most; further ones are left out */
+  constructor(most = 250_000) {
     this.#most = most
     this.#rows = Object.fromEntries(
       abis.map((abi) => [abi, new Uint32Array(this.#room * rowWords)])
     ) as Record<Abi, Uint32Array>
   }
 
+  /** Sets the row of a container; `id` is its id in the inventory. */
   put(id: string, set: UsedSet): void {
     const row = this.#emptyRow(id)
     if (row === undefined) return
@@ -113,10 +95,12 @@ class BitRows implements FleetSets {
     return this.#rowById.size
   }
 
+  /** Returns the bits of one ABI, row after row of `rowWords`; free rows are zero. */
   rows(abi: Abi): Uint32Array {
     return this.#rows[abi]
   }
 
+  /** Returns the container ids by row; '' for a free row. */
   ids(): readonly string[] {
     return this.#ids
   }
@@ -134,6 +118,7 @@ class BitRows implements FleetSets {
     return counts[rank] ?? 0
   }
 
+  /** Writes the counts of several syscalls, sorted by ABI and then number, to `into`: one walk along the row. */
   countsOf(row: number, calls: readonly { abi: Abi; nr: number }[], into: Float64Array): void {
     const own = this.#facts[row]?.counts
     let abi: Abi | undefined
@@ -160,6 +145,7 @@ class BitRows implements FleetSets {
     return this.#facts[row]?.since ?? ''
   }
 
+  /** Returns whether the container was recorded from its first instruction. */
   isComplete(row: number): boolean {
     return this.#facts[row]?.complete === true
   }
@@ -215,11 +201,6 @@ class BitRows implements FleetSets {
     for (const abi of abis) this.#rows[abi].fill(0, row * rowWords, (row + 1) * rowWords)
     this.#facts[row] = undefined
   }
-}
-
-/** Creates an empty set of rows. @param most containers at most; further ones are left out */
-export function createFleetSets(most = 250_000): FleetSets {
-  return new BitRows(most)
 }
 
 /** Returns how many bits of a 32-bit word are set. */

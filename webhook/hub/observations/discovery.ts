@@ -20,7 +20,7 @@ export interface DiscoveryEvent {
 }
 
 /** WorkloadDiscovery is what the hub remembers of the discovery of a workload. */
-export interface WorkloadDiscovery {
+interface WorkloadDiscovery {
   events: readonly DiscoveryEvent[]
   /** Calls by syscall, of all instances that are remembered. */
   counts: ReadonlyMap<string, number>

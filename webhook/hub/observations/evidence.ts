@@ -12,7 +12,7 @@ import { withLearned } from './learned-status.js'
 import type { ObservationFinding } from './read-observation.js'
 import { withSummary } from '../status/summary.js'
 
-export type Evidence = Static<typeof InstanceEvidence>
+type Evidence = Static<typeof InstanceEvidence>
 
 /** Instances that a profile remembers: the newest. */
 export const mostInstances = 64

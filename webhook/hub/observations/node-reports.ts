@@ -8,7 +8,7 @@ import type { Rejections } from '../stream/rejections.js'
 import type { FleetSets } from '../nodes/used-sets.js'
 import { type Target, targetOf } from '../nodes/workload.js'
 
-export interface NodeReportsOptions {
+interface NodeReportsOptions {
   inventory: FleetInventory
   sets: FleetSets
   denials: Denials

@@ -12,7 +12,7 @@ import type { Rejections, Rejection } from '../stream/rejections.js'
 import type { Session } from '../stream/session.js'
 import { type Target, targetOf } from '../nodes/workload.js'
 
-export interface ObservationReceiverOptions {
+interface ObservationReceiverOptions {
   writer: ObservationWriter
   denials: Denials
   rejections: Rejections

@@ -38,21 +38,7 @@ interface WriteQueue {
   failures: number
 }
 
-/** ObservationWriter writes findings to the store, one profile at a time. */
-export interface ObservationWriter {
-  offer(
-    node: string,
-    finding: ObservationFinding,
-    stored: () => void,
-    rejected?: (message: string) => void
-  ): void
-  /** Writes what waits; resolves after the attempt. */
-  flush(): Promise<void>
-  /** Flushes, and accepts nothing more. */
-  close(): Promise<void>
-}
-
-export interface ObservationWriterTiming extends WriteIntervalTiming {
+interface ObservationWriterTiming extends WriteIntervalTiming {
   /** The first wait after a failed write; it doubles up to half a minute. */
   retryMs: number
 }
@@ -64,7 +50,7 @@ const longestRetryMs = 30_000
 const forgetMs = 2 * 3_600_000
 
 /** Returns the profile that learning creates. */
-export function newProfile({ ref, workload }: Target): SeccompProfile {
+function newProfile({ ref, workload }: Target): SeccompProfile {
   return {
     apiVersion,
     kind: 'SeccompProfile',
@@ -122,7 +108,8 @@ class WriteIntervals {
   }
 }
 
-class QueuedObservationWriter implements ObservationWriter {
+/** ObservationWriter writes findings to the store, one profile at a time. */
+export class ObservationWriter {
   readonly #store: Store
   readonly #logger: Logger
   readonly #timing: ObservationWriterTiming
@@ -131,11 +118,15 @@ class QueuedObservationWriter implements ObservationWriter {
   readonly #intervals: WriteIntervals
   #isClosed = false
 
+  /**
+   * @param known returns the profile as the store last reported it: a finding that it already has can wait. While a
+   *   profile is not known, every finding counts as news.
+   */
   constructor(
     store: Store,
     logger: Logger,
     timing: ObservationWriterTiming,
-    known: (key: string) => SeccompProfile | undefined
+    known: (key: string) => SeccompProfile | undefined = () => undefined
   ) {
     this.#store = store
     this.#logger = logger
@@ -163,6 +154,7 @@ class QueuedObservationWriter implements ObservationWriter {
     this.#schedule(key, queue)
   }
 
+  /** Writes what waits; resolves after the attempt. */
   async flush(): Promise<void> {
     // A queue that is being written writes what waits behind the batch in the second round.
     for (let round = 0; round < 2; round += 1) {
@@ -170,6 +162,7 @@ class QueuedObservationWriter implements ObservationWriter {
     }
   }
 
+  /** Flushes, and accepts nothing more. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.flush()
@@ -264,18 +257,4 @@ class QueuedObservationWriter implements ObservationWriter {
       else this.#enqueue(queue, id, waiting, queue.waiting.get(id))
     }
   }
-}
-
-/**
- * Creates a writer of findings.
- * @param known returns the profile as the store last reported it: a finding that it already has can wait. While a
- *   profile is not known, every finding counts as news.
- */
-export function createObservationWriter(
-  store: Store,
-  logger: Logger,
-  timing: ObservationWriterTiming,
-  known: (key: string) => SeccompProfile | undefined = () => undefined
-): ObservationWriter {
-  return new QueuedObservationWriter(store, logger, timing, known)
 }

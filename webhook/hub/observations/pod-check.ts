@@ -28,17 +28,11 @@ export interface PlacedPods {
 export const plainChoices = ['reject', 'apart'] as const
 export type PlainContainers = (typeof plainChoices)[number]
 
-export interface PodCheckOptions {
+interface PodCheckOptions {
   pods: PlacedPods
   plain: PlainContainers
   /** How long to wait for a pod that is not known yet: its event from the API server may be on its way. */
   waitMs: number
-}
-
-/** PodCheck finds the profile of an observation from what the API server knows, not from what the satellite reports. */
-export interface PodCheck {
-  check(node: string, container: ContainerRef): Promise<Target | Rejection>
-  close(): void
 }
 
 /** Observations of one node that may wait for their pods. */
@@ -82,7 +76,8 @@ function targetApart(node: string, container: ContainerRef): Target {
 
 type Placement = Target | Rejection
 
-class ApiServerCheck implements PodCheck {
+/** PodCheck finds the profile of an observation from what the API server knows, not from what the satellite reports. */
+export class PodCheck {
   readonly #pods: PlacedPods
   readonly #plain: PlainContainers
   readonly #waitMs: number
@@ -176,8 +171,4 @@ class ApiServerCheck implements PodCheck {
       this.#wakers.add(check)
     })
   }
-}
-
-export function createPodCheck(options: PodCheckOptions): PodCheck {
-  return new ApiServerCheck(options)
 }

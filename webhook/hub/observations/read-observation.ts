@@ -11,7 +11,7 @@ import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import { type Denial, denialsOf } from '../denials/denial.js'
 import { type Target, targetOf } from '../nodes/workload.js'
 
-export const parts = ['entry', 'probe', 'session'] as const
+const parts = ['entry', 'probe', 'session'] as const
 export type Part = (typeof parts)[number]
 /** Events in the order of an instance's life. */
 export const knownEvents = ['start', 'serve', 'reload', 'probe', 'stop'] as const

@@ -13,13 +13,13 @@ import type { RenderResult } from './profile-renderer.js'
 import type { RevisionFiles } from './revision-files.js'
 
 /** JudgedProfile is what admissions and the status get to know of a profile, and the revisions that nodes should have. */
-export interface JudgedProfile {
+interface JudgedProfile {
   state: ProfileState
   outcome: ProfileOutcome
   desired: RevisionRef[]
 }
 
-export interface JudgeServices {
+interface JudgeServices {
   files: RevisionFiles
   passSets: PassSets
   fleet: FleetState
@@ -73,7 +73,10 @@ export async function judgeProfile(
   const revisions = new ProfileRevisions(profile, services)
   const { desired } = revisions
   const state: ProfileState = { namespace, name, approved: rendered !== undefined }
-  const ladder = await ladderOf(profile.spec.ladder, revisions.kept)
+  const modes = profile.spec.ladder
+  const named = await revisions.kept(modes?.revision)
+  const from = await revisions.kept(modes?.canary?.from.revision)
+  const ladder = ladderOf(modes, named, from)
   if (ladder !== undefined) state.ladder = ladder
   if (rendered === undefined) return { state, outcome: { state: 'unapproved' }, desired }
   if ('error' in rendered) {

@@ -1,25 +1,20 @@
 import type { Ladder } from '../../../src/api/ladder.js'
 import type { LadderState, RevisionState } from '../../../src/rules/profile-state.js'
 
-/** Returns the modes that people chose, with the revisions that they named, if their bytes are kept. */
-export async function ladderOf(
+/**
+ * Returns the modes that people chose, with the revisions that they named.
+ * @param revision the revision of the ladder, if it can be used
+ * @param from the revision that a canary replaces, if it can be used
+ */
+export function ladderOf(
   ladder: Ladder | undefined,
-  kept: (digest: string | undefined) => Promise<RevisionState | undefined>
-): Promise<LadderState | undefined> {
+  revision: RevisionState | undefined,
+  from: RevisionState | undefined
+): LadderState | undefined {
   if (ladder === undefined) return undefined
   const { mode, canary } = ladder
-  const revision = await kept(ladder.revision)
-  const from = await kept(canary?.from.revision)
-  return {
-    mode,
-    ...(revision === undefined ? {} : { revision }),
-    ...(canary === undefined
-      ? {}
-      : {
-          canary: {
-            percent: canary.percent,
-            from: { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
-          }
-        })
-  }
+  const named = revision === undefined ? {} : { revision }
+  if (canary === undefined) return { mode, ...named }
+  const before = { mode: canary.from.mode, ...(from === undefined ? {} : { revision: from }) }
+  return { mode, ...named, canary: { percent: canary.percent, from: before } }
 }

@@ -25,7 +25,7 @@ export interface RenderedProfile {
 }
 
 /** RenderContext is what every rendering of one pass depends on besides the profile. */
-export interface RenderContext {
+interface RenderContext {
   fleet: Pick<RenderOptions, 'runtimes' | 'machine'>
   /** The fleet and the emergency overlay, as a text. */
   surroundings: string
@@ -33,7 +33,7 @@ export interface RenderContext {
   epoch: number
 }
 
-export interface ProfileRendererOptions {
+interface ProfileRendererOptions {
   render: Render
   files: RevisionFiles
   passSets: PassSets

@@ -13,7 +13,7 @@ export interface Promotions {
   close(): Promise<void>
 }
 
-export interface PromotionsOptions {
+interface PromotionsOptions {
   store: Store
   logger: Logger
   /** Time between two checks. */

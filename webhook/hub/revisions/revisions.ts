@@ -16,33 +16,7 @@ import type { RevisionFiles } from './revision-files.js'
 import { originOf } from './revision-origin.js'
 import { createStatusWriter, unwritten, type WrittenStatus } from './status-writer.js'
 
-/** Revisions renders profiles to revisions, follows them to the nodes, and keeps the states that admissions read. */
-export interface Revisions {
-  states(): ReadonlyMap<string, ProfileState>
-  /** Returns every revision that a node should have, by path. */
-  desired(): ReadonlyMap<string, RevisionRef>
-  /** Returns the desired revisions whose bytes are gone: pods refer to them, and nodes may keep but not get them. */
-  unavailable(): ReadonlySet<string>
-  bytes(digest: string): Promise<Buffer | undefined>
-  /** Returns whether the second digest's revision allows all that the first one allows (`runtime-default`: RuntimeDefault). */
-  within(inner: string, outer: string): boolean
-  /** Returns where a profile's revisions come from, so that nodes can judge them. */
-  origin(ref: RevisionRef): RevisionOrigin | undefined
-  /** Returns the profile as the store last reported it, by `profileKey`. */
-  profile(key: string): SeccompProfile | undefined
-  /** Returns the nodes that the states take account of; undefined where nodes are no objects. */
-  covered(): ReadonlySet<string> | undefined
-  event(event: StoreEvent): void
-  /** Nodes changed: readiness and, with other runtimes, renderings may change too. */
-  nodesChanged(): void
-  /** From now on this hub writes the statuses: what it wrote before may have been overwritten. */
-  writesBegin(): void
-  /** Resolves when nothing is left to do. */
-  settle(): Promise<void>
-  close(): Promise<void>
-}
-
-export interface RevisionsOptions {
+interface RevisionsOptions {
   store: Store
   files: RevisionFiles
   logger: Logger
@@ -70,7 +44,8 @@ interface FollowedProfile extends WrittenStatus, RenderedProfile {
   outcomeInput: string
 }
 
-class FollowedRevisions implements Revisions {
+/** Revisions renders profiles to revisions, follows them to the nodes, and keeps the states that admissions read. */
+export class Revisions {
   readonly #options: RevisionsOptions
   readonly #passSets = createPassSets()
   readonly #followed = new Map<string, FollowedProfile>()
@@ -107,18 +82,22 @@ class FollowedRevisions implements Revisions {
     return this.#published.states
   }
 
+  /** Returns every revision that a node should have, by path. */
   desired(): ReadonlyMap<string, RevisionRef> {
     return this.#published.desired
   }
 
+  /** Returns the desired revisions whose bytes are gone: pods refer to them, and nodes may keep but not get them. */
   unavailable(): ReadonlySet<string> {
     return this.#published.unavailable
   }
 
+  /** Returns the nodes that the states take account of; undefined where nodes are no objects. */
   covered(): ReadonlySet<string> | undefined {
     return this.#published.covered
   }
 
+  /** Returns the profile as the store last reported it, by `profileKey`. */
   profile(key: string): SeccompProfile | undefined {
     return this.#followed.get(key)?.profile
   }
@@ -127,10 +106,12 @@ class FollowedRevisions implements Revisions {
     return this.#options.files.read(digest)
   }
 
+  /** Returns whether the second digest's revision allows all that the first one allows (`runtime-default`: RuntimeDefault). */
   within(inner: string, outer: string): boolean {
     return this.#passSets.within(inner, outer)
   }
 
+  /** Returns where a profile's revisions come from, so that nodes can judge them. */
   origin(ref: RevisionRef): RevisionOrigin | undefined {
     const profile = this.#resolve(ref.namespace, ref.profile)
     return profile === undefined ? undefined : originOf(profile, this.#resolve)
@@ -146,15 +127,18 @@ class FollowedRevisions implements Revisions {
     this.#later(this.#options.debounceMs)
   }
 
+  /** Nodes changed: readiness and, with other runtimes, renderings may change too. */
   nodesChanged(): void {
     this.#later(this.#options.debounceMs)
   }
 
+  /** From now on this hub writes the statuses: what it wrote before may have been overwritten. */
   writesBegin(): void {
     for (const one of this.#followed.values()) one.written = ''
     this.#later(this.#options.debounceMs)
   }
 
+  /** Resolves when nothing is left to do. */
   async settle(): Promise<void> {
     await this.#start()
   }
@@ -291,8 +275,4 @@ class FollowedRevisions implements Revisions {
     if (this.#isClosed) return
     this.#timer ??= setTimeout(() => void this.#start(), ms)
   }
-}
-
-export function createRevisions(options: RevisionsOptions): Revisions {
-  return new FollowedRevisions(options)
 }

@@ -3,7 +3,7 @@ import type { SeccompProfile, SeccompProfileStatus } from '../../../src/api/secc
 type Summary = NonNullable<SeccompProfileStatus['summary']>
 
 /** Returns what `kubectl get seccompprofiles` shows: a printer column can neither count nor join. Pure. */
-export function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
+function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
   const approved = new Set(
     (spec.seccomp?.syscalls ?? [])
       .filter(({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG')

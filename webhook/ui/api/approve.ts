@@ -6,7 +6,7 @@ import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
-import { Reason, type Route, writing } from '../model/route.js'
+import { Reason, refOf, type Route, writing } from '../model/route.js'
 
 const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxItems: 600 })
 
@@ -17,17 +17,13 @@ const Answer = Type.Object({
   approvals: Type.Integer()
 })
 
-function refOf({ params }: Call) {
-  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
-}
-
 function answerOf(profile: SeccompProfile) {
   const { namespace = '', name } = profile.metadata
   return { namespace, name, approvals: profile.status?.approvals?.length ?? 0 }
 }
 
 /** Returns the digest of a proposal's rendering. A person approves exactly the digest that the page showed. */
-export function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
+function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
   const { resolve } = derivedOf(ui.sources, ui.now())
   return renderProfile(proposal, { mode: 'enforce', resolve }).digest
 }

@@ -15,11 +15,7 @@ import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
-import { AnyObject, reading, type Route, writing } from '../model/route.js'
-
-function refOf({ params }: Call) {
-  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
-}
+import { AnyObject, reading, refOf, type Route, writing } from '../model/route.js'
 
 function whoOf({ identity, ui }: Call) {
   return { by: identity.user, at: new Date(ui.now()).toISOString() }

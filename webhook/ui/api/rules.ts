@@ -4,12 +4,7 @@ import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
 import { checkObject, readObjects } from '../../admission/check-pod.js'
-import type { Call } from '../model/context.js'
-import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
-
-function refOf({ params }: Call) {
-  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
-}
+import { AnyObject, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
 

@@ -12,7 +12,7 @@ import type { Profiler, RunningTrace } from '../model/profiler.js'
 import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
 
 /** Returns the satellite of this machine. @throws SeccoError UNAVAILABLE without one */
-export function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
+function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
   if (ui.profiler !== undefined) return ui.profiler
   throw new SeccoError('UNAVAILABLE', 'no satellite runs on the machine of this hub', {
     hint: 'on its node: secco trace CONTAINER; what satellites upload is on the workload’s page'

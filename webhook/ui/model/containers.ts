@@ -3,7 +3,7 @@ import { type InventoryItem, profileOf } from './inventory.js'
 
 /** How urgently a container needs a person: drift, no protection, an old revision, not at all. */
 export const weights = [0, 1, 2, 3] as const
-export type Weight = (typeof weights)[number]
+type Weight = (typeof weights)[number]
 
 export function weightOf(item: Pick<InventoryItem, 'drift' | 'unprotected' | 'stale'>): Weight {
   if (item.drift.length > 0) return 0
@@ -21,7 +21,7 @@ export interface ContainerCounts {
 }
 
 /** The containers of one profile in one namespace, or those without a profile. */
-export interface ContainerGroup {
+interface ContainerGroup {
   namespace: string
   /** `namespace/name`; '' without a profile. */
   profile: string
@@ -49,12 +49,12 @@ export interface Containers {
   window(from: number, most: number, wants?: (item: InventoryItem) => boolean): ContainerWindow
 }
 
-export interface ContainerWindow {
+interface ContainerWindow {
   total: number
   items: InventoryItem[]
 }
 
-export interface ContainerIndex extends Containers {
+interface ContainerIndex extends Containers {
   put(items: readonly InventoryItem[]): void
   remove(items: readonly Pick<InventoryItem, 'key'>[]): void
 }

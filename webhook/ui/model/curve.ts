@@ -28,7 +28,7 @@ export interface Curve {
 export const shortName = (instance: string) => `…${instance.slice(-5)}`
 
 /** One event of an instance as a point of its line. */
-export interface Point {
+interface Point {
   at: number
   own: number
   all: number

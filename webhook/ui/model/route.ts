@@ -31,6 +31,11 @@ type Options<Body extends TSchema> = Omit<Route, 'handle' | 'body'> & {
   handle(call: Call, body: Static<Body>): unknown
 }
 
+/** Returns the object that the path of a call names. */
+export function refOf({ params }: Call) {
+  return { namespace: params['namespace'] ?? '', name: params['name'] ?? '' }
+}
+
 /** Makes a route with a body, which the handler gets checked and typed. */
 export function writing<Body extends TSchema>(options: Options<Body>): Route {
   return {

@@ -40,7 +40,7 @@ export function titleOf({ name, container }: Pick<WorkloadLine, 'name' | 'contai
 const modeRank: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
 
 /** Returns the strictest mode that a rule gives to each profile. */
-export function modesByProfile(rules: readonly SeccompRule[]): Map<string, Mode> {
+function modesByProfile(rules: readonly SeccompRule[]): Map<string, Mode> {
   const modes = new Map<string, Mode>()
   for (const { metadata, spec } of rules) {
     if (spec.profile === undefined) continue

@@ -46,7 +46,7 @@ export function pageOf(asked: string | undefined, pages: number): number {
 }
 
 /** One page of a list. */
-export interface ListPage<Item> {
+interface ListPage<Item> {
   items: readonly Item[]
   page: number
   pages: number

@@ -34,7 +34,7 @@ export function ModeMark({ mode }: { mode: Mode }): VNode {
   )
 }
 
-export type Tone = '' | 'ok' | 'warn' | 'bad'
+type Tone = '' | 'ok' | 'warn' | 'bad'
 
 /** A word in a box, with a shape for those who do not see its colour. */
 export function Tag(props: {

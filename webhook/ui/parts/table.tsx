@@ -2,7 +2,7 @@ import type { VNode } from 'preact'
 import { counted, numberText } from './format.js'
 import type { Content } from './render.js'
 
-export interface Column {
+interface Column {
   title: string
   num?: boolean
 }

@@ -21,7 +21,7 @@ export function WorkloadName({ line, href }: { line: WorkloadLine; href: string 
 }
 
 /** A risk by word and shape; the page of the workload explains the number. */
-export function RiskMark({ risk }: Pick<WorkloadDetail, 'risk'>): VNode {
+function RiskMark({ risk }: Pick<WorkloadDetail, 'risk'>): VNode {
   if (risk === undefined) return <span class="muted">not rendered</span>
   const level = risk.score >= 60 ? 'high' : risk.score >= 35 ? 'mid' : 'low'
   const word = { high: 'high', mid: 'medium', low: 'low' }[level]

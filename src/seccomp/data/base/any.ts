@@ -35,7 +35,9 @@ export const anyRuntime: readonly BaseEntry[] = [
   {
     names: ['clock_getres', 'clock_gettime', 'getcpu', 'gettimeofday', 'time'],
     reason:
-      'answered in user space while the clock source can be read there; each becomes a syscall where it cannot (xen, hpet), or when the kernel marks the tsc unstable at run time',
+      'answered in user space while the clock source can be read there; each becomes a ' +
+      'syscall where it cannot (xen, hpet), or when the kernel marks the tsc unstable at ' +
+      'run time',
     source: 'vdso(7); kernel: lib/vdso/gettimeofday.c, clock_gettime_fallback()'
   }
 ]

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
-import { createEventRecorder } from '../../../../webhook/cluster/events/events.js'
+import { EventRecorder } from '../../../../webhook/cluster/events/events.js'
 import { collectLog } from '../../hub/rig.js'
 
 test('a repeated event is written once, and floods are dropped', async (t) => {
@@ -14,7 +14,7 @@ test('a repeated event is written once, and floods are dropped', async (t) => {
     return Promise.resolve({})
   }
   const { logger, lines } = collectLog()
-  const recorder = createEventRecorder({ call, instance: 'hub-a', logger, now: () => now })
+  const recorder = new EventRecorder({ call, instance: 'hub-a', logger, now: () => now })
   const regarding = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'web', uid: 'u' }
   const text = { type: 'Normal', reason: 'ProfileApplied', action: 'Assign', note: 'x' } as const
   for (let i = 0; i < 50; i += 1) recorder.record(regarding, text)
@@ -31,7 +31,7 @@ test('a repeated event is written once, and floods are dropped', async (t) => {
   t.equal(calls.length, 3)
   // The clock moves a minute at each reading, so that the pace never waits.
   const later = () => (now += 60_000)
-  const again = createEventRecorder({ call, instance: 'hub-b', logger, now: later })
+  const again = new EventRecorder({ call, instance: 'hub-b', logger, now: later })
   again.record(regarding, text)
   await again.flush()
   t.equal(calls[3]?.[1], calls[0]?.[1])

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
-import { startLeader } from '../../../../webhook/cluster/replicas/leader.js'
+import { Leader } from '../../../../webhook/cluster/replicas/leader.js'
 import { collectLog } from '../../hub/rig.js'
 
 test('listeners get the end of a lapse that a late renewal ends', async (t) => {
@@ -16,7 +16,7 @@ test('listeners get the end of a lapse that a late renewal ends', async (t) => {
     lease = body as object
     return lease
   }
-  const leader = startLeader({
+  const leader = new Leader({
     ...{ call, namespace: 'a', name: 'secco', identity: 'hub', leaseMs, retryMs: 200 },
     logger: collectLog().logger
   })

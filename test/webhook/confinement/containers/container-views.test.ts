@@ -1,9 +1,9 @@
 import { test } from 'tap'
 import { Inventory } from '../../../../src/api/gen/hub.js'
 import { buildSnapshot } from '../../../../src/rules/snapshot.js'
-import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
-import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
+import { FleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { createContainerViews } from '../../../../webhook/confinement/containers/container-views.js'
 import type { RevisionIndex } from '../../../../webhook/confinement/containers/revision-index.js'
 import type {
@@ -22,7 +22,7 @@ test('views follow the rules and the facts of pods', async (t) => {
   const sources = {
     hub: {
       inventory,
-      ...{ sets: createFleetSets(), denialRows: createDenialRows(), profiles: () => new Map() },
+      ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
       onChange: none
     },
     onProfiles: none,

@@ -5,8 +5,8 @@ import type {
   ContainerViews
 } from '../../../../webhook/confinement/containers/container-views.js'
 import {
-  createDenialRecording,
-  whyNotRecording
+  whyNotRecording,
+  DenialRecording
 } from '../../../../webhook/confinement/containers/denial-recording.js'
 
 type Listener = Parameters<ContainerViews['onChange']>[0]
@@ -21,7 +21,7 @@ const run = (startedAt: number, on = 'n1') =>
 /** Returns the recording of these nodes, with their first containers, and what starts and ends containers. */
 function recordingOf(nodes: () => NodeState[], now: () => number, first: ContainerView[] = []) {
   let notify: Listener = () => undefined
-  const recording = createDenialRecording({
+  const recording = new DenialRecording({
     ...{ nodes, node: (name) => nodes().find((one) => one.name === name) },
     ...{ isAudit: () => true, now },
     views: { list: () => first, onChange: (listener) => ((notify = listener), () => undefined) }

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
 import { explainRoutes } from '../../../../webhook/confinement/explain.js'
@@ -15,7 +15,7 @@ function confinementOf(
   told: readonly (Partial<Denial> & { at: string })[],
   running: readonly ContainerView[] = []
 ): Confinement {
-  const denialRows = createDenialRows()
+  const denialRows = new DenialRows()
   for (const one of told) {
     const denial = {
       ...{ node: 'n1', instance: 'n1/c1', container: 'c1', containerName: 'app', pod: 'web-1' },

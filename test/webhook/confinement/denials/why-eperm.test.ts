@@ -1,11 +1,11 @@
 import { test } from 'tap'
-import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
 import { absenceWords } from '../../../../cli/lib/known-since.js'
 import { UsedSet } from '../../../../src/api/gen/hub.js'
-import { createFleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
+import { FleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { view } from '../../../helpers/hub-answers.js'
 
 test('denials of a running container identify it, and show nothing else of it', (t) => {
@@ -18,7 +18,7 @@ test('denials of a running container identify it, and show nothing else of it', 
     disk: 'missing'
   } as const
   const container = view('n1', 'app', { startedAt, ...secret })
-  const denialRows = createDenialRows()
+  const denialRows = new DenialRows()
   for (const [syscall, expected] of [
     ['getsid', false],
     ['clone3', true]
@@ -37,7 +37,7 @@ test('denials of a running container identify it, and show nothing else of it', 
     sources: {
       hub: {
         denialRows,
-        sets: createFleetSets(),
+        sets: new FleetSets(),
         nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }]
       },
       now: () => 0
@@ -101,11 +101,11 @@ test('a hub excludes a denial only of containers that began after its record of 
     ]
   ] as const) {
     const container = view('n1', 'app', { startedAt })
-    const sets = createFleetSets()
+    const sets = new FleetSets()
     if (recorded !== null) {
       sets.put(container.key, UsedSet.fromPartial({ since: recorded, complete: recorded === '' }))
     }
-    const denialRows = createDenialRows({ since: began, rows: [], runs: {} })
+    const denialRows = new DenialRows({ since: began, rows: [], runs: {} })
     if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
     const confinement = {
       sources: { hub: { denialRows, sets, nodes: () => [] }, now: () => now },

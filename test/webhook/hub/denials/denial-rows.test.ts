@@ -2,10 +2,10 @@ import { test } from 'tap'
 import { createLogger } from '../../../../src/lib/log.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import { createDenials } from '../../../../webhook/hub/denials/denials.js'
-import { createDenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 
 test('denials of an earlier run with the same id do not count for the next run', (t) => {
-  const rows = createDenialRows()
+  const rows = new DenialRows()
   const denial = (instance: string, lastSeen: string) =>
     ({
       ...{ node: 'n1', container: 'web', instance, lastSeen, action: 'SCMP_ACT_ERRNO', errno: 1 },
@@ -34,7 +34,7 @@ test('denials of an earlier run with the same id do not count for the next run',
 })
 
 test('a row gets the caller of a denial that was counted before', (t) => {
-  const rows = createDenialRows()
+  const rows = new DenialRows()
   const denials = createDenials(createLogger('test', { write: () => undefined }), (one, added) =>
     rows.grow(one, added, one.lastSeen)
   )
@@ -87,7 +87,7 @@ test('a row gets the caller of a denial that was counted before', (t) => {
 })
 
 test('a row that replaces one without a caller keeps its first time', (t) => {
-  const rows = createDenialRows()
+  const rows = new DenialRows()
   const at = (second: number) => `2026-01-01T00:00:0${second}Z`
   const denial = (count: number, comm: string) =>
     ({
@@ -131,7 +131,7 @@ test('a denial that grows among very many is not counted twice', (t) => {
 })
 
 test('a full table forgets the oldest rows and moves the time since which denials are known', (t) => {
-  const rows = createDenialRows({ since: '2026-01-01T00:00:00.000Z', rows: [], runs: {} })
+  const rows = new DenialRows({ since: '2026-01-01T00:00:00.000Z', rows: [], runs: {} })
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 1, 0, second)).toISOString()
   const add = (nr: number) =>
     rows.grow(

@@ -5,7 +5,7 @@ import { SeccoError } from '../../../../src/lib/errors.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import type { Store } from '../../../../src/store/store.js'
 import { clusterTiming } from '../../../../webhook/hub/hub-timing.js'
-import { createObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
+import { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { observationOf } from '../rig.js'
 
@@ -34,7 +34,7 @@ test('fifty instances of one workload cost the API server tens of writes in a da
       return Promise.resolve(after)
     }
   } as unknown as Store
-  const intake = createObservationWriter(
+  const intake = new ObservationWriter(
     store,
     silent,
     { ...clusterTiming, retryMs: 1000 },

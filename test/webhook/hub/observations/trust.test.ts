@@ -15,7 +15,7 @@ import {
 } from '../../../../webhook/hub/stream/identity.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { withLearned } from '../../../../webhook/hub/observations/learned-status.js'
-import { createPodCheck, type PlacedPod } from '../../../../webhook/hub/observations/pod-check.js'
+import { type PlacedPod, PodCheck } from '../../../../webhook/hub/observations/pod-check.js'
 import { withOutcome } from '../../../../webhook/hub/status/profile-status.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { collectLog, observationOf } from '../rig.js'
@@ -59,7 +59,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
   ]
   const labelled = { ...web, containers, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: { ...web, containers }, u2: labelled })
-  const check = createPodCheck({ pods, plain: 'reject', waitMs: 30 })
+  const check = new PodCheck({ pods, plain: 'reject', waitMs: 30 })
   t.teardown(() => check.close())
   const own = { podUid: 'u2', podName: 'own-1' }
   for (const [container, profile, part] of [
@@ -85,7 +85,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
 test('the API server decides which profile an observation is for', async (t) => {
   const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: web, u2: labelled, mirror: { ...web, name: 'static-1' } })
-  const check = createPodCheck({ pods, plain: 'reject', waitMs: 30 })
+  const check = new PodCheck({ pods, plain: 'reject', waitMs: 30 })
   const cases: [string, string, Partial<ContainerRef>, string][] = [
     ['its own', 'node-a', {}, 'shop/web.app'],
     [
@@ -120,7 +120,7 @@ test('the API server decides which profile an observation is for', async (t) => 
   t.match(await late, { ref: { namespace: 'shop', name: 'late.app' } }, 'it is waited for')
   check.close()
 
-  const apart = createPodCheck({ pods, plain: 'apart', waitMs: 30 })
+  const apart = new PodCheck({ pods, plain: 'apart', waitMs: 30 })
   const plain = await apart.check(
     'node-a',
     ContainerRef.fromPartial({ name: 'nginx', profile: 'shop/web' })
