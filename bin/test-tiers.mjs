@@ -22,8 +22,12 @@ export const table = [
   ['cli/commands/completion.', 'integration'],
   ['cli/hubs/hubs.', 'integration'],
   ['cli/install/install.', 'integration'],
+  ['cli/lib/options.', 'integration'],
   ['cli/lib/surface.', 'integration'],
   ['cli/profiles/import.', 'integration'],
+  ['cli/profiles/options.', 'integration'],
+  ['cli/programs/satellite-options.', 'integration'],
+  ['cli/programs/webhook-options.', 'integration'],
   // Recording.
   ['cli/doctor/doctor.', 'integration', 'alone'],
   ['cli/recorder-options.', 'integration', 'alone'],
@@ -38,6 +42,8 @@ export const table = [
   ['e2e/final-state.', 'e2e'],
   ['e2e/install.', 'e2e'],
   ['e2e/kinds-of-pods.', 'e2e'],
+  // Only the tables: the programs are started in this process.
+  ['e2e/views/complete.', 'e2e'],
   ['helpers/', 'e2e'],
   // Code generators, and the test run itself.
   ['house/', 'integration'],

@@ -112,3 +112,17 @@ export async function ensureRunnable(paths: StatePaths): Promise<void> {
     }
   )
 }
+
+/** The longest path of a socket: sun_path of unix(7) without its last byte. Node.js cuts longer ones off silently. */
+const longestSocketPath = 107
+
+/** Rejects a state folder in which the satellite's socket has no place. @throws SeccoError INVALID_ARGUMENT */
+export function ensureSocketPath({ root, satelliteSocket }: StatePaths): void {
+  const length = Buffer.byteLength(satelliteSocket)
+  if (length <= longestSocketPath) return
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${satelliteSocket}: has ${length} bytes, and a socket's path can have ${longestSocketPath}`,
+    { hint: `choose a folder with a shorter path than ${root} with --state` }
+  )
+}

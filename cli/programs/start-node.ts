@@ -6,7 +6,7 @@ import type { RecordMode } from '../../satellite/recorder/record-mode.js'
 import { startUplink, type Uplink } from '../../satellite/uplink/uplink.js'
 import type { NodeStatus } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
-import type { StatePaths } from '../lib/state.js'
+import { ensureSocketPath, type StatePaths } from '../lib/state.js'
 import { certificateCredentials, tokenCredentials } from './node-credentials.js'
 
 export interface NodeOptions {
@@ -41,6 +41,7 @@ export interface RunningNode {
 /** Starts this machine's satellite with a certificate of the state folder's authority, or with a token. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { paths, hub, node, logger } = options
+  ensureSocketPath(paths)
   await mkdir(paths.spool, { recursive: true, mode: 0o700 })
   const { token: files } = options
   const credentials = await (files === undefined

@@ -13,7 +13,13 @@ import { parseAddress, parseLoopback } from '../lib/addresses.js'
 import { type Io, paint } from '../lib/io.js'
 import { nodeName } from '../lib/node-name.js'
 import { type RunningNode, startNode } from './start-node.js'
-import { type Addresses, ensureRunnable, ensureUiToken, type StatePaths } from '../lib/state.js'
+import {
+  type Addresses,
+  ensureRunnable,
+  ensureSocketPath,
+  ensureUiToken,
+  type StatePaths
+} from '../lib/state.js'
 import { walkThrough } from '../walk-through/walk.js'
 
 interface UpArgs {
@@ -200,6 +206,7 @@ export async function up(
   args: UpArgs,
   auditFile: string | undefined
 ): Promise<number> {
+  ensureSocketPath(args.paths)
   await ensureRunnable(args.paths)
   const tracing = probeTracing(args.btf)
   const closers: (() => Promise<void>)[] = []

@@ -51,7 +51,7 @@ export interface ConfinementFacts {
 }
 
 /** Of the declared revision, when it is one: how people call it, and how it was rendered. */
-interface RevisionName {
+export interface RevisionName {
   short: string
   mode: 'audit' | 'enforce'
 }

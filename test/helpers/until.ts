@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** What was waited for can never be: nobody waits for it any longer. */
@@ -10,30 +11,56 @@ interface UntilOptions {
   signal?: AbortSignal | undefined
 }
 
+/** A probe calls it with what it saw, so that a wait that fails can print it. */
+export type Note = (seen: unknown) => void
+
+const late = Symbol('late')
+
+/** Resolves with the probe's value, or with `late` when the time is over before the probe is. */
+async function within<T>(probe: Promise<T>, ms: number): Promise<T | typeof late> {
+  const over = new AbortController()
+  const limit = delay(ms, late, { signal: over.signal })
+  limit.catch(() => undefined)
+  try {
+    return await Promise.race([probe, limit])
+  } finally {
+    over.abort()
+  }
+}
+
+/** Returns what is printed of what a probe saw last. */
+function wordsOf(last: unknown): string {
+  if (last === undefined) return ''
+  if (last instanceof Error) return `: ${last.message}`
+  return `: ${typeof last === 'string' ? last : inspect(last, { depth: 8, breakLength: 120 })}`
+}
+
 /**
- * Asks `probe` until it gives something, and at last says what was waited for. For the few things
- * that offer no event (another program's readiness); everything else waits on events.
+ * Calls `probe` until it returns something. After the time it throws, with what was waited for and what the probe
+ * threw or noted last; a probe that does not answer is not waited for any longer than that. For the few things that
+ * offer no event (another program's readiness); everything else waits on events.
  */
 export async function until<T>(
   what: string,
-  probe: () => Promise<T | undefined> | T | undefined,
+  probe: (note: Note) => Promise<T | undefined> | T | undefined,
   { timeoutMs = 120_000, everyMs = 20, signal }: UntilOptions = {}
 ): Promise<T> {
   const end = Date.now() + timeoutMs
   let last: unknown
+  const note: Note = (seen) => (last = seen)
   for (;;) {
     signal?.throwIfAborted()
     try {
-      const value = await probe()
+      const answer = Promise.resolve().then(() => probe(note))
+      const value = await within(answer, Math.max(1000, end - Date.now()))
+      if (value === late)
+        throw new GivenUp(`waited ${timeoutMs} ms for ${what}: no answer${wordsOf(last)}`)
       if (value !== undefined) return value
     } catch (error) {
       if (error instanceof GivenUp) throw error
       last = error
     }
-    if (Date.now() > end) {
-      const why = last instanceof Error ? `: ${last.message}` : ''
-      throw new Error(`waited ${timeoutMs} ms for ${what}${why}`)
-    }
+    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}${wordsOf(last)}`)
     await delay(everyMs)
   }
 }

@@ -42,6 +42,15 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
   t.equal((await rig.log.seen(/"denial"/))['syscall'], 'mmap')
   await hub.flush()
   t.match(hub.profiles().get('default/web'), { approved: false })
+  const { conditions = [] } = (await rig.store.get('SeccompProfile', ref))?.status ?? {}
+  t.strictSame(
+    conditions.map(({ type, status, reason }) => [type, status, reason]).sort(),
+    [
+      ['Learning', 'True', 'InstancesRunning'],
+      ['Ready', 'False', 'NotApproved']
+    ],
+    'what learns can be waited for before anything else happens'
+  )
 
   const approve = (names: string[]) =>
     rig.store.update('SeccompProfile', ref, (p) => ({

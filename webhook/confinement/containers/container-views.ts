@@ -19,6 +19,8 @@ interface Entry {
   running: Running
   view: ContainerView
   text: string
+  /** The last view with a filter that was read: while a satellite starts again, nothing ends and nothing begins. */
+  settled: ContainerView | undefined
 }
 
 /** Containers that are computed in one turn of the event loop when all are. */
@@ -82,13 +84,14 @@ class ViewTable {
 
   #putOne(running: Running): ContainerView | undefined {
     const before = this.#entries.get(running.id)
-    const view = this.#builder.build(running, before?.view)
+    const view = this.#builder.build(running, before?.settled)
     const text = JSON.stringify(view)
     if (before?.text === text) {
       before.running = running
       return undefined
     }
-    this.#entries.set(running.id, { running, view, text })
+    const settled = view.state === 'starting' ? before?.settled : view
+    this.#entries.set(running.id, { running, view, text, settled })
     if (view.podUid !== '') {
       const keys = this.#keysOfPod.get(view.podUid) ?? new Set<string>()
       this.#keysOfPod.set(view.podUid, keys.add(running.id))

@@ -36,16 +36,32 @@ export interface Discovery {
   saved: () => SavedDiscovery
 }
 
+/** By instance, because an instance that still runs reports all its calls again. */
+interface SavedInstance {
+  counts: Record<string, number>
+  events: string[]
+}
+
 export type SavedDiscovery = Record<
   string,
-  { events: DiscoveryEvent[]; counts: Record<string, number> }
+  {
+    events: DiscoveryEvent[]
+    /** Calls of instances that are no longer remembered one by one. */
+    counts: Record<string, number>
+    instances: Record<string, SavedInstance>
+  }
 >
+
+interface DiscoveredInstance {
+  counts: Map<string, number>
+  events: Set<string>
+}
 
 interface Entry {
   events: DiscoveryEvent[]
   all: Set<string>
   /** Calls by instance and syscall; those of the oldest instances are added to `gone`. */
-  instances: Map<string, { counts: Map<string, number>; events: Set<string> }>
+  instances: Map<string, DiscoveredInstance>
   gone: Map<string, number>
 }
 
@@ -74,7 +90,27 @@ function foldOldest(entry: Entry): void {
 
 function entryOf(saved: SavedDiscovery[string] | undefined): Entry {
   const gone = new Map(Object.entries(saved?.counts ?? {}))
-  return { events: saved?.events ?? [], all: new Set(gone.keys()), instances: new Map(), gone }
+  const instances = new Map(
+    Object.entries(saved?.instances ?? {}).map(
+      ([id, { counts, events }]): [string, DiscoveredInstance] => [
+        id,
+        { counts: new Map(Object.entries(counts)), events: new Set(events) }
+      ]
+    )
+  )
+  const all = new Set(gone.keys())
+  for (const { counts } of instances.values()) for (const name of counts.keys()) all.add(name)
+  return { events: saved?.events ?? [], all, instances, gone }
+}
+
+const savedInstance = ({ counts, events }: DiscoveredInstance): SavedInstance => ({
+  counts: Object.fromEntries(counts),
+  events: [...events]
+})
+
+function savedEntry({ events, gone, instances }: Entry): SavedDiscovery[string] {
+  const own = [...instances].map(([id, one]): [string, SavedInstance] => [id, savedInstance(one)])
+  return { events, counts: Object.fromEntries(gone), instances: Object.fromEntries(own) }
 }
 
 /** Creates a discovery. @param saved what an earlier hub remembered */
@@ -142,12 +178,6 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
         }
       }
     },
-    saved: () =>
-      Object.fromEntries(
-        [...entries].map(([key, entry]) => [
-          key,
-          { events: entry.events, counts: Object.fromEntries(sumOf(entry)) }
-        ])
-      )
+    saved: () => Object.fromEntries([...entries].map(([key, entry]) => [key, savedEntry(entry)]))
   }
 }

@@ -1,43 +1,20 @@
 import type { RevisionOrigin, RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Logger } from '../../../src/lib/log.js'
 import { profileKey, type ProfileState, revisionPath } from '../../../src/rules/profile-state.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
-import type { Store, StoreEvent } from '../../../src/store/store.js'
+import type { StoreEvent } from '../../../src/store/store.js'
 import type { FleetState } from '../nodes/readiness.js'
 import type { ProfileOutcome } from '../status/profile-status.js'
+import { LearnedStatuses } from './learned-statuses.js'
 import { judgeProfile } from './judged-profile.js'
 import { createPassSets } from './pass-sets.js'
 import { type Published, publishedText, unpublished } from './published.js'
-import { ProfileRenderer, type Render, type RenderedProfile } from './profile-renderer.js'
+import { ProfileRenderer, type RenderedProfile } from './profile-renderer.js'
 import { onlyLearns, outcomeInputOf, renderingInputOf } from './rendering-inputs.js'
-import type { RevisionFiles } from './revision-files.js'
 import { originOf } from './revision-origin.js'
+import type { RevisionsOptions } from './revisions-options.js'
 import { createStatusWriter, unwritten, type WrittenStatus } from './status-writer.js'
-
-interface RevisionsOptions {
-  store: Store
-  files: RevisionFiles
-  logger: Logger
-  /** Returns the nodes as they are now. */
-  fleet: () => FleetState
-  /** Returns revisions that are desired besides those of the profiles: pods still refer to them. */
-  referred: () => Iterable<RevisionRef>
-  /** Returns whether this hub writes the statuses; otherwise another one does. */
-  mayWrite: () => boolean
-  /** Called after each change of the states or of what is desired. */
-  changed: () => void
-  /** How long changes are collected. */
-  debounceMs: number
-  /** Wait after a failed write. */
-  retryMs: number
-  /** Time between two writes about nothing but the number of nodes; 0: each is written. */
-  countMs: number
-  render?: Render
-  /** Whether edits of specs without Secco (kubectl edit) are recorded among the approvals. */
-  recordEdits?: boolean
-}
 
 interface FollowedProfile extends WrittenStatus, RenderedProfile {
   /** What a pass depends on of the profile itself: observations change the rest all the time. */
@@ -51,6 +28,7 @@ export class Revisions {
   readonly #followed = new Map<string, FollowedProfile>()
   readonly #renderer: ProfileRenderer
   readonly #statuses: ReturnType<typeof createStatusWriter<FollowedProfile>>
+  readonly #learned: LearnedStatuses<FollowedProfile>
   #published: Published = unpublished
   #publishedText = ''
   /** Grows with every change that another profile's `extends` might see. */
@@ -75,6 +53,20 @@ export class Revisions {
       isCurrent: (one, profile) => renderingInputOf(profile) === one.renderingInput,
       again: (ms) => this.#later(ms),
       ...(recordEdits === undefined ? {} : { recordEdits })
+    })
+    const onError = (err: unknown) =>
+      logger.error({ err }, 'status of a learned profile not written')
+    this.#learned = new LearnedStatuses<FollowedProfile>({
+      ...{
+        write: (one, outcome) => this.#statuses.write(one, outcome),
+        mayWrite: options.mayWrite,
+        onError
+      },
+      find: (key) => {
+        const one = this.#followed.get(key)
+        return one !== undefined && onlyLearns(one.profile) ? one : undefined
+      },
+      delayMs: options.debounceMs
     })
   }
 
@@ -141,6 +133,7 @@ export class Revisions {
   /** Resolves when nothing is left to do. */
   async settle(): Promise<void> {
     await this.#start()
+    await this.#learned.flush()
   }
 
   async close(): Promise<void> {
@@ -148,6 +141,7 @@ export class Revisions {
     clearTimeout(this.#timer)
     this.#statuses.close()
     this.#timer = undefined
+    await this.#learned.close()
     await (this.#following ?? this.#running)
   }
 
@@ -166,6 +160,7 @@ export class Revisions {
     if (before?.outcomeInput === outcomeInput) return false
     if (!onlyLearns(profile) || key === emergencyLabel || this.#isExtended()) return true
     this.#learns(key, profile)
+    this.#learned.add(key)
     return false
   }
 

@@ -10,7 +10,8 @@ export function SparkView({ events }: { events: readonly DiscoveryEvent[] }): VN
     .filter(({ at }) => !Number.isNaN(at))
     .sort((a, b) => a.at - b.at)
   const [first, last] = [points[0], points.at(-1)]
-  if (first === undefined || last === undefined) return <span class="muted">none yet</span>
+  if (first === undefined || last === undefined)
+    return <span class="muted">none since this hub started</span>
   const most = Math.max(...points.map(({ all }) => all), 1)
   const span = Math.max(1, last.at - first.at)
   const x = (at: number) => Math.round(((at - first.at) / span) * (width - 8))

@@ -12,6 +12,70 @@ import type {
 } from '../../../../webhook/confinement/containers/sources.js'
 import { testRule } from '../../../helpers/rules.js'
 
+/** Views of what an inventory has, with a clock that the test sets. */
+function viewsOf(inventory: ReturnType<typeof createInventory>, clock: { now: number }) {
+  const none = () => () => undefined
+  const hub = {
+    inventory,
+    ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
+    onChange: none
+  }
+  const sources = {
+    ...{ hub, onProfiles: none, onSnapshot: none, onPod: none, pod: () => undefined },
+    snapshot: () => buildSnapshot({ rules: [], profiles: [] }),
+    now: () => clock.now
+  } as unknown as ConfinementSources
+  const index = { refresh: () => undefined, of: () => undefined, onChange: none }
+  return createContainerViews(sources, index as unknown as RevisionIndex)
+}
+
+test('a state and a drift last while a satellite starts again', (t) => {
+  const startedAt = '2026-01-01T00:00:00.000Z'
+  const read = { mode: 2, checked: 'bytes', same: true }
+  const other = { mode: 2, checked: 'bytes', same: false, difference: 'getsid' }
+  const unread = { mode: 2, checked: 'none' }
+  const container = { id: 'c', name: 'app' }
+  const own = { key: 'c@1', container, running: true, declared: 'runtime-default', startedAt }
+  // [what, what the node reports, at which second, state, since, drift since]
+  const table: [string, object, number, string, string, string | undefined][] = [
+    ['it starts', { ...unread, running: false }, 1, 'starting', startedAt, undefined],
+    ['its filter is read', read, 5, 'runtime-default', startedAt, undefined],
+    ['the satellite starts again', unread, 9, 'starting', '2026-01-01T00:00:09.000Z', undefined],
+    ['and reads it', read, 10, 'runtime-default', startedAt, undefined],
+    [
+      'it is another one',
+      other,
+      20,
+      'other',
+      '2026-01-01T00:00:20.000Z',
+      '2026-01-01T00:00:20.000Z'
+    ],
+    ['the satellite starts again', unread, 30, 'starting', '2026-01-01T00:00:30.000Z', undefined],
+    [
+      'still another one',
+      other,
+      31,
+      'other',
+      '2026-01-01T00:00:20.000Z',
+      '2026-01-01T00:00:20.000Z'
+    ],
+    ['as declared', read, 40, 'runtime-default', '2026-01-01T00:00:40.000Z', undefined]
+  ]
+  const inventory = createInventory()
+  const clock = { now: 0 }
+  const views = viewsOf(inventory, clock)
+  t.teardown(() => views.close())
+  for (const [generation, [what, facts, second, state, since, drift]] of table.entries()) {
+    clock.now = Date.parse(startedAt) + second * 1000
+    const containers = [{ ...own, ...facts }]
+    const message = { generation: generation + 1, first: true, last: true, containers }
+    inventory.take('n1', Inventory.fromPartial(message), new Date(clock.now).toISOString())
+    const view = views.list()[0]
+    t.strictSame([view?.state, view?.since, view?.drift[0]?.since], [state, since, drift], what)
+  }
+  t.end()
+})
+
 test('views follow the rules and the facts of pods', async (t) => {
   const inventory = createInventory()
   const pods = new Map<string, PodView>()

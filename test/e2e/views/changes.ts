@@ -1,0 +1,334 @@
+import { stringify } from 'yaml'
+import { profileOf } from '../../helpers/truth-rig.js'
+import { until } from '../../helpers/until.js'
+import { rule, type Scene } from './scene.js'
+
+/** A route or verb that changes something, and what else must be different after it. */
+export interface Change {
+  /** `POST /api/v1/mute` or `secco denials mute`: the row's name, then what is special about it. */
+  of: string
+  what?: string
+  run: (scene: Scene) => Promise<unknown>
+  /** Views that must change, by the beginning of their name. */
+  must: readonly string[]
+  /** Names of the objects that it is about: only facts about them may change. */
+  about: readonly string[]
+}
+
+const audit = ['secco ui audit', 'GET /api/v1/audit']
+const listed = ['secco get profiles', 'GET /api/v1/profiles']
+const rules = ['secco get rules', 'GET /api/v1/rules']
+const known = ['GET /api/v1/states', 'GET /api/v1/ladder']
+const reason = 'a reason'
+const everything = ['']
+
+const document = (name: string, more: string[] = []) => stringify(profileOf(name, more))
+/** A rule for pods of which the scene has none. */
+const otherRule = { ...rule.spec, podSelector: { matchLabels: { team: 'bank' } } }
+/** A profile as Docker and CRI-O have it. */
+const foreign = JSON.stringify({
+  defaultAction: 'SCMP_ACT_ERRNO',
+  syscalls: [{ names: ['read', 'write', 'exit_group'], action: 'SCMP_ACT_ALLOW' }]
+})
+const put = (name: string, more: string[]) => (scene: Scene) =>
+  scene.send('PUT', `/api/v1/profiles/default/${name}`, { document: document(name, more) })
+
+/** A trace that runs, or the last one that ran. */
+async function traceOf(scene: Scene): Promise<string> {
+  const [trace] = await scene.items<{ id: string }>('/api/v1/traces')
+  return trace?.id ?? ''
+}
+
+/** Changes of profiles and rules: each is about one object, which no container has. */
+const objectChanges: readonly Change[] = [
+  {
+    of: 'PUT /api/v1/profiles/:namespace/:name',
+    run: put('extra', ['getsid']),
+    must: [...audit, ...listed, ...known],
+    about: ['extra']
+  },
+  {
+    of: 'secco profile apply',
+    run: (scene) => scene.apply(profileOf('more', ['getsid'])),
+    must: [...listed, ...known],
+    about: ['more']
+  },
+  {
+    of: 'POST /api/v1/profiles/:namespace/:name/extends',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/profiles/default/extra/extends', { add: ['default/more'] }),
+    must: [...audit, ...listed],
+    about: ['extra']
+  },
+  {
+    of: 'secco profile extend',
+    run: (scene) => scene.secco('profile extend extra --remove default/more'),
+    must: listed,
+    about: ['extra']
+  },
+  {
+    of: 'POST /api/v1/profiles/:namespace/:name/calls',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/profiles/default/extra/calls', { reason, allow: ['times'] }),
+    must: [...audit, ...listed, 'GET /api/v1/states'],
+    about: ['extra']
+  },
+  {
+    of: 'secco profile call',
+    run: (scene) => scene.secco('profile call extra --refuse times --reason why'),
+    must: [...listed, 'GET /api/v1/states'],
+    about: ['extra']
+  },
+  {
+    of: 'POST /api/v1/import',
+    what: 'dryRun',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/import', {
+        ...{ files: [{ name: 'foreign.json', text: foreign }], dryRun: true }
+      }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'POST /api/v1/import',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/import', {
+        files: [{ name: 'foreign.json', text: foreign }]
+      }),
+    must: [...audit, ...listed, ...known],
+    about: ['foreign']
+  },
+  {
+    of: 'secco import',
+    run: (scene) => scene.importTrace('traced'),
+    must: [...listed, ...known],
+    about: ['traced']
+  },
+  {
+    of: 'POST /api/v1/profiles/:namespace/:name/approve',
+    run: (scene) => scene.send('POST', '/api/v1/profiles/default/traced/approve', { reason }),
+    must: [...audit, ...listed, ...known],
+    about: ['traced']
+  },
+  {
+    of: 'secco profile approve',
+    run: (scene) => scene.secco('profile approve learned --reason why'),
+    must: [...listed, ...known, 'secco profile approve'],
+    about: ['learned']
+  },
+  {
+    of: 'PUT /api/v1/rules/:namespace/:name',
+    run: (scene) => scene.send('PUT', '/api/v1/rules/default/second', { spec: otherRule }),
+    must: [...audit, ...rules],
+    about: ['second']
+  },
+  {
+    of: 'secco rule apply',
+    run: (scene) =>
+      scene.apply({ ...rule, metadata: { namespace: 'default', name: 'third' }, spec: otherRule }),
+    must: rules,
+    about: ['third']
+  },
+  {
+    of: 'DELETE /api/v1/rules/:namespace/:name',
+    run: (scene) => scene.send('DELETE', '/api/v1/rules/default/second'),
+    must: [...audit, ...rules],
+    about: ['second']
+  },
+  {
+    of: 'secco rule delete',
+    run: (scene) => scene.secco('rule delete third -n default'),
+    must: rules,
+    about: ['third']
+  },
+  {
+    of: 'POST /api/v1/rules/test',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/rules/test', { document: scene.place.files['POD'] }),
+    must: [],
+    about: []
+  },
+  {
+    of: 'DELETE /api/v1/profiles/:namespace/:name',
+    run: (scene) => scene.send('DELETE', '/api/v1/profiles/default/extra'),
+    must: [...audit, ...listed, ...known],
+    about: ['extra']
+  },
+  {
+    of: 'secco profile delete',
+    run: (scene) => scene.secco('profile delete more'),
+    must: [...listed, ...known],
+    about: ['more']
+  }
+]
+
+/** Changes of what containers get, and questions that change nothing. */
+const containerChanges: readonly Change[] = [
+  {
+    of: 'POST /api/v1/simulate',
+    run: (scene) => scene.send('POST', '/api/v1/simulate', { profile: 'default/web' }),
+    must: [],
+    about: []
+  },
+  {
+    of: 'POST /mutate',
+    run: (scene) => scene.admit('fresh'),
+    must: [],
+    about: []
+  },
+  {
+    of: 'POST /api/v1/promote',
+    what: 'dryRun',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/promote', {
+        ...{ profile: 'default/job', mode: 'enforce', reason, dryRun: true }
+      }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'POST /api/v1/promote',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/promote', {
+        ...{ profile: 'default/job', mode: 'enforce', reason }
+      }),
+    must: [...audit, ...listed, 'GET /api/v1/ladder'],
+    about: ['job']
+  },
+  {
+    of: 'POST /api/v1/rollback',
+    run: (scene) => scene.send('POST', '/api/v1/rollback', { profile: 'default/job', reason }),
+    must: [...audit, ...listed, 'GET /api/v1/ladder'],
+    about: ['job']
+  },
+  {
+    of: 'secco promote',
+    run: (scene) => scene.secco('promote job enforce --reason why'),
+    must: [...audit, ...listed, 'GET /api/v1/ladder'],
+    about: ['job']
+  },
+  {
+    of: 'secco rollback',
+    run: (scene) => scene.secco('rollback job --reason why'),
+    must: [...audit, ...listed, 'GET /api/v1/ladder'],
+    about: ['job']
+  },
+  {
+    of: 'POST /api/v1/mute',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/mute', { profile: 'default/web', syscall: 'getsid', reason }),
+    must: [...audit, ...listed, 'secco denials', 'GET /api/v1/denials'],
+    about: ['web']
+  },
+  {
+    of: 'secco denials mute',
+    run: (scene) => scene.secco('denials mute web getsid --remove --reason why'),
+    must: [...audit, ...listed, 'secco denials', 'GET /api/v1/denials'],
+    about: ['web']
+  },
+  {
+    of: 'POST /api/v1/allow',
+    what: 'without yes',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/allow', { profile: 'default/web', syscall: 'getsid' }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'POST /api/v1/allow',
+    run: (scene) =>
+      scene.send('POST', '/api/v1/allow', {
+        ...{ profile: 'default/web', syscall: 'getsid', reason, yes: true }
+      }),
+    must: [...audit, ...listed, ...known, 'secco ps', 'GET /api/v1/containers'],
+    about: ['web']
+  },
+  {
+    of: 'secco denials allow',
+    run: (scene) => scene.secco('denials allow job getpgid --yes --reason why'),
+    must: [...audit, ...listed, ...known, 'secco ps', 'GET /api/v1/containers'],
+    about: ['job']
+  },
+  {
+    of: 'POST /api/v1/block',
+    what: 'dryRun',
+    run: (scene) => scene.send('POST', '/api/v1/block', { what: 'bpf', reason, dryRun: true }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'POST /api/v1/block',
+    run: (scene) => scene.send('POST', '/api/v1/block', { what: 'times', reason }),
+    must: [...audit, ...listed, 'secco block', 'GET /api/v1/block'],
+    about: everything
+  },
+  {
+    of: 'secco block',
+    run: (scene) => scene.secco('block times --remove --reason why'),
+    must: [...listed, 'secco block', 'GET /api/v1/block'],
+    about: everything
+  }
+]
+
+/** Changes of traces and sessions. */
+const otherChanges: readonly Change[] = [
+  {
+    of: 'POST /api/v1/traces',
+    run: async (scene) => {
+      await scene.send('POST', '/api/v1/traces', { container: 'bare' })
+      await until(
+        'the trace to have counts',
+        async () => {
+          const [trace] = await scene.items<{ distinct: number }>('/api/v1/traces')
+          if (trace !== undefined && trace.distinct > 0) return true
+          throw new Error(JSON.stringify(trace))
+        },
+        { timeoutMs: 60_000 }
+      )
+    },
+    must: [...audit, 'GET /api/v1/traces'],
+    about: []
+  },
+  {
+    of: 'POST /api/v1/traces/:id/stop',
+    run: async (scene) => scene.send('POST', `/api/v1/traces/${await traceOf(scene)}/stop`, {}),
+    must: [...audit, 'GET /api/v1/traces'],
+    about: []
+  },
+  {
+    of: 'POST /api/v1/traces/:id/profile',
+    run: async (scene) =>
+      scene.send('POST', `/api/v1/traces/${await traceOf(scene)}/profile`, {
+        ...{ namespace: 'default', name: 'kept' }
+      }),
+    must: [...audit, ...listed, ...known],
+    about: ['kept']
+  },
+  {
+    of: 'POST /api/v1/session',
+    run: (scene) => scene.send('POST', '/api/v1/session', { token: scene.token }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'DELETE /api/v1/session',
+    run: (scene) => scene.send('DELETE', '/api/v1/session'),
+    must: [],
+    about: []
+  },
+  {
+    of: 'POST /api/v1/links',
+    run: (scene) => scene.send('POST', '/api/v1/links', { role: 'viewer' }),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'secco ui link',
+    run: (scene) => scene.secco('ui link --viewer'),
+    must: audit,
+    about: []
+  }
+]
+
+/** Every route and verb that changes something. The order matters: later rows use what earlier ones made. */
+export const changes: readonly Change[] = [...objectChanges, ...containerChanges, ...otherChanges]

@@ -1,0 +1,274 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { cleanPins } from '../../../native/pins.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { objectPath } from '../../../src/store/directory-layout.js'
+import type { ProfileState } from '../../../src/rules/profile-state.js'
+import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
+import { admit } from '../../helpers/admit.js'
+import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
+import { profileOf } from '../../helpers/truth-rig.js'
+import { until } from '../../helpers/until.js'
+import { Programs } from './programs.js'
+import { differences, type Facts, isMoving, printed } from './facts.js'
+import { type Place, readViews, route, verb } from './read.js'
+
+const patience = { timeoutMs: 120_000, everyMs: 100 }
+
+export const rule = {
+  apiVersion: 'secco.dev/v1alpha1',
+  kind: 'SeccompRule',
+  metadata: { namespace: 'default', name: 'teams' },
+  spec: {
+    podSelector: { matchLabels: { team: 'shop' } },
+    profile: { name: 'web' },
+    mode: 'enforce'
+  }
+}
+
+const pod = {
+  ...{ apiVersion: 'v1', kind: 'Pod' },
+  metadata: { namespace: 'default', name: 'web-1', labels: { team: 'shop' } },
+  spec: { containers: [{ name: 'app', image: 'app' }] }
+}
+
+interface Change {
+  seccomp: LinuxSeccomp | 'none'
+  annotations?: Record<string, string>
+  privileged?: boolean
+}
+
+/**
+ * Scene is an embedded installation of two programs with real containers: `web` enforced and denied a syscall, `job`
+ * in audit, `bare` without a profile, `priv` privileged, and `over`, which has ended.
+ */
+export class Scene {
+  readonly #work = mkdtempSync(join(tmpdir(), 'secco-views-'))
+  readonly #containers = new Set<string>()
+  readonly #bundles: string[] = []
+  #rootfs = ''
+  programs!: Programs
+  place!: Place
+
+  async open(): Promise<void> {
+    for (const name of ['bpf', 'runc', 'state']) mkdirSync(join(this.#work, name))
+    execFileSync('mount', ['-t', 'bpf', 'bpf', join(this.#work, 'bpf')])
+    this.#rootfs = await makeRootfs()
+    this.programs = await Programs.create(this.#work)
+    await this.programs.start('hub')
+    await this.programs.start('satellite')
+    this.place = await this.programs.place({ POD: stringify(pod) })
+  }
+
+  async close(): Promise<void> {
+    for (const id of this.#containers) await this.stop(id)
+    await Promise.all([this.programs.kill('satellite'), this.programs.kill('hub')])
+    const pin = join(this.#work, 'bpf', 'secco')
+    if (existsSync(pin)) cleanPins(pin)
+    execFileSync('umount', [join(this.#work, 'bpf')])
+    for (const path of [this.#work, dirname(this.#rootfs), ...this.#bundles])
+      await rm(path, { recursive: true, force: true })
+  }
+
+  /** Runs a verb, which must succeed. */
+  async secco(words: string, files: Place['files'] = {}): Promise<unknown> {
+    const place = { ...this.place, files: { ...this.place.files, ...files } }
+    const answer = (await verb(place, words)) as { code: number; stderr: string[] }
+    if (answer.code !== 0) throw new Error(`secco ${words}: ${answer.stderr.join(' ')}`)
+    return answer
+  }
+
+  get token(): string {
+    return (this.place.headers['authorization'] ?? '').replace('Bearer ', '')
+  }
+
+  /** Asks the webhook about a new pod that the rule of the scene selects. */
+  admit(podName: string): Promise<string> {
+    const caBundle = Buffer.from(this.place.ca).toString('base64')
+    return admit({ webhook: this.place.webhook, caBundle }, podName, { team: 'shop' })
+  }
+
+  /** Imports a trace as the observations of a profile. */
+  async importTrace(name: string): Promise<void> {
+    const trace = join(this.#work, `${name}.log`)
+    await writeFile(trace, 'openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3\nread(3, "", 1) = 1\n')
+    await this.secco(`import -f ${trace} --name ${name} --apply`)
+  }
+
+  async apply(document: object): Promise<void> {
+    const kind = (document as { kind: string }).kind === 'SeccompRule' ? 'rule' : 'profile'
+    await this.secco(`${kind} apply -f FILE`, { FILE: stringify(document) })
+  }
+
+  /** Sends a change to the API, which must accept it. */
+  async send(method: string, path: string, body?: object): Promise<unknown> {
+    const { ui, headers } = this.place
+    const response = await fetch(`${ui}${path}`, {
+      method,
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' })
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return JSON.parse(text) as unknown
+  }
+
+  async items<T>(path: string): Promise<T[]> {
+    const { body } = (await route(this.place, path)) as { body: { items: T[] } }
+    return body.items
+  }
+
+  /** Returns the content of the revision of a profile, once the node has it. */
+  async revision(name: string, mode: 'enforce' | 'audit'): Promise<LinuxSeccomp> {
+    const found = await until(
+      `${mode} of ${name} on the node`,
+      async () => {
+        const states = await this.items<ProfileState>('/api/v1/states')
+        const one = states.find((state) => state.name === name)?.[mode]
+        if (one?.ready === true) return one
+        throw new Error(JSON.stringify(states))
+      },
+      patience
+    )
+    const path = join(this.#work, 'seccomp', found.path)
+    return JSON.parse(await readFile(path, 'utf8')) as LinuxSeccomp
+  }
+
+  async digest(name: string): Promise<string> {
+    const states = await this.items<ProfileState>('/api/v1/states')
+    return states.find((state) => state.name === name)?.enforce?.digest ?? ''
+  }
+
+  async start(id: string, calls: readonly string[], change: Change): Promise<void> {
+    const { seccomp, annotations = {}, privileged } = change
+    const bundle = await makeBundle(this.#rootfs, {
+      args: ['/probe', ...calls, 'wait'],
+      ...{ annotations, seccomp }
+    })
+    this.#bundles.push(bundle)
+    if (privileged === true) await makePrivileged(join(bundle, 'config.json'))
+    this.#containers.add(id)
+    const args = ['--root', join(this.#work, 'runc'), 'run', '-d', '--bundle', bundle, id]
+    const [code] = (await once(spawn('runc', args, { stdio: 'ignore' }), 'exit')) as [number]
+    if (code !== 0) throw new Error(`runc could not start ${id}`)
+  }
+
+  async stop(id: string): Promise<void> {
+    this.#containers.delete(id)
+    await run('runc', ['--root', join(this.#work, 'runc'), 'delete', '--force', id])
+  }
+
+  /** Resolves when a container's view is as it should be. */
+  async seen(id: string, is: (view: ContainerView) => boolean): Promise<ContainerView> {
+    return until(
+      `${id} in GET /api/v1/containers`,
+      async () => {
+        const views = await this.items<ContainerView>('/api/v1/containers')
+        const view = views.find((one) => one.id === id)
+        if (view !== undefined && is(view)) return view
+        throw new Error(JSON.stringify(view ?? views.map((one) => one.id)))
+      },
+      patience
+    )
+  }
+
+  /** Fills the installation: profiles, a rule, containers, denials, and decisions of a person. */
+  async fill(): Promise<void> {
+    await this.apply(profileOf('web', []))
+    await this.apply({
+      ...profileOf('job', ['getsid']),
+      spec: { ...profileOf('job', ['getsid']).spec, ladder: { mode: 'audit' } }
+    })
+    await this.apply(rule)
+    const web = await this.revision('web', 'enforce')
+    const job = await this.revision('job', 'audit')
+    const denied = (id: string) => this.seen(id, ({ denials }) => denials > 0)
+    await this.start('over', ['getsid'], { seccomp: web })
+    await denied('over')
+    await this.stop('over')
+    await this.start('web', ['getsid'], { seccomp: web })
+    await this.start('job', ['getpgid'], {
+      ...{ seccomp: job, annotations: { 'secco.dev/profile': 'job' } }
+    })
+    await this.start('bare', ['getpriority'], { seccomp: 'none' })
+    await this.start('drifted', [], {
+      seccomp: 'none',
+      annotations: { 'secco.dev/assigned': assignedTo('drifted', await this.digest('web')) }
+    })
+    await this.start('priv', [], { seccomp: 'none', privileged: true })
+    await denied('web')
+    await denied('job')
+    await this.seen('bare', ({ state }) => state === 'unconfined')
+    await this.seen('drifted', ({ drift }) => drift.length > 0)
+    await this.seen('priv', ({ state }) => state === 'not-protectable')
+    await this.importTrace('learned')
+    await this.send('POST', '/api/v1/mute', {
+      ...{ profile: 'default/job', syscall: 'getpgid', reason: 'known' }
+    })
+    await this.secco('block keyctl --reason CVE')
+    const ref = { namespace: 'default', name: 'broken' }
+    const broken = objectPath(join(this.place.state, 'objects'), 'SeccompProfile', ref)
+    await writeFile(broken, 'kind: ]')
+    await this.learned(['bare', 'drifted', 'job', 'priv', 'web'])
+  }
+
+  /** Resolves when the starts of these containers are learned, and the hub has saved when they were. */
+  async learned(names: readonly string[]): Promise<void> {
+    await until(
+      'every start to be learned and saved',
+      async () => {
+        const profiles = await this.items<SeccompProfile>('/api/v1/profiles')
+        const known = new Set(
+          profiles.filter(({ status }) => status?.startup).map(({ metadata }) => metadata.name)
+        )
+        const file = join(this.place.state, 'revisions', 'discovery.json')
+        const saved = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
+        const missing = names.filter((name) => !known.has(name) || !(`default/${name}` in saved))
+        if (missing.length > 0) throw new Error(`not yet: ${missing.join(' ')}`)
+        return true
+      },
+      patience
+    )
+  }
+
+  /** Returns the views once they stay as they are. */
+  async settled(isWithPages = true): Promise<Facts> {
+    let before = await readViews(this.place, isWithPages)
+    return until(
+      'the views to stay as they are',
+      async () => {
+        await delay(2000)
+        const now = await readViews(this.place, isWithPages)
+        const moved = differences(before, now).filter(({ path }) => !isMoving(path))
+        before = now
+        if (moved.length > 0) throw new Error(printed(moved))
+        return now
+      },
+      patience
+    )
+  }
+}
+
+const assignedTo = (container: string, revision: string): string =>
+  JSON.stringify({ [container]: { profile: 'default/web', revision, mode: 'enforce' } })
+
+async function makePrivileged(path: string): Promise<void> {
+  const config = JSON.parse(await readFile(path, 'utf8')) as {
+    linux: Record<string, unknown>
+    process: { capabilities: Record<string, string[]> }
+  }
+  delete config.linux['maskedPaths']
+  const all = ['CAP_SYS_ADMIN', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_BOOT']
+  for (const set of ['bounding', 'effective', 'permitted'])
+    config.process.capabilities[set] = [...(config.process.capabilities[set] ?? []), ...all]
+  await writeFile(path, JSON.stringify(config))
+}
