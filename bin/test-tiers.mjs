@@ -28,6 +28,8 @@ export const table = [
   ['cli/profiles/options.', 'integration'],
   ['cli/programs/satellite-options.', 'integration'],
   ['cli/programs/webhook-options.', 'integration'],
+  // A satellite that records nothing.
+  ['cli/programs/node-floor.', 'integration'],
   // Recording.
   ['cli/doctor/doctor.', 'integration', 'alone'],
   ['cli/recorder-options.', 'integration', 'alone'],
@@ -67,6 +69,8 @@ export const table = [
   ['satellite/recorder/slots/possible-denials.', 'e2e', 'alone'],
   ['satellite/recorder/adoption.', 'integration', 'alone'],
   ['satellite/satellite.', 'e2e', 'alone'],
+  // libseccomp, as installed.
+  ['satellite/inspector/filter-checks.', 'integration'],
   ['satellite/small-heap.', 'integration'],
   ['satellite/trace/trace-session.', 'integration', 'alone'],
   // Hundreds of durable files; programs of ours.
@@ -80,10 +84,12 @@ export const table = [
   ['src/seccomp/filter/misleading-rules.', 'integration'],
   ['src/seccomp/import/strace.', 'integration'],
   ['src/seccomp/render/runc.', 'e2e'],
+  ['src/lib/durable-file-order.', 'integration'],
   ['src/store/directory.', 'integration'],
   ['src/store/kubernetes.', 'e2e'],
   ['webhook/', 'unit'],
   ['webhook/cluster/access/', 'e2e'],
+  ['webhook/cluster/access/token-review.', 'unit'],
   ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],

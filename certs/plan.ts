@@ -26,7 +26,7 @@ export type CertificateStep =
   | 'forget-authority'
   | 'issue-leaf'
 
-interface PlanOptions {
+export interface PlanOptions {
   names: readonly string[]
   now: Date
   /** What a person asked for: a new leaf, or a new authority. */

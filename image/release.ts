@@ -73,12 +73,19 @@ async function debianPackage(tree: readonly TarEntry[], architecture: string): P
     for (const [name, text] of Object.entries(scripts)) {
       await writeFile(join(root, 'DEBIAN', name), text, { mode: 0o755 })
     }
-    await run('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', root, out], {
-      env: { ...process.env, SOURCE_DATE_EPOCH: '0' }
-    })
+    await run('env', [
+      'SOURCE_DATE_EPOCH=0',
+      'dpkg-deb',
+      '--build',
+      '--root-owner-group',
+      '-Zgzip',
+      root,
+      out
+    ])
     return await readFile(out)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    // env(1): the program was not found.
+    if ((error as { code?: unknown }).code !== 127) throw error
     throw new SeccoError('UNAVAILABLE', 'dpkg-deb is missing', { hint: 'install the package dpkg' })
   } finally {
     await rm(folder, { recursive: true, force: true })

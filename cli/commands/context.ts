@@ -20,7 +20,7 @@ export interface VerbContext {
 }
 
 /** Returns the paths of the state folder that a verb works on. */
-export function pathsOf(command: Command, context: VerbContext): StatePaths {
+export function pathsOf(command: Command, context: Pick<VerbContext, 'io' | 'uid'>): StatePaths {
   return statePaths(context.io, command.optsWithGlobals<{ state?: string }>().state, context.uid)
 }
 

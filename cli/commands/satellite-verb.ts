@@ -58,7 +58,8 @@ function pinOption({ pin, clean }: SatelliteOptions): string | undefined {
   return pin === 'off' ? undefined : pin
 }
 
-function satelliteOptions(command: Command): Command {
+/** Adds the options of `secco satellite`. */
+export function satelliteOptions(command: Command): Command {
   return runtimeOptions(command)
     .option('--hub <host:port>', 'connect to the hub at this address', '127.0.0.1:9444')
     .option(
@@ -88,11 +89,11 @@ function satelliteOptions(command: Command): Command {
     .option('--clean', 'detach and remove what earlier satellites left in --pin, then end')
 }
 
-function nodeOptions(
+/** Reads what `secco satellite` was called with. @throws SeccoError INVALID_ARGUMENT */
+export function nodeOptions(
   options: SatelliteOptions,
-  pin: string | undefined,
   command: Command,
-  context: VerbContext
+  context: Pick<VerbContext, 'io' | 'uid'>
 ): NodeOptions {
   const { healthListen } = options
   return {
@@ -104,7 +105,7 @@ function nodeOptions(
     containerdSocket: options.containerdSocket,
     ...recorderOf(options),
     record: parseOutput(options.record, recordModes, '--record') as RecordMode,
-    pin,
+    pin: pinOption(options),
     token: tokenOptions(options),
     healthListen:
       healthListen === undefined ? undefined : parseAddress(healthListen, '--health-listen'),
@@ -126,7 +127,7 @@ export function addSatelliteVerb(program: Command, context: VerbContext): void {
         context.finish(cleanSatellite(context.io, pin))
         return
       }
-      const args = nodeOptions(options, pin, command, context)
+      const args = nodeOptions(options, command, context)
       context.finish(await runSatellite(context.io, args, context.stopSignal()))
     })
 }

@@ -92,7 +92,16 @@ function clusterOptions(command: Command): Command {
     )
 }
 
-function webhookArgs(options: WebhookOptions, command: Command, context: VerbContext): WebhookArgs {
+/** Adds the options of `secco webhook`. */
+export const webhookOptions = (command: Command): Command =>
+  clusterOptions(decisionOptions(certificateOptions(listenOptions(command))))
+
+/** Reads what `secco webhook` was called with. @throws SeccoError INVALID_ARGUMENT */
+export function webhookArgs(
+  options: WebhookOptions,
+  command: Command,
+  context: Pick<VerbContext, 'io' | 'uid' | 'user' | 'stopSignal'>
+): WebhookArgs {
   const isOn = (value: string, option: string) => parseOutput(value, ['on', 'off'], option) === 'on'
   const { leaveAfter } = options
   return {
@@ -128,7 +137,7 @@ function webhookArgs(options: WebhookOptions, command: Command, context: VerbCon
 
 /** Adds `secco webhook`. */
 export function addWebhookVerb(program: Command, context: VerbContext): void {
-  clusterOptions(decisionOptions(certificateOptions(listenOptions(program.command('webhook')))))
+  webhookOptions(program.command('webhook'))
     .description('run the admission webhook, the hub and the pages')
     .action(async (options: WebhookOptions, command: Command) => {
       const { runWebhook } = await import('../programs/programs.js')

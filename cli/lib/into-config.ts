@@ -29,7 +29,7 @@ function parseConfig(path: string, text: string): Config {
  * Writes a profile into `linux.seccomp` of a bundle's config.json (OCI runtime-spec, config-linux.md), completely
  * or not at all. The rest of the file and its mode stay. NOT_FOUND, INVALID_DOCUMENT, WRITE_FAILED.
  */
-async function putIntoConfig(io: Io, path: string, seccomp: string): Promise<void> {
+export async function putIntoConfig(io: Io, path: string, seccomp: string): Promise<void> {
   const text = await io.readFile(path).catch((error: unknown) => {
     throw new SeccoError('NOT_FOUND', `${path} cannot be read`, {
       cause: error,

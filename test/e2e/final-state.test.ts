@@ -160,6 +160,9 @@ const cases: [what: string, namespace: string, pod: PodParts, problem: RegExp | 
   ['kube-system', 'kube-system', { labels: labelled, app: localhost(path) }, undefined]
 ]
 
+/** Policies take effect within seconds; a fault in one must not hold the file up. */
+const bound = { timeoutMs: 40_000 }
+
 test('the final state, as the API server holds it', { skip, timeout: 300_000 }, async (t) => {
   if (found.programs === undefined) return
   const cluster = await startCluster(found.programs)
@@ -199,8 +202,10 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
   }
   await apply({}, 'POST')
   for (const pod of [{ labels: labelled }, { app: localhost(path) }]) {
-    await until('the policies to take effect', async () =>
-      (await create('shop', pod)).warnings.length === 0 ? undefined : true
+    await until(
+      'the policies to take effect',
+      async () => ((await create('shop', pod)).warnings.length === 0 ? undefined : true),
+      bound
     )
   }
 
@@ -215,12 +220,15 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
   })
 
   await t.test('the audit log has it', async (t) => {
-    const event = await until('an audit event', () =>
-      cluster
-        .auditEvents()
-        .find((one) =>
-          JSON.stringify(one['annotations'] ?? {}).includes('points below secco/ by hand')
-        )
+    const event = await until(
+      'an audit event',
+      () =>
+        cluster
+          .auditEvents()
+          .find((one) =>
+            JSON.stringify(one['annotations'] ?? {}).includes('points below secco/ by hand')
+          ),
+      bound
     )
     t.match(event['annotations'], {
       'validation.policy.admission.k8s.io/validation_failure': /secco-paths/
@@ -282,12 +290,16 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
   await t.test('deny, and an installation where opting out is allowed', async (t) => {
     await apply({ validationActions: ['Deny', 'Audit'], allowIgnore: true }, 'PUT')
     for (const pod of [{ labels: labelled }, { app: localhost(path) }]) {
-      await until('the bindings to take effect', async () =>
-        (await create('shop', pod)).status === 201 ? undefined : true
+      await until(
+        'the bindings to take effect',
+        async () => ((await create('shop', pod)).status === 201 ? undefined : true),
+        bound
       )
     }
-    await until('the policy to take effect', async () =>
-      (await create('shop', { labels: ignoring })).status === 201 ? true : undefined
+    await until(
+      'the policy to take effect',
+      async () => ((await create('shop', { labels: ignoring })).status === 201 ? true : undefined),
+      bound
     )
     for (const [what, namespace, pod, problem] of cases) {
       const { status, body } = await create(namespace, pod)

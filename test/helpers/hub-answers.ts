@@ -47,6 +47,8 @@ export const ladder = (running: number, more: Partial<LadderView> = {}): LadderV
 export interface FakeHub {
   access: HubAccess
   asked: { path: string; body: unknown }[]
+  /** What stands behind the `?` of each request. */
+  queries: string[]
   streams: ServerResponse[]
   server: Server
 }
@@ -58,6 +60,7 @@ export async function hubWith(
   answers: Record<string, unknown>
 ): Promise<FakeHub> {
   const asked: FakeHub['asked'] = []
+  const queries: string[] = []
   const streams: ServerResponse[] = []
   const server = createServer((request, response) => {
     void (async () => {
@@ -67,6 +70,7 @@ export async function hubWith(
       const path = (request.url ?? '').split('?')[0] ?? ''
       const body: unknown = text === '' ? undefined : JSON.parse(text)
       asked.push({ path, body })
+      queries.push((request.url ?? '').split('?')[1] ?? '')
       const given = answers[path]
       const answer = typeof given === 'function' ? (given as (b: unknown) => unknown)(body) : given
       if (path.endsWith('/stream') && answer !== undefined) {
@@ -92,7 +96,7 @@ export async function hubWith(
   })
   const { port } = server.address() as AddressInfo
   const ui = `http://127.0.0.1:${port}`
-  return { access: { name, ui, fix: `look at ${name}` }, asked, streams, server }
+  return { access: { name, ui, fix: `look at ${name}` }, asked, queries, streams, server }
 }
 
 export function hubsOf(first: FakeHub, ...more: FakeHub[]): Hubs {

@@ -42,8 +42,8 @@ export function replicas() {
   return {
     profile: () => profile,
     /** A person said so, in the beginning. */
-    stand: (ladder: Ladder) => {
-      const step = { at: new Date(start).toISOString(), by: 'ann', action: 'promote' as const }
+    stand: (ladder: Ladder, action: 'promote' | 'return' | 'rollback' = 'promote') => {
+      const step = { at: new Date(start).toISOString(), by: 'ann', action }
       const history = [{ ...step, from: 'learn', to: ladder.mode }]
       const status = { ...profile.status, history }
       profile = { ...profile, spec: { ...profile.spec, ladder }, status }

@@ -4,6 +4,26 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** What was waited for can never be: nobody waits for it any longer. */
 export class GivenUp extends Error {}
 
+/** Resolves as the promise does, and rejects when that takes too long: whoever waits says for what. */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  timeoutMs = 45_000,
+  last: () => string = () => ''
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`waited ${timeoutMs} ms for ${what}${last()}`))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 interface UntilOptions {
   timeoutMs?: number
   everyMs?: number
@@ -17,7 +37,7 @@ export type Note = (seen: unknown) => void
 const late = Symbol('late')
 
 /** Resolves with the probe's value, or with `late` when the time is over before the probe is. */
-async function within<T>(probe: Promise<T>, ms: number): Promise<T | typeof late> {
+async function orLate<T>(probe: Promise<T>, ms: number): Promise<T | typeof late> {
   const over = new AbortController()
   const limit = delay(ms, late, { signal: over.signal })
   limit.catch(() => undefined)
@@ -52,7 +72,7 @@ export async function until<T>(
     signal?.throwIfAborted()
     try {
       const answer = Promise.resolve().then(() => probe(note))
-      const value = await within(answer, Math.max(1000, end - Date.now()))
+      const value = await orLate(answer, Math.max(1000, end - Date.now()))
       if (value === late)
         throw new GivenUp(`waited ${timeoutMs} ms for ${what}: no answer${wordsOf(last)}`)
       if (value !== undefined) return value

@@ -46,6 +46,11 @@ test('a slot belongs to one container', (t) => {
     'a mount namespace number alone may have a new owner'
   )
   t.equal(
+    findContainer(slot({ ...root, part: 'entry' }), [{ ...v1, pid: 0 }]),
+    undefined,
+    'a number of a container that has ended may have a new owner'
+  )
+  t.equal(
     findContainer(slot({ cgroupId: 7n, cgroupName: 'inner', cgroupParent: 'web' }), [web]),
     web,
     'a cgroup of its own inside'

@@ -5,6 +5,7 @@ import { test } from 'tap'
 import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
 import type { RevisionRef, RevisionStatus } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
+import { within } from '../../helpers/until.js'
 import { collectLog } from '../../webhook/hub/rig.js'
 import { allowing, revisionOf } from '../revision-of.js'
 
@@ -31,7 +32,7 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
     act: (files: Files) => Promise<void>
   ) => {
     let opened: Files | undefined
-    const status = await new Promise<RevisionStatus>((resolve, reject) => {
+    const reported = new Promise<RevisionStatus>((resolve, reject) => {
       open((status) => resolve(status), collectMs)
         .then(async (files) => {
           opened = files
@@ -40,6 +41,7 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
         })
         .catch(reject)
     })
+    const status = await within(`the status of ${ref.profile}`, reported, 20_000)
     await opened?.close()
     return status
   }

@@ -52,6 +52,14 @@ test('observations of one instance merge by union; backoff and hints', (t) => {
     [2, 3, 8, 99].map((attempt) => backoffMs(attempt, 1, timing)),
     [1000, 2000, 60_000, 60_000]
   )
+  for (const attempt of [2, 3, 8]) {
+    const most = backoffMs(attempt, 1, timing)
+    t.same(
+      [0, 0.25, 0.5].map((random) => backoffMs(attempt, random, timing)),
+      [0, 0.25, 0.5].map((share) => share * most),
+      'satellites do not come all at once'
+    )
+  }
   t.equal(connectionHint('odd (2026-11-24T10:00:00.000Z)'), 'odd')
   t.match(connectionHint('connect ECONNREFUSED 127.0.0.1:1'), /start the hub/)
   t.end()

@@ -3,10 +3,12 @@ import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
   completeCanary,
+  isMuted,
   judgeCanary,
   promoteLadder,
   type PromoteOptions,
-  rollbackLadder
+  rollbackLadder,
+  withMute
 } from '../../../src/confinement/ladder.js'
 
 const profile: SeccompProfile = {
@@ -106,5 +108,30 @@ test('a canary is rolled back for denials and restarts, and complete without the
       what
     )
   }
+  t.end()
+})
+
+test('a mute is for one syscall, of one program or of all', (t) => {
+  const muted = withMute(profile, { syscall: 'getsid', comm: 'agent' }, decision, false)
+  t.equal(withMute(muted, { syscall: 'getsid', comm: 'agent' }, decision, false), muted, 'once')
+  t.ok(isMuted(muted, { syscall: 'getsid', comm: 'agent' }))
+  t.notOk(isMuted(muted, { syscall: 'getsid', comm: 'app' }), 'another program')
+  t.notOk(isMuted(muted, { syscall: 'mkdir', comm: 'agent' }), 'another syscall')
+  t.notOk(isMuted(undefined, { syscall: 'getsid', comm: 'agent' }))
+  const wide = withMute(muted, { syscall: 'mkdir' }, decision, false)
+  t.ok(isMuted(wide, { syscall: 'mkdir', comm: 'app' }), 'any program')
+  const back = withMute(wide, { syscall: 'getsid', comm: 'agent' }, decision, true)
+  t.notOk(isMuted(back, { syscall: 'getsid', comm: 'agent' }))
+  t.same(
+    back.status?.history?.map(({ action, to }) => `${action} ${to}`),
+    ['mute muted', 'mute muted', 'mute heard']
+  )
+  t.end()
+})
+
+test('after a rollback people decide: its policy is gone', (t) => {
+  const spec = { ...profile.spec, ladder: { mode: 'enforce' as const, enforceAfter: '1h' } }
+  const back = rollbackLadder({ ...profile, spec }, decision)
+  t.same(back.spec.ladder, { mode: 'audit' })
   t.end()
 })

@@ -243,6 +243,33 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
   t.end()
 })
 
+test('a revision that nobody can compare counts as wider', (t) => {
+  const rules = [
+    testRule('all', { profile: { name: 'one' } }),
+    testRule('own', { profile: { name: 'two' } }, 'shop')
+  ]
+  const { states, sets } = worldOf(
+    (['secco-system', 'shop'] as const).map((namespace) => ({
+      ...{ namespace, name: namespace === 'shop' ? 'two' : 'one', enforce: ['a' as const] },
+      ...{
+        previous: null,
+        approved: true,
+        ready: [true, true, true] as [boolean, boolean, boolean]
+      }
+    }))
+  )
+  const decided = (within?: SnapshotSource['within']) =>
+    decide(
+      buildSnapshot({ rules, profiles: states, ...(within === undefined ? {} : { within }) }),
+      podOf('none', {})
+    ).containers[0]
+  t.match(decided(), { profile: 'secco-system/one', loosening: ['shop/own'] })
+  const subset = (inner: string, outer: string) =>
+    isSubset(sets.get(inner) ?? new Set(), sets.get(outer) ?? new Set())
+  t.equal(decided(subset)?.loosening, undefined, 'where they compare nothing is ignored')
+  t.end()
+})
+
 test('paths into our tree that are none of ours', (t) => {
   const good = `secco/shop/web.app/${'a'.repeat(64)}.json`
   const cases: [string, boolean][] = [

@@ -79,6 +79,19 @@ test('directory: the folder itself', async (t) => {
     t.same((await readdir(shop)).sort(), ['plain.yaml'], 'no lock or temporary file stays')
   })
 
+  await t.test("another store's bookkeeping is not taken over", async (t) => {
+    const given = profileOf('shop', 'moved', ['read'])
+    const foreign = { uid: 'theirs', generation: 41, creationTimestamp: '2020-01-01T00:00:00Z' }
+    const made = await store.apply('SeccompProfile', {
+      ...given,
+      metadata: { ...given.metadata, ...foreign }
+    })
+    t.match(made.metadata, { resourceVersion: '1', generation: 1 })
+    t.not(made.metadata.uid, 'theirs')
+    t.not(made.metadata.creationTimestamp, foreign.creationTimestamp)
+    await store.delete('SeccompProfile', { namespace: 'shop', name: 'moved' })
+  })
+
   await t.test('edits by hand are seen: new, in place, renamed over, removed', async (t) => {
     const watched = await watchFor(store)
     t.teardown(watched.stop)

@@ -3,7 +3,11 @@ import { createLogger } from '../../../src/lib/log.js'
 import { admit } from '../../../webhook/admission/admit.js'
 import { decisionLine } from '../../../webhook/admission/decision-log.js'
 import { realisticReview } from '../../helpers/review.js'
-import { snapshot } from '../../helpers/reviews.js'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import { profiles, snapshot, web } from '../../helpers/reviews.js'
+import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
+
+const wide = { ...testRevision('shop', 'lax.app', 'd'), withinDefault: false }
 
 test('the audit line', (t) => {
   const review = realisticReview()
@@ -35,6 +39,7 @@ test('the audit line', (t) => {
     level: 'info',
     component: 'webhook',
     owner: 'Deployment/checkout',
+    user: 'system:serviceaccount:kube-system:replicaset-controller',
     pod: 'web-1',
     decision: 'patched',
     rule: 'secco-system/web',
@@ -42,6 +47,18 @@ test('the audit line', (t) => {
     mode: 'enforce',
     durationMs: 1.235
   })
+  const loosening = buildSnapshot({
+    rules: [
+      testRule('web', web),
+      testRule('lax', { ...web, profile: { name: 'lax.app' } }, 'shop')
+    ],
+    profiles: [...profiles, testProfile('shop', 'lax.app', { enforce: wide })]
+  })
+  t.match(
+    decisionLine(admit(loosening, review), 0).containers[0],
+    { rule: 'secco-system/web', loosening: ['shop/lax'] },
+    'a rule that was ignored is named'
+  )
   t.notMatch(lines[0], /SETTING_|value-of-setting/, 'no environment')
   t.end()
 })

@@ -12,6 +12,7 @@ test('the answer', (t) => {
   t.equal(response.patchType, 'JSONPatch')
   t.match(response.auditAnnotations, {
     decision: 'patched',
+    reason: 'ready',
     rule: 'secco-system/web',
     profile: 'shop/checkout.app'
   })

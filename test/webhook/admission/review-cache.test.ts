@@ -101,6 +101,19 @@ test('a review that differs is decided again', (t) => {
   t.end()
 })
 
+test('while a canary runs no answer is remembered: pods are decided by their number', (t) => {
+  const from = { mode: 'enforce' as const, revision: { ...enforce, digest, ready: true } }
+  const canary = { mode: 'audit' as const, canary: { percent: 50, from } }
+  const profile = { namespace: 'shop', name: 'checkout.app', approved: true, enforce }
+  const withCanary = buildSnapshot({ rules: [rule], profiles: [{ ...profile, ladder: canary }] })
+  const { made } = answers()
+  const review = textOf(withUid(realisticReview(), uids[0]))
+  const repeated = [1, 2, 3].map(() => made.answer(withCanary, review).repeated)
+  t.same(repeated, [false, false, false])
+  t.equal(made.size, 0)
+  t.end()
+})
+
 test('an ambiguous review is not remembered', (t) => {
   const good = JSON.stringify(withUid(testReview(testPod({ labels: { app: 'web' } })), uids[0]))
   const cases: [string, string][] = [

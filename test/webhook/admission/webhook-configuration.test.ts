@@ -30,6 +30,14 @@ test('the webhook configuration and the policy', (t) => {
   t.match(service.webhooks[0]?.clientConfig, {
     service: { name: 'w', namespace: 'own', path: '/mutate', port: 443 }
   })
+  t.same(
+    service.webhooks[0]?.matchConditions.map(({ expression }) => expression),
+    [
+      "request.namespace != 'own'",
+      "!request.userInfo.username.startsWith('system:serviceaccount:own:')"
+    ],
+    'Secco does not depend on itself'
+  )
   const { policy, bindings } = finalStatePolicy({
     bindings: [{ name: 'web', podSelector: { matchLabels: labels } }]
   })

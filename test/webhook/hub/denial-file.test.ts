@@ -109,7 +109,9 @@ test('a failed write is repeated later, and nothing waits for it', async (t) => 
   await t.rejects(readFile(path), { code: 'ENOENT' })
   value = { ...value, since: '2026-02-01T00:00:00.000Z' }
   t.testdir({ gone: {} })
-  const written = await until('the next try', () => readFile(path, 'utf8').catch(() => undefined))
+  const written = await until('the next try', () => readFile(path, 'utf8').catch(() => undefined), {
+    timeoutMs: 30_000
+  })
   t.match(JSON.parse(written), value)
   await saver.settled()
   await rm(dir, { recursive: true })

@@ -163,3 +163,35 @@ test('the hub sends bytes after a failed read, and a revision that is desired ag
   fleet.distribute()
   t.ok(await next(), 'wanted again: the node has removed it')
 })
+
+test('a node that can keep no file does not get the same bytes for ever', async (t) => {
+  const digest = `sha256:${'1'.repeat(64)}`
+  const ref = { namespace: 'shop', profile: 'web', digest }
+  const path = revisionPath(ref.namespace, ref.profile, digest)
+  const revisions = {
+    desired: () => new Map([[path, ref]]),
+    unavailable: () => new Set<string>(),
+    bytes: () => Promise.resolve(Buffer.from('{}')),
+    origin: () => undefined
+  } as unknown as Revisions
+  const nodes = { get: () => undefined } as unknown as Nodes
+  const fleet = new Fleet({ nodes, revisions, logger: collectLog().logger })
+  let next: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined)
+  let sent = 0
+  const outbox = { send: () => (sent += 1), feed: (from: typeof next) => (next = from) }
+  const session = { node: 'n1', outbox, end: () => undefined } as unknown as Session
+  fleet.join(session)
+  t.ok(await next())
+  const report = async (ready: boolean, code = '') => {
+    const before = sent
+    fleet.reported(session, { ...ref, ready, code, message: '' })
+    await new Promise((wake) => setImmediate(wake))
+    return sent - before
+  }
+  t.equal(await report(false, 'WRITE_FAILED'), 0, 'only the node can do something about its disk')
+  const resent: number[] = []
+  for (let time = 0; time < 6; time += 1) resent.push(await report(false, 'DIGEST_MISMATCH'))
+  t.same(resent, [1, 1, 0, 0, 0, 0], 'three attempts in total')
+  await report(true)
+  t.equal(await report(false, 'NOT_FOUND'), 1, 'a file that was there once is sent again')
+})

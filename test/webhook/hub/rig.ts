@@ -19,6 +19,7 @@ import type { SatelliteOptions } from '../../../satellite/main.js'
 import { startUplink } from '../../../satellite/uplink/uplink.js'
 import type { Uplink, UplinkOptions } from '../../../satellite/uplink/uplink.js'
 import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js'
+import { within } from '../../helpers/until.js'
 
 /** Short times, so that nothing here waits long; the order of things is the same. */
 export const quickHub = { coalesceMs: 10, retryMs: 50, debounceMs: 10 }
@@ -47,10 +48,10 @@ export function collectLog(): {
   return {
     logger: createLogger('test', stream),
     lines,
-    seen: (text) =>
-      new Promise((resolve) => {
+    seen: (text) => {
+      const line = new Promise<LogLine>((resolve) => {
         const look = () => {
-          const found = lines.find((line) => text.test(JSON.stringify(line)))
+          const found = lines.find((one) => text.test(JSON.stringify(one)))
           if (found === undefined) return
           waiting.delete(look)
           resolve(found)
@@ -58,6 +59,9 @@ export function collectLog(): {
         waiting.add(look)
         look()
       })
+      const newest = () => `; the log ends with ${JSON.stringify(lines.slice(-3))}`
+      return within(`a line of the log like ${String(text)}`, line, undefined, newest)
+    }
   }
 }
 
@@ -66,7 +70,7 @@ export function until(
   holds: () => boolean,
   subscribe: (listener: () => void) => () => void
 ): Promise<void> {
-  return new Promise((resolve) => {
+  const held = new Promise<void>((resolve) => {
     const leave = subscribe(() => {
       if (!holds()) return
       leave()
@@ -77,6 +81,7 @@ export function until(
       resolve()
     }
   })
+  return within(holds.toString(), held)
 }
 
 export function observationOf(

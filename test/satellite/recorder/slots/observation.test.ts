@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { countTable } from '../../../../native/count-table.js'
-import type { AbiClass } from '../../../../native/types.js'
+import type { AbiClass, Slot } from '../../../../native/types.js'
 import { abiClasses, abiOf } from '../../../../satellite/lib/abi-of.js'
-import { namedCounts } from '../../../../satellite/recorder/slots/observation.js'
+import { namedCounts, observationId } from '../../../../satellite/recorder/slots/observation.js'
 import { syscallName } from '../../../../src/syscalls/syscall-table.js'
 import { runs } from '../../../helpers/fuzz.js'
 
@@ -96,5 +96,24 @@ test('a table of pairs behaves like a map', (t) => {
     [59, 2 ** 52]
   ])
   t.equal(countTable(undefined).size, 0)
+  t.end()
+})
+
+test('each run has an id of its own, and each part of it', (t) => {
+  const slot = { mntns: 7, cgroupId: 100n, generation: 3, part: 'entry', pid: 11 }
+  const idOf = (change: object) => observationId('n/boot', { ...slot, ...change } as Slot)
+  t.equal(idOf({}), 'n/boot/7.100.3')
+  t.equal(idOf({ pid: 12 }), idOf({}), 'with a cgroup of its own the process does not matter')
+  const others = [
+    { generation: 4 },
+    { cgroupId: 101n },
+    { mntns: 8 },
+    { part: 'probe' },
+    { part: 'session' },
+    { cgroupId: 1n },
+    { cgroupId: 1n, pid: 12 }
+  ]
+  const ids = [{}, ...others].map(idOf)
+  t.equal(new Set(ids).size, ids.length, ids.join(' '))
   t.end()
 })

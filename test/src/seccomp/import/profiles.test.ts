@@ -74,6 +74,24 @@ test('profiles: what is taken over and what is lost', (t) => {
       lost: [/^syscalls\[0\]\.args: several conditions/]
     },
     {
+      name: 'errno 0 would fake a success',
+      text: oci({ defaultErrnoRet: 0 }, [
+        { names: ['mount'], action: 'SCMP_ACT_ERRNO', errnoRet: 0 },
+        { names: ['read'], action: 'SCMP_ACT_ALLOW' }
+      ]),
+      is: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [
+          { names: ['mount'], action: 'SCMP_ACT_ERRNO' },
+          { names: ['read'], action: 'SCMP_ACT_ALLOW' }
+        ]
+      },
+      lost: [
+        /^defaultErrnoRet: errno 0/,
+        /^syscalls\[0\]\.errnoRet: errno 0: the syscall is not made/
+      ]
+    },
+    {
       name: 'config.json',
       text: JSON.stringify({
         ociVersion: '1.0.2',
@@ -201,5 +219,20 @@ test("docker's own default profile is what Secco calls RuntimeDefault", (t) => {
   }
   t.throws(() => importText(text, { format: 'oci' }), { message: /docker's conditions/ })
   t.throws(() => importText(text, { format: 'kubelet' }), { message: /docker's conditions/ })
+  t.end()
+})
+
+test("a file of a kubelet's folder in Docker's format is not taken for what its runtime would do", (t) => {
+  const docker = JSON.stringify({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: [] }],
+    syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_BPF'] } }]
+  })
+  t.throws(() => importSources([source(docker)], { format: 'kubelet' }), {
+    code: 'INVALID_DOCUMENT',
+    message: /docker's conditions, which the node's runtime ignores/
+  })
+  t.equal(importSources([source(docker)], { format: 'docker' }).imported.length, 1)
+  t.equal(importSources([source(oci())], { format: 'kubelet' }).imported.length, 1)
   t.end()
 })

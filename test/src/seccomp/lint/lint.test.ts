@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { forbidden } from '../../../../src/seccomp/lint/lint-finding.js'
+import { bySeverity, forbidden } from '../../../../src/seccomp/lint/lint-finding.js'
 import { lintRaw } from '../../../../src/seccomp/lint/lint-raw.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { profileOf } from '../../../helpers/instances.js'
@@ -124,6 +124,34 @@ test('lint: each rule', (t) => {
       severity: 'error'
     }
   ]
+  const range = (index: number, op: string, value: number) => ({ index, op, value })
+  const misbuilt = [
+    { ...allow('getrandom'), args: [range(0, 'SCMP_CMP_GT', 9)] },
+    {
+      ...allow('getrandom'),
+      args: [range(0, 'SCMP_CMP_LT', 21_505), range(1, 'SCMP_CMP_LE', 0xffffffff)]
+    }
+  ]
+  const others = without('getrandom').syscalls ?? []
+  cases.push(
+    {
+      document: oci({ syscalls: [...others, ...misbuilt] }),
+      ...{ rule: 'misbuilt-arguments', severity: 'error' }
+    },
+    {
+      document: spec({ ...errno, syscalls: [...misbuilt] }),
+      ...{ rule: 'misbuilt-arguments', severity: 'warning' }
+    },
+    {
+      document: spec({
+        ...errno,
+        syscalls: [
+          { names: ['futex'], action: 'SCMP_ACT_ERRNO', args: [range(1, 'SCMP_CMP_EQ', 7)] }
+        ]
+      }),
+      ...{ rule: 'base-partly-denied', severity: 'warning' }
+    }
+  )
   for (const { document, rule, severity, runtime } of cases) {
     const found = lintRaw(document, runtime === undefined ? {} : { runtime })
     const text = found.map((each) => `${each.severity} ${each.rule} ${each.subject}`)
@@ -131,6 +159,9 @@ test('lint: each rule', (t) => {
       found.some((each) => each.rule === rule && each.severity === severity),
       `${severity} ${rule}: ${text.slice(0, 6).join(', ')}`
     )
+    const levels = (some: typeof found) =>
+      some.map((each) => ['error', 'warning', 'note'].indexOf(each.severity))
+    t.same(levels(bySeverity(found)), levels(found).sort(), 'the most serious comes first')
     for (const each of found) t.ok(each.message !== '' && each.fix !== '' && each.subject !== '')
   }
   t.match(lintRaw(oci({ defaultAction: 'ALLOW' })), [

@@ -235,6 +235,16 @@ test('what is left for a person', (t) => {
       says: /uses YAML that is not edited/
     },
     {
+      name: 'a comment inside a flow mapping',
+      text: `kind: Pod\nmetadata:\n  annotations: {\n    k: v,\n    ${pod}: unconfined, # why\n    l: w\n  }\nspec: {a: b}\n`,
+      says: /uses YAML that is not edited/
+    },
+    {
+      name: 'an anchor whose other use means something else',
+      text: `kind: List\nitems:\n- kind: Pod\n  metadata: {annotations: {${pod}: runtime/default, k: v}}\n  spec: &s {hostNetwork: true, containers: []}\n- kind: Pod\n  metadata: {name: other}\n  spec: *s\n`,
+      says: /uses YAML that is not edited/
+    },
+    {
       name: "the operator's binding",
       text: 'apiVersion: security-profiles-operator.x-k8s.io/v1alpha1\nkind: ProfileBinding\nspec: {profileRef: {kind: SeccompProfile, name: web}, image: nginx}\n',
       says: /binds web to pods with the image nginx/

@@ -113,3 +113,64 @@ test('the emergency overlay', (t) => {
   )
   t.end()
 })
+
+test('a block also denies what comes by extends and by families', (t) => {
+  const base = profileOf(allowing(['chmod', 'mount', 'open', 'read']).spec, {}, 'base')
+  const above = profileOf({ extends: ['shop/base'] }, {}, 'above')
+  const overlay = overlayOf([
+    { names: ['mount', 'openat', 'fchmodat2'], action: 'SCMP_ACT_ERRNO' },
+    {
+      names: ['read'],
+      action: 'SCMP_ACT_ERRNO',
+      args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 7 }]
+    }
+  ])
+  const resolve: Resolve = (namespace, name) =>
+    name === 'base' ? base : name === 'above' ? above : overlay(namespace, name)
+  const parents = [['shop/base'], ['shop/above'], ['glibc', 'shop/above']]
+  for (const [nth, list] of parents.entries()) {
+    for (const mode of modes) {
+      const entries = list.map((one) => (one === 'glibc' ? 'secco-system/glibc' : one))
+      const { seccomp, reasons } = renderProfile(profileOf({ extends: entries }), { mode, resolve })
+      const what = `${mode}, parents ${nth}`
+      for (const name of ['mount', 'openat', 'fchmodat2']) {
+        t.notOk(passes(seccomp, name, []), `${what}: ${name}`)
+        t.ok(
+          reasons[name]?.some(({ kind }) => kind === 'emergency'),
+          `${what}: why ${name} is denied`
+        )
+      }
+      t.ok(passes(seccomp, 'fchmodat', []), `${what}: the rest of the family stays`)
+      t.notOk(passes(seccomp, 'read', [7n]), `${what}: an argument of a parent's syscall`)
+      t.ok(passes(seccomp, 'read', [8n]), what)
+    }
+  }
+  t.end()
+})
+
+test('a block of what a multiplexer or a pointer hides denies that, too', (t) => {
+  const args = [{ index: 0, op: 'SCMP_CMP_EQ' as const, value: 38 }]
+  const cases: [blocked: string, also: string][] = [
+    ['socket', 'socketcall'],
+    ['socketpair', 'socketcall'],
+    ['setsockopt', 'socketcall'],
+    ['clone', 'clone3'],
+    ['shmget', 'ipc'],
+    ['semget', 'ipc'],
+    ['msgget', 'ipc']
+  ]
+  for (const [blocked, also] of cases) {
+    const rules = [{ names: [blocked], action: 'SCMP_ACT_ERRNO' as const, args }]
+    const resolve = overlayOf(rules)
+    const profile = allowing([blocked, also])
+    t.ok(passes(renderProfile(profile, enforce).seccomp, also, []) || also === 'clone3', also)
+    for (const mode of modes) {
+      const { seccomp } = renderProfile(profile, { mode, resolve })
+      t.notOk(passes(seccomp, also, []), `${mode}: ${also} with ${blocked}`)
+    }
+    t.match(emergencyOf(resolve('secco-system', 'emergency')).denyRules.get(also), [
+      { errnoRet: 38, args: [] }
+    ])
+  }
+  t.end()
+})

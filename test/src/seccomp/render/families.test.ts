@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { baseNames } from '../../../../src/seccomp/render/base.js'
-import { widen } from '../../../../src/seccomp/render/families.js'
+import { families, widen } from '../../../../src/seccomp/render/families.js'
 import { runtimeDefaultRules } from '../../../../src/seccomp/policy/runtime-default.js'
 
 test('base and families', (t) => {
@@ -34,5 +34,10 @@ test('base and families', (t) => {
   t.match(widen(['open']).get('openat2'), /^open: /)
   t.ok(widen(['clone3']).has('clone'), 'what clone3 falls back to')
   t.same([...widen(['read', 'mount', 'socket'])], [])
+  t.same(
+    families.flatMap(({ members }) => members).filter((name) => !runtimeDefaultRules().has(name)),
+    [],
+    'no member of a family is beyond RuntimeDefault'
+  )
   t.end()
 })

@@ -115,6 +115,86 @@ test('what a person says is honoured', (t) => {
   t.end()
 })
 
+test('what a spec kills stays killed; what a container needs to start is never limited', (t) => {
+  for (const defaultAction of ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS'] as const) {
+    const profile = profileOf({
+      seccomp: { defaultAction, syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW' }] }
+    })
+    t.equal(renderProfile(profile, enforce).seccomp.defaultAction, defaultAction)
+    const audit = renderProfile(profile, { ...enforce, mode: 'audit' }).seccomp
+    t.match(audit, { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 1 }, 'audit kills nothing')
+  }
+  t.equal(renderProfile(allowing(['read']), enforce).seccomp.defaultAction, 'SCMP_ACT_ERRNO')
+  const limited = allowing(
+    [],
+    ['futex', 'prctl'].map((name) => ({
+      names: [name],
+      action: 'SCMP_ACT_ALLOW' as const,
+      args: [{ index: 0, op: 'SCMP_CMP_EQ' as const, value: 999 }]
+    }))
+  )
+  const { seccomp, provenance } = renderProfile(limited, enforce)
+  t.equal(answer(seccomp, 'futex', [1n]), 'SCMP_ACT_ALLOW', 'any futex')
+  t.match(provenance['futex']?.join(), /allowed with all arguments, whatever conditions/)
+  t.equal(answer(seccomp, 'prctl', [999n]), 'SCMP_ACT_ALLOW', 'what was approved')
+  t.equal(answer(seccomp, 'prctl', [38n]), 'SCMP_ACT_ALLOW', 'PR_SET_NO_NEW_PRIVS of the runtime')
+  t.equal(answer(seccomp, 'prctl', [55n]), 'SCMP_ACT_ERRNO/1', 'and no more')
+  t.end()
+})
+
+test('deny rules of a profile and of its parents', (t) => {
+  const args = (value: number) => [{ index: 0, op: 'SCMP_CMP_EQ' as const, value }]
+  const deny = (name: string, value?: number) => ({
+    ...{ names: [name], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 13 },
+    ...(value === undefined ? {} : { args: args(value) })
+  })
+  const parents: Record<string, SeccompProfile> = {
+    'shop/wide': profileOf(
+      allowing(['chdir', 'chmod', 'fchdir', 'getrandom', 'sysinfo']).spec,
+      'wide'
+    ),
+    'shop/partly': profileOf(allowing([], [deny('getrandom', 7)]).spec, 'partly'),
+    'shop/never': profileOf(allowing([], [deny('sysinfo'), deny('chroot')]).spec, 'never')
+  }
+  const options = { ...enforce, resolve: (ns: string, name: string) => parents[`${ns}/${name}`] }
+  const child = profileOf({
+    extends: ['wide', 'partly', 'never'],
+    ...allowing(['read'], [deny('chdir'), deny('chmod'), deny('fchdir', 3)]).spec
+  })
+  const { seccomp } = renderProfile(child, options)
+  const table: [name: string, value: bigint, answer: string, why: string][] = [
+    ['chdir', 0n, 'SCMP_ACT_ERRNO/13', "the child's own rule wins over a parent"],
+    ['fchmod', 0n, 'SCMP_ACT_ERRNO/1', 'and nothing of the family of what it denies'],
+    ['fchdir', 3n, 'SCMP_ACT_ERRNO/13', "the child's own rule for an argument"],
+    ['fchdir', 4n, 'SCMP_ACT_ALLOW', 'the rest of it comes from the parent'],
+    ['getrandom', 7n, 'SCMP_ACT_ERRNO/13', 'one parent denies an argument, another one allows all'],
+    ['getrandom', 1n, 'SCMP_ACT_ALLOW', 'other arguments'],
+    ['sysinfo', 0n, 'SCMP_ACT_ALLOW', 'what any parent allows is allowed'],
+    ['chroot', 0n, 'SCMP_ACT_ERRNO/13', 'an answer of its own']
+  ]
+  for (const [name, value, expected, why] of table) {
+    t.equal(answer(seccomp, name, [value]), expected, `${name} ${value}: ${why}`)
+  }
+  t.end()
+})
+
+test('a multiplexer that nobody approved stays closed where i386 is listed', (t) => {
+  const x86 = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'] as const
+  const answersOf = (names: string[], architectures: LinuxSeccomp['architectures']) => {
+    const { spec } = allowing(names)
+    const seccomp = { ...spec.seccomp, defaultAction: 'SCMP_ACT_ERRNO' as const }
+    const rendered = renderProfile(
+      profileOf({ seccomp: { ...seccomp, ...(architectures && { architectures }) } }),
+      enforce
+    ).seccomp
+    return ['socketcall', 'ipc'].map((name) => answer(rendered, name, []))
+  }
+  t.same(answersOf(['socket', 'shmget'], [...x86]), ['SCMP_ACT_ERRNO/38', 'SCMP_ACT_ERRNO/38'])
+  t.same(answersOf(['socketcall'], [...x86]), ['SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO/38'])
+  t.same(answersOf(['socket'], ['SCMP_ARCH_X86_64']), ['SCMP_ACT_ERRNO/1', 'SCMP_ACT_ERRNO/1'])
+  t.end()
+})
+
 test('extends', (t) => {
   const parents: Record<string, SeccompProfile> = {
     'shop/base': profileOf({ extends: ['secco-system/root'], ...allowing(['read']).spec }, 'base'),

@@ -39,5 +39,17 @@ test('a call that is allowed from now on, with the arguments that were denied', 
     enforce
   )
   t.equal(answer(seccomp, 'socket', [40n]), denied, 'and no more than that')
+  const denying = allowing(
+    ['read'],
+    [{ names: ['chdir', 'sysinfo'], action: 'SCMP_ACT_ERRNO', errnoRet: 13 }]
+  )
+  t.equal(answer(renderProfile(denying, enforce).seccomp, 'chdir', []), 'SCMP_ACT_ERRNO/13')
+  const taken = withAllowed(denying, parseAllow('chdir'), decision)
+  t.equal(answer(renderProfile(taken, enforce).seccomp, 'chdir', []), 'SCMP_ACT_ALLOW')
+  t.equal(
+    answer(renderProfile(taken, enforce).seccomp, 'sysinfo', []),
+    'SCMP_ACT_ERRNO/13',
+    'the deny rule of another syscall stays'
+  )
   t.end()
 })

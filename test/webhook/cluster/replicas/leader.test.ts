@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
+import { SeccoError } from '../../../../src/lib/errors.js'
 import type { ApiCall } from '../../../../src/store/kubernetes-call.js'
 import { Leader } from '../../../../webhook/cluster/replicas/leader.js'
+import { until, within } from '../../../helpers/until.js'
 import { collectLog } from '../../hub/rig.js'
 
 test('listeners get the end of a lapse that a late renewal ends', async (t) => {
@@ -22,11 +24,66 @@ test('listeners get the end of a lapse that a late renewal ends', async (t) => {
   })
   t.teardown(() => leader.close())
   const news: boolean[] = []
-  await new Promise<void>((resolve) => {
+  const lapse = new Promise<void>((resolve) => {
     leader.onChange((leads) => {
       news.push(leads)
       if (leads && news.includes(false)) resolve()
     })
   })
+  await within('the end of a lapse', lapse, 20_000, () => `; heard: ${news.join()}`)
   t.same(news.slice(0, 3), [true, false, true])
+})
+
+/** A Lease as an API server keeps it: a write with an older version is a conflict. */
+function leaseServer() {
+  let lease: { metadata: { resourceVersion: string }; spec: Record<string, unknown> } | undefined
+  const call: ApiCall = (method, _path, { body } = {}) => {
+    if (method === 'GET') {
+      if (lease !== undefined) return Promise.resolve(structuredClone(lease))
+      return Promise.reject(new SeccoError('NOT_FOUND', 'no lease'))
+    }
+    const given = structuredClone(body) as NonNullable<typeof lease>
+    const version = given.metadata.resourceVersion
+    if (lease !== undefined && version !== lease.metadata.resourceVersion)
+      return Promise.reject(new SeccoError('CONFLICT', 'another one was faster'))
+    const next = String(Number(lease?.metadata.resourceVersion ?? '0') + 1)
+    lease = { ...given, metadata: { ...given.metadata, resourceVersion: next } }
+    return Promise.resolve(structuredClone(lease))
+  }
+  return { call, holder: () => lease?.spec['holderIdentity'] }
+}
+
+const bound = { timeoutMs: 20_000 }
+
+test('of two replicas one leads; the other one takes over when it renews no longer', async (t) => {
+  const server = leaseServer()
+  let isCut = false
+  const first: ApiCall = (...args) =>
+    isCut ? Promise.reject(new SeccoError('UNAVAILABLE', 'cut off')) : server.call(...args)
+  const options = { namespace: 'a', name: 'secco', leaseMs: 900, retryMs: 50 }
+  const { logger } = collectLog()
+  const one = new Leader({ ...options, call: first, identity: 'one', logger })
+  t.teardown(() => one.close())
+  await until('the first leader', () => one.isLeader() || undefined, bound)
+  const two = new Leader({ ...options, call: server.call, identity: 'two', logger })
+  t.teardown(() => two.close())
+  const both = { ever: false }
+  const watch = setInterval(() => (both.ever ||= one.isLeader() && two.isLeader()), 1)
+  t.teardown(() => clearInterval(watch))
+  await new Promise((wake) => setTimeout(wake, 3 * options.leaseMs))
+  t.ok(one.isLeader() && !two.isLeader(), 'a lease that is renewed is not taken')
+  isCut = true
+  const cutAt = performance.now()
+  await until('the end', () => !one.isLeader() || undefined, { everyMs: 2, ...bound })
+  const endedMs = performance.now() - cutAt
+  t.ok(endedMs <= options.leaseMs * 0.75, `it stops leading after ${endedMs.toFixed(0)} ms`)
+  await until('the next leader', () => two.isLeader() || undefined, bound)
+  t.match(server.holder(), /^two_/)
+  isCut = false
+  await new Promise((wake) => setTimeout(wake, options.leaseMs))
+  t.notOk(one.isLeader(), 'who returns waits for its turn')
+  await two.close()
+  t.equal(server.holder(), '', 'a leader that closes releases the lease')
+  await until('the first one again', () => one.isLeader() || undefined, bound)
+  t.notOk(both.ever, 'never two at once')
 })

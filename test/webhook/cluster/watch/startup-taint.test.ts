@@ -55,3 +55,37 @@ test('a node that returns under the same name loses its taint again', async (t) 
   fails = undefined
   t.same(await look(), patch, 'a failed request is retried')
 })
+
+test('the taint stays until the node has every file, and only it is removed', (t) => {
+  const view = createClusterCache()
+  const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
+  const other = { key: 'other', value: '', effect: 'NoSchedule' }
+  view.putNode(clusterNode('n1', { uid: '1', taints: [other, taint] }))
+  const bodies: unknown[] = []
+  let isComplete = false
+  const taints = createStartupTaints({
+    view,
+    call: (_method, _path, { body } = {}) => {
+      bodies.push(body)
+      return Promise.resolve({})
+    },
+    isComplete: (node) => node === 'n1' && isComplete,
+    logger: collectLog().logger
+  })
+  t.teardown(() => taints.close())
+  taints.scan()
+  t.same(bodies, [], 'a file is missing')
+  isComplete = true
+  taints.scan()
+  t.same(
+    bodies,
+    [
+      [
+        { op: 'test', path: '/spec/taints/1/key', value: startupTaintKey },
+        { op: 'remove', path: '/spec/taints/1' }
+      ]
+    ],
+    'the list may have changed meanwhile: then nothing is removed'
+  )
+  t.end()
+})

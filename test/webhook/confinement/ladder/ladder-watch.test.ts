@@ -50,6 +50,23 @@ test('enforceAfter: without denials anywhere one replica enforces', async (t) =>
   t.equal(all.profile().status?.conditions, undefined, 'no condition was written')
 })
 
+test('enforceAfter: what was rolled back is not enforced again by a policy', async (t) => {
+  for (const [action, mode] of [
+    ['promote', 'enforce'],
+    ['return', 'audit'],
+    ['rollback', 'audit']
+  ] as const) {
+    const all = replicas()
+    all.stand({ mode: 'audit', enforceAfter: '1h' }, action)
+    const one = all.replica(() => false, { n1: watching })
+    t.teardown(() => one.close())
+    await one.look()
+    all.pass(2 * 3_600_000)
+    await one.look()
+    t.equal(all.profile().spec.ladder?.mode, mode, `after ${action}`)
+  }
+})
+
 test('enforceAfter and a canary: the time before the hub knows denials does not count', async (t) => {
   const hour = 3_600_000
   const step = { percent: 50, quietFor: '1h', startedAt: new Date(start).toISOString() }

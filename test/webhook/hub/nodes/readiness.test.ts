@@ -3,7 +3,7 @@ import { setCondition } from '../../../../webhook/hub/status/conditions.js'
 import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
 import { createNodes, type NodeState } from '../../../../webhook/hub/nodes/nodes.js'
 import { createPace } from '../../../../src/lib/pace.js'
-import { readinessOf, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+import { isReady, readinessOf, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
 
 const time = '2026-11-24T10:00:00.000Z'
 
@@ -67,5 +67,19 @@ test('readiness, conditions and pace', (t) => {
   const pace = createPace(10, 2)
   t.same([pace.take(0), pace.take(0), pace.take(0)], [0, 0, 100])
   t.equal(pace.take(1000), 0)
+  t.end()
+})
+
+test('a revision is ready when every counted node has it, and some node is known', (t) => {
+  const table: [ready: number, total: number, isReady: boolean][] = [
+    [0, 0, false],
+    [0, 1, false],
+    [1, 1, true],
+    [1, 2, false],
+    [2, 2, true]
+  ]
+  for (const [ready, total, expected] of table) {
+    t.equal(isReady({ ready, total, waiting: [], failed: [] }), expected, `${ready} of ${total}`)
+  }
   t.end()
 })

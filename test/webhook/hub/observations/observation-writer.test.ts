@@ -4,7 +4,7 @@ import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import type { Store } from '../../../../src/store/store.js'
-import { clusterTiming } from '../../../../webhook/hub/hub-timing.js'
+import { clusterTiming, defaultTiming } from '../../../../webhook/hub/hub-timing.js'
 import { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { observationOf } from '../rig.js'
@@ -106,4 +106,48 @@ test('fifty instances of one workload cost the API server tens of writes in a da
   t.equal(profile?.status?.observed?.x86_64?.length, 79)
   t.equal(profile?.status?.instances?.length, 50)
   t.end()
+})
+
+test('a failed write is repeated after a wait that doubles, up to half a minute', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-24T00:00:00Z') })
+  t.teardown(() => mock.timers.reset())
+  const tries: number[] = []
+  let isFull = true
+  const update = (
+    _kind: string,
+    _ref: unknown,
+    change: (one: SeccompProfile) => SeccompProfile
+  ) => {
+    tries.push(Date.now())
+    if (isFull) return Promise.reject(new SeccoError('WRITE_FAILED', 'no space'))
+    return Promise.resolve(
+      change({
+        ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+        ...{ metadata: { namespace: 'default', name: 'web' }, spec: {} }
+      })
+    )
+  }
+  const timing = { ...defaultTiming, coalesceMs: 0, retryMs: 1000 }
+  const writer = new ObservationWriter({ update } as unknown as Store, silent, timing)
+  const finding = readObservation(observationOf('n/b/1', ['read']), 'n')
+  if (typeof finding === 'string') throw new Error(finding)
+  let stored = 0
+  writer.offer('n', finding, () => (stored += 1))
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 500) {
+      mock.timers.tick(500)
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((wake) => setImmediate(wake))
+    }
+  }
+  await pass(200_000)
+  const waits = tries.slice(1).map((at, nth) => (at - (tries[nth] ?? 0)) / 1000)
+  t.same(waits.slice(0, 7), [1, 2, 4, 8, 16, 30, 30])
+  t.equal(stored, 0, 'nothing is acked')
+  isFull = false
+  await pass(31_000)
+  t.equal(stored, 1)
+  const after = tries.length
+  await pass(60_000)
+  t.equal(tries.length, after, 'it is written once')
+  await writer.close()
 })

@@ -102,6 +102,26 @@ test('an observation is checked, and denied syscalls are not learned', (t) => {
   t.same(rich.startup, { x86_64: ['read'] }, 'nothing denied, nothing invented')
   t.same(rich.serving, {})
   t.same(rich.arguments, [{ abi: 'x86_64', name: 'socket', index: 0, values: ['2', '10'] }])
+  const doubtful = readObservation(
+    Observation.fromPartial({
+      ...{ id: 'n/b/3', part: 'entry', container: { name: 'web', id: 'c', runtime: 'runc' } },
+      abis: ['x86_64', 'i386'].map((abi) => ({
+        abi,
+        syscalls: ['read', 'mount', 'bpf'].map((name) => ({ name, count: 2 }))
+      })),
+      unproven: [
+        { abi: 'x86_64', names: ['mount', '<b>'] },
+        { abi: 'mips', names: ['read'] }
+      ]
+    }),
+    'n'
+  ) as ObservationFinding
+  t.same(
+    doubtful.set,
+    { x86_64: ['bpf', 'read'], i386: ['bpf', 'mount', 'read'] },
+    'what a filter may have denied is not learned'
+  )
+  t.match(doubtful.dropped.join(), /not learned, because nothing shows.*: mount$/)
   t.type(readObservation({ ...given, id: '' }, 'n'), 'string')
   t.type(readObservation({ ...given, container: undefined }, 'n'), 'string')
   t.end()

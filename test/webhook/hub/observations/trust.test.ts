@@ -120,6 +120,19 @@ test('the API server decides which profile an observation is for', async (t) => 
   t.match(await late, { ref: { namespace: 'shop', name: 'late.app' } }, 'it is waited for')
   check.close()
 
+  const crowded = new PodCheck({ pods, plain: 'reject', waitMs: 1500 })
+  const unknown = (nth: number, node = 'node-a') =>
+    crowded.check(node, containerOf({ podUid: `n${nth}`, podName: `new-${nth}` }))
+  const waiting = Array.from({ length: 512 }, (_, nth) => unknown(nth))
+  const began = performance.now()
+  t.match(await unknown(512), { reason: 'pod-unknown', retryAfter: 2 })
+  t.ok(performance.now() - began < 1000, 'one too many does not wait')
+  const other = unknown(513, 'node-b')
+  pods.put('n513', { ...web, name: 'new-513', node: 'node-b' })
+  t.match(await other, { ref: { name: 'web.app' } }, 'another node has its own measure')
+  t.ok((await Promise.all(waiting)).every((one) => 'reason' in one && one.retryAfter === undefined))
+  crowded.close()
+
   const apart = new PodCheck({ pods, plain: 'apart', waitMs: 30 })
   const plain = await apart.check(
     'node-a',

@@ -7,6 +7,7 @@ import { SeccoError } from '../../../../src/lib/errors.js'
 import { digestOf } from '../../../../src/lib/digest.js'
 import type { Store } from '../../../../src/store/store.js'
 import { profileOf } from '../../../src/store/contract.js'
+import { within } from '../../../helpers/until.js'
 import { collectLog, createRig, nodeStatus, observationOf, until } from '../rig.js'
 
 test('authentication: foreign authorities, other names, no certificate', async (t) => {
@@ -46,6 +47,26 @@ test('authentication: foreign authorities, other names, no certificate', async (
     code: 'CERTIFICATE_INVALID'
   })
   t.equal(real.connected, true)
+})
+
+test('a satellite that sends too much is read more slowly', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub({ timing: { perSecond: 1, burst: 1 } })
+  const uplink = await rig.uplink(hub.address.port, 'node-a', { timing: { flushMs: 200 } })
+  await rig.log.seen(/connected to the hub/)
+  for (let nth = 0; nth < 20; nth += 1) uplink.offer(observationOf(`node-a/b/${nth}`, ['read']))
+  const waiting = () => uplink.backlog().waiting
+  const every = (f: () => void) => {
+    const timer = setInterval(f, 5)
+    return () => clearInterval(timer)
+  }
+  // A message that was received is not left half read: what it owes delays the next one.
+  await until(() => waiting() === 0, every)
+  uplink.offer(observationOf('node-a/b/last', ['write']))
+  await new Promise((wake) => setTimeout(wake, 5000))
+  t.equal(waiting(), 1, 'twenty at once at one a second: nothing is read for some time')
+  t.equal(hub.node('node-a')?.connected, true, 'and the stream stays')
 })
 
 test('acks come after the write is durable, never before', async (t) => {
@@ -111,9 +132,10 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
     const client = new HubClient(`localhost:${hub.address.port}`, credentials.createSsl(...pem))
     const call = client.connect()
     t.teardown(() => client.close())
-    const failed = new Promise<{ code: number }>((resolve) =>
+    const ended = new Promise<{ code: number }>((resolve) =>
       call.on('error', (error) => resolve(error as unknown as { code: number }))
     )
+    const failed = () => within(`the end of the stream of ${node}`, ended)
     const hello = () =>
       call.write({
         body: { $case: 'hello', value: Hello.fromPartial({ node, status: nodeStatus }) }
@@ -138,13 +160,13 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
   header.writeUInt32BE(message.length, 1)
   bare.write(Buffer.concat([header, message]))
   t.match(await rig.log.seen(/stopped reading/), { node: 'stalled' })
-  await cut
+  await within('the end of the connection', cut)
 
   const silent = await open('silent')
   silent.call.resume()
   silent.hello()
   t.match(await rig.log.seen(/sent no heartbeat/), { node: 'silent' })
-  await silent.failed
+  await silent.failed()
 
   const large = await open('large')
   large.call.resume()
@@ -152,12 +174,12 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
   large.call.write({
     body: { $case: 'observation', value: observationOf('x'.repeat(2_000_000), ['read']) }
   })
-  t.equal((await large.failed).code, status.RESOURCE_EXHAUSTED)
+  t.equal((await large.failed()).code, status.RESOURCE_EXHAUSTED)
 
   const rude = await open('rude')
   rude.call.resume()
   rude.call.write({ body: { $case: 'heartbeat', value: { sequence: 1 } } })
-  t.equal((await rude.failed).code, status.FAILED_PRECONDITION)
+  t.equal((await rude.failed()).code, status.FAILED_PRECONDITION)
 
   const first = await open('twin')
   first.call.resume()
@@ -173,7 +195,7 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
   const second = await open('twin')
   second.call.resume()
   second.hello()
-  const replacedBy = await first.failed
+  const replacedBy = await first.failed()
   clearInterval(beat)
   t.equal(replacedBy.code, status.ABORTED, 'the newer connection of a node replaces the older')
   t.ok(hub.nodes().some(({ name, connected }) => name === 'twin' && connected))

@@ -21,7 +21,10 @@ test('every page: served, without anything inline, hostile names inert', async (
     if (path === '/profiler/:id') continue
     const page = await get(filled[path] ?? path)
     t.equal(page.statusCode, 200, path)
-    t.match(page.headers['content-security-policy'], /default-src 'none';script-src 'self'/)
+    t.match(
+      page.headers['content-security-policy'],
+      /^default-src 'none';script-src 'self';style-src 'self';/
+    )
     t.equal(page.headers['x-frame-options'], 'DENY')
     t.equal(page.headers['cache-control'], 'no-store')
     t.notMatch(

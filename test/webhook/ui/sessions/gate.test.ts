@@ -100,3 +100,46 @@ test('a way in is on record: who made it, for whom, whether it was rejected; nev
   const code = path.replace('/login/', '')
   t.notOk(body.includes(code) || JSON.stringify(rig.ui.audit.list()).includes(code))
 })
+
+test('log-ins, and the writes of a session, are limited', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const guess = () =>
+    rig.app.inject({ url: `/login/${'x'.repeat(43)}`, headers: { host: 'localhost' } })
+  const codes: number[] = []
+  for (let nth = 0; nth < 25; nth += 1) codes.push((await guess()).statusCode)
+  t.same([...new Set(codes)], [401, 429], 'guesses of a link')
+  t.equal(codes.indexOf(429), 20)
+  const write = () => rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' })
+  const writes: number[] = []
+  for (let nth = 0; nth < 125; nth += 1) writes.push((await write()).statusCode)
+  t.equal(writes.indexOf(429), 120, 'two writes a second are enough for a person')
+  t.equal((await rig.get('/api/v1/profiles')).statusCode, 200, 'reading goes on')
+})
+
+test('each sign of a request from elsewhere is enough', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const write = async (headers: Record<string, string | undefined>) =>
+    (await rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' }, { headers }))
+      .statusCode
+  const token = { authorization: `Bearer ${rig.token}`, cookie: undefined }
+  t.not(await write({}), 403)
+  t.not(await write({ 'sec-fetch-site': 'same-origin' }), 403)
+  t.not(await write({ 'sec-fetch-site': 'none' }), 403)
+  t.not(await write({ ...token, origin: undefined }), 403, 'a program with the token has no origin')
+  const table: [what: string, headers: Record<string, string | undefined>][] = [
+    ['another origin', { origin: 'https://evil.example' }],
+    ['another origin, with the token', { ...token, origin: 'https://evil.example' }],
+    ['another port', { origin: 'http://localhost:8080' }],
+    ['another site', { 'sec-fetch-site': 'cross-site' }],
+    [
+      'another site, with the token',
+      { ...token, origin: undefined, 'sec-fetch-site': 'cross-site' }
+    ],
+    ['the same site, another origin', { 'sec-fetch-site': 'same-site' }],
+    ['a cookie without an origin', { origin: undefined }],
+    ['another name of this machine', { host: 'example.org', origin: 'http://example.org' }]
+  ]
+  for (const [what, headers] of table) t.equal(await write(headers), 403, what)
+})

@@ -1,0 +1,249 @@
+import { mutants } from '../mutant.js'
+
+const options = 'cli/commands/program-options'
+const effects = 'cli/commands/effects'
+
+export const cli = mutants('cli', [
+  [
+    'floor',
+    '--floor reaches the satellite.',
+    'cli/commands/satellite-verb.ts',
+    "floor: parseOutput(options.floor, floors, '--floor') as Floor,",
+    "floor: 'approved' as Floor,",
+    options
+  ],
+  [
+    'allow-ignore',
+    '--allow-ignore reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    "allowIgnore: isOn(options.allowIgnore, '--allow-ignore'),",
+    "allowIgnore: !isOn(options.allowIgnore, '--allow-ignore'),",
+    options
+  ],
+  [
+    'hub-audience',
+    '--hub-audience reaches the hub.',
+    'cli/commands/webhook-verb.ts',
+    'audience: options.hubAudience,',
+    "audience: 'secco-hub',",
+    options
+  ],
+  [
+    'satellite-account',
+    '--satellite-account reaches the hub.',
+    'cli/commands/webhook-verb.ts',
+    'account: options.satelliteAccount,',
+    "account: '',",
+    options
+  ],
+  [
+    'join-taint',
+    '--join-taint reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    "joinTainted: isOn(options.joinTaint, '--join-taint'),",
+    'joinTainted: false,',
+    options
+  ],
+  [
+    'mode',
+    '--mode observe reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    "mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,",
+    "mode: 'enforce' as InstallMode,",
+    options
+  ],
+  [
+    'leave-after',
+    '--leave-after reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    "leaveAfter: leaveAfter === undefined ? 0 : parseDuration(leaveAfter, '--leave-after'),",
+    'leaveAfter: 0,',
+    options
+  ],
+  [
+    'plain-containers',
+    '--plain-containers reaches the hub.',
+    'cli/commands/webhook-verb.ts',
+    `        options.plainContainers,
+        ['reject', 'apart'],`,
+    `        'reject',
+        ['reject', 'apart'],`,
+    options
+  ],
+  [
+    'token-with-authority',
+    'A token is sent only to a hub whose certificate is verified.',
+    'cli/commands/satellite-verb.ts',
+    'if (tokenFile === undefined && hubCa === undefined) return undefined',
+    'if (tokenFile === undefined || hubCa === undefined) return undefined',
+    options
+  ],
+  [
+    'clean-without-pins',
+    '--clean with --pin off is an error.',
+    'cli/commands/satellite-verb.ts',
+    "if (pin === 'off' && clean === true) {",
+    "if (pin === '' && clean === true) {",
+    options
+  ],
+  [
+    'floor-of-the-node',
+    'The floor of the command line is the one that the node keeps.',
+    'cli/programs/start-node.ts',
+    '...(options.floor === undefined ? {} : { floor: options.floor }),',
+    '',
+    'cli/programs/node-floor'
+  ],
+  [
+    'floor-of-the-satellite',
+    'The floor of a satellite is the one that its revisions are checked against.',
+    'satellite/main.ts',
+    '    floor: options.floor,\n',
+    '',
+    'cli/programs/node-floor'
+  ],
+  [
+    'fail-on-new',
+    '--fail-on-new fails when a syscall is not in the baseline.',
+    'cli/commands/learn-verb.ts',
+    'failOnNew === undefined\n          ? undefined',
+    'failOnNew !== undefined\n          ? undefined',
+    effects
+  ],
+  [
+    'fail-on-new-code',
+    'A syscall beyond the baseline has an exit code of its own.',
+    'cli/profiles/learn.ts',
+    'if (answer.new.length > 0) return learnExit.newCalls',
+    'if (answer.new.length < 0) return learnExit.newCalls',
+    'cli/profiles/learn'
+  ],
+  [
+    'until-confident',
+    '--until-confident fails without the evidence.',
+    'cli/profiles/learn.ts',
+    'return args.untilConfident && !answer.confident ? learnExit.notConfident : 0',
+    'return 0',
+    'cli/profiles/learn'
+  ],
+  [
+    'ps-selector',
+    'ps -l shows only containers with these labels.',
+    'cli/confinement/ps.ts',
+    'selector: args.selector })',
+    'selector: undefined })',
+    effects
+  ],
+  [
+    'ps-namespace',
+    'ps -n shows only this namespace.',
+    'cli/confinement/ps.ts',
+    'queryOf({ namespace: args.namespace,',
+    'queryOf({ namespace: undefined,',
+    effects
+  ],
+  [
+    'ps-wrong',
+    'ps --wrong shows only containers with a problem.',
+    'cli/confinement/ps.ts',
+    'rows: args.wrong ? views.filter(isWrong) : views,',
+    'rows: views,',
+    effects
+  ],
+  [
+    'ps-option-selector',
+    'The option -l of ps reaches the list.',
+    'cli/commands/ps-verb.ts',
+    'selector: options.selector,',
+    'selector: undefined,',
+    effects
+  ],
+  [
+    'ps-all-namespaces',
+    'ps -A shows all namespaces, also with -n.',
+    'cli/commands/ps-verb.ts',
+    'options.allNamespaces === true ? undefined : options.namespace',
+    'options.namespace',
+    effects
+  ],
+  [
+    'lint-strict',
+    'lint --strict fails for a warning.',
+    'cli/profiles/lint.ts',
+    'return errors > 0 || (args.strict && warnings > 0) ? 1 : 0',
+    'return errors > 0 ? 1 : 0',
+    effects
+  ],
+  [
+    'apply-all-or-nothing',
+    'An invalid document of a file changes nothing.',
+    'cli/profiles/apply.ts',
+    "if (document.kind === 'SeccompProfile') acceptProfile(document, args.file)",
+    '',
+    effects
+  ],
+  [
+    'apply-dry-run',
+    'apply --dry-run changes nothing.',
+    'cli/profiles/apply.ts',
+    '(dry run)\\n`)\n      continue',
+    '(dry run)\\n`)',
+    effects
+  ],
+  [
+    'block-dry-run',
+    'block --dry-run changes nothing.',
+    'cli/profiles/block.ts',
+    "io.stderr('dry run: nothing was changed\\n')\n    return 0",
+    "io.stderr('dry run: nothing was changed\\n')",
+    effects
+  ],
+  [
+    'block-force',
+    'A block of what every container needs takes --force.',
+    'cli/profiles/block.ts',
+    'if (names.length === 0 || args.remove || args.force) return',
+    'if (names.length >= 0) return',
+    effects
+  ],
+  [
+    'render-runtime',
+    '--runtime selects the base of that runtime.',
+    'cli/profiles/render.ts',
+    'return [{ name, version }]',
+    'return []',
+    effects
+  ],
+  [
+    'config-keeps-its-rest',
+    'A profile is put into a config.json whose rest stays.',
+    'cli/lib/into-config.ts',
+    'linux: { ...config.linux, seccomp:',
+    'linux: { seccomp:',
+    'cli/lib/into-config'
+  ],
+  [
+    'missing-hubs',
+    'A hub whose answer is missing is named.',
+    'cli/lib/output.ts',
+    'sayMissing(io, missing)\n  if (output',
+    'if (output',
+    'cli/hubs/hubs'
+  ],
+  [
+    'merged-denials',
+    'A denial that two hubs know is counted once.',
+    'cli/hubs/merge/denials.ts',
+    'if (knowsMore(sum, found.get(key))) found.set(key, sum)',
+    'found.set(`${key}${found.size}`, sum)',
+    'cli/hubs/merge/denials'
+  ],
+  [
+    'merged-nodes',
+    'The hub that a node is connected to knows it best.',
+    'cli/hubs/merge/lists.ts',
+    'node.connected === than.connected ? node.lastSeen > than.lastSeen : node.connected',
+    'node.lastSeen > than.lastSeen',
+    'cli/hubs/merge/lists'
+  ]
+])

@@ -1,0 +1,184 @@
+import { mutants } from '../mutant.js'
+
+const gate = 'webhook/ui/sessions/gate'
+const rights = 'webhook/access/rights'
+const actions = 'webhook/ui/api/actions'
+
+export const pages = mutants('pages', [
+  [
+    'viewer-writes',
+    'A viewer reads and changes nothing.',
+    'webhook/access/rights.ts',
+    "role === 'admin' || verb === 'get' || verb === 'list'",
+    "role === 'admin' || verb !== 'trace'",
+    [rights, actions]
+  ],
+  [
+    'rights-of-a-route',
+    'Every route checks the right that it names.',
+    'webhook/ui/plugin.ts',
+    'await mustBeAllowed(identity, needs, target, route.wide)',
+    '',
+    [actions, rights]
+  ],
+  [
+    'rights-of-a-page',
+    'Every page checks the right that it names.',
+    'webhook/ui/plugin.ts',
+    'await mustBeAllowed(identity, page.needs, call.params)',
+    '',
+    'webhook/ui/pages/rights'
+  ],
+  [
+    'unknown-token',
+    'An unknown token opens nothing.',
+    'webhook/access/rights.ts',
+    'timingSafeEqual(digestOf(given), wanted)',
+    'digestOf(given).length === wanted.length',
+    [rights, gate]
+  ],
+  [
+    'link-opens-once',
+    'A one-time link opens one session.',
+    'webhook/access/sessions.ts',
+    'links.delete(key)\n      if (found',
+    'if (found',
+    gate
+  ],
+  [
+    'link-ends',
+    'A one-time link is valid for an hour.',
+    'webhook/access/sessions.ts',
+    'if (found === undefined || now() - found.made > timing.linkMs) return undefined',
+    'if (found === undefined) return undefined',
+    gate
+  ],
+  [
+    'idle-session-ends',
+    'An idle session ends.',
+    'webhook/access/sessions.ts',
+    'now() - session.seen > timing.idleMs ||',
+    '',
+    gate
+  ],
+  [
+    'session-life',
+    'A session ends after a week, however it is used.',
+    'webhook/access/sessions.ts',
+    '|| now() - session.opened > timing.lifeMs',
+    '',
+    gate
+  ],
+  [
+    'log-in-limit',
+    'Log-ins are limited to 20 a minute.',
+    'webhook/ui/sessions/login.ts',
+    'rateLimit: { max: 20, timeWindow: 60_000 }',
+    'rateLimit: { max: 20_000, timeWindow: 60_000 }',
+    [gate, rights]
+  ],
+  [
+    'write-limit',
+    'Writes of the pages are limited to 120 a minute.',
+    'webhook/ui/plugin.ts',
+    '...(isWrite ? { rateLimit: { max: mostWrites, timeWindow: 60_000 } } : {})',
+    '',
+    [gate, actions]
+  ],
+  [
+    'loopback-name',
+    'The pages answer to loopback names only.',
+    'webhook/ui/sessions/gate.ts',
+    'if (!isLoopbackHost(request.headers.host)) {',
+    'if (request.headers.host === "") {',
+    gate
+  ],
+  [
+    'cross-origin-write',
+    'A write from another origin is rejected.',
+    'webhook/ui/sessions/gate.ts',
+    "if (origin !== undefined && origin !== `${request.protocol}://${host ?? ''}`) {",
+    'if (origin === "") {',
+    gate
+  ],
+  [
+    'cross-site-write',
+    'A write from another site is rejected.',
+    'webhook/ui/sessions/gate.ts',
+    "if (typeof site === 'string' && site !== 'same-origin' && site !== 'none') {",
+    "if (site === '') {",
+    gate
+  ],
+  [
+    'write-without-origin',
+    'A write with a cookie names its origin.',
+    'webhook/ui/sessions/gate.ts',
+    'if (byCookie && origin === undefined) return',
+    'if (byCookie && origin === "") return',
+    gate
+  ],
+  [
+    'cookie-rights',
+    'Scripts cannot read the cookie of a session.',
+    'webhook/ui/sessions/gate.ts',
+    'HttpOnly; SameSite=Strict',
+    'SameSite=Strict',
+    gate
+  ],
+  [
+    'content-policy',
+    'Pages run no script of another origin.',
+    'webhook/ui/plugin.ts',
+    `scriptSrc: ["'self'"],`,
+    `scriptSrc: ["'self'", 'https:'],`,
+    [gate, 'webhook/ui/pages/pages']
+  ],
+  [
+    'links-by-administrators',
+    'Only administrators make links.',
+    'webhook/ui/sessions/login.ts',
+    "!(await identity.can('create', 'links'))",
+    'identity.user === ""',
+    [rights, gate]
+  ],
+  [
+    'audit-user',
+    'The audit trail names the user of each action.',
+    'webhook/ui/plugin.ts',
+    "user: request.identity?.user ?? 'nobody'",
+    "user: 'nobody'",
+    [actions, rights]
+  ],
+  [
+    'audit-of-rejected',
+    'The audit trail has what was tried without the right.',
+    'webhook/ui/plugin.ts',
+    'status: reply.statusCode',
+    'status: 200',
+    [actions, rights]
+  ],
+  [
+    'audit-survives',
+    'The audit trail survives a restart.',
+    'webhook/ui/model/audit-trail.ts',
+    '.then(() => write(`${JSON.stringify(entry)}\\n`))',
+    '.then(() => undefined)',
+    'webhook/ui/model/audit-trail'
+  ],
+  [
+    'approve-what-was-shown',
+    'A person approves exactly what the page showed.',
+    'webhook/ui/api/approve.ts',
+    'proposalDigest(call, decide(current)) !== expect',
+    'proposalDigest(call, decide(current)) === ""',
+    ['webhook/ui/objects', actions]
+  ],
+  [
+    'acting-store-status',
+    "A person's write does not change the status with the person's own rights.",
+    'webhook/ui/sessions/acting-store.ts',
+    'else spec.status = object.status\n',
+    'else spec.status = after.status\n',
+    'webhook/ui/sessions/acting-store'
+  ]
+])

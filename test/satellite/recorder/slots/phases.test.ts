@@ -1,0 +1,33 @@
+import { test } from 'tap'
+import { Phases, eventsOf } from '../../../../satellite/recorder/slots/phases.js'
+
+const countsOf = (counts: Record<string, number>) => [
+  {
+    abi: 'x86_64',
+    syscalls: Object.entries(counts).map(([name, count]) => ({
+      ...{ name, count, action: '', detail: undefined }
+    }))
+  }
+]
+
+test('an instance is ready once it waits for work', (t) => {
+  const lives: [what: string, looks: Record<string, number>[], readyAt: number][] = [
+    ['it listens and waits', [{ mmap: 1 }, { listen: 1, epoll_wait: 1 }], 1],
+    ['it listens, and did not wait since', [{ poll: 3 }, { poll: 3, listen: 1 }], -1],
+    ['it waits, and does not listen', [{ epoll_pwait: 9 }, { epoll_pwait: 17 }], -1],
+    ['it accepts', [{ accept4: 1 }], 0],
+    ['it waits again after it listened', [{ poll: 3 }, { poll: 4, listen: 1 }], 1]
+  ]
+  for (const [what, looks, readyAt] of lives) {
+    const one = new Phases(true, String)
+    const at = looks.findIndex((counts) => one.update(countsOf(counts), countsOf(counts), 10))
+    t.equal(at, readyAt, what)
+  }
+  t.same(eventsOf({ complete: true, serves: true, ended: false, probed: true }), [
+    'start',
+    'serve',
+    'probe'
+  ])
+  t.same(eventsOf({ complete: false, serves: false, ended: true, probed: false }), ['stop'])
+  t.end()
+})

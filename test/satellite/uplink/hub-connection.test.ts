@@ -1,0 +1,80 @@
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { type Test, test } from 'tap'
+import { ensureServerLeaf } from '../../../certs/files.js'
+import { HubConnection } from '../../../satellite/uplink/hub-connection.js'
+import { HubMessage } from '../../../src/api/gen/hub.js'
+import { until } from '../../helpers/until.js'
+import { collectLog } from '../../webhook/hub/rig.js'
+
+const timing = { heartbeatMs: 60, firstMs: 20, baseMs: 100, mostMs: 2000 }
+
+/** A hub in front of which nothing is hidden: `onStream` decides what becomes of each stream. */
+async function hubOf(t: Test, onStream: (stream: ServerHttp2Stream, nth: number) => void) {
+  const tls = await ensureServerLeaf(t.testdir({}), ['localhost', '127.0.0.1'])
+  const dialled: number[] = []
+  const server = createSecureServer({ cert: tls.cert, key: tls.key })
+  server.on('stream', (stream) => {
+    stream.on('error', () => undefined)
+    dialled.push(performance.now())
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc' },
+      { waitForTrailers: true }
+    )
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+    onStream(stream, dialled.length)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const log = collectLog()
+  let lost = 0
+  const connection = new HubConnection({
+    hub: `localhost:${(server.address() as AddressInfo).port}`,
+    ...{ tls: { ca: tls.ca }, timing, logger: log.logger },
+    greeting: () => Promise.resolve({ $case: 'heartbeat', value: { sequence: 0 } }),
+    onMessage: ({ body }) => {
+      if (body?.$case === 'welcome') connection.welcome()
+    },
+    ...{ onWritable: () => undefined, onHeartbeat: () => undefined, facts: () => ({}) },
+    onLost: () => (lost += 1)
+  })
+  t.teardown(() => {
+    connection.end()
+    connection.close()
+  })
+  return { connection, dialled, log, lost: () => lost }
+}
+
+function welcome(stream: ServerHttp2Stream): void {
+  const value = { hub: 'hub', version: '1', resendMs: 0, observationsAtOnce: 1 }
+  const message = HubMessage.encode({ body: { $case: 'welcome', value } }).finish()
+  const header = Buffer.alloc(5)
+  header.writeUInt32BE(message.length, 1)
+  stream.write(Buffer.concat([header, message]))
+}
+
+test('a hub that accepts this node and drops it at once is not dialled in a tight loop', async (t) => {
+  const hub = await hubOf(t, (stream) => {
+    welcome(stream)
+    stream.end()
+  })
+  hub.connection.open()
+  await new Promise((wake) => setTimeout(wake, 3000))
+  // Without growing waits there would be more than a hundred.
+  t.ok(hub.dialled.length >= 2 && hub.dialled.length < 30, `dialled ${hub.dialled.length} times`)
+})
+
+test('a satellite leaves a hub that is silent, and finds it again', async (t) => {
+  const hub = await hubOf(t, (stream, nth) => {
+    welcome(stream)
+    const beat = setInterval(() => nth > 1 && welcome(stream), 30)
+    stream.once('close', () => clearInterval(beat))
+  })
+  hub.connection.open()
+  t.match(await hub.log.seen(/the hub is silent/), { code: 'UNAVAILABLE' })
+  await until('another stream', () => hub.dialled.length > 1 || undefined, { timeoutMs: 20_000 })
+  await until('its welcome', () => hub.connection.welcomed || undefined, { timeoutMs: 20_000 })
+  await new Promise((wake) => setTimeout(wake, 6 * timing.heartbeatMs))
+  t.ok(hub.connection.welcomed, 'a hub that speaks is not left')
+  t.equal(hub.lost(), 1)
+})

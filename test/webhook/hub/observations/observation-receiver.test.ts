@@ -1,0 +1,69 @@
+import { test } from 'tap'
+import type { ObservationAck, SyscallCount } from '../../../../src/api/gen/hub.js'
+import {
+  createCardinality,
+  defaultLimits
+} from '../../../../webhook/hub/observations/cardinality.js'
+import { createObservationReceiver } from '../../../../webhook/hub/observations/observation-receiver.js'
+import type { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
+import { createDenials } from '../../../../webhook/hub/denials/denials.js'
+import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
+import type { Session } from '../../../../webhook/hub/stream/session.js'
+import { collectLog, observationOf } from '../rig.js'
+
+const denied = [{ name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: undefined }]
+const settle = () => new Promise((wake) => setImmediate(wake))
+
+/** A receiver whose writes of findings and of denials end when the test says so. */
+function receiver() {
+  const { logger } = collectLog()
+  const stored: (() => void)[] = []
+  const saved: (() => void)[] = []
+  const acks: ObservationAck[] = []
+  const receive = createObservationReceiver({
+    writer: {
+      offer: (_node: string, _finding: unknown, done: () => void) => stored.push(done)
+    } as unknown as ObservationWriter,
+    denials: createDenials(logger, () => undefined, []),
+    rejections: createRejections(logger),
+    cardinality: createCardinality(defaultLimits),
+    podOf: () => undefined,
+    status: () => undefined,
+    noted: () => undefined,
+    denialsSaved: () => new Promise<void>((resolve) => saved.push(resolve)),
+    logger
+  })
+  const session = { node: 'n', ack: (ack: ObservationAck) => acks.push(ack) } as unknown as Session
+  return {
+    ...{ stored, saved, acks },
+    offer: (id: string, calls: SyscallCount[]) =>
+      receive(session, observationOf(id, ['read'], { denied: calls }))
+  }
+}
+
+test('an observation is acked when all of it is durable: the finding, and its denials', async (t) => {
+  const plain = receiver()
+  plain.offer('n/b/1', [])
+  await settle()
+  t.same(plain.acks, [], 'not before the write')
+  plain.stored[0]?.()
+  t.match(plain.acks, [{ id: 'n/b/1' }], 'nothing else is waited for')
+
+  const both = receiver()
+  both.offer('n/b/2', denied)
+  both.stored[0]?.()
+  await settle()
+  t.same(both.acks, [], 'the denials are not saved yet')
+  both.saved[0]?.()
+  await settle()
+  t.match(both.acks, [{ id: 'n/b/2' }])
+
+  const other = receiver()
+  other.offer('n/b/3', denied)
+  other.saved[0]?.()
+  await settle()
+  t.same(other.acks, [], 'the finding is not written yet')
+  other.stored[0]?.()
+  await settle()
+  t.match(other.acks, [{ id: 'n/b/3' }])
+})

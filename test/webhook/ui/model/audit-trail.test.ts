@@ -1,0 +1,44 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { createLogger } from '../../../../src/lib/log.js'
+import { openAuditTrail } from '../../../../webhook/ui/model/audit-trail.js'
+import { quiet } from '../../../helpers/quiet.js'
+
+const logger = createLogger('test', quiet)
+const entry = (nth: number) => ({
+  ...{ at: '2026-01-01T00:00:00.000Z', user: 'ann', action: 'approveProfile' },
+  ...{ object: `shop/${nth}`, detail: '', status: 200 }
+})
+
+test('the audit trail survives a restart, and half a line', async (t) => {
+  const file = join(t.testdir({}), 'audit.jsonl')
+  const first = await openAuditTrail(file, logger)
+  for (const nth of [1, 2, 3]) first.note(entry(nth))
+  t.same(
+    first.list().map(({ object }) => object),
+    ['shop/3', 'shop/2', 'shop/1']
+  )
+  await first.close()
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  writeFileSync(file, `${readFileSync(file, 'utf8')}{"at":"2026`)
+  const second = await openAuditTrail(file, logger)
+  t.same(second.list(), [3, 2, 1].map(entry))
+  second.note(entry(4))
+  await second.close()
+  t.equal(second.list()[0]?.object, 'shop/4')
+  const memory = await openAuditTrail(undefined, logger)
+  for (let nth = 0; nth < 1100; nth += 1) memory.note(entry(nth))
+  t.equal(memory.list().length, 1000)
+  t.equal(memory.list()[0]?.object, 'shop/1099')
+})
+
+test('a large file makes room, and is kept', async (t) => {
+  const file = join(t.testdir({}), 'audit.jsonl')
+  writeFileSync(file, 'x'.repeat(9 * 1024 * 1024))
+  const trail = await openAuditTrail(file, logger)
+  trail.note(entry(1))
+  await trail.close()
+  t.equal(statSync(`${file}.1`).size, 9 * 1024 * 1024)
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { object: 'shop/1' })
+})
