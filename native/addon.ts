@@ -87,6 +87,11 @@ export interface RuncStateText {
   /** The arrays `process.capabilities.bounding` and `linux.maskedPaths`; empty if there are none. */
   bounding: string
   masked: string
+  /**
+   * Why it is not known who the container is: its bundle is where no runtime of the node writes it, or parsers could
+   * differ about its configuration. Empty if there is no doubt.
+   */
+  doubt: '' | 'bundle' | 'config'
   /** The same number stands for the same text of `linux.seccomp`; 0: none. */
   seccompNumber: number
   /** The text, when its number appears for the first time. */

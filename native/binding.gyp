@@ -33,6 +33,8 @@
         "addon/slots/slot-reuse.cc",
         "addon/slots/slot-snapshots.cc",
         "addon/slots/slot-table.cc",
+        "addon/state/bounded-reader.cc",
+        "addon/state/bundle-folder.cc",
         "addon/state/document.cc",
         "addon/state/inotify-queue.cc",
         "addon/state/json-slices.cc",

@@ -103,6 +103,11 @@ export class ContainerIndex {
     return findContainer(slot, likely)
   }
 
+  /** The container with this cgroup. */
+  withCgroup(cgroupId: bigint): Container | undefined {
+    return this.#get(this.#byCgroup.get(cgroupId))[0]
+  }
+
   withId(id: string): readonly Container[] {
     return this.#get(this.#byId.get(id))
   }

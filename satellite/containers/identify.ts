@@ -91,9 +91,9 @@ export function lacksPodLabels(labels: Record<string, string>): boolean {
   )
 }
 
-/** Identifies a slot by the known containers and its cgroup's name. */
-export function identify(slot: SlotFacts, containers: Iterable<Container>): Identity {
-  const container = findContainer(slot, containers) ?? containerFromName(slot)
+/** Identifies a slot by the container that was found for it, otherwise by its cgroup's name. */
+export function identityOf(slot: SlotFacts, found: Container | undefined): Identity {
+  const container = found ?? containerFromName(slot)
   if (container === undefined || isSandbox(container.labels)) return { kind: 'other' }
   return { kind: 'container', container }
 }

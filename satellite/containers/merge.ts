@@ -32,6 +32,8 @@ export function mergeContainers(older: Container, newer: Container): Container {
   if (seccomp !== undefined) merged.seccomp = seccomp
   if (bundle !== undefined) merged.bundle = bundle
   if (privileged !== undefined) merged.privileged = privileged
+  // One runtime that knows the container is enough.
+  if (older.doubt !== undefined && newer.doubt !== undefined) merged.doubt = newer.doubt
   return merged
 }
 

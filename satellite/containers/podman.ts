@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { withoutImageLabels, withoutReserved } from './believed.js'
+import { ImageLabels } from './image-labels.js'
 import { isRecord, stringsOf } from './json.js'
 import { readBundle } from './oci-config.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
@@ -17,7 +19,10 @@ function findPodman(searchPath: string): string | undefined {
     .find((path) => existsSync(path))
 }
 
-async function toContainer(value: unknown): Promise<Container | undefined> {
+/** The labels and annotations of images, by the images' ids; podman gives both to containers. */
+type ImagesOf = (id: string) => Promise<readonly Record<string, string>[] | undefined>
+
+async function toContainer(value: unknown, imagesOf: ImagesOf): Promise<Container | undefined> {
   if (!isRecord(value) || typeof value['Id'] !== 'string') return undefined
   const state = isRecord(value['State']) ? value['State'] : {}
   const config = isRecord(value['Config']) ? value['Config'] : {}
@@ -26,6 +31,10 @@ async function toContainer(value: unknown): Promise<Container | undefined> {
   const bundle =
     typeof configPath === 'string' ? configPath.replace(/\/config\.json$/, '') : undefined
   const oci = bundle === undefined ? undefined : await readBundle(bundle)
+  const image = typeof value['Image'] === 'string' ? value['Image'] : ''
+  const labels = { ...oci?.annotations, ...stringsOf(config['Labels']) }
+  // Without an image (`podman run --rootfs`) there is nobody else who could have written them.
+  const ofImage = image === '' ? [] : await imagesOf(image)
   const mntns = pid > 0 ? mntnsOf(pid) : undefined
   const folder = pid > 0 ? cgroupFolderOf(pid) : undefined
   const cgroupId = folder === undefined ? undefined : cgroupIdOf(folder)
@@ -35,7 +44,7 @@ async function toContainer(value: unknown): Promise<Container | undefined> {
     name: typeof value['Name'] === 'string' ? value['Name'] : value['Id'],
     pid,
     status: pid > 0 ? 'running' : 'stopped',
-    labels: { ...oci?.annotations, ...stringsOf(config['Labels']) },
+    labels: withoutReserved(withoutImageLabels(labels, ofImage)),
     ...(typeof value['ImageName'] === 'string' ? { image: value['ImageName'] } : {}),
     ...(mntns === undefined ? {} : { mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
@@ -51,6 +60,19 @@ async function toContainer(value: unknown): Promise<Container | undefined> {
 export function podmanRuntime(
   searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
 ): ContainerRuntime {
+  const images = new ImageLabels()
+  const imagesOf: ImagesOf = (id) =>
+    images.of(id, async () => {
+      const podman = findPodman(searchPath)
+      if (podman === undefined) return undefined
+      const options = { timeout: 10_000, maxBuffer: 64 << 20 }
+      const { stdout } = await run(podman, ['image', 'inspect', id], options)
+      const answer: unknown = JSON.parse(stdout)
+      const image: unknown = Array.isArray(answer) ? answer[0] : undefined
+      return isRecord(image)
+        ? [stringsOf(image['Labels']), stringsOf(image['Annotations'])]
+        : undefined
+    })
   const inspect = async (ids: readonly string[]): Promise<Container[]> => {
     const podman = findPodman(searchPath)
     if (podman === undefined || ids.length === 0) return []
@@ -59,7 +81,9 @@ export function podmanRuntime(
       () => undefined
     )
     const answer: unknown = output === undefined ? [] : JSON.parse(output.stdout)
-    const list = Array.isArray(answer) ? await Promise.all(answer.map(toContainer)) : []
+    const list = Array.isArray(answer)
+      ? await Promise.all(answer.map((one: unknown) => toContainer(one, imagesOf)))
+      : []
     return list.filter((container) => container !== undefined)
   }
   return {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { ErrorCode } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -6,7 +7,7 @@ import { readCgroupName } from './cgroup-name.js'
 import { ContainerIndex } from './container-index.js'
 import type { SlotFacts } from './identify.js'
 import { mergeAnswers } from './merge.js'
-import { isThere, mntnsOf } from './processes.js'
+import { cgroupFolderOf, cgroupIdOf, cgroupMount, isThere, mntnsOf } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
 /** Changes are taken at least this often, because waiting ones take memory. */
@@ -131,7 +132,8 @@ class Registry implements ContainerRegistry {
   }
 
   find(slot: SlotFacts): Container | undefined {
-    return this.#index.find(slot)
+    const found = this.#index.find(slot)
+    return found?.cgroupId === slot.cgroupId ? found : (this.#around(slot) ?? found)
   }
 
   all(): readonly Container[] {
@@ -175,10 +177,34 @@ class Registry implements ContainerRegistry {
     for (const runtime of this.#runtimes) runtime.close?.()
   }
 
+  /**
+   * The container in whose cgroup a slot's cgroup is. A container may make cgroups in its own and name them like those
+   * of other containers: where they are is the kernel's word, what they are called is not.
+   */
+  #around({ pid, cgroupId }: SlotFacts): Container | undefined {
+    const own = pid === undefined || cgroupId <= 1n ? undefined : cgroupFolderOf(pid)
+    const mount = cgroupMount()
+    if (own === undefined || mount === undefined || cgroupIdOf(own) !== cgroupId) return undefined
+    for (let at = dirname(own); at.length > mount.length; at = dirname(at)) {
+      const id = cgroupIdOf(at)
+      const container = id === undefined ? undefined : this.#index.withCgroup(id)
+      if (container !== undefined) return container
+    }
+    return undefined
+  }
+
   #remember(given: Container): void {
     const { container, isNew } = this.#index.put(given)
     this.#changed(container)
+    if (isNew && container.doubt !== undefined) this.#warnUnknown(container, container.doubt)
     if (isNew) for (const listener of this.#appearListeners) listener(container)
+  }
+
+  #warnUnknown({ id, pid, firstPid, cgroupFolder }: Container, reason: string): void {
+    this.#logger.warn(
+      { container: id, pid: pid || firstPid, cgroup: cgroupFolder, reason },
+      'identity of a container is unknown; none of its labels is believed'
+    )
   }
 
   #stop(container: Container): void {

@@ -6,6 +6,7 @@ import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
+import { believedAnnotations, type Writer, writerOf } from './believed.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
 import { mntnsOf, startTimeOf } from './processes.js'
@@ -45,15 +46,21 @@ function labelsOf(text: string): Record<string, string> {
   return labels
 }
 
-/** containerd's folder for bundles (runtime v2) with its namespace, wherever runc keeps its state. */
-const containerdBundle = /\/io\.containerd\.runtime\.v2\.task\/([^/]+)\/[^/]+$/
-
-/** Returns the runtime that called runc, by the bundle if the root does not show it. */
-function callerOf(runtime: string, bundle: string | undefined): string {
-  const [, namespace] = containerdBundle.exec(bundle ?? '') ?? []
-  if (runtime !== 'runc' || namespace === undefined) return runtime
-  return namespace === 'moby' ? 'docker' : 'containerd'
+/** The names of runtimes as Secco shows them. */
+const runtimeOfWriter: Record<Writer, string> = {
+  cri: 'containerd',
+  containerd: 'containerd',
+  docker: 'docker',
+  'cri-o': 'cri-o',
+  podman: 'podman',
+  runc: 'runc'
 }
+
+/** Why the identity of a container is unknown, for the log. */
+const doubts = {
+  bundle: 'its bundle is where no runtime of this node writes one',
+  config: 'the keys of its config.json are ambiguous'
+} as const
 
 /** The last result: most containers of a node have the same texts. */
 let lastPowers = { bounding: '', masked: '', all: false }
@@ -65,23 +72,40 @@ function isPrivileged({ bounding, masked }: RuncStateText): boolean {
   return lastPowers.all
 }
 
+/** Returns a container of which nothing but its id and its cgroup can be believed. */
+function toUnknown(folder: string, state: RuncStateText, why: string): Container {
+  const id = basename(folder)
+  const { cgroup, cgroupId, pid } = state
+  const container: Container = {
+    ...{ id, runtime: 'unknown', name: id, pid: 0, firstPid: pid, status: 'stopped', labels: {} },
+    doubt: why
+  }
+  if (cgroupId !== 0n) Object.assign(container, { cgroupId, cgroupFolder: cgroup })
+  return container
+}
+
 function toContainer(
-  runtime: string,
+  otherwise: Writer,
   folder: string,
   state: RuncStateText,
   seccomp: LinuxSeccomp | undefined
 ): Container {
+  if (state.doubt !== '') return toUnknown(folder, state, doubts[state.doubt])
   const id = basename(folder)
   const own = labelsOf(state.labels)
   const bundle = own['bundle']?.startsWith('/') === true ? own['bundle'] : undefined
-  const labels = { ...stringsOf(parseRecord(state.annotations)), ...own }
+  const { cgroup, cgroupId } = state
+  const writer = writerOf(bundle, cgroup, otherwise)
+  const labels = believedAnnotations(writer, {
+    ...stringsOf(parseRecord(state.annotations)),
+    ...own
+  })
   const image = imageOf(labels)
   const pod = podOf(labels)
-  const { cgroup, cgroupId } = state
   // One by one: V8 stores objects made by copying as hash tables, which take five times the memory.
   const container: Container = {
     id,
-    runtime: callerOf(runtime, bundle),
+    runtime: runtimeOfWriter[writer],
     name: nameOf(labels, id),
     pid: 0,
     firstPid: state.pid,
@@ -114,15 +138,16 @@ function withProcess(known: ReadState, folder: string): Container {
   return alive
 }
 
+/** The program that calls `runc --root` with a folder, for a state that names no bundle. */
+function writerOfRoot(root: string): Writer {
+  if (root.startsWith('/run/docker/') || root.endsWith('/moby')) return 'docker'
+  return root.startsWith('/run/containerd/') ? 'containerd' : 'runc'
+}
+
 /** StateReader makes containers of state texts; each content of a file is parsed once. */
 class StateReader {
-  readonly #runtimeOf: (root: string) => string
   readonly #states = new Map<string, ReadState>()
   readonly #profiles = new Map<number, LinuxSeccomp | undefined>()
-
-  constructor(runtimeOf: (root: string) => string) {
-    this.#runtimeOf = runtimeOf
-  }
 
   knows(folder: string): boolean {
     return this.#states.has(folder)
@@ -145,7 +170,7 @@ class StateReader {
     const seccomp = this.#profileOf(state)
     let known = this.#states.get(folder)
     if (known?.state.stamp !== state.stamp) {
-      const container = toContainer(this.#runtimeOf(root), folder, state, seccomp)
+      const container = toContainer(writerOfRoot(root), folder, state, seccomp)
       // The texts are in the container now.
       const { stamp, pid, startTime } = state
       known = { state: { stamp, pid, startTime }, container, started: undefined }
@@ -205,11 +230,7 @@ const readAtOnce = 32
  * @param roots values of `runc --root`; defaults are in {@link defaultRuncRoots}.
  */
 export function runcRuntime(roots: readonly string[] = defaultRuncRoots): ContainerRuntime {
-  const runtimeOf = (root: string): string => {
-    if (root.startsWith('/run/docker/') || root.endsWith('/moby')) return 'docker'
-    return root.startsWith('/run/containerd/') ? 'containerd' : 'runc'
-  }
-  const reader = new StateReader(runtimeOf)
+  const reader = new StateReader()
   const watch = openStateWatch(roots)
   const read = (root: string, id: string): Container | undefined => {
     const folder = join(root, id)

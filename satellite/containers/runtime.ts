@@ -25,7 +25,7 @@ export interface Container {
   /** Folder of that cgroup, if the runtime reports it. */
   cgroupFolder?: string | undefined
   status: 'created' | 'running' | 'stopped'
-  /** Labels and annotations together, as the runtime gives them. */
+  /** Labels and annotations together, as far as they are believed (believed.ts). */
   labels: Record<string, string>
   pod?: PodRef
   /** `linux.seccomp` of its OCI configuration: what its filter was made from. */
@@ -33,6 +33,8 @@ export interface Container {
   /** Every capability, nothing masked: runtimes put no filter on it. */
   privileged?: boolean
   bundle?: string
+  /** Why it is not known who the container is. */
+  doubt?: string
 }
 
 /** Changes that a runtime's folders reported. */

@@ -96,7 +96,7 @@ export class HubConnection {
 
   /** Notes that the hub accepted this node. */
   welcome(): void {
-    this.#welcomedAt = Date.now()
+    this.#welcomedAt = performance.now()
     this.#logged = ''
     this.#options.logger.info({ hub: this.#options.hub }, 'connected to the hub')
   }
@@ -151,9 +151,9 @@ export class HubConnection {
     const { path, serialize, deserialize } = connectMethod
     const stream = this.#client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
     this.#stream = stream
-    this.#heardAt = Date.now()
+    this.#heardAt = performance.now()
     stream.on('data', (message: HubMessage) => {
-      this.#heardAt = Date.now()
+      this.#heardAt = performance.now()
       this.#options.onMessage(message)
     })
     stream.on('drain', () => {
@@ -176,7 +176,7 @@ export class HubConnection {
     this.#stream = undefined
     this.#blocked = false
     // A hub that accepts this node and drops it at once must not be dialled in a tight loop.
-    const lasted = Date.now() - (this.#welcomedAt ?? Date.now())
+    const lasted = performance.now() - (this.#welcomedAt ?? performance.now())
     if (lasted > timing.baseMs) this.#attempt = 0
     this.#welcomedAt = undefined
     which.cancel()
@@ -197,7 +197,7 @@ export class HubConnection {
   #beat(): void {
     const stream = this.#stream
     if (stream === undefined) return
-    if (Date.now() - this.#heardAt > silentBeats * this.#options.timing.heartbeatMs) {
+    if (performance.now() - this.#heardAt > silentBeats * this.#options.timing.heartbeatMs) {
       this.#lost(stream, 'the hub is silent')
       return
     }

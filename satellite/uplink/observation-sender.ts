@@ -78,7 +78,7 @@ export class ObservationSender {
     try {
       for (let at = 0; at < due.length && isOpen(); at += readAtOnce) {
         const ids = due.slice(at, at + readAtOnce).map(({ id }) => id)
-        this.#sendAll(await backlog.fetch(ids), Date.now())
+        this.#sendAll(await backlog.fetch(ids), performance.now())
       }
     } finally {
       this.#reading = false

@@ -81,7 +81,7 @@ export class ObservationStream {
 
   /** Sends what is due, and plans to save what is not acked soon. */
   sendDue(): void {
-    if (this.#sender.send(Date.now(), this.#resendMs)) this.#pump.request()
+    if (this.#sender.send(performance.now(), this.#resendMs)) this.#pump.request()
     if (this.#backlog.size > 0) this.#saveSoon()
   }
 
@@ -96,7 +96,7 @@ export class ObservationStream {
     const { id, sequence, retryAfterSeconds } = rejection
     this.rejections.note(rejection)
     if (retryAfterSeconds > 0) {
-      this.#backlog.defer(id, Date.now() + retryAfterSeconds * 1000, isNodeLimit(rejection))
+      this.#backlog.defer(id, performance.now() + retryAfterSeconds * 1000, isNodeLimit(rejection))
       return
     }
     this.#backlog.acked(id, sequence)

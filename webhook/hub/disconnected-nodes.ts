@@ -28,10 +28,10 @@ export function watchDisconnectedNodes(options: DisconnectedNodesOptions): Disco
   const disconnected = () => nodes.list().filter(({ connected }) => !connected)
   const ageing = setInterval(
     () => {
-      const now = Date.now()
-      for (const { name, lastSeen } of disconnected()) {
-        if (now - Date.parse(lastSeen) > timing.graceMs) inventory.forget(name)
-        if (now - Date.parse(lastSeen) > timing.forgetMs) nodes.forget(name)
+      for (const { name } of disconnected()) {
+        const unseenMs = nodes.unseenMs(name)
+        if (unseenMs > timing.graceMs) inventory.forget(name)
+        if (unseenMs > timing.forgetMs) nodes.forget(name)
       }
       options.aged()
     },

@@ -69,7 +69,7 @@ export class HubParts {
     const { nodes } = this.records
     const own = nodes.list()
     const { cluster } = this.#options
-    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(Date.now(), this.#timing.graceMs))
+    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(this.#timing.graceMs))
   }
 
   openServer(): Promise<HubServer> {

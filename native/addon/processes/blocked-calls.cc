@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -32,10 +33,21 @@ unsigned mntns_at(int process) {
   return static_cast<unsigned>(strtoul(target + 5, nullptr, 10));
 }
 
-/* 32-bit programs call by the compat table (elf(5), EI_CLASS). */
+/*
+ * 32-bit programs call by the compat table. The auxiliary vector (proc_pid_auxv(5)) has the size of a program header:
+ * 32 bytes in ELF32, 56 in ELF64. The program itself is not opened: its file system belongs to the container, and may
+ * not answer.
+ */
 bool is_32_bit(int process) {
-  char head[EI_CLASS + 2];
-  return read_beginning(process, "exe", head, sizeof(head)) && head[EI_CLASS] == ELFCLASS32;
+  uint32_t words[128] = {};
+  const int fd = openat(process, "auxv", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t got = read(fd, words, sizeof(words));
+  close(fd);
+  for (ssize_t at = 0; at + 1 < got / static_cast<ssize_t>(sizeof(words[0])); at += 2) {
+    if (words[at] == AT_PHENT && words[at + 1] == sizeof(Elf32_Phdr)) return true;
+  }
+  return false;
 }
 
 /* Adds the blocked calls of all threads in an opened task folder. */

@@ -1,6 +1,8 @@
 #include "addon/state/json-slices.h"
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 namespace secco {
 
@@ -21,7 +23,48 @@ unsigned char kind(char c) {
   return kinds[static_cast<unsigned char>(c)];
 }
 
+char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+/* Deeper values count as ambiguous: no profile is that deep. */
+constexpr int deepest = 16;
+/* Of one object: each key is compared with those before it. */
+constexpr size_t keys_at_most = 64;
+
 }  // namespace
+
+bool JsonSlices::is_plain(std::string_view key) {
+  return std::all_of(key.begin(), key.end(), [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+}
+
+bool JsonSlices::is_same(std::string_view key, std::string_view other) {
+  return std::equal(key.begin(), key.end(), other.begin(), other.end(),
+                    [](char one, char two) { return folded(one) == folded(two); });
+}
+
+bool JsonSlices::is_ambiguous(std::string_view value) { return JsonSlices(value).pass_ambiguous(0); }
+
+bool JsonSlices::pass_ambiguous(int depth) {
+  if (depth > deepest) return true;
+  if (eat('[')) {
+    while (!eat(']')) {
+      if (at_ >= text_.size() || pass_ambiguous(depth + 1)) return true;
+      eat(',');
+    }
+    return false;
+  }
+  pass_blanks();
+  if (at_ >= text_.size() || text_[at_] != '{') return !skip();
+  std::vector<std::string_view> keys;
+  bool doubtful = false;
+  const bool whole = members([&](std::string_view key, JsonSlices &here) {
+    const auto is_known = [&](std::string_view other) { return is_same(key, other); };
+    doubtful = keys.size() >= keys_at_most || !is_plain(key) || std::any_of(keys.begin(), keys.end(), is_known) ||
+               here.pass_ambiguous(depth + 1);
+    keys.push_back(key);
+    return !doubtful;
+  });
+  return doubtful || !whole;
+}
 
 std::string_view JsonSlices::of(std::string_view text, std::string_view key) {
   std::string_view found;

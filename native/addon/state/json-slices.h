@@ -32,6 +32,18 @@ class JsonSlices {
    */
   static std::string_view last_item(std::string_view array, std::string_view beginning);
 
+  /* is_plain returns whether a key, as it is written, has only printable ASCII characters and no escape. */
+  static bool is_plain(std::string_view key);
+
+  /* is_same returns whether two plain keys are equal apart from the case of their letters. */
+  static bool is_same(std::string_view key, std::string_view other);
+
+  /*
+   * is_ambiguous returns whether parsers could differ about a value: an object in it has a key twice, two keys that
+   * differ only in case (encoding/json of Go takes them for one), or a key that is not plain.
+   */
+  static bool is_ambiguous(std::string_view value);
+
   /*
    * members calls `handle` with each member's key, as it is written, until that returns false. `handle` has to pass the
    * value, by skip(), value() or members(). A value that is no object is passed. Returns false if it does not end.
@@ -60,6 +72,8 @@ class JsonSlices {
  private:
   void pass_blanks();
   bool eat(char c);
+  /* Passes one value, and returns whether it is ambiguous. */
+  bool pass_ambiguous(int depth);
   bool pass_string();
 
   std::string_view text_;

@@ -10,10 +10,18 @@
 #include <optional>
 #include <string>
 
+#include "addon/state/bounded-reader.h"
 #include "addon/state/document.h"
 #include "addon/state/shared-texts.h"
 
 namespace secco {
+
+/* Doubt is why it is not known who a container is. */
+enum class Doubt {
+  none,
+  bundle, /* its bundle is where no runtime of the node writes it */
+  config, /* parsers could differ about the configuration */
+};
 
 struct RuncState {
   uint64_t inode = 0, size = 0;
@@ -24,13 +32,17 @@ struct RuncState {
   std::string labels, annotations; /* JSON: an array of "KEY=VALUE", an object */
   std::string bounding, masked; /* JSON: arrays of capabilities and of paths */
   std::shared_ptr<const SharedText> seccomp;
+  Doubt doubt = Doubt::none;
   bool whole = false; /* the bundle was read, and the cgroup id is known if there is a cgroup */
 };
 
-/* RuncReading is memory that is used again for each container. */
+/* RuncReading is memory that is used again for each container. Each thread that reads has its own. */
 struct RuncReading {
-  Document state, config;
-  SharedTexts shared;
+  explicit RuncReading(SharedTexts *texts) : shared(texts) {}
+
+  Document state;
+  BoundedReader config;
+  SharedTexts *shared;
 };
 
 /* read_state reads the state of the container in a folder; nullopt if there is none, or it cannot be read. */

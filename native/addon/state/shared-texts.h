@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,10 +22,16 @@ class SharedTexts {
  public:
   static constexpr size_t at_most = 64;
 
+  /* find returns the shared text with this content; null if it is not known. */
+  std::shared_ptr<const SharedText> find(std::string_view text);
+
   /* add returns the shared text with this content. */
   std::shared_ptr<const SharedText> add(std::string_view text);
 
  private:
+  std::shared_ptr<const SharedText> known(std::string_view text) const;
+
+  std::mutex mutex_; /* several threads read states */
   std::deque<std::shared_ptr<const SharedText>> texts_;
   uint64_t last_ = 0;
 };

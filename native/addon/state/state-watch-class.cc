@@ -129,6 +129,8 @@ Napi::Value StateWatchClass::object_of(const RuncState &state) {
   out.Set("annotations", Napi::String::New(env_, state.annotations));
   out.Set("bounding", Napi::String::New(env_, state.bounding));
   out.Set("masked", Napi::String::New(env_, state.masked));
+  const char *doubts[] = {"", "bundle", "config"};
+  out.Set("doubt", Napi::String::New(env_, doubts[static_cast<int>(state.doubt)]));
   number("seccompNumber", state.seccomp ? state.seccomp->number : 0);
   if (state.seccomp && is_new(state.seccomp->number)) out.Set("seccomp", Napi::String::New(env_, state.seccomp->text));
   return out;

@@ -84,10 +84,7 @@ bool StateWatch::start(Appeared appeared) {
   return thread_.joinable();
 }
 
-std::optional<RuncState> StateWatch::read(const std::string &folder) {
-  const std::lock_guard<std::mutex> lock(reading_);
-  return read_state(folder, &documents_);
-}
+std::optional<RuncState> StateWatch::read(const std::string &folder) { return read_state(folder, &asked_); }
 
 void StateWatch::close_all() {
   news_queue_.close();
@@ -264,7 +261,7 @@ void StateWatch::watch_namespace(const std::string &root, const std::string &fol
 
 /* Reads the state in a folder and adds the change. Returns false if there is no state. */
 bool StateWatch::read_state_of(Watched &here) {
-  std::optional<RuncState> state = read(here.folder);
+  std::optional<RuncState> state = read_state(here.folder, &followed_);
   if (!state) return false;
   here.settled = now();
   here.whole = state->whole;

@@ -16,7 +16,6 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -46,7 +45,7 @@ class StateWatch {
   bool start(Appeared appeared);
   void notify(bool wanted) { notifies_ = wanted; }
 
-  /* read reads the state of one folder now. */
+  /* read reads the state of one folder now. It waits for nothing that the thread does. */
   std::optional<RuncState> read(const std::string &folder);
 
   /* take is StateChanges::take(). */
@@ -100,10 +99,11 @@ class StateWatch {
   int stop_ = -1;
   int waits_ = -1;
   StateChanges changes_;
-  std::mutex reading_;
-  RuncReading documents_;
+  SharedTexts shared_;
+  RuncReading asked_{&shared_}; /* for read() */
 
   /* These belong to the thread. */
+  RuncReading followed_{&shared_};
   bool resting_ = false; /* ends were read a moment ago: the next ones are read together */
   bool overflown_ = false;
   std::unordered_map<int, Watched> watched_;

@@ -49,7 +49,15 @@ export interface Container {
   labels: { [key: string]: string };
   image: string;
   /** google.protobuf.Any on the wire; value is the OCI config as JSON. */
-  spec: Spec | undefined;
+  spec:
+    | Spec
+    | undefined;
+  /** google.protobuf.Timestamp on the wire. */
+  createdAt:
+    | Time
+    | undefined;
+  /** Written by the client that made the container: CRI keeps its own record of the container here. */
+  extensions: { [key: string]: Extension };
 }
 
 export interface Container_LabelsEntry {
@@ -57,9 +65,25 @@ export interface Container_LabelsEntry {
   value: string;
 }
 
+export interface Container_ExtensionsEntry {
+  key: string;
+  value: Extension | undefined;
+}
+
+/** google.protobuf.Any on the wire. */
+export interface Extension {
+  typeUrl: string;
+  value: Buffer;
+}
+
 export interface Spec {
   typeUrl: string;
   value: Buffer;
+}
+
+export interface Time {
+  seconds: number;
+  nanos: number;
 }
 
 function createBaseGetContainerRequest(): GetContainerRequest {
@@ -285,7 +309,7 @@ export const ListContainersResponse: MessageFns<ListContainersResponse> = {
 };
 
 function createBaseContainer(): Container {
-  return { id: "", labels: {}, image: "", spec: undefined };
+  return { id: "", labels: {}, image: "", spec: undefined, createdAt: undefined, extensions: {} };
 }
 
 export const Container: MessageFns<Container> = {
@@ -302,6 +326,12 @@ export const Container: MessageFns<Container> = {
     if (message.spec !== undefined) {
       Spec.encode(message.spec, writer.uint32(42).fork()).join();
     }
+    if (message.createdAt !== undefined) {
+      Time.encode(message.createdAt, writer.uint32(66).fork()).join();
+    }
+    globalThis.Object.entries(message.extensions).forEach(([key, value]: [string, Extension]) => {
+      Container_ExtensionsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -353,6 +383,25 @@ export const Container: MessageFns<Container> = {
             message.spec = Spec.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.createdAt = Time.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = Container_ExtensionsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.extensions[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -382,6 +431,18 @@ export const Container: MessageFns<Container> = {
     );
     message.image = object.image ?? "";
     message.spec = (object.spec !== undefined && object.spec !== null) ? Spec.fromPartial(object.spec) : undefined;
+    message.createdAt = (object.createdAt !== undefined && object.createdAt !== null)
+      ? Time.fromPartial(object.createdAt)
+      : undefined;
+    message.extensions = (globalThis.Object.entries(object.extensions ?? {}) as [string, Extension][]).reduce(
+      (acc: { [key: string]: Extension }, [key, value]: [string, Extension]) => {
+        if (value !== undefined) {
+          acc[key] = Extension.fromPartial(value);
+        }
+        return acc;
+      },
+      {},
+    );
     return message;
   },
 };
@@ -453,6 +514,142 @@ export const Container_LabelsEntry: MessageFns<Container_LabelsEntry> = {
   },
 };
 
+function createBaseContainer_ExtensionsEntry(): Container_ExtensionsEntry {
+  return { key: "", value: undefined };
+}
+
+export const Container_ExtensionsEntry: MessageFns<Container_ExtensionsEntry> = {
+  encode(message: Container_ExtensionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== undefined) {
+      Extension.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Container_ExtensionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainer_ExtensionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Extension.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Container_ExtensionsEntry>): Container_ExtensionsEntry {
+    return Container_ExtensionsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Container_ExtensionsEntry>): Container_ExtensionsEntry {
+    const message = createBaseContainer_ExtensionsEntry();
+    message.key = object.key ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? Extension.fromPartial(object.value)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExtension(): Extension {
+  return { typeUrl: "", value: Buffer.alloc(0) };
+}
+
+export const Extension: MessageFns<Extension> = {
+  encode(message: Extension, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.typeUrl !== "") {
+      writer.uint32(10).string(message.typeUrl);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Extension {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExtension();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.typeUrl = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Extension>): Extension {
+    return Extension.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Extension>): Extension {
+    const message = createBaseExtension();
+    message.typeUrl = object.typeUrl ?? "";
+    message.value = object.value ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseSpec(): Spec {
   return { typeUrl: "", value: Buffer.alloc(0) };
 }
@@ -516,6 +713,73 @@ export const Spec: MessageFns<Spec> = {
     const message = createBaseSpec();
     message.typeUrl = object.typeUrl ?? "";
     message.value = object.value ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseTime(): Time {
+  return { seconds: 0, nanos: 0 };
+}
+
+export const Time: MessageFns<Time> = {
+  encode(message: Time, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seconds !== 0) {
+      writer.uint32(8).int64(message.seconds);
+    }
+    if (message.nanos !== 0) {
+      writer.uint32(16).int32(message.nanos);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Time {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nanos = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Time>): Time {
+    return Time.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Time>): Time {
+    const message = createBaseTime();
+    message.seconds = object.seconds ?? 0;
+    message.nanos = object.nanos ?? 0;
     return message;
   },
 };
@@ -600,6 +864,17 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

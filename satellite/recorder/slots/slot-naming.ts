@@ -1,6 +1,6 @@
 import type { Recorder } from '../../../native/types.js'
 import type { Logger } from '../../../src/lib/log.js'
-import { identify, isNamelessContainer, lacksPodLabels } from '../../containers/identify.js'
+import { identityOf, isNamelessContainer, lacksPodLabels } from '../../containers/identify.js'
 import { isSandbox } from '../../containers/labels.js'
 import { cgroupMount } from '../../containers/processes.js'
 import type { ContainerRegistry } from '../../containers/registry.js'
@@ -42,7 +42,7 @@ export class SlotNaming {
     const found = await this.#find(tracked, last)
     const isWhole = found !== undefined && !lacksPodLabels(found.labels)
     if (!isWhole && !last && performance.now() - tracked.firstSeenAt < graceMs) return false
-    const identity = identify(tracked.slot, found === undefined ? [] : [found])
+    const identity = identityOf(tracked.slot, found)
     if (identity.kind === 'other' && isNamelessContainer(tracked.slot)) {
       this.#unidentified += 1
       const { mntns } = tracked.slot

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import {
   containerFromName,
   findContainer,
-  identify
+  identityOf
 } from '../../../satellite/containers/identify.js'
 import { hex, slot, plain } from '../../helpers/container-facts.js'
 
@@ -58,8 +58,8 @@ test('a slot belongs to one container', (t) => {
   const named = containerFromName(slot({ cgroupName: `docker-${hex}.scope` }))
   t.match(named, { id: hex, name: hex, runtime: 'docker', pid: 0 })
   t.match(containerFromName(slot({})), { id: 'web', runtime: 'unknown' })
-  t.strictSame(identify(slot({ cgroupName: 'x.service' }), []), { kind: 'other' })
+  t.strictSame(identityOf(slot({ cgroupName: 'x.service' }), undefined), { kind: 'other' })
   const pause = plain({ labels: { 'io.cri-containerd.kind': 'sandbox' } })
-  t.strictSame(identify(slot({}), [pause]), { kind: 'other' })
+  t.strictSame(identityOf(slot({}), pause), { kind: 'other' })
   t.end()
 })

@@ -37,11 +37,24 @@ export interface KnownNode {
 }
 
 interface Entry extends NodeState {
+  /** When it was last seen, by the monotonic clock. */
+  seenMs: number
   holding: Set<string>
   problems: NodeProblem[]
 }
 
-/** Nodes holds the nodes that the hub knows. It has no clock and no I/O: callers pass times. */
+/**
+ * The clocks of a hub. What is shown and saved is wall-clock time; how long ago something was is measured by a clock
+ * that never steps: a step of an hour must not make nodes disappear.
+ */
+export interface NodeClock {
+  wallMs(): number
+  monotonicMs(): number
+}
+
+const systemClock: NodeClock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }
+
+/** Nodes holds the nodes that the hub knows. It has no I/O. */
 export interface Nodes {
   connected(hello: Hello, now: string): void
   disconnected(name: string, now: string): void
@@ -54,7 +67,9 @@ export interface Nodes {
   /** Returns the nodes sorted by name. */
   list(): NodeState[]
   /** Returns the nodes whose readiness counts: those connected, or seen within the grace period. */
-  counted(nowMs: number, graceMs: number): NodeState[]
+  counted(graceMs: number): NodeState[]
+  /** Returns how long ago a node was seen; 0 for an unknown one. */
+  unseenMs(name: string): number
   known(): KnownNode[]
 }
 
@@ -67,11 +82,21 @@ export function problemOf(node: NodeState, path: string): NodeProblem | undefine
   return node.problems.find((one) => revisionPath(one.namespace, one.profile, one.digest) === path)
 }
 
-export function createNodes(known: readonly KnownNode[]): Nodes {
+export function createNodes(known: readonly KnownNode[], clock: NodeClock = systemClock): Nodes {
   const entries = new Map<string, Entry>()
   for (const { name, lastSeen, holding, status } of known) {
     const gone = { connected: false, bootId: '', version: '', problems: [] }
-    entries.set(name, { ...gone, name, lastSeen, status, holding: new Set(holding) })
+    const ageMs = Math.max(0, clock.wallMs() - Date.parse(lastSeen))
+    const seenMs = clock.monotonicMs() - ageMs
+    entries.set(name, { ...gone, name, lastSeen, seenMs, status, holding: new Set(holding) })
+  }
+  const see = (entry: Entry, now: string): void => {
+    entry.lastSeen = now
+    entry.seenMs = clock.monotonicMs()
+  }
+  const unseenMs = (name: string): number => {
+    const now = clock.monotonicMs()
+    return now - (entries.get(name)?.seenMs ?? now)
   }
   const sorted = () => [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 
@@ -82,6 +107,7 @@ export function createNodes(known: readonly KnownNode[]): Nodes {
         name: hello.node,
         connected: true,
         lastSeen: now,
+        seenMs: clock.monotonicMs(),
         bootId: hello.bootId,
         version: hello.version,
         status: hello.status,
@@ -93,11 +119,11 @@ export function createNodes(known: readonly KnownNode[]): Nodes {
       const entry = entries.get(name)
       if (entry === undefined) return
       entry.connected = false
-      entry.lastSeen = now
+      see(entry, now)
     },
     seen(name, now) {
       const entry = entries.get(name)
-      if (entry !== undefined) entry.lastSeen = now
+      if (entry !== undefined) see(entry, now)
     },
     status(name, status) {
       const entry = entries.get(name)
@@ -124,11 +150,9 @@ export function createNodes(known: readonly KnownNode[]): Nodes {
     forget: (name) => void entries.delete(name),
     get: (name) => entries.get(name),
     list: sorted,
-    counted(nowMs, graceMs) {
-      return sorted().filter(
-        (node) => node.connected || nowMs - Date.parse(node.lastSeen) <= graceMs
-      )
-    },
+    counted: (graceMs) =>
+      sorted().filter(({ connected, name }) => connected || unseenMs(name) <= graceMs),
+    unseenMs,
     known: () =>
       sorted().map(({ name, lastSeen, holding, status }) => ({
         ...{ name, lastSeen, holding: [...holding].sort() },

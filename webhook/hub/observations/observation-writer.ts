@@ -202,7 +202,7 @@ export class ObservationWriter {
 
   #schedule(key: string, queue: WriteQueue): void {
     if (queue.running !== undefined) return
-    const now = Date.now()
+    const now = performance.now()
     const wait =
       queue.failures === 0
         ? this.#intervals.of(key, now).wait(queue.isNews, now)
@@ -229,7 +229,7 @@ export class ObservationWriter {
       const findings = batch.map(([, waiting]) => waiting)
       await writeFindings(this.#store, queue.target, findings)
       queue.failures = 0
-      const now = Date.now()
+      const now = performance.now()
       this.#intervals.of(key, now).wrote(isNews, now)
       for (const { stored } of findings) stored()
     } catch (error) {

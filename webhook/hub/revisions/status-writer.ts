@@ -66,7 +66,7 @@ export function createStatusWriter<
       const written = JSON.stringify([uid, generation, contentOf(outcome)])
       if (one.written === written) return
       const urgent = JSON.stringify([uid, generation, urgentPartOf(outcome)])
-      const wait = one.writtenAt + countMs - Date.now()
+      const wait = one.writtenAt + countMs - performance.now()
       if (one.written !== '' && one.urgent === urgent && wait > 0) {
         recount(wait)
         return
@@ -80,7 +80,7 @@ export function createStatusWriter<
         )
         // The spec has changed meanwhile: this outcome is about an older one, and an event brings the newer one.
         if (!options.isCurrent(one, after)) return
-        Object.assign(one, { written, urgent, writtenAt: Date.now(), lastError: '' })
+        Object.assign(one, { written, urgent, writtenAt: performance.now(), lastError: '' })
       } catch (thrown) {
         const error = toSeccoError(thrown)
         if (error.code === 'NOT_FOUND') return

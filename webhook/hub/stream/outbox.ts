@@ -13,7 +13,7 @@ export interface Outbox {
    * that was already requested from `next` is always sent.
    */
   feed(next: () => Promise<Buffer | undefined>): void
-  /** Returns how long (ms) messages have waited without progress; 0 when none waits. */
+  /** Returns how long (ms of performance.now()) messages have waited without progress; 0 when none waits. */
   stalledMs(nowMs: number): number
   /** Returns the bytes that were sent and that the transport has not accepted yet. */
   pending(): number
@@ -36,13 +36,13 @@ export function createOutbox(
 
   function send(message: Buffer): void {
     if (over) return
-    if (pending === 0) progressAt = Date.now()
+    if (pending === 0) progressAt = performance.now()
     pending += message.length
     write(message, (error) => {
       // The stream is gone: the next one sends what is left.
       if (error instanceof Error) over = true
       pending -= message.length
-      progressAt = Date.now()
+      progressAt = performance.now()
       void pump()
     })
   }

@@ -76,7 +76,7 @@ class SatelliteStream {
   #identity: SatelliteIdentity | undefined
   #session: Session | undefined
   #isOver = false
-  #heardAt = Date.now()
+  #heardAt = performance.now()
   #beatenAt = this.#heardAt
   #sequence = 0
 
@@ -89,7 +89,7 @@ class SatelliteStream {
     this.#token = {
       accepted: token,
       offered: token,
-      reviewedAt: Date.now(),
+      reviewedAt: performance.now(),
       isReviewing: false
     }
     this.#pace = createPace(timing.perSecond, timing.burst)
@@ -147,7 +147,7 @@ class SatelliteStream {
 
   #beat(): void {
     const { timing, logger } = this.#services
-    const now = Date.now()
+    const now = performance.now()
     const node = this.#identity?.node
     if (this.#outbox.stalledMs(now) > timing.stallMs) {
       const pending = this.#outbox.pending()
@@ -169,7 +169,8 @@ class SatelliteStream {
   #checkToken(now: number): void {
     const { accepted, offered, reviewedAt } = this.#token
     if (this.#isOver || this.#identity?.by !== 'token' || offered === undefined) return
-    if (now >= (this.#identity.expiresAtMs ?? 0)) {
+    // The API server says by its own clock when a token ends; everything else here is an interval.
+    if (Date.now() >= (this.#identity.expiresAtMs ?? 0)) {
       const message = 'the token has expired and no newer token came'
       this.#reject({ reason: 'token-expired', message })
     } else if (offered !== accepted || now - reviewedAt >= this.#services.timing.reviewMs) {
@@ -180,7 +181,7 @@ class SatelliteStream {
   async #renew(offered: string): Promise<void> {
     if (this.#identity === undefined || this.#token.isReviewing) return
     this.#token.isReviewing = true
-    this.#token.reviewedAt = Date.now()
+    this.#token.reviewedAt = performance.now()
     const answer = await this.#services.authenticator.renew(this.#identity, offered)
     this.#token.isReviewing = false
     if (this.#isOver || answer === undefined) return
@@ -194,7 +195,7 @@ class SatelliteStream {
 
   #receive({ body }: SatelliteMessage): void {
     if (this.#isOver || body === undefined) return
-    this.#heardAt = Date.now()
+    this.#heardAt = performance.now()
     if (this.#session === undefined) {
       if (body.$case === 'hello') this.#greet(body.value)
       else this.#end(status.FAILED_PRECONDITION, 'the first message must be Hello')
@@ -241,7 +242,7 @@ class SatelliteStream {
     clearTimeout(this.#resume)
     this.#resume = setTimeout(() => {
       // The satellite was not silent while the hub did not read.
-      this.#heardAt = Date.now()
+      this.#heardAt = performance.now()
       this.#call.resume()
     }, waitMs)
   }

@@ -92,9 +92,9 @@ class PeerConnections {
 
   reject(socket: Socket, reason: string, peerName: string | undefined): void {
     const address = socket.remoteAddress ?? 'unknown'
-    const now = Date.now()
+    const now = performance.now()
     const key = `${address} ${reason}`
-    if (now - (this.#logged.get(key) ?? 0) > repeatMs) {
+    if (now - (this.#logged.get(key) ?? Number.NEGATIVE_INFINITY) > repeatMs) {
       if (this.#logged.size > 1000) this.#logged.clear()
       this.#logged.set(key, now)
       const fields = { code: 'UNAUTHENTICATED', address, peerName, reason }

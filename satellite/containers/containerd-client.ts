@@ -1,0 +1,103 @@
+import {
+  type CallOptions,
+  type Client,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type ServiceError
+} from '@grpc/grpc-js'
+import { ContainersClient } from './gen/containerd.js'
+import { ContentClient, type ReadContentResponse } from './gen/content.js'
+import { RuntimeServiceClient } from './gen/cri.js'
+import { ImagesClient } from './gen/images.js'
+import { NamespacesClient } from './gen/namespaces.js'
+import { TasksClient } from './gen/tasks.js'
+import { VersionClient } from './gen/version.js'
+
+const deadlineMs = 5000
+/** Manifests and configurations of images are smaller; whoever builds an image chooses their size. */
+const longestBlob = 4 << 20
+
+type Unary<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Res) => void
+) => unknown
+
+/** Makes a unary call with a deadline; containerd reads its namespace from the metadata. */
+export function call<Req, Res>(
+  method: Unary<Req, Res>,
+  request: Req,
+  namespace?: string
+): Promise<Res> {
+  const metadata = new Metadata()
+  if (namespace !== undefined) metadata.set('containerd-namespace', namespace)
+  return new Promise((resolve, reject) => {
+    method(request, metadata, { deadline: Date.now() + deadlineMs }, (error, response) => {
+      if (error === null) resolve(response)
+      else reject(error)
+    })
+  })
+}
+
+function bytesOf(stream: ClientReadableStream<ReadContentResponse>): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let length = 0
+    stream.on('data', ({ data }: ReadContentResponse) => {
+      parts.push(data)
+      length += data.length
+      if (length <= longestBlob) return
+      stream.cancel()
+      resolve(undefined)
+    })
+    stream.on('error', reject)
+    stream.on('end', () => resolve(Buffer.concat(parts)))
+  })
+}
+
+/** The services of a containerd. */
+export class ContainerdClient {
+  readonly #clients: Client[] = []
+  readonly containers: ContainersClient
+  readonly tasks: TasksClient
+  readonly namespaces: NamespacesClient
+  readonly version: VersionClient
+  readonly images: ImagesClient
+  readonly cri: RuntimeServiceClient
+  readonly #content: ContentClient
+
+  constructor(socket: string) {
+    const address = `unix:${socket}`
+    const insecure = credentials.createInsecure()
+    const open = <C extends Client>(client: C): C => {
+      this.#clients.push(client)
+      return client
+    }
+    this.containers = open(new ContainersClient(address, insecure))
+    this.tasks = open(new TasksClient(address, insecure))
+    this.namespaces = open(new NamespacesClient(address, insecure))
+    this.version = open(new VersionClient(address, insecure))
+    this.images = open(new ImagesClient(address, insecure))
+    this.cri = open(new RuntimeServiceClient(address, insecure))
+    this.#content = open(new ContentClient(address, insecure))
+  }
+
+  /** Returns a blob of the content store as text; undefined if it is not there, or too long. */
+  async blob(digest: string, namespace: string): Promise<string | undefined> {
+    if (digest === '') return undefined
+    const metadata = new Metadata()
+    metadata.set('containerd-namespace', namespace)
+    const options = { deadline: Date.now() + deadlineMs }
+    const request = { digest, offset: 0, size: 0 }
+    const bytes = await bytesOf(this.#content.read(request, metadata, options)).catch(
+      () => undefined
+    )
+    return bytes?.toString('utf8')
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close()
+  }
+}
