@@ -52,6 +52,7 @@ export const table = [
   ['image/', 'integration'],
   ['kernels/', 'e2e', 'alone'],
   ['native/', 'integration', 'alone'],
+  ['native/fuzz.', 'integration'],
   ['native/parts.', 'e2e', 'alone'],
   ['nightly/', 'nightly', 'alone'],
   ['satellite/', 'unit'],
@@ -68,6 +69,9 @@ export const table = [
   ['satellite/recorder/slots/ended-slots.', 'integration', 'alone'],
   ['satellite/recorder/slots/possible-denials.', 'e2e', 'alone'],
   ['satellite/recorder/adoption.', 'integration', 'alone'],
+  ['satellite/hostile-text.', 'integration'],
+  ['satellite/revisions/floor.', 'integration'],
+  ['satellite/revisions/hostile-revisions.', 'e2e'],
   ['satellite/satellite.', 'e2e', 'alone'],
   // libseccomp, as installed.
   ['satellite/inspector/filter-checks.', 'integration'],
@@ -77,9 +81,11 @@ export const table = [
   ['satellite/uplink/backlog.', 'integration'],
   ['satellite/uplink/uplink.', 'integration'],
   ['src/', 'unit'],
+  ['src/api/hostile-text.', 'integration'],
   // libseccomp, runc and strace, as installed.
   ['src/seccomp/arguments/loadable.', 'integration'],
   ['src/seccomp/filter/cbpf.', 'integration'],
+  ['src/seccomp/filter/differential.', 'integration'],
   ['src/seccomp/filter/filter-size.', 'integration'],
   ['src/seccomp/filter/misleading-rules.', 'integration'],
   ['src/seccomp/import/strace.', 'integration'],
@@ -97,6 +103,7 @@ export const table = [
   ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests, megabytes of input with a limit of time.
   ['webhook/admission/hostile-reviews.', 'integration'],
+  ['webhook/admission/hostile-text.', 'integration'],
   ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
   ['webhook/hub/observations/observation-writer.', 'integration'],

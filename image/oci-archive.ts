@@ -3,7 +3,7 @@ import { constants, gzipSync } from 'node:zlib'
 import { type TarEntry, tar } from './tar.js'
 
 /** `config` of the image configuration (image-spec, config.md). */
-interface ImageConfig {
+export interface ImageConfig {
   User?: string
   Env?: readonly string[]
   Entrypoint?: readonly string[]

@@ -21,8 +21,8 @@ export interface TrialProfile {
   }[]
 }
 
-/** `skipped`: names that this machine's libseccomp does not know; runtimes skip them too. */
-export type TrialResult = { ok: true; skipped: string[] } | { ok: false; reason: string }
+/** With the filter that was loaded. */
+export type TrialResult = ({ ok: true } & CompiledFilter) | { ok: false; reason: string }
 
 const eperm = 1
 /** libseccomp may need very long for many conditions on one call; so would every container's start. */
@@ -52,14 +52,16 @@ export function trialLines(profile: TrialProfile): string[] {
 export async function trialLoad(profile: TrialProfile): Promise<TrialResult> {
   const answer = await ask('trial', profile)
   if (answer.reason !== undefined) return { ok: false, reason: answer.reason }
-  return { ok: true, skipped: skippedIn(answer.lines) }
+  const filter = filterIn(answer.lines)
+  if (filter === undefined) return { ok: false, reason: 'the trial printed no filter' }
+  return { ok: true, ...filter }
 }
 
 /** A profile as this machine's libseccomp builds it. */
 export interface CompiledFilter {
   /** Instructions (struct sock_filter, 8 bytes each). */
   bytes: Buffer
-  /** Names that libseccomp does not know, which have no rule. */
+  /** Names that this machine's libseccomp does not know: they have no rule, runtimes skip them too. */
   skipped: string[]
 }
 
@@ -67,15 +69,19 @@ const skippedIn = (lines: readonly string[]): string[] => [
   ...new Set(lines.flatMap((line) => (line.startsWith('skip ') ? [line.slice(5)] : [])))
 ]
 
+function filterIn(lines: readonly string[]): CompiledFilter | undefined {
+  const hex = lines.find((line) => line.startsWith('filter '))?.slice(7)
+  if (hex === undefined) return undefined
+  return { bytes: Buffer.from(hex, 'hex'), skipped: skippedIn(lines) }
+}
+
 /**
  * Compiles a profile with this machine's libseccomp, as a runtime does that gives it to the kernel (runc puts a few
  * instructions of its own in front). Resolves with undefined if it cannot be built.
  */
 export async function compileFilter(profile: TrialProfile): Promise<CompiledFilter | undefined> {
   const answer = await ask('compile', profile)
-  const hex = answer.lines.find((line) => line.startsWith('filter '))?.slice(7)
-  if (answer.reason !== undefined || hex === undefined) return undefined
-  return { bytes: Buffer.from(hex, 'hex'), skipped: skippedIn(answer.lines) }
+  return answer.reason === undefined ? filterIn(answer.lines) : undefined
 }
 
 async function ask(

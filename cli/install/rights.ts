@@ -53,8 +53,8 @@ const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
 function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } {
   return {
     cluster: [
-      // `approve`: the hub applies spec.promote, which only a user with that permission can write.
-      rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'create', 'patch', 'update']),
+      // `promote`: the hub approves profiles for which a user with the verb `approve` set spec.promote, and no others.
+      rule(apiGroup, ['seccompprofiles'], [...read, 'promote', 'create', 'patch', 'update']),
       rule(apiGroup, ['seccomprules'], read),
       rule(apiGroup, ['seccompprofiles/status', 'seccomprules/status'], ['patch', 'update']),
       rule('', ['namespaces', 'nodes', 'pods'], read),

@@ -104,6 +104,27 @@ static bool read_bytes(FILE *from, void *into, size_t bytes)
 	return fread(into, 1, bytes, from) == bytes;
 }
 
+/* Prints the filters that the iterator writes, and then the processes that have them. */
+static void read_filters(FILE *from)
+{
+	static unsigned char bytes[FILTER_BYTES];
+	struct filter_head head;
+	struct process_filters now = { 0 };
+	while (from && read_bytes(from, &head, sizeof(head))) {
+		if (head.pid != now.pid) {
+			print_process(&now);
+			now = (struct process_filters){ .pid = head.pid };
+		}
+		size_t length = (size_t)head.length * sizeof(struct sock_filter);
+		if (length > sizeof(bytes) || !read_bytes(from, bytes, length))
+			break;
+		if (now.count < FILTERS_AT_MOST)
+			now.numbers[now.count++] =
+				length == 0 ? -1 : (long)number_of(bytes, length);
+	}
+	print_process(&now);
+}
+
 static int by_iterator(const char *path, const int *pids, size_t count)
 {
 	libbpf_set_print(print_nothing);
@@ -122,23 +143,7 @@ static int by_iterator(const char *path, const int *pids, size_t count)
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
 	if (fd < 0)
 		return reason("cannot attach the iterator");
-	FILE *from = fdopen(fd, "r");
-	static unsigned char bytes[FILTER_BYTES];
-	struct filter_head head;
-	struct process_filters now = { 0 };
-	while (from && read_bytes(from, &head, sizeof(head))) {
-		if (head.pid != now.pid) {
-			print_process(&now);
-			now = (struct process_filters){ .pid = head.pid };
-		}
-		size_t length = (size_t)head.length * sizeof(struct sock_filter);
-		if (length > sizeof(bytes) || !read_bytes(from, bytes, length))
-			break;
-		if (now.count < FILTERS_AT_MOST)
-			now.numbers[now.count++] =
-				length == 0 ? -1 : (long)number_of(bytes, length);
-	}
-	print_process(&now);
+	read_filters(fdopen(fd, "r"));
 	return 0;
 }
 

@@ -361,7 +361,8 @@ static bool build(scmp_filter_ctx *filter, FILE *from)
 			continue;
 		if (strcmp(word, "default") == 0) {
 			const char *name = strtok(NULL, " "), *errnum = strtok(NULL, " ");
-			good = name && errnum && read_action(name, atoi(errnum), &standard);
+			good = name && errnum && !*filter &&
+			       read_action(name, atoi(errnum), &standard);
 			if (good && (*filter = seccomp_init(standard)) == NULL)
 				good = FAIL_BECAUSE("reason the default action %s is not accepted",
 						    name);
@@ -406,6 +407,15 @@ static bool compile(scmp_filter_ctx filter, struct sock_fprog *program)
 	return true;
 }
 
+/* Prints the instructions of a filter as one line. */
+static void print_filter(const struct sock_fprog *program)
+{
+	printf("filter ");
+	for (size_t i = 0; i < program->len * sizeof(struct sock_filter); i++)
+		printf("%02x", ((const unsigned char *)program->filter)[i]);
+	putchar('\n');
+}
+
 static int trial(void)
 {
 	scmp_filter_ctx filter = NULL;
@@ -434,8 +444,10 @@ static int trial(void)
 	int status;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	if (*answer == 0)
+	if (*answer == 0) {
+		print_filter(&program);
 		return 0;
+	}
 	printf("reason the kernel rejected the filter: %s\n",
 	       *answer > 0 ? strerror(*answer) : "the loading process died");
 	return 1;
@@ -448,10 +460,7 @@ static int compile_only(void)
 	alarm(30);
 	if (!build(&filter, stdin) || !compile(filter, &program))
 		return 1;
-	printf("filter ");
-	for (size_t i = 0; i < program.len * sizeof(struct sock_filter); i++)
-		printf("%02x", ((const unsigned char *)program.filter)[i]);
-	putchar('\n');
+	print_filter(&program);
 	return 0;
 }
 

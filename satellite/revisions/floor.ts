@@ -1,7 +1,13 @@
+import { compileFilter } from '../../native/trial-load.js'
 import type { Revision } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { archOf, type Filter, parseFilter } from '../../src/seccomp/filter/cbpf.js'
+import { callsBeyond } from '../../src/seccomp/filter/filter-beyond.js'
 import { namesBeyond, passSetOf, runtimeDefaultPassSet } from '../../src/seccomp/filter/pass-set.js'
+import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
+import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { syscallName } from '../../src/syscalls/syscall-table.js'
 
 /**
  * The least strictness that this node accepts, whatever its hub sends. `approved`: a revision may allow more than
@@ -28,7 +34,12 @@ export function checkFloor(revision: Revision, seccomp: LinuxSeccomp, floor: Flo
     throw weaker(revision, `allows syscalls that it does not name (${seccomp.defaultAction})`)
   }
   const beyond = namesBeyond(passes, runtimeDefaultPassSet)
-  if (beyond.length === 0) return beyond
+  checkApproved(revision, beyond, floor)
+  return beyond
+}
+
+function checkApproved(revision: Revision, beyond: readonly string[], floor: Floor): void {
+  if (beyond.length === 0) return
   const some = beyond.slice(0, 5).join(', ')
   if (floor === 'runtime-default') {
     throw weaker(revision, `allows ${some}, which RuntimeDefault denies`)
@@ -39,5 +50,67 @@ export function checkFloor(revision: Revision, seccomp: LinuxSeccomp, floor: Flo
     const names = (missing.length > 0 ? missing : beyond).slice(0, 5).join(', ')
     throw weaker(revision, `allows ${names} beyond RuntimeDefault, which nobody approved`)
   }
-  return beyond
+}
+
+/** Returns the ABI of a number that a filter sees, and its name. */
+function nameOf(arch: number, nr: number): string {
+  const { x32, i386, aarch64 } = archOf
+  if (arch === i386.arch) return syscallName('i386', nr)
+  if (arch === aarch64.arch) return syscallName('aarch64', nr)
+  return (nr & x32.bit) === 0 ? syscallName('x86_64', nr) : syscallName('x32', nr & ~x32.bit)
+}
+
+/** RuntimeDefault as this node's libseccomp builds it, by machine: the library stays the same while the process runs. */
+const compiledDefaults = new Map<string, Promise<Filter>>()
+
+function compiledDefault(machine: string): Promise<Filter> {
+  const known = compiledDefaults.get(machine)
+  if (known !== undefined) return known
+  const compiling = compileDefault(machine).catch((error: unknown) => {
+    compiledDefaults.delete(machine)
+    throw error
+  })
+  compiledDefaults.set(machine, compiling)
+  return compiling
+}
+
+async function compileDefault(machine: string): Promise<Filter> {
+  const built = await compileFilter(runtimeDefault({ machine }))
+  if (built !== undefined) return parseFilter(built.bytes)
+  throw new SeccoError(
+    'TRIAL_LOAD_FAILED',
+    'RuntimeDefault: libseccomp cannot build it on this node'
+  )
+}
+
+/**
+ * CompiledFloor compares what libseccomp built of a revision with what it builds of RuntimeDefault, over all calls of the
+ * machine's ABIs. checkFloor() reads the rules; libseccomp may build other ones of them (loadable.ts), and the kernel
+ * runs what it built.
+ */
+export class CompiledFloor {
+  readonly #floor: Floor
+  readonly #machine: string
+
+  /** @param machine `uname -m` */
+  constructor(floor: Floor, machine: string) {
+    this.#floor = floor
+    this.#machine = machine
+  }
+
+  /** @throws SeccoError WEAKER_THAN_FLOOR. */
+  async check(revision: Revision, bytes: Uint8Array): Promise<void> {
+    const abis = abisOfMachine(this.#machine)
+    const archs = new Set(abis.map((abi) => archOf[abi].arch))
+    const [filter, usual] = [parseFilter(bytes), await compiledDefault(this.#machine)]
+    const beyond = new Set<string>()
+    for (const arch of archs) {
+      const { calls, undecided } = callsBeyond(filter, usual, arch)
+      if (undecided !== undefined) {
+        throw weaker(revision, `its filter cannot be compared with RuntimeDefault (${undecided})`)
+      }
+      for (const { nr } of calls) beyond.add(nameOf(arch, nr))
+    }
+    checkApproved(revision, [...beyond].sort(), this.#floor)
+  }
 }

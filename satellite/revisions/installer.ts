@@ -1,15 +1,15 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { trialLoad, type TrialResult } from '../../native/trial-load.js'
+import { type CompiledFilter, trialLoad, type TrialResult } from '../../native/trial-load.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
-import { describeMisleading, misleadingRules } from '../../src/api/misleading-rules.js'
 import { namePattern, namespacePattern } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
 import { type PlainFile, readPlainFile } from '../lib/plain-file.js'
+import { parseRevision } from './parse-revision.js'
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
@@ -19,6 +19,8 @@ export interface InstallDependencies {
   trial?: (seccomp: LinuxSeccomp) => Promise<TrialResult>
   /** Checks whether this node accepts the revision, before anything is written. @throws SeccoError */
   accept?: (revision: Revision, seccomp: LinuxSeccomp) => void
+  /** Checks whether this node accepts what libseccomp built of the revision, before anything is written. @throws SeccoError */
+  acceptFilter?: (revision: Revision, filter: CompiledFilter) => Promise<void>
   /** A file on disk did not match its name and was restored. */
   onDrift?: (path: string) => void
 }
@@ -45,34 +47,6 @@ function checkNames(revision: RevisionRef): void {
       { field: 'digest' }
     )
   }
-}
-
-/** Rejects rules that do something else than they say: they deceive the person who approved them, and the comparison with the floor. */
-function checkMeaning(seccomp: LinuxSeccomp): LinuxSeccomp {
-  const [misleading] = misleadingRules(seccomp)
-  if (misleading === undefined) return seccomp
-  throw new SeccoError('INVALID_DOCUMENT', describeMisleading(misleading), {
-    field: misleading.field
-  })
-}
-
-async function parseStrictly(json: Uint8Array): Promise<LinuxSeccomp> {
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
-  } catch (error) {
-    throw new SeccoError('INVALID_DOCUMENT', 'the revision is not JSON', { cause: error })
-  }
-  // Loaded on use: the validator is a third of the memory of a satellite without revisions.
-  const { seccompProblem } = await import('../../src/api/validate-seccomp.js')
-  const problem = seccompProblem(value)
-  if (problem === undefined) return checkMeaning(value as LinuxSeccomp)
-  const { field, message } = problem
-  throw new SeccoError(
-    'INVALID_DOCUMENT',
-    `the revision is no seccomp profile: ${field === '' ? 'it' : field} ${message}`,
-    { field }
-  )
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -160,7 +134,7 @@ async function install(
       `${revision.namespace}/${revision.profile}: the bytes are ${found}, not ${revision.digest}`
     )
   }
-  const seccomp = await parseStrictly(revision.json)
+  const seccomp = await parseRevision(revision.json)
   const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
   const before = await readRevision(path)
   if (before instanceof Buffer && digestOf(before) === revision.digest) return
@@ -172,6 +146,7 @@ async function install(
       `${revision.namespace}/${revision.profile}: ${trial.reason}`
     )
   }
+  await dependencies.acceptFilter?.(revision, trial)
   await makeFolders(root, ['secco', revision.namespace, revision.profile])
   await writeDurably(path, revision.json)
   if (before !== undefined) dependencies.onDrift?.(path)

@@ -1,3 +1,4 @@
+import { machine } from 'node:os'
 import { join } from 'node:path'
 import type { Condition, Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
@@ -6,7 +7,7 @@ import { Worker } from '../../src/lib/worker.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Container } from '../containers/runtime.js'
 import { revisionOf } from '../containers/seccomp-digest.js'
-import { checkFloor, type Floor } from './floor.js'
+import { checkFloor, CompiledFloor, type Floor } from './floor.js'
 import { type Generations, openGenerations } from './generations.js'
 import {
   collectRevisions,
@@ -56,6 +57,8 @@ export async function openRevisionFiles(options: RevisionFilesOptions): Promise<
 export class RevisionFiles {
   readonly #options: RevisionFilesOptions
   readonly #generations: Generations
+  readonly #floor: Floor
+  readonly #compiledFloor: CompiledFloor
   readonly #timing: { verifyMs: number; collectMs: number }
   readonly #verifier: Worker
   readonly #received = new Map<string, Revision>()
@@ -73,6 +76,8 @@ export class RevisionFiles {
   constructor(options: RevisionFilesOptions, generations: Generations) {
     this.#options = options
     this.#generations = generations
+    this.#floor = options.floor ?? 'approved'
+    this.#compiledFloor = new CompiledFloor(this.#floor, machine())
     this.#timing = options.timing ?? defaultTiming
     this.#verifier = new Worker(() => this.verify(), {
       everyMs: this.#timing.verifyMs,
@@ -149,6 +154,7 @@ export class RevisionFiles {
     await this.#collecting
     const status = await installRevision(root, revision, {
       accept: (given, seccomp) => this.#accept(given, seccomp),
+      acceptFilter: (given, { bytes }) => this.#compiledFloor.check(given, bytes),
       ...dependencies,
       onDrift: (path) => logger.warn({ path }, 'revision file had been changed; restored')
     })
@@ -161,7 +167,7 @@ export class RevisionFiles {
   #accept(revision: Revision, seccomp: LinuxSeccomp): void {
     this.#generations.check(revision)
     const { namespace, profile, origin } = revision
-    const beyond = checkFloor(revision, seccomp, this.#options.floor ?? 'approved')
+    const beyond = checkFloor(revision, seccomp, this.#floor)
     if (beyond.length === 0) return
     const { approvedBy, approvedAt } = origin ?? {}
     const facts = { namespace, profile, beyond, approvedBy, approvedAt }

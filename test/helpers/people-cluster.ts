@@ -24,7 +24,7 @@ const pathOf: Record<string, string> = {
 }
 
 /** What is installed, from the files that people apply. */
-async function install({ kube }: Cluster, file: string): Promise<void> {
+export async function install({ kube }: Cluster, file: string): Promise<void> {
   const text = await readFile(join(repositoryRoot, 'manifests', file), 'utf8')
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as Json & { kind: string }
@@ -33,7 +33,7 @@ async function install({ kube }: Cluster, file: string): Promise<void> {
   }
 }
 
-async function account({ kube }: Cluster, namespace: string, name: string): Promise<string> {
+export async function account({ kube }: Cluster, namespace: string, name: string): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
   await kube.do('POST', path, { metadata: { name } })
   return accountToken(kube, namespace, name)

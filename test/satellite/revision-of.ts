@@ -1,3 +1,4 @@
+import type { TrialResult } from '../../native/trial-load.js'
 import type { Revision, RevisionOrigin } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { canonicalJson } from '../../src/lib/canonical.js'
@@ -24,6 +25,10 @@ export function revisionOf(
     origin: origin === undefined ? undefined : { ...none, ...origin }
   }
 }
+
+/** A trial that costs nothing: the filter that denies everything. */
+export const trialThatWorks = (): Promise<TrialResult> =>
+  Promise.resolve({ ok: true, skipped: [], bytes: Buffer.from('0600000001000500', 'hex') })
 
 export const allowing = (...names: string[]): LinuxSeccomp => ({
   defaultAction: 'SCMP_ACT_ERRNO',

@@ -13,16 +13,24 @@ function changed(field: (typeof guarded)[number]): string {
   return `${has} != ${had} || (${has} && ${had} && object.spec.${field} != oldObject.spec.${field})`
 }
 
-const mayApprove = [
-  `authorizer.group('${apiGroup}').resource('seccompprofiles')`,
-  '.namespace(request.namespace).name(object.metadata.name)',
-  ".check('approve').allowed()"
-].join('')
+const allowed = (verb: 'approve' | 'promote'): string =>
+  [
+    `authorizer.group('${apiGroup}').resource('seccompprofiles')`,
+    '.namespace(request.namespace).name(object.metadata.name)',
+    `.check('${verb}').allowed()`
+  ].join('')
+
+/** A person set spec.promote before, and this write leaves it, and everything else that a person decides, as it is. */
+const byPolicy = [
+  '(oldObject != null && has(oldObject.spec.promote))',
+  ...(['promote', 'extends', 'learn'] as const).map((field) => `!variables.${field}`)
+].join(' && ')
 
 /**
  * Returns the ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on approvals, and its binding. It runs in
  * the API server, so every write passes it, and no webhook has to run:
- * - only users who may `approve` seccompprofiles.secco.dev change which syscalls a profile allows;
+ * - only users who may `approve` seccompprofiles.secco.dev change which syscalls a profile allows; the hub may only
+ *   `promote`: approve a profile for which such a user set spec.promote;
  * - an approval has the name of its writer;
  * - the approved content does not change while its approval stays the same.
  * The hub checks that the approval's digest is that of the spec: CEL has no hashes.
@@ -55,11 +63,12 @@ export function approvalPolicy(): readonly object[] {
         {
           name: 'guarded',
           expression: guarded.map((field) => `variables.${field}`).join(' || ')
-        }
+        },
+        { name: 'byPolicy', expression: byPolicy }
       ],
       validations: [
         {
-          expression: `!variables.guarded || ${mayApprove}`,
+          expression: `!variables.guarded || ${allowed('approve')} || (variables.byPolicy && ${allowed('promote')})`,
           messageExpression:
             "'secco: ' + request.userInfo.username + ' may not approve: what a profile allows" +
             " is changed only by users with the verb approve on seccompprofiles.secco.dev'",

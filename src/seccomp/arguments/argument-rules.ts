@@ -4,9 +4,17 @@ import { canonicalJson } from '../../lib/canonical.js'
 /** Conditions that must all hold; a call is allowed when any alternative of its list holds. */
 export type Conditions = readonly SeccompArg[]
 
+/** Returns a condition whose second value has only bits of its mask: libseccomp compares no others. */
+export function asMasked(arg: SeccompArg): SeccompArg {
+  if (arg.op !== 'SCMP_CMP_MASKED_EQ' || arg.valueTwo === undefined) return arg
+  const valueTwo = Number(BigInt(arg.valueTwo) & BigInt(arg.value))
+  return valueTwo === arg.valueTwo ? arg : { ...arg, valueTwo }
+}
+
 /** Sorted by argument and without `valueTwo` where it is void, so that equal conditions compare equal. */
 export function normalConditions(args: Conditions): SeccompArg[] {
   return args
+    .map(asMasked)
     .map((arg) => ({
       index: arg.index,
       op: arg.op,
@@ -59,7 +67,7 @@ export function conditionHolds(arg: SeccompArg, actual: bigint): boolean {
     case 'SCMP_CMP_GT':
       return actual > value
     case 'SCMP_CMP_MASKED_EQ':
-      return (actual & value) === BigInt(arg.valueTwo ?? 0)
+      return (actual & value) === (BigInt(arg.valueTwo ?? 0) & value)
   }
 }
 

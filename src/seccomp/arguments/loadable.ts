@@ -17,13 +17,21 @@ import { type Conditions, inOnePlace, isEquality, normalConditions } from './arg
  * it is linked into both places at once: calls are allowed that no rule allows, others are denied, or
  * building takes minutes. Rules whose conditions are equalities (EQ, MASKED_EQ), but for the one on the
  * highest argument, have one place each, and their filters answer what the rules say. So does one rule alone.
+ * A comparison with a number of more than 32 bits is two levels of the tree, one for each half of the argument, so it
+ * has no place of its own beside other rules either.
  */
 export function isLoadable(alternatives: Alternatives): boolean {
   return (
     alternatives.length <= 1 ||
-    (alternatives.length <= mostAlternatives && alternatives.every(inOnePlace))
+    (alternatives.length <= mostAlternatives && alternatives.every(hasPlace))
   )
 }
+
+/** Whether a condition is one level of libseccomp's tree. */
+const isOneLevel = (arg: SeccompArg): boolean => isEquality(arg) || arg.value <= wholeMask
+
+const hasPlace = (conditions: Conditions): boolean =>
+  inOnePlace(conditions) && conditions.every(isOneLevel)
 
 const maskedEqual = (index: number, mask: bigint, want: bigint): SeccompArg => ({
   index,
@@ -71,7 +79,10 @@ const onOneArgument = (alternatives: Alternatives) =>
  * equalities do.
  */
 export function canStandBeside(alternatives: Alternatives): boolean {
-  return onOneArgument(alternatives) || alternatives.every((args) => args.every(isEquality))
+  return (
+    (onOneArgument(alternatives) && alternatives.flat().every(isOneLevel)) ||
+    alternatives.every((args) => args.every(isEquality))
+  )
 }
 
 /** The same alternatives with every comparison that has few values as equalities; unless that makes too many. */
@@ -89,12 +100,13 @@ export function spelledOut(alternatives: Alternatives): Alternatives {
 }
 
 function inPlaces(conditions: Conditions): { left: Alternatives; exact: boolean } {
-  if (inOnePlace(conditions)) return { left: [conditions], exact: true }
+  if (hasPlace(conditions)) return { left: [conditions], exact: true }
   const last = Math.max(...conditions.map(({ index }) => index))
   let lists: SeccompArg[][] = [[]]
   let exact = true
   for (const arg of conditions) {
-    const found = arg.index === last ? { args: [arg], exact: true } : equalitiesFor(arg)
+    const isLast = arg.index === last && isOneLevel(arg)
+    const found = isLast ? { args: [arg], exact: true } : equalitiesFor(arg)
     exact &&= found.exact
     if (lists.length * found.args.length > mostAlternatives) return { left: [], exact: false }
     lists = lists.flatMap((list) => found.args.map((each) => [...list, each]))
@@ -128,16 +140,16 @@ export function loadable(
   }
   const plain = withoutCovered(alternatives)
   const given = beside && !canStandBeside(plain) ? spelledOut(plain) : plain
-  if (isLoadable(given) && (!beside || given.every(inOnePlace))) {
+  if (isLoadable(given) && (!beside || given.every(hasPlace))) {
     return { left: given, exact: true }
   }
   const sorted = given
     .map((conditions) => ({ conditions, key: canonicalJson(normalConditions(conditions)) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ conditions }) => conditions)
-  let left: Alternatives = sorted.filter(inOnePlace).slice(0, mostAlternatives)
-  let exact = left.length === sorted.filter(inOnePlace).length
-  for (const conditions of sorted.filter((each) => !inOnePlace(each))) {
+  let left: Alternatives = sorted.filter(hasPlace).slice(0, mostAlternatives)
+  let exact = left.length === sorted.filter(hasPlace).length
+  for (const conditions of sorted.filter((each) => !hasPlace(each))) {
     const found = inPlaces(conditions)
     const fits = left.length + found.left.length <= mostAlternatives
     exact &&= found.exact && fits

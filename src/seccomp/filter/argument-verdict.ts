@@ -1,7 +1,8 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { answerOf, expectedAnswer, isNarrow, lowerHalf, lowerHalves } from './call-answer.js'
-import { type NormalRule, rulesByName } from '../policy/normal-form.js'
+import type { NormalRule } from '../policy/normal-form.js'
+import { builtRulesByName, isBuiltAsStated } from './built-rules.js'
 import { type CallVerdict, verdictOf, verdictsOf } from './verdict.js'
 
 /** Argument registers of a call, in order; undefined if the value is unknown. */
@@ -11,7 +12,7 @@ export type CallArguments = readonly (bigint | undefined)[]
 export interface ArgumentVerdicts {
   /** Arguments that the rules for a name ask for, bit n for argument n; 0: no arguments decide. */
   asked(abi: Abi, name: string): number
-  /** `conditional` if unknown: an argument is unknown, or a tracer decides. */
+  /** `conditional` if unknown: an argument is unknown, a tracer decides, or libseccomp builds other rules than these. */
   of(abi: Abi, name: string, args: CallArguments): CallVerdict
 }
 
@@ -35,11 +36,14 @@ function knownOf(args: CallArguments): number {
  */
 export function argumentVerdictsOf(seccomp: LinuxSeccomp, native: Abi): ArgumentVerdicts {
   const byNumber = verdictsOf(seccomp, native)
-  const rules = rulesByName(seccomp)
+  const rules = builtRulesByName(seccomp)
+  const misbuilt = new Set(
+    [...rules].flatMap(([name, own]) => (isBuiltAsStated(own) ? [] : [name]))
+  )
   const narrow = new Map([...rules].map(([name, own]) => [name, lowerHalves(own)]))
   const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
   const asked = (abi: Abi, name: string): number => {
-    if (byNumber(abi, name).kind !== 'conditional') return 0
+    if (byNumber(abi, name).kind !== 'conditional' || misbuilt.has(name)) return 0
     return abi === 'i386' && multiplexers.has(name) ? 0 : bitsOf(rules.get(name) ?? [])
   }
   return {

@@ -28,6 +28,13 @@ export function alternativesOf(rule: NormalRule): SeccompArg[][] {
 export const isNarrow = (abi: Abi): boolean => abi === 'i386' || abi === 'x32'
 export const lowerHalf = (value: bigint): bigint => value & 0xffffffffn
 
+/** Whether a condition holds for every value because it compares no bit. */
+export function isVoid({ op, value }: SeccompArg, abi: Abi): boolean {
+  return (
+    op === 'SCMP_CMP_MASKED_EQ' && (isNarrow(abi) ? lowerHalf(BigInt(value)) === 0n : value === 0)
+  )
+}
+
 export function lowerHalves(rules: readonly NormalRule[]): NormalRule[] {
   const low = (value: number) => Number(lowerHalf(BigInt(value)))
   return rules.map((rule) => ({
@@ -51,7 +58,17 @@ export function expectedAnswer(
   vector: readonly bigint[]
 ): FilterAnswer | undefined {
   const plain = rules.find((rule) => (rule.args ?? []).length === 0)
-  if (plain !== undefined) return answerOf(plain.action, plain.errnoRet)
+  if (plain !== undefined) {
+    const answer = answerOf(plain.action, plain.errnoRet)
+    const isCertain = rules.every(
+      (rule) =>
+        describeAnswer(answerOf(rule.action, rule.errnoRet)) === describeAnswer(answer) ||
+        !alternativesOf(rule).some((args) =>
+          args.every(({ op, value }) => op === 'SCMP_CMP_MASKED_EQ' && value === 0)
+        )
+    )
+    return isCertain ? answer : undefined
+  }
   const holding = rules.filter((rule) =>
     alternativesOf(rule).some((args) =>
       args.every((arg) => conditionHolds(arg, vector[arg.index] ?? 0n))

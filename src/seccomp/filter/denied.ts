@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
-import { rulesOf } from '../policy/normal-form.js'
+import { builtRules } from './built-rules.js'
 import type { SyscallCounts } from '../../syscalls/syscall-set.js'
 import type { CallVerdicts } from './verdict.js'
 
@@ -15,7 +15,7 @@ export function isAllowed(
   seccomp: LinuxSeccomp,
   name: string
 ): 'allowed' | 'conditional' | SeccompAction {
-  const rules = rulesOf(seccomp).filter((rule) => rule.name === name)
+  const rules = builtRules(seccomp).filter((rule) => rule.name === name)
   const always = rules.find((rule) => (rule.args ?? []).length === 0)
   const action = always?.action ?? seccomp.defaultAction
   const depends = rules.some(

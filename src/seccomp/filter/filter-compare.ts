@@ -10,7 +10,8 @@ import {
   lowerHalf
 } from './call-answer.js'
 import { type FilterAnswer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
-import { type NormalRule, rulesOf } from '../policy/normal-form.js'
+import type { NormalRule } from '../policy/normal-form.js'
+import { builtRules } from './built-rules.js'
 import { syscallName, syscallNumber } from '../../syscalls/syscall-table.js'
 
 /** One call that a filter answers in another way than the profile states. */
@@ -109,7 +110,7 @@ export function compareFilter(
   { abis, skipped }: CompareOptions
 ): FilterComparison {
   const byName = new Map<string, NormalRule[]>()
-  for (const rule of rulesOf(seccomp)) {
+  for (const rule of builtRules(seccomp)) {
     if (skipped?.has(rule.name) === true) continue
     const known = byName.get(rule.name)
     if (known === undefined) byName.set(rule.name, [rule])

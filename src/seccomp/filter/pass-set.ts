@@ -1,9 +1,9 @@
 import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { conditionImplies } from '../arguments/argument-algebra.js'
 import { type Conditions, conditionsWithin, normalConditions } from '../arguments/argument-rules.js'
+import { builtRules } from './built-rules.js'
 import { alternativesOf } from './call-answer.js'
 import { isAllowAction } from './filter-answers.js'
-import { rulesOf } from '../policy/normal-form.js'
 import { runtimeDefaultRules } from '../policy/runtime-default.js'
 
 /** What a filter allows, silently or logged, in a form in which two filters can be compared. */
@@ -22,7 +22,7 @@ export interface PassSet {
  */
 export function passSetOf(seccomp: LinuxSeccomp): PassSet {
   const names = new Map<string, Conditions[]>()
-  for (const rule of rulesOf(seccomp)) {
+  for (const rule of builtRules(seccomp)) {
     if (!isAllowAction(rule.action)) continue
     const { name } = rule
     for (const args of alternativesOf(rule)) {

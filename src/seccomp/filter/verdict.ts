@@ -1,7 +1,9 @@
 import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import { seccompActions } from '../../api/seccomp-words.js'
 import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
-import { rulesByName } from '../policy/normal-form.js'
+import { builtRulesByName } from './built-rules.js'
+import type { NormalRule } from '../policy/normal-form.js'
+import { alternativesOf, answerOf, describeAnswer, isVoid } from './call-answer.js'
 import { probedNames } from '../policy/probes.js'
 
 const ENOSYS = 38
@@ -51,12 +53,23 @@ export function verdictOf(action: string, errnoRet: number | undefined, name: st
 }
 
 /**
+ * Whether a rule may decide beside one without conditions, which decides otherwise: libseccomp drops a condition whose
+ * mask is empty in an ABI, so the rule has no conditions there either.
+ */
+function mayOverride(rule: NormalRule, always: NormalRule, abi: Abi): boolean {
+  const same =
+    describeAnswer(answerOf(rule.action, rule.errnoRet)) ===
+    describeAnswer(answerOf(always.action, always.errnoRet))
+  return !same && alternativesOf(rule).some((args) => args.every((arg) => isVoid(arg, abi)))
+}
+
+/**
  * Reads a profile once and answers for any number of it. A call of an ABI that the profile does not
  * list ends in the filter's bad-architecture action: the thread is killed (libseccomp's default).
  * @param native the machine's own ABI, which is always listed.
  */
 export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): CallVerdicts {
-  const rules = rulesByName(seccomp)
+  const rules = builtRulesByName(seccomp)
   const listed = new Set<string>([scmpArchOf[native], ...(seccomp.architectures ?? [])])
   const muxed = new Set(
     Object.entries(multiplexed)
@@ -69,8 +82,11 @@ export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): CallVerdicts {
     const always = own.find((rule) => (rule.args ?? []).length === 0)
     if (always === undefined && abi === 'i386' && muxed.has(name)) return { kind: 'conditional' }
     const action = always?.action ?? seccomp.defaultAction
-    const depends = own.some((rule) => (rule.args ?? []).length > 0 && rule.action !== action)
-    if (depends) return { kind: 'conditional' }
+    if (
+      always === undefined ? own.length > 0 : own.some((rule) => mayOverride(rule, always, abi))
+    ) {
+      return { kind: 'conditional' }
+    }
     return verdictOf(action, always === undefined ? seccomp.defaultErrnoRet : always.errnoRet, name)
   }
 }

@@ -5,7 +5,8 @@ import { baseNames } from '../render/base.js'
 import { baseArguments } from '../data/base/arguments.js'
 import { isAllowAction } from '../filter/filter-answers.js'
 import type { LintFinding, LintUse } from './lint-finding.js'
-import { canStandBeside, isLoadable, loadable } from '../arguments/loadable.js'
+import { builtRulesByName, isBuiltAsStated } from '../filter/built-rules.js'
+import { loadable } from '../arguments/loadable.js'
 import { rulesOf } from '../policy/normal-form.js'
 
 const base = baseNames([])
@@ -37,11 +38,12 @@ export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): LintFinding[
       ...{ severity: 'error', rule: kind, subject, message, fix: fix }
     })
   )
+  const built = builtRulesByName(seccomp)
   for (const [name, { allowing, denying }] of conditionsByName(asRuntimesJoin(seccomp))) {
     const all = [...allowing, ...denying]
     if (all.every((args) => args.length === 0)) continue
     const inexact = !loadable(allowing, { beside: denying.length > 0 }).exact
-    const wrong = use === 'oci' ? !isBuiltRight(allowing, denying) : inexact
+    const wrong = use === 'oci' ? !isBuiltAsStated(built.get(name) ?? []) : inexact
     if (wrong) {
       found.push({
         severity: use === 'oci' ? 'error' : 'warning',
@@ -67,13 +69,4 @@ export function lintArguments(seccomp: LinuxSeccomp, use: LintUse): LintFinding[
     }
   }
   return found
-}
-
-/** Whether libseccomp builds the rules of a file correctly; they are loaded as they are. */
-function isBuiltRight(allowing: readonly Conditions[], denying: readonly Conditions[]): boolean {
-  const all = [...allowing, ...denying]
-  // A rule without conditions decides alone.
-  if (all.some((args) => args.length === 0)) return true
-  if (allowing.length === 0 || denying.length === 0) return isLoadable(all)
-  return canStandBeside(all)
 }

@@ -1,0 +1,80 @@
+import { t, test } from 'tap'
+import { approvedDigest } from '../../../../src/seccomp/policy/approval.js'
+import { findApiServer } from '../../../helpers/api-server-programs.js'
+import { type Json, kubeClient } from '../../../helpers/kube.js'
+import { account, install, startPeopleCluster } from '../../../helpers/people-cluster.js'
+
+t.setTimeout(400_000)
+const found = await findApiServer()
+const profiles = '/apis/secco.dev/v1alpha1/namespaces/shop/seccompprofiles'
+const user = (name: string) => `system:serviceaccount:secco-system:${name}`
+
+const wide = {
+  defaultAction: 'SCMP_ACT_ERRNO' as const,
+  syscalls: [{ names: ['read', 'mount'], action: 'SCMP_ACT_ALLOW' as const }]
+}
+const promote = { afterInstances: 1, afterQuiet: '1h' }
+
+/** What `who` writes to approve a profile, bound to its content. */
+const approving = (who: string): Json => ({
+  seccomp: wide,
+  approval: {
+    ...{ by: user(who), at: '2026-11-28T10:00:00Z', reason: 'taken over' },
+    digest: approvedDigest({ seccomp: wide })
+  }
+})
+
+test('no account of a program approves what people did not leave to it', {
+  skip: found.programs === undefined ? found.skip : false
+}, async (t) => {
+  if (found.programs === undefined) return
+  const { cluster, tokens } = await startPeopleCluster(found.programs)
+  t.teardown(() => cluster.stop())
+  const { kube } = cluster
+  await install(cluster, 'overlays/small/rights.yaml')
+  const token: Record<string, string> = {
+    'secco-hub': tokens.hub,
+    'secco-webhook': await account(cluster, 'secco-system', 'secco-webhook'),
+    secco: await account(cluster, 'secco-system', 'secco')
+  }
+  for (const [name, spec] of [
+    ['plain', {}],
+    ['left', { promote }]
+  ] as const) {
+    await kube.do('POST', profiles, {
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata: { name } },
+      spec: { workload: { kind: 'Deployment', name, container: 'app' }, ...spec }
+    })
+  }
+  const denied = /may not approve/
+  const forbidden = /forbidden: User .* cannot patch resource/
+  const cases: [string, string, string, Json, RegExp | undefined][] = [
+    ['admission', 'secco-webhook', 'plain', approving('secco-webhook'), forbidden],
+    ['admission, left to the hub', 'secco-webhook', 'left', approving('secco-webhook'), forbidden],
+    ...['secco-hub', 'secco'].flatMap(
+      (name): [string, string, string, Json, RegExp | undefined][] => [
+        ['an approval', name, 'plain', approving(name), denied],
+        ['content alone', name, 'plain', { seccomp: wide }, denied],
+        ['a policy of its own', name, 'plain', { promote }, denied],
+        ['a policy of its own, with content', name, 'plain', { promote, seccomp: wide }, denied],
+        ['another base', name, 'left', { extends: ['secco-system/wide'] }, denied],
+        ['an easier policy', name, 'left', { promote: { ...promote, afterQuiet: '1s' } }, denied],
+        ['no policy', name, 'left', { promote: null, seccomp: wide }, denied],
+        ["another one's name", name, 'left', approving('olga'), /must be system:serviceaccount/],
+        ['what people left to it', name, 'left', approving(name), undefined]
+      ]
+    )
+  ]
+  for (const [what, name, profile, spec, expected] of cases) {
+    const own = kubeClient(cluster.url, cluster.caPem, token[name] ?? '')
+    const contentType = 'application/merge-patch+json'
+    const path = `${profiles}/${profile}?dryRun=All`
+    const { status, body } = await own.call('PATCH', path, { spec }, { contentType })
+    const { message = '' } = body as { message?: string }
+    if (expected === undefined) t.equal(status, 200, `${name}: ${what}: ${message}`)
+    else {
+      t.ok(status === 403 || status === 422, `${name}: ${what}: ${status}`)
+      t.match(message, expected, `${name}: ${what}`)
+    }
+  }
+})
