@@ -11,6 +11,7 @@ import { installParts } from '../build/cli/install/objects.js'
 import { dashboard } from '../build/cli/install/monitoring/dashboard.js'
 import { alertRules, scraping } from '../build/cli/install/monitoring/objects.js'
 import { defaultOptions } from '../build/cli/install/options.js'
+import { rulePolicy } from '../build/webhook/admission/rule-policy.js'
 import { version } from '../build/src/lib/version.js'
 
 const root = join(import.meta.dirname, '..')
@@ -69,6 +70,9 @@ const kustomize = (folder, parts, before) => ({
 })
 const { base, overlay: small } = layout('small')
 const args = small['programs.yaml'][0].spec.template.spec.containers[0].args
+const { metadata: rulePolicyMetadata, spec: rulePolicySpec } = rulePolicy().policy
+const rulePolicyName = rulePolicyMetadata.name
+const observedAt = rulePolicySpec.variables.findIndex(({ name }) => name === 'observed')
 const enforce = {
   apiVersion: 'kustomize.config.k8s.io/v1alpha1',
   kind: 'Component',
@@ -82,6 +86,19 @@ const enforce = {
           value: 'enforce'
         }
       ])
+    },
+    {
+      target: { kind: 'ValidatingAdmissionPolicy', name: rulePolicyName },
+      patch: stringify(
+        [
+          {
+            op: 'replace',
+            path: `/spec/variables/${observedAt}/expression`,
+            value: rulePolicy({ mode: 'enforce' }).policy.spec.variables[observedAt].expression
+          }
+        ],
+        { lineWidth: 0 }
+      )
     }
   ]
 }

@@ -211,6 +211,10 @@ async function startAdmission(
   const server = createAdmissionServer({
     tls: leaf,
     admission: roles.has('admission'),
+    ...(options.callers && {
+      clientCa: options.callers.ca,
+      clientNames: options.callers.names
+    }),
     registry,
     getSnapshot: () => snapshots.current(),
     onDecision: (admission) => confinement?.answers.note(admission, new Date().toISOString()),

@@ -9,6 +9,7 @@ import { SeccoError, errorKinds, toSeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
 import type { Admission } from './admission/admit.js'
+import { type ClientGuard, createClientGuard } from './admission/client-guard.js'
 import { type AdmissionMetrics, admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
@@ -21,6 +22,8 @@ export interface AdmissionServerOptions {
   tls: Pick<CertificatePair, 'cert' | 'key'>
   /** PEM of the authority of callers; with it, `/mutate` answers only callers that have its certificate. */
   clientCa?: string
+  /** Common names of the certificates that are accepted; default: every name that `clientCa` has signed. */
+  clientNames?: readonly string[]
   getSnapshot: () => Snapshot
   /** Whether `/mutate` is served; default true. Health and metrics are always served. */
   admission?: boolean
@@ -164,6 +167,7 @@ class HttpsAdmissionServer implements AdmissionServer {
   readonly #clientErrors = clientErrorHandler()
   readonly #inFlight = new InFlight()
   readonly #app: App
+  readonly #guard: ClientGuard | undefined
   #notAfter: Date
   #isDraining = false
 
@@ -178,6 +182,8 @@ class HttpsAdmissionServer implements AdmissionServer {
     const isClientKnown = options.clientCa !== undefined
     this.#app = createApp(this.#context(options.tls), isClientKnown, this.#clientErrors)
     this.#clientErrors.watch(this.#app.server)
+    this.#guard = isClientKnown ? createClientGuard(options.clientNames) : undefined
+    this.#guard?.watch(this.#app.server)
     this.#countRequests()
     this.#answerErrors()
     this.#addRoutes()
@@ -195,9 +201,7 @@ class HttpsAdmissionServer implements AdmissionServer {
       throw error
     }
     // The server continues after a connection that it could not accept (no memory, no descriptor).
-    server.on('error', (error) => {
-      this.#options.logger.error({ err: error }, 'connection not accepted')
-    })
+    server.on('error', (err) => this.#options.logger.error({ err }, 'connection not accepted'))
     const bound = server.address()
     if (bound === null || typeof bound === 'string') throw new Error('not listening on a port')
     return { host: bound.address, port: bound.port }
@@ -264,11 +268,11 @@ class HttpsAdmissionServer implements AdmissionServer {
   }
 
   #addRoutes(): void {
-    const { admission, clientCa, getSnapshot, logger, onDecision, checks = [] } = this.#options
+    const { admission, getSnapshot, logger, onDecision, checks = [] } = this.#options
     if (admission !== false) {
       this.#app.register(admissionPlugin, {
         ...{ getSnapshot, logger, onDecision, metrics: this.#metrics },
-        requireClientCertificate: clientCa !== undefined
+        guard: this.#guard
       })
     }
     const isValid = () => this.#notAfter.getTime() > Date.now()

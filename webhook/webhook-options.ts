@@ -24,6 +24,8 @@ export interface WebhookOptions {
   serverNames: readonly string[]
   /** Source of the certificate instead of `certsDir`; closed with the program. */
   certificates?: CertificateSource
+  /** Only callers with a certificate of this authority, and one of these names if there are any, get decisions. */
+  callers?: { ca: string; names: readonly string[] }
   /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
   listen: Address
   /** gRPC for satellites, mutual TLS. */

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { recordModes, type RecordMode } from '../../satellite/recorder/record-mode.js'
@@ -15,6 +17,7 @@ import {
 import { parseOutput } from '../lib/output-format.js'
 import { parseSlots, slotsMeaning } from '../lib/slots.js'
 import { kubeconfigOf, type VerbContext } from './context.js'
+import { collect } from './program-options.js'
 
 interface InstallFlags {
   mode: string
@@ -29,7 +32,10 @@ interface InstallFlags {
   readFilters?: boolean
   ownProfiles: string
   allowIgnore?: boolean
-  finalState: string
+  finalState?: string
+  strict?: boolean
+  clientCa?: string
+  clientName?: string[]
   dryRun?: boolean
 }
 
@@ -42,7 +48,12 @@ const readFiltersHelp =
 const ownProfilesHelp =
   "run Secco's own pods under the profiles that ship with it (`secco own-profile show`), or under RuntimeDefault"
 const finalStateHelp =
-  'warn about or deny a labelled pod that Secco did not patch, and a path below secco/ that was set by hand'
+  'warn about or deny a pod that an enforcing rule or a label selects and Secco did not patch, and a path below secco/ set by hand'
+
+const strictHelp =
+  'no pod without a decision: failurePolicy Fail, --final-state deny, --floor runtime-default on nodes; needs --client-ca'
+const clientCaHelp =
+  'answer reviews only from the API server: the authority of its client certificate (docs/how-to/strict.md); none: it has none'
 
 function installOptions(command: Command): Command {
   return command
@@ -65,11 +76,42 @@ function installOptions(command: Command): Command {
       '--allow-ignore',
       'accept secco.dev/ignore=true on a pod whose namespace does not forbid it'
     )
-    .option('--final-state <warn|deny>', finalStateHelp, defaultOptions.finalState)
+    .option(
+      '--final-state <warn|deny>',
+      `${finalStateHelp} (default: ${defaultOptions.finalState})`
+    )
+    .option('--strict', strictHelp)
+    .option('--client-ca <file|none>', clientCaHelp)
+    .option(
+      '--client-name <name>',
+      "accept only this common name in the API server's certificate; repeatable (default: every name)",
+      collect
+    )
     .option('--dry-run', 'only show what it would touch')
 }
 
+/** Reads the authority of the API server's client certificate. @throws SeccoError INVALID_ARGUMENT */
+function callersOf({ strict, clientCa, clientName }: InstallFlags): Partial<InstallOptions> {
+  if (clientCa === undefined && strict === true) {
+    throw new SeccoError('INVALID_ARGUMENT', '--strict: needs --client-ca', {
+      hint: "give the authority of the API server's client certificate (docs/how-to/strict.md), or --client-ca none"
+    })
+  }
+  if (clientCa === undefined || clientCa === 'none') return {}
+  let pem: string
+  try {
+    pem = readFileSync(clientCa, 'utf8')
+    new X509Certificate(pem)
+  } catch (cause) {
+    const message = `--client-ca ${clientCa}: not a certificate in PEM`
+    throw new SeccoError('INVALID_ARGUMENT', message, { cause })
+  }
+  return { clientCa: pem, clientNames: clientName ?? [] }
+}
+
 function parseFlags(flags: InstallFlags): InstallOptions {
+  const finalState =
+    flags.finalState ?? (flags.strict === true ? 'deny' : defaultOptions.finalState)
   if (flags.ha === true && flags.small === true) {
     throw new SeccoError('INVALID_ARGUMENT', '--ha and --small exclude each other')
   }
@@ -85,7 +127,9 @@ function parseFlags(flags: InstallFlags): InstallOptions {
     readFilters: flags.readFilters === true,
     ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
     allowIgnore: flags.allowIgnore === true,
-    finalState: parseOutput(flags.finalState, finalStates, '--final-state') as FinalState
+    finalState: parseOutput(finalState, finalStates, '--final-state') as FinalState,
+    ...(flags.strict === true ? { failurePolicy: 'Fail', floor: 'runtime-default' } : {}),
+    ...callersOf(flags)
   }
 }
 

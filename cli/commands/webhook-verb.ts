@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { rootNamespace } from '../../src/api/names.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { createRootLogger } from '../../src/lib/log.js'
 import { type InstallMode, installModes } from '../../src/rules/observe.js'
 import { parseDuration } from '../lib/duration.js'
@@ -22,6 +23,8 @@ interface WebhookOptions extends ListenOptions {
   joinTaint: string
   allowIgnore: string
   leaveAfter?: string
+  clientCa?: string
+  clientName?: string[]
 }
 
 function certificateOptions(command: Command): Command {
@@ -38,6 +41,15 @@ function certificateOptions(command: Command): Command {
     .option(
       '--tls-dir <dir>',
       'read tls.crt, tls.key and ca.crt from this folder; something else renews them, for example cert-manager'
+    )
+    .option(
+      '--client-ca <file>',
+      'answer reviews only from callers with a certificate that these authorities signed; probes and metrics need none'
+    )
+    .option(
+      '--client-name <name>',
+      "accept only this common name in the caller's certificate; repeatable (default: every name)",
+      collect
     )
 }
 
@@ -103,7 +115,10 @@ export function webhookArgs(
   context: Pick<VerbContext, 'io' | 'uid' | 'user' | 'stopSignal'>
 ): WebhookArgs {
   const isOn = (value: string, option: string) => parseOutput(value, ['on', 'off'], option) === 'on'
-  const { leaveAfter } = options
+  const { leaveAfter, clientCa, clientName } = options
+  if (clientName !== undefined && clientCa === undefined) {
+    throw new SeccoError('INVALID_ARGUMENT', '--client-name: needs --client-ca')
+  }
   return {
     paths: pathsOf(command, context),
     kubeconfig: kubeconfigOf(command),
@@ -114,6 +129,8 @@ export function webhookArgs(
     ownNames: ['localhost', '127.0.0.1', '::1', nodeName(undefined)],
     tlsSecret: options.tlsSecret,
     tlsDir: options.tlsDir,
+    clientCa,
+    clientNames: clientName ?? [],
     legacyAnnotations: isOn(options.legacyAnnotations, '--legacy-annotations'),
     user: context.user,
     mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,

@@ -37,7 +37,7 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
   const wide = objects.filter((one) => clusterWide.has(String(one['kind'])))
   const away =
     options.finalState === 'deny'
-      ? 'denies those that carry a label of Secco, or point below secco/'
+      ? 'denies those that an enforcing rule or a label selects, or that point below secco/'
       : 'warns'
   const filters = options.readFilters ? ', SYS_ADMIN and no filter of its own' : ''
   const capabilities = `${satelliteCapabilities.join(', ')}${filters}`
@@ -51,7 +51,13 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
         'kubectl label namespace NAME secco.dev/mode=enabled'
       : 'pods: new ones that a rule or label selects get their profile, ' +
         `except in kube-system, kube-node-lease and ${namespace}`,
-    `when Secco is away: pods are created as they are (failurePolicy Ignore), and a policy ${away}`,
+    options.failurePolicy === 'Fail'
+      ? `when Secco is away: no pod is created outside kube-system, kube-node-lease and ${namespace} (failurePolicy Fail)`
+      : `when Secco is away: pods are created as they are (failurePolicy Ignore), and a policy ${away}`,
+    ...(options.clientCa === undefined
+      ? []
+      : ['reviews: only from callers with a certificate of the authority of --client-ca']),
+    ...(options.floor === undefined ? [] : [`nodes hold every revision to ${options.floor}`]),
     ...(options.allowIgnore
       ? [
           'opting out: pods with secco.dev/ignore=true, unless their namespace has secco.dev/allow-ignore=false'

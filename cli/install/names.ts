@@ -15,6 +15,8 @@ export const names = {
   certificates: 'secco-certificates',
   /** ConfigMap with the authorities that satellites trust; the webhook creates it. */
   authority: 'secco-authority',
+  /** ConfigMap with the authority of the API server's client certificate, where the installation has one. */
+  clients: 'secco-clients',
   /** Lease of the replica that renews certificates. */
   lease: 'secco-certificates',
   configuration: 'secco',

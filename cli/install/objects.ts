@@ -1,5 +1,6 @@
 import { approvalPolicy } from '../../webhook/admission/approval-policy.js'
 import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import { rulePolicy } from '../../webhook/admission/rule-policy.js'
 import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
 import { clusterNamed, commonLabels, names, namespace, serverNames } from './names.js'
@@ -30,7 +31,8 @@ function webhookConfiguration(options: InstallOptions): Manifest {
   const configuration = mutatingWebhookConfiguration({
     target: { service: { name: names.webhook, namespace } },
     caBundle: '',
-    name: names.configuration
+    name: names.configuration,
+    ...(options.failurePolicy && { failurePolicy: options.failurePolicy })
   })
   const { metadata } = configuration
   return {
@@ -44,17 +46,16 @@ function webhookConfiguration(options: InstallOptions): Manifest {
 }
 
 function policies(options: InstallOptions): Manifest[] {
-  const { allowIgnore } = options
+  const { allowIgnore, mode } = options
   const choice = {
-    allowIgnore,
+    ...{ allowIgnore, mode },
     ...(options.finalState === 'deny' ? { validationActions: ['Deny', 'Audit'] as const } : {})
   }
   return [
     ...approvalPolicy().map((one) => one as Manifest),
-    ...[finalStatePolicy(choice), pathPolicy(choice)].flatMap(({ policy, bindings }) => [
-      policy,
-      ...bindings
-    ])
+    ...[finalStatePolicy(choice), pathPolicy(choice), rulePolicy(choice)].flatMap(
+      ({ policy, bindings }) => [policy, ...bindings]
+    )
   ]
 }
 

@@ -36,6 +36,13 @@ export interface InstallOptions {
   /** Whether pods may opt out with `secco.dev/ignore` where their namespace has no label about it. */
   allowIgnore: boolean
   finalState: FinalState
+  /** What the API server does with a pod when the webhook does not answer; default Ignore. */
+  failurePolicy?: 'Ignore' | 'Fail'
+  /** What no revision on a node may exceed; default: what satellites do by themselves. */
+  floor?: 'runtime-default'
+  /** PEM of the authority of the API server's client certificate, and the names that it may have. */
+  clientCa?: string
+  clientNames?: readonly string[]
 }
 
 export const defaultOptions = {

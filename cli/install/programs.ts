@@ -12,6 +12,19 @@ const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
 
 type Role = 'admission' | 'hub' | 'ui'
 
+const clientsPath = '/run/secco/clients'
+const isGuarded = ({ clientCa }: InstallOptions, roles: readonly Role[]): boolean =>
+  clientCa !== undefined && roles.includes('admission')
+const clientNames = ({ clientNames = [] }: InstallOptions): string[] =>
+  clientNames.flatMap((name) => ['--client-name', name])
+
+/** Returns the ConfigMap with the authority of callers, if there is one. */
+function clientAuthority({ clientCa }: InstallOptions): Manifest[] {
+  if (clientCa === undefined) return []
+  const metadata = named(names.clients, 'certificates')
+  return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': clientCa } }]
+}
+
 function args(options: InstallOptions, roles: readonly Role[]): string[] {
   return [
     'webhook',
@@ -34,6 +47,9 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--tls-dir', '/run/secco/tls']
       : ['--tls-secret', `${namespace}/${names.certificates}`]),
     ...serverNames.flatMap((name) => ['--server-name', name]),
+    ...(isGuarded(options, roles)
+      ? ['--client-ca', `${clientsPath}/ca.crt`, ...clientNames(options)]
+      : []),
     ...(options.allowIgnore ? ['--allow-ignore', 'on'] : []),
     // Endpoints are updated at the same time as the pod gets SIGTERM, and the proxies of nodes a moment later.
     ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
@@ -75,15 +91,23 @@ function programContainer(
       { name: 'state', mountPath: '/var/lib/secco' },
       ...(options.tls === 'cert-manager'
         ? [{ name: 'tls', mountPath: '/run/secco/tls', readOnly: true }]
+        : []),
+      ...(isGuarded(options, roles)
+        ? [{ name: 'clients', mountPath: clientsPath, readOnly: true }]
         : [])
     ]
   }
 }
 
-const programVolumes = ({ tls }: InstallOptions, own: OwnProfileParts): Manifest[] => [
+const programVolumes = (
+  options: InstallOptions,
+  roles: readonly Role[],
+  own: OwnProfileParts
+): Manifest[] => [
   // Nothing here has to last: objects are in the API, certificates in a Secret.
   { name: 'state', emptyDir: { sizeLimit: '256Mi' } },
-  ...(tls === 'cert-manager'
+  ...(isGuarded(options, roles) ? [{ name: 'clients', configMap: { name: names.clients } }] : []),
+  ...(options.tls === 'cert-manager'
     ? [{ name: 'tls', secret: { secretName: names.certificates, defaultMode: 0o440 } }]
     : []),
   ...own.volumes
@@ -146,7 +170,7 @@ function deployment(options: InstallOptions, program: Program): Manifest {
           },
           ...(own.initContainers.length > 0 ? { initContainers: own.initContainers } : {}),
           containers: [programContainer(options, program, own)],
-          volumes: programVolumes(options, own)
+          volumes: programVolumes(options, roles, own)
         }
       }
     }
@@ -173,6 +197,7 @@ const resources = (cpu: string, memory: string, limit: string) => ({
 export function programs(options: InstallOptions): Manifest[] {
   if (options.layout === 'small') {
     return [
+      ...clientAuthority(options),
       deployment(options, {
         ...{ name: names.both, roles: ['admission', 'hub', 'ui'], replicas: 1 },
         resources: resources('50m', '160Mi', '512Mi')
@@ -180,6 +205,7 @@ export function programs(options: InstallOptions): Manifest[] {
     ]
   }
   return [
+    ...clientAuthority(options),
     deployment(options, {
       ...{ name: names.webhook, roles: ['admission'], replicas: 2 },
       resources: resources('50m', '128Mi', '384Mi')

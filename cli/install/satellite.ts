@@ -53,6 +53,7 @@ const probe = (path: string, failureThreshold: number, periodSeconds = 10) => ({
 
 const programArgs = (options: InstallOptions): string[] => [
   'satellite',
+  ...(options.floor === undefined ? [] : ['--floor', options.floor]),
   '--state',
   '/var/lib/secco',
   '--hub',

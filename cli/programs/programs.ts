@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import type { HubTrustOptions } from '../../webhook/cluster/access/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch/watch-metrics.js'
@@ -6,6 +7,7 @@ import { startWebhook } from '../../webhook/main.js'
 import { hostPort } from '../../webhook/webhook-options.js'
 import { parseRoles } from '../../webhook/roles.js'
 import { rootNamespace } from '../../src/api/names.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { writeDurable } from '../../src/lib/durable-file.js'
 import { aborted } from '../lib/aborted.js'
@@ -30,6 +32,9 @@ export interface WebhookArgs {
   ownNames: readonly string[]
   tlsSecret: string | undefined
   tlsDir: string | undefined
+  /** File with the authorities of callers, and the names that they may have. */
+  clientCa: string | undefined
+  clientNames: readonly string[]
   legacyAnnotations: boolean
   /** User of the printed link. */
   user: string
@@ -54,6 +59,28 @@ async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Righ
   return { rights: clusterRights(await loadKubeconfig(kubeconfig)) }
 }
 
+/** Reads the authorities of callers. @throws SeccoError NOT_FOUND, CERTIFICATE_INVALID */
+async function callersOf({
+  clientCa,
+  clientNames
+}: WebhookArgs): Promise<{ callers?: { ca: string; names: readonly string[] } }> {
+  if (clientCa === undefined) return {}
+  try {
+    const ca = await readFile(clientCa, 'utf8')
+    new X509Certificate(ca)
+    return { callers: { ca, names: clientNames } }
+  } catch (cause) {
+    throw new SeccoError(
+      'CERTIFICATE_INVALID',
+      `--client-ca ${clientCa}: not a certificate in PEM`,
+      {
+        cause,
+        hint: 'give the file of the authority that signed the certificate of the API server for webhooks'
+      }
+    )
+  }
+}
+
 /** `secco webhook`: runs admission, hub and pages, without a satellite. */
 export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
   const { kubeconfig } = args
@@ -64,15 +91,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   const store = await openStore(args.paths.objects, kubeconfig, {
     onWatch: (kind, event, error) => onWatch(pluralOf[kind], event, error)
   })
+  const place = { namespace: rootNamespace, id: args.replica, onWatch }
   const cluster =
-    kubeconfig === undefined
-      ? undefined
-      : {
-          config: await loadKubeconfig(kubeconfig),
-          namespace: rootNamespace,
-          id: args.replica,
-          onWatch
-        }
+    kubeconfig === undefined ? undefined : { config: await loadKubeconfig(kubeconfig), ...place }
   const certificates = await openCertificates({
     secret: args.tlsSecret,
     dir: args.tlsDir,
@@ -89,6 +110,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     certsDir: args.paths.certs,
     revisionsDir: args.paths.revisions,
     serverNames: [...new Set([...args.ownNames, ...args.serverNames])],
+    ...(await callersOf(args)),
     ...(certificates === undefined ? {} : { certificates }),
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),

@@ -236,6 +236,24 @@ export const conditionReasons: readonly ConditionReason[] = [
     meaning: 'each pod gets the profile of that name in its own namespace',
     next: 'check the profiles in those namespaces'
   },
+  {
+    kind: 'SeccompRule',
+    type: 'Bypassed',
+    status: 'True',
+    reason: 'PodsNotPatched',
+    meaning:
+      'pods that the rule selects were stored without a decision of Secco: the webhook was not reached or was overruled, ' +
+      'or they are older than the rule',
+    next: 'recreate the pods that the message names; secco install --final-state deny keeps such pods out'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Bypassed',
+    status: 'False',
+    reason: 'AllPatched',
+    meaning: 'every pod that the rule selects carries a decision of Secco again',
+    next: 'nothing; recreated pods are under the rule'
+  },
   ...nodeConditionReasons
 ]
 

@@ -17,6 +17,10 @@ export const limits = {
   nodes: 100_000,
   /** Nodes that aliases may expand to in total (YAML's "billion laughs"). */
   aliases: 100,
+  /** Anchors and aliases of one text: the parser compares each with all others. */
+  anchors: 1000,
+  /** Bytes of YAML that somebody pastes into a page: a parser of YAML takes milliseconds for each KiB. */
+  pastedYamlBytes: 64 * 1024,
   /** Documents in one stream. */
   documents: 1000,
   /** Rules of one profile (the schema of SeccompProfile). */

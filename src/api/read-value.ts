@@ -22,8 +22,23 @@ function firstLine(message: string): string {
     .slice(0, 200)
 }
 
-/** Checks the nesting of flow collections before a recursive parser uses its stack for it. Counting strings too is harmless. */
+/** Block collections that begin on one line: `- - - a`. */
+const nestedOnOneLine = new RegExp(`^ *(?:[-?:] +){${limits.depth + 1}}`, 'm')
+const anchorOrAlias = /(?:^|[\s,:[{-])[&*]\w/g
+
+/**
+ * Checks nesting, anchors and aliases before a recursive parser uses stack and time for them. Counting those in strings
+ * too is harmless.
+ */
 export function checkNesting(text: string, where: string): void {
+  if (nestedOnOneLine.test(text)) {
+    throw invalidValue(where, `is nested deeper than ${limits.depth} levels`)
+  }
+  anchorOrAlias.lastIndex = 0
+  for (let left: number = limits.anchors; anchorOrAlias.test(text); left--) {
+    if (left > 0) continue
+    throw invalidValue(where, `has more than ${limits.anchors} anchors and aliases`)
+  }
   let depth = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -104,17 +119,29 @@ export function readYaml(text: string, where: string): unknown[] {
 
 /**
  * Every value of a JSON text or a YAML stream, within the limits. `where` begins each message.
+ * @param yamlBytes the longest YAML, for those who paste it
  * INVALID_DOCUMENT, TOO_LARGE.
  */
-export function readValues(text: string, where: string): unknown[] {
-  checkText(text, where)
+export function readValues(
+  text: string,
+  where: string,
+  yamlBytes: number = limits.documentBytes
+): unknown[] {
   const json = /^\s*[[{]/.test(text)
+  const size = Buffer.byteLength(text)
+  if (!json && size > yamlBytes) {
+    throw new SeccoError(
+      'TOO_LARGE',
+      `${where}: has ${size} bytes; at most ${yamlBytes} are accepted`
+    )
+  }
+  checkText(text, where)
   let values: unknown[]
   try {
     values = json ? readJson(text, where) : readYaml(text, where)
   } catch (error) {
     // A YAML stream may begin with a flow mapping, too: JSON's message is the better one if it is neither.
-    if (!json || !/^---|^\s*\{[^"]*?:/m.test(text)) throw error
+    if (!json || size > yamlBytes || !/^---|^\s*\{[^"]*?:/m.test(text)) throw error
     values = readYaml(text, where)
   }
   for (const value of values) checkValue(value, where)

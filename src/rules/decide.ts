@@ -3,6 +3,7 @@ import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './
 import { allowIgnoreLabel } from './exclusions.js'
 import { containerWarning, denialMessage, looseningWarnings } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
+import { maxContainers, maxLabels } from './limits.js'
 import { isObserved, observedOnly } from './observe.js'
 import { createReach, type Reach } from './reach.js'
 import type { Resolution } from './resolve.js'
@@ -181,6 +182,20 @@ function strangeContainer(facts: PodFacts): string | undefined {
   return one === undefined ? undefined : `container ${one.name}`
 }
 
+function countLabels(labels: Labels): number {
+  return Object.keys(labels).length
+}
+
+/** Returns the decision about a pod that no honest author makes: nobody can be kept busy with it. */
+function tooMany(
+  what: 'containers' | 'labels',
+  limit: number,
+  matched: readonly string[] = []
+): Decision {
+  const message = `secco: the pod has more than ${limit} ${what}`
+  return { ...untouched('denied', `too-many-${what}`, [], matched), allowed: false, message }
+}
+
 /** RuntimeDefault at pod level where unset; an explicit Unconfined goes only when every container is covered. */
 function podBecomesRuntimeDefault(
   facts: PodFacts,
@@ -215,6 +230,7 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     const message = `secco: ${strange}: localhostProfile is not a path that Secco writes, and secco/ has no other files`
     return { ...untouched('denied', 'strange-path'), allowed: false, message }
   }
+  if (countLabels(facts.labels) > maxLabels) return tooMany('labels', maxLabels)
   const namespace = namespaceLabels(snapshot, facts.namespace)
   const warnings: string[] = []
   if (Object.hasOwn(facts.labels, labels.ignore) && facts.labels[labels.ignore] === 'true') {
@@ -234,6 +250,7 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push('secco: Windows pod: Windows has no seccomp')
     return untouched('skipped', 'windows', warnings, matched)
   }
+  if (facts.containers.length > maxContainers) return tooMany('containers', maxContainers, matched)
   const { joinTainted } = snapshot.options
   const reach = createReach({ nodes: snapshot.nodes, joinTainted }, facts.placement)
   const containers: ContainerDecision[] = []

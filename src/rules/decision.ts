@@ -70,6 +70,8 @@ export type PodReason =
   | 'mirror'
   | 'unreadable'
   | 'strange-path'
+  | 'too-many-containers'
+  | 'too-many-labels'
   | 'not-a-pod'
 
 export interface Decision {

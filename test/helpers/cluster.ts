@@ -103,7 +103,7 @@ export function kubeconfigOf(url: string, caPem: string, token: string): string 
   })
 }
 
-async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
+async function startOnce(programs: ApiServerPrograms, more: readonly string[]): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'secco-cluster-'))
   mkdirSync(join(folder, 'certs'))
   const running: Running[] = []
@@ -122,7 +122,7 @@ async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
     )
     running.push(etcd)
     const token = randomBytes(16).toString('hex')
-    const flags = apiServerFlags(folder, port, etcdUrl, token)
+    const flags = [...apiServerFlags(folder, port, etcdUrl, token), ...more]
     const server = start('kube-apiserver', programs.apiServer, flags)
     running.push(server)
     const url = `https://127.0.0.1:${port}`
@@ -177,12 +177,18 @@ async function startOnce(programs: ApiServerPrograms): Promise<Cluster> {
   }
 }
 
-/** Starts etcd and kube-apiserver on free loopback ports and waits until they serve. */
-export async function startCluster(programs: ApiServerPrograms): Promise<Cluster> {
+/**
+ * Starts etcd and kube-apiserver on free loopback ports and waits until they serve.
+ * @param more further arguments of kube-apiserver
+ */
+export async function startCluster(
+  programs: ApiServerPrograms,
+  more: readonly string[] = []
+): Promise<Cluster> {
   try {
-    return await startOnce(programs)
+    return await startOnce(programs, more)
   } catch {
     // A port that was free may have been taken meanwhile: once more, with others.
-    return await startOnce(programs)
+    return await startOnce(programs, more)
   }
 }

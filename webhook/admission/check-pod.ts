@@ -1,4 +1,4 @@
-import { parseAllDocuments } from 'yaml'
+import { readValues } from '../../src/api/read-value.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
@@ -35,27 +35,17 @@ function invalid(field: string, message: string): SeccoError {
   return new SeccoError('INVALID_DOCUMENT', `${field}: ${message}`, { field })
 }
 
-/** Returns the objects of a YAML stream, with the items of lists. @throws SeccoError INVALID_DOCUMENT */
-export function readObjects(text: string, file: string): JsonObject[] {
-  const objects: JsonObject[] = []
-  for (const document of parseAllDocuments(text)) {
-    const [problem] = document.errors
-    if (problem !== undefined) {
-      throw new SeccoError('INVALID_DOCUMENT', `${file}: ${problem.message}`)
-    }
-    let value: unknown
-    try {
-      value = document.toJS()
-    } catch (cause) {
-      throw new SeccoError('INVALID_DOCUMENT', `${file}: not readable as YAML`, { cause })
-    }
-    if (value === null) continue
+/**
+ * Returns the objects of a JSON text or a YAML stream, with the items of lists.
+ * @param yamlBytes see `readValues`
+ * @throws SeccoError INVALID_DOCUMENT, TOO_LARGE
+ */
+export function readObjects(text: string, file: string, yamlBytes?: number): JsonObject[] {
+  return readValues(text, file, yamlBytes).flatMap((value) => {
     if (!isObject(value)) throw new SeccoError('INVALID_DOCUMENT', `${file}: must hold objects`)
     const items = value['kind'] === 'List' ? value['items'] : undefined
-    if (Array.isArray(items)) objects.push(...(items as unknown[]).filter(isObject))
-    else objects.push(value)
-  }
-  return objects
+    return Array.isArray(items) ? (items as unknown[]).filter(isObject) : [value]
+  })
 }
 
 function metadataOf(object: JsonObject): JsonObject {

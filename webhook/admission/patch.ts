@@ -1,14 +1,12 @@
 import { annotations as names } from '../../src/api/names.js'
 import type { ContainerDecision, Decision } from '../../src/rules/decision.js'
+import { maxContainers } from '../../src/rules/limits.js'
 import type { ContainerKind, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
 
 /** PatchOperation is one operation of a JSON patch (RFC 6902); `add` replaces a member that exists. */
 export type PatchOperation =
   | { op: 'add'; path: string; value: unknown }
   | { op: 'remove'; path: string }
-
-/** Above this many containers the annotations would come near the 256 KiB that a pod may carry. */
-const maxAnnotatedContainers = 256
 
 const listOf = {
   init: 'initContainers',
@@ -71,7 +69,7 @@ function wantedAnnotations(
   legacy: boolean
 ): Map<string, string> {
   const wanted = new Map<string, string>()
-  if (decision.containers.length > maxAnnotatedContainers) return wanted
+  if (decision.containers.length > maxContainers) return wanted
   const pod = podProfile && legacyValue(podProfile)
   if (legacy && pod !== undefined) wanted.set(names.legacyPod, pod)
   const assigned: [string, unknown][] = []

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { TLSSocket } from 'node:tls'
+import type { IncomingMessage } from 'node:http'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
@@ -7,25 +7,19 @@ import type { Admission } from './admit.js'
 import { createReviewCache } from './review-cache.js'
 import { limitBodies } from './body-budget.js'
 import type { AdmissionMetrics } from './metrics.js'
-import { bodyLimit, bodyText } from './parse-body.js'
+import type { ClientGuard } from './client-guard.js'
+import { bodyLimit } from './parse-body.js'
+import { readBody } from './read-body.js'
+import { createReviewReader } from './review-reader.js'
 
 export interface AdmissionPluginOptions {
   getSnapshot: () => Snapshot
   logger: Logger
   metrics: AdmissionMetrics
-  /** Answer only callers whose client certificate the listener could verify. */
-  requireClientCertificate: boolean
+  /** Accepts or rejects callers; without it every caller gets answers. */
+  guard: ClientGuard | undefined
   /** Called after each decision was answered. */
   onDecision?: ((admission: Admission) => void) | undefined
-}
-
-function checkClient(request: FastifyRequest): void {
-  const { socket } = request.raw
-  if (!(socket instanceof TLSSocket) || !socket.authorized) {
-    throw new SeccoError('UNAUTHENTICATED', 'reviews need a client certificate', {
-      hint: "give the API server one with --admission-control-config-file, signed by the webhook's client authority"
-    })
-  }
 }
 
 /** Registers `POST /mutate`, which answers an AdmissionReview with another. The audit line is its only I/O. */
@@ -34,32 +28,35 @@ export function admissionPlugin(
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, logger, metrics, onDecision } = options
+  const { getSnapshot, logger, metrics, onDecision, guard } = options
   const answers = createReviewCache(logger)
+  const reader = createReviewReader()
+  app.addHook('onClose', () => reader.close())
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<Buffer>(
+  app.addContentTypeParser(
     'application/json',
-    { parseAs: 'buffer', bodyLimit },
-    (_request, body, parsed) => parsed(null, body)
+    (_request: FastifyRequest, payload: IncomingMessage) => readBody(payload)
   )
-  if (options.requireClientCertificate) {
-    app.addHook('onRequest', (request, _reply, next) => {
-      checkClient(request)
+  if (guard !== undefined) {
+    app.addHook('onRequest', (request, reply, next) => {
+      guard.check(request.raw.socket, reply.raw)
       next()
     })
   }
   limitBodies(app, bodyLimit, 2 * bodyLimit)
-  app.post<{ Body: Buffer | undefined }>('/mutate', (request, reply) => {
+  app.post<{ Body: Buffer<ArrayBuffer> | undefined }>('/mutate', async (request, reply) => {
     const start = performance.now()
     if (request.body === undefined) {
       throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
     }
-    const made = answers.answer(getSnapshot(), bodyText(request.body))
+    const text = reader.read(request.body)
+    const made = answers.answer(getSnapshot(), text instanceof Promise ? await text : text)
     const durationMs = performance.now() - start
     metrics.decided(made.admission.decision, durationMs / 1000, made.repeated)
     made.log(made.uid, durationMs)
-    reply.type('application/json').send(made.answer)
+    void reply.type('application/json').send(made.answer)
     onDecision?.(made.admission)
+    return reply
   })
   done()
 }

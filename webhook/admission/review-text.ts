@@ -1,4 +1,6 @@
 import { SeccoError } from '../../src/lib/errors.js'
+import { maxLabels } from '../../src/rules/limits.js'
+import { type Wanted, wantedOfReview, whole } from './review-members.js'
 
 /**
  * This module reduces the text of a review to what a decision reads, before anything is parsed. Authors of pods choose
@@ -6,80 +8,16 @@ import { SeccoError } from '../../src/lib/errors.js'
  * review unreadable or block the event loop: a review without an answer is a way around the rules (failurePolicy Ignore).
  */
 
-/** Wanted is the part of a value that is kept: members of an object, a part of each item of a list, or the whole value. */
-type Wanted =
-  | { readonly members: ReadonlyMap<string, Wanted> }
-  | { readonly items: Wanted }
-  /** `instead` replaces a value of more than `upTo` characters. */
-  | { readonly upTo: number; readonly instead: string }
-
-const whole: Wanted = { upTo: Infinity, instead: '' }
-const members = (wanted: Readonly<Record<string, Wanted>>): Wanted => ({
-  members: new Map(Object.entries(wanted))
-})
-const items = (wanted: Readonly<Record<string, Wanted>>): Wanted => ({ items: members(wanted) })
-
-/**
- * Terms and tolerations are compared with every node, so their number is limited. A placement that is too long counts as
- * one that fits every node: as in `couldRun`, one node too many only means that the pod gets what `whenNotReady` sets.
- */
-const longestPlacement = 16 * 1024
-
-const seccompProfile = members({ type: whole, localhostProfile: whole })
-const containers = items({
-  name: whole,
-  image: whole,
-  securityContext: members({ privileged: whole, seccompProfile })
-})
-
-/** The members that `readReview` and `podFacts` read. A test compares the answers with those to whole reviews. */
-const wantedOfReview = members({
-  apiVersion: whole,
-  kind: whole,
-  request: members({
-    uid: whole,
-    operation: whole,
-    resource: members({ group: whole, resource: whole }),
-    subResource: whole,
-    namespace: whole,
-    dryRun: whole,
-    userInfo: members({ username: whole }),
-    object: members({
-      metadata: members({
-        name: whole,
-        generateName: whole,
-        labels: whole,
-        annotations: whole,
-        ownerReferences: items({ controller: whole, kind: whole, name: whole })
-      }),
-      spec: members({
-        initContainers: containers,
-        containers,
-        ephemeralContainers: containers,
-        securityContext: members({ seccompProfile }),
-        nodeName: whole,
-        nodeSelector: whole,
-        affinity: members({
-          nodeAffinity: members({
-            requiredDuringSchedulingIgnoredDuringExecution: {
-              upTo: longestPlacement,
-              instead: 'null'
-            }
-          })
-        }),
-        tolerations: { upTo: longestPlacement, instead: '[{"operator":"Exists"}]' },
-        os: members({ name: whole })
-      })
-    }),
-    oldObject: members({ spec: members({ ephemeralContainers: items({ name: whole }) }) })
-  })
-})
-
 /**
  * Members and items that may be kept of one review: each costs about a microsecond to parse. The API server accepts
  * 3 MiB of request, in which a kept member takes at least 9 bytes (`"abc":"",` in labels), so at most 349,525 of them.
  */
 export const maxMembers = 400_000
+
+/** Stands for labels that are too many: their keys might be equal, and the decision only counts them. */
+const excessive = JSON.stringify(
+  Object.fromEntries(Array.from({ length: maxLabels + 1 }, (_, i) => [String(i), '']))
+)
 
 const quote = 0x22
 const backslash = 0x5c
@@ -103,6 +41,8 @@ class ReviewCutter {
   readonly text: string
   #at = 0
   #members = 0
+  /** The pod has too many containers or labels: the rest is not read. */
+  #isEnough = false
 
   /** @param text one character for each byte, so that positions are the same */
   constructor(bytes: Uint8Array, text: string) {
@@ -113,6 +53,7 @@ class ReviewCutter {
   run(): void {
     this.#space()
     this.#value(wantedOfReview)
+    if (this.#isEnough) return
     this.#space()
     if (this.#at !== this.bytes.length) malformed()
   }
@@ -136,8 +77,10 @@ class ReviewCutter {
   /** Keeps the wanted part of the value at the position; a value of another shape is kept, so that its reader rejects it. */
   #value(wanted: Wanted): void {
     const code = this.#code()
-    if ('members' in wanted && code === openBrace) this.#object(wanted.members)
-    else if ('items' in wanted && code === openBracket) this.#list(wanted.items)
+    if ('members' in wanted && code === openBrace) this.#object((key) => wanted.members.get(key))
+    else if ('names' in wanted && code === openBrace) this.#object(chosen(wanted))
+    else if ('items' in wanted && code === openBracket) this.#list(wanted.items, wanted.most)
+    else if ('most' in wanted && !('items' in wanted) && code === openBrace) this.#map(wanted.most)
     else {
       const from = this.#at
       const upTo = 'upTo' in wanted ? wanted.upTo : Infinity
@@ -149,14 +92,14 @@ class ReviewCutter {
     }
   }
 
-  #object(wanted: ReadonlyMap<string, Wanted>): void {
+  #object(wantedOf: (key: string) => Wanted | undefined): void {
     this.kept += '{'
     let separator = ''
     this.#each(closeBrace, () => {
       const from = this.#at
       if (this.#code() !== quote) malformed()
       this.#string()
-      const part = wanted.get(this.#key(from))
+      const part = wantedOf(this.#key(from))
       this.#space()
       if (this.#code() !== colon) malformed()
       this.#at++
@@ -173,14 +116,34 @@ class ReviewCutter {
     this.kept += '}'
   }
 
-  #list(wanted: Wanted): void {
+  /** Keeps a map of any keys, e.g. labels. */
+  #map(most: number): void {
+    const from = this.#at
+    let left = most
+    this.#each(closeBrace, () => {
+      if (this.#code() !== quote) malformed()
+      this.#string()
+      this.#space()
+      if (this.#code() !== colon) malformed()
+      this.#at++
+      this.#space()
+      this.#skip(true)
+      this.#count()
+      this.#isEnough = left-- <= 0
+    })
+    this.kept += this.#isEnough ? excessive : this.text.slice(from, this.#at)
+  }
+
+  #list(wanted: Wanted, most = Infinity): void {
     this.kept += '['
     let separator = ''
+    let left = most
     this.#each(closeBracket, () => {
       this.#count()
       this.kept += separator
       separator = ','
       this.#value(wanted)
+      this.#isEnough ||= left-- <= 0
     })
     this.kept += ']'
   }
@@ -195,6 +158,7 @@ class ReviewCutter {
     }
     for (;;) {
       element()
+      if (this.#isEnough) return
       this.#space()
       const code = this.#code()
       this.#at++
@@ -249,6 +213,13 @@ class ReviewCutter {
     if (depth > 0 || at === start) malformed()
     this.#at = at
   }
+}
+
+/** Returns which members of a map are kept. */
+function chosen({ names, prefix, most }: Extract<Wanted, { names: unknown }>) {
+  let left = most
+  return (key: string): Wanted | undefined =>
+    names.has(key) || (key.startsWith(prefix) && left-- > 0) ? whole : undefined
 }
 
 /** Returns the position after the string that begins at `from`. */

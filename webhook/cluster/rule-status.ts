@@ -56,16 +56,45 @@ function ready(
       }
 }
 
-/** Returns the rule with its conditions; the same object when nothing changes. Pure. */
+const mostNamed = 5
+
+/**
+ * Returns the condition Bypassed: whether pods that the rule selects were stored without a decision of Secco. Reasons:
+ * PodsNotPatched, AllPatched. A rule that was never bypassed has no such condition.
+ */
+function bypassed(
+  pods: readonly string[],
+  before: readonly Condition[],
+  observedGeneration: number
+): Wanted | undefined {
+  const base = { type: 'Bypassed', observedGeneration }
+  if (pods.length > 0) {
+    const named = [...pods].sort().slice(0, mostNamed).join(', ')
+    const more = pods.length > mostNamed ? ` and ${pods.length - mostNamed} more` : ''
+    const message = `stored without a decision of Secco: ${named}${more}; recreate them`
+    return { ...base, status: 'True', reason: 'PodsNotPatched', message }
+  }
+  if (!before.some(({ type }) => type === 'Bypassed')) return undefined
+  const message = 'every pod that the rule selects carries a decision of Secco'
+  return { ...base, status: 'False', reason: 'AllPatched', message }
+}
+
+/**
+ * Returns the rule with its conditions; the same object when nothing changes. Pure.
+ * @param unpatched pods that it selects and that carry no decision, as `<namespace>/<name>`
+ */
 export function withRuleConditions(
   rule: SeccompRule,
   problems: readonly string[],
   states: ReadonlyMap<string, ProfileState>,
-  now: string
+  now: string,
+  unpatched: readonly string[] = []
 ): SeccompRule {
   const generation = rule.metadata.generation ?? 1
   const before = rule.status?.conditions ?? []
   const once = setCondition(before, accepted(problems, generation), now)
   const both = setCondition(once, ready(rule, states, generation), now)
-  return both === before ? rule : { ...rule, status: { ...rule.status, conditions: [...both] } }
+  const third = bypassed(unpatched, before, generation)
+  const all = third === undefined ? both : setCondition(both, third, now)
+  return all === before ? rule : { ...rule, status: { ...rule.status, conditions: [...all] } }
 }

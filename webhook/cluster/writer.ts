@@ -9,6 +9,7 @@ import type { EventRecorder } from './events/events.js'
 import { podEvents } from './events/pod-events.js'
 import { profileEvents } from './events/profile-events.js'
 import { withRuleConditions } from './rule-status.js'
+import { UnpatchedPods, unpatchedTexts } from './unpatched-pods.js'
 import type { ClusterChange, ClusterPod, ClusterView } from './watch/cluster-view.js'
 
 /** Writer writes events, and the conditions of rules. Only one hub of all does that. */
@@ -107,9 +108,62 @@ class PodEvents {
   }
 }
 
+/** Pods that are computed in one turn of the event loop when rules have changed. */
+const turnSize = 500
+/** Older pods were reported by the hub that led at that time. */
+const freshMs = 600_000
+
+/** BypassedRules follows which pods were stored without a decision, and records an event on new ones. */
+class BypassedRules {
+  readonly #options: WriterOptions
+  readonly #pods = new UnpatchedPods()
+  readonly #onChange: () => void
+
+  constructor(options: WriterOptions, onChange: () => void) {
+    this.#options = options
+    this.#onChange = onChange
+  }
+
+  watch(): () => void {
+    return this.#options.view.onChange((change) => {
+      if (change.kind !== 'pod') return
+      if (change.after !== undefined) this.#compute(change.after)
+      else if (this.#pods.remove(change.uid)) this.#onChange()
+    })
+  }
+
+  /** Computes all pods again, in turns. */
+  async refresh(): Promise<void> {
+    let left = turnSize
+    for (const pod of [...this.#options.view.pods().values()]) {
+      if (this.#options.view.pods().get(pod.uid) === pod) this.#compute(pod)
+      if (--left > 0) continue
+      left = turnSize
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  byRule(): ReadonlyMap<string, readonly string[]> {
+    return this.#pods.byRule()
+  }
+
+  #compute(pod: ClusterPod): void {
+    const { snapshot, mayWrite, events } = this.#options
+    if (!mayWrite()) return
+    const added = this.#pods.put(snapshot(), pod)
+    if (added.length === 0) return
+    this.#onChange()
+    if (Date.now() - Date.parse(pod.createdAt) > freshMs) return
+    const { namespace, name, uid } = pod
+    const regarding = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid }
+    for (const text of unpatchedTexts(added)) events.record(regarding, text)
+  }
+}
+
 /** RuleConditions writes the conditions of rules, some time after a change. */
 class RuleConditions {
   readonly #options: WriterOptions
+  readonly #bypassed: BypassedRules
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
   #closed = false
@@ -118,6 +172,11 @@ class RuleConditions {
 
   constructor(options: WriterOptions) {
     this.#options = options
+    this.#bypassed = new BypassedRules(options, () => this.update())
+  }
+
+  watchPods(): () => void {
+    return this.#bypassed.watch()
   }
 
   update(): void {
@@ -143,16 +202,25 @@ class RuleConditions {
 
   async #writeAll(): Promise<void> {
     const snapshot = this.#options.snapshot()
-    for (const rule of this.#options.rules()) await this.#write(rule, snapshot)
+    await this.#bypassed.refresh()
+    const unpatched = this.#bypassed.byRule()
+    for (const rule of this.#options.rules()) {
+      const { namespace = '', name } = rule.metadata
+      await this.#write(rule, snapshot, unpatched.get(`${namespace}/${name}`) ?? [])
+    }
   }
 
-  async #write(rule: SeccompRule, { problems, profiles }: Snapshot): Promise<void> {
+  async #write(
+    rule: SeccompRule,
+    { problems, profiles }: Snapshot,
+    unpatched: readonly string[]
+  ): Promise<void> {
     const { namespace = '', name } = rule.metadata
     const own = problems.filter((one) => one.rule === `${namespace}/${name}`)
     const messages = own.map(({ message }) => message)
     const now = new Date().toISOString()
     const change = (current: SeccompRule): SeccompRule =>
-      withRuleConditions(current, messages, profiles, now)
+      withRuleConditions(current, messages, profiles, now, unpatched)
     // The cached copy is asked first: an unchanged rule costs no request.
     if (change(rule) === rule) return
     try {
@@ -179,6 +247,7 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
   const rules = new RuleConditions(options)
   const stopProfiles = await new ProfileEvents(options).watch()
   const stopPods = pods.watch()
+  const stopRules = rules.watchPods()
   return {
     update: () => rules.update(),
     begin() {
@@ -188,6 +257,7 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     async close() {
       stopProfiles()
       stopPods()
+      stopRules()
       await rules.close()
       await options.events.flush()
     }

@@ -10,6 +10,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { ensureClientLeaf } from '../../../certs/files.js'
 import { trialLoad } from '../../../native/trial-load.js'
 import { collectRevisions, verifyInstalled } from '../../../satellite/revisions/installer.js'
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
@@ -288,4 +289,26 @@ test('own-profile write as its container has it: root without capabilities', {
   t.match(await run(script, join(dir, 'own')), { code: 0, said: /exists already/ })
   writeFileSync(join(dir, 'own', file), 'tampered')
   t.match(await run(script, join(dir, 'own')), { code: 1, said: /EROFS.*WRITE_FAILED/ })
+})
+
+test('a strict installation', async (t) => {
+  t.match(await runSecco(['install', '--strict', '--dry-run']), {
+    stderr: /--strict: needs --client-ca/
+  })
+  const { stderr, stdout } = await runSecco(['install', '--strict', '--client-ca', 'none'])
+  t.match(stderr, /when Secco is away: no pod is created outside kube-system/)
+  t.match(stderr, /nodes hold every revision to runtime-default/)
+  t.match(stdout, /failurePolicy: Fail\n {4}timeoutSeconds: 2/)
+  t.match(stdout, /- --floor\n\s+- runtime-default/)
+  t.notMatch(stdout, /--client-ca/)
+  const { ca } = await ensureClientLeaf(t.testdir(), 'api-server')
+  const file = join(t.testdir(), 'clients.crt')
+  writeFileSync(file, ca)
+  const guarded = await runSecco(['install', '--strict', '--client-ca', file, '--client-name', 'a'])
+  t.match(
+    guarded.stdout,
+    /- --client-ca\n\s+- \/run\/secco\/clients\/ca\.crt\n\s+- --client-name\n\s+- a/
+  )
+  t.match(guarded.stdout, /kind: ConfigMap[^]*ca\.crt: \|[^]*BEGIN CERTIFICATE/)
+  t.match(guarded.stderr, /reviews: only from callers with a certificate/)
 })

@@ -9,9 +9,8 @@ import {
 } from '../../../satellite/revisions/installer.js'
 import type { Revision } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
-import { allowing, revisionOf } from '../revision-of.js'
+import { allowing, revisionOf, trialThatWorks } from '../revision-of.js'
 
-const trial = () => Promise.resolve({ ok: true as const, skipped: [] })
 const web = revisionOf(allowing('read'))
 const job = revisionOf(allowing('write'), undefined, 'job')
 const pathOf = (root: string, { namespace, profile, digest }: Revision) =>
@@ -31,7 +30,7 @@ test('what is not installed, and why', async (t) => {
   ]
   for (const [what, change, expected] of table) {
     const root = t.testdir({})
-    const status = await installRevision(root, { ...web, ...change }, { trial })
+    const status = await installRevision(root, { ...web, ...change }, { trial: trialThatWorks })
     t.match(status, { ready: false, ...expected }, what)
     t.same(readdirSync(root), [], `${what}: nothing is written`)
   }
@@ -40,7 +39,7 @@ test('what is not installed, and why', async (t) => {
     const { digest } = revisionOf(allowing('read'))
     const root = t.testdir({})
     t.match(
-      await installRevision(root, { ...web, digest, json }, { trial }),
+      await installRevision(root, { ...web, digest, json }, { trial: trialThatWorks }),
       { ready: false },
       text
     )
@@ -57,7 +56,7 @@ test('what is not installed, and why', async (t) => {
 test('a revision is installed once, and restored when it was changed', async (t) => {
   const root = t.testdir({})
   const drift: string[] = []
-  const dependencies = { trial, onDrift: (path: string) => drift.push(path) }
+  const dependencies = { trial: trialThatWorks, onDrift: (path: string) => drift.push(path) }
   const path = pathOf(root, web)
   const install = () => installRevision(root, web, dependencies)
   t.match(await install(), { ready: true, code: '' })
@@ -84,14 +83,17 @@ test('no revision is written through a symbolic link', async (t) => {
   const outside = t.testdir({ elsewhere: {}, root: { secco: {} } })
   const root = join(outside, 'root')
   symlinkSync(join(outside, 'elsewhere'), join(root, 'secco/shop'))
-  t.match(await installRevision(root, web, { trial }), { ready: false, code: 'WRITE_FAILED' })
+  t.match(await installRevision(root, web, { trial: trialThatWorks }), {
+    ready: false,
+    code: 'WRITE_FAILED'
+  })
   t.same(readdirSync(join(outside, 'elsewhere')), [])
 })
 
 test('only what nobody wants or uses is removed', async (t) => {
   const root = t.testdir({})
   const used = revisionOf(allowing('close'), undefined, 'used')
-  for (const one of [web, job, used]) await installRevision(root, one, { trial })
+  for (const one of [web, job, used]) await installRevision(root, one, { trial: trialThatWorks })
   const folder = join(root, 'secco/shop/web')
   const dead = `${pathOf(root, web)}.999999999.tmp`
   const own = `${pathOf(root, web)}.${process.pid}.tmp`

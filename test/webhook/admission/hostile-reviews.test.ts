@@ -152,6 +152,16 @@ const table: [string, string][] = [
       '@',
       `[{"fieldsV1":${'{"f:a":'.repeat(220_000)}{}${'}'.repeat(220_001)}]`
     )
+  ]
+]
+
+/** What no honest author makes: see src/rules/limits.ts. */
+const excessive: [string, string][] = [
+  [
+    '75,000 containers',
+    goJson(
+      create({}, { containers: Array.from({ length: 75_000 }, (_, i) => ({ name: `c${i}` })) })
+    )
   ],
   [
     'labels',
@@ -184,5 +194,12 @@ test('a review gets an answer, whatever its pod contains', async (t) => {
     t.equal(status, 200, what)
     t.strictSame(patch, like.patch, `${what}: the patch of an ordinary pod`)
     t.ok(ms < timeoutMs, `${what}: ${(body.length / 2 ** 20).toFixed(1)} MiB in ${ms.toFixed()} ms`)
+  }
+  for (const [what, body] of excessive) {
+    const began = performance.now()
+    const { status, text } = await send(body)
+    t.equal(status, 200, what)
+    t.match(JSON.parse(text), { response: { allowed: false, status: { code: 403 } } }, what)
+    t.ok(performance.now() - began < timeoutMs, `${what}: in time`)
   }
 })

@@ -165,7 +165,9 @@ test('memory is bounded: the least recently used answer is dropped, long texts a
   t.equal(made.size, 3)
   t.equal(ask('a'), true, 'used lately')
   t.equal(ask('b'), false, 'forgotten')
-  const long = testReview(testPod({ annotations: { note: 'x'.repeat(4000) } }))
+  const long = testReview(
+    testPod({}, { containers: ['a', 'b', 'c'].map((name) => ({ name, image: 'x'.repeat(1500) })) })
+  )
   made.answer(snapshot, textOf(long))
   t.equal(made.answer(snapshot, textOf(long)).repeated, false)
   t.end()

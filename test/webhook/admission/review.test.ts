@@ -76,7 +76,9 @@ test('bodies', (t) => {
     `"x":${deep('{"a":', '}', 1_000_000)}`,
     `"x":${deep('[', ']', 1_000_000)}`,
     `"x":[${'{},'.repeat(2_000_000)}{}]`,
-    `"image":"${'{'.repeat(1_000_000)}"`
+    `"image":"${'{'.repeat(1_000_000)}"`,
+    `"image":${deep('[', ']', 1_000_000)}`,
+    `"image":[${'{},'.repeat(2_000_000)}{}]`
   ]
   const plain = admit(snapshot, parseBody(Buffer.from(inContainer('"x":1'))))
   t.ok(plain.patch.length > 0)
@@ -85,11 +87,9 @@ test('bodies', (t) => {
     t.strictSame(admit(snapshot, parseBody(body)).patch, plain.patch, json.slice(0, 20))
   }
   const tooMuch = [
-    inContainer(`"image":${deep('[', ']', 1_000_000)}`),
-    inContainer(`"image":[${'{},'.repeat(2_000_000)}{}]`),
     deep('[', ']', 1_000_000),
-    `{"request":{"object":{"metadata":{"labels":{${'"a":"",'.repeat(1_000_000)}"a":""}}}}}`,
-    `{"request":{"object":{"spec":{"containers":[${'{},'.repeat(1_000_000)}{}]}}}}`
+    `{"request":{"userInfo":{"username":{${'"a":"",'.repeat(1_000_000)}"a":""}}}}`,
+    `{"request":{"uid":[${'{},'.repeat(1_000_000)}{}]}}`
   ]
   for (const text of tooMuch) {
     t.throws(() => parseBody(Buffer.from(text)), { code: 'TOO_LARGE' }, text.slice(0, 80))

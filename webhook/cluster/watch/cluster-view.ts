@@ -21,6 +21,8 @@ export interface ClusterPod {
   assigned: string
   /** RFC 3339. */
   createdAt: string
+  /** Secco decides nothing about it: a mirror pod or a Windows pod. */
+  exempt?: true
 }
 
 /** ClusterNode is what Secco keeps of a node. */

@@ -48,7 +48,10 @@ function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
         kind,
         ...(kind === 'ephemeral' && beside !== '' ? { beside } : {}),
         ...(containerId === '' ? {} : { containerId }),
-        ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {})
+        ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {}),
+        ...(type === '' ? {} : { seccomp: type }),
+        ...(textOf(one['image']) === '' ? {} : { image: textOf(one['image']) }),
+        ...(objectOf(one['securityContext'])['privileged'] === true ? { privileged: true } : {})
       }
     })
   })
@@ -67,6 +70,14 @@ function ownerOf(metadata: Raw, labels: Labels): WorkloadRef {
   return topmostOwner(reference, labels)
 }
 
+/** Returns whether seccomp cannot apply, or the kubelet made the pod from a file. */
+function isExempt(metadata: Raw, spec: Raw): boolean {
+  const isMirror = 'kubernetes.io/config.mirror' in objectOf(metadata['annotations'])
+  const os = textOf(objectOf(spec['os'])['name'])
+  const selected = textOf(objectOf(spec['nodeSelector'])['kubernetes.io/os'])
+  return isMirror || os === 'windows' || selected === 'windows'
+}
+
 /** Returns what Secco keeps of a pod (core/v1). */
 export function readPod(raw: RawObject): ClusterPod {
   const metadata = raw.metadata as unknown as Raw
@@ -83,7 +94,8 @@ export function readPod(raw: RawObject): ClusterPod {
     containers: containersOf(spec, status),
     phase: textOf(status['phase']),
     assigned: textOf(objectOf(metadata['annotations'])[names.assigned]),
-    createdAt: textOf(metadata['creationTimestamp'])
+    createdAt: textOf(metadata['creationTimestamp']),
+    ...(isExempt(metadata, spec) ? { exempt: true } : {})
   }
 }
 

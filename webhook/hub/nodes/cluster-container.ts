@@ -10,4 +10,9 @@ export interface ClusterContainer {
   containerId?: string
   /** The `localhostProfile` that its spec, or else that of the pod, asks for; undefined when neither does. */
   localhostProfile?: string
+  /** The type of that seccompProfile; undefined when neither has one. */
+  seccomp?: string
+  /** The image as its spec names it. */
+  image?: string
+  privileged?: true
 }

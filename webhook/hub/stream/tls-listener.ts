@@ -34,8 +34,12 @@ export interface TlsListenerOptions {
 }
 
 const handshakeTimeoutMs = 10_000
-/** Connections without a certificate that may wait for their token to be accepted, and for how long. */
+/**
+ * Connections without a certificate that may wait for their token to be accepted: in total, from one address, and for how
+ * long. A node has one connection; many nodes may share the address of a gateway.
+ */
 const mostUnproven = 512
+const mostOfOneAddress = 64
 const provenWithinMs = 20_000
 /** One line per address and reason in this time: a port scan must not fill the log. */
 const repeatMs = 10_000
@@ -63,10 +67,61 @@ function isBare(socket: TLSSocket): boolean {
   return Object.keys(socket.getPeerCertificate()).length === 0
 }
 
+interface Unproven {
+  socket: TLSSocket
+  timer: NodeJS.Timeout
+}
+
+/** UnprovenPeers holds connections that have not authenticated. A new one takes the place of the oldest, never the other way round. */
+class UnprovenPeers {
+  /** By address, and then by peer; each in the order of arrival. */
+  readonly #addresses = new Map<string, Map<string, Unproven>>()
+  #count = 0
+
+  add(socket: TLSSocket, timer: NodeJS.Timeout): void {
+    const address = socket.remoteAddress ?? ''
+    const peers = this.#addresses.get(address) ?? new Map<string, Unproven>()
+    this.#addresses.set(address, peers.set(peerOf(socket), { socket, timer }))
+    this.#count += 1
+  }
+
+  remove(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): void {
+    this.removePeer(peerOf(socket))
+  }
+
+  removePeer(peer: string): void {
+    const address = peer.slice(0, peer.lastIndexOf(':'))
+    const peers = this.#addresses.get(address)
+    const known = peers?.get(peer)
+    if (peers === undefined || known === undefined) return
+    clearTimeout(known.timer)
+    peers.delete(peer)
+    if (peers.size === 0) this.#addresses.delete(address)
+    this.#count -= 1
+  }
+
+  /** Returns the connection that makes room for one from this address: the oldest of the address that has the most. */
+  surplus(address: string): TLSSocket | undefined {
+    const own = this.#addresses.get(address)
+    if (own !== undefined && own.size >= mostOfOneAddress) return oldestOf(own)
+    if (this.#count < mostUnproven) return undefined
+    let most: Map<string, Unproven> | undefined
+    for (const peers of this.#addresses.values()) {
+      if (most === undefined || peers.size > most.size) most = peers
+    }
+    return most && oldestOf(most)
+  }
+}
+
+function oldestOf(peers: ReadonlyMap<string, Unproven>): TLSSocket | undefined {
+  const [first] = peers.values()
+  return first?.socket
+}
+
 /** PeerConnections holds the open connections, and for how long those without a certificate may stay. */
 class PeerConnections {
   readonly #options: TlsListenerOptions
-  readonly #unproven = new Map<string, NodeJS.Timeout>()
+  readonly #unproven = new UnprovenPeers()
   readonly #sockets = new Map<string, TLSSocket>()
   /** When a rejection was last logged, by address and reason. */
   readonly #logged = new Map<string, number>()
@@ -105,8 +160,7 @@ class PeerConnections {
   }
 
   proven(peer: string): void {
-    clearTimeout(this.#unproven.get(peer))
-    this.#unproven.delete(peer)
+    this.#unproven.removePeer(peer)
   }
 
   cut(peer: string): void {
@@ -119,13 +173,17 @@ class PeerConnections {
 
   #mayStayBare(socket: TLSSocket): boolean {
     if (this.#options.tokens !== true || !isBare(socket)) return false
-    if (this.#unproven.size >= mostUnproven) return false
+    const surplus = this.#unproven.surplus(socket.remoteAddress ?? '')
+    if (surplus !== undefined) {
+      this.#unproven.remove(surplus)
+      this.reject(surplus, 'made room for a newer connection', undefined)
+    }
     const peer = peerOf(socket)
     const limit = setTimeout(
       () => this.reject(socket, 'no token came in time', undefined),
       provenWithinMs
     )
-    this.#unproven.set(peer, limit)
+    this.#unproven.add(socket, limit)
     socket.once('close', () => this.proven(peer))
     return true
   }

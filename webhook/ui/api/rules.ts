@@ -82,7 +82,7 @@ export const ruleRoutes: readonly Route[] = [
     ),
     response: listOf(AnyObject),
     handle({ ui }, { document, namespace = 'default' }) {
-      const objects = readObjects(document, 'pod')
+      const objects = readObjects(document, 'pod', limits.pastedYamlBytes)
       const items = objects.flatMap(
         (each) => checkObject(ui.sources.snapshot(), each, namespace) ?? []
       )

@@ -2,6 +2,7 @@ import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
+import { limits } from '../../../src/api/limits.js'
 import { type CheckResult, checkObject, readObjects } from '../../admission/check-pod.js'
 import type { Containers } from '../model/containers.js'
 import type { Call } from '../model/context.js'
@@ -171,7 +172,7 @@ function podsOf(running: Containers | undefined): InventoryItem[] {
 /** Decides on the pods of a document as the webhook would. */
 function decide(snapshot: Snapshot, document: string): { results: CheckResult[]; problem: string } {
   try {
-    const objects = readObjects(document, 'pod')
+    const objects = readObjects(document, 'pod', limits.pastedYamlBytes)
     const results = objects.flatMap((each) => checkObject(snapshot, each, 'default') ?? [])
     return { results, problem: '' }
   } catch (error) {

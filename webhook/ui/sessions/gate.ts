@@ -91,7 +91,11 @@ export function addGate(app: FastifyInstance, ui: Ui): void {
       })
     }
     if (isWrite(request)) {
-      const wrong = crossSite(request, request.headers.authorization === undefined)
+      // A cookie that comes along counts, whatever else the request carries: the browser sends it by itself.
+      const byCookie =
+        request.headers.authorization === undefined ||
+        cookieOf(request, cookieName(request)) !== undefined
+      const wrong = crossSite(request, byCookie)
       if (wrong !== undefined) throw new SeccoError('FORBIDDEN', wrong)
     }
     const { open = false } = request.routeOptions.config

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify'
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { Ui } from '../model/context.js'
@@ -22,23 +23,42 @@ function noteSession({ audit, now }: Ui, user: string, detail: string): void {
   audit.note({ at, user, action: 'openSession', object: '', detail, status: 200 })
 }
 
+/**
+ * Names the client of a log-in by what it presents. All people come from the loopback here, so a limit by address would
+ * be one counter for everybody: whoever used it up would keep the others out.
+ */
+function clientOf({ params, body, identity, ip }: FastifyRequest): string {
+  const { code } = (params ?? {}) as { code?: unknown }
+  const { token } = (body ?? {}) as { token?: unknown }
+  const shown = typeof code === 'string' ? code : token
+  const secret = typeof shown === 'string' ? createHash('sha256').update(shown).digest('hex') : ''
+  return `${ip} ${identity?.user ?? ''} ${secret}`
+}
+
 const few = {
   own: true,
-  rateLimit: { max: 20, timeWindow: 60_000 }
+  rateLimit: {
+    max: 20,
+    timeWindow: 60_000,
+    hook: 'preHandler' as const,
+    keyGenerator: clientOf
+  }
 }
+const html = 'text/html; charset=utf-8'
+const openPage = { open: true, own: true }
 const code = Type.String({ minLength: 43, maxLength: 43, pattern: '^[\\w-]+$' })
 
 /** Adds the log-in by one-time link or by a token of the cluster, and the log-out. */
 export function addLogin(app: FastifyInstance, ui: Ui): void {
-  app.get('/login', { config: { open: true, ...few }, schema: { hide: true } }, (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(loginPage(ui.rights.kind, 'Who are you?'))
+  app.get('/login', { config: openPage, schema: { hide: true } }, (_request, reply) =>
+    reply.type(html).send(loginPage(ui.rights.kind, 'Who are you?'))
   )
   app.get<{ Params: { code: string } }>(
     '/login/:code',
     { config: { open: true, ...few }, schema: { hide: true, params: Type.Object({ code }) } },
     (request, reply) => {
       const found = ui.sessions.redeem(request.params.code)
-      void reply.type('text/html; charset=utf-8')
+      void reply.type(html)
       if (found === undefined) {
         const why = 'This link was used already, or is too old: each opens one session, once.'
         return reply.code(401).send(loginPage(ui.rights.kind, why))

@@ -10,8 +10,8 @@ test('what is kept of pods and nodes', (t) => {
     labels: { 'pod-template-hash': '5d4f' },
     owner: { kind: 'Deployment', name: 'web' },
     containers: [
-      { name: 'init', kind: 'init', localhostProfile: pathOf(1) },
-      { name: 'app', kind: 'container', containerId: 'abc' }
+      { name: 'init', kind: 'init', localhostProfile: pathOf(1), seccomp: 'Localhost' },
+      { name: 'app', kind: 'container', containerId: 'abc', seccomp: 'RuntimeDefault' }
     ],
     assigned: '{"app":{"reason":"ready"}}',
     createdAt: '2026-11-24T10:00:00Z'

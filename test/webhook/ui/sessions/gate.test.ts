@@ -143,3 +143,36 @@ test('each sign of a request from elsewhere is enough', async (t) => {
   ]
   for (const [what, headers] of table) t.equal(await write(headers), 403, what)
 })
+
+test('a cookie counts whatever header comes beside it, and nobody uses up the log-ins of others', async (t) => {
+  const rig = await startUiRig()
+  t.teardown(() => rig.app.close())
+  const { path } = (await rig.send('POST', '/api/v1/links', { role: 'admin' })).json<{
+    path: string
+  }>()
+  const opened = await rig.app.inject({ url: path, headers: { host: 'localhost' } })
+  const cookie = String(opened.headers['set-cookie']).split(';')[0] ?? ''
+  const write = (headers: Record<string, string>) =>
+    rig.app.inject({
+      ...{ method: 'POST', url: '/api/v1/links', payload: { role: 'viewer' } },
+      headers: { host: 'localhost', 'content-type': 'application/json', cookie, ...headers }
+    })
+  const own = 'http://localhost'
+  for (const [what, headers, status] of [
+    ['its own origin', { origin: own }, 200],
+    ['no origin', {}, 403],
+    ['no origin, and a basic authorization', { authorization: 'Basic eDp5' }, 403],
+    ['no origin, and an invented token', { authorization: 'Bearer x' }, 403],
+    ['another origin, and an authorization', { origin: 'http://evil', authorization: 'x' }, 403]
+  ] as const) {
+    t.equal((await write(headers)).statusCode, status, what)
+  }
+  const login = (token: string) => rig.send('POST', '/api/v1/session', { token })
+  for (let i = 0; i < 60; i++) t.equal((await login(`wrong-${i}`)).statusCode, 401)
+  t.equal((await login(rig.token)).statusCode, 200, 'another client still gets in')
+  const same = await Promise.all(Array.from({ length: 30 }, () => login('again')))
+  t.ok(
+    same.some(({ statusCode }) => statusCode === 429),
+    'one client is slowed down'
+  )
+})

@@ -1,0 +1,458 @@
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { ensureCertificates } from '../../certs/files.js'
+import { installParts } from '../../cli/install/objects.js'
+import { defaultOptions } from '../../cli/install/options.js'
+import { customResourceDefinitions } from '../../src/api/crd.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { createLogger } from '../../src/lib/log.js'
+import { parseImage } from '../../src/rules/image.js'
+import { compileRules, ruleMatches } from '../../src/rules/rule.js'
+import { buildSnapshot } from '../../src/rules/snapshot.js'
+import { createAdmissionServer } from '../../webhook/server.js'
+import { findApiServer } from '../helpers/api-server-programs.js'
+import { type Cluster, startCluster } from '../helpers/cluster.js'
+import type { Json, KubeResponse } from '../helpers/kube.js'
+import { seededRandom } from '../helpers/random.js'
+import { testProfile, testRule } from '../helpers/rules.js'
+import { until } from '../helpers/until.js'
+
+const found = await findApiServer()
+const skip = found.skip ?? false
+
+/** Everything waits for an API server on a busy machine. */
+const slow = { timeout: 120_000 }
+const api = '/apis/admissionregistration.k8s.io/v1'
+const plurals: Record<string, string> = {
+  ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
+  ValidatingAdmissionPolicyBinding: 'validatingadmissionpolicybindings',
+  MutatingWebhookConfiguration: 'mutatingwebhookconfigurations'
+}
+const rulesPath = '/apis/secco.dev/v1alpha1/namespaces/secco-system/seccomprules'
+const namespaces: Record<string, Record<string, string>> = {
+  'secco-system': {},
+  shop: { team: 'shop' },
+  bank: { team: 'bank', tier: 'prod' },
+  watched: { team: 'shop', 'secco.dev/mode': 'observe' },
+  open: { team: 'shop', 'secco.dev/allow-ignore': 'true' }
+}
+const runtimeDefault = { seccompProfile: { type: 'RuntimeDefault' } }
+
+interface PodParts {
+  labels?: Record<string, string>
+  annotations?: Json
+  app?: Json
+  image?: string
+  name?: string
+  container?: Json
+  spec?: Json
+}
+
+function podOf({ labels = { app: 'web' }, annotations, ...parts }: PodParts): Json {
+  const { app, image = 'web:1', name = 'app', container = {}, spec = {} } = parts
+  const securityContext = app && { securityContext: app }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'probe', labels, ...(annotations && { annotations }) },
+    spec: { containers: [{ name, image, ...securityContext, ...container }], ...spec }
+  }
+}
+
+const copies = (count: number): Json => ({
+  containers: Array.from({ length: count }, (_, i) => ({ name: `c${i}`, image: 'i' }))
+})
+
+/** The shipped objects on admission without the webhook's configuration, and that configuration for an address. */
+function shipped(finalState: 'warn' | 'deny') {
+  const options = { ...defaultOptions, image: 'secco:test', mode: 'enforce' as const, finalState }
+  const { admission } = installParts(options)
+  const policies = admission
+    .filter((one) => plurals[String(one['kind'])] !== undefined)
+    .slice(0, -1)
+  const configuration = admission.at(-1) as { webhooks: Json[] } & Json
+  return {
+    policies,
+    configurationFor: (url: string, caBundle: string): Json => ({
+      ...configuration,
+      webhooks: configuration.webhooks.map((one) => ({ ...one, clientConfig: { url, caBundle } }))
+    })
+  }
+}
+
+interface Rig {
+  cluster: Cluster
+  create: (namespace: string, pod: Json, query?: string) => Promise<KubeResponse>
+  /** Creates the rule, and does what the hub does when it reads it. */
+  accept: (rule: SeccompRule) => Promise<void>
+  acceptAgain: (name: string) => Promise<void>
+  apply: (objects: readonly Json[]) => Promise<void>
+}
+
+async function startRig(t: Test): Promise<Rig> {
+  if (found.programs === undefined) throw new Error('no API server')
+  const cluster = await startCluster(found.programs)
+  t.teardown(() => cluster.stop())
+  const { kube } = cluster
+  for (const [name, labels] of Object.entries(namespaces)) {
+    await kube.do('POST', '/api/v1/namespaces', { metadata: { name, labels } })
+  }
+  for (const definition of Object.values(customResourceDefinitions())) {
+    const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+    await kube.do('POST', path, definition)
+  }
+  await until('the rules to be served', async () =>
+    (await kube.call('GET', rulesPath)).status === 200 ? true : undefined
+  )
+  async function acceptAgain(name: string): Promise<void> {
+    const { metadata } = await kube.do('GET', `${rulesPath}/${name}`)
+    const { generation } = metadata as { generation: number }
+    const now = new Date().toISOString()
+    const condition = { type: 'Accepted', status: 'True', reason: 'Valid', message: 'in force' }
+    const conditions = [{ ...condition, lastTransitionTime: now, observedGeneration: generation }]
+    await kube.do(
+      'PATCH',
+      `${rulesPath}/${name}/status`,
+      { status: { conditions } },
+      { contentType: 'application/merge-patch+json' }
+    )
+  }
+  return {
+    cluster,
+    acceptAgain,
+    create: (namespace, pod, query = '?dryRun=All') =>
+      kube.call('POST', `/api/v1/namespaces/${namespace}/pods${query}`, pod),
+    async accept(rule) {
+      await kube.do('POST', rulesPath, rule)
+      await acceptAgain(rule.metadata.name)
+    },
+    async apply(objects) {
+      for (const object of objects) {
+        const path = `${api}/${plurals[String(object['kind'])] ?? ''}`
+        const { name } = object['metadata'] as { name: string }
+        const before = await kube.call('GET', `${path}/${name}`)
+        if (before.status === 404) {
+          await kube.do('POST', `${path}?fieldValidation=Strict`, object)
+          continue
+        }
+        const { resourceVersion } = before.body['metadata'] as { resourceVersion: string }
+        const metadata = { ...(object['metadata'] as Json), resourceVersion }
+        await kube.do('PUT', `${path}/${name}`, { ...object, metadata })
+      }
+    }
+  }
+}
+
+const web = testRule('web', {
+  podSelector: {
+    matchLabels: { app: 'web' },
+    matchExpressions: [{ key: 'stage', operator: 'NotIn', values: ['dev', 'test'] }]
+  },
+  namespaceSelector: { matchLabels: { team: 'shop' } },
+  containers: ['app', 'web-*'],
+  profile: { namespace: 'shop', name: 'web.app' }
+})
+
+const noFilter = /rule secco-system\/web enforces a profile, but there is no seccomp filter on/
+const neither = /rule secco-system\/web enforces a profile, but container app has neither/
+const tooMany = /rule secco-system\/web selects this pod, and it has more than 256 containers/
+
+/** Without a webhook: what somebody could send, and what honest pods look like. */
+const cases: [what: string, namespace: string, pod: PodParts, problem: RegExp | undefined][] = [
+  ['no filter', 'shop', {}, noFilter],
+  ['Unconfined', 'shop', { app: { seccompProfile: { type: 'Unconfined' } } }, noFilter],
+  [
+    'Unconfined of the pod',
+    'shop',
+    { spec: { securityContext: { seccompProfile: { type: 'Unconfined' } } } },
+    noFilter
+  ],
+  ['RuntimeDefault', 'shop', { app: runtimeDefault }, neither],
+  ['RuntimeDefault of the pod', 'shop', { spec: { securityContext: runtimeDefault } }, neither],
+  [
+    'RuntimeDefault, and why: not approved, not distributed, no canary',
+    'shop',
+    { app: runtimeDefault, annotations: { 'secco.dev/assigned': '{"app":{}}' } },
+    undefined
+  ],
+  [
+    "the author's own file",
+    'shop',
+    { app: { seccompProfile: { type: 'Localhost', localhostProfile: 'mine.json' } } },
+    undefined
+  ],
+  ['privileged', 'shop', { app: { privileged: true } }, undefined],
+  ['another label', 'shop', { labels: { app: 'db' } }, undefined],
+  ['no labels', 'shop', { labels: {} }, undefined],
+  ['a label that NotIn excludes', 'shop', { labels: { app: 'web', stage: 'dev' } }, undefined],
+  ['a label that NotIn accepts', 'shop', { labels: { app: 'web', stage: 'prod' } }, noFilter],
+  ['another namespace', 'bank', {}, undefined],
+  ['a namespace that is observed', 'watched', {}, undefined],
+  [
+    'opted out where it counts',
+    'open',
+    { labels: { app: 'web', 'secco.dev/ignore': 'true' } },
+    undefined
+  ],
+  [
+    'opted out where it does not',
+    'shop',
+    { labels: { app: 'web', 'secco.dev/ignore': 'true' } },
+    noFilter
+  ],
+  ['a container that the rule does not name', 'shop', { name: 'sidecar' }, undefined],
+  ['a container that a pattern names', 'shop', { name: 'web-1' }, noFilter],
+  [
+    'an init container',
+    'shop',
+    {
+      app: runtimeDefault,
+      annotations: { 'secco.dev/assigned': '{}' },
+      spec: { initContainers: [{ name: 'web-init', image: 'i' }] }
+    },
+    noFilter
+  ],
+  ['Windows', 'shop', { spec: { os: { name: 'windows' } } }, undefined],
+  [
+    'an invented mirror pod',
+    'shop',
+    { annotations: { 'kubernetes.io/config.mirror': 'x' }, spec: { nodeName: 'n' } },
+    noFilter
+  ],
+  ['257 containers', 'shop', { spec: copies(257) }, tooMany],
+  ['2,000 containers', 'shop', { spec: copies(2000) }, tooMany],
+  ['257 containers that nothing selects', 'shop', { labels: {}, spec: copies(257) }, undefined],
+  ['Secco itself', 'secco-system', {}, undefined],
+  ['kube-system', 'kube-system', {}, undefined]
+]
+
+const volume = (kind: string, map: string): Json => ({
+  name: 'v',
+  [kind]: { driver: 'd.example.com', [map]: JSON.parse('{"__proto__":"x"}') as Json }
+})
+
+/** Pods that were ways around the webhook: the first reads too long, the second was not parsed. */
+const hostile: [what: string, pod: Json][] = [
+  ['1.3 MB of <', podOf({ container: { env: [{ name: 'A', value: '<'.repeat(1_300_000) }] } })],
+  [
+    'a member __proto__ of a free-form map',
+    podOf({ spec: { volumes: [volume('csi', 'volumeAttributes')] } })
+  ],
+  ['… of another', podOf({ spec: { volumes: [volume('flexVolume', 'options')] } })],
+  ['an ordinary pod', podOf({})]
+]
+
+const random = seededRandom(20_260)
+const oneOf = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+const some = <T>(list: readonly T[]): T[] => list.filter(() => random() < 0.4)
+const keys = ['app', 'stage', 'x.io/owner']
+const values = ['web', 'dev', '', 'b']
+const repositories = [
+  'nginx',
+  'docker.io/library/nginx',
+  'library/nginx',
+  'ghcr.io/a/b',
+  'localhost/x',
+  'r.io:5000/a'
+]
+const digest = `@sha256:${'a'.repeat(64)}`
+const images = repositories.flatMap((one) => [
+  one,
+  `${one}:1.2`,
+  `${one}${digest}`,
+  `${one}:1.2${digest}`
+])
+
+function randomSelector(): NonNullable<SeccompRule['spec']['podSelector']> {
+  const matchLabels = Object.fromEntries(some(keys.slice(0, 2)).map((key) => [key, oneOf(values)]))
+  const matchExpressions = some(keys).map((key) => {
+    const operator = oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist'] as const)
+    const needsValues = operator === 'In' || operator === 'NotIn'
+    return { key, operator, ...(needsValues ? { values: [oneOf(values), oneOf(values)] } : {}) }
+  })
+  return { ...oneOf([{ matchLabels }, {}]), ...oneOf([{ matchExpressions }, {}]) }
+}
+
+function randomRule(i: number): SeccompRule {
+  const patterns = ['*', 'ngin*', 'nginx:1.*', '*/b', 'ghcr.io/*', 'r.io:5000/a:*', ...images]
+  return testRule(`random-${i}`, {
+    podSelector: randomSelector(),
+    ...oneOf([{}, { namespaceSelector: { matchLabels: { team: oneOf(['shop', 'bank']) } } }]),
+    ...oneOf([{}, { containers: [oneOf(['app', '*b', 'a*p', 'web-*', '*'])] }]),
+    ...oneOf([{}, { images: [oneOf(patterns), oneOf(patterns)] }]),
+    profile: { namespace: 'shop', name: 'web.app' }
+  })
+}
+
+test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t) => {
+  const rig = await startRig(t)
+  const { create, accept, acceptAgain, apply, cluster } = rig
+  const { kube } = cluster
+  await apply(shipped('warn').policies)
+  await accept(web)
+  await until('the policy to take effect', async () =>
+    (await create('shop', podOf({}))).warnings.some((text) => noFilter.test(text))
+      ? true
+      : undefined
+  )
+  const ours = ({ warnings }: KubeResponse) => warnings.filter((text) => text.includes('secco'))
+
+  await t.test('warn: every pod is stored, with a warning that names the rule', slow, async (t) => {
+    for (const [what, namespace, pod, problem] of cases) {
+      const answer = await create(namespace, podOf(pod))
+      t.equal(answer.status, 201, `${what}: ${String(answer.body['message'])}`)
+      if (problem === undefined) t.same(ours(answer), [], what)
+      else t.match(ours(answer).join('\n'), problem, what)
+    }
+  })
+
+  await t.test('a rule counts once the hub has accepted its present version', slow, async (t) => {
+    const patch = { contentType: 'application/merge-patch+json' }
+    await kube.do('PATCH', `${rulesPath}/web`, { spec: { priority: 1 } }, patch)
+    await until('the rule to count no longer', async () =>
+      ours(await create('shop', podOf({}))).length === 0 ? true : undefined
+    )
+    await acceptAgain('web')
+    await until('the rule to count', async () =>
+      ours(await create('shop', podOf({}))).length > 0 ? true : undefined
+    )
+    t.pass('both were seen')
+  })
+
+  await t.test('kubectl debug is judged by what it adds', slow, async (t) => {
+    const pods = '/api/v1/namespaces/shop/pods'
+    await kube.do('POST', pods, {
+      ...podOf({ app: runtimeDefault }),
+      metadata: { name: 'old', labels: { app: 'web' } }
+    })
+    const debug = (name: string, more: Json, query = '') =>
+      kube.call(
+        'PATCH',
+        `${pods}/old/ephemeralcontainers${query}`,
+        { spec: { ephemeralContainers: [{ name, image: 'busybox', ...more }] } },
+        { contentType: 'application/strategic-merge-patch+json' }
+      )
+    t.match(ours(await debug('one', {})).join(), /no seccomp filter on container one;/)
+    const second = await debug('two', { securityContext: runtimeDefault }, '?dryRun=All')
+    t.match(second, { status: 200 })
+    t.same(ours(second), [], 'the earlier one is not judged again')
+  })
+
+  await t.test('selectors, containers and images as the webhook reads them', slow, async (t) => {
+    // The API server passes on at most 4 KiB of warnings.
+    const documents = Array.from({ length: 12 }, (_, i) => randomRule(i))
+    for (const document of documents) await accept(document)
+    const { rules } = compileRules(documents)
+    const last = testRule('last', { podSelector: {}, profile: { name: 'x' } })
+    await accept(last)
+    await until('the last rule to count', async () =>
+      ours(await create('shop', podOf({})))
+        .join()
+        .includes('secco-system/last')
+        ? true
+        : undefined
+    )
+    let matched = 0
+    for (let i = 0; i < 100; i++) {
+      const labels = Object.fromEntries(some(keys).map((key) => [key, oneOf(values)]))
+      const pod = {
+        labels,
+        name: oneOf(['app', 'ab', 'web-1', 'web-']).replace(/-$/, ''),
+        image: oneOf(images)
+      }
+      const namespace = oneOf(['shop', 'bank'])
+      const expected = rules
+        .filter((rule) => {
+          const named = { ...namespaces[namespace], 'kubernetes.io/metadata.name': namespace }
+          const selected = ruleMatches(rule, labels, namespace, named, [parseImage(pod.image)])
+          return selected && rule.matchesContainer(pod.name)
+        })
+        .map(({ key }) => key)
+        .sort()
+      const warnings = ours(await create(namespace, podOf(pod))).join('\n')
+      const named = [...warnings.matchAll(/rule (secco-system\/random-\d+) enforces/g)].map(
+        ([, key]) => key
+      )
+      t.same(named.sort(), expected, JSON.stringify({ namespace, ...pod }))
+      matched += expected.length
+    }
+    t.ok(matched > 60, `${matched} matches`)
+    for (const { metadata } of [...documents, last])
+      await kube.do('DELETE', `${rulesPath}/${metadata.name}`)
+  })
+
+  await t.test('deny: nothing that was a way around the webhook is stored', slow, async (t) => {
+    const { policies, configurationFor } = shipped('deny')
+    await apply(policies)
+    await until('the bindings to take effect', async () =>
+      (await create('shop', podOf({}))).status === 403 ? true : undefined
+    )
+    const folder = mkdtempSync(join(tmpdir(), 'secco-rules-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    const { server, caBundle } = await ensureCertificates(folder, { serverNames: ['127.0.0.1'] })
+
+    await t.test('the webhook is away', slow, async (t) => {
+      await apply([configurationFor('https://127.0.0.1:9/mutate', caBundle)])
+      for (const [what, pod] of hostile) {
+        const { status, body } = await create('shop', pod, '')
+        t.equal(status, 403, what)
+        t.match(body['message'], noFilter, what)
+      }
+    })
+
+    await t.test('the webhook answers too late', slow, async (t) => {
+      let reviews = 0
+      const late = createServer({ cert: server.cert, key: server.key }, (request, response) => {
+        reviews += 1
+        request.resume()
+        setTimeout(() => response.end('{}'), 4000)
+      })
+      await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve))
+      t.teardown(() => late.close())
+      t.teardown(() => late.closeAllConnections())
+      const { port } = late.address() as AddressInfo
+      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+      await until('the API server to ask it', async () => {
+        await create('shop', podOf({}))
+        return reviews > 0 ? true : undefined
+      })
+      for (const [what, pod] of hostile) {
+        const { status, body } = await create('shop', pod, '')
+        t.equal(status, 403, what)
+        t.match(body['message'], noFilter, what)
+      }
+    })
+
+    await t.test('the webhook is there', slow, async (t) => {
+      const snapshot = buildSnapshot({
+        rules: [web],
+        profiles: [testProfile('shop', 'web.app')],
+        namespaces: new Map(Object.entries(namespaces))
+      })
+      const logger = createLogger('webhook', { write: () => undefined })
+      const webhook = createAdmissionServer({ tls: server, getSnapshot: () => snapshot, logger })
+      const { port } = await webhook.listen({ host: '127.0.0.1', port: 0 })
+      t.teardown(() => webhook.shutdown())
+      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+      await until('the API server to ask it', async () =>
+        (await create('shop', podOf({}))).status === 201 ? true : undefined
+      )
+      for (const [what, pod] of hostile) {
+        const { status, body } = await create('shop', pod)
+        t.equal(status, 201, `${what}: ${String(body['message'])}`)
+        const localhost = { seccompProfile: { type: 'Localhost' } }
+        t.match(body['spec'], { containers: [{ securityContext: localhost }] }, what)
+      }
+    })
+
+    const left = await kube.do('GET', '/api/v1/namespaces/shop/pods')
+    const names = (left['items'] as { metadata: { name: string } }[]).map(
+      ({ metadata }) => metadata.name
+    )
+    t.same(names, ['old'], 'none of them is stored')
+  })
+})

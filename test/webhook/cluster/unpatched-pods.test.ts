@@ -1,0 +1,134 @@
+import { test } from 'tap'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
+import type { Store } from '../../../src/store/store.js'
+import type { EventRecorder } from '../../../webhook/cluster/events/events.js'
+import { unpatchedContainers } from '../../../webhook/cluster/unpatched-pods.js'
+import { createClusterCache, type ClusterPod } from '../../../webhook/cluster/watch/cluster-view.js'
+import { readPod } from '../../../webhook/cluster/watch/read-objects.js'
+import { startWriter } from '../../../webhook/cluster/writer.js'
+import { testProfile, testRule } from '../../helpers/rules.js'
+import { until } from '../../helpers/until.js'
+import { collectLog } from '../hub/rig.js'
+
+const web = testRule('web', {
+  podSelector: { matchLabels: { app: 'web' } },
+  containers: ['app'],
+  profile: { namespace: 'shop', name: 'web.app' }
+})
+const snapshot = buildSnapshot({
+  rules: [web, testRule('db', { podSelector: { matchLabels: { app: 'db' } }, mode: 'learn' })],
+  profiles: [testProfile('shop', 'web.app')],
+  namespaces: new Map([
+    ['shop', {}],
+    ['watched', { 'secco.dev/mode': 'observe' }],
+    ['open', { 'secco.dev/allow-ignore': 'true' }]
+  ])
+})
+
+interface PodParts {
+  namespace?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  container?: object
+  spec?: object
+  phase?: string
+  name?: string
+}
+
+function podOf(parts: PodParts): ClusterPod {
+  const { namespace = 'shop', labels = { app: 'web' }, name = 'web-1', phase = 'Pending' } = parts
+  const creationTimestamp = new Date().toISOString()
+  return readPod({
+    metadata: {
+      ...{ uid: name, namespace, name, labels, creationTimestamp },
+      ...(parts.annotations && { annotations: parts.annotations })
+    },
+    spec: { containers: [{ name: 'app', image: 'i', ...parts.container }], ...parts.spec },
+    status: { phase }
+  })
+}
+
+const localhost = { seccompProfile: { type: 'Localhost', localhostProfile: 'mine.json' } }
+const assigned = { 'secco.dev/assigned': '{"app":{"reason":"ready","outcome":"assigned"}}' }
+
+const table: [what: string, pod: PodParts, isReported: boolean][] = [
+  ['no decision', {}, true],
+  [
+    'Unconfined',
+    { container: { securityContext: { seccompProfile: { type: 'Unconfined' } } } },
+    true
+  ],
+  [
+    'RuntimeDefault',
+    { container: { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } } },
+    true
+  ],
+  [
+    'a file of the author under a rule that is in force',
+    { container: { securityContext: localhost } },
+    true
+  ],
+  [
+    'an init container',
+    { spec: { containers: [{ name: 'x' }], initContainers: [{ name: 'app' }] } },
+    true
+  ],
+  ['a decision', { annotations: assigned }, false],
+  ['another container', { container: { name: 'sidecar' } }, false],
+  ['another label', { labels: { app: 'x' } }, false],
+  ['a rule that learns', { labels: { app: 'db' } }, false],
+  ['an observed namespace', { namespace: 'watched' }, false],
+  ['kube-system', { namespace: 'kube-system' }, false],
+  ['opted out', { namespace: 'open', labels: { app: 'web', 'secco.dev/ignore': 'true' } }, false],
+  ['privileged', { container: { securityContext: { privileged: true } } }, false],
+  ['Windows', { spec: { os: { name: 'windows' } } }, false],
+  ['a mirror pod', { annotations: { 'kubernetes.io/config.mirror': 'x' } }, false],
+  ['a pod that ended', { phase: 'Succeeded' }, false]
+]
+
+test('stored pods that an enforcing rule selects and that carry no decision', (t) => {
+  for (const [what, parts, isReported] of table) {
+    const wanted = isReported ? [{ container: 'app', rule: 'secco-system/web' }] : []
+    t.same(unpatchedContainers(snapshot, podOf(parts)), wanted, what)
+  }
+  t.end()
+})
+
+test('they are reported by an event on the pod and by a condition of the rule', async (t) => {
+  const view = createClusterCache()
+  const events: string[] = []
+  let rule: SeccompRule = web
+  const writer = await startWriter({
+    ...{ view, rules: () => [rule], logger: collectLog().logger, everyMs: 10 },
+    store: {
+      watch: () => Promise.resolve(() => undefined),
+      update: (_kind: string, _ref: object, change: (rule: SeccompRule) => SeccompRule) => {
+        rule = change(rule)
+        return Promise.resolve(rule)
+      }
+    } as unknown as Store,
+    events: {
+      record: ({ name }: { name: string }, { reason, note }: { reason: string; note: string }) => {
+        if (reason === 'NotPatched') events.push(`${name} ${reason} ${note}`)
+      },
+      flush: () => Promise.resolve()
+    } as unknown as EventRecorder,
+    snapshot: () => snapshot,
+    mayWrite: () => true
+  })
+  t.teardown(() => writer.close())
+  const bypassed = () => rule.status?.conditions?.find(({ type }) => type === 'Bypassed')
+  writer.begin()
+  view.putPod(podOf({}))
+  view.putPod(podOf({ name: 'web-2', annotations: assigned }))
+  t.match(events, [/^web-1 NotPatched container app: secco-system\/web enforces a profile/])
+  t.equal(events.length, 1)
+  await until('the condition', () => (bypassed()?.status === 'True' ? true : undefined))
+  t.match(bypassed(), { reason: 'PodsNotPatched', message: /shop\/web-1; recreate/ })
+  view.putPod({ ...podOf({}), node: 'n1' })
+  t.equal(events.length, 1, 'once')
+  view.removePod('web-1')
+  await until('the condition to end', () => (bypassed()?.status === 'False' ? true : undefined))
+  t.match(bypassed(), { reason: 'AllPatched' })
+})

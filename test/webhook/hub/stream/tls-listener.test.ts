@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { test } from 'tap'
+import { ensureServerLeaf } from '../../../../certs/files.js'
+import { openTlsListener, type TlsListener } from '../../../../webhook/hub/stream/tls-listener.js'
+import { collectLog } from '../../hub/rig.js'
+
+const slow = { timeout: 240_000 }
+
+test('2,000 connections that never authenticate cut no satellite', slow, async (t) => {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const open = new Set<TLSSocket>()
+  const listener: TlsListener = await openTlsListener({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: collectLog().logger },
+    tokens: true,
+    onConnection(socket) {
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+      // As the hub, when it has reviewed a token.
+      socket.once('data', () =>
+        listener.proven(`${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`)
+      )
+    }
+  })
+  t.teardown(() => listener.close())
+  const { port } = listener.address
+  async function dial(localAddress: string): Promise<TLSSocket> {
+    const socket = connect({
+      ...{ host: '127.0.0.1', port, localAddress, ca: pair.ca, ALPNProtocols: ['h2'] }
+    })
+    socket.on('error', () => undefined)
+    await once(socket, 'secureConnect')
+    return socket
+  }
+  async function satellite(i: number): Promise<TLSSocket> {
+    const socket = await dial(`127.0.1.${i + 1}`)
+    socket.write('token')
+    return socket
+  }
+  const first = await Promise.all(Array.from({ length: 20 }, (_, i) => satellite(i)))
+  const later: Promise<TLSSocket>[] = []
+  let left = 2000
+  const attack = async (address: string): Promise<void> => {
+    while (left-- > 0) {
+      // Satellites that restart in the middle of it.
+      if (left % 100 === 0) later.push(satellite(20 + later.length))
+      await dial(address).catch(() => undefined)
+    }
+  }
+  await Promise.all(Array.from({ length: 32 }, (_, i) => attack(`127.0.0.${2 + (i % 16)}`)))
+  const satellites = [...first, ...(await Promise.all(later))]
+  t.equal(satellites.length, 40)
+  t.equal(satellites.filter(({ destroyed }) => destroyed).length, 0, 'none is cut')
+  const unproven = open.size - satellites.length
+  t.ok(unproven > 0 && unproven <= 512, `${unproven} others are open`)
+})

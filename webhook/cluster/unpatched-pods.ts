@@ -1,0 +1,100 @@
+import { assignedOf } from '../../src/confinement/assigned.js'
+import { decide } from '../../src/rules/decide.js'
+import type { ContainerFacts, PodFacts } from '../../src/rules/facts.js'
+import { anywhere } from '../../src/rules/placement.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import type { EventText } from './events/events.js'
+import type { ClusterPod } from './watch/cluster-view.js'
+
+/** UnpatchedContainer is a container that an enforcing rule selects, in a stored pod that Secco did not patch. */
+export interface UnpatchedContainer {
+  container: string
+  /** `<namespace>/<name>` of the rule, or its ready-made label. */
+  rule: string
+}
+
+function containerFacts({ containers }: ClusterPod): ContainerFacts[] {
+  return containers
+    .filter(({ kind }) => kind !== 'ephemeral')
+    .map(({ name, kind, image = '', seccomp, localhostProfile, privileged = false }, index) => ({
+      ...{ name, image, kind, index, privileged, existed: false, hasSecurityContext: false },
+      seccomp: seccomp === undefined ? undefined : { type: seccomp, ...path(localhostProfile) }
+    }))
+}
+
+const path = (localhostProfile: string | undefined) =>
+  localhostProfile === undefined ? {} : { localhostProfile }
+
+function factsOf(pod: ClusterPod): PodFacts {
+  const { namespace, name, owner, labels } = pod
+  return {
+    ...{ operation: 'CREATE', subresource: '', namespace, name, labels, placement: anywhere },
+    ...{ owner: `${owner.kind}/${owner.name}`, containers: containerFacts(pod) },
+    ...{ hasMetadata: true, annotations: undefined, hasPodSecurityContext: false },
+    ...{ podSeccomp: undefined, windows: false, mirror: false }
+  }
+}
+
+const written = new Set(['assigned', 'runtime-default', 'learn'])
+
+/**
+ * Returns the containers of a stored pod that would get something from an enforcing rule now and carry no decision of
+ * Secco: the webhook was not reached, answered too late, or was overruled. Pure.
+ */
+export function unpatchedContainers(snapshot: Snapshot, pod: ClusterPod): UnpatchedContainer[] {
+  if (pod.exempt === true || pod.phase === 'Succeeded' || pod.phase === 'Failed') return []
+  const { decision, containers, matched } = decide(snapshot, factsOf(pod))
+  const isBare = (container: string) => assignedOf(pod.assigned, container) === undefined
+  if (decision === 'denied') {
+    // Only the first container is decided about when whenNotReady: Deny rejects a pod.
+    const [rule = ''] = matched
+    return pod.containers
+      .filter(({ name }) => isBare(name))
+      .slice(0, 1)
+      .map(({ name }) => ({ container: name, rule }))
+  }
+  if (decision !== 'patched') return []
+  return containers
+    .filter(({ outcome, mode }) => written.has(outcome) && mode === 'enforce')
+    .filter(({ container }) => isBare(container))
+    .map(({ container, rule = '' }) => ({ container, rule }))
+}
+
+/** Returns the events on a pod with such containers. Pure. */
+export function unpatchedTexts(unpatched: readonly UnpatchedContainer[]): EventText[] {
+  return unpatched.map(({ container, rule }) => ({
+    ...{ type: 'Warning', reason: 'NotPatched', action: 'Assign' },
+    note:
+      `container ${container.slice(0, 63)}: ${rule} enforces a profile, and the pod was stored without one: ` +
+      'the webhook was not reached or was overruled; recreate the pod'
+  }))
+}
+
+/** UnpatchedPods knows which pods carry no decision although a rule selects them. */
+export class UnpatchedPods {
+  readonly #pods = new Map<string, { name: string; unpatched: readonly UnpatchedContainer[] }>()
+
+  /** Computes a pod again. Returns what was not known of it before. */
+  put(snapshot: Snapshot, pod: ClusterPod): readonly UnpatchedContainer[] {
+    const unpatched = unpatchedContainers(snapshot, pod)
+    const known = this.#pods.has(pod.uid)
+    if (unpatched.length === 0) this.#pods.delete(pod.uid)
+    else this.#pods.set(pod.uid, { name: `${pod.namespace}/${pod.name}`, unpatched })
+    return known ? [] : unpatched
+  }
+
+  remove(uid: string): boolean {
+    return this.#pods.delete(uid)
+  }
+
+  /** Returns the names of the pods, by the key of the rule. */
+  byRule(): ReadonlyMap<string, readonly string[]> {
+    const found = new Map<string, string[]>()
+    for (const { name, unpatched } of this.#pods.values()) {
+      for (const rule of new Set(unpatched.map((one) => one.rule))) {
+        found.set(rule, [...(found.get(rule) ?? []), name])
+      }
+    }
+    return found
+  }
+}
