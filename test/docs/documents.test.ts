@@ -19,7 +19,8 @@ const runners: Record<string, string> = {
   setup: '.ci/run and test/e2e/loop.test.ts: npm start, on a fresh machine',
   'five-minutes': 'test/e2e/five-minutes.test.ts',
   embedded: 'test/e2e/documents.test.ts',
-  cluster: 'test/e2e/cluster-command.test.ts'
+  cluster: 'test/e2e/cluster-command.test.ts',
+  strict: 'test/e2e/strict.test.ts'
 }
 
 test('every sh block is run by a test, or gives the reason why it is not', (t) => {

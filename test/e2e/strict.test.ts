@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { ensureClientLeaf, ensureServerLeaf } from '../../certs/files.js'
+import { ensureServerLeaf } from '../../certs/files.js'
 import { installObjects } from '../../cli/install/objects.js'
 import { defaultOptions } from '../../cli/install/options.js'
 import { createLogger } from '../../src/lib/log.js'
@@ -10,6 +11,7 @@ import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { freePort } from '../helpers/child-program.js'
+import { allShellBlocks } from '../helpers/documents.js'
 import { startCluster } from '../helpers/cluster.js'
 import type { Json } from '../helpers/kube.js'
 import { testProfile, testRule } from '../helpers/rules.js'
@@ -46,7 +48,12 @@ function ask(port: number, ca: string, path: string): Promise<number> {
 test('secco install --strict, before a real API server', { skip, timeout: 300_000 }, async (t) => {
   if (found.programs === undefined) return
   const dir = t.testdir()
-  const client = await ensureClientLeaf(join(dir, 'client'), 'api-server')
+  // The certificate as docs/how-to/strict.md makes it.
+  for (const { text } of allShellBlocks().filter(({ runner }) => runner === 'strict')) {
+    execFileSync('sh', ['-ec', text], { cwd: dir, stdio: 'pipe' })
+  }
+  const made = (name: string) => readFileSync(join(dir, name), 'utf8')
+  const clientCa = made('webhook-clients.crt')
   const tls = await ensureServerLeaf(join(dir, 'server'), ['127.0.0.1'])
   const port = await freePort()
   // What docs/how-to/strict.md writes: the certificate that the API server shows to webhooks.
@@ -56,8 +63,8 @@ test('secco install --strict, before a real API server', { skip, timeout: 300_00
   }
   const base64 = (text: string) => Buffer.from(text).toString('base64')
   const user = {
-    'client-certificate-data': base64(client.cert),
-    'client-key-data': base64(client.key)
+    'client-certificate-data': base64(made('apiserver-webhooks.crt')),
+    'client-key-data': base64(made('apiserver-webhooks.key'))
   }
   const users = [{ name: `127.0.0.1:${port}`, user }]
   const kubeConfigFile = file('webhooks.json', { apiVersion: 'v1', kind: 'Config', users })
@@ -82,7 +89,7 @@ test('secco install --strict, before a real API server', { skip, timeout: 300_00
   const { kube } = cluster
   await kube.do('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } })
   const options = { ...defaultOptions, image: 'secco:test', finalState: 'deny' as const }
-  const strict = { failurePolicy: 'Fail', floor: 'runtime-default', clientCa: client.ca } as const
+  const strict = { failurePolicy: 'Fail', floor: 'runtime-default', clientCa } as const
   const objects = installObjects({ ...options, ...strict, mode: 'enforce' })
   const configuration = objects.at(-1) as { webhooks: Json[] } & Json
   await kube.do('POST', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
@@ -104,7 +111,7 @@ test('secco install --strict, before a real API server', { skip, timeout: 300_00
 
   const snapshot = buildSnapshot({ rules: [rule], profiles: [testProfile('shop', 'web.app')] })
   const webhook = createAdmissionServer({
-    ...{ tls, clientCa: client.ca, clientNames: ['api-server'], getSnapshot: () => snapshot },
+    ...{ tls, clientCa, clientNames: ['kube-apiserver-webhooks'], getSnapshot: () => snapshot },
     logger: createLogger('webhook', { write: () => undefined })
   })
   await webhook.listen({ host: '127.0.0.1', port })
