@@ -75,7 +75,7 @@ const objectChanges: readonly Change[] = [
   },
   {
     of: 'secco profile call',
-    run: (scene) => scene.secco('profile call extra --refuse times --reason why'),
+    run: (scene) => scene.secco('profile call extra --deny times --reason why'),
     must: [...listed, 'GET /api/v1/states'],
     about: ['extra']
   },

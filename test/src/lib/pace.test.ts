@@ -14,7 +14,7 @@ test('a bucket gives its burst at once, then its rate, and never more than its b
   t.equal(takeAll(500), 1)
   t.equal(takeAll(1500), 2)
   t.equal(takeAll(1_000_000), 3, 'an hour does not fill it further')
-  t.equal(takeAll(1_000_000), 0, 'what it refused costs nothing later')
+  t.equal(takeAll(1_000_000), 0, 'what it rejected costs nothing later')
   t.end()
 })
 

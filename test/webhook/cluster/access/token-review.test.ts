@@ -86,7 +86,7 @@ test("whose tokens a hub takes for a satellite's", async (t) => {
   t.equal(api.asked.length, before, 'these reach no API server')
 
   const usual = await hubTrust(api.config)
-  t.match(usual, { plainContainers: /^re|^refuse/ })
+  t.match(usual, { plainContainers: /^re|^reject/ })
   const ours = tokenOf({ exp: inAnHour, aud: ['secco-hub'] })
   api.answer({ ...good, audiences: ['secco-hub'] })
   t.match(await (usual.reviewToken as ReviewToken)(ours), { reason: 'wrong-account' })
