@@ -71,8 +71,13 @@ test('a satellite that sends too much is read more slowly', async (t) => {
 
 test('acks come after the write is durable, never before', async (t) => {
   const rig = await createRig()
-  t.teardown(() => rig.dispose())
   const gates: (() => void)[] = []
+  let opener: NodeJS.Timeout | undefined
+  t.teardown(async () => {
+    // A hub that closes waits for its writes.
+    await rig.dispose()
+    clearInterval(opener)
+  })
   let fail = true
   const held: Store = {
     ...rig.store,
@@ -99,8 +104,7 @@ test('acks come after the write is durable, never before', async (t) => {
     }
   )
   t.equal(uplink.backlog().waiting, 1, 'nor is one that is not yet finished')
-  const opener = setInterval(() => gates.shift()?.(), 5)
-  t.teardown(() => clearInterval(opener))
+  opener = setInterval(() => gates.shift()?.(), 5)
   await until(
     () => uplink.backlog().waiting === 0,
     (f) => {
