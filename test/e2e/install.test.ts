@@ -193,7 +193,8 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
       ['secco-hub', ['update', 'seccompprofiles', '--subresource=status', '-A'], true],
       ['secco-hub', ['update', 'secret/secco-certificates', ...n], false],
       ['secco-hub', ['patch', 'mutatingwebhookconfigurations/secco'], false],
-      ['secco-hub', ['approve', 'seccompprofiles', '-A'], true],
+      ['secco-hub', ['approve', 'seccompprofiles', '-A'], false],
+      ['secco-hub', ['promote', 'seccompprofiles', '-A'], true],
       ['secco-webhook', ['approve', 'seccompprofiles', '-A'], false]
     ]
     for (const [account, what, allowed] of table) {

@@ -10,8 +10,8 @@
 namespace secco {
 
 enum class BundlePlace {
-  own,     /* believed */
-  gone,    /* not there (any more): nothing can be read */
+  own, /* believed */
+  gone, /* not there (any more): nothing can be read */
   foreign, /* no runtime of the node writes this container's bundle there */
 };
 

@@ -72,11 +72,11 @@ test('a satellite that sends too much is read more slowly', async (t) => {
 test('acks come after the write is durable, never before', async (t) => {
   const rig = await createRig()
   const gates: (() => void)[] = []
-  let opener: NodeJS.Timeout | undefined
+  const openers: NodeJS.Timeout[] = []
   t.teardown(async () => {
     // A hub that closes waits for its writes.
     await rig.dispose()
-    clearInterval(opener)
+    for (const opener of openers) clearInterval(opener)
   })
   let fail = true
   const held: Store = {
@@ -104,7 +104,7 @@ test('acks come after the write is durable, never before', async (t) => {
     }
   )
   t.equal(uplink.backlog().waiting, 1, 'nor is one that is not yet finished')
-  opener = setInterval(() => gates.shift()?.(), 5)
+  openers.push(setInterval(() => gates.shift()?.(), 5))
   await until(
     () => uplink.backlog().waiting === 0,
     (f) => {
