@@ -4,7 +4,8 @@ import type {
   Observation,
   Revision,
   RevisionRef,
-  RevisionStatus
+  RevisionStatus,
+  StartTrace
 } from '../src/api/gen/hub.js'
 import type { Body } from './uplink/messages.js'
 import type { Uplink } from './uplink/uplink.js'
@@ -27,6 +28,9 @@ export interface UplinkHandlers {
   onWelcome: () => void
   /** These observations are to be offered again. @param ids of observations */
   onRoom: (ids: readonly string[]) => void
+  /** The hub starts a trace, or renews its lease. */
+  onStartTrace: (request: StartTrace) => void
+  onStopTrace: (id: string) => void
 }
 
 /**

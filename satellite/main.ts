@@ -18,6 +18,7 @@ import { openRecording, type Recording } from './recorder/recording.js'
 import type { Floor } from './revisions/floor.js'
 import { openRevisionFiles, type RevisionFiles } from './revisions/revision-files.js'
 import { RuntimeVersions } from './runtime-versions.js'
+import { HubTraces } from './trace/hub-traces.js'
 import { serveTraces, type TraceServer } from './trace/trace-server.js'
 
 export type { UplinkHandlers } from './hub-link.js'
@@ -56,6 +57,8 @@ interface SatelliteParts {
   reporter: LiveReporter
   inspector: Inspector
   recording: Recording
+  /** Traces that the hub has started. */
+  traces: HubTraces
   versions: RuntimeVersions
 }
 
@@ -122,12 +125,30 @@ async function openParts(options: SatelliteOptions): Promise<SatelliteParts> {
     registry.close()
     throw error
   })
+  const traces = new HubTraces({
+    ...{ recording, logger, containers: () => registry.all() },
+    send: (value) => link.send({ $case: 'trace', value })
+  })
   recording.onObservation((observation) => {
     reporter.observed(observation)
+    traces.observed(observation)
     link.offer(observation)
   })
   const versions = new RuntimeVersions(registry, logger)
-  return { options, abis, link, registry, revisions, reporter, inspector, recording, versions }
+  return {
+    ...{
+      options,
+      abis,
+      link,
+      registry,
+      revisions,
+      reporter,
+      inspector,
+      recording,
+      traces,
+      versions
+    }
+  }
 }
 
 function openRuntimes({
@@ -145,19 +166,22 @@ function openRuntimes({
 }
 
 function uplinkHandlers(parts: SatelliteParts): UplinkHandlers {
-  const { revisions, recording } = parts
+  const { revisions, recording, traces } = parts
   return {
     onRevision: (revision) => revisions.install(revision),
     onDesired: (desired) => revisions.desire(desired),
     status: () => statusOf(parts),
     holding: () => revisions.holding(),
     onWelcome: () => sendEverything(parts),
-    onRoom: (ids) => recording.resend(ids)
+    onRoom: (ids) => recording.resend(ids),
+    onStartTrace: (request) => traces.start(request),
+    onStopTrace: (id) => traces.stop(id)
   }
 }
 
 /** Sends what a hub keeps in memory only: it starts with each connection. */
-function sendEverything({ reporter, inspector, recording }: SatelliteParts): void {
+function sendEverything({ reporter, inspector, recording, traces }: SatelliteParts): void {
+  traces.welcome()
   reporter.welcome(inspector.list())
   recording.resendDenials()
 }
@@ -247,10 +271,11 @@ export class Satellite {
   }
 
   async #close(keep: boolean): Promise<void> {
-    const { link, registry, revisions, inspector, recording, versions } = this.#parts
+    const { link, registry, revisions, inspector, recording, traces, versions } = this.#parts
     for (const worker of this.#workers) await worker.close()
     versions.close()
     await inspector.close()
+    await traces.close()
     await this.#traces?.close()
     await recording.close(keep)
     await link.flush()

@@ -238,14 +238,14 @@ async function startPages(
   confinement: Confinement | undefined,
   nodes: ReplicaNodes
 ): Promise<{ address: Address; link: RunningWebhook['link'] }> {
-  const { store, revisionsDir, uiToken, rights, satelliteSocket } = options
+  const { store, revisionsDir, uiToken, rights } = options
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
     logger: options.logger.child({ component: 'ui' }),
     ...{ nodes: nodes.own, elsewhere: nodes.elsewhere, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
-    ...(satelliteSocket === undefined ? {} : { satelliteSocket })
+    podAt: nodes.podAt
   })
   closing.add(() => pages.close())
   return { address: await listenUi(pages.app, options.uiListen, log), link: pages.link }

@@ -14,6 +14,21 @@ export class ReplicaNodes {
 
   readonly isElsewhere = (name: string): boolean => this.#cluster?.isElsewhere(name) === true
 
+  /**
+   * Returns where a pod is, and the other hub that its node is connected to. Looked up only for an error, so that the
+   * pods need no index by name.
+   */
+  readonly podAt = (
+    namespace: string,
+    name: string
+  ): { node: string; hub: string | undefined } | undefined => {
+    for (const pod of this.#cluster?.view.pods().values() ?? []) {
+      if (pod.namespace !== namespace || pod.name !== name || pod.node === '') continue
+      return { node: pod.node, hub: this.#cluster?.hub?.hubOf?.(pod.node) }
+    }
+    return undefined
+  }
+
   /** Returns the nodes of this replica; a disconnected node that another hub has is that hub's. */
   readonly own = (): NodeState[] =>
     this.#hub?.nodes().filter(({ name, connected }) => connected || !this.isElsewhere(name)) ?? []

@@ -36,8 +36,6 @@ export interface WebhookOptions {
   uiToken?: string
   /** Roles and permissions on the pages; default: the machine's own token and links. */
   rights?: Rights
-  /** Socket of the satellite on this machine, for the profiler; it may start later. */
-  satelliteSocket?: string
   legacyAnnotations: boolean
   /** `observe`: nothing is patched until a namespace is enabled; default enforce. */
   mode?: InstallMode

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
+import { hubsOf } from './hubs-of.js'
 import type { TraceFormat } from '../programs/trace.js'
 import type { VerbContext } from './context.js'
 import { btfMeaning } from './program-options.js'
 
 interface TraceOptions {
   output: string
+  namespace?: string
   wait?: boolean
   runtime?: string
   root?: string
@@ -15,13 +17,43 @@ interface TraceOptions {
   btf?: string
 }
 
-/** Adds `secco trace CONTAINER` and `secco trace -- COMMAND…`. */
+/** Options that only the node itself can follow. */
+const onNodeOnly = ['wait', 'runtime', 'root', 'btf'] as const
+
+/** Runs `secco trace NAMESPACE/POD[/CONTAINER]`: through the hubs, on whatever node the pod is. */
+async function traceByHub(
+  word: string,
+  options: TraceOptions,
+  command: Command,
+  context: VerbContext
+): Promise<void> {
+  const misplaced = onNodeOnly.filter((name) => options[name] !== undefined)
+  if (misplaced.length > 0) {
+    const list = misplaced.map((name) => `--${name}`).join(', ')
+    throw new SeccoError('INVALID_ARGUMENT', `${list}: only for a container of this machine`, {
+      hint: `run on its node: secco trace ${word.split('/').at(-1) ?? ''} ${list}`
+    })
+  }
+  const { traceThroughHubs } = await import('../programs/trace-by-hub.js')
+  const { traceFormats } = await import('../programs/trace.js')
+  const { namespace, allow, for: duration } = options
+  const args = {
+    container: namespace === undefined ? word : `${namespace}/${word}`,
+    output: parseOutput(options.output, traceFormats) as TraceFormat,
+    ...(duration === undefined ? {} : { for: duration }),
+    ...(allow === undefined ? {} : { allow: allow.split(',') })
+  }
+  const hubs = await hubsOf(command, context)
+  context.finish(await traceThroughHubs(hubs, args, context.streams, context.stopSignal()))
+}
+
+/** Adds `secco trace CONTAINER`, `secco trace NAMESPACE/POD` and `secco trace -- COMMAND…`. */
 export function addTraceVerb(program: Command, context: VerbContext): void {
   program
     .command('trace')
-    .usage('[options] CONTAINER | [options] -- COMMAND ARG…')
+    .usage('[options] NAMESPACE/POD[/CONTAINER] | [options] CONTAINER | [options] -- COMMAND ARG…')
     .description(
-      'count the syscalls of a container, or of a command from its first instruction to its end'
+      'count the syscalls of a running pod on any node, of a container of this machine, or of a command'
     )
     .argument('[words...]')
     .option(
@@ -29,6 +61,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
       'print as table, json, yaml or profile (the enforce profile, ready for runc)',
       'table'
     )
+    .option('-n, --namespace <namespace>', 'use this namespace for a POD without one')
     .option('--wait', 'wait for a container that does not exist yet, and trace it from its start')
     .option('--runtime <name>', 'look in this runtime only: runc, containerd, docker, podman')
     .option('--root <dir>', 'use this --root of runc')
@@ -39,14 +72,17 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     )
     .option('--btf <file>', btfMeaning)
     .action(async (words: string[], options: TraceOptions, self: Command) => {
-      if (self.getOptionValueSourceWithGlobals('kubeconfig') === 'cli') {
-        throw new SeccoError(
-          'INVALID_ARGUMENT',
-          'trace looks at this machine, not into a cluster',
-          {
-            hint: 'run it on the node of the container: secco ps -A -o wide shows which one that is'
-          }
-        )
+      const isRemote = self.getOptionValueSourceWithGlobals('kubeconfig') === 'cli'
+      const [word = ''] = words
+      const isPlain = !context.argv.includes('--') && words.length === 1
+      if (isPlain && (isRemote || options.namespace !== undefined || word.includes('/'))) {
+        await traceByHub(word, options, self, context)
+        return
+      }
+      if (isRemote) {
+        throw new SeccoError('INVALID_ARGUMENT', 'trace takes one pod of a cluster', {
+          hint: 'secco trace shop/web-0; a command runs on this machine: leave out --kubeconfig'
+        })
       }
       const { runTrace, traceFormats } = await import('../programs/trace.js')
       const output = parseOutput(options.output, traceFormats) as TraceFormat

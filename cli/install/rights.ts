@@ -143,11 +143,12 @@ export function programRights(options: InstallOptions): Manifest[] {
 }
 
 /**
- * Returns the roles for people. Reading is part of `view`, and writing rules and profiles of a namespace part of
- * `edit`. Approving has its own verb and is part of no built-in role.
+ * Returns the roles for people. Reading, and watching traces, is part of `view`; writing rules and profiles of a
+ * namespace, and starting traces of its pods, part of `edit`. Approving has its own verb and is part of no built-in role.
  */
 export function peopleRights(): Manifest[] {
   const kinds = ['seccompprofiles', 'seccomprules']
+  const containers = 'seccompprofiles/containers'
   const role = (name: string, rules: PolicyRule[], into: string[]): Manifest => {
     const metadata = clusterNamed(name, 'rights')
     const aggregated = Object.fromEntries(into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true']))
@@ -159,10 +160,18 @@ export function peopleRights(): Manifest[] {
     }
   }
   return [
-    role('secco-view', [rule(apiGroup, kinds, read)], ['view', 'edit', 'admin']),
+    role(
+      'secco-view',
+      [rule(apiGroup, kinds, read), rule(apiGroup, [containers], ['get'])],
+      ['view', 'edit', 'admin']
+    ),
     role(
       'secco-edit',
-      [rule(apiGroup, kinds, ['create', 'delete', 'patch', 'update'])],
+      [
+        rule(apiGroup, kinds, ['create', 'delete', 'patch', 'update']),
+        // Counting syscalls changes nothing in the container, but it costs its node: not for everybody who reads.
+        rule(apiGroup, [containers], ['trace'])
+      ],
       ['edit', 'admin']
     ),
     role(

@@ -116,7 +116,6 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     uiToken: await ensureUiToken(args.paths),
-    satelliteSocket: args.paths.satelliteSocket,
     ...(await rightsOf(args.kubeconfig)),
     legacyAnnotations: args.legacyAnnotations,
     mode: args.mode,

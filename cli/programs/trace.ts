@@ -39,7 +39,7 @@ export interface TraceArgs {
   allow?: readonly string[]
 }
 
-interface TraceIo {
+export interface TraceIo {
   stdout: NodeJS.WritableStream
   stderr: NodeJS.WritableStream
   /** stdout is a terminal: live counters make sense. */
@@ -48,6 +48,19 @@ interface TraceIo {
 
 function share(count: number, total: number): string {
   return `${((100 * count) / total).toFixed(1)}%`
+}
+
+/** Formats a table whose last columns are numbers. */
+export function columnsOf(rows: readonly (readonly string[])[], numbers: number): string[] {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => row[at]?.length ?? 0))
+  )
+  const left = widths.length - numbers
+  const cell = (text: string, at: number): string => {
+    const width = widths[at] ?? 0
+    return at >= left ? text.padStart(width) : text.padEnd(width)
+  }
+  return rows.map((row) => row.map(cell).join('  ').trimEnd())
 }
 
 /** Formats rows of syscall, count and share, most frequent first; with an ABI column if there are several ABIs. */
@@ -66,18 +79,6 @@ export function traceTable(report: TraceReport): string {
     share(count, total)
   ])
   const head = [...(abis.length > 1 ? ['ABI'] : []), 'SYSCALL', 'COUNT', 'SHARE']
-  const widths = head.map((title, at) =>
-    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0))
-  )
-  const numbers = head.length - 2
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, at) => {
-        const width = widths[at] ?? 0
-        return at >= numbers ? cell.padStart(width) : cell.padEnd(width)
-      })
-      .join('  ')
-      .trimEnd()
   const state = report.complete ? 'complete' : 'not complete'
   const denied = report.denied.map(
     ({ syscall, action, count }) => `denied: ${syscall} ${count} (${action})`
@@ -88,18 +89,25 @@ export function traceTable(report: TraceReport): string {
     return `${part}: ${names.size} syscalls (${where}): ${[...names].sort().join(' ')}`
   })
   const summary = `${report.container}: ${rows.length} syscalls, ${total} calls, ${state}, ${report.lost} lost`
-  return [line(head), ...cells.map(line), ...denied, ...apart, summary, ''].join('\n')
+  return [...columnsOf([head, ...cells], 2), ...denied, ...apart, summary, ''].join('\n')
+}
+
+/** Prints the profile of a trace, and the notes about it on stderr. */
+export function printProfile(
+  report: TraceReport,
+  args: Pick<TraceArgs, 'allow'>,
+  io: TraceIo
+): void {
+  const { json, notes } = traceProfile(report, new Date().toISOString(), args.allow)
+  for (const note of notes) io.stderr.write(`${note}\n`)
+  io.stdout.write(json)
 }
 
 function print(report: TraceReport, args: TraceArgs, io: TraceIo): void {
   if (args.output === 'json') io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
   else if (args.output === 'yaml') io.stdout.write(stringify(report))
   else if (args.output !== 'profile') io.stdout.write(traceTable(report))
-  else {
-    const { json, notes } = traceProfile(report, new Date().toISOString(), args.allow)
-    for (const note of notes) io.stderr.write(`${note}\n`)
-    io.stdout.write(json)
-  }
+  else printProfile(report, args, io)
 }
 
 function runtimesFor(args: TraceArgs): ContainerRuntime[] {
@@ -153,15 +161,15 @@ async function runCommand(
 }
 
 /** Redraws in place: moves up to the first line, then erases to the end (ECMA-48 CUU, ED). */
-function liveTable(io: TraceIo): { draw: (report: TraceReport) => void; clear: () => void } {
+export function liveTable(io: TraceIo): { draw: (table: string) => void; clear: () => void } {
   let lines = 0
   const clear = (): void => {
     if (lines > 0) io.stderr.write(`\u001B[${lines}A\u001B[J`)
     lines = 0
   }
-  const draw = (report: TraceReport): void => {
+  const draw = (table: string): void => {
     clear()
-    const rows = traceTable(report).trimEnd().split('\n')
+    const rows = table.trimEnd().split('\n')
     const shown = [...rows.slice(0, 16), ...rows.slice(Math.max(16, rows.length - 1))]
     io.stderr.write(`${shown.join('\n')}\n`)
     lines = shown.length
@@ -202,7 +210,7 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
         if (duration !== undefined) timer = setTimeout(end, duration)
         io.stderr.write(args.wait === true ? `waiting for ${word}\n` : `tracing ${word}\n`)
       },
-      ...(live === undefined ? {} : { onProgress: live.draw })
+      ...(live === undefined ? {} : { onProgress: (report) => live.draw(traceTable(report)) })
     })
     live?.clear()
     print(report, args, io)

@@ -93,7 +93,6 @@ async function startAll(
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     uiToken: await ensureUiToken(paths),
-    satelliteSocket: paths.satelliteSocket,
     legacyAnnotations: args.legacyAnnotations,
     logger
   })

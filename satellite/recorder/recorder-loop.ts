@@ -109,10 +109,10 @@ export class RecorderLoop {
     audited?.onCall(requestReport)
   }
 
-  /** What is known of every container now, with counts as of this call. */
-  async current(): Promise<Observation[]> {
+  /** What is known of every container now, with counts as of this call. @param only limits it to some containers */
+  async current(only?: (container: Container) => boolean): Promise<Observation[]> {
     await this.#queue.settled()
-    return this.#stopped ? [] : this.#slots.current()
+    return this.#stopped ? [] : this.#slots.current(only)
   }
 
   /** Sends observations of running containers again, because they were lost. @param ids of observations */

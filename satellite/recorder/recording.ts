@@ -4,6 +4,7 @@ import type { Capability, Condition, Losses, Observation } from '../../src/api/g
 import type { Logger } from '../../src/lib/log.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import type { ContainerRegistry } from '../containers/registry.js'
+import type { Container } from '../containers/runtime.js'
 import { type AuditLog, openAuditLog } from '../denials/audit-log.js'
 import { bootId } from '../lib/boot-id.js'
 import { attachEarly } from './adoption.js'
@@ -113,9 +114,9 @@ export class Recording {
     return this.#loop?.losses()
   }
 
-  /** Observations of every container as of now. */
-  async current(): Promise<Observation[]> {
-    return (await this.#loop?.current()) ?? []
+  /** Observations of every container as of now. @param only limits them to some containers */
+  async current(only?: (container: Container) => boolean): Promise<Observation[]> {
+    return (await this.#loop?.current(only)) ?? []
   }
 
   /** Calls `listener` with each observation. */

@@ -5,6 +5,7 @@ import type {
   Observation,
   RevisionRef,
   RevisionStatus,
+  StartTrace,
   Welcome
 } from '../../src/api/gen/hub.js'
 import { toSeccoError } from '../../src/lib/errors.js'
@@ -51,6 +52,9 @@ export interface UplinkOptions extends HubAddress, RevisionHandlers {
   onWelcome?: () => void
   /** There is room again for observations that were given up although their container had not ended. */
   onRoom?: (ids: readonly string[]) => void
+  /** The hub starts a trace, or renews its lease; without this the satellite takes no traces. */
+  onStartTrace?: (request: StartTrace) => void
+  onStopTrace?: (id: string) => void
   timing?: Partial<UplinkTiming>
 }
 
@@ -198,7 +202,8 @@ export class Uplink {
         version,
         status: this.#status.greeting(),
         holding: holding.map((r) => revisionPath(r.namespace, r.profile, r.digest)),
-        takesAcksTogether: true
+        takesAcksTogether: true,
+        takesTraces: this.#options.onStartTrace !== undefined
       }
     }
   }
@@ -211,6 +216,8 @@ export class Uplink {
     else if (body.$case === 'observationRejected') this.#observations.rejected(body.value)
     else if (body.$case === 'revision') this.#deliveries.revision(body.value)
     else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
+    else if (body.$case === 'startTrace') this.#options.onStartTrace?.(body.value)
+    else if (body.$case === 'stopTrace') this.#options.onStopTrace?.(body.value.id)
   }
 
   #welcome({ resendMs, observationsAtOnce }: Welcome): void {

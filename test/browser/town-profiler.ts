@@ -1,59 +1,43 @@
-import type { TraceUpdate } from '../../src/api/gen/satellite.js'
-import type { Profiler, RunningTrace } from '../../webhook/ui/model/profiler.js'
+import type { RunningTrace } from '../../webhook/hub/traces/trace.js'
+import type { Profiler } from '../../webhook/ui/model/profiler.js'
 import { hour, residents } from './residents.js'
 
 const [checkout] = residents
 const names = [...(checkout?.names ?? []), ...(checkout?.late ?? [])]
+const startedAt = Date.parse(hour('14:17:54'))
+/** Calls that were made before the trace started; the others came with the traffic, one after the other. */
+const early = 41
 
-function seen(container: string, share: number, complete: boolean): TraceUpdate {
-  const counts = Object.fromEntries(
-    names
-      .slice(0, Math.round(names.length * share))
-      // Loops ask for a few calls, and now and then for the others.
-      .map((name, at) => [name, Math.round(90_000 / (1 + ((at * 29 + 23) % 67)) ** 2) + 1])
-  )
+const calls = names.map((name, at) => {
+  // Loops ask for a few calls, and now and then for the others.
+  const since = Math.round(90_000 / (1 + ((at * 29 + 23) % 67)) ** 2) + 1
+  const before = at < early
   return {
-    ...{ traceId: container, container, complete, ended: false, lost: 0 },
-    abis: [{ abi: 'x86_64', counts }]
+    ...{ abi: 'x86_64', name, since, before },
+    total: before ? since * 7 : since,
+    rate: since > 1000 ? since / 90 : 0,
+    firstSeen: startedAt + (before ? 0 : (at - 40) * 4800)
   }
-}
+})
 
-/** What came with the traffic came one after the other; the rest was there when the trace began. */
-function firstSeen(update: TraceUpdate): Map<string, number> {
-  const begun = Date.parse(hour('14:17:54'))
-  return new Map(
-    update.abis.flatMap(({ abi, counts }) =>
-      Object.keys(counts).map((name, at): [string, number] => [
-        `${abi} ${name}`,
-        begun + (at < 41 ? 0 : (at - 40) * 4800)
-      ])
-    )
-  )
-}
-
-const update = seen('checkout', 1, true)
 const trace: RunningTrace = {
-  ...{
-    id: '1',
-    container: 'checkout',
-    by: 'dev-checkout',
-    startedAt: Date.parse(hour('14:17:54'))
+  id: '1',
+  target: {
+    ...{ key: 'node-1/checkout@1', node: 'node-1', id: 'c'.repeat(64), namespace: 'default' },
+    ...{ workload: 'Container/checkout', pod: '', name: 'checkout', image: 'checkout:3' },
+    ...{ state: 'runtime-default', profile: 'default/checkout' }
   },
-  ...{ ended: false, problem: '', update, firstSeen: firstSeen(update) }
+  ...{ by: 'dev-checkout', startedAt, ended: false, problem: '', connected: true },
+  ...{ complete: true, lost: 0, denied: [] },
+  rates: Array.from({ length: 60 }, (_, at) => 900 + ((at * 137) % 400)),
+  calls: () => calls
 }
 
-/** A satellite on the hub's machine: four containers, one of them traced. */
+/** A hub with one trace that runs. */
 export const townProfiler: Profiler = {
-  containers: () =>
-    Promise.resolve([
-      update,
-      seen('storefront', 0.9, true),
-      seen('invoices', 0.6, true),
-      seen('redis', 0.8, false)
-    ]),
-  start: () => trace,
+  start: () => Promise.resolve(trace),
   find: (id) => (id === trace.id ? trace : undefined),
   list: () => [trace],
-  stop: () => undefined,
-  close: () => undefined
+  watch: () => () => undefined,
+  stop: () => Promise.resolve()
 }

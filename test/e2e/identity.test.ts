@@ -110,7 +110,8 @@ function rogue(hub: string, ca: string, token: string | undefined) {
         $case: 'hello',
         value: {
           ...{ node, bootId: 'b', version: 'x', status: nodeStatus, holding: [] },
-          takesAcksTogether: false
+          takesAcksTogether: false,
+          takesTraces: false
         }
       }),
     welcomed: () =>

@@ -19,6 +19,7 @@ import { fiftyPods } from './race-on-node.js'
 import { emergencyBlock } from './block-on-node.js'
 import { canaryGoesBack } from './canary-on-node.js'
 import { deniedAndHealed } from './healing-on-node.js'
+import { traceOnNode } from './trace-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
 
 const unable = whyNoNode()
@@ -65,6 +66,10 @@ test('from a labelled Deployment to an enforced filter', {
     const wide = await cluster.kubectl('get', 'seccompprofiles', '-n', 'shop', '-o', 'wide')
     t.match(wide, /web\.app/)
     t.comment(wide)
+  })
+
+  await t.test('profiler: a running pod, from the pages and the command line', async (t) => {
+    if (learning !== undefined) await traceOnNode(t, { cluster, secco, shop, pod: learning })
   })
 
   await t.test('approve: every node has the file', async (t) => {

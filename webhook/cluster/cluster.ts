@@ -111,6 +111,7 @@ function hubCluster(
     mayWrite: () => leader.isLeader(),
     referred: () => references.list(),
     isElsewhere: (node) => fleet.isElsewhere(node),
+    hubOf: (node) => fleet.hubOf(node),
     podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
     onChange(listener) {
       const stops = [

@@ -25,6 +25,7 @@ import { SatelliteMessages } from './satellite-messages.js'
 import { type HubServer, openHubServer } from './stream/hub-server.js'
 import { createRejections, type Rejections } from './stream/rejections.js'
 import type { Session } from './stream/session.js'
+import { FleetTraces } from './traces/fleet-traces.js'
 
 /** HubParts owns the parts of a hub and passes events between them, so that none of them knows another's owner. */
 export class HubParts {
@@ -35,6 +36,7 @@ export class HubParts {
   readonly fleet: Fleet
   readonly promotions: Promotions
   readonly writer: ObservationWriter
+  readonly traces: FleetTraces
   readonly disconnected: DisconnectedNodes
   readonly listeners = new Listeners()
   readonly stopCluster: (() => void) | undefined
@@ -59,6 +61,9 @@ export class HubParts {
     this.writer = new ObservationWriter(store, logger, this.#timing, (key) =>
       this.revisions.profile(key)
     )
+    this.traces = new FleetTraces({
+      ...{ timing: this.#timing, logger, hubOf: (node) => cluster?.hubOf?.(node) }
+    })
     this.#messages = this.#createMessages()
     this.disconnected = this.#watchDisconnected()
     this.stopCluster = cluster?.onChange((what) => this.#clusterChanged(what))
@@ -157,6 +162,7 @@ export class HubParts {
     return new SatelliteMessages({
       ...{ nodes, fleet, observe, rejections, limits: this.#limits, logger },
       report: createNodeReports({ ...shared, inventory, sets }),
+      traced: (session, counts) => this.traces.reported(session, counts),
       nodesChanged: () => this.#nodesChanged()
     })
   }
@@ -201,10 +207,12 @@ export class HubParts {
     const { node } = session
     this.#options.logger.info({ node, version: hello.version }, 'satellite connected')
     this.fleet.join(session)
+    this.traces.joined(session, hello)
     this.#nodesChanged()
   }
 
   #sessionClosed(session: Session): void {
+    this.traces.left(session)
     if (!this.fleet.leave(session)) return
     this.records.nodes.disconnected(session.node, new Date().toISOString())
     this.#options.logger.info({ node: session.node }, 'satellite disconnected')

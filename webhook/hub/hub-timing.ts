@@ -3,9 +3,10 @@ import {
   type WriteIntervalTiming,
   steadyWrites
 } from './observations/write-interval.js'
+import { type TraceTiming, traceTiming } from './traces/fleet-traces.js'
 
 /** HubTiming is in milliseconds, except for the rates. The defaults are for real fleets. */
-export interface HubTiming extends WriteIntervalTiming {
+export interface HubTiming extends WriteIntervalTiming, TraceTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -31,6 +32,7 @@ export interface HubTiming extends WriteIntervalTiming {
 
 export const defaultTiming: HubTiming = {
   ...steadyWrites,
+  ...traceTiming,
   coalesceMs: 150,
   retryMs: 1000,
   debounceMs: 100,

@@ -17,6 +17,7 @@ import type { Readiness } from './nodes/readiness.js'
 import type { RejectionReason } from './stream/rejections.js'
 import type { Render } from './revisions/profile-renderer.js'
 import type { Address } from './stream/tls-listener.js'
+import type { FleetTraces } from './traces/fleet-traces.js'
 import type { FleetSets } from './nodes/used-sets.js'
 
 export interface HubOptions {
@@ -74,6 +75,8 @@ export interface Hub {
   readonly inventory: FleetInventory
   /** The syscalls that those containers have used so far. */
   readonly sets: FleetSets
+  /** Traces of running containers on any node. */
+  readonly traces: FleetTraces
   /** Returns the bytes of a revision that was rendered here; undefined when they are not kept. */
   bytes(digest: string): Promise<Buffer | undefined>
   /** Calls the listener after profiles or nodes changed. Returns a function that stops this. */

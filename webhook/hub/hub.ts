@@ -12,6 +12,7 @@ import type { Readiness } from './nodes/readiness.js'
 import type { FleetSets } from './nodes/used-sets.js'
 import type { Discovery } from './observations/discovery.js'
 import { HubParts } from './hub-parts.js'
+import type { FleetTraces } from './traces/fleet-traces.js'
 import type { HubServer } from './stream/hub-server.js'
 import type { RejectionReason } from './stream/rejections.js'
 import type { Address } from './stream/tls-listener.js'
@@ -24,6 +25,7 @@ class RunningHub implements Hub {
   readonly denialRows: DenialRows
   readonly inventory: FleetInventory
   readonly sets: FleetSets
+  readonly traces: FleetTraces
   readonly #parts: HubParts
   readonly #server: HubServer
   readonly #stopWatching: () => void
@@ -38,6 +40,7 @@ class RunningHub implements Hub {
     this.denialRows = parts.records.denialRows
     this.inventory = parts.records.inventory
     this.sets = parts.records.sets
+    this.traces = parts.traces
   }
 
   profiles(): ReadonlyMap<string, ProfileState> {
@@ -116,6 +119,7 @@ class RunningHub implements Hub {
 
   async #close(): Promise<void> {
     const parts = this.#parts
+    parts.traces.close()
     parts.disconnected.close()
     parts.podCheck?.close()
     parts.stopCluster?.()

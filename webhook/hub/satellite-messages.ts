@@ -1,4 +1,9 @@
-import { Observation, type RevisionStatus, type SatelliteMessage } from '../../src/api/gen/hub.js'
+import {
+  Observation,
+  type RevisionStatus,
+  type SatelliteMessage,
+  type TraceCounts
+} from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Fleet } from './fleet.js'
 import type { Nodes } from './nodes/nodes.js'
@@ -16,6 +21,7 @@ interface SatelliteMessagesOptions {
   fleet: Fleet
   observe: ObservationReceiver
   report: (node: string, report: NodeReport) => void
+  traced: (session: Session, counts: TraceCounts) => void
   rejections: Rejections
   limits: Pick<HubLimits, 'observationBytes' | 'statusBytes'>
   logger: Logger
@@ -62,11 +68,12 @@ export class SatelliteMessages {
   }
 
   #status(session: Session, body: Body): void {
-    const { nodes, report, nodesChanged } = this.#options
+    const { nodes, report, traced, nodesChanged } = this.#options
     if (body.$case === 'nodeStatus') {
       nodes.status(session.node, body.value)
       nodesChanged()
     } else if (body.$case === 'revisionStatus') this.#revisionStatus(session, body.value)
+    else if (body.$case === 'trace') traced(session, body.value)
     else if (isNodeReport(body)) report(session.node, body)
   }
 

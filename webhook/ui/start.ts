@@ -18,8 +18,8 @@ import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './model/audit-trail.js'
 import { noteLink } from './sessions/login.js'
 import { createContainerIndex } from './model/containers.js'
-import { createProfiler } from './model/profiler.js'
 import { localIdentity, localRights, type Rights } from '../access/rights.js'
+import type { UiSources } from './model/sources.js'
 import { createUiServer } from './server.js'
 import { createSessions } from '../access/sessions.js'
 
@@ -41,7 +41,7 @@ interface UiOptions {
   token?: string
   /** Default: the token and one-time links. */
   rights?: Rights
-  satelliteSocket?: string
+  podAt: NonNullable<UiSources['podAt']>
   logger: Logger
 }
 
@@ -54,13 +54,13 @@ interface RunningUi {
 
 /** Starts the pages and the API of a running hub. The caller listens. */
 export async function startUi(options: UiOptions): Promise<RunningUi> {
-  const { store, objects, hub, states, truth, logger, satelliteSocket } = options
+  const { store, objects, hub, states, truth, logger } = options
   const now = () => Date.now()
   const sessions = createSessions(now)
   const rights =
     options.rights ?? localRights(options.token ?? randomBytes(32).toString('base64url'))
   const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
-  const profiler = satelliteSocket === undefined ? undefined : createProfiler(satelliteSocket, now)
+  const profiler = hub?.traces
   const changed = new Listeners()
   const notify = () => changed.notify()
   objects.onChange(notify)
@@ -80,6 +80,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       rules: () => objects.rules(),
       nodes: () => options.nodes().map(nodeView),
       elsewhere: options.elsewhere,
+      podAt: options.podAt,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),
       denialsKnownSince: () => truth?.sources.hub.denialRows.knownSince(),
@@ -105,7 +106,6 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     async close() {
       for (const stop of leave) stop?.()
       await app.close()
-      profiler?.close()
       await audit.close()
     }
   }

@@ -1,5 +1,6 @@
 import type { RecorderCounters } from '../../../native/types.js'
 import type { Condition, Observation, DeniedCalls } from '../../../src/api/gen/hub.js'
+import type { Container } from '../../containers/runtime.js'
 import { timeOf } from '../../lib/monotonic.js'
 import { slotKey } from '../../lib/slot-key.js'
 import { timeSlices } from '../../lib/time-slices.js'
@@ -178,12 +179,14 @@ export class SlotTracker {
     }
   }
 
-  /** Observations of every slot that has not ended, with counts as of now. */
-  current(): Observation[] {
+  /** Observations of every slot that has not ended, with counts as of now. @param only limits them to some containers */
+  current(only: (container: Container) => boolean = () => true): Observation[] {
     while (this.takeChanges());
     this.#observer.refresh(this.#options.recorder.counters())
     return [...this.#tracked.values()].flatMap((tracked) =>
-      tracked.ended ? [] : (this.#observe(tracked, false) ?? [])
+      tracked.ended || (tracked.container !== undefined && !only(tracked.container))
+        ? []
+        : (this.#observe(tracked, false) ?? [])
     )
   }
 

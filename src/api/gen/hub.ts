@@ -41,6 +41,7 @@ export interface SatelliteMessage {
     | { $case: "denials"; value: Denials }
     | { $case: "observations"; value: Observations }
     | { $case: "credentials"; value: Credentials }
+    | { $case: "trace"; value: TraceCounts }
     | undefined;
 }
 
@@ -55,6 +56,8 @@ export interface HubMessage {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "observationRejected"; value: ObservationRejected }
     | { $case: "observationAcks"; value: ObservationAcks }
+    | { $case: "startTrace"; value: StartTrace }
+    | { $case: "stopTrace"; value: StopTrace }
     | undefined;
 }
 
@@ -83,6 +86,8 @@ export interface Hello {
   holding: string[];
   /** acks may come as ObservationAcks */
   takesAcksTogether: boolean;
+  /** StartTrace and StopTrace are understood */
+  takesTraces: boolean;
 }
 
 export interface Welcome {
@@ -463,6 +468,50 @@ export interface DeniedCalls {
   denied: SyscallCount[];
 }
 
+/**
+ * Starts a trace of one container, or renews the lease of the trace with this id. The satellite answers with
+ * TraceCounts until StopTrace, the end of the lease, or the end of the container. A trace outlives the stream that
+ * started it: the hub sends StartTrace again on the next one.
+ */
+export interface StartTrace {
+  id: string;
+  /** ContainerRef.id */
+  container: string;
+  /** the satellite ends the trace after so long without another StartTrace of this id */
+  leaseMs: number;
+}
+
+export interface StopTrace {
+  id: string;
+}
+
+/**
+ * What a trace has counted. The first one of a stream has every call, a later one those whose number has changed;
+ * the numbers themselves are cumulative.
+ */
+export interface TraceCounts {
+  id: string;
+  calls: TracedCall[];
+  /** every denied call so far */
+  denied: SyscallCount[];
+  /** the container was recorded from its first instruction, and nothing was lost */
+  complete: boolean;
+  /** calls that the node could not count */
+  lost: number;
+  /** the last message of this trace */
+  ended: boolean;
+  /** SECCO error code when it ended because of a problem */
+  code: string;
+  message: string;
+}
+
+export interface TracedCall {
+  abi: string;
+  name: string;
+  /** since the container began; probes that ended before the trace are not in it */
+  count: number;
+}
+
 function createBaseSatelliteMessage(): SatelliteMessage {
   return { body: undefined };
 }
@@ -499,6 +548,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         break;
       case "credentials":
         Credentials.encode(message.body.value, writer.uint32(114).fork()).join();
+        break;
+      case "trace":
+        TraceCounts.encode(message.body.value, writer.uint32(122).fork()).join();
         break;
     }
     return writer;
@@ -597,6 +649,14 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "credentials", value: Credentials.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.body = { $case: "trace", value: TraceCounts.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -675,6 +735,12 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
+      case "trace": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "trace", value: TraceCounts.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -707,6 +773,12 @@ export const HubMessage: MessageFns<HubMessage> = {
         break;
       case "observationAcks":
         ObservationAcks.encode(message.body.value, writer.uint32(90).fork()).join();
+        break;
+      case "startTrace":
+        StartTrace.encode(message.body.value, writer.uint32(98).fork()).join();
+        break;
+      case "stopTrace":
+        StopTrace.encode(message.body.value, writer.uint32(106).fork()).join();
         break;
     }
     return writer;
@@ -781,6 +853,22 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "observationAcks", value: ObservationAcks.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "startTrace", value: StartTrace.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.body = { $case: "stopTrace", value: StopTrace.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -838,6 +926,18 @@ export const HubMessage: MessageFns<HubMessage> = {
       case "observationAcks": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "observationAcks", value: ObservationAcks.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "startTrace": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "startTrace", value: StartTrace.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "stopTrace": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "stopTrace", value: StopTrace.fromPartial(object.body.value) };
         }
         break;
       }
@@ -902,7 +1002,15 @@ export const Credentials: MessageFns<Credentials> = {
 };
 
 function createBaseHello(): Hello {
-  return { node: "", bootId: "", version: "", status: undefined, holding: [], takesAcksTogether: false };
+  return {
+    node: "",
+    bootId: "",
+    version: "",
+    status: undefined,
+    holding: [],
+    takesAcksTogether: false,
+    takesTraces: false,
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -924,6 +1032,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.takesAcksTogether !== false) {
       writer.uint32(48).bool(message.takesAcksTogether);
+    }
+    if (message.takesTraces !== false) {
+      writer.uint32(56).bool(message.takesTraces);
     }
     return writer;
   },
@@ -989,6 +1100,14 @@ export const Hello: MessageFns<Hello> = {
             message.takesAcksTogether = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.takesTraces = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1014,6 +1133,7 @@ export const Hello: MessageFns<Hello> = {
       : undefined;
     message.holding = object.holding?.map((e) => e) || [];
     message.takesAcksTogether = object.takesAcksTogether ?? false;
+    message.takesTraces = object.takesTraces ?? false;
     return message;
   },
 };
@@ -4308,6 +4428,358 @@ export const DeniedCalls: MessageFns<DeniedCalls> = {
       : undefined;
     message.revision = object.revision ?? "";
     message.denied = object.denied?.map((e) => SyscallCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStartTrace(): StartTrace {
+  return { id: "", container: "", leaseMs: 0 };
+}
+
+export const StartTrace: MessageFns<StartTrace> = {
+  encode(message: StartTrace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.container !== "") {
+      writer.uint32(18).string(message.container);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(24).uint32(message.leaseMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leaseMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartTrace>): StartTrace {
+    return StartTrace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartTrace>): StartTrace {
+    const message = createBaseStartTrace();
+    message.id = object.id ?? "";
+    message.container = object.container ?? "";
+    message.leaseMs = object.leaseMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseStopTrace(): StopTrace {
+  return { id: "" };
+}
+
+export const StopTrace: MessageFns<StopTrace> = {
+  encode(message: StopTrace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopTrace>): StopTrace {
+    return StopTrace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StopTrace>): StopTrace {
+    const message = createBaseStopTrace();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseTraceCounts(): TraceCounts {
+  return { id: "", calls: [], denied: [], complete: false, lost: 0, ended: false, code: "", message: "" };
+}
+
+export const TraceCounts: MessageFns<TraceCounts> = {
+  encode(message: TraceCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    for (const v of message.calls) {
+      TracedCall.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.denied) {
+      SyscallCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.complete !== false) {
+      writer.uint32(32).bool(message.complete);
+    }
+    if (message.lost !== 0) {
+      writer.uint32(40).uint64(message.lost);
+    }
+    if (message.ended !== false) {
+      writer.uint32(48).bool(message.ended);
+    }
+    if (message.code !== "") {
+      writer.uint32(58).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(66).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TraceCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTraceCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.calls.push(TracedCall.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.denied.push(SyscallCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lost = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TraceCounts>): TraceCounts {
+    return TraceCounts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TraceCounts>): TraceCounts {
+    const message = createBaseTraceCounts();
+    message.id = object.id ?? "";
+    message.calls = object.calls?.map((e) => TracedCall.fromPartial(e)) || [];
+    message.denied = object.denied?.map((e) => SyscallCount.fromPartial(e)) || [];
+    message.complete = object.complete ?? false;
+    message.lost = object.lost ?? 0;
+    message.ended = object.ended ?? false;
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseTracedCall(): TracedCall {
+  return { abi: "", name: "", count: 0 };
+}
+
+export const TracedCall: MessageFns<TracedCall> = {
+  encode(message: TracedCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abi !== "") {
+      writer.uint32(10).string(message.abi);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.count !== 0) {
+      writer.uint32(24).uint64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TracedCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTracedCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.abi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TracedCall>): TracedCall {
+    return TracedCall.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TracedCall>): TracedCall {
+    const message = createBaseTracedCall();
+    message.abi = object.abi ?? "";
+    message.name = object.name ?? "";
+    message.count = object.count ?? 0;
     return message;
   },
 };

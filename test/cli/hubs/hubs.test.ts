@@ -154,6 +154,9 @@ test('a hub on this machine is not asked about a cluster', async (t) => {
   t.equal((await loadSnapshot(store, paths)).profiles.size, 1)
   t.equal((await loadSnapshot(store, undefined)).profiles.size, 0, 'check --kubeconfig')
   t.equal(hub.asked.length, 1)
-  const trace = await runSecco(['trace', 'web', '--kubeconfig', join(root, 'none')])
-  t.match(trace, { code: 1, stderr: /this machine, not into a cluster.*\n {2}next: .*secco ps/ })
+  const cluster = ['--kubeconfig', join(root, 'none')]
+  t.match(await runSecco(['trace', 'web', ...cluster]), { code: 1, stderr: /none does not exist/ })
+  const command = await runSecco(['trace', ...cluster, '--', 'true'])
+  t.match(command, { code: 1, stderr: /one pod of a cluster.*\n {2}next: .*this machine/ })
+  t.equal(hub.asked.length, 1)
 })

@@ -279,8 +279,8 @@ const otherChanges: readonly Change[] = [
       await until(
         'the trace to have counts',
         async () => {
-          const [trace] = await scene.items<{ distinct: number }>('/api/v1/traces')
-          if (trace !== undefined && trace.distinct > 0) return true
+          const [trace] = await scene.items<{ total: { distinct: number } }>('/api/v1/traces')
+          if (trace !== undefined && trace.total.distinct > 0) return true
           throw new Error(JSON.stringify(trace))
         },
         { timeoutMs: 60_000 }

@@ -56,7 +56,6 @@ async function servedRoutes(t: Test): Promise<string[]> {
     serverNames: ['localhost'],
     ...{ listen: local, hubListen: local, uiListen: local },
     uiToken: 'token',
-    satelliteSocket: join(folder, 'satellite.sock'),
     legacyAnnotations: false,
     logger: createLogger('test', quiet)
   })

@@ -77,6 +77,7 @@ export const routes: Readonly<Record<string, Reading>> = {
   '/api/v1/changes': stream,
   '/api/v1/denials/stream': stream,
   '/api/v1/containers/stream': stream,
+  '/api/v1/traces/:id/stream': stream,
   '/api/v1/containers': ['/api/v1/containers', '/api/v1/containers?drift=true'],
   '/api/v1/summary': ['/api/v1/summary'],
   '/api/v1/denials': ['/api/v1/denials', '/api/v1/denials?muted=true&expected=true'],

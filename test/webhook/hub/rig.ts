@@ -183,6 +183,7 @@ export async function createRig() {
       return async (ends) => {
         const uplink = await this.uplink(port, node, {
           ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
+          ...{ onStartTrace: ends.onStartTrace, onStopTrace: ends.onStopTrace },
           onDesired: (revisions) => ends.onDesired(revisions),
           ...options
         })

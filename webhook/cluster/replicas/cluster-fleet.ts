@@ -121,6 +121,11 @@ export class FleetOfCluster {
     return this.#summaries.summaries().some(({ connected }) => connected.has(node))
   }
 
+  /** Returns the name of the other hub that the node is connected to. */
+  hubOf(node: string): string | undefined {
+    return this.#summaries.summaries().find(({ connected }) => connected.has(node))?.hub
+  }
+
   /** Returns how to stop. */
   onChange(listener: () => void): () => void {
     const stops = [

@@ -20,6 +20,8 @@ export interface HubSummary extends FleetParts {
   /** Returns the nodes that lack the revision of a path; all of them for a path that the hub does not know. */
   lacking(path: string): ReadonlySet<string>
   failures: readonly SummaryFailure[]
+  /** Name of the hub: that of its pod. */
+  hub?: string
 }
 
 /**

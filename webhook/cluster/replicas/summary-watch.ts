@@ -85,7 +85,8 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     const summary = packed === '' ? undefined : decodeSummary(Buffer.from(packed, 'base64'))
     if (summary === undefined) return known.delete(name)
     const ended = data?.['ended'] === 'true'
-    known.set(name, { summary: ended ? awayFrom(summary) : summary, renewedAt, renewal })
+    const named = { ...summary, hub: name.slice(namePrefix.length) }
+    known.set(name, { summary: ended ? awayFrom(named) : named, renewedAt, renewal })
     return true
   }
 

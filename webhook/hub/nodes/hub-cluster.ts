@@ -20,6 +20,8 @@ export interface HubCluster {
   referred(): Iterable<RevisionRef>
   /** Returns whether another hub reports that the node is connected to it. */
   isElsewhere(node: string): boolean
+  /** Returns the name of the other hub that the node is connected to. */
+  hubOf?(node: string): string | undefined
   podOf(uid: string): KnownPod | undefined
   /** Calls the listener when other parts of the fleet or the referred files changed, or this hub became the writer. */
   onChange(listener: (what: 'fleet' | 'writer') => void): () => void

@@ -1,150 +1,207 @@
 import { Type } from 'typebox'
-import type { TraceUpdate } from '../../../src/api/gen/satellite.js'
 import { apiVersion, namePattern, namespacePattern } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
-import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
+import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import type { SyscallSet } from '../../../src/syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
+import type { Resource, Verb } from '../../access/rights.js'
+import type { RunningTrace } from '../../hub/traces/trace.js'
 import type { Call } from '../model/context.js'
-import type { Profiler, RunningTrace } from '../model/profiler.js'
+import { mayTrace, pathOf, type Profiler, targetOf } from '../model/profiler.js'
 import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
 
-/** Returns the satellite of this machine. @throws SeccoError UNAVAILABLE without one */
+/** Returns the traces of this hub. @throws SeccoError UNAVAILABLE without a hub */
 function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
   if (ui.profiler !== undefined) return ui.profiler
-  throw new SeccoError('UNAVAILABLE', 'no satellite runs on the machine of this hub', {
-    hint: 'on its node: secco trace CONTAINER; what satellites upload is on the workload’s page'
+  throw new SeccoError('UNAVAILABLE', 'no hub runs here: it has the streams of the nodes')
+}
+
+async function mustMay(
+  { identity }: Pick<Call, 'identity'>,
+  verb: Verb,
+  resource: Resource,
+  namespace: string
+): Promise<void> {
+  if (await identity.can(verb, resource, namespace === '' ? undefined : namespace)) return
+  const message = `${identity.user} may not ${verb} ${resource} in namespace ${namespace}`
+  const kind = resource === 'containers' ? 'seccompprofiles/containers' : resource
+  throw new SeccoError('FORBIDDEN', message, {
+    hint: `ask for the verb ${verb} on ${kind} (group secco.dev) in ${namespace}`
   })
 }
 
-function mustFind(call: Call): RunningTrace {
-  const trace = mustProfile(call).find(call.params['id'] ?? '')
-  if (trace !== undefined) return trace
-  throw new SeccoError('NOT_FOUND', 'this trace is forgotten', { hint: 'start another' })
+/** Returns a trace that a person may watch. @throws SeccoError NOT_FOUND, FORBIDDEN */
+export async function mustFind(call: Call, verb: 'trace' | 'get'): Promise<RunningTrace> {
+  const trace = call.ui.profiler?.find(call.params['id'] ?? '')
+  if (trace === undefined) {
+    throw new SeccoError('NOT_FOUND', 'this trace is forgotten', {
+      hint: 'start another from the profiler'
+    })
+  }
+  await mustMay(call, verb, 'containers', trace.target.namespace)
+  return trace
 }
 
-/** Returns the syscalls of a trace so far, by ABI. */
-export function setOfTrace(update: TraceUpdate | undefined): SyscallSet {
-  const set: SyscallSet = {}
-  for (const { abi, counts } of update?.abis ?? []) {
-    const known = abis.find((each): each is Abi => each === abi)
-    if (known !== undefined) set[known] = Object.keys(counts).filter(isKnownSyscall).sort()
+/** Lists the traces that a person may watch, the newest first. */
+export async function visibleTraces({ ui, identity }: Call): Promise<RunningTrace[]> {
+  const visible: RunningTrace[] = []
+  for (const trace of ui.profiler?.list() ?? []) {
+    if (await mayTrace(identity, 'get', trace.target)) visible.push(trace)
   }
+  return visible.reverse()
+}
+
+/** Returns the syscalls of a trace's container so far, by ABI. */
+export function setOfTrace(trace: RunningTrace): SyscallSet {
+  const set: SyscallSet = {}
+  for (const { abi, name } of trace.calls()) {
+    const known = abis.find((each): each is Abi => each === abi)
+    if (known !== undefined && isKnownSyscall(name)) (set[known] ??= []).push(name)
+  }
+  for (const names of Object.values(set)) names.sort()
   return set
+}
+
+const tenths = (value: number) => Math.round(value * 10) / 10
+
+/** Returns a trace without its calls. */
+export function traceSummary(trace: RunningTrace) {
+  const { id, target, by, ended, problem, connected, complete, lost, rates } = trace
+  const { key, node, namespace, workload, pod, name, image, profile } = target
+  const calls = trace.calls()
+  return {
+    ...{ id, key, namespace, workload, pod, container: name, path: pathOf(target), node, image },
+    ...{ profile, by, ended, problem, connected, complete, lost },
+    startedAt: new Date(trace.startedAt).toISOString(),
+    /** Since the trace started. */
+    since: {
+      distinct: new Set(calls.filter(({ since }) => since > 0).map((call) => call.name)).size,
+      calls: calls.reduce((sum, { since }) => sum + since, 0)
+    },
+    /** Since the container began. */
+    total: {
+      distinct: new Set(calls.map((call) => call.name)).size,
+      calls: calls.reduce((sum, { total }) => sum + total, 0)
+    },
+    /** Calls per second, now and in the last minute. */
+    rate: ended ? 0 : tenths(rates.at(-1) ?? 0),
+    rates: rates.map(tenths)
+  }
 }
 
 /** Returns a trace as the API shows it. */
 export function traceView(trace: RunningTrace) {
-  const { id, container, by, startedAt, ended, update, problem, firstSeen } = trace
-  const rows = (update?.abis ?? []).flatMap(({ abi, counts }) =>
-    Object.entries(counts).map(([name, count]) => ({
-      ...{ abi, name, count },
-      firstSeen: new Date(firstSeen.get(`${abi} ${name}`) ?? startedAt).toISOString()
-    }))
-  )
-  return {
-    ...{ id, container, by, ended, problem },
-    startedAt: new Date(startedAt).toISOString(),
-    complete: update?.complete ?? false,
-    lost: update?.lost ?? 0,
-    distinct: new Set(rows.map(({ name }) => name)).size,
-    calls: rows.reduce((sum, { count }) => sum + count, 0),
-    syscalls: rows.sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
-  }
+  const syscalls = trace.calls().map(({ rate, firstSeen, ...call }) => ({
+    ...call,
+    rate: tenths(rate),
+    firstSeen: new Date(firstSeen).toISOString()
+  }))
+  const order = (a: (typeof syscalls)[number], b: (typeof syscalls)[number]) =>
+    b.since - a.since || b.total - a.total || (a.name < b.name ? -1 : 1)
+  const denied = trace.denied.map(({ name, action, count }) => ({ syscall: name, action, count }))
+  return { ...traceSummary(trace), syscalls: syscalls.sort(order), denied }
 }
 
-const trace = { verb: 'trace', resource: 'containers' } as const
+const none = Type.Object({}, { additionalProperties: false })
+const watchNeeds = { verb: 'get', resource: 'containers' } as const
+const traceNeeds = { verb: 'trace', resource: 'containers' } as const
 
-/** Endpoints of the live profiler: start, watch, stop, keep. */
+const startRoute = writing({
+  method: 'POST',
+  url: '/api/v1/traces',
+  operationId: 'startTrace',
+  summary: 'Starts to count the syscalls of a running container on any node',
+  ...{ needs: traceNeeds, checked: true, cli: 'secco trace NAMESPACE/POD', pages: ['/profiler'] },
+  body: Type.Object(
+    {
+      container: Type.String({
+        ...{ minLength: 1, maxLength: 600 },
+        description:
+          'NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a name, an id, or the key of GET /api/v1/containers'
+      }),
+      seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 86_400 }))
+    },
+    { additionalProperties: false }
+  ),
+  response: AnyObject,
+  async handle(call, { container, seconds = 0 }) {
+    const profiler = mustProfile(call)
+    const target = targetOf(call.ui.sources, container)
+    await mustMay(call, 'trace', 'containers', target.namespace)
+    return traceView(await profiler.start(target, call.identity.user, seconds))
+  }
+})
+
+const keepRoute = writing({
+  method: 'POST',
+  url: '/api/v1/traces/:id/profile',
+  operationId: 'keepTrace',
+  summary:
+    'Keeps what a trace saw as observations of a profile, new or not; nothing is approved by it',
+  needs: { verb: 'create', resource: 'seccompprofiles' },
+  ...{ checked: true, cli: 'secco trace NAMESPACE/POD -o profile', pages: ['/profiler/:id'] },
+  body: Type.Object(
+    {
+      namespace: Type.String({ pattern: namespacePattern }),
+      name: Type.String({ pattern: namePattern })
+    },
+    { additionalProperties: false }
+  ),
+  response: Type.Object({ namespace: Type.String(), name: Type.String() }),
+  async handle(call, ref) {
+    const set = setOfTrace(await mustFind(call, 'get'))
+    await mustMay(call, 'create', 'seccompprofiles', ref.namespace)
+    const { store } = call.ui
+    if ((await store.get('SeccompProfile', ref)) === undefined) {
+      const profile: SeccompProfile = {
+        apiVersion,
+        kind: 'SeccompProfile',
+        metadata: { ...ref },
+        spec: { workload: { kind: 'Container', name: ref.name } }
+      }
+      await store.apply('SeccompProfile', profile)
+    }
+    await store.update('SeccompProfile', ref, (profile) => mergeObserved(profile, set))
+    return ref
+  }
+})
+
+/** Endpoints of the live profiler: start, watch, stop, keep. Rights are those in the namespace of the container. */
 export const traceRoutes: readonly Route[] = [
   reading({
     url: '/api/v1/traces',
     operationId: 'listTraces',
-    summary: 'Traces of this machine that are remembered',
-    needs: { verb: 'list', resource: 'containers' },
-    cli: 'secco trace CONTAINER',
-    pages: ['/profiler'],
+    summary: 'Traces of this hub that run or are remembered',
+    ...{ needs: watchNeeds, checked: true, cli: 'secco trace NAMESPACE/POD', pages: ['/profiler'] },
     response: listOf(AnyObject),
-    handle: (call) => ({ items: mustProfile(call).list().map(traceView) })
+    handle: async (call) => ({ items: (await visibleTraces(call)).map(traceSummary) })
   }),
-  writing({
-    method: 'POST',
-    url: '/api/v1/traces',
-    operationId: 'startTrace',
-    summary: 'Starts to watch a running container',
-    needs: trace,
-    cli: 'secco trace CONTAINER --for 30s',
-    pages: ['/profiler'],
-    body: Type.Object(
-      {
-        container: Type.String({ minLength: 1, maxLength: 255 }),
-        seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 86_400 }))
-      },
-      { additionalProperties: false }
-    ),
-    response: AnyObject,
-    handle: (call, { container, seconds = 0 }) =>
-      traceView(mustProfile(call).start(container, seconds, call.identity.user))
-  }),
+  startRoute,
   reading({
     url: '/api/v1/traces/:id',
     operationId: 'getTrace',
-    summary: 'Live counts of a trace',
-    needs: { verb: 'get', resource: 'containers' },
-    cli: 'secco trace CONTAINER -o json',
+    summary: 'Live counts of a trace; with /stream at its end they are followed',
+    ...{ needs: watchNeeds, checked: true, cli: 'secco trace NAMESPACE/POD -o json' },
     pages: ['/profiler/:id'],
     response: AnyObject,
-    handle: (call) => traceView(mustFind(call))
+    handle: async (call) => traceView(await mustFind(call, 'get'))
   }),
   writing({
     method: 'POST',
     url: '/api/v1/traces/:id/stop',
     operationId: 'stopTrace',
     summary: 'Ends a trace; what it counted stays',
-    needs: trace,
-    cli: 'secco trace CONTAINER (Ctrl-C)',
+    ...{ needs: traceNeeds, checked: true, cli: 'secco trace NAMESPACE/POD (Ctrl-C)' },
     pages: ['/profiler/:id'],
-    body: Type.Object({}, { additionalProperties: false }),
+    body: none,
     response: AnyObject,
-    handle: (call) => {
-      const found = mustFind(call)
-      mustProfile(call).stop(found.id)
-      return traceView(found)
+    async handle(call) {
+      const trace = await mustFind(call, 'trace')
+      await mustProfile(call).stop(trace.id)
+      return traceView(trace)
     }
   }),
-  writing({
-    method: 'POST',
-    url: '/api/v1/traces/:id/profile',
-    operationId: 'keepTrace',
-    summary:
-      'Keeps what a trace saw as observations of a profile, new or not; nothing is approved by it',
-    needs: { verb: 'create', resource: 'seccompprofiles' },
-    cli: 'secco trace CONTAINER -o profile',
-    pages: ['/profiler/:id'],
-    body: Type.Object(
-      {
-        namespace: Type.String({ pattern: namespacePattern }),
-        name: Type.String({ pattern: namePattern })
-      },
-      { additionalProperties: false }
-    ),
-    response: Type.Object({ namespace: Type.String(), name: Type.String() }),
-    async handle(call, ref) {
-      const set = setOfTrace(mustFind(call).update)
-      const { store } = call.ui
-      if ((await store.get('SeccompProfile', ref)) === undefined) {
-        const profile: SeccompProfile = {
-          apiVersion,
-          kind: 'SeccompProfile',
-          metadata: { ...ref },
-          spec: { workload: { kind: 'Container', name: ref.name } }
-        }
-        await store.apply('SeccompProfile', profile)
-      }
-      await store.update('SeccompProfile', ref, (profile) => mergeObserved(profile, set))
-      return ref
-    }
-  })
+  keepRoute
 ]

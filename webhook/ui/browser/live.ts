@@ -136,12 +136,22 @@ export function startLive(): void {
     showPaused()
     showState(state)
   })
-  // Counts of a running trace change without a change of any object.
-  const poll = () => {
-    const running = document.querySelector('[data-poll="yes"]')
-    if (running === null) return
+  followTrace(() => {
     if (!paused && !document.hidden) void reloadRegions()
-    setTimeout(poll, 1000)
-  }
-  poll()
+  })
+}
+
+/**
+ * Follows the stream of a running trace, whose counts change without a change of any object. A trace goes on while
+ * somebody follows it, also in a window that is hidden.
+ */
+function followTrace(hear: () => void): void {
+  const address = document.querySelector('[data-follow]')?.getAttribute('data-follow')
+  if (address === null || address === undefined) return
+  const source = new EventSource(address)
+  source.addEventListener('trace', hear)
+  source.addEventListener('end', () => {
+    source.close()
+    void reloadRegions()
+  })
 }

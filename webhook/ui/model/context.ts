@@ -14,7 +14,7 @@ export interface Ui {
   sessions: Sessions
   rights: Rights
   audit: AuditTrail
-  /** undefined without a satellite on this machine. */
+  /** undefined without a hub. */
   profiler: Profiler | undefined
   /** Name of the cluster or machine, for the header. */
   place: string

@@ -1,181 +1,87 @@
-import { existsSync } from 'node:fs'
-import { credentials, Metadata } from '@grpc/grpc-js'
-import { SatelliteClient, type TraceUpdate } from '../../../src/api/gen/satellite.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { plural } from '../../../src/lib/plural.js'
+import { isNamed } from '../../confinement/containers/container-names.js'
+import type { FleetTraces } from '../../hub/traces/fleet-traces.js'
+import type { TraceTarget } from '../../hub/traces/trace.js'
+import type { Identity, Verb } from '../../access/rights.js'
+import { type InventoryItem, profileOf } from './inventory.js'
+import type { UiSources } from './sources.js'
 
-/** A trace that somebody started from a page or the command line. */
-export interface RunningTrace {
-  id: string
-  container: string
-  by: string
-  /** In ms. */
-  startedAt: number
-  ended: boolean
-  update: TraceUpdate | undefined
-  /** When each syscall was first counted, in ms, by `ABI name`. */
-  firstSeen: ReadonlyMap<string, number>
-  problem: string
+/** The traces of a hub: of containers on any node that is connected to it. */
+export type Profiler = Pick<FleetTraces, 'start' | 'find' | 'list' | 'watch' | 'stop'>
+
+/** Lists the running containers that a person may see. */
+export function runningContainers(sources: Pick<UiSources, 'containers'>): InventoryItem[] {
+  const groups = sources.containers()?.groups() ?? []
+  return [...groups].flatMap(({ items }) => [...items.values()])
 }
 
-/** The satellite of this machine, asked over its own socket. */
-export interface Profiler {
-  /** Lists the containers that the satellite has recorded. @throws SeccoError UNAVAILABLE when it does not answer */
-  containers(): Promise<TraceUpdate[]>
-  /** Traces until the trace is stopped, the container ends, or this many seconds have passed. */
-  start(container: string, seconds: number, by: string): RunningTrace
-  find(id: string): RunningTrace | undefined
-  list(): RunningTrace[]
-  stop(id: string): void
-  close(): void
+/** Whether a person may start, watch or stop traces in the namespace of a container. */
+export function mayTrace(
+  identity: Identity,
+  verb: Verb & ('trace' | 'get'),
+  { namespace }: Pick<TraceTarget, 'namespace'>
+): Promise<boolean> {
+  return identity.can(verb, 'containers', namespace === '' ? undefined : namespace)
 }
 
-const mostTraces = 50
-const answerMs = 5000
+type Where = Pick<UiSources, 'containers' | 'elsewhere' | 'podAt'>
 
-function problemText(error: Error): string {
-  return 'details' in error && typeof error.details === 'string' ? error.details : error.message
+function named(all: readonly InventoryItem[], text: string): InventoryItem[] {
+  const [namespace = '', pod, container, ...more] = text.split('/')
+  if (pod !== undefined && more.length === 0) {
+    const own = all.filter(
+      (item) =>
+        item.namespace === namespace &&
+        item.pod === pod &&
+        (container === undefined || item.name === container)
+    )
+    if (own.length > 0 || container !== undefined) return own
+  }
+  return all.filter(isNamed(text))
 }
 
-/** One trace: its counts come from a stream of the satellite. */
-class StreamedTrace implements RunningTrace {
-  readonly firstSeen = new Map<string, number>()
-  readonly startedAt: number
-  ended = false
-  problem = ''
-  update: TraceUpdate | undefined
-  readonly id: string
-  readonly container: string
-  readonly by: string
-  readonly #now: () => number
-  readonly #cancel: () => void
-
-  constructor(
-    given: { id: string; container: string; by: string },
-    stream: ReturnType<SatelliteClient['startTrace']>,
-    now: () => number
-  ) {
-    this.id = given.id
-    this.container = given.container
-    this.by = given.by
-    this.startedAt = now()
-    this.#now = now
-    this.#cancel = () => {
-      stream.cancel()
-    }
-    stream.on('data', (update: TraceUpdate) => {
-      this.#take(update)
-    })
-    stream.on('error', (error: Error) => {
-      if (!this.ended) this.problem = problemText(error)
-      this.ended = true
-    })
-    stream.on('end', () => {
-      this.ended = true
+function notHere(sources: Where, text: string): SeccoError {
+  const [namespace = '', pod = ''] = text.split('/')
+  const place = sources.podAt?.(namespace, pod)
+  if (place === undefined) {
+    const elsewhere = sources.elsewhere()
+    const others = `${plural(elsewhere, 'node')} report to other hubs; secco trace asks all of them`
+    return new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`, {
+      hint: elsewhere === 0 ? 'list them with `secco ps -A -o wide`' : others
     })
   }
-
-  cancel(): void {
-    this.#cancel()
-  }
-
-  #take(update: TraceUpdate): void {
-    this.update = update
-    for (const { abi, counts } of update.abis) {
-      for (const name of Object.keys(counts)) {
-        const key = `${abi} ${name}`
-        if (!this.firstSeen.has(key)) this.firstSeen.set(key, this.#now())
-      }
-    }
-    if (update.ended) this.ended = true
-  }
+  const { node, hub } = place
+  const message =
+    hub === undefined
+      ? `${text} is on node ${node}, which reports no such container`
+      : `${text} is on node ${node}, which is connected to hub ${hub}`
+  const hint =
+    hub === undefined
+      ? 'see why: secco doctor'
+      : `secco trace ${text} asks every hub of the cluster`
+  return new SeccoError('UNAVAILABLE', message, { hint })
 }
 
-class SatelliteProfiler implements Profiler {
-  readonly #socketPath: string
-  readonly #now: () => number
-  readonly #traces = new Map<string, StreamedTrace>()
-  #client: SatelliteClient | undefined
-  #next = 1
-
-  constructor(socketPath: string, now: () => number) {
-    this.#socketPath = socketPath
-    this.#now = now
+/**
+ * Returns the container that a key or a name means: NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a name or an id.
+ * @throws SeccoError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS, UNAVAILABLE when its node is connected to another hub
+ */
+export function targetOf(sources: Where, text: string): TraceTarget {
+  const byKey = sources.containers()?.find(text)
+  const found = byKey === undefined ? named(runningContainers(sources), text) : [byKey]
+  const [only] = found
+  if (only === undefined) throw notHere(sources, text)
+  if (found.length > 1) {
+    const names = found.map((one) => (one.pod === '' ? one.id.slice(0, 12) : pathOf(one))).sort()
+    const message = `${text} may be one of ${names.slice(0, 8).join(', ')}`
+    throw new SeccoError('CONTAINER_AMBIGUOUS', message, { hint: `secco trace ${names[0] ?? ''}` })
   }
-
-  containers(): Promise<TraceUpdate[]> {
-    return new Promise((resolve, reject) => {
-      this.#connect().listContainers({}, new Metadata(), this.#deadline(), (error, answer) => {
-        if (error === null) resolve(answer.containers)
-        else reject(new SeccoError('UNAVAILABLE', `the satellite: ${problemText(error)}`))
-      })
-    })
-  }
-
-  start(container: string, seconds: number, by: string): RunningTrace {
-    this.#makeRoom()
-    const request = { container, durationSeconds: seconds, wait: false }
-    const stream = this.#connect().startTrace(request)
-    const trace = new StreamedTrace({ id: String(this.#next++), container, by }, stream, this.#now)
-    this.#traces.set(trace.id, trace)
-    return trace
-  }
-
-  find(id: string): RunningTrace | undefined {
-    return this.#traces.get(id)
-  }
-
-  list(): RunningTrace[] {
-    return [...this.#traces.values()]
-  }
-
-  stop(id: string): void {
-    const trace = this.#traces.get(id)
-    if (trace === undefined || trace.ended) return
-    trace.ended = true
-    const traceId = trace.update?.traceId
-    if (traceId === undefined) {
-      trace.cancel()
-      return
-    }
-    // The answer is the last count; without an answer the counts so far stay.
-    this.#connect().stopTrace({ traceId }, new Metadata(), this.#deadline(), (error, update) => {
-      if (error === null) trace.update = update
-    })
-  }
-
-  close(): void {
-    for (const trace of this.#traces.values()) trace.cancel()
-    this.#client?.close()
-  }
-
-  #connect(): SatelliteClient {
-    if (!existsSync(this.#socketPath)) {
-      throw new SeccoError('UNAVAILABLE', 'no satellite runs on this machine', {
-        hint: 'start it with `secco up` or `secco satellite`'
-      })
-    }
-    this.#client ??= new SatelliteClient(`unix:${this.#socketPath}`, credentials.createInsecure())
-    return this.#client
-  }
-
-  #deadline(): { deadline: Date } {
-    return { deadline: new Date(this.#now() + answerMs) }
-  }
-
-  /** Forgets the oldest ended traces. @throws SeccoError UNAVAILABLE when too many run */
-  #makeRoom(): void {
-    for (const [id, trace] of this.#traces) {
-      if (this.#traces.size < mostTraces) return
-      if (trace.ended) this.#traces.delete(id)
-    }
-    if (this.#traces.size >= mostTraces)
-      throw new SeccoError('UNAVAILABLE', `${mostTraces} traces run already`, {
-        hint: 'stop one of them first'
-      })
-  }
+  const { key, node, id, namespace, workload, pod, name, image, state } = only
+  return { key, node, id, namespace, workload, pod, name, image, state, profile: profileOf(only) }
 }
 
-/** @param socketPath socket of the satellite on this machine, which may start later */
-export function createProfiler(socketPath: string, now: () => number): Profiler {
-  return new SatelliteProfiler(socketPath, now)
+/** How the command line names a container. */
+export function pathOf(one: Pick<TraceTarget, 'namespace' | 'pod' | 'name'>): string {
+  return one.pod === '' ? one.name : `${one.namespace}/${one.pod}/${one.name}`
 }

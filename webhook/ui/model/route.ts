@@ -14,6 +14,8 @@ export interface Route {
   needs: { verb: Verb; resource: Resource }
   /** Whether the answer is not limited to what a person may see (scope.ts): the right is checked for everything. */
   wide?: boolean
+  /** The handler checks the right itself, in the namespace of what it finds. */
+  checked?: boolean
   /** The verb of the command line that does the same. */
   cli: string
   /** Paths of the pages that use the endpoint. */

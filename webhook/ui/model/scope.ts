@@ -13,7 +13,11 @@ const namespaceOf = ({ metadata }: { metadata: { namespace?: string | undefined 
 export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefined> {
   if (await identity.can('list', 'seccompprofiles')) return ui
   const { sources } = ui
-  const all = new Set([...sources.profiles(), ...sources.rules()].map(namespaceOf))
+  const groups = [...(sources.containers()?.groups() ?? [])]
+  const all = new Set([
+    ...[...sources.profiles(), ...sources.rules()].map(namespaceOf),
+    ...groups.flatMap(({ namespace }) => (namespace === '' ? [] : [namespace]))
+  ])
   const allowed = new Set<string>()
   for (const namespace of all) {
     if (await identity.can('list', 'seccompprofiles', namespace)) allowed.add(namespace)

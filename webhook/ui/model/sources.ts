@@ -17,6 +17,8 @@ export interface UiSources {
   elsewhere: () => number
   /** What the admission decision knows about each profile. */
   states: () => readonly ProfileState[]
+  /** Where a pod is: its node, and the other hub that the node is connected to. */
+  podAt?: (namespace: string, pod: string) => { node: string; hub: string | undefined } | undefined
   /** Newest last. */
   denials: () => readonly DenialView[]
   /** RFC 3339. Denials before that are not known; undefined: no denials are reported here at all. */

@@ -1,12 +1,12 @@
 import type { VNode } from 'preact'
-import { toSeccoError } from '../../../src/lib/errors.js'
 import { plural } from '../../../src/lib/plural.js'
-import { traceView } from '../api/traces.js'
+import { traceSummary, visibleTraces } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { workloadHref } from '../model/derived.js'
+import { mayTrace, runningContainers } from '../model/profiler.js'
 import type { WorkloadLine } from '../model/workloads.js'
+import { ContainerPicker, PickerFilters, searched, type Wanted } from '../parts/container-picker.js'
 import { listPage, numberText } from '../parts/format.js'
-import { ActionForm, FormError } from '../parts/forms.js'
 import { Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, CommandPanel, EmptyBody, Panel } from '../parts/panels.js'
@@ -20,99 +20,7 @@ const mostTraces = 20
 export const sinceText = (complete: boolean) =>
   complete ? 'seen from its first instruction' : 'first seen while it ran'
 
-interface Candidate {
-  name: string
-  note: string
-}
-
-/** Lists the running containers of this machine's satellite, or the problem with asking it. */
-async function candidatesOf({ ui }: Call): Promise<{ list: Candidate[]; problem: string }> {
-  if (ui.profiler === undefined) {
-    const problem =
-      'No satellite runs on the machine of this hub: trace on the node, or read what satellites upload.'
-    return { list: [], problem }
-  }
-  try {
-    const containers = await ui.profiler.containers()
-    const running = containers.filter(({ ended, container }) => !ended && container !== '')
-    const list = running.map(({ container, abis, complete }) => {
-      const calls = abis.reduce((sum, { counts }) => sum + Object.keys(counts).length, 0)
-      return { name: container, note: `${calls} different calls so far, ${sinceText(complete)}` }
-    })
-    return { list: [...new Map(list.map((one) => [one.name, one])).values()], problem: '' }
-  } catch (error) {
-    return { list: [], problem: toSeccoError(error).message }
-  }
-}
-
-function StartForm(): VNode {
-  return (
-    <div class="body stack">
-      <label class="field">
-        Stop by itself after
-        <select name="seconds" data-kind="number">
-          <option value="0">never: I stop it</option>
-          <option value="30">30 seconds</option>
-          <option value="300">5 minutes</option>
-          <option value="3600">1 hour</option>
-        </select>
-      </label>
-      <FormError />
-      <button class="btn primary" type="submit">
-        Start
-      </button>
-    </div>
-  )
-}
-
-interface PickProps {
-  list: readonly Candidate[]
-  problem: string
-  chosen: string
-  may: boolean
-}
-
-function Pick({ list, problem, chosen, may }: PickProps): VNode {
-  if (list.length === 0) {
-    return problem === '' ? (
-      <EmptyBody
-        what="No container is running here."
-        next="Start one: it is recorded from its first instruction."
-      />
-    ) : (
-      <EmptyBody what="There is nothing to pick from." next={problem} />
-    )
-  }
-  const isChosen = (name: string) => name === chosen || (chosen === '' && list.length === 1)
-  return (
-    <ActionForm url="/api/v1/traces" then="/profiler/:id">
-      <ul class="pick" data-live="pick">
-        {list.map(({ name, note }) => (
-          <li data-key={name}>
-            <label>
-              <input type="radio" name="container" value={name} checked={isChosen(name)} required />
-              <span>
-                <span class="strong">
-                  <bdi>{name}</bdi>
-                </span>
-                <span class="sub">{note}</span>
-              </span>
-            </label>
-          </li>
-        ))}
-      </ul>
-      {may ? (
-        <StartForm />
-      ) : (
-        <div class="body">
-          <p class="muted">You may look, not record.</p>
-        </div>
-      )}
-    </ActionForm>
-  )
-}
-
-function Traces(props: { traces: readonly ReturnType<typeof traceView>[]; now: number }): VNode {
+function Traces(props: { traces: readonly ReturnType<typeof traceSummary>[]; now: number }): VNode {
   const { traces, now } = props
   if (traces.length === 0)
     return <EmptyBody what="No trace yet." next="Pick a container and start." />
@@ -122,7 +30,7 @@ function Traces(props: { traces: readonly ReturnType<typeof traceView>[]; now: n
       columns={[
         ...['Container', 'Started'],
         { title: 'Different calls', num: true },
-        { title: 'Calls', num: true },
+        { title: 'Calls since then', num: true },
         'State'
       ]}
       rows={traces.slice(0, mostTraces).map((trace) => ({
@@ -133,12 +41,12 @@ function Traces(props: { traces: readonly ReturnType<typeof traceView>[]; now: n
               <bdi>{trace.container}</bdi>
             </a>
             <span class="sub">
-              by <bdi>{trace.by}</bdi>
+              <bdi>{trace.path}</bdi> on {trace.node} by <bdi>{trace.by}</bdi>
             </span>
           </>,
           <Moment at={trace.startedAt} now={now} />,
-          trace.distinct,
-          numberText(trace.calls),
+          trace.since.distinct,
+          numberText(trace.since.calls),
           trace.problem !== '' ? trace.problem : trace.ended ? 'stopped' : 'running'
         ]
       }))}
@@ -181,7 +89,7 @@ function Learning({ lines, page, now }: LearningProps): VNode {
         }))}
         live="learning"
       />
-      <Pager {...place} what="workloads" href={(to) => `/profiler?page=${to}`} />
+      <Pager {...place} what="workloads" href={(to) => `/profiler?learning=${to}`} />
     </>
   )
 }
@@ -200,36 +108,56 @@ function PipelinePanel({ target }: { target: string }): VNode {
   )
 }
 
+/** Whether the person may start a trace in one of the namespaces. */
+async function mayIn({ identity }: Call, namespaces: readonly string[]): Promise<boolean> {
+  for (const namespace of namespaces) {
+    if (await mayTrace(identity, 'trace', { namespace })) return true
+  }
+  return false
+}
+
 async function render(call: Call): Promise<View> {
-  const { ui, identity, query } = call
-  const { container: chosen = '' } = query
-  const { list, problem } = await candidatesOf(call)
-  const may = await identity.can('trace', 'containers')
-  const traces = (ui.profiler?.list() ?? []).map(traceView).reverse()
+  const { ui, query } = call
+  const { container: chosen = '', q = '', namespace = '', state = '' } = query
+  const wanted: Wanted = { q, namespace, state, chosen }
+  const running = runningContainers(ui.sources)
+  const list = searched(running, wanted)
+  const namespaces = [...new Set(running.map((item) => item.namespace))].sort()
+  const may = await mayIn(call, namespaces)
+  const traces = (await visibleTraces(call)).map(traceSummary)
   const learning = ui.lines().filter(({ profile }) => profile.spec.seccomp === undefined)
   return {
     title: 'Profiler',
     facts: [
       'what a container asks for right now, counted in the kernel',
-      `${plural(list.length, 'container')} here`
+      plural(running.length, 'container')
     ],
     body: (
       <>
-        <div class="cols first">
+        <div class="cols equal">
           <Panel id="h-pick" title="Record a container">
-            <Pick list={list} problem={problem} chosen={chosen} may={may} />
+            <PickerFilters wanted={wanted} namespaces={namespaces} />
+            <ContainerPicker
+              items={list}
+              total={running.length}
+              page={query['page']}
+              wanted={wanted}
+              may={may}
+            />
           </Panel>
           <div class="stack">
             <section class="panel">
               <Traces traces={traces} now={ui.now()} />
             </section>
             <section class="panel">
-              <Learning lines={learning} page={query['page']} now={ui.now()} />
+              <Learning lines={learning} page={query['learning']} now={ui.now()} />
             </section>
             <PipelinePanel target={learning[0]?.key ?? 'NAMESPACE/NAME'} />
           </div>
         </div>
-        <CommandPanel texts={[chosen === '' ? 'secco trace CONTAINER' : `secco trace ${chosen}`]} />
+        <CommandPanel
+          texts={[chosen === '' ? 'secco trace NAMESPACE/POD' : `secco trace ${chosen}`]}
+        />
       </>
     )
   }
@@ -237,7 +165,9 @@ async function render(call: Call): Promise<View> {
 
 export const profilerPage: Page = {
   path: '/profiler',
+  live: true,
   nav: 'Profiler',
-  needs: { verb: 'list', resource: 'containers' },
+  // The list has what the person may see.
+  needs: { verb: 'list', resource: 'seccompprofiles' },
   render
 }

@@ -1,14 +1,14 @@
 import type { VNode } from 'preact'
-import { SeccoError } from '../../../src/lib/errors.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { diffReport } from '../../../src/seccomp/review/diff-report.js'
 import { seccompOfSet } from '../../../src/seccomp/review/observed-sides.js'
 import { objectNameOf } from '../../hub/nodes/workload.js'
-import { setOfTrace, traceView } from '../api/traces.js'
+import { mustFind, setOfTrace, traceView } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
-import type { RunningTrace } from '../model/profiler.js'
+import type { RunningTrace } from '../../hub/traces/trace.js'
+import { mayTrace, pathOf } from '../model/profiler.js'
 import { DiffView } from '../parts/diff-view.js'
 import { ageText, countText, numberText } from '../parts/format.js'
 import { ActionForm, FormError, TextField } from '../parts/forms.js'
@@ -16,11 +16,10 @@ import { RiskLevel, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, EmptyBody, EmptyPanel, Figure, Panel } from '../parts/panels.js'
 import { type Row, Table } from '../parts/table.js'
+import { RateView } from '../parts/rate-view.js'
 import { sinceText } from './profiler.js'
 
 const mostRows = 100
-/** The first counts hold what was there when the trace began. */
-const atOnceMs = 2000
 const recentMs = 60_000
 const floor = runtimeDefaultNames()
 
@@ -34,13 +33,12 @@ interface Shown {
 
 type Counted = Shown['trace']['syscalls'][number]
 
+const rateText = (rate: number) => (rate < 10 ? rate.toFixed(1) : countText(Math.round(rate)))
+
 const sinceStart = ({ found }: Shown, { firstSeen }: Counted) =>
   Date.parse(firstSeen) - found.startedAt
 
-const isNew = (shown: Shown, call: Counted) => sinceStart(shown, call) >= atOnceMs
-
 function rowOf(shown: Shown, call: Counted): Row {
-  const share = (100 * call.count) / Math.max(1, shown.trace.calls)
   return {
     key: `${call.abi} ${call.name}`,
     cells: [
@@ -48,13 +46,14 @@ function rowOf(shown: Shown, call: Counted): Row {
         <span class="mono">{call.name}</span>
         {call.abi !== 'x86_64' && <span class="sub">{call.abi}</span>}
       </>,
-      countText(call.count),
-      isNew(shown, call) ? (
-        `after ${ageText(sinceStart(shown, call))}`
+      countText(call.since),
+      countText(call.total),
+      call.rate === 0 ? <span class="muted">0</span> : rateText(call.rate),
+      call.before ? (
+        <span class="muted">before the start</span>
       ) : (
-        <span class="muted">at the start</span>
+        `after ${ageText(sinceStart(shown, call))}`
       ),
-      `${share.toFixed(1)} %`,
       <RiskLevel risk={riskOf(call.name)} brief />,
       floor.has(call.name) ? 'allows it' : 'denies it'
     ]
@@ -64,19 +63,19 @@ function rowOf(shown: Shown, call: Counted): Row {
 function countsTable(shown: Shown): VNode {
   const { syscalls } = shown.trace
   if (syscalls.length === 0) {
-    const next = 'Let the container do something: counts come once a second.'
+    const next = 'Let the container do something: counts come twice a second.'
     return <EmptyBody what="Nothing was counted yet." next={next} />
   }
   return (
     <Table
       caption="Calls"
-      note="most frequent first, exact"
+      note="most frequent since the start first, exact"
       columns={[
         'Syscall',
-        { title: 'Calls', num: true },
-        'First seen',
-        { title: 'Share', num: true },
-        ...['Risk', 'RuntimeDefault']
+        { title: 'Since the start', num: true },
+        { title: 'Since the container began', num: true },
+        { title: 'Per second', num: true },
+        ...['First seen', 'Risk', 'RuntimeDefault']
       ]}
       rows={syscalls.slice(0, mostRows).map((call) => rowOf(shown, call))}
       live="calls"
@@ -88,23 +87,46 @@ function countsTable(shown: Shown): VNode {
 function figures(shown: Shown): VNode {
   const { trace, now } = shown
   const recent = trace.syscalls.filter(
-    (call) => isNew(shown, call) && now - Date.parse(call.firstSeen) < recentMs
+    (call) => !call.before && now - Date.parse(call.firstSeen) < recentMs
   )
   const beyond = trace.syscalls.filter(({ name }) => !floor.has(name)).length
   return (
     <section class="panel" aria-label="Figures">
-      <dl class="counters" data-live="figures" data-poll={trace.ended ? '' : 'yes'}>
-        <Figure term="Different calls" value={trace.distinct} />
-        <Figure term="Calls" value={countText(trace.calls)} />
-        <Figure term="New in the last minute" value={recent.length} />
-        <Figure term="Beyond RuntimeDefault" value={beyond} />
+      <dl class="counters" data-live="figures">
+        <Figure
+          term="Calls since the start"
+          value={countText(trace.since.calls)}
+          note={`${countText(trace.total.calls)} since the container began`}
+        />
+        <Figure
+          term="Different calls"
+          value={trace.since.distinct}
+          note={`${trace.total.distinct} since the container began`}
+        />
+        <Figure term="Calls per second" value={rateText(trace.rate)} />
+        <Figure
+          term="New in the last minute"
+          value={recent.length}
+          note={`${beyond} beyond RuntimeDefault`}
+        />
         <Figure term="Lost" value={numberText(trace.lost)} />
       </dl>
+      <div class="body" data-live="rate">
+        <RateView rates={trace.rates} />
+      </div>
     </section>
   )
 }
 
-function keepPanel({ trace, may }: Shown, name: string, exists: boolean): VNode {
+/** The profile that the container learns into, else one that is called like it. */
+function profileOf({ profile, namespace, container }: Shown['trace']): [string, string] {
+  const [space, name] = profile.split('/')
+  if (space !== undefined && name !== undefined) return [space, name]
+  return [namespace === '' ? 'default' : namespace, objectNameOf(container)]
+}
+
+function keepPanel({ trace, may }: Shown, exists: boolean): VNode {
+  const [namespace, name] = profileOf(trace)
   if (!trace.ended) {
     const next = 'What was counted becomes observations of a profile; nothing is approved by that.'
     return <EmptyPanel what="Stop it to make a profile." next={next} />
@@ -117,7 +139,7 @@ function keepPanel({ trace, may }: Shown, name: string, exists: boolean): VNode 
           url={`/api/v1/traces/${trace.id}/profile`}
           then="/review/:namespace/:name"
         >
-          <TextField name="namespace" label="Namespace" value="default" required />
+          <TextField name="namespace" label="Namespace" value={namespace} required />
           <TextField name="name" label="Profile" value={name} required />
           <p class="small muted">
             {exists ? 'The profile exists: its observations grow.' : 'The profile is new.'} Nothing
@@ -134,9 +156,18 @@ function keepPanel({ trace, may }: Shown, name: string, exists: boolean): VNode 
 }
 
 function StateMark({ trace }: Pick<Shown, 'trace'>): VNode {
+  if (!trace.ended && !trace.connected) {
+    return <Tag text={`waiting for ${trace.node}`} tone="warn" shape="open" />
+  }
   if (trace.problem !== '') return <Tag text={trace.problem} tone="bad" shape="x" />
   if (trace.ended) return <Tag text="stopped" shape="none" />
   return <span class="live rec">recording</span>
+}
+
+function Place({ trace }: Pick<Shown, 'trace'>): VNode {
+  const { namespace, pod, node, image } = trace
+  const parts = [pod === '' ? namespace : `${namespace}/${pod}`, `on ${node}`, image]
+  return <bdi>{parts.filter((part) => part !== '').join(' · ')}</bdi>
 }
 
 function StopForm({ id }: { id: string }): VNode {
@@ -149,39 +180,40 @@ function StopForm({ id }: { id: string }): VNode {
   )
 }
 
-async function render({ ui, identity, params }: Call): Promise<View> {
-  const found = ui.profiler?.find(params['id'] ?? '')
-  if (found === undefined)
-    throw new SeccoError('NOT_FOUND', 'this trace is forgotten', {
-      hint: 'start another from the profiler'
-    })
+async function render(call: Call): Promise<View> {
+  const { ui, identity } = call
+  const found = await mustFind(call, 'get')
   const trace = traceView(found)
-  const may = await identity.can('trace', 'containers')
+  const may = await mayTrace(identity, 'trace', found.target)
   const shown: Shown = { found, trace, may, now: ui.now() }
-  const name = objectNameOf(trace.container)
-  const key = `default/${name}`
+  const key = profileOf(trace).join('/')
   const profile = derivedOf(ui.sources, ui.now()).byKey.get(key)
   const before = trace.ended ? profile?.spec.seccomp : undefined
-  const after = { label: 'this trace', seccomp: seccompOfSet(setOfTrace(found.update)) }
+  const after = { label: 'this trace', seccomp: seccompOfSet(setOfTrace(found)) }
+  const path = pathOf(found.target)
   return {
     title: trace.container,
     crumbs: [{ text: 'Profiler', href: '/profiler' }, { text: `trace ${trace.id}` }],
     facts: [
       <StateMark trace={trace} />,
+      <Place trace={trace} />,
       `started ${ageText(ui.now() - found.startedAt)} ago by ${trace.by}`,
       sinceText(trace.complete)
     ],
     actions: !trace.ended && may && <StopForm id={trace.id} />,
     body: (
       <>
+        {!trace.ended && (
+          <span hidden data-follow={`/api/v1/traces/${trace.id}/stream?brief=true`} />
+        )}
         {figures(shown)}
         <div class="cols">
           <section class="panel">{countsTable(shown)}</section>
           <div class="stack">
-            <div data-live="keep">{keepPanel(shown, name, profile !== undefined)}</div>
+            <div data-live="keep">{keepPanel(shown, profile !== undefined)}</div>
             <Panel id="h-cli" title="The same on the command line" body="stack tight">
-              <Command text={`secco trace ${trace.container}`} />
-              <Command text={`secco trace ${trace.container} -o profile`} />
+              <Command text={`secco trace ${path}`} />
+              <Command text={`secco trace ${path} -o profile`} />
             </Panel>
           </div>
         </div>
@@ -196,6 +228,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
 export const tracePage: Page = {
   path: '/profiler/:id',
   under: '/profiler',
-  needs: { verb: 'get', resource: 'containers' },
+  // The right is checked in the namespace of the trace's container.
+  needs: { verb: 'list', resource: 'seccompprofiles' },
   render
 }

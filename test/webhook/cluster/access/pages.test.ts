@@ -2,13 +2,18 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { createLogger } from '../../../../src/lib/log.js'
 import { approvedDigest } from '../../../../src/seccomp/policy/approval.js'
 import { kubernetesObjects } from '../../../../src/store/kubernetes-objects.js'
 import { clusterRights } from '../../../../webhook/cluster/access/rights.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
 import type { Cluster } from '../../../helpers/cluster.js'
 import { startPeopleCluster } from '../../../helpers/people-cluster.js'
+import { FleetTraces } from '../../../../webhook/hub/traces/fleet-traces.js'
+import { quiet } from '../../../helpers/quiet.js'
+import { answeringNode } from '../../hub/traces/scripted-node.js'
 import { startUiRig } from '../../ui/rig.js'
+import { runningItem } from '../../ui/running-item.js'
 
 t.setTimeout(400_000)
 const found = await findApiServer()
@@ -48,8 +53,17 @@ test('a change in the pages is written as that person, and the cluster decides',
   }))
   const current = async () =>
     (await kube.do('GET', `${ours}/seccompprofiles/web`)) as unknown as SeccompProfile
-  const rig = await startUiRig({ objects: [profile], rights: clusterRights(hub), store })
-  t.teardown(() => rig.app.close())
+  const timing = { traceRenewMs: 5000, traceViewerMs: 60_000 }
+  const traces = new FleetTraces({ timing, logger: createLogger('test', quiet) })
+  answeringNode(traces, 'node-1', () => ({ read: 1 }))
+  const rig = await startUiRig({
+    ...{ objects: [profile], rights: clusterRights(hub), store, profiler: traces },
+    inventory: () => [runningItem('shop', 'web-1', 'app'), runningItem('ops', 'db-0', 'app')]
+  })
+  t.teardown(async () => {
+    traces.close()
+    await rig.app.close()
+  })
 
   const json = { host: 'localhost', origin: 'http://localhost', 'content-type': 'application/json' }
   const enter = async (name: keyof typeof tokens) => {
@@ -113,4 +127,17 @@ test('a change in the pages is written as that person, and the cluster decides',
     'the policy, not the page'
   )
   t.equal(forced.statusCode, 403)
+
+  // Traces: who edits in the namespace of the pod starts them, who looks there watches.
+  const trace = (who: keyof typeof cookies, container: string) =>
+    send(who, 'POST', '/api/v1/traces', { container })
+  t.equal((await trace('vera', 'shop/web-1')).statusCode, 403)
+  t.match((await trace('dora', 'ops/db-0')).json(), { code: 'CONTAINER_NOT_FOUND' })
+  const begun = await trace('dora', 'shop/web-1')
+  t.equal(begun.statusCode, 200, begun.body)
+  const address = `/api/v1/traces/${begun.json<{ id: string }>().id}`
+  const headers = { ...json, cookie: cookies.vera }
+  t.equal((await rig.app.inject({ url: address, headers })).statusCode, 200)
+  t.equal((await send('vera', 'POST', `${address}/stop`, {})).statusCode, 403)
+  t.equal((await send('dora', 'POST', `${address}/stop`, {})).statusCode, 200)
 })

@@ -20,7 +20,8 @@ test('readiness, conditions and pace', (t) => {
     version: '',
     status: undefined,
     holding,
-    takesAcksTogether: false
+    takesAcksTogether: false,
+    takesTraces: false
   })
   const reason = () => readyCondition(readinessOf(path, nodes.counted(60_000)), 1).reason
   t.equal(reason(), 'NoNodes')

@@ -41,7 +41,8 @@ test('how long a node is away does not depend on the wall clock', (t) => {
   const start = Date.parse('2026-11-24T10:00:00.000Z')
   const hello = (node: string) => ({
     ...{ node, bootId: '', version: '', status: undefined, holding: [] },
-    takesAcksTogether: false
+    takesAcksTogether: false,
+    takesTraces: false
   })
   let wallMs = start
   let monotonicMs = 1000

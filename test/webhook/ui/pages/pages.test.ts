@@ -66,7 +66,7 @@ test('an empty installation says what to do next', async (t) => {
     ['/profiles', /There is no profile yet/],
     ['/rules', /There is no rule yet/],
     ['/nodes', /No satellite has connected yet[^]*secco satellite/],
-    ['/profiler', /No satellite runs on the machine/],
+    ['/profiler', /No container is running here/],
     ['/emergency', /Nothing is blocked/],
     ['/audit', /Nothing is recorded/],
     ['/doctor', /none has ever connected[^]*start one on each node/]

@@ -1,0 +1,144 @@
+import { stringify } from 'yaml'
+import type { TraceReport } from '../../satellite/trace/trace-report.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { askHub, followHub, type HubAccess } from '../hubs/hub-api.js'
+import { askHubs, type Hubs } from '../hubs/hubs.js'
+import { parseDuration } from '../lib/duration.js'
+import { columnsOf, liveTable, printProfile, type TraceFormat, type TraceIo } from './trace.js'
+
+export interface HubTraceArgs {
+  /** NAMESPACE/POD, NAMESPACE/POD/CONTAINER, or another name that the hubs know. */
+  container: string
+  output: TraceFormat
+  /** As in 30s, 5m, 1h. */
+  for?: string
+  allow?: readonly string[]
+}
+
+interface TracedSyscall {
+  abi: string
+  name: string
+  since: number
+  total: number
+  rate: number
+}
+
+/** The part of the hub's answer that is shown (webhook/ui/api/traces.ts). */
+interface HubTraceView {
+  id: string
+  path: string
+  node: string
+  ended: boolean
+  problem: string
+  complete: boolean
+  lost: number
+  rate: number
+  since: { distinct: number; calls: number }
+  total: { distinct: number; calls: number }
+  syscalls: TracedSyscall[]
+  denied: TraceReport['denied']
+}
+
+function abisOf(
+  syscalls: readonly TracedSyscall[],
+  count: (call: TracedSyscall) => number
+): TraceReport['abis'] {
+  const abis: TraceReport['abis'] = {}
+  for (const call of syscalls) {
+    if (count(call) > 0) (abis[call.abi] ??= {})[call.name] = count(call)
+  }
+  return abis
+}
+
+/** The counts since the trace started, and in `total` those since the container began. */
+function reportOf(view: HubTraceView): TraceReport & { node: string; total: TraceReport['abis'] } {
+  const { path, node, lost, syscalls, denied } = view
+  const since = abisOf(syscalls, (call) => call.since)
+  const total = abisOf(syscalls, (call) => call.total)
+  return {
+    container: path,
+    node,
+    complete: view.complete,
+    lost,
+    abis: since,
+    total,
+    denied,
+    parts: {}
+  }
+}
+
+/** Formats what was called since the start, most frequent first. */
+export function hubTraceTable(view: HubTraceView): string {
+  const rows = view.syscalls
+    .filter(({ since }) => since > 0)
+    .map(({ name, since, total, rate }) => [name, `${since}`, `${total}`, rate.toFixed(1)])
+  const denied = view.denied.map((one) => `denied: ${one.syscall} ${one.count} (${one.action})`)
+  const { path, node, since, total, lost } = view
+  const summary =
+    `${path} on ${node}: ${since.distinct} syscalls, ${since.calls} calls since the start; ` +
+    `${total.distinct} syscalls, ${total.calls} calls since the container began; ${lost} lost`
+  return [
+    ...columnsOf([['SYSCALL', 'COUNT', 'TOTAL', 'RATE'], ...rows], 3),
+    ...denied,
+    summary,
+    ''
+  ].join('\n')
+}
+
+function print(view: HubTraceView, args: HubTraceArgs, io: TraceIo): void {
+  const report = reportOf(view)
+  if (args.output === 'json') io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  else if (args.output === 'yaml') io.stdout.write(stringify(report))
+  else if (args.output === 'table') io.stdout.write(hubTraceTable(view))
+  // A profile needs what the container does at its start too.
+  else printProfile({ ...report, abis: report.total }, args, io)
+}
+
+/** Starts the trace at the hub that the container's node is connected to; the others do not know the container. */
+async function start(
+  hubs: Hubs,
+  args: HubTraceArgs
+): Promise<{ hub: HubAccess; view: HubTraceView }> {
+  const ms = args.for === undefined ? 0 : parseDuration(args.for, '--for')
+  const { answers, from } = await askHubs<HubTraceView>(hubs, '/api/v1/traces', {
+    body: { container: args.container, seconds: ms / 1000 },
+    absent: 'CONTAINER_NOT_FOUND'
+  })
+  const [view] = answers
+  const [hub] = from
+  if (view === undefined || hub === undefined) throw new SeccoError('INTERNAL', 'no hub was asked')
+  return { hub, view }
+}
+
+/**
+ * Runs `secco trace NAMESPACE/POD`: starts the trace, follows it and prints it in the end. It ends with --for, with the
+ * container, or with the signal. @returns the exit code: 1 when it ended early
+ * @throws SeccoError the error of the hub
+ */
+export async function traceThroughHubs(
+  hubs: Hubs,
+  args: HubTraceArgs,
+  io: TraceIo,
+  stop: AbortSignal
+): Promise<number> {
+  if (args.allow !== undefined && args.output !== 'profile') {
+    throw new SeccoError('INVALID_ARGUMENT', '--allow: only with -o profile')
+  }
+  const { hub, view } = await start(hubs, args)
+  // The hub answers when the node counts.
+  io.stderr.write(`tracing ${view.path} on ${view.node}\n`)
+  const path = `/api/v1/traces/${view.id}`
+  const live = io.isTerminal ? liveTable(io) : undefined
+  let latest = view
+  const onEvent = (_: string, data: unknown): void => {
+    latest = data as HubTraceView
+    live?.draw(hubTraceTable(latest))
+  }
+  await followHub(hub, `${path}/stream`, onEvent, stop)
+  const last = latest.ended ? latest : await askHub<HubTraceView>(hub, `${path}/stop`, {})
+  live?.clear()
+  print(last, args, io)
+  if (last.problem === '') return 0
+  io.stderr.write(`warning: the trace ended early: ${last.problem}\n`)
+  return 1
+}
