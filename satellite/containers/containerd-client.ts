@@ -4,8 +4,10 @@ import {
   type ClientReadableStream,
   credentials,
   Metadata,
-  type ServiceError
+  type ServiceError,
+  status
 } from '@grpc/grpc-js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { ContainersClient } from './gen/containerd.js'
 import { ContentClient, type ReadContentResponse } from './gen/content.js'
 import { RuntimeServiceClient } from './gen/cri.js'
@@ -41,7 +43,7 @@ export function call<Req, Res>(
   })
 }
 
-function bytesOf(stream: ClientReadableStream<ReadContentResponse>): Promise<Buffer | undefined> {
+function bytesOf(stream: ClientReadableStream<ReadContentResponse>): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = []
     let length = 0
@@ -50,7 +52,7 @@ function bytesOf(stream: ClientReadableStream<ReadContentResponse>): Promise<Buf
       length += data.length
       if (length <= longestBlob) return
       stream.cancel()
-      resolve(undefined)
+      reject(new SeccoError('TOO_LARGE', `a blob of more than ${longestBlob} bytes`))
     })
     stream.on('error', reject)
     stream.on('end', () => resolve(Buffer.concat(parts)))
@@ -84,17 +86,23 @@ export class ContainerdClient {
     this.#content = open(new ContentClient(address, insecure))
   }
 
-  /** Returns a blob of the content store as text; undefined if it is not there, or too long. */
+  /**
+   * Returns a blob of the content store as text; undefined if it is not there.
+   * @throws SeccoError TOO_LARGE, and what gRPC reports: a blob that is there but cannot be read is not a missing one
+   */
   async blob(digest: string, namespace: string): Promise<string | undefined> {
     if (digest === '') return undefined
     const metadata = new Metadata()
     metadata.set('containerd-namespace', namespace)
     const options = { deadline: Date.now() + deadlineMs }
     const request = { digest, offset: 0, size: 0 }
-    const bytes = await bytesOf(this.#content.read(request, metadata, options)).catch(
-      () => undefined
-    )
-    return bytes?.toString('utf8')
+    try {
+      const bytes = await bytesOf(this.#content.read(request, metadata, options))
+      return bytes.toString('utf8')
+    } catch (error) {
+      if ((error as Partial<ServiceError>).code === status.NOT_FOUND) return undefined
+      throw error
+    }
   }
 
   close(): void {

@@ -1,9 +1,11 @@
 import { dropOldest } from '../../src/lib/drop-oldest.js'
-import { isRecord, parseRecord, stringsOf } from './json.js'
+import { SeccoError } from '../../src/lib/errors.js'
+import { isRecord, parsePlain, plainMember, stringsOf } from './json.js'
 
 type Labels = Record<string, string>
+type JsonRecord = Record<string, unknown>
 
-/** Reads a blob of an image by its digest; undefined if the node does not have it. */
+/** Reads a blob of an image by its digest; undefined only if the node does not have it. */
 export type BlobReader = (digest: string) => Promise<string | undefined>
 
 /** Images whose labels are kept. */
@@ -11,28 +13,53 @@ const keptAtMost = 256
 /** An index has an entry for each platform, and some have one for each attestation. */
 const manifestsAtMost = 64
 
-const digestOf = (value: unknown): string =>
-  isRecord(value) && typeof value['digest'] === 'string' ? value['digest'] : ''
+const digestOf = (value: unknown): string => {
+  const digest = isRecord(value) ? plainMember(value, 'digest') : undefined
+  return typeof digest === 'string' ? digest : ''
+}
 
-async function labelsOfManifest(digest: string, read: BlobReader): Promise<Labels | undefined> {
-  const manifest = parseRecord((await read(digest)) ?? '')
+/** Reads a blob as a JSON object; undefined if the node does not have it. @throws SeccoError if it cannot be understood */
+async function recordOf(digest: string, read: BlobReader): Promise<JsonRecord | undefined> {
+  const text = digest === '' ? undefined : await read(digest)
+  return text === undefined ? undefined : parsePlain(text)
+}
+
+async function labelsOfManifest(
+  manifest: JsonRecord | undefined,
+  read: BlobReader
+): Promise<Labels | undefined> {
   if (manifest === undefined) return undefined
-  const image = parseRecord((await read(digestOf(manifest['config']))) ?? '')
+  if (plainMember(manifest, 'manifests') !== undefined) {
+    throw new SeccoError('INVALID_DOCUMENT', 'an index where a manifest should be')
+  }
+  const image = await recordOf(digestOf(plainMember(manifest, 'config')), read)
   if (image === undefined) return undefined
-  const { config } = image
-  return stringsOf(isRecord(config) ? config['Labels'] : undefined)
+  const config = plainMember(image, 'config')
+  return stringsOf(isRecord(config) ? plainMember(config, 'Labels') : undefined)
 }
 
 /**
  * Returns the labels in an image's configuration (image-spec, config.md); undefined if it cannot be read. Of an index,
  * the labels of every platform that the node has: which of them a container uses is not recorded.
+ * @throws SeccoError if a part that the node has cannot be understood: a container may have labels of that part
  */
 async function readLabels(target: string, read: BlobReader): Promise<Labels[] | undefined> {
-  const top = parseRecord((await read(target)) ?? '')
-  const listed = top?.['manifests']
-  const manifests: unknown[] = Array.isArray(listed) ? listed : [{ digest: target }]
+  const top = await recordOf(target, read)
+  const listed = top === undefined ? undefined : plainMember(top, 'manifests')
+  if (!Array.isArray(listed)) {
+    const labels = await labelsOfManifest(top, read)
+    return labels === undefined ? undefined : [labels]
+  }
+  if (top !== undefined && plainMember(top, 'config') !== undefined) {
+    throw new SeccoError('INVALID_DOCUMENT', 'an index that is a manifest too')
+  }
+  if (listed.length > manifestsAtMost) {
+    throw new SeccoError('TOO_LARGE', `an index of more than ${manifestsAtMost} manifests`)
+  }
   const all = await Promise.all(
-    manifests.slice(0, manifestsAtMost).map((entry) => labelsOfManifest(digestOf(entry), read))
+    listed.map(async (entry: unknown) =>
+      labelsOfManifest(await recordOf(digestOf(entry), read), read)
+    )
   )
   const found = all.filter((labels) => labels !== undefined)
   return found.length === 0 ? undefined : found

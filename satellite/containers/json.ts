@@ -1,3 +1,5 @@
+import { SeccoError } from '../../src/lib/errors.js'
+
 /** True for a JSON object; arrays and null are not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -30,4 +32,60 @@ export function parseRecord(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Counts the members of all objects in a valid JSON text, those with equal keys too: each has one colon outside of strings. */
+function countWritten(text: string): number {
+  let count = 0
+  let isString = false
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]
+    if (sign === '"') isString = !isString
+    else if (isString && sign === '\\') at++
+    else if (!isString && sign === ':') count++
+  }
+  return count
+}
+
+/** Counts the members of a parsed value. Iterative: a deep value needs no stack. */
+function countParsed(value: unknown): number {
+  const queue: unknown[] = [value]
+  let count = 0
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (typeof next !== 'object' || next === null) continue
+    const inner: unknown[] = Object.values(next)
+    if (!Array.isArray(next)) count += inner.length
+    for (const one of inner) queue.push(one)
+  }
+  return count
+}
+
+/**
+ * Parses a JSON object that a program in Go reads too. Go merges members that are there twice (golang/go#21092) and
+ * replaces surrogates without a partner, where JSON.parse takes the last member and keeps the surrogate.
+ * @throws SeccoError INVALID_DOCUMENT for a text that they read differently, and for anything but an object
+ */
+export function parsePlain(text: string): Record<string, unknown> {
+  const value = parseRecord(text)
+  if (value === undefined || countWritten(text) !== countParsed(value)) {
+    throw new SeccoError('INVALID_DOCUMENT', 'not a JSON object, or one with members twice')
+  }
+  if (/\\u[dD][89a-fA-F]/.test(text)) {
+    throw new SeccoError('INVALID_DOCUMENT', 'JSON with escaped surrogates')
+  }
+  return value
+}
+
+/** Folds a key as Go's encoding/json does when it looks for a field: U+017F is an s, U+212A a k. */
+const folded = (key: string): string => key.toUpperCase().toLowerCase()
+
+/**
+ * Returns a member of an object; undefined if there is none.
+ * @throws SeccoError INVALID_DOCUMENT if another spelling is there, which Go takes for the same field
+ */
+export function plainMember(value: Record<string, unknown>, name: string): unknown {
+  const wanted = folded(name)
+  const other = Object.keys(value).find((key) => key !== name && folded(key) === wanted)
+  if (other === undefined) return Object.hasOwn(value, name) ? value[name] : undefined
+  throw new SeccoError('INVALID_DOCUMENT', `a key that Go reads as ${name}`)
 }

@@ -1,5 +1,5 @@
 import { compileFilter } from '../../native/trial-load.js'
-import type { Revision } from '../../src/api/gen/hub.js'
+import type { Revision, RevisionRef } from '../../src/api/gen/hub.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { archOf, type Filter, parseFilter } from '../../src/seccomp/filter/cbpf.js'
@@ -8,6 +8,7 @@ import { namesBeyond, passSetOf, runtimeDefaultPassSet } from '../../src/seccomp
 import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
+import { parseRevision } from './parse-revision.js'
 
 /**
  * The least strictness that this node accepts, whatever its hub sends. `approved`: a revision may allow more than
@@ -113,4 +114,18 @@ export class CompiledFloor {
     }
     checkApproved(revision, [...beyond].sort(), this.#floor)
   }
+}
+
+/**
+ * Checks a file of an earlier run, in which a weaker floor may have counted. With `approved` it was checked when it was
+ * written; `runtime-default` needs nothing but the file.
+ * @throws SeccoError WEAKER_THAN_FLOOR, INVALID_DOCUMENT.
+ */
+export async function checkHeld(ref: RevisionRef, bytes: Uint8Array, floor: Floor): Promise<void> {
+  if (floor !== 'runtime-default') return
+  checkFloor(
+    { ...ref, json: Buffer.from(bytes), origin: undefined },
+    await parseRevision(bytes),
+    floor
+  )
 }

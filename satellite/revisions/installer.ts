@@ -19,6 +19,8 @@ export interface InstallDependencies {
   trial?: (seccomp: LinuxSeccomp) => Promise<TrialResult>
   /** Checks whether this node accepts the revision, before anything is written. @throws SeccoError */
   accept?: (revision: Revision, seccomp: LinuxSeccomp) => void
+  /** Checks whether this node accepts a file that is there already: an earlier run may have had a weaker floor. @throws SeccoError */
+  acceptHeld?: (ref: RevisionRef, bytes: Uint8Array) => Promise<void>
   /** Checks whether this node accepts what libseccomp built of the revision, before anything is written. @throws SeccoError */
   acceptFilter?: (revision: Revision, filter: CompiledFilter) => Promise<void>
   /** A file on disk did not match its name and was restored. */
@@ -137,7 +139,10 @@ async function install(
   const seccomp = await parseRevision(revision.json)
   const path = join(root, revisionPath(revision.namespace, revision.profile, revision.digest))
   const before = await readRevision(path)
-  if (before instanceof Buffer && digestOf(before) === revision.digest) return
+  if (before instanceof Buffer && digestOf(before) === revision.digest) {
+    await dependencies.acceptHeld?.(revision, before)
+    return
+  }
   dependencies.accept?.(revision, seccomp)
   const trial = await (dependencies.trial ?? trialLoad)(seccomp)
   if (!trial.ok) {
@@ -188,11 +193,19 @@ export interface Installed {
   held: RevisionRef[]
   /** Paths of files that do not: drift. */
   wrong: string[]
+  /** Revisions whose files match, and that this node does not accept any more. */
+  rejected: RevisionRef[]
 }
 
-/** Reads every revision file below the root and verifies its digest. Temporary files are skipped. */
-export async function verifyInstalled(root: string): Promise<Installed> {
-  const installed: Installed = { held: [], wrong: [] }
+/**
+ * Reads every revision file below the root and verifies its digest. Temporary files are skipped.
+ * @param acceptHeld see `InstallDependencies`
+ */
+export async function verifyInstalled(
+  root: string,
+  acceptHeld?: InstallDependencies['acceptHeld']
+): Promise<Installed> {
+  const installed: Installed = { held: [], wrong: [], rejected: [] }
   const base = join(root, 'secco')
   for (const namespace of await foldersOf(base)) {
     for (const profile of await foldersOf(join(base, namespace))) {
@@ -204,7 +217,12 @@ export async function verifyInstalled(root: string): Promise<Installed> {
         const bytes = await readRevision(path).catch(() => 'wrong' as const)
         const digest = `sha256:${hex}`
         if (bytes instanceof Buffer && digestOf(bytes) === digest) {
-          installed.held.push({ namespace, profile, digest })
+          const ref = { namespace, profile, digest }
+          const isAccepted = await acceptHeld?.(ref, bytes).then(
+            () => true,
+            () => false
+          )
+          installed[isAccepted === false ? 'rejected' : 'held'].push(ref)
         } else if (bytes !== undefined) installed.wrong.push(path)
       }
     }

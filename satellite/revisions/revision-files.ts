@@ -7,7 +7,7 @@ import { Worker } from '../../src/lib/worker.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Container } from '../containers/runtime.js'
 import { revisionOf } from '../containers/seccomp-digest.js'
-import { checkFloor, CompiledFloor, type Floor } from './floor.js'
+import { checkFloor, checkHeld, CompiledFloor, type Floor } from './floor.js'
 import { type Generations, openGenerations } from './generations.js'
 import {
   collectRevisions,
@@ -70,6 +70,8 @@ export class RevisionFiles {
   /** What the hub wants on this node; undefined until it said so. */
   #desired: readonly RevisionRef[] | undefined
   #failure: Condition | undefined
+  /** Files that were held to the floor: their content cannot change under their digest. */
+  readonly #acceptedHeld = new Set<string>()
   /** Settles when unused files are removed: a folder that is empty then could be one that an installation just made. */
   #collecting: Promise<unknown> = Promise.resolve()
 
@@ -121,7 +123,7 @@ export class RevisionFiles {
   async verify(): Promise<void> {
     const { root, logger, onStatus } = this.#options
     const before = this.#holding
-    const installed = await verifyInstalled(root)
+    const installed = await verifyInstalled(root, this.#acceptHeld)
     this.#hold(new Map(installed.held.map((ref) => [keyOf(ref), ref])))
     const present = new Set(this.#holding.keys())
     for (const path of installed.wrong) {
@@ -136,7 +138,15 @@ export class RevisionFiles {
     for (const [key, ref] of before) {
       if (!present.has(key) && !this.#received.has(key)) onStatus(missing(ref))
     }
-    await this.#collect(installed.held)
+    // A container may use what this node does not accept any more: such a file goes as every other one.
+    await this.#collect([...installed.held, ...installed.rejected])
+  }
+
+  readonly #acceptHeld = async (ref: RevisionRef, bytes: Uint8Array): Promise<void> => {
+    const key = keyOf(ref)
+    if (this.#acceptedHeld.has(key)) return
+    await checkHeld(ref, bytes, this.#floor)
+    this.#acceptedHeld.add(key)
   }
 
   /** Calls for a revision during an attempt share its result: two attempts would write the same file. */
@@ -154,6 +164,7 @@ export class RevisionFiles {
     await this.#collecting
     const status = await installRevision(root, revision, {
       accept: (given, seccomp) => this.#accept(given, seccomp),
+      acceptHeld: this.#acceptHeld,
       acceptFilter: (given, { bytes }) => this.#compiledFloor.check(given, bytes),
       ...dependencies,
       onDrift: (path) => logger.warn({ path }, 'revision file had been changed; restored')

@@ -10,13 +10,22 @@ export interface ImageRef {
   digest: string
 }
 
-/** Short names mean Docker Hub, as for every runtime of Kubernetes; a first part with a `*` may be a registry. */
+const hub = 'docker.io/'
+const official = 'docker.io/library/'
+
+/**
+ * Short names mean Docker Hub, as for every runtime of Kubernetes; a first part with a `*` may be a registry. Docker Hub
+ * has an older name, and its own images a short one there too (ParseDockerRef in distribution/reference).
+ */
 function withRegistry(name: string): string {
   const slash = name.indexOf('/')
-  if (slash === -1) return name.startsWith('*') ? name : `docker.io/library/${name}`
+  if (slash === -1) return name.startsWith('*') ? name : official + name
   const first = name.slice(0, slash)
   const isRegistry = first === 'localhost' || /[.:*]/.test(first)
-  return isRegistry ? name : `docker.io/${name}`
+  if (!isRegistry) return hub + name
+  if (first !== 'docker.io' && first !== 'index.docker.io') return name
+  const rest = name.slice(slash + 1)
+  return /[/*]/.test(rest) ? hub + rest : official + rest
 }
 
 /** Parses the name of an image, or a pattern for names. Pure; no name is an error, a wrong name just never matches. */
@@ -38,7 +47,12 @@ export interface ImageMatcher {
 
 function matcherOf(pattern: string): (image: ImageRef) => boolean {
   const { repository, tag, digest } = parseImage(pattern)
-  const isRepository = compileGlob(repository)
+  const isNamed = compileGlob(repository)
+  // `docker.io/ngin*` means the images that Docker Hub has without a folder, too.
+  const isRepository = !repository.includes('*')
+    ? isNamed
+    : (name: string) =>
+        isNamed(name) || (name.startsWith(official) && isNamed(hub + name.slice(official.length)))
   const isTag = tag === '' ? () => true : compileGlob(tag)
   return (image) =>
     isRepository(image.repository) &&

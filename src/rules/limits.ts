@@ -7,3 +7,9 @@ export const maxContainers = 256
 
 /** The most labels of a pod that Secco reads; a pod with more is denied. */
 export const maxLabels = 1024
+
+/**
+ * The most characters of all names of a pod's images that CEL compares with the patterns of a rule: its cost grows with
+ * their product, and a pod that exceeds the cost limit would be accepted. 256 names of 64 characters.
+ */
+export const maxImagesLength = 16 * 1024

@@ -254,6 +254,8 @@ const values = ['web', 'dev', '', 'b']
 const repositories = [
   'nginx',
   'docker.io/library/nginx',
+  'docker.io/nginx',
+  'index.docker.io/nginx',
   'library/nginx',
   'ghcr.io/a/b',
   'localhost/x',
@@ -278,7 +280,17 @@ function randomSelector(): NonNullable<SeccompRule['spec']['podSelector']> {
 }
 
 function randomRule(i: number): SeccompRule {
-  const patterns = ['*', 'ngin*', 'nginx:1.*', '*/b', 'ghcr.io/*', 'r.io:5000/a:*', ...images]
+  const patterns = [
+    '*',
+    'ngin*',
+    'docker.io/ngin*',
+    'docker.io/*',
+    'nginx:1.*',
+    '*/b',
+    'ghcr.io/*',
+    'r.io:5000/a:*',
+    ...images
+  ]
   return testRule(`random-${i}`, {
     podSelector: randomSelector(),
     ...oneOf([{}, { namespaceSelector: { matchLabels: { team: oneOf(['shop', 'bank']) } } }]),
@@ -307,6 +319,42 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
       t.equal(answer.status, 201, `${what}: ${String(answer.body['message'])}`)
       if (problem === undefined) t.same(ours(answer), [], what)
       else t.match(ours(answer).join('\n'), problem, what)
+    }
+  })
+
+  await t.test('no name of an image is too long for a rule by image', slow, async (t) => {
+    const labels = { app: 'pictures' }
+    const named = { podSelector: { matchLabels: labels }, images: ['nginx'] }
+    await accept(
+      testRule('pictures', { ...named, profile: { namespace: 'shop', name: 'web.app' } })
+    )
+    const withOthers = (count: number, length: number): Json => {
+      const others = Array.from({ length: count }, (_, i) => ({
+        name: `c${i}`,
+        image: 'a'.repeat(length)
+      }))
+      return podOf({
+        labels,
+        spec: { containers: [{ name: 'app', image: 'docker.io/nginx:1' }, ...others] }
+      })
+    }
+    const judged = async (count: number, length: number) =>
+      ours(await create('shop', withOthers(count, length))).join('\n')
+    await until('the rule to count', async () =>
+      (await judged(0, 0)).includes('secco-system/pictures') ? true : undefined
+    )
+    const unconfined =
+      /rule secco-system\/pictures enforces a profile, but there is no seccomp filter on container app/
+    const tooLong =
+      /rule secco-system\/pictures .* names of its images have more than 16384 characters/
+    const table: [number, number, RegExp][] = [
+      [255, 60, unconfined],
+      [1, 16_000, unconfined],
+      [1, 800_000, tooLong],
+      [255, 2000, tooLong]
+    ]
+    for (const [count, length, problem] of table) {
+      t.match(await judged(count, length), problem, `${count} names of ${length} characters`)
     }
   })
 

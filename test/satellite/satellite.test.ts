@@ -105,7 +105,7 @@ test('installing a revision', async (t) => {
   )
 
   await writeFile(path, '{"defaultAction":"SCMP_ACT_ALLOW"}')
-  t.strictSame(await verifyInstalled(root), { held: [], wrong: [path] })
+  t.strictSame(await verifyInstalled(root), { held: [], wrong: [path], rejected: [] })
   const drifted: string[] = []
   t.match(await installRevision(root, good, { onDrift: (where) => drifted.push(where) }), {
     ready: true

@@ -54,9 +54,12 @@ class CertificateGuard implements ClientGuard {
 
   #isAccepted(socket: Socket): boolean {
     if (!(socket instanceof TLSSocket) || !socket.authorized) return false
+    // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
+    const certificate = socket.getPeerCertificate() as { subject?: { CN?: unknown } }
+    if (Object.keys(certificate).length === 0) return false
     if (this.#names.size === 0) return true
-    const { subject } = socket.getPeerCertificate() as { subject?: { CN?: unknown } }
-    return typeof subject?.CN === 'string' && this.#names.has(subject.CN)
+    const name = certificate.subject?.CN
+    return typeof name === 'string' && this.#names.has(name)
   }
 
   #mayConnect(address: string): boolean {

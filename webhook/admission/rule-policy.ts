@@ -1,4 +1,5 @@
 import { annotations, apiVersion, rootNamespace } from '../../src/api/names.js'
+import { maxImagesLength } from '../../src/rules/limits.js'
 import {
   assigned,
   bindingOf,
@@ -64,15 +65,23 @@ function parsedImages(list: string): string {
     "!p[0].contains('/') ? (p[0].startsWith('*') ? p[0] : 'docker.io/library/' + p[0])",
     `(${isRegistry}) ? p[0] : 'docker.io/' + p[0]`
   ].join(' : ')
+  const rest = "p[0].substring(p[0].indexOf('/') + 1)"
+  const onHub = [
+    "!p[0].startsWith('docker.io/') && !p[0].startsWith('index.docker.io/') ? p[0]",
+    `${rest}.contains('/') || ${rest}.contains('*') ? 'docker.io/' + ${rest}`,
+    `'docker.io/library/' + ${rest}`
+  ].join(' : ')
   return (
     `${list}.map(i, [${named}, ${digest}])` +
     `.map(p, [${repository}, ${tag}, p[1]])` +
-    `.map(p, [${withRegistry}, p[1], p[2]])`
+    `.map(p, [${withRegistry}, p[1], p[2]])` +
+    `.map(p, [${onHub}, p[1], p[2]])`
   )
 }
 
+const shortName = "i[0].replace('docker.io/library/', 'docker.io/')"
 const matchesPattern = [
-  glob('i[0]', 'p[0]'),
+  `(${glob('i[0]', 'p[0]')} || (p[0].contains('*') && i[0].startsWith('docker.io/library/') && ${glob(shortName, 'p[0]')}))`,
   `(p[1] == '' || ${glob("(i[1] == '' && i[2] == '' ? 'latest' : i[1])", 'p[1]')})`,
   "(p[2] == '' || p[2] == i[2])"
 ].join(' && ')
@@ -90,6 +99,10 @@ const named = [
   {
     name: 'images',
     expression: `(${imagesOf(`(${listed('containers')} + ${listed('initContainers')})`)})`
+  },
+  {
+    name: 'imagesLength',
+    expression: 'has(params.spec.images) ? variables.images.map(n, n.size()).sum() : 0'
   },
   {
     name: 'fitting',
@@ -116,6 +129,8 @@ const who = "'secco: rule ' + params.metadata.namespace + '/' + params.metadata.
 const first = (list: string) =>
   `variables.${list}[0] + (variables.${list}.size() > 1 ? ' and ' + string(variables.${list}.size() - 1) + ' more' : '')`
 const why = 'the secco webhook was not reached or was overruled'
+const areNamesShort = `variables.imagesLength <= ${maxImagesLength}`
+const judges = `variables.selected && ${isSmall} && ${areNamesShort} && variables.matches`
 
 /**
  * Returns the ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on pods that an enforcing rule of the root
@@ -181,14 +196,19 @@ export function rulePolicy(options: FinalStatePolicyOptions = {}) {
     validations: [
       smallEnough('!variables.selected', who),
       {
-        expression: `!variables.selected || !(${isSmall}) || !variables.matches || variables.unconfined.size() == 0`,
+        expression: `!variables.selected || !(${isSmall}) || ${areNamesShort}`,
+        messageExpression: `${who} + ' selects this pod, and the names of its images have more than ${maxImagesLength} characters'`,
+        reason: 'Forbidden'
+      },
+      {
+        expression: `!(${judges}) || variables.unconfined.size() == 0`,
         messageExpression:
           `${who} + ' enforces a profile, but there is no seccomp filter on container ' + ` +
           `${first('unconfined')} + '; ${why}'`,
         reason: 'Forbidden'
       },
       {
-        expression: `!variables.selected || !(${isSmall}) || !variables.matches || variables.undecided.size() == 0`,
+        expression: `!(${judges}) || variables.undecided.size() == 0`,
         messageExpression:
           `${who} + ' enforces a profile, but container ' + ${first('undecided')}` +
           ` + ' has neither one nor a reason for that in ${annotations.assigned}; ${why}'`,

@@ -84,6 +84,80 @@ test('annotations count only if their writer sets them itself', (t) => {
   t.end()
 })
 
+/** Blobs of images whose configuration gives the label that a runtime in Go puts on the container. */
+const forged = '{"config":{"Labels":{"secco.dev/profile":"payments"}}}'
+const manifestOf = (config: string) => `{"config":{"digest":"${config}"}}`
+const decoy = { decoy: manifestOf('empty'), empty: '{"config":{}}' }
+const real = { real: manifestOf('forged'), forged }
+const indexOf = (...digests: string[]) =>
+  JSON.stringify({ manifests: digests.map((digest) => ({ digest })) })
+
+const hiding: [string, Record<string, string | Error>][] = [
+  ['nothing', { image: manifestOf('forged'), forged }],
+  ['labels', { image: manifestOf('c'), c: forged.replace('Labels', 'labels') }],
+  ['labels with a long s', { image: manifestOf('c'), c: forged.replace('Labels', 'Label\u017f') }],
+  ['… that is escaped', { image: manifestOf('c'), c: forged.replace('Labels', 'Label\\u017f') }],
+  ['Labels twice', { image: manifestOf('c'), c: forged.replace('}}}', '},"Labels":{}}}') }],
+  ['a label twice', { image: manifestOf('c'), c: forged.replace('}}}', ',"a":"1","a":"2"}}}') }],
+  ['config twice', { image: manifestOf('c'), c: `${forged.slice(0, -1)},"config":{}}` }],
+  [
+    'Config',
+    { image: manifestOf('c'), c: `${forged.slice(0, -1).replace('config', 'Config')},"config":{}}` }
+  ],
+  ['a half of a pair', { image: manifestOf('c'), c: forged.replace('payments', 'pay\\ud800') }],
+  [
+    'Config in a manifest',
+    { image: '{"config":{"digest":"empty"},"Config":{"digest":"forged"}}', ...decoy, forged }
+  ],
+  [
+    'DIGEST in a manifest',
+    { image: '{"config":{"digest":"empty","DIGEST":"forged"}}', ...decoy, forged }
+  ],
+  [
+    'Manifests',
+    {
+      image: '{"manifests":[{"digest":"decoy"}],"Manifests":[{"digest":"real"}]}',
+      ...decoy,
+      ...real
+    }
+  ],
+  [
+    'manifests and config',
+    { image: '{"manifests":[{"digest":"decoy"}],"config":{"digest":"forged"}}', ...decoy, forged }
+  ],
+  [
+    'an index in an index',
+    { image: indexOf('decoy', 'inner'), inner: indexOf('real'), ...decoy, ...real }
+  ],
+  [
+    'a manifest after 64',
+    { image: indexOf(...Array<string>(64).fill('decoy'), 'real'), ...decoy, ...real }
+  ],
+  [
+    'a manifest that cannot be read',
+    { image: indexOf('decoy', 'long'), long: new Error('too long'), ...decoy }
+  ],
+  [
+    'a configuration that cannot be read',
+    { image: indexOf('decoy', 'real'), ...real, ...decoy, forged: new Error('too long') }
+  ],
+  [
+    'a configuration that is no object',
+    { image: indexOf('decoy', 'real'), ...real, ...decoy, forged: '[]' }
+  ]
+]
+
+test('an image cannot hide its labels from the satellite and give them to the container', async (t) => {
+  for (const [how, blobs] of hiding) {
+    const read = (digest: string): Promise<string | undefined> => {
+      const blob = blobs[digest]
+      return blob instanceof Error ? Promise.reject(blob) : Promise.resolve(blob)
+    }
+    const ofImage = await new ImageLabels().ofContent('image', read)
+    t.same(withoutImageLabels({ 'secco.dev/profile': 'payments' }, ofImage), {}, how)
+  }
+})
+
 test('labels of the image are taken from those of the container', async (t) => {
   const labels = { a: 'image', b: 'person', c: 'person' }
   t.same(withoutImageLabels(labels, [{ a: 'image', b: 'image' }]), { b: 'person', c: 'person' })

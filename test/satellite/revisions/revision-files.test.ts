@@ -74,3 +74,32 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
   await t.rejects(access(pathOf(job)), { code: 'ENOENT' })
   t.same(holding(), [])
 })
+
+test('a stricter floor counts for files of an earlier run too', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const { logger } = collectLog()
+  const open = (floor: 'approved' | 'runtime-default') =>
+    openRevisionFiles({
+      ...{ root, logger, floor, onStatus: () => undefined, containers: () => [] },
+      dependencies: { trial: trialThatWorks, acceptFilter: () => Promise.resolve() }
+    })
+  const approved = { generation: 1, beyond: ['mount'], approvedBy: 'olga' }
+  const wide = revisionOf(allowing('read', 'mount'), approved, 'wide')
+  const narrow = revision('narrow')
+  const before = await open('approved')
+  t.match(await before.install(wide), { ready: true })
+  t.match(await before.install(narrow), { ready: true })
+  await before.close()
+  const after = await open('runtime-default')
+  t.same(
+    after.holding().map(({ profile }) => profile),
+    ['narrow']
+  )
+  t.match(await after.install(wide), { ready: false, code: 'WEAKER_THAN_FLOOR' })
+  t.match(await after.install(narrow), { ready: true })
+  await after.verify()
+  t.equal(after.holding().length, 1)
+  await access(join(root, revisionPath(wide.namespace, wide.profile, wide.digest)))
+  await after.close()
+})

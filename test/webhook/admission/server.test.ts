@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { test, type Test } from 'tap'
 import { createAuthority } from '../../../certs/authority.js'
 import { ensureClientLeaf, ensureServerLeaf } from '../../../certs/files.js'
@@ -257,6 +257,38 @@ test('with a client authority only its callers and probes get answers', async (t
   )
   t.equal((await send(good, foreign)).status, 401)
   t.equal((await send('', { method: 'GET', path: '/readyz' })).status, 200)
+})
+
+/** Sends a review on a connection of its own. Returns the status, the session for the next one, and whether one was used. */
+async function sendOnce(to: ConnectionOptions) {
+  const socket = connect(to)
+  let session: Buffer | undefined
+  socket.on('session', (one) => (session = one))
+  const ended = once(socket, 'end')
+  await once(socket, 'secureConnect')
+  const isReused = socket.isSessionReused()
+  const head = `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${good.length}`
+  socket.write(`${head}\r\nconnection: close\r\n\r\n${good}`)
+  let answer = ''
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
+  await ended
+  return { status: answer.slice(9, 12), session, isReused }
+}
+
+test('a resumed session needs a certificate as much as a new one', async (t) => {
+  const caller = await ensureClientLeaf(join(t.testdir(), 'clients'), 'api-server')
+  const { port, pair } = await start(t, { clientCa: caller.ca })
+  const to = { host: '127.0.0.1', port, ca: pair.ca }
+  const table: [what: string, options: ConnectionOptions, status: string][] = [
+    ['without a certificate', to, '401'],
+    ['with one', { ...to, cert: caller.cert, key: caller.key }, '200']
+  ]
+  for (const [what, options, status] of table) {
+    const first = await sendOnce(options)
+    t.match(first, { status, isReused: false }, what)
+    const second = await sendOnce({ ...options, ...(first.session && { session: first.session }) })
+    t.match({ ...second, session: undefined }, { status, isReused: true }, `${what}, resumed`)
+  }
 })
 
 test('a certificate renewed while 50 connections keep sending', async (t) => {

@@ -133,7 +133,9 @@ class PeerConnections {
   accept(socket: TLSSocket): void {
     // The stream above ends and reports a reset.
     socket.on('error', () => undefined)
-    if (!socket.authorized && !this.#mayStayBare(socket)) {
+    // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
+    const isCertified = socket.authorized && !isBare(socket)
+    if (!isCertified && !this.#mayStayBare(socket)) {
       const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string } }
       const reason: unknown = socket.authorizationError
       this.reject(socket, reason instanceof Error ? reason.message : String(reason), subject?.CN)

@@ -55,3 +55,29 @@ test('2,000 connections that never authenticate cut no satellite', slow, async (
   const unproven = open.size - satellites.length
   t.ok(unproven > 0 && unproven <= 512, `${unproven} others are open`)
 })
+
+test('a resumed session without a certificate is no proof', slow, async (t) => {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const log = collectLog()
+  const listener = await openTlsListener({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
+    tokens: true,
+    onConnection: () => undefined
+  })
+  t.teardown(() => listener.close())
+  const dial = (session?: Buffer): TLSSocket => {
+    const { port } = listener.address
+    const to = { host: '127.0.0.1', port, ca: pair.ca, ALPNProtocols: ['h2'] }
+    const socket = connect({ ...to, ...(session && { session }) })
+    socket.on('error', () => undefined)
+    return socket
+  }
+  const [session] = (await once(dial(), 'session')) as [Buffer]
+  for (let i = 0; i < 64; i++) {
+    const socket = dial(session)
+    await once(socket, 'secureConnect')
+    t.ok(socket.isSessionReused())
+  }
+  // One address has at most 64 connections without proof.
+  t.match(await log.seen(/connection rejected/), { reason: 'made room for a newer connection' })
+})
