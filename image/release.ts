@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,7 +20,11 @@ async function unpack(entries: readonly TarEntry[], folder: string): Promise<voi
   for (const entry of entries) {
     const path = join(folder, entry.path)
     await mkdir(entry.kind === 'folder' ? path : dirname(path), { recursive: true, mode: 0o755 })
-    if (entry.kind === 'file') await writeFile(path, entry.content, { mode: entry.mode })
+    if (entry.kind === 'file') {
+      await writeFile(path, entry.content)
+      // The mode of open(2) is narrowed by the umask.
+      await chmod(path, entry.mode)
+    }
     if (entry.kind === 'link') await symlink(entry.target, path)
   }
 }

@@ -166,7 +166,7 @@ export async function allowCall(
   }
   io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
   for (const { name, node, command } of restart) {
-    io.stderr(`  ${plain(name)} on ${node} keeps its filter until: ${plain(command)}\n`)
+    io.stderr(`  ${plain(name)} on ${node} keeps its filter until you run: ${plain(command)}\n`)
   }
   return 0
 }

@@ -87,7 +87,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
   const next = await use.delivered('web', first.revision)
   t.match(allowed.stdout, `→ ${next.revision.slice(0, 19)}`)
   const [, restart = ''] =
-    /^ {2}app on node-1 keeps its filter until: kubectl (.*)$/m.exec(allowed.stderr) ?? []
+    /^ {2}app on node-1 keeps its filter until you run: kubectl (.*)$/m.exec(allowed.stderr) ?? []
   t.equal(restart, `rollout restart -n ${namespace} deployment/web`, 'proposed, not done')
   await willGet(next.enforce)
   await cluster.kubectl(...restart.split(' '))

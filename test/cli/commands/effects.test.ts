@@ -5,7 +5,7 @@ import type { Io } from '../../../cli/lib/io.js'
 import { run } from '../../../cli/main.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
-import { hubWith, view } from '../../helpers/hub-answers.js'
+import { denial, type FakeHub, hubWith, view } from '../../helpers/hub-answers.js'
 
 /** Runs `secco` in this process on a state folder. */
 async function secco(state: string, ...words: string[]) {
@@ -33,6 +33,14 @@ async function stateOf(t: Test, ...profiles: SeccompProfile[]): Promise<string> 
   }
   await store.close()
   return state
+}
+
+/** Writes down the address of a hub, as a running hub does, so that verbs ask it. */
+function noteAddress(state: string, hub: FakeHub): void {
+  const record = { pid: process.pid, ui: hub.access.ui, webhook: '', hub: '', caBundle: '' }
+  mkdirSync(join(state, 'run'), { recursive: true })
+  for (const name of ['addresses.json', 'run/addresses.json'])
+    writeFileSync(join(state, name), JSON.stringify(record))
 }
 
 async function stored(state: string, namespace: string, name: string) {
@@ -67,10 +75,7 @@ test('secco ps: what is asked for, and what is shown', async (t) => {
     })
   ]
   const hub = await hubWith(t, 'hub', { '/api/v1/containers': { items } })
-  const record = { pid: process.pid, ui: hub.access.ui, webhook: '', hub: '', caBundle: '' }
-  mkdirSync(join(state, 'run'), { recursive: true })
-  for (const name of ['addresses.json', 'run/addresses.json'])
-    writeFileSync(join(state, name), JSON.stringify(record))
+  noteAddress(state, hub)
   const all = 'container/shop/drifted'
   const table: [words: string[], query: Record<string, string>, lines: number][] = [
     [[], {}, 4],
@@ -93,6 +98,77 @@ test('secco ps: what is asked for, and what is shown', async (t) => {
       lines === 4,
       words.join(' ')
     )
+  }
+})
+
+test('secco denials: the hub is asked for what the options name', async (t) => {
+  const state = t.testdir({ 'ui-token': 'token' })
+  const items = [denial('n1', 'mount', 3)]
+  const hub = await hubWith(t, 'hub', { '/api/v1/denials': { items } })
+  noteAddress(state, hub)
+  const table: [words: string[], query: Record<string, string>][] = [
+    [[], {}],
+    [['-n', 'shop'], { namespace: 'shop' }],
+    [['--workload', 'Pod/web'], { workload: 'Pod/web' }],
+    [['--since', '10m'], { since: '10m' }],
+    [['--muted'], { muted: 'true' }],
+    [['--expected'], { expected: 'true' }]
+  ]
+  for (const [words, query] of table) {
+    const { code, stdout, stderr } = await secco(state, 'denials', '-o', 'name', ...words)
+    t.equal(code, 0, stderr)
+    t.equal(stdout, 'denial/shop/web/mount\n', words.join(' '))
+    t.same(Object.fromEntries(new URLSearchParams(hub.queries.at(-1))), query, words.join(' '))
+  }
+})
+
+test('secco denials allow and mute: the hub changes what the options name', async (t) => {
+  const state = t.testdir({ 'ui-token': 'token' })
+  const diff = { added: ['mount'], beyondRuntimeDefault: [], revisionBefore: 'a' }
+  const hub = await hubWith(t, 'hub', {
+    '/api/v1/allow': { diff: { ...diff, revisionAfter: 'b' }, applied: false, restart: [] },
+    '/api/v1/mute': ({ syscall, comm }: { syscall: string; comm?: string }) => ({
+      muted: [{ syscall, ...(comm === undefined ? {} : { comm }) }]
+    })
+  })
+  noteAddress(state, hub)
+  const allowed = { syscall: 'mount', yes: false }
+  const muted = { syscall: 'mount', reason: 'noise', remove: false }
+  const mute = ['mute', 'web', 'mount', '--reason', 'noise']
+  const table: [words: string[], path: string, body: object, said: RegExp][] = [
+    [['allow', 'web', 'mount'], 'allow', { ...allowed, profile: 'default/web' }, /^\+ mount$/m],
+    [
+      ['allow', 'web', 'mount', '--namespace-of', 'shop'],
+      'allow',
+      { ...allowed, profile: 'shop/web' },
+      /^\+ mount$/m
+    ],
+    [
+      ['allow', 'own/web', 'mount', '--namespace-of', 'shop', '--yes', '--reason', 'CSI'],
+      'allow',
+      { ...allowed, profile: 'own/web', yes: true, reason: 'CSI' },
+      /^\+ mount$/m
+    ],
+    [mute, 'mute', { ...muted, profile: 'default/web' }, /^muted mount$/m],
+    [
+      [...mute, '--namespace-of', 'shop'],
+      'mute',
+      { ...muted, profile: 'shop/web' },
+      /^muted mount$/m
+    ],
+    [
+      [...mute, '--comm', 'probe'],
+      'mute',
+      { ...muted, profile: 'default/web', comm: 'probe' },
+      /^muted mount of probe$/m
+    ],
+    [[...mute, '--remove'], 'mute', { ...muted, profile: 'default/web', remove: true }, /^muted/]
+  ]
+  for (const [words, path, body, said] of table) {
+    const { code, stdout, stderr } = await secco(state, 'denials', ...words)
+    t.equal(code, 0, stderr)
+    t.match(stdout, said, words.join(' '))
+    t.strictSame(hub.asked.at(-1), { path: `/api/v1/${path}`, body }, words.join(' '))
   }
 })
 

@@ -30,6 +30,7 @@ test('what secco webhook is started with: each option changes what it names', (t
   const account = 'system:serviceaccount:secco-system:secco-satellite'
   const usual = {
     ...{ mode: 'enforce', allowIgnore: false, joinTainted: false, legacyAnnotations: true },
+    ...{ clientCa: undefined, clientNames: [] },
     ...{ leaveAfter: 0, roles: 'admission,hub,ui', serverNames: [], user: 'ann' },
     ...{ listen: '127.0.0.1:9443', hubListen: '127.0.0.1:9444', uiListen: '127.0.0.1:9445' },
     trust: { account, audience: 'secco-hub' }
@@ -46,6 +47,11 @@ test('what secco webhook is started with: each option changes what it names', (t
     [['--satellite-account', 'ann'], { trust: { account: 'ann', audience: 'secco-hub' } }],
     [['--plain-containers', 'apart'], { trust: { plainContainers: 'apart' } }],
     [['--server-name', 'a', '--server-name', 'b'], { serverNames: ['a', 'b'] }],
+    [['--client-ca', '/c'], { clientCa: '/c', clientNames: [] }],
+    [
+      ['--client-ca', '/c', '--client-name', 'a', '--client-name', 'b'],
+      { clientCa: '/c', clientNames: ['a', 'b'] }
+    ],
     [['--roles', 'hub'], { roles: 'hub' }],
     [['--replica', 'one'], { replica: 'one' }],
     [['--tls-secret', 'a/b'], { tlsSecret: 'a/b' }],
@@ -61,6 +67,9 @@ test('what secco webhook is started with: each option changes what it names', (t
   for (const option of ['--allow-ignore', '--mode', '--join-taint', '--plain-containers']) {
     t.throws(() => webhook(option, 'maybe'), { code: 'INVALID_ARGUMENT' }, option)
   }
+  t.throws(() => webhook('--client-name', 'a'), {
+    ...{ code: 'INVALID_ARGUMENT', message: /--client-name: needs --client-ca/ }
+  })
   t.throws(() => webhook('--leave-after', 'soon'), { code: 'INVALID_ARGUMENT' })
   t.end()
 })

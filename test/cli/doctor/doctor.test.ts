@@ -1,7 +1,9 @@
+import { type sendUnaryData, Server, ServerCredentials } from '@grpc/grpc-js'
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { test } from 'tap'
 import { capability, capabilityNames } from '../../../native/capability-table.js'
 import { probeTracing } from '../../../native/recorder.js'
@@ -15,6 +17,7 @@ import {
 } from '../../../cli/doctor/doctor-cluster-nodes.js'
 import type { NodeFacts } from '../../../cli/doctor/node-facts.js'
 import { judgeNode } from '../../../cli/doctor/node-verdict.js'
+import { type VersionResponse, VersionService } from '../../../satellite/containers/gen/version.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
 
@@ -211,4 +214,29 @@ test('secco doctor --node', { skip }, async (t) => {
   t.equal(poor.status, 1)
   t.match(poor.stdout, /^✗ record .*CAP_BPF/m)
   t.match(poor.stdout, /learning: not possible/)
+})
+
+test('secco doctor --node --containerd-socket asks the containerd of that socket', async (t) => {
+  const state = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
+  t.teardown(() => rm(state, { recursive: true, force: true }))
+  const socket = join(state, 'containerd.sock')
+  const server = new Server()
+  server.addService(VersionService, {
+    version: (_call: unknown, answer: sendUnaryData<VersionResponse>) =>
+      answer(null, { version: 'v1.2.3-of-this-socket' })
+  })
+  await promisify(server.bindAsync.bind(server))(
+    `unix:${socket}`,
+    ServerCredentials.createInsecure()
+  )
+  t.teardown(() => server.forceShutdown())
+  const containerd = async (path: string) => {
+    const words = ['--seccomp-root', join(state, 'seccomp'), '--containerd-socket', path]
+    const { stdout } = await runSecco(['doctor', '--node', ...words, '-o', 'json'])
+    const { runtimes } = JSON.parse(stdout) as Pick<NodeFacts, 'runtimes'>
+    return runtimes.filter(({ name }) => name === 'containerd')
+  }
+  const asked = { name: 'containerd', version: 'v1.2.3-of-this-socket' }
+  t.strictSame(await containerd(socket), [asked])
+  t.strictSame(await containerd(join(state, 'none.sock')), [])
 })

@@ -104,8 +104,16 @@ export const admission = mutants('admission', [
     'client-certificate',
     'With a client authority only its callers get an answer.',
     'webhook/admission/plugin.ts',
-    'if (options.requireClientCertificate) {',
-    'if (options.getSnapshot === undefined) {',
+    'guard.check(request.raw.socket, reply.raw)',
+    '',
+    'webhook/admission/server'
+  ],
+  [
+    'client-name',
+    'With names of clients, a certificate of the authority with another name gets no answer.',
+    'webhook/admission/client-guard.ts',
+    'if (this.#names.size === 0) return true',
+    'if (this.#names.size >= 0) return true',
     'webhook/admission/server'
   ],
   [
@@ -136,8 +144,8 @@ export const admission = mutants('admission', [
     'large-bodies-wait',
     'Large bodies wait, unread, until earlier ones are answered.',
     'webhook/admission/body-budget.ts',
-    'if (inMemory + next.bytes > maxBytes) return',
-    'if (inMemory < 0) return',
+    'if (this.#inMemory + next.bytes > this.#maxBytes) return',
+    'if (this.#inMemory < 0) return',
     'webhook/admission/body-budget'
   ],
   [
@@ -168,7 +176,7 @@ export const admission = mutants('admission', [
     'final-state-unconfined',
     'The final-state policy reports a pod that has no filter.',
     'webhook/admission/final-state-policy.ts',
-    "expression: 'variables.optedOut || variables.unconfined.size() == 0'",
+    'expression: `variables.optedOut || !(${isSmall}) || variables.unconfined.size() == 0`',
     "expression: 'true'",
     policy
   ],
@@ -176,7 +184,7 @@ export const admission = mutants('admission', [
     'final-state-undecided',
     'The final-state policy reports a pod that Secco did not decide about.',
     'webhook/admission/final-state-policy.ts',
-    "expression: 'variables.optedOut || variables.undecided.size() == 0'",
+    'expression: `variables.optedOut || !(${isSmall}) || variables.undecided.size() == 0`',
     "expression: 'true'",
     policy
   ],
@@ -191,7 +199,7 @@ export const admission = mutants('admission', [
   [
     'final-state-mirror',
     'The annotation of a mirror pod exempts only pods that a node creates.',
-    'webhook/admission/final-state-policy.ts',
+    'webhook/admission/policy-parts.ts',
     `"has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"`,
     `"has(request.userInfo.groups))"`,
     policy
@@ -200,7 +208,7 @@ export const admission = mutants('admission', [
     'approval-verb',
     'Only users with the verb approve change what a profile allows.',
     'webhook/admission/approval-policy.ts',
-    'expression: `!variables.guarded || ${mayApprove}`',
+    "expression: `!variables.guarded || ${allowed('approve')} || (variables.byPolicy && ${allowed('promote')})`",
     "expression: 'true'",
     'e2e/identity'
   ],

@@ -37,6 +37,38 @@ export const cli = mutants('cli', [
     options
   ],
   [
+    'client-authority',
+    '--client-ca reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    '    clientCa,\n    clientNames',
+    '    clientCa: undefined,\n    clientNames',
+    options
+  ],
+  [
+    'client-name',
+    '--client-name reaches the webhook.',
+    'cli/commands/webhook-verb.ts',
+    'clientNames: clientName ?? [],',
+    'clientNames: [],',
+    options
+  ],
+  [
+    'denials-since',
+    'denials --since reaches the hub.',
+    'cli/commands/truth-verbs.ts',
+    'since: options.since,',
+    'since: undefined,',
+    effects
+  ],
+  [
+    'mute-process-name',
+    'denials mute --comm mutes only that process name.',
+    'cli/commands/truth-verbs.ts',
+    '...(options.comm === undefined ? {} : { comm: options.comm })',
+    '',
+    effects
+  ],
+  [
     'join-taint',
     '--join-taint reaches the webhook.',
     'cli/commands/webhook-verb.ts',

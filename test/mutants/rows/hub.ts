@@ -107,7 +107,7 @@ export const hub = mutants('hub', [
     'expired-token',
     'A stream ends when its token has expired, also while no review is possible.',
     'webhook/hub/stream/session.ts',
-    'if (now >= (this.#identity.expiresAtMs ?? 0)) {',
+    'if (Date.now() >= (this.#identity.expiresAtMs ?? 0)) {',
     'if (now < 0) {',
     'webhook/hub/stream/token-session'
   ],

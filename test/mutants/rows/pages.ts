@@ -71,10 +71,10 @@ export const pages = mutants('pages', [
   ],
   [
     'log-in-limit',
-    'Log-ins are limited to 20 a minute.',
+    'Log-ins with one code or token are limited to 20 a minute.',
     'webhook/ui/sessions/login.ts',
-    'rateLimit: { max: 20, timeWindow: 60_000 }',
-    'rateLimit: { max: 20_000, timeWindow: 60_000 }',
+    'max: 20,',
+    'max: 20_000,',
     [gate, rights]
   ],
   [

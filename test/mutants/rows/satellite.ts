@@ -58,7 +58,7 @@ export const satellite = mutants('satellite', [
   [
     'misleading-revision',
     'A revision whose rules do something else than they say is not installed.',
-    'satellite/revisions/installer.ts',
+    'satellite/revisions/parse-revision.ts',
     'if (misleading === undefined) return seccomp',
     'return seccomp',
     floor
@@ -155,7 +155,7 @@ export const satellite = mutants('satellite', [
     'silent-hub',
     'A satellite leaves a hub that is silent.',
     'satellite/uplink/hub-connection.ts',
-    'if (Date.now() - this.#heardAt > silentBeats * this.#options.timing.heartbeatMs) {',
+    'if (performance.now() - this.#heardAt > silentBeats * this.#options.timing.heartbeatMs) {',
     'if (Date.now() < 0) {',
     'satellite/uplink/hub-connection'
   ],

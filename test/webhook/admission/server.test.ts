@@ -291,6 +291,25 @@ test('a resumed session needs a certificate as much as a new one', async (t) => 
   }
 })
 
+test('with names of clients, other certificates of the authority get no answer', async (t) => {
+  const clients = join(t.testdir(), 'clients')
+  const { ca, cert, key } = await ensureClientLeaf(clients, 'api-server')
+  const other = await ensureClientLeaf(clients, 'kubelet')
+  t.equal(other.ca, ca, 'one authority')
+  const table: [names: string[], ofApiServer: number, ofKubelet: number][] = [
+    [[], 200, 200],
+    [['api-server'], 200, 401],
+    [['api-server', 'kubelet'], 200, 200],
+    [['api'], 401, 401]
+  ]
+  for (const [clientNames, ofApiServer, ofKubelet] of table) {
+    const { send } = await start(t, { clientCa: ca, clientNames })
+    const what = `names: ${clientNames.join()}`
+    t.equal((await send(good, { cert, key })).status, ofApiServer, what)
+    t.equal((await send(good, { cert: other.cert, key: other.key })).status, ofKubelet, what)
+  }
+})
+
 test('a certificate renewed while 50 connections keep sending', async (t) => {
   const { dir, pair, port, send, server } = await start(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 50 })
