@@ -154,7 +154,7 @@ async function approveAndDeliver(
   const decision = {
     by: 'walk-through',
     at: new Date().toISOString(),
-    reason: 'the walk-through of npm start'
+    reason: 'the walk-through'
   }
   const approved = await options.store.update('SeccompProfile', ref, (profile) =>
     approveObserved(profile, decision)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { t, test } from 'tap'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { Rights } from '../../webhook/access/rights.js'
 import { pages } from '../../webhook/ui/pages/registry.js'
 import { hostile, startUiRig, type UiRig } from '../webhook/ui/rig.js'
@@ -62,6 +63,27 @@ test('every page: seen in light and dark, axe finds nothing, no page scrolls sid
       [],
       'the browser complains of nothing'
     )
+  })
+})
+
+test('a name as long as an id fits on a phone', async (t) => {
+  const name = 'c0c47dae1f69b418'.repeat(4)
+  const [sample] = town.objects.filter(({ kind }) => kind === 'SeccompProfile')
+  if (sample === undefined) throw new Error('no sample')
+  const metadata = { namespace: 'default', name }
+  const spec = { ...sample.spec, workload: { kind: 'Container', name } }
+  const rig = await serve({
+    ...town,
+    objects: [...town.objects, { ...sample, metadata, spec } as SeccompProfile]
+  })
+  t.teardown(() => rig.app.close())
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    await page.setViewportSize({ width: 320, height: 800 })
+    for (const [what, path] of Object.entries(addressesOf(`default/${name}`))) {
+      await page.goto(`${rig.origin}${path}`)
+      t.equal(await widthOf(page), 320, what)
+    }
   })
 })
 

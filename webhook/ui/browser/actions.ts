@@ -93,7 +93,7 @@ function confirmed(form: HTMLFormElement): boolean {
   const wanted = form.dataset['confirm']
   if (wanted === undefined) return true
   const field = form.querySelector<HTMLInputElement>('[data-confirm-field]')
-  if (field === null) return window.confirm(`${wanted}: really?`)
+  if (field === null) return window.confirm(`Delete ${wanted}?`)
   if (field.value === wanted) return true
   showError(form, `type ${wanted} to go on`)
   field.focus()

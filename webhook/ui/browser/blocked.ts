@@ -35,10 +35,11 @@ export function startBlocked(): void {
       return
     }
     const { restart, total } = answer.data as unknown as { restart: Open[]; total: number }
+    const containers = `${total} ${total === 1 ? 'container' : 'containers'}`
     words.textContent =
       restart.length === 0
-        ? `nobody: none of ${total} containers under a profile can ask for it`
-        : `${restart.length} of ${total} containers under a profile can still ask for it`
+        ? `nobody: none of ${containers} under a profile can ask for it`
+        : `${restart.length} of ${containers} under a profile can still ask for it`
     list.replaceChildren(...restart.slice(0, most).map(lineOf))
   }
   void update()

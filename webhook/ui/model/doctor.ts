@@ -1,3 +1,4 @@
+import { plural } from '../../../src/lib/plural.js'
 import type { ContainerCounts } from './containers.js'
 import type { UiSources } from './sources.js'
 import { lossesText, type NodeView } from '../../views/view.js'
@@ -159,7 +160,7 @@ function objectChecks(sources: UiSources): Check[] {
     check(
       'All rules can be used',
       wrongRules.length === 0,
-      messagesOf(wrongRules, quoted) || `${rules.size} rules`,
+      messagesOf(wrongRules, quoted) || plural(rules.size, 'rule'),
       'correct the named field and apply the rule again'
     )
   ]
@@ -186,7 +187,9 @@ function enforcementChecks(counts: Readonly<ContainerCounts> | undefined): Check
     check(
       protectedOnes,
       unprotected === 0,
-      unprotected === 0 ? 'all' : `${unprotected} are not protected`,
+      unprotected === 0
+        ? 'all'
+        : `${plural(unprotected, 'container is', 'containers are')} not protected`,
       'they started while the webhook was away: restart them'
     )
   ]

@@ -19,6 +19,8 @@ export interface WorkloadLine {
   container: string
   /** State of its least confined container; without containers, what its mode gives to pods. */
   state: ConfinementState
+  /** Mode that its ladder or its rules give to new pods; without either, the mode of its containers. */
+  mode: Mode | undefined
   containers: number
   stale: number
   drifted: number
@@ -94,11 +96,6 @@ const modeOfState: Readonly<Record<ConfinementState, Mode | undefined>> = {
   starting: 'learn'
 }
 
-/** Returns the mode at which a workload stands by the state of its containers; undefined outside of the ladder. */
-export function modeOf({ state }: Pick<WorkloadLine, 'state'>): Mode | undefined {
-  return modeOfState[state]
-}
-
 function changedAt(profile: SeccompProfile): string {
   const { lastNew = '', approvals = [] } = profile.status ?? {}
   const approved = approvals.at(-1)?.at ?? ''
@@ -129,12 +126,13 @@ function countOf(denials: readonly DenialView[]): number {
 const lineMemory = new WeakMap<SeccompProfile, WorkloadLine>()
 
 /** The part of a line that does not come from its profile. */
-type Around = Pick<WorkloadLine, 'state' | 'containers' | 'stale' | 'drifted' | 'denials'>
+type Around = Pick<WorkloadLine, 'state' | 'mode' | 'containers' | 'stale' | 'drifted' | 'denials'>
 
 function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadLine {
   const known = lineMemory.get(profile)
   if (
     known?.state === around.state &&
+    known.mode === around.mode &&
     known.containers === around.containers &&
     known.stale === around.stale &&
     known.drifted === around.drifted &&
@@ -167,10 +165,12 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const own = running?.countsOf(key)
     const { containers = factsOf(profile).alive, drifted = 0, stale = 0 } = own ?? {}
     const usual = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
-    const mode = profile.spec.ladder?.mode ?? modes.get(key) ?? usual
-    const state = weakest(own) ?? stateOfMode[mode]
+    const { ladder } = profile.spec
+    const given = ladder?.canary?.from.mode ?? ladder?.mode ?? modes.get(key)
+    const state = weakest(own) ?? stateOfMode[ladder?.mode ?? given ?? usual]
+    const mode = given ?? modeOfState[state]
     const denied = countOf(denials.get(key) ?? [])
-    lines.push(lineOf(key, profile, { state, containers, drifted, stale, denials: denied }))
+    lines.push(lineOf(key, profile, { state, mode, containers, drifted, stale, denials: denied }))
   }
   const weight = { bad: 0, warn: 1, '': 2 }
   return lines.sort(
@@ -220,7 +220,7 @@ export interface Needs {
 
 export function needsOf(sources: UiSources, lines: readonly WorkloadLine[]): Needs {
   const nodes = sources.nodes().filter(nodeNeedsPerson).length
-  const drifted = lines.reduce((sum, line) => sum + line.drifted, 0)
+  const drifted = lines.filter((line) => line.drifted > 0).length
   return {
     review: lines.filter(({ toReview }) => toReview > 0).length,
     denials: new Set(

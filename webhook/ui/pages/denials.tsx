@@ -1,8 +1,8 @@
 import type { VNode } from 'preact'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
-import type { Call } from '../model/context.js'
-import { workloadHref } from '../model/derived.js'
+import type { Call, Ui } from '../model/context.js'
+import { derivedOf, planOf, workloadHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
 import { Moment, NotedTag } from '../parts/marks.js'
@@ -81,8 +81,35 @@ interface May {
   mute: boolean
 }
 
-function Actions({ group, may }: { group: DenialGroup; may: May }): VNode {
+/** Returns a lookup of the syscalls that the review of a profile proposes. */
+function proposedOf(ui: Ui): Proposed {
+  const { byKey } = derivedOf(ui.sources, ui.now())
+  return (key) => {
+    const profile = byKey.get(key)
+    return new Set(profile === undefined ? [] : planOf(profile).adds)
+  }
+}
+
+/** Names of the syscalls that the review of a profile proposes. */
+type Proposed = (key: string) => ReadonlySet<string>
+
+/** The page that can allow the syscall: a denied call that no node observed is in no review. */
+function allowLink(group: DenialGroup, proposed: Proposed): { href: string; word: string } {
+  const key = keyOf(group)
+  return proposed(key).has(group.syscall)
+    ? { href: `/review/${key}`, word: 'Allow in review' }
+    : { href: `${workloadHref(key)}?call=${group.syscall}#call`, word: 'Allow' }
+}
+
+interface ActionsProps {
+  group: DenialGroup
+  may: May
+  proposed: Proposed
+}
+
+function Actions({ group, may, proposed }: ActionsProps): VNode {
   const whose = <Of what={`${group.syscall} of ${group.profile}`} />
+  const { href, word } = allowLink(group, proposed)
   const explain = (
     <a class="btn s" href={`${workloadHref(keyOf(group))}?call=${group.syscall}#call`}>
       Explain
@@ -93,8 +120,8 @@ function Actions({ group, may }: { group: DenialGroup; may: May }): VNode {
   return (
     <div class="row">
       {!group.muted && (
-        <a class="btn s" href={`/review/${keyOf(group)}`}>
-          Allow in review
+        <a class="btn s" href={href}>
+          {word}
           {whose}
         </a>
       )}
@@ -104,7 +131,7 @@ function Actions({ group, may }: { group: DenialGroup; may: May }): VNode {
   )
 }
 
-function rowOf(group: DenialGroup, may: May, now: number): Row {
+function rowOf({ group, may, proposed, now }: ActionsProps & { now: number }): Row {
   return {
     key: group.key,
     attention: !isOpen(group) || group.logged ? '' : 'bad',
@@ -131,7 +158,7 @@ function rowOf(group: DenialGroup, may: May, now: number): Row {
         {group.pid !== 0 && <span class="sub nowrap">pid {group.pid} on the host</span>}
       </>,
       <StateCell group={group} />,
-      <Actions group={group} may={may} />
+      <Actions group={group} may={may} proposed={proposed} />
     ]
   }
 }
@@ -146,7 +173,7 @@ interface NoDenialsProps {
 /** Why the list is empty, and what that does not exclude. */
 function NoDenials({ filtered, knownSince, now }: NoDenialsProps): VNode {
   if (filtered)
-    return <EmptyBody what="No denial is like that." next={<a href="/denials">Show all</a>} />
+    return <EmptyBody what="No denial matches the filter." next={<a href="/denials">Show all</a>} />
   if (knownSince === undefined)
     return <EmptyBody what="No denial is known." next="Denials are not reported to this hub." />
   const next = (
@@ -182,6 +209,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const approve = await identity.can('approve', 'seccompprofiles')
   const may = { approve, mute: approve && ui.offers('POST', '/api/v1/mute') }
   const now = ui.now()
+  const proposed = proposedOf(ui)
   const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
     title: 'Denials',
@@ -217,7 +245,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
             caption="Denials"
             note="newest first, one line per workload, syscall and answer"
             columns={columns}
-            rows={items.map((group) => rowOf(group, may, now))}
+            rows={items.map((group) => rowOf({ group, may, proposed, now }))}
             heading={1}
             live="denials"
           />

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact'
 import { isOpen } from '../../views/denial-view.js'
-import { lossesText } from '../../views/view.js'
+import { lossesText, type NodeView } from '../../views/view.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import {
@@ -111,6 +111,13 @@ function knownSinceText({ sources }: Ui): string {
     : `known since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`
 }
 
+function lossNote(lossy: readonly NodeView[]): string {
+  const [first] = lossy
+  if (first === undefined) return 'no counter of any node moved'
+  const others = lossy.length === 1 ? '' : '; the others: see Nodes'
+  return `${first.name}: ${lossesText(first.losses)}${others}`
+}
+
 function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
   const { counts, total } = states
   const nodes = ui.sources.nodes()
@@ -119,7 +126,7 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
   const explained = denials.length - open.length
   const { approved, ready } = delivered(ui)
   const connected = nodes.filter((node) => node.connected).length
-  const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '').length
+  const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '')
   const different = needsOf(ui.sources, ui.lines()).denials
   const share = total === 0 ? 0 : Math.round((100 * counts.enforced) / total)
   return (
@@ -141,9 +148,9 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
           note={`${different} different, ${explained} explained, ${knownSinceText(ui)}`}
         />
         <Figure
-          term="Records lost"
-          value={lossy}
-          note={lossy === 0 ? 'no counter of any node moved' : 'nodes lost something: see Nodes'}
+          term="Nodes that lost records"
+          value={numberText(lossy.length)}
+          note={lossNote(lossy)}
         />
       </dl>
     </section>

@@ -5,7 +5,7 @@ import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
 import { type Change, changesOf, proposalOf } from '../model/proposal.js'
-import { modeOf, titleOf, type WorkloadLine } from '../model/workloads.js'
+import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
 import { shortDigest } from '../parts/format.js'
 import { ActionForm, FormError } from '../parts/forms.js'
@@ -100,11 +100,11 @@ function radiusView(shown: Shown): VNode {
       <div class="blast">
         <div>
           <b>{containers}</b>
-          <span>containers</span>
+          <span>{containers === 1 ? 'container' : 'containers'}</span>
         </div>
         <div>
           <b>{nodes}</b>
-          <span>nodes</span>
+          <span>{nodes === 1 ? 'node' : 'nodes'}</span>
         </div>
         <div>
           <b data-simulate={simulated ? line.key : undefined}>–</b>
@@ -240,7 +240,7 @@ async function render(call: Call): Promise<View> {
       </>,
       <Tag text={`${shown.observed.size} observed`} />
     ],
-    actions: <Ladder now={modeOf(line)} />,
+    actions: <Ladder now={line.mode} />,
     body: bodyOf(shown)
   }
 }

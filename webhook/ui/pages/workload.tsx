@@ -9,7 +9,7 @@ import type { DenialView } from '../../views/denial-view.js'
 import type { Call } from '../model/context.js'
 import { derivedOf, profileHref } from '../model/derived.js'
 import { abiOf, type Area, gridOf } from '../model/grid.js'
-import { modeOf, titleOf, type WorkloadLine } from '../model/workloads.js'
+import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { CallPanel } from '../parts/call-panel.js'
 import { CurveView } from '../parts/curve-view.js'
 import { EvidenceList, UnseenPanel } from '../parts/evidence-view.js'
@@ -181,7 +181,7 @@ function bodyOf(shown: Shown): VNode {
 function actionsOf(line: WorkloadLine): VNode {
   return (
     <>
-      <Ladder now={modeOf(line)} />
+      <Ladder now={line.mode} />
       <a class="btn" href={`/profiler?container=${encodeURIComponent(line.name)}`}>
         Record again
       </a>

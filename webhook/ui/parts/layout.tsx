@@ -24,7 +24,7 @@ function Waiting({ count }: { count: number }): VNode | null {
       {' '}
       <span class="count">
         {count}
-        <span class="vh"> need you</span>
+        <span class="vh">{count === 1 ? ' needs you' : ' need you'}</span>
       </span>
     </>
   )

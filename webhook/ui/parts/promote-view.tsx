@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import type { LadderStep } from '../../../src/api/ladder.js'
 import { plural } from '../../../src/lib/plural.js'
-import { modeOf, type WorkloadLine } from '../model/workloads.js'
+import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
 import { Moment } from './marks.js'
@@ -136,7 +136,7 @@ function ShareField({ total }: { total: number }): VNode {
 }
 
 function PromoteForm({ line, next }: { line: WorkloadLine; next: Next }): VNode {
-  const enforced = modeOf(line) === 'enforce'
+  const enforced = line.mode === 'enforce'
   return (
     <ActionForm class="stack tight" url="/api/v1/promote" then="reload" label="Promote">
       <Hidden name="profile" value={line.key} />
@@ -211,9 +211,8 @@ export function PromotePanel(
   }
 ): VNode {
   const { line, may, offered, now } = props
-  const { key, profile } = line
+  const { key, profile, mode } = line
   if (!offered) return <RuleAdvice />
-  const mode = modeOf(line)
   const next = mode === 'audit' || mode === 'enforce' ? 'enforce' : 'audit'
   // Back from a canary, a mode or a revision.
   const mayGoBack =
