@@ -80,6 +80,7 @@ export const table = [
   // libseccomp, as installed.
   ['satellite/inspector/filter-checks.', 'integration'],
   ['satellite/small-heap.', 'integration'],
+  ['satellite/trace/hub-stream.', 'e2e', 'alone'],
   ['satellite/trace/trace-session.', 'integration', 'alone'],
   // Hundreds of durable files; programs of ours.
   ['satellite/uplink/backlog.', 'integration'],

@@ -8,8 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	secco::SharedTexts shared;
 	secco::RuncReading reading(&shared);
 	struct stat about = {};
-	const auto state =
-		secco::parse_state({ reinterpret_cast<const char *>(data), size }, about, "id", &reading);
+	const auto state = secco::parse_state({ reinterpret_cast<const char *>(data), size }, about,
+					      "id", &reading);
 	if (state && (state->pid == 0 || state->labels.size() > size))
 		__builtin_trap();
 	return 0;

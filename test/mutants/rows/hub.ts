@@ -91,7 +91,7 @@ export const hub = mutants('hub', [
     'foreign-authority',
     'A certificate of a foreign authority is rejected.',
     'webhook/hub/stream/tls-listener.ts',
-    'if (!socket.authorized && !this.#mayStayBare(socket)) {',
+    'if (!isCertified && !this.#mayStayBare(socket)) {',
     'if (socket.destroyed && !this.#mayStayBare(socket)) {',
     session
   ],
