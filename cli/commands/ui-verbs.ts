@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AuditEntry } from '../../webhook/ui/model/audit-trail.js'
-import { actionWords } from '../../webhook/ui/parts/action-words.js'
+import { actionWords, resultWords } from '../../webhook/ui/parts/action-words.js'
 import { askHub, quickMs } from '../hubs/hub-api.js'
 import { mergeActions } from '../hubs/merge/lists.js'
 import { askHubs } from '../hubs/hubs.js'
@@ -47,8 +47,8 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
           { title: 'USER', value: ({ user }) => user },
           { title: 'ACTION', value: ({ action }) => actionWords(action) },
           { title: 'OBJECT', value: ({ object }) => (object === '' ? '-' : object) },
-          { title: 'STATUS', value: ({ status }) => String(status) },
-          { title: 'DETAIL', value: ({ detail }) => detail, wide: true }
+          { title: 'RESULT', value: resultWords },
+          { title: 'REASON', value: ({ detail }) => detail }
         ],
         name: ({ action, object }) => `${action}/${object}`,
         object: (row) => row

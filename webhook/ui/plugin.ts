@@ -9,7 +9,7 @@ import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import { addTraceStream } from './api/trace-stream.js'
 import type { Route } from './model/route.js'
-import { detailOf, objectOf } from './parts/action-words.js'
+import { detailOf, isDryRun, objectOf } from './parts/action-words.js'
 import { actingStore } from './sessions/acting-store.js'
 import { addAssets } from './parts/assets.js'
 import { addChanges } from './changes.js'
@@ -179,7 +179,8 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
               action: operationId,
               object: objectOf(strings(request.params), request.body),
               detail: detailOf(request.body),
-              status: reply.statusCode
+              status: reply.statusCode,
+              ...(isDryRun(operationId, request.body) && { dryRun: true })
             })
             done()
           }

@@ -14,6 +14,8 @@ export interface AuditEntry {
   detail: string
   /** HTTP status. */
   status: number
+  /** Only asked what would happen; nothing was changed. */
+  dryRun?: boolean
 }
 
 /** Actions by pages and API: the newest in memory, all of them in a file of JSON lines. */

@@ -1,6 +1,7 @@
+import type { VNode } from 'preact'
 import type { Call } from '../model/context.js'
 import { keyOf } from '../model/derived.js'
-import { actionWords } from '../parts/action-words.js'
+import { actionWords, resultWords } from '../parts/action-words.js'
 import { counted, hrefWith, listPage } from '../parts/format.js'
 import { Choice, Filters } from '../parts/forms.js'
 import { Moment, Tag } from '../parts/marks.js'
@@ -17,6 +18,7 @@ interface Line {
   object: string
   detail: string
   status: number
+  dryRun?: boolean
 }
 
 const togetherMs = 5000
@@ -35,16 +37,9 @@ function isSame(action: Line, approval: Line): boolean {
 
 /** Lists what people did here, approvals made any other way, and on request what satellites uploaded. */
 function linesOf({ ui, query }: Call): Line[] {
-  const actions = ui.audit.list().map(
-    ({ at, user, action, object, detail, status }): Line => ({
-      at,
-      user,
-      what: actionWords(action),
-      object,
-      detail,
-      status
-    })
-  )
+  const actions = ui.audit
+    .list()
+    .map(({ action, ...entry }): Line => ({ ...entry, what: actionWords(action) }))
   const profiles = ui.sources.profiles()
   const approvals = profiles.flatMap((profile) =>
     (profile.status?.approvals ?? []).map(
@@ -77,6 +72,17 @@ function linesOf({ ui, query }: Call): Line[] {
   )
 }
 
+/** Returns the mark of how an action ended. */
+function resultTag(line: Line): VNode {
+  const text = resultWords(line)
+  if (line.status >= 400) return <Tag text={text} tone="bad" shape="x" />
+  return line.dryRun === true ? (
+    <Tag text={text} shape="none" />
+  ) : (
+    <Tag text={text} tone="ok" shape="yes" />
+  )
+}
+
 function rowOf(line: Line, at: number, now: number): Row {
   const { status, user, what, object, detail } = line
   return {
@@ -88,11 +94,7 @@ function rowOf(line: Line, at: number, now: number): Row {
       what,
       <bdi>{object === '' ? '–' : object}</bdi>,
       <bdi class="wrap">{detail === '' ? '–' : detail}</bdi>,
-      status < 400 ? (
-        <Tag text="done" tone="ok" shape="yes" />
-      ) : (
-        <Tag text={`rejected, ${status}`} tone="bad" shape="x" />
-      )
+      resultTag(line)
     ]
   }
 }

@@ -39,7 +39,7 @@ export function objectOf(params: Readonly<Record<string, string>>, body: unknown
 
 /** Lists the members of a body, without the object that the action is about. */
 function membersOf(body: object): string {
-  const about = ['profile', 'what', 'container', 'remove', 'dryRun']
+  const about = ['profile', 'what', 'container', 'remove', 'dryRun', 'force', 'yes']
   return Object.entries(body)
     .filter(([member]) => !about.includes(member))
     .map(
@@ -49,12 +49,27 @@ function membersOf(body: object): string {
     .slice(0, 200)
 }
 
+/** Returns whether a request only asks what would happen. `denials allow` changes something with `yes` alone. */
+export function isDryRun(operation: string, body: unknown): boolean {
+  const { dryRun, yes } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    string,
+    unknown
+  >
+  return dryRun === true || (operation === 'postAllow' && yes !== true)
+}
+
+/** Returns the words for how an action ended, as the page and the command line show them. */
+export function resultWords({ status, dryRun }: { status: number; dryRun?: boolean }): string {
+  if (status >= 400) return `rejected, ${status}`
+  return dryRun === true ? 'dry run, nothing changed' : 'done'
+}
+
 /** Returns what the trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
 export function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
-  const { reason, dryRun, remove, syscall } = body as Record<string, unknown>
+  const { reason, remove, syscall } = body as Record<string, unknown>
   const call = typeof syscall === 'string' && syscall !== '' ? `${syscall}: ` : ''
   const text = typeof reason === 'string' ? `${call}${reason}` : membersOf(body)
   const taken = remove === true ? 'taken back: ' : ''
-  return `${dryRun === true ? 'dry run, nothing was changed: ' : ''}${taken}${text}`
+  return `${taken}${text}`
 }

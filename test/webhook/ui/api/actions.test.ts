@@ -121,11 +121,13 @@ test('what somebody did has words and an object, and who only asked did nothing'
   await rig.send('POST', '/api/v1/traces', { container: 'web' })
   await rig.send('POST', '/api/v1/simulate', { profile })
   await rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' })
-  const list = rig.ui.audit.list().map(({ action, object, detail }) => [action, object, detail])
+  const list = rig.ui.audit
+    .list()
+    .map(({ action, object, detail, dryRun = false }) => [action, object, detail, dryRun])
   t.same(list.reverse(), [
-    ['postPromote', profile, 'a quiet week'],
-    ['postMute', profile, 'taken back: syscall: mount'],
-    ['postBlock', 'af-alg', 'dry run, nothing was changed: CVE'],
-    ['startTrace', 'web', '']
+    ['postPromote', profile, 'a quiet week', false],
+    ['postMute', profile, 'taken back: syscall: mount', false],
+    ['postBlock', 'af-alg', 'CVE', true],
+    ['startTrace', 'web', '', false]
   ])
 })

@@ -1,0 +1,29 @@
+import { test } from 'tap'
+import { detailOf, isDryRun, resultWords } from '../../../../webhook/ui/parts/action-words.js'
+
+test('how an action ended: done, only asked, or rejected', (t) => {
+  const table: [operation: string, body: unknown, status: number, words: string][] = [
+    ['postBlock', { what: 'bpf', dryRun: true }, 200, 'dry run, nothing changed'],
+    ['postBlock', { what: 'bpf', dryRun: false }, 200, 'done'],
+    ['postBlock', { what: 'bpf', dryRun: true }, 403, 'rejected, 403'],
+    ['postPromote', { profile: 'shop/web', dryRun: true }, 200, 'dry run, nothing changed'],
+    ['postAllow', { profile: 'shop/web', syscall: 'mkdir' }, 200, 'dry run, nothing changed'],
+    ['postAllow', { profile: 'shop/web', yes: false }, 200, 'dry run, nothing changed'],
+    ['postAllow', { profile: 'shop/web', yes: true }, 200, 'done'],
+    ['approveProfile', undefined, 200, 'done'],
+    ['approveProfile', 'no object', 400, 'rejected, 400']
+  ]
+  for (const [operation, body, status, words] of table) {
+    const dryRun = isDryRun(operation, body)
+    t.equal(resultWords({ status, dryRun }), words, `${operation} ${JSON.stringify(body)}`)
+  }
+  t.end()
+})
+
+test('the reason alone is kept, without options', (t) => {
+  t.equal(detailOf({ what: 'bpf', reason: 'CVE', dryRun: true, force: true }), 'CVE')
+  t.equal(detailOf({ profile: 'shop/web', yes: false }), '')
+  t.equal(detailOf({ syscall: 'mkdir', reason: 'logs', yes: true }), 'mkdir: logs')
+  t.equal(detailOf({ what: 'bpf', remove: true, reason: 'fixed' }), 'taken back: fixed')
+  t.end()
+})
