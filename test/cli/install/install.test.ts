@@ -196,7 +196,7 @@ test('nobody else gets them, and no satellite takes them away', async (t) => {
     t.equal(revisionOfPath(path), undefined)
   }
   t.strictSame(await collectRevisions(root, [], new Set()), [])
-  t.strictSame(await verifyInstalled(root), { held: [], wrong: [] })
+  t.strictSame(await verifyInstalled(root), { held: [], wrong: [], rejected: [] })
   t.equal(readdirSync(join(root, ownFolder)).length, ownPrograms.length)
 })
 
