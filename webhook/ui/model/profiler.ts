@@ -11,7 +11,7 @@ import type { UiSources } from './sources.js'
 export type Profiler = Pick<FleetTraces, 'start' | 'find' | 'list' | 'watch' | 'stop'>
 
 /** Lists the running containers that a person may see. */
-export function runningContainers(sources: Pick<UiSources, 'containers'>): InventoryItem[] {
+function runningContainers(sources: Pick<UiSources, 'containers'>): InventoryItem[] {
   const groups = sources.containers()?.groups() ?? []
   return [...groups].flatMap(({ items }) => [...items.values()])
 }

@@ -3,7 +3,7 @@ import { plural } from '../../../src/lib/plural.js'
 import { traceSummary, visibleTraces } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { workloadHref } from '../model/derived.js'
-import { mayTrace, runningContainers } from '../model/profiler.js'
+import { mayTrace } from '../model/profiler.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { ContainerPicker, PickerFilters, searched, type Wanted } from '../parts/container-picker.js'
 import { listPage, numberText } from '../parts/format.js'
@@ -23,7 +23,7 @@ export const sinceText = (complete: boolean) =>
 function Traces(props: { traces: readonly ReturnType<typeof traceSummary>[]; now: number }): VNode {
   const { traces, now } = props
   if (traces.length === 0)
-    return <EmptyBody what="No trace yet." next="Pick a container and start." />
+    return <EmptyBody what="No trace yet." next="Choose a container and record it." />
   return (
     <Table
       caption="Traces"
@@ -120,9 +120,11 @@ async function render(call: Call): Promise<View> {
   const { ui, query } = call
   const { container: chosen = '', q = '', namespace = '', state = '' } = query
   const wanted: Wanted = { q, namespace, state, chosen }
-  const running = runningContainers(ui.sources)
-  const list = searched(running, wanted)
-  const namespaces = [...new Set(running.map((item) => item.namespace))].sort()
+  const containers = ui.sources.containers()
+  const groups = [...(containers?.groups() ?? [])]
+  const running = containers?.size() ?? 0
+  const list = searched(groups, wanted)
+  const namespaces = [...new Set(groups.map((group) => group.namespace))].sort()
   const may = await mayIn(call, namespaces)
   const traces = (await visibleTraces(call)).map(traceSummary)
   const learning = ui.lines().filter(({ profile }) => profile.spec.seccomp === undefined)
@@ -130,7 +132,7 @@ async function render(call: Call): Promise<View> {
     title: 'Profiler',
     facts: [
       'what a container asks for right now, counted in the kernel',
-      plural(running.length, 'container')
+      plural(running, 'container')
     ],
     body: (
       <>
@@ -139,7 +141,7 @@ async function render(call: Call): Promise<View> {
             <PickerFilters wanted={wanted} namespaces={namespaces} />
             <ContainerPicker
               items={list}
-              total={running.length}
+              total={running}
               page={query['page']}
               wanted={wanted}
               may={may}

@@ -17,19 +17,32 @@ export interface Wanted {
   chosen: string
 }
 
-function matches(item: InventoryItem, { q, namespace, state }: Wanted): boolean {
-  const { name, pod, workload, node, image } = item
-  const text = [item.namespace, pod, name, workload, node, image].join(' ').toLowerCase()
-  return (
-    text.includes(q.toLowerCase()) &&
-    (namespace === '' || item.namespace === namespace) &&
-    (state === '' || item.state === state)
-  )
+interface Group {
+  namespace: string
+  items: ReadonlyMap<string, InventoryItem>
 }
 
+function matches(item: InventoryItem, { q, state }: Wanted): boolean {
+  if (state !== '' && item.state !== state) return false
+  if (q === '') return true
+  const { name, pod, workload, node, image } = item
+  const text = [item.namespace, pod, name, workload, node, image].join(' ').toLowerCase()
+  return text.includes(q.toLowerCase())
+}
+
+/** Longer lists keep the order of the nodes: to sort them would take longer than the rest of the page. */
+const mostSorted = 5000
+
 /** Returns the containers that a person has searched for; a chosen one comes first. */
-export function searched(all: readonly InventoryItem[], wanted: Wanted): InventoryItem[] {
-  return all.filter((item) => matches(item, wanted)).sort(orderOf(wanted))
+export function searched(groups: Iterable<Group>, wanted: Wanted): InventoryItem[] {
+  const found: InventoryItem[] = []
+  for (const { namespace, items } of groups) {
+    if (wanted.namespace !== '' && wanted.namespace !== namespace) continue
+    for (const item of items.values()) if (matches(item, wanted)) found.push(item)
+  }
+  if (found.length <= mostSorted) return found.sort(orderOf(wanted))
+  const chosen = found.filter((item) => isChosen(item, wanted.chosen))
+  return chosen.length === 0 ? found : [...new Set([...chosen, ...found])]
 }
 
 function orderOf({ chosen }: Wanted) {
@@ -98,7 +111,7 @@ export function ContainerPicker({ items, total, page, wanted, may }: PickProps):
     return total === 0 ? (
       <EmptyBody
         what="No container is running here."
-        next="Start one: it is recorded from its first instruction."
+        next="Run one: it is recorded from its first instruction."
       />
     ) : (
       <EmptyBody
