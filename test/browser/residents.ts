@@ -1,16 +1,19 @@
 import type { Mode } from '../../src/api/seccomp-rule.js'
+import { words } from '../../src/seccomp/data/words.js'
 
 /** The hour at which everything in the town happens: the day of the rig's clock. */
 export const hour = (text: string) => `2026-01-01T${text}.000Z`
 
-const start =
-  'access arch_prctl brk chdir close epoll_create1 epoll_ctl eventfd2 execve fcntl fstat futex getcwd getpid getrandom getuid ioctl madvise mmap mprotect munmap newfstatat openat pipe2 poll pread64 prlimit64 read readlink rseq rt_sigaction rt_sigprocmask sched_getaffinity sched_yield set_robust_list set_tid_address sigaltstack statx sysinfo uname write'.split(
-    ' '
-  )
-const serving =
-  'accept4 bind clone connect dup3 epoll_pwait exit exit_group getpeername getsockname getsockopt gettid listen lseek nanosleep recvmsg rt_sigreturn sendmmsg sendto setsockopt shutdown socket writev'.split(
-    ' '
-  )
+const start = words(`
+  access arch_prctl brk chdir close epoll_create1 epoll_ctl eventfd2 execve fcntl fstat futex getcwd getpid
+  getrandom getuid ioctl madvise mmap mprotect munmap newfstatat openat pipe2 poll pread64 prlimit64 read
+  readlink rseq rt_sigaction rt_sigprocmask sched_getaffinity sched_yield set_robust_list set_tid_address
+  sigaltstack statx sysinfo uname write
+`)
+const serving = words(`
+  accept4 bind clone connect dup3 epoll_pwait exit exit_group getpeername getsockname getsockopt gettid listen
+  lseek nanosleep recvmsg rt_sigreturn sendmmsg sendto setsockopt shutdown socket writev
+`)
 
 /** A workload of the town, and how far it came. */
 export interface Resident {

@@ -107,7 +107,8 @@ function whyNotBuild(): string | undefined {
   const tooOld =
     Number(major) < wantMajor || (Number(major) === wantMajor && Number(minor) < wantMinor)
   if (major === undefined || tooOld) {
-    return `no kube-apiserver in KUBEBUILDER_ASSETS, on PATH or in the cache, and ${asked.stdout.trim()} is too old to build one (${wantMajor}.${wantMinor} or later)`
+    const found = `${asked.stdout.trim()} is too old to build one (${wantMajor}.${wantMinor} or later)`
+    return `no kube-apiserver in KUBEBUILDER_ASSETS, on PATH or in the cache, and ${found}`
   }
   return undefined
 }

@@ -13,15 +13,16 @@ import { makeBundle, makeRootfs, run } from './runc-bundle.js'
 import { runSecco, spawnSecco } from './secco-command.js'
 import { uiToken } from './state-folder.js'
 import { until } from './until.js'
+import { words } from '../../src/seccomp/data/words.js'
 
 /** Others may keep this machine busy. */
 export const patience = { timeoutMs: 180_000, everyMs: 100 }
 
 /** What a small static program asks by itself. */
-const own =
-  'pause read write mmap mprotect arch_prctl brk set_tid_address set_robust_list rseq prlimit64 readlink readlinkat getrandom munmap fstat clock_nanosleep nanosleep'.split(
-    ' '
-  )
+const own = words(`
+  pause read write mmap mprotect arch_prctl brk set_tid_address set_robust_list rseq prlimit64 readlink
+  readlinkat getrandom munmap fstat clock_nanosleep nanosleep
+`)
 
 /** Asks again and again: what is denied once before anybody looks is counted, but nobody knows by whom. */
 const again = `

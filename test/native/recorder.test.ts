@@ -369,7 +369,11 @@ test('recorder', { skip }, async (t) => {
       [
         '--input-type=module',
         '-e',
-        `import {openRecorder} from ${JSON.stringify(moduleUrl)}; const r = openRecorder({slots: 2}); r.attach(); console.log('up'); setInterval(() => r, 1e6)`
+        `import { openRecorder } from ${JSON.stringify(moduleUrl)}
+        const recorder = openRecorder({ slots: 2 })
+        recorder.attach()
+        console.log('up')
+        setInterval(() => recorder, 1e6)`
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] }
     )

@@ -45,7 +45,10 @@ test('secco check', async (t) => {
       kind
     )
   }
-  const cron = `apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web, namespace: shop}\nspec: {jobTemplate: {spec: {template: ${template}}}}\n`
+  const cron = [
+    'apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: web, namespace: shop}',
+    `spec: {jobTemplate: {spec: {template: ${template}}}}\n`
+  ].join('\n')
   const both = await check(`${pod}---\n${cron}---\nkind: Service\n`)
   t.equal((JSON.parse(both.out) as unknown[]).length, 2)
   t.match(both.err, /Service: creates no pod/)

@@ -167,7 +167,7 @@ export const render = mutants('render', [
     'Audit allows no more than RuntimeDefault and the approval.',
     'src/seccomp/render/render.ts',
     "{ defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }",
-    "options.mode === 'audit' ? { defaultAction: 'SCMP_ACT_LOG' as const } : { defaultAction: 'SCMP_ACT_ERRNO' as const, defaultErrnoRet: 1 }",
+    "{ defaultAction: options.mode === 'audit' ? ('SCMP_ACT_LOG' as const) : ('SCMP_ACT_ERRNO' as const), defaultErrnoRet: 1 }",
     audit
   ],
   [

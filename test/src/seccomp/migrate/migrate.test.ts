@@ -99,10 +99,10 @@ spec:
     {
       name: 'flow style',
       from: `kind: Deployment
-spec: {template: {metadata: {annotations: {a: b, ${pod}: docker/default}}, spec: {containers: [{name: a}]}}}
+spec: {template: {metadata: {annotations: {a: b, ${pod}: docker/default}}, spec: {containers: []}}}
 `,
       to: `kind: Deployment
-spec: {template: {metadata: {annotations: {a: b}}, spec: {securityContext: {seccompProfile: {type: RuntimeDefault}}, containers: [{name: a}]}}}
+spec: {template: {metadata: {annotations: {a: b}}, spec: {securityContext: {seccompProfile: {type: RuntimeDefault}}, containers: []}}}
 `
     },
     {
@@ -178,7 +178,18 @@ items:
     {
       name: 'carriage returns',
       from: `kind: Pod\r\nmetadata:\r\n  annotations:\r\n    k: v\r\n    ${pod}: runtime/default\r\nspec:\r\n  containers: []\r\n`,
-      to: `kind: Pod\r\nmetadata:\r\n  annotations:\r\n    k: v\r\nspec:\r\n  securityContext:\r\n    seccompProfile:\r\n      type: RuntimeDefault\r\n  containers: []\r\n`
+      to: [
+        'kind: Pod',
+        'metadata:',
+        '  annotations:',
+        '    k: v',
+        'spec:',
+        '  securityContext:',
+        '    seccompProfile:',
+        '      type: RuntimeDefault',
+        '  containers: []',
+        ''
+      ].join('\r\n')
     }
   ]
   for (const { name, from, to } of cases) {
@@ -231,7 +242,17 @@ test('what is left for a person', (t) => {
     },
     {
       name: 'anchors',
-      text: `kind: List\nitems:\n- kind: Pod\n  metadata: {annotations: &a {${pod}: runtime/default}}\n  spec: &s {containers: []}\n- kind: Pod\n  metadata: {annotations: *a}\n  spec: *s\n`,
+      text: [
+        'kind: List',
+        'items:',
+        '- kind: Pod',
+        `  metadata: {annotations: &a {${pod}: runtime/default}}`,
+        '  spec: &s {containers: []}',
+        '- kind: Pod',
+        '  metadata: {annotations: *a}',
+        '  spec: *s',
+        ''
+      ].join('\n'),
       says: /uses YAML that is not edited/
     },
     {
@@ -241,17 +262,37 @@ test('what is left for a person', (t) => {
     },
     {
       name: 'an anchor whose other use means something else',
-      text: `kind: List\nitems:\n- kind: Pod\n  metadata: {annotations: {${pod}: runtime/default, k: v}}\n  spec: &s {hostNetwork: true, containers: []}\n- kind: Pod\n  metadata: {name: other}\n  spec: *s\n`,
+      text: [
+        'kind: List',
+        'items:',
+        '- kind: Pod',
+        `  metadata: {annotations: {${pod}: runtime/default, k: v}}`,
+        '  spec: &s {hostNetwork: true, containers: []}',
+        '- kind: Pod',
+        '  metadata: {name: other}',
+        '  spec: *s',
+        ''
+      ].join('\n'),
       says: /uses YAML that is not edited/
     },
     {
       name: "the operator's binding",
-      text: 'apiVersion: security-profiles-operator.x-k8s.io/v1alpha1\nkind: ProfileBinding\nspec: {profileRef: {kind: SeccompProfile, name: web}, image: nginx}\n',
+      text: [
+        'apiVersion: security-profiles-operator.x-k8s.io/v1alpha1',
+        'kind: ProfileBinding',
+        'spec: {profileRef: {kind: SeccompProfile, name: web}, image: nginx}',
+        ''
+      ].join('\n'),
       says: /binds web to pods with the image nginx/
     },
     {
       name: "the operator's file",
-      text: 'kind: Pod\nspec: {containers: [{name: a, securityContext: {seccompProfile: {type: Localhost, localhostProfile: operator/shop/web.json}}}]}\n',
+      text: [
+        'kind: Pod',
+        'spec: {containers: [{name: a, securityContext: {seccompProfile:',
+        '  {type: Localhost, localhostProfile: operator/shop/web.json}}}]}',
+        ''
+      ].join('\n'),
       says: /is a file of the operator/
     }
   ]
