@@ -281,5 +281,5 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   t.equal((await ask(rule, theirs, 'PUT', spec)).status, 403, 'nor rights')
   t.equal((await ask('/api/v1/links', theirs, 'POST', '{}')).status, 403, 'nor links for others')
   const audit = await runSecco(['ui', 'audit', '--state', secco.state])
-  t.match(audit.stdout, /wrote the rule\s+shop\/bad\s+403[^]*imported/)
+  t.match(audit.stdout, /wrote the rule\s+shop\/bad\s+rejected, 403[^]*imported/)
 })
