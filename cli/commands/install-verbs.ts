@@ -92,19 +92,25 @@ function installOptions(command: Command): Command {
 
 /** Reads the authority of the API server's client certificate. @throws SeccoError INVALID_ARGUMENT */
 function callersOf({ strict, clientCa, clientName }: InstallFlags): Partial<InstallOptions> {
+  const hint = "give the authority of the API server's client certificate (docs/how-to/strict.md)"
   if (clientCa === undefined && strict === true) {
     throw new SeccoError('INVALID_ARGUMENT', '--strict: needs --client-ca', {
-      hint: "give the authority of the API server's client certificate (docs/how-to/strict.md), or --client-ca none"
+      hint: `${hint}, or --client-ca none`
     })
   }
-  if (clientCa === undefined || clientCa === 'none') return {}
+  if (clientCa === undefined || clientCa === 'none') {
+    if (clientName === undefined) return {}
+    throw new SeccoError('INVALID_ARGUMENT', '--client-name: needs --client-ca with a file', {
+      hint
+    })
+  }
   let pem: string
   try {
     pem = readFileSync(clientCa, 'utf8')
     new X509Certificate(pem)
   } catch (cause) {
     const message = `--client-ca ${clientCa}: not a certificate in PEM`
-    throw new SeccoError('INVALID_ARGUMENT', message, { cause })
+    throw new SeccoError('INVALID_ARGUMENT', message, { hint, cause })
   }
   return { clientCa: pem, clientNames: clientName ?? [] }
 }

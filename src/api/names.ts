@@ -22,6 +22,9 @@ export const annotations = {
   profile: 'secco.dev/profile'
 } as const
 
+/** Annotation of the mirror pod that a kubelet creates for a static pod (k8s.io/api core/v1 MirrorPodAnnotationKey). */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
 /** RFC 1123 subdomain without '/', also the only thing that may become a path segment. */
 export const namePattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$'
 export const namespacePattern = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'

@@ -182,11 +182,7 @@ function strangeContainer(facts: PodFacts): string | undefined {
   return one === undefined ? undefined : `container ${one.name}`
 }
 
-function countLabels(labels: Labels): number {
-  return Object.keys(labels).length
-}
-
-/** Returns the decision about a pod that no honest author makes: nobody can be kept busy with it. */
+/** Returns the denial of a pod that has so much of something that its decision would delay those about others. */
 function tooMany(
   what: 'containers' | 'labels',
   limit: number,
@@ -230,7 +226,7 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     const message = `secco: ${strange}: localhostProfile is not a path that Secco writes, and secco/ has no other files`
     return { ...untouched('denied', 'strange-path'), allowed: false, message }
   }
-  if (countLabels(facts.labels) > maxLabels) return tooMany('labels', maxLabels)
+  if (Object.keys(facts.labels).length > maxLabels) return tooMany('labels', maxLabels)
   const namespace = namespaceLabels(snapshot, facts.namespace)
   const warnings: string[] = []
   if (Object.hasOwn(facts.labels, labels.ignore) && facts.labels[labels.ignore] === 'true') {

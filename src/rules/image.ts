@@ -10,7 +10,7 @@ export interface ImageRef {
   digest: string
 }
 
-const hub = 'docker.io/'
+const dockerHub = 'docker.io/'
 const official = 'docker.io/library/'
 
 /**
@@ -22,10 +22,10 @@ function withRegistry(name: string): string {
   if (slash === -1) return name.startsWith('*') ? name : official + name
   const first = name.slice(0, slash)
   const isRegistry = first === 'localhost' || /[.:*]/.test(first)
-  if (!isRegistry) return hub + name
+  if (!isRegistry) return dockerHub + name
   if (first !== 'docker.io' && first !== 'index.docker.io') return name
   const rest = name.slice(slash + 1)
-  return /[/*]/.test(rest) ? hub + rest : official + rest
+  return /[/*]/.test(rest) ? dockerHub + rest : official + rest
 }
 
 /** Parses the name of an image, or a pattern for names. Pure; no name is an error, a wrong name just never matches. */
@@ -52,7 +52,8 @@ function matcherOf(pattern: string): (image: ImageRef) => boolean {
   const isRepository = !repository.includes('*')
     ? isNamed
     : (name: string) =>
-        isNamed(name) || (name.startsWith(official) && isNamed(hub + name.slice(official.length)))
+        isNamed(name) ||
+        (name.startsWith(official) && isNamed(dockerHub + name.slice(official.length)))
   const isTag = tag === '' ? () => true : compileGlob(tag)
   return (image) =>
     isRepository(image.repository) &&

@@ -6,7 +6,7 @@ export const installModes = ['observe', 'enforce'] as const
 export type InstallMode = (typeof installModes)[number]
 
 /** Label of a namespace, `enabled` or `observe`; it wins over the mode of the installation. */
-const modeLabel = 'secco.dev/mode'
+export const modeLabel = 'secco.dev/mode'
 
 /**
  * Whether pods of a namespace are only observed. A namespace whose labels are unknown

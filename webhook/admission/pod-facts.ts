@@ -4,6 +4,7 @@ import type {
   ExistingProfile,
   PodFacts
 } from '../../src/rules/facts.js'
+import { mirrorAnnotation } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { topmostOwner } from '../../src/rules/topmost-owner.js'
 import {
@@ -16,8 +17,6 @@ import {
   stringAt,
   stringsAt
 } from './json.js'
-
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
 
 /** The lists of a pod that hold containers, and their names in a decision. */
 export const containerLists: readonly (readonly [string, ContainerKind])[] = [

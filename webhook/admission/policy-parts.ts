@@ -1,7 +1,7 @@
-import { annotations, labels } from '../../src/api/names.js'
+import { annotations, labels, mirrorAnnotation } from '../../src/api/names.js'
 import { allowIgnoreLabel } from '../../src/rules/exclusions.js'
 import { maxContainers } from '../../src/rules/limits.js'
-import type { InstallMode } from '../../src/rules/observe.js'
+import { type InstallMode, modeLabel } from '../../src/rules/observe.js'
 import { reviewedResources, touchedNamespaces } from './webhook-configuration.js'
 
 /**
@@ -55,7 +55,8 @@ export const runtimeDefault = `(${hasOwn} ? ${own}.type : variables.podType) == 
 /** CEL: the pod carries a decision of Secco, or is none that gets one. */
 export const isDecided = "request.operation == 'UPDATE' || variables.assigned != ''"
 
-const listOf = (list: string) => `(has(object.spec.${list}) ? object.spec.${list} : [])`
+/** Returns CEL for a list of the pod's containers; empty when the pod has none. */
+export const listOf = (list: string) => `(has(object.spec.${list}) ? object.spec.${list} : [])`
 
 /** The number of containers that a policy looks at: see `maxContainers`. */
 export const containerCount = {
@@ -108,7 +109,7 @@ export const notWindows = {
 export const notMirror = {
   name: 'not-mirror',
   expression: [
-    "!(has(object.metadata.annotations) && 'kubernetes.io/config.mirror' in object.metadata.annotations",
+    `!(has(object.metadata.annotations) && '${mirrorAnnotation}' in object.metadata.annotations`,
     "has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"
   ].join(' && ')
 }
@@ -140,9 +141,9 @@ export const optedOut = (allowIgnore: boolean) => ({
 export const observed = (mode: InstallMode) => ({
   name: 'observed',
   expression: [
-    "namespaceObject != null && has(namespaceObject.metadata.labels) && 'secco.dev/mode' in namespaceObject.metadata.labels",
-    "&& namespaceObject.metadata.labels['secco.dev/mode'] in ['enabled', 'observe']",
-    `? namespaceObject.metadata.labels['secco.dev/mode'] == 'observe' : ${mode === 'observe'}`
+    `namespaceObject != null && has(namespaceObject.metadata.labels) && '${modeLabel}' in namespaceObject.metadata.labels`,
+    `&& namespaceObject.metadata.labels['${modeLabel}'] in ['enabled', 'observe']`,
+    `? namespaceObject.metadata.labels['${modeLabel}'] == 'observe' : ${mode === 'observe'}`
   ].join(' ')
 })
 

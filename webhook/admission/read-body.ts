@@ -35,24 +35,29 @@ class BodyBuffer {
   }
 }
 
+function tooLarge(): SeccoError {
+  return new SeccoError('TOO_LARGE', `the body: must have at most ${bodyLimit} bytes`)
+}
+
 /**
  * Reads the body of a request. Each chunk is copied when it comes, so that a long body never blocks the event loop.
  * @throws SeccoError TOO_LARGE, INVALID_REVIEW when the request ends early.
  */
 export function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
   const announced = Number(request.headers['content-length'] ?? firstSize)
-  const tooLarge = new SeccoError('TOO_LARGE', `the body: must have at most ${bodyLimit} bytes`)
-  if (announced > bodyLimit) return Promise.reject(tooLarge)
+  if (announced > bodyLimit) return Promise.reject(tooLarge())
   const body = new BodyBuffer(announced)
   return new Promise((resolve, reject) => {
+    let problem: SeccoError | undefined
     request.on('data', (chunk: Buffer) => {
-      if (body.length + chunk.length > bodyLimit) reject(tooLarge)
-      else body.add(chunk)
+      if (body.length + chunk.length <= bodyLimit) body.add(chunk)
+      else reject((problem ??= tooLarge()))
     })
     request.on('end', () => resolve(body.take()))
     request.on('error', reject)
-    request.on('close', () =>
+    request.on('close', () => {
+      if (request.readableEnded) return
       reject(new SeccoError('INVALID_REVIEW', 'the request could not be read'))
-    )
+    })
   })
 }

@@ -1,4 +1,4 @@
-import { annotations as names } from '../../src/api/names.js'
+import { annotations as names, mirrorAnnotation } from '../../src/api/names.js'
 import { maxContainers, maxLabels } from '../../src/rules/limits.js'
 
 /** Wanted is the part of a value that is kept: members of an object, a part of each item of a list, or the whole value. */
@@ -33,9 +33,9 @@ const objectName: Wanted = { upTo: 2048, instead: '"-"' }
 /** `secco/` is no path that Secco writes. */
 const file: Wanted = { upTo: 2048, instead: '"secco/"' }
 const image: Wanted = { upTo: 2048, instead: '""' }
-/** Those that a patch may change, and the mark of mirror pods. One for each container that is read, in each list. */
+/** The annotations that a patch may change, and that of mirror pods: one for each container that is read, in each list. */
 const annotations: Wanted = {
-  names: new Set([names.assigned, names.legacyPod, 'kubernetes.io/config.mirror']),
+  names: new Set([names.assigned, names.legacyPod, mirrorAnnotation]),
   prefix: names.legacyContainerPrefix,
   most: 3 * (maxContainers + 1)
 }

@@ -38,9 +38,7 @@ class ThreadedReviewReader implements ReviewReader {
   }
 
   async close(): Promise<void> {
-    const worker = this.#worker
-    this.#worker = undefined
-    await worker?.terminate()
+    await this.#worker?.terminate()
   }
 
   #start(): Worker {
@@ -60,9 +58,10 @@ class ThreadedReviewReader implements ReviewReader {
     else waiting?.reject(new SeccoError(answer.code, answer.message))
   }
 
-  /** The next long body starts another thread. */
+  /** The next long body starts another thread. A thread that failed also exits, maybe after the other one has begun. */
   #fail(worker: Worker, cause: unknown): void {
-    if (this.#worker === worker) this.#worker = undefined
+    if (this.#worker !== worker) return
+    this.#worker = undefined
     const failed = [...this.#waiting.values()]
     this.#waiting.clear()
     const error = new SeccoError('INTERNAL', 'the thread that reads reviews ended', { cause })

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { type BodyText, bodyText } from './parse-body.js'
 
-/** The thread of `startReviewReader`: it reduces long bodies to the text that a decision reads. */
+/** This module is the thread of ReviewReader: it reduces long bodies to the text that a decision reads. */
 
 export interface ReadRequest {
   id: number

@@ -9,6 +9,7 @@ import {
   isDecided,
   isSmall,
   judged,
+  listOf,
   notMirror,
   notWindows,
   observed,
@@ -87,7 +88,6 @@ const matchesPattern = [
 ].join(' && ')
 
 const fits = `variables.patterns.exists(p, ${matchesPattern})`
-const listed = (list: string) => `(has(object.spec.${list}) ? object.spec.${list} : [])`
 const imagesOf = (list: string) => `${list}.map(c, has(c.image) ? c.image : '')`
 
 /** CEL for the names of the images' containers that fit one of the rule's patterns. */
@@ -98,7 +98,7 @@ const named = [
   },
   {
     name: 'images',
-    expression: `(${imagesOf(`(${listed('containers')} + ${listed('initContainers')})`)})`
+    expression: `(${imagesOf(`(${listOf('containers')} + ${listOf('initContainers')})`)})`
   },
   {
     name: 'imagesLength',

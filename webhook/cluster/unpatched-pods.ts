@@ -74,13 +74,19 @@ export function unpatchedTexts(unpatched: readonly UnpatchedContainer[]): EventT
 export class UnpatchedPods {
   readonly #pods = new Map<string, { name: string; unpatched: readonly UnpatchedContainer[] }>()
 
-  /** Computes a pod again. Returns what was not known of it before. */
-  put(snapshot: Snapshot, pod: ClusterPod): readonly UnpatchedContainer[] {
+  /** Computes a pod again. Returns what was not known of it before, and whether anything else is known now. */
+  put(
+    snapshot: Snapshot,
+    pod: ClusterPod
+  ): { added: readonly UnpatchedContainer[]; isChanged: boolean } {
     const unpatched = unpatchedContainers(snapshot, pod)
-    const known = this.#pods.has(pod.uid)
+    const before = this.#pods.get(pod.uid)?.unpatched ?? []
     if (unpatched.length === 0) this.#pods.delete(pod.uid)
     else this.#pods.set(pod.uid, { name: `${pod.namespace}/${pod.name}`, unpatched })
-    return known ? [] : unpatched
+    return {
+      added: before.length > 0 ? [] : unpatched,
+      isChanged: JSON.stringify(before) !== JSON.stringify(unpatched)
+    }
   }
 
   remove(uid: string): boolean {
@@ -92,7 +98,9 @@ export class UnpatchedPods {
     const found = new Map<string, string[]>()
     for (const { name, unpatched } of this.#pods.values()) {
       for (const rule of new Set(unpatched.map((one) => one.rule))) {
-        found.set(rule, [...(found.get(rule) ?? []), name])
+        const names = found.get(rule)
+        if (names === undefined) found.set(rule, [name])
+        else names.push(name)
       }
     }
     return found

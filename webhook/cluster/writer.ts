@@ -127,8 +127,8 @@ class BypassedRules {
   watch(): () => void {
     return this.#options.view.onChange((change) => {
       if (change.kind !== 'pod') return
-      if (change.after !== undefined) this.#compute(change.after)
-      else if (this.#pods.remove(change.uid)) this.#onChange()
+      const { after, uid } = change
+      if (after === undefined ? this.#pods.remove(uid) : this.#compute(after)) this.#onChange()
     })
   }
 
@@ -147,16 +147,16 @@ class BypassedRules {
     return this.#pods.byRule()
   }
 
-  #compute(pod: ClusterPod): void {
+  /** Returns whether anything else is known of the pod now. */
+  #compute(pod: ClusterPod): boolean {
     const { snapshot, mayWrite, events } = this.#options
-    if (!mayWrite()) return
-    const added = this.#pods.put(snapshot(), pod)
-    if (added.length === 0) return
-    this.#onChange()
-    if (Date.now() - Date.parse(pod.createdAt) > freshMs) return
+    if (!mayWrite()) return false
+    const { added, isChanged } = this.#pods.put(snapshot(), pod)
+    if (added.length === 0 || Date.now() - Date.parse(pod.createdAt) > freshMs) return isChanged
     const { namespace, name, uid } = pod
     const regarding = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid }
     for (const text of unpatchedTexts(added)) events.record(regarding, text)
+    return isChanged
   }
 }
 

@@ -300,7 +300,7 @@ export interface DenialDetail {
   expected: boolean;
   /** times it succeeded although denied: the profile is not the one that is enforced */
   succeeded: number;
-  /** of the newest call, where the audit log tells */
+  /** of the newest call, if the audit log has them */
   arguments: string;
 }
 

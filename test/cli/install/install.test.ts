@@ -295,6 +295,14 @@ test('a strict installation', async (t) => {
   t.match(await runSecco(['install', '--strict', '--dry-run']), {
     stderr: /--strict: needs --client-ca/
   })
+  for (const authority of [[], ['--client-ca', 'none']]) {
+    t.match(await runSecco(['install', '--dry-run', ...authority, '--client-name', 'a']), {
+      stderr: /--client-name: needs --client-ca/
+    })
+  }
+  t.match(await runSecco(['install', '--dry-run', '--client-ca', join(t.testdir(), 'none.crt')]), {
+    stderr: /none\.crt: not a certificate in PEM[^]*docs\/how-to\/strict\.md/
+  })
   const { stderr, stdout } = await runSecco(['install', '--strict', '--client-ca', 'none'])
   t.match(stderr, /when Secco is away: no pod is created outside kube-system/)
   t.match(stderr, /nodes hold every revision to runtime-default/)

@@ -73,9 +73,7 @@ export function createClusterCache(now: () => number = Date.now): ClusterCache {
   const nodes = new Map<string, ClusterNode>()
   const namespaces = new Map<string, Labels>()
   const listeners = new Listeners<ClusterChange>()
-  const notify = (change: ClusterChange): void => {
-    listeners.notify(change)
-  }
+  const notify = (change: ClusterChange): void => listeners.notify(change)
 
   function unplace({ uid, node }: ClusterPod): void {
     const there = byNode.get(node)

@@ -1,4 +1,4 @@
-import { annotations as names } from '../../../src/api/names.js'
+import { annotations as names, mirrorAnnotation } from '../../../src/api/names.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import type { ContainerKind } from '../../../src/rules/facts.js'
 import type { Taint } from '../../../src/rules/node-facts.js'
@@ -72,7 +72,7 @@ function ownerOf(metadata: Raw, labels: Labels): WorkloadRef {
 
 /** Returns whether seccomp cannot apply, or the kubelet made the pod from a file. */
 function isExempt(metadata: Raw, spec: Raw): boolean {
-  const isMirror = 'kubernetes.io/config.mirror' in objectOf(metadata['annotations'])
+  const isMirror = mirrorAnnotation in objectOf(metadata['annotations'])
   const os = textOf(objectOf(spec['os'])['name'])
   const selected = textOf(objectOf(spec['nodeSelector'])['kubernetes.io/os'])
   return isMirror || os === 'windows' || selected === 'windows'

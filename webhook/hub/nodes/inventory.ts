@@ -78,7 +78,7 @@ export function createInventory(): FleetInventory {
   const lists = new Map<string, { generation: number; named: Set<string> | undefined }>()
   const listeners = new Listeners<InventoryChange>()
 
-  function tell(change: InventoryChange): void {
+  function notify(change: InventoryChange): void {
     if (change.changed.length + change.gone.length === 0) return
     listeners.notify(change)
   }
@@ -128,7 +128,7 @@ export function createInventory(): FleetInventory {
         )
         list.named = undefined
       }
-      tell({ changed, gone })
+      notify({ changed, gone })
     },
     forget(node) {
       const own = nodes.get(node)
@@ -136,7 +136,7 @@ export function createInventory(): FleetInventory {
       const gone = remove(own, [...own.keys()])
       nodes.delete(node)
       lists.delete(node)
-      tell({ changed: [], gone })
+      notify({ changed: [], gone })
     },
     get: (id) => byId.get(id),
     all: () => byId.values(),

@@ -169,7 +169,7 @@ class SatelliteStream {
   #checkToken(now: number): void {
     const { accepted, offered, reviewedAt } = this.#token
     if (this.#isOver || this.#identity?.by !== 'token' || offered === undefined) return
-    // The API server says by its own clock when a token ends; everything else here is an interval.
+    // The end of a token is a time of the API server's wall clock; everything else here is an interval.
     if (Date.now() >= (this.#identity.expiresAtMs ?? 0)) {
       const message = 'the token has expired and no newer token came'
       this.#reject({ reason: 'token-expired', message })

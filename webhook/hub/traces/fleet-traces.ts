@@ -28,7 +28,7 @@ const stopMs = 2000
 /** A trace waits this long for a node that has lost its connection. */
 const awayMs = 120_000
 
-/** TraceOwner is what FleetTraces needs of the hub. */
+/** FleetTracesOptions is what FleetTraces needs of the hub. */
 export interface FleetTracesOptions {
   timing: TraceTiming
   logger: Logger
@@ -180,8 +180,9 @@ export class FleetTraces {
       if (trace.listeners.size === 0 && now - trace.viewedAt > traceViewerMs) {
         this.#end(trace, new SeccoError('UNAVAILABLE', 'it ended because nobody watched it'))
       } else if (trace.connected) this.#sendStart(trace)
-      else if (this.#options.hubOf?.(node) !== undefined) this.#end(trace, this.#unreachable(node))
-      else if (now - trace.lostAt > awayMs) this.#end(trace, this.#unreachable(node))
+      else if (this.#options.hubOf?.(node) !== undefined || now - trace.lostAt > awayMs) {
+        this.#end(trace, this.#unreachable(node))
+      }
     }
     if (this.#running().length > 0) return
     clearInterval(this.#timer)

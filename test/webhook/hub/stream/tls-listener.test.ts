@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { connect as connectRaw, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { ensureServerLeaf } from '../../../../certs/files.js'
 import { openTlsListener, type TlsListener } from '../../../../webhook/hub/stream/tls-listener.js'
@@ -80,4 +82,38 @@ test('a resumed session without a certificate is no proof', slow, async (t) => {
   }
   // One address has at most 64 connections without proof.
   t.match(await log.seen(/connection rejected/), { reason: 'made room for a newer connection' })
+})
+
+test('peers that reset after the handshake take no place', slow, async (t) => {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const log = collectLog()
+  const listener = await openTlsListener({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
+    tokens: true,
+    onConnection: () => undefined
+  })
+  t.teardown(() => listener.close())
+  const { port } = listener.address
+  async function dial(): Promise<{ raw: Socket; socket: TLSSocket }> {
+    const raw = connectRaw({ host: '127.0.0.1', port })
+    raw.on('error', () => undefined)
+    const socket = connect({ socket: raw, ca: pair.ca, ALPNProtocols: ['h2'] })
+    socket.on('error', () => undefined)
+    await once(socket, 'secureConnect')
+    return { raw, socket }
+  }
+  // More than wait for their token in total.
+  for (let i = 0; i < 600; i++) {
+    const { raw } = await dial()
+    await new Promise((resolve) => setImmediate(resolve))
+    raw.resetAndDestroy()
+  }
+  const waiting = [await dial(), await dial()]
+  // A listener that cuts one of them does so while it accepts the last one.
+  const [cut] = await Promise.all([
+    Promise.race([...waiting.map(({ socket }) => once(socket, 'close')), delay(500)]),
+    dial()
+  ])
+  t.equal(cut, undefined, 'all have room')
+  t.notMatch(JSON.stringify(log.lines), /made room for a newer connection/)
 })
