@@ -135,20 +135,8 @@ async function openParts(options: SatelliteOptions): Promise<SatelliteParts> {
     link.offer(observation)
   })
   const versions = new RuntimeVersions(registry, logger)
-  return {
-    ...{
-      options,
-      abis,
-      link,
-      registry,
-      revisions,
-      reporter,
-      inspector,
-      recording,
-      traces,
-      versions
-    }
-  }
+  const running = { registry, revisions, reporter, inspector, recording, traces, versions }
+  return { options, abis, link, ...running }
 }
 
 function openRuntimes({

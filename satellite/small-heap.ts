@@ -30,7 +30,7 @@ export function keepHeapSmall(threads: Pick<NodeJS.Process, 'on'>): void {
   withAddon((addon) => addon.keepMallocSmall())
 }
 
-/** Names that V8 has had since 12 (Node 22) and before. It prints an error for a flag that it does not have. */
+/** The flags of V8 12 (Node 22) and later, else those of older ones: V8 prints an error for a flag that it does not have. */
 const slowOptimisation =
   Number.parseInt(process.versions.v8, 10) >= 12
     ? ['--invocation-count-for-maglev=16000', '--invocation-count-for-turbofan=120000']

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { pickLabels } from './labels.js'
 
 /**
  * Which labels and annotations of a container are believed. Authors of images and pods can write many of them: image
@@ -61,18 +62,9 @@ const crioKeys = [
 /** Keys with which only the runtimes of Kubernetes describe a container. Elsewhere nothing in them is true. */
 const reserved = /^io\.kubernetes\.(pod|cri|cri-o|docker)\.|^io\.cri-containerd\./
 
-function pick(from: Labels, keys: readonly string[]): Labels {
-  return Object.fromEntries(
-    keys.flatMap((key) => {
-      const value = Object.hasOwn(from, key) ? from[key] : undefined
-      return value === undefined ? [] : [[key, value]]
-    })
-  )
-}
-
 /** Returns the labels that the kubelet wrote, of labels that came from it. */
 export function kubeletLabels(labels: Labels): Labels {
-  return pick(labels, kubeletKeys)
+  return pickLabels(labels, kubeletKeys)
 }
 
 /** Returns labels without those that describe containers of Kubernetes. */
@@ -87,8 +79,8 @@ export function withoutReserved(labels: Labels): Labels {
 
 /** Returns the believed annotations of an OCI configuration. */
 export function believedAnnotations(writer: Writer, annotations: Labels): Labels {
-  if (writer === 'cri') return pick(annotations, criKeys)
-  if (writer === 'cri-o') return pick(annotations, crioKeys)
+  if (writer === 'cri') return pickLabels(annotations, criKeys)
+  if (writer === 'cri-o') return pickLabels(annotations, crioKeys)
   // podman copies the image's annotations; its own command reports the container without them.
   return writer === 'podman' ? {} : withoutReserved(annotations)
 }

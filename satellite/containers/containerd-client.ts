@@ -27,16 +27,21 @@ type Unary<Req, Res> = (
   callback: (error: ServiceError | null, response: Res) => void
 ) => unknown
 
-/** Makes a unary call with a deadline; containerd reads its namespace from the metadata. */
+/** Returns the metadata and options of a call: containerd reads its namespace there, and each call has a deadline. */
+function contextOf(namespace?: string): [Metadata, Partial<CallOptions>] {
+  const metadata = new Metadata()
+  if (namespace !== undefined) metadata.set('containerd-namespace', namespace)
+  return [metadata, { deadline: Date.now() + deadlineMs }]
+}
+
+/** Makes a unary call, in a namespace of containerd if one is given. */
 export function call<Req, Res>(
   method: Unary<Req, Res>,
   request: Req,
   namespace?: string
 ): Promise<Res> {
-  const metadata = new Metadata()
-  if (namespace !== undefined) metadata.set('containerd-namespace', namespace)
   return new Promise((resolve, reject) => {
-    method(request, metadata, { deadline: Date.now() + deadlineMs }, (error, response) => {
+    method(request, ...contextOf(namespace), (error, response) => {
       if (error === null) resolve(response)
       else reject(error)
     })
@@ -92,12 +97,8 @@ export class ContainerdClient {
    */
   async blob(digest: string, namespace: string): Promise<string | undefined> {
     if (digest === '') return undefined
-    const metadata = new Metadata()
-    metadata.set('containerd-namespace', namespace)
-    const options = { deadline: Date.now() + deadlineMs }
-    const request = { digest, offset: 0, size: 0 }
     try {
-      const bytes = await bytesOf(this.#content.read(request, metadata, options))
+      const bytes = await bytesOf(this.#content.read({ digest }, ...contextOf(namespace)))
       return bytes.toString('utf8')
     } catch (error) {
       if ((error as Partial<ServiceError>).code === status.NOT_FOUND) return undefined

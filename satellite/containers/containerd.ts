@@ -80,8 +80,6 @@ const keptAtMost = 4096
 const msOf = (time: { seconds: number; nanos: number } | undefined): number =>
   (time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6
 
-type Get = (id: string) => Promise<StoredContainer | undefined>
-
 class ContainerdRuntime implements ContainerRuntime {
   readonly name = 'containerd'
   readonly #socket: string
@@ -105,18 +103,13 @@ class ContainerdRuntime implements ContainerRuntime {
     const client = this.#connect()
     if (client === undefined) return undefined
     for (const namespace of await this.#namespaces(client)) {
-      const get: Get = async (wanted) => {
-        const request = { id: wanted }
-        const { containers } = client
-        const found = call(containers.get.bind(containers), request, namespace)
-        return (await found.catch(() => undefined))?.container
-      }
-      const stored = await get(id)
+      const stored = await this.#get(client, namespace, id)
       if (stored === undefined) continue
       const tasks = await this.#tasks(client, namespace)
       const record = criRecordOf(stored, namespace)
-      const ofSandbox = record?.kind === 'container' ? await get(record.sandbox) : undefined
-      const sandbox = ofSandbox === undefined ? record : criRecordOf(ofSandbox, namespace)
+      const ofSandbox =
+        record?.kind === 'container' ? await this.#get(client, namespace, record.sandbox) : stored
+      const sandbox = ofSandbox === undefined ? undefined : criRecordOf(ofSandbox, namespace)
       const one = { namespace, stored, task: tasks.get(id), record }
       return toContainer(one, await this.#ownLabels(client, one), sandbox)
     }
@@ -129,7 +122,7 @@ class ContainerdRuntime implements ContainerRuntime {
     const { version, cri } = client
     const own = await call(version.version.bind(version), {}).catch(() => undefined)
     if (own !== undefined) return own.version
-    const runtime = await call(cri.version.bind(cri), { version: '' }).catch(() => undefined)
+    const runtime = await call(cri.version.bind(cri), {}).catch(() => undefined)
     return runtime?.runtimeVersion ?? ''
   }
 
@@ -149,9 +142,19 @@ class ContainerdRuntime implements ContainerRuntime {
     return answer.namespaces.map(({ name }) => name)
   }
 
+  /** A container of a namespace; undefined if it is not there, or containerd does not answer. */
+  async #get(
+    { containers }: ContainerdClient,
+    namespace: string,
+    id: string
+  ): Promise<StoredContainer | undefined> {
+    const answer = call(containers.get.bind(containers), { id }, namespace)
+    return (await answer.catch(() => undefined))?.container
+  }
+
   /** The tasks of a namespace, by the ids of their containers. */
   async #tasks({ tasks }: ContainerdClient, namespace: string): Promise<Map<string, Process>> {
-    const answer = await call(tasks.list.bind(tasks), { filter: '' }, namespace)
+    const answer = await call(tasks.list.bind(tasks), {}, namespace)
     // A task's id is its container's; CONTAINER_ID is empty in older versions.
     return new Map(answer.tasks.map((task) => [task.containerId || task.id, task]))
   }
@@ -159,7 +162,7 @@ class ContainerdRuntime implements ContainerRuntime {
   async #listOne(client: ContainerdClient, namespace: string): Promise<Container[]> {
     const { containers } = client
     const [answer, tasks] = await Promise.all([
-      call(containers.list.bind(containers), { filters: [] }, namespace),
+      call(containers.list.bind(containers), {}, namespace),
       this.#tasks(client, namespace)
     ])
     const all: Listed[] = answer.containers.map((stored) => {

@@ -44,8 +44,8 @@ const kubeletNames = {
 } as const
 
 /**
- * Returns what cri-dockerd says of a container: it repeats the labels in the container's name (core/naming.go), which
- * no image can choose.
+ * Returns the labels of Kubernetes that cri-dockerd gave a container: it repeats them in the container's name
+ * (core/naming.go), which no image can choose.
  */
 function labelsByName(name: string, labels: Labels): Labels {
   const [k8s, container, pod, namespace, uid, attempt, ...more] = name.split('_')
@@ -87,8 +87,9 @@ export function dockerRuntime(socket: string = defaultDockerSocket): ContainerRu
   const images = new ImageLabels()
   /** docker merges the image's labels with those of `docker run`. */
   const ownLabels = async (value: unknown): Promise<Labels> => {
-    const labels = stringsOf(isRecord(value) ? value['Labels'] : undefined)
-    if (Object.keys(labels).length === 0 || !isRecord(value)) return labels
+    if (!isRecord(value)) return {}
+    const labels = stringsOf(value['Labels'])
+    if (Object.keys(labels).length === 0) return labels
     const image = typeof value['ImageID'] === 'string' ? value['ImageID'] : ''
     const ofImage = await images.of(image, async () => {
       const answer = await get(socket, `/images/${encodeURIComponent(image)}/json`)

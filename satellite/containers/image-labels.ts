@@ -68,6 +68,8 @@ async function readLabels(target: string, read: BlobReader): Promise<Labels[] | 
 /** ImageLabels remembers the labels of images by digest: they never change. */
 export class ImageLabels {
   readonly #known = new Map<string, readonly Labels[]>()
+  /** Containers of one image share a reading that has not ended. */
+  readonly #reading = new Map<string, Promise<readonly Labels[] | undefined>>()
 
   /** The labels that containers can get from an image: of each of its platforms. Undefined if it cannot be read. */
   async of(
@@ -75,16 +77,26 @@ export class ImageLabels {
     read: () => Promise<readonly Labels[] | undefined>
   ): Promise<readonly Labels[] | undefined> {
     const known = this.#known.get(digest)
-    if (known !== undefined) return known
-    const labels = digest === '' ? undefined : await read().catch(() => undefined)
-    if (labels === undefined) return undefined
-    this.#known.set(digest, labels)
-    dropOldest(this.#known, keptAtMost)
-    return labels
+    if (known !== undefined || digest === '') return known
+    const reading = this.#reading.get(digest) ?? this.#read(digest, read)
+    this.#reading.set(digest, reading)
+    return reading
   }
 
   /** The same of an image in a content store. */
   ofContent(digest: string, read: BlobReader): Promise<readonly Labels[] | undefined> {
     return this.of(digest, () => readLabels(digest, read))
+  }
+
+  async #read(
+    digest: string,
+    read: () => Promise<readonly Labels[] | undefined>
+  ): Promise<readonly Labels[] | undefined> {
+    const labels = await read().catch(() => undefined)
+    this.#reading.delete(digest)
+    if (labels === undefined) return undefined
+    this.#known.set(digest, labels)
+    dropOldest(this.#known, keptAtMost)
+    return labels
   }
 }

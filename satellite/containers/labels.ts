@@ -32,14 +32,22 @@ const podKeys = [
   'secco.dev/profile'
 ] as const
 
-/** Returns the sandbox's labels that the containers of its pod share. */
-export function sharedLabels(sandbox: Record<string, string>): Record<string, string> {
+/** Returns the labels that have one of the keys. */
+export function pickLabels(
+  labels: Record<string, string>,
+  keys: readonly string[]
+): Record<string, string> {
   return Object.fromEntries(
-    podKeys.flatMap((key) => {
-      const value = sandbox[key]
+    keys.flatMap((key) => {
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined
       return value === undefined ? [] : [[key, value]]
     })
   )
+}
+
+/** Returns the sandbox's labels that the containers of its pod share. */
+export function sharedLabels(sandbox: Record<string, string>): Record<string, string> {
+  return pickLabels(sandbox, podKeys)
 }
 
 /** Labels that only a pod's sandbox (pause) has. */

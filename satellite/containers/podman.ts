@@ -61,29 +61,24 @@ export function podmanRuntime(
   searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
 ): ContainerRuntime {
   const images = new ImageLabels()
+  const inspect = async (kind: 'container' | 'image', ids: readonly string[]) => {
+    const podman = findPodman(searchPath)
+    if (podman === undefined || ids.length === 0) return []
+    const options = { timeout: 10_000, maxBuffer: 64 << 20 }
+    const output = await run(podman, [kind, 'inspect', ...ids], options).catch(() => undefined)
+    const answer: unknown = output === undefined ? [] : JSON.parse(output.stdout)
+    return Array.isArray(answer) ? (answer as unknown[]) : []
+  }
   const imagesOf: ImagesOf = (id) =>
     images.of(id, async () => {
-      const podman = findPodman(searchPath)
-      if (podman === undefined) return undefined
-      const options = { timeout: 10_000, maxBuffer: 64 << 20 }
-      const { stdout } = await run(podman, ['image', 'inspect', id], options)
-      const answer: unknown = JSON.parse(stdout)
-      const image: unknown = Array.isArray(answer) ? answer[0] : undefined
+      const [image] = await inspect('image', [id])
       return isRecord(image)
         ? [stringsOf(image['Labels']), stringsOf(image['Annotations'])]
         : undefined
     })
-  const inspect = async (ids: readonly string[]): Promise<Container[]> => {
-    const podman = findPodman(searchPath)
-    if (podman === undefined || ids.length === 0) return []
-    const options = { timeout: 10_000, maxBuffer: 64 << 20 }
-    const output = await run(podman, ['container', 'inspect', ...ids], options).catch(
-      () => undefined
-    )
-    const answer: unknown = output === undefined ? [] : JSON.parse(output.stdout)
-    const list = Array.isArray(answer)
-      ? await Promise.all(answer.map((one: unknown) => toContainer(one, imagesOf)))
-      : []
+  const containersOf = async (ids: readonly string[]): Promise<Container[]> => {
+    const answer = await inspect('container', ids)
+    const list = await Promise.all(answer.map((one) => toContainer(one, imagesOf)))
     return list.filter((container) => container !== undefined)
   }
   return {
@@ -94,9 +89,9 @@ export function podmanRuntime(
       const output = await run(podman, ['ps', '-aq', '--no-trunc'], { timeout: 10_000 }).catch(
         () => undefined
       )
-      return inspect(output?.stdout.split('\n').filter((id) => id !== '') ?? [])
+      return containersOf(output?.stdout.split('\n').filter((id) => id !== '') ?? [])
     },
-    byId: async (id) => (await inspect([id]))[0],
+    byId: async (id) => (await containersOf([id]))[0],
     version: async () => {
       const podman = findPodman(searchPath)
       if (podman === undefined) return ''

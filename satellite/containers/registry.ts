@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { ErrorCode } from '../../src/lib/errors.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
 import { readCgroupName } from './cgroup-name.js'
@@ -65,8 +66,8 @@ class Registry implements ContainerRegistry {
   readonly #runtimes: readonly ContainerRuntime[]
   readonly #logger: Logger
   readonly #index = new ContainerIndex()
-  readonly #appearListeners = new Set<ContainerListener>()
-  readonly #changeListeners = new Set<ContainerListener>()
+  readonly #appeared = new Listeners<Container>()
+  readonly #reported = new Listeners<Container>()
   readonly #beginListeners = new Set<() => void>()
   /** Runtimes that do not answer; each is logged once. */
   readonly #silent = new Set<string>()
@@ -151,13 +152,11 @@ class Registry implements ContainerRegistry {
   }
 
   onAppear(listener: ContainerListener): () => void {
-    this.#appearListeners.add(listener)
-    return () => this.#appearListeners.delete(listener)
+    return this.#appeared.add(listener)
   }
 
   onChange(listener: ContainerListener): () => void {
-    this.#changeListeners.add(listener)
-    return () => this.#changeListeners.delete(listener)
+    return this.#reported.add(listener)
   }
 
   onBegin(listener: () => void): () => void {
@@ -182,8 +181,8 @@ class Registry implements ContainerRegistry {
    * of other containers: where they are is the kernel's word, what they are called is not.
    */
   #around({ pid, cgroupId }: SlotFacts): Container | undefined {
-    const own = pid === undefined || cgroupId <= 1n ? undefined : cgroupFolderOf(pid)
-    const mount = cgroupMount()
+    if (pid === undefined || cgroupId <= 1n) return undefined
+    const [own, mount] = [cgroupFolderOf(pid), cgroupMount()]
     if (own === undefined || mount === undefined || cgroupIdOf(own) !== cgroupId) return undefined
     for (let at = dirname(own); at.length > mount.length; at = dirname(at)) {
       const id = cgroupIdOf(at)
@@ -195,9 +194,10 @@ class Registry implements ContainerRegistry {
 
   #remember(given: Container): void {
     const { container, isNew } = this.#index.put(given)
-    this.#changed(container)
-    if (isNew && container.doubt !== undefined) this.#warnUnknown(container, container.doubt)
-    if (isNew) for (const listener of this.#appearListeners) listener(container)
+    this.#reported.notify(container)
+    if (!isNew) return
+    if (container.doubt !== undefined) this.#warnUnknown(container, container.doubt)
+    this.#appeared.notify(container)
   }
 
   #warnUnknown({ id, pid, firstPid, cgroupFolder }: Container, reason: string): void {
@@ -209,11 +209,7 @@ class Registry implements ContainerRegistry {
 
   #stop(container: Container): void {
     const stopped = this.#index.stop(container)
-    if (stopped !== undefined) this.#changed(stopped)
-  }
-
-  #changed(container: Container): void {
-    for (const listener of this.#changeListeners) listener(container)
+    if (stopped !== undefined) this.#reported.notify(stopped)
   }
 
   /** A container that a runtime's folder reported; without a process if its folder is gone. */

@@ -53,26 +53,12 @@ function checkApproved(revision: Revision, beyond: readonly string[], floor: Flo
   }
 }
 
-/** Returns the ABI of a number that a filter sees, and its name. */
+/** Returns the name of a syscall by the number that a filter sees, which has a bit of its own in x32. */
 function nameOf(arch: number, nr: number): string {
   const { x32, i386, aarch64 } = archOf
   if (arch === i386.arch) return syscallName('i386', nr)
   if (arch === aarch64.arch) return syscallName('aarch64', nr)
   return (nr & x32.bit) === 0 ? syscallName('x86_64', nr) : syscallName('x32', nr & ~x32.bit)
-}
-
-/** RuntimeDefault as this node's libseccomp builds it, by machine: the library stays the same while the process runs. */
-const compiledDefaults = new Map<string, Promise<Filter>>()
-
-function compiledDefault(machine: string): Promise<Filter> {
-  const known = compiledDefaults.get(machine)
-  if (known !== undefined) return known
-  const compiling = compileDefault(machine).catch((error: unknown) => {
-    compiledDefaults.delete(machine)
-    throw error
-  })
-  compiledDefaults.set(machine, compiling)
-  return compiling
 }
 
 async function compileDefault(machine: string): Promise<Filter> {
@@ -92,6 +78,8 @@ async function compileDefault(machine: string): Promise<Filter> {
 export class CompiledFloor {
   readonly #floor: Floor
   readonly #machine: string
+  /** RuntimeDefault as this node's libseccomp builds it: the library stays the same while the process runs. */
+  #compiledDefault: Promise<Filter> | undefined
 
   /** @param machine `uname -m` */
   constructor(floor: Floor, machine: string) {
@@ -103,7 +91,8 @@ export class CompiledFloor {
   async check(revision: Revision, bytes: Uint8Array): Promise<void> {
     const abis = abisOfMachine(this.#machine)
     const archs = new Set(abis.map((abi) => archOf[abi].arch))
-    const [filter, usual] = [parseFilter(bytes), await compiledDefault(this.#machine)]
+    const filter = parseFilter(bytes)
+    const usual = await this.#usual()
     const beyond = new Set<string>()
     for (const arch of archs) {
       const { calls, undecided } = callsBeyond(filter, usual, arch)
@@ -113,6 +102,14 @@ export class CompiledFloor {
       for (const { nr } of calls) beyond.add(nameOf(arch, nr))
     }
     checkApproved(revision, [...beyond].sort(), this.#floor)
+  }
+
+  #usual(): Promise<Filter> {
+    this.#compiledDefault ??= compileDefault(this.#machine).catch((error: unknown) => {
+      this.#compiledDefault = undefined
+      throw error
+    })
+    return this.#compiledDefault
   }
 }
 

@@ -126,6 +126,7 @@ export class RevisionFiles {
     const installed = await verifyInstalled(root, this.#acceptHeld)
     this.#hold(new Map(installed.held.map((ref) => [keyOf(ref), ref])))
     const present = new Set(this.#holding.keys())
+    for (const key of this.#acceptedHeld) if (!present.has(key)) this.#acceptedHeld.delete(key)
     for (const path of installed.wrong) {
       logger.warn({ path }, 'revision file does not match its name')
     }
@@ -238,18 +239,22 @@ export class RevisionFiles {
     if (status?.ready === true) this.#options.onStatus(status)
   }
 
-  /** Removes files that neither the hub nor a container needs any more. */
+  /** Removes unused files after the installations that run now; those that start meanwhile wait for the end of it. */
   async #collect(present: readonly RevisionRef[]): Promise<void> {
+    const collecting = Promise.all(this.#attempts.values()).then(() => this.#removeUnused(present))
+    this.#collecting = collecting.catch(() => undefined)
+    await collecting
+  }
+
+  /** Removes files that neither the hub nor a container needs any more. */
+  async #removeUnused(present: readonly RevisionRef[]): Promise<void> {
     const desired = this.#desired
     if (desired === undefined) return
     const { root, logger, onStatus } = this.#options
     const wanted = new Set(desired.map(keyOf))
     const inUse = this.#digestsInUse(present)
     const kept = present.filter((ref) => this.#isKept(ref, wanted, inUse))
-    await Promise.all(this.#attempts.values())
-    const collecting = collectRevisions(root, [...desired, ...kept], inUse)
-    this.#collecting = collecting.catch(() => undefined)
-    const removed = await collecting
+    const removed = await collectRevisions(root, [...desired, ...kept], inUse)
     if (removed.length > 0) logger.info({ removed }, 'unused revisions removed')
     const isRemoved = (ref: RevisionRef): boolean =>
       removed.includes(join(root, revisionPath(ref.namespace, ref.profile, ref.digest)))

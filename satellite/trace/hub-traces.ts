@@ -3,8 +3,9 @@ import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { type Clock, Worker } from '../../src/lib/worker.js'
 import type { Container } from '../containers/runtime.js'
-import type { Recording } from '../recorder/recording.js'
+import { lostIn } from './trace-report.js'
 import { TraceSum } from './trace-sum.js'
+import type { TracedRecording } from './traces.js'
 
 /** Time between two readings while a trace runs: what changes in it is one message. */
 const everyMs = 500
@@ -13,9 +14,6 @@ export const mostTraces = 20
 /** A hub that asks for less than this would end its own traces. */
 const shortestLeaseMs = 1000
 const longestLeaseMs = 600_000
-
-/** What traces need of a satellite's recording. */
-export type TracedRecording = Pick<Recording, 'current' | 'losses' | 'hold' | 'problem'>
 
 export interface HubTracesOptions {
   recording: TracedRecording
@@ -170,7 +168,7 @@ export class HubTraces {
       return
     }
     const next = sum.next(live)
-    const lost = this.#lost()
+    const lost = lostIn(this.#options.recording.losses())
     const complete = next.complete && lost === 0
     const counts = TraceCounts.fromPartial({ ...next, id, lost, complete, ended })
     if (trace.stopped) {
@@ -210,11 +208,6 @@ export class HubTraces {
     for (const trace of this.#traces.values()) {
       if (trace.leaseUntil <= now) this.#drop(trace, 'nobody watches it any more')
     }
-  }
-
-  #lost(): number {
-    const losses = this.#options.recording.losses()
-    return losses === undefined ? 0 : losses.tableFull + losses.recursionMisses
   }
 }
 

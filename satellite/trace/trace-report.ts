@@ -1,4 +1,4 @@
-import type { AbiCounts, Observation, SyscallCount } from '../../src/api/gen/hub.js'
+import type { AbiCounts, Losses, Observation, SyscallCount } from '../../src/api/gen/hub.js'
 import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
 
 /** What `secco trace -o json` prints: scripts rely on exactly this shape (DESIGN, "Interfaces"). */
@@ -16,6 +16,11 @@ export interface TraceReport {
    * terminal; not in `abis`). Only the parts that were seen.
    */
   parts: Partial<Record<'probe' | 'session', Record<string, Record<string, number>>>>
+}
+
+/** Returns how many calls and containers a trace lacks. */
+export function lostIn(counted: Pick<Losses, 'tableFull' | 'recursionMisses'> | undefined): number {
+  return counted === undefined ? 0 : counted.tableFull + counted.recursionMisses
 }
 
 /** By default a profile is learned from the entry point and from probes, not from people's sessions. */
@@ -40,11 +45,14 @@ export function sumAbis(
   )
 }
 
+/** False for denials on purpose, in every container: RuntimeDefault's clone3 and the like. */
+export function isReported({ detail }: SyscallCount): boolean {
+  return detail?.expected !== true
+}
+
 function sumDenied(parts: readonly (readonly SyscallCount[])[]): TraceReport['denied'] {
   const total = new Map<string, { syscall: string; action: string; count: number }>()
-  for (const { name, action, count, detail } of parts.flat()) {
-    // RuntimeDefault's clone3 and the like: denied on purpose, in every container.
-    if (detail?.expected === true) continue
+  for (const { name, action, count } of parts.flat().filter(isReported)) {
     const key = `${name} ${action}`
     const known = total.get(key)
     if (known === undefined) total.set(key, { syscall: name, action, count })

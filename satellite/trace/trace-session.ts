@@ -15,7 +15,7 @@ import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { namedCounts } from '../recorder/slots/observation.js'
 import { startRecorderLoop } from '../recorder/recorder-loop.js'
-import { reportOf, sumAbis, type TraceReport } from './trace-report.js'
+import { lostIn, reportOf, sumAbis, type TraceReport } from './trace-report.js'
 
 /** Processes that a command left in its cgroup get this long to end: pipes and children drain. */
 const drainMs = 1000
@@ -41,11 +41,6 @@ function attachForTrace(recorder: Recorder): void {
       cause: error
     })
   }
-}
-
-function lostOf(recorder: Recorder): number {
-  const { tableFull, recursionMisses } = recorder.counters()
-  return tableFull + recursionMisses
 }
 
 /** Folder of a new cgroup for the command; undefined without a hierarchy to create it in. */
@@ -141,7 +136,7 @@ export async function traceCommand(
     const abis = counts.map((one) =>
       one === undefined ? [] : namedCounts(one, undefined, machine)
     )
-    const lost = lostOf(recorder)
+    const lost = lostIn(recorder.counters())
     const report = {
       container: command.join(' '),
       complete: lost === 0 && remaining === 0 && slots.some((slot) => slot.complete),
@@ -260,7 +255,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
       options.onProgress(report())
     }
   } finally {
-    lost = lostOf(recorder)
+    lost = lostIn(recorder.counters())
     await loop.stop()
   }
   if (seen.size === 0 && target === undefined) {

@@ -1,5 +1,5 @@
 import type { Observation, SyscallCount, TraceCounts, TracedCall } from '../../src/api/gen/hub.js'
-import { isLearned } from './trace-report.js'
+import { isLearned, isReported } from './trace-report.js'
 
 type Counted = Pick<Observation, 'abis' | 'denied' | 'part' | 'complete'>
 
@@ -18,9 +18,7 @@ function addCalls(sum: Counts, { abis, part }: Counted): void {
 }
 
 function addDenials(sum: Denials, { denied }: Counted): void {
-  for (const { name, action, count, detail } of denied) {
-    // RuntimeDefault's clone3 and the like: denied on purpose, in every container.
-    if (detail?.expected === true) continue
+  for (const { name, action, count } of denied.filter(isReported)) {
     const key = `${name} ${action}`
     sum.set(key, { name, action, detail: undefined, count: count + (sum.get(key)?.count ?? 0) })
   }

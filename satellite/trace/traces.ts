@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Observation } from '../../src/api/gen/hub.js'
 import type { TraceUpdate } from '../../src/api/gen/satellite.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { Listeners } from '../../src/lib/listeners.js'
 import type { Recording } from '../recorder/recording.js'
 import { EndedList, type Recorded, recordedOf } from './ended-list.js'
-import { sumAbis } from './trace-report.js'
+import { lostIn, sumAbis } from './trace-report.js'
 
 /** Counters are sent this often while a trace runs. */
 const updateMs = 1000
@@ -60,7 +61,7 @@ export class Traces {
   readonly #recording: TracedRecording
   readonly #running = new Map<string, Trace>()
   readonly #ended = new EndedList(rememberedEnds)
-  readonly #endListeners = new Set<() => void>()
+  readonly #ends = new Listeners()
 
   constructor(recording: TracedRecording) {
     this.#recording = recording
@@ -69,7 +70,7 @@ export class Traces {
   observed(observation: Observation): void {
     if (!observation.ended) return
     this.#ended.add(recordedOf(observation))
-    for (const listener of [...this.#endListeners]) listener()
+    this.#ends.notify()
   }
 
   start(word: string): Trace {
@@ -100,7 +101,7 @@ export class Traces {
     const trace = this.#running.get(id)
     if (trace === undefined) throw new SeccoError('NOT_FOUND', `no trace ${id}`)
     const own = (await this.#everything()).filter((one) => isMeant(one, trace.word))
-    const last = toUpdate(id, own, this.#lost())
+    const last = toUpdate(id, own, lostIn(this.#recording.losses()))
     trace.stop.abort()
     return last
   }
@@ -111,7 +112,7 @@ export class Traces {
 
   async list(): Promise<{ containers: TraceUpdate[]; forgotten: number }> {
     const groups = groupByContainer(await this.#everything())
-    const lost = this.#lost()
+    const lost = lostIn(this.#recording.losses())
     return {
       containers: groups.map((group) => toUpdate('', group, lost)),
       forgotten: this.#ended.forgotten()
@@ -127,7 +128,7 @@ export class Traces {
       const own = all.filter((one) => isMeant(one, trace.word))
       this.#checkFound(own, trace.word, { wait, isFirst })
       isFirst = own.length === 0
-      const update = toUpdate(trace.id, own, this.#lost())
+      const update = toUpdate(trace.id, own, lostIn(this.#recording.losses()))
       write(update)
       if (trace.stop.signal.aborted || update.ended) return
       await this.#pause(trace.stop.signal)
@@ -166,11 +167,11 @@ export class Traces {
   #nextEnd(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
-        this.#endListeners.delete(done)
+        forget()
         signal.removeEventListener('abort', done)
         resolve()
       }
-      this.#endListeners.add(done)
+      const forget = this.#ends.add(done)
       signal.addEventListener('abort', done)
     })
   }
@@ -180,11 +181,6 @@ export class Traces {
     const live = (await this.#recording.current()).map(recordedOf)
     const ids = new Set(live.map(({ id }) => id))
     return [...this.#ended.all().filter(({ id }) => !ids.has(id)), ...live]
-  }
-
-  #lost(): number {
-    const losses = this.#recording.losses()
-    return losses === undefined ? 0 : losses.tableFull + losses.recursionMisses
   }
 
   /** @throws SeccoError TRACING_UNAVAILABLE */

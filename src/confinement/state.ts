@@ -112,7 +112,7 @@ export function stateOf(
   if (facts.declared === 'allow-all') {
     return { state: 'other', why: 'its filter denies nothing: as good as none' }
   }
-  const width = facts.allowed > 0 ? `, which lets ${facts.allowed} calls through` : ''
+  const width = facts.allowed > 0 ? `, which allows ${facts.allowed} syscalls` : ''
   return { state: 'other', why: `a profile of somebody else${width}: ${certainty(facts)}${more}` }
 }
 
@@ -164,7 +164,7 @@ export function riskOfState(
       return known.runtimeDefault
     case 'other':
       if (facts.declared === 'allow-all') return 100
-      // Of some 380 names RuntimeDefault lets 300 through.
+      // Of some 380 names RuntimeDefault allows 300.
       return facts.allowed === 0
         ? known.runtimeDefault
         : Math.min(100, Math.round((known.runtimeDefault * facts.allowed) / 300))

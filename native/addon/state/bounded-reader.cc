@@ -65,7 +65,10 @@ std::optional<std::string_view> BoundedReader::read(const std::string &path, str
   bool waits = false;
   left_behind_.remove_if([&](const std::shared_ptr<Helper> &one) {
     const std::lock_guard<std::mutex> lock(one->mutex);
-    if (one->step == Helper::Step::asked) return waits = waits || one->path == path, false;
+    if (one->step == Helper::Step::asked) {
+      waits = waits || one->path == path;
+      return false;
+    }
     one->step = Helper::Step::ended;
     one->changed.notify_all();
     return true;

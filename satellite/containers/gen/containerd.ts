@@ -37,7 +37,6 @@ export interface GetContainerResponse {
 }
 
 export interface ListContainersRequest {
-  filters: string[];
 }
 
 export interface ListContainersResponse {
@@ -48,16 +47,16 @@ export interface Container {
   id: string;
   labels: { [key: string]: string };
   image: string;
-  /** google.protobuf.Any on the wire; value is the OCI config as JSON. */
+  /** The OCI config as JSON. */
   spec:
-    | Spec
+    | Any
     | undefined;
   /** google.protobuf.Timestamp on the wire. */
   createdAt:
     | Time
     | undefined;
   /** Written by the client that made the container: CRI keeps its own record of the container here. */
-  extensions: { [key: string]: Extension };
+  extensions: { [key: string]: Any };
 }
 
 export interface Container_LabelsEntry {
@@ -67,17 +66,11 @@ export interface Container_LabelsEntry {
 
 export interface Container_ExtensionsEntry {
   key: string;
-  value: Extension | undefined;
+  value: Any | undefined;
 }
 
 /** google.protobuf.Any on the wire. */
-export interface Extension {
-  typeUrl: string;
-  value: Buffer;
-}
-
-export interface Spec {
-  typeUrl: string;
+export interface Any {
   value: Buffer;
 }
 
@@ -199,14 +192,11 @@ export const GetContainerResponse: MessageFns<GetContainerResponse> = {
 };
 
 function createBaseListContainersRequest(): ListContainersRequest {
-  return { filters: [] };
+  return {};
 }
 
 export const ListContainersRequest: MessageFns<ListContainersRequest> = {
-  encode(message: ListContainersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.filters) {
-      writer.uint32(10).string(v!);
-    }
+  encode(_: ListContainersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
@@ -223,14 +213,6 @@ export const ListContainersRequest: MessageFns<ListContainersRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.filters.push(reader.string());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -246,9 +228,8 @@ export const ListContainersRequest: MessageFns<ListContainersRequest> = {
   create(base?: DeepPartial<ListContainersRequest>): ListContainersRequest {
     return ListContainersRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<ListContainersRequest>): ListContainersRequest {
+  fromPartial(_: DeepPartial<ListContainersRequest>): ListContainersRequest {
     const message = createBaseListContainersRequest();
-    message.filters = object.filters?.map((e) => e) || [];
     return message;
   },
 };
@@ -324,12 +305,12 @@ export const Container: MessageFns<Container> = {
       writer.uint32(26).string(message.image);
     }
     if (message.spec !== undefined) {
-      Spec.encode(message.spec, writer.uint32(42).fork()).join();
+      Any.encode(message.spec, writer.uint32(42).fork()).join();
     }
     if (message.createdAt !== undefined) {
       Time.encode(message.createdAt, writer.uint32(66).fork()).join();
     }
-    globalThis.Object.entries(message.extensions).forEach(([key, value]: [string, Extension]) => {
+    globalThis.Object.entries(message.extensions).forEach(([key, value]: [string, Any]) => {
       Container_ExtensionsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
     return writer;
@@ -380,7 +361,7 @@ export const Container: MessageFns<Container> = {
               break;
             }
 
-            message.spec = Spec.decode(reader, reader.uint32());
+            message.spec = Any.decode(reader, reader.uint32());
             continue;
           }
           case 8: {
@@ -430,14 +411,14 @@ export const Container: MessageFns<Container> = {
       {},
     );
     message.image = object.image ?? "";
-    message.spec = (object.spec !== undefined && object.spec !== null) ? Spec.fromPartial(object.spec) : undefined;
+    message.spec = (object.spec !== undefined && object.spec !== null) ? Any.fromPartial(object.spec) : undefined;
     message.createdAt = (object.createdAt !== undefined && object.createdAt !== null)
       ? Time.fromPartial(object.createdAt)
       : undefined;
-    message.extensions = (globalThis.Object.entries(object.extensions ?? {}) as [string, Extension][]).reduce(
-      (acc: { [key: string]: Extension }, [key, value]: [string, Extension]) => {
+    message.extensions = (globalThis.Object.entries(object.extensions ?? {}) as [string, Any][]).reduce(
+      (acc: { [key: string]: Any }, [key, value]: [string, Any]) => {
         if (value !== undefined) {
-          acc[key] = Extension.fromPartial(value);
+          acc[key] = Any.fromPartial(value);
         }
         return acc;
       },
@@ -524,7 +505,7 @@ export const Container_ExtensionsEntry: MessageFns<Container_ExtensionsEntry> = 
       writer.uint32(10).string(message.key);
     }
     if (message.value !== undefined) {
-      Extension.encode(message.value, writer.uint32(18).fork()).join();
+      Any.encode(message.value, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -555,7 +536,7 @@ export const Container_ExtensionsEntry: MessageFns<Container_ExtensionsEntry> = 
               break;
             }
 
-            message.value = Extension.decode(reader, reader.uint32());
+            message.value = Any.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -576,29 +557,24 @@ export const Container_ExtensionsEntry: MessageFns<Container_ExtensionsEntry> = 
   fromPartial(object: DeepPartial<Container_ExtensionsEntry>): Container_ExtensionsEntry {
     const message = createBaseContainer_ExtensionsEntry();
     message.key = object.key ?? "";
-    message.value = (object.value !== undefined && object.value !== null)
-      ? Extension.fromPartial(object.value)
-      : undefined;
+    message.value = (object.value !== undefined && object.value !== null) ? Any.fromPartial(object.value) : undefined;
     return message;
   },
 };
 
-function createBaseExtension(): Extension {
-  return { typeUrl: "", value: Buffer.alloc(0) };
+function createBaseAny(): Any {
+  return { value: Buffer.alloc(0) };
 }
 
-export const Extension: MessageFns<Extension> = {
-  encode(message: Extension, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.typeUrl !== "") {
-      writer.uint32(10).string(message.typeUrl);
-    }
+export const Any: MessageFns<Any> = {
+  encode(message: Any, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.value.length !== 0) {
       writer.uint32(18).bytes(message.value);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Extension {
+  decode(input: BinaryReader | Uint8Array, length?: number): Any {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -607,18 +583,10 @@ export const Extension: MessageFns<Extension> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseExtension();
+      const message = createBaseAny();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.typeUrl = reader.string();
-            continue;
-          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -639,79 +607,11 @@ export const Extension: MessageFns<Extension> = {
     }
   },
 
-  create(base?: DeepPartial<Extension>): Extension {
-    return Extension.fromPartial(base ?? {});
+  create(base?: DeepPartial<Any>): Any {
+    return Any.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Extension>): Extension {
-    const message = createBaseExtension();
-    message.typeUrl = object.typeUrl ?? "";
-    message.value = object.value ?? Buffer.alloc(0);
-    return message;
-  },
-};
-
-function createBaseSpec(): Spec {
-  return { typeUrl: "", value: Buffer.alloc(0) };
-}
-
-export const Spec: MessageFns<Spec> = {
-  encode(message: Spec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.typeUrl !== "") {
-      writer.uint32(10).string(message.typeUrl);
-    }
-    if (message.value.length !== 0) {
-      writer.uint32(18).bytes(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Spec {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSpec();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.typeUrl = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = Buffer.from(reader.bytes());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Spec>): Spec {
-    return Spec.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Spec>): Spec {
-    const message = createBaseSpec();
-    message.typeUrl = object.typeUrl ?? "";
+  fromPartial(object: DeepPartial<Any>): Any {
+    const message = createBaseAny();
     message.value = object.value ?? Buffer.alloc(0);
     return message;
   },

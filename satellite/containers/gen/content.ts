@@ -29,29 +29,20 @@ export const protobufFileName = "content.proto";
 
 export interface ReadContentRequest {
   digest: string;
-  offset: number;
-  size: number;
 }
 
 export interface ReadContentResponse {
-  offset: number;
   data: Buffer;
 }
 
 function createBaseReadContentRequest(): ReadContentRequest {
-  return { digest: "", offset: 0, size: 0 };
+  return { digest: "" };
 }
 
 export const ReadContentRequest: MessageFns<ReadContentRequest> = {
   encode(message: ReadContentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.digest !== "") {
       writer.uint32(10).string(message.digest);
-    }
-    if (message.offset !== 0) {
-      writer.uint32(16).int64(message.offset);
-    }
-    if (message.size !== 0) {
-      writer.uint32(24).int64(message.size);
     }
     return writer;
   },
@@ -77,22 +68,6 @@ export const ReadContentRequest: MessageFns<ReadContentRequest> = {
             message.digest = reader.string();
             continue;
           }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.offset = longToNumber(reader.int64());
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.size = longToNumber(reader.int64());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -111,21 +86,16 @@ export const ReadContentRequest: MessageFns<ReadContentRequest> = {
   fromPartial(object: DeepPartial<ReadContentRequest>): ReadContentRequest {
     const message = createBaseReadContentRequest();
     message.digest = object.digest ?? "";
-    message.offset = object.offset ?? 0;
-    message.size = object.size ?? 0;
     return message;
   },
 };
 
 function createBaseReadContentResponse(): ReadContentResponse {
-  return { offset: 0, data: Buffer.alloc(0) };
+  return { data: Buffer.alloc(0) };
 }
 
 export const ReadContentResponse: MessageFns<ReadContentResponse> = {
   encode(message: ReadContentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.offset !== 0) {
-      writer.uint32(8).int64(message.offset);
-    }
     if (message.data.length !== 0) {
       writer.uint32(18).bytes(message.data);
     }
@@ -145,14 +115,6 @@ export const ReadContentResponse: MessageFns<ReadContentResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.offset = longToNumber(reader.int64());
-            continue;
-          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -178,7 +140,6 @@ export const ReadContentResponse: MessageFns<ReadContentResponse> = {
   },
   fromPartial(object: DeepPartial<ReadContentResponse>): ReadContentResponse {
     const message = createBaseReadContentResponse();
-    message.offset = object.offset ?? 0;
     message.data = object.data ?? Buffer.alloc(0);
     return message;
   },
@@ -227,17 +188,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
-}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

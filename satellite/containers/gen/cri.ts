@@ -25,112 +25,19 @@ export const protobufFileName = "cri.proto";
 
 /** The part of the Kubernetes Container Runtime Interface that Secco reads (k8s.io/cri-api, runtime/v1). */
 
-export const ContainerState = {
-  CONTAINER_CREATED: "CONTAINER_CREATED",
-  CONTAINER_RUNNING: "CONTAINER_RUNNING",
-  CONTAINER_EXITED: "CONTAINER_EXITED",
-  CONTAINER_UNKNOWN: "CONTAINER_UNKNOWN",
-} as const;
-
-export type ContainerState = typeof ContainerState[keyof typeof ContainerState];
-
-export namespace ContainerState {
-  export type CONTAINER_CREATED = typeof ContainerState.CONTAINER_CREATED;
-  export type CONTAINER_RUNNING = typeof ContainerState.CONTAINER_RUNNING;
-  export type CONTAINER_EXITED = typeof ContainerState.CONTAINER_EXITED;
-  export type CONTAINER_UNKNOWN = typeof ContainerState.CONTAINER_UNKNOWN;
-}
-
-export function containerStateFromJSON(object: any): ContainerState {
-  switch (object) {
-    case 0:
-    case "CONTAINER_CREATED":
-      return ContainerState.CONTAINER_CREATED;
-    case 1:
-    case "CONTAINER_RUNNING":
-      return ContainerState.CONTAINER_RUNNING;
-    case 2:
-    case "CONTAINER_EXITED":
-      return ContainerState.CONTAINER_EXITED;
-    case 3:
-    case "CONTAINER_UNKNOWN":
-      return ContainerState.CONTAINER_UNKNOWN;
-    default:
-      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ContainerState");
-  }
-}
-
-export function containerStateToNumber(object: ContainerState): number {
-  switch (object) {
-    case ContainerState.CONTAINER_CREATED:
-      return 0;
-    case ContainerState.CONTAINER_RUNNING:
-      return 1;
-    case ContainerState.CONTAINER_EXITED:
-      return 2;
-    case ContainerState.CONTAINER_UNKNOWN:
-      return 3;
-    default:
-      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ContainerState");
-  }
-}
-
 export interface VersionRequest {
-  version: string;
 }
 
 export interface VersionResponse {
-  version: string;
-  runtimeName: string;
   runtimeVersion: string;
-  runtimeApiVersion: string;
-}
-
-export interface ListContainersRequest {
-}
-
-export interface ListContainersResponse {
-  containers: Container[];
-}
-
-export interface Container {
-  id: string;
-  podSandboxId: string;
-  metadata: ContainerMetadata | undefined;
-  image: ImageSpec | undefined;
-  imageRef: string;
-  state: ContainerState;
-  labels: { [key: string]: string };
-  annotations: { [key: string]: string };
-}
-
-export interface Container_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface Container_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
-export interface ContainerMetadata {
-  name: string;
-}
-
-export interface ImageSpec {
-  image: string;
 }
 
 function createBaseVersionRequest(): VersionRequest {
-  return { version: "" };
+  return {};
 }
 
 export const VersionRequest: MessageFns<VersionRequest> = {
-  encode(message: VersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.version !== "") {
-      writer.uint32(10).string(message.version);
-    }
+  encode(_: VersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
@@ -147,14 +54,6 @@ export const VersionRequest: MessageFns<VersionRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.version = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -170,30 +69,20 @@ export const VersionRequest: MessageFns<VersionRequest> = {
   create(base?: DeepPartial<VersionRequest>): VersionRequest {
     return VersionRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<VersionRequest>): VersionRequest {
+  fromPartial(_: DeepPartial<VersionRequest>): VersionRequest {
     const message = createBaseVersionRequest();
-    message.version = object.version ?? "";
     return message;
   },
 };
 
 function createBaseVersionResponse(): VersionResponse {
-  return { version: "", runtimeName: "", runtimeVersion: "", runtimeApiVersion: "" };
+  return { runtimeVersion: "" };
 }
 
 export const VersionResponse: MessageFns<VersionResponse> = {
   encode(message: VersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.version !== "") {
-      writer.uint32(10).string(message.version);
-    }
-    if (message.runtimeName !== "") {
-      writer.uint32(18).string(message.runtimeName);
-    }
     if (message.runtimeVersion !== "") {
       writer.uint32(26).string(message.runtimeVersion);
-    }
-    if (message.runtimeApiVersion !== "") {
-      writer.uint32(34).string(message.runtimeApiVersion);
     }
     return writer;
   },
@@ -211,36 +100,12 @@ export const VersionResponse: MessageFns<VersionResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.version = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.runtimeName = reader.string();
-            continue;
-          }
           case 3: {
             if (tag !== 26) {
               break;
             }
 
             message.runtimeVersion = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.runtimeApiVersion = reader.string();
             continue;
           }
         }
@@ -260,526 +125,7 @@ export const VersionResponse: MessageFns<VersionResponse> = {
   },
   fromPartial(object: DeepPartial<VersionResponse>): VersionResponse {
     const message = createBaseVersionResponse();
-    message.version = object.version ?? "";
-    message.runtimeName = object.runtimeName ?? "";
     message.runtimeVersion = object.runtimeVersion ?? "";
-    message.runtimeApiVersion = object.runtimeApiVersion ?? "";
-    return message;
-  },
-};
-
-function createBaseListContainersRequest(): ListContainersRequest {
-  return {};
-}
-
-export const ListContainersRequest: MessageFns<ListContainersRequest> = {
-  encode(_: ListContainersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ListContainersRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListContainersRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ListContainersRequest>): ListContainersRequest {
-    return ListContainersRequest.fromPartial(base ?? {});
-  },
-  fromPartial(_: DeepPartial<ListContainersRequest>): ListContainersRequest {
-    const message = createBaseListContainersRequest();
-    return message;
-  },
-};
-
-function createBaseListContainersResponse(): ListContainersResponse {
-  return { containers: [] };
-}
-
-export const ListContainersResponse: MessageFns<ListContainersResponse> = {
-  encode(message: ListContainersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.containers) {
-      Container.encode(v!, writer.uint32(10).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ListContainersResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListContainersResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.containers.push(Container.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ListContainersResponse>): ListContainersResponse {
-    return ListContainersResponse.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ListContainersResponse>): ListContainersResponse {
-    const message = createBaseListContainersResponse();
-    message.containers = object.containers?.map((e) => Container.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseContainer(): Container {
-  return {
-    id: "",
-    podSandboxId: "",
-    metadata: undefined,
-    image: undefined,
-    imageRef: "",
-    state: ContainerState.CONTAINER_CREATED,
-    labels: {},
-    annotations: {},
-  };
-}
-
-export const Container: MessageFns<Container> = {
-  encode(message: Container, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.id !== "") {
-      writer.uint32(10).string(message.id);
-    }
-    if (message.podSandboxId !== "") {
-      writer.uint32(18).string(message.podSandboxId);
-    }
-    if (message.metadata !== undefined) {
-      ContainerMetadata.encode(message.metadata, writer.uint32(26).fork()).join();
-    }
-    if (message.image !== undefined) {
-      ImageSpec.encode(message.image, writer.uint32(34).fork()).join();
-    }
-    if (message.imageRef !== "") {
-      writer.uint32(42).string(message.imageRef);
-    }
-    if (message.state !== ContainerState.CONTAINER_CREATED) {
-      writer.uint32(48).int32(containerStateToNumber(message.state));
-    }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
-      Container_LabelsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
-    });
-    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
-      Container_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
-    });
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Container {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainer();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.id = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.podSandboxId = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.metadata = ContainerMetadata.decode(reader, reader.uint32());
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.image = ImageSpec.decode(reader, reader.uint32());
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.imageRef = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.state = containerStateFromJSON(reader.int32());
-            continue;
-          }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            const entry8 = Container_LabelsEntry.decode(reader, reader.uint32());
-            if (entry8.value !== undefined) {
-              message.labels[entry8.key] = entry8.value;
-            }
-            continue;
-          }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            const entry9 = Container_AnnotationsEntry.decode(reader, reader.uint32());
-            if (entry9.value !== undefined) {
-              message.annotations[entry9.key] = entry9.value;
-            }
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Container>): Container {
-    return Container.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Container>): Container {
-    const message = createBaseContainer();
-    message.id = object.id ?? "";
-    message.podSandboxId = object.podSandboxId ?? "";
-    message.metadata = (object.metadata !== undefined && object.metadata !== null)
-      ? ContainerMetadata.fromPartial(object.metadata)
-      : undefined;
-    message.image = (object.image !== undefined && object.image !== null)
-      ? ImageSpec.fromPartial(object.image)
-      : undefined;
-    message.imageRef = object.imageRef ?? "";
-    message.state = object.state ?? ContainerState.CONTAINER_CREATED;
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
-        if (value !== undefined) {
-          acc[key] = globalThis.String(value);
-        }
-        return acc;
-      },
-      {},
-    );
-    message.annotations = (globalThis.Object.entries(object.annotations ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
-        if (value !== undefined) {
-          acc[key] = globalThis.String(value);
-        }
-        return acc;
-      },
-      {},
-    );
-    return message;
-  },
-};
-
-function createBaseContainer_LabelsEntry(): Container_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const Container_LabelsEntry: MessageFns<Container_LabelsEntry> = {
-  encode(message: Container_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Container_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainer_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Container_LabelsEntry>): Container_LabelsEntry {
-    return Container_LabelsEntry.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Container_LabelsEntry>): Container_LabelsEntry {
-    const message = createBaseContainer_LabelsEntry();
-    message.key = object.key ?? "";
-    message.value = object.value ?? "";
-    return message;
-  },
-};
-
-function createBaseContainer_AnnotationsEntry(): Container_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const Container_AnnotationsEntry: MessageFns<Container_AnnotationsEntry> = {
-  encode(message: Container_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Container_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainer_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Container_AnnotationsEntry>): Container_AnnotationsEntry {
-    return Container_AnnotationsEntry.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Container_AnnotationsEntry>): Container_AnnotationsEntry {
-    const message = createBaseContainer_AnnotationsEntry();
-    message.key = object.key ?? "";
-    message.value = object.value ?? "";
-    return message;
-  },
-};
-
-function createBaseContainerMetadata(): ContainerMetadata {
-  return { name: "" };
-}
-
-export const ContainerMetadata: MessageFns<ContainerMetadata> = {
-  encode(message: ContainerMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerMetadata {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerMetadata();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ContainerMetadata>): ContainerMetadata {
-    return ContainerMetadata.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ContainerMetadata>): ContainerMetadata {
-    const message = createBaseContainerMetadata();
-    message.name = object.name ?? "";
-    return message;
-  },
-};
-
-function createBaseImageSpec(): ImageSpec {
-  return { image: "" };
-}
-
-export const ImageSpec: MessageFns<ImageSpec> = {
-  encode(message: ImageSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.image !== "") {
-      writer.uint32(10).string(message.image);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ImageSpec {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseImageSpec();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.image = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<ImageSpec>): ImageSpec {
-    return ImageSpec.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ImageSpec>): ImageSpec {
-    const message = createBaseImageSpec();
-    message.image = object.image ?? "";
     return message;
   },
 };
@@ -795,22 +141,10 @@ export const RuntimeServiceService = {
     responseSerialize: (value: VersionResponse): Buffer => Buffer.from(VersionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VersionResponse => VersionResponse.decode(value),
   },
-  listContainers: {
-    path: "/runtime.v1.RuntimeService/ListContainers" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ListContainersRequest): Buffer =>
-      Buffer.from(ListContainersRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ListContainersRequest => ListContainersRequest.decode(value),
-    responseSerialize: (value: ListContainersResponse): Buffer =>
-      Buffer.from(ListContainersResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ListContainersResponse => ListContainersResponse.decode(value),
-  },
 } as const;
 
 export interface RuntimeServiceServer extends UntypedServiceImplementation {
   version: handleUnaryCall<VersionRequest, VersionResponse>;
-  listContainers: handleUnaryCall<ListContainersRequest, ListContainersResponse>;
 }
 
 export interface RuntimeServiceClient extends Client {
@@ -828,21 +162,6 @@ export interface RuntimeServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VersionResponse) => void,
-  ): ClientUnaryCall;
-  listContainers(
-    request: ListContainersRequest,
-    callback: (error: ServiceError | null, response: ListContainersResponse) => void,
-  ): ClientUnaryCall;
-  listContainers(
-    request: ListContainersRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ListContainersResponse) => void,
-  ): ClientUnaryCall;
-  listContainers(
-    request: ListContainersRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ListContainersResponse) => void,
   ): ClientUnaryCall;
 }
 

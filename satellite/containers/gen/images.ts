@@ -37,7 +37,6 @@ export interface GetImageResponse {
 }
 
 export interface Image {
-  name: string;
   target:
     | Descriptor
     | undefined;
@@ -46,9 +45,7 @@ export interface Image {
 }
 
 export interface Descriptor {
-  mediaType: string;
   digest: string;
-  size: number;
 }
 
 export interface Time {
@@ -167,14 +164,11 @@ export const GetImageResponse: MessageFns<GetImageResponse> = {
 };
 
 function createBaseImage(): Image {
-  return { name: "", target: undefined, updatedAt: undefined };
+  return { target: undefined, updatedAt: undefined };
 }
 
 export const Image: MessageFns<Image> = {
   encode(message: Image, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
     if (message.target !== undefined) {
       Descriptor.encode(message.target, writer.uint32(26).fork()).join();
     }
@@ -197,14 +191,6 @@ export const Image: MessageFns<Image> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
           case 3: {
             if (tag !== 26) {
               break;
@@ -238,7 +224,6 @@ export const Image: MessageFns<Image> = {
   },
   fromPartial(object: DeepPartial<Image>): Image {
     const message = createBaseImage();
-    message.name = object.name ?? "";
     message.target = (object.target !== undefined && object.target !== null)
       ? Descriptor.fromPartial(object.target)
       : undefined;
@@ -250,19 +235,13 @@ export const Image: MessageFns<Image> = {
 };
 
 function createBaseDescriptor(): Descriptor {
-  return { mediaType: "", digest: "", size: 0 };
+  return { digest: "" };
 }
 
 export const Descriptor: MessageFns<Descriptor> = {
   encode(message: Descriptor, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.mediaType !== "") {
-      writer.uint32(10).string(message.mediaType);
-    }
     if (message.digest !== "") {
       writer.uint32(18).string(message.digest);
-    }
-    if (message.size !== 0) {
-      writer.uint32(24).int64(message.size);
     }
     return writer;
   },
@@ -280,28 +259,12 @@ export const Descriptor: MessageFns<Descriptor> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.mediaType = reader.string();
-            continue;
-          }
           case 2: {
             if (tag !== 18) {
               break;
             }
 
             message.digest = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.size = longToNumber(reader.int64());
             continue;
           }
         }
@@ -321,9 +284,7 @@ export const Descriptor: MessageFns<Descriptor> = {
   },
   fromPartial(object: DeepPartial<Descriptor>): Descriptor {
     const message = createBaseDescriptor();
-    message.mediaType = object.mediaType ?? "";
     message.digest = object.digest ?? "";
-    message.size = object.size ?? 0;
     return message;
   },
 };

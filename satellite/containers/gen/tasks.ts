@@ -91,7 +91,6 @@ export function statusToNumber(object: Status): number {
 }
 
 export interface ListTasksRequest {
-  filter: string;
 }
 
 export interface ListTasksResponse {
@@ -107,14 +106,11 @@ export interface Process {
 }
 
 function createBaseListTasksRequest(): ListTasksRequest {
-  return { filter: "" };
+  return {};
 }
 
 export const ListTasksRequest: MessageFns<ListTasksRequest> = {
-  encode(message: ListTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.filter !== "") {
-      writer.uint32(10).string(message.filter);
-    }
+  encode(_: ListTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
@@ -131,14 +127,6 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.filter = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -154,9 +142,8 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
   create(base?: DeepPartial<ListTasksRequest>): ListTasksRequest {
     return ListTasksRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<ListTasksRequest>): ListTasksRequest {
+  fromPartial(_: DeepPartial<ListTasksRequest>): ListTasksRequest {
     const message = createBaseListTasksRequest();
-    message.filter = object.filter ?? "";
     return message;
   },
 };

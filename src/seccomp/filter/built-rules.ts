@@ -2,7 +2,7 @@ import type { LinuxSeccomp, SeccompArg } from '../../api/seccomp-profile.js'
 import { asMasked, normalConditions } from '../arguments/argument-rules.js'
 import { canStandBeside, isLoadable } from '../arguments/loadable.js'
 import { type NormalRule, rulesOf } from '../policy/normal-form.js'
-import { alternativesOf, answerOf, describeAnswer } from './call-answer.js'
+import { alternativesOf, answerKey } from './call-answer.js'
 
 /**
  * The rules of a profile as runtimes give them to libseccomp, in the profile's order: runc and crun omit those that
@@ -10,9 +10,10 @@ import { alternativesOf, answerOf, describeAnswer } from './call-answer.js'
  * rules of their name; libseccomp compares only the bits of a mask (SCMP_CMP_MASKED_EQ in seccomp_rule_add(3)).
  */
 export function builtRules(seccomp: LinuxSeccomp): NormalRule[] {
-  const fallback = describeAnswer(answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet))
+  const { defaultAction: action, defaultErrnoRet: errnoRet } = seccomp
+  const fallback = answerKey({ action, errnoRet })
   return rulesOf(seccomp)
-    .filter(({ action, errnoRet }) => describeAnswer(answerOf(action, errnoRet)) !== fallback)
+    .filter((rule) => answerKey(rule) !== fallback)
     .map((rule) =>
       rule.args?.some(isLoose) === true ? { ...rule, args: rule.args.map(asMasked) } : rule
     )
@@ -25,15 +26,13 @@ export function builtRules(seccomp: LinuxSeccomp): NormalRule[] {
 export function isBuiltAsStated(rules: readonly NormalRule[]): boolean {
   const alternatives = rules.flatMap(alternativesOf).map(normalConditions)
   if (alternatives.some((args) => args.length === 0)) return true
-  const answers = new Set(
-    rules.map(({ action, errnoRet }) => describeAnswer(answerOf(action, errnoRet)))
-  )
+  const answers = new Set(rules.map(answerKey))
   return answers.size > 1 ? canStandBeside(alternatives) : isLoadable(alternatives)
 }
 
 const isLoose = (arg: SeccompArg): boolean => asMasked(arg) !== arg
 
-/** Groups the rules by name. */
+/** Groups the same rules by name, in the profile's order. */
 export function builtRulesByName(seccomp: LinuxSeccomp): Map<string, NormalRule[]> {
   const byName = new Map<string, NormalRule[]>()
   for (const rule of builtRules(seccomp)) {

@@ -17,6 +17,16 @@ export function answerOf(action: SeccompAction, errnoRet: number | undefined): F
   }
 }
 
+interface RuleAnswer {
+  action: SeccompAction
+  errnoRet?: number | undefined
+}
+
+/** A rule's answer as a text: equal for rules that do the same with a call. */
+export function answerKey({ action, errnoRet }: RuleAnswer): string {
+  return describeAnswer(answerOf(action, errnoRet))
+}
+
 /** Conditions that must all hold; two on one argument mean "or" to runtimes. */
 export function alternativesOf(rule: NormalRule): SeccompArg[][] {
   const args = rule.args ?? []
@@ -27,13 +37,6 @@ export function alternativesOf(rule: NormalRule): SeccompArg[][] {
 /** libseccomp takes i386 and x32 for ABIs of 32 bits: it compares the lower halves only, of values too. */
 export const isNarrow = (abi: Abi): boolean => abi === 'i386' || abi === 'x32'
 export const lowerHalf = (value: bigint): bigint => value & 0xffffffffn
-
-/** Whether a condition holds for every value because it compares no bit. */
-export function isVoid({ op, value }: SeccompArg, abi: Abi): boolean {
-  return (
-    op === 'SCMP_CMP_MASKED_EQ' && (isNarrow(abi) ? lowerHalf(BigInt(value)) === 0n : value === 0)
-  )
-}
 
 export function lowerHalves(rules: readonly NormalRule[]): NormalRule[] {
   const low = (value: number) => Number(lowerHalf(BigInt(value)))
@@ -51,6 +54,19 @@ export function lowerHalves(rules: readonly NormalRule[]): NormalRule[] {
   }))
 }
 
+/** Whether a condition holds for every value because it compares no bit. */
+const isVoid = ({ op, value }: SeccompArg): boolean => op === 'SCMP_CMP_MASKED_EQ' && value === 0
+
+/**
+ * Whether a rule may decide beside one without conditions, which decides otherwise: libseccomp drops a condition whose
+ * mask is empty, so the rule has no conditions there either.
+ */
+export function mayOverride(rule: NormalRule, always: NormalRule): boolean {
+  return (
+    answerKey(rule) !== answerKey(always) && alternativesOf(rule).some((args) => args.every(isVoid))
+  )
+}
+
 /** Returns the answer of a profile for one call; undefined where two rules of different kinds hold at once. */
 export function expectedAnswer(
   rules: readonly NormalRule[],
@@ -59,15 +75,8 @@ export function expectedAnswer(
 ): FilterAnswer | undefined {
   const plain = rules.find((rule) => (rule.args ?? []).length === 0)
   if (plain !== undefined) {
-    const answer = answerOf(plain.action, plain.errnoRet)
-    const isCertain = rules.every(
-      (rule) =>
-        describeAnswer(answerOf(rule.action, rule.errnoRet)) === describeAnswer(answer) ||
-        !alternativesOf(rule).some((args) =>
-          args.every(({ op, value }) => op === 'SCMP_CMP_MASKED_EQ' && value === 0)
-        )
-    )
-    return isCertain ? answer : undefined
+    const isCertain = !rules.some((rule) => mayOverride(rule, plain))
+    return isCertain ? answerOf(plain.action, plain.errnoRet) : undefined
   }
   const holding = rules.filter((rule) =>
     alternativesOf(rule).some((args) =>

@@ -64,7 +64,7 @@ export function dataWords({ nr, arch, args = [], instructionPointer = 0n }: Secc
 }
 
 /** Opcodes of filter.h that seccomp accepts, by their whole value. */
-const op = {
+export const op = {
   loadWord: 0x20,
   loadLength: 0x80,
   loadImmediate: 0x00,
@@ -81,9 +81,17 @@ const op = {
   txa: 0x87
 } as const
 
+/** The kinds of conditional jumps: JEQ, JGT, JGE, JSET. */
+export const jumpKind = { equal: 0x10, greater: 0x20, atLeast: 0x30, anyBit: 0x40 } as const
+
+/** The class of an opcode is in its lower bits, its kind in the upper ones. */
+export const classOf = (opcode: number): number => opcode & 0x07
+export const kindOf = (opcode: number): number => opcode & 0xf0
+export const usesIndex = (opcode: number): boolean => (opcode & 0x08) !== 0
+export const aluClass = 0x04
+export const jumpClass = 0x05
+export const aluAnd = 0x50
 const dataBytes = 64
-const aluClass = 0x04
-const jumpClass = 0x05
 
 function alu(kind: number, a: number, b: number): number {
   switch (kind) {
@@ -97,7 +105,7 @@ function alu(kind: number, a: number, b: number): number {
       return b === 0 ? Number.NaN : Math.floor(a / b)
     case 0x40:
       return (a | b) >>> 0
-    case 0x50:
+    case aluAnd:
       return (a & b) >>> 0
     case 0x60:
       return b > 31 ? 0 : (a << b) >>> 0
@@ -112,15 +120,15 @@ function alu(kind: number, a: number, b: number): number {
   }
 }
 
-function isTaken(kind: number, a: number, b: number): boolean {
+export function isTaken(kind: number, a: number, b: number): boolean {
   switch (kind) {
-    case 0x10:
+    case jumpKind.equal:
       return a === b
-    case 0x20:
+    case jumpKind.greater:
       return a > b
-    case 0x30:
+    case jumpKind.atLeast:
       return a >= b
-    case 0x40:
+    case jumpKind.anyBit:
       return (a & b) !== 0
     default:
       throw new RangeError(`jump 0x${kind.toString(16)} is not seccomp's`)
@@ -183,13 +191,13 @@ export function runFilter(filter: Filter, words: Uint32Array): number {
         continue
       default:
     }
-    const operand = (opcode & 0x08) === 0 ? value : x
-    if ((opcode & 0x07) === aluClass) {
-      a = alu(opcode & 0xf0, a, operand)
+    const operand = usesIndex(opcode) ? x : value
+    if (classOf(opcode) === aluClass) {
+      a = alu(kindOf(opcode), a, operand)
       // bpf_prog_run: a division by zero ends the program with 0 (kill).
       if (Number.isNaN(a)) return 0
-    } else if ((opcode & 0x07) === jumpClass) {
-      at += (isTaken(opcode & 0xf0, a, operand) ? jt[at] : jf[at]) ?? 0
+    } else if (classOf(opcode) === jumpClass) {
+      at += (isTaken(kindOf(opcode), a, operand) ? jt[at] : jf[at]) ?? 0
     } else {
       throw new RangeError(`instruction 0x${opcode.toString(16)} is not seccomp's`)
     }

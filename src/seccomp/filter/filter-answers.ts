@@ -2,7 +2,7 @@ import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import { conditionHolds } from '../arguments/argument-rules.js'
 import { alternativesOf } from './call-answer.js'
 import type { NormalRule } from '../policy/normal-form.js'
-import { builtRules } from './built-rules.js'
+import { builtRulesByName } from './built-rules.js'
 
 /** Asks a profile about many calls: its rules are sorted by name once. */
 export interface FilterAnswers {
@@ -23,12 +23,7 @@ export const isAllowAction = (action: SeccompAction) =>
  * conditions hold does, allow rules first (alternatives are combined with OR); else the default.
  */
 export function answersOf(seccomp: LinuxSeccomp): FilterAnswers {
-  const byName = new Map<string, NormalRule[]>()
-  for (const rule of builtRules(seccomp)) {
-    const rules = byName.get(rule.name)
-    if (rules === undefined) byName.set(rule.name, [rule])
-    else rules.push(rule)
-  }
+  const byName = builtRulesByName(seccomp)
   const fallback = isAllowAction(seccomp.defaultAction)
   const conditional = (rule: NormalRule) => (rule.args ?? []).length > 0
   const passing = (rule: NormalRule) => isAllowAction(rule.action)

@@ -1,4 +1,16 @@
-import { archOf, type Filter } from './cbpf.js'
+import {
+  aluAnd,
+  aluClass,
+  archOf,
+  classOf,
+  type Filter,
+  isTaken,
+  jumpClass,
+  jumpKind,
+  kindOf,
+  op,
+  usesIndex
+} from './cbpf.js'
 import {
   anyWord,
   exactly,
@@ -56,17 +68,10 @@ function isDenial(answer: number): boolean {
   return action === 0x80000000 || action < 0x7fc00000
 }
 
-class Undecided extends Error {}
+/** Also what cbpf.ts throws, for instructions that no kernel accepts. */
+class Undecided extends RangeError {}
 
 type Branch = { taken: boolean; words: readonly WordFacts[] }
-
-function jumpOf(kind: number, left: number, right: number): boolean {
-  if (kind === 0x10) return left === right
-  if (kind === 0x20) return left > right
-  if (kind === 0x30) return left >= right
-  if (kind === 0x40) return (left & right) !== 0
-  throw new Undecided(`jump 0x${kind.toString(16)}`)
-}
 
 /** Returns the facts of a word where a comparison of it holds, and where it does not. */
 function splitOf(
@@ -75,13 +80,13 @@ function splitOf(
   mask: number,
   k: number
 ): [WordFacts | undefined, WordFacts | undefined] {
-  if (kind === 0x10) return [withEqual(facts, mask, k), withOther(facts, mask, k)]
-  if (kind === 0x40) {
+  if (kind === jumpKind.equal) return [withEqual(facts, mask, k), withOther(facts, mask, k)]
+  if (kind === jumpKind.anyBit) {
     const tested = (mask & k) >>> 0
     return [withOther(facts, tested, 0), withEqual(facts, tested, 0)]
   }
   if (mask !== all) throw new Undecided('a comparison of some bits')
-  const from = kind === 0x20 ? k + 1 : k
+  const from = kind === jumpKind.greater ? k + 1 : k
   return [
     from > all ? undefined : within(facts, from, all),
     from === 0 ? undefined : within(facts, 0, from - 1)
@@ -95,8 +100,9 @@ function knownValue(value: Value, words: readonly WordFacts[]): number | undefin
 }
 
 function branchesOf(kind: number, a: Value, k: Value, words: readonly WordFacts[]): Branch[] {
-  if (typeof k !== 'number') throw new Undecided('a comparison of two words')
-  if (typeof a === 'number') return [{ taken: jumpOf(kind, a, k), words }]
+  if (typeof k !== 'number' || typeof a === 'number') {
+    throw new Undecided('a comparison of two words')
+  }
   const { word, mask } = a
   const facts = words[word] ?? anyWord
   const [held, broken] = splitOf(kind, facts, mask, k)
@@ -111,7 +117,7 @@ function branchesOf(kind: number, a: Value, k: Value, words: readonly WordFacts[
 
 function arithmetic(kind: number, a: Value, operand: Value): Value {
   if (typeof operand !== 'number') throw new Undecided('arithmetic of words')
-  if (kind === 0x50) {
+  if (kind === aluAnd) {
     if (typeof a === 'number') return (a & operand) >>> 0
     return { word: a.word, mask: (a.mask & operand) >>> 0 }
   }
@@ -155,33 +161,28 @@ class FilterWalk {
       const code = filter.code[state.at]
       if (code === undefined) throw new Undecided('the filter ends without an answer')
       const k = filter.k[state.at] ?? 0
-      if (code === 0x06 || code === 0x16) {
-        if (this.#isOver(state, code === 0x06 ? k : state.a)) return
-        continue
+      if (code === op.returnK || code === op.returnA) {
+        if (!this.#answer(state, code === op.returnK ? k : state.a)) return
+      } else if (classOf(code) === jumpClass && code !== op.jump) {
+        if (!this.#jump(state, filter, code, k)) return
+      } else {
+        this.#step(state, code, k)
+        state.at += 1
       }
-      if ((code & 0x07) === 0x05 && code !== 0x05) {
-        const next = this.#jump(state, filter, code, k)
-        if (next === undefined) return
-        if (next !== state) Object.assign(state, next)
-        continue
-      }
-      this.#step(state, code, k)
-      state.at += 1
     }
   }
 
-  /** Ends a path, or continues it in the second filter. */
-  #isOver(state: State, answer: Value): boolean {
+  /** Takes an answer at the end of a filter. Returns whether the path continues, in the second filter. */
+  #answer(state: State, answer: Value): boolean {
     if (typeof answer !== 'number') throw new Undecided('an answer that is no constant')
     if (!state.second) {
-      if (isDenial(answer)) return true
       const [nr = anyWord] = state.words
-      if (isKnown(nr, all) && this.#found.has(nr.bits)) return true
+      if (isDenial(answer) || (isKnown(nr, all) && this.#found.has(nr.bits))) return false
       Object.assign(state, { second: true, at: 0, a: 0, x: 0, memory: [] })
-      return false
+      return true
     }
     if (isDenial(answer)) this.#add(state.words)
-    return true
+    return false
   }
 
   #add(words: readonly WordFacts[]): void {
@@ -199,62 +200,63 @@ class FilterWalk {
     })
   }
 
-  #jump(state: State, filter: Filter, code: number, k: number): Partial<State> | undefined {
-    const operand = (code & 0x08) === 0 ? k : state.x
+  /** Follows one branch, and keeps the other one for later. Returns false if there is none that a call can take. */
+  #jump(state: State, { jt, jf }: Filter, code: number, k: number): boolean {
+    const operand = usesIndex(code) ? state.x : k
+    const kind = kindOf(code)
+    const targetOf = (taken: boolean): number =>
+      state.at + 1 + ((taken ? jt[state.at] : jf[state.at]) ?? 0)
     const known = knownValue(state.a, state.words)
     // Most jumps compare the number, which is known in the second filter.
     if (known !== undefined && typeof operand === 'number') {
-      const taken = jumpOf(code & 0xf0, known, operand)
-      state.at += 1 + ((taken ? filter.jt[state.at] : filter.jf[state.at]) ?? 0)
-      return state
+      state.at = targetOf(isTaken(kind, known, operand))
+      return true
     }
-    const [first, second] = branchesOf(code & 0xf0, state.a, operand, state.words).map(
-      ({ taken, words }) => ({
-        at: state.at + 1 + ((taken ? filter.jt[state.at] : filter.jf[state.at]) ?? 0),
-        words
-      })
+    const [first, second] = branchesOf(kind, state.a, operand, state.words).map(
+      ({ taken, words }) => ({ at: targetOf(taken), words })
     )
     if (second !== undefined) this.#pending.push({ ...state, ...second })
-    return first
+    if (first !== undefined) Object.assign(state, first)
+    return first !== undefined
   }
 
   #step(state: State, code: number, k: number): void {
     switch (code) {
-      case 0x20:
+      case op.loadWord:
         state.a = loaded(k)
         return
-      case 0x00:
+      case op.loadImmediate:
         state.a = k
         return
-      case 0x01:
+      case op.indexImmediate:
         state.x = k
         return
-      case 0x60:
+      case op.loadMemory:
         state.a = state.memory[k] ?? 0
         return
-      case 0x61:
+      case op.indexMemory:
         state.x = state.memory[k] ?? 0
         return
-      case 0x02:
-      case 0x03: {
+      case op.store:
+      case op.storeIndex: {
         const memory = Array.from({ length: wordCount }, (_, at) => state.memory[at] ?? 0)
-        memory[k] = code === 0x02 ? state.a : state.x
+        memory[k] = code === op.store ? state.a : state.x
         state.memory = memory
         return
       }
-      case 0x05:
+      case op.jump:
         state.at += k
         return
-      case 0x07:
+      case op.tax:
         state.x = state.a
         return
-      case 0x87:
+      case op.txa:
         state.a = state.x
         return
       default:
     }
-    if ((code & 0x07) !== 0x04) throw new Undecided(`instruction 0x${code.toString(16)}`)
-    state.a = arithmetic(code & 0xf0, state.a, (code & 0x08) === 0 ? k : state.x)
+    if (classOf(code) !== aluClass) throw new Undecided(`instruction 0x${code.toString(16)}`)
+    state.a = arithmetic(kindOf(code), state.a, usesIndex(code) ? state.x : k)
   }
 }
 
@@ -267,7 +269,7 @@ export function callsBeyond(inner: Filter, outer: Filter, arch: number): BeyondR
   try {
     return { calls: walk.run(arch) }
   } catch (error) {
-    if (!(error instanceof Undecided)) throw error
+    if (!(error instanceof RangeError)) throw error
     return { calls: [], undecided: error.message }
   }
 }

@@ -11,7 +11,7 @@ import {
 } from './call-answer.js'
 import { type FilterAnswer, archOf, dataWords, type Filter, readAnswer, runFilter } from './cbpf.js'
 import type { NormalRule } from '../policy/normal-form.js'
-import { builtRules } from './built-rules.js'
+import { builtRulesByName } from './built-rules.js'
 import { syscallName, syscallNumber } from '../../syscalls/syscall-table.js'
 
 /** One call that a filter answers in another way than the profile states. */
@@ -109,13 +109,8 @@ export function compareFilter(
   seccomp: LinuxSeccomp,
   { abis, skipped }: CompareOptions
 ): FilterComparison {
-  const byName = new Map<string, NormalRule[]>()
-  for (const rule of builtRules(seccomp)) {
-    if (skipped?.has(rule.name) === true) continue
-    const known = byName.get(rule.name)
-    if (known === undefined) byName.set(rule.name, [rule])
-    else known.push(rule)
-  }
+  const byName = builtRulesByName(seccomp)
+  for (const name of skipped ?? []) byName.delete(name)
   const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
   const denies = fallback.action !== 'SCMP_ACT_ALLOW' && fallback.action !== 'SCMP_ACT_LOG'
   const listed = new Set<string>(seccomp.architectures ?? [])

@@ -2,8 +2,7 @@ import type { LinuxSeccomp, SeccompAction } from '../../api/seccomp-profile.js'
 import { seccompActions } from '../../api/seccomp-words.js'
 import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
 import { builtRulesByName } from './built-rules.js'
-import type { NormalRule } from '../policy/normal-form.js'
-import { alternativesOf, answerOf, describeAnswer, isVoid } from './call-answer.js'
+import { isNarrow, lowerHalves, mayOverride } from './call-answer.js'
 import { probedNames } from '../policy/probes.js'
 
 const ENOSYS = 38
@@ -53,40 +52,30 @@ export function verdictOf(action: string, errnoRet: number | undefined, name: st
 }
 
 /**
- * Whether a rule may decide beside one without conditions, which decides otherwise: libseccomp drops a condition whose
- * mask is empty in an ABI, so the rule has no conditions there either.
- */
-function mayOverride(rule: NormalRule, always: NormalRule, abi: Abi): boolean {
-  const same =
-    describeAnswer(answerOf(rule.action, rule.errnoRet)) ===
-    describeAnswer(answerOf(always.action, always.errnoRet))
-  return !same && alternativesOf(rule).some((args) => args.every((arg) => isVoid(arg, abi)))
-}
-
-/**
  * Reads a profile once and answers for any number of it. A call of an ABI that the profile does not
  * list ends in the filter's bad-architecture action: the thread is killed (libseccomp's default).
  * @param native the machine's own ABI, which is always listed.
  */
 export function verdictsOf(seccomp: LinuxSeccomp, native: Abi): CallVerdicts {
-  const rules = builtRulesByName(seccomp)
+  const byName = builtRulesByName(seccomp)
   const listed = new Set<string>([scmpArchOf[native], ...(seccomp.architectures ?? [])])
   const muxed = new Set(
     Object.entries(multiplexed)
-      .filter(([, names]) => [...names].some((name) => rules.has(name)))
+      .filter(([, names]) => [...names].some((name) => byName.has(name)))
       .map(([name]) => name)
   )
   return (abi, name) => {
     if (!listed.has(scmpArchOf[abi])) return verdictOf('SCMP_ACT_KILL_THREAD', undefined, name)
-    const own = rules.get(name) ?? []
+    const own = byName.get(name) ?? []
     const always = own.find((rule) => (rule.args ?? []).length === 0)
     if (always === undefined && abi === 'i386' && muxed.has(name)) return { kind: 'conditional' }
-    const action = always?.action ?? seccomp.defaultAction
-    if (
-      always === undefined ? own.length > 0 : own.some((rule) => mayOverride(rule, always, abi))
-    ) {
-      return { kind: 'conditional' }
+    if (always === undefined) {
+      return own.length > 0
+        ? { kind: 'conditional' }
+        : verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet, name)
     }
-    return verdictOf(action, always === undefined ? seccomp.defaultErrnoRet : always.errnoRet, name)
+    const rules = isNarrow(abi) ? lowerHalves(own) : own
+    if (rules.some((rule) => mayOverride(rule, always))) return { kind: 'conditional' }
+    return verdictOf(always.action, always.errnoRet, name)
   }
 }

@@ -50,17 +50,6 @@ export function groupRules(
     })
 }
 
-/** Groups rules by name, in the profile's order. */
-export function rulesByName(seccomp: LinuxSeccomp): Map<string, NormalRule[]> {
-  const rules = new Map<string, NormalRule[]>()
-  for (const rule of rulesOf(seccomp)) {
-    const known = rules.get(rule.name)
-    if (known === undefined) rules.set(rule.name, [rule])
-    else known.push(rule)
-  }
-  return rules
-}
-
 /** All rules of a profile, one per name. */
 export function rulesOf(seccomp: LinuxSeccomp): NormalRule[] {
   return (seccomp.syscalls ?? []).flatMap(({ names, ...rule }) =>

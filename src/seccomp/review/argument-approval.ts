@@ -121,7 +121,7 @@ function withoutName(rules: readonly SeccompSyscall[], name: string): SeccompSys
     .filter((rule) => rule.names.length > 0)
 }
 
-/** Conditions that a profile lets a name through with already. */
+/** Conditions with which a profile allows a name already. */
 function approvedAlternatives(seccomp: LinuxSeccomp, name: string): SeccompArg[][] {
   return (seccomp.syscalls ?? [])
     .filter(

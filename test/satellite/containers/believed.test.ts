@@ -194,6 +194,14 @@ test('labels of the image are taken from those of the container', async (t) => {
   t.equal(await images.ofContent('plain', () => Promise.reject(new Error('down'))), undefined)
   t.ok(await images.ofContent('plain', (one) => Promise.resolve(JSON.stringify(blobs[one]))))
   t.ok(await images.ofContent('plain', () => Promise.reject(new Error('down'))), 'remembered')
+  let reads = 0
+  const counted = (wanted: string) => {
+    reads += 1
+    return Promise.resolve(JSON.stringify(blobs[wanted]))
+  }
+  const shared = new ImageLabels()
+  await Promise.all([1, 2, 3].map(() => shared.ofContent('plain', counted)))
+  t.equal(reads, 2, 'the manifest and the configuration are read once for all that ask together')
 })
 
 test("CRI's own record of a container", (t) => {

@@ -1,6 +1,6 @@
-import { access, mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
 import type { RevisionRef, RevisionStatus } from '../../../src/api/gen/hub.js'
@@ -102,4 +102,43 @@ test('a stricter floor counts for files of an earlier run too', async (t) => {
   t.equal(after.holding().length, 1)
   await access(join(root, revisionPath(wide.namespace, wide.profile, wide.digest)))
   await after.close()
+})
+
+test('no revision is installed while unused ones are removed', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const events: string[] = []
+  let end = (): void => undefined
+  const ended = new Promise<void>((resolve) => (end = resolve))
+  const slow = revisionOf(allowing('read', 'write'), { generation: 1 }, 'slow')
+  const next = revision('next')
+  const { logger, seen } = collectLog()
+  const files = await openRevisionFiles({
+    ...{ root, logger, onStatus: () => undefined, containers: () => [] },
+    dependencies: {
+      acceptFilter: () => Promise.resolve(),
+      trial: async (seccomp) => {
+        const isSlow = seccomp.syscalls?.[0]?.names.includes('write') === true
+        events.push(isSlow ? 'slow' : 'next')
+        if (isSlow) await ended
+        return trialThatWorks()
+      }
+    },
+    timing: { verifyMs: 3_600_000, collectMs: 0 }
+  })
+  const damaged = join(root, revisionPath('shop', 'old', `sha256:${'0'.repeat(64)}`))
+  await mkdir(dirname(damaged), { recursive: true })
+  await writeFile(damaged, '{}')
+  files.desire([next])
+  const first = files.install(slow)
+  const verified = files.verify().then(() => events.push('removed'))
+  await seen(/does not match its name/)
+  const second = files.install(next)
+  setTimeout(end, 200)
+  t.match(await second, { ready: true })
+  await verified
+  await first
+  t.same(events, ['slow', 'removed', 'next'])
+  await access(join(root, revisionPath(next.namespace, next.profile, next.digest)))
+  await files.close()
 })
