@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { version as seccoVersion } from '../src/lib/version.js'
+import { sha256Of } from './provenance.js'
 
 const run = promisify(execFile)
 
@@ -111,9 +111,7 @@ export const debianLicenses = (copyright: string): string[] => [
 
 /** Returns a shared library of this machine with the Debian package that it comes from, if any. */
 export async function libraryComponent(path: string, content: Uint8Array): Promise<Component> {
-  const hashes = [
-    { alg: 'SHA-256' as const, content: createHash('sha256').update(content).digest('hex') }
-  ]
+  const hashes = [{ alg: 'SHA-256' as const, content: sha256Of(content) }]
   const found = await debianPackage(path)
   if (found === undefined) {
     const name = basename(path)

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
+import { digestOf } from '../src/lib/digest.js'
 import { type TarEntry, tar } from './tar.js'
 
 /** `config` of the image configuration (image-spec, config.md). */
@@ -28,9 +28,6 @@ interface Descriptor {
   size: number
 }
 
-const sha256 = (bytes: Uint8Array): string =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-
 /** The time in all metadata: the bytes must not depend on when they were made. */
 const epoch = '1970-01-01T00:00:00Z'
 
@@ -44,14 +41,14 @@ export async function ociArchive(
 ): Promise<{ archive: Buffer; digest: string }> {
   const blobs = new Map<string, Buffer>()
   function blob(mediaType: string, bytes: Buffer): Descriptor {
-    const digest = sha256(bytes)
+    const digest = digestOf(bytes)
     blobs.set(digest, bytes)
     return { mediaType, digest, size: bytes.length }
   }
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
   const archives = await Promise.all(image.layers.map(tar))
-  const diffIds = archives.map(sha256)
+  const diffIds = archives.map(digestOf)
   const layers = archives.map((bytes) => {
     const packed = gzipSync(bytes, { level: constants.Z_BEST_SPEED + 5 })
     // RFC 1952: the tenth byte names the operating system; 255 is unknown.

@@ -27,7 +27,6 @@ process.exitCode = await main(process.argv.slice(2))
 /** The units run what is on one machine; a cluster has its own objects (`secco install`). */
 const unit = (description: string, verb: string): string => `[Unit]
 Description=${description}
-Documentation=man:secco(1)
 After=network-online.target
 Wants=network-online.target
 

@@ -1,4 +1,5 @@
 import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
+import { stateWords } from '../../src/confinement/state.js'
 import { type Io, paint } from '../lib/io.js'
 import { age, type Column, printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
@@ -19,16 +20,6 @@ interface PsArgs {
   now: () => number
 }
 
-const words: Record<ContainerView['state'], string> = {
-  unconfined: 'unconfined',
-  'runtime-default': 'RuntimeDefault',
-  audit: 'audit',
-  enforced: 'enforced',
-  other: 'other profile',
-  'not-protectable': 'not protectable',
-  starting: 'starting'
-}
-
 /** Returns the state with its problems. */
 function stateText(view: ContainerView): string {
   const marks = [
@@ -37,7 +28,8 @@ function stateText(view: ContainerView): string {
     ...(view.canary ? ['canary'] : []),
     ...(view.ephemeral ? ['ephemeral'] : [])
   ]
-  return marks.length === 0 ? words[view.state] : `${words[view.state]} (${marks.join(', ')})`
+  const word = stateWords[view.state]
+  return marks.length === 0 ? word : `${word} (${marks.join(', ')})`
 }
 
 function revisionText({ profile, revision }: ContainerView): string {
@@ -76,6 +68,8 @@ function whyText(view: ContainerView): string {
 const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
   drift.length > 0 || stale || unprotected !== null
 
+const noneWrong = 'No container differs from what it should be.'
+
 /** `secco ps`: lists containers as `docker ps` does, with their confinement. */
 export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
@@ -87,6 +81,7 @@ export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<
     return printListing(io, args.output, {
       what: 'containers',
       rows: args.wrong ? views.filter(isWrong) : views,
+      ...(args.wrong && views.length > 0 ? { none: noneWrong } : {}),
       columns: columns(args.now()),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
       object: (view) => view,

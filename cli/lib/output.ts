@@ -35,6 +35,8 @@ export function table<Row>(io: Io, rows: readonly Row[], columns: readonly Colum
 interface Listing<Row> {
   /** Plural, for the empty note. */
   what: string
+  /** The sentence for an empty list, in place of `No … found.` */
+  none?: string
   rows: readonly Row[]
   columns: readonly Column<Row>[]
   /** `kind/name`, for -o name. */
@@ -51,7 +53,7 @@ interface Listing<Row> {
 
 /** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
 export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
-  const { missing = [], members = {}, emptyNote } = listing
+  const { missing = [], members = {}, none = `No ${listing.what} found.`, emptyNote } = listing
   sayMissing(io, missing)
   if (output === 'json' || output === 'yaml') {
     const items = listing.rows.map(listing.object)
@@ -61,7 +63,7 @@ export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>)
   }
   if (listing.rows.length === 0) {
     const note = emptyNote === undefined ? '' : ` ${emptyNote}`
-    io.stderr(`No ${listing.what} found.${note}\n`)
+    io.stderr(`${none}${note}\n`)
     return 0
   }
   if (output === 'name') {

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { digestOf } from '../../src/lib/digest.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { approveObserved } from '../../src/seccomp/review/approve.js'
@@ -240,7 +240,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     const { path, digest, text } = await approveAndDeliver(options)
     const file = join(options.seccompRoot, path)
     const { mode, size: bytes } = await stat(file)
-    const measured = `sha256:${createHash('sha256').update(text).digest('hex')}`
+    const measured = digestOf(text)
     if (measured !== digest)
       throw new SeccoError('DIGEST_MISMATCH', `${file} has ${measured}, not ${digest}`)
     options.print(`on the node: ${file}`)

@@ -72,7 +72,7 @@ test('answers: the result of an import stays when the first profile changes the 
     await page.goto(`${rig.origin}/profiles`)
     await untilSaid(page, /There is no profile yet/)
     await choose(page)
-    await page.getByRole('button', { name: 'Look at it' }).click()
+    await page.getByRole('button', { name: 'Preview' }).click()
     await untilSaid(page, /would make shop\/web: a profile of 2 calls/)
     await rig.ui.store.apply('SeccompProfile', profile)
     rig.changed()

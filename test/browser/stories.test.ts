@@ -198,7 +198,7 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
     buffer: Buffer.from(JSON.stringify(oci))
   })
   await page.getByLabel('Namespace', { exact: true }).fill('shop')
-  await page.getByRole('button', { name: 'Look at it' }).click()
+  await page.getByRole('button', { name: 'Preview' }).click()
   await untilSaid(page, /would make shop\/web: a profile of 3 calls/)
   await page.getByRole('button', { name: 'Import', exact: true }).click()
   await untilSaid(page, /made shop\/web/)
@@ -207,7 +207,7 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   const added = page.waitForEvent('load')
   await page.getByRole('button', { name: 'Add', exact: true }).click()
   await added
-  await untilSaid(page, /secco-system\/base[^]*Take away/)
+  await untilSaid(page, /secco-system\/base[^]*Remove/)
   const download = page.waitForEvent('download')
   await page.getByRole('button', { name: 'OCI JSON' }).click()
   t.equal((await download).suggestedFilename(), 'web.json')

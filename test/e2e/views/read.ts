@@ -1,7 +1,7 @@
 import { get } from 'node:https'
 import { text as textOf } from 'node:stream/consumers'
 import { run } from '../../../cli/main.js'
-import type { Io } from '../../../cli/lib/io.js'
+import { captureIo } from '../../helpers/captured-io.js'
 import { type Facts, factsOf } from './facts.js'
 import { routes, verbs } from './table.js'
 
@@ -20,18 +20,13 @@ export interface Place {
 
 /** Runs a verb in this process, by the code of the command, and returns what it prints. */
 export async function verb(place: Place, words: string): Promise<unknown> {
-  let [stdout, stderr] = ['', '']
-  const io: Io = {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    ...{ isTerminal: false, color: false, env: {} },
-    readFile: (path) => {
-      const content = place.files[path]
-      return content === undefined ? Promise.reject(new Error(path)) : Promise.resolve(content)
-    }
+  const { io, printed } = captureIo()
+  const readFile = (path: string): Promise<string> => {
+    const content = place.files[path]
+    return content === undefined ? Promise.reject(new Error(path)) : Promise.resolve(content)
   }
-  const code = await run([...words.split(' '), '--state', place.state], io)
-  return { code, stdout: valueOf(stdout), stderr: linesOf(stderr) }
+  const code = await run([...words.split(' '), '--state', place.state], { ...io, readFile })
+  return { code, stdout: valueOf(printed.stdout), stderr: linesOf(printed.stderr) }
 }
 
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')

@@ -30,7 +30,7 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
     200
   )
   t.same(rig.profiles()[1]?.spec.extends, ['secco-system/base'])
-  t.match((await get('/profiles/shop/web')).body, /secco-system\/base[^]*Take away/)
+  t.match((await get('/profiles/shop/web')).body, /secco-system\/base[^]*Remove/)
   t.match((await get('/api/v1/profiles/shop/web/export?format=oci')).json(), {
     file: 'web.json',
     text: /"defaultAction"/

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { openEventStream } from '../../confinement/containers/event-stream.js'
 import type { Ui } from '../model/context.js'
-import { mayTrace } from '../model/profiler.js'
-import { traceSummary, traceView } from './traces.js'
+import { mustFind, traceSummary, traceView } from './traces.js'
+import { headersOf } from './truth-routes.js'
 
 /** The shortest interval between two events, in ms. */
 const beatMs = 500
@@ -22,33 +22,27 @@ export function addTraceStream(app: FastifyInstance, ui: Pick<Ui, 'profiler'>): 
     { schema: { hide: true }, config },
     async (request, reply) => {
       const { profiler } = ui
-      const { id } = request.params as { id: string }
-      const trace = profiler?.find(id)
-      if (profiler === undefined || trace === undefined || request.identity === undefined) {
-        throw new SeccoError('NOT_FOUND', 'this trace is forgotten', { hint: 'start another' })
+      const { identity, params } = request
+      if (profiler === undefined || identity === undefined) {
+        throw new SeccoError('NOT_FOUND', 'no trace of this hub has this id')
       }
-      if (!(await mayTrace(request.identity, 'get', trace.target))) {
-        const { namespace } = trace.target
-        throw new SeccoError('FORBIDDEN', `you may not get containers in namespace ${namespace}`)
-      }
+      const call = { ui, identity, params: params as { id: string } }
+      const trace = await mustFind(call, 'get')
       if (viewers >= mostViewers) {
         throw new SeccoError('UNAVAILABLE', `${mostViewers} people follow traces already`)
       }
-      const entries = Object.entries(reply.getHeaders())
       reply.hijack()
-      const headers = Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
-      const stream = openEventStream(reply.raw, headers)
+      const stream = openEventStream(reply.raw, headersOf(reply))
       viewers += 1
       const { brief } = request.query as { brief?: string }
       const view = brief === 'true' ? traceSummary : traceView
       let timer: NodeJS.Timeout | undefined
       function send(): void {
         timer = undefined
-        if (trace === undefined) return
         stream.send(trace.ended ? 'end' : 'trace', view(trace))
         if (trace.ended) reply.raw.end()
       }
-      const leave = profiler.watch(id, () => (timer ??= setTimeout(send, beatMs)))
+      const leave = profiler.watch(trace.id, () => (timer ??= setTimeout(send, beatMs)))
       stream.onClose(() => {
         viewers -= 1
         clearTimeout(timer)

@@ -32,8 +32,13 @@ async function mustMay(
   })
 }
 
+/** The part of a call that names a trace. */
+interface TraceCall extends Pick<Call, 'identity' | 'params'> {
+  ui: Pick<Call['ui'], 'profiler'>
+}
+
 /** Returns a trace that a person may watch. @throws SeccoError NOT_FOUND, FORBIDDEN */
-export async function mustFind(call: Call, verb: 'trace' | 'get'): Promise<RunningTrace> {
+export async function mustFind(call: TraceCall, verb: 'trace' | 'get'): Promise<RunningTrace> {
   const trace = call.ui.profiler?.find(call.params['id'] ?? '')
   if (trace === undefined) {
     throw new SeccoError('NOT_FOUND', 'this trace is forgotten', {

@@ -29,7 +29,7 @@ async function mustList(request: FastifyRequest, resource: Resource): Promise<vo
 }
 
 /** Returns the headers that the gate and helmet have set, for an answer that bypasses Fastify. */
-function headersOf(reply: FastifyReply): Record<string, string> {
+export function headersOf(reply: FastifyReply): Record<string, string> {
   const entries = Object.entries(reply.getHeaders())
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
 }

@@ -1,3 +1,4 @@
+import { answerLines } from './answer-lines.js'
 import { type Answer, ask, failureText, notice } from './api.js'
 import { packTyped, standing, unpackTyped } from './fields.js'
 import { leave } from './live.js'
@@ -47,24 +48,6 @@ function showError(form: HTMLFormElement, text: string): void {
   else notice(text)
 }
 
-/** Formats a nested answer as indented lines. */
-function lines(value: unknown, depth = 0): string[] {
-  const pad = '  '.repeat(depth)
-  if (Array.isArray(value)) {
-    const list = value as unknown[]
-    const plain = list.every((one) => typeof one !== 'object')
-    if (plain)
-      return [`${pad}${list.length === 0 ? 'none' : list.slice(0, 12).map(String).join(', ')}`]
-    return list.slice(0, 8).flatMap((one) => lines(one, depth))
-  }
-  if (typeof value !== 'object' || value === null) return [`${pad}${String(value)}`]
-  return Object.entries(value).flatMap(([key, one]) =>
-    typeof one === 'object' && one !== null
-      ? [`${pad}${key}:`, ...lines(one, depth + 1)]
-      : [`${pad}${key}: ${String(one)}`]
-  )
-}
-
 function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void {
   let place = form.querySelector<HTMLElement>('pre.answer')
   if (place === null) {
@@ -73,7 +56,7 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
     place.tabIndex = 0
     form.append(place)
   }
-  place.textContent = ['Tried, nothing was changed:', ...lines(data)].join('\n')
+  place.textContent = ['Tried, nothing was changed:', ...answerLines(data)].join('\n')
 }
 
 /** Goes on: reloads, or opens a path whose `:name` parts the answer fills. */
@@ -118,6 +101,16 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   }
 }
 
+/** Disables the button of a review while no box is ticked, and shows why. */
+function showNothingTicked(form: HTMLFormElement): void {
+  const words = form.querySelector<HTMLElement>('[data-nothing-ticked]')
+  const button = form.querySelector<HTMLButtonElement>('button[type=submit]')
+  if (words === null || button === null) return
+  const isTicked = [...form.elements].some((each) => each.matches('[type=checkbox]:checked'))
+  words.hidden = isTicked
+  button.disabled = !isTicked
+}
+
 /** Starts the forms that change something: they send JSON to their endpoint and show the answer or error. */
 export function startActions(): void {
   document.addEventListener('submit', (event) => {
@@ -136,6 +129,7 @@ export function startActions(): void {
     expect.value = ''
     const shown = field.form.querySelector('[data-digest]')
     if (shown !== null) shown.textContent = 'the ticked calls'
+    showNothingTicked(field.form)
   })
   const kept = sessionStorage.getItem('typed')
   if (kept !== null) {

@@ -22,7 +22,9 @@ export function countStates(ui: Ui): StateCounts {
   const running = ui.sources.containers()?.counts()
   const none = Object.fromEntries(states.map((state) => [state, 0]))
   const counts = running?.states ?? (none as Record<ConfinementState, number>)
-  if (running === undefined) for (const line of ui.lines()) counts[line.state] += line.containers
+  for (const { state, containers } of running === undefined ? ui.lines() : []) {
+    if (state !== undefined) counts[state] += containers
+  }
   const total = states.reduce((sum, state) => sum + counts[state], 0)
   return { counts, total, real: running !== undefined }
 }

@@ -46,7 +46,7 @@ function notHere(sources: Where, text: string): SeccoError {
   const place = sources.podAt?.(namespace, pod)
   if (place === undefined) {
     const elsewhere = sources.elsewhere()
-    const others = `${plural(elsewhere, 'node')} report to other hubs; secco trace asks all of them`
+    const others = `ask all hubs (${plural(elsewhere, 'node')} elsewhere): secco trace ${text}`
     return new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`, {
       hint: elsewhere === 0 ? 'list them with `secco ps -A -o wide`' : others
     })

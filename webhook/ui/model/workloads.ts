@@ -17,8 +17,8 @@ export interface WorkloadLine {
   kind: string
   name: string
   container: string
-  /** State of its least confined container; without containers, what its mode gives to pods. */
-  state: ConfinementState
+  /** State of its least confined container; undefined when none runs. */
+  state: ConfinementState | undefined
   /** Mode that its ladder or its rules give to new pods; without either, the mode of its containers. */
   mode: Mode | undefined
   containers: number
@@ -79,7 +79,7 @@ function weakest(counts: Readonly<ContainerCounts> | undefined): ConfinementStat
   return rank.find((state) => (counts?.states[state] ?? 0) > 0)
 }
 
-/** The state of containers in each mode. */
+/** The state of containers in each mode, as long as no node has reported theirs. */
 const stateOfMode: Readonly<Record<Mode, ConfinementState>> = {
   learn: 'runtime-default',
   audit: 'audit',
@@ -131,7 +131,8 @@ type Around = Pick<WorkloadLine, 'state' | 'mode' | 'containers' | 'stale' | 'dr
 function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadLine {
   const known = lineMemory.get(profile)
   if (
-    known?.state === around.state &&
+    known !== undefined &&
+    known.state === around.state &&
     known.mode === around.mode &&
     known.containers === around.containers &&
     known.stale === around.stale &&
@@ -167,8 +168,9 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const usual = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
     const { ladder } = profile.spec
     const given = ladder?.canary?.from.mode ?? ladder?.mode ?? modes.get(key)
-    const state = weakest(own) ?? stateOfMode[ladder?.mode ?? given ?? usual]
-    const mode = given ?? modeOfState[state]
+    const unreported = containers === 0 ? undefined : stateOfMode[ladder?.mode ?? given ?? usual]
+    const state = weakest(own) ?? unreported
+    const mode = given ?? (state === undefined ? usual : modeOfState[state])
     const denied = countOf(denials.get(key) ?? [])
     lines.push(lineOf(key, profile, { state, mode, containers, drifted, stale, denials: denied }))
   }

@@ -81,22 +81,16 @@ interface May {
   mute: boolean
 }
 
-/** Returns a lookup of the syscalls that the review of a profile proposes. */
-function proposedOf(ui: Ui): Proposed {
-  const { byKey } = derivedOf(ui.sources, ui.now())
-  return (key) => {
-    const profile = byKey.get(key)
-    return new Set(profile === undefined ? [] : planOf(profile).adds)
-  }
+/** Whether the review of a denial's profile proposes its syscall: a call that no node observed is in no review. */
+function isProposed(ui: Ui, group: DenialGroup): boolean {
+  const profile = derivedOf(ui.sources, ui.now()).byKey.get(keyOf(group))
+  return profile !== undefined && planOf(profile).adds.includes(group.syscall)
 }
 
-/** Names of the syscalls that the review of a profile proposes. */
-type Proposed = (key: string) => ReadonlySet<string>
-
-/** The page that can allow the syscall: a denied call that no node observed is in no review. */
-function allowLink(group: DenialGroup, proposed: Proposed): { href: string; word: string } {
+/** The page that can allow the syscall. */
+function allowLink(group: DenialGroup, proposed: boolean): { href: string; word: string } {
   const key = keyOf(group)
-  return proposed(key).has(group.syscall)
+  return proposed
     ? { href: `/review/${key}`, word: 'Allow in review' }
     : { href: `${workloadHref(key)}?call=${group.syscall}#call`, word: 'Allow' }
 }
@@ -104,7 +98,7 @@ function allowLink(group: DenialGroup, proposed: Proposed): { href: string; word
 interface ActionsProps {
   group: DenialGroup
   may: May
-  proposed: Proposed
+  proposed: boolean
 }
 
 function Actions({ group, may, proposed }: ActionsProps): VNode {
@@ -209,7 +203,6 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const approve = await identity.can('approve', 'seccompprofiles')
   const may = { approve, mute: approve && ui.offers('POST', '/api/v1/mute') }
   const now = ui.now()
-  const proposed = proposedOf(ui)
   const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
     title: 'Denials',
@@ -245,7 +238,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
             caption="Denials"
             note="newest first, one line per workload, syscall and answer"
             columns={columns}
-            rows={items.map((group) => rowOf({ group, may, proposed, now }))}
+            rows={items.map((group) => rowOf({ group, may, proposed: isProposed(ui, group), now }))}
             heading={1}
             live="denials"
           />

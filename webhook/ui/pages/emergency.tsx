@@ -48,7 +48,7 @@ function BlockForm({ name, blocked }: { name: string; blocked: boolean }): VNode
         <Of what={`of ${name}`} />
       </button>
       <button class={blocked ? 'btn s' : 'btn s danger'} type="submit">
-        {blocked ? 'Give back' : 'Block'}
+        {blocked ? 'Unblock' : 'Block'}
         <Of what={name} />
       </button>
       <FormError />
@@ -56,7 +56,7 @@ function BlockForm({ name, blocked }: { name: string; blocked: boolean }): VNode
   )
 }
 
-/** Returns the word that gives back exactly this; undefined for conditions that only a template names. */
+/** Returns the word that unblocks exactly this; undefined for conditions that only a template names. */
 function wordOf(name: string, args: readonly SeccompArg[]): string | undefined {
   const conditions = args.map(({ index, op, value, valueTwo }) =>
     op === 'SCMP_CMP_EQ'
@@ -69,16 +69,16 @@ function wordOf(name: string, args: readonly SeccompArg[]): string | undefined {
   return conditions.length === 0 ? name : `${name}:${conditions.join(',')}`
 }
 
-function GiveBack({ name, args }: { name: string; args: readonly SeccompArg[] }): VNode {
+function Unblock({ name, args }: { name: string; args: readonly SeccompArg[] }): VNode {
   const word = wordOf(name, args)
-  if (word === undefined) return <span class="muted">give its template back</span>
+  if (word === undefined) return <span class="muted">unblock its template</span>
   return (
     <ActionForm class="inline" url={blockUrl} then="reload">
       <Hidden name="what" value={word} />
       <Hidden name="remove" kind="boolean" value="true" />
-      <ReasonField id={`back-${word}`} label={`Reason to give ${word} back`} />
+      <ReasonField id={`back-${word}`} label={`Reason to unblock ${word}`} />
       <button class="btn s" type="submit">
-        Give back
+        Unblock
         <Of what={word} />
       </button>
     </ActionForm>
@@ -160,7 +160,7 @@ function BlockedNow({ rules, may }: { rules: readonly BlockedRule[]; may: boolea
               </>
             )}
           </span>
-          {may && <GiveBack name={name} args={args} />}
+          {may && <Unblock name={name} args={args} />}
         </li>
       ))}
     </ul>
@@ -194,7 +194,7 @@ function OwnBlockPanel(): VNode {
 }
 
 function Never(): VNode {
-  const next = 'Who blocks or gives back what, and why, is kept here.'
+  const next = 'Who blocks or unblocks what, and why, is kept here.'
   return <Empty what="Nothing was ever blocked." next={next} />
 }
 
@@ -226,8 +226,8 @@ async function render({ ui, identity }: Call): Promise<View> {
         <div class="cols even">
           <section class="panel" aria-labelledby="h-now" data-live="now">
             <header>
-              <h2 id="h-now">Taken out now</h2>
-              <p>of every profile, whatever anybody approved</p>
+              <h2 id="h-now">Blocked now</h2>
+              <p>in every profile, whatever its approval allows</p>
             </header>
             <div class="body">
               <BlockedNow rules={rules} may={may} />

@@ -49,7 +49,7 @@ function Parents({ profile, key, mayUpdate }: Shown): VNode {
             <ActionForm class="inline" url={`/api/v1/profiles/${key}/extends`} then="reload">
               <Hidden name="remove" kind="list" value={parent} />
               <button class="btn s" type="submit">
-                Take away
+                Remove
                 <Of what={parent} />
               </button>
             </ActionForm>

@@ -94,7 +94,7 @@ function ImportPanel(): VNode {
         <div data-import-result aria-live="polite" />
         <div class="row">
           <button class="btn" type="submit" value="try">
-            Look at it
+            Preview
           </button>
           <button class="btn primary" type="submit" value="keep">
             Import

@@ -118,7 +118,44 @@ function radiusView(shown: Shown): VNode {
   )
 }
 
-function approveForm({ line, review, changes, approved, proposal, may }: Shown): VNode {
+/** Returns the sentence for a review in which nothing is ticked. */
+function nothingText({ changes, observed }: Shown): string {
+  if (changes.length > 0) return 'Nothing to approve: tick a change first.'
+  return observed.size > 0
+    ? 'Nothing to approve: everything that was observed is approved.'
+    : 'Nothing to approve: no syscall was observed yet.'
+}
+
+/** The button, and why it is disabled. The browser follows the boxes (actions.ts). */
+function ApproveButton({ shown }: { shown: Shown }): VNode {
+  const { changes, proposal } = shown
+  const { spec } = shown.line.profile
+  // Both need no tick: an approval that is stale, and one of parents alone.
+  const isFirst = spec.extends !== undefined && spec.approval === undefined
+  const needsTick = !isApprovalStale(spec) && !isFirst
+  const disabled = needsTick && !changes.some(({ included }) => included)
+  const digest = proposal.digest === '' ? '' : `sha256:${shortDigest(proposal.digest)}`
+  return (
+    <>
+      <button
+        class="btn primary wide"
+        type="submit"
+        disabled={disabled}
+        aria-describedby={needsTick ? 'nothing' : undefined}
+      >
+        Approve <span data-digest>{digest}</span>
+      </button>
+      {needsTick && (
+        <p id="nothing" class="small muted" hidden={!disabled} data-nothing-ticked>
+          {nothingText(shown)}
+        </p>
+      )}
+    </>
+  )
+}
+
+function approveForm(shown: Shown): VNode {
+  const { line, review, proposal, may } = shown
   if (!may) {
     return (
       <div class="body">
@@ -158,13 +195,7 @@ function approveForm({ line, review, changes, approved, proposal, may }: Shown):
         </p>
       )}
       <FormError />
-      <button
-        class="btn primary wide"
-        type="submit"
-        disabled={changes.length === 0 && approved.size > 0 && !isApprovalStale(line.profile.spec)}
-      >
-        Approve <span data-digest>{digest === '' ? '' : `sha256:${shortDigest(digest)}`}</span>
-      </button>
+      <ApproveButton shown={shown} />
     </ActionForm>
   )
 }

@@ -52,7 +52,7 @@ function rowOf({ name, sign, included, usual, seen }: Change, instances: number,
         data-kind="list"
         value={name}
         form="approve"
-        aria-label={`Include ${name}`}
+        aria-label={`${sign === 'del' ? 'Remove' : 'Include'} ${name}`}
         checked={included}
       />,
       <>
@@ -86,7 +86,7 @@ export function ChangeTable({ changes, unchanged, instances, now }: Props): VNod
       <Table
         caption="Observed against approved"
         note={`${adds} to add, ${removes} could go, ${stay}, ${unchanged} unchanged`}
-        columns={['Include', 'Change', 'Syscall', 'Risk', 'Evidence', 'RuntimeDefault']}
+        columns={['Select', 'Change', 'Syscall', 'Risk', 'Evidence', 'RuntimeDefault']}
         rows={changes.map((change) => rowOf(change, instances, now))}
         heading={2}
         footer="What is risky is never ticked for you. Another choice makes another revision with another digest."

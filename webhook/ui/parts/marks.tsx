@@ -15,7 +15,8 @@ const stateShapes: Readonly<Record<ConfinementState, Shape>> = {
 }
 
 /** The state of a container by shape, word and colour. */
-export function StateMark({ state }: { state: ConfinementState }): VNode {
+export function StateMark({ state }: { state: ConfinementState | undefined }): VNode {
+  if (state === undefined) return <span class="muted">none running</span>
   return (
     <span class={`mode ${state}`}>
       <Icon name={stateShapes[state]} />

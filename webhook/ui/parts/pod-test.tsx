@@ -156,7 +156,7 @@ function Picker({ pods, picked }: { pods: readonly InventoryItem[]; picked: stri
         </select>
       </label>
       <button class="btn" type="submit">
-        Take it
+        Use this pod
       </button>
     </form>
   )
