@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { runFiles, sourceOf, stopAll } from './run-tap.mjs'
-import { isAlone, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
+import { howOf, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
 const words = process.argv.slice(2)
@@ -128,13 +128,15 @@ function testFiles() {
     : ofTiers.filter((path) => others.some((word) => path.includes(word)))
 }
 
+/** Linting, which takes a minute: the first tests leave time for it. */
+let linted = Promise.resolve()
+
 async function checks() {
   const types = () => check('types', 'tsc', ['-p', '.'])
   if (words.length > 0) return types()
-  const lint = check('lint', 'eslint', ['--max-warnings', '0', '.'])
+  linted = check('lint', 'eslint', ['--max-warnings', '0', '.'])
   await check('format', 'biome', ['format', '.'])
   await types()
-  await lint
 }
 
 async function tests() {
@@ -155,10 +157,18 @@ async function tests() {
   if (heavy.some((path) => tierOf(path) === 'e2e'))
     await run(process.execPath, ['build/test/helpers/build-control-plane.js'], 'inherit')
   // Those of e2e take longest: they come first, so that both cores are busy to the end.
-  const beside = heavy.filter((path) => !isAlone(path))
+  const beside = heavy.filter((path) => howOf(path) === undefined)
   const longFirst = (a, b) => tiers.indexOf(tierOf(b)) - tiers.indexOf(tierOf(a))
   await runTests(beside.sort(longFirst), Math.min(2, jobs))
-  await runTests(heavy.filter(isAlone), 1)
+  await linted
+  await runTests(
+    heavy.filter((path) => howOf(path) === 'waiting'),
+    jobs + 1
+  )
+  await runTests(
+    heavy.filter((path) => howOf(path) === 'alone'),
+    1
+  )
 }
 
 let finished = false
@@ -181,6 +191,7 @@ try {
 } catch (error) {
   fail('running the tests', [String(error?.stack ?? error)])
 }
+await linted
 if (skips.length > 0) console.log(`skipped:\n${skips.map((line) => `  ${line}`).join('\n')}`)
 if (failures.length > 0) console.log(`failed:\n${failures.map((line) => `  ${line}`).join('\n')}`)
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)

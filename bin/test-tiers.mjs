@@ -9,8 +9,9 @@
 export const tiers = ['unit', 'integration', 'e2e', 'nightly']
 
 /**
- * Path below test/, its tier, and `alone` where the file attaches to the kernel or measures time. The longest path
- * that a file's path starts with decides.
+ * Path below test/, its tier, and how it runs: `alone` where the file attaches to the kernel or measures time;
+ * `waiting` where it waits most of the time, for a cluster, a virtual machine or programs of its own, and has no limit of
+ * time that other files would break. The longest path that a file's path starts with decides.
  */
 export const table = [
   ['browser/', 'e2e', 'alone'],
@@ -44,13 +45,26 @@ export const table = [
   ['e2e/final-state.', 'e2e'],
   ['e2e/install.', 'e2e'],
   ['e2e/kinds-of-pods.', 'e2e'],
+  // A whole cluster, with kubelets and containerd.
+  ['e2e/identity.', 'e2e', 'waiting'],
+  ['e2e/install-ha.', 'e2e', 'waiting'],
+  ['e2e/install-node.', 'e2e', 'waiting'],
+  ['e2e/kubernetes.', 'e2e', 'waiting'],
+  ['e2e/node.', 'e2e', 'waiting'],
+  ['e2e/rule-policy.', 'e2e', 'waiting'],
+  ['e2e/scenarios.', 'e2e', 'waiting'],
+  ['e2e/strict.', 'e2e', 'waiting'],
+  ['e2e/denials-after-restart.', 'e2e', 'waiting'],
+  ['e2e/truth.', 'e2e', 'waiting'],
+  ['e2e/truth-verbs.', 'e2e', 'waiting'],
+  ['e2e/views/restart.', 'e2e', 'waiting'],
   // Only the tables: the programs are started in this process.
   ['e2e/views/complete.', 'e2e'],
   ['helpers/', 'e2e'],
   // Code generators, and the test run itself.
   ['house/', 'integration'],
   ['image/', 'integration'],
-  ['kernels/', 'e2e', 'alone'],
+  ['kernels/', 'e2e', 'waiting'],
   ['native/', 'integration', 'alone'],
   ['native/fuzz.', 'integration'],
   ['native/blocked-calls.', 'e2e', 'alone'],
@@ -154,7 +168,9 @@ export function rowOf(path, rows = table) {
 }
 
 export const tierOf = (path) => rowOf(path)?.[1]
-export const isAlone = (path) => rowOf(path)?.[2] === 'alone'
+/** Returns `alone`, `waiting` or undefined: see the table. */
+export const howOf = (path) => rowOf(path)?.[2]
+export const isAlone = (path) => howOf(path) !== undefined
 
 /**
  * What may be skipped in the continuous integration although it belongs to e2e: the beginning of the test's name as

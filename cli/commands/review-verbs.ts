@@ -15,8 +15,8 @@ export function addDiff(parent: Command, context: VerbContext): void {
   parent
     .command('diff <a> [b]')
     .description(
-      'show what changes from A to B, with reason, approver and risk. A and B are files, NAME, NAME@observed, ' +
-        '@previous, @DIGEST or @image:IMAGE. Without B: compare approved with observed. ' +
+      'show what changes from A to B, with reason, approver and risk. A and B are files, RuntimeDefault, NAME, ' +
+        'NAME@observed, @previous, @DIGEST or @image:IMAGE. Without B: compare approved with observed. ' +
         'Exit code 0: the same; 1: different; 2: an error'
     )
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')

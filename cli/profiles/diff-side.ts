@@ -5,6 +5,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { approvalOf, type DiffSide } from '../../src/seccomp/review/diff-report.js'
 import { imageSide, imagesOf, observedSide } from '../../src/seccomp/review/observed-sides.js'
 import { parseDocument, parseProfileDocument } from '../../src/api/parse.js'
+import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import { whyLines } from '../../src/seccomp/policy/why.js'
 import type { Store } from '../../src/store/store.js'
@@ -124,10 +125,11 @@ async function rendered({ store }: SideContext, side: Side): Promise<Side> {
 }
 
 /**
- * Reads A or B of `secco diff`: a file (.yaml, .yml, .json), NAME (what is approved), or NAME@observed, @approved,
- * @previous, @image:IMAGE, @DIGEST (or its prefix).
+ * Reads A or B of `secco diff`: a file (.yaml, .yml, .json), RuntimeDefault, NAME (what is approved), or NAME@observed,
+ * @approved, @previous, @image:IMAGE, @DIGEST (or its prefix). A name of an object has no capitals.
  */
 export async function readSide(context: SideContext, text: string): Promise<Side> {
+  if (text === 'RuntimeDefault') return { label: text, rendered: true, seccomp: runtimeDefault() }
   if (/\.(ya?ml|json)$/.test(text)) return fileSide(context, text)
   const at = text.indexOf('@')
   const [name, part] = at < 0 ? [text, 'approved'] : [text.slice(0, at), text.slice(at + 1)]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import type { DiffReport } from '../../src/seccomp/review/diff-report.js'
 import { version } from '../../src/lib/version.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { runSecco } from '../helpers/secco-command.js'
@@ -279,6 +280,11 @@ test('the secco command', async (t) => {
       }
       const oci = await file('oci.json', (await secco(state, ['render', '-f', web])).stdout)
       t.match(await secco(state, ['diff', oci, 'shop/web']), { code: 0 }, 'the other is rendered')
+      const base = await secco(state, ['diff', 'shop/web', 'RuntimeDefault', '-o', 'json'])
+      t.equal(base.code, 1, base.stderr)
+      const { left, right, removed, added } = JSON.parse(base.stdout) as DiffReport
+      t.same({ left, right, removed }, { left: 'shop/web', right: 'RuntimeDefault', removed: [] })
+      t.ok(added.includes('uname') && !added.includes('mount'), 'what containerd would allow')
       t.match(await secco(state, ['lint', '-f', oci]), { code: 0, stderr: /0 errors/ })
       t.match(await secco(state, ['lint', 'shop/web']), { code: 0 })
       const flags = '{"defaultAction":"SCMP_ACT_ERRNO","flags":["SECCOMP_FILTER_FLAG_LOG"]}'

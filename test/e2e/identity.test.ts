@@ -30,6 +30,7 @@ import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json } from '../helpers/kube.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'
+import { runs } from '../helpers/fuzz.js'
 import { GivenUp, until } from '../helpers/until.js'
 import {
   collectLog,
@@ -320,7 +321,9 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     t.ok(b.connected, 'nobody else is bothered')
   })
 
-  await t.test('10 MB at once, and 10,000 workloads that do not exist', async (t) => {
+  await t.test('10 MB at once, and thousands of workloads that do not exist', async (t) => {
+    // The hub looks up about a hundred pods a second for one node.
+    const fakes = Math.min(10_000, runs(2000))
     // One stream for each node: the flood is this one's now.
     await a.close()
     const before = await residentKiB(addresses.pid)
@@ -344,7 +347,7 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     await flood.welcomed()
     const started = Date.now()
     const unknown = await rejected('pod-unknown')
-    for (let n = 0; n < 10_000; n += 1) {
+    for (let n = 0; n < fakes; n += 1) {
       const uid = `00000000-0000-4000-8000-${n.toString().padStart(12, '0')}`
       flood.send({ $case: 'observation', value: seen('node-a', `fake-${n}`, uid, `f${n}`) })
     }
@@ -355,20 +358,23 @@ test('who may say and do what, on a real API server', { skip, timeout: 1_750_000
     const served = Date.now() - asked
     t.equal(b.backlog().waiting, 0)
     await until(
-      '10,000 rejections',
+      `${fakes} rejections`,
       async () =>
-        flood.rejections().length >= 10_000 && (await rejected('pod-unknown')) - unknown >= 10_000
+        flood.rejections().length >= fakes && (await rejected('pod-unknown')) - unknown >= fakes
           ? true
           : undefined,
       { timeoutMs: 200_000, everyMs: 250 }
     )
     const after = await residentKiB(addresses.pid)
-    t.comment(`RSS ${before} KiB, after 10 MB ${afterLarge} KiB, after 10,000 fakes ${after} KiB`)
+    t.comment(`RSS ${before} KiB, after 10 MB ${afterLarge} KiB, after ${fakes} fakes ${after} KiB`)
     const logged = log.split('"reason":"pod-unknown"').length - 1
     t.comment(`${Date.now() - started} ms; node B served in ${served} ms; ${logged} lines logged`)
     t.ok(afterLarge - before < 60_000, 'ten megabytes are not kept')
-    t.ok(after - before < 150_000, 'nor ten thousand workloads')
-    t.ok(log.split('"reason":"pod-unknown"').length < 40, 'said a few times, not ten thousand')
+    t.ok(after - before < 150_000, 'nor thousands of workloads')
+    t.ok(
+      log.split('"reason":"pod-unknown"').length < 40,
+      'logged a few times, not thousands of times'
+    )
     const list = await kube.do('GET', '/apis/secco.dev/v1alpha1/seccompprofiles')
     t.same(
       (list['items'] as SeccompProfile[]).map(({ metadata }) => metadata.name).sort(),

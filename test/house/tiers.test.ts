@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 import { parseSource, type SourceFile } from '../helpers/source-tree.js'
 
-type Row = readonly [start: string, tier: string, how?: 'alone']
+type Row = readonly [start: string, tier: string, how?: 'alone' | 'waiting']
 interface TestTiers {
   tiers: readonly string[]
   table: readonly Row[]
