@@ -19,7 +19,7 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
     .description('block a syscall, or some of its arguments, in every profile at once')
     .argument(
       '[what]',
-      'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: the templates'
+      'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: templates and blocks'
     )
     .option('--remove', 'remove the block')
     .option('--dry-run', 'show what would change and change nothing')

@@ -3,6 +3,8 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import {
   type Block,
+  blocksOutsideTemplates,
+  blockText,
   emptyOverlay,
   needed,
   parseBlock,
@@ -81,7 +83,18 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   return 0
 }
 
-/** `secco block` without an argument: lists the templates, whether they are in force, and their progress. */
+/** Returns the blocks of an overlay that are no templates, as rows of the list. */
+function ownBlocks(overlay: SeccompProfile) {
+  return blocksOutsideTemplates(overlay).map((rule) => ({
+    name: blockText(rule) ?? ruleText(rule),
+    reason: 'a person blocked it',
+    sources: [],
+    rules: [{ names: [rule.name], ...(rule.args === undefined ? {} : { args: rule.args }) }],
+    blocked: true
+  }))
+}
+
+/** `secco block` without an argument: lists the templates and all blocks, and the progress of the blocks. */
 export async function listBlocks(
   io: Io,
   store: Store,
@@ -90,16 +103,17 @@ export async function listBlocks(
 ): Promise<number> {
   const overlay = (await store.get('SeccompProfile', ref)) ?? emptyOverlay()
   const none = { by: '', at: '', reason: '' }
-  const rows = emergencyTemplates.map((template) => {
+  const templates = emergencyTemplates.map((template) => {
     const block = parseBlock(template.name)
     const inForce = withBlock(overlay, block, none, false) === overlay
     return { ...template, blocked: inForce }
   })
+  const rows = [...templates, ...ownBlocks(overlay)]
   const code = printListing(io, output, {
-    what: 'templates',
+    what: 'blocks',
     rows,
     columns: [
-      { title: 'TEMPLATE', value: (row) => row.name },
+      { title: 'BLOCK', value: (row) => row.name },
       { title: 'BLOCKED', value: (row) => (row.blocked ? 'yes' : 'no') },
       { title: 'REASON', value: (row) => row.reason },
       { title: 'SOURCES', value: (row) => row.sources.join(', '), wide: true }

@@ -89,6 +89,23 @@ export function needed(block: Block): string[] {
   return [...new Set(whole.flatMap(({ names }) => names).filter(isBase))].sort()
 }
 
+/**
+ * Returns what a person writes to block this rule, the inverse of parseBlock; undefined for conditions that
+ * parseBlock cannot express, which only a hand-written overlay has.
+ */
+export function blockText({
+  name,
+  args = []
+}: Pick<NormalRule, 'name' | 'args'>): string | undefined {
+  const conditions = args.map(({ index, op, value, valueTwo }) => {
+    if (op === 'SCMP_CMP_EQ') return `${index}=${value}`
+    const isBits = op === 'SCMP_CMP_MASKED_EQ' && value === valueTwo
+    return isBits ? `${index}&0x${value.toString(16)}` : undefined
+  })
+  if (conditions.includes(undefined)) return undefined
+  return conditions.length === 0 ? name : `${name}:${conditions.join(',')}`
+}
+
 /** The overlay without any block. */
 export function emptyOverlay(): SeccompProfile {
   return {
@@ -108,6 +125,19 @@ interface BlockDecision {
 
 const isSame = (left: NormalRule, right: NormalRule) =>
   left.name === right.name && sameConditions(left.args ?? [], right.args ?? [])
+
+/** Returns the deny rules of an overlay that belong to no template that is blocked as a whole. */
+export function blocksOutsideTemplates(overlay: SeccompProfile): NormalRule[] {
+  const all = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
+  const before = all.filter(({ action }) => !/_(ALLOW|LOG)$/.test(action))
+  const isBlocked = (rule: NormalRule) => before.some((other) => isSame(rule, other))
+  const covered = emergencyTemplates
+    .map(({ name }) => parseBlock(name))
+    .map(({ rules }) => rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: rules }))
+    .filter((rules) => rules.every(isBlocked))
+    .flat()
+  return before.filter((rule) => !covered.some((other) => isSame(rule, other)))
+}
 
 /**
  * The overlay with a block added or taken away, and the decision in its approvals. The same object when

@@ -6,6 +6,7 @@ import { run } from '../../../cli/main.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import { denial, type FakeHub, hubWith, view } from '../../helpers/hub-answers.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 /** Runs `secco` in this process on a state folder. */
 async function secco(state: string, ...words: string[]) {
@@ -218,7 +219,7 @@ test('what only shows changes nothing; what changes says so', async (t) => {
   t.match(await secco(state, ...approve, '--digest', `sha256:${'0'.repeat(64)}`), { code: 1 })
   t.same((await stored(state, 'shop', 'web'))?.spec, web.spec, 'another digest than was shown')
   t.match(await secco(state, ...approve, '--reason', 'seen'), { code: 0 })
-  t.match(await stored(state, 'shop', 'web'), {
+  matchLists(t, await stored(state, 'shop', 'web'), {
     spec: { seccomp: { syscalls: [{ names: ['read', 'write'] }] } },
     status: { approvals: [{ reason: 'seen' }] }
   })
@@ -246,6 +247,25 @@ test('secco block: dry runs, what containers need, and the way back', async (t) 
   t.match(await secco(state, 'block', 'bpf', '--remove', '--dry-run'), { code: 0 })
   t.match(await secco(state, 'block', 'execve', '--remove'), { code: 0 })
   t.same(await overlay(), ['bpf'])
+})
+
+test('secco block lists every block, also those that are no templates', async (t) => {
+  const state = await stateOf(t, web)
+  const blocked = async () => {
+    const { stdout } = await secco(state, 'block', '-o', 'json')
+    const { items } = JSON.parse(stdout) as { items: { name: string; blocked: boolean }[] }
+    return items.filter((item) => item.blocked).map(({ name }) => name)
+  }
+  t.strictSame(await blocked(), [])
+  for (const what of ['bpf', 'times', 'socket:domain=AF_ALG', 'clone:flags&0x10000000'])
+    t.match(await secco(state, 'block', what), { code: 0 }, what)
+  const own = ['clone:0&0x10000000', 'socket:0=38', 'times']
+  t.strictSame((await blocked()).sort(), ['bpf', ...own])
+  for (const what of own) t.match(await secco(state, 'block', what, '--remove'), { code: 0 }, what)
+  t.strictSame(await blocked(), ['bpf'], 'a name of the list removes the block')
+  await secco(state, 'block', 'socket:domain=AF_ALG')
+  await secco(state, 'block', 'socketpair:domain=AF_ALG')
+  t.strictSame(await blocked(), ['af-alg', 'bpf', 'copy-fail'], 'they are a template together')
 })
 
 test('secco lint --strict fails for warnings, secco render --runtime renders for one', async (t) => {

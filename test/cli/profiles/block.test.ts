@@ -48,7 +48,7 @@ test('secco block', { timeout: 600_000 }, async (t) => {
   t.match(await secco('block', 'bpf'), { code: 0, stderr: /is blocked already/ })
   t.same(
     (await json()).filter(({ blocked }) => blocked).map(({ name }) => name),
-    ['bpf'],
+    ['bpf', 'socket:0=38'],
     'a template is in force when all of it is'
   )
   t.match((await secco('block')).stderr, /blocked now: .*bpf/)
