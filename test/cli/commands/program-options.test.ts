@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { nodeOptions, satelliteOptions } from '../../../cli/commands/satellite-verb.js'
 import { webhookArgs, webhookOptions } from '../../../cli/commands/webhook-verb.js'
 import { captureIo } from '../../helpers/captured-io.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 const context = {
   ...{ io: captureIo().io, uid: 0, user: 'ann' },
@@ -35,7 +36,7 @@ test('what secco webhook is started with: each option changes what it names', (t
     ...{ listen: '127.0.0.1:9443', hubListen: '127.0.0.1:9444', uiListen: '127.0.0.1:9445' },
     trust: { account, audience: 'secco-hub' }
   }
-  t.match(webhook(), usual)
+  matchLists(t, webhook(), usual)
   const table: [words: string[], expected: object][] = [
     [['--allow-ignore', 'on'], { allowIgnore: true }],
     [['--allow-ignore', 'off'], { allowIgnore: false }],
@@ -62,7 +63,7 @@ test('what secco webhook is started with: each option changes what it names', (t
     [['--kubeconfig', '/k'], { kubeconfig: '/k' }]
   ]
   for (const [words, expected] of table) {
-    t.match(webhook(...words), { ...usual, ...expected }, words.join(' '))
+    matchLists(t, webhook(...words), { ...usual, ...expected }, words.join(' '))
   }
   for (const option of ['--allow-ignore', '--mode', '--join-taint', '--plain-containers']) {
     t.throws(() => webhook(option, 'maybe'), { code: 'INVALID_ARGUMENT' }, option)
@@ -97,7 +98,7 @@ test('what secco satellite is started with: each option changes what it names', 
     [['--btf', '/b'], { btf: '/b' }]
   ]
   for (const [words, expected] of table) {
-    t.match(satellite(...words), { ...usual, ...expected }, words.join(' '))
+    matchLists(t, satellite(...words), { ...usual, ...expected }, words.join(' '))
   }
   const wrong: [words: string[], message: RegExp][] = [
     [['--floor', 'none'], /--floor none/],

@@ -4,6 +4,7 @@ import { listDenials } from '../../../cli/confinement/denials.js'
 import { whyEperm } from '../../../cli/confinement/explain.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
 import { denial, denialArgs, hubWith, hubsOf, view } from '../../helpers/hub-answers.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 const startedAt = '2026-11-25T09:00:00Z'
 const since = '2026-11-25T08:00:00.000Z'
@@ -126,7 +127,7 @@ test('for programs: each run with its denied calls', async (t) => {
   const hub = await hubWith(t, 'hub-a', { '/api/v1/why-eperm': { items: [item(now)], before } })
   const { io, printed } = captureIo()
   await whyEperm(io, hubsOf(hub), 'app', { ...table, output: 'json' })
-  t.match(JSON.parse(printed.stdout), [
+  matchLists(t, JSON.parse(printed.stdout), [
     {
       ...{ running: true, container: { key: 'n1/app' }, knownSince: since },
       denials: [{ syscall: 'getsid' }]

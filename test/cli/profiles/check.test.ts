@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { runCheck } from '../../../cli/profiles/check.js'
 import { snapshot } from '../../helpers/reviews.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 test('secco check', async (t) => {
   const dir = t.testdir()
@@ -23,7 +24,7 @@ test('secco check', async (t) => {
   const pod =
     'apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\nspec: {containers: [{name: app}]}\n'
   const result = JSON.parse((await check(pod)).out) as Record<string, unknown>
-  t.match(result, {
+  matchLists(t, result, {
     object: 'Pod/web',
     namespace: 'shop',
     decision: 'patched',

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { dockerRuntime } from '../../../satellite/containers/docker.js'
 import { hex } from '../../helpers/container-facts.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 test("docker's socket", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-docker-'))
@@ -26,6 +27,6 @@ test("docker's socket", async (t) => {
     await rm(folder, { recursive: true })
   })
   const docker = dockerRuntime(socket)
-  t.match(await docker.list(), [{ id: hex, name: 'shop', runtime: 'docker', image: 'i' }])
+  matchLists(t, await docker.list(), [{ id: hex, name: 'shop', runtime: 'docker', image: 'i' }])
   t.equal(await docker.version(), '27.0')
 })

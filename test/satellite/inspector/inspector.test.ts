@@ -8,6 +8,7 @@ import { createLogger } from '../../../src/lib/log.js'
 import { quiet } from '../../helpers/quiet.js'
 import { until } from '../../helpers/until.js'
 import { plain } from '../../helpers/container-facts.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 test('the inspector reads containers that the registry reports, unless they have ended', async (t) => {
   const reported: string[] = []
@@ -46,7 +47,7 @@ test('the inspector reads containers that the registry reports, unless they have
   change({ ...short, pid: 0, status: 'stopped' })
   change(own)
   await until('the live one', () => reported.includes('+own') || undefined)
-  t.match(inspector.list(), [{ container: { id: 'own' }, pid: process.pid, running: true }])
+  matchLists(t, inspector.list(), [{ container: { id: 'own' }, pid: process.pid, running: true }])
   const child = spawn('sleep', ['60'], { stdio: 'ignore' })
   const pid = child.pid ?? 0
   const ending = plain({ id: 'ending', pid, firstPid: pid })

@@ -63,7 +63,7 @@ test('rollback returns to the place before the canary, however the canary ended'
   }
   const up = { ...decision, mode: 'enforce', current: 'audit' } as const
   const canary = promoteLadder(inAudit, { ...up, canary: 25 })
-  t.match(rollbackLadder(canary, decision).spec.ladder, { mode: 'audit' }, 'out of the canary')
+  t.strictSame(rollbackLadder(canary, decision).spec.ladder, { mode: 'audit' }, 'out of the canary')
   const whole = {
     'by itself': completeCanary(canary, decision),
     'by a person': promoteLadder(canary, up)
@@ -102,7 +102,7 @@ test('a canary is rolled back for denials and restarts, and complete without the
     ['no restart is allowed', { restarts: 1 }, { maxRestarts: 0 }, 'return', /1 restart of/]
   ]
   for (const [what, change, limits, verdict, reason] of table) {
-    t.match(
+    t.matchOnly(
       judgeCanary({ ...canary, ...limits }, { ...figures, ...change }),
       { verdict, reason },
       what

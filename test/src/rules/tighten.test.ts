@@ -20,6 +20,7 @@ import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { runs } from '../../helpers/fuzz.js'
 import { callArguments, randomProfile } from '../../helpers/random-profile.js'
 import { testRule } from '../../helpers/rules.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 /** A small world: calls a to d are RuntimeDefault's, y and z are beyond it. */
 const everything = ['a', 'b', 'c', 'd', 'y', 'z'] as const
@@ -214,12 +215,12 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
       }
     ])
   const narrow = state(['a'])
-  t.match(decide(buildSnapshot({ rules, profiles: narrow.states }), podOf('none', {})), {
+  matchLists(t, decide(buildSnapshot({ rules, profiles: narrow.states }), podOf('none', {})), {
     reason: 'ready',
     containers: [{ outcome: 'assigned' }]
   })
   const wide = state(['a', 'z'])
-  t.match(decide(buildSnapshot({ rules, profiles: wide.states }), podOf('none', {})), {
+  matchLists(t, decide(buildSnapshot({ rules, profiles: wide.states }), podOf('none', {})), {
     reason: 'wider',
     containers: [{ outcome: 'runtime-default' }],
     warnings: [/profile shop\/one allows more than RuntimeDefault/]
@@ -229,7 +230,8 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
     reason: 'ready'
   })
   const label = { 'secco.dev/profile': 'one' }
-  t.match(
+  matchLists(
+    t,
     decide(
       buildSnapshot({ rules: [testRule('all', { mode: 'learn' })], profiles: wide.states }),
       podOf('none', label)
@@ -263,7 +265,7 @@ test('a revision that nobody can compare counts as wider', (t) => {
       buildSnapshot({ rules, profiles: states, ...(within === undefined ? {} : { within }) }),
       podOf('none', {})
     ).containers[0]
-  t.match(decided(), { profile: 'secco-system/one', loosening: ['shop/own'] })
+  matchLists(t, decided(), { profile: 'secco-system/one', loosening: ['shop/own'] })
   const subset = (inner: string, outer: string) =>
     isSubset(sets.get(inner) ?? new Set(), sets.get(outer) ?? new Set())
   t.equal(decided(subset)?.loosening, undefined, 'where they compare nothing is ignored')

@@ -27,7 +27,7 @@ test('the webhook configuration and the policy', (t) => {
     caBundle: '',
     ownNamespace: 'own'
   })
-  t.match(service.webhooks[0]?.clientConfig, {
+  t.strictSame(service.webhooks[0]?.clientConfig, {
     service: { name: 'w', namespace: 'own', path: '/mutate', port: 443 }
   })
   t.same(

@@ -11,6 +11,7 @@ import type { Hub } from '../../../webhook/hub/hub.js'
 import { largestMessage, streamService } from '../../../webhook/hub/stream/stream-service.js'
 import { until } from '../../helpers/until.js'
 import { createRig, nodeStatus, observationOf } from './rig.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 type Rig = Awaited<ReturnType<typeof createRig>>
 
@@ -55,7 +56,8 @@ test('many observations in one message, and their acks in one', async (t) => {
   t.same(newer.acks().sort(), [...ids].sort(), 'each once')
   const messages = newer.received.filter(({ $case }) => $case.startsWith('observationAck'))
   t.equal(messages.length, 1, 'told when the write is durable, together')
-  t.match(
+  matchLists(
+    t,
     newer.received.filter(({ $case }) => $case === 'observationRejected'),
     [{ value: { id: 'node-a/b/large', reason: 'too-large' } }],
     'one that is too large does not take the others with it'

@@ -1,11 +1,12 @@
 import { test } from 'tap'
 import { mergeLadders } from '../../../../cli/hubs/merge/ladder.js'
 import { ladder } from '../../../helpers/hub-answers.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 test('where a workload stands, by all hubs', (t) => {
   const not = { mode: 'enforce' as const, ready: false, reasons: ['bpf was denied'] }
   t.strictSame(mergeLadders(ladder(2), []), ladder(2))
-  t.match(mergeLadders(ladder(2), [ladder(1, { next: not })]), {
+  matchLists(t, mergeLadders(ladder(2), [ladder(1, { next: not })]), {
     ...{ running: 3, next: not },
     evidence: [
       '3 instances observed',

@@ -3,6 +3,7 @@ import { mobyDefault } from '../../../../src/seccomp/policy/gen/runtime-default.
 import { type ImportOptions, importSources } from '../../../../src/seccomp/import/import.js'
 import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
 import { importText, source, meaning, seccompOf, group, oci } from '../../../helpers/imports.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const allowRead = {
   defaultAction: 'SCMP_ACT_ERRNO',
@@ -193,7 +194,7 @@ spec:
   const listed = importText(
     list.replace('read], action: SCMP_ACT_ALLOW', 'read], action: SCMP_ACT_ERRNO, errnoRet: "13"')
   )
-  t.match(listed.imported[0]?.profile, {
+  matchLists(t, listed.imported[0]?.profile, {
     metadata: { name: 'runc', namespace: 'shop' },
     spec: { seccomp: { syscalls: [{ errnoRet: 13 }] } }
   })

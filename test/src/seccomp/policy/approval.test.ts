@@ -16,6 +16,7 @@ import { promote } from '../../../../src/seccomp/review/promotion.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { instance, start } from '../../../helpers/instances.js'
 import { allowing, codeOf, profileOf } from '../../../helpers/seccomp-profiles.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const olga = { by: 'olga', at: '2026-11-20T09:00:00.000Z', reason: 'release 1' }
 const ann = { by: 'ann', at: '2026-11-20T10:00:00.000Z', reason: 'release 2' }
@@ -99,7 +100,7 @@ test('whoever changes an approved profile approves what it is then', (t) => {
     const recorded = recordedApprovals(after, ann.at, true) ?? []
     const own = recorded.filter((one) => one.digest === approvedDigest(after.spec))
     t.equal(own.length, 1, `${what}: is recorded once`)
-    t.match(own, [{ by, reason: after.spec.approval?.reason }], what)
+    matchLists(t, own, [{ by, reason: after.spec.approval?.reason }], what)
     t.equal(recorded[0], before.status?.approvals?.[0], `${what}: the first one stays`)
   }
   t.end()

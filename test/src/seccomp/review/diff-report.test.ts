@@ -3,6 +3,7 @@ import type { LinuxSeccomp } from '../../../../src/api/seccomp-profile.js'
 import { approvalOf, diffReport } from '../../../../src/seccomp/review/diff-report.js'
 import { imageSide, observedSide } from '../../../../src/seccomp/review/observed-sides.js'
 import { at, profileOf, instance } from '../../../helpers/instances.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 test('what is denied anyway and gets an answer of its own is not added, and no risk', (t) => {
   const side = (label: string, syscalls: NonNullable<LinuxSeccomp['syscalls']>) => ({
@@ -13,11 +14,11 @@ test('what is denied anyway and gets an answer of its own is not added, and no r
   const answer = { names: ['io_uring_setup'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 38 }
   const [plain, answering] = [side('a', [read]), side('b', [read, answer])]
   const entry = { name: 'io_uring_setup', change: 'changed' }
-  t.match(diffReport(plain, answering), {
+  matchLists(t, diffReport(plain, answering), {
     ...{ added: [], removed: [], changed: [{ name: 'io_uring_setup' }] },
     entries: [{ ...entry, from: 'SCMP_ACT_ERRNO', to: 'SCMP_ACT_ERRNO(38)' }]
   })
-  t.match(diffReport(answering, plain).entries, [{ ...entry, from: 'SCMP_ACT_ERRNO(38)' }])
+  matchLists(t, diffReport(answering, plain).entries, [{ ...entry, from: 'SCMP_ACT_ERRNO(38)' }])
   const more = side('c', [read, answer, { names: ['zzz'], action: 'SCMP_ACT_ALLOW' }])
   t.same(
     diffReport(plain, more).entries.map(({ name }) => name),
@@ -48,8 +49,8 @@ test('diff of two sides', (t) => {
       ...{ provenance: { mount: ['person: spec.seccomp'] }, by }
     }
   )
-  t.match(report, { left: 'a', right: 'b', added: ['mount'], removed: ['write'] })
-  t.match(report.entries, [
+  matchLists(t, report, { left: 'a', right: 'b', added: ['mount'], removed: ['write'] })
+  matchLists(t, report.entries, [
     {
       ...{ name: 'mount', change: 'added', beyondRuntimeDefault: true, risk: { level: 'high' } },
       ...{ why: ['person: spec.seccomp'], by: `ann at ${at(0)} (release 7)` }
@@ -77,7 +78,7 @@ test('diff of two sides', (t) => {
   )
   const [one, other] = [imageSide(two, 'web:1', 'a'), imageSide(two, 'web:2', 'b')]
   if (one === undefined || other === undefined) throw new Error('both images are known')
-  t.match(diffReport(one, other), {
+  matchLists(t, diffReport(one, other), {
     added: ['write'],
     removed: [],
     entries: [{ why: [/image web:2/] }]

@@ -5,6 +5,7 @@ import { decodeSummary, encodeSummary } from '../../../../webhook/cluster/replic
 import { withNewcomers } from '../../../../webhook/snapshot/snapshot-store.js'
 import { testProfile, testRevision } from '../../../helpers/rules.js'
 import { nodeState, pathOf, clusterNode } from '../cluster-objects.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const nodesOf = (...nodes: ClusterNode[]) => new Map(nodes.map((node) => [node.name, node]))
 
@@ -37,7 +38,7 @@ test('the fleet of a cluster: nodes, satellites, other hubs', (t) => {
     nodeState('joining', [])
   ]
   const fleet = clusterFleet(nodes, own, [other])
-  t.match(fleet.readiness(x), {
+  matchLists(t, fleet.readiness(x), {
     ready: 3,
     total: 4,
     waiting: ['new'],
@@ -67,7 +68,7 @@ test('nodes that came after the states have no file', (t) => {
     enforce: { ...testRevision('shop', 'web', 'a'), lacking: [] }
   })
   const [after] = withNewcomers([state], ['a', 'b'], new Set(['a']))
-  t.match(after?.enforce, { ready: false, lacking: ['b'] })
+  matchLists(t, after?.enforce, { ready: false, lacking: ['b'] })
   t.equal(withNewcomers([state], ['a'], new Set(['a']))[0], state)
   t.equal(withNewcomers([state], ['a'], undefined)[0], state)
   t.end()

@@ -41,7 +41,7 @@ test('what is kept of pods and nodes', (t) => {
     podName: 'anything',
     podNamespace: 'elsewhere'
   })
-  t.match(targetOf(container, known), {
+  t.strictSame(targetOf(container, known), {
     ref: { namespace: 'shop', name: 'tidy.app' },
     workload: { kind: 'CronJob', name: 'tidy', container: 'app' }
   })

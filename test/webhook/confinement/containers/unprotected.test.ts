@@ -64,7 +64,7 @@ test('a container that has less than its rule gives', (t) => {
     const own = change === undefined ? undefined : { ...decision, ...change }
     const got = unprotectedOf({ running, state, annotated }, own, undefined, 'now')
     if (message === null) t.equal(got, null, what)
-    else t.match(got, { rule: 'secco-system/web', message, since: 'now' }, what)
+    else t.matchOnly(got, { rule: 'secco-system/web', message, since: 'now' }, what)
   }
   const given = { state: 'unconfined' as const, annotated: undefined }
   t.equal(

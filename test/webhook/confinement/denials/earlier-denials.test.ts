@@ -7,6 +7,7 @@ import { earlierDenials } from '../../../../webhook/confinement/denials/earlier-
 import type { ConfinementCall } from '../../../../webhook/confinement/containers/route.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import type { WhyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const second = (at: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString()
 
@@ -82,7 +83,7 @@ test('why-eperm reports the denials of ended containers; explain does not', (t) 
       .find((route) => route.url === `/api/v1/${url}`)
       ?.handle({ query: { name } } as unknown as ConfinementCall)
   const told = ask('why-eperm', 'web-1') as WhyEperm
-  t.match(told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
+  matchLists(t, told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
   t.match(told.before[0]?.words, /^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/)
   for (const [url, name, hint] of [
     ['explain', 'web-1', /secco ps -A.*ended containers: `secco why-eperm web-1`/],

@@ -3,6 +3,7 @@ import { createLogger } from '../../../../src/lib/log.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
 import { createDenials } from '../../../../webhook/hub/denials/denials.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 test('denials of an earlier run with the same id do not count for the next run', (t) => {
   const rows = new DenialRows()
@@ -103,7 +104,7 @@ test('a row that replaces one without a caller keeps its first time', (t) => {
   ] as const) {
     rows.grow(one, added, one.lastSeen)
   }
-  t.match(rows.list(), [{ comm: 'app', count: 3, firstSeen: at(1), lastSeen: at(3) }])
+  matchLists(t, rows.list(), [{ comm: 'app', count: 3, firstSeen: at(1), lastSeen: at(3) }])
   t.equal(rows.list().length, 1)
   t.end()
 })

@@ -4,6 +4,7 @@ import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
 import { createNodes, type NodeState } from '../../../../webhook/hub/nodes/nodes.js'
 import { createPace } from '../../../../src/lib/pace.js'
 import { isReady, readinessOf, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const time = '2026-11-24T10:00:00.000Z'
 
@@ -45,7 +46,7 @@ test('readiness, conditions and pace', (t) => {
     true
   )
   t.equal(reason(), 'NodeReportsError')
-  t.match(nodeView(nodes.get('two') as NodeState), {
+  matchLists(t, nodeView(nodes.get('two') as NodeState), {
     name: 'two',
     conditions: [{ reason: 'WRITE_FAILED' }]
   })

@@ -10,6 +10,7 @@ import { createDenials } from '../../../../webhook/hub/denials/denials.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import type { Session } from '../../../../webhook/hub/stream/session.js'
 import { collectLog, observationOf } from '../rig.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const denied = [{ name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: undefined }]
 const settle = () => new Promise((wake) => setImmediate(wake))
@@ -47,7 +48,7 @@ test('an observation is acked when all of it is durable: the finding, and its de
   await settle()
   t.same(plain.acks, [], 'not before the write')
   plain.stored[0]?.()
-  t.match(plain.acks, [{ id: 'n/b/1' }], 'nothing else is waited for')
+  matchLists(t, plain.acks, [{ id: 'n/b/1' }], 'nothing else is waited for')
 
   const both = receiver()
   both.offer('n/b/2', denied)
@@ -56,7 +57,7 @@ test('an observation is acked when all of it is durable: the finding, and its de
   t.same(both.acks, [], 'the denials are not saved yet')
   both.saved[0]?.()
   await settle()
-  t.match(both.acks, [{ id: 'n/b/2' }])
+  matchLists(t, both.acks, [{ id: 'n/b/2' }])
 
   const other = receiver()
   other.offer('n/b/3', denied)
@@ -65,5 +66,5 @@ test('an observation is acked when all of it is durable: the finding, and its de
   t.same(other.acks, [], 'the finding is not written yet')
   other.stored[0]?.()
   await settle()
-  t.match(other.acks, [{ id: 'n/b/3' }])
+  matchLists(t, other.acks, [{ id: 'n/b/3' }])
 })

@@ -5,6 +5,7 @@ import {
   readObservation
 } from '../../../../webhook/hub/observations/read-observation.js'
 import { nodeStatus } from '../rig.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 test('an observation is checked, and denied syscalls are not learned', (t) => {
   const given = Observation.fromPartial({
@@ -88,7 +89,7 @@ test('an observation is checked, and denied syscalls are not learned', (t) => {
     'n',
     nodeStatus
   ) as ObservationFinding
-  t.match(rich, {
+  matchLists(t, rich, {
     ...{
       part: 'entry',
       lost: 3,

@@ -19,6 +19,7 @@ import { type PlacedPod, PodCheck } from '../../../../webhook/hub/observations/p
 import { withOutcome } from '../../../../webhook/hub/status/profile-status.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { collectLog, observationOf } from '../rig.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const web: PlacedPod = {
   ...{ namespace: 'shop', name: 'web-1', node: 'node-a', labels: {} },
@@ -77,7 +78,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
     if (typeof finding === 'string') continue
     const status = withLearned({}, {}, finding)
     const isEntry = part === 'entry'
-    t.match(isEntry ? status.observed : status.sessions, { x86_64: ['ptrace'] })
+    t.strictSame(isEntry ? status.observed : status.sessions, { x86_64: ['ptrace'] })
     t.equal(isEntry ? status.sessions : status.observed, undefined)
   }
 })
@@ -183,7 +184,7 @@ test('limits on what the hub keeps of what satellites report', (t) => {
   now = 20_000
   rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
   t.equal(rejections.counts()['pod-unknown'], 1001)
-  t.match(lines, [{ reason: 'pod-unknown', node: 'a' }, { unlogged: 999 }])
+  matchLists(t, lines, [{ reason: 'pod-unknown', node: 'a' }, { unlogged: 999 }])
   t.equal(lines.length, 2)
   t.end()
 })
@@ -248,7 +249,7 @@ test('an approval is valid only for the content that was approved', (t) => {
     status: { observed: { x86_64: ['read', 'write'] } }
   }
   const bound = approveObserved(profile, { by: 'olga', at, bind: true })
-  t.match(bound.spec.approval, { by: 'olga', at, digest: approvedDigest(bound.spec) })
+  t.strictSame(bound.spec.approval, { by: 'olga', at, digest: approvedDigest(bound.spec) })
   t.equal(bound.status?.approvals, undefined, 'the status is the hub’s')
   t.equal(approveObserved(bound, { by: 'olga', at: 'later', bind: true }), bound, 'once is enough')
   t.not(approvedDigest({ seccomp }), approvedDigest({ seccomp, extends: ['secco-system/base'] }))
@@ -282,9 +283,9 @@ test('an approval is valid only for the content that was approved', (t) => {
     readiness: { ready: 1, total: 1, waiting: [], failed: [] }
   }
   const recorded = withOutcome(bound, rendered, at, true)
-  t.match(recorded.status?.approvals, [{ by: 'olga', revision: rendered.digest }])
+  matchLists(t, recorded.status?.approvals, [{ by: 'olga', revision: rendered.digest }])
   t.equal(recordedApprovals(recorded, 'later', true), recorded.status?.approvals, 'once')
-  t.match(withOutcome(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
+  matchLists(t, withOutcome(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
   t.equal(withOutcome(profile, rendered, at).status?.approvals, undefined, 'not outside a cluster')
   t.end()
 })

@@ -29,8 +29,8 @@ test('who a stream belongs to', async (t) => {
   t.same(await identify(call('good', 'node-c')), { node: 'node-c', by: 'certificate' })
   t.same(await identify(call('good')), identity)
   t.match(await identify(call('bad')), { reason: 'token-invalid' })
-  t.match(await identify(call('away')), { reason: 'unreviewed', message: /no API server/ })
-  t.match(await identify(call(undefined)), { reason: 'no-credentials', message: /or a token/ })
+  t.matchOnly(await identify(call('away')), { reason: 'unreviewed', message: /no API server/ })
+  t.matchOnly(await identify(call(undefined)), { reason: 'no-credentials', message: /or a token/ })
   t.match(await identify(call(undefined, '')), { reason: 'no-credentials' })
   const certificates = createAuthenticator(undefined)
   t.match(await certificates.identify(call('good')), { reason: 'no-credentials' })
@@ -41,7 +41,10 @@ test('a newer token must name the same node', async (t) => {
   const given = createAuthenticator(review)
   const renew = (one: SatelliteIdentity, token: string) => given.renew(one, token)
   t.same(await renew(identity, 'good'), identity)
-  t.match(await renew(identity, 'moved'), { reason: 'node-mismatch', message: /node-b.*node-a/ })
+  t.matchOnly(await renew(identity, 'moved'), {
+    reason: 'node-mismatch',
+    message: /node-b.*node-a/
+  })
   t.match(await renew(identity, 'bad'), { reason: 'token-invalid' })
   t.equal(await renew(identity, 'away'), undefined, 'without a review the identity stays')
 })

@@ -6,6 +6,7 @@ import type { TraceTarget } from '../../../../webhook/hub/traces/trace.js'
 import { quiet } from '../../../helpers/quiet.js'
 import { until } from '../../../helpers/until.js'
 import { connectNode } from './scripted-node.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 const target: TraceTarget = {
   ...{ key: 'n1/c1@1', node: 'n1', id: 'c1', namespace: 'shop', workload: 'Deployment/web' },
@@ -45,7 +46,7 @@ test('counts from the start beside those since the container began, with a rate'
   hub.state.now += 500
   node.report(wire, { read: 150, openat: 2 })
   t.same(sinceOf(trace), { read: [50, 150], close: [0, 3], openat: [2, 2] })
-  t.match(
+  t.strictSame(
     trace.calls().map(({ name, rate, before }) => [name, rate, before]),
     [
       ['read', 100, true],
@@ -77,7 +78,7 @@ test('a lost stream: started again with the same id, and the counts go on', asyn
   hub.traces.left(node.session)
   t.match(trace, { connected: false, ended: false })
   const again = hub.connect()
-  t.match(again.started(), [{ id: wire, container: 'c1' }])
+  matchLists(t, again.started(), [{ id: wire, container: 'c1' }])
   t.equal(trace.connected, true)
   again.report(wire, { read: 130, getsid: 8 })
   t.same(sinceOf(trace), { read: [30, 130], getsid: [0, 8] })

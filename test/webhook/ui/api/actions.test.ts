@@ -5,6 +5,7 @@ import { allRoutes } from '../../../../webhook/ui/api/truth-routes.js'
 import { actionWords } from '../../../../webhook/ui/parts/action-words.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { profile, startUiRig } from '../rig.js'
+import { matchLists } from '../../../helpers/match-lists.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -70,7 +71,7 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
   t.equal((await send('POST', url, body)).statusCode, 200)
   const after = rig.profiles()[0]
   t.same(after?.spec.seccomp?.syscalls?.[0]?.names, ['accept4', 'read'])
-  t.match(after?.status?.approvals, [{ by: 'admin', reason: 'tests passed' }])
+  matchLists(t, after?.status?.approvals, [{ by: 'admin', reason: 'tests passed' }])
   t.same(after?.status?.observed, profile.status?.observed, 'what was observed stays')
 
   const calls = '/api/v1/profiles/shop/checkout.app/calls'
