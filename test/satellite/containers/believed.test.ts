@@ -227,7 +227,10 @@ test("CRI's own record of a container", (t) => {
       'k8s.io',
       'io.cri-containerd.sandbox.metadata',
       pod,
-      { kind: 'sandbox', sandbox: 'c1', pod: { namespace: 'shop', name: 'web', uid: 'u' } }
+      {
+        ...{ kind: 'sandbox', sandbox: 'c1', name: '', labels: {} },
+        pod: { namespace: 'shop', name: 'web', uid: 'u' }
+      }
     ],
     ['in another namespace', 'default', key, ours, undefined],
     ["another container's", 'k8s.io', key, { ...ours, ID: 'c2' }, undefined],
@@ -237,7 +240,7 @@ test("CRI's own record of a container", (t) => {
   for (const [what, namespace, extension, metadata, expected] of table) {
     const found = criRecordOf(stored(extension, metadata), namespace)
     if (expected === undefined) t.equal(found, undefined, what)
-    else t.match(found, expected, what)
+    else t.same(found, expected, what)
   }
   t.end()
 })

@@ -23,7 +23,7 @@ test('labels, OCI configuration, and two reports of one container', (t) => {
     'io.kubernetes.cri.sandbox-name': 'checkout-1',
     'io.kubernetes.cri.container-type': 'sandbox'
   }
-  t.match(podOf(cri), { namespace: 'shop', uid: '' })
+  t.strictSame(podOf(cri), { namespace: 'shop', name: 'checkout-1', uid: '' })
   t.ok(isSandbox(cri))
   const byRunc = { ...cri, 'io.kubernetes.cri.container-type': 'container' }
   t.ok(lacksPodLabels(byRunc), 'its pod is known, not its labels')
@@ -42,12 +42,13 @@ test('labels, OCI configuration, and two reports of one container', (t) => {
   t.equal(parseOciConfig('nonsense'), undefined)
   t.equal(parseOciConfig('[]'), undefined)
   t.strictSame(parseOciConfig('{"linux":{"seccomp":7}}'), { annotations: {}, privileged: false })
-  t.match(
+  t.strictSame(
     parseOciConfig(
       '{"annotations":{"a":"b","c":1},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_LOG"}}}'
     ),
     {
       annotations: { a: 'b' },
+      privileged: false,
       seccomp: { defaultAction: 'SCMP_ACT_LOG' }
     }
   )

@@ -72,8 +72,12 @@ test('missing or null parents are created', (t) => {
   ]
   for (const pod of pods) {
     const after = patched(snapshot, JSON.parse(JSON.stringify(pod)) as TestPod)
-    t.match(after.spec, { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } })
-    t.match(after.metadata.annotations, { [`${legacy.container}app`]: `localhost/${path}` })
+    t.strictSame(after.spec['securityContext'], { seccompProfile: { type: 'RuntimeDefault' } })
+    t.matchOnly(after.metadata.annotations, {
+      [legacy.pod]: 'runtime/default',
+      [`${legacy.container}app`]: `localhost/${path}`,
+      'secco.dev/assigned': /^\{"app":/
+    })
   }
   t.end()
 })

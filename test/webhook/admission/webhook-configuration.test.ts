@@ -9,6 +9,12 @@ test('the webhook configuration and the policy', (t) => {
     caBundle: 'Q0E='
   })
   const webhook = configuration.webhooks[0]
+  t.strictSame(webhook?.admissionReviewVersions, ['v1'])
+  const core = { apiGroups: [''], apiVersions: ['v1'], scope: 'Namespaced' }
+  t.strictSame(webhook?.rules, [
+    { ...core, operations: ['CREATE'], resources: ['pods'] },
+    { ...core, operations: ['UPDATE'], resources: ['pods/ephemeralcontainers'] }
+  ])
   t.match(webhook, {
     sideEffects: 'None',
     reinvocationPolicy: 'IfNeeded',

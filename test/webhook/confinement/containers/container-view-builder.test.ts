@@ -41,16 +41,21 @@ test('a container under another revision than a new one would get is stale', (t)
       } as unknown as ConfinementSources,
       index
     ).build(given, undefined)
-  t.match(build(running(newest ?? '')), {
+  matchLists(t, build(running(newest ?? '')), {
+    drift: [],
     stale: false,
     wanted: newest,
     state: 'enforced',
     risk: 12
   })
-  t.match(build(running(older ?? '')), { stale: true, revision: older, wanted: newest })
+  matchLists(t, build(running(older ?? '')), {
+    ...{ stale: true, revision: older, wanted: newest, state: 'enforced', drift: [] }
+  })
   const withoutRule = buildSnapshot({ rules: [], profiles: states })
   t.match(build(running(older ?? ''), withoutRule), { stale: true, wanted: newest }, 'no rule')
-  t.match(build(running('', { declared: 'none', mode: 0 })), { stale: false, state: 'unconfined' })
+  matchLists(t, build(running('', { declared: 'none', mode: 0 })), {
+    ...{ stale: false, state: 'unconfined', drift: [] }
+  })
   matchLists(
     t,
     build(running(newest ?? '', { mode: 0 })),

@@ -118,7 +118,14 @@ test('the API server decides which profile an observation is for', async (t) => 
   }
   const late = check.check('node-a', containerOf({ podUid: 'u9', podName: 'late-1' }))
   pods.put('u9', { ...web, name: 'late-1', owner: { kind: 'Job', name: 'late' } })
-  t.match(await late, { ref: { namespace: 'shop', name: 'late.app' } }, 'it is waited for')
+  t.strictSame(
+    await late,
+    {
+      ref: { namespace: 'shop', name: 'late.app' },
+      workload: { kind: 'Job', name: 'late', container: 'app' }
+    },
+    'it is waited for'
+  )
   check.close()
 
   const crowded = new PodCheck({ pods, plain: 'reject', waitMs: 1500 })
@@ -139,7 +146,10 @@ test('the API server decides which profile an observation is for', async (t) => 
     'node-a',
     ContainerRef.fromPartial({ name: 'nginx', profile: 'shop/web' })
   )
-  t.match(plain, { ref: { namespace: 'secco-system', name: 'plain.node-a.nginx' } })
+  t.strictSame(plain, {
+    ref: { namespace: 'secco-system', name: 'plain.node-a.nginx' },
+    workload: { kind: 'Container', name: 'nginx' }
+  })
   apart.close()
 
   const finding = readObservation(observationOf('node-b/b/1', ['read']), 'node-a')

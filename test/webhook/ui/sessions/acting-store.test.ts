@@ -37,7 +37,9 @@ test("a person's write carries the person's approval, and leaves the status to t
   const [first] = writes
   t.equal(first?.by, 'person')
   t.same(first?.after.status, profile.status, 'the status is as it was')
-  t.match(first?.after.spec.approval, { by: 'ann', digest: approvedDigest(stored().spec) })
+  t.strictSame(first?.after.spec.approval, {
+    ...{ by: 'ann', at: '2026-01-01T00:00:00.000Z', digest: approvedDigest(stored().spec) }
+  })
   t.same(
     stored().spec.seccomp?.syscalls?.flatMap(({ names }) => names),
     ['read']
