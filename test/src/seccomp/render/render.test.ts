@@ -80,7 +80,8 @@ test('who, when and why', (t) => {
   ])
   t.matchOnly(reasons['read'], [
     { kind: 'observed', by: 'n1, n2', at: '2026-01-01T00:00:00Z', text: /2 instances/ },
-    { kind: 'person', text: 'reviewed', by: 'ann', at: '2026-02-01T00:00:00Z' }
+    { kind: 'person', text: 'reviewed', by: 'ann', at: '2026-02-01T00:00:00Z' },
+    { kind: 'base', text: /./ }
   ])
   t.matchOnly(reasons['accept'], [{ kind: 'family', text: /^accept4: / }])
   t.matchOnly(provenance['accept'], [/^family of accept4/])
