@@ -28,7 +28,8 @@ function watched(paths: PairPaths, first: CertificatePair, logger: Logger) {
       current = pair
       logger.info('certificate renewed')
     },
-    onProblem: (error) => logger.error({ code: error.code }, error.message)
+    onProblem: ({ code, message }) =>
+      logger.error({ code, reason: message }, 'certificate not read')
   })
   return {
     current: () => current,

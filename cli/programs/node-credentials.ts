@@ -63,7 +63,8 @@ export async function tokenCredentials(
   logger: Logger
 ): Promise<NodeCredentials> {
   let uplink: Pick<Uplink, 'setTls' | 'setToken'> | undefined
-  const onProblem = ({ code, message }: SeccoError) => logger.error({ code }, message)
+  const onProblem = ({ code, message }: SeccoError) =>
+    logger.error({ code, reason: message }, 'credentials not read')
   const authority = await watchFile({
     path: caFile,
     onProblem,

@@ -214,8 +214,8 @@ export class DenialWatch {
       message,
       lastTransitionTime: new Date().toISOString()
     })
-    const container = containerName
-    this.#options.logger.error({ reason, container, syscall, abi, action, times }, message)
+    const facts = { reason, container: containerName, syscall, abi, action, times }
+    this.#options.logger.error(facts, 'another filter is in force')
   }
 }
 

@@ -6,7 +6,7 @@ import { createExactness } from './exactness.js'
 interface SelfCheckOptions {
   /** False: only the hook's skipped runs are checked. */
   tests: boolean
-  /** A self-test that was made just now. */
+  /** The result of a self-test that has just run. */
   tested: SelfTest | undefined
 }
 

@@ -82,7 +82,7 @@ export class Backlog {
       this.#items.evict()
     })
     for (const message of corrupt) {
-      this.#logger.error({ code: 'STORE_CORRUPT' }, `spooled observation skipped: ${message}`)
+      this.#logger.error({ code: 'STORE_CORRUPT', reason: message }, 'spooled observation skipped')
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Abi } from './abi.js'
 
 /**
- * What was counted, per ABI: syscall name → number of calls. Names are those of the syscall tables;
- * a number that no table knows appears as `syscall_N` so that nothing is dropped silently.
+ * SyscallCounts has the number of calls per ABI and syscall name. Names are those of the syscall tables;
+ * a number that no table has appears as `syscall_N`, so that nothing is dropped silently.
  */
 export type SyscallCounts = Partial<Record<Abi, Record<string, number>>>
 

@@ -18,9 +18,9 @@ import { wholeMask } from './deciding-calls.js'
 export type Alternatives = readonly Conditions[]
 
 const top = 2n ** 64n - 1n
-/** Values that are named one by one where a range has two ends. */
+/** Most values of a range with two ends that are listed one by one. */
 const mostValues = 64
-/** Alternatives for one name; beyond, filters grow too long. */
+/** Most alternatives for one name: with more of them, filters grow too long. */
 export const mostAlternatives = 128
 
 type Range = readonly [bigint, bigint]

@@ -5,7 +5,7 @@ export interface Edit {
   text: string
 }
 
-/** The text with all edits; undefined when two of them touch the same place. */
+/** Returns the text with all edits, or undefined when two of them overlap. */
 export function applyEdits(text: string, edits: readonly Edit[]): string | undefined {
   const sorted = [...edits].sort((a, b) => a.start - b.start || a.end - b.end)
   const parts: string[] = []

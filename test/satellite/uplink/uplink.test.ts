@@ -85,7 +85,7 @@ test('the spool survives, skips damaged files, is bounded, and reports when it c
   t.equal(second.size, 1)
   t.match(await log.seen(/spooled observation skipped/), {
     code: 'STORE_CORRUPT',
-    msg: new RegExp(one)
+    reason: new RegExp(one)
   })
   t.same((await readdir(dir)).sort(), [one, two].sort(), 'the corrupt one is left as it is')
   const [kept] = second.due(0, 1000)

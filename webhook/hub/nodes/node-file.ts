@@ -30,8 +30,8 @@ export async function loadKnownNodes(path: string, logger: Logger): Promise<Know
     return readKnown(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
-      const what = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier nodes are not known: ${what}`)
+      const reason = error instanceof Error ? error.message : String(error)
+      logger.warn({ code: 'STORE_CORRUPT', where: path, reason }, 'earlier nodes are not known')
     }
     return []
   }
@@ -57,7 +57,7 @@ export function createNodeSaver(
       await writeDurable(path, JSON.stringify(nodes()))
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      logger.error({ code }, message)
+      logger.error({ code, reason: message }, 'nodes not saved')
     }
   }
 

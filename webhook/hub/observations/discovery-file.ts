@@ -38,7 +38,7 @@ export async function openDiscovery(path: string, logger: Logger): Promise<Savin
       await writeDurable(path, JSON.stringify(discovery.saved()))
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      logger.error({ code }, message)
+      logger.error({ code, reason: message }, 'discovery not saved')
     }
   }
   return {

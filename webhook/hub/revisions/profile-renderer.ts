@@ -67,7 +67,8 @@ export class ProfileRenderer {
     } catch (thrown) {
       const error = toSeccoError(thrown)
       const { namespace, name } = one.profile.metadata
-      this.#options.logger.error({ code: error.code, namespace, profile: name }, error.message)
+      const { code, message: reason } = error
+      this.#options.logger.error({ code, namespace, profile: name, reason }, 'profile not rendered')
       // A full disk may have room again: the next pass renders this profile again.
       if (error.code === 'WRITE_FAILED') {
         this.#options.retry()

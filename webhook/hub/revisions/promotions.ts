@@ -45,9 +45,9 @@ export function createPromotions(options: PromotionsOptions): Promotions {
         logger.info({ namespace, profile: name, by, reason }, 'approved by policy')
       }
     } catch (error) {
-      const { code, message } = toSeccoError(error)
+      const { code, message: reason } = toSeccoError(error)
       if (code === 'NOT_FOUND') return
-      logger.error({ code, namespace, profile: name }, `not approved by policy: ${message}`)
+      logger.error({ code, namespace, profile: name, reason }, 'not approved by policy')
     }
   }
 

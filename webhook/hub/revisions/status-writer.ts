@@ -85,7 +85,8 @@ export function createStatusWriter<
         const error = toSeccoError(thrown)
         if (error.code === 'NOT_FOUND') return
         if (one.lastError !== error.message) {
-          logger.error({ code: error.code, namespace, profile: name }, `status: ${error.message}`)
+          const { code, message: reason } = error
+          logger.error({ code, namespace, profile: name, reason }, 'status not written')
           one.lastError = error.message
         }
         // A broken document comes back as an event once somebody fixes it.
