@@ -25,6 +25,7 @@ import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default
 import { revisionOfPath } from '../../../webhook/cluster/watch/references.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 interface PodSpec {
   terminationGracePeriodSeconds: number
@@ -45,6 +46,15 @@ const podSpecs = (objects: readonly Manifest[]): [string, PodSpec][] =>
       (metadata as { name: string }).name,
       (spec as { template: { spec: PodSpec } }).template.spec
     ])
+
+const hardened = {
+  ...{ allowPrivilegeEscalation: false, privileged: false, readOnlyRootFilesystem: true },
+  capabilities: { drop: ['ALL'] }
+}
+const RuntimeDefault = { type: 'RuntimeDefault' }
+const nobody = { runAsNonRoot: true, runAsUser: 65534, runAsGroup: 65534, fsGroup: 65534 }
+const rootUser = { runAsUser: 0, runAsGroup: 0 }
+const capabilities = { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE'] }
 
 /** What requests in flight may take after that (webhook/server.ts). */
 const drainMs = 10_000
@@ -76,29 +86,25 @@ for (const layout of layouts) {
       const program = name === 'secco-satellite' ? 'satellite' : 'webhook'
       const { path, digest } = ownProfile(program)
       t.equal(spec.containers.length, 1, name)
-      t.match(spec.containers[0]?.securityContext, {
+      t.strictSame(spec.containers[0]?.securityContext, {
+        ...{ ...hardened, ...(program === 'satellite' ? { capabilities } : {}) },
         seccompProfile: { type: 'Localhost', localhostProfile: path }
       })
-      t.match(
+      t.strictSame(
         spec.securityContext,
-        { seccompProfile: { type: 'RuntimeDefault' } },
+        { ...(program === 'satellite' ? rootUser : nobody), seccompProfile: RuntimeDefault },
         'what is before'
       )
       t.equal(spec.initContainers?.length, 1)
       const [init] = spec.initContainers ?? []
       t.strictSame(init?.args.slice(0, 3), ['own-profile', 'write', program])
       t.equal(init?.args.at(-1), digest)
-      t.match(init?.securityContext, {
-        runAsUser: 0,
-        privileged: false,
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ['ALL'] },
-        seccompProfile: { type: 'RuntimeDefault' }
+      t.strictSame(init?.securityContext, {
+        ...{ ...hardened, ...rootUser, runAsNonRoot: false, seccompProfile: RuntimeDefault }
       })
       const mounted = init?.volumeMounts.map((mount) => (mount as { name: string }).name) ?? []
       const seen = spec.volumes.filter((volume) => mounted.includes(volume.name))
-      t.match(seen, [{ hostPath: { path: `/var/lib/kubelet/seccomp/${ownFolder}` } }])
+      matchLists(t, seen, [{ hostPath: { path: `/var/lib/kubelet/seccomp/${ownFolder}` } }])
       const others = spec.containers.flatMap(({ volumeMounts }) => volumeMounts)
       t.notOk(
         others.some((mount) => mounted.includes(mount.name)),
@@ -113,15 +119,26 @@ test('profiles of our own can be left out, and are where filters are read back',
   const without = installObjects({ ...defaultOptions, ownProfiles: false, image: 'secco:test' })
   for (const [name, spec] of podSpecs(without)) {
     t.notMatch(JSON.stringify(spec), /Localhost|own-profile/, name)
-    t.match(spec.securityContext, { seccompProfile: { type: 'RuntimeDefault' } })
+    t.strictSame(spec.securityContext, {
+      ...(name === 'secco-satellite' ? rootUser : nobody),
+      seccompProfile: RuntimeDefault
+    })
   }
   const reading = installObjects({ ...defaultOptions, readFilters: true, image: 'secco:test' })
   for (const [name, spec] of podSpecs(reading)) {
     const isSatellite = name === 'secco-satellite'
     t.equal(/Localhost/.test(JSON.stringify(spec)), !isSatellite, name)
-    t.match(spec.securityContext, {
+    t.strictSame(spec.securityContext, {
+      ...(isSatellite ? rootUser : nobody),
       seccompProfile: { type: isSatellite ? 'Unconfined' : 'RuntimeDefault' }
     })
+    if (isSatellite)
+      t.strictSame(spec.containers[0]?.securityContext, {
+        ...{
+          ...hardened,
+          capabilities: { ...capabilities, add: [...capabilities.add, 'SYS_ADMIN'] }
+        }
+      })
   }
   t.end()
 })
@@ -206,7 +223,7 @@ const write = (dir: string, expect: string, program = 'webhook') =>
 test('own-profile write', async (t) => {
   const { digest, file, json } = ownProfile('webhook')
   const shown = await runSecco(['own-profile', 'show', 'webhook'])
-  t.match(shown, { code: 0, stdout: json, stderr: new RegExp(file) })
+  t.matchOnly(shown, { code: 0, stdout: json, stderr: new RegExp(file) })
   const other = ownProfile('satellite').digest
   const dir = t.testdir({
     file: 'a file',
@@ -282,13 +299,13 @@ test('own-profile write as its container has it: root without capabilities', {
     }
   }
   const nothing = 'true'
-  t.match(await run(nothing, join(dir, 'own')), { code: 0, said: /^wrote/ })
+  t.matchOnly(await run(nothing, join(dir, 'own')), { code: 0, said: /^wrote/ })
   t.equal(readFileSync(join(dir, 'own', file), 'utf8'), json)
   const { code, said } = await run(script, join(dir, 'foreign'))
-  t.match({ code, said }, { code: 1, said: /EACCES.*WRITE_FAILED/ })
-  t.match(await run(script, join(dir, 'own')), { code: 0, said: /exists already/ })
+  t.matchOnly({ code, said }, { code: 1, said: /EACCES.*WRITE_FAILED/ })
+  t.matchOnly(await run(script, join(dir, 'own')), { code: 0, said: /exists already/ })
   writeFileSync(join(dir, 'own', file), 'tampered')
-  t.match(await run(script, join(dir, 'own')), { code: 1, said: /EROFS.*WRITE_FAILED/ })
+  t.matchOnly(await run(script, join(dir, 'own')), { code: 1, said: /EROFS.*WRITE_FAILED/ })
 })
 
 test('a strict installation', async (t) => {

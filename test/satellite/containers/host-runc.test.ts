@@ -50,7 +50,7 @@ test('runc of another root prints its own version', { skip }, async (t) => {
   const { stdout } = await run(runc, ['--version'])
   const text = await hostVersionText({ root: '/proc/self/root', path: runc })
   t.equal(text, stdout)
-  t.match(parseRuncVersion(text), { version: /^\d/, libseccomp: /^\d/ })
+  t.matchOnly(parseRuncVersion(text), { version: /^\d/, libseccomp: /^\d/ })
 })
 
 test('with our libraries its version is unknown rather than wrong', { skip }, async (t) => {
