@@ -1,4 +1,4 @@
-import { LineCounter, parseAllDocuments } from 'yaml'
+import { type Document, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { SeccoError } from '../lib/errors.js'
 import { limits } from './limits.js'
 
@@ -24,7 +24,8 @@ function firstLine(message: string): string {
 
 /** Block collections that begin on one line: `- - - a`. */
 const nestedOnOneLine = new RegExp(`^ *(?:[-?:] +){${limits.depth + 1}}`, 'm')
-const anchorOrAlias = /(?:^|[\s,:[{-])[&*]\w/g
+/** An anchor's name may hold any character; a quote or bracket may come right before it. */
+const anchorOrAlias = /(?:^|[\s,:[\]{}"'?>|-])[&*][^\s,[\]{}]/g
 
 /**
  * Checks nesting, anchors and aliases before a recursive parser uses stack and time for them. Counting those in strings
@@ -93,18 +94,66 @@ function readJson(text: string, where: string): unknown[] {
   }
 }
 
+/** Problem is what is wrong with a document, and its offset in the text. */
+interface Problem {
+  message: string
+  at: number | undefined
+}
+
+/** Returns the first key that a mapping has twice. The parser compares each key with all others, which takes quadratic time. */
+function repeatedKey(document: Document): Problem | undefined {
+  let problem: Problem | undefined
+  visit(document, {
+    Map(_, { items }) {
+      const keys = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (!keys.has(key.value)) keys.add(key.value)
+        else {
+          problem = { message: 'Map keys must be unique', at: key.range?.[0] }
+          return visit.BREAK
+        }
+      }
+      return undefined
+    }
+  })
+  return problem
+}
+
+function problemOf(document: Document.Parsed): Problem | undefined {
+  const [problem] = [...document.errors, ...document.warnings]
+  return problem === undefined
+    ? repeatedKey(document)
+    : { message: problem.message, at: problem.pos[0] }
+}
+
+/** Parses a text that may have as many errors as characters: for each, V8 would collect a stack and the parser quote the text. */
+function parseYaml(text: string, lineCounter: LineCounter): Document.Parsed[] {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    const quick = { prettyErrors: false, uniqueKeys: false, logLevel: 'error' } as const
+    return [...parseAllDocuments(text, { ...quick, lineCounter, strict: true })]
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /** Returns every value of a YAML stream; empty documents are skipped. */
 export function readYaml(text: string, where: string): unknown[] {
   try {
     const lineCounter = new LineCounter()
-    const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: true, strict: true })
+    const documents = parseYaml(text, lineCounter)
     if (documents.length > limits.documents) {
       throw invalidValue(where, `holds more than ${limits.documents} documents`)
     }
-    return [...documents].flatMap((document) => {
-      const [problem] = [...document.errors, ...document.warnings]
+    return documents.flatMap((document) => {
+      const problem = problemOf(document)
       if (problem !== undefined) {
-        throw invalidValue(where, `is not YAML: ${firstLine(problem.message)}`, '', problem)
+        const { line, col } = lineCounter.linePos(problem.at ?? 0)
+        const place =
+          problem.at === undefined || problem.at < 0 ? '' : ` at line ${line}, column ${col}`
+        throw invalidValue(where, `is not YAML: ${firstLine(problem.message)}${place}`, '', problem)
       }
       // Alias bombs ("billion laughs") end here: aliases may expand to so many nodes in total.
       const value: unknown = document.toJS({ maxAliasCount: limits.aliases })

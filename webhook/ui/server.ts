@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../../src/lib/log.js'
 import type { ForeignRoute } from './api/foreign.js'
+import { createDocumentReader } from './documents/document-reader.js'
 import type { Ui } from './model/context.js'
 import type { UiSources } from './model/sources.js'
 import { startWarming } from './model/warm.js'
@@ -26,7 +27,7 @@ function linesOf(sources: UiSources, now: () => number): Pick<Ui, 'lines' | 'wro
   return { lines, wrote: () => (known = undefined) }
 }
 
-interface UiServerOptions extends Omit<Ui, 'lines' | 'wrote' | 'log' | 'offers'> {
+interface UiServerOptions extends Omit<Ui, 'documents' | 'lines' | 'wrote' | 'log' | 'offers'> {
   logger: Logger
   /** Endpoints of other parts of the hub, behind the same gate. */
   extensions?: readonly ((app: FastifyInstance) => void)[]
@@ -48,6 +49,7 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
   const { logger, extensions = [], foreign = [], ...rest } = options
   const ui: Ui = {
     ...rest,
+    documents: createDocumentReader(),
     log: logger,
     ...linesOf(rest.sources, rest.now),
     offers: (method: 'GET' | 'POST', url: string) => app.hasRoute({ method, url })
@@ -55,7 +57,7 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
   const stop = startWarming(ui)
   app.addHook('onClose', async () => {
     stop()
-    await Promise.resolve()
+    await ui.documents.close()
   })
   await app.register(uiPlugin(ui, extensions, foreign))
   return app

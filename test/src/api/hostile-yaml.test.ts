@@ -16,6 +16,19 @@ const table: [what: string, text: string][] = [
   ['lists on one line', `a:\n  ${'- '.repeat(size / 2)}x\n`],
   ['keys on one line', `${'? '.repeat(size / 2)}x\n`],
   ['flow lists', `a: ${'['.repeat(size / 2)}${']'.repeat(size / 2)}\n`],
+  ['anchors that begin with a dash', lines(size, (i) => `k${i}: &-${i} x`)],
+  ['aliases that begin with a dash', `a: &-a x\nb:\n${'  - *-a\n'.repeat(70_000)}`],
+  ['anchors after quotes', `a: [${lines(size, (i) => `"x"&a${i}`).replaceAll('\n', ' ')}]`],
+  ['keys', lines(size, (i) => `k${i}:`)],
+  ['commas', `a: [${','.repeat(size)}]`],
+  ['question marks', `a: [${'? '.repeat(size / 2)}`],
+  ['tags', `a: [${'! '.repeat(size / 2)}]`],
+  ['quotes', `a: [${'"'.repeat(size)}`],
+  ['a quoted line that ends early', `a: "${'b\n'.repeat(size / 2)}"`],
+  ['closing brackets', ']\n'.repeat(size / 2)],
+  ['directives', '%a\n'.repeat(size / 3)],
+  ['documents', '---\n'.repeat(size / 4)],
+  ['mappings as keys', lines(size, (i) => `? {a: ${i}}\n: 1`)],
   ['ordinary lines', `a:\n${'  - {name: abcdefgh, value: "12345678"}\n'.repeat(size / 40)}`]
 ]
 

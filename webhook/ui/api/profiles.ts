@@ -3,14 +3,12 @@ import { stringify } from 'yaml'
 import { namePattern, namespacePattern } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
-import { acceptProfile } from '../../../src/seccomp/lint/accept.js'
 import { withParents } from '../../../src/seccomp/policy/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
-import { importSources } from '../../../src/seccomp/import/import.js'
 import { withoutApproval, withValidApproval } from '../../../src/seccomp/policy/approval.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
-import { parseProfileDocument, serializeDocument } from '../../../src/api/parse.js'
+import { serializeDocument } from '../../../src/api/parse.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
@@ -99,14 +97,8 @@ export const profileRoutes: readonly Route[] = [
     response: Done,
     async handle(call, { document }) {
       const ref = refOf(call)
-      const parsed = parseProfileDocument(document, 'document')
-      if (parsed.metadata.name !== ref.name) {
-        throw new SeccoError(
-          'INVALID_DOCUMENT',
-          `metadata.name: is ${parsed.metadata.name}, the address says ${ref.name}`
-        )
-      }
-      acceptProfile(parsed, 'document')
+      const { documents } = call.ui
+      const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
       await call.ui.store.apply('SeccompProfile', withValidApproval(placed, whoOf(call)))
       return ref
@@ -190,27 +182,22 @@ export const profileRoutes: readonly Route[] = [
     async handle({ ui }, { files, namespace = 'default', name, dryRun = false }) {
       const sources = files.map((file) => ({ where: file.name, text: file.text, words: file.name }))
       const given = { namespace, ...(name === undefined || name === '' ? {} : { name }) }
-      const { imported, losses } = importSources(sources, given)
+      const { imported, losses } = await ui.documents.read('imports', { sources, ...given })
       const results = []
       for (const { profile, kind } of imported) {
-        const placed: SeccompProfile & { metadata: { namespace: string } } = {
-          ...profile,
-          metadata: { ...profile.metadata, namespace: profile.metadata.namespace ?? namespace }
-        }
-        acceptProfile(placed, profile.metadata.name)
         const names = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
         const observed = Object.values(profile.status?.observed ?? {}).flat()
         results.push({
-          ...placed.metadata,
+          ...profile.metadata,
           kind,
           calls: kind === 'trace' ? observed.length : names.size
         })
         if (dryRun) continue
         const { observed: seen } = profile.status ?? {}
-        const ref = { namespace: placed.metadata.namespace, name: placed.metadata.name }
+        const ref = { namespace: profile.metadata.namespace, name: profile.metadata.name }
         // A trace adds to what is there, and takes nothing of it away.
         if (kind === 'profile' || (await ui.store.get('SeccompProfile', ref)) === undefined)
-          await ui.store.apply('SeccompProfile', placed)
+          await ui.store.apply('SeccompProfile', profile)
         if (seen !== undefined)
           await ui.store.update('SeccompProfile', ref, (current) => mergeObserved(current, seen))
       }

@@ -3,7 +3,7 @@ import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
-import { checkObject, readObjects } from '../../admission/check-pod.js'
+import { checkObject } from '../../admission/check-pod.js'
 import { AnyObject, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
@@ -81,8 +81,8 @@ export const ruleRoutes: readonly Route[] = [
       { additionalProperties: false }
     ),
     response: listOf(AnyObject),
-    handle({ ui }, { document, namespace = 'default' }) {
-      const objects = readObjects(document, 'pod', limits.pastedYamlBytes)
+    async handle({ ui }, { document, namespace = 'default' }) {
+      const objects = await ui.documents.read('pods', document)
       const items = objects.flatMap(
         (each) => checkObject(ui.sources.snapshot(), each, namespace) ?? []
       )

@@ -2,6 +2,7 @@ import type { Logger } from '../../../src/lib/log.js'
 import type { Store } from '../../../src/store/store.js'
 import type { Identity, Rights } from '../../access/rights.js'
 import type { Sessions } from '../../access/sessions.js'
+import type { DocumentReader } from '../documents/document-reader.js'
 import type { AuditTrail } from './audit-trail.js'
 import type { Profiler } from './profiler.js'
 import type { UiSources } from './sources.js'
@@ -24,6 +25,7 @@ export interface Ui {
   wrote: () => void
   /** Whether an endpoint exists. Endpoints of other parts of the hub may be missing; then pages leave out their buttons. */
   offers: (method: 'GET' | 'POST', url: string) => boolean
+  documents: DocumentReader
   log: Logger
   /** In ms. */
   now: () => number

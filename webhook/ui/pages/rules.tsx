@@ -1,11 +1,9 @@
 import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
-import type { Snapshot } from '../../../src/rules/snapshot.js'
-import { limits } from '../../../src/api/limits.js'
-import { type CheckResult, checkObject, readObjects } from '../../admission/check-pod.js'
+import { type CheckResult, checkObject } from '../../admission/check-pod.js'
 import type { Containers } from '../model/containers.js'
-import type { Call } from '../model/context.js'
+import type { Call, Ui } from '../model/context.js'
 import { profileHref } from '../model/derived.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
@@ -170,9 +168,13 @@ function podsOf(running: Containers | undefined): InventoryItem[] {
 }
 
 /** Decides on the pods of a document as the webhook would. */
-function decide(snapshot: Snapshot, document: string): { results: CheckResult[]; problem: string } {
+async function decide(
+  { sources, documents }: Ui,
+  document: string
+): Promise<{ results: CheckResult[]; problem: string }> {
   try {
-    const objects = readObjects(document, 'pod', limits.pastedYamlBytes)
+    const objects = await documents.read('pods', document)
+    const snapshot = sources.snapshot()
     const results = objects.flatMap((each) => checkObject(snapshot, each, 'default') ?? [])
     return { results, problem: '' }
   } catch (error) {
@@ -190,8 +192,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const picked = running?.find(query['pod'] ?? '')
   // A pod in the address is decided without JavaScript too.
   const document = query['document'] ?? (picked === undefined ? undefined : podOf(picked))
-  const answer =
-    document === undefined ? { results: [], problem: '' } : decide(ui.sources.snapshot(), document)
+  const answer = document === undefined ? { results: [], problem: '' } : await decide(ui, document)
   const asked = lines.find(({ key }) => key === query['change'])
   const shadowed = lines.filter(({ shadowedBy }) => shadowedBy !== undefined).length
   return {
