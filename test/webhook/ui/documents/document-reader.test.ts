@@ -14,6 +14,7 @@ const pasted: [what: string, document: string][] = [
   ['an ordinary pod', `${pod}      env:\n${repeated('        - {name: abc, value: "1"}\n')}`],
   ['keys', numbered((i) => `k${i}:\n`)],
   ['empty keys', `a: {${repeated(':,')}}`],
+  ['closing brackets', repeated(']\n')],
   ['commas', `a: [${repeated(',')}]`],
   ['question marks', `a: [${repeated('? ')}`],
   ['mappings as keys', numbered((i) => `? {a: ${i}}\n: 1\n`)],
