@@ -2,6 +2,7 @@ import { machine } from 'node:os'
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import {
+  learnedFrom,
   type ProfileState,
   type RevisionState,
   revisionPath
@@ -35,7 +36,8 @@ function stateOf(
   const namespace = profile.metadata.namespace ?? rootNamespace
   const { name } = profile.metadata
   const approved = profile.spec.seccomp !== undefined
-  if (!approved) return { namespace, name, approved }
+  const own = { namespace, name, ...learnedFrom(profile) }
+  if (!approved) return { ...own, approved }
   const nodes = profile.status?.nodes
   const ready = nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
   const revision = (digest: string, isReady: boolean): RevisionState => ({
@@ -55,15 +57,14 @@ function stateOf(
     const { status } = profile
     // The hub rendered it for its nodes. Its rendering allows the same syscalls as ours.
     const enforced = () => {
-      const own = render('enforce')
-      const known = status?.revision ?? own
-      const set = sets.get(own)
+      const digest = render('enforce')
+      const known = status?.revision ?? digest
+      const set = sets.get(digest)
       if (set !== undefined) sets.set(known, set)
       return known
     }
     return {
-      namespace,
-      name,
+      ...own,
       approved,
       enforce: revision(enforced(), ready),
       audit: revision(render('audit'), ready),
@@ -72,7 +73,7 @@ function stateOf(
         : { previous: revision(status.previousRevision, ready) })
     }
   } catch {
-    return { namespace, name, approved: false }
+    return { ...own, approved: false }
   }
 }
 

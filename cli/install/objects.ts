@@ -1,5 +1,9 @@
 import { approvalPolicy } from '../../webhook/admission/approval-policy.js'
-import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import {
+  containerLabelPolicy,
+  finalStatePolicy,
+  pathPolicy
+} from '../../webhook/admission/final-state-policy.js'
 import { rulePolicy } from '../../webhook/admission/rule-policy.js'
 import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
@@ -53,9 +57,10 @@ function policies(options: InstallOptions): Manifest[] {
   }
   return [
     ...approvalPolicy().map((one) => one as Manifest),
-    ...[finalStatePolicy(choice), pathPolicy(choice), rulePolicy(choice)].flatMap(
-      ({ policy, bindings }) => [policy, ...bindings]
-    )
+    ...[finalStatePolicy, containerLabelPolicy, pathPolicy, rulePolicy].flatMap((make) => {
+      const { policy, bindings } = make(choice)
+      return [policy, ...bindings]
+    })
   ]
 }
 

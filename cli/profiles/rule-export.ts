@@ -21,11 +21,13 @@ function beyond({
 
 /**
  * Converts a rule into the arguments of a policy; the hub fills in the path.
+ * @param learnedFrom the container that the rule's profile was learned from, if it names one
  * @throws SeccoError INVALID_ARGUMENT when a policy cannot express the rule.
  */
-export function policyOfRule({ metadata, spec }: SeccompRule): PolicyArgs {
+export function policyOfRule({ metadata, spec }: SeccompRule, learnedFrom?: string): PolicyArgs {
   const { name, namespace = rootNamespace } = metadata
-  const { podSelector = {}, namespaceSelector, containers = [], mode, profile, whenNotReady } = spec
+  const { podSelector = {}, namespaceSelector, mode, profile, whenNotReady } = spec
+  const containers = spec.containers ?? (learnedFrom === undefined ? [] : [learnedFrom])
   const what = beyond(spec)
   if (what !== undefined) {
     throw new SeccoError(
@@ -57,7 +59,15 @@ export async function exportRule(io: Io, store: Store, ref: ObjectRef): Promise<
       `SeccompRule ${ref.name} does not exist in namespace ${ref.namespace}`
     )
   }
-  io.stdout(policyText(policyOfRule(rule)))
+  const { profile } = rule.spec
+  const home = rule.metadata.namespace ?? rootNamespace
+  const known =
+    profile &&
+    (await store.get('SeccompProfile', {
+      namespace: profile.namespace ?? home,
+      name: profile.name
+    }))
+  io.stdout(policyText(policyOfRule(rule, known?.spec.workload?.container)))
   io.stderr('pods get RuntimeDefault until a hub names the revision in the parameters\n')
   return 0
 }

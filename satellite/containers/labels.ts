@@ -1,3 +1,4 @@
+import { labels as names } from '../../src/api/names.js'
 import type { PodRef } from './runtime.js'
 
 /**
@@ -47,7 +48,8 @@ export function pickLabels(
 
 /** Returns the sandbox's labels that the containers of its pod share. */
 export function sharedLabels(sandbox: Record<string, string>): Record<string, string> {
-  return pickLabels(sandbox, podKeys)
+  const named = Object.keys(sandbox).filter((key) => key.startsWith(names.containerProfilePrefix))
+  return pickLabels(sandbox, [...podKeys, ...named])
 }
 
 /** Labels that only a pod's sandbox (pause) has. */

@@ -5,6 +5,7 @@ import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
 import { kindOfProfile, modeOfRendering } from '../../src/confinement/profile-kind.js'
 import { oncePer } from '../../src/lib/once-per.js'
 import type { Container } from '../containers/runtime.js'
+import { profileNameOf } from '../containers/container-ref.js'
 import { digestOfSeccomp } from '../containers/seccomp-digest.js'
 
 /** What a container declares: in its OCI configuration, and in the webhook's annotation. */
@@ -56,7 +57,8 @@ export function declaredOf(
   const { digest, kind, mode } = factsOf(seccomp)
   const files = known(digest)
   // Profiles with equal content share a digest, and each has its own file: the pod's namespace is preferred.
-  const learned = container.labels[annotations.profile] ?? container.name
+  const named = profileNameOf(container)
+  const learned = named === '' ? container.name : named
   const near = files.filter(({ namespace }) => namespace === container.pod?.namespace)
   const likely = [...near, ...files]
   const own = likely.find(({ profile }) => profile === learned) ?? likely[0]

@@ -7,6 +7,8 @@ export const rootNamespace = 'secco-system'
 /** Labels that work without a rule, chosen by a workload's author: they tighten, never weaken. */
 export const labels = {
   profile: 'secco.dev/profile',
+  /** Prefix of the label for one container: prefix + container name. */
+  containerProfilePrefix: 'secco.dev/profile.',
   learn: 'secco.dev/learn',
   ignore: 'secco.dev/ignore'
 } as const

@@ -60,7 +60,9 @@ export const SeccompRuleSpec = Type.Object(
       Type.Array(Type.String({ pattern: '^[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?$' }), {
         minItems: 1,
         maxItems: 64,
-        description: "container names; '*' stands for any characters; default: all"
+        description:
+          "container names; '*' stands for any characters; default: the container that the profile was learned from, " +
+          'if it names one (spec.workload.container), else all; images count like names'
       })
     ),
     images: Type.Optional(

@@ -86,7 +86,7 @@ function fromResolution(
   { resolution, loosening }: Tightened & { resolution: Resolution },
   reach: Reach
 ): ContainerDecision {
-  const { outcome, reason, wish, profile, revision, mode = wish.mode, canary } = resolution
+  const { outcome, reason, wish, profile, beside, revision, mode = wish.mode, canary } = resolution
   const overrides = isUnconfined(container, facts)
     ? 'Unconfined'
     : isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)
@@ -102,6 +102,7 @@ function fromResolution(
     mode,
     ...(canary === true ? { canary: true as const } : {}),
     ...(profile === undefined ? {} : { profile }),
+    ...(beside === undefined ? {} : { beside }),
     ...(revision === undefined
       ? {}
       : { revision: revision.digest, localhostProfile: revision.path }),
@@ -132,7 +133,7 @@ function decideContainer(
   const given = ownPath(container.seccomp)
   const tightened = resolveLayers(
     snapshot,
-    wishesForContainer(wishes, container),
+    wishesForContainer(snapshot, wishes, container),
     author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
     reach,
     {
@@ -264,7 +265,11 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push(...looseningWarnings(decision))
   }
   const written = containers.find(isWritten)
-  const told = written ?? containers.find((c) => c.reason !== 'no-rule') ?? containers[0]
+  const told =
+    containers.find((c) => isWritten(c) && c.reason !== 'other-container') ??
+    written ??
+    containers.find((c) => c.reason !== 'no-rule') ??
+    containers[0]
   return {
     decision: written === undefined ? (told?.outcome === 'kept' ? 'kept' : 'skipped') : 'patched',
     reason: told?.reason ?? 'no-rule',

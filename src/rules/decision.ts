@@ -5,7 +5,8 @@ import type { ContainerKind } from './facts.js'
  * Outcome for one container:
  * - `assigned`: Localhost with the path of a revision;
  * - `learn`: RuntimeDefault, and its syscalls are recorded;
- * - `runtime-default`: RuntimeDefault, because the revision cannot be used or the container is ephemeral;
+ * - `runtime-default`: RuntimeDefault, because the revision cannot be used, belongs to another container, or the container is
+ *   ephemeral;
  * - `kept`: the author's own explicit choice stays;
  * - `skipped`: no rule covers it, or seccomp cannot apply.
  */
@@ -20,6 +21,7 @@ export type DecisionReason =
   | 'not-approved'
   | 'unknown-profile'
   | 'wider'
+  | 'other-container'
   | 'ephemeral'
   | 'author-localhost'
   | 'privileged'
@@ -36,6 +38,8 @@ export interface ContainerDecision {
   rule?: string
   /** `<namespace>/<name>` of the profile. */
   profile?: string
+  /** `<namespace>/<name>` of the profile that the pod's other container gets; with the reason `other-container`. */
+  beside?: string
   mode?: Mode
   /** `sha256:<hex>` */
   revision?: string

@@ -1,4 +1,4 @@
-import { rootNamespace } from '../api/names.js'
+import { labels, rootNamespace } from '../api/names.js'
 import type { ContainerDecision } from './decision.js'
 
 function shortDigest(revision: string | undefined): string {
@@ -19,12 +19,32 @@ function missingAt({ lacking = [] }: ContainerDecision): string {
 
 const onlyRoot = `only a rule in ${rootNamespace} that names the namespace of the profile may assign it`
 
+/** Length of the longest name in a label's key (apimachinery, validation.qualifiedNameMaxLength). */
+const longestLabel = 63
+
+/** Returns what gives a container a profile of its own. */
+function ownProfile(container: string): string {
+  const label = labels.containerProfilePrefix + container
+  const isLabel = label.length - label.indexOf('/') - 1 <= longestLabel
+  return isLabel
+    ? `the label ${label} gives this container one of its own`
+    : 'a rule with spec.containers gives this container one of its own'
+}
+
+function besides({ beside }: ContainerDecision): string {
+  return beside === undefined
+    ? 'the labels name profiles of other containers'
+    : `profile ${beside} is of another container`
+}
+
 /** Says in words why a revision cannot be used. */
 function obstacle(decision: ContainerDecision): string {
   const profile = decision.profile ?? 'it names'
   switch (decision.reason) {
     case 'unknown-profile':
       return `profile ${profile} does not exist`
+    case 'other-container':
+      return `${besides(decision)}; ${ownProfile(decision.container)}`
     case 'wider':
       return `profile ${profile} allows more than RuntimeDefault; ${onlyRoot}`
     case 'not-approved':

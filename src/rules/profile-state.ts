@@ -1,3 +1,5 @@
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+
 /** State of a profile for the admission decision: computed by the hub, read from a snapshot. */
 export interface RevisionState {
   /** `sha256:<hex>` of the canonical bytes. */
@@ -17,6 +19,8 @@ export interface ProfileState {
   name: string
   /** A person or a policy approved at least once; without it there is nothing to enforce or audit. */
   approved: boolean
+  /** The container that it was learned from, `spec.workload.container`; absent: it is for every container of a pod. */
+  container?: string
   enforce?: RevisionState
   audit?: RevisionState
   /** The enforce revision before the newest one, for whenNotReady: Previous. */
@@ -43,4 +47,10 @@ export function profileKey(namespace: string, name: string): string {
 /** Path of a revision's file below the kubelet's seccomp root. */
 export function revisionPath(namespace: string, name: string, digest: string): string {
   return `secco/${namespace}/${name}/${digest.replace(/^sha256:/, '')}.json`
+}
+
+/** Returns the part of a profile's state that says which container it was learned from. */
+export function learnedFrom({ spec }: Pick<SeccompProfile, 'spec'>): { container?: string } {
+  const container = spec.workload?.container
+  return container === undefined || container === '' ? {} : { container }
 }

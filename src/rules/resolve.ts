@@ -5,7 +5,7 @@ import { rootNamespace } from '../api/names.js'
 import type { ProfileState, RevisionState, LadderMode } from './profile-state.js'
 import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
-import type { Wish } from './wishes.js'
+import { findProfile, type Wish } from './wishes.js'
 
 /** Result of a wish, given which files the nodes have. */
 export interface Resolution {
@@ -14,6 +14,8 @@ export interface Resolution {
   wish: Wish
   /** Key of the profile; for an unknown profile, the first key that was tried. */
   profile?: string
+  /** Key of the profile that the wish gives another container of the pod; with the reason `other-container`. */
+  beside?: string
   revision?: RevisionState
   /** The newest revision if it could not be used because nodes lack it. */
   missing?: RevisionState
@@ -78,14 +80,6 @@ function chooseMode(wish: Wish, state: ProfileState, pod: Candidate): Choice {
   return isCanary(pod, canary.percent) ? { ...to, canary: true } : { ...from, canary: false }
 }
 
-function findProfile(snapshot: Snapshot, wish: Wish): [string, ProfileState] | undefined {
-  for (const key of wish.profiles) {
-    const state = snapshot.profiles.get(key)
-    if (state !== undefined) return [key, state]
-  }
-  return undefined
-}
-
 /** Learning needs no profile to exist yet: it is made from what is observed. */
 function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
   const known = findProfile(snapshot, wish)
@@ -95,6 +89,16 @@ function resolveLearn(snapshot: Snapshot, wish: Wish): Resolution {
     reason: 'learning',
     wish,
     ...(profile === undefined ? {} : { profile })
+  }
+}
+
+/** Resolves a wish whose profile is another container's: a profile never goes to a container it was not learned from. */
+function resolveBeside(snapshot: Snapshot, wish: Wish): Resolution {
+  if (wish.mode === 'learn') return { outcome: 'learn', reason: 'learning', wish }
+  const beside = findProfile(snapshot, wish)?.[0]
+  return {
+    ...{ outcome: 'runtime-default', reason: 'other-container', wish },
+    ...(beside === undefined ? {} : { beside })
   }
 }
 
@@ -109,6 +113,7 @@ export function resolveWish(
   reach: Reach,
   pod: Candidate
 ): Resolution {
+  if (wish.beside === true) return resolveBeside(snapshot, wish)
   if (wish.mode === 'learn' && findProfile(snapshot, wish)?.[1].ladder === undefined) {
     return resolveLearn(snapshot, wish)
   }

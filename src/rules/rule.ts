@@ -17,6 +17,8 @@ export interface CompiledRule {
   pod: CompiledSelector
   namespaceSelector: CompiledSelector
   matchesContainer: (name: string) => boolean
+  /** Whether it has `containers` or `images`; otherwise it is about the containers that its profile was learned from. */
+  namesContainers: boolean
   /** Absent: every image. */
   images: ImageMatcher | undefined
   /** Position among all rules; the smaller wins. */
@@ -98,6 +100,7 @@ export function compileRules(documents: readonly SeccompRule[]): {
       pod: pod.selector,
       namespaceSelector: selector.selector,
       matchesContainer: compileContainers(document.spec.containers),
+      namesContainers: document.spec.containers !== undefined || document.spec.images !== undefined,
       images: compileImages(document.spec.images),
       order
     }

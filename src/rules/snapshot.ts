@@ -92,6 +92,7 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
     namespace: state.namespace,
     name: state.name,
     approved: state.approved,
+    ...(state.container === undefined ? {} : { container: state.container }),
     ...(enforce !== undefined && trusted(state, enforce) ? { enforce } : {}),
     ...(audit !== undefined && trusted(state, audit) ? { audit } : {}),
     ...(previous !== undefined && trusted(state, previous) ? { previous } : {}),

@@ -38,6 +38,9 @@ function achieved({ outcome, wish, mode = wish.mode }: Resolution): number {
 
 /** Of two resolutions that are not wider, the later wins when it achieves more, or the same with less. */
 function isBetter(snapshot: Snapshot, candidate: Resolution, current: Resolution): boolean {
+  // A layer that only has a profile for another container leaves this one what the others give it.
+  if (candidate.wish.beside === true) return false
+  if (current.wish.beside === true) return true
   const gain = achieved(candidate) - achieved(current)
   if (gain !== 0) return gain > 0
   if (!isNotWider(snapshot, widthOf(current), widthOf(candidate))) return true

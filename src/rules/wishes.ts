@@ -1,8 +1,14 @@
-import { labels, namePattern, rootNamespace } from '../api/names.js'
+import { labels, rootNamespace } from '../api/names.js'
 import type { Mode, WhenNotReady } from '../api/seccomp-rule.js'
 import type { ContainerFacts, PodFacts } from './facts.js'
 import { parseImage } from './image.js'
-import { profileKey } from './profile-state.js'
+import {
+  containerProfileLabels,
+  isProfileOf,
+  podProfileLabel,
+  type ProfileLabel
+} from './profile-label.js'
+import { profileKey, type ProfileState } from './profile-state.js'
 import type { CompiledRule } from './rule.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -26,9 +32,13 @@ export interface Wish {
   matches: (container: Pick<ContainerFacts, 'name' | 'image'>) => boolean
   /** Whether it is a rule of the root namespace, which other layers only tighten. */
   platform: boolean
+  /** Whether it names its containers; otherwise they are those that the profile was learned from. */
+  namesContainers: boolean
+  /** Whether a profile that does not exist yet is learned from the pod's first container alone. */
+  learnsFirst: boolean
+  /** The profile is another container's: this one gets RuntimeDefault. */
+  beside?: true
 }
-
-const validName = new RegExp(namePattern)
 
 /** Rank of each mode by strictness. */
 export const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2 }
@@ -67,27 +77,43 @@ function wishOfRule(rule: CompiledRule, namespace: string): Wish {
     profiles: profilesOfRule(rule, namespace),
     bounded: boundedOfRule(rule, namespace),
     matches: matcherOf(rule),
-    platform: rule.root
+    platform: rule.root,
+    namesContainers: rule.namesContainers,
+    learnsFirst: false
   }
 }
 
-/** Turns the ready-made labels into a wish: with both labels the container is learned into the named profile. */
-function wishOfLabels(facts: PodFacts): Wish | undefined {
-  const own = (key: string): string | undefined =>
-    Object.hasOwn(facts.labels, key) ? facts.labels[key] : undefined
-  const name = own(labels.profile)
-  const learn = own(labels.learn) === 'true'
-  if (name === undefined && !learn) return undefined
-  const known = name !== undefined && validName.test(name)
+function wishOfLabel(facts: PodFacts, label: ProfileLabel | undefined, learn: boolean): Wish {
+  const { name, container } = label ?? {}
+  const { namespace } = facts
+  const key = label === undefined || (learn && container === undefined) ? labels.learn : label.key
   return {
-    source: `label ${learn ? labels.learn : labels.profile}`,
+    source: `label ${key}`,
     mode: learn ? 'learn' : 'enforce',
     whenNotReady: 'RuntimeDefault',
-    profiles: known ? [profileKey(facts.namespace, name), profileKey(rootNamespace, name)] : [],
+    profiles:
+      name === undefined ? [] : [profileKey(namespace, name), profileKey(rootNamespace, name)],
     bounded: [],
-    matches: () => true,
-    platform: false
+    matches: container === undefined ? () => true : (one) => one.name === container,
+    platform: false,
+    namesContainers: container !== undefined,
+    learnsFirst: learn
   }
+}
+
+/**
+ * Turns the ready-made labels into wishes, those that name a container first: with `secco.dev/learn` the containers are
+ * learned into the named profiles. Every other container of a labelled pod gets RuntimeDefault.
+ */
+function wishesOfLabels(facts: PodFacts): Wish[] {
+  const learn = Object.hasOwn(facts.labels, labels.learn) && facts.labels[labels.learn] === 'true'
+  const named = containerProfileLabels(facts.labels)
+  const general = podProfileLabel(facts.labels)
+  if (!learn && general === undefined && named.length === 0) return []
+  const wishes = named.map((label) => wishOfLabel(facts, label, learn))
+  if (learn || general !== undefined) return [...wishes, wishOfLabel(facts, general, learn)]
+  const [first] = wishes
+  return first === undefined ? [] : [...wishes, { ...first, matches: () => true, beside: true }]
 }
 
 /** All wishes for a pod, by layer; within a layer the most important first. */
@@ -111,15 +137,15 @@ export function wishesFor(
         .map(({ image }) => parseImage(image))
     : []
   const rules = snapshot.rules.match(facts.labels, facts.namespace, namespaceLabels, images)
-  const label = wishOfLabels(facts)
-  if (rules.length === 0 && label === undefined) return none
+  const ofLabels = wishesOfLabels(facts)
+  if (rules.length === 0 && ofLabels.length === 0) return none
   const root: Wish[] = []
   const own: Wish[] = []
   for (const rule of rules) (rule.root ? root : own).push(wishOfRule(rule, facts.namespace))
-  const layers = [root, own, label === undefined ? [] : [label]]
-  const matched: string[] = []
-  for (const layer of layers) for (const wish of layer) matched.push(wish.source)
-  return { layers, matched }
+  const layers = [root, own, ofLabels]
+  const matched = new Set<string>()
+  for (const layer of layers) for (const wish of layer) matched.add(wish.source)
+  return { layers, matched: [...matched] }
 }
 
 /** Wishes of each layer for one container: the root namespace, then the namespace's rules, then the labels. */
@@ -129,13 +155,46 @@ export interface ContainerWishes {
   tenants: readonly Wish[]
 }
 
-/** The first wish of each layer that is about this container. */
+/** Returns the first of a wish's profiles that exists, with its key. */
+export function findProfile(snapshot: Snapshot, wish: Wish): [string, ProfileState] | undefined {
+  for (const key of wish.profiles) {
+    const state = snapshot.profiles.get(key)
+    if (state !== undefined) return [key, state]
+  }
+  return undefined
+}
+
+function isBeside(snapshot: Snapshot, wish: Wish, container: AboutContainer): boolean {
+  if (wish.beside === true) return true
+  if (wish.namesContainers || wish.profiles.length === 0) return false
+  const state = findProfile(snapshot, wish)?.[1]
+  if (state === undefined && !wish.learnsFirst) return false
+  return !isProfileOf(state, container)
+}
+
+type AboutContainer = Pick<ContainerFacts, 'name' | 'image' | 'kind' | 'index'>
+
+/** Returns a layer's first wish that gives this container its profile; else its first wish, which gives it another's. */
+function wishOfLayer(
+  snapshot: Snapshot,
+  layer: readonly Wish[],
+  container: AboutContainer
+): Wish | undefined {
+  let beside: Wish | undefined
+  for (const wish of layer) {
+    if (!wish.matches(container)) continue
+    if (!isBeside(snapshot, wish, container)) return wish
+    beside ??= { ...wish, beside: true }
+  }
+  return beside
+}
+
+/** The wish of each layer for this container. */
 export function wishesForContainer(
+  snapshot: Snapshot,
   wishes: Wishes,
-  container: Pick<ContainerFacts, 'name' | 'image'>
+  container: AboutContainer
 ): ContainerWishes {
-  const [root, ...tenants] = wishes.layers.map((layer) =>
-    layer.find((candidate) => candidate.matches(container))
-  )
+  const [root, ...tenants] = wishes.layers.map((layer) => wishOfLayer(snapshot, layer, container))
   return { root, tenants: tenants.filter((wish) => wish !== undefined) }
 }

@@ -1,7 +1,11 @@
 import { test } from 'tap'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
-import { finalStatePolicy, pathPolicy } from '../../webhook/admission/final-state-policy.js'
+import {
+  containerLabelPolicy,
+  finalStatePolicy,
+  pathPolicy
+} from '../../webhook/admission/final-state-policy.js'
 import { testRule } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { startCluster } from '../helpers/cluster.js'
@@ -24,6 +28,7 @@ const assigned = (containers: Record<string, object>) => ({
   'secco.dev/assigned': JSON.stringify(containers)
 })
 const labelled = { 'secco.dev/profile': 'web.app' }
+const ofContainer = { 'secco.dev/profile.mesh': 'web.mesh' }
 const ignoring = { ...labelled, 'secco.dev/ignore': 'true' }
 
 interface PodParts {
@@ -53,6 +58,24 @@ const strange = /not a secco revision on container app/
 const cases: [what: string, namespace: string, pod: PodParts, problem: RegExp | undefined][] = [
   ['no label, no filter', 'shop', {}, undefined],
   ['label and no filter', 'shop', { labels: labelled }, noFilter],
+  ['a label for one container', 'shop', { labels: ofContainer }, noFilter],
+  ['… and RuntimeDefault', 'shop', { labels: ofContainer, app: runtimeDefault }, undecided],
+  [
+    '… of another container, and why',
+    'shop',
+    {
+      labels: ofContainer,
+      app: runtimeDefault,
+      annotations: assigned({ app: { outcome: 'runtime-default', reason: 'other-container' } })
+    },
+    undefined
+  ],
+  [
+    'a label that only begins like it',
+    'shop',
+    { labels: { 'secco.dev/profiles': 'x' } },
+    undefined
+  ],
   ['label and RuntimeDefault', 'shop', { labels: labelled, app: runtimeDefault }, undecided],
   [
     'label and RuntimeDefault of the whole pod',
@@ -184,7 +207,8 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
     options: Parameters<typeof finalStatePolicy>[0],
     method: 'POST' | 'PUT'
   ): Promise<void> {
-    for (const { policy, bindings } of [finalStatePolicy(options), pathPolicy(options)]) {
+    for (const make of [finalStatePolicy, containerLabelPolicy, pathPolicy]) {
+      const { policy, bindings } = make(options)
       for (const [plural, object] of [
         ['validatingadmissionpolicies', policy] as const,
         ...bindings.map((one) => ['validatingadmissionpolicybindings', one] as const)
@@ -201,7 +225,7 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
     }
   }
   await apply({}, 'POST')
-  for (const pod of [{ labels: labelled }, { app: localhost(path) }]) {
+  for (const pod of [{ labels: labelled }, { labels: ofContainer }, { app: localhost(path) }]) {
     await until(
       'the policies to take effect',
       async () => ((await create('shop', pod)).warnings.length === 0 ? undefined : true),
@@ -289,7 +313,7 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
 
   await t.test('deny, and an installation where opting out is allowed', async (t) => {
     await apply({ validationActions: ['Deny', 'Audit'], allowIgnore: true }, 'PUT')
-    for (const pod of [{ labels: labelled }, { app: localhost(path) }]) {
+    for (const pod of [{ labels: labelled }, { labels: ofContainer }, { app: localhost(path) }]) {
       await until(
         'the bindings to take effect',
         async () => ((await create('shop', pod)).status === 201 ? undefined : true),

@@ -12,7 +12,9 @@ import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { createLogger } from '../../src/lib/log.js'
 import { parseImage } from '../../src/rules/image.js'
 import { compileRules, ruleMatches } from '../../src/rules/rule.js'
-import { buildSnapshot } from '../../src/rules/snapshot.js'
+import type { Decision } from '../../src/rules/decision.js'
+import { buildSnapshot, type Snapshot } from '../../src/rules/snapshot.js'
+import { admit } from '../../webhook/admission/admit.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../helpers/cluster.js'
@@ -300,6 +302,57 @@ function randomRule(i: number): SeccompRule {
   })
 }
 
+/** A rule that leaves it to its profile which container it is about. */
+const each = testRule('each', {
+  podSelector: { matchLabels: { app: 'multi' } },
+  profile: { namespace: 'shop', name: 'multi.srv' }
+})
+const ofContainers = ['srv', 'mesh'].map((name) =>
+  testProfile('shop', `multi.${name}`, { container: name })
+)
+
+function randomPod(): Json {
+  const one = (name: string): Json => {
+    const context = oneOf<Json | undefined>([
+      undefined,
+      runtimeDefault,
+      { seccompProfile: { type: 'Unconfined' } },
+      { seccompProfile: { type: 'Localhost', localhostProfile: 'mine.json' } },
+      { privileged: true }
+    ])
+    return { name, image: 'i', ...(context && { securityContext: context }) }
+  }
+  const [init, main] = [some(['setup', 'mesh']), some(['logs', 'web-1'])]
+  const labels = {
+    app: 'multi',
+    ...oneOf<Json>([{}, { 'secco.dev/profile': oneOf(['multi.mesh', 'multi.srv', 'nobody']) }]),
+    ...oneOf<Json>([{}, { 'secco.dev/profile.logs': 'multi.mesh' }])
+  }
+  return {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe', labels } },
+    spec: { initContainers: init.map(one), containers: ['srv', ...main].map(one) }
+  }
+}
+
+function decided(snapshot: Snapshot, pod: Json): Decision {
+  const resource = { group: '', version: 'v1', resource: 'pods' }
+  const request = { uid: 'u', operation: 'CREATE', resource, namespace: 'shop', object: pod }
+  return admit(snapshot, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request })
+    .decision
+}
+
+interface Security {
+  seccompProfile?: { type: string; localhostProfile?: string }
+}
+
+function securityOf(pod: Json, kind: string, index: number): Security | undefined {
+  const lists = pod['spec'] as Record<string, { securityContext?: Security }[]>
+  return lists[kind === 'init' ? 'initContainers' : 'containers']?.[index]?.securityContext
+}
+
+const typeOf = (pod: Json, kind: string, index: number) =>
+  securityOf(pod, kind, index)?.seccompProfile?.type
+
 test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t) => {
   const rig = await startRig(t)
   const { create, accept, acceptAgain, apply, cluster } = rig
@@ -495,6 +548,64 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
         const localhost = { seccompProfile: { type: 'Localhost' } }
         t.match(body['spec'], { containers: [{ securityContext: localhost }] }, what)
       }
+    })
+
+    await t.test('the decision and the policy agree about every container', slow, async (t) => {
+      const pods = Array.from({ length: 40 }, randomPod)
+      const snapshot = buildSnapshot({
+        rules: [web, each],
+        profiles: [...ofContainers, testProfile('shop', 'web.app')],
+        namespaces: new Map(Object.entries(namespaces))
+      })
+      await accept(each)
+      await apply([configurationFor('https://127.0.0.1:9/mutate', caBundle)])
+      await until('the rule to count, and the webhook to be away', async () =>
+        (await create('shop', podOf({ labels: { app: 'multi' } }))).status === 403
+          ? true
+          : undefined
+      )
+      const decisions = pods.map((pod) => decided(snapshot, pod))
+      for (const [i, pod] of pods.entries()) {
+        const { status, body } = await create('shop', pod)
+        const needed = decisions[i]?.containers.some(
+          ({ outcome, kind, index }) =>
+            (outcome === 'assigned' || outcome === 'runtime-default') &&
+            typeOf(pod, kind, index) !== 'Localhost'
+        )
+        t.equal(
+          status,
+          needed === true ? 403 : 201,
+          `${JSON.stringify(pod)} ${String(body['message'])}`
+        )
+      }
+      const logger = createLogger('webhook', { write: () => undefined })
+      const webhook = createAdmissionServer({ tls: server, getSnapshot: () => snapshot, logger })
+      const { port } = await webhook.listen({ host: '127.0.0.1', port: 0 })
+      t.teardown(() => webhook.shutdown())
+      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+      await until('the API server to ask it', async () =>
+        (await create('shop', podOf({ labels: { app: 'multi' } }))).status === 201
+          ? true
+          : undefined
+      )
+      const outcomes = new Set<string>()
+      for (const [i, pod] of pods.entries()) {
+        const { status, body } = await create('shop', pod)
+        t.equal(status, 201, `${JSON.stringify(pod)} ${String(body['message'])}`)
+        for (const { outcome, reason, kind, index, localhostProfile } of decisions[i]?.containers ??
+          []) {
+          outcomes.add(`${outcome} ${reason}`)
+          const got = securityOf(body, kind, index)?.seccompProfile
+          if (outcome === 'assigned') t.equal(got?.localhostProfile, localhostProfile)
+          else if (outcome === 'runtime-default') t.equal(got?.type, 'RuntimeDefault')
+        }
+      }
+      for (const one of [
+        'assigned ready',
+        'runtime-default other-container',
+        'kept author-localhost'
+      ])
+        t.ok(outcomes.has(one), one)
     })
 
     const left = await kube.do('GET', '/api/v1/namespaces/shop/pods')

@@ -33,8 +33,44 @@ import {
  */
 export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
   const name = 'secco-final-state.secco.dev'
-  const policy = policyOf(name, options, {
-    matchConditions: [notWindows, notMirror],
+  const policy = finalState(name, options)
+  const readyMade: PolicyBinding[] = [
+    {
+      name: 'label-profile',
+      podSelector: { matchExpressions: [{ key: labels.profile, operator: 'Exists' }] }
+    },
+    { name: 'label-learn', podSelector: { matchLabels: { [labels.learn]: 'true' } } }
+  ]
+  const bindings = [...readyMade, ...(options.bindings ?? [])].map((binding) =>
+    bindingOf(name, `secco-final-state-${binding.name}`, options, binding)
+  )
+  return { policy, bindings }
+}
+
+/**
+ * Returns the same policy for pods that only have labels `secco.dev/profile.CONTAINER`, and its binding: no selector of
+ * a binding can find a label by the beginning of its key.
+ * @returns the policy first, then its binding.
+ */
+export function containerLabelPolicy(options: FinalStatePolicyOptions = {}) {
+  const name = 'secco-final-state-containers.secco.dev'
+  const own = 'object.metadata.labels'
+  const expression = [
+    `has(${own}) && !('${labels.profile}' in ${own})`,
+    `!('${labels.learn}' in ${own} && ${own}['${labels.learn}'] == 'true')`,
+    `${own}.exists(k, k.startsWith('${labels.containerProfilePrefix}'))`
+  ].join(' && ')
+  const policy = finalState(name, options, [{ name: 'names-a-container', expression }])
+  return { policy, bindings: [bindingOf(name, 'secco-final-state-containers', options, {})] }
+}
+
+function finalState(
+  name: string,
+  options: FinalStatePolicyOptions,
+  matchConditions: readonly object[] = []
+) {
+  return policyOf(name, options, {
+    matchConditions: [notWindows, notMirror, ...matchConditions],
     variables: [
       optedOut(options.allowIgnore === true),
       assigned,
@@ -70,17 +106,6 @@ export function finalStatePolicy(options: FinalStatePolicyOptions = {}) {
       }
     ]
   })
-  const readyMade: PolicyBinding[] = [
-    {
-      name: 'label-profile',
-      podSelector: { matchExpressions: [{ key: labels.profile, operator: 'Exists' }] }
-    },
-    { name: 'label-learn', podSelector: { matchLabels: { [labels.learn]: 'true' } } }
-  ]
-  const bindings = [...readyMade, ...(options.bindings ?? [])].map((binding) =>
-    bindingOf(name, `secco-final-state-${binding.name}`, options, binding)
-  )
-  return { policy, bindings }
 }
 
 /** Returns CEL for the entry of `secco.dev/assigned` that belongs to a path; see assignment() in patch.ts. */

@@ -1,5 +1,5 @@
 import type { Hello } from '../../src/api/gen/hub.js'
-import { profileKey } from '../../src/rules/profile-state.js'
+import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'
 import type { StoreEvent } from '../../src/store/store.js'
 import { Listeners } from '../../src/lib/listeners.js'
 import { type DisconnectedNodes, watchDisconnectedNodes } from './disconnected-nodes.js'
@@ -118,10 +118,18 @@ export class HubParts {
     return new Set([...this.revisions.desired().values()].map(({ digest }) => digest))
   }
 
+  readonly #learnedFrom = (key: string): { container?: string } | undefined => {
+    const profile = this.revisions.profile(key)
+    return profile && learnedFrom(profile)
+  }
+
   #createPodCheck(): PodCheck | undefined {
     const { pods, plainContainers = 'reject' } = this.#options
     if (pods === undefined) return undefined
-    return new PodCheck({ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs })
+    return new PodCheck({
+      ...{ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs },
+      profileOf: this.#learnedFrom
+    })
   }
 
   #createRevisions(): Revisions {
@@ -152,7 +160,14 @@ export class HubParts {
     const { nodes, denials, denialSaver, discovery, inventory, sets } = this.records
     const { rejections, fleet } = this
     const podOf = (uid: string) => cluster?.podOf(uid)
-    const shared = { denials, rejections, podOf, ...(this.podCheck && { podCheck: this.podCheck }) }
+    const profileOf = this.#learnedFrom
+    const shared = {
+      denials,
+      rejections,
+      podOf,
+      profileOf,
+      ...(this.podCheck && { podCheck: this.podCheck })
+    }
     const observe = createObservationReceiver({
       ...{ ...shared, writer: this.writer, cardinality: this.#cardinality, logger },
       status: (node) => nodes.get(node)?.status,

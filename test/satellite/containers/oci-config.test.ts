@@ -33,9 +33,10 @@ test('labels, OCI configuration, and two reports of one container', (t) => {
     sharedLabels({
       'pod-template-hash': 'x',
       'io.kubernetes.cri.container-type': 'sandbox',
+      'secco.dev/profile.app': 'mine',
       a: 'b'
     }),
-    { 'pod-template-hash': 'x' },
+    { 'pod-template-hash': 'x', 'secco.dev/profile.app': 'mine' },
     'nothing that a pod could hide behind'
   )
   t.notOk(isSandbox(labels))

@@ -37,6 +37,7 @@ const names = ['one', 'two'] as const
 const profileArbitrary = fc.record({
   namespace: fc.constantFrom('secco-system', 'shop'),
   name: fc.constantFrom(...names),
+  container: fc.option(fc.constantFrom('app', 'other'), { nil: undefined }),
   enforce: fc.subarray([...everything]),
   previous: fc.option(fc.subarray([...everything])),
   approved: fc.boolean(),
@@ -49,7 +50,7 @@ function worldOf(
   const sets = new Map<string, ReadonlySet<string>>([['runtime-default', new Set(byDefault)]])
   const states = new Map<string, ProfileState>()
   let count = 0
-  for (const { namespace, name, enforce, previous, approved, ready } of given) {
+  for (const { namespace, name, container, enforce, previous, approved, ready } of given) {
     const revision = (set: readonly string[], isReady: boolean) => {
       count += 1
       const digest = `sha256:${count.toString(16).padStart(64, '0')}`
@@ -58,7 +59,7 @@ function worldOf(
       return { digest, path: revisionPath(namespace, name, digest), ready: isReady, withinDefault }
     }
     states.set(`${namespace}/${name}`, {
-      ...{ namespace, name, approved },
+      ...{ namespace, name, approved, ...(container === undefined ? {} : { container }) },
       enforce: revision(enforce, ready[0]),
       audit: revision([...new Set([...enforce, ...byDefault])], ready[1]),
       ...(previous === null ? {} : { previous: revision(previous, ready[2]) })
@@ -99,6 +100,8 @@ const ruleArbitrary = (namespace: 'secco-system' | 'shop') =>
 const labelsArbitrary = fc.record(
   {
     'secco.dev/profile': fc.constantFrom(...names, 'absent', '../etc'),
+    'secco.dev/profile.app': fc.constantFrom(...names, 'absent'),
+    'secco.dev/profile.other': fc.constantFrom(...names),
     'secco.dev/learn': fc.constantFrom('true', 'false'),
     'secco.dev/ignore': fc.constantFrom('true', 'false')
   },
@@ -208,6 +211,7 @@ test('a tenant’s profile behind a name that the root’s rule leaves open stay
       {
         namespace: 'shop',
         name: 'one',
+        container: undefined,
         enforce,
         previous: null,
         approved: true,
@@ -254,6 +258,7 @@ test('a revision that nobody can compare counts as wider', (t) => {
     (['secco-system', 'shop'] as const).map((namespace) => ({
       ...{ namespace, name: namespace === 'shop' ? 'two' : 'one', enforce: ['a' as const] },
       ...{
+        container: undefined,
         previous: null,
         approved: true,
         ready: [true, true, true] as [boolean, boolean, boolean]

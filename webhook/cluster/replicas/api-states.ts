@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
+  learnedFrom,
   profileKey,
   type ProfileState,
   revisionPath,
@@ -39,6 +40,7 @@ export function apiStates(
     const ladder = ladderOf(modes, revisionOf(modes?.revision), from)
     states.set(profileKey(namespace, name), {
       ...{ namespace, name, approved: profile.spec.seccomp !== undefined },
+      ...learnedFrom(profile),
       ...(enforce === undefined ? {} : { enforce }),
       ...(audit === undefined ? {} : { audit }),
       ...(previous === undefined ? {} : { previous }),

@@ -159,7 +159,9 @@ export class ContainerViewBuilder {
   }
 
   #identify(running: Running): ContainerIdentity {
-    return identifyContainer(running, this.#sources.pod(running.container?.podUid ?? ''))
+    const { pod, hub } = this.#sources
+    const profileOf = (key: string) => hub.profiles().get(key)
+    return identifyContainer(running, pod(running.container?.podUid ?? ''), profileOf)
   }
 
   #denialCounts({ node, container, startedAt }: Running) {

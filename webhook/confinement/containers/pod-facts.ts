@@ -2,6 +2,7 @@ import { anywhere } from '../../../src/rules/placement.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../../src/api/names.js'
 import type { PodFacts } from '../../../src/rules/facts.js'
+import type { KnownProfile } from '../../../src/rules/profile-label.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import { plainNamespace, targetOf } from '../../hub/nodes/workload.js'
@@ -21,9 +22,15 @@ export interface ContainerIdentity {
   ephemeral: boolean
 }
 
-export function identifyContainer(running: Running, pod: PodView | undefined): ContainerIdentity {
+/** @param profileOf returns a profile by its `profileKey` */
+export function identifyContainer(
+  running: Running,
+  pod: PodView | undefined,
+  profileOf: (key: string) => KnownProfile | undefined
+): ContainerIdentity {
   const { container } = running
-  const target = container === undefined ? undefined : targetOf(container)
+  const known = container && pod && { ...container, labels: pod.labels, profile: '' }
+  const target = container && targetOf(known ?? container, pod, profileOf)
   const learned = target === undefined ? '' : `${target.ref.namespace}/${target.ref.name}`
   const own = container?.labels ?? {}
   const assigned = own[annotations.assigned] ?? ''

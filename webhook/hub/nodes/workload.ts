@@ -2,6 +2,12 @@ import { createHash } from 'node:crypto'
 import type { ContainerRef } from '../../../src/api/gen/hub.js'
 import { namePattern, namespacePattern } from '../../../src/api/names.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
+import {
+  containerProfileLabel,
+  type KnownProfile,
+  podProfileLabel
+} from '../../../src/rules/profile-label.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
 import type { ObjectRef } from '../../../src/store/store.js'
 import type { KnownPod } from './hub-cluster.js'
 
@@ -81,13 +87,37 @@ function namedProfile(text: string, home: string, anywhere: boolean): ObjectRef 
   return anywhere || ref.namespace === home ? ref : undefined
 }
 
+type ProfileOf = (key: string) => KnownProfile | undefined
+
+/** Returns the profile that the container names; of a pod's label only what is for this container. */
+function ownProfile(
+  container: ContainerRef,
+  { home, inPod }: { home: string; inPod: boolean },
+  profileOf: ProfileOf
+): ObjectRef | undefined {
+  if (!inPod) {
+    return container.profile === '' ? undefined : namedProfile(container.profile, home, true)
+  }
+  const own = containerProfileLabel(container.labels, container.name)?.name
+  if (own !== undefined) return namedProfile(own, home, false)
+  const general = podProfileLabel(container.labels)?.name ?? container.profile
+  const ref = general === '' ? undefined : namedProfile(general, home, false)
+  const of = ref && profileOf(profileKey(ref.namespace, ref.name))?.container
+  return of === undefined || of === container.name ? ref : undefined
+}
+
 /**
  * Returns the profile that learns from a container: the one it names (a pod only in its own namespace, because its
  * author may write any annotation), else `<workload>.<container>` in the pod's namespace, else, outside Kubernetes,
  * the container's name in `default`. Returns undefined when the container has neither a name nor an id.
  * @param pod the pod as the API server knows it; with it, nothing is guessed from names
+ * @param profileOf returns a profile by its `profileKey`: a pod's label names that of one of its containers
  */
-export function targetOf(container: ContainerRef, pod?: KnownPod): Target | undefined {
+export function targetOf(
+  container: ContainerRef,
+  pod?: KnownPod,
+  profileOf: ProfileOf = () => undefined
+): Target | undefined {
   const inPod =
     pod !== undefined || (container.podName !== '' && namespaceForm.test(container.podNamespace))
   const home = pod?.namespace ?? (inPod ? container.podNamespace : plainNamespace)
@@ -96,7 +126,7 @@ export function targetOf(container: ContainerRef, pod?: KnownPod): Target | unde
   const workload = inPod
     ? { ...(pod?.owner ?? ownerOf(container.podName, container.labels)), container: own }
     : { kind: 'Container', name: own }
-  const named = container.profile === '' ? undefined : namedProfile(container.profile, home, !inPod)
+  const named = ownProfile(container, { home, inPod }, profileOf)
   if (named !== undefined) return { ref: named, workload }
   const name = inPod ? objectNameOf(`${workload.name}.${own}`) : objectNameOf(own)
   return { ref: { namespace: home, name }, workload }

@@ -1,6 +1,7 @@
 import type { Denials as NodeDenials, SatelliteMessage } from '../../../src/api/gen/hub.js'
 import { denialsOf } from '../denials/denial.js'
 import type { Denials } from '../denials/denials.js'
+import type { KnownProfile } from '../../../src/rules/profile-label.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { FleetInventory } from '../nodes/inventory.js'
 import type { PodCheck } from './pod-check.js'
@@ -16,6 +17,8 @@ interface NodeReportsOptions {
   /** In a cluster: finds the workload of a container from what the API server knows. */
   podCheck?: PodCheck
   podOf: (uid: string) => KnownPod | undefined
+  /** Returns a profile by its `profileKey`; undefined when there is none. */
+  profileOf: (key: string) => KnownProfile | undefined
 }
 
 type Body = NonNullable<SatelliteMessage['body']>
@@ -33,7 +36,7 @@ export function isNodeReport(body: Body): body is NodeReport {
 export function createNodeReports(
   options: NodeReportsOptions
 ): (node: string, report: NodeReport) => void {
-  const { inventory, sets, denials, rejections, podCheck, podOf } = options
+  const { inventory, sets, denials, rejections, podCheck, podOf, profileOf } = options
 
   function noteDenials(node: string, { containers }: NodeDenials): void {
     const lastSeen = new Date().toISOString()
@@ -42,7 +45,7 @@ export function createNodeReports(
       const note = (target: Target) =>
         denials.note(denialsOf({ id, container, revision, denied }, { target, node, lastSeen }))
       if (podCheck === undefined) {
-        const target = targetOf(container, podOf(container.podUid))
+        const target = targetOf(container, podOf(container.podUid), profileOf)
         if (target !== undefined) note(target)
         continue
       }

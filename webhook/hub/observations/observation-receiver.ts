@@ -3,6 +3,7 @@ import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import type { Cardinality } from './cardinality.js'
 import type { Denials } from '../denials/denials.js'
+import type { KnownProfile } from '../../../src/rules/profile-label.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { ObservationWriter } from './observation-writer.js'
 import { type ObservationFinding, readObservation } from './read-observation.js'
@@ -21,6 +22,8 @@ interface ObservationReceiverOptions {
   podCheck?: PodCheck
   /** Returns what is known of a pod; undefined: the observation describes its pod itself. */
   podOf: (uid: string) => KnownPod | undefined
+  /** Returns a profile by its `profileKey`; undefined when there is none. */
+  profileOf: (key: string) => KnownProfile | undefined
   status: (node: string) => NodeStatus | undefined
   /** Called with every observation that was accepted, for the numbers that the store does not keep. */
   noted: (observation: Observation, finding: ObservationFinding) => void
@@ -52,7 +55,9 @@ export function createObservationReceiver(
   function accept(session: Session, observation: Observation, given: Target | undefined): void {
     const { node } = session
     const { id, sequence, container } = observation
-    const target = given ?? (container && targetOf(container, options.podOf(container.podUid)))
+    const target =
+      given ??
+      (container && targetOf(container, options.podOf(container.podUid), options.profileOf))
     const finding = readObservation(observation, node, options.status(node), target)
     if (typeof finding === 'string') {
       reject(session, observation, { reason: 'unreadable', message: finding })

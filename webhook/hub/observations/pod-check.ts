@@ -1,5 +1,12 @@
 import type { ContainerRef } from '../../../src/api/gen/hub.js'
-import { labels, namePattern, rootNamespace } from '../../../src/api/names.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import {
+  containerProfileLabel,
+  isProfileOf,
+  type KnownProfile,
+  podProfileLabel
+} from '../../../src/rules/profile-label.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
 import type { ClusterContainer } from '../nodes/cluster-container.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { Rejection } from '../stream/rejections.js'
@@ -30,6 +37,8 @@ export type PlainContainers = (typeof plainChoices)[number]
 
 interface PodCheckOptions {
   pods: PlacedPods
+  /** Returns a profile by its `profileKey`; undefined when there is none. */
+  profileOf: (key: string) => KnownProfile | undefined
   plain: PlainContainers
   /** How long to wait for a pod that is not known yet: its event from the API server may be on its way. */
   waitMs: number
@@ -37,32 +46,43 @@ interface PodCheckOptions {
 
 /** Observations of one node that may wait for their pods. */
 const mostWaiting = 512
-const validName = new RegExp(namePattern)
 
 function describe({ podNamespace, podName, podUid }: ContainerRef): string {
   return `pod ${podNamespace.slice(0, 63)}/${podName.slice(0, 253)} (uid ${podUid.slice(0, 64)})`
 }
 
-/** Returns the profile that the pod's label names, in its own namespace, else `<workload>.<container>`. */
-function targetOfPod(pod: PlacedPod, container: string): Target {
+type ProfileOf = PodCheckOptions['profileOf']
+
+/** Returns the name of the profile that the pod's labels give this container; undefined when they give it none. */
+function labelledName(pod: PlacedPod, container: PlacedContainer, profileOf: ProfileOf) {
+  const own = containerProfileLabel(pod.labels, container.name)?.name
+  if (own !== undefined) return own
+  const name = podProfileLabel(pod.labels)?.name
+  if (name === undefined) return undefined
+  const index = pod.containers.filter(({ kind }) => kind === container.kind).indexOf(container)
+  const { kind } = container
+  const profile = profileOf(profileKey(pod.namespace, name))
+  return isProfileOf(profile, { name: container.name, kind, index }) ? name : undefined
+}
+
+/** Returns the profile that the pod's labels give the container, in its own namespace, else `<workload>.<container>`. */
+function targetOfPod(pod: PlacedPod, container: PlacedContainer, profileOf: ProfileOf): Target {
   const { namespace, owner } = pod
-  const workload = { ...owner, container }
-  const named = Object.hasOwn(pod.labels, labels.profile) ? pod.labels[labels.profile] : undefined
-  if (named !== undefined && validName.test(named) && !named.includes('..')) {
-    return { ref: { namespace, name: named }, workload }
-  }
-  return { ref: { namespace, name: objectNameOf(`${owner.name}.${container}`) }, workload }
+  const workload = { ...owner, container: container.name }
+  const name =
+    labelledName(pod, container, profileOf) ?? objectNameOf(`${owner.name}.${container.name}`)
+  return { ref: { namespace, name }, workload }
 }
 
 /**
  * Returns the profile of one container of a pod. `kubectl debug` gives each of its containers a name of its own:
  * what people do there is a session in the target container, or in the pod's first one.
  */
-function targetIn(pod: PlacedPod, container: PlacedContainer): Target {
-  if (container.kind !== 'ephemeral') return targetOfPod(pod, container.name)
+function targetIn(pod: PlacedPod, container: PlacedContainer, profileOf: ProfileOf): Target {
+  if (container.kind !== 'ephemeral') return targetOfPod(pod, container, profileOf)
   const own = pod.containers.filter(({ kind }) => kind === 'container')
   const beside = own.find(({ name }) => name === container.beside) ?? own[0] ?? container
-  return { ...targetOfPod(pod, beside.name), isSession: true }
+  return { ...targetOfPod(pod, beside, profileOf), isSession: true }
 }
 
 /** Returns a profile that is never one of a pod, whatever name the container has. */
@@ -79,6 +99,7 @@ type Placement = Target | Rejection
 /** PodCheck finds the profile of an observation from what the API server knows, not from what the satellite reports. */
 export class PodCheck {
   readonly #pods: PlacedPods
+  readonly #profileOf: ProfileOf
   readonly #plain: PlainContainers
   readonly #waitMs: number
   /** Observations that wait for their pods, by node. */
@@ -86,8 +107,9 @@ export class PodCheck {
   readonly #wakers = new Set<() => void>()
   readonly #unsubscribe: () => void
 
-  constructor({ pods, plain, waitMs }: PodCheckOptions) {
+  constructor({ pods, profileOf, plain, waitMs }: PodCheckOptions) {
     this.#pods = pods
+    this.#profileOf = profileOf
     this.#plain = plain
     this.#waitMs = waitMs
     this.#unsubscribe = pods.onChange(() => {
@@ -144,7 +166,7 @@ export class PodCheck {
     }
     const placed = pod.containers.find(({ name }) => name === container.name)
     // An ephemeral container can be newer than what is known of its pod.
-    return placed === undefined ? undefined : targetIn(pod, placed)
+    return placed === undefined ? undefined : targetIn(pod, placed, this.#profileOf)
   }
 
   #unknown(node: string, container: ContainerRef): Rejection {

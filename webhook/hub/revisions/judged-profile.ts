@@ -1,6 +1,7 @@
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
+  learnedFrom,
   type ProfileState,
   revisionPath,
   type RevisionState
@@ -72,7 +73,10 @@ export async function judgeProfile(
   const { namespace = '', name } = profile.metadata
   const revisions = new ProfileRevisions(profile, services)
   const { desired } = revisions
-  const state: ProfileState = { namespace, name, approved: rendered !== undefined }
+  const state: ProfileState = {
+    ...{ namespace, name, approved: rendered !== undefined },
+    ...learnedFrom(profile)
+  }
   const modes = profile.spec.ladder
   const named = await revisions.kept(modes?.revision)
   const from = await revisions.kept(modes?.canary?.from.revision)

@@ -29,6 +29,7 @@ function receiver() {
     rejections: createRejections(logger),
     cardinality: createCardinality(defaultLimits),
     podOf: () => undefined,
+    profileOf: () => undefined,
     status: () => undefined,
     noted: () => undefined,
     denialsSaved: () => new Promise<void>((resolve) => saved.push(resolve)),

@@ -44,6 +44,8 @@ function podsOf(initial: Record<string, PlacedPod>) {
   }
 }
 
+const profileOf = (key: string) => ({ 'shop/mine': { container: 'app' }, 'shop/written': {} })[key]
+
 const containerOf = (more: Partial<ContainerRef> = {}) =>
   ContainerRef.fromPartial({
     ...{ name: 'app', id: 'c', podNamespace: 'shop', podName: 'web-1', podUid: 'u1' },
@@ -60,7 +62,7 @@ test('what an ephemeral container used counts as a session, and is not learned',
   ]
   const labelled = { ...web, containers, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: { ...web, containers }, u2: labelled })
-  const check = new PodCheck({ pods, plain: 'reject', waitMs: 30 })
+  const check = new PodCheck({ pods, profileOf, plain: 'reject', waitMs: 30 })
   t.teardown(() => check.close())
   const own = { podUid: 'u2', podName: 'own-1' }
   for (const [container, profile, part] of [
@@ -83,10 +85,58 @@ test('what an ephemeral container used counts as a session, and is not learned',
   }
 })
 
+test('a pod’s label names the profile of one of its containers', async (t) => {
+  const containers: PlacedPod['containers'] = [
+    { name: 'setup', kind: 'init' },
+    { name: 'app', kind: 'container' },
+    { name: 'proxy', kind: 'container' },
+    { name: 'debugger', kind: 'ephemeral', beside: 'proxy' }
+  ]
+  const table: [what: string, labels: Record<string, string>, expected: string[]][] = [
+    [
+      'the one it was learned from',
+      { 'secco.dev/profile': 'mine' },
+      ['web.setup', 'mine', 'web.proxy', 'web.proxy']
+    ],
+    [
+      'a profile without a container: every one',
+      { 'secco.dev/profile': 'written' },
+      ['written', 'written', 'written', 'written']
+    ],
+    [
+      'a profile that does not exist: the first one',
+      { 'secco.dev/profile': 'new' },
+      ['web.setup', 'new', 'web.proxy', 'web.proxy']
+    ],
+    [
+      'a container’s own label',
+      { 'secco.dev/profile': 'mine', 'secco.dev/profile.proxy': 'new' },
+      ['web.setup', 'mine', 'new', 'new']
+    ],
+    [
+      'no name',
+      { 'secco.dev/profile.proxy': '../x' },
+      ['web.setup', 'web.app', 'web.proxy', 'web.proxy']
+    ]
+  ]
+  for (const [what, labels, expected] of table) {
+    const pods = podsOf({ u1: { ...web, containers, labels } })
+    const check = new PodCheck({ pods, profileOf, plain: 'reject', waitMs: 30 })
+    const names = await Promise.all(
+      containers.map(async ({ name }) => {
+        const target = await check.check('node-a', containerOf({ name }))
+        return 'reason' in target ? target.reason : target.ref.name
+      })
+    )
+    t.same(names, expected, what)
+    check.close()
+  }
+})
+
 test('the API server decides which profile an observation is for', async (t) => {
   const labelled = { ...web, name: 'own-1', labels: { 'secco.dev/profile': 'mine' } }
   const pods = podsOf({ u1: web, u2: labelled, mirror: { ...web, name: 'static-1' } })
-  const check = new PodCheck({ pods, plain: 'reject', waitMs: 30 })
+  const check = new PodCheck({ pods, profileOf, plain: 'reject', waitMs: 30 })
   const cases: [string, string, Partial<ContainerRef>, string][] = [
     ['its own', 'node-a', {}, 'shop/web.app'],
     [
@@ -128,7 +178,7 @@ test('the API server decides which profile an observation is for', async (t) => 
   )
   check.close()
 
-  const crowded = new PodCheck({ pods, plain: 'reject', waitMs: 1500 })
+  const crowded = new PodCheck({ pods, profileOf, plain: 'reject', waitMs: 1500 })
   const unknown = (nth: number, node = 'node-a') =>
     crowded.check(node, containerOf({ podUid: `n${nth}`, podName: `new-${nth}` }))
   const waiting = Array.from({ length: 512 }, (_, nth) => unknown(nth))
@@ -141,7 +191,7 @@ test('the API server decides which profile an observation is for', async (t) => 
   t.ok((await Promise.all(waiting)).every((one) => 'reason' in one && one.retryAfter === undefined))
   crowded.close()
 
-  const apart = new PodCheck({ pods, plain: 'apart', waitMs: 30 })
+  const apart = new PodCheck({ pods, profileOf, plain: 'apart', waitMs: 30 })
   const plain = await apart.check(
     'node-a',
     ContainerRef.fromPartial({ name: 'nginx', profile: 'shop/web' })
