@@ -162,6 +162,7 @@ function uplinkHandlers(parts: SatelliteParts): UplinkHandlers {
     holding: () => revisions.holding(),
     onWelcome: () => sendEverything(parts),
     onRoom: (ids) => recording.resend(ids),
+    onSendRevision: (ref) => revisions.read(ref),
     onStartTrace: (request) => traces.start(request),
     onStopTrace: (id) => traces.stop(id)
   }

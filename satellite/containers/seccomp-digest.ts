@@ -23,13 +23,18 @@ function withZeros(seccomp: LinuxSeccomp): LinuxSeccomp {
   return { ...seccomp, syscalls }
 }
 
+/** Returns a profile's canonical form: the bytes of a revision, if it is one. @throws when JSON cannot represent it */
+export function canonicalOf(seccomp: LinuxSeccomp): string {
+  return canonicalJson(withZeros(seccomp))
+}
+
 /**
  * Returns the digest of a profile's canonical form, which is a revision's name; empty for a profile that cannot be a
  * revision. Equal profiles of containers are one object (oci-config.ts).
  */
 export const digestOfSeccomp = oncePer((seccomp: LinuxSeccomp): string => {
   try {
-    return digestOf(canonicalJson(withZeros(seccomp)))
+    return digestOf(canonicalOf(seccomp))
   } catch {
     // Numbers that JSON cannot represent exactly, or not a profile: no revision is like that.
     return ''

@@ -102,6 +102,13 @@ async function readRevision(path: string): Promise<Buffer | 'wrong' | undefined>
   return file.bytes
 }
 
+/** Returns the bytes of an installed revision; undefined if its file is missing or has another digest. */
+export async function readInstalled(root: string, ref: RevisionRef): Promise<Buffer | undefined> {
+  const path = join(root, revisionPath(ref.namespace, ref.profile, ref.digest))
+  const bytes = await readRevision(path).catch(() => undefined)
+  return bytes instanceof Buffer && digestOf(bytes) === ref.digest ? bytes : undefined
+}
+
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   await unlink(temporary).catch(() => undefined)

@@ -52,6 +52,8 @@ export interface UplinkOptions extends HubAddress, RevisionHandlers {
   onWelcome?: () => void
   /** There is room again for observations that were given up although their container had not ended. */
   onRoom?: (ids: readonly string[]) => void
+  /** Returns the bytes of a revision that this node holds; the hub has asked for them. */
+  onSendRevision?: (ref: RevisionRef) => Promise<Uint8Array | undefined>
   /** The hub starts a trace, or renews its lease; without this the satellite takes no traces. */
   onStartTrace?: (request: StartTrace) => void
   onStopTrace?: (id: string) => void
@@ -203,7 +205,8 @@ export class Uplink {
         status: this.#status.greeting(),
         holding: holding.map((r) => revisionPath(r.namespace, r.profile, r.digest)),
         takesAcksTogether: true,
-        takesTraces: this.#options.onStartTrace !== undefined
+        takesTraces: this.#options.onStartTrace !== undefined,
+        sendsRevisions: this.#options.onSendRevision !== undefined
       }
     }
   }
@@ -217,7 +220,14 @@ export class Uplink {
     else if (body.$case === 'revision') this.#deliveries.revision(body.value)
     else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
     else if (body.$case === 'startTrace') this.#options.onStartTrace?.(body.value)
+    else if (body.$case === 'sendRevision') void this.#sendRevision(body.value)
     else if (body.$case === 'stopTrace') this.#options.onStopTrace?.(body.value.id)
+  }
+
+  async #sendRevision(ref: RevisionRef): Promise<void> {
+    const json = await this.#options.onSendRevision?.(ref).catch(() => undefined)
+    const value = { ...ref, json: Buffer.from(json ?? []), origin: undefined }
+    this.send({ $case: 'sentRevision', value })
   }
 
   #welcome({ resendMs, observationsAtOnce }: Welcome): void {

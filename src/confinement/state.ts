@@ -145,6 +145,14 @@ export function driftOf(
   return found
 }
 
+/** Returns the risk of a filter of which only the number of allowed syscalls is known. */
+function riskOfWidth(allowed: number, runtimeDefault: number): number {
+  // Of some 380 names RuntimeDefault allows 300.
+  return allowed === 0
+    ? runtimeDefault
+    : Math.min(100, Math.round((runtimeDefault * allowed) / 300))
+}
+
 /** 0 to 100: what the kernel leaves to whoever breaks in. `allowed`: calls that go through, 0 not known. */
 export function riskOfState(
   state: ConfinementState,
@@ -158,15 +166,11 @@ export function riskOfState(
     case 'starting':
       return 0
     case 'enforced':
-      return known.revision ?? known.runtimeDefault
+      return known.revision ?? riskOfWidth(facts.allowed, known.runtimeDefault)
     case 'audit':
     case 'runtime-default':
       return known.runtimeDefault
     case 'other':
-      if (facts.declared === 'allow-all') return 100
-      // Of some 380 names RuntimeDefault allows 300.
-      return facts.allowed === 0
-        ? known.runtimeDefault
-        : Math.min(100, Math.round((known.runtimeDefault * facts.allowed) / 300))
+      return facts.declared === 'allow-all' ? 100 : riskOfWidth(facts.allowed, known.runtimeDefault)
   }
 }

@@ -112,7 +112,8 @@ function rogue(hub: string, ca: string, token: string | undefined) {
         value: {
           ...{ node, bootId: 'b', version: 'x', status: nodeStatus, holding: [] },
           takesAcksTogether: false,
-          takesTraces: false
+          takesTraces: false,
+          sendsRevisions: false
         }
       }),
     welcomed: () =>

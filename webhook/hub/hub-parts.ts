@@ -19,6 +19,7 @@ import { createNodeReports } from './observations/node-reports.js'
 import { createObservationReceiver } from './observations/observation-receiver.js'
 import { ObservationWriter } from './observations/observation-writer.js'
 import { PodCheck } from './observations/pod-check.js'
+import { HeldRevisions } from './revisions/held-revisions.js'
 import { createPromotions, type Promotions } from './revisions/promotions.js'
 import { Revisions } from './revisions/revisions.js'
 import { SatelliteMessages } from './satellite-messages.js'
@@ -33,6 +34,7 @@ export class HubParts {
   readonly rejections: Rejections
   readonly podCheck: PodCheck | undefined
   readonly revisions: Revisions
+  readonly held: HeldRevisions
   readonly fleet: Fleet
   readonly promotions: Promotions
   readonly writer: ObservationWriter
@@ -56,6 +58,8 @@ export class HubParts {
     this.#cardinality = createCardinality(this.#limits)
     this.podCheck = this.#createPodCheck()
     this.revisions = this.#createRevisions()
+    const { nodes, inventory, files } = records
+    this.held = new HeldRevisions({ nodes, inventory, files, logger })
     this.fleet = new Fleet({ nodes: records.nodes, revisions: this.revisions, logger })
     this.promotions = this.#createPromotions()
     this.writer = new ObservationWriter(store, logger, this.#timing, (key) =>
@@ -178,6 +182,7 @@ export class HubParts {
       ...{ nodes, fleet, observe, rejections, limits: this.#limits, logger },
       report: createNodeReports({ ...shared, inventory, sets }),
       traced: (session, counts) => this.traces.reported(session, counts),
+      sent: (session, revision) => this.held.answered(session, revision),
       nodesChanged: () => this.#nodesChanged()
     })
   }
@@ -222,12 +227,14 @@ export class HubParts {
     const { node } = session
     this.#options.logger.info({ node, version: hello.version }, 'satellite connected')
     this.fleet.join(session)
+    this.held.joined(session, hello)
     this.traces.joined(session, hello)
     this.#nodesChanged()
   }
 
   #sessionClosed(session: Session): void {
     this.traces.left(session)
+    this.held.left(session)
     if (!this.fleet.leave(session)) return
     this.records.nodes.disconnected(session.node, new Date().toISOString())
     this.#options.logger.info({ node: session.node }, 'satellite disconnected')

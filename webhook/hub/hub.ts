@@ -94,7 +94,7 @@ class RunningHub implements Hub {
   }
 
   bytes(digest: string): Promise<Buffer | undefined> {
-    return this.#parts.revisions.bytes(digest)
+    return this.#parts.held.read(digest)
   }
 
   onChange(listener: () => void): () => void {

@@ -1,5 +1,6 @@
 import {
   Observation,
+  type Revision,
   type RevisionStatus,
   type SatelliteMessage,
   type TraceCounts
@@ -21,6 +22,8 @@ interface SatelliteMessagesOptions {
   fleet: Fleet
   observe: ObservationReceiver
   report: (node: string, report: NodeReport) => void
+  /** Called with a revision that this hub asked for. */
+  sent: (session: Session, revision: Revision) => void
   traced: (session: Session, counts: TraceCounts) => void
   rejections: Rejections
   limits: Pick<HubLimits, 'observationBytes' | 'statusBytes'>
@@ -68,12 +71,13 @@ export class SatelliteMessages {
   }
 
   #status(session: Session, body: Body): void {
-    const { nodes, report, traced, nodesChanged } = this.#options
+    const { nodes, report, traced, sent, nodesChanged } = this.#options
     if (body.$case === 'nodeStatus') {
       nodes.status(session.node, body.value)
       nodesChanged()
     } else if (body.$case === 'revisionStatus') this.#revisionStatus(session, body.value)
     else if (body.$case === 'trace') traced(session, body.value)
+    else if (body.$case === 'sentRevision') sent(session, body.value)
     else if (isNodeReport(body)) report(session.node, body)
   }
 

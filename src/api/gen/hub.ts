@@ -42,6 +42,9 @@ export interface SatelliteMessage {
     | { $case: "observations"; value: Observations }
     | { $case: "credentials"; value: Credentials }
     | { $case: "trace"; value: TraceCounts }
+    | //
+    /** The bytes of a revision that the hub asked for; without `json` when the node has none. */
+    { $case: "sentRevision"; value: Revision }
     | undefined;
 }
 
@@ -58,6 +61,9 @@ export interface HubMessage {
     | { $case: "observationAcks"; value: ObservationAcks }
     | { $case: "startTrace"; value: StartTrace }
     | { $case: "stopTrace"; value: StopTrace }
+    | //
+    /** Asks for the bytes of a revision: the hub has lost them, or never had them. */
+    { $case: "sendRevision"; value: RevisionRef }
     | undefined;
 }
 
@@ -88,6 +94,8 @@ export interface Hello {
   takesAcksTogether: boolean;
   /** StartTrace and StopTrace are understood */
   takesTraces: boolean;
+  /** send_revision is understood */
+  sendsRevisions: boolean;
 }
 
 export interface Welcome {
@@ -552,6 +560,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
       case "trace":
         TraceCounts.encode(message.body.value, writer.uint32(122).fork()).join();
         break;
+      case "sentRevision":
+        Revision.encode(message.body.value, writer.uint32(162).fork()).join();
+        break;
     }
     return writer;
   },
@@ -657,6 +668,14 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "trace", value: TraceCounts.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.body = { $case: "sentRevision", value: Revision.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -741,6 +760,12 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
+      case "sentRevision": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "sentRevision", value: Revision.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -779,6 +804,9 @@ export const HubMessage: MessageFns<HubMessage> = {
         break;
       case "stopTrace":
         StopTrace.encode(message.body.value, writer.uint32(106).fork()).join();
+        break;
+      case "sendRevision":
+        RevisionRef.encode(message.body.value, writer.uint32(162).fork()).join();
         break;
     }
     return writer;
@@ -869,6 +897,14 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "stopTrace", value: StopTrace.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.body = { $case: "sendRevision", value: RevisionRef.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -941,6 +977,12 @@ export const HubMessage: MessageFns<HubMessage> = {
         }
         break;
       }
+      case "sendRevision": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "sendRevision", value: RevisionRef.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1010,6 +1052,7 @@ function createBaseHello(): Hello {
     holding: [],
     takesAcksTogether: false,
     takesTraces: false,
+    sendsRevisions: false,
   };
 }
 
@@ -1035,6 +1078,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.takesTraces !== false) {
       writer.uint32(56).bool(message.takesTraces);
+    }
+    if (message.sendsRevisions !== false) {
+      writer.uint32(160).bool(message.sendsRevisions);
     }
     return writer;
   },
@@ -1108,6 +1154,14 @@ export const Hello: MessageFns<Hello> = {
             message.takesTraces = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.sendsRevisions = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1134,6 +1188,7 @@ export const Hello: MessageFns<Hello> = {
     message.holding = object.holding?.map((e) => e) || [];
     message.takesAcksTogether = object.takesAcksTogether ?? false;
     message.takesTraces = object.takesTraces ?? false;
+    message.sendsRevisions = object.sendsRevisions ?? false;
     return message;
   },
 };

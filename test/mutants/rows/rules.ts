@@ -70,6 +70,22 @@ export const rules = mutants('rules', [
     [decide, 'webhook/admission/patch']
   ],
   [
+    'own-container-only',
+    'A label or rule that names no container gives a profile only to the container that it was learned from.',
+    'src/rules/profile-label.ts',
+    'return profile.container === undefined || profile.container === place.name',
+    'return true',
+    'src/rules/container-profile'
+  ],
+  [
+    'other-container-keeps-default',
+    'A layer that has a profile for another container leaves this one what the other layers give it.',
+    'src/rules/tighten.ts',
+    'if (candidate.wish.beside === true) return false',
+    'if (candidate.wish.beside === true) return true',
+    'src/rules/container-profile'
+  ],
+  [
     'privileged-skipped',
     'A privileged container is left out and reported, because no runtime filters it.',
     'src/rules/decide.ts',

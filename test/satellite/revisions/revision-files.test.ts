@@ -2,6 +2,7 @@ import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
+import type { Container } from '../../../satellite/containers/runtime.js'
 import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
 import type { RevisionRef, RevisionStatus } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
@@ -76,6 +77,28 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
   })
   await t.rejects(access(pathOf(job)), { code: 'ENOENT' })
   t.same(holding(), [])
+})
+
+test('the bytes of a revision: of its file, else of a container that runs under it', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const { logger } = collectLog()
+  const revisionWith = (name: string) => revisionOf(allowing(name), { generation: 1 })
+  const installed = revisionWith('read')
+  const running = revisionWith('write')
+  const absent = revisionWith('mount')
+  const container = { id: 'c', name: 'web', seccomp: allowing('write') } as Container
+  const files = await openRevisionFiles({
+    ...{ root, logger, onStatus: () => undefined, containers: () => [container] },
+    dependencies: { trial: trialThatWorks, acceptFilter: () => Promise.resolve() }
+  })
+  t.teardown(() => files.close())
+  t.match(await files.install(installed), { ready: true })
+  t.same(await files.read(installed), installed.json)
+  t.same(await files.read({ ...running, namespace: '', profile: '' }), running.json)
+  t.equal(await files.read(absent), undefined)
+  await writeFile(join(root, revisionPath('shop', 'web', installed.digest)), '{}')
+  t.equal(await files.read(installed), undefined, 'a changed file is no revision')
 })
 
 test('a stricter floor counts for files of an earlier run too', async (t) => {

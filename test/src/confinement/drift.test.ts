@@ -90,7 +90,8 @@ test('the risk of a state', (t) => {
   ] as const
   for (const [state, risk] of table) t.equal(riskOfState(state, facts, known), risk, state)
   const unknown = { revision: undefined, runtimeDefault: 40 }
-  t.equal(riskOfState('enforced', facts, unknown), 40, 'of an unknown revision that of the default')
+  t.equal(riskOfState('enforced', facts, unknown), 20, 'of an unknown revision by what it allows')
+  t.equal(riskOfState('enforced', { ...facts, allowed: 0 }, unknown), 40, 'else of the default')
   t.equal(riskOfState('other', { allowed: 5, declared: 'allow-all' }, known), 100)
   t.equal(riskOfState('other', { allowed: 0, declared: 'other' }, known), 40)
   t.equal(riskOfState('other', { allowed: 9999, declared: 'other' }, known), 100, 'never above 100')

@@ -177,6 +177,7 @@ test('the risk of every state', (t) => {
     ['not-protectable', facts, 100, 100],
     ['starting', facts, 0, 0],
     ['enforced', facts, 12, 40],
+    ['enforced', { declared: 'revision', allowed: 150 }, 12, 20],
     ['audit', facts, 40, 40],
     ['runtime-default', facts, 40, 40],
     ['other', facts, 40, 40],

@@ -184,6 +184,7 @@ export async function createRig() {
         const uplink = await this.uplink(port, node, {
           ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
           ...{ onStartTrace: ends.onStartTrace, onStopTrace: ends.onStopTrace },
+          onSendRevision: ends.onSendRevision,
           onDesired: (revisions) => ends.onDesired(revisions),
           ...options
         })

@@ -22,7 +22,8 @@ test('readiness, conditions and pace', (t) => {
     status: undefined,
     holding,
     takesAcksTogether: false,
-    takesTraces: false
+    takesTraces: false,
+    sendsRevisions: false
   })
   const reason = () => readyCondition(readinessOf(path, nodes.counted(60_000)), 1).reason
   t.equal(reason(), 'NoNodes')

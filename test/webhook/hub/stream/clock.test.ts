@@ -43,7 +43,8 @@ test('how long a node is away does not depend on the wall clock', (t) => {
   const hello = (node: string) => ({
     ...{ node, bootId: '', version: '', status: undefined, holding: [] },
     takesAcksTogether: false,
-    takesTraces: false
+    takesTraces: false,
+    sendsRevisions: false
   })
   let wallMs = start
   let monotonicMs = 1000
