@@ -16,7 +16,12 @@ interface LeaderOptions {
   leaseMs?: number
   /** Between two attempts, of the leader and of others. */
   retryMs?: number
+  /** Returns where others reach this process, written into the lease; undefined: it is not known yet. */
+  address?: () => string | undefined
 }
+
+/** Annotation of the Lease: `host:port` where its holder is reached; empty where it is not known. */
+const addressAnnotation = 'secco.dev/address'
 
 interface LeaseSpec {
   holderIdentity?: string
@@ -26,7 +31,12 @@ interface LeaseSpec {
   leaseTransitions?: number
 }
 interface Lease {
-  metadata: { name: string; namespace: string; resourceVersion?: string }
+  metadata: {
+    name: string
+    namespace: string
+    resourceVersion?: string
+    annotations?: Record<string, string>
+  }
   spec: LeaseSpec
 }
 
@@ -54,13 +64,17 @@ export class Leader {
   readonly #retryMs: number
   readonly #listeners = new Listeners<boolean>()
   #observed: LeaseObserved = { renewal: '', at: 0 }
+  #leaderAddress: string | undefined
   #renewedAt = Number.NEGATIVE_INFINITY
   /** What the listeners know. */
   #led = false
   /** Code of the failure that was logged last. */
   #logged = ''
   #timer: NodeJS.Timeout | undefined
+  /** Fires when the time of this leader is over, even if a request to renew hangs. */
+  #lapse: NodeJS.Timeout | undefined
   #closed = false
+  #closing: Promise<void> | undefined
   #running: Promise<void>
 
   constructor(options: LeaderOptions) {
@@ -74,20 +88,36 @@ export class Leader {
   }
 
   isLeader(): boolean {
-    return performance.now() - this.#renewedAt < this.#leaseMs * (2 / 3)
+    return performance.now() - this.#renewedAt < this.#leadMs
+  }
+
+  /** Returns where the other process that holds the lease is reached; undefined: not known, or this process leads. */
+  leaderAddress(): string | undefined {
+    return this.isLeader() ? undefined : this.#leaderAddress
   }
 
   /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
   readonly onChange = this.#listeners.add
 
-  /** Releases the lease, so that the next leader need not wait for it to expire. */
-  async close(): Promise<void> {
+  /** Stops leading, and releases the lease, so that the next leader need not wait for it to expire. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#running
-    if (this.isLeader()) await this.#release().catch(() => undefined)
+    const led = this.isLeader()
     this.#renewedAt = Number.NEGATIVE_INFINITY
+    clearTimeout(this.#lapse)
+    this.#notify()
+    if (led) await this.#release().catch(() => undefined)
     this.#listeners.clear()
+  }
+
+  get #leadMs(): number {
+    return this.#leaseMs * (2 / 3)
   }
 
   async #round(): Promise<void> {
@@ -112,13 +142,18 @@ export class Leader {
     const lease = await this.#read()
     if (!this.#isFree(lease)) {
       this.#renewedAt = Number.NEGATIVE_INFINITY
+      const address = lease?.metadata.annotations?.[addressAnnotation]
+      this.#leaderAddress = address === '' ? undefined : address
       return
     }
+    this.#leaderAddress = undefined
     await this.#write(lease, this.#identity)
     // After a lapse, even a short one, listeners first get its end: then they know that they missed changes.
     this.#notify()
     // The time before the write: the other replicas count from when they saw it, which is later.
     this.#renewedAt = began
+    clearTimeout(this.#lapse)
+    this.#lapse = setTimeout(() => this.#notify(), began + this.#leadMs - performance.now() + 1)
   }
 
   #isFree(lease: Lease | undefined): boolean {
@@ -167,16 +202,24 @@ export class Leader {
   }
 
   async #write(before: Lease | undefined, holder: string): Promise<void> {
-    const { call, name, namespace } = this.#options
+    const { call, name } = this.#options
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: before?.metadata ?? { name, namespace },
+      metadata: this.#metadataFor(before, holder),
       spec: this.#specFor(before, holder)
     }
     const path = before === undefined ? this.#collection : `${this.#collection}/${name}`
     const timeoutMs = this.#leaseMs / 3
     await call(before === undefined ? 'POST' : 'PUT', path, { body, timeoutMs })
+  }
+
+  #metadataFor(before: Lease | undefined, holder: string): Lease['metadata'] {
+    const { name, namespace, address } = this.#options
+    const metadata = before?.metadata ?? { name, namespace }
+    if (address === undefined) return metadata
+    const where = holder === '' ? '' : (address() ?? '')
+    return { ...metadata, annotations: { ...metadata.annotations, [addressAnnotation]: where } }
   }
 
   #specFor(before: Lease | undefined, holder: string): LeaseSpec {

@@ -87,3 +87,45 @@ test('of two replicas one leads; the other one takes over when it renews no long
   await until('the first one again', () => one.isLeader() || undefined, bound)
   t.notOk(both.ever, 'never two at once')
 })
+
+test('a leader writes its address into the lease, and the end of a renewal that hangs is on time', async (t) => {
+  const server = leaseServer()
+  let hangs = false
+  const never = new Promise<never>(() => undefined)
+  const first: ApiCall = (...args) => (hangs ? never : server.call(...args))
+  const options = { namespace: 'a', name: 'secco', leaseMs: 900, retryMs: 50 }
+  const { logger } = collectLog()
+  const address = () => '10.0.0.1:9444'
+  const one = new Leader({ ...options, call: first, identity: 'one', logger, address })
+  await until('the first leader', () => one.isLeader() || undefined, bound)
+  const two = new Leader({ ...options, call: server.call, identity: 'two', logger })
+  t.teardown(() => two.close())
+  await until('its address', () => two.leaderAddress() === address() || undefined, bound)
+  t.equal(one.leaderAddress(), undefined, 'a leader needs no address of another one')
+  const ended = new Promise<number>((resolve) => {
+    one.onChange((leads) => {
+      if (!leads) resolve(performance.now())
+    })
+  })
+  hangs = true
+  const began = performance.now()
+  const afterMs = (await within('the end', ended, 20_000)) - began
+  t.ok(afterMs <= options.leaseMs * 0.75, `it stops leading after ${afterMs.toFixed(0)} ms`)
+  await until('the next leader', () => two.isLeader() || undefined, bound)
+  t.equal(two.leaderAddress(), undefined)
+})
+
+test('a leader that closes reports its end before another one can lead', async (t) => {
+  const server = leaseServer()
+  const options = { namespace: 'a', name: 'secco', leaseMs: 900, retryMs: 20 }
+  const { logger } = collectLog()
+  const one = new Leader({ ...options, call: server.call, identity: 'one', logger })
+  await until('the first leader', () => one.isLeader() || undefined, bound)
+  let holderAtEnd: unknown
+  one.onChange((leads) => {
+    if (!leads) holderAtEnd = server.holder()
+  })
+  await Promise.all([one.close(), one.close()])
+  t.match(holderAtEnd, /^one_/)
+  t.equal(server.holder(), '')
+})
