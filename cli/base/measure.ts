@@ -51,7 +51,9 @@ const stepMs = 15_000
 
 function unavailable(cause: unknown): SeccoError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new SeccoError('TRACING_UNAVAILABLE', `nothing can be measured: ${reason}`, { cause })
+  return new SeccoError('TRACING_UNAVAILABLE', `the runtime cannot be measured: ${reason}`, {
+    cause
+  })
 }
 
 async function until<Value>(what: string, poll: () => Promise<Value | undefined>): Promise<Value> {

@@ -174,7 +174,7 @@ export function resolveContainer(containers: readonly Container[], word: string)
   if (only === undefined) {
     throw new SeccoError(
       'CONTAINER_NOT_FOUND',
-      `no running container is called ${JSON.stringify(word)}`
+      `${JSON.stringify(word)}: no running container has this name`
     )
   }
   if (found.length > 1) {

@@ -142,10 +142,10 @@ export class Traces {
   ): void {
     const text = JSON.stringify(word)
     if (own.length === 0 && !wait) {
-      throw new SeccoError('CONTAINER_NOT_FOUND', `no running container is called ${text}`)
+      throw new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`)
     }
     if (isFirst && new Set(own.map(({ container }) => container.id)).size > 1) {
-      throw new SeccoError('CONTAINER_AMBIGUOUS', `several containers are called ${text}`)
+      throw new SeccoError('CONTAINER_AMBIGUOUS', `${text}: several containers have this name`)
     }
   }
 

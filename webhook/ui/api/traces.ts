@@ -15,7 +15,9 @@ import { AnyObject, listOf, reading, type Route, writing } from '../model/route.
 /** Returns the traces of this hub. @throws SeccoError UNAVAILABLE without a hub */
 function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
   if (ui.profiler !== undefined) return ui.profiler
-  throw new SeccoError('UNAVAILABLE', 'no hub runs here: it has the streams of the nodes')
+  throw new SeccoError('UNAVAILABLE', 'traces: no hub runs here', {
+    hint: 'trace on the node instead: secco trace CONTAINER'
+  })
 }
 
 async function mustMay(

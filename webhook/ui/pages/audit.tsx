@@ -130,7 +130,7 @@ function render(call: Call): View {
         <section class="panel">
           {items.length === 0 ? (
             <EmptyBody
-              what="Nothing is recorded like that."
+              what="No entry matches the filter."
               next="Every action of a page or of the API, every approval and every upload is kept here."
             />
           ) : (

@@ -113,7 +113,7 @@ function knownSinceText({ sources }: Ui): string {
 
 function lossNote(lossy: readonly NodeView[]): string {
   const [first] = lossy
-  if (first === undefined) return 'no counter of any node moved'
+  if (first === undefined) return 'no node lost a record'
   const others = lossy.length === 1 ? '' : '; the others: see Nodes'
   return `${first.name}: ${lossesText(first.losses)}${others}`
 }

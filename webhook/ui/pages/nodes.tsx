@@ -212,7 +212,7 @@ function NodeTable({ call: { ui, query } }: { call: Call }): VNode {
 function NoContainers({ q }: { q: string }): VNode {
   if (q === '') return <EmptyBody what="No container runs yet." next="They appear as they start." />
   const next = <a href="/nodes#containers">Show all</a>
-  return <EmptyBody what="No container is like that." next={next} />
+  return <EmptyBody what="No container matches the filter." next={next} />
 }
 
 function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {

@@ -131,7 +131,7 @@ async function render(call: Call): Promise<View> {
   return {
     title: 'Profiler',
     facts: [
-      'what a container asks for right now, counted in the kernel',
+      'the syscalls that a container makes now, counted in the kernel',
       plural(running, 'container')
     ],
     body: (

@@ -160,7 +160,7 @@ function approveForm(shown: Shown): VNode {
     return (
       <div class="body">
         <p class="muted">
-          You may look, not approve: your right to approve this profile is missing.
+          You may view this profile but not approve it: you lack the right to approve.
         </p>
       </div>
     )

@@ -23,7 +23,7 @@ const mostRows = 100
 const recentMs = 60_000
 const floor = runtimeDefaultNames()
 
-/** Everything that the page shows of one trace. */
+/** Shown has everything that the page shows of one trace. */
 interface Shown {
   found: RunningTrace
   trace: ReturnType<typeof traceView>
@@ -69,7 +69,7 @@ function countsTable(shown: Shown): VNode {
   return (
     <Table
       caption="Calls"
-      note="most frequent since the start first, exact"
+      note="exact counts, most frequent since the start first"
       columns={[
         'Syscall',
         { title: 'Since the start', num: true },
@@ -118,7 +118,7 @@ function figures(shown: Shown): VNode {
   )
 }
 
-/** The profile that the container learns into, else one that is called like it. */
+/** Returns the profile that the container learns into, or one with the container's name. */
 function profileOf({ profile, namespace, container }: Shown['trace']): [string, string] {
   const [space, name] = profile.split('/')
   if (space !== undefined && name !== undefined) return [space, name]

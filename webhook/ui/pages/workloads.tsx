@@ -25,7 +25,7 @@ function matches(line: WorkloadLine, words: string, state: string, namespace: st
 function NoWorkloads({ total }: { total: number }): VNode {
   if (total > 0) {
     const next = <a href="/workloads">Show all {numberText(total)}</a>
-    return <EmptyBody what="No workload is like that." next={next} />
+    return <EmptyBody what="No workload matches the filter." next={next} />
   }
   const next = (
     <>

@@ -115,7 +115,7 @@ export function ContainerPicker({ items, total, page, wanted, may }: PickProps):
       />
     ) : (
       <EmptyBody
-        what="No container is like that."
+        what="No container matches the filter."
         next={<a href="/profiler">Show all {numberText(total)}</a>}
       />
     )
@@ -139,7 +139,7 @@ export function ContainerPicker({ items, total, page, wanted, may }: PickProps):
         <StartForm />
       ) : (
         <div class="body">
-          <p class="muted">You may look, not record.</p>
+          <p class="muted">You may view containers but not record them.</p>
         </div>
       )}
     </ActionForm>

@@ -238,7 +238,7 @@ export function PromotePanel(
         <h3>Promote</h3>
         <CanaryView line={line} now={now} />
         <UnprovenView line={line} />
-        {!may && <p class="muted">You may look, not promote.</p>}
+        {!may && <p class="muted">You may view this profile but not promote it.</p>}
         {may && <PromoteForm line={line} next={next} />}
         {may && mayGoBack && <RollbackForm profile={key} />}
         <Command text={promote} />

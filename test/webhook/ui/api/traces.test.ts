@@ -135,7 +135,7 @@ test('rights are those in the namespace of the pod', async (t) => {
   t.equal((await ask('vera', 'GET', `/api/v1/traces/${id}/stream`)).statusCode, 403)
   t.same((await ask('vera', 'GET', '/api/v1/traces')).json(), { items: [] })
   const page = (await ask('vera', 'GET', '/profiler')).body
-  t.match(page, /You may look, not record/)
+  t.match(page, /You may view containers but not record them/)
   t.equal((await ask('dora', 'POST', `/api/v1/traces/${id}/stop`)).statusCode, 200)
 })
 

@@ -68,7 +68,7 @@ test('an empty installation says what to do next', async (t) => {
     ['/nodes', /No satellite has connected yet[^]*secco satellite/],
     ['/profiler', /No container is running here/],
     ['/emergency', /Nothing is blocked/],
-    ['/audit', /Nothing is recorded/],
+    ['/audit', /No entry matches the filter/],
     ['/doctor', /none has ever connected[^]*start one on each node/]
   ]
   for (const [path, words] of said) t.match((await get(path)).body, words, path)

@@ -49,7 +49,7 @@ const cases: readonly [what: string, options: RigOptions, path: string, says: Re
     '/',
     /Nodes that lost records 1 worker-1: 19 unidentified, 2 details/
   ],
-  ['nothing was lost', town, '/', /Nodes that lost records 0 no counter of any node moved/],
+  ['nothing was lost', town, '/', /Nodes that lost records 0 no node lost a record/],
   [
     'a workload is in the mode of its rule, also when one container drifted',
     town,
