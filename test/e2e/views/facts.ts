@@ -102,7 +102,9 @@ const moving: readonly RegExp[] = [
   // How long an answer took.
   /simulate.* \/ ms$/,
   // A node is heard of all the time.
-  /nodes.* \/ lastSeen$/
+  /nodes.* \/ lastSeen$/,
+  // A running trace has one more sample each half second.
+  /traces.* \/ rates( \/|$)/
 ]
 
 export const isMoving = (path: string): boolean => moving.some((each) => each.test(path))

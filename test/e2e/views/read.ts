@@ -3,7 +3,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { run } from '../../../cli/main.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { type Facts, factsOf } from './facts.js'
-import { routes, verbs } from './table.js'
+import { type Reading, routes, verbs } from './table.js'
 
 /** Where an installation is read. */
 export interface Place {
@@ -101,17 +101,23 @@ export async function route(place: Place, path: string): Promise<unknown> {
   return { status, body: path === '/metrics' ? gaugesOf(text) : valueOf(text) }
 }
 
-/** Reads every view of the table, or all but the pages, which show the same data. */
-export async function readViews(place: Place, isWithPages = true): Promise<Facts> {
+/** Which views are read: `verbs` and `api` leave out pages, which show the same data, and what no data changes. */
+export type Which = 'all' | 'verbs' | 'api'
+
+const isOfProgram = (words: string): boolean =>
+  /^(version|completion|own-profile|base) /.test(words)
+const isApi = (path: string): boolean => /^\/(api\/|metrics)/.test(path)
+const rowsOf = (rows: Reading): readonly string[] => (typeof rows === 'string' ? [] : rows)
+
+/** Reads the views of the table. */
+export async function readViews(place: Place, which: Which): Promise<Facts> {
   const views = new Map<string, unknown>()
-  for (const rows of Object.values(verbs)) {
-    for (const words of Array.isArray(rows) ? (rows as string[]) : [])
-      views.set(`secco ${words}`, await verb(place, words))
-  }
-  for (const [url, rows] of Object.entries(routes)) {
-    if (!isWithPages && !/^\/(api\/|metrics)/.test(url)) continue
-    for (const path of Array.isArray(rows) ? (rows as string[]) : [])
-      views.set(`GET ${path}`, await route(place, path))
-  }
+  const isAll = which === 'all'
+  if (isAll || which === 'verbs')
+    for (const words of Object.values(verbs).flatMap(rowsOf))
+      if (isAll || !isOfProgram(words)) views.set(`secco ${words}`, await verb(place, words))
+  if (isAll || which === 'api')
+    for (const path of Object.values(routes).flatMap(rowsOf))
+      if (isAll || isApi(path)) views.set(`GET ${path}`, await route(place, path))
   return factsOf(views)
 }

@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { cleanPins } from '../../../native/pins.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -17,7 +16,7 @@ import { profileOf } from '../../helpers/truth-rig.js'
 import { until } from '../../helpers/until.js'
 import { Programs } from './programs.js'
 import { differences, type Facts, isMoving, printed } from './facts.js'
-import { type Place, readViews, route, verb } from './read.js'
+import { type Place, readViews, route, verb, type Which } from './read.js'
 
 const patience = { timeoutMs: 120_000, everyMs: 100 }
 
@@ -240,18 +239,39 @@ export class Scene {
     )
   }
 
-  /** Returns the views once they stay as they are. */
-  async settled(isWithPages = true): Promise<Facts> {
-    let before = await readViews(this.place, isWithPages)
+  /** Returns all views once they stay as they are. */
+  settled(): Promise<Facts> {
+    return this.#settled('all', { timeoutMs: 120_000, everyMs: 2000 }, (now) =>
+      Promise.resolve(now)
+    )
+  }
+
+  /**
+   * Returns the views of data once the API stays as it is and they are as `check` wants them, which throws otherwise.
+   * Only the API is read again and again: verbs print what it has.
+   */
+  settledData(check: (now: Facts) => void = () => undefined): Promise<Facts> {
+    return this.#settled('api', { timeoutMs: 45_000, everyMs: 200 }, async (api) => {
+      const now = new Map([...api, ...(await readViews(this.place, 'verbs'))])
+      check(now)
+      return now
+    })
+  }
+
+  #settled(
+    which: Which,
+    patience: { timeoutMs: number; everyMs: number },
+    finish: (now: Facts) => Promise<Facts>
+  ): Promise<Facts> {
+    let before: Facts = new Map()
     return until(
       'the views to stay as they are',
       async () => {
-        await delay(2000)
-        const now = await readViews(this.place, isWithPages)
+        const now = await readViews(this.place, which)
         const moved = differences(before, now).filter(({ path }) => !isMoving(path))
         before = now
         if (moved.length > 0) throw new Error(printed(moved))
-        return now
+        return finish(now)
       },
       patience
     )
