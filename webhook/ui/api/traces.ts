@@ -43,8 +43,8 @@ interface TraceCall extends Pick<Call, 'identity' | 'params'> {
 export async function mustFind(call: TraceCall, verb: 'trace' | 'get'): Promise<RunningTrace> {
   const trace = call.ui.profiler?.find(call.params['id'] ?? '')
   if (trace === undefined) {
-    throw new SeccoError('NOT_FOUND', 'this trace is forgotten', {
-      hint: 'start another from the profiler'
+    throw new SeccoError('NOT_FOUND', `trace ${call.params['id'] ?? ''}: is not known any more`, {
+      hint: 'start another one from the profiler'
     })
   }
   await mustMay(call, verb, 'containers', trace.target.namespace)

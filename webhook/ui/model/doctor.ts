@@ -37,7 +37,7 @@ const complaints = [
   {
     what: 'Nodes have the profile files',
     types: ['ProfilesWritable', 'RevisionReady'],
-    good: 'no node complains',
+    good: 'no node reports a problem',
     next: 'fix the folder or the profile that the message names'
   },
   {

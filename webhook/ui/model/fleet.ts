@@ -42,7 +42,7 @@ function driftTodo(line: WorkloadLine): Todo {
   return {
     kind: 'drift',
     title: `${titleOf(line)} drifted`,
-    detail: `${line.drifted} of ${plural(line.containers, 'container')} not under what was decided`,
+    detail: `drift in ${line.drifted} of ${plural(line.containers, 'container')}`,
     href: '/nodes#containers',
     verb: 'Inspect'
   }
@@ -62,10 +62,10 @@ function denialTodo({ syscall, logged, namespace, profile, count, comm }: Denial
 function nodeTodo({ name, connected, conditions }: NodeView): Todo {
   return {
     kind: 'node',
-    title: connected ? `${name} complains` : `${name} is away`,
+    title: connected ? `${name} reports a problem` : `${name} is not connected`,
     detail:
       conditions.find(({ status }) => status === 'False')?.message ??
-      'its satellite is not connected',
+      'denials and new syscalls there are not reported',
     href: '/nodes',
     verb: 'Inspect'
   }

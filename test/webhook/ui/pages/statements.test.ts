@@ -74,6 +74,6 @@ test('what needs a person is counted as it is listed', async (t) => {
   const { body } = await get('/')
   const [, list = ''] = /<ul class="todo">([^]*?)<\/ul>/.exec(body) ?? []
   const more = Number(/and (\d+) more/.exec(text(body))?.[1] ?? '0')
-  t.match(text(body), /2 of 5 containers not under what was decided/)
+  t.match(text(body), /drift in 2 of 5 containers/)
   t.equal(needsYou(body), (list.match(/<li/g)?.length ?? 0) + more)
 })
