@@ -47,7 +47,7 @@ test('every page: served, without anything inline, hostile names inert', async (
     (await get('/workloads/shop/absent')).body,
     /no workload is learned as shop\/absent[^]*NOT_FOUND/
   )
-  t.match((await get('/profiler/7')).body, /forgotten/)
+  t.match((await get('/profiler/7')).body, /trace 7: is not known any more/)
 })
 
 test('an empty installation says what to do next', async (t) => {
