@@ -4,6 +4,7 @@ import { type CertificatePair, checkPair } from '../../../certs/pair.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { errnoOf } from '../../../src/lib/durable-file.js'
 import type { Logger } from '../../../src/lib/log.js'
+import { peerOf, WaitingPeers } from './waiting-peers.js'
 
 export interface Address {
   host: string
@@ -35,18 +36,16 @@ export interface TlsListenerOptions {
 
 const handshakeTimeoutMs = 10_000
 /**
- * Connections without a certificate that may wait for their token to be accepted: in total, from one address, and for how
- * long. A node has one connection; many nodes may share the address of a gateway.
+ * Connections whose handshake is not complete, in total and from one address. A handshake takes milliseconds, and a node has
+ * one connection; many nodes may share the address of a gateway.
  */
-const mostUnproven = 512
-const mostOfOneAddress = 64
+const handshakeLimits = { total: 1024, ofOneAddress: 256 }
+/** Connections without a certificate that may wait for their token to be accepted, and for how long. */
+const unprovenLimits = { total: 512, ofOneAddress: 64 }
 const provenWithinMs = 20_000
+const madeRoom = 'made room for a newer connection'
 /** One line per address and reason in this time: a port scan must not fill the log. */
 const repeatMs = 10_000
-
-function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
-}
 
 function listen(server: Server, { host, port }: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
@@ -67,61 +66,12 @@ function isBare(socket: TLSSocket): boolean {
   return Object.keys(socket.getPeerCertificate()).length === 0
 }
 
-interface Unproven {
-  socket: TLSSocket
-  timer: NodeJS.Timeout
-}
-
-/** UnprovenPeers holds connections that have not authenticated. A new one takes the place of the oldest, never the other way round. */
-class UnprovenPeers {
-  /** By address, and then by peer; each in the order of arrival. */
-  readonly #addresses = new Map<string, Map<string, Unproven>>()
-  #count = 0
-
-  add(socket: TLSSocket, timer: NodeJS.Timeout): void {
-    const address = socket.remoteAddress ?? ''
-    const peers = this.#addresses.get(address) ?? new Map<string, Unproven>()
-    this.#addresses.set(address, peers.set(peerOf(socket), { socket, timer }))
-    this.#count += 1
-  }
-
-  remove(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): void {
-    this.removePeer(peerOf(socket))
-  }
-
-  removePeer(peer: string): void {
-    const address = peer.slice(0, peer.lastIndexOf(':'))
-    const peers = this.#addresses.get(address)
-    const known = peers?.get(peer)
-    if (peers === undefined || known === undefined) return
-    clearTimeout(known.timer)
-    peers.delete(peer)
-    if (peers.size === 0) this.#addresses.delete(address)
-    this.#count -= 1
-  }
-
-  /** Returns the connection that makes room for one from this address: the oldest of the address that has the most. */
-  surplus(address: string): TLSSocket | undefined {
-    const own = this.#addresses.get(address)
-    if (own !== undefined && own.size >= mostOfOneAddress) return oldestOf(own)
-    if (this.#count < mostUnproven) return undefined
-    let most: Map<string, Unproven> | undefined
-    for (const peers of this.#addresses.values()) {
-      if (most === undefined || peers.size > most.size) most = peers
-    }
-    return most && oldestOf(most)
-  }
-}
-
-function oldestOf(peers: ReadonlyMap<string, Unproven>): TLSSocket | undefined {
-  const [first] = peers.values()
-  return first?.socket
-}
-
 /** PeerConnections holds the open connections, and for how long those without a certificate may stay. */
 class PeerConnections {
   readonly #options: TlsListenerOptions
-  readonly #unproven = new UnprovenPeers()
+  /** Connections whose handshake is not complete. */
+  readonly #handshakes = new WaitingPeers<Socket>(handshakeLimits)
+  readonly #unproven = new WaitingPeers<TLSSocket>(unprovenLimits)
   readonly #sockets = new Map<string, TLSSocket>()
   /** When a rejection was last logged, by address and reason. */
   readonly #logged = new Map<string, number>()
@@ -130,7 +80,22 @@ class PeerConnections {
     this.#options = options
   }
 
+  /** Takes a connection that begins its handshake. */
+  begin(socket: Socket): void {
+    const address = socket.remoteAddress ?? ''
+    const surplus = this.#handshakes.surplus(address)
+    if (surplus !== undefined) {
+      this.#handshakes.remove(peerOf(surplus))
+      this.#log(surplus.remoteAddress, madeRoom, undefined)
+      // The server then reports `tlsClientError`, which counts it.
+      surplus.destroy()
+    }
+    const peer = this.#handshakes.add(socket)
+    socket.once('close', () => this.#handshakes.remove(peer))
+  }
+
   accept(socket: TLSSocket): void {
+    this.#handshakes.remove(peerOf(socket))
     // The stream above ends and reports a reset.
     socket.on('error', () => undefined)
     // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
@@ -148,21 +113,13 @@ class PeerConnections {
   }
 
   reject(socket: Socket, reason: string, peerName: string | undefined): void {
-    const address = socket.remoteAddress ?? 'unknown'
-    const now = performance.now()
-    const key = `${address} ${reason}`
-    if (now - (this.#logged.get(key) ?? Number.NEGATIVE_INFINITY) > repeatMs) {
-      if (this.#logged.size > 1000) this.#logged.clear()
-      this.#logged.set(key, now)
-      const fields = { code: 'UNAUTHENTICATED', address, peerName, reason }
-      this.#options.logger.warn(fields, 'connection rejected')
-    }
+    this.#log(socket.remoteAddress, reason, peerName)
     this.#options.onRejected?.()
     socket.destroy()
   }
 
   proven(peer: string): void {
-    this.#unproven.removePeer(peer)
+    this.#unproven.remove(peer)
   }
 
   cut(peer: string): void {
@@ -177,17 +134,26 @@ class PeerConnections {
     if (this.#options.tokens !== true || !isBare(socket)) return false
     const surplus = this.#unproven.surplus(socket.remoteAddress ?? '')
     if (surplus !== undefined) {
-      this.#unproven.remove(surplus)
-      this.reject(surplus, 'made room for a newer connection', undefined)
+      this.#unproven.remove(peerOf(surplus))
+      this.reject(surplus, madeRoom, undefined)
     }
-    const peer = peerOf(socket)
     const limit = setTimeout(
       () => this.reject(socket, 'no token came in time', undefined),
       provenWithinMs
     )
-    this.#unproven.add(socket, limit)
+    const peer = this.#unproven.add(socket, limit)
     socket.once('close', () => this.proven(peer))
     return true
+  }
+
+  #log(address = 'unknown', reason: string, peerName: string | undefined): void {
+    const now = performance.now()
+    const key = `${address} ${reason}`
+    if (now - (this.#logged.get(key) ?? Number.NEGATIVE_INFINITY) <= repeatMs) return
+    if (this.#logged.size > 1000) this.#logged.clear()
+    this.#logged.set(key, now)
+    const fields = { code: 'UNAUTHENTICATED', address, peerName, reason }
+    this.#options.logger.warn(fields, 'connection rejected')
   }
 }
 
@@ -209,6 +175,7 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
     ALPNProtocols: ['h2'],
     handshakeTimeout: handshakeTimeoutMs
   })
+  server.on('connection', (socket: Socket) => connections.begin(socket))
   server.on('tlsClientError', (error, socket) =>
     connections.reject(socket, error.message, undefined)
   )

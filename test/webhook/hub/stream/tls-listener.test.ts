@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { ensureServerLeaf } from '../../../../certs/files.js'
 import { openTlsListener, type TlsListener } from '../../../../webhook/hub/stream/tls-listener.js'
+import { until } from '../../../helpers/until.js'
 import { collectLog } from '../../hub/rig.js'
 
 const slow = { timeout: 240_000 }
@@ -97,7 +98,7 @@ test('peers that reset after the handshake take no place', slow, async (t) => {
   async function dial(): Promise<{ raw: Socket; socket: TLSSocket }> {
     const raw = connectRaw({ host: '127.0.0.1', port })
     raw.on('error', () => undefined)
-    const socket = connect({ socket: raw, ca: pair.ca, ALPNProtocols: ['h2'] })
+    const socket = connect({ socket: raw, host: '127.0.0.1', ca: pair.ca, ALPNProtocols: ['h2'] })
     socket.on('error', () => undefined)
     await once(socket, 'secureConnect')
     return { raw, socket }
@@ -116,4 +117,52 @@ test('peers that reset after the handshake take no place', slow, async (t) => {
   ])
   t.equal(cut, undefined, 'all have room')
   t.notMatch(JSON.stringify(log.lines), /made room for a newer connection/)
+})
+
+test('3,000 TCP connections without a handshake cut no satellite', slow, async (t) => {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const log = collectLog()
+  const listener = await openTlsListener({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
+    tokens: true,
+    onConnection(socket) {
+      socket.once('data', () =>
+        listener.proven(`${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`)
+      )
+    }
+  })
+  t.teardown(() => listener.close())
+  const { port } = listener.address
+  const bare = new Set<Socket>()
+  t.teardown(() => {
+    for (const socket of bare) socket.destroy()
+  })
+  async function attack(i: number): Promise<void> {
+    const socket = connectRaw({ host: '127.0.0.1', port, localAddress: `127.0.0.${2 + (i % 16)}` })
+    socket.on('error', () => undefined)
+    bare.add(socket)
+    socket.once('close', () => bare.delete(socket))
+    await once(socket, 'connect')
+    // Half of them begin a handshake.
+    if (i % 2 === 0) socket.write(Buffer.from([22, 3, 1, 2, 0, 1]))
+  }
+  async function satellite(i: number): Promise<TLSSocket> {
+    const to = { host: '127.0.0.1', port, localAddress: `127.0.1.${i + 1}`, ca: pair.ca }
+    const socket = connect({ ...to, ALPNProtocols: ['h2'] })
+    await once(socket, 'secureConnect')
+    socket.on('error', () => undefined)
+    await new Promise((resolve) => socket.write('token', resolve))
+    return socket
+  }
+  const satellites = await Promise.all(Array.from({ length: 20 }, (_, i) => satellite(i)))
+  for (let i = 0; i < 3000; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, j) => attack(i + j)))
+    // A satellite that restarts in the middle of it: a handshake that was cut would reject.
+    if (i % 300 === 0) satellites.push(await satellite(satellites.length))
+  }
+  t.match(await log.seen(/connection rejected/), { reason: 'made room for a newer connection' })
+  t.equal(satellites.length, 30)
+  t.equal(satellites.filter(({ destroyed }) => destroyed).length, 0, 'none is cut')
+  // The ends of the others may be on their way.
+  await until('others to be closed', () => (bare.size <= 1024 ? bare.size : undefined))
 })
