@@ -20,12 +20,27 @@ function isSeen(value: unknown): value is Seen {
   return typeof createdAt === 'string' && Number.isSafeInteger(generation)
 }
 
-async function load(path: string, logger: Logger): Promise<Map<string, Seen>> {
+/** Clock returns the time of this node in ms. */
+type Clock = () => number
+
+/**
+ * Returns what was seen with a time that is not after now. A hub that was taken over may claim any time, and one in the far
+ * future would be the newest for ever; this way a profile that is created again is newer.
+ */
+function notAfter(now: number, { createdAt, generation }: Seen): Seen {
+  // Kubernetes writes whole seconds.
+  const latest = `${new Date(now).toISOString().slice(0, 19)}Z`
+  return { createdAt: createdAt > latest ? latest : createdAt, generation }
+}
+
+async function load(path: string, logger: Logger, now: number): Promise<Map<string, Seen>> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
   if (text === undefined) return new Map()
   try {
     const entries = Object.entries(JSON.parse(text) as Record<string, unknown>)
-    return new Map(entries.filter((entry): entry is [string, Seen] => isSeen(entry[1])))
+    return new Map(
+      entries.flatMap(([key, seen]) => (isSeen(seen) ? [[key, notAfter(now, seen)]] : []))
+    )
   } catch {
     logger.error({ code: 'STORE_CORRUPT', path }, 'generations cannot be read; starting empty')
     return new Map()
@@ -39,15 +54,19 @@ function isOlder(left: Seen, right: Seen): boolean {
 }
 
 /** Opens `<root>/secco/generations.json`, which only this node writes. */
-export async function openGenerations(root: string, logger: Logger): Promise<Generations> {
+export async function openGenerations(
+  root: string,
+  logger: Logger,
+  clock: Clock = Date.now
+): Promise<Generations> {
   const path = join(root, 'secco', 'generations.json')
-  return new Generations(path, await load(path, logger), logger)
+  return new Generations(path, await load(path, logger, clock()), logger, clock)
 }
 
 const keyOf = ({ namespace, profile }: Revision): string => `${namespace}/${profile}`
 
 /** Undefined for a revision from a hub without generations. */
-const seenOf = ({ origin }: Revision): Seen | undefined =>
+const claimOf = ({ origin }: Revision): Seen | undefined =>
   origin === undefined || origin.generation === 0
     ? undefined
     : { createdAt: origin.createdAt, generation: origin.generation }
@@ -57,8 +76,10 @@ export class Generations {
   readonly #path: string
   readonly #seen: Map<string, Seen>
   readonly #saver: Worker
+  readonly #clock: Clock
 
-  constructor(path: string, seen: Map<string, Seen>, logger: Logger) {
+  constructor(path: string, seen: Map<string, Seen>, logger: Logger, clock: Clock) {
+    this.#clock = clock
     this.#path = path
     this.#seen = seen
     this.#saver = new Worker(() => this.#save(), {
@@ -71,7 +92,7 @@ export class Generations {
   check(revision: Revision): void {
     const before = this.#seen.get(keyOf(revision))
     if (before === undefined) return
-    const now = seenOf(revision)
+    const now = this.#seenNow(revision)
     if (now === undefined || isOlder(now, before)) {
       const text = `approval ${now?.generation ?? 'without a generation'} came after ${before.generation}`
       throw new SeccoError('OLDER_GENERATION', `${keyOf(revision)}: ${text}`)
@@ -80,7 +101,7 @@ export class Generations {
 
   /** Notes a revision that was installed. It is saved soon: many revisions are one write. */
   note(revision: Revision): void {
-    const now = seenOf(revision)
+    const now = this.#seenNow(revision)
     const key = keyOf(revision)
     const before = this.#seen.get(key)
     if (now === undefined || (before !== undefined && !isOlder(before, now))) return
@@ -92,6 +113,11 @@ export class Generations {
   /** Resolves when everything noted is durable, or could not be written and that was logged. */
   flush(): Promise<void> {
     return this.#saver.flush()
+  }
+
+  #seenNow(revision: Revision): Seen | undefined {
+    const claim = claimOf(revision)
+    return claim && notAfter(this.#clock(), claim)
   }
 
   async #save(): Promise<void> {

@@ -146,6 +146,49 @@ test('a rule that does something else than it says is never installed', async (t
   }
 })
 
+test('a time in the future is the newest only until then', async (t) => {
+  const { logger } = collectLog()
+  const revision = (createdAt: string, generation = 1) =>
+    revisionOf(allowing('read'), { generation, createdAt })
+  const claims: [what: string, createdAt: string][] = [
+    ['a far future', '9999-12-31T23:59:59Z'],
+    ['a year of five digits', '+10000-01-01T00:00:00Z'],
+    ['no time', 'zzz']
+  ]
+  for (const [what, claimed] of claims) {
+    const root = await mkdtemp(join(tmpdir(), 'secco-floor-'))
+    t.teardown(() => rm(root, { recursive: true, force: true }))
+    let now = Date.parse('2026-11-24T10:00:00Z')
+    const open = () => openGenerations(root, logger, () => now)
+    const generations = await open()
+    generations.note(revision('2026-11-20T10:00:00Z'))
+    generations.note(revision(claimed, 7))
+    await generations.flush()
+    t.throws(
+      () => generations.check(revision('2026-11-20T10:00:00Z', 2)),
+      {},
+      `${what}: until then`
+    )
+    now += 60_000
+    const restored = revision('2026-11-24T10:00:30Z')
+    generations.check(restored)
+    const again = await open()
+    again.check(restored)
+    again.note(restored)
+    t.throws(() => again.check(revision('2026-11-24T10:00:00Z', 8)), {
+      code: 'OLDER_GENERATION'
+    })
+    // As an older version of the satellite wrote it.
+    await again.flush()
+    const seen = { 'shop/web': { createdAt: claimed, generation: 7 } }
+    await writeFile(join(root, 'secco/generations.json'), JSON.stringify(seen))
+    const read = await open()
+    now += 60_000
+    read.check(revision('2026-11-24T10:01:30Z'))
+    t.pass(`${what}: a profile that is created again is newer`)
+  }
+})
+
 test('an older approval does not come back, not after a restart either', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'secco-floor-'))
   t.teardown(() => rm(root, { recursive: true, force: true }))
