@@ -73,24 +73,26 @@ interface AllowOptions {
 function addAllow(denials: Command, context: VerbContext): void {
   denials
     .command('allow')
-    .description('allow a denied syscall: show the difference; with --yes create the new revision')
+    .description('allow denied syscalls: show the difference; with --yes create the new revision')
     .argument('<profile>', 'the profile of the workload')
-    .argument('<syscall>', 'SYSCALL or SYSCALL:ARG=VALUE')
+    .argument('<syscalls...>', 'SYSCALL or SYSCALL:ARG=VALUE')
     .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
     .option('--reason <text>', 'record this reason with the approval')
     .option('--yes', 'change the profile')
-    .action(async (profile: string, syscall: string, options: AllowOptions, command: Command) => {
-      const { allowCall } = await import('../confinement/denials.js')
-      const { output } = command.optsWithGlobals<{ output: string }>()
-      const args = {
-        profile: keyOf(profile, options.namespaceOf),
-        syscall,
-        reason: options.reason,
-        yes: options.yes === true
+    .action(
+      async (profile: string, syscalls: string[], options: AllowOptions, command: Command) => {
+        const { allowCall } = await import('../confinement/denials.js')
+        const { output } = command.optsWithGlobals<{ output: string }>()
+        const args = {
+          profile: keyOf(profile, options.namespaceOf),
+          syscalls,
+          reason: options.reason,
+          yes: options.yes === true
+        }
+        const format = parseOutput(output, ['table', 'json']) as 'table' | 'json'
+        context.finish(await allowCall(context.io, await hubsOf(command, context), args, format))
       }
-      const format = parseOutput(output, ['table', 'json']) as 'table' | 'json'
-      context.finish(await allowCall(context.io, await hubsOf(command, context), args, format))
-    })
+    )
 }
 
 interface MuteOptions {
@@ -107,7 +109,10 @@ function addMute(denials: Command, context: VerbContext): void {
     .argument('<profile>', 'the profile of the workload')
     .argument('<syscall>', 'its name')
     .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
-    .option('--comm <name>', 'mute only this process name')
+    .option(
+      '--comm <name>',
+      'mute only this process name (default: the processes that were denied it)'
+    )
     .requiredOption('--reason <text>', 'record this reason in the history')
     .option('--remove', 'report it again')
     .action(async (profile: string, syscall: string, options: MuteOptions, command: Command) => {

@@ -128,17 +128,26 @@ interface Allowed {
   restart: { key: string; name: string; node: string; command: string }[]
 }
 
-/** `secco denials allow PROFILE SYSCALL`: shows the difference; with --yes creates the new revision. */
+/** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */
 export async function allowCall(
   io: Io,
   hubs: Hubs,
-  args: { profile: string; syscall: string; reason: string | undefined; yes: boolean },
+  args: {
+    profile: string
+    syscalls: readonly string[]
+    reason: string | undefined
+    yes: boolean
+  },
   output: 'table' | 'json'
 ): Promise<number> {
-  const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', args)
+  const { syscalls, ...rest } = args
+  const [syscall] = syscalls
+  // A hub of an earlier version knows one syscall.
+  const body = { ...rest, ...(syscalls.length === 1 ? { syscall } : { syscalls }) }
+  const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', body)
   // One hub writes; the others list the containers on their nodes that keep their old filter.
   const { answers, missing } = await othersOf<Allowed>(hubs, '/api/v1/allow', {
-    ...args,
+    ...body,
     yes: false
   })
   sayMissing(io, missing)
@@ -160,7 +169,7 @@ export async function allowCall(
   const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
   io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
   if (!applied) {
-    const words = `secco denials allow ${args.profile} ${args.syscall} --yes --reason …`
+    const words = `secco denials allow ${args.profile} ${syscalls.join(' ')} --yes --reason …`
     io.stderr(`nothing was changed\n  next: ${words}\n`)
     return 0
   }

@@ -242,7 +242,10 @@ export function judgeCanary(
   return { verdict: 'complete', reason }
 }
 
-/** Adds a mute to a profile, or removes it. Returns the same object when that changes nothing. */
+/**
+ * Adds a mute to a profile, or removes what mutes this: for one process also the mute for all of them, and for all
+ * processes those of each. Returns the same object when that changes nothing.
+ */
 export function withMute(
   profile: SeccompProfile,
   mute: { syscall: string; comm?: string },
@@ -252,10 +255,13 @@ export function withMute(
   const before = profile.spec.mute ?? []
   const isSame = (one: { syscall: string; comm?: string }) =>
     one.syscall === mute.syscall && one.comm === mute.comm
-  if (before.some(isSame) !== remove) return profile
+  const isMuting = (one: { syscall: string; comm?: string }) =>
+    one.syscall === mute.syscall &&
+    (one.comm === undefined || mute.comm === undefined || one.comm === mute.comm)
+  if (before.some(remove ? isMuting : isSame) !== remove) return profile
   const { by, at, reason } = decision
   const after = remove
-    ? before.filter((one) => !isSame(one))
+    ? before.filter((one) => !isMuting(one))
     : [...before, { ...mute, by, at, ...(reason === '' ? {} : { reason }) }].slice(-256)
   const spec = { ...profile.spec, mute: after }
   if (after.length === 0) delete (spec as Partial<typeof spec>).mute

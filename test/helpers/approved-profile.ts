@@ -87,6 +87,20 @@ const changes: readonly Change[] = [
     /\+ socket\n/
   ],
   [
+    'denials allow, several',
+    ({ secco }) =>
+      secco('denials', 'allow', key, 'getegid', 'socket:0=16', 'geteuid', '--yes', ...why),
+    /\+ getegid\n\+ geteuid\n/
+  ],
+  [
+    'the page: allow, several',
+    ({ api }) => {
+      const syscalls = ['getgid', 'getuid', 'getuid']
+      return api('POST', '/api/v1/allow', { profile: key, syscalls, yes: true, reason: 'r' })
+    },
+    /"applied":true/
+  ],
+  [
     'the page: allow',
     ({ api }) =>
       api('POST', '/api/v1/allow', { profile: key, syscall: 'times', yes: true, reason: 'r' }),
@@ -149,6 +163,23 @@ const imports: readonly Change[] = [
       const files = [{ name: 'web.json', text: JSON.stringify(foreign('getpgrp')) }]
       return api('POST', '/api/v1/import', { files, namespace: 'shop', name: 'web' })
     }
+  ],
+  [
+    'denials allow after an import',
+    ({ secco }) => secco('denials', 'allow', key, 'getresgid', 'getsid', '--yes', ...why),
+    /\+ getresgid\n\+ getsid\n/
+  ],
+  [
+    'denials allow after export and import',
+    async (ground) => {
+      const { stdout } = await ground.secco('profile', 'export', key, '-o', 'yaml')
+      const applied = await ground.secco(
+        ...['profile', 'apply', '-f', await written(ground, 'exported.yaml', stdout)]
+      )
+      if (applied.code !== 0) return applied
+      return ground.secco('denials', 'allow', key, 'getresuid', '--yes', ...why)
+    },
+    /\+ getresuid\n/
   ]
 ]
 

@@ -58,6 +58,8 @@ export interface DenialGroup {
   node: string
   container: string
   comm: string
+  /** The number of processes, by name, that made the syscall. */
+  callers: number
   pid: number
   /** Time of the newest denial, RFC 3339. */
   at: string
@@ -83,7 +85,7 @@ const marksOf = oncePer((denial: DenialView): Marks => {
 
 /** Groups denials by workload, syscall and answer, newest first. A live page does it every second, so rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
-  const groups = new Map<string, DenialGroup & { seen: Set<string> }>()
+  const groups = new Map<string, DenialGroup & { seen: Set<string>; names: Set<string> }>()
   for (const denial of denials) {
     const { namespace, profile, syscall, abi, expected, muted, node, container } = denial
     const { key, place, answer } = marksOf(denial)
@@ -93,7 +95,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
         ...{ key, namespace, profile, syscall, abi, answer, expected, muted },
         logged: denial.action === 'SCMP_ACT_LOG',
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
-        seen: new Set()
+        ...{ callers: 0, seen: new Set(), names: new Set() }
       }
       groups.set(key, group)
     }
@@ -101,6 +103,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     group.succeeded += denial.succeeded
     group.seen.add(place)
     group.instances = group.seen.size
+    group.callers = group.names.add(denial.comm).size
     const at = timeOf(denial)
     if (at < group.at) continue
     const { comm, pid } = denial

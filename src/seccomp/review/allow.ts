@@ -48,19 +48,12 @@ function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
 }
 
 /**
- * The profile with one more call allowed, and the approval; the same object when it is allowed already.
- * A person's deny rule of the same name is taken back where no argument is named.
- * @throws SeccoError APPROVAL_INVALID for a profile whose approval is about another content
+ * Returns the syscalls with one more allowed; the same list when it is allowed already. A person's deny rule of the same
+ * name is taken back where no argument is named.
  */
-export function withAllowed(
-  profile: SeccompProfile,
-  wanted: SeccompSyscall,
-  decision: { by: string; at: string; reason: string }
-): SeccompProfile {
+function withOneAllowed(seccomp: LinuxSeccomp, wanted: SeccompSyscall): LinuxSeccomp {
   const name = wanted.names[0] ?? ''
-  checkApproval(profile)
-  const seccomp = profile.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
-  if (has(seccomp, wanted)) return profile
+  if (has(seccomp, wanted)) return seccomp
   const isPlain = (wanted.args ?? []).length === 0
   const rest = (seccomp.syscalls ?? []).flatMap((rule): SeccompSyscall[] => {
     if (!isPlain || rule.action === 'SCMP_ACT_ALLOW' || !rule.names.includes(name)) return [rule]
@@ -76,9 +69,32 @@ export function withAllowed(
       : rest.map((rule, index) =>
           index === at ? { ...rule, names: [...rule.names, name].sort() } : rule
         )
+  return { ...seccomp, syscalls }
+}
+
+/**
+ * Returns the profile with more syscalls allowed, and one approval for all of them; the same object when they are allowed
+ * already.
+ * @throws SeccoError APPROVAL_INVALID for a profile whose approval is about another content
+ */
+export function withAllowed(
+  profile: SeccompProfile,
+  wanted: SeccompSyscall | readonly SeccompSyscall[],
+  decision: { by: string; at: string; reason: string }
+): SeccompProfile {
+  checkApproval(profile)
+  const before = profile.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
+  let seccomp = before
+  const names: string[] = []
+  for (const one of [wanted].flat()) {
+    const next = withOneAllowed(seccomp, one)
+    if (next !== seccomp) names.push(one.names[0] ?? '')
+    seccomp = next
+  }
+  if (seccomp === before) return profile
   const { by, reason } = decision
-  const after = { ...profile, spec: { ...profile.spec, seccomp: { ...seccomp, syscalls } } }
-  return decided(after, { by, at: decision.at, reason: `allowed ${name}: ${reason}` })
+  const after = { ...profile, spec: { ...profile.spec, seccomp } }
+  return decided(after, { by, at: decision.at, reason: `allowed ${names.join(', ')}: ${reason}` })
 }
 
 /** Whether RuntimeDefault denies it: it is more than any container gets by default. */

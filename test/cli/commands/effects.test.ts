@@ -150,6 +150,12 @@ test('secco denials allow and mute: the hub changes what the options name', asyn
       { ...allowed, profile: 'own/web', yes: true, reason: 'CSI' },
       /^\+ mount$/m
     ],
+    [
+      ['allow', 'web', 'mount', 'socket:0=1,1=2'],
+      'allow',
+      { syscalls: ['mount', 'socket:0=1,1=2'], yes: false, profile: 'default/web' },
+      /^\+ mount$/m
+    ],
     [mute, 'mute', { ...muted, profile: 'default/web' }, /^muted mount$/m],
     [
       [...mute, '--namespace-of', 'shop'],

@@ -133,6 +133,26 @@ test('a mute is for one syscall, of one program or of all', (t) => {
   t.end()
 })
 
+test('what is muted is opened again, whoever muted it', (t) => {
+  const own = withMute(profile, { syscall: 'getsid', comm: 'agent' }, decision, false)
+  const both = withMute(own, { syscall: 'getsid' }, decision, false)
+  // [what, a mute, what is opened again, who stays muted]
+  const table: [string, typeof both, { syscall: string; comm?: string }, string[]][] = [
+    ['one process', own, { syscall: 'getsid', comm: 'agent' }, []],
+    ['another process', own, { syscall: 'getsid', comm: 'app' }, ['agent']],
+    ['another syscall', own, { syscall: 'mkdir' }, ['agent']],
+    ['every process', own, { syscall: 'getsid' }, []],
+    ['one of all', both, { syscall: 'getsid', comm: 'app' }, ['agent']],
+    ['all', both, { syscall: 'getsid' }, []]
+  ]
+  for (const [what, before, mute, left] of table) {
+    const after = withMute(before, mute, decision, true)
+    const muted = ['agent', 'app'].filter((comm) => isMuted(after, { syscall: 'getsid', comm }))
+    t.same(muted, left, what)
+  }
+  t.end()
+})
+
 test('after a rollback people decide: its policy is gone', (t) => {
   const spec = { ...profile.spec, ladder: { mode: 'enforce' as const, enforceAfter: '1h' } }
   const back = rollbackLadder({ ...profile, spec }, decision)

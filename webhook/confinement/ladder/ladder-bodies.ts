@@ -6,6 +6,8 @@ import type { ConfinementCall } from '../containers/route.js'
 const closed = { additionalProperties: false } as const
 const Ref = Type.String({ pattern: '^[a-z0-9-]{1,63}/[a-z0-9][-a-z0-9.]{0,252}$' })
 const Reason = Type.String({ minLength: 1, maxLength: 1000 })
+/** `NAME` or `NAME:ARG=VALUE,…` */
+const Syscall = Type.String({ maxLength: 200 })
 /** The bodies of requests that change a ladder or what a profile allows. */
 export const bodies = {
   promote: Compile(
@@ -29,7 +31,8 @@ export const bodies = {
     Type.Object(
       {
         profile: Ref,
-        syscall: Type.String({ maxLength: 200 }),
+        syscall: Type.Optional(Syscall),
+        syscalls: Type.Optional(Type.Array(Syscall, { minItems: 1, maxItems: 64 })),
         reason: Type.Optional(Type.String({ maxLength: 1000 })),
         yes: Type.Optional(Type.Boolean())
       },

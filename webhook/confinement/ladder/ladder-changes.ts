@@ -22,7 +22,7 @@ import { bodies, bodyOf } from './ladder-bodies.js'
 import { currentMode, evidenceText, ladderView } from './ladder-view.js'
 import { digestNow, nextDigest } from './rendered-digest.js'
 
-type Wanted = ReturnType<typeof parseAllow>
+type Wanted = readonly ReturnType<typeof parseAllow>[]
 
 const refOf = (key: string) => {
   const [namespace = '', name = ''] = key.split('/')
@@ -74,8 +74,8 @@ export class LadderChanges {
 
   /** Returns what a profile would allow in addition; with `yes` it allows it. */
   async allow(call: ConfinementCall) {
-    const { profile: key, syscall, reason = '', yes } = bodyOf(bodies.allow, call)
-    const wanted = parseAllow(syscall)
+    const { profile: key, syscall, syscalls = [], reason = '', yes } = bodyOf(bodies.allow, call)
+    const wanted = wantedOf([...(syscall === undefined ? [] : [syscall]), ...syscalls])
     const before = this.#mustHave(key)
     mustBeApproved(key, before)
     const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
@@ -92,7 +92,7 @@ export class LadderChanges {
     return {
       diff: {
         added: changedNames(old.seccomp, next.seccomp),
-        beyondRuntimeDefault: isBeyondRuntimeDefault(wanted) ? wanted.names : [],
+        beyondRuntimeDefault: wanted.filter(isBeyondRuntimeDefault).flatMap(({ names }) => names),
         revisionBefore,
         revisionAfter: isSame ? revisionBefore : (delivered ?? next.digest)
       },
@@ -101,13 +101,26 @@ export class LadderChanges {
   }
 
   async mute(call: ConfinementCall) {
-    const { profile: key, reason, remove, ...mute } = bodyOf(bodies.mute, call)
+    const { profile: key, reason, remove = false, ...mute } = bodyOf(bodies.mute, call)
     this.#mustHave(key)
     const decision = { by: call.actor, at: this.#now(), reason }
+    const mutes = remove || mute.comm !== undefined ? [mute] : this.#mutesOf(key, mute.syscall)
     const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
-      withMute(profile, mute, decision, remove === true)
+      mutes.reduce((now, one) => withMute(now, one, decision, remove), profile)
     )
     return { muted: written.spec.mute ?? [] }
+  }
+
+  /**
+   * Returns a mute for each process that was denied the syscall: another one that makes it later raises an alarm. Before
+   * any denial it is for every process.
+   */
+  #mutesOf(key: string, syscall: string): { syscall: string; comm?: string }[] {
+    const rows = this.#confinement.sources.hub.denialRows
+      .list()
+      .filter((row) => `${row.namespace}/${row.profile}` === key && row.syscall === syscall)
+    const callers = [...new Set(rows.map(({ comm }) => comm))].filter((comm) => comm !== '').sort()
+    return callers.length === 0 ? [{ syscall }] : callers.map((comm) => ({ syscall, comm }))
   }
 
   #now(): string {
@@ -138,6 +151,15 @@ export class LadderChanges {
   }
 }
 
+/** @throws SeccoError INVALID_ARGUMENT */
+function wantedOf(texts: readonly string[]): Wanted {
+  if (texts.length > 0) return [...new Set(texts)].map(parseAllow)
+  throw new SeccoError('INVALID_ARGUMENT', 'syscalls: name at least one syscall', {
+    field: 'syscalls',
+    hint: 'write SYSCALL or SYSCALL:ARG=VALUE'
+  })
+}
+
 function mustBeApproved(key: string, { spec }: SeccompProfile): void {
   if (spec.seccomp !== undefined || spec.extends !== undefined) return
   throw new SeccoError(
@@ -155,7 +177,7 @@ function withAllowedStep(
 ): SeccompProfile {
   const after = withAllowed(profile, wanted, by)
   if (after === profile) return profile
-  const to = `${wanted.names[0] ?? ''} allowed`
+  const to = `${wanted.flatMap(({ names }) => names).join(', ')} allowed`.slice(0, 1000)
   return withStep(after, { ...by, action: 'allow', from: 'denied', to })
 }
 

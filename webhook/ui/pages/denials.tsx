@@ -49,7 +49,7 @@ function StateCell({ group }: { group: DenialGroup }): VNode {
 }
 
 function MuteForm({ group }: { group: DenialGroup }): VNode {
-  const { muted, syscall, profile } = group
+  const { muted, syscall, profile, comm, callers } = group
   const whose = <Of what={`${syscall} of ${profile}`} />
   const word = muted ? 'Open again' : 'Keep denied'
   const title = muted
@@ -64,6 +64,7 @@ function MuteForm({ group }: { group: DenialGroup }): VNode {
       <ActionForm class="stack tight" url="/api/v1/mute" then="reload">
         <Hidden name="profile" value={keyOf(group)} />
         <Hidden name="syscall" value={syscall} />
+        {comm !== '' && callers === 1 && <Hidden name="comm" value={comm} />}
         {muted && <Hidden name="remove" kind="boolean" value="true" />}
         <TextField name="reason" label="Why" required maxlength={1000} />
         <FormError />

@@ -53,3 +53,23 @@ test('a call that is allowed from now on, with the arguments that were denied', 
   )
   t.end()
 })
+
+test('several calls are one approval', (t) => {
+  const profile = allowing(['read'])
+  const wanted = ['getsid', 'socket:0=0x26', 'read', 'getpgid'].map(parseAllow)
+  const after = withAllowed(profile, wanted, decision)
+  const { seccomp } = renderProfile(after, enforce)
+  for (const [name, args] of [
+    ['getsid', []],
+    ['socket', [38n]],
+    ['getpgid', []]
+  ] as const) {
+    t.equal(answer(seccomp, name, [...args]), 'SCMP_ACT_ALLOW', name)
+  }
+  const reason = 'allowed getsid, socket, getpgid: needed'
+  t.match(after.status?.approvals, [{ by: 'ann', reason }], 'of those that were denied')
+  t.equal(after.status?.approvals?.length, 1)
+  t.equal(withAllowed(after, wanted, decision), after, 'once')
+  t.equal(withAllowed(after, [], decision), after)
+  t.end()
+})
